@@ -1,0 +1,1 @@
+from detective_async.credentials import Credentials

@@ -1,0 +1,184 @@
+"""Every exception that the library raises, and how an AWS error answer becomes one of them.
+
+    DetectiveError
+    ├── ParameterError            bad input; nothing was sent (also a ValueError)
+    ├── ConfigurationError        settings that are missing or contradict each other
+    ├── CredentialsError          no usable credentials
+    ├── TransportError            no answer
+    │   ├── ConnectError          nothing was sent
+    │   ├── ConnectionLost        it may have been sent
+    │   ├── AttemptTimeout        one attempt took too long
+    │   └── DeadlineExceeded      the whole call took too long
+    ├── DecodeError               an answer that is not what the API promises
+    ├── PaginationError           a token that repeats
+    └── ServiceError              AWS said no; one subclass per modelled exception
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from detective_async.models import ErrorCode
+
+_MAX_MESSAGE = 1000
+
+
+class DetectiveError(Exception):
+    """The base of every error of this library."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own pickling calls the class with `args`, which keyword-only constructors refuse.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(cls: type[DetectiveError], args: tuple[Any, ...], state: dict[str, Any]) -> DetectiveError:
+    error = cls.__new__(cls, *args)
+    error.__dict__.update(state)
+    return error
+
+
+class ParameterError(DetectiveError, ValueError):
+    """Bad input: nothing was sent.
+
+    Attributes:
+        parameter: which one, as a path: `max_results`, `accounts[3].email_address`.
+        problem: what is wrong with it and what would be right. Never quotes a sensitive value.
+    """
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"{parameter}: {problem}")
+        self.parameter = parameter
+        self.problem = problem
+
+
+class ConfigurationError(DetectiveError):
+    """A setting is missing, malformed, or contradicts another; the message says where it came from."""
+
+
+class CredentialsError(DetectiveError):
+    """No usable credentials; the message names the source and what it lacked."""
+
+
+class TransportError(DetectiveError):
+    """No answer came.
+
+    Attributes:
+        operation: the API operation, such as `ListMembers`.
+        attempts: how many attempts were made, this one included.
+        outcome_unknown: True where the service may have acted on the request, so that repeating it by hand may
+            do the thing twice; False where nothing was sent.
+    """
+
+    def __init__(self, problem: str, *, operation: str, attempts: int, outcome_unknown: bool) -> None:
+        fate = "the service may have acted on it" if outcome_unknown else "nothing was sent"
+        super().__init__(f"{operation}: {problem} ({fate}; attempts: {attempts})")
+        self.problem = problem
+        self.operation = operation
+        self.attempts = attempts
+        self.outcome_unknown = outcome_unknown
+
+
+class ConnectError(TransportError):
+    """No connection could be made: name lookup, TCP or TLS failed, or took longer than `Timeouts.connect`."""
+
+
+class ConnectionLost(TransportError):  # noqa: N818 - the public name says what happened
+    """The connection broke after the request was begun and before the answer was complete."""
+
+
+class AttemptTimeout(TransportError):  # noqa: N818 - the public name says what happened
+    """An attempt ran into `Timeouts.read` or `Timeouts.attempt`."""
+
+
+class DeadlineExceeded(TransportError):  # noqa: N818 - the public name says what happened
+    """The call ran into `Timeouts.total`: its attempts and the waits between them together took too long."""
+
+
+class DecodeError(DetectiveError):
+    """The service answered with success, but not with what the API promises.
+
+    Attributes:
+        operation: the API operation, such as `ListMembers`.
+        problem: what was wrong, and where: `expected a string @ $.member_details[3].status`.
+        status: the HTTP status.
+        request_id: what AWS support asks for, or None where the answer had none.
+        attempts: how many attempts were made.
+    """
+
+    def __init__(self, problem: str, *, operation: str, status: int, request_id: str | None, attempts: int) -> None:
+        super().__init__(f"{operation}: {problem} (HTTP {status}, request id {request_id}, attempts: {attempts})")
+        self.problem = problem
+        self.operation = operation
+        self.status = status
+        self.request_id = request_id
+        self.attempts = attempts
+
+
+class PaginationError(DetectiveError):
+    """The service handed out a continuation token that it had handed out before, which would never end.
+
+    Attributes:
+        operation: the API operation, such as `ListMembers`.
+    """
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"{operation}: the service repeated a continuation token; stopped instead of going round")
+        self.operation = operation
+
+
+class ServiceError(DetectiveError):
+    """AWS answered with an error.
+
+    The API's own exceptions are subclasses under the API's names; any other code is a plain `ServiceError`.
+
+    Attributes:
+        code: AWS's error code, such as `ValidationException`; the HTTP status as text where the answer had none.
+        message: AWS's words, which may be empty.
+        status: the HTTP status.
+        request_id: what AWS support asks for, or None where the answer had none.
+        operation: the API operation, such as `ListMembers`.
+        attempts: how many attempts were made, this one included.
+        retryable: whether the error is of a passing kind (throttling, a server fault), so that trying again later
+            may succeed.
+    """
+
+    #: API names of the members that an exception has beyond its message -> (attribute, type).
+    _members: ClassVar[Mapping[str, tuple[str, type]]] = {}
+
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        *,
+        status: int = 400,
+        request_id: str | None = None,
+        operation: str = "",
+        attempts: int = 1,
+        retryable: bool = False,
+        **members: Any,
+    ) -> None:
+        where = f"{operation}, HTTP {status}, request id {request_id}, attempts: {attempts}"
+        super().__init__(f"{code}: {message or '(no message)'} ({where})")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.request_id = request_id
+        self.operation = operation
+        self.attempts = attempts
+        self.retryable = retryable
+        for attribute, kind in self._members.values():
+            setattr(self, attribute, members.pop(attribute, [] if kind is list else None))
+        if members:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(members))}")
+
+    @classmethod
+    def _read_members(cls, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Pick this class's members out of an error body; one of the wrong type is left out, never fatal."""
+        found: dict[str, Any] = {}
+        for name, (attribute, kind) in cls._members.items():
+            value = body.get(name)
+            if kind is list and isinstance(value, list):
+                found[attribute] = [item for item in value if isinstance(item, str)]
+            elif kind is not list and isinstance(value, str):
+                found[attribute] = kind(value)
+        return found

@@ -1,0 +1,2 @@
+from enum import StrEnum
+class ErrorCode(StrEnum): pass
