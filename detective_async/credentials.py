@@ -1,19 +1,20 @@
-"""Where the keys come from: providers, and a cache that asks a slow provider once for everybody."""
+"""Where the keys come from: credentials, the providers of them, and a cache that asks a slow one once for everybody."""
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
 from detective_async.errors import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
-    import botocore.session
+    from botocore.credentials import Credentials as BotocoreCredentials
 
-_REFRESH_BEFORE_EXPIRY = timedelta(minutes=5)
+#: How long before its expiry a set of credentials is no longer handed out.
+_EXPIRY_MARGIN = timedelta(minutes=5)
 
 
 @frozen
@@ -25,6 +26,9 @@ class Credentials:
         secret_access_key: its secret.
         session_token: for temporary credentials; None for long-lived ones.
         expires_at: when they stop working, as an aware datetime; None for never.
+
+    Raises:
+        CredentialsError: a key is missing or empty, or `expires_at` has no time zone.
     """
 
     access_key_id: str
@@ -39,3 +43,188 @@ class Credentials:
                 raise CredentialsError(f"credentials: {name} must be a non-empty string")
         if self.expires_at is not None and self.expires_at.tzinfo is None:
             raise CredentialsError("credentials: expires_at needs a time zone, such as datetime.now(UTC) has")
+
+
+@runtime_checkable
+class CredentialsProvider(Protocol):
+    """Anything that gives credentials when asked; asked before every attempt, so a slow one should cache."""
+
+    async def get_credentials(self) -> Credentials:
+        """Give credentials that work now."""
+        ...
+
+
+CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
+
+
+@frozen
+class StaticCredentials:
+    """Always the same keys.
+
+    Args:
+        access_key_id: such as `AKIAIOSFODNN7EXAMPLE`.
+        secret_access_key: its secret.
+        session_token: for temporary credentials; None for long-lived ones.
+
+    Raises:
+        CredentialsError: a key is missing or empty.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    _credentials: Credentials = field(init=False, repr=False, eq=False)
+
+    @_credentials.default
+    def _make_credentials(self) -> Credentials:
+        return Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+
+    async def get_credentials(self) -> Credentials:
+        """Give the keys."""
+        return self._credentials
+
+
+@frozen
+class EnvironmentCredentials:
+    """The keys in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, read anew at each call."""
+
+    async def get_credentials(self) -> Credentials:
+        """Give the keys.
+
+        Raises:
+            CredentialsError: a variable is not set.
+        """
+        missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
+        if missing:
+            raise CredentialsError(f"environment: {' and '.join(missing)} not set")
+        return Credentials(
+            os.environ["AWS_ACCESS_KEY_ID"],
+            os.environ["AWS_SECRET_ACCESS_KEY"],
+            os.environ.get("AWS_SESSION_TOKEN") or None,
+        )
+
+
+class DefaultCredentials:
+    """What the AWS CLI would use: the environment's keys, else whatever botocore's chain finds.
+
+    The chain (SSO, process, web identity, containers, instance metadata, files) may read files and wait for the
+    network, so botocore is imported and asked in a thread, and only where the environment has no keys.
+
+    Args:
+        profile: a profile of the shared files; given one, the environment's keys are passed over, as in the CLI.
+    """
+
+    def __init__(self, profile: str | None = None) -> None:
+        self._profile = profile
+        self._chain = CachedCredentials(self._ask_chain)
+        self._found: BotocoreCredentials | None = None
+
+    def __repr__(self) -> str:
+        return f"DefaultCredentials(profile={self._profile!r})"
+
+    async def get_credentials(self) -> Credentials:
+        """Give credentials that work now.
+
+        Raises:
+            CredentialsError: no part of the chain has any, or the one that should give them failed.
+        """
+        if self._profile is None and os.environ.get("AWS_ACCESS_KEY_ID"):
+            return await EnvironmentCredentials().get_credentials()
+        return await self._chain.get_credentials()
+
+    async def _ask_chain(self) -> Credentials:
+        return await asyncio.to_thread(self._ask_chain_in_thread)
+
+    def _ask_chain_in_thread(self) -> Credentials:
+        import botocore.exceptions  # noqa: PLC0415 - a fifth of a second that most processes need not spend
+        import botocore.session  # noqa: PLC0415
+
+        try:
+            if self._found is None:
+                self._found = botocore.session.Session(profile=self._profile).get_credentials()
+            if self._found is None:
+                raise CredentialsError(
+                    "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure a profile, or run "
+                    "where a role is attached"
+                )
+            keys = self._found.get_frozen_credentials()
+            # Only its refreshable kinds know when they expire.
+            expires_at: datetime | None = getattr(self._found, "_expiry_time", None)
+        except (botocore.exceptions.BotoCoreError, OSError, ValueError) as error:
+            raise CredentialsError(f"the AWS credential chain failed: {error}") from error
+        return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
+
+
+class CachedCredentials:
+    """Asks a source once for all who wait, and again shortly before the answer expires.
+
+    Args:
+        source: any async callable that gives credentials.
+    """
+
+    def __init__(self, source: Callable[[], Awaitable[Credentials]]) -> None:
+        self._source = source
+        self._cached: Credentials | None = None
+        self._refresh: asyncio.Task[Credentials] | None = None
+
+    async def get_credentials(self) -> Credentials:
+        """Give the cached credentials, or fetch new ones where those are about to expire."""
+        if self._cached is not None and not _expires_soon(self._cached):
+            return self._cached
+        if self._refresh is None or self._refresh.done():
+            self._refresh = asyncio.ensure_future(self._fetch())
+        # Shielded: one caller that gives up must not take the credentials from all the others.
+        return await asyncio.shield(self._refresh)
+
+    async def _fetch(self) -> Credentials:
+        self._cached = await self._source()
+        return self._cached
+
+
+def _expires_soon(credentials: Credentials) -> bool:
+    return credentials.expires_at is not None and credentials.expires_at - datetime.now(UTC) < _EXPIRY_MARGIN
+
+
+@frozen
+class _Callable:
+    """A provider around an async callable."""
+
+    source: Callable[[], Awaitable[Credentials]]
+
+    async def get_credentials(self) -> Credentials:
+        """Ask the callable, and check what it gives."""
+        credentials = await self.source()
+        if not isinstance(credentials, Credentials):
+            raise CredentialsError(f"{self.source!r} gave a {type(credentials).__name__}, expected Credentials")
+        return credentials
+
+
+@frozen
+class _Fixed:
+    """A provider of one set of credentials."""
+
+    credentials: Credentials
+
+    async def get_credentials(self) -> Credentials:
+        """Give it."""
+        return self.credentials
+
+
+def as_provider(source: CredentialsSource) -> CredentialsProvider:
+    """Take credentials, a provider of them, or an async callable that returns them.
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+    if isinstance(source, Credentials):
+        return _Fixed(source)
+    if isinstance(source, type):
+        raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
+    if isinstance(source, CredentialsProvider):
+        return source
+    if callable(source):
+        return _Callable(source)
+    raise ConfigurationError(
+        "credentials must be Credentials, a provider with get_credentials(), or an async callable; "
+        f"got a {type(source).__name__}"
+    )

@@ -1,26 +1,21 @@
-"""Every exception that the library raises, and how an AWS error answer becomes one of them.
+"""The exceptions that the library raises; the API's own modelled ones are in `models.exceptions`.
 
-    DetectiveError
-    ├── ParameterError            bad input; nothing was sent (also a ValueError)
-    ├── ConfigurationError        settings that are missing or contradict each other
-    ├── CredentialsError          no usable credentials
-    ├── TransportError            no answer
-    │   ├── ConnectError          nothing was sent
-    │   ├── ConnectionLost        it may have been sent
-    │   ├── AttemptTimeout        one attempt took too long
-    │   └── DeadlineExceeded      the whole call took too long
-    ├── DecodeError               an answer that is not what the API promises
-    ├── PaginationError           a token that repeats
-    └── ServiceError              AWS said no; one subclass per modelled exception
+DetectiveError
+├── ParameterError            bad input; nothing was sent (also a ValueError)
+├── ConfigurationError        settings that are missing or contradict each other
+├── CredentialsError          no usable credentials
+├── TransportError            no answer
+│   ├── ConnectError          nothing was sent
+│   ├── ConnectionLost        it may have been sent
+│   ├── AttemptTimeout        one attempt took too long
+│   └── DeadlineExceeded      the whole call took too long
+├── DecodeError               an answer that is not what the API promises
+├── PaginationError           a token that repeats
+└── ServiceError              AWS said no; one subclass per modelled exception
 """
 
-import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
-
-from detective_async.models import ErrorCode
-
-_MAX_MESSAGE = 1000
+from typing import Any, ClassVar
 
 
 class DetectiveError(Exception):
@@ -82,15 +77,15 @@ class ConnectError(TransportError):
     """No connection could be made: name lookup, TCP or TLS failed, or took longer than `Timeouts.connect`."""
 
 
-class ConnectionLost(TransportError):  # noqa: N818 - the public name says what happened
+class ConnectionLost(TransportError):
     """The connection broke after the request was begun and before the answer was complete."""
 
 
-class AttemptTimeout(TransportError):  # noqa: N818 - the public name says what happened
+class AttemptTimeout(TransportError):
     """An attempt ran into `Timeouts.read` or `Timeouts.attempt`."""
 
 
-class DeadlineExceeded(TransportError):  # noqa: N818 - the public name says what happened
+class DeadlineExceeded(TransportError):
     """The call ran into `Timeouts.total`: its attempts and the waits between them together took too long."""
 
 
@@ -140,10 +135,11 @@ class ServiceError(DetectiveError):
         attempts: how many attempts were made, this one included.
         retryable: whether the error is of a passing kind (throttling, a server fault), so that trying again later
             may succeed.
+        retry_after: the seconds that the service asked to wait before trying again, or None.
     """
 
-    #: API names of the members that an exception has beyond its message -> (attribute, type).
-    _members: ClassVar[Mapping[str, tuple[str, type]]] = {}
+    #: What an exception of the API has beyond its message: wire name -> (attribute, type).
+    wire_members: ClassVar[Mapping[str, tuple[str, type]]] = {}
 
     def __init__(
         self,
@@ -155,6 +151,7 @@ class ServiceError(DetectiveError):
         operation: str = "",
         attempts: int = 1,
         retryable: bool = False,
+        retry_after: float | None = None,
         **members: Any,
     ) -> None:
         where = f"{operation}, HTTP {status}, request id {request_id}, attempts: {attempts}"
@@ -166,19 +163,8 @@ class ServiceError(DetectiveError):
         self.operation = operation
         self.attempts = attempts
         self.retryable = retryable
-        for attribute, kind in self._members.values():
+        self.retry_after = retry_after
+        for attribute, kind in self.wire_members.values():
             setattr(self, attribute, members.pop(attribute, [] if kind is list else None))
         if members:
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(members))}")
-
-    @classmethod
-    def _read_members(cls, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Pick this class's members out of an error body; one of the wrong type is left out, never fatal."""
-        found: dict[str, Any] = {}
-        for name, (attribute, kind) in cls._members.items():
-            value = body.get(name)
-            if kind is list and isinstance(value, list):
-                found[attribute] = [item for item in value if isinstance(item, str)]
-            elif kind is not list and isinstance(value, str):
-                found[attribute] = kind(value)
-        return found

@@ -1,0 +1,179 @@
+"""The client: settings, lifecycle, and the operations that it inherits."""
+
+import copy
+import inspect
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from attrs import evolve
+
+from detective_async import endpoints
+from detective_async.clock import Clock
+from detective_async.config import Settings, read_settings, where_the_region_is_looked_for
+from detective_async.connections import Connections
+from detective_async.credentials import CredentialsSource, DefaultCredentials, as_provider
+from detective_async.errors import ConfigurationError
+from detective_async.events import Hook
+from detective_async.iterators import Iterators
+from detective_async.retry import DEFAULT_MAX_ATTEMPTS, RetryPolicy, RetryQuota
+from detective_async.timeouts import Timeouts
+from detective_async.transport import Transport
+
+
+class DetectiveClient(Iterators):
+    """A client of Amazon Detective in one region, for one set of credentials.
+
+        async with DetectiveClient(region="eu-west-1") as detective:
+            async for member in detective.iter_members(graph_arn):
+                print(member.account_id, member.status)
+
+    Every method is one request, with retries; the `iter_...` methods are as many as there are pages. Any of them may
+    raise:
+
+    - `ParameterError`: a parameter is invalid; nothing was sent.
+    - `CredentialsError`: there are no usable credentials.
+    - `ServiceError`, or a subclass of it under the API's name: AWS said no.
+    - `TransportError`: no answer came; its `outcome_unknown` says whether the service may have acted all the same.
+    - `DecodeError`: an answer came that is not what the API promises.
+
+    Safe to share between tasks. One that is not used with `async with` opens its session at its first call and wants
+    `await client.aclose()` at the end.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str | None = None,
+        credentials: CredentialsSource | None = None,
+        endpoint_url: str | None = None,
+        session: aiohttp.ClientSession | None = None,
+        retry: RetryPolicy = RetryPolicy(),
+        timeouts: Timeouts = Timeouts(),
+        hooks: Iterable[Hook] = (),
+        use_fips: bool | None = None,
+        use_dualstack: bool | None = None,
+        profile: str | None = None,
+        clock: Clock = Clock(),
+    ) -> None:
+        """Settle where to send requests and in whose name; sends nothing.
+
+        Args:
+            region: such as `eu-west-1`. None reads `AWS_REGION`, `AWS_DEFAULT_REGION`, then the profile.
+            credentials: keys, a provider of them, or an async callable that returns them. None takes what the AWS
+                CLI would use.
+            endpoint_url: a URL to use instead of the region's own. None reads `AWS_ENDPOINT_URL_DETECTIVE`,
+                `AWS_ENDPOINT_URL`, then the profile.
+            session: an aiohttp session to use, which is not closed. None opens one, with at most 100 connections.
+            retry: how often to try.
+            timeouts: how long to wait for what.
+            hooks: callables that are told of each attempt (`AttemptEvent`) and each wait (`RetryEvent`), in order.
+            use_fips: whether to use FIPS endpoints. None reads `AWS_USE_FIPS_ENDPOINT`, then the profile; else False.
+            use_dualstack: whether to use endpoints that have IPv6 addresses too. None reads
+                `AWS_USE_DUALSTACK_ENDPOINT`, then the profile; else False.
+            profile: a profile of the shared config files. None reads `AWS_PROFILE`, then takes `default`.
+            clock: time, sleep and chance; for tests.
+
+        Raises:
+            ConfigurationError: no region was found, or a setting is malformed or contradicts another.
+        """
+        settings = read_settings(profile)
+        region = region or settings.region
+        if not region:
+            raise ConfigurationError(f"no region: looked at {where_the_region_is_looked_for(profile)}")
+        self._settings = settings
+        self._endpoint_url = endpoint_url or settings.endpoint_url
+        self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
+        self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
+        self._owns_connections = True
+        self._transport = Transport(
+            connections=Connections(session),
+            endpoint=self._resolve(region),
+            credentials=DefaultCredentials(profile) if credentials is None else as_provider(credentials),
+            max_attempts=_max_attempts(retry, settings),
+            quota=RetryQuota(),
+            timeouts=timeouts,
+            hooks=_checked(hooks),
+            clock=clock,
+        )
+
+    @property
+    def region(self) -> str:
+        """The region that requests go to and are signed for."""
+        return self._transport.endpoint.region
+
+    @property
+    def endpoint_url(self) -> str:
+        """The URL that requests go to."""
+        return self._transport.endpoint.url
+
+    def with_options(
+        self,
+        *,
+        region: str | None = None,
+        credentials: CredentialsSource | None = None,
+        retry: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> Self:
+        """Give another client on the same connections, for another region, account or patience.
+
+        Cheap: thousands of them are fine. It lives as long as the client it was made from, which alone closes the
+        connections. What is not given stays as it is; an endpoint URL that was set stays too.
+
+        Args:
+            region: such as `eu-west-1`.
+            credentials: keys, a provider of them, or an async callable that returns them.
+            retry: how often to try.
+            timeouts: how long to wait for what.
+
+        Raises:
+            ConfigurationError: the region or the credentials are malformed.
+        """
+        current = self._transport
+        another_pair = credentials is not None or region not in (None, self.region)
+        derived = copy.copy(self)
+        derived._owns_connections = False  # noqa: SLF001 - of our own class
+        derived._transport = evolve(  # noqa: SLF001
+            current,
+            endpoint=current.endpoint if region is None else self._resolve(region),
+            credentials=current.credentials if credentials is None else as_provider(credentials),
+            max_attempts=current.max_attempts if retry is None else _max_attempts(retry, self._settings),
+            quota=RetryQuota() if another_pair else current.quota,
+            timeouts=timeouts or current.timeouts,
+        )
+        return derived
+
+    async def aclose(self) -> None:
+        """Close the connections, unless they belong to a session that was passed in or to another client."""
+        if self._owns_connections:
+            await self._transport.connections.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Give the client itself."""
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        """Close it, as `aclose` does."""
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._transport.connections.closed else "open"
+        return f"<DetectiveClient {self.endpoint_url} [{self.region}, {state}]>"
+
+    def _resolve(self, region: str) -> endpoints.Endpoint:
+        return endpoints.resolve(region, self._endpoint_url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
+
+
+def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:
+    return retry.max_attempts or settings.max_attempts or DEFAULT_MAX_ATTEMPTS
+
+
+def _checked(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
+    checked = tuple(hooks)
+    for hook in checked:
+        if not callable(hook) or inspect.iscoroutinefunction(hook):
+            raise ConfigurationError(f"hooks must be plain callables, and {hook!r} is not one")
+    return checked

@@ -1,0 +1,98 @@
+"""Which URL a region's requests go to."""
+
+import re
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from detective_async.errors import ConfigurationError
+
+
+@frozen
+class Endpoint:
+    """Where requests go.
+
+    Attributes:
+        url: scheme, host, port and path prefix, without a trailing slash.
+        host: the Host header, port included where it is not the scheme's own.
+        path: the path prefix, percent-encoded; empty for none.
+        region: what signatures are made for.
+    """
+
+    url: str
+    host: str
+    path: str
+    region: str
+
+
+@frozen
+class _Partition:
+    """A separate part of AWS, with domains of its own."""
+
+    regions: str
+    suffix: str
+    dualstack_suffix: str
+    #: How dual-stack host names begin: only two partitions drop the `api.`.
+    dualstack_prefix: str = "api.detective"
+
+
+_AWS = _Partition(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+", "amazonaws.com", "api.aws", "detective")
+_PARTITIONS = (
+    _AWS,
+    _Partition(r"us-gov-\w+-\d+", "amazonaws.com", "api.aws", "detective"),
+    _Partition(r"cn-\w+-\d+", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    _Partition(r"eusc-de-\w+-\d+", "amazonaws.eu", "api.amazonwebservices.eu"),
+    _Partition(r"us-iso-\w+-\d+", "c2s.ic.gov", "api.aws.ic.gov"),
+    _Partition(r"us-isob-\w+-\d+", "sc2s.sgov.gov", "api.aws.scloud"),
+    _Partition(r"eu-isoe-\w+-\d+", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    _Partition(r"us-isof-\w+-\d+", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+)
+
+
+@lru_cache(maxsize=1024)
+def resolve(
+    region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+) -> Endpoint:
+    """Find the endpoint of a region, or take the one that is given.
+
+    Args:
+        region: such as `eu-west-1`. One that no partition claims is taken to be new in the first partition.
+        endpoint_url: a URL to use instead; it cannot go with the two flags.
+        use_fips: use the FIPS endpoint.
+        use_dualstack: use the endpoint that has IPv6 addresses too.
+
+    Raises:
+        ConfigurationError: the region or the URL is malformed, or the settings contradict each other.
+    """
+    if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", region):
+        raise ConfigurationError(f"region {region!r} is not a region name, such as eu-west-1")
+    if endpoint_url is not None:
+        if use_fips or use_dualstack:
+            raise ConfigurationError(
+                f"a custom endpoint ({endpoint_url}) cannot be combined with FIPS or dual-stack endpoints: drop one"
+            )
+        return _custom(endpoint_url, region)
+    partition = next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
+    prefix = partition.dualstack_prefix if use_dualstack else "api.detective"
+    suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
+    host = f"{prefix}{'-fips' if use_fips else ''}.{region}.{suffix}"
+    return Endpoint(f"https://{host}", host, "", region)
+
+
+def _custom(endpoint_url: str, region: str) -> Endpoint:
+    # Not quoted in the messages: a malformed URL may hold a password.
+    try:
+        parts = urlsplit(endpoint_url)
+        port = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"the endpoint URL is malformed: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("the endpoint URL must start with http:// or https:// and name a host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ConfigurationError("the endpoint URL must not hold a user, a query or a fragment")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+        host = f"{host}:{port}"
+    path = parts.path.rstrip("/")
+    return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region)

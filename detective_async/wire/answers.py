@@ -1,0 +1,182 @@
+"""Answers that say yes: JSON to models, strict about types and open to what is new."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache, partial
+from operator import is_
+from types import NoneType
+from typing import Any, get_args, get_origin
+
+from attrs import fields, has
+from cattrs import Converter, transform_error
+from cattrs.cols import list_structure_factory, mapping_structure_factory
+from cattrs.gen import make_dict_structure_fn, override
+
+from detective_async.errors import DecodeError
+from detective_async.models.base import OpenEnum, Response, ResponseMetadata
+from detective_async.operations import Answer, Operation
+from detective_async.wire.json import MismatchError, load, mismatch
+from detective_async.wire.names import wire_name
+
+#: How many things wrong with one answer are worth telling.
+_MAX_PROBLEMS = 3
+
+
+def decode(operation: Operation[Answer], body: bytes, metadata: ResponseMetadata) -> Answer:
+    """Read the answer of a request that succeeded.
+
+    Raises:
+        DecodeError: it is not what the API promises; the message says where.
+    """
+    if operation.answer is NoneType:
+        return None  # type: ignore[return-value]  # Answer is None here, which a type variable cannot say
+    try:
+        document = load(body) if body or _promises_members(operation) else {}
+        try:
+            answer = _ANSWERS.structure(document, operation.answer)
+        except Exception:  # noqa: BLE001 - whatever it was, the second reading says what and where
+            answer = _ANSWERS_DETAILED.structure(document, operation.answer)
+    except Exception as error:  # noqa: BLE001 - nothing that a server sends may surface as a bare error
+        problems = transform_error(error, format_exception=_describe)
+        raise DecodeError(
+            "; ".join(problems[:_MAX_PROBLEMS])
+            + (f"; and {more} more" if (more := len(problems) - _MAX_PROBLEMS) > 0 else ""),
+            operation=operation.name,
+            status=metadata.http_status,
+            request_id=metadata.request_id,
+            attempts=metadata.attempts,
+        ) from None
+    # The one write to a frozen answer, before anybody has seen it: the alternative is to copy it.
+    object.__setattr__(answer, "response_metadata", metadata)
+    return answer
+
+
+@cache
+def _promises_members(operation: Operation[Any]) -> bool:
+    return len(fields(operation.answer)) > len(fields(Response))
+
+
+def _describe(error: BaseException, _type: type | None) -> str:
+    return str(error) if isinstance(error, MismatchError) else f"cannot be read ({type(error).__name__})"
+
+
+def _string(value: object, _: type) -> str:
+    if type(value) is not str:
+        raise mismatch("a string", value)
+    return value
+
+
+def _boolean(value: object, _: type) -> bool:
+    if type(value) is not bool:
+        raise mismatch("a boolean", value)
+    return value
+
+
+def _integer(value: object, _: type) -> int:
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    raise mismatch("a whole number", value)
+
+
+def _number(value: object, _: type) -> float:
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            raise MismatchError("expected a number, got one that is out of range") from None
+    raise mismatch("a number", value)
+
+
+def _timestamp(value: object, _: type) -> datetime:
+    try:
+        if type(value) is str:
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if type(value) is int or type(value) is float:
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise MismatchError("expected a timestamp (ISO 8601), got something else in its form") from None
+    raise mismatch("a timestamp (ISO 8601)", value)
+
+
+def _enum(value: object, enum: type[OpenEnum]) -> OpenEnum:
+    if type(value) is not str:
+        raise mismatch("a string", value)
+    return enum(value)
+
+
+_SCALARS: Mapping[type, Callable[[Any, Any], Any]] = {
+    str: _string,
+    bool: _boolean,
+    int: _integer,
+    float: _number,
+    datetime: _timestamp,
+}
+
+
+def _answer_converter(*, detailed: bool) -> Converter:
+    """Make the converter of answers: strict about types, open to members it does not know.
+
+    Args:
+        detailed: whether errors carry the path to what is wrong, which costs time on every answer.
+    """
+    converter = Converter(detailed_validation=detailed)
+    # By identity, since a hook registered for str would serve its subclasses too, and every enum here is one.
+    for scalar, hook in _SCALARS.items():
+        converter.register_structure_hook_func(partial(is_, scalar), hook)
+    converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, OpenEnum), _enum)
+
+    def model(kind: type) -> Callable[[Any, Any], Any]:
+        overrides: dict[str, Any] = {
+            a.name: override(omit=True) if a.name == "response_metadata" else override(rename=wire_name(a.name))
+            for a in fields(kind)
+        }
+        structure: Callable[[Any, Any], Any] = make_dict_structure_fn(
+            kind, converter, _cattrs_detailed_validation=detailed, **overrides
+        )
+        return _only(dict, "an object", structure)
+
+    def array(kind: Any) -> Callable[[Any, Any], Any]:
+        return _left_out_is_empty(list, _only(list, "an array", list_structure_factory(kind, converter)))
+
+    def mapping(kind: Any) -> Callable[[Any, Any], Any]:
+        key, value = get_args(kind)
+        structure = mapping_structure_factory(
+            kind, converter, dict, key_type=key, val_type=value, detailed_validation=detailed
+        )
+        return _left_out_is_empty(dict, _only(dict, "an object", structure))
+
+    converter.register_structure_hook_factory(has, model)
+    converter.register_structure_hook_factory(partial(_is_generic, list), array)
+    converter.register_structure_hook_factory(partial(_is_generic, dict), mapping)
+    return converter
+
+
+def _is_generic(origin: type, kind: Any) -> bool:
+    return get_origin(kind) is origin
+
+
+def _only(kind: type, expected: str, structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def hook(value: Any, target: Any) -> Any:
+        if type(value) is not kind:
+            raise mismatch(expected, value)
+        return structure(value, target)
+
+    return hook
+
+
+def _left_out_is_empty(kind: type, structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A null list or map means the same as one that is left out."""
+
+    def hook(value: Any, target: Any) -> Any:
+        return kind() if value is None else structure(value, target)
+
+    return hook
+
+
+_ANSWERS = _answer_converter(detailed=False)
+_ANSWERS_DETAILED = _answer_converter(detailed=True)

@@ -1,0 +1,59 @@
+"""JSON as strict as the standard: bytes to plain values, with errors that say where and quote nothing."""
+
+import json
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+
+_JSON_KINDS: Mapping[type, str] = {
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    NoneType: "null",
+}
+
+
+class MismatchError(ValueError):
+    """A piece of an answer is not of the kind that the API promises; the message never quotes it."""
+
+
+def load(body: bytes) -> object:
+    """Read a body.
+
+    Raises:
+        MismatchError: it is not UTF-8, not JSON, or nested too deeply.
+    """
+    try:
+        return _JSON.decode(body.decode())
+    except UnicodeDecodeError as error:
+        raise MismatchError(f"the body is not UTF-8 (byte {error.start} of {len(body)})") from None
+    except RecursionError:
+        raise MismatchError("the body is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg} at character {error.pos} of {len(error.doc)}" if body else "it is empty"
+        raise MismatchError(f"the body is not JSON: {problem}") from None
+    except MismatchError:
+        raise
+    except ValueError:
+        # int() refuses thousands of digits.
+        raise MismatchError("the body holds a number that is out of range") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise MismatchError(f"the body holds {name}, which JSON does not have")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def dump(members: dict[str, Any]) -> bytes:
+    """Write a request body."""
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def mismatch(expected: str, value: object) -> MismatchError:
+    """Say what was expected and of what kind the value is instead."""
+    return MismatchError(f"expected {expected}, got {_JSON_KINDS[type(value)]}")
