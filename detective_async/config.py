@@ -131,9 +131,8 @@ def _endpoint_url(sections: _Sections, environ: Mapping[str, str]) -> str | None
     if ignored:
         return None
     return (
-        _first(environ, "AWS_ENDPOINT_URL_DETECTIVE")
+        _first(environ, "AWS_ENDPOINT_URL_DETECTIVE", "AWS_ENDPOINT_URL")
         or sections.services.get("endpoint_url")
-        or _first(environ, "AWS_ENDPOINT_URL")
         or sections.profile.get("endpoint_url")
         or None
     )

@@ -1,6 +1,8 @@
 """The aiohttp session: opened at the first call, shared by every client made from one, closed once."""
 
 import asyncio
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -21,8 +23,23 @@ class Connections:
         self._session = session
         self._owned = session is None
         self._closed = False
+        self._proxies: dict[str, str | None] = {}
         # The pool itself has no limit: waiting for a turn here keeps that wait out of the connect timeout.
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS) if self._owned else None
+
+    def proxy_for(self, url: str) -> str | None:
+        """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; looked up once per URL.
+
+        A session of the caller's own decides for itself. aiohttp's `trust_env` is not used, because it also reads
+        `.netrc`, in a thread and for every request, and refuses a signed request to a host that it finds there.
+        """
+        if not self._owned:
+            return None
+        if url not in self._proxies:
+            parts = urlsplit(url)
+            bypass = proxy_bypass(parts.netloc)
+            self._proxies[url] = None if bypass else getproxies().get(parts.scheme)
+        return self._proxies[url]
 
     @property
     def closed(self) -> bool:
@@ -44,7 +61,6 @@ class Connections:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
             )
         return self._session
 

@@ -87,8 +87,9 @@ class Transport:
         """
         encoded = wire.encode(operation, request)
         attempts = Attempts(self.max_attempts, self.quota, repeatable=operation.repeatable)
+        deadline = asyncio.timeout(self.timeouts.total)
         try:
-            async with asyncio.timeout(self.timeouts.total) as deadline:
+            async with deadline:
                 answer = await self._attempt_until_final(operation.name, encoded, attempts)
         except TimeoutError:
             if not deadline.expired():
@@ -188,6 +189,10 @@ class Transport:
                     data=request.body,
                     headers=headers,
                     allow_redirects=False,
+                    # A session that was passed in may have been set otherwise.
+                    raise_for_status=False,
+                    auto_decompress=True,
+                    proxy=self.connections.proxy_for(self.endpoint.url),
                     timeout=aiohttp.ClientTimeout(sock_connect=self.timeouts.connect, sock_read=self.timeouts.read),
                     middlewares=_with_resend_prevented(session),
                 ) as response,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from operator import is_
 from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from attrs import fields, has
 from cattrs import Converter, transform_error
@@ -29,7 +29,7 @@ def decode(operation: Operation[Answer], body: bytes, metadata: ResponseMetadata
         DecodeError: it is not what the API promises; the message says where.
     """
     if operation.answer is NoneType:
-        return None  # type: ignore[return-value]  # Answer is None here, which a type variable cannot say
+        return cast("Answer", None)
     try:
         document = load(body) if body or _promises_members(operation) else {}
         try:
@@ -128,7 +128,7 @@ def _answer_converter(*, detailed: bool) -> Converter:
     # By identity, since a hook registered for str would serve its subclasses too, and every enum here is one.
     for scalar, hook in _SCALARS.items():
         converter.register_structure_hook_func(partial(is_, scalar), hook)
-    converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, OpenEnum), _enum)
+    converter.register_structure_hook_func(_is_enum, _enum)
 
     def model(kind: type) -> Callable[[Any, Any], Any]:
         overrides: dict[str, Any] = {
@@ -154,6 +154,10 @@ def _answer_converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook_factory(partial(_is_generic, list), array)
     converter.register_structure_hook_factory(partial(_is_generic, dict), mapping)
     return converter
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, OpenEnum)
 
 
 def _is_generic(origin: type, kind: Any) -> bool:

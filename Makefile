@@ -1,0 +1,48 @@
+# The two commands to know: `make demo` and `make test`. All of them make their own virtual environment.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
+
+.PHONY: demo test check format bench clean
+
+demo: $(VENV)/package  ## run the main job on the embedded simulator
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
+	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+check: $(VENV)/package $(VENV)/check  ## format, lint and types, over package, tests, examples and benchmarks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy detective_async tests examples benchmarks
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+format: $(VENV)/check
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/package $(VENV)/bench  ## compare with other clients, in minutes
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean:
+	rm -rf .venv* dist build
+
+# The wheel is what users get, so it is what is tested: nothing here runs from the source folder.
+$(VENV)/package: $(SOURCES) | $(VENV)/pip
+	rm -rf $(VENV)/wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir $(VENV)/wheel .
+	$(BIN)/pip uninstall --quiet --yes detective-async
+	$(BIN)/pip install --quiet $(VENV)/wheel/*.whl
+	@touch $@
+
+$(VENV)/test $(VENV)/check $(VENV)/bench: pyproject.toml | $(VENV)/pip
+	$(BIN)/pip install --quiet --group $(@F)
+	@touch $@
+
+# pip knows dependency groups from 25.1 on, which is newer than what some Pythons bring.
+$(VENV)/pip:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@

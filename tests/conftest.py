@@ -1,0 +1,82 @@
+"""What the tests share."""
+
+from collections.abc import AsyncIterator, Iterator
+from unittest.mock import Mock
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+from fakes import FakeTime
+
+import detective_async
+from detective_async import Credentials, DetectiveClient
+from detective_async.testing import DetectiveSimulator
+
+ADMINISTRATOR = "111122223333"
+
+
+def pytest_report_header() -> str:
+    """Show what is tested: the installed package, or by mistake the source folder."""
+    return f"detective_async: {detective_async.__version__} from {detective_async.__file__}"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the developer's own AWS settings and proxies out of the tests."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    nowhere = tmp_path_factory.getbasetemp() / "no-such-file"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def fake_time() -> FakeTime:
+    return FakeTime()
+
+
+@pytest.fixture
+def credentials() -> Credentials:
+    return Credentials("AKIAIOSFODNN7EXAMPLE", "a secret of forty characters or so......", "a session token")
+
+
+class _Response(aiohttp.ClientResponse):
+    """What aioresponses builds, plus the writer that aiohttp 3.14 asks for."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mock_aws() -> Iterator[aioresponses]:
+    """Canned answers in place of the network, for what needs no server."""
+    with aioresponses() as mock:
+        add = mock.add
+
+        def add_with_writer(*args: object, **kwargs: object) -> None:
+            add(*args, response_class=_Response, **kwargs)  # type: ignore[arg-type]
+
+        mock.add = add_with_writer  # type: ignore[method-assign]
+        yield mock
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[DetectiveSimulator]:
+    async with DetectiveSimulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def client(sim: DetectiveSimulator, fake_time: FakeTime) -> AsyncIterator[DetectiveClient]:
+    """A client of the administrator account on the simulator; its waits take no time."""
+    async with DetectiveClient(
+        region="eu-west-1",
+        credentials=sim.account(ADMINISTRATOR),
+        endpoint_url=sim.url,
+        clock=fake_time.clock(real_dates=True),
+    ) as client:
+        yield client

@@ -1,0 +1,245 @@
+"""Where keys come from, and that their secrets stay there."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+from detective_async import (
+    ConfigurationError,
+    Credentials,
+    CredentialsError,
+    DefaultCredentials,
+    DetectiveClient,
+    EnvironmentCredentials,
+    StaticCredentials,
+)
+from detective_async.credentials import CachedCredentials, as_provider
+
+SECRET = "hunter2hunter2hunter2"
+
+
+def test_secrets_are_not_in_repr() -> None:
+    """Neither the secret key nor the session token shows."""
+    for thing in (Credentials("AKIA", SECRET, SECRET), StaticCredentials("AKIA", SECRET, SECRET)):
+        assert "AKIA" in repr(thing)
+        assert SECRET not in repr(thing)
+        assert SECRET not in repr(as_provider(thing))
+
+
+@pytest.mark.parametrize("keys", [("", "s"), ("a", ""), ("a", " "), (None, "s"), ("a", None)])
+def test_missing_keys_are_refused(keys: tuple[str, str]) -> None:
+    """An empty key would only fail at AWS, with a message about signatures."""
+    with pytest.raises(CredentialsError, match="must be a non-empty string"):
+        Credentials(*keys)
+    with pytest.raises(CredentialsError):
+        StaticCredentials(*keys)
+
+
+def test_an_expiry_without_a_time_zone_is_refused() -> None:
+    """It would be compared with the wrong clock."""
+    with pytest.raises(CredentialsError, match="time zone"):
+        Credentials("a", "b", expires_at=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
+
+
+async def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read anew at each call; what is missing is named."""
+    with pytest.raises(CredentialsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY not set"):
+        await EnvironmentCredentials().get_credentials()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    with pytest.raises(CredentialsError, match="environment: AWS_SECRET_ACCESS_KEY not set"):
+        await DefaultCredentials().get_credentials()
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    assert await DefaultCredentials().get_credentials() == Credentials("a", SECRET)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
+    assert await EnvironmentCredentials().get_credentials() == Credentials("a", SECRET, "t")
+
+
+def test_with_keys_in_the_environment_botocore_is_not_imported() -> None:
+    """A process whose keys are in its environment does not pay for the chain."""
+    script = (
+        "import asyncio, os, sys; os.environ.update(AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b')\n"
+        "from detective_async import DefaultCredentials\n"
+        "asyncio.run(DefaultCredentials().get_credentials())\n"
+        "print('botocore' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+async def test_the_chain_reads_the_shared_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile's keys are found by botocore; a profile that is named goes before the environment."""
+    (tmp_path / "credentials").write_text(
+        "[default]\naws_access_key_id = d\naws_secret_access_key = x\n"
+        "[work]\naws_access_key_id = w\naws_secret_access_key = y\naws_session_token = z\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    assert await DefaultCredentials().get_credentials() == Credentials("d", "x")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "e")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "e")
+    provider = DefaultCredentials(profile="work")
+    assert await provider.get_credentials() == Credentials("w", "y", "z")
+    assert repr(provider) == "DefaultCredentials(profile='work')"
+
+
+async def test_the_chain_is_asked_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider that blocks does so in a thread."""
+    threads = []
+
+    def get_credentials(_: botocore.session.Session) -> None:
+        threads.append(threading.current_thread())
+
+    monkeypatch.setattr(botocore.session.Session, "get_credentials", get_credentials)
+    with pytest.raises(CredentialsError, match="no credentials: set AWS_ACCESS_KEY_ID"):
+        await DefaultCredentials().get_credentials()
+    assert threads
+    assert threads[0] is not threading.main_thread()
+
+
+async def test_a_failing_chain_says_so() -> None:
+    """Botocore's own words are kept, as one of our errors."""
+    with pytest.raises(CredentialsError, match="the AWS credential chain failed: .*nowhere"):
+        await DefaultCredentials(profile="nowhere").get_credentials()
+
+
+async def test_many_that_wait_make_one_fetch() -> None:
+    """A thousand tasks at once ask the source once; later ones get the cached answer."""
+    fetches = 0
+
+    async def source() -> Credentials:
+        nonlocal fetches
+        fetches += 1
+        await asyncio.sleep(0)
+        return Credentials("a", "b")
+
+    cache = CachedCredentials(source)
+    answers = await asyncio.gather(*(cache.get_credentials() for _ in range(1000)))
+    assert await cache.get_credentials() is answers[0]
+    assert fetches == 1
+
+
+async def test_credentials_about_to_expire_are_fetched_again() -> None:
+    """Those that live on are kept."""
+    lifetimes = iter([timedelta(minutes=4), timedelta(hours=1), timedelta(hours=1)])
+
+    async def source() -> Credentials:
+        return Credentials("a", "b", expires_at=datetime.now(UTC) + next(lifetimes))
+
+    cache = CachedCredentials(source)
+    first = await cache.get_credentials()
+    second = await cache.get_credentials()
+    assert second is not first
+    assert await cache.get_credentials() is second
+
+
+async def test_one_that_gives_up_does_not_stop_the_others() -> None:
+    """The fetch goes on for those who still wait."""
+    release = asyncio.Event()
+
+    async def source() -> Credentials:
+        await release.wait()
+        return Credentials("a", "b")
+
+    cache = CachedCredentials(source)
+    impatient = asyncio.create_task(cache.get_credentials())
+    patient = asyncio.create_task(cache.get_credentials())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.sleep(0)
+    release.set()
+    assert (await patient).access_key_id == "a"
+    assert impatient.cancelled()
+
+
+async def test_a_failed_fetch_is_told_to_all_and_tried_again() -> None:
+    """Everyone who waits gets the error; the next one asks anew."""
+    answers = iter([CredentialsError("down"), Credentials("a", "b")])
+
+    async def source() -> Credentials:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    cache = CachedCredentials(source)
+    results = await asyncio.gather(*(cache.get_credentials() for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(result, CredentialsError) for result in results)
+    assert (await cache.get_credentials()).access_key_id == "a"
+
+
+async def test_a_failure_that_nobody_waits_for_is_quiet() -> None:
+    """When all who asked have given up, their error is not reported as never retrieved."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    release = asyncio.Event()
+
+    async def source() -> Credentials:
+        await release.wait()
+        raise CredentialsError("down")
+
+    cache = CachedCredentials(source)
+    task = asyncio.create_task(cache.get_credentials())
+    await asyncio.sleep(0)
+    task.cancel()
+    release.set()
+    await asyncio.sleep(0.01)
+    del cache
+    assert complaints == []
+
+
+async def keys_from_a_vault() -> Credentials:
+    return Credentials("vault", "b")
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        (Credentials("fixed", "b"), "fixed"),
+        (StaticCredentials("static", "b"), "static"),
+        (keys_from_a_vault, "vault"),
+    ],
+)
+async def test_what_will_do_as_credentials(source: Credentials, key: str) -> None:
+    """Keys, a provider of them, or an async callable."""
+    assert (await as_provider(source).get_credentials()).access_key_id == key
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (StaticCredentials, "pass an instance, StaticCredentials"),
+        (("a", "b"), "got a tuple"),
+        ("AKIA", "got a str"),
+    ],
+)
+def test_what_will_not_do_as_credentials(source: Credentials, problem: str) -> None:
+    """Said when the client is made."""
+    with pytest.raises(ConfigurationError, match=problem):
+        DetectiveClient(region="eu-west-1", credentials=source)
+
+
+async def test_a_callable_that_gives_something_else() -> None:
+    """The error names the callable."""
+
+    async def vault() -> dict[str, str]:
+        return {}
+
+    with pytest.raises(CredentialsError, match="vault.* gave a dict, expected Credentials"):
+        await as_provider(vault).get_credentials()  # type: ignore[arg-type]
+
+
+async def test_a_provider_that_fails_is_a_credentials_error() -> None:
+    """Whatever it raised is the cause; nothing was sent."""
+
+    async def vault() -> Credentials:
+        raise LookupError("sealed")
+
+    async with DetectiveClient(region="eu-west-1", credentials=vault) as client:
+        with pytest.raises(CredentialsError, match="vault.* failed: LookupError: sealed") as caught:
+            await client.list_graphs()
+    assert isinstance(caught.value.__cause__, LookupError)

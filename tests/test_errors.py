@@ -1,0 +1,137 @@
+"""The error tree, and how answers that say no become exceptions."""
+
+import pickle
+
+import pytest
+
+import detective_async
+from detective_async import (
+    AccessDeniedException,
+    AttemptTimeout,
+    ConnectError,
+    ConnectionLost,
+    DeadlineExceeded,
+    DecodeError,
+    DetectiveError,
+    ErrorCode,
+    PaginationError,
+    ParameterError,
+    ServiceError,
+    ServiceQuotaExceededException,
+    TransportError,
+    ValidationException,
+)
+from detective_async.wire import decode_error
+
+ERRORS: list[DetectiveError] = [
+    ParameterError("accounts[3].email_address", "must not be empty"),
+    detective_async.ConfigurationError("no region"),
+    detective_async.CredentialsError("none"),
+    ConnectError("cannot connect", operation="ListGraphs", attempts=3, outcome_unknown=False),
+    ConnectionLost("it broke", operation="ListGraphs", attempts=1, outcome_unknown=True),
+    AttemptTimeout("slow", operation="ListGraphs", attempts=2, outcome_unknown=True),
+    DeadlineExceeded("late", operation="ListGraphs", attempts=2, outcome_unknown=False),
+    DecodeError("bad @ $", operation="ListGraphs", status=200, request_id="id", attempts=1),
+    PaginationError("ListGraphs"),
+    ServiceError("Odd", "words", status=418, request_id="id", operation="ListGraphs", attempts=2, retryable=True),
+    ValidationException("ValidationException", "words", error_code=ErrorCode.INVALID_GRAPH_ARN),
+    ServiceQuotaExceededException("ServiceQuotaExceededException", resources=["members"], retry_after=1.5),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_every_error_pickles(error: DetectiveError) -> None:
+    """It comes back with its type, its words and all its attributes."""
+    error.add_note("seen on a Tuesday")
+    twin = pickle.loads(pickle.dumps(error))
+    assert type(twin) is type(error)
+    assert str(twin) == str(error)
+    assert vars(twin) == vars(error)
+
+
+def test_the_tree() -> None:
+    """Each error is where a handler would look for it."""
+    for name in detective_async.__all__:
+        thing = getattr(detective_async, name)
+        if isinstance(thing, type) and issubclass(thing, BaseException):
+            assert issubclass(thing, DetectiveError)
+    for kind in (ConnectError, ConnectionLost, AttemptTimeout, DeadlineExceeded):
+        assert issubclass(kind, TransportError)
+    assert issubclass(ValidationException, ServiceError)
+    assert issubclass(ParameterError, ValueError)
+
+
+def test_the_message_tells_what_support_will_ask() -> None:
+    """Code, words, operation, status, request id and attempts are all in the text."""
+    assert str(ERRORS[9]) == "Odd: words (ListGraphs, HTTP 418, request id id, attempts: 2)"
+    assert str(ERRORS[3]) == "ListGraphs: cannot connect (nothing was sent; attempts: 3)"
+    assert "the service may have acted on it" in str(ERRORS[4])
+
+
+def test_a_member_that_an_exception_does_not_have_is_a_type_error() -> None:
+    """A misspelt keyword is not swallowed."""
+    with pytest.raises(TypeError, match="ValidationException has no resources"):
+        ValidationException("ValidationException", resources=["members"])
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "code"),
+    [
+        ({"x-amzn-errortype": "ValidationException"}, b"{}", "ValidationException"),
+        ({"x-amzn-errortype": "ValidationException:http://internal/"}, b"{}", "ValidationException"),
+        ({"x-amzn-errortype": "com.amazon#ValidationException:http://x#y/"}, b"{}", "ValidationException"),
+        ({"x-amzn-errortype": "A"}, b'{"code": "B", "__type": "C"}', "A"),
+        ({}, b'{"code": "B", "__type": "C"}', "B"),
+        ({}, b'{"__type": "com.amazon#C:x"}', "C"),
+        ({"x-amzn-errortype": ""}, b'{"__type": "C"}', "C"),
+        ({}, b'{"__type": 5}', "400"),
+        ({}, b"", "400"),
+        ({}, b"<html>", "400"),
+        ({}, b"[]", "400"),
+        ({"x-amzn-errortype": "#:"}, b"", "400"),
+    ],
+)
+def test_where_the_error_code_is_found(headers: dict[str, str], body: bytes, code: str) -> None:
+    """Header first, then `code`, then `__type`; cut at the colon and after the hash; else the status."""
+    error = decode_error("ListGraphs", 400, headers, body, 1)
+    assert error.code == code
+    assert type(error) is (ValidationException if code == "ValidationException" else ServiceError)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"message": "a", "Message": "b"}', "a"),
+        (b'{"Message": "b"}', "b"),
+        (b'{"message": 5}', ""),
+        (b"\xff\xfe", ""),
+        (b"[" * 1_000_000, ""),
+    ],
+)
+def test_where_the_message_is_found(body: bytes, message: str) -> None:
+    """Either spelling, and nothing where there is nothing to be read."""
+    assert decode_error("ListGraphs", 400, {}, body, 1).message == message
+
+
+def test_a_modelled_exception_has_its_members() -> None:
+    """The extra members are typed; those of the wrong type are left out, for the error matters more."""
+    body = b'{"ErrorCode": "INVALID_GRAPH_ARN", "ErrorCodeReason": "r", "SubErrorCode": "NEW", "SubErrorCodeReason": 5}'
+    error = decode_error("ListMembers", 403, {"x-amzn-errortype": "AccessDeniedException"}, body, 1)
+    assert isinstance(error, AccessDeniedException)
+    assert error.error_code is ErrorCode.INVALID_GRAPH_ARN
+    assert error.error_code_reason == "r"
+    assert error.sub_error_code == "NEW"
+    assert error.sub_error_code_reason is None
+
+    body = b'{"Resources": ["members", 5]}'
+    error = decode_error("CreateMembers", 402, {"x-amzn-errortype": "ServiceQuotaExceededException"}, body, 1)
+    assert isinstance(error, ServiceQuotaExceededException)
+    assert error.resources == ["members"]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("1500", 1.5), ("0", 0.0), ("-1", None), ("1.5", None), ("soon", None), ("9" * 30, None)]
+)
+def test_the_wait_that_the_service_asks_for(header: str, seconds: float | None) -> None:
+    """Milliseconds become seconds; a bad value is no value."""
+    assert decode_error("ListGraphs", 429, {"x-amz-retry-after": header}, b"", 1).retry_after == seconds

@@ -1,0 +1,63 @@
+"""The public face: what `from detective_async import *` gives."""
+
+import inspect
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import detective_async
+
+REPOSITORY = Path(__file__).parent.parent
+PROMISED = {
+    "Account",
+    "Credentials",
+    "DetectiveClient",
+    "DetectiveError",
+    "Graph",
+    "MemberDetail",
+    "MemberStatus",
+    "RetryPolicy",
+    "ServiceError",
+    "StaticCredentials",
+    "Timeouts",
+    "ValidationException",
+}
+
+
+def test_the_tests_run_against_the_installed_package() -> None:
+    """The source folder is not what is imported."""
+    assert REPOSITORY not in Path(detective_async.__file__).parents or ".venv" in detective_async.__file__
+
+
+def test_star_import_gives_exactly_the_sorted_all() -> None:
+    """Nothing beside `__all__` leaks out, and the list is sorted."""
+    namespace: dict[str, object] = {}
+    exec("from detective_async import *", namespace)  # noqa: S102 - a star import is allowed at module level only
+    del namespace["__builtins__"]
+    assert sorted(namespace) == detective_async.__all__ == sorted(set(detective_async.__all__))
+    assert set(detective_async.__all__) >= PROMISED
+
+
+@pytest.mark.parametrize("name", [name for name in detective_async.__all__ if name != "__version__"])
+def test_every_public_name_says_what_it_is(name: str) -> None:
+    """Each one has a docstring of its own, and so has each public method."""
+    thing = getattr(detective_async, name)
+    assert inspect.getdoc(thing)
+    for member_name, member in vars(thing).items():
+        if inspect.isfunction(member) and not member_name.startswith("_"):
+            assert inspect.getdoc(member), f"{name}.{member_name}"
+
+
+def test_the_version_is_the_distributions() -> None:
+    """`__version__` and the installed metadata agree."""
+    assert detective_async.__version__ == version("detective-async")
+
+
+def test_importing_the_package_imports_neither_botocore_nor_the_simulator() -> None:
+    """What most processes never need is not paid for by all."""
+    script = "import sys, detective_async; print([m for m in sys.modules if m.split('.')[0] == 'botocore' or 'testing' in m])"
+    run = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
