@@ -1,5 +1,6 @@
 """What the tests share."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from unittest.mock import Mock
 
@@ -23,8 +24,6 @@ def pytest_report_header() -> str:
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the developer's own AWS settings and proxies out of the tests."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
@@ -16,6 +17,7 @@ from detective_async import (
     ConnectError,
     ConnectionLost,
     Credentials,
+    CredentialsError,
     DeadlineExceeded,
     DetectiveClient,
     InternalServerException,
@@ -175,8 +177,6 @@ async def test_an_unknown_outcome_is_kept_to_the_end(aws: DetectiveClient, mock_
 
 async def test_what_may_not_be_repeated_is_not(aws: DetectiveClient, mock_aws: aioresponses) -> None:
     """A second StartInvestigation could start a second investigation."""
-    from datetime import UTC, datetime
-
     now = datetime.now(UTC)
     mock_aws.post(START_INVESTIGATION, exception=aiohttp.ServerDisconnectedError())
     with pytest.raises(ConnectionLost) as caught:
@@ -272,7 +272,6 @@ async def test_a_timeout_from_outside_stays_a_timeout_error(credentials: Credent
 
 async def test_a_provider_that_times_out_is_a_credentials_error(credentials: Credentials) -> None:
     """Its TimeoutError is its own affair, not the deadline's."""
-    from detective_async import CredentialsError
 
     async def vault() -> Credentials:
         raise TimeoutError("vault")

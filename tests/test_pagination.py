@@ -1,0 +1,372 @@
+"""Following tokens: items, pages, limits, resuming, fetching ahead, and stopping early."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detective_async import (
+    Account,
+    DatasourcePackage,
+    DetectiveClient,
+    PaginationError,
+    Paginator,
+    ParameterError,
+    StaticCredentials,
+    ValidationException,
+)
+from detective_async.testing import DetectiveSimulator
+
+ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
+
+
+@attrs.frozen
+class NumberPage:
+    numbers: list[int]
+    next_token: str | None
+
+
+class Service:
+    """Pages of numbers, with a record of what was asked for."""
+
+    def __init__(self, pages: list[list[int]]) -> None:
+        self.pages = pages
+        self.asked: list[tuple[str | None, int | None]] = []
+        self.delay: Callable[[], object] = lambda: None
+
+    async def fetch(self, token: str | None, size: int | None) -> NumberPage:
+        self.asked.append((token, size))
+        await asyncio.sleep(0)
+        index = int(token or 0)
+        return NumberPage(self.pages[index], str(index + 1) if index + 1 < len(self.pages) else None)
+
+    def paginator(
+        self,
+        *,
+        page_size: int | None = None,
+        limit: int | None = None,
+        starting_token: str | None = None,
+        prefetch: int = 0,
+    ) -> Paginator[int, NumberPage]:
+        return Paginator(
+            "ListNumbers",
+            self.fetch,
+            lambda page: page.numbers,
+            max_page_size=200,
+            page_size=page_size,
+            limit=limit,
+            starting_token=starting_token,
+            prefetch=prefetch,
+        )
+
+
+class Shelf(Service):
+    """Numbers that are cut into pages as large as was asked for, as AWS does it."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__([])
+        self.count = count
+
+    async def fetch(self, token: str | None, size: int | None) -> NumberPage:
+        self.asked.append((token, size))
+        await asyncio.sleep(0)
+        start = int(token or 0)
+        end = min(start + (size or 200), self.count)
+        return NumberPage(list(range(start, end)), str(end) if end < self.count else None)
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 3, 50])
+async def test_all_items_in_order(prefetch: int) -> None:
+    """Empty pages in the middle and at the end are no end by themselves."""
+    service = Service([[1, 2], [], [3], [], []])
+    paginator = service.paginator(prefetch=prefetch)
+    assert [number async for number in paginator] == [1, 2, 3]
+    assert await paginator.collect() == [1, 2, 3]
+    assert paginator.resume_token is None
+    assert service.asked[:5] == [(None, None), ("1", None), ("2", None), ("3", None), ("4", None)]
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+async def test_pages(prefetch: int) -> None:
+    """The answers come as the service cut them, with the token that continues after each."""
+    paginator = Service([[1, 2], [], [3]]).paginator(prefetch=prefetch)
+    seen = [(page.numbers, paginator.resume_token) async for page in paginator.pages()]
+    assert seen == [([1, 2], "1"), ([], "2"), ([3], None)]
+
+
+async def test_first() -> None:
+    """The first item costs a page of one, wherever it is; None where there is none."""
+    service = Service([[], [7, 8], [9]])
+    assert await service.paginator(prefetch=5).first() == 7
+    assert service.asked == [(None, 1), ("1", 1)]
+    assert await Service([[]]).paginator().first() is None
+    assert await Service([[1]]).paginator(limit=0).first() is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "page_size", "sizes"),
+    [
+        (0, None, []),
+        (5, None, [5]),
+        (5, 2, [2, 2, 1]),
+        (250, None, [200, 50]),
+        (1000, 150, [150, 150]),
+    ],
+)
+async def test_a_limit_asks_for_no_more_than_it_needs(limit: int, page_size: int | None, sizes: list[int]) -> None:
+    """Pages shrink to what is left, so that a later walk continues exactly where this one stopped."""
+    shelf = Shelf(300)
+    paginator = shelf.paginator(limit=limit, page_size=page_size)
+    got = await paginator.collect()
+    assert got == list(range(min(limit, 300)))
+    assert [size for _, size in shelf.asked] == sizes
+    if 0 < limit < 300:
+        rest = await shelf.paginator(starting_token=paginator.resume_token).collect()
+        assert got + rest == list(range(300))
+
+
+async def test_a_limit_bounds_pages_too() -> None:
+    """Pages stop once they have held that many items."""
+    paginator = Shelf(300).paginator(limit=5, page_size=2)
+    assert [page.numbers async for page in paginator.pages()] == [[0, 1], [2, 3], [4]]
+
+
+async def test_a_service_that_gives_more_than_was_asked_for() -> None:
+    """The surplus is left out, and continuing repeats that page instead of losing the surplus."""
+    service = Service([[1, 2], [3, 4], [5]])
+    paginator = service.paginator(limit=3)
+    assert await paginator.collect() == [1, 2, 3]
+    assert paginator.resume_token == "1"
+    assert await service.paginator(starting_token="1").collect() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(("stop_after", "token"), [(1, None), (2, "1"), (3, "1"), (4, "2"), (5, None)])
+async def test_resuming_after_a_break_loses_nothing(stop_after: int, token: str | None) -> None:
+    """A page counts as handed out with its last item: within a page, its first items come again."""
+    service = Service([[1, 2], [3, 4], [5]])
+    paginator = service.paginator()
+    seen = []
+    async with aclosing(aiter(paginator)) as numbers:
+        async for number in numbers:
+            seen.append(number)
+            if len(seen) == stop_after:
+                break
+    assert paginator.resume_token == token
+    if stop_after < 5:
+        rest = await service.paginator(starting_token=paginator.resume_token).collect()
+        assert sorted({*seen, *rest}) == [1, 2, 3, 4, 5]
+
+
+@given(
+    sizes=st.lists(st.integers(0, 4), max_size=8),
+    stops=st.lists(st.integers(1, 9), max_size=8),
+    prefetch=st.integers(0, 3),
+)
+async def test_any_number_of_breaks_loses_nothing(sizes: list[int], stops: list[int], prefetch: int) -> None:
+    """Stop at any items and resume each time: all items are seen, in order, and none is skipped."""
+    numbers = iter(range(100))
+    pages = [[next(numbers) for _ in range(size)] for size in sizes] or [[]]
+    service, token, seen = Service(pages), None, []
+    for stop in [*stops, 1000]:
+        paginator = service.paginator(starting_token=token, prefetch=prefetch)
+        taken, complete = 0, True
+        async with aclosing(aiter(paginator)) as items:
+            async for number in items:
+                seen.append(number)
+                taken += 1
+                if taken == stop:
+                    complete = False
+                    break
+        token = paginator.resume_token
+        if complete:
+            break
+    assert sorted(set(seen)) == list(range(sum(sizes)))
+
+
+@pytest.mark.parametrize("prefetch", [0, 1, 4])
+@pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
+async def test_a_token_that_repeats_is_an_error(tokens: list[str], prefetch: int) -> None:
+    """Everything up to the repetition is handed out; then the walk ends instead of going round for ever."""
+    remaining = iter(tokens)
+
+    async def fetch(_token: str | None, _size: int | None) -> NumberPage:
+        return NumberPage([1], next(remaining))
+
+    paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200, prefetch=prefetch)
+    seen = []
+    with pytest.raises(PaginationError, match="ListNumbers: the service repeated a continuation token") as caught:
+        async for number in paginator:
+            seen.append(number)  # noqa: PERF401 - what came before the error is what counts
+    assert len(seen) == len(tokens)
+    assert caught.value.operation == "ListNumbers"
+
+
+async def test_a_walk_that_comes_back_to_its_starting_token_is_an_error() -> None:
+    """The token that was given counts as handed out."""
+
+    async def fetch(token: str | None, _size: int | None) -> NumberPage:
+        return NumberPage([], token)
+
+    paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200, starting_token="a")
+    with pytest.raises(PaginationError):
+        await paginator.collect()
+
+
+async def test_prefetch_fetches_that_many_pages_ahead_and_no_more() -> None:
+    """While the consumer looks at a page, the next ones are on their way, up to the number asked for."""
+    service = Service([[n] for n in range(20)])
+    async with aclosing(service.paginator(prefetch=3).pages()) as pages:
+        for handed_out in (1, 2, 3):
+            await anext(pages)
+            await asyncio.sleep(0.01)
+            assert len(service.asked) == handed_out + 3
+
+
+@pytest.mark.parametrize("stop", ["break", "cancel", "error"])
+async def test_prefetch_ends_with_its_consumer(stop: str) -> None:
+    """However the consumer stops, the fetching stops too and no task is left."""
+    before = asyncio.all_tasks()
+    fetching = asyncio.Event()
+    stopped: list[bool] = []
+
+    async def fetch(token: str | None, _size: int | None) -> NumberPage:
+        if token is None:
+            return NumberPage([1, 2], "a")
+        fetching.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            stopped.append(True)
+            raise
+        raise AssertionError("never")
+
+    async def consume() -> None:
+        paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200, prefetch=2)
+        async for _ in paginator:
+            await fetching.wait()
+            if stop == "break":
+                break
+            if stop == "error":
+                raise LookupError
+            await asyncio.sleep(60)
+
+    consumer = asyncio.create_task(consume())
+    await fetching.wait()
+    await asyncio.sleep(0)
+    if stop == "cancel":
+        consumer.cancel()
+    await asyncio.wait({consumer})
+    if not consumer.cancelled():
+        consumer.exception()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert stopped == [True]
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_failed_prefetch_that_nobody_came_to_is_quiet() -> None:
+    """The consumer stopped before it: the failure is not reported as never retrieved."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    async def fetch(token: str | None, _size: int | None) -> NumberPage:
+        if token is None:
+            return NumberPage([1, 2], "a")
+        raise LookupError
+
+    paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200, prefetch=1)
+    async with aclosing(aiter(paginator)) as numbers:
+        assert await anext(numbers) == 1
+        await asyncio.sleep(0.01)
+    with pytest.raises(LookupError):
+        await paginator.collect()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"page_size": 0}, "page_size: must be 1 to 200, got 0"),
+        ({"page_size": 201}, "page_size: must be 1 to 200, got 201"),
+        ({"page_size": True}, "page_size: expected a whole number, got a bool"),
+        ({"limit": -1}, "limit: must be at least 0, got -1"),
+        ({"limit": 1.5}, "limit: expected a whole number"),
+        ({"prefetch": -1}, "prefetch: must be at least 0"),
+        ({"prefetch": "2"}, "prefetch: expected a whole number"),
+    ],
+)
+def test_senseless_numbers_are_refused(parameters: dict[str, int], problem: str) -> None:
+    """When the paginator is made, before the first page is fetched."""
+    client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"))
+    with pytest.raises(ParameterError, match=problem):
+        client.iter_members(ARN, **parameters)  # type: ignore[arg-type]
+
+
+def test_repr_shows_what_is_walked() -> None:
+    """For logs and the debugger."""
+    assert repr(Service([]).paginator(page_size=5)) == "<Paginator ListNumbers [page_size: 5, limit: None]>"
+
+
+@pytest.fixture
+async def arn(client: DetectiveClient) -> AsyncIterator[str]:
+    arn = (await client.create_graph()).graph_arn
+    assert arn
+    await client.create_members(arn, [Account(f"{n:012}", f"account-{n:012}@example.com") for n in range(1, 26)])
+    yield arn
+
+
+@pytest.mark.parametrize("prefetch", [0, 2])
+async def test_members_of_a_real_server(client: DetectiveClient, arn: str, prefetch: int) -> None:
+    """All members once, over sockets, in pages of the size asked for."""
+    paginator = client.iter_members(arn, page_size=10, prefetch=prefetch)
+    assert [len(page.member_details) async for page in paginator.pages()] == [10, 10, 5]
+    ids = [member.account_id for member in await paginator.collect()]
+    assert sorted(map(str, ids)) == [f"{n:012}" for n in range(1, 26)]
+    some = client.iter_members(arn, page_size=10, limit=12)
+    ids = [m.account_id for m in await some.collect()]
+    rest = client.iter_members(arn, starting_token=some.resume_token)
+    ids += [m.account_id for m in await rest.collect()]
+    assert sorted(map(str, ids)) == [f"{n:012}" for n in range(1, 26)]
+
+
+async def test_all_seven_iterators_give_what_they_promise(
+    client: DetectiveClient, arn: str, sim: DetectiveSimulator
+) -> None:
+    """Each one walks its own operation and gives its own items."""
+    graph = await client.iter_graphs().first()
+    assert graph is not None
+    assert graph.arn == arn
+    member = client.with_options(credentials=sim.account(f"{1:012}"))
+    invitation = await member.iter_invitations().first()
+    assert invitation is not None
+    assert invitation.graph_arn == arn
+    packages = dict(await client.iter_datasource_packages(arn).collect())
+    assert packages[DatasourcePackage.DETECTIVE_CORE].datasource_package_ingest_state == "STARTED"
+    until = datetime.now(UTC)
+    started = await client.start_investigation(
+        arn, "arn:aws:iam::111122223333:role/x", until - timedelta(days=1), until
+    )
+    investigation = await client.iter_investigations(arn).first()
+    assert investigation is not None
+    assert investigation.investigation_id == started.investigation_id
+    await sim.advance(86_400)
+    assert started.investigation_id
+    types = {i.indicator_type async for i in client.iter_indicators(arn, started.investigation_id, page_size=3)}
+    assert len(types) == 8
+    sim.organization("999999999999", ["111122223333"])
+    management = client.with_options(credentials=sim.account("999999999999"))
+    await management.enable_organization_admin_account("111122223333")
+    administrator = await management.iter_organization_admin_accounts().first()
+    assert administrator is not None
+    assert administrator.account_id == "111122223333"
+
+
+async def test_an_error_of_the_service_ends_the_walk(client: DetectiveClient, arn: str) -> None:
+    """A starting token that the service did not hand out is its to refuse."""
+    with pytest.raises(ValidationException):
+        await client.iter_members(arn, starting_token="made up").collect()

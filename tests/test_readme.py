@@ -1,0 +1,100 @@
+"""What README says is so."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import aiobotocore.session
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from detective_async.operations import OPERATIONS
+from detective_async.testing import DetectiveSimulator
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+async def run(program: str, environ: dict[str, str], directory: Path) -> str:
+    """Run a program of README's as it stands, in a folder of its own, with warnings as errors."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-P", "-W", "error", "-X", "dev", "-c", program),
+        cwd=directory,
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, err.decode()) == (0, "")
+    return out.decode()
+
+
+async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> None:
+    """With settings from the environment, as a user's would come; only AWS is the simulator."""
+    keys = sim.account("111122223333")
+    environ = {
+        "AWS_ACCESS_KEY_ID": keys.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+        "AWS_ENDPOINT_URL_DETECTIVE": sim.url,
+    }
+    assert await run(PROGRAMS[0], environ, tmp_path) == "444455556666 INVITED\n"
+    assert "not invited: 444455556666 Account is already a member" in await run(PROGRAMS[0], environ, tmp_path)
+
+
+async def test_the_program_without_aws_runs(tmp_path: Path) -> None:
+    """It needs nothing at all."""
+    assert re.fullmatch(r"after 3 attempts: arn:aws:detective:\S+\n", await run(PROGRAMS[1], {}, tmp_path))
+    assert len(PROGRAMS) == 2
+
+
+def test_boto3_has_the_same_operations_and_cannot_page() -> None:
+    """The rows of the table about boto3."""
+    client = boto3.client("detective", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+    names = client.meta.method_to_api_mapping
+    assert sorted(names.values()) == sorted(OPERATIONS)
+    assert len(OPERATIONS) == 29
+    assert not any(client.can_paginate(name) for name in names)
+    client.close()
+
+
+async def test_aiobotocore_has_the_same_operations_and_cannot_page() -> None:
+    """The rows of the table about aiobotocore."""
+    async with aiobotocore.session.get_session().create_client(
+        "detective", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    ) as client:
+        names = client.meta.method_to_api_mapping
+        assert sorted(names.values()) == sorted(OPERATIONS)
+        assert not any(client.can_paginate(name) for name in names)
+
+
+async def test_both_send_malformed_input_and_answer_with_dicts(sim: DetectiveSimulator) -> None:
+    """An account id of letters reaches the service, and what comes back is a dict."""
+    keys = sim.account("111122223333")
+    settings = {
+        "region_name": "eu-west-1",
+        "endpoint_url": sim.url,
+        "aws_access_key_id": keys.access_key_id,
+        "aws_secret_access_key": keys.secret_access_key,
+    }
+    arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
+    async with aiobotocore.session.get_session().create_client("detective", **settings) as client:
+        with pytest.raises(ClientError, match="ValidationException"):
+            await client.get_members(GraphArn=arn, AccountIds=["abcdefghijkl"])
+        assert type(await client.list_graphs()) is dict
+    blocking = boto3.client("detective", **settings)
+    with pytest.raises(ClientError, match="ValidationException"):
+        await asyncio.to_thread(blocking.get_members, GraphArn=arn, AccountIds=["abcdefghijkl"])
+    assert type(await asyncio.to_thread(blocking.list_graphs)) is dict
+    blocking.close()
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md"])
+def test_what_readme_links_to_is_there(name: str) -> None:
+    """No dead links within the repository."""
+    assert f"({name})" in README
+    assert (Path(__file__).parent.parent / name).is_file()

@@ -1,0 +1,228 @@
+"""What a user might write: every public name, with the types that a checker must see. Checked, never run."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import assert_type
+
+import aiohttp
+
+import detective_async as d
+
+
+async def client_and_settings(session: aiohttp.ClientSession) -> None:
+    """Make clients in every way, with every setting."""
+
+    async def from_a_vault() -> d.Credentials:
+        return d.Credentials("key", "secret", session_token=None, expires_at=datetime.now(UTC))
+
+    def hook(event: d.AttemptEvent | d.RetryEvent) -> None:
+        assert_type(event.attempt, int)
+        if isinstance(event, d.RetryEvent):
+            assert_type(event.delay, float)
+        else:
+            assert_type(event.status, int | None)
+
+    sources: Sequence[d.CredentialsProvider] = [
+        d.StaticCredentials("key", "secret"),
+        d.EnvironmentCredentials(),
+        d.DefaultCredentials(profile="work"),
+    ]
+    assert_type(await sources[0].get_credentials(), d.Credentials)
+    client = d.DetectiveClient(
+        region="eu-west-1",
+        credentials=from_a_vault,
+        endpoint_url="http://localhost:4580",
+        session=session,
+        retry=d.RetryPolicy(max_attempts=5),
+        timeouts=d.Timeouts(connect=1, read=2.5, attempt=10, total=None),
+        hooks=[hook],
+        use_fips=False,
+        use_dualstack=False,
+        profile=None,
+        clock=d.Clock(random=lambda: 0.5),
+    )
+    assert_type(client.region, str)
+    assert_type(client.endpoint_url, str)
+    assert_type(client.with_options(region="us-east-1", credentials=sources[1]), d.DetectiveClient)
+    async with client as entered:
+        assert_type(entered, d.DetectiveClient)
+    await client.aclose()
+    print(d.__version__)
+
+
+async def iterators(client: d.DetectiveClient, graph_arn: str) -> None:
+    """Iterate in every way."""
+    assert_type(client.iter_graphs(), d.Paginator[d.Graph, d.ListGraphsResponse])
+    assert_type(client.iter_invitations(), d.Paginator[d.MemberDetail, d.ListInvitationsResponse])
+    assert_type(
+        client.iter_organization_admin_accounts(),
+        d.Paginator[d.Administrator, d.ListOrganizationAdminAccountsResponse],
+    )
+    assert_type(
+        client.iter_investigations(
+            graph_arn,
+            filter_criteria=d.FilterCriteria(
+                severity=d.StringFilter(d.Severity.HIGH),
+                created_time=d.DateFilter(datetime.now(UTC), datetime.now(UTC)),
+            ),
+            sort_criteria=d.SortCriteria(field=d.Field.SEVERITY, sort_order="DESC"),
+        ),
+        d.Paginator[d.InvestigationDetail, d.ListInvestigationsResponse],
+    )
+    assert_type(
+        client.iter_indicators(graph_arn, "0" * 21, indicator_type=d.IndicatorType.NEW_ASO),
+        d.Paginator[d.Indicator, d.ListIndicatorsResponse],
+    )
+    async for package, detail in client.iter_datasource_packages(graph_arn):
+        assert_type(package, d.DatasourcePackage)
+        assert_type(detail, d.DatasourcePackageIngestDetail)
+        assert_type(detail.last_ingest_state_change, dict[d.DatasourcePackageIngestState, d.TimestampForCollection])
+    members = client.iter_members(graph_arn, page_size=50, limit=100, starting_token=None, prefetch=2)
+    assert_type(members, d.Paginator[d.MemberDetail, d.ListMembersResponse])
+    assert_type(aiter(members), AsyncIterator[d.MemberDetail])
+    async for member in members:
+        assert_type(member, d.MemberDetail)
+        assert_type(member.status, d.MemberStatus | None)
+        assert_type(member.disabled_reason, d.MemberDisabledReason | None)
+        assert_type(member.invitation_type, d.InvitationType | None)
+        assert_type(member.invited_time, datetime | None)
+        assert_type(member.volume_usage_by_datasource_package, dict[d.DatasourcePackage, d.DatasourcePackageUsageInfo])
+    async for page in members.pages():
+        assert_type(page, d.ListMembersResponse)
+        assert_type(page.response_metadata, d.ResponseMetadata)
+    assert_type(await members.collect(), list[d.MemberDetail])
+    assert_type(await members.first(), d.MemberDetail | None)
+    assert_type(members.resume_token, str | None)
+
+
+async def graphs_and_members(client: d.DetectiveClient, graph_arn: str) -> None:
+    """Call the operations about graphs, tags, members and invitations."""
+    assert_type(await client.create_graph(tags={"a": "b"}), d.CreateGraphResponse)
+    assert_type((await client.list_graphs(max_results=5)).graph_list, list[d.Graph])
+    assert_type(await client.list_tags_for_resource(graph_arn), d.ListTagsForResourceResponse)
+    assert_type(await client.tag_resource(graph_arn, {"a": "b"}), d.TagResourceResponse)
+    assert_type(await client.untag_resource(graph_arn, ("a",)), d.UntagResourceResponse)
+    created = await client.create_members(graph_arn, [d.Account("111122223333", "a@b.org")], message="Hello")
+    assert_type(created, d.CreateMembersResponse)
+    assert_type(created.unprocessed_accounts, list[d.UnprocessedAccount])
+    assert_type(await client.get_members(graph_arn, ["111122223333"]), d.GetMembersResponse)
+    assert_type(await client.delete_members(graph_arn, account_ids=["111122223333"]), d.DeleteMembersResponse)
+    assert_type(await client.list_members(graph_arn, next_token=None), d.ListMembersResponse)
+    assert_type(await client.list_invitations(), d.ListInvitationsResponse)
+    await client.accept_invitation(graph_arn)
+    await client.reject_invitation(graph_arn)
+    await client.disassociate_membership(graph_arn)
+    await client.start_monitoring_member(graph_arn, "111122223333")
+    await client.delete_graph(graph_arn)
+
+
+async def packages_and_organization(client: d.DetectiveClient, graph_arn: str) -> None:
+    """Call the operations about data source packages and the organization."""
+    of_members = await client.batch_get_graph_member_datasources(graph_arn, ["111122223333"])
+    assert_type(of_members, d.BatchGetGraphMemberDatasourcesResponse)
+    assert_type(of_members.member_datasources, list[d.MembershipDatasources])
+    of_graphs = await client.batch_get_membership_datasources([graph_arn])
+    assert_type(of_graphs, d.BatchGetMembershipDatasourcesResponse)
+    assert_type(of_graphs.unprocessed_graphs, list[d.UnprocessedGraph])
+    assert_type(await client.list_datasource_packages(graph_arn), d.ListDatasourcePackagesResponse)
+    await client.update_datasource_packages(graph_arn, [d.DatasourcePackage.EKS_AUDIT, "DETECTIVE_CORE"])
+    await client.enable_organization_admin_account("111122223333")
+    assert_type(await client.list_organization_admin_accounts(), d.ListOrganizationAdminAccountsResponse)
+    configuration = await client.describe_organization_configuration(graph_arn)
+    assert_type(configuration, d.DescribeOrganizationConfigurationResponse)
+    assert_type(configuration.auto_enable, bool | None)
+    await client.update_organization_configuration(graph_arn, auto_enable=True)
+    await client.disable_organization_admin_account()
+
+
+async def investigations(client: d.DetectiveClient, graph_arn: str) -> None:
+    """Call the operations about investigations and read their indicators."""
+    now = datetime.now(UTC)
+    started = await client.start_investigation(graph_arn, "arn:aws:iam::111122223333:role/x", now, now)
+    assert_type(started, d.StartInvestigationResponse)
+    investigation = await client.get_investigation(graph_arn, "0" * 21)
+    assert_type(investigation, d.GetInvestigationResponse)
+    assert_type(investigation.entity_type, d.EntityType | None)
+    assert_type(investigation.status, d.Status | None)
+    assert_type(await client.list_investigations(graph_arn), d.ListInvestigationsResponse)
+    await client.update_investigation_state(graph_arn, "0" * 21, d.State.ARCHIVED)
+    page = await client.list_indicators(graph_arn, "0" * 21)
+    assert_type(page, d.ListIndicatorsResponse)
+    detail = page.indicators[0].indicator_detail or d.IndicatorDetail()
+    assert_type(detail.ttps_observed_detail, d.TTPsObservedDetail | None)
+    assert_type(detail.impossible_travel_detail, d.ImpossibleTravelDetail | None)
+    assert_type(detail.new_geolocation_detail, d.NewGeolocationDetail | None)
+    assert_type(detail.new_aso_detail, d.NewAsoDetail | None)
+    assert_type(detail.new_user_agent_detail, d.NewUserAgentDetail | None)
+    assert_type(detail.related_finding_detail, d.RelatedFindingDetail | None)
+    assert_type(detail.related_finding_group_detail, d.RelatedFindingGroupDetail | None)
+    flagged = detail.flagged_ip_address_detail or d.FlaggedIpAddressDetail()
+    assert_type(flagged.reason, d.Reason | None)
+    assert_type(d.SortOrder("ASC"), d.SortOrder)
+
+
+async def errors(client: d.DetectiveClient) -> None:
+    """Handle every error."""
+    try:
+        await client.list_graphs()
+    except d.ParameterError as error:
+        assert_type(error.parameter, str)
+    except (d.ConfigurationError, d.CredentialsError, d.PaginationError):
+        raise
+    except d.ConnectError:
+        raise
+    except (d.ConnectionLost, d.AttemptTimeout, d.DeadlineExceeded) as error:
+        assert_type(error.outcome_unknown, bool)
+    except d.TransportError as error:
+        assert_type(error.attempts, int)
+    except d.DecodeError as error:
+        assert_type(error.request_id, str | None)
+    except d.AccessDeniedException as error:
+        assert_type(error.sub_error_code, d.ErrorCode | None)
+    except d.ServiceQuotaExceededException as error:
+        assert_type(error.resources, list[str])
+    except d.ValidationException as error:
+        assert_type(error.error_code_reason, str | None)
+    except (
+        d.ConflictException,
+        d.InternalServerException,
+        d.ResourceNotFoundException,
+        d.TooManyRequestsException,
+    ) as error:
+        assert_type(error.status, int)
+    except d.ServiceError as error:
+        assert_type(error.retry_after, float | None)
+    except d.DetectiveError:
+        raise
+
+
+REQUESTS = (
+    d.AcceptInvitationRequest,
+    d.BatchGetGraphMemberDatasourcesRequest,
+    d.BatchGetMembershipDatasourcesRequest,
+    d.CreateGraphRequest,
+    d.CreateMembersRequest,
+    d.DeleteGraphRequest,
+    d.DeleteMembersRequest,
+    d.DescribeOrganizationConfigurationRequest,
+    d.DisassociateMembershipRequest,
+    d.EnableOrganizationAdminAccountRequest,
+    d.GetInvestigationRequest,
+    d.GetMembersRequest,
+    d.ListDatasourcePackagesRequest,
+    d.ListGraphsRequest,
+    d.ListIndicatorsRequest,
+    d.ListInvestigationsRequest,
+    d.ListInvitationsRequest,
+    d.ListMembersRequest,
+    d.ListOrganizationAdminAccountsRequest,
+    d.ListTagsForResourceRequest,
+    d.RejectInvitationRequest,
+    d.StartInvestigationRequest,
+    d.StartMonitoringMemberRequest,
+    d.TagResourceRequest,
+    d.UntagResourceRequest,
+    d.UpdateDatasourcePackagesRequest,
+    d.UpdateInvestigationStateRequest,
+    d.UpdateOrganizationConfigurationRequest,
+)
