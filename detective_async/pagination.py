@@ -1,7 +1,7 @@
 """Following continuation tokens: pages, and the items in them, as async iterators."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Generic, Protocol, TypeVar
 
@@ -82,7 +82,7 @@ class Paginator(Generic[Item, PageT]):
         """
         return self._resume_token
 
-    def __aiter__(self) -> AsyncIterator[Item]:
+    def __aiter__(self) -> AsyncGenerator[Item, None]:  # noqa: PYI058 - so that aclosing() takes it
         """Give item after item.
 
         Raises:

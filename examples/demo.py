@@ -8,6 +8,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from http import HTTPStatus
 
 from detective_async import Account, AttemptEvent, DetectiveClient, MemberDetail, MemberStatus, RetryEvent, RetryPolicy
 from detective_async.testing import DetectiveSimulator
@@ -27,12 +28,13 @@ class Figures:
         self.waited = 0.0
 
     def __call__(self, event: AttemptEvent | RetryEvent) -> None:
+        """Take note of an event."""
         if isinstance(event, RetryEvent):
             self.retries[event.operation] += 1
             self.waited += event.delay
             if sum(self.retries.values()) == 1:
                 print(
-                    f"    (throttled: {event.operation} waits {event.delay:.2f} s and tries again, and it will not be the last)"
+                    f"    (throttled: {event.operation} waits {event.delay:.2f} s and tries again, the first of many)"
                 )
         elif event.attempt == 1:
             self.calls[event.operation] += 1
@@ -88,9 +90,7 @@ async def list_members(administrator: DetectiveClient, graph_arn: str) -> tuple[
         pages += 1
         members += page.member_details
         attempts = page.response_metadata.attempts
-        print(
-            f"    page {pages}: {len(page.member_details)} members, after {attempts} attempt{'s' if attempts > 1 else ''}"
-        )
+        print(f"    page {pages}: {len(page.member_details)} members (attempts: {attempts})")
     return members, pages
 
 
@@ -135,7 +135,7 @@ async def main() -> None:
             print(f"    {len(MEMBERS)} accepted")
             sim.throttle(operation="ListMembers")
             members, pages = await list_members(administrator, graph_arn)
-        throttled = sum(request.status == 429 for request in sim.requests)
+        throttled = sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in sim.requests)
     print_figures(members, pages, figures, time.perf_counter() - started)
     expect("the members", sorted(str(member.account_id) for member in members), MEMBERS)
     expect("their statuses", {member.status for member in members}, {MemberStatus.ENABLED})

@@ -57,7 +57,7 @@ def mock_aws() -> Iterator[aioresponses]:
         add = mock.add
 
         def add_with_writer(*args: object, **kwargs: object) -> None:
-            add(*args, response_class=_Response, **kwargs)  # type: ignore[arg-type]
+            add(*args, response_class=_Response, **kwargs)  # type: ignore[arg-type, misc]
 
         mock.add = add_with_writer  # type: ignore[method-assign]
         yield mock

@@ -98,7 +98,8 @@ def test_endpoint_urls_are_botocores(profile: str, environ: dict[str, str], monk
     assert read_settings(profile).endpoint_url == with_custom_url
 
 
-def test_the_environment_goes_before_the_file(files: object, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("files")
+def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each variable is read, and what the caller says goes before all."""
     assert read_settings().region == "eu-west-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -103,7 +103,7 @@ async def test_the_chain_is_asked_off_the_event_loop(monkeypatch: pytest.MonkeyP
 
 async def test_a_failing_chain_says_so() -> None:
     """Botocore's own words are kept, as one of our errors."""
-    with pytest.raises(CredentialsError, match="the AWS credential chain failed: .*nowhere"):
+    with pytest.raises(CredentialsError, match=r"the AWS credential chain failed: .*nowhere"):
         await DefaultCredentials(profile="nowhere").get_credentials()
 
 
@@ -158,13 +158,14 @@ async def test_one_that_gives_up_does_not_stop_the_others() -> None:
 
 async def test_a_failed_fetch_is_told_to_all_and_tried_again() -> None:
     """Everyone who waits gets the error; the next one asks anew."""
-    answers = iter([CredentialsError("down"), Credentials("a", "b")])
+    fetches = 0
 
     async def source() -> Credentials:
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        nonlocal fetches
+        fetches += 1
+        if fetches == 1:
+            raise CredentialsError("down")
+        return Credentials("a", "b")
 
     cache = CachedCredentials(source)
     results = await asyncio.gather(*(cache.get_credentials() for _ in range(3)), return_exceptions=True)
@@ -229,7 +230,7 @@ async def test_a_callable_that_gives_something_else() -> None:
     async def vault() -> dict[str, str]:
         return {}
 
-    with pytest.raises(CredentialsError, match="vault.* gave a dict, expected Credentials"):
+    with pytest.raises(CredentialsError, match=r"vault.* gave a dict, expected Credentials"):
         await as_provider(vault).get_credentials()  # type: ignore[arg-type]
 
 
@@ -240,6 +241,6 @@ async def test_a_provider_that_fails_is_a_credentials_error() -> None:
         raise LookupError("sealed")
 
     async with DetectiveClient(region="eu-west-1", credentials=vault) as client:
-        with pytest.raises(CredentialsError, match="vault.* failed: LookupError: sealed") as caught:
+        with pytest.raises(CredentialsError, match=r"vault.* failed: LookupError: sealed") as caught:
             await client.list_graphs()
     assert isinstance(caught.value.__cause__, LookupError)

@@ -51,7 +51,7 @@ def test_an_enum_survives_pickle_and_copy(status: MemberStatus) -> None:
 def test_an_enum_is_made_of_strings_only() -> None:
     """A number is not quietly taken for a value."""
     with pytest.raises(ValueError, match="5 is not a valid MemberStatus"):
-        MemberStatus(5)
+        MemberStatus(5)  # type: ignore[arg-type]
 
 
 def test_sensitive_members_are_masked() -> None:

@@ -1,7 +1,6 @@
 """Following tokens: items, pages, limits, resuming, fetching ahead, and stopping early."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +36,6 @@ class Service:
     def __init__(self, pages: list[list[int]]) -> None:
         self.pages = pages
         self.asked: list[tuple[str | None, int | None]] = []
-        self.delay: Callable[[], object] = lambda: None
 
     async def fetch(self, token: str | None, size: int | None) -> NumberPage:
         self.asked.append((token, size))
@@ -199,9 +197,13 @@ async def test_a_token_that_repeats_is_an_error(tokens: list[str], prefetch: int
 
     paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200, prefetch=prefetch)
     seen = []
-    with pytest.raises(PaginationError, match="ListNumbers: the service repeated a continuation token") as caught:
+
+    async def walk() -> None:
         async for number in paginator:
             seen.append(number)  # noqa: PERF401 - what came before the error is what counts
+
+    with pytest.raises(PaginationError, match="ListNumbers: the service repeated a continuation token") as caught:
+        await walk()
     assert len(seen) == len(tokens)
     assert caught.value.operation == "ListNumbers"
 
@@ -228,7 +230,7 @@ async def test_prefetch_fetches_that_many_pages_ahead_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("stop", ["break", "cancel", "error"])
-async def test_prefetch_ends_with_its_consumer(stop: str) -> None:
+async def test_prefetch_ends_with_its_consumer(stop: str) -> None:  # noqa: C901 - three ways to stop, one test
     """However the consumer stops, the fetching stops too and no task is left."""
     before = asyncio.all_tasks()
     fetching = asyncio.Event()
@@ -313,11 +315,11 @@ def test_repr_shows_what_is_walked() -> None:
 
 
 @pytest.fixture
-async def arn(client: DetectiveClient) -> AsyncIterator[str]:
+async def arn(client: DetectiveClient) -> str:
     arn = (await client.create_graph()).graph_arn
     assert arn
     await client.create_members(arn, [Account(f"{n:012}", f"account-{n:012}@example.com") for n in range(1, 26)])
-    yield arn
+    return arn
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])

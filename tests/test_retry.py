@@ -15,12 +15,22 @@ from detective_async import (
 )
 from detective_async.retry import Attempts, Kind, RetryQuota, backoff, certainly_not_executed, kind_of
 
-THROTTLING_CODES = """
-    Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException
-    TooManyRequestsException ProvisionedThroughputExceededException TransactionInProgressException
-    RequestLimitExceeded BandwidthLimitExceeded LimitExceededException SlowDown PriorRequestNotComplete
-    EC2ThrottledException
-""".split()
+THROTTLING_CODES = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+]
 
 
 def lost() -> ConnectionLost:
@@ -184,7 +194,11 @@ def test_an_unknown_outcome_is_not_forgotten() -> None:
 def test_the_quota_stays_within_its_bounds(outcomes: list[str], max_attempts: int) -> None:
     """Whatever happens in whatever order, it is never below 0 or above 500, and no call exceeds its attempts."""
     quota = RetryQuota()
-    errors = {"lost": lost(), "throttled": throttled(), "final": ServiceError("ValidationException")}
+    errors: dict[str, ServiceError | TransportError] = {
+        "lost": lost(),
+        "throttled": throttled(),
+        "final": ServiceError("ValidationException"),
+    }
     attempts = Attempts(max_attempts, quota, repeatable=True)
     for outcome in outcomes:
         attempts.begin()

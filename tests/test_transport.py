@@ -35,7 +35,7 @@ THROTTLED = {"x-amzn-errortype": "TooManyRequestsException", "x-amzn-requestid":
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 NO_SUCH_HOST = aiohttp.ClientConnectorDNSError(
     aiohttp.client_reqrep.ConnectionKey("x", 443, True, True, None, None, None, None),
-    OSError("no such host"),  # type: ignore[call-arg]
+    OSError("no such host"),
 )
 Events = list[AttemptEvent | RetryEvent]
 
@@ -270,7 +270,7 @@ async def test_a_timeout_from_outside_stays_a_timeout_error(credentials: Credent
     assert type(caught.value) is TimeoutError
 
 
-async def test_a_provider_that_times_out_is_a_credentials_error(credentials: Credentials) -> None:
+async def test_a_provider_that_times_out_is_a_credentials_error() -> None:
     """Its TimeoutError is its own affair, not the deadline's."""
 
     async def vault() -> Credentials:

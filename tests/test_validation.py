@@ -30,7 +30,11 @@ TABLE: list[tuple[Call, str, str]] = [
     (lambda c: c.delete_graph(5), "graph_arn", "got an int"),  # type: ignore[arg-type]
     (lambda c: c.delete_graph(ARN[:-1]), "graph_arn", "expected a behavior graph ARN"),
     (lambda c: c.delete_graph(ARN + "\n"), "graph_arn", "expected a behavior graph ARN"),
-    (lambda c: c.delete_graph(ARN.replace("1111", "١١١١")), "graph_arn", "expected a behavior graph ARN"),
+    (
+        lambda c: c.delete_graph(ARN.replace("1111", "\u0661\u0661\u0661\u0661")),
+        "graph_arn",
+        "expected a behavior graph ARN",
+    ),
     (lambda c: c.list_tags_for_resource("arn:aws:s3:::bucket"), "resource_arn", "is not one"),
     (lambda c: c.create_graph(tags={}), "tags", "must not be empty"),
     (lambda c: c.create_graph(tags={"": "x"}), "a key of tags", "must not be empty"),

@@ -1,6 +1,6 @@
 """What a user might write: every public name, with the types that a checker must see. Checked, never run."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import assert_type
 
@@ -79,7 +79,7 @@ async def iterators(client: d.DetectiveClient, graph_arn: str) -> None:
         assert_type(detail.last_ingest_state_change, dict[d.DatasourcePackageIngestState, d.TimestampForCollection])
     members = client.iter_members(graph_arn, page_size=50, limit=100, starting_token=None, prefetch=2)
     assert_type(members, d.Paginator[d.MemberDetail, d.ListMembersResponse])
-    assert_type(aiter(members), AsyncIterator[d.MemberDetail])
+    assert_type(aiter(members), AsyncGenerator[d.MemberDetail, None])
     async for member in members:
         assert_type(member, d.MemberDetail)
         assert_type(member.status, d.MemberStatus | None)
