@@ -75,9 +75,10 @@ class StaticCredentials:
     session_token: str | None = field(default=None, repr=False)
     _credentials: Credentials = field(init=False, repr=False, eq=False)
 
-    @_credentials.default
-    def _make_credentials(self) -> Credentials:
-        return Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+    def __attrs_post_init__(self) -> None:
+        # Made here, so that a missing key is told where it is missing; a frozen class is written to in this way.
+        made = Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+        object.__setattr__(self, "_credentials", made)
 
     async def get_credentials(self) -> Credentials:
         """Give the keys."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from aioresponses import CallbackResult, aioresponses
 from fakes import FakeTime
 
@@ -34,7 +35,7 @@ START_INVESTIGATION = "https://api.detective.eu-west-1.amazonaws.com/investigati
 THROTTLED = {"x-amzn-errortype": "TooManyRequestsException", "x-amzn-requestid": "throttled"}
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 NO_SUCH_HOST = aiohttp.ClientConnectorDNSError(
-    aiohttp.client_reqrep.ConnectionKey("x", 443, True, True, None, None, None, None),
+    ConnectionKey("x", 443, True, True, None, None, None, None),
     OSError("no such host"),
 )
 Events = list[AttemptEvent | RetryEvent]
