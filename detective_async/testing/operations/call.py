@@ -1,0 +1,79 @@
+"""One call of an operation: who asks for what, when, and of which world."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from detective_async.testing import paging
+from detective_async.testing.problems import denied, not_found
+from detective_async.testing.state import Graph, Member
+from detective_async.testing.world import World
+
+
+@frozen
+class Call:
+    """A call that has been signed and checked.
+
+    Args:
+        world: what it is about, and what it may change.
+        operation: such as `ListMembers`.
+        account_id: who asks.
+        region: where.
+        now: the virtual time.
+        given: the input's members, by wire name.
+    """
+
+    world: World
+    operation: str
+    account_id: str
+    region: str
+    now: datetime
+    given: dict[str, Any]
+
+    def graph(self, member: str = "GraphArn") -> Graph:
+        """Return the graph that an input member names.
+
+        Raises:
+            Problem: there is none in this region.
+        """
+        graph = self.world.graphs.get(self.given[member])
+        if graph is None or graph.region != self.region:
+            raise not_found("The behavior graph does not exist")
+        return graph
+
+    def own_graph(self, member: str = "GraphArn") -> Graph:
+        """Return the graph that an input member names, which only its administrator may use so.
+
+        Raises:
+            Problem: there is none, or it is another account's.
+        """
+        graph = self.graph(member)
+        if graph.administrator != self.account_id:
+            raise denied("Only the administrator account of the behavior graph may do this")
+        return graph
+
+    def membership(self) -> tuple[Graph, Member]:
+        """Return the graph that the input names, and the caller's membership of it.
+
+        Raises:
+            Problem: there is no such graph, or the caller is not a member.
+        """
+        graph = self.graph()
+        member = graph.members.get(self.account_id)
+        if member is None:
+            raise not_found("The account is not a member of the behavior graph")
+        return graph, member
+
+    def page(
+        self, keys: Sequence[Any], *, limit: int = 200, scope: Sequence[Any] = ()
+    ) -> tuple[Sequence[Any], str | None]:
+        """Cut the page that the input asks for out of sorted keys; `limit` is the size when it does not say."""
+        return paging.page(
+            keys,
+            token=self.given.get("NextToken"),
+            limit=self.given.get("MaxResults", limit),
+            scope=[self.operation, self.account_id, self.region, self.given.get("GraphArn"), *scope],
+            now=self.now,
+        )

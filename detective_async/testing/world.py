@@ -1,0 +1,152 @@
+"""The whole simulated world: who exists, which graph is where, and what is still to happen."""
+
+import hashlib
+import heapq
+import random
+from base64 import b32encode, b64encode
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import define, field
+
+from detective_async.credentials import Credentials
+from detective_async.testing.state import CORE_PACKAGE, Account, Graph, Key, Member, Organization
+
+PACKAGES = ("ASFF_SECURITYHUB_FINDING", CORE_PACKAGE, "EKS_AUDIT")
+
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+}
+
+
+@define
+class InvestigationPlan:
+    """How the investigations that are started from now on will go."""
+
+    duration: timedelta = timedelta(0)
+    outcome: str = "SUCCESSFUL"
+    severity: str = "HIGH"
+
+
+@define
+class World:
+    """Everything that the service remembers. It does no I/O and has no clock: each change is told the time."""
+
+    random: random.Random
+    verification_delay: timedelta = timedelta(0)
+    accounts: dict[str, Account] = field(factory=dict)
+    keys: dict[str, Key] = field(factory=dict)
+    graphs: dict[str, Graph] = field(factory=dict)
+    closed_regions: set[str] = field(factory=set)
+    investigations: InvestigationPlan = field(factory=InvestigationPlan)
+    # Management account -> its organization, and the same by each account in it.
+    organizations: dict[str, Organization] = field(factory=dict)
+    organization_of: dict[str, Organization] = field(factory=dict)
+    _administered: dict[tuple[str, str], Graph] = field(factory=dict)
+    # (account, region) -> the graphs that it is a member of.
+    _memberships: dict[tuple[str, str], dict[str, Graph]] = field(factory=dict)
+    _verifications: list[tuple[datetime, int, Graph, Member]] = field(factory=list)
+    _count: int = 0
+
+    def register(self, account_id: str, email: str | None = None) -> Credentials:
+        """Make an account known and return its long-lived keys; both follow from the account id."""
+        account = self.accounts.get(account_id)
+        if account is None:
+            account = Account(account_id, email or f"account-{account_id}@example.com")
+            self.accounts[account_id] = account
+        elif email is not None:
+            account.email = email
+        digest = hashlib.sha256(account_id.encode()).digest()
+        key_id = f"AKIA{b32encode(digest)[:16].decode()}"
+        secret = b64encode(hashlib.sha256(b"secret" + digest).digest())[:40].decode()
+        self.keys[key_id] = Key(account_id, secret)
+        return Credentials(key_id, secret)
+
+    def issue(self, account_id: str, expires_at: datetime) -> Credentials:
+        """Return temporary keys of an account."""
+        self.register(account_id)
+        key_id = f"ASIA{b32encode(self.random.randbytes(10)).decode()}"
+        secret = b64encode(self.random.randbytes(30)).decode()
+        token = b64encode(self.random.randbytes(60)).decode()
+        self.keys[key_id] = Key(account_id, secret, token, expires_at)
+        return Credentials(key_id, secret, token, expires_at)
+
+    def open_graph(self, account_id: str, region: str, now: datetime) -> Graph:
+        """Return the graph that an account administers in a region, made if it has none."""
+        graph = self._administered.get((account_id, region))
+        if graph is None:
+            partition = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+            arn = f"arn:{partition}:detective:{region}:{account_id}:graph:{self.random.randbytes(16).hex()}"
+            graph = Graph(arn, region, account_id, now)
+            for package in PACKAGES:
+                state = "STARTED" if package == CORE_PACKAGE else "DISABLED"
+                graph.packages[package] = state
+                graph.history[package] = {state: now}
+            organization = self.organization_of.get(account_id)
+            administrator = organization.administrators.get(region) if organization else None
+            if organization and administrator and administrator.account_id == account_id:
+                graph.organization = organization.management_account
+            self.graphs[arn] = self._administered[account_id, region] = graph
+        return graph
+
+    def close_graph(self, graph: Graph) -> None:
+        """Delete a graph: it leaves every member's list."""
+        for account_id in list(graph.members):
+            self.leave(graph, account_id)
+        del self.graphs[graph.arn]
+        del self._administered[graph.administrator, graph.region]
+
+    def administered(self, account_id: str, region: str) -> Graph | None:
+        """Return the graph that an account administers in a region."""
+        return self._administered.get((account_id, region))
+
+    def memberships(self, account_id: str, region: str) -> dict[str, Graph]:
+        """Return the graphs that an account is a member of in a region, by ARN."""
+        return self._memberships.get((account_id, region), {})
+
+    def join(self, graph: Graph, member: Member) -> None:
+        """Make an account a member of a graph."""
+        graph.add(member)
+        self._memberships.setdefault((member.account_id, graph.region), {})[graph.arn] = graph
+
+    def leave(self, graph: Graph, account_id: str) -> None:
+        """End an account's membership of a graph."""
+        graph.remove(account_id)
+        graphs = self._memberships[account_id, graph.region]
+        del graphs[graph.arn]
+        if not graphs:
+            del self._memberships[account_id, graph.region]
+
+    def verify_later(self, graph: Graph, member: Member, due: datetime) -> None:
+        """Have an invitation verified once its time has come."""
+        self._count += 1
+        heapq.heappush(self._verifications, (due, self._count, graph, member))
+
+    def settle(self, now: datetime) -> None:
+        """Let everything happen that is due by now."""
+        while self._verifications and self._verifications[0][0] <= now:
+            due, _, graph, member = heapq.heappop(self._verifications)
+            # The member may have been removed in the meantime, and perhaps invited anew.
+            if graph.members.get(member.account_id) is member and member.status == "VERIFICATION_IN_PROGRESS":
+                account = self.accounts.get(member.account_id)
+                known = account is None or account.email.casefold() == member.email.casefold()
+                member.status = "INVITED" if known else "VERIFICATION_FAILED"
+                member.updated_at = due
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the graphs with their members' statuses, as plain data to look at or to compare."""
+        return {
+            arn: {
+                "administrator": graph.administrator,
+                "members": {name: graph.members[name].status for name in graph.order},
+                "packages": dict(graph.packages),
+                "tags": dict(graph.tags),
+            }
+            for arn, graph in sorted(self.graphs.items())
+        }

@@ -1,0 +1,142 @@
+"""Investigations run in virtual time, and find indicators of every type."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from attrs import frozen
+
+from detective_async.testing import DetectiveSimulator
+
+pytestmark = pytest.mark.asyncio
+
+ROLE = "arn:aws:iam::111122223333:role/Admin"
+USER = "arn:aws:iam::111122223333:user/alice"
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 12, 30, 15, 250000, tzinfo=UTC)
+
+
+@frozen
+class Start:
+    """Start investigations in one graph."""
+
+    admin: Any
+    graph: str
+
+    async def __call__(self, entity: str = ROLE, scope_start: datetime = START, scope_end: datetime = END) -> str:
+        answer = await self.admin.start_investigation(
+            GraphArn=self.graph, EntityArn=entity, ScopeStartTime=scope_start, ScopeEndTime=scope_end
+        )
+        return str(answer["InvestigationId"])
+
+
+@pytest_asyncio.fixture
+async def start(boto: Any) -> Any:
+    admin = boto()
+    return Start(admin, (await admin.create_graph())["GraphArn"])
+
+
+async def test_an_investigation_runs_and_finishes(sim: DetectiveSimulator, boto: Any, start: Any) -> None:
+    """RUNNING without a severity or indicators, then SUCCESSFUL with both."""
+    sim.investigations(duration=600, severity="CRITICAL")
+    admin = boto()
+    name = await start()
+    found = await admin.get_investigation(GraphArn=start.graph, InvestigationId=name)
+    assert (found["Status"], found["State"], found["EntityType"]) == ("RUNNING", "ACTIVE", "IAM_ROLE")
+    assert (found["ScopeStartTime"], found["ScopeEndTime"]) == (START, END)
+    assert "Severity" not in found
+    assert (await admin.list_indicators(GraphArn=start.graph, InvestigationId=name))["Indicators"] == []
+    await sim.advance(600)
+    found = await admin.get_investigation(GraphArn=start.graph, InvestigationId=name)
+    assert (found["Status"], found["Severity"]) == ("SUCCESSFUL", "CRITICAL")
+
+
+async def test_an_investigation_can_fail(sim: DetectiveSimulator, boto: Any, start: Any) -> None:
+    """One that is set to fail ends FAILED, and finds nothing."""
+    sim.investigations(outcome="FAILED")
+    admin = boto()
+    name = await start(USER)
+    found = await admin.get_investigation(GraphArn=start.graph, InvestigationId=name)
+    assert (found["Status"], found["EntityType"]) == ("FAILED", "IAM_USER")
+    assert (await admin.list_indicators(GraphArn=start.graph, InvestigationId=name))["Indicators"] == []
+
+
+async def test_indicators_are_of_all_eight_types_and_page(boto: Any, start: Any) -> None:
+    """Each type comes with its own detail; pages hold all of them; a type can be asked for."""
+    admin = boto()
+    scope = {"GraphArn": start.graph, "InvestigationId": await start()}
+    everything = (await admin.list_indicators(**scope))["Indicators"]
+    kinds = admin.client.meta.service_model.shape_for("IndicatorType").enum
+    details = set(admin.client.meta.service_model.shape_for("IndicatorDetail").members)
+    assert Counter(one["IndicatorType"] for one in everything) == dict.fromkeys(kinds, 3)
+    assert {key for one in everything for key in one["IndicatorDetail"]} == details
+    answer = await admin.list_indicators(**scope, MaxResults=7)
+    paged = answer["Indicators"]
+    while "NextToken" in answer:
+        answer = await admin.list_indicators(**scope, MaxResults=7, NextToken=answer["NextToken"])
+        paged += answer["Indicators"]
+    assert paged == everything
+    only = (await admin.list_indicators(**scope, IndicatorType="NEW_ASO"))["Indicators"]
+    assert {one["IndicatorType"] for one in only} == {"NEW_ASO"}
+
+
+async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimulator, boto: Any, start: Any) -> None:
+    """Filters by each criterion, sorting by each field both ways, pages in either."""
+    admin = boto()
+    names = []
+    severities: list[Any] = ["LOW", "CRITICAL", "MEDIUM"]
+    for number, severity in enumerate(severities):
+        sim.investigations(severity=severity)
+        names.append(await start(USER if number else ROLE))
+        await sim.advance(3600)
+    sim.investigations(duration=60)
+    names.append(await start())
+
+    async def listed(**criteria: Any) -> Any:
+        answer = await admin.list_investigations(GraphArn=start.graph, **criteria)
+        return [one["InvestigationId"] for one in answer["InvestigationDetails"]]
+
+    async def by(field: Any, order: Any) -> Any:
+        return await listed(SortCriteria={"Field": field, "SortOrder": order})
+
+    a, b, c, running = names
+    assert await listed() == [running, c, b, a]
+    assert await by("CREATED_TIME", "ASC") == [a, b, c, running]
+    assert await by("SEVERITY", "DESC") == [b, c, a, running]
+    assert await by("SEVERITY", "ASC") == [running, a, c, b]
+    assert (await by("STATUS", "ASC"))[0] == running
+    assert await listed(FilterCriteria={"Severity": {"Value": "LOW"}}) == [a]
+    assert await listed(FilterCriteria={"Status": {"Value": "RUNNING"}}) == [running]
+    assert await listed(FilterCriteria={"EntityArn": {"Value": USER}}) == [c, b]
+    await admin.update_investigation_state(GraphArn=start.graph, InvestigationId=b, State="ARCHIVED")
+    assert await listed(FilterCriteria={"State": {"Value": "ARCHIVED"}}) == [b]
+    window = {"StartInclusive": sim.now - timedelta(hours=2, minutes=30), "EndInclusive": sim.now}
+    assert await listed(FilterCriteria={"CreatedTime": window}) == [running, c, b]
+    page = await admin.list_investigations(GraphArn=start.graph, MaxResults=3)
+    assert await listed(MaxResults=3, NextToken=page["NextToken"]) == [a]
+    with pytest.raises(admin.exceptions.ValidationException):
+        await listed(NextToken=page["NextToken"], FilterCriteria={"Status": {"Value": "RUNNING"}})
+
+
+async def test_what_cannot_be_investigated_is_refused(boto: Any, start: Any) -> None:
+    """An entity that is neither user nor role, and a scope that ends before it starts."""
+    client = boto()
+    for entity in ("arn:aws:s3:::bucket", "arn:aws:iam::111122223333:group/x", "arn:aws:iam::1:user/x"):
+        with pytest.raises(client.exceptions.ValidationException, match="entityArn"):
+            await start(entity)
+    with pytest.raises(client.exceptions.ValidationException, match="scopeEndTime"):
+        await start(scope_end=START)
+
+
+async def test_an_unknown_investigation_is_not_found(boto: Any, start: Any) -> None:
+    """Every operation on an investigation says so when there is none."""
+    admin = boto()
+    scope = {"GraphArn": start.graph, "InvestigationId": "0" * 21}
+    for call in (
+        admin.get_investigation(**scope),
+        admin.list_indicators(**scope),
+        admin.update_investigation_state(**scope, State="ACTIVE"),
+    ):
+        with pytest.raises(admin.exceptions.ResourceNotFoundException):
+            await call

@@ -1,0 +1,135 @@
+"""Starting, stopping, and what is left behind: nothing."""
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+import time
+from typing import Any
+
+import pytest
+
+import detective_async.testing.operations
+from detective_async.testing import DetectiveSimulator, Fault, Latency
+
+LEAVES_NOTHING = """
+    import asyncio, gc, warnings
+    from detective_async.testing import DetectiveSimulator, Fault, Latency
+
+    async def main():
+        async with DetectiveSimulator() as sim:
+            host, port = sim.url[7:].split(":")
+            idle = await asyncio.open_connection(host, int(port))
+            half = await asyncio.open_connection(host, int(port))
+            half[1].write(b"POST /graph HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 9\\r\\n\\r\\n{")
+            used = await asyncio.open_connection(host, int(port))
+            used[1].write(b"POST /graph HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+            assert b"MissingAuthenticationTokenException" in await used[0].readuntil(b"}")
+        for _, writer in (idle, half, used):
+            writer.close()
+            try:
+                await writer.wait_closed()
+            except ConnectionError:
+                pass
+        assert asyncio.all_tasks() == {asyncio.current_task()}, asyncio.all_tasks()
+
+    asyncio.run(main(), debug=True)
+    gc.collect()
+    print("clean")
+"""
+
+
+def test_it_leaves_nothing_behind_under_a_strict_python() -> None:
+    """With warnings as errors and in development mode, idle and half-finished clients included."""
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(LEAVES_NOTHING)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (found.returncode, found.stdout.strip(), found.stderr.strip()) == (0, "clean", "")
+
+
+@pytest.mark.asyncio
+async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator, raw: Any) -> None:
+    """A request that is being delayed does not delay the end."""
+    sim.inject(Fault(Latency(30)))
+    waiting = asyncio.create_task(raw.ask("POST", "/graphs/list", b"{}"))
+    while sim.faults:  # noqa: ASYNC110  it has no event to wait for
+        await asyncio.sleep(0.01)
+    start = time.monotonic()
+    await sim.stop()
+    assert time.monotonic() - start < 2
+    with pytest.raises(OSError, match=r".*"):
+        await waiting
+
+
+@pytest.mark.asyncio
+async def test_it_can_be_stopped_and_started_again(raw: Any) -> None:
+    """Stopping twice is no error, starting twice is; the state outlives a stop."""
+    sim = DetectiveSimulator(seed=3)
+    raw.sim = sim
+    assert "not started" in repr(sim)
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = sim.url
+    await sim.start()
+    with pytest.raises(RuntimeError, match="started already"):
+        await sim.start()
+    assert (await raw.ask("POST", "/graph", b"{}")).status == 200
+    await sim.stop()
+    await sim.stop()
+    assert len(sim.snapshot()) == 1
+    async with sim:
+        assert (await raw.ask("POST", "/graphs/list", b"{}")).status == 200
+        assert repr(sim) == f"<DetectiveSimulator {sim.url} [1 accounts, 1 graphs]>"
+
+
+@pytest.mark.asyncio
+async def test_a_port_that_is_taken_is_an_error(sim: DetectiveSimulator) -> None:
+    """A simulator that cannot listen says so, and can be tried again."""
+    second = DetectiveSimulator(port=int(sim.url.rsplit(":", 1)[1]))
+    for _ in range(2):
+        with pytest.raises(OSError, match=r".*"):
+            await second.start()
+
+
+@pytest.mark.asyncio
+async def test_a_mistake_of_the_simulators_own_is_told_in_awss_form(raw: Any, monkeypatch: Any, caplog: Any) -> None:
+    """An operation that breaks gives InternalFailure to the client, and the traceback to the log."""
+    monkeypatch.setitem(detective_async.testing.operations.OPERATIONS, "ListGraphs", lambda _call: {"Nope": 1})
+    reply = await raw.ask("POST", "/graphs/list", b"{}")
+    assert (reply.status, reply.code) == (500, "InternalFailure")
+    assert "KeyError" in caplog.text
+
+
+def test_accounts_are_the_same_each_time() -> None:
+    """Credentials follow from the account id; ids are checked."""
+    one, two = DetectiveSimulator(), DetectiveSimulator()
+    keys = one.account("111122223333")
+    assert keys == one.account("111122223333") == two.account("111122223333")
+    assert keys != one.account("222222222222")
+    assert (len(keys.access_key_id), keys.access_key_id[:4]) == (20, "AKIA")
+    assert keys.session_token is None
+    wrongs: list[Any] = ["1", "12345678901x", "\u0661" * 12, 111122223333]
+    for wrong in wrongs:
+        with pytest.raises(ValueError, match="12 digits"):
+            one.account(wrong)
+
+
+@pytest.mark.asyncio
+async def test_time_does_not_go_back(sim: DetectiveSimulator) -> None:
+    """Only zero or more seconds can be added to the virtual time."""
+    before = sim.now
+    await sim.advance(0)
+    assert sim.now >= before
+    for wrong in (-1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="seconds"):
+            await sim.advance(wrong)
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    """`__all__` is what can be imported."""
+    names = detective_async.testing.__all__
+    assert names == sorted(names)
+    assert all(hasattr(detective_async.testing, name) for name in names)
