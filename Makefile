@@ -11,7 +11,8 @@ demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/coverage run $(BIN)/pytest $(ARGS)
+	$(BIN)/coverage report
 
 check: $(VENV)/package $(VENV)/check  ## format, lint and types, over package, tests, examples and benchmarks
 	$(BIN)/ruff format --check .

@@ -101,6 +101,25 @@ async def test_the_chain_is_asked_off_the_event_loop(monkeypatch: pytest.MonkeyP
     assert threads[0] is not threading.main_thread()
 
 
+async def test_the_chain_is_asked_again_when_its_credentials_expire(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that gives short-lived keys is run again by botocore; the session is made once."""
+    expiry = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    process = tmp_path / "process.py"
+    process.write_text(
+        "import json, uuid\n"
+        f"print(json.dumps(dict(Version=1, AccessKeyId=uuid.uuid4().hex, SecretAccessKey='s', Expiration={expiry!r})))"
+    )
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {process}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    provider = DefaultCredentials()
+    first = await provider.get_credentials()
+    assert first.expires_at is not None
+    assert first.expires_at.isoformat() == expiry
+    assert (await provider.get_credentials()).access_key_id != first.access_key_id
+
+
 async def test_a_failing_chain_says_so() -> None:
     """Botocore's own words are kept, as one of our errors."""
     with pytest.raises(CredentialsError, match=r"the AWS credential chain failed: .*nowhere"):

@@ -21,6 +21,7 @@ from detective_async import (
     CredentialsError,
     DeadlineExceeded,
     DetectiveClient,
+    EnvironmentCredentials,
     InternalServerException,
     RetryEvent,
     RetryPolicy,
@@ -280,6 +281,18 @@ async def test_a_provider_that_times_out_is_a_credentials_error() -> None:
     async with DetectiveClient(region="eu-west-1", credentials=vault) as client:
         with pytest.raises(CredentialsError, match="TimeoutError: vault"):
             await client.list_graphs()
+
+
+async def test_a_providers_own_error_is_passed_on() -> None:
+    """What is a CredentialsError already is not wrapped in another."""
+    async with DetectiveClient(region="eu-west-1", credentials=EnvironmentCredentials()) as client:
+        with pytest.raises(CredentialsError, match="^environment: AWS_ACCESS_KEY_ID and"):
+            await client.list_graphs()
+
+
+def test_timeouts_can_be_turned_off() -> None:
+    """None waits without end."""
+    assert Timeouts(connect=None, read=None, attempt=None, total=None).total is None
 
 
 @pytest.mark.parametrize("timeouts", [{"connect": 0}, {"read": -1}, {"attempt": True}, {"total": "5"}])

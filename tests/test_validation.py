@@ -155,3 +155,5 @@ async def test_a_newer_enum_value_can_be_sent_on_purpose(offline: DetectiveClien
         await offline.update_datasource_packages(ARN, [DatasourcePackage("ADDED_TOMORROW")])
     with pytest.raises(AssertionError, match="about to be sent"):
         await offline.update_investigation_state(ARN, "0" * 21, State.ARCHIVED)
+    with pytest.raises(AssertionError, match="about to be sent"):
+        await offline.update_investigation_state(ARN, "0" * 21, "ARCHIVED")
