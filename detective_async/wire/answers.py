@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from operator import is_
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_origin
 
 from attrs import fields, has
@@ -95,6 +95,8 @@ def _timestamp(value: object, _: type) -> datetime:
     try:
         if type(value) is str:
             moment = datetime.fromisoformat(value)
+            if moment.tzinfo is UTC:
+                return moment
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         if type(value) is int or type(value) is float:
             return datetime.fromtimestamp(value, UTC)
@@ -103,10 +105,16 @@ def _timestamp(value: object, _: type) -> datetime:
     raise mismatch("a timestamp (ISO 8601)", value)
 
 
-def _enum(value: object, enum: type[OpenEnum]) -> OpenEnum:
-    if type(value) is not str:
-        raise mismatch("a string", value)
-    return enum(value)
+def _enum(enum: type[OpenEnum]) -> Callable[[Any, Any], OpenEnum]:
+    # Looking a known member up takes a tenth of the time that calling the enum's class does.
+    known = dict(enum.__members__)
+
+    def hook(value: object, _: type) -> OpenEnum:
+        if type(value) is not str:
+            raise mismatch("a string", value)
+        return known.get(value) or enum(value)
+
+    return hook
 
 
 _SCALARS: Mapping[type, Callable[[Any, Any], Any]] = {
@@ -128,7 +136,6 @@ def _answer_converter(*, detailed: bool) -> Converter:
     # By identity, since a hook registered for str would serve its subclasses too, and every enum here is one.
     for scalar, hook in _SCALARS.items():
         converter.register_structure_hook_func(partial(is_, scalar), hook)
-    converter.register_structure_hook_func(_is_enum, _enum)
 
     def model(kind: type) -> Callable[[Any, Any], Any]:
         overrides: dict[str, Any] = {
@@ -138,19 +145,33 @@ def _answer_converter(*, detailed: bool) -> Converter:
         structure: Callable[[Any, Any], Any] = make_dict_structure_fn(
             kind, converter, _cattrs_detailed_validation=detailed, **overrides
         )
-        return _only(dict, "an object", structure)
+
+        def hook(value: Any, _: Any) -> Any:
+            if type(value) is not dict:
+                raise mismatch("an object", value)
+            return structure(value, kind)
+
+        return hook
 
     def array(kind: Any) -> Callable[[Any, Any], Any]:
-        return _left_out_is_empty(list, _only(list, "an array", list_structure_factory(kind, converter)))
+        return _null_is_empty(list, "an array", kind, list_structure_factory(kind, converter))
 
     def mapping(kind: Any) -> Callable[[Any, Any], Any]:
         key, value = get_args(kind)
         structure = mapping_structure_factory(
             kind, converter, dict, key_type=key, val_type=value, detailed_validation=detailed
         )
-        return _left_out_is_empty(dict, _only(dict, "an object", structure))
+        return _null_is_empty(dict, "an object", kind, structure)
+
+    def optional(kind: Any) -> Callable[[Any, Any], Any]:
+        (inner,) = (part for part in get_args(kind) if part is not NoneType)
+        structure = converter.get_structure_hook(inner)
+        # Bound here once: cattrs itself would look the hook up for every value.
+        return lambda value, _: None if value is None else structure(value, inner)
 
     converter.register_structure_hook_factory(has, model)
+    converter.register_structure_hook_factory(_is_enum, _enum)
+    converter.register_structure_hook_factory(partial(_is_generic, UnionType), optional)
     converter.register_structure_hook_factory(partial(_is_generic, list), array)
     converter.register_structure_hook_factory(partial(_is_generic, dict), mapping)
     return converter
@@ -164,20 +185,17 @@ def _is_generic(origin: type, kind: Any) -> bool:
     return get_origin(kind) is origin
 
 
-def _only(kind: type, expected: str, structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def hook(value: Any, target: Any) -> Any:
-        if type(value) is not kind:
-            raise mismatch(expected, value)
-        return structure(value, target)
+def _null_is_empty(
+    collection: type, expected: str, target: Any, structure: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    """Check the kind of a list or map; a null one means the same as one that is left out."""
 
-    return hook
-
-
-def _left_out_is_empty(kind: type, structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A null list or map means the same as one that is left out."""
-
-    def hook(value: Any, target: Any) -> Any:
-        return kind() if value is None else structure(value, target)
+    def hook(value: Any, _: Any) -> Any:
+        if type(value) is collection:
+            return structure(value, target)
+        if value is None:
+            return collection()
+        raise mismatch(expected, value)
 
     return hook
 
