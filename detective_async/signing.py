@@ -47,7 +47,6 @@ def sign(
     now = datetime.fromtimestamp(time, UTC)
     timestamp = now.strftime("%Y%m%dT%H%M%SZ")
     date = timestamp[:8]
-    payload_hash = sha256(body or b"").hexdigest()
     headers = {"host": host, "x-amz-date": timestamp}
     if credentials.session_token:
         headers["x-amz-security-token"] = credentials.session_token
@@ -61,7 +60,7 @@ def sign(
             *(f"{name}:{headers[name]}" for name in sorted(headers)),
             "",
             signed_headers,
-            payload_hash,
+            sha256(body or b"").hexdigest(),
         )
     )
     scope = f"{date}/{region}/{SERVICE}/aws4_request"
@@ -69,7 +68,6 @@ def sign(
     key = _signing_key(credentials.secret_access_key, date, region)
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
     del headers["host"]
-    headers["x-amz-content-sha256"] = payload_hash
     headers["Authorization"] = (
         f"{_ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
         f"SignedHeaders={signed_headers}, Signature={signature}"

@@ -186,6 +186,8 @@ class Transport:
                     url,
                     data=request.body,
                     headers=headers,
+                    # A request without a body has no type, whatever aiohttp would make of it.
+                    skip_auto_headers=("Content-Type",),
                     allow_redirects=False,
                     # A session that was passed in may have been set otherwise.
                     raise_for_status=False,
