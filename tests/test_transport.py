@@ -286,7 +286,7 @@ async def test_a_provider_that_times_out_is_a_credentials_error() -> None:
 async def test_a_providers_own_error_is_passed_on() -> None:
     """What is a CredentialsError already is not wrapped in another."""
     async with DetectiveClient(region="eu-west-1", credentials=EnvironmentCredentials()) as client:
-        with pytest.raises(CredentialsError, match="^environment: AWS_ACCESS_KEY_ID and"):
+        with pytest.raises(CredentialsError, match=r"^environment: AWS_ACCESS_KEY_ID and"):
             await client.list_graphs()
 
 

@@ -1,9 +1,9 @@
 """Answers that say yes: JSON to models, strict about types and open to what is new."""
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
-from operator import is_
 from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_origin
 
@@ -81,13 +81,14 @@ def _integer(value: object, _: type) -> int:
 
 
 def _number(value: object, _: type) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int:
+    if type(value) is float or type(value) is int:
         try:
-            return float(value)
+            number = float(value)
         except OverflowError:
-            raise MismatchError("expected a number, got one that is out of range") from None
+            number = math.inf
+        if math.isinf(number):
+            raise MismatchError("expected a number, got one that is out of range")
+        return number
     raise mismatch("a number", value)
 
 
@@ -133,9 +134,12 @@ def _answer_converter(*, detailed: bool) -> Converter:
         detailed: whether errors carry the path to what is wrong, which costs time on every answer.
     """
     converter = Converter(detailed_validation=detailed)
-    # By identity, since a hook registered for str would serve its subclasses too, and every enum here is one.
+    # By class, for these go before what cattrs brings of its own, which would make a string of anything.
     for scalar, hook in _SCALARS.items():
-        converter.register_structure_hook_func(partial(is_, scalar), hook)
+        converter.register_structure_hook(scalar, hook)
+    # Each by its class too: otherwise the hook of str would serve them, of which they are subclasses.
+    for enum in OpenEnum.__subclasses__():
+        converter.register_structure_hook(enum, _enum(enum))
 
     def model(kind: type) -> Callable[[Any, Any], Any]:
         overrides: dict[str, Any] = {
@@ -170,15 +174,10 @@ def _answer_converter(*, detailed: bool) -> Converter:
         return lambda value, _: None if value is None else structure(value, inner)
 
     converter.register_structure_hook_factory(has, model)
-    converter.register_structure_hook_factory(_is_enum, _enum)
     converter.register_structure_hook_factory(partial(_is_generic, UnionType), optional)
     converter.register_structure_hook_factory(partial(_is_generic, list), array)
     converter.register_structure_hook_factory(partial(_is_generic, dict), mapping)
     return converter
-
-
-def _is_enum(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, OpenEnum)
 
 
 def _is_generic(origin: type, kind: Any) -> bool:

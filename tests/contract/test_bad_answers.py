@@ -12,6 +12,7 @@ from detective_async import DecodeError, ServiceError
 
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _DEEP = 1_000_000
+_DEEP_INSIDE = "$.member_datasources[0].datasource_package_ingest_history['EKS_AUDIT']['STARTED']"
 #: Bodies that are no JSON -> what a DecodeError says about them.
 _NOT_JSON = {
     "HTML": (_HTML, "the body is not JSON: Expecting value at character 0 of 74 @ $"),
@@ -43,8 +44,8 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "null for the answer": ("ListMembers", None, "expected an object, got null @ $"),
     "a string for the answer": ("ListMembers", "no", "expected an object, got a string @ $"),
     "a list for the answer without members": ("TagResource", [], "expected an object, got an array @ $"),
-    "an object for a list": ("ListMembers", {"MemberDetails": {}}, "expected an array, got an object @ $.member_details"),
-    "a string for a list": ("ListMembers", {"MemberDetails": "no"}, "expected an array, got a string @ $.member_details"),
+    "an object for a list": ("ListGraphs", {"GraphList": {}}, "expected an array, got an object @ $.graph_list"),
+    "a string for a list": ("ListGraphs", {"GraphList": "no"}, "expected an array, got a string @ $.graph_list"),
     "a number for a string": ("ListMembers", {"NextToken": 1}, "expected a string, got a number @ $.next_token"),
     "false for a string": ("ListMembers", {"NextToken": False}, "expected a string, got a boolean @ $.next_token"),
     "null in a list of objects": (
@@ -126,8 +127,7 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "a string for an object in a map in a map in a list": (
         "BatchGetGraphMemberDatasources",
         {"MemberDatasources": [{"DatasourcePackageIngestHistory": {"EKS_AUDIT": {"STARTED": "now"}}}]},
-        "expected an object, got a string"
-        " @ $.member_datasources[0].datasource_package_ingest_history['EKS_AUDIT']['STARTED']",
+        f"expected an object, got a string @ {_DEEP_INSIDE}",
     ),
     "a number in the one detail of an indicator": (
         "ListIndicators",
