@@ -180,7 +180,7 @@ def _answer_converter(*, detailed: bool) -> Converter:
     return converter
 
 
-def _is_generic(origin: type, kind: Any) -> bool:
+def _is_generic(origin: object, kind: Any) -> bool:
     return get_origin(kind) is origin
 
 
