@@ -44,6 +44,7 @@ $(VENV)/test $(VENV)/check $(VENV)/bench: pyproject.toml | $(VENV)/pip
 
 # pip knows dependency groups from 25.1 on, which is newer than what some Pythons bring.
 $(VENV)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: say PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@touch $@
