@@ -17,7 +17,7 @@ from detective_async import (
     StaticCredentials,
     Timeouts,
 )
-from detective_async.testing import DetectiveSimulator
+from detective_async.testing import DetectiveSimulator, Fault, Gzip
 
 ADMINISTRATOR = "111122223333"
 OTHER = "444455556666"
@@ -100,7 +100,8 @@ async def test_a_session_with_settings_of_its_own_makes_no_difference(sim: Detec
         middlewares=[middleware],
     ) as session:
         client = make(sim, session)
-        await client.create_graph()
+        sim.inject(Fault(Gzip()))
+        assert (await client.create_graph()).graph_arn
         arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0" * 32
         with pytest.raises(ResourceNotFoundException):
             await client.list_tags_for_resource(arn)
@@ -173,7 +174,7 @@ def test_a_whole_program_is_clean_under_scrutiny() -> None:
     program = textwrap.dedent("""
         import asyncio, gc
         from detective_async import Account, DetectiveClient, DetectiveError
-        from detective_async.testing import DetectiveSimulator
+        from detective_async.testing import DetectiveSimulator, Fault, Gzip
 
         async def main():
             async with DetectiveSimulator() as sim:
