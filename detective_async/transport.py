@@ -253,8 +253,9 @@ def _service_error(operation: str, answer: _RawAnswer, attempts: Attempts) -> Se
 def _no_answer(
     kind: type[TransportError], problem: str, cause: BaseException, operation: str, attempts: Attempts
 ) -> TransportError:
+    reason = f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
     return kind(
-        f"{problem} ({type(cause).__name__})",
+        f"{problem} ({reason})",
         operation=operation,
         attempts=attempts.count,
         outcome_unknown=attempts.outcome_unknown or kind is not ConnectError,
