@@ -72,8 +72,15 @@ async def test_aiobotocore_has_the_same_operations_and_cannot_page() -> None:
         assert not any(client.can_paginate(name) for name in names)
 
 
+MALFORMED: list[tuple[str, dict[str, object]]] = [
+    ("get_members", {"GraphArn": "{arn}", "AccountIds": ["abcdefghijkl"]}),
+    ("delete_graph", {"GraphArn": "arn:aws:s3:::bucket"}),
+    ("create_members", {"GraphArn": "{arn}", "Accounts": [{"AccountId": "0" * 12, "EmailAddress": "nobody"}]}),
+]
+
+
 async def test_both_send_malformed_input_and_answer_with_dicts(sim: DetectiveSimulator) -> None:
-    """An account id of letters reaches the service, and what comes back is a dict."""
+    """An account id of letters, an ARN of a bucket and an e-mail address without a domain reach the service."""
     keys = sim.account("111122223333")
     settings = {
         "region_name": "eu-west-1",
@@ -81,15 +88,17 @@ async def test_both_send_malformed_input_and_answer_with_dicts(sim: DetectiveSim
         "aws_access_key_id": keys.access_key_id,
         "aws_secret_access_key": keys.secret_access_key,
     }
-    arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
-    async with aiobotocore.session.get_session().create_client("detective", **settings) as client:
-        with pytest.raises(ClientError, match="ValidationException"):
-            await client.get_members(GraphArn=arn, AccountIds=["abcdefghijkl"])
-        assert type(await client.list_graphs()) is dict
     blocking = boto3.client("detective", **settings)
-    with pytest.raises(ClientError, match="ValidationException"):
-        await asyncio.to_thread(blocking.get_members, GraphArn=arn, AccountIds=["abcdefghijkl"])
-    assert type(await asyncio.to_thread(blocking.list_graphs)) is dict
+    async with aiobotocore.session.get_session().create_client("detective", **settings) as client:
+        created = await client.create_graph()
+        assert type(created) is dict
+        assert type(await asyncio.to_thread(blocking.list_graphs)) is dict
+        for method, members in MALFORMED:
+            parameters = {name: created["GraphArn"] if value == "{arn}" else value for name, value in members.items()}
+            with pytest.raises(ClientError, match="ValidationException"):
+                await getattr(client, method)(**parameters)
+            with pytest.raises(ClientError, match="ValidationException"):
+                await asyncio.to_thread(getattr(blocking, method), **parameters)
     blocking.close()
 
 
