@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from detective_async.testing.page import Page
 from detective_async.testing.problems import Problem
 from detective_async.testing.service import Answer, Request, Service
 from detective_async.testing.signature import Headers
@@ -28,9 +29,13 @@ class Front:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._page = Page(service)
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        page = self._page.answer(http)
+        if page is not None:
+            return page
         request, problem = await _read(http)
         if problem is not None:
             return await _send(http, self._service.refuse(request, problem))
