@@ -56,10 +56,35 @@ def test_the_version_is_the_distributions() -> None:
     assert detective_async.__version__ == version("detective-async")
 
 
-def test_importing_the_package_imports_neither_botocore_nor_the_simulator() -> None:
+def test_the_names_are_there_before_they_are_used() -> None:
+    """`dir` shows them, and one that does not exist is an AttributeError."""
+    assert set(dir(detective_async)) >= set(detective_async.__all__)
+    with pytest.raises(AttributeError, match="module 'detective_async' has no attribute 'DetectiveClent'"):
+        _ = detective_async.DetectiveClent  # type: ignore[attr-defined]
+
+
+def test_importing_the_package_alone_imports_nothing_heavy() -> None:
+    """Pytest imports it for the plugin, in runs that have nothing to do with it too."""
+    script = (
+        "import sys, pytest; before = set(sys.modules)\n"
+        "import detective_async.testing.pytest_plugin\n"
+        "print(sorted(name for name in set(sys.modules) - before if not name.startswith('importlib')))"
+    )
+    run = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == str(
+        [
+            "detective_async",
+            "detective_async._version",
+            "detective_async.testing",
+            "detective_async.testing.pytest_plugin",
+        ]
+    )
+
+
+def test_importing_the_client_imports_neither_botocore_nor_the_simulator() -> None:
     """What most processes never need is not paid for by all."""
     script = (
-        "import sys, detective_async\n"
+        "import sys\nfrom detective_async import *\n"
         "print([m for m in sys.modules if m.split('.')[0] == 'botocore' or m.startswith('detective_async.testing')])"
     )
     run = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True)

@@ -43,6 +43,7 @@ def test_mypy_strict_accepts_the_users_file(tmp_path: Path) -> None:
         ("client.iter_members('arn', page_size='5')", 'expected "int | None"'),
         ("client.create_members('arn', [('id', 'mail')])", "List item 0 has incompatible type"),
         ("d.DetectiveClient('eu-west-1')", "Too many positional arguments"),
+        ("d.DetectiveClent()", 'Module has no attribute "DetectiveClent"'),
         ("d.MemberDetail(acount_id='1')", "Unexpected keyword argument"),
     ],
 )

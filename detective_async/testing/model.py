@@ -1,4 +1,4 @@
-"""botocore's description of Amazon Detective: the one place that reads it.
+"""botocore's descriptions of Amazon Detective and of STS: the one place that reads them.
 
 The simulator takes its operations, shapes and error statuses from here and not from the client's own models, so that
 a mistake in those cannot hide behind the same mistake in the server.
@@ -11,6 +11,7 @@ import botocore.loaders
 import botocore.model
 
 SERVICE = "detective"
+STS = "sts"
 
 # botocore ships no types. A shape is a botocore.model.Shape, whatever it is made of.
 Shape = Any
@@ -18,10 +19,10 @@ OperationModel = Any
 
 
 @cache
-def service() -> Any:
-    """Return botocore's model of the whole service."""
-    description = botocore.loaders.Loader().load_service_model(SERVICE, "service-2")
-    return botocore.model.ServiceModel(description, SERVICE)
+def service(name: str = SERVICE) -> Any:
+    """Return botocore's model of a whole service."""
+    description = botocore.loaders.Loader().load_service_model(name, "service-2")
+    return botocore.model.ServiceModel(description, name)
 
 
 @cache

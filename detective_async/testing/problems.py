@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from attrs import frozen
+
 from detective_async.testing.model import error_statuses
 
 # The codes that come from the service's front door; the API's own model does not list them.
@@ -38,6 +40,21 @@ class Problem(Exception):
     def body(self) -> dict[str, Any]:
         """Return the members of the answer; only the modelled errors spell `Message` with a capital."""
         return {"Message" if self.code in error_statuses() else "message": self.message, **self.members}
+
+
+@frozen
+class Refusal:
+    """A problem in the words of one service.
+
+    Args:
+        code: what this service calls it.
+        headers: those that only this service sends.
+    """
+
+    code: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 def invalid(message: str, error_code: str = "INVALID_REQUEST_BODY") -> Problem:

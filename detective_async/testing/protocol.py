@@ -9,7 +9,7 @@ from urllib.parse import unquote, unquote_plus
 from attrs import frozen
 
 from detective_async.testing.model import OperationModel, service
-from detective_async.testing.problems import invalid
+from detective_async.testing.problems import Problem, Refusal, invalid
 from detective_async.testing.rendering import Render, renderer
 from detective_async.testing.validation import Check, checker, refuse
 
@@ -58,20 +58,29 @@ class Operation:
                 text = _decode(unquote_plus(value, errors="surrogateescape"))
                 members.setdefault(known, []).append(text)
 
-    def write(self, answer: dict[str, Any] | None) -> bytes:
+    def write(self, answer: dict[str, Any] | None, _request_id: str) -> bytes:
         """Return the body of the answer, empty where the API has none."""
         if self.render is None or self.status == 204:  # noqa: PLR2004
             return b""
         return json.dumps(self.render(answer or {}), separators=(",", ":")).encode()
 
 
-def find(method: str, path: str) -> Operation | None:
-    """Find the operation of a request, if there is one; `path` as it came, still percent-encoded."""
+def find(method: str, path: str, _query: str, _body: bytes) -> Operation | Problem:
+    """Find the operation of a request, or say that there is none; `path` as it came, still percent-encoded."""
     fixed, templates = _routes()
     operation = fixed.get((method, path))
     if operation is not None:
         return operation
-    return next((one for one in templates if one.method == method and one.path.fullmatch(path)), None)
+    for one in templates:
+        if one.method == method and one.path.fullmatch(path):
+            return one
+    return Problem("UnknownOperationException", f"No operation answers {method} {path[:200]}")
+
+
+def refusal(problem: Problem, _request_id: str) -> Refusal:
+    """Write a refusal."""
+    body = json.dumps(problem.body()).encode()
+    return Refusal(problem.code, problem.status, {"x-amzn-ErrorType": problem.code}, body)
 
 
 @cache

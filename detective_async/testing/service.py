@@ -5,7 +5,6 @@
 
 import gzip
 import hmac
-import json
 import uuid
 from collections import deque
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from detective_async.testing import signature
+from detective_async.testing.apis import Api, Operation, api_of
 from detective_async.testing.clock import Clock
 from detective_async.testing.faults import (
     ClockSkew,
@@ -30,14 +30,12 @@ from detective_async.testing.faults import (
     Throttle,
     Truncate,
 )
-from detective_async.testing.operations import OPERATIONS, Call
+from detective_async.testing.operations import Call
 from detective_async.testing.problems import Problem
-from detective_async.testing.protocol import Operation, find
 from detective_async.testing.records import RecordedRequest
 from detective_async.testing.signature import Headers, Scope
+from detective_async.testing.state import Session
 from detective_async.testing.world import World
-
-_JSON = "application/json"
 
 
 @frozen
@@ -70,6 +68,8 @@ class _Story:
     """What is known of a request so far: it becomes its record and its answer's headers."""
 
     request_id: str
+    api: Api
+    session: Session | None = None
     skew: timedelta = timedelta(0)
     operation: str = ""
     account_id: str = ""
@@ -94,7 +94,7 @@ class Admitted:
 
 @define
 class Service:
-    """The simulated service."""
+    """The simulated services: Amazon Detective, and STS beside it."""
 
     world: World
     clock: Clock
@@ -103,7 +103,7 @@ class Service:
 
     def admit(self, request: Request) -> Admitted | Answer:
         """Check a request; the answer is a refusal."""
-        story = _Story(str(uuid.uuid4()))
+        story = _begin(request)
         try:
             return self._admit(request, story)
         except Problem as problem:
@@ -126,19 +126,19 @@ class Service:
 
     def refuse(self, request: Request, problem: Problem) -> Answer:
         """Refuse a request that could not even be read."""
-        story = _Story(str(uuid.uuid4()))
+        story = _begin(request)
         return self._finish(request, story, self._refuse(problem, story))
 
     def _admit(self, request: Request, story: _Story) -> Admitted:
         path, _, query = request.target.partition("?")
         # Who asks comes before what for: an unsigned request is not told which operations there are.
-        operation = find(request.method, path)
-        story.operation = operation.name if operation else ""
+        operation = story.api.find(request.method, path, query, request.body)
+        story.operation = "" if isinstance(operation, Problem) else operation.name
         scope = signature.parse_authorization(request.headers)
         story.region = scope.region
         self._authenticate(request, scope, story)
-        if operation is None:
-            raise Problem("UnknownOperationException", f"No operation answers {request.method} {path[:200]}")
+        if isinstance(operation, Problem):
+            raise operation
         given = operation.read(path, query, request.body)
         story.effects += tuple(self.faults.strike(operation.name, story.account_id, scope.region))
         return Admitted(story, operation, given)
@@ -147,8 +147,9 @@ class Service:
         now = self.clock.now()
         self.world.settle(now)
         story, operation = admitted.story, admitted.operation
-        call = Call(self.world, operation.name, story.account_id, story.region, now, admitted.given)
-        return Answer(operation.status, self._headers(story), operation.write(OPERATIONS[operation.name](call)))
+        call = Call(self.world, operation.name, story.account_id, story.region, now, admitted.given, story.session)
+        answer = story.api.actions[operation.name](call)
+        return Answer(operation.status, self._headers(story), operation.write(answer, story.request_id))
 
     def _authenticate(self, request: Request, scope: Scope, story: _Story) -> None:
         invalid_token = Problem("UnrecognizedClientException", "The security token included in the request is invalid.")
@@ -161,6 +162,7 @@ class Service:
         signature.verify(
             scope,
             key.secret,
+            service=story.api.service,
             now=self.clock.wall() + story.skew,
             method=request.method,
             target=request.target,
@@ -170,7 +172,7 @@ class Service:
         token = request.headers.get("x-amz-security-token")
         if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
             raise invalid_token
-        story.account_id = key.account_id
+        story.account_id, story.session = key.account_id, key.session
         if scope.region in self.world.closed_regions:
             raise invalid_token
         if key.expires_at is not None and key.expires_at <= self.clock.now():
@@ -178,18 +180,18 @@ class Service:
 
     def _headers(self, story: _Story) -> dict[str, str]:
         return {
-            "Content-Type": _JSON,
+            "Content-Type": story.api.content_type,
             "Date": _http_date(self.clock.wall() + story.skew),
             "x-amzn-RequestId": story.request_id,
         }
 
     def _refuse(self, problem: Problem, story: _Story, retry_after_ms: int | str | None = None) -> Answer:
-        story.error_code = problem.code
-        headers = self._headers(story)
-        headers["x-amzn-ErrorType"] = problem.code
+        refusal = story.api.refusal(problem, story.request_id)
+        story.error_code = refusal.code
+        headers = {**self._headers(story), **refusal.headers}
         if retry_after_ms is not None:
             headers["x-amz-retry-after"] = str(retry_after_ms)
-        return Answer(problem.status, headers, json.dumps(problem.body()).encode())
+        return Answer(refusal.status, headers, refusal.body)
 
     def _finish(self, request: Request, story: _Story, answer: Answer) -> Answer:
         hidden = ("authorization", "x-amz-security-token")
@@ -212,6 +214,10 @@ class Service:
             )
         )
         return answer
+
+
+def _begin(request: Request) -> _Story:
+    return _Story(str(uuid.uuid4()), api_of(request.target.partition("?")[0]))
 
 
 def _strike(answer: Answer, effect: Effect | None) -> Answer:

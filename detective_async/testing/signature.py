@@ -13,7 +13,6 @@ from urllib.parse import unquote_plus
 from attrs import frozen
 from botocore.auth import SigV4Auth
 
-from detective_async.testing.model import SERVICE
 from detective_async.testing.problems import Problem
 
 SKEW = timedelta(minutes=5)
@@ -83,13 +82,14 @@ def parse_authorization(headers: Headers) -> Scope:
 
 
 def verify(
-    scope: Scope, secret: str, *, now: datetime, method: str, target: str, headers: Headers, body: bytes
+    scope: Scope, secret: str, *, service: str, now: datetime, method: str, target: str, headers: Headers, body: bytes
 ) -> None:
     """Check that the request was signed with this secret, for this service, at this time.
 
     Args:
         scope: what the request claims.
         secret: the key that its access key id has.
+        service: the service that it is meant for, such as `detective`.
         now: the server's time.
         method: such as `POST`.
         target: path and query exactly as they came.
@@ -99,8 +99,8 @@ def verify(
     Raises:
         Problem: InvalidSignatureException or IncompleteSignatureException, saying what is wrong.
     """
-    if scope.service != SERVICE:
-        raise _bad(f"Credential should be scoped to correct service: '{SERVICE}'.")
+    if scope.service != service:
+        raise _bad(f"Credential should be scoped to correct service: '{service}'.")
     if "host" not in scope.signed_headers:
         raise _bad("'Host' must be a 'SignedHeader' in the Authorization header.")
     for name in scope.signed_headers:
@@ -164,7 +164,9 @@ class _Signer(SigV4Auth):  # type: ignore[misc]
     """botocore's signer, told to sign again exactly what the client says it signed."""
 
     def __init__(self, scope: Scope, secret: str) -> None:
-        super().__init__(SimpleNamespace(access_key=scope.access_key_id, secret_key=secret), SERVICE, scope.region)
+        super().__init__(
+            SimpleNamespace(access_key=scope.access_key_id, secret_key=secret), scope.service, scope.region
+        )
         self._signed = scope.signed_headers
 
     def wanted(self, stamp: str, method: str, target: str, headers: Headers, body: bytes) -> str:
@@ -183,7 +185,7 @@ class _Signer(SigV4Auth):  # type: ignore[misc]
             text = self.string_to_sign(request, self.canonical_request(request))
         except UnicodeError:
             return ""
-        key = _signing_key(self.credentials.secret_key, stamp[:8], self._region_name)
+        key = _signing_key(self.credentials.secret_key, stamp[:8], self._region_name, self._service_name)
         return hmac.new(key, text.encode(), "sha256").hexdigest()
 
     def headers_to_sign(self, request: Any) -> Any:
@@ -196,9 +198,9 @@ def _unquoted(pair: str) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _signing_key(secret: str, date: str, region: str) -> bytes:
-    signer = SigV4Auth(None, SERVICE, region)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    signer = SigV4Auth(None, service, region)
     key: Any = f"AWS4{secret}".encode()
-    for part in (date, region, SERVICE, "aws4_request"):
+    for part in (date, region, service, "aws4_request"):
         key = signer._sign(key, part)  # noqa: SLF001  botocore has no public way to derive a key that can be kept
     return bytes(key)

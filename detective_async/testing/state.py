@@ -12,13 +12,40 @@ History = dict[str, dict[str, datetime]]
 
 
 @frozen
+class Role:
+    """An IAM role of an account, and who may assume it.
+
+    Args:
+        trusted: the ids of the accounts that may.
+        external_id: what they must say to be let in, if anything.
+        max_session_duration: in seconds.
+    """
+
+    account_id: str
+    name: str
+    path: str
+    trusted: frozenset[str]
+    external_id: str | None
+    max_session_duration: int
+
+
+@frozen
+class Session:
+    """A role in use, under the name that whoever assumed it has chosen."""
+
+    role: Role
+    name: str
+
+
+@frozen
 class Key:
-    """One access key: whose it is, and what must come with it."""
+    """One access key: whose it is, and what must come with it; without a session it is a user's."""
 
     account_id: str
     secret: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
+    session: Session | None = None
 
 
 @define
@@ -43,6 +70,8 @@ class Member:
     updated_at: datetime
     disabled_reason: str | None = None
     ingest: History = field(factory=dict)
+    # When its e-mail address is verified; of interest until then.
+    verifies_at: datetime | None = None
 
 
 @define

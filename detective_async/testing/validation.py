@@ -67,8 +67,7 @@ def _length(shape: Shape, value: Any, where: str, complaints: list[str]) -> None
 def _string(shape: Shape) -> Check:
     choices = frozenset(shape.enum)
     pattern = shape.metadata.get("pattern")
-    # The service's patterns mean ASCII digits and letters.
-    regex = re.compile(pattern, re.ASCII) if pattern else None
+    regex = _compile(pattern) if pattern else None
 
     def check(value: Any, where: str, complaints: list[str]) -> str:
         if not isinstance(value, str):
@@ -88,6 +87,15 @@ def _string(shape: Shape) -> Check:
         return value
 
     return check
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern of the service's, which means ASCII unless it names classes of Unicode's as Java does."""
+    if r"\p{" not in pattern:
+        return re.compile(pattern, re.ASCII)
+    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\w"), (r"\p{Z}", r"\s")):
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
 
 
 def _number(shape: Shape) -> Check:

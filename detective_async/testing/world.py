@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, field
 
 from detective_async.credentials import Credentials
-from detective_async.testing.state import CORE_PACKAGE, Account, Graph, Key, Member, Organization
+from detective_async.testing.state import CORE_PACKAGE, Account, Graph, Key, Member, Organization, Role, Session
 
 PACKAGES = ("ASFF_SECURITYHUB_FINDING", CORE_PACKAGE, "EKS_AUDIT")
 
@@ -23,6 +23,16 @@ _PARTITIONS = {
     "us-isob-": "aws-iso-b",
     "us-isof-": "aws-iso-f",
 }
+
+
+def partition_of(region: str) -> str:
+    """Return the partition that a region is in, such as `aws`."""
+    return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+
+
+def unique_id(prefix: str, *names: str) -> str:
+    """Return the id that IAM would give to something with these names, such as `AIDA...`."""
+    return prefix + b32encode(hashlib.sha256("/".join(names).encode()).digest())[:17].decode()
 
 
 @define
@@ -42,6 +52,8 @@ class World:
     verification_delay: timedelta = timedelta(0)
     accounts: dict[str, Account] = field(factory=dict)
     keys: dict[str, Key] = field(factory=dict)
+    # By account and name.
+    roles: dict[tuple[str, str], Role] = field(factory=dict)
     graphs: dict[str, Graph] = field(factory=dict)
     closed_regions: set[str] = field(factory=set)
     investigations: InvestigationPlan = field(factory=InvestigationPlan)
@@ -68,21 +80,21 @@ class World:
         self.keys[key_id] = Key(account_id, secret)
         return Credentials(key_id, secret)
 
-    def issue(self, account_id: str, expires_at: datetime) -> Credentials:
-        """Return temporary keys of an account."""
+    def issue(self, account_id: str, expires_at: datetime, session: Session | None = None) -> Credentials:
+        """Return temporary keys of an account, of its user or of a role in use."""
         self.register(account_id)
         key_id = f"ASIA{b32encode(self.random.randbytes(10)).decode()}"
         secret = b64encode(self.random.randbytes(30)).decode()
         token = b64encode(self.random.randbytes(60)).decode()
-        self.keys[key_id] = Key(account_id, secret, token, expires_at)
+        self.keys[key_id] = Key(account_id, secret, token, expires_at, session)
         return Credentials(key_id, secret, token, expires_at)
 
-    def open_graph(self, account_id: str, region: str, now: datetime) -> Graph:
-        """Return the graph that an account administers in a region, made if it has none."""
+    def open_graph(self, account_id: str, region: str, now: datetime, graph_id: str | None = None) -> Graph:
+        """Return the graph that an account administers in a region, made if it has none; with this id, if given."""
         graph = self._administered.get((account_id, region))
         if graph is None:
-            partition = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
-            arn = f"arn:{partition}:detective:{region}:{account_id}:graph:{self.random.randbytes(16).hex()}"
+            name = graph_id or self.random.randbytes(16).hex()
+            arn = f"arn:{partition_of(region)}:detective:{region}:{account_id}:graph:{name}"
             graph = Graph(arn, region, account_id, now)
             for package in PACKAGES:
                 state = "STARTED" if package == CORE_PACKAGE else "DISABLED"
@@ -126,6 +138,7 @@ class World:
     def verify_later(self, graph: Graph, member: Member, due: datetime) -> None:
         """Have an invitation verified once its time has come."""
         self._count += 1
+        member.verifies_at = due
         heapq.heappush(self._verifications, (due, self._count, graph, member))
 
     def settle(self, now: datetime) -> None:

@@ -126,7 +126,6 @@ async def test_an_empty_body_is_an_empty_request(raw: Any) -> None:
     ("method", "target"),
     [
         ("GET", "/graph"),
-        ("POST", "/"),
         ("POST", "/graph/"),
         ("POST", "/nothing"),
         ("PATCH", "/invitation"),

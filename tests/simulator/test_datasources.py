@@ -63,3 +63,30 @@ async def test_a_member_looks_up_its_own_history_in_several_graphs(boto: Any, pe
     assert (found["AccountId"], found["GraphArn"]) == (MEMBER, graph)
     assert set(found["DatasourcePackageIngestHistory"]) == {"DETECTIVE_CORE"}
     assert [one["GraphArn"] for one in answer["UnprocessedGraphs"]] == [other, missing]
+
+
+async def test_a_package_can_be_stopped_from_outside(sim: DetectiveSimulator, boto: Any) -> None:
+    """`set_package` leads to the states that no operation does, with their times; starting it again works."""
+    client = boto()
+    graph = (await client.create_graph())["GraphArn"]
+    accounts = [{"AccountId": name, "EmailAddress": f"account-{name}@example.com"} for name in ("1" * 12, "2" * 12)]
+    await client.create_members(GraphArn=graph, Accounts=accounts)
+    await boto("1" * 12).accept_invitation(GraphArn=graph)
+    sim.set_package(graph, "DETECTIVE_CORE", "STOPPED")
+    detail = (await client.list_datasource_packages(GraphArn=graph))["DatasourcePackages"]["DETECTIVE_CORE"]
+    assert detail["DatasourcePackageIngestState"] == "STOPPED"
+    assert sorted(detail["LastIngestStateChange"]) == ["STARTED", "STOPPED"]
+    ids = [account["AccountId"] for account in accounts]
+    found = await client.batch_get_graph_member_datasources(GraphArn=graph, AccountIds=ids)
+    histories = [one["DatasourcePackageIngestHistory"] for one in found["MemberDatasources"]]
+    assert [sorted(one.get("DETECTIVE_CORE", {})) for one in histories] == [["STARTED", "STOPPED"], []]
+    await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=["DETECTIVE_CORE"])
+    assert sim.snapshot()[graph]["packages"]["DETECTIVE_CORE"] == "STARTED"
+    wrongs: list[tuple[Any, Any, Any]] = [
+        ("none", "DETECTIVE_CORE", "STOPPED"),
+        (graph, "CORE", "STOPPED"),
+        (graph, "EKS_AUDIT", "PAUSED"),
+    ]
+    for wrong in wrongs:
+        with pytest.raises(ValueError, match=r"no behavior graph|a package is one of|a package's state is one of"):
+            sim.set_package(*wrong)

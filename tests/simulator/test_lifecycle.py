@@ -133,3 +133,6 @@ def test_the_public_names_are_sorted_and_there() -> None:
     names = detective_async.testing.__all__
     assert names == sorted(names)
     assert all(hasattr(detective_async.testing, name) for name in names)
+    assert set(names) < set(dir(detective_async.testing))
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = detective_async.testing.Nothing  # type: ignore[attr-defined]

@@ -173,3 +173,53 @@ async def test_an_account_is_in_one_organization(sim: DetectiveSimulator) -> Non
     """An account of one organization cannot be put in another."""
     with pytest.raises(ValueError, match=MANAGEMENT):
         sim.organization("888888888888", [ONE])
+
+
+async def test_an_account_that_leaves_is_no_longer_a_member(sim: DetectiveSimulator, graph: Any, boto: Any) -> None:
+    """Leaving the organization ends its memberships; those by invitation stay, and the account may be invited."""
+    admin = boto(DELEGATE)
+    accounts = [{"AccountId": name, "EmailAddress": f"account-{name}@example.com"} for name in (ONE, TWO)]
+    await admin.create_members(GraphArn=graph, Accounts=accounts)
+    sim.account("333333333333")
+    other = (await boto("333333333333").create_graph())["GraphArn"]
+    await boto("333333333333").create_members(GraphArn=other, Accounts=accounts)
+    sim.leave_organization(ONE)
+    listed = (await admin.list_members(GraphArn=graph))["MemberDetails"]
+    assert [member["AccountId"] for member in listed] == [TWO]
+    assert sim.snapshot()[other]["members"] == {ONE: "INVITED", TWO: "INVITED"}
+    (again,) = (await admin.create_members(GraphArn=graph, Accounts=accounts[:1]))["Members"]
+    assert (again["Status"], again["InvitationType"]) == ("INVITED", "INVITATION")
+    sim.organization("888888888888", [ONE])
+
+
+async def test_who_aws_would_not_let_go_cannot_leave(sim: DetectiveSimulator, graph: Any) -> None:
+    """The management account, the delegated administrator and strangers; nobody leaves then."""
+    for accounts, words in (
+        ((ONE, MANAGEMENT), "manages its organization"),
+        ((ONE, DELEGATE), "deregistered first"),
+        ((ONE, "333333333333"), "not in an organization"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            sim.leave_organization(*accounts)
+    assert ONE in sim.dump()["organizations"][0]["accounts"]
+    assert graph in sim.snapshot()
+
+
+async def test_a_deregistered_administrator_loses_the_organizations_graphs(
+    sim: DetectiveSimulator, graph: Any, boto: Any
+) -> None:
+    """In every region where it is the administrator; the management account's own graphs stay."""
+    await boto(MANAGEMENT, region="us-east-1").enable_organization_admin_account(AccountId=MANAGEMENT)
+    (kept,) = [arn for arn, one in sim.snapshot().items() if one["administrator"] == MANAGEMENT]
+    asia = boto(MANAGEMENT, region="ap-south-1")
+    await asia.enable_organization_admin_account(AccountId=DELEGATE)
+    (deleted,) = [one["Arn"] for one in (await boto(DELEGATE, region="ap-south-1").list_graphs())["GraphList"]]
+    await boto(DELEGATE, region="ap-south-1").delete_graph(GraphArn=deleted)
+    sim.deregister_administrator(MANAGEMENT)
+    assert graph not in sim.snapshot()
+    assert list(sim.snapshot()) == [kept]
+    assert (await boto(MANAGEMENT).list_organization_admin_accounts())["Administrators"] == []
+    for account in (MANAGEMENT, "333333333333"):
+        with pytest.raises(ValueError, match="delegated Detective to nobody"):
+            sim.deregister_administrator(account)
+    sim.leave_organization(DELEGATE)

@@ -194,7 +194,7 @@ async def test_the_page_survives_its_server(sim: DetectiveSimulator, boto: Any, 
     """It says that the server is gone, keeps what it showed, and goes on when the server is back on its port."""
     await boto().create_graph()
     await look(page, sim)
-    sim._port = int(sim.url.rpartition(":")[2])
+    sim._listener._port = int(sim.url.rpartition(":")[2])
     await sim.stop()
     await expect(page.get_by_role("status")).to_have_text(
         re.compile(r"The server is gone; this is from .*Trying again")

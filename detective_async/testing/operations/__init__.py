@@ -6,6 +6,7 @@ from typing import Any
 from detective_async.testing.operations import (
     datasources,
     graphs,
+    identity,
     investigations,
     invitations,
     members,
@@ -14,7 +15,7 @@ from detective_async.testing.operations import (
 )
 from detective_async.testing.operations.call import Call
 
-__all__ = ["OPERATIONS", "Call"]
+__all__ = ["OPERATIONS", "STS_OPERATIONS", "Call"]
 
 OPERATIONS: dict[str, Callable[[Call], dict[str, Any] | None]] = {
     "AcceptInvitation": invitations.accept_invitation,
@@ -46,4 +47,9 @@ OPERATIONS: dict[str, Callable[[Call], dict[str, Any] | None]] = {
     "UpdateDatasourcePackages": datasources.update_datasource_packages,
     "UpdateInvestigationState": investigations.update_investigation_state,
     "UpdateOrganizationConfiguration": organization.update_organization_configuration,
+}
+
+STS_OPERATIONS: dict[str, Callable[[Call], dict[str, Any] | None]] = {
+    "AssumeRole": identity.assume_role,
+    "GetCallerIdentity": identity.get_caller_identity,
 }

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from detective_async.testing import paging
 from detective_async.testing.problems import denied, not_found
-from detective_async.testing.state import Graph, Member
+from detective_async.testing.state import Graph, Member, Session
 from detective_async.testing.world import World
 
 
@@ -23,6 +23,7 @@ class Call:
         region: where.
         now: the virtual time.
         given: the input's members, by wire name.
+        session: the role that the caller has assumed; None for a user.
     """
 
     world: World
@@ -31,6 +32,7 @@ class Call:
     region: str
     now: datetime
     given: dict[str, Any]
+    session: Session | None = None
 
     def graph(self, member: str = "GraphArn") -> Graph:
         """Return the graph that an input member names.

@@ -1,0 +1,61 @@
+"""The pytest plugin: a simulator for each test that asks for one, and an environment that leads there.
+
+pytest imports this wherever the package is installed, so that the rest is imported by the fixtures.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from detective_async.testing.controls import Settings
+    from detective_async.testing.thread import SimulatorThread
+
+_MARKER = (
+    "detective_simulator(**settings): how the test's simulator is made, such as verification_delay=60; "
+    "see detective_async.testing.SimulatorThread"
+)
+_ACCOUNT = "111122223333"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.fixture
+def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorThread"]:
+    """A simulated Amazon Detective of the test's own, in a thread: for sync tests and for async ones of any kind.
+
+    `@pytest.mark.detective_simulator(verification_delay=60)` says how it is made.
+    """
+    from detective_async.testing.thread import SimulatorThread  # noqa: PLC0415
+
+    mark = request.node.get_closest_marker("detective_simulator")
+    settings: Settings = mark.kwargs if mark else {}
+    with SimulatorThread(**settings) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def detective_environment(detective_simulator: "SimulatorThread", monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The AWS_* variables that lead to the test's simulator, which are set while the test runs.
+
+    A client made without arguments finds the simulator, as account 111122223333 in us-east-1, and nothing of the
+    developer's own configuration.
+    """
+    from detective_async.testing.environment import DISTURBING  # noqa: PLC0415
+
+    for name in DISTURBING:
+        monkeypatch.delenv(name, raising=False)
+    variables = detective_simulator.environment(_ACCOUNT)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        variables[name] = os.devnull
+    host = detective_simulator.url.removeprefix("http://").rpartition(":")[0]
+    for name in ("NO_PROXY", "no_proxy"):
+        variables[name] = ",".join(filter(None, (os.environ.get(name), host)))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
