@@ -1,0 +1,114 @@
+"""The AWS CLI: `aws detective ...`, a process for each call."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from botocore import xform_name
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+from contract.api import SERVICE_MODEL
+
+from clients.adapter import Refusal, RefusedError
+from detective_async.testing import DetectiveSimulator
+
+_AT_A_TIME = 2
+_PATIENCE = 60.0
+_ERROR = re.compile(
+    r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation"
+    r"(?: \(reached max retries: \d+\))?: (?P<message>.*)"
+)
+#: Version 1 exits with the one, version 2 with the other.
+_REFUSED = {255, 254}
+
+
+class Cli:
+    """The command line, with the environment that the simulator's user would export."""
+
+    def __init__(self, sim: DetectiveSimulator) -> None:
+        self._sim = sim
+        self._slots = asyncio.Semaphore(_AT_A_TIME)
+
+    async def call(self, operation: str, account: str, region: str, members: dict[str, Any]) -> dict[str, Any]:
+        command = [sys.executable, "-m", "awscli", "detective", xform_name(operation, "-")]
+        command += _arguments(SERVICE_MODEL.operation_model(operation).input_shape, members)
+        async with self._slots:
+            done = await asyncio.to_thread(_run, command, self._environment(account, region))
+        if done.returncode != 0:
+            raise RefusedError(_refusal(operation, done))
+        assert done.stderr == ""
+        shape = SERVICE_MODEL.operation_model(operation).output_shape
+        answer: dict[str, Any] = _read(shape, json.loads(done.stdout)) if done.stdout else {}
+        return answer
+
+    def _environment(self, account: str, region: str) -> dict[str, str]:
+        keys = self._sim.account(account)
+        # How Python warns in here is no business of the CLI's.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+        return inherited | {
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL_DETECTIVE": self._sim.url,
+            "AWS_MAX_ATTEMPTS": "1",
+            "AWS_PAGER": "",
+            "PYTHONUTF8": "1",
+        }
+
+
+def _run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, env=environment, capture_output=True, encoding="utf-8", timeout=_PATIENCE, check=False
+    )
+
+
+def _arguments(shape: Shape | None, members: dict[str, Any]) -> list[str]:
+    """Write options as one would type them; what is nested goes into one JSON document."""
+    arguments: list[str] = []
+    document = {}
+    for name, value in members.items():
+        assert shape is not None
+        option = xform_name(name, "-")
+        member = shape.members[name]
+        if member.type_name == "boolean":
+            arguments.append(f"--{option}" if value else f"--no-{option}")
+        elif member.type_name == "timestamp":
+            arguments += [f"--{option}", value.isoformat()]
+        elif member.type_name in {"string", "integer"}:
+            arguments += [f"--{option}", str(value)]
+        elif member.type_name == "list" and member.member.type_name == "string":
+            arguments += [f"--{option}", *value]
+        else:
+            document[name] = value
+    return [*arguments, "--cli-input-json", json.dumps(document, default=datetime.isoformat)] if document else arguments
+
+
+def _read(shape: Shape | None, value: Any) -> Any:
+    """Turn the timestamps of an answer, which are printed as they came, into datetimes."""
+    match shape:
+        case StructureShape():
+            return {name: _read(shape.members.get(name), member) for name, member in value.items()}
+        case ListShape():
+            return [_read(shape.member, item) for item in value]
+        case MapShape():
+            return {key: _read(shape.value, item) for key, item in value.items()}
+    return datetime.fromisoformat(value) if shape and shape.type_name == "timestamp" else value
+
+
+def _refusal(operation: str, done: "subprocess.CompletedProcess[str]") -> Refusal:
+    told = _ERROR.search(done.stderr)
+    if told is None or done.returncode not in _REFUSED:
+        raise AssertionError(f"aws detective: {operation}: exit code {done.returncode}: {done.stderr}{done.stdout}")
+    assert done.stdout == ""
+    return Refusal(told["code"], told["message"], told["operation"])
+
+
+@asynccontextmanager
+async def open_cli(sim: DetectiveSimulator) -> AsyncIterator[Cli]:
+    yield Cli(sim)
