@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,35 @@ async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> N
 async def test_the_program_without_aws_runs(tmp_path: Path) -> None:
     """It needs nothing at all."""
     assert re.fullmatch(r"after 3 attempts: arn:aws:detective:\S+\n", await run(PROGRAMS[1], {}, tmp_path))
-    assert len(PROGRAMS) == 2
+
+
+async def test_the_test_with_fixtures_passes(tmp_path: Path) -> None:
+    """The fixtures are there by themselves, in a project that has nothing but the installed package."""
+    (tmp_path / "test_it.py").write_text(PROGRAMS[2])
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *("-P", "-m", "pytest", "-q"), cwd=tmp_path, stdout=subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert "1 passed" in out.decode()
+    assert len(PROGRAMS) == 3
+
+
+async def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
+    """The line that README shows is what it prints, for the port that it was given."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-P", "-m", "detective_async.testing", "--port", str(port)),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    lines = [(await process.stdout.readline()).decode() for _ in range(2)]
+    process.terminate()
+    assert await process.wait() == 0
+    assert f"export AWS_ENDPOINT_URL_DETECTIVE=http://127.0.0.1:{port}\n" in lines
 
 
 def test_boto3_has_the_same_operations_and_cannot_page() -> None:
