@@ -151,7 +151,7 @@ class DefaultCredentials:
             keys = self._found.get_frozen_credentials()
             # Only its refreshable kinds know when they expire.
             expires_at: datetime | None = getattr(self._found, "_expiry_time", None)
-        except (botocore.exceptions.BotoCoreError, OSError, ValueError) as error:
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError, ValueError) as error:
             raise CredentialsError(f"the AWS credential chain failed: {error}") from error
         return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
 

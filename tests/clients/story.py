@@ -101,7 +101,10 @@ class Story:
         return refusal
 
     async def walk(self, operation: str, account: str, items: str, **members: Any) -> list[list[Any]]:
-        """Call a List operation page by page; give the items of each page."""
+        """Call a List operation page by page; give the items of each page.
+
+        No two walks at the same time: which of them is a page ahead would be chance, and so the order of the steps.
+        """
         pages = []
         token: dict[str, str] = {}
         while True:
@@ -297,13 +300,12 @@ async def investigate(story: Story, graph: str) -> None:
     second = await story.call("StartInvestigation", ADMIN, GraphArn=graph, EntityArn=user, **scope)
     sort = {"Field": "CREATED_TIME", "SortOrder": "ASC"}
     only = {"Status": {"Value": "SUCCESSFUL"}, "CreatedTime": {"StartInclusive": began, "EndInclusive": story.sim.now}}
-    done, pages, filtered, indicators, of_one_type = await gather(
+    done, pages, filtered, of_one_type = await gather(
         story.call("GetInvestigation", ADMIN, **of_first),
         story.walk(
             "ListInvestigations", ADMIN, "InvestigationDetails", GraphArn=graph, MaxResults=1, SortCriteria=sort
         ),
         story.call("ListInvestigations", ADMIN, GraphArn=graph, FilterCriteria=only),
-        story.walk("ListIndicators", ADMIN, "Indicators", **of_first, MaxResults=10),
         story.call("ListIndicators", ADMIN, **of_first, IndicatorType="NEW_ASO"),
     )
     assert done == {**described, "State": "ACTIVE", "Status": "SUCCESSFUL", "Severity": "HIGH"}
@@ -311,6 +313,7 @@ async def investigate(story: Story, graph: str) -> None:
         [i["InvestigationId"]] for i in (first, second)
     ]
     assert [one["InvestigationId"] for one in filtered["InvestigationDetails"]] == [first["InvestigationId"]]
+    indicators = await story.walk("ListIndicators", ADMIN, "Indicators", **of_first, MaxResults=10)
     assert [len(page) for page in indicators] == [10, 10, 4]
     found = [one for page in indicators for one in page]
     assert {one["IndicatorType"]: list(one["IndicatorDetail"]) for one in found} == {

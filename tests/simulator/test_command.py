@@ -19,6 +19,7 @@ from typing import IO, Any
 import boto3
 import pytest
 
+import detective_async.testing
 from detective_async.testing import DetectiveSimulator
 from detective_async.testing.command import main
 
@@ -259,11 +260,13 @@ def test_wrong_arguments_are_a_matter_of_usage(capsys: pytest.CaptureFixture[str
 def test_the_module_is_the_program(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """`python -m detective_async.testing --help` tells what there is; importing the module runs nothing."""
     monkeypatch.setattr(sys, "argv", ["x", "--help"])
+    # By its path, for pytest's own loader stands before the modules of a plugin's distribution.
+    module = str(Path(detective_async.testing.__file__).parent / "__main__.py")
     with pytest.raises(SystemExit) as caught:
-        runpy.run_module("detective_async.testing", run_name="__main__", alter_sys=False)
+        runpy.run_path(module, run_name="__main__")
     assert caught.value.code == 0
     assert "--seed-file FILE" in capsys.readouterr().out
-    runpy.run_module("detective_async.testing.__main__", run_name="imported")
+    runpy.run_path(module, run_name="imported")
 
 
 def lines_of(stream: IO[str] | None) -> list[str]:
