@@ -1,0 +1,558 @@
+"""Measure the simulator: small requests a second on one core, latency under load, and what a member costs in memory.
+
+Usage: `python benchmarks/simulator.py [--quick] [--json FILE]`; README.md beside this file says what the figures mean.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import platform
+import re
+import resource
+import selectors
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from itertools import cycle
+from pathlib import Path
+from statistics import quantiles
+from time import perf_counter, perf_counter_ns, process_time_ns
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from children import Child, ChildError
+from report import spread
+
+import detective_async
+from detective_async.testing import DetectiveSimulator
+
+REGION = "eu-west-1"
+#: Who asks for small things: more than one, so that more than one signing key is in use.
+CALLERS = 50
+CONNECTIONS = 16
+LISTED_AT_ONCE = 8
+MEMBERS = 1200
+PAGE = 200
+INVITED_AT_ONCE = 50
+#: Seconds between two small requests that are sent while pages are listed.
+PROBE_EVERY = 0.02
+
+_FEWEST_ROUNDS = 7
+_PACKAGES = ("aiohttp", "attrs", "botocore")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
+_HEAD_OF_200 = b"HTTP/1.1 200 "
+
+
+class WrongAnswerError(Exception):
+    """The simulator did not answer what it should have."""
+
+
+# The server's process.
+
+
+async def serve(remember: int) -> None:
+    """Run a simulator, and do what stdin says, a line of JSON at a time, until it is closed."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    async with DetectiveSimulator(remember=remember) as sim:
+        reader = loop.run_in_executor(None, _read_lines, loop, lines)
+        print(json.dumps({"url": sim.url}), flush=True)
+        while line := await lines.get():
+            print(json.dumps(_do(sim, **json.loads(line))), flush=True)
+        await reader
+
+
+def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:
+    while line := sys.stdin.readline():
+        loop.call_soon_threadsafe(lines.put_nowait, line)
+    loop.call_soon_threadsafe(lines.put_nowait, "")
+
+
+def _do(sim: DetectiveSimulator, do: str, accounts: Sequence[str] = ()) -> dict[str, Any]:
+    if do == "keys":
+        keys = {name: sim.account(name) for name in accounts}
+        return {name: [one.access_key_id, one.secret_access_key] for name, one in keys.items()}
+    if do == "organization":
+        sim.organization(accounts[0], accounts[1:])
+        return {}
+    if do == "cpu":
+        return {"ns": process_time_ns()}
+    gc.collect()
+    return {"bytes": _memory()}
+
+
+def _memory() -> int:
+    """Give the resident memory in bytes; where the system does not tell, the most that there was."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return pages * resource.getpagesize()
+
+
+# What is sent.
+
+
+class Signer:
+    """Signs requests, as accounts whose keys the server has told.
+
+    Args:
+        server: the simulator's process.
+        url: where it listens.
+    """
+
+    def __init__(self, server: Child, url: str) -> None:
+        self._server = server
+        self._url = url
+        self._keys: dict[str, Credentials] = {}
+
+    def learn(self, accounts: Sequence[str]) -> None:
+        """Ask for the keys of accounts."""
+        told = self._server.ask({"do": "keys", "accounts": list(accounts)})
+        self._keys |= {name: Credentials(*keys) for name, keys in told.items()}
+
+    def request(self, account: str, path: str, members: dict[str, Any] | None, method: str = "POST") -> bytes:
+        """Give a whole request, as bytes."""
+        host = urlsplit(self._url).netloc
+        body = b"" if members is None else json.dumps(members).encode()
+        request = AWSRequest(method, self._url + path, data=body, headers={"Host": host})
+        SigV4Auth(self._keys[account], "detective", REGION).add_auth(request)
+        headers = {**dict(request.headers.items()), "Content-Length": str(len(body))}
+        if members is not None:
+            headers["Content-Type"] = "application/json"
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def _answers_in(data: bytearray) -> Iterator[tuple[bytes, bytes]]:
+    """Take the answers that are complete off the front: head and body of each."""
+    while (end := data.find(_END_OF_HEAD)) >= 0:
+        length = _LENGTH.search(data, 0, end)
+        stop = end + len(_END_OF_HEAD) + (int(length[1]) if length else 0)
+        if len(data) < stop:
+            return
+        answer = bytes(data[:end]), bytes(data[end + len(_END_OF_HEAD) : stop])
+        del data[:stop]
+        yield answer
+
+
+class Load:
+    """Connections to the server that are kept open, and send what was signed before.
+
+    Args:
+        url: where the server listens.
+        connections: how many.
+        depth: how many requests each has under way; more than one is pipelining.
+    """
+
+    def __init__(self, url: str, connections: int, depth: int) -> None:
+        address = urlsplit(url)
+        assert address.hostname is not None
+        assert address.port is not None
+        self._depth = depth
+        self._sockets = [socket.create_connection((address.hostname, address.port)) for _ in range(connections)]
+        for one in self._sockets:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for one in self._sockets:
+            one.close()
+
+    def send(self, requests: Sequence[bytes]) -> list[bytes]:
+        """Send them all, and give the bodies of the answers, in the order in which they came.
+
+        Raises:
+            WrongAnswerError: one of the answers is not a 200.
+        """
+        bodies: list[bytes] = []
+        to_send = iter(requests)
+        received = {one: bytearray() for one in self._sockets}
+        with selectors.DefaultSelector() as selector:
+            for one in self._sockets:
+                selector.register(one, selectors.EVENT_READ)
+                one.sendall(b"".join(_next(to_send, self._depth)))
+            while len(bodies) < len(requests):
+                for key, _ in selector.select(30):
+                    connection = key.fileobj
+                    assert isinstance(connection, socket.socket)
+                    piece = connection.recv(262_144)
+                    if not piece:
+                        raise WrongAnswerError("the server closed a connection")
+                    received[connection] += piece
+                    before = len(bodies)
+                    for head, body in _answers_in(received[connection]):
+                        if not head.startswith(_HEAD_OF_200):
+                            raise WrongAnswerError(f"{head.decode()}: {body.decode()}")
+                        bodies.append(body)
+                    if more := b"".join(_next(to_send, len(bodies) - before)):
+                        connection.sendall(more)
+        return bodies
+
+
+def _next(requests: Iterator[bytes], count: int) -> list[bytes]:
+    return [request for _, request in zip(range(count), requests, strict=False)]
+
+
+# What is measured.
+
+
+def rates(rounds: int, count: int) -> dict[str, Any]:
+    """Measure small requests a second.
+
+    Args:
+        rounds: how many rounds count; one more, before them, only warms up.
+        count: how many requests to a round.
+    """
+    with Child("the simulator", "simulator.py", "--serve", "20000") as server:
+        url = server.listen()["url"]
+        signer = Signer(server, url)
+        accounts = [f"{number:012d}" for number in range(100_000_000_000, 100_000_000_000 + CALLERS)]
+        signer.learn(accounts)
+        load = Load(url, CONNECTIONS, 1)
+        bodies = [load.send([signer.request(name, "/graph", {"Tags": {"team": "secops"}})]) for name in accounts]
+        load.close()
+        graphs = [json.loads(body)["GraphArn"] for (body,) in bodies]
+        _check_that_signatures_are_checked(url, signer.request(accounts[0], "/graphs/list", {}))
+
+        def list_graphs() -> list[bytes]:
+            return [signer.request(name, "/graphs/list", {}) for name in accounts]
+
+        def get_members() -> list[bytes]:
+            return [
+                signer.request(name, "/graph/members/get", {"GraphArn": graph, "AccountIds": ["200000000000"]})
+                for name, graph in zip(accounts, graphs, strict=True)
+            ]
+
+        def list_tags() -> list[bytes]:
+            return [
+                signer.request(name, f"/tags/{quote(graph, safe='')}", None, "GET")
+                for name, graph in zip(accounts, graphs, strict=True)
+            ]
+
+        return {
+            title: _rate(title, server, Load(url, connections, depth), make, rounds=rounds, count=count)
+            for title, make, connections, depth in (
+                ("ListGraphs, 1 connection", list_graphs, 1, 1),
+                (f"ListGraphs, {CONNECTIONS} connections", list_graphs, CONNECTIONS, 1),
+                (f"ListGraphs, 1 connection, {CONNECTIONS} pipelined", list_graphs, 1, CONNECTIONS),
+                (f"GetMembers, {CONNECTIONS} connections", get_members, CONNECTIONS, 1),
+                (f"ListTagsForResource, {CONNECTIONS} connections", list_tags, CONNECTIONS, 1),
+            )
+        }
+
+
+def _check_that_signatures_are_checked(url: str, request: bytes) -> None:
+    load = Load(url, 1, 1)
+    try:
+        load.send([request])
+        load.send([request.replace(b"{}", b"[]")])
+    except WrongAnswerError as refused:
+        if "InvalidSignatureException" in str(refused):
+            return
+        raise
+    finally:
+        load.close()
+    raise WrongAnswerError("a request that was changed after it was signed was not refused")
+
+
+def _rate(
+    title: str, server: Child, load: Load, make: Callable[[], list[bytes]], *, rounds: int, count: int
+) -> dict[str, Any]:
+    a_second, cpu_us = [], []
+    for number in range(rounds + 1):
+        _progress(f"{title}: round {number} of {rounds}")
+        # Signed anew each round, for a signature is good for five minutes.
+        requests = [request for _, request in zip(range(count), cycle(make()), strict=False)]
+        cpu = server.ask({"do": "cpu"})["ns"]
+        began = perf_counter_ns()
+        load.send(requests)
+        took = perf_counter_ns() - began
+        cpu = server.ask({"do": "cpu"})["ns"] - cpu
+        if number:
+            a_second.append(count / took * 1e9)
+            cpu_us.append(cpu / count / 1000)
+    load.close()
+    return {"requests_a_second": spread(a_second), "cpu_us": spread(cpu_us)}
+
+
+def many_members(graphs: int) -> dict[str, Any]:
+    """Measure what members cost in memory, and how long it takes to list them all.
+
+    Args:
+        graphs: how many graphs of 1,200 enabled members each.
+    """
+    with Child("the simulator", "simulator.py", "--serve", "100") as server:
+        url = server.listen()["url"]
+        signer = Signer(server, url)
+        numbers = range(graphs)
+        managements = [f"{700_000_000_000 + number}" for number in numbers]
+        administrators = [f"{800_000_000_000 + number}" for number in numbers]
+        signer.learn([*managements, *administrators])
+        members = [[f"{900_000_000_000 + number * MEMBERS + one}" for one in range(MEMBERS)] for number in numbers]
+        load = Load(url, 1, 1)
+        # One of everything before the first measure, so that what is made once is not counted.
+        arns = []
+        before_accounts = 0
+        for number in numbers:
+            if number == 1:
+                before_accounts = server.ask({"do": "memory"})["bytes"]
+            _progress(f"organization {number + 1} of {graphs}")
+            server.ask(
+                {"do": "organization", "accounts": [managements[number], administrators[number], *members[number]]}
+            )
+        before_members = 0
+        for number in numbers:
+            if number == 1:
+                before_members = server.ask({"do": "memory"})["bytes"]
+            _progress(f"members of graph {number + 1} of {graphs}")
+            arns.append(_graph_of(load, signer, managements[number], administrators[number], members[number]))
+        after = server.ask({"do": "memory"})["bytes"]
+        load.close()
+        counted = (graphs - 1) * MEMBERS
+        memory = {
+            "members": counted,
+            "rss_before_bytes": before_members,
+            "rss_after_bytes": after,
+            "bytes_a_member": round((after - before_members) / counted, 1),
+            "bytes_an_account": round((before_members - before_accounts) / counted, 1),
+        }
+        _progress("listing")
+        listing = asyncio.run(_list_all(url, signer, dict(zip(administrators, arns, strict=True))))
+        memory["rss_after_listing_bytes"] = server.ask({"do": "memory"})["bytes"]
+        return {"graphs": graphs, "memory": memory, "listing": listing}
+
+
+def _graph_of(load: Load, signer: Signer, management: str, administrator: str, members: Sequence[str]) -> str:
+    """Make a graph whose members are enabled at once, as accounts of an organization are."""
+    load.send([signer.request(management, "/orgs/enableAdminAccount", {"AccountId": administrator})])
+    (body,) = load.send([signer.request(administrator, "/graphs/list", {})])
+    (graph,) = json.loads(body)["GraphList"]
+    for start in range(0, len(members), INVITED_AT_ONCE):
+        chosen = [
+            {"AccountId": name, "EmailAddress": f"account-{name}@example.com"}
+            for name in members[start : start + INVITED_AT_ONCE]
+        ]
+        given = {"GraphArn": graph["Arn"], "Accounts": chosen}
+        (body,) = load.send([signer.request(administrator, "/graph/members", given)])
+        if {one["Status"] for one in json.loads(body)["Members"]} != {"ENABLED"}:
+            raise WrongAnswerError("not all members were enabled")
+    return str(graph["Arn"])
+
+
+async def _list_all(url: str, signer: Signer, graphs: dict[str, str]) -> dict[str, Any]:
+    """List every graph's members, some graphs at once, and send a small request now and then."""
+    pages: list[float] = []
+    probes: list[float] = []
+    to_list = iter(graphs.items())
+    found = 0
+
+    async def lister() -> None:
+        nonlocal found
+        reader, writer = await _connect(url)
+        for administrator, arn in to_list:
+            given = {"GraphArn": arn, "MaxResults": PAGE}
+            names: set[str] = set()
+            while True:
+                request = signer.request(administrator, "/graph/members/list", given)
+                began = perf_counter()
+                body = await _exchange(reader, writer, request)
+                pages.append((perf_counter() - began) * 1000)
+                page = json.loads(body)
+                names |= {member["AccountId"] for member in page["MemberDetails"]}
+                if "NextToken" not in page:
+                    break
+                given["NextToken"] = page["NextToken"]
+            if len(names) != MEMBERS:
+                raise WrongAnswerError(f"{len(names)} members instead of {MEMBERS}")
+            found += len(names)
+        writer.close()
+
+    async def prober() -> None:
+        reader, writer = await _connect(url)
+        for administrator in cycle(graphs):
+            request = signer.request(administrator, "/graphs/list", {})
+            began = perf_counter()
+            await _exchange(reader, writer, request)
+            probes.append((perf_counter() - began) * 1000)
+            await asyncio.sleep(PROBE_EVERY)
+        writer.close()
+
+    probe = asyncio.create_task(prober())
+    began = perf_counter()
+    await asyncio.gather(*(lister() for _ in range(LISTED_AT_ONCE)))
+    took = perf_counter() - began
+    probe.cancel()
+    await asyncio.gather(probe, return_exceptions=True)
+    return {
+        "members": found,
+        "seconds": round(took, 3),
+        "members_a_second": round(found / took),
+        "graphs_at_once": LISTED_AT_ONCE,
+        "page_ms": _latency(pages),
+        "small_request_ms": _latency(probes),
+    }
+
+
+async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    address = urlsplit(url)
+    return await asyncio.open_connection(address.hostname, address.port, limit=2**22)
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+    writer.write(request)
+    head = await reader.readuntil(_END_OF_HEAD)
+    length = _LENGTH.search(head)
+    body = await reader.readexactly(int(length[1]) if length else 0)
+    if not head.startswith(_HEAD_OF_200):
+        raise WrongAnswerError(f"{head.decode()}: {body.decode()}")
+    return body
+
+
+def _latency(milliseconds: Sequence[float]) -> dict[str, float]:
+    cuts = quantiles(milliseconds, n=100, method="inclusive")
+    return {
+        "count": len(milliseconds),
+        "median": round(cuts[49], 3),
+        "p95": round(cuts[94], 3),
+        "p99": round(cuts[98], 3),
+        "max": round(max(milliseconds), 3),
+    }
+
+
+def run(rounds: int, count: int, graphs: int) -> dict[str, Any]:
+    """Measure everything and give the results."""
+    pinned = _own_cpu()
+    small = rates(rounds, count)
+    members = many_members(graphs)
+    _progress("")
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "machine": f"{platform.system()} {platform.machine()}, {_cpu()}, {os.cpu_count()} CPUs, {pinned}",
+        "versions": {"detective-async": detective_async.__version__} | {name: version(name) for name in _PACKAGES},
+        "rounds": rounds,
+        "requests_a_round": count,
+        "rates": small,
+        **members,
+    }
+
+
+def _own_cpu() -> str:
+    """Keep this process, which makes the load, off the CPU that the server takes; say so."""
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
+        return "shared by server and load"
+    os.sched_setaffinity(0, os.sched_getaffinity(0) - {max(os.sched_getaffinity(0))})
+    return "one of them the server's alone"
+
+
+def _pin() -> None:
+    """Take the one CPU that the process that started this one has left."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or "unnamed")
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def show(results: dict[str, Any]) -> str:
+    """Give the results of a run, in Markdown."""
+    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
+    memory, listing = results["memory"], results["listing"]
+    rates_header = [
+        f"{results['requests_a_round']:,} small requests a round",
+        "requests a second",
+        "server CPU each, us",
+    ]
+    rates_rows = [
+        [title, _cell(row["requests_a_second"]), _cell(row["cpu_us"])] for title, row in results["rates"].items()
+    ]
+    latencies = {f"a page of {PAGE} members": listing["page_ms"], "ListGraphs meanwhile": listing["small_request_ms"]}
+    figures = ["median", "p95", "p99", "max"]
+    latency_rows = [
+        [title, f"{row['count']:,}", *(f"{row[name]:,.1f}" for name in figures)] for title, row in latencies.items()
+    ]
+    listed = (
+        f"{results['graphs']} graphs of {MEMBERS:,} enabled members, {listing['graphs_at_once']} listed at once: "
+        f"{listing['members']:,} members in {listing['seconds']:,.1f} s."
+    )
+    cost = (
+        f"Memory: {memory['rss_before_bytes'] / 2**20:,.0f} MiB before {memory['members']:,} members, "
+        f"{memory['rss_after_bytes'] / 2**20:,.0f} MiB after: {memory['bytes_a_member']:,.0f} bytes a member, "
+        f"and {memory['bytes_an_account']:,.0f} bytes for an account to be known."
+    )
+    return "\n\n".join(
+        [
+            f"{results['python']} on {results['machine']}.\n{versions}.",
+            _table(rates_header, rates_rows),
+            listed,
+            _table(["latency, ms", "count", *figures], latency_rows),
+            cost,
+        ]
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines
+    )
+
+
+def _cell(figures: dict[str, float]) -> str:
+    return f"{figures['median']:,.0f} ({figures['min']:,.0f}-{figures['max']:,.0f})"
+
+
+def main() -> int:
+    """Do what the command line says; give the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10, help=f"at least {_FEWEST_ROUNDS} (default: 10)")
+    parser.add_argument("--count", type=int, default=3000, help="small requests a round (default: 3000)")
+    parser.add_argument("--graphs", type=int, default=200, help="graphs of 1,200 members (default: 200)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds, 4 graphs: to see that it works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to a file, too")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: print the tables of such a file")
+    parser.add_argument("--serve", type=int, metavar="N", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve is not None:
+        _pin()
+        asyncio.run(serve(options.serve))
+        return 0
+    if options.rounds < _FEWEST_ROUNDS or options.count < CONNECTIONS or options.graphs < 2:
+        parser.error(f"at least {_FEWEST_ROUNDS} rounds, {CONNECTIONS} requests and 2 graphs")
+    try:
+        if options.show:
+            results = json.loads(options.show.read_text(encoding="utf-8"))
+        else:
+            results = run(3, 300, 4) if options.quick else run(options.rounds, options.count, options.graphs)
+    except (ChildError, WrongAnswerError) as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(show(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
