@@ -5,34 +5,25 @@ Usage: `python benchmarks/simulator.py [--quick] [--json FILE]`; README.md besid
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import platform
-import re
-import resource
-import selectors
-import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
 from statistics import quantiles
-from time import perf_counter, perf_counter_ns, process_time_ns
+from time import perf_counter, perf_counter_ns
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from children import Child, ChildError
 from report import spread
+from simulator_load import Load, Signer, WrongAnswerError, connect, exchange
 
 import detective_async
-from detective_async.testing import DetectiveSimulator
 
-REGION = "eu-west-1"
 #: Who asks for small things: more than one, so that more than one signing key is in use.
 CALLERS = 50
 CONNECTIONS = 16
@@ -45,160 +36,6 @@ PROBE_EVERY = 0.02
 
 _FEWEST_ROUNDS = 7
 _PACKAGES = ("aiohttp", "attrs", "botocore")
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_END_OF_HEAD = b"\r\n\r\n"
-_HEAD_OF_200 = b"HTTP/1.1 200 "
-
-
-class WrongAnswerError(Exception):
-    """The simulator did not answer what it should have."""
-
-
-# The server's process.
-
-
-async def serve(remember: int) -> None:
-    """Run a simulator, and do what stdin says, a line of JSON at a time, until it is closed."""
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str] = asyncio.Queue()
-    async with DetectiveSimulator(remember=remember) as sim:
-        reader = loop.run_in_executor(None, _read_lines, loop, lines)
-        print(json.dumps({"url": sim.url}), flush=True)
-        while line := await lines.get():
-            print(json.dumps(_do(sim, **json.loads(line))), flush=True)
-        await reader
-
-
-def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:
-    while line := sys.stdin.readline():
-        loop.call_soon_threadsafe(lines.put_nowait, line)
-    loop.call_soon_threadsafe(lines.put_nowait, "")
-
-
-def _do(sim: DetectiveSimulator, do: str, accounts: Sequence[str] = ()) -> dict[str, Any]:
-    if do == "keys":
-        keys = {name: sim.account(name) for name in accounts}
-        return {name: [one.access_key_id, one.secret_access_key] for name, one in keys.items()}
-    if do == "organization":
-        sim.organization(accounts[0], accounts[1:])
-        return {}
-    if do == "cpu":
-        return {"ns": process_time_ns()}
-    gc.collect()
-    return {"bytes": _memory()}
-
-
-def _memory() -> int:
-    """Give the resident memory in bytes; where the system does not tell, the most that there was."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return pages * resource.getpagesize()
-
-
-# What is sent.
-
-
-class Signer:
-    """Signs requests, as accounts whose keys the server has told.
-
-    Args:
-        server: the simulator's process.
-        url: where it listens.
-    """
-
-    def __init__(self, server: Child, url: str) -> None:
-        self._server = server
-        self._url = url
-        self._keys: dict[str, Credentials] = {}
-
-    def learn(self, accounts: Sequence[str]) -> None:
-        """Ask for the keys of accounts."""
-        told = self._server.ask({"do": "keys", "accounts": list(accounts)})
-        self._keys |= {name: Credentials(*keys) for name, keys in told.items()}
-
-    def request(self, account: str, path: str, members: dict[str, Any] | None, method: str = "POST") -> bytes:
-        """Give a whole request, as bytes."""
-        host = urlsplit(self._url).netloc
-        body = b"" if members is None else json.dumps(members).encode()
-        request = AWSRequest(method, self._url + path, data=body, headers={"Host": host})
-        SigV4Auth(self._keys[account], "detective", REGION).add_auth(request)
-        headers = {**dict(request.headers.items()), "Content-Length": str(len(body))}
-        if members is not None:
-            headers["Content-Type"] = "application/json"
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
-
-
-def _answers_in(data: bytearray) -> Iterator[tuple[bytes, bytes]]:
-    """Take the answers that are complete off the front: head and body of each."""
-    while (end := data.find(_END_OF_HEAD)) >= 0:
-        length = _LENGTH.search(data, 0, end)
-        stop = end + len(_END_OF_HEAD) + (int(length[1]) if length else 0)
-        if len(data) < stop:
-            return
-        answer = bytes(data[:end]), bytes(data[end + len(_END_OF_HEAD) : stop])
-        del data[:stop]
-        yield answer
-
-
-class Load:
-    """Connections to the server that are kept open, and send what was signed before.
-
-    Args:
-        url: where the server listens.
-        connections: how many.
-        depth: how many requests each has under way; more than one is pipelining.
-    """
-
-    def __init__(self, url: str, connections: int, depth: int) -> None:
-        address = urlsplit(url)
-        assert address.hostname is not None
-        assert address.port is not None
-        self._depth = depth
-        self._sockets = [socket.create_connection((address.hostname, address.port)) for _ in range(connections)]
-        for one in self._sockets:
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def close(self) -> None:
-        """Close the connections."""
-        for one in self._sockets:
-            one.close()
-
-    def send(self, requests: Sequence[bytes]) -> list[bytes]:
-        """Send them all, and give the bodies of the answers, in the order in which they came.
-
-        Raises:
-            WrongAnswerError: one of the answers is not a 200.
-        """
-        bodies: list[bytes] = []
-        to_send = iter(requests)
-        received = {one: bytearray() for one in self._sockets}
-        with selectors.DefaultSelector() as selector:
-            for one in self._sockets:
-                selector.register(one, selectors.EVENT_READ)
-                one.sendall(b"".join(_next(to_send, self._depth)))
-            while len(bodies) < len(requests):
-                for key, _ in selector.select(30):
-                    connection = key.fileobj
-                    assert isinstance(connection, socket.socket)
-                    piece = connection.recv(262_144)
-                    if not piece:
-                        raise WrongAnswerError("the server closed a connection")
-                    received[connection] += piece
-                    before = len(bodies)
-                    for head, body in _answers_in(received[connection]):
-                        if not head.startswith(_HEAD_OF_200):
-                            raise WrongAnswerError(f"{head.decode()}: {body.decode()}")
-                        bodies.append(body)
-                    if more := b"".join(_next(to_send, len(bodies) - before)):
-                        connection.sendall(more)
-        return bodies
-
-
-def _next(requests: Iterator[bytes], count: int) -> list[bytes]:
-    return [request for _, request in zip(range(count), requests, strict=False)]
 
 
 # What is measured.
@@ -211,7 +48,7 @@ def rates(rounds: int, count: int) -> dict[str, Any]:
         rounds: how many rounds count; one more, before them, only warms up.
         count: how many requests to a round.
     """
-    with Child("the simulator", "simulator.py", "--serve", "20000") as server:
+    with Child("the simulator", "simulator_server.py", "20000") as server:
         url = server.listen()["url"]
         signer = Signer(server, url)
         accounts = [f"{number:012d}" for number in range(100_000_000_000, 100_000_000_000 + CALLERS)]
@@ -289,7 +126,7 @@ def many_members(graphs: int) -> dict[str, Any]:
     Args:
         graphs: how many graphs of 1,200 enabled members each.
     """
-    with Child("the simulator", "simulator.py", "--serve", "100") as server:
+    with Child("the simulator", "simulator_server.py", "100") as server:
         url = server.listen()["url"]
         signer = Signer(server, url)
         numbers = range(graphs)
@@ -356,14 +193,14 @@ async def _list_all(url: str, signer: Signer, graphs: dict[str, str]) -> dict[st
 
     async def lister() -> None:
         nonlocal found
-        reader, writer = await _connect(url)
+        reader, writer = await connect(url)
         for administrator, arn in to_list:
             given = {"GraphArn": arn, "MaxResults": PAGE}
             names: set[str] = set()
             while True:
                 request = signer.request(administrator, "/graph/members/list", given)
                 began = perf_counter()
-                body = await _exchange(reader, writer, request)
+                body = await exchange(reader, writer, request)
                 pages.append((perf_counter() - began) * 1000)
                 page = json.loads(body)
                 names |= {member["AccountId"] for member in page["MemberDetails"]}
@@ -376,11 +213,11 @@ async def _list_all(url: str, signer: Signer, graphs: dict[str, str]) -> dict[st
         writer.close()
 
     async def prober() -> None:
-        reader, writer = await _connect(url)
+        reader, writer = await connect(url)
         for administrator in cycle(graphs):
             request = signer.request(administrator, "/graphs/list", {})
             began = perf_counter()
-            await _exchange(reader, writer, request)
+            await exchange(reader, writer, request)
             probes.append((perf_counter() - began) * 1000)
             await asyncio.sleep(PROBE_EVERY)
         writer.close()
@@ -399,21 +236,6 @@ async def _list_all(url: str, signer: Signer, graphs: dict[str, str]) -> dict[st
         "page_ms": _latency(pages),
         "small_request_ms": _latency(probes),
     }
-
-
-async def _connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    address = urlsplit(url)
-    return await asyncio.open_connection(address.hostname, address.port, limit=2**22)
-
-
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
-    writer.write(request)
-    head = await reader.readuntil(_END_OF_HEAD)
-    length = _LENGTH.search(head)
-    body = await reader.readexactly(int(length[1]) if length else 0)
-    if not head.startswith(_HEAD_OF_200):
-        raise WrongAnswerError(f"{head.decode()}: {body.decode()}")
-    return body
 
 
 def _latency(milliseconds: Sequence[float]) -> dict[str, float]:
@@ -450,13 +272,6 @@ def _own_cpu() -> str:
         return "shared by server and load"
     os.sched_setaffinity(0, os.sched_getaffinity(0) - {max(os.sched_getaffinity(0))})
     return "one of them the server's alone"
-
-
-def _pin() -> None:
-    """Take the one CPU that the process that started this one has left."""
-    if sys.platform == "linux":
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def _cpu() -> str:
@@ -531,12 +346,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="3 rounds, 4 graphs: to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to a file, too")
     parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: print the tables of such a file")
-    parser.add_argument("--serve", type=int, metavar="N", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve is not None:
-        _pin()
-        asyncio.run(serve(options.serve))
-        return 0
     if options.rounds < _FEWEST_ROUNDS or options.count < CONNECTIONS or options.graphs < 2:
         parser.error(f"at least {_FEWEST_ROUNDS} rounds, {CONNECTIONS} requests and 2 graphs")
     try:

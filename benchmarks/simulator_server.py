@@ -1,0 +1,66 @@
+"""The simulator in a process of its own, which does what it is told on stdin."""
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time_ns
+from typing import Any
+
+from detective_async.testing import DetectiveSimulator
+
+
+async def serve(remember: int) -> None:
+    """Run a simulator, and do what stdin says, a line of JSON at a time, until it is closed."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str] = asyncio.Queue()
+    async with DetectiveSimulator(remember=remember) as sim:
+        reader = loop.run_in_executor(None, _read_lines, loop, lines)
+        print(json.dumps({"url": sim.url}), flush=True)
+        while line := await lines.get():
+            print(json.dumps(_do(sim, **json.loads(line))), flush=True)
+        await reader
+
+
+def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:
+    while line := sys.stdin.readline():
+        loop.call_soon_threadsafe(lines.put_nowait, line)
+    loop.call_soon_threadsafe(lines.put_nowait, "")
+
+
+def _do(sim: DetectiveSimulator, do: str, accounts: Sequence[str] = ()) -> dict[str, Any]:
+    if do == "keys":
+        keys = {name: sim.account(name) for name in accounts}
+        return {name: [one.access_key_id, one.secret_access_key] for name, one in keys.items()}
+    if do == "organization":
+        sim.organization(accounts[0], accounts[1:])
+        return {}
+    if do == "cpu":
+        return {"ns": process_time_ns()}
+    gc.collect()
+    return {"bytes": _memory()}
+
+
+def _memory() -> int:
+    """Give the resident memory in bytes; where the system does not tell, the most that there was."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return pages * resource.getpagesize()
+
+
+def _pin() -> None:
+    """Take the one CPU that the process that started this one has left."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+if __name__ == "__main__":
+    _pin()
+    asyncio.run(serve(int(sys.argv[1])))
