@@ -222,7 +222,8 @@ async def test_a_hook_that_fails_is_logged_and_nothing_more(
     async with DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[broken, seen.append]) as client:
         await client.list_graphs()
     assert len(seen) == 1
-    assert caplog.record_tuples == [("detective_async", logging.ERROR, "a hook failed on AttemptEvent")]
+    ours = [record for record in caplog.record_tuples if record[0].startswith("detective_async")]
+    assert ours == [("detective_async", logging.ERROR, "a hook failed on AttemptEvent")]
 
 
 def test_a_hook_must_be_a_plain_callable(credentials: Credentials) -> None:
