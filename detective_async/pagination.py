@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Generic, Protocol, TypeVar
 
-from detective_async.errors import PaginationError, ParameterError
+from detective_async.errors import PaginationError
+from detective_async.models.constraints import Integer
 
 
 class Page(Protocol):
@@ -57,9 +58,11 @@ class Paginator(Generic[Item, PageT]):
         Raises:
             ParameterError: a number is out of range.
         """
-        _check("page_size", page_size, 1, max_page_size)
-        _check("limit", limit, 0)
-        _check("prefetch", prefetch, 0)
+        if page_size is not None:
+            Integer(1, max_page_size)(page_size, "page_size")
+        if limit is not None:
+            Integer(0)(limit, "limit")
+        Integer(0)(prefetch, "prefetch")
         self._operation = operation
         self._fetch = fetch
         self._items = items
@@ -183,13 +186,3 @@ async def _ahead(pages: AsyncGenerator[PageT, None], count: int) -> AsyncGenerat
         filler.cancel()
         # Not awaited itself: a failure that the consumer never came to is nobody's concern any more.
         await asyncio.gather(filler, return_exceptions=True)
-
-
-def _check(name: str, value: int | None, minimum: int, maximum: int | None = None) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ParameterError(name, f"expected a whole number, got a {type(value).__name__}")
-    if value < minimum or (maximum is not None and value > maximum):
-        bounds = f"at least {minimum}" if maximum is None else f"{minimum} to {maximum}"
-        raise ParameterError(name, f"must be {bounds}, got {value}")

@@ -117,16 +117,17 @@ class OneOf:
 
 @frozen
 class Integer:
-    """A whole number within bounds, both included."""
+    """A whole number within bounds, both included; a maximum of None is no bound."""
 
     minimum: int
-    maximum: int
+    maximum: int | None = None
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
             raise ParameterError(path, f"expected a whole number, got {_kind(value)}")
-        if not self.minimum <= value <= self.maximum:
-            raise ParameterError(path, f"must be {self.minimum} to {self.maximum}, got {value}")
+        if value < self.minimum or (self.maximum is not None and value > self.maximum):
+            bounds = f"at least {self.minimum}" if self.maximum is None else f"{self.minimum} to {self.maximum}"
+            raise ParameterError(path, f"must be {bounds}, got {value}")
 
 
 @frozen

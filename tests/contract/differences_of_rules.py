@@ -73,7 +73,7 @@ def _plain(pattern: str | None) -> str | None:
     return re.sub(r"(?<=[}*+])\?", "", pattern.removeprefix("^").removesuffix("$"))
 
 
-def _bounds(shape: Json, minimum: int, maximum: int) -> list[str]:
+def _bounds(shape: Json, minimum: int, maximum: int | None) -> list[str]:
     return _unequal("min", shape.get("min"), minimum) + _unequal("max", shape.get("max"), maximum)
 
 
