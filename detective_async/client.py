@@ -13,11 +13,12 @@ from detective_async import endpoints
 from detective_async.clock import Clock
 from detective_async.config import Settings, read_settings, where_the_region_is_looked_for
 from detective_async.connections import Connections
-from detective_async.credentials import CredentialsSource, DefaultCredentials, as_provider
+from detective_async.credentials import CredentialsSource, DefaultCredentials, account_of, as_provider
 from detective_async.errors import ConfigurationError
 from detective_async.events import Hook
 from detective_async.iterators import Iterators
-from detective_async.retry import DEFAULT_MAX_ATTEMPTS, RetryPolicy, RetryQuota
+from detective_async.retry import DEFAULT_MAX_ATTEMPTS, RetryPolicy
+from detective_async.shared import Shared
 from detective_async.timeouts import Timeouts
 from detective_async.transport import Transport
 
@@ -35,8 +36,10 @@ class DetectiveClient(Iterators):
     - `ParameterError`: a parameter is invalid; nothing was sent.
     - `CredentialsError`: there are no usable credentials.
     - `ServiceError`, or a subclass of it under the API's name: AWS said no.
-    - `TransportError`: no answer came; its `outcome_unknown` says whether the service may have acted all the same.
+    - `TransportError`: no answer came.
     - `DecodeError`: an answer came that is not what the API promises.
+
+    The `outcome_unknown` of each says whether the service may have acted all the same.
 
     Safe to share between tasks. One that is not used with `async with` opens its session at its first call and wants
     `await client.aclose()` at the end.
@@ -65,8 +68,10 @@ class DetectiveClient(Iterators):
                 CLI would use.
             endpoint_url: a URL to use instead of the region's own. None reads `AWS_ENDPOINT_URL_DETECTIVE`,
                 `AWS_ENDPOINT_URL`, then the profile.
-            session: an aiohttp session to use, which is not closed. None opens one, with at most 100 connections.
-            retry: how often to try.
+            session: an aiohttp session to use, which is not closed; its connector decides on limits, proxies and TLS.
+                None opens one with at most 100 connections, with the environment's proxy, and with the authorities of
+                `AWS_CA_BUNDLE`, then of the profile, else the system's.
+            retry: how often to try, and whether to slow down for a service that is too busy.
             timeouts: how long to wait for what.
             hooks: callables that are told of each attempt (`AttemptEvent`) and each wait (`RetryEvent`), in order.
             use_fips: whether to use FIPS endpoints. None reads `AWS_USE_FIPS_ENDPOINT`, then the profile; else False.
@@ -87,12 +92,16 @@ class DetectiveClient(Iterators):
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
         self._owns_connections = True
+        provider = DefaultCredentials(profile) if credentials is None else as_provider(credentials)
+        shared = Shared()
         self._transport = Transport(
-            connections=Connections(session),
+            connections=Connections(session, settings.ca_bundle),
             endpoint=self._resolve(region),
-            credentials=DefaultCredentials(profile) if credentials is None else as_provider(credentials),
+            credentials=provider,
             max_attempts=_max_attempts(retry, settings),
-            quota=RetryQuota(),
+            adaptive=_is_adaptive(retry, settings),
+            pair=shared.pair(account_of(provider), region),
+            shared=shared,
             timeouts=timeouts,
             hooks=_checked(hooks),
             clock=clock,
@@ -119,7 +128,9 @@ class DetectiveClient(Iterators):
         """Give another client on the same connections, for another region, account or patience.
 
         Cheap: thousands of them are fine. It lives as long as the client it was made from, which alone closes the
-        connections. What is not given stays as it is; an endpoint URL that was set stays too.
+        connections. What is not given stays as it is; an endpoint URL that was set stays too. All that are made for
+        the same credentials and region share what they know of the service there: the quota of retries, and in
+        `adaptive` mode the pace.
 
         Args:
             region: such as `eu-west-1`.
@@ -131,15 +142,17 @@ class DetectiveClient(Iterators):
             ConfigurationError: the region or the credentials are malformed.
         """
         current = self._transport
-        another_pair = credentials is not None or region not in (None, self.region)
+        endpoint = current.endpoint if region is None else self._resolve(region)
+        provider = current.credentials if credentials is None else as_provider(credentials)
         derived = copy.copy(self)
         derived._owns_connections = False  # noqa: SLF001 - of our own class
         derived._transport = evolve(  # noqa: SLF001
             current,
-            endpoint=current.endpoint if region is None else self._resolve(region),
-            credentials=current.credentials if credentials is None else as_provider(credentials),
+            endpoint=endpoint,
+            credentials=provider,
             max_attempts=current.max_attempts if retry is None else _max_attempts(retry, self._settings),
-            quota=RetryQuota() if another_pair else current.quota,
+            adaptive=current.adaptive if retry is None else _is_adaptive(retry, self._settings),
+            pair=current.shared.pair(account_of(provider), endpoint.region),
             timeouts=timeouts or current.timeouts,
         )
         return derived
@@ -169,6 +182,10 @@ class DetectiveClient(Iterators):
 
 def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:
     return retry.max_attempts or settings.max_attempts or DEFAULT_MAX_ATTEMPTS
+
+
+def _is_adaptive(retry: RetryPolicy, settings: Settings) -> bool:
+    return (retry.mode or settings.retry_mode) == "adaptive"
 
 
 def _checked(hooks: Iterable[Hook]) -> tuple[Hook, ...]:

@@ -12,6 +12,8 @@ from attrs import Factory, frozen
 from detective_async.errors import ConfigurationError
 
 _BOOLEANS = {"true": True, "false": False}
+# What the SDKs did before `standard` is not worth having.
+_RETRY_MODES = {"adaptive": "adaptive", "legacy": "standard", "standard": "standard"}
 
 
 @frozen
@@ -24,6 +26,8 @@ class Settings:
         use_fips: whether to use FIPS endpoints.
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
         max_attempts: how many attempts a call may take.
+        retry_mode: how to retry.
+        ca_bundle: a file with the certificates of the authorities to trust.
     """
 
     region: str | None = None
@@ -31,6 +35,8 @@ class Settings:
     use_fips: bool | None = None
     use_dualstack: bool | None = None
     max_attempts: int | None = None
+    retry_mode: str | None = None
+    ca_bundle: str | None = None
 
 
 def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -50,6 +56,8 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
         use_fips=_boolean("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", sections, environ),
         use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
         max_attempts=_max_attempts(sections, environ),
+        retry_mode=_retry_mode(sections, environ),
+        ca_bundle=_setting("AWS_CA_BUNDLE", "ca_bundle", sections, environ)[1],
     )
 
 
@@ -154,6 +162,15 @@ def _max_attempts(sections: _Sections, environ: Mapping[str, str]) -> int | None
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
         raise ConfigurationError(f"{source} must be a whole number of at least 1, got {text!r}")
     return int(text)
+
+
+def _retry_mode(sections: _Sections, environ: Mapping[str, str]) -> str | None:
+    source, text = _setting("AWS_RETRY_MODE", "retry_mode", sections, environ)
+    if text is None:
+        return None
+    if text.lower() not in _RETRY_MODES:
+        raise ConfigurationError(f"{source} must be one of {', '.join(sorted(_RETRY_MODES))}, got {text!r}")
+    return _RETRY_MODES[text.lower()]
 
 
 def _setting(variable: str, key: str, sections: _Sections, environ: Mapping[str, str]) -> tuple[str, str | None]:

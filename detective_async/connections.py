@@ -1,79 +1,225 @@
-"""The aiohttp session: opened at the first call, shared by every client made from one, closed once."""
+"""The aiohttp sessions: opened at the first call, shared by every client made from one, closed once."""
 
 import asyncio
+import contextlib
+import math
+import select
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
+from aiohttp.connector import Connection
+
+from detective_async.errors import ConfigurationError
 
 #: Connections at once, and therefore requests at once, of a session of our own.
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s: ours go first, so that none is reused while it is being closed.
 _KEEPALIVE = 15.0
 
+#: Told False when a request begins to wait for its connection, and True when it has got it; by sessions of our own.
+on_connection: ContextVar[Callable[[bool], None]] = ContextVar("on_connection", default=lambda _: None)
+
 
 class Connections:
-    """A session and the right to use it.
+    """The sessions, and the right to use one.
 
     Args:
-        session: the caller's session, which is used and never closed; None opens one at the first call.
+        session: the caller's session, which is used and never closed; None opens sessions of our own at the first call.
+        ca_bundle: the certificates of the authorities that a session of our own trusts; None for the system's.
+
+    Raises:
+        ConfigurationError: the bundle cannot be read.
     """
 
-    def __init__(self, session: aiohttp.ClientSession | None = None) -> None:
-        self._session = session
-        self._owned = session is None
+    def __init__(self, session: aiohttp.ClientSession | None = None, ca_bundle: str | None = None) -> None:
+        self._callers = session
+        self._reusing: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
         self._closed = False
+        self._ssl = _ssl_context(ca_bundle)
         self._proxies: dict[str, str | None] = {}
         # The pool itself has no limit: waiting for a turn here keeps that wait out of the connect timeout.
-        self._turns = asyncio.Semaphore(MAX_CONNECTIONS) if self._owned else None
+        self._turns = _Turns(MAX_CONNECTIONS) if session is None else _turns_of(session)
 
-    def proxy_for(self, url: str) -> str | None:
-        """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; looked up once per URL.
-
-        A session of the caller's own decides for itself. aiohttp's `trust_env` is not used, because it also reads
-        `.netrc`, in a thread and for every request, and refuses a signed request to a host that it finds there.
-        """
-        if not self._owned:
-            return None
-        if url not in self._proxies:
-            parts = urlsplit(url)
-            bypass = proxy_bypass(parts.netloc)
-            self._proxies[url] = None if bypass else getproxies().get(parts.scheme)
-        return self._proxies[url]
+    @property
+    def owned(self) -> bool:
+        """Whether the sessions are ours."""
+        return self._callers is None
 
     @property
     def closed(self) -> bool:
         """Whether no further request can be made."""
         return self._closed
 
-    async def __aenter__(self) -> aiohttp.ClientSession:
-        """Wait for a turn and give the session.
+    def timeout(self, connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
+        """Give what aiohttp is to watch: the making of a connection, and the pauses in an answer."""
+        return _timeout(connect, read, owned=self.owned)
+
+    def proxy_for(self, url: str) -> str | None:
+        """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; looked up once per URL.
+
+        A session of the caller's own decides for itself. aiohttp's `trust_env` is not used, because it also reads
+        `.netrc`, in a thread and for every request, and refuses a signed request to a host that it finds there.
+
+        Raises:
+            ConfigurationError: the proxy is of a kind that aiohttp cannot use.
+        """
+        if not self.owned:
+            return None
+        if url not in self._proxies:
+            self._proxies[url] = _proxy_of_the_environment(url)
+        return self._proxies[url]
+
+    @contextlib.asynccontextmanager
+    async def turn(self, host: str, *, fresh: bool = False) -> AsyncIterator[aiohttp.ClientSession]:
+        """Wait for a turn and give the session; first come, first served.
+
+        Args:
+            host: where the request goes.
+            fresh: whether it must go out on a new connection, because one that is reused may break for no fault of
+                the request's. A session of the caller's own is as it is.
 
         Raises:
             RuntimeError: the connections were closed.
         """
-        if self._turns is not None:
-            await self._turns.acquire()
-        if self._closed:
-            self._release()
-            raise RuntimeError("the client is closed")
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
+        async with self._turns.take(host):
+            if self._closed:
+                raise RuntimeError("the client is closed")
+            yield self._callers or self._own_session(fresh=fresh)
 
-    async def __aexit__(self, *_: object) -> None:
-        """Let the next one have a turn."""
-        self._release()
-
-    def _release(self) -> None:
-        if self._turns is not None:
-            self._turns.release()
+    def _own_session(self, *, fresh: bool) -> aiohttp.ClientSession:
+        if fresh:
+            if self._fresh is None:
+                self._fresh = _open(_Connector(limit=0, force_close=True, ssl=self._ssl))
+            return self._fresh
+        if self._reusing is None:
+            self._reusing = _open(_Connector(limit=0, keepalive_timeout=_KEEPALIVE, ssl=self._ssl))
+        return self._reusing
 
     async def aclose(self) -> None:
-        """Close the session, if it is ours; closing twice is harmless."""
+        """Close the sessions that are ours; closing twice is harmless."""
         self._closed = True
-        if self._owned and self._session is not None:
-            await self._session.close()
+        for session in (self._reusing, self._fresh):
+            if session is not None:
+                await session.close()
+
+
+def _open(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A pool that looks at a connection before it hands it out again."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._handed_out: WeakSet[asyncio.BaseProtocol] = WeakSet()
+
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """Give a connection that the server has not closed."""
+        tell = on_connection.get()
+        tell(False)  # noqa: FBT003 - as the variable says
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            assert protocol is not None  # noqa: S101 - as it has just been connected
+            if protocol not in self._handed_out:
+                self._handed_out.add(protocol)
+                break
+            if not _has_input(connection.transport):
+                break
+            # Nothing was asked yet, so what has come is the end of it, or belongs to nobody.
+            connection.close()
+        tell(True)  # noqa: FBT003
+        return connection
+
+
+def _has_input(transport: asyncio.Transport | None) -> bool:
+    """Ask the system whether something has come that the event loop has not read yet."""
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is None:
+        return False
+    if not hasattr(select, "poll"):
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class _Turns:
+    """Semaphores for all requests and for those to each host; 0 for no limit."""
+
+    def __init__(self, limit: int, limit_per_host: int = 0) -> None:
+        self._all = asyncio.Semaphore(limit) if limit else contextlib.nullcontext()
+        self._limit_per_host = limit_per_host
+        self._hosts: dict[str, asyncio.Semaphore] = {}
+
+    @contextlib.asynccontextmanager
+    async def take(self, host: str) -> AsyncIterator[None]:
+        """Wait for a turn, hold it, and let the next one have it."""
+        if not self._limit_per_host:
+            async with self._all:
+                yield
+            return
+        # First the host's, or the requests that wait for one host would hold the turns of all others.
+        async with self._hosts.setdefault(host, asyncio.Semaphore(self._limit_per_host)), self._all:
+            yield
+
+
+# By session, for clients may share one.
+_turns_of_sessions: WeakKeyDictionary[aiohttp.ClientSession, _Turns] = WeakKeyDictionary()
+
+
+def _turns_of(session: aiohttp.ClientSession) -> _Turns:
+    """Give turns by the limits of the session's own pool, so that no request of ours waits inside of it for another."""
+    if session not in _turns_of_sessions:
+        connector = session.connector
+        limits = (connector.limit, connector.limit_per_host) if connector is not None else (0, 0)
+        _turns_of_sessions[session] = _Turns(*limits)
+    return _turns_of_sessions[session]
+
+
+@lru_cache(maxsize=256)
+def _timeout(connect: float | None, read: float | None, *, owned: bool) -> aiohttp.ClientTimeout:
+    # `connect` covers name look-up, TCP and TLS, but also the wait for the pool, which only ours never has.
+    return aiohttp.ClientTimeout(
+        connect=connect if owned else None,
+        sock_connect=None if owned else connect,
+        sock_read=read,
+        # Exact: aiohttp would round long timeouts up to full seconds.
+        ceil_threshold=math.inf,
+    )
+
+
+@lru_cache(maxsize=8)
+def _ssl_context(ca_bundle: str | None) -> ssl.SSLContext | bool:
+    if ca_bundle is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the CA bundle {ca_bundle} (AWS_CA_BUNDLE, or ca_bundle of the profile) cannot be used: {error}"
+        ) from None
+
+
+def _proxy_of_the_environment(url: str) -> str | None:
+    parts = urlsplit(url)
+    proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+    if not proxy:
+        return None
+    # Without a scheme it is HTTP, as for curl.
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    scheme = urlsplit(proxy).scheme
+    if scheme not in ("http", "https"):
+        raise ConfigurationError(f"the proxy that the environment sets is of kind {scheme!r}; use http:// or https://")
+    return proxy

@@ -2,24 +2,28 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
 
 from attrs import field, frozen
 
 from detective_async.errors import ConfigurationError, CredentialsError
+from detective_async.masking import mask_keys, masked_key_id
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotocoreCredentials
 
 #: How long before its expiry a set of credentials is no longer handed out.
 _EXPIRY_MARGIN = timedelta(minutes=5)
+#: What comes along when a key is copied or read from a file, and then makes a wrong signature or a broken header.
+_STRAY = re.compile(r"\A\s|\s\Z|[\x00-\x1f\x7f]")
 
 
 @frozen
 class Credentials:
-    """One set of AWS keys; the secrets never show in `repr`.
+    """One set of AWS keys; of these, `repr` shows the last letters of the id.
 
     Args:
         access_key_id: such as `AKIAIOSFODNN7EXAMPLE`.
@@ -28,10 +32,10 @@ class Credentials:
         expires_at: when they stop working, as an aware datetime; None for never.
 
     Raises:
-        CredentialsError: a key is missing or empty, or `expires_at` has no time zone.
+        CredentialsError: a key is missing or empty or cannot be one, or `expires_at` has no time zone.
     """
 
-    access_key_id: str
+    access_key_id: str = field(repr=masked_key_id)
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
@@ -41,6 +45,9 @@ class Credentials:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise CredentialsError(f"credentials: {name} must be a non-empty string")
+        for name in ("access_key_id", "secret_access_key", "session_token"):
+            if _STRAY.search(getattr(self, name) or ""):
+                raise CredentialsError(f"credentials: {name} has white space at an end, or a control character in it")
         if self.expires_at is not None and self.expires_at.tzinfo is None:
             raise CredentialsError("credentials: expires_at needs a time zone, such as datetime.now(UTC) has")
 
@@ -67,10 +74,10 @@ class StaticCredentials:
         session_token: for temporary credentials; None for long-lived ones.
 
     Raises:
-        CredentialsError: a key is missing or empty.
+        CredentialsError: a key is missing or empty or cannot be one.
     """
 
-    access_key_id: str
+    access_key_id: str = field(repr=masked_key_id)
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
     _credentials: Credentials = field(init=False, repr=False, eq=False)
@@ -152,7 +159,7 @@ class DefaultCredentials:
             # Only its refreshable kinds know when they expire.
             expires_at: datetime | None = getattr(self._found, "_expiry_time", None)
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError, ValueError) as error:
-            raise CredentialsError(f"the AWS credential chain failed: {error}") from error
+            raise CredentialsError(f"the AWS credential chain failed: {mask_keys(str(error))}") from error
         return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
 
 
@@ -190,13 +197,13 @@ def _expires_soon(credentials: Credentials) -> bool:
 class _Callable:
     """A provider around an async callable."""
 
-    source: Callable[[], Awaitable[Credentials]]
+    source: Callable[[], Awaitable[Credentials]] = field(repr=False)
 
     async def get_credentials(self) -> Credentials:
         """Ask the callable, and check what it gives."""
         credentials = await self.source()
         if not isinstance(credentials, Credentials):
-            raise CredentialsError(f"{self.source!r} gave a {type(credentials).__name__}, expected Credentials")
+            raise CredentialsError(f"{name_of(self)} gave a {type(credentials).__name__}, expected Credentials")
         return credentials
 
 
@@ -229,3 +236,39 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         "credentials must be Credentials, a provider with get_credentials(), or an async callable; "
         f"got a {type(source).__name__}"
     )
+
+
+def name_of(provider: CredentialsProvider) -> str:
+    """Name a provider by its class or function: the `repr` of one that is not ours may show its secrets."""
+    named = provider.source if isinstance(provider, _Callable) else type(provider)
+    return getattr(named, "__qualname__", type(named).__qualname__)
+
+
+def account_of(provider: CredentialsProvider) -> Hashable:
+    """Give what stands for the account whose credentials a provider gives: equal for those that give the same ones."""
+    if isinstance(provider, _Fixed):
+        return provider.credentials.access_key_id
+    if isinstance(provider, StaticCredentials):
+        return provider.access_key_id
+    return provider if _is_hashable(provider) else _Itself(provider)
+
+
+def _is_hashable(value: object) -> TypeGuard[Hashable]:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+class _Itself:
+    """Stands for a provider that cannot be a key; keeps it, so that its identity is not given to another."""
+
+    def __init__(self, provider: CredentialsProvider) -> None:
+        self._provider = provider
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other._provider is self._provider
+
+    def __hash__(self) -> int:
+        return id(self._provider)

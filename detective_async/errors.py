@@ -17,9 +17,18 @@ DetectiveError
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+_ACTED = "the service may have acted on it"
+
 
 class DetectiveError(Exception):
-    """The base of every error of this library."""
+    """The base of every error of this library.
+
+    Attributes:
+        outcome_unknown: whether the service may have acted on the request all the same, so that repeating it by hand
+            may do the thing twice. False where nothing was sent, and where the service refused.
+    """
+
+    outcome_unknown: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exception's own pickling calls the class with `args`, which keyword-only constructors refuse.
@@ -60,12 +69,11 @@ class TransportError(DetectiveError):
     Attributes:
         operation: the API operation, such as `ListMembers`.
         attempts: how many attempts were made, this one included.
-        outcome_unknown: True where the service may have acted on the request, so that repeating it by hand may
-            do the thing twice; False where nothing was sent.
+        outcome_unknown: False where no attempt sent anything that the service did not refuse.
     """
 
     def __init__(self, problem: str, *, operation: str, attempts: int, outcome_unknown: bool) -> None:
-        fate = "the service may have acted on it" if outcome_unknown else "nothing was sent"
+        fate = _ACTED if outcome_unknown else "the service did nothing"
         super().__init__(f"{operation}: {problem} ({fate}; attempts: {attempts})")
         self.problem = problem
         self.operation = operation
@@ -98,7 +106,10 @@ class DecodeError(DetectiveError):
         status: the HTTP status.
         request_id: what AWS support asks for, or None where the answer had none.
         attempts: how many attempts were made.
+        outcome_unknown: True, for the service most likely did what it was asked to.
     """
+
+    outcome_unknown = True
 
     def __init__(self, problem: str, *, operation: str, status: int, request_id: str | None, attempts: int) -> None:
         super().__init__(f"{operation}: {problem} (HTTP {status}, request id {request_id}, attempts: {attempts})")
@@ -128,7 +139,7 @@ class ServiceError(DetectiveError):
 
     Attributes:
         code: AWS's error code, such as `ValidationException`; the HTTP status as text where the answer had none.
-        message: AWS's words, which may be empty.
+        message: AWS's words, which may be empty; what they quote of e-mail addresses and keys is masked.
         status: the HTTP status.
         request_id: what AWS support asks for, or None where the answer had none.
         operation: the API operation, such as `ListMembers`.
@@ -136,6 +147,9 @@ class ServiceError(DetectiveError):
         retryable: whether the error is of a passing kind (throttling, a server fault), so that trying again later
             may succeed.
         retry_after: the seconds that the service asked to wait before trying again, or None.
+        outcome_unknown: whether the service may have acted on the request: it failed in its middle (HTTP 500, 502,
+            503, 504), or no answer came to an earlier attempt, and this error may be the consequence of that one, as
+            a `ConflictException` for an invitation that it accepted.
     """
 
     #: What an exception of the API has beyond its message: wire name -> (attribute, type).
@@ -152,6 +166,7 @@ class ServiceError(DetectiveError):
         attempts: int = 1,
         retryable: bool = False,
         retry_after: float | None = None,
+        outcome_unknown: bool = False,
         **members: Any,
     ) -> None:
         where = f"{operation}, HTTP {status}, request id {request_id}, attempts: {attempts}"
@@ -164,7 +179,11 @@ class ServiceError(DetectiveError):
         self.attempts = attempts
         self.retryable = retryable
         self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
         for attribute, kind in self.wire_members.values():
             setattr(self, attribute, members.pop(attribute, [] if kind is list else None))
         if members:
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(members))}")
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}; {_ACTED}" if self.outcome_unknown else super().__str__()

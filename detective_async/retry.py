@@ -7,6 +7,7 @@ from attrs import define, field, frozen
 from detective_async.errors import ConfigurationError, ConnectError, ServiceError, TransportError
 
 DEFAULT_MAX_ATTEMPTS = 3
+MODES = ("standard", "adaptive")
 _MAX_BACKOFF = 20.0
 _QUOTA = 500
 #: How much longer than our own backoff the service may make us wait, in seconds.
@@ -51,7 +52,9 @@ class RetryPolicy:
     """How often to try.
 
     Args:
-        mode: `standard`, the behaviour that the AWS SDKs share.
+        mode: `standard`, the behaviour that the AWS SDKs share, or `adaptive`, which beyond that slows requests down to
+            what the service takes, once it has refused one as too many. None reads `AWS_RETRY_MODE`, then `retry_mode`
+            of the shared config file, and falls back to `standard`, which also stands in for `legacy`.
         max_attempts: how many attempts a call may take, the first one included; 1 turns retries off. None reads
             `AWS_MAX_ATTEMPTS`, then `max_attempts` of the shared config file, and falls back to 3.
 
@@ -59,12 +62,12 @@ class RetryPolicy:
         ConfigurationError: a value is out of range.
     """
 
-    mode: str = "standard"
+    mode: str | None = None
     max_attempts: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.mode != "standard":
-            raise ConfigurationError(f"retry mode {self.mode!r} is not known; use 'standard'")
+        if self.mode not in (None, *MODES):
+            raise ConfigurationError(f"retry mode {self.mode!r} is not known; use 'standard' or 'adaptive'")
         if self.max_attempts is not None and (
             not isinstance(self.max_attempts, int) or isinstance(self.max_attempts, bool) or self.max_attempts < 1
         ):
@@ -75,7 +78,7 @@ class RetryPolicy:
 class RetryQuota:
     """A bucket that retries draw on and successes fill, so that a failing service is not hammered by retries.
 
-    Shared by every call of a client: when most calls fail, the bucket runs dry and they fail at once.
+    Shared by all calls of an account in a region: when most of them fail, the bucket runs dry and they fail at once.
     """
 
     available: int = _QUOTA
@@ -103,11 +106,6 @@ def kind_of(error: ServiceError | TransportError) -> Kind | None:
     return None
 
 
-def certainly_not_executed(error: ServiceError | TransportError) -> bool:
-    """Say whether the service did not act on the request: it never got it, or refused it as one too many."""
-    return isinstance(error, ConnectError) or kind_of(error) is Kind.THROTTLING
-
-
 def backoff(kind: Kind, attempt: int, random: float, retry_after: float | None = None) -> float:
     """Give the seconds to wait before the next attempt.
 
@@ -129,39 +127,52 @@ class Attempts:
 
     Attributes:
         count: how many have been begun.
-        in_flight: whether one is under way.
-        outcome_unknown: whether the service may have acted on one that has ended.
+        sent: whether something of the one under way may have reached the service.
+        outcome_unknown: whether the service may have acted on one that has failed.
     """
 
     max_attempts: int
     quota: RetryQuota
     repeatable: bool
     count: int = 0
-    in_flight: bool = False
+    sent: bool = False
     outcome_unknown: bool = False
     _last_cost: int | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Count an attempt."""
         self.count += 1
-        self.in_flight = True
+        # Until it is known better: not everything that sends requests tells when it has a connection.
+        self.sent = True
+
+    def connection(self, there: bool) -> None:  # noqa: FBT001 - a callback
+        """Note whether there is a connection for the attempt: before that, nothing of it can have been sent."""
+        self.sent = there
 
     def succeeded(self) -> None:
         """Refund the quota: what the last retry cost, or 1 where there was none."""
-        self.in_flight = False
+        self.sent = False
         self.quota.release(1 if self._last_cost is None else self._last_cost)
 
     def failed(self, error: ServiceError | TransportError) -> None:
-        """Take note of what the attempt may have done."""
-        self.in_flight = False
-        self.outcome_unknown |= isinstance(error, TransportError) and error.outcome_unknown
+        """Take note of what the attempt may have done, and tell the error."""
+        kind = kind_of(error)
+        if isinstance(error, ServiceError):
+            error.retryable = kind is not None
+            # An answer: a refusal, unless the service failed in the middle of it.
+            acted = kind is Kind.TRANSIENT
+        else:
+            acted = self.sent and not isinstance(error, ConnectError)
+        self.sent = False
+        self.outcome_unknown |= acted
+        error.outcome_unknown = self.outcome_unknown
 
     def wait_after(self, error: ServiceError | TransportError, random: float) -> float | None:
         """Give the seconds to wait before the next attempt, or None where the error is final."""
         kind = kind_of(error)
         if self.count >= self.max_attempts or kind is None:
             return None
-        if not self.repeatable and not certainly_not_executed(error):
+        if self.outcome_unknown and not self.repeatable:
             return None
         if not self.quota.acquire(kind.cost):
             return None

@@ -64,7 +64,7 @@ def test_the_tree() -> None:
 def test_the_message_tells_what_support_will_ask() -> None:
     """Code, words, operation, status, request id and attempts are all in the text."""
     assert str(ERRORS[9]) == "Odd: words (ListGraphs, HTTP 418, request id id, attempts: 2)"
-    assert str(ERRORS[3]) == "ListGraphs: cannot connect (nothing was sent; attempts: 3)"
+    assert str(ERRORS[3]) == "ListGraphs: cannot connect (the service did nothing; attempts: 3)"
     assert "the service may have acted on it" in str(ERRORS[4])
 
 
@@ -93,7 +93,7 @@ def test_a_member_that_an_exception_does_not_have_is_a_type_error() -> None:
 )
 def test_where_the_error_code_is_found(headers: dict[str, str], body: bytes, code: str) -> None:
     """Header first, then `code`, then `__type`; cut at the colon and after the hash; else the status."""
-    error = decode_error("ListGraphs", 400, headers, body, 1)
+    error = decode_error("ListGraphs", 400, headers, body, attempts=1)
     assert error.code == code
     assert type(error) is (ValidationException if code == "ValidationException" else ServiceError)
 
@@ -110,13 +110,13 @@ def test_where_the_error_code_is_found(headers: dict[str, str], body: bytes, cod
 )
 def test_where_the_message_is_found(body: bytes, message: str) -> None:
     """Either spelling, and nothing where there is nothing to be read."""
-    assert decode_error("ListGraphs", 400, {}, body, 1).message == message
+    assert decode_error("ListGraphs", 400, {}, body, attempts=1).message == message
 
 
 def test_a_modelled_exception_has_its_members() -> None:
     """The extra members are typed; those of the wrong type are left out, for the error matters more."""
     body = b'{"ErrorCode": "INVALID_GRAPH_ARN", "ErrorCodeReason": "r", "SubErrorCode": "NEW", "SubErrorCodeReason": 5}'
-    error = decode_error("ListMembers", 403, {"x-amzn-errortype": "AccessDeniedException"}, body, 1)
+    error = decode_error("ListMembers", 403, {"x-amzn-errortype": "AccessDeniedException"}, body, attempts=1)
     assert isinstance(error, AccessDeniedException)
     assert error.error_code is ErrorCode.INVALID_GRAPH_ARN
     assert error.error_code_reason == "r"
@@ -124,7 +124,7 @@ def test_a_modelled_exception_has_its_members() -> None:
     assert error.sub_error_code_reason is None
 
     body = b'{"Resources": ["members", 5]}'
-    error = decode_error("CreateMembers", 402, {"x-amzn-errortype": "ServiceQuotaExceededException"}, body, 1)
+    error = decode_error("CreateMembers", 402, {"x-amzn-errortype": "ServiceQuotaExceededException"}, body, attempts=1)
     assert isinstance(error, ServiceQuotaExceededException)
     assert error.resources == ["members"]
 
@@ -134,4 +134,4 @@ def test_a_modelled_exception_has_its_members() -> None:
 )
 def test_the_wait_that_the_service_asks_for(header: str, seconds: float | None) -> None:
     """Milliseconds become seconds; a bad value is no value."""
-    assert decode_error("ListGraphs", 429, {"x-amz-retry-after": header}, b"", 1).retry_after == seconds
+    assert decode_error("ListGraphs", 429, {"x-amz-retry-after": header}, b"", attempts=1).retry_after == seconds

@@ -13,7 +13,7 @@ from detective_async import (
     ServiceError,
     TransportError,
 )
-from detective_async.retry import Attempts, Kind, RetryQuota, backoff, certainly_not_executed, kind_of
+from detective_async.retry import Attempts, Kind, RetryQuota, backoff, kind_of
 
 THROTTLING_CODES = [
     "Throttling",
@@ -170,10 +170,34 @@ def test_what_is_not_repeatable_is_repeated_only_if_it_certainly_was_not_execute
     error: ServiceError | TransportError, repeated: bool
 ) -> None:
     """Could not connect, or throttled: then, and only then."""
-    assert certainly_not_executed(error) is repeated
     attempts = Attempts(3, RetryQuota(), repeatable=False)
     attempts.begin()
+    attempts.failed(error)
+    assert error.outcome_unknown is not repeated
     assert (attempts.wait_after(error, 1.0) is not None) is repeated
+
+
+def test_what_got_no_connection_is_repeated_whatever_ended_it() -> None:
+    """A timeout before anything was sent leaves no doubt."""
+    attempts = Attempts(3, RetryQuota(), repeatable=False)
+    attempts.begin()
+    attempts.connection(False)
+    error = AttemptTimeout("x", operation="StartInvestigation", attempts=1, outcome_unknown=False)
+    attempts.failed(error)
+    assert not error.outcome_unknown
+    assert attempts.wait_after(error, 1.0) is not None
+
+
+def test_a_doubt_from_an_earlier_attempt_stays() -> None:
+    """What may have been executed once is not repeated because a later attempt was refused."""
+    attempts = Attempts(9, RetryQuota(), repeatable=False)
+    attempts.begin()
+    attempts.failed(lost())
+    attempts.begin()
+    error = throttled()
+    attempts.failed(error)
+    assert error.outcome_unknown
+    assert attempts.wait_after(error, 1.0) is None
 
 
 def test_an_unknown_outcome_is_not_forgotten() -> None:
@@ -182,7 +206,9 @@ def test_an_unknown_outcome_is_not_forgotten() -> None:
     attempts.begin()
     attempts.failed(refused())
     assert not attempts.outcome_unknown
+    attempts.begin()
     attempts.failed(lost())
+    attempts.begin()
     attempts.failed(refused())
     assert attempts.outcome_unknown
 
@@ -219,6 +245,6 @@ def test_a_senseless_number_of_attempts_is_refused(max_attempts: int) -> None:
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    """The error names the one there is."""
-    with pytest.raises(ConfigurationError, match="use 'standard'"):
+    """The error names those there are."""
+    with pytest.raises(ConfigurationError, match="use 'standard' or 'adaptive'"):
         RetryPolicy(mode="legacy")

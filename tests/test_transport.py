@@ -163,7 +163,7 @@ async def test_connection_errors_are_retried(aws: DetectiveClient, mock_aws: aio
         await aws.list_graphs()
     assert caught.value.attempts == 3
     assert not caught.value.outcome_unknown
-    assert caught.value.__cause__ is NO_SUCH_HOST
+    assert "no such host" in str(caught.value)
     assert fake_time.slept == [0.05, 0.1]
 
 

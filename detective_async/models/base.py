@@ -1,4 +1,4 @@
-"""What all models share: open enums, the metadata of an answer, and masks for what must not be shown."""
+"""What all models share: open enums, and the metadata of an answer."""
 
 from enum import StrEnum
 from typing import Self
@@ -35,11 +35,14 @@ class ResponseMetadata:
         request_id: what AWS support asks for, or None where the answer had none.
         http_status: the HTTP status.
         attempts: how many attempts the call took, retries included.
+        repeated: whether an earlier attempt may have been carried out already, for no answer to it came. CreateMembers
+            then counts accounts as unprocessed that the earlier attempt made members, and DeleteMembers likewise.
     """
 
     request_id: str | None = None
     http_status: int = 200
     attempts: int = 1
+    repeated: bool = False
 
 
 @frozen(kw_only=True)
@@ -51,8 +54,3 @@ class Response:
     """
 
     response_metadata: ResponseMetadata = field(default=ResponseMetadata(), eq=False, repr=False)
-
-
-def masked(value: str | None) -> str:
-    """Show that a sensitive member is there, and not what it is."""
-    return "None" if value is None else "'***'"

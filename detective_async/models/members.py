@@ -4,7 +4,8 @@ from datetime import datetime
 
 from attrs import Factory, field, frozen
 
-from detective_async.models.base import OpenEnum, Response, masked
+from detective_async.masking import masked
+from detective_async.models.base import OpenEnum, Response
 from detective_async.models.constraints import (
     ACCOUNT_ID,
     EMAIL_ADDRESS,

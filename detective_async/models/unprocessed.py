@@ -1,6 +1,8 @@
 """What a request for many left undone, with the reason: read it, for such a request succeeds all the same."""
 
-from attrs import frozen
+from attrs import field, frozen
+
+from detective_async.masking import masked_text
 
 
 @frozen(kw_only=True)
@@ -9,11 +11,11 @@ class UnprocessedAccount:
 
     Attributes:
         account_id: the account.
-        reason: AWS's words.
+        reason: AWS's words; e-mail addresses in them are masked in `repr`.
     """
 
     account_id: str | None = None
-    reason: str | None = None
+    reason: str | None = field(default=None, repr=masked_text)
 
 
 @frozen(kw_only=True)

@@ -22,8 +22,13 @@ from detective_async.wire.names import wire_name
 _MAX_PROBLEMS = 3
 
 
-def decode(operation: Operation[Answer], body: bytes, metadata: ResponseMetadata) -> Answer:
+def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseMetadata) -> Answer:
     """Read the answer of a request that succeeded.
+
+    Args:
+        operation: the API operation.
+        body: the answer's body; None where that was too large to be taken in.
+        metadata: what the answer is to carry.
 
     Raises:
         DecodeError: it is not what the API promises; the message says where.
@@ -31,6 +36,8 @@ def decode(operation: Operation[Answer], body: bytes, metadata: ResponseMetadata
     if operation.answer is NoneType:
         return cast("Answer", None)
     try:
+        if body is None:
+            raise MismatchError("the answer is larger than 16 MiB")  # noqa: TRY301 - told like all that is wrong with one
         document = load(body) if body or _promises_members(operation) else {}
         try:
             answer = _ANSWERS.structure(document, operation.answer)

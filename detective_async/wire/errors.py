@@ -1,34 +1,59 @@
 """Answers that say no: whatever came back, to the exception that fits it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detective_async.errors import ServiceError
+from detective_async.masking import mask
 from detective_async.models.exceptions import MODELLED_EXCEPTIONS
 from detective_async.wire.json import MismatchError, load
 
+_CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
+#: Characters of AWS's words that are kept.
+_MAX_TEXT = 10_000
 
-def decode_error(operation: str, status: int, headers: Mapping[str, str], body: bytes, attempts: int) -> ServiceError:
-    """Read an answer that says no; anything goes, for such a body may be HTML, empty or cut short."""
+
+def decode_error(
+    operation: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    attempts: int,
+    secrets: Iterable[str | None] = (),
+) -> ServiceError:
+    """Read an answer that says no; anything goes, for such a body may be HTML, empty or cut short.
+
+    Args:
+        operation: the API operation.
+        status: the HTTP status.
+        headers: the answer's headers.
+        body: its body; None where that was too large to be taken in.
+        attempts: how many attempts were made.
+        secrets: what the request held that must not show; AWS may quote it.
+    """
     try:
-        document = load(body)
+        document = load(body or b"")
     except MismatchError:
         document = None
     members: dict[str, Any] = document if isinstance(document, dict) else {}
     code = _error_code(headers.get("x-amzn-errortype") or members.get("code") or members.get("__type")) or str(status)
-    message = members.get("message") or members.get("Message")
     kind = MODELLED_EXCEPTIONS.get(code, ServiceError)
     return kind(
         code,
-        message if isinstance(message, str) else "",
+        _text(members.get("message") or members.get("Message"), secrets) or "",
         status=status,
         request_id=request_id(headers),
         operation=operation,
         attempts=attempts,
         retry_after=_retry_after(headers),
-        **_error_members(kind, members),
+        **_error_members(kind, members, secrets),
     )
+
+
+def _text(value: object, secrets: Iterable[str | None]) -> str | None:
+    return mask(value[:_MAX_TEXT], secrets) if isinstance(value, str) else None
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
@@ -42,19 +67,22 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _error_code(text: object) -> str | None:
-    """Cut `namespace#Code:http://more` down to `Code`."""
+    """Cut `namespace#Code:http://more` down to `Code`; what could not be one is None."""
     if not isinstance(text, str):
         return None
-    return text.partition(":")[0].rpartition("#")[2].strip() or None
+    code = text[:_MAX_TEXT].partition(":")[0].rpartition("#")[2].strip()
+    return code if _CODE.fullmatch(code) else None
 
 
-def _error_members(kind: type[ServiceError], members: Mapping[str, Any]) -> dict[str, Any]:
+def _error_members(
+    kind: type[ServiceError], members: Mapping[str, Any], secrets: Iterable[str | None]
+) -> dict[str, Any]:
     """Pick out an exception's own members; one of the wrong type is left out, for the error matters more."""
     found: dict[str, Any] = {}
     for name, (attribute, member_type) in kind.wire_members.items():
         value = members.get(name)
         if member_type is list and isinstance(value, list):
-            found[attribute] = [item for item in value if isinstance(item, str)]
-        elif member_type is not list and isinstance(value, str):
-            found[attribute] = member_type(value)
+            found[attribute] = [text for item in value if (text := _text(item, secrets)) is not None]
+        elif member_type is not list and (text := _text(value, secrets)) is not None:
+            found[attribute] = member_type(text)
     return found

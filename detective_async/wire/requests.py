@@ -7,7 +7,7 @@ from string import Formatter
 from typing import Any
 from urllib.parse import quote
 
-from attrs import AttrsInstance, fields, frozen, has
+from attrs import AttrsInstance, field, fields, frozen, has
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
@@ -31,7 +31,8 @@ class EncodedRequest:
     method: str
     path: str
     query: str
-    body: bytes | None
+    # It may hold e-mail addresses.
+    body: bytes | None = field(repr=False)
 
 
 def encode(operation: Operation[Any], request: AttrsInstance | None) -> EncodedRequest:

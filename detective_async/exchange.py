@@ -1,0 +1,174 @@
+"""One HTTP exchange over aiohttp: an answer within bounds, or why there is none."""
+
+import asyncio
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
+from attrs import field, frozen
+from yarl import URL
+
+from detective_async import wire
+from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, TransportError
+
+#: Bytes of an answer that are taken in, after decompression: fifty times the largest that the API has.
+MAX_ANSWER_SIZE = 16 * 2**20
+
+
+@frozen
+class RawAnswer:
+    """An answer as it came in, whatever it says.
+
+    Attributes:
+        status: the HTTP status.
+        headers: its headers.
+        body: its body; None where that was too large to be taken in.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it says yes."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
+
+    @property
+    def request_id(self) -> str | None:
+        """AWS's id of the request, or None where the answer had none."""
+        return wire.request_id(self.headers)
+
+
+@frozen
+class NoAnswer:
+    """Why no answer came.
+
+    A value and not an exception, because aiohttp's exceptions hold the request's headers, keys included: nothing that
+    the caller sees may be chained to one.
+
+    Attributes:
+        kind: what to raise.
+        problem: what happened, in words.
+    """
+
+    kind: type[TransportError]
+    problem: str
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    timeout: float | None,
+    aiohttp_timeout: aiohttp.ClientTimeout,
+    proxy: str | None,
+) -> RawAnswer | NoAnswer:
+    """Send a request once and take in what comes back.
+
+    Args:
+        session: what to send it on.
+        method: the HTTP method.
+        url: percent-encoded.
+        headers: the signed ones and all others.
+        body: the request's body; None for none.
+        timeout: the seconds that the whole exchange may take; None for no limit.
+        aiohttp_timeout: what aiohttp itself is to watch.
+        proxy: the URL of a proxy; None for none, or for the session's own.
+    """
+    try:
+        async with (
+            asyncio.timeout(timeout),
+            session.request(
+                method,
+                # encoded=True, because yarl would turn %3A back into a colon, which is not what was signed.
+                URL(url, encoded=True),
+                data=body,
+                headers=headers,
+                # A request without a body has no type, whatever aiohttp would make of it.
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+                # A session that was passed in may have been set otherwise.
+                raise_for_status=False,
+                auto_decompress=True,
+                proxy=proxy,
+                timeout=aiohttp_timeout,
+                middlewares=_with_resend_prevented(session),
+            ) as response,
+        ):
+            return RawAnswer(response.status, response.headers, await _read(response))
+    except (_ResendPreventedError, aiohttp.ClientError, OSError) as error:
+        return _explain(error.__cause__ or error if isinstance(error, _ResendPreventedError) else error, url)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    if response.content_length is not None and response.content_length > MAX_ANSWER_SIZE:
+        response.close()
+        return None
+    size = 0
+    pieces: list[bytes] = []
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MAX_ANSWER_SIZE:
+            response.close()
+            return None
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _explain(error: BaseException, url: str) -> NoAnswer:
+    """Put one of aiohttp's exceptions into words, of which none is of the request."""
+    kind, problem = next(words for exceptions, words in _WORDS if isinstance(error, exceptions))
+    reason = _reason(error)
+    return NoAnswer(kind, problem.format(host=URL(url).host) + (f" ({reason})" if reason else ""))
+
+
+# The first that fits counts.
+_WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...] = (
+    (aiohttp.ClientHttpProxyError, (ConnectError, "the proxy refused to connect to {host}")),
+    (aiohttp.ClientProxyConnectionError, (ConnectError, "cannot connect to the proxy")),
+    (aiohttp.ClientConnectorCertificateError, (ConnectError, "cannot trust {host}")),
+    (aiohttp.ClientConnectorError, (ConnectError, "cannot connect to {host}")),
+    (aiohttp.ConnectionTimeoutError, (ConnectError, "cannot connect to {host} in time")),
+    (aiohttp.InvalidURL, (ConnectError, "{host} is no host that can be connected to")),
+    (aiohttp.SocketTimeoutError, (AttemptTimeout, "nothing came for too long")),
+    (TimeoutError, (AttemptTimeout, "the attempt took too long")),
+    (aiohttp.ClientResponseError, (ConnectionLost, "the answer is malformed HTTP")),
+    (aiohttp.ClientPayloadError, (ConnectionLost, "the answer broke off, or is malformed HTTP")),
+    (aiohttp.ServerDisconnectedError, (ConnectionLost, "the server closed the connection")),
+    (BaseException, (ConnectionLost, "the connection broke")),
+)
+
+
+def _reason(error: BaseException) -> str:
+    """Give the system's words; aiohttp's own may quote an answer."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"HTTP {error.status}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    return f"{type(error).__name__}: {error}" if isinstance(error, OSError) and str(error) else ""
+
+
+class _ResendPreventedError(Exception):
+    """A connection broke that aiohttp would have replaced without telling anybody."""
+
+
+async def _prevent_resend(request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+    """Hide a broken connection from aiohttp, which sends GET, PUT and DELETE again by itself.
+
+    Such an attempt would be counted by nobody, and would not be signed anew.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _ResendPreventedError from error
+
+
+def _with_resend_prevented(session: aiohttp.ClientSession) -> tuple[ClientMiddlewareType, ...]:
+    # A request's middlewares replace its session's, and the caller's session may have some that matter.
+    return (*getattr(session, "_middlewares", ()), _prevent_resend)
