@@ -150,6 +150,7 @@ def test_no_region_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pyt
         ("[default]\nregion = x\n", "typo", "profile 'typo' is in neither"),
         ("[default]\nuse_fips_endpoint = yes\n", None, "use_fips_endpoint in profile 'default' must be true or false"),
         ("[default]\nmax_attempts = many\n", None, "must be a whole number of at least 1, got 'many'"),
+        ("[default]\nretry_mode = never\n", None, "must be one of adaptive, legacy, standard, got 'never'"),
         ("[default]\nmax_attempts = 0\n", None, "must be a whole number of at least 1"),
         ("aws_secret_access_key = hunter2\n", None, "cannot be read as a shared config file"),
         ("[default\nhunter2\n", None, "cannot be read"),
@@ -182,3 +183,42 @@ def test_a_home_that_cannot_be_found_is_no_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv("AWS_CONFIG_FILE")
     monkeypatch.setattr(Path, "expanduser", no_home)
     assert read_settings().region is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "config", "policy", "adaptive"),
+    [
+        (None, "", RetryPolicy(), False),
+        ("adaptive", "", RetryPolicy(), True),
+        ("ADAPTIVE", "retry_mode = standard", RetryPolicy(), True),
+        (None, "retry_mode = adaptive", RetryPolicy(), True),
+        ("legacy", "retry_mode = adaptive", RetryPolicy(), False),
+        ("adaptive", "", RetryPolicy(mode="standard"), False),
+        ("standard", "", RetryPolicy(mode="adaptive"), True),
+    ],
+)
+def test_the_retry_mode(  # noqa: PLR0917 - a table and two fixtures
+    variable: str | None,
+    config: str,
+    policy: RetryPolicy,
+    adaptive: bool,
+    files: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The caller, the variable, the file; `legacy` is taken for `standard`."""
+    files(f"[default]\nregion = eu-west-1\n{config}\n", "")
+    if variable:
+        monkeypatch.setenv("AWS_RETRY_MODE", variable)
+    client = DetectiveClient(credentials=KEYS, retry=policy)
+    assert client._transport.adaptive is adaptive
+    other = RetryPolicy(mode="standard" if adaptive else "adaptive")
+    assert client.with_options(retry=other)._transport.adaptive is not adaptive
+
+
+def test_the_ca_bundle(files: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable goes before the file."""
+    assert read_settings().ca_bundle is None
+    files("[default]\nca_bundle = /in/the/file.pem\n", "")
+    assert read_settings().ca_bundle == "/in/the/file.pem"
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/in/the/environment.pem")
+    assert read_settings().ca_bundle == "/in/the/environment.pem"

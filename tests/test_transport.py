@@ -301,3 +301,24 @@ def test_senseless_timeouts_are_refused(timeouts: dict[str, float]) -> None:
     """When they are set, by name."""
     with pytest.raises(ConfigurationError, match=f"timeouts: {next(iter(timeouts))} must be a positive number"):
         Timeouts(**timeouts)
+
+
+async def test_the_adaptive_mode_slows_down(
+    aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime, events: Events
+) -> None:
+    """After a throttle, calls of this account and region wait for their turn; others, and the standard mode, do not."""
+    mock_aws.post(URL, status=429, headers=THROTTLED)
+    mock_aws.post(URL, payload={}, repeat=True)
+    fake_time.random = 0.0
+    adaptive = aws.with_options(retry=RetryPolicy(mode="adaptive"))
+    await adaptive.list_graphs()
+    assert [type(event).__name__ for event in events] == ["AttemptEvent", "RetryEvent", "AttemptEvent"]
+    began = fake_time.now
+    for _ in range(4):
+        await adaptive.list_graphs()
+    assert fake_time.now - began >= 1.0
+    began = fake_time.now
+    for _ in range(4):
+        await aws.list_graphs()
+        await adaptive.with_options(credentials=Credentials("another", "account")).list_graphs()
+    assert fake_time.now == began

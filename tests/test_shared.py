@@ -1,0 +1,67 @@
+"""What clients that were made from one another share."""
+
+from attrs import define
+from fakes import FakeTime
+
+from detective_async import Credentials, DetectiveClient, EnvironmentCredentials, RetryPolicy, StaticCredentials
+from detective_async.shared import Pair, Shared
+
+
+@define
+class Unhashable:
+    """A provider that is equal to others of its kind, and no key."""
+
+    async def get_credentials(self) -> Credentials:
+        return Credentials("a", "b")
+
+
+async def provide() -> Credentials:
+    return Credentials("a", "b")
+
+
+def client(fake_time: FakeTime) -> DetectiveClient:
+    return DetectiveClient(region="eu-west-1", credentials=Credentials("id-1", "b"), clock=fake_time.clock())
+
+
+def pair_of(client: DetectiveClient) -> Pair:
+    return client._transport.pair
+
+
+def test_one_state_for_each_account_and_region(fake_time: FakeTime) -> None:
+    """Derived clients of the same credentials and region share it, however they came about."""
+    root = client(fake_time)
+    home = pair_of(root)
+    assert pair_of(root.with_options()) is home
+    assert pair_of(root.with_options(region="eu-west-1", retry=RetryPolicy(max_attempts=1))) is home
+    assert pair_of(root.with_options(credentials=Credentials("id-1", "b", "token"))) is home
+    assert pair_of(root.with_options(credentials=StaticCredentials("id-1", "b"))) is home
+    abroad = pair_of(root.with_options(region="us-east-1"))
+    assert abroad is not home
+    other = root.with_options(credentials=StaticCredentials("id-2", "b"))
+    assert pair_of(other) is not home
+    assert pair_of(other.with_options(region="us-east-1").with_options(credentials=Credentials("id-1", "b"))) is abroad
+    assert pair_of(client(fake_time)) is not home
+
+
+def test_a_provider_stands_for_its_account(fake_time: FakeTime) -> None:
+    """The same one, or one that equals it; what cannot be a key counts as itself."""
+    root = client(fake_time)
+    assert pair_of(root.with_options(credentials=provide)) is pair_of(root.with_options(credentials=provide))
+    assert pair_of(root.with_options(credentials=EnvironmentCredentials())) is pair_of(
+        root.with_options(credentials=EnvironmentCredentials())
+    )
+    one, two = Unhashable(), Unhashable()
+    assert pair_of(root.with_options(credentials=one)) is pair_of(root.with_options(credentials=one))
+    assert pair_of(root.with_options(credentials=one)) is not pair_of(root.with_options(credentials=two))
+
+
+def test_only_so_many_states_are_kept() -> None:
+    """The one that was not asked for the longest goes first."""
+    shared = Shared()
+    first, second = shared.pair("account-1", "eu-west-1"), shared.pair("account-2", "eu-west-1")
+    for number in range(16_382):
+        shared.pair(number, "eu-west-1")
+    assert shared.pair("account-1", "eu-west-1") is first
+    shared.pair("one more", "eu-west-1")
+    assert shared.pair("account-1", "eu-west-1") is first
+    assert shared.pair("account-2", "eu-west-1") is not second
