@@ -68,8 +68,12 @@ async def test_a_connection_that_was_closed_unseen_is_not_reused(
         async with client_of(url) as client:
             for number in range(1, 6):
                 await client.list_graphs()
-                (pooled,) = client._transport.connections._reusing.connector._conns.values()  # type: ignore[union-attr]
-                sock = pooled[0][0].transport.get_extra_info("socket")
+                session = client._transport.connections._reusing
+                assert session is not None
+                assert session.connector is not None
+                ((connection, _),) = next(iter(session.connector._conns.values()))
+                assert connection.transport is not None
+                sock = connection.transport.get_extra_info("socket")
                 # The loop stands still until the other end's farewell is here, unread.
                 assert select.select([sock], [], [], 10)[0]
                 assert connections == [1] * number
@@ -90,7 +94,7 @@ async def test_start_investigation_goes_out_on_a_new_connection(sim: DetectiveSi
     async with DetectiveClient(
         region="eu-west-1", credentials=sim.account("111122223333"), endpoint_url=sim.url
     ) as client:
-        arn = (await client.create_graph()).graph_arn
+        arn = (await client.create_graph()).graph_arn or ""
         connections = client._transport.connections
         for number in range(1, 3):
             await client.start_investigation(
@@ -103,6 +107,7 @@ async def test_start_investigation_goes_out_on_a_new_connection(sim: DetectiveSi
             assert connections._fresh.connector is not None
             assert len(connections._fresh.connector._handed_out) <= 1  # type: ignore[attr-defined]
             assert not connections._fresh.connector._conns
+    assert connections._fresh is not None
     assert connections._fresh.closed
 
 

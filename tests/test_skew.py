@@ -83,7 +83,7 @@ async def test_start_investigation_is_corrected_too(sim: DetectiveSimulator, fak
         endpoint_url=sim.url,
         clock=fake_time.clock(real_dates=True),
     ) as client:
-        arn = (await client.create_graph()).graph_arn
+        arn = (await client.create_graph()).graph_arn or ""
         started = await client.start_investigation(
             arn,
             "arn:aws:iam::111122223333:user/alice",
