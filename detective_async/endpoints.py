@@ -68,11 +68,12 @@ def resolve(
     if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", region):
         raise ConfigurationError(f"region {region!r} is not a region name, such as eu-west-1")
     if endpoint_url is not None:
+        custom = _custom(endpoint_url, region)
         if use_fips or use_dualstack:
             raise ConfigurationError(
-                f"a custom endpoint ({endpoint_url}) cannot be combined with FIPS or dual-stack endpoints: drop one"
+                f"a custom endpoint ({custom.url}) cannot be combined with FIPS or dual-stack endpoints: drop one"
             )
-        return _custom(endpoint_url, region)
+        return custom
     partition = next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
     prefix = partition.dualstack_prefix if use_dualstack else "api.detective"
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
