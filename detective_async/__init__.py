@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from detective_async._version import __version__
 
 if TYPE_CHECKING:
+    from detective_async.assume_role import AssumeRole
     from detective_async.client import DetectiveClient
     from detective_async.clock import Clock
     from detective_async.credentials import (
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
         CredentialsProvider,
         DefaultCredentials,
         EnvironmentCredentials,
+        SessionCredentials,
         StaticCredentials,
     )
     from detective_async.errors import (
+        AssumeRoleError,
         AttemptTimeout,
         ConfigurationError,
         ConnectError,
@@ -139,6 +142,8 @@ __all__ = [
     "AccessDeniedException",
     "Account",
     "Administrator",
+    "AssumeRole",
+    "AssumeRoleError",
     "AttemptEvent",
     "AttemptTimeout",
     "BatchGetGraphMemberDatasourcesRequest",
@@ -228,6 +233,7 @@ __all__ = [
     "RetryPolicy",
     "ServiceError",
     "ServiceQuotaExceededException",
+    "SessionCredentials",
     "Severity",
     "SortCriteria",
     "SortOrder",
@@ -258,6 +264,8 @@ __all__ = [
 
 # Those that are not in `models`.
 _MODULES = {
+    "AssumeRole": "assume_role",
+    "AssumeRoleError": "errors",
     "AttemptEvent": "events",
     "AttemptTimeout": "errors",
     "Clock": "clock",
@@ -279,6 +287,7 @@ _MODULES = {
     "RetryEvent": "events",
     "RetryPolicy": "retry",
     "ServiceError": "errors",
+    "SessionCredentials": "credentials",
     "StaticCredentials": "credentials",
     "Timeouts": "timeouts",
     "TransportError": "errors",

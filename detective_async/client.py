@@ -13,7 +13,7 @@ from detective_async import endpoints
 from detective_async.clock import Clock
 from detective_async.config import Settings, read_settings, where_the_region_is_looked_for
 from detective_async.connections import Connections
-from detective_async.credentials import CredentialsSource, DefaultCredentials, account_of, as_provider
+from detective_async.credentials import CredentialsSource, DefaultCredentials, as_provider
 from detective_async.errors import ConfigurationError
 from detective_async.events import Hook
 from detective_async.iterators import Iterators
@@ -92,15 +92,16 @@ class DetectiveClient(Iterators):
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
         self._owns_connections = True
-        provider = DefaultCredentials(profile) if credentials is None else as_provider(credentials)
-        shared = Shared()
+        default = DefaultCredentials(profile)
+        provider = default if credentials is None else as_provider(credentials)
+        shared = Shared(default, self._resolve_sts)
         self._transport = Transport(
             connections=Connections(session, settings.ca_bundle),
             endpoint=self._resolve(region),
-            credentials=provider,
+            credentials=shared.provider(provider),
             max_attempts=_max_attempts(retry, settings),
             adaptive=_is_adaptive(retry, settings),
-            pair=shared.pair(account_of(provider), region),
+            pair=shared.pair(provider, region),
             shared=shared,
             timeouts=timeouts,
             hooks=_checked(hooks),
@@ -143,7 +144,7 @@ class DetectiveClient(Iterators):
         """
         current = self._transport
         endpoint = current.endpoint if region is None else self._resolve(region)
-        provider = current.credentials if credentials is None else as_provider(credentials)
+        provider = current.credentials if credentials is None else current.shared.provider(as_provider(credentials))
         derived = copy.copy(self)
         derived._owns_connections = False  # noqa: SLF001 - of our own class
         derived._transport = evolve(  # noqa: SLF001
@@ -152,7 +153,7 @@ class DetectiveClient(Iterators):
             credentials=provider,
             max_attempts=current.max_attempts if retry is None else _max_attempts(retry, self._settings),
             adaptive=current.adaptive if retry is None else _is_adaptive(retry, self._settings),
-            pair=current.shared.pair(account_of(provider), endpoint.region),
+            pair=current.shared.pair(provider, endpoint.region),
             timeouts=timeouts or current.timeouts,
         )
         return derived
@@ -178,6 +179,13 @@ class DetectiveClient(Iterators):
 
     def _resolve(self, region: str) -> endpoints.Endpoint:
         return endpoints.resolve(region, self._endpoint_url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
+
+    def _resolve_sts(self, region: str) -> endpoints.Endpoint:
+        url = self._settings.sts_endpoint_url
+        if url is None and self._transport.endpoint.is_on_this_machine:
+            # A simulator, which has an STS too.
+            url = self._endpoint_url
+        return endpoints.resolve_sts(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
 
 def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:

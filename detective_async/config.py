@@ -23,6 +23,7 @@ class Settings:
     Attributes:
         region: which region to talk to.
         endpoint_url: a URL to use instead of the region's own.
+        sts_endpoint_url: likewise, for STS.
         use_fips: whether to use FIPS endpoints.
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
         max_attempts: how many attempts a call may take.
@@ -32,6 +33,7 @@ class Settings:
 
     region: str | None = None
     endpoint_url: str | None = None
+    sts_endpoint_url: str | None = None
     use_fips: bool | None = None
     use_dualstack: bool | None = None
     max_attempts: int | None = None
@@ -52,7 +54,8 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
     sections = _profile_sections(profile, environ)
     return Settings(
         region=_first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or sections.profile.get("region") or None,
-        endpoint_url=_endpoint_url(sections, environ),
+        endpoint_url=_endpoint_url("detective", sections, environ),
+        sts_endpoint_url=_endpoint_url("sts", sections, environ),
         use_fips=_boolean("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", sections, environ),
         use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
         max_attempts=_max_attempts(sections, environ),
@@ -73,6 +76,7 @@ class _Sections:
 
     name: str
     profile: Mapping[str, str] = Factory(dict)
+    #: The lines below each service's name, in the section that the profile's `services` names.
     services: Mapping[str, str] = Factory(dict)
 
 
@@ -89,9 +93,7 @@ def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Secti
     merged: dict[str, str] = {}
     for section in found:
         merged.update(section or {})
-    return _Sections(
-        name, merged, _nested(config.get(f"services {merged.get('services', '')}", {}).get("detective", ""))
-    )
+    return _Sections(name, merged, config.get(f"services {merged.get('services', '')}", {}))
 
 
 def _config_path(environ: Mapping[str, str]) -> Path:
@@ -134,13 +136,13 @@ def _nested(text: str) -> Mapping[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _endpoint_url(sections: _Sections, environ: Mapping[str, str]) -> str | None:
+def _endpoint_url(service: str, sections: _Sections, environ: Mapping[str, str]) -> str | None:
     ignored = _boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", sections, environ)
     if ignored:
         return None
     return (
-        _first(environ, "AWS_ENDPOINT_URL_DETECTIVE", "AWS_ENDPOINT_URL")
-        or sections.services.get("endpoint_url")
+        _first(environ, f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+        or _nested(sections.services.get(service, "")).get("endpoint_url")
         or sections.profile.get("endpoint_url")
         or None
     )

@@ -5,10 +5,10 @@ import contextlib
 import math
 import select
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from weakref import WeakKeyDictionary, WeakSet
@@ -22,6 +22,8 @@ from detective_async.errors import ConfigurationError
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s: ours go first, so that none is reused while it is being closed.
 _KEEPALIVE = 15.0
+
+T = TypeVar("T")
 
 #: Told False when a request begins to wait for its connection, and True when it has got it; by sessions of our own.
 on_connection: ContextVar[Callable[[bool], None]] = ContextVar("on_connection", default=lambda _: None)
@@ -44,6 +46,7 @@ class Connections:
         self._fresh: aiohttp.ClientSession | None = None
         self._closed = False
         self._ssl = _ssl_context(ca_bundle)
+        self._spawned: set[asyncio.Task[Any]] = set()
         self._proxies: dict[str, str | None] = {}
         # The pool itself has no limit: waiting for a turn here keeps that wait out of the connect timeout.
         self._turns = _Turns(MAX_CONNECTIONS) if session is None else _turns_of(session)
@@ -103,9 +106,19 @@ class Connections:
             self._reusing = _open(_Connector(limit=0, keepalive_timeout=_KEEPALIVE, ssl=self._ssl))
         return self._reusing
 
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run something that uses the connections, until they are closed at the latest."""
+        task = asyncio.create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
+        return task
+
     async def aclose(self) -> None:
-        """Close the sessions that are ours; closing twice is harmless."""
+        """Close the sessions that are ours, and end what was spawned; closing twice is harmless."""
         self._closed = True
+        for task in self._spawned:
+            task.cancel()
+        await asyncio.gather(*self._spawned, return_exceptions=True)
         for session in (self._reusing, self._fresh):
             if session is not None:
                 await session.close()

@@ -18,12 +18,20 @@ class Endpoint:
         host: the Host header, port included where it is not the scheme's own.
         path: the path prefix, percent-encoded; empty for none.
         region: what signatures are made for.
+        service: likewise.
     """
 
     url: str
     host: str
     path: str
     region: str
+    service: str = "detective"
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is a loopback address: a simulator, most likely."""
+        host = urlsplit(self.url).hostname or ""
+        return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 @frozen
@@ -65,23 +73,46 @@ def resolve(
     Raises:
         ConfigurationError: the region or the URL is malformed, or the settings contradict each other.
     """
-    if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", region):
-        raise ConfigurationError(f"region {region!r} is not a region name, such as eu-west-1")
+    partition = _partition_of(region)
     if endpoint_url is not None:
-        custom = _custom(endpoint_url, region)
+        custom = _custom(endpoint_url, region, "detective")
         if use_fips or use_dualstack:
             raise ConfigurationError(
                 f"a custom endpoint ({custom.url}) cannot be combined with FIPS or dual-stack endpoints: drop one"
             )
         return custom
-    partition = next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
     prefix = partition.dualstack_prefix if use_dualstack else "api.detective"
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
     host = f"{prefix}{'-fips' if use_fips else ''}.{region}.{suffix}"
     return Endpoint(f"https://{host}", host, "", region)
 
 
-def _custom(endpoint_url: str, region: str) -> Endpoint:
+@lru_cache(maxsize=1024)
+def resolve_sts(
+    region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+) -> Endpoint:
+    """Find the STS endpoint of a region, or take the one that is given; the flags are for the former.
+
+    Raises:
+        ConfigurationError: the region or the URL is malformed.
+    """
+    partition = _partition_of(region)
+    if endpoint_url is not None:
+        return _custom(endpoint_url, region, "sts")
+    suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
+    # There, the plain endpoints are the FIPS ones.
+    fips = use_fips and (use_dualstack or not region.startswith("us-gov-"))
+    host = f"sts{'-fips' if fips else ''}.{region}.{suffix}"
+    return Endpoint(f"https://{host}", host, "", region, "sts")
+
+
+def _partition_of(region: str) -> _Partition:
+    if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", region):
+        raise ConfigurationError(f"region {region!r} is not a region name, such as eu-west-1")
+    return next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
+
+
+def _custom(endpoint_url: str, region: str, service: str) -> Endpoint:
     # Not quoted in the messages: a malformed URL may hold a password.
     try:
         parts = urlsplit(endpoint_url)
@@ -96,4 +127,4 @@ def _custom(endpoint_url: str, region: str) -> Endpoint:
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
         host = f"{host}:{port}"
     path = parts.path.rstrip("/")
-    return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region)
+    return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region, service)

@@ -4,6 +4,7 @@ DetectiveError
 ├── ParameterError            bad input; nothing was sent (also a ValueError)
 ├── ConfigurationError        settings that are missing or contradict each other
 ├── CredentialsError          no usable credentials
+│   └── AssumeRoleError       STS did not give those of a role
 ├── TransportError            no answer
 │   ├── ConnectError          nothing was sent
 │   ├── ConnectionLost        it may have been sent
@@ -61,6 +62,26 @@ class ConfigurationError(DetectiveError):
 
 class CredentialsError(DetectiveError):
     """No usable credentials; the message names the source and what it lacked."""
+
+
+class AssumeRoleError(CredentialsError):
+    """STS did not give the credentials of a role: it refused, or did not answer.
+
+    Attributes:
+        role_arn: the role.
+        code: AWS's error code, such as `AccessDenied`; None where no answer came.
+        status: the HTTP status, or None.
+        request_id: what AWS support asks for, or None.
+    """
+
+    def __init__(
+        self, problem: str, *, role_arn: str, code: str | None, status: int | None, request_id: str | None
+    ) -> None:
+        super().__init__(problem)
+        self.role_arn = role_arn
+        self.code = code
+        self.status = status
+        self.request_id = request_id
 
 
 class TransportError(DetectiveError):

@@ -1,15 +1,20 @@
 """What the clients that were made from one another have in common, beside their connections."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
 
 from attrs import Factory, define
 
 from detective_async.adaptive import Pace
+from detective_async.credentials import CredentialsProvider, ManagedProvider, account_of
+from detective_async.endpoints import Endpoint
 from detective_async.retry import RetryQuota
 
-#: The pairs whose state is kept; the one that was not asked for the longest goes first.
-_MOST_PAIRS = 16_384
+#: The pairs of account and region, and the providers, that are kept; the one not asked for the longest goes first.
+_MOST = 16_384
+
+T = TypeVar("T")
 
 
 @define(eq=False)
@@ -25,29 +30,44 @@ class Pair:
     pace: Pace = Factory(Pace)
 
 
+class _Recent(Generic[T]):
+    """The things that were asked for lately, by key."""
+
+    def __init__(self) -> None:
+        self._things: OrderedDict[Hashable, T] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        if key in self._things:
+            self._things.move_to_end(key)
+            return self._things[key]
+        thing = self._things[key] = make()
+        if len(self._things) > _MOST:
+            self._things.popitem(last=False)
+        return thing
+
+
 @define(eq=False)
 class Shared:
     """What all the clients share that were made from one.
 
     Attributes:
-        clock_offset: the seconds by which our clock is behind AWS's.
+        default_credentials: what they take where nobody said anything.
+        sts_endpoint: finds where STS is for a region.
+        clock_offset: the seconds by which the local clock is behind AWS's.
     """
 
+    default_credentials: CredentialsProvider
+    sts_endpoint: Callable[[str], Endpoint]
     clock_offset: float = 0.0
-    _pairs: OrderedDict[Hashable, Pair] = Factory(OrderedDict)
+    _pairs: _Recent[Pair] = Factory(_Recent)
+    _providers: _Recent[CredentialsProvider] = Factory(_Recent)
 
-    def pair(self, account: Hashable, region: str) -> Pair:
-        """Give the state of an account in a region, the same one each time.
+    def pair(self, provider: CredentialsProvider, region: str, service: str = "detective") -> Pair:
+        """Give the state of an account in a region, the same one each time."""
+        return self._pairs.get((account_of(provider), region, service), Pair)
 
-        Args:
-            account: the credentials' source, which stands for the account.
-            region: the region.
-        """
-        key = (account, region)
-        pair = self._pairs.get(key)
-        if pair is None:
-            pair = self._pairs[key] = Pair()
-            if len(self._pairs) > _MOST_PAIRS:
-                self._pairs.popitem(last=False)
-        self._pairs.move_to_end(key)
-        return pair
+    def provider(self, provider: CredentialsProvider) -> CredentialsProvider:
+        """Give the provider that was the first of its equals, for that one has the credentials already."""
+        if not isinstance(provider, ManagedProvider):
+            return provider
+        return self._providers.get(account_of(provider), lambda: provider)

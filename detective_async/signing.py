@@ -10,7 +10,6 @@ from aws_requests_auth.aws_auth import AWSRequestsAuth, getSignatureKey
 
 from detective_async.credentials import Credentials
 
-SERVICE = "detective"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
@@ -29,6 +28,7 @@ def sign(
     query: str,
     body: bytes | None,
     region: str,
+    service: str,
     credentials: Credentials,
     time: float,
 ) -> dict[str, str]:
@@ -41,6 +41,7 @@ def sign(
         query: percent-encoded, as it will be sent.
         body: as it will be sent; None for none.
         region: which region's service is addressed.
+        service: by which name that service goes.
         credentials: whose name to sign in.
         time: seconds since the epoch.
     """
@@ -63,9 +64,9 @@ def sign(
             sha256(body or b"").hexdigest(),
         )
     )
-    scope = f"{date}/{region}/{SERVICE}/aws4_request"
+    scope = f"{date}/{region}/{service}/aws4_request"
     to_sign = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{sha256(canonical_request.encode()).hexdigest()}"
-    key = _signing_key(credentials.secret_access_key, date, region)
+    key = _signing_key(credentials.secret_access_key, date, region, service)
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
     del headers["host"]
     headers["Authorization"] = (
@@ -77,6 +78,6 @@ def sign(
 
 # Four HMACs that only change with the day: one key per secret and region is enough.
 @lru_cache(maxsize=4096)
-def _signing_key(secret: str, date: str, region: str) -> bytes:
-    key: bytes = getSignatureKey(secret, date, region, SERVICE)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    key: bytes = getSignatureKey(secret, date, region, service)
     return key

@@ -3,21 +3,22 @@
 import asyncio
 import platform
 import uuid
-from typing import Any
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Protocol
 
 import aiohttp
-from attrs import AttrsInstance, Factory, define, field, frozen
+from attrs import AttrsInstance, Factory, define, evolve, field, frozen
 
-from detective_async import wire
+from detective_async import sts, wire
 from detective_async._version import __version__
 from detective_async.clock import Clock
 from detective_async.connections import Connections, on_connection
-from detective_async.credentials import Credentials, CredentialsProvider, name_of
-from detective_async.endpoints import Endpoint
-from detective_async.errors import CredentialsError, DeadlineExceeded, DetectiveError, ServiceError, TransportError
+from detective_async.credentials import Credentials, CredentialsProvider, ManagedProvider, failed
+from detective_async.endpoints import Endpoint, resolve_sts
+from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError
 from detective_async.events import AttemptEvent, Hook, RetryEvent, emit
 from detective_async.exchange import NoAnswer, RawAnswer, exchange
-from detective_async.masking import mask_keys, sensitive_values
+from detective_async.masking import sensitive_values
 from detective_async.models.base import ResponseMetadata
 from detective_async.operations import Answer, Operation
 from detective_async.retry import Attempts, Kind, kind_of
@@ -27,6 +28,8 @@ from detective_async.skew import correction
 from detective_async.timeouts import Timeouts
 from detective_async.wire import EncodedRequest
 
+#: What AWS says of a token that has outlived its time.
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _USER_AGENT = f"detective-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
 
@@ -68,31 +71,90 @@ class Transport:
             ServiceError: AWS said no.
             DecodeError: the answer is not what the API promises.
         """
-        call = _Call(
-            self,
-            operation,
-            request,
-            wire.encode(operation, request),
-            Attempts(self.max_attempts, self.pair.quota, repeatable=operation.repeatable),
+        attempts = Attempts(self.max_attempts, self.pair.quota, repeatable=operation.repeatable)
+        encoded = wire.encode(operation, request)
+        answer = await self._send(operation.name, encoded, attempts, sensitive_values(request), wire.decode_error)
+        metadata = ResponseMetadata(
+            request_id=answer.request_id,
+            http_status=answer.status,
+            attempts=attempts.count,
+            repeated=attempts.outcome_unknown,
         )
+        return wire.decode(operation, answer.body, metadata)
+
+    async def call_sts(
+        self,
+        action: str,
+        parameters: Mapping[str, str],
+        *,
+        source: CredentialsProvider,
+        region: str | None,
+        endpoint_url: str | None,
+    ) -> bytes:
+        """Call STS in the name of a source, by default in the own region; gives the answer's body.
+
+        Raises:
+            CredentialsError: the source has no credentials.
+            TransportError: no answer came.
+            ServiceError: STS said no.
+        """
+        region = region or self.endpoint.region
+        endpoint = resolve_sts(region, endpoint_url) if endpoint_url else self.shared.sts_endpoint(region)
+        source = self.shared.provider(source)
+        transport = evolve(self, endpoint=endpoint, credentials=source, pair=self.shared.pair(source, region, "sts"))
+        attempts = Attempts(self.max_attempts, transport.pair.quota, repeatable=True)
+        # What is in the request may be found in any log of AWS's.
+        answer = await transport._send(action, sts.encode(action, parameters), attempts, [], sts.read_error)  # noqa: SLF001
+        return answer.body or b""
+
+    @property
+    def default_credentials(self) -> CredentialsProvider:
+        """What the client takes where nobody said anything."""
+        return self.shared.default_credentials
+
+    def now(self) -> float:
+        """Give AWS's time, in seconds since the epoch."""
+        return self.clock.time() + self.shared.clock_offset
+
+    def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
+        """Run something that may outlast the call that began it, and ends with the connections at the latest."""
+        return self.connections.spawn(work)
+
+    async def _send(
+        self,
+        operation: str,
+        encoded: EncodedRequest,
+        attempts: Attempts,
+        secrets: list[str],
+        read_error: "_ReadError",
+    ) -> RawAnswer:
+        call = _Call(self, operation, encoded, attempts, secrets, read_error)
         try:
             async with asyncio.timeout(self.timeouts.total):
-                answer = await call.attempt_until_final()
+                return await call.attempt_until_final()
         except TimeoutError:
             # Nobody else's: what an attempt or a provider times out with has become one of our errors by now.
             raise DeadlineExceeded(
                 f"no answer within {self.timeouts.total} s",
-                operation=operation.name,
-                attempts=call.attempts.count,
-                outcome_unknown=call.attempts.outcome_unknown or call.attempts.sent,
+                operation=operation,
+                attempts=attempts.count,
+                outcome_unknown=attempts.outcome_unknown or attempts.sent,
             ) from None
-        metadata = ResponseMetadata(
-            request_id=answer.request_id,
-            http_status=answer.status,
-            attempts=call.attempts.count,
-            repeated=call.attempts.outcome_unknown,
-        )
-        return wire.decode(operation, answer.body, metadata)
+
+
+class _ReadError(Protocol):
+    """Make an exception of an answer that says no."""
+
+    def __call__(
+        self,
+        operation: str,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        attempts: int,
+        secrets: Iterable[str | None],
+    ) -> ServiceError: ...
 
 
 @define(eq=False)
@@ -100,10 +162,11 @@ class _Call:
     """One call on its way through its attempts."""
 
     transport: Transport
-    operation: Operation[Any]
-    request: AttrsInstance | None
+    operation: str
     encoded: EncodedRequest
     attempts: Attempts
+    secrets: list[str] = field(repr=False)
+    read_error: _ReadError
     invocation_id: str = Factory(lambda: str(uuid.uuid4()))
     started: float = 0.0
     authorization: str = field(default="", repr=False)
@@ -111,8 +174,11 @@ class _Call:
     async def attempt_until_final(self) -> RawAnswer:
         transport = self.transport
         clock_corrected = False
+        expired: tuple[Credentials, ServiceError | TransportError] | None = None
         while True:
             credentials = await self._get_credentials()
+            if expired is not None and expired[0] == credentials:
+                raise expired[1]
             if transport.adaptive:
                 await transport.pair.pace.wait(transport.clock)
             answer = await self._attempt(credentials)
@@ -121,9 +187,13 @@ class _Call:
                 return answer
             error = self._error_of(answer, credentials)
             self._note(answer, error)
+            # The next two are no retries, so no rule of retries forbids them: the request was refused unread.
             if not clock_corrected and self._correct_clock(answer, error):
-                # Not a retry, so no rule of retries forbids it: the request was refused for its date, unread.
                 clock_corrected = True
+                continue
+            if expired is None and _code(error) in _EXPIRED:
+                expired = credentials, error
+                self._invalidate(credentials)
                 continue
             delay = self.attempts.wait_after(error, transport.clock.random())
             if delay is None:
@@ -134,17 +204,23 @@ class _Call:
     async def _get_credentials(self) -> Credentials:
         provider = self.transport.credentials
         try:
+            if isinstance(provider, ManagedProvider):
+                return await provider.get_credentials_for(self.transport)
             return await provider.get_credentials()
         except DetectiveError:
             raise
         except Exception as error:
-            reason = mask_keys(f"{type(error).__name__}: {error}")
-            raise CredentialsError(f"{name_of(provider)} failed: {reason}") from error
+            raise failed(provider, error) from error
+
+    def _invalidate(self, credentials: Credentials) -> None:
+        provider = self.transport.credentials
+        if isinstance(provider, ManagedProvider):
+            provider.invalidate(credentials)
 
     async def _attempt(self, credentials: Credentials) -> RawAnswer | NoAnswer:
         transport, attempts, encoded = self.transport, self.attempts, self.encoded
         connections, endpoint, timeouts = transport.connections, transport.endpoint, transport.timeouts
-        async with connections.turn(endpoint.host, fresh=not self.operation.repeatable) as session:
+        async with connections.turn(endpoint.host, fresh=not attempts.repeatable) as session:
             attempts.begin()
             self.started = transport.clock.monotonic()
             token = on_connection.set(attempts.connection)
@@ -171,8 +247,9 @@ class _Call:
             query=encoded.query,
             body=encoded.body,
             region=endpoint.region,
+            service=endpoint.service,
             credentials=credentials,
-            time=self._aws_time(),
+            time=self.transport.now(),
         )
         self.authorization = headers["Authorization"]
         headers["Host"] = endpoint.host
@@ -182,19 +259,16 @@ class _Call:
             f"attempt={self.attempts.count}; max={max(self.attempts.max_attempts, self.attempts.count)}"
         )
         if encoded.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = encoded.content_type
         return headers
-
-    def _aws_time(self) -> float:
-        return self.transport.clock.time() + self.transport.shared.clock_offset
 
     def _error_of(self, answer: RawAnswer | NoAnswer, credentials: Credentials) -> ServiceError | TransportError:
         if isinstance(answer, NoAnswer):
             return answer.kind(
-                answer.problem, operation=self.operation.name, attempts=self.attempts.count, outcome_unknown=False
+                answer.problem, operation=self.operation, attempts=self.attempts.count, outcome_unknown=False
             )
-        return wire.decode_error(
-            self.operation.name,
+        return self.read_error(
+            self.operation,
             answer.status,
             answer.headers,
             answer.body,
@@ -204,7 +278,7 @@ class _Call:
                 credentials.session_token,
                 credentials.access_key_id,
                 self.authorization.rpartition("=")[2],
-                *sensitive_values(self.request),
+                *self.secrets,
             ),
         )
 
@@ -220,7 +294,7 @@ class _Call:
             transport.pair.pace.limiter.record(transport.clock.monotonic(), throttled=kind is Kind.THROTTLING)
         if transport.hooks:
             event = AttemptEvent(
-                operation=self.operation.name,
+                operation=self.operation,
                 region=transport.endpoint.region,
                 attempt=self.attempts.count,
                 max_attempts=self.attempts.max_attempts,
@@ -234,7 +308,7 @@ class _Call:
     def _correct_clock(self, answer: RawAnswer | NoAnswer, error: ServiceError | TransportError) -> bool:
         if not isinstance(answer, RawAnswer):
             return False
-        offset = correction(answer.status, _code(error), answer.headers, self._aws_time())
+        offset = correction(answer.status, _code(error), answer.headers, self.transport.now())
         if offset is None:
             return False
         self.transport.shared.clock_offset += offset
@@ -245,7 +319,7 @@ class _Call:
         if not transport.hooks:
             return
         event = RetryEvent(
-            operation=self.operation.name,
+            operation=self.operation,
             region=transport.endpoint.region,
             attempt=self.attempts.count,
             max_attempts=self.attempts.max_attempts,

@@ -1,6 +1,5 @@
 """Where keys come from, and that their secrets stay there."""
 
-import asyncio
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from detective_async import (
     EnvironmentCredentials,
     StaticCredentials,
 )
-from detective_async.credentials import CachedCredentials, as_provider
+from detective_async.credentials import as_provider
 
 SECRET = "hunter2hunter2hunter2"
 
@@ -124,92 +123,6 @@ async def test_a_failing_chain_says_so() -> None:
     """Botocore's own words are kept, as one of our errors."""
     with pytest.raises(CredentialsError, match=r"the AWS credential chain failed: .*nowhere"):
         await DefaultCredentials(profile="nowhere").get_credentials()
-
-
-async def test_many_that_wait_make_one_fetch() -> None:
-    """A thousand tasks at once ask the source once; later ones get the cached answer."""
-    fetches = 0
-
-    async def source() -> Credentials:
-        nonlocal fetches
-        fetches += 1
-        await asyncio.sleep(0)
-        return Credentials("a", "b")
-
-    cache = CachedCredentials(source)
-    answers = await asyncio.gather(*(cache.get_credentials() for _ in range(1000)))
-    assert await cache.get_credentials() is answers[0]
-    assert fetches == 1
-
-
-async def test_credentials_about_to_expire_are_fetched_again() -> None:
-    """Those that live on are kept."""
-    lifetimes = iter([timedelta(minutes=4), timedelta(hours=1), timedelta(hours=1)])
-
-    async def source() -> Credentials:
-        return Credentials("a", "b", expires_at=datetime.now(UTC) + next(lifetimes))
-
-    cache = CachedCredentials(source)
-    first = await cache.get_credentials()
-    second = await cache.get_credentials()
-    assert second is not first
-    assert await cache.get_credentials() is second
-
-
-async def test_one_that_gives_up_does_not_stop_the_others() -> None:
-    """The fetch goes on for those who still wait."""
-    release = asyncio.Event()
-
-    async def source() -> Credentials:
-        await release.wait()
-        return Credentials("a", "b")
-
-    cache = CachedCredentials(source)
-    impatient = asyncio.create_task(cache.get_credentials())
-    patient = asyncio.create_task(cache.get_credentials())
-    await asyncio.sleep(0)
-    impatient.cancel()
-    await asyncio.sleep(0)
-    release.set()
-    assert (await patient).access_key_id == "a"
-    assert impatient.cancelled()
-
-
-async def test_a_failed_fetch_is_told_to_all_and_tried_again() -> None:
-    """Everyone who waits gets the error; the next one asks anew."""
-    fetches = 0
-
-    async def source() -> Credentials:
-        nonlocal fetches
-        fetches += 1
-        if fetches == 1:
-            raise CredentialsError("down")
-        return Credentials("a", "b")
-
-    cache = CachedCredentials(source)
-    results = await asyncio.gather(*(cache.get_credentials() for _ in range(3)), return_exceptions=True)
-    assert all(isinstance(result, CredentialsError) for result in results)
-    assert (await cache.get_credentials()).access_key_id == "a"
-
-
-async def test_a_failure_that_nobody_waits_for_is_quiet() -> None:
-    """When all who asked have given up, their error is not reported as never retrieved."""
-    complaints: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    release = asyncio.Event()
-
-    async def source() -> Credentials:
-        await release.wait()
-        raise CredentialsError("down")
-
-    cache = CachedCredentials(source)
-    task = asyncio.create_task(cache.get_credentials())
-    await asyncio.sleep(0)
-    task.cancel()
-    release.set()
-    await asyncio.sleep(0.01)
-    del cache
-    assert complaints == []
 
 
 async def keys_from_a_vault() -> Credentials:

@@ -1,9 +1,13 @@
 """What clients that were made from one another share."""
 
+from datetime import UTC, datetime
+
+import botocore.session
 from attrs import define
 from fakes import FakeTime
 
 from detective_async import Credentials, DetectiveClient, EnvironmentCredentials, RetryPolicy, StaticCredentials
+from detective_async.endpoints import resolve_sts
 from detective_async.shared import Pair, Shared
 
 
@@ -57,11 +61,31 @@ def test_a_provider_stands_for_its_account(fake_time: FakeTime) -> None:
 
 def test_only_so_many_states_are_kept() -> None:
     """The one that was not asked for the longest goes first."""
-    shared = Shared()
-    first, second = shared.pair("account-1", "eu-west-1"), shared.pair("account-2", "eu-west-1")
+    shared = Shared(EnvironmentCredentials(), resolve_sts)
+    one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
+    first, second = shared.pair(one, "eu-west-1"), shared.pair(two, "eu-west-1")
     for number in range(16_382):
-        shared.pair(number, "eu-west-1")
-    assert shared.pair("account-1", "eu-west-1") is first
-    shared.pair("one more", "eu-west-1")
-    assert shared.pair("account-1", "eu-west-1") is first
-    assert shared.pair("account-2", "eu-west-1") is not second
+        shared.pair(one, f"region-{number}")
+    assert shared.pair(one, "eu-west-1") is first
+    shared.pair(two, "one-more")
+    assert shared.pair(one, "eu-west-1") is first
+    assert shared.pair(two, "eu-west-1") is not second
+
+
+async def test_one_that_was_made_of_the_same_callable_or_session_has_its_credentials(fake_time: FakeTime) -> None:
+    """Clients for which the same was given ask it once."""
+    asked = []
+
+    async def vault() -> Credentials:
+        asked.append(1)
+        return Credentials("a", "b", expires_at=datetime.fromtimestamp(fake_time.now + 3600, UTC))
+
+    session = botocore.session.Session()
+    session.set_credentials("c", "d")
+    root = client(fake_time)
+    for source in (vault, session):
+        clients = [root.with_options(credentials=source, region=region) for region in ("eu-west-1", "us-east-1")]
+        assert clients[0]._transport.credentials is clients[1]._transport.credentials
+        for one in clients:
+            await one._transport.credentials.get_credentials_for(one._transport)  # type: ignore[attr-defined]
+    assert asked == [1]

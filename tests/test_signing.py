@@ -69,6 +69,7 @@ def test_signatures_are_botocores(method: str, path: str, query: str, body: byte
         query=query,
         body=body,
         region="us-gov-west-1",
+        service="detective",
         credentials=credentials,
         time=TIME,
     )
@@ -94,6 +95,7 @@ def test_any_query_is_signed_as_botocore_signs_it(keys: list[str], time: float) 
         query=query,
         body=None,
         region="eu-west-1",
+        service="detective",
         credentials=credentials,
         time=time,
     )

@@ -25,7 +25,8 @@ class EncodedRequest:
         method: the HTTP method.
         path: percent-encoded.
         query: percent-encoded; empty for none.
-        body: UTF-8 JSON; None for none.
+        body: as it goes out; None for none.
+        content_type: what the body is.
     """
 
     method: str
@@ -33,6 +34,7 @@ class EncodedRequest:
     query: str
     # It may hold e-mail addresses.
     body: bytes | None = field(repr=False)
+    content_type: str = "application/json"
 
 
 def encode(operation: Operation[Any], request: AttrsInstance | None) -> EncodedRequest:

@@ -26,7 +26,24 @@ async def client_and_settings(session: aiohttp.ClientSession) -> None:
         d.StaticCredentials("key", "secret"),
         d.EnvironmentCredentials(),
         d.DefaultCredentials(profile="work"),
+        d.SessionCredentials(object()),
+        d.AssumeRole("arn:aws:iam::111122223333:role/x"),
     ]
+    role = d.AssumeRole(
+        "arn:aws:iam::111122223333:role/x",
+        source=from_a_vault,
+        session_name="me",
+        external_id="id",
+        duration=900,
+        region="eu-west-1",
+        endpoint_url="http://localhost:4580",
+        policy_arns=("arn:aws:iam::aws:policy/ReadOnlyAccess",),
+        tags={"team": "secops"},
+    )
+    try:
+        assert_type(await role.get_credentials(), d.Credentials)
+    except d.AssumeRoleError as error:
+        assert_type(error.code, str | None)
     assert_type(await sources[0].get_credentials(), d.Credentials)
     client = d.DetectiveClient(
         region="eu-west-1",

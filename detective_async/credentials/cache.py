@@ -1,0 +1,131 @@
+"""Credentials that expire: fetched once for all who ask, and anew before they stop working."""
+
+import asyncio
+import copy
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from detective_async.credentials.base import Credentials
+from detective_async.errors import CredentialsError
+
+_logger = logging.getLogger("detective_async.credentials")
+
+_MINUTE = 60.0
+#: Seconds before their expiry at which credentials are no longer handed out.
+_MANDATORY = _MINUTE
+#: Seconds until the next try after early ones that brought nothing new: the first, and the longest.
+_FIRST_PAUSE = 15.0
+_LONGEST_PAUSE = 5 * _MINUTE
+
+Fetch = Callable[[], Coroutine[Any, Any, Credentials]]
+Spawn = Callable[[Coroutine[Any, Any, Credentials]], asyncio.Task[Credentials]]
+
+
+class RefreshingCache:
+    """One set of credentials, kept fresh.
+
+    However many ask, one fetch is under way; who is cancelled waits no more and takes it from nobody.
+
+    Args:
+        name: of the source, for messages.
+        keep_lasting: whether those that never expire are kept too, or asked for each time.
+    """
+
+    def __init__(self, name: str, *, keep_lasting: bool = True) -> None:
+        self._name = name
+        self._keep_lasting = keep_lasting
+        self._cached: Credentials | None = None
+        self._early_from = 0.0
+        self._pause = _FIRST_PAUSE
+        self._refresh: asyncio.Task[Credentials] | None = None
+
+    async def get(
+        self, fetch: Fetch, *, now: Callable[[], float] = time.time, spawn: Spawn = asyncio.create_task
+    ) -> Credentials:
+        """Give credentials that work for another minute at least.
+
+        Args:
+            fetch: gets new ones.
+            now: AWS's time, in seconds since the epoch.
+            spawn: runs the fetch, on behalf of all who wait for it.
+
+        Raises:
+            CredentialsError: there are none, and none could be fetched.
+        """
+        cached = self._cached
+        if cached is not None and _lasts(cached, now()) > _MANDATORY:
+            if now() >= self._early_from and not self._is_under_way():
+                self._begin(fetch, now, spawn).add_done_callback(lambda done: self._early_one_ended(done, cached, now))
+            return cached
+        while True:
+            refresh = self._refresh if self._is_under_way() else self._begin(fetch, now, spawn)
+            assert refresh is not None  # noqa: S101 - as one is under way
+            try:
+                # Shielded: one caller that gives up must not take the credentials from all the others.
+                return await asyncio.shield(refresh)
+            except asyncio.CancelledError:
+                if not refresh.cancelled() or _is_being_cancelled():
+                    raise
+                # The client that ran it was closed. This one was not.
+            except CredentialsError as error:
+                # To each their own: an exception that is raised twice mixes its tracebacks up.
+                raise copy.copy(error) from error.__cause__
+
+    def invalidate(self, used: Credentials) -> None:
+        """Forget these credentials, and only these."""
+        if self._cached == used:
+            self._cached = None
+
+    def _is_under_way(self) -> bool:
+        # One that another event loop runs is of no use to this one.
+        return (
+            self._refresh is not None
+            and not self._refresh.done()
+            and self._refresh.get_loop() is asyncio.get_running_loop()
+        )
+
+    def _begin(self, fetch: Fetch, now: Callable[[], float], spawn: Spawn) -> asyncio.Task[Credentials]:
+        self._refresh = spawn(self._fetch(fetch, now))
+        # Whoever waits gets the exception; where nobody does, nobody misses it.
+        self._refresh.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return self._refresh
+
+    async def _fetch(self, fetch: Fetch, now: Callable[[], float]) -> Credentials:
+        fetched = await fetch()
+        lasts = _lasts(fetched, now())
+        if lasts <= 0:
+            raise CredentialsError(f"{self._name} gave credentials that have expired already, at {fetched.expires_at}")
+        if self._keep_lasting or fetched.expires_at is not None:
+            self._cached = fetched
+        self._early_from = now() + lasts - min(_window(lasts), lasts / 2)
+        return fetched
+
+    def _early_one_ended(self, refresh: asyncio.Task[Credentials], old: Credentials, now: Callable[[], float]) -> None:
+        if refresh.cancelled():
+            return
+        error = refresh.exception()
+        if error is None and refresh.result().expires_at != old.expires_at:
+            self._pause = _FIRST_PAUSE
+            return
+        if error is not None:
+            _logger.warning("%s failed; the old credentials are used until %s: %s", self._name, old.expires_at, error)
+        self._early_from = now() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+def _lasts(credentials: Credentials, now: float) -> float:
+    return float("inf") if credentials.expires_at is None else credentials.expires_at.timestamp() - now
+
+
+def _window(lifetime: float) -> float:
+    """Give how long before the expiry to fetch new ones, in the background; in seconds."""
+    if lifetime <= 20 * _MINUTE:
+        return 5 * _MINUTE
+    return 15 * _MINUTE if lifetime < 90 * _MINUTE else 60 * _MINUTE
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

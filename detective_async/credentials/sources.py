@@ -1,0 +1,225 @@
+"""Whatever a caller may pass as credentials, made a provider."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Hashable
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from attrs import field, frozen
+
+from detective_async.credentials.base import Caller, Credentials, CredentialsProvider, ManagedProvider
+from detective_async.credentials.cache import RefreshingCache
+from detective_async.credentials.thread import gag_botocore, in_thread
+from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
+from detective_async.masking import mask_keys, masked_key_id
+
+CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
+
+
+@frozen
+class StaticCredentials:
+    """Always the same keys.
+
+    Args:
+        access_key_id: such as `AKIAIOSFODNN7EXAMPLE`.
+        secret_access_key: its secret.
+        session_token: for temporary credentials; None for long-lived ones.
+
+    Raises:
+        CredentialsError: a key is missing or empty or cannot be one.
+    """
+
+    access_key_id: str = field(repr=masked_key_id)
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    _credentials: Credentials = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Made here, so that a missing key is told where it is missing; a frozen class is written to in this way.
+        made = Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+        object.__setattr__(self, "_credentials", made)
+
+    async def get_credentials(self) -> Credentials:
+        """Give the keys."""
+        return self._credentials
+
+
+class SessionCredentials(ManagedProvider):
+    """The credentials of a session of boto3, botocore or aiobotocore, refreshed by that session.
+
+    What blocks is asked in a thread. A session that is passed as a client's `credentials` is taken for this.
+
+    Args:
+        source: a session, or the credentials object that its `get_credentials()` gives.
+    """
+
+    def __init__(self, source: Any) -> None:
+        if not _is_botocores(source):
+            raise ConfigurationError(
+                "SessionCredentials takes a session of boto3, botocore or aiobotocore, or its credentials; "
+                f"got a {type(source).__name__}"
+            )
+        self._source = source
+        self._cache = RefreshingCache(f"the {type(source).__module__.partition('.')[0]} session")
+
+    # Equal for the same session, so that clients for which it is given share what it gave.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SessionCredentials) and other._source is self._source
+
+    def __hash__(self) -> int:
+        return id(self._source)
+
+    async def get_credentials(self) -> Credentials:
+        """Give credentials that work now.
+
+        Raises:
+            CredentialsError: the session has none.
+        """
+        return await self._cache.get(self._ask)
+
+    async def get_credentials_for(self, caller: Caller) -> Credentials:
+        """Give credentials that work now, by the caller's clock."""
+        return await self._cache.get(self._ask, now=caller.now, spawn=caller.spawn)
+
+    def invalidate(self, used: Credentials) -> None:
+        """Forget these credentials; whether there are others is the session's affair."""
+        self._cache.invalidate(used)
+
+    async def _ask(self) -> Credentials:
+        found = self._source
+        if not hasattr(found, "get_frozen_credentials"):
+            found = await _call(found.get_credentials)
+        if found is None:
+            raise CredentialsError("the session has no credentials")
+        keys = await _call(found.get_frozen_credentials)
+        expires_at: datetime | None = getattr(found, "_expiry_time", None)
+        return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
+
+
+async def _call(method: Callable[[], Any]) -> Any:
+    if inspect.iscoroutinefunction(method):
+        return await method()
+    gag_botocore()
+    return await in_thread(method)
+
+
+def _is_botocores(source: object) -> bool:
+    if hasattr(source, "get_frozen_credentials"):
+        return True
+    packages = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
+    return hasattr(source, "get_credentials") and bool(packages & {"aiobotocore", "boto3", "botocore"})
+
+
+class _CallableCredentials(ManagedProvider):
+    """A provider around an async callable: asked each time, but for what expires, which is kept until then."""
+
+    def __init__(self, source: Callable[[], Awaitable[Credentials]]) -> None:
+        self.source = source
+        self._cache = RefreshingCache(name_of(self), keep_lasting=False)
+
+    def __repr__(self) -> str:
+        return f"<credentials of {name_of(self)}>"
+
+    # Equal for the same callable, so that clients for which it is given share what it gave.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _CallableCredentials) and other.source == self.source
+
+    def __hash__(self) -> int:
+        return hash(self.source)
+
+    async def get_credentials(self) -> Credentials:
+        """Give credentials that work now."""
+        return await self._cache.get(self._ask)
+
+    async def get_credentials_for(self, caller: Caller) -> Credentials:
+        """Give credentials that work now, by the caller's clock."""
+        return await self._cache.get(self._ask, now=caller.now, spawn=caller.spawn)
+
+    def invalidate(self, used: Credentials) -> None:
+        """Forget these credentials."""
+        self._cache.invalidate(used)
+
+    async def _ask(self) -> Credentials:
+        try:
+            credentials = await self.source()
+        except DetectiveError:
+            raise
+        except Exception as error:
+            raise failed(self, error) from error
+        if not isinstance(credentials, Credentials):
+            raise CredentialsError(f"{name_of(self)} gave a {type(credentials).__name__}, expected Credentials")
+        return credentials
+
+
+@frozen
+class _FixedCredentials:
+    """A provider of one set of credentials."""
+
+    credentials: Credentials
+
+    async def get_credentials(self) -> Credentials:
+        """Give it."""
+        return self.credentials
+
+
+def as_provider(source: CredentialsSource) -> CredentialsProvider:
+    """Take credentials, a provider of them, a session, or an async callable that returns them.
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+    if isinstance(source, Credentials):
+        return _FixedCredentials(source)
+    if isinstance(source, type):
+        raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
+    if _is_botocores(source):
+        return SessionCredentials(source)
+    if isinstance(source, CredentialsProvider):
+        return source
+    if callable(source):
+        return _CallableCredentials(source)
+    raise ConfigurationError(
+        "credentials must be Credentials, a provider with get_credentials(), a session, or an async callable; "
+        f"got a {type(source).__name__}"
+    )
+
+
+def failed(provider: CredentialsProvider, error: Exception) -> CredentialsError:
+    """Make the error for whatever a provider raised that is none of ours."""
+    return CredentialsError(f"{name_of(provider)} failed: {mask_keys(f'{type(error).__name__}: {error}')}")
+
+
+def name_of(provider: CredentialsProvider) -> str:
+    """Name a provider by its class or function: the `repr` of one that is not ours may show its secrets."""
+    named = provider.source if isinstance(provider, _CallableCredentials) else type(provider)
+    return getattr(named, "__qualname__", type(named).__qualname__)
+
+
+def account_of(provider: CredentialsProvider) -> Hashable:
+    """Give what stands for the account whose credentials a provider gives: equal for those that give the same ones."""
+    if isinstance(provider, _FixedCredentials):
+        return provider.credentials.access_key_id
+    if isinstance(provider, StaticCredentials):
+        return provider.access_key_id
+    return provider if _is_hashable(provider) else _Itself(provider)
+
+
+def _is_hashable(value: object) -> TypeGuard[Hashable]:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+class _Itself:
+    """Stands for a provider that cannot be a key; keeps it, so that its identity is not given to another."""
+
+    def __init__(self, provider: CredentialsProvider) -> None:
+        self._provider = provider
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other._provider is self._provider
+
+    def __hash__(self) -> int:
+        return id(self._provider)
