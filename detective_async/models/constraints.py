@@ -198,7 +198,7 @@ class Structure:
 
 def _check_size(value: Sized, minimum: int, maximum: int, path: str) -> None:
     size = len(value)
-    if not size:
+    if not size and minimum:
         raise ParameterError(path, f"must not be empty; give {minimum} to {maximum} items")
     if not minimum <= size <= maximum:
         raise ParameterError(path, f"must have {minimum} to {maximum} items, got {size}")
