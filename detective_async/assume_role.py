@@ -55,7 +55,7 @@ class AssumeRole(ManagedProvider):
     """
 
     role_arn: str
-    source: CredentialsSource | None = field(default=None, kw_only=True)
+    source: CredentialsSource | None = field(default=None, kw_only=True, repr=False)
     session_name: str | None = field(default=None, kw_only=True)
     external_id: str | None = field(default=None, kw_only=True, repr=False)
     duration: int = field(default=3600, kw_only=True)
