@@ -19,7 +19,7 @@ from detective_async.operations import OPERATIONS
 from detective_async.testing import DetectiveSimulator
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+QUICKSTART, CREDENTIALS, WITHOUT_AWS, WITH_FIXTURES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 async def run(program: str, environ: dict[str, str], directory: Path) -> str:
@@ -45,24 +45,28 @@ async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> N
         "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
         "AWS_ENDPOINT_URL_DETECTIVE": sim.url,
     }
-    assert await run(PROGRAMS[0], environ, tmp_path) == "444455556666 INVITED\n"
-    assert "not invited: 444455556666 Account is already a member" in await run(PROGRAMS[0], environ, tmp_path)
+    assert await run(QUICKSTART, environ, tmp_path) == "444455556666 INVITED\n"
+    assert "not invited: 444455556666 Account is already a member" in await run(QUICKSTART, environ, tmp_path)
+
+
+async def test_the_lines_about_credentials_run(tmp_path: Path) -> None:
+    """They send nothing."""
+    assert await run(CREDENTIALS, {}, tmp_path) == ""
 
 
 async def test_the_program_without_aws_runs(tmp_path: Path) -> None:
     """It needs nothing at all."""
-    assert re.fullmatch(r"after 3 attempts: arn:aws:detective:\S+\n", await run(PROGRAMS[1], {}, tmp_path))
+    assert re.fullmatch(r"after 3 attempts: arn:aws:detective:\S+\n", await run(WITHOUT_AWS, {}, tmp_path))
 
 
 async def test_the_test_with_fixtures_passes(tmp_path: Path) -> None:
     """The fixtures are there by themselves, in a project that has nothing but the installed package."""
-    (tmp_path / "test_it.py").write_text(PROGRAMS[2])
+    (tmp_path / "test_it.py").write_text(WITH_FIXTURES)
     process = await asyncio.create_subprocess_exec(
         sys.executable, *("-P", "-m", "pytest", "-q"), cwd=tmp_path, stdout=subprocess.PIPE
     )
     out, _ = await process.communicate()
     assert "1 passed" in out.decode()
-    assert len(PROGRAMS) == 3
 
 
 async def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
