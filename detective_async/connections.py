@@ -148,9 +148,9 @@ class _Connector(aiohttp.TCPConnector):
             if protocol not in self._handed_out:
                 self._handed_out.add(protocol)
                 break
-            if not _has_input(connection.transport):
+            if not protocol.should_close and not _has_input(connection.transport):
                 break
-            # Nothing was asked yet, so what has come is the end of it, or belongs to nobody.
+            # Nothing was asked yet, so what has come is the end of it, or an answer to nobody.
             connection.close()
         tell(True)  # noqa: FBT003
         return connection

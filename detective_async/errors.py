@@ -94,12 +94,15 @@ class TransportError(DetectiveError):
     """
 
     def __init__(self, problem: str, *, operation: str, attempts: int, outcome_unknown: bool) -> None:
-        fate = _ACTED if outcome_unknown else "the service did nothing"
-        super().__init__(f"{operation}: {problem} ({fate}; attempts: {attempts})")
+        super().__init__(problem)
         self.problem = problem
         self.operation = operation
         self.attempts = attempts
         self.outcome_unknown = outcome_unknown
+
+    def __str__(self) -> str:
+        fate = _ACTED if self.outcome_unknown else "the service did nothing"
+        return f"{self.operation}: {self.problem} ({fate}; attempts: {self.attempts})"
 
 
 class ConnectError(TransportError):

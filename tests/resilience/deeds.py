@@ -1,0 +1,106 @@
+"""One operation of each kind, and how often the service has carried it out."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import frozen
+
+from detective_async import Account, ConflictException, DetectiveClient, ServiceError
+from detective_async.testing import DetectiveSimulator
+
+ADMINISTRATOR = "111122223333"
+INVITED = "444455556666"
+NEW = ("777788889999", "888899990000")
+REGION = "eu-west-1"
+GRAPH = f"arn:aws:detective:{REGION}:{ADMINISTRATOR}:graph:{'0a' * 16}"
+
+WORLD = {
+    "graphs": [
+        {
+            "administrator": ADMINISTRATOR,
+            "region": REGION,
+            "id": "0a" * 16,
+            "tags": {"team": "secops", "stage": "test"},
+            "members": [{"account": INVITED, "status": "INVITED"}],
+        }
+    ]
+}
+DAYS = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
+
+
+@frozen
+class Deed:
+    """An operation, and what it leaves behind.
+
+    Attributes:
+        name: the API operation.
+        account: who asks for it.
+        call: asks for it.
+        effect: tells from the service's state what has come of it.
+        untouched: the effect of never having been carried out.
+        done: the effect of having been carried out once.
+        repeatable: whether a second one does no harm.
+        decoded: whether its answer is looked at.
+        refusal: what the service says to a second one; None if the same as to the first.
+    """
+
+    name: str
+    call: Callable[[DetectiveClient], Awaitable[Any]]
+    effect: Callable[[DetectiveSimulator], object] = lambda _: None
+    untouched: object = None
+    done: object = None
+    account: str = ADMINISTRATOR
+    repeatable: bool = True
+    decoded: bool = True
+    refusal: type[ServiceError] | None = None
+
+
+def _graph(sim: DetectiveSimulator) -> Any:
+    return sim.snapshot()[GRAPH]
+
+
+def _members(sim: DetectiveSimulator) -> object:
+    return sorted(set(_graph(sim)["members"]) - {INVITED})
+
+
+def _investigations(sim: DetectiveSimulator) -> object:
+    return len(sim.dump()["graphs"][0].get("investigations", ()))
+
+
+LIST_MEMBERS = Deed("ListMembers", lambda client: client.list_members(GRAPH))
+LIST_TAGS = Deed("ListTagsForResource", lambda client: client.list_tags_for_resource(GRAPH))
+ACCEPT = Deed(
+    "AcceptInvitation",
+    lambda client: client.accept_invitation(GRAPH),
+    lambda sim: _graph(sim)["members"][INVITED],
+    "INVITED",
+    "ENABLED",
+    account=INVITED,
+    decoded=False,
+    refusal=ConflictException,
+)
+UNTAG = Deed(
+    "UntagResource",
+    lambda client: client.untag_resource(GRAPH, ["stage"]),
+    lambda sim: sorted(_graph(sim)["tags"]),
+    ["stage", "team"],
+    ["team"],
+)
+CREATE_MEMBERS = Deed(
+    "CreateMembers",
+    lambda client: client.create_members(GRAPH, [Account(one, f"account-{one}@example.com") for one in NEW]),
+    _members,
+    [],
+    list(NEW),
+)
+START_INVESTIGATION = Deed(
+    "StartInvestigation",
+    lambda client: client.start_investigation(GRAPH, f"arn:aws:iam::{ADMINISTRATOR}:role/Admin", *DAYS),
+    _investigations,
+    0,
+    1,
+    repeatable=False,
+)
+
+DEEDS = {deed.name: deed for deed in (LIST_MEMBERS, LIST_TAGS, ACCEPT, UNTAG, CREATE_MEMBERS, START_INVESTIGATION)}
