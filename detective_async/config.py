@@ -122,11 +122,14 @@ def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
 @lru_cache(maxsize=8)
 def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Mapping[str, str]]:
     parser = RawConfigParser(default_section="", strict=False)
+    problem = None
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ConfigParserError) as error:
-        # The parser's own words quote the line at fault, which may hold a secret.
-        raise ConfigurationError(f"{path} cannot be read as a shared config file ({type(error).__name__})") from None
+        problem = type(error).__name__
+    if problem:
+        # Out here, and without the parser's own words, for these quote the line at fault, which may hold a secret.
+        raise ConfigurationError(f"{path} cannot be read as a shared config file ({problem})")
     return {" ".join(name.replace('"', "").split()): dict(parser.items(name)) for name in parser.sections()}
 
 

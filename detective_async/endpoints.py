@@ -117,8 +117,10 @@ def _custom(endpoint_url: str, region: str, service: str) -> Endpoint:
     try:
         parts = urlsplit(endpoint_url)
         port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"the endpoint URL is malformed: {error}") from None
+    except ValueError:
+        parts = None
+    if parts is None:
+        raise ConfigurationError("the endpoint URL is malformed: its port is no number up to 65535, or its host none")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the endpoint URL must start with http:// or https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment:

@@ -11,9 +11,9 @@ MASK = "***"
 #: A known value that is shorter could be part of any word.
 _SHORTEST_SECRET = 4
 # Bounded, so that no text makes the search long.
-_ADDRESS = re.compile(r"[^\s@'\"<>(),;:=/\[\]{}]{1,64}(?:@|%40)[^\s@'\"<>(),;:=/\[\]{}]{1,255}")
+_ADDRESS = re.compile(r"[^\s@'\"<>(),;:=/\[\]{}][^\s@\"<>(),;:=/\[\]{}]{0,63}(?:@|%40)[^\s@'\"<>(),;:=/\[\]{}]{1,255}")
 #: As long as a secret key or longer, and of the letters that keys and tokens are made of; but no file's path.
-_KEY = re.compile(r"(?<![\w/+=.~-])(?!/)[\w/+=-]{40,}")
+_KEY = re.compile(r"(?<![\w/+=.~-])(?!/)[\w/+=%-]{40,}")
 
 
 def masked(value: str | None) -> str:
@@ -45,7 +45,8 @@ def mask(text: str, secrets: Iterable[str | None]) -> str:
     """Mask e-mail addresses and the secrets given, plain and percent-encoded."""
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, MASK).replace(quote(secret, safe=""), MASK)
+            for form in (secret, quote(secret), quote(secret, safe="")):
+                text = text.replace(form, MASK)
     return mask_addresses(text)
 
 

@@ -52,7 +52,7 @@ class Transport:
 
     connections: Connections
     endpoint: Endpoint
-    credentials: CredentialsProvider
+    credentials: CredentialsProvider = field(repr=False)
     max_attempts: int
     adaptive: bool
     pair: Pair
@@ -209,8 +209,10 @@ class _Call:
             return await provider.get_credentials()
         except DetectiveError:
             raise
-        except Exception as error:
-            raise failed(provider, error) from error
+        except Exception as error:  # noqa: BLE001 - whatever a provider raises
+            problem = failed(provider, error)
+        # Out here, so that it is not chained to what the provider raised, whose text may hold secrets.
+        raise problem
 
     def _invalidate(self, credentials: Credentials) -> None:
         provider = self.transport.credentials
@@ -300,7 +302,7 @@ class _Call:
                 max_attempts=self.attempts.max_attempts,
                 elapsed=transport.clock.monotonic() - self.started,
                 status=answer.status if isinstance(answer, RawAnswer) else None,
-                request_id=answer.request_id if isinstance(answer, RawAnswer) else None,
+                request_id=_request_id(answer, error),
                 error_code=None if error is None else _code(error),
             )
             emit(transport.hooks, event)
@@ -327,6 +329,12 @@ class _Call:
             error_code=_code(error),
         )
         emit(transport.hooks, event)
+
+
+def _request_id(answer: RawAnswer | NoAnswer, error: ServiceError | TransportError | None) -> str | None:
+    if isinstance(error, ServiceError):
+        return error.request_id
+    return answer.request_id if isinstance(answer, RawAnswer) else None
 
 
 def _code(error: ServiceError | TransportError) -> str:

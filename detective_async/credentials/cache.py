@@ -69,9 +69,12 @@ class RefreshingCache:
                 if not refresh.cancelled() or _is_being_cancelled():
                     raise
                 # The client that ran it was closed. This one was not.
+                continue
             except CredentialsError as error:
                 # To each their own: an exception that is raised twice mixes its tracebacks up.
-                raise copy.copy(error) from error.__cause__
+                failure = copy.copy(error)
+                failure.__cause__ = error.__cause__
+            raise failure
 
     def invalidate(self, used: Credentials) -> None:
         """Forget these credentials, and only these."""

@@ -2,18 +2,19 @@
 
 import os
 from datetime import UTC, datetime
+from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from detective_async.credentials.base import Caller, Credentials, ManagedProvider
 from detective_async.credentials.cache import RefreshingCache
-from detective_async.credentials.thread import gag_botocore, in_thread
+from detective_async.credentials.thread import gagged, in_thread, in_words
 from detective_async.errors import CredentialsError
-from detective_async.masking import mask_keys
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotocoreCredentials
+    from botocore.session import Session
 
 
 @frozen
@@ -62,10 +63,13 @@ class DefaultCredentials(ManagedProvider):
 
     Args:
         profile: a profile of the shared files; given one, the environment's keys are passed over, as in the CLI.
+        region: whose STS is asked for the roles of profiles. None reads `AWS_REGION`, `AWS_DEFAULT_REGION`, then the
+            profile.
     """
 
-    def __init__(self, profile: str | None = None) -> None:
+    def __init__(self, profile: str | None = None, *, region: str | None = None) -> None:
         self._profile = profile
+        self._region = region
         self._cache = RefreshingCache("the AWS credential chain")
         self._found: BotocoreCredentials | None = None
 
@@ -100,21 +104,60 @@ class DefaultCredentials(ManagedProvider):
         return await in_thread(self._ask_chain_in_thread)
 
     def _ask_chain_in_thread(self) -> Credentials:
-        import botocore.exceptions  # noqa: PLC0415 - a fifth of a second that most processes need not spend
-        import botocore.session  # noqa: PLC0415
+        import botocore.session  # noqa: PLC0415 - a fifth of a second that most processes need not spend
 
-        gag_botocore()
         try:
-            found = self._found or botocore.session.Session(profile=self._profile).get_credentials()
-            if found is None:
-                raise CredentialsError(
-                    "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure a profile, or run "
-                    "where a role is attached"
-                )
-            keys = found.get_frozen_credentials()
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError, ValueError) as error:
-            raise CredentialsError(f"the AWS credential chain failed: {mask_keys(str(error))}") from error
-        self._found = found
-        # Only its refreshable kinds know when they expire.
-        expires_at: datetime | None = getattr(found, "_expiry_time", None)
-        return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
+            with gagged():
+                found = self._found or self._find(botocore.session.Session(profile=self._profile))
+                keys = found.get_frozen_credentials()
+        except CredentialsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - botocore lets out whatever its parts run into
+            problem = f"{in_words(error)}{_advice(error)}"
+        else:
+            self._found = found
+            # Only its refreshable kinds know when they expire.
+            expires_at: datetime | None = getattr(found, "_expiry_time", None)
+            return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
+        raise CredentialsError(f"the AWS credential chain failed: {problem}")
+
+    def _find(self, session: "Session") -> "BotocoreCredentials":
+        # botocore does not read the latter.
+        if region := self._region or os.environ.get("AWS_REGION"):
+            session.set_config_variable("region", region)
+        found = session.get_credentials()
+        if found is None:
+            place = f"profile {self._profile!r}" if self._profile else "a profile"
+            raise CredentialsError(
+                f"no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure {place}, or run where "
+                "a role is attached"
+            )
+        return found
+
+
+def _advice(error: Exception) -> str:
+    """Say what to do, where botocore's own words do not."""
+    from botocore import exceptions  # noqa: PLC0415 - as above
+
+    if isinstance(error, exceptions.SSOTokenLoadError | exceptions.TokenRetrievalError):
+        return "; log in with `aws sso login`"
+    if isinstance(error, exceptions.InfiniteLoopConfigError):
+        return "; let the last source_profile be one that has keys"
+    if isinstance(error, exceptions.NoRegionError):
+        return "; set AWS_REGION, or region in the profile"
+    if isinstance(error, exceptions.CredentialRetrievalError):
+        return _WHERE_TO_LOOK.get(error.kwargs.get("provider"), "")
+    return next((advice for kind, advice in _OTHERS if isinstance(error, kind)), "")
+
+
+#: By botocore's name of what failed.
+_WHERE_TO_LOOK = {
+    "container-role": "; look at AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_AUTHORIZATION_TOKEN(_FILE)",
+    "custom-process": "; run the profile's credential_process by hand to see what it says",
+}
+_OTHERS: tuple[tuple[type[Exception], str], ...] = (
+    (JSONDecodeError, "; a credential_process must print a JSON object with Version 1, AccessKeyId, SecretAccessKey"),
+    (FileNotFoundError, "; look at credential_process, web_identity_token_file, and the variables that name a file"),
+    # Nothing else of botocore's is one.
+    (RuntimeError, "; renew them where they come from, or look at this machine's clock"),
+)

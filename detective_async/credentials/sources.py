@@ -1,15 +1,17 @@
 """Whatever a caller may pass as credentials, made a provider."""
 
 import inspect
+import traceback
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeGuard
 
 from attrs import field, frozen
 
 from detective_async.credentials.base import Caller, Credentials, CredentialsProvider, ManagedProvider
 from detective_async.credentials.cache import RefreshingCache
-from detective_async.credentials.thread import gag_botocore, in_thread
+from detective_async.credentials.thread import gagged, in_thread, in_words
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 from detective_async.masking import mask_keys, masked_key_id
 
@@ -60,7 +62,8 @@ class SessionCredentials(ManagedProvider):
                 f"got a {type(source).__name__}"
             )
         self._source = source
-        self._cache = RefreshingCache(f"the {type(source).__module__.partition('.')[0]} session")
+        self._name = f"the {type(source).__module__.partition('.')[0]} session"
+        self._cache = RefreshingCache(self._name)
 
     # Equal for the same session, so that clients for which it is given share what it gave.
     def __eq__(self, other: object) -> bool:
@@ -73,7 +76,7 @@ class SessionCredentials(ManagedProvider):
         """Give credentials that work now.
 
         Raises:
-            CredentialsError: the session has none.
+            CredentialsError: the session has none, or could not refresh them.
         """
         return await self._cache.get(self._ask)
 
@@ -86,21 +89,29 @@ class SessionCredentials(ManagedProvider):
         self._cache.invalidate(used)
 
     async def _ask(self) -> Credentials:
+        try:
+            with gagged():
+                return await self._read()
+        except CredentialsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - sessions are refreshed by whatever others have put in them
+            problem = in_words(error)
+        raise CredentialsError(f"{self._name} failed: {problem}")
+
+    async def _read(self) -> Credentials:
         found = self._source
         if not hasattr(found, "get_frozen_credentials"):
             found = await _call(found.get_credentials)
         if found is None:
-            raise CredentialsError("the session has no credentials")
+            raise CredentialsError(f"{self._name} has no credentials")
         keys = await _call(found.get_frozen_credentials)
+        # Only the refreshable kinds know when they expire.
         expires_at: datetime | None = getattr(found, "_expiry_time", None)
         return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
 
 
 async def _call(method: Callable[[], Any]) -> Any:
-    if inspect.iscoroutinefunction(method):
-        return await method()
-    gag_botocore()
-    return await in_thread(method)
+    return await (method() if inspect.iscoroutinefunction(method) else in_thread(method))
 
 
 def _is_botocores(source: object) -> bool:
@@ -144,11 +155,13 @@ class _CallableCredentials(ManagedProvider):
             credentials = await self.source()
         except DetectiveError:
             raise
-        except Exception as error:
-            raise failed(self, error) from error
-        if not isinstance(credentials, Credentials):
-            raise CredentialsError(f"{name_of(self)} gave a {type(credentials).__name__}, expected Credentials")
-        return credentials
+        except Exception as error:  # noqa: BLE001 - whatever a callable raises
+            problem = failed(self, error)
+        else:
+            if isinstance(credentials, Credentials):
+                return credentials
+            problem = CredentialsError(f"{name_of(self)} gave a {type(credentials).__name__}, expected Credentials")
+        raise problem
 
 
 @frozen
@@ -185,8 +198,13 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
 
 
 def failed(provider: CredentialsProvider, error: Exception) -> CredentialsError:
-    """Make the error for whatever a provider raised that is none of ours."""
-    return CredentialsError(f"{name_of(provider)} failed: {mask_keys(f'{type(error).__name__}: {error}')}")
+    """Make the error for whatever a provider raised that is none of ours.
+
+    It is not to be chained to that, whose text may hold secrets; so it says where to look.
+    """
+    *_, last = traceback.extract_tb(error.__traceback__)
+    reason = mask_keys(f"{type(error).__name__}: {error}")
+    return CredentialsError(f"{name_of(provider)} failed: {reason} ({Path(last.filename).name}, line {last.lineno})")
 
 
 def name_of(provider: CredentialsProvider) -> str:

@@ -4,10 +4,16 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
 from typing import TypeVar
 
+from detective_async.masking import mask_keys
+
 T = TypeVar("T")
+
+#: Whether what is running now was begun by us, in whatever thread.
+_ours: ContextVar[bool] = ContextVar("_ours", default=False)
 
 
 async def in_thread(function: Callable[[], T]) -> T:
@@ -20,37 +26,56 @@ async def in_thread(function: Callable[[], T]) -> T:
     outcome: asyncio.Future[T] = loop.create_future()
 
     def run() -> None:
-        _gagged.add(threading.get_ident())
         try:
             result = function()
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            settle, value = outcome.set_exception, error
+            # A future takes any exception but that one.
+            settle, value = outcome.set_exception, _NoMoreError() if isinstance(error, StopIteration) else error
         else:
             settle, value = outcome.set_result, result  # type: ignore[assignment]
-        finally:
-            _gagged.discard(threading.get_ident())
         # A loop that is closed by now has nobody left who waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: None if outcome.done() else settle(value))
 
-    threading.Thread(target=run, name="detective_async.credentials", daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(run,), name="detective_async.credentials", daemon=True).start()
     return await outcome
 
 
-#: The threads that are ours.
-_gagged: set[int] = set()
+class _NoMoreError(RuntimeError):
+    """Something had nothing more to give."""
 
 
-def gag_botocore() -> None:
-    """Keep botocore's debug messages from being logged when they come from a thread of ours.
+def in_words(error: Exception) -> str:
+    """Say what went wrong, without the secrets that programs and servers have said, which botocore quotes.
 
-    They hold whole requests and answers, keys and tokens included.
+    For the same reason nothing that is raised may be chained to botocore's exceptions.
+    """
+    speaks_for_itself = isinstance(error, OSError) or type(error).__module__.startswith(("aiobotocore.", "botocore."))
+    return mask_keys(str(error) if speaks_for_itself else f"{type(error).__name__}: {error}")
+
+
+@contextlib.contextmanager
+def gagged() -> Iterator[None]:
+    """Keep the secrets out of what botocore logs meanwhile, here and in the threads that are begun here.
+
+    Its debug messages hold whole requests and answers, keys and tokens included; its warnings quote what programs and
+    servers have said.
     """
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in ("botocore", "urllib3"):
+        if name.partition(".")[0] in ("aiobotocore", "boto3", "botocore", "urllib3"):
             # Adding it twice adds it once.
-            logging.getLogger(name).addFilter(_is_not_ours)
+            logging.getLogger(name).addFilter(_censor)
+    token = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(token)
 
 
-def _is_not_ours(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.DEBUG or record.thread not in _gagged
+def _censor(record: logging.LogRecord) -> bool:
+    if not _ours.get():
+        return True
+    error = record.exc_info[1] if record.exc_info else None
+    reason = f" ({in_words(error)})" if isinstance(error, Exception) else ""
+    record.msg, record.args, record.exc_info = mask_keys(record.getMessage()) + reason, None, None
+    return record.levelno > logging.DEBUG

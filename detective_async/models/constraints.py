@@ -15,6 +15,8 @@ from attrs import Attribute, AttrsInstance, fields, frozen
 from detective_async.errors import ParameterError
 from detective_async.models.base import OpenEnum
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 class Rule(Protocol):
     """Raise `ParameterError` where `value`, found at `path`, breaks what the API states."""
@@ -82,10 +84,8 @@ class Text:
             raise ParameterError(path, self._length(value))
         if self.pattern is not None and not re.fullmatch(self.pattern, value, re.ASCII):
             raise ParameterError(path, f"expected {self.meaning}, but {shown} is not one")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ParameterError(path, "holds a lone surrogate, which UTF-8 cannot carry") from None
+        if _SURROGATE.search(value):
+            raise ParameterError(path, "holds a lone surrogate, which UTF-8 cannot carry")
 
     def _length(self, value: str) -> str:
         bounds = (

@@ -35,27 +35,34 @@ def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseM
     """
     if operation.answer is NoneType:
         return cast("Answer", None)
-    try:
-        if body is None:
-            raise MismatchError("the answer is larger than 16 MiB")  # noqa: TRY301 - told like all that is wrong with one
-        document = load(body) if body or _promises_members(operation) else {}
-        try:
-            answer = _ANSWERS.structure(document, operation.answer)
-        except Exception:  # noqa: BLE001 - whatever it was, the second reading says what and where
-            answer = _ANSWERS_DETAILED.structure(document, operation.answer)
-    except Exception as error:  # noqa: BLE001 - nothing that a server sends may surface as a bare error
-        problems = transform_error(error, format_exception=_describe)
+    answer, problem = _structure(operation, body)
+    if problem:
         raise DecodeError(
-            "; ".join(problems[:_MAX_PROBLEMS])
-            + (f"; and {more} more" if (more := len(problems) - _MAX_PROBLEMS) > 0 else ""),
+            problem,
             operation=operation.name,
             status=metadata.http_status,
             request_id=metadata.request_id,
             attempts=metadata.attempts,
-        ) from None
+        )
     # The one write to a frozen answer, before anybody has seen it: the alternative is to copy it.
     object.__setattr__(answer, "response_metadata", metadata)
-    return answer
+    return cast("Answer", answer)
+
+
+def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, str]:
+    """Give an answer, or what is wrong with it: as a text, for exceptions hold pieces of the body."""
+    if body is None:
+        return None, "the answer is larger than 16 MiB"
+    try:
+        document = load(body) if body or _promises_members(operation) else {}
+        try:
+            return _ANSWERS.structure(document, operation.answer), ""
+        except Exception:  # noqa: BLE001 - whatever it was, the second reading says what and where
+            return _ANSWERS_DETAILED.structure(document, operation.answer), ""
+    except Exception as error:  # noqa: BLE001 - nothing that a server sends may surface as a bare error
+        problems = transform_error(error, format_exception=_describe)
+    more = len(problems) - _MAX_PROBLEMS
+    return None, "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
 
 
 @cache

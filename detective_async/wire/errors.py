@@ -10,6 +10,7 @@ from detective_async.models.exceptions import MODELLED_EXCEPTIONS
 from detective_async.wire.json import MismatchError, load
 
 _CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 #: Characters of AWS's words that are kept.
 _MAX_TEXT = 10_000
 
@@ -38,13 +39,14 @@ def decode_error(
     except MismatchError:
         document = None
     members: dict[str, Any] = document if isinstance(document, dict) else {}
-    code = _error_code(headers.get("x-amzn-errortype") or members.get("code") or members.get("__type")) or str(status)
+    found = _error_code(headers.get("x-amzn-errortype") or members.get("code") or members.get("__type"))
+    code = _unless_secret(found, secrets) or str(status)
     kind = MODELLED_EXCEPTIONS.get(code, ServiceError)
     return kind(
         code,
         _text(members.get("message") or members.get("Message"), secrets) or "",
         status=status,
-        request_id=request_id(headers),
+        request_id=_unless_secret(request_id(headers), secrets),
         operation=operation,
         attempts=attempts,
         retry_after=_retry_after(headers),
@@ -52,13 +54,18 @@ def decode_error(
     )
 
 
+def _unless_secret(text: str | None, secrets: Iterable[str | None]) -> str | None:
+    return text if text is not None and mask(text, secrets) == text else None
+
+
 def _text(value: object, secrets: Iterable[str | None]) -> str | None:
     return mask(value[:_MAX_TEXT], secrets) if isinstance(value, str) else None
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Find the request id among the headers of an answer."""
-    return headers.get("x-amzn-requestid") or headers.get("x-amz-request-id")
+    """Find the request id among the headers of an answer; what could not be one is None."""
+    found = headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or ""
+    return found if _REQUEST_ID.fullmatch(found) else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

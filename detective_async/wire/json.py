@@ -29,21 +29,24 @@ def load(body: bytes) -> object:
     try:
         return _JSON.decode(body.decode())
     except UnicodeDecodeError as error:
-        raise MismatchError(f"the body is not UTF-8 (byte {error.start} of {len(body)})") from None
+        problem = f"is not UTF-8 (byte {error.start} of {len(body)})"
     except RecursionError:
-        raise MismatchError("the body is nested too deeply") from None
+        problem = "is nested too deeply"
     except json.JSONDecodeError as error:
-        problem = f"{error.msg} at character {error.pos} of {len(error.doc)}" if body else "it is empty"
-        raise MismatchError(f"the body is not JSON: {problem}") from None
-    except MismatchError:
-        raise
+        problem = "is not JSON: " + (
+            f"{error.msg} at character {error.pos} of {len(error.doc)}" if body else "it is empty"
+        )
+    except MismatchError as error:
+        problem = str(error)
     except ValueError:
         # int() refuses thousands of digits.
-        raise MismatchError("the body holds a number that is out of range") from None
+        problem = "holds a number that is out of range"
+    # Out here, for an exception that is raised while another is handled holds that one, and with it the body.
+    raise MismatchError(f"the body {problem}")
 
 
 def _refuse_constant(name: str) -> None:
-    raise MismatchError(f"the body holds {name}, which JSON does not have")
+    raise MismatchError(f"holds {name}, which JSON does not have")
 
 
 _JSON = json.JSONDecoder(parse_constant=_refuse_constant)

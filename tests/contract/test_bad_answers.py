@@ -145,9 +145,9 @@ def _fail(pair: Pair, operation: str, reply: Reply) -> DecodeError:
     assert (error.operation, error.status, error.attempts) == (operation, reply.status, 1)
     assert error.request_id == reply.headers.get("x-amzn-requestid")
     assert error.problem in str(error)
-    # What was wrong is told; how the library found out is its own affair.
+    # What was wrong is told; the exceptions by which the library found out hold pieces of the answer.
     assert error.__cause__ is None
-    assert error.__suppress_context__
+    assert error.__context__ is None
     return error
 
 

@@ -1,0 +1,1 @@
+"""Where keys come from, judged by the SDKs and servers of others."""
