@@ -1,5 +1,6 @@
 """Keeping secrets out of what others write: AWS's messages quote requests, and exceptions whatever they like."""
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -42,12 +43,17 @@ def mask_keys(text: str) -> str:
 
 
 def mask(text: str, secrets: Iterable[str | None]) -> str:
-    """Mask e-mail addresses and the secrets given, plain and percent-encoded."""
+    """Mask e-mail addresses and the secrets given, as they are, percent-encoded, and as in JSON."""
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST_SECRET:
-            for form in (secret, quote(secret), quote(secret, safe="")):
+            for form in _forms(secret):
                 text = text.replace(form, MASK)
     return mask_addresses(text)
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    in_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    return secret, quote(secret), quote(secret, safe=""), *in_json
 
 
 def sensitive_values(value: Any) -> list[str]:
