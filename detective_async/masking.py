@@ -51,9 +51,10 @@ def mask(text: str, secrets: Iterable[str | None]) -> str:
     return mask_addresses(text)
 
 
-def _forms(secret: str) -> tuple[str, ...]:
-    in_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
-    return secret, quote(secret), quote(secret, safe=""), *in_json
+def _forms(secret: str) -> set[str]:
+    """Give a secret as it may be quoted: as it is or as in a JSON body, and each of these percent-encoded too."""
+    plain = {secret, *(json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))}
+    return {form for text in plain for form in (text, quote(text), quote(text, safe=""))}
 
 
 def sensitive_values(value: Any) -> list[str]:

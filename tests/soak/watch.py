@@ -24,19 +24,19 @@ class Holding:
         tasks: asyncio's.
         sockets: open ones.
         files: open file descriptors, sockets among them.
-        objects: those that Python's garbage collector knows.
+        blocks: pieces of memory of up to 512 bytes that Python has given out: one or more for each object.
         memory: bytes of resident memory.
     """
 
     tasks: int
     sockets: int
     files: int
-    objects: int
+    blocks: int
     memory: int
 
     def __str__(self) -> str:
         return (
-            f"{self.memory / MEBIBYTE:.1f} MiB, {self.objects} objects, {self.tasks} tasks, {self.sockets} sockets, "
+            f"{self.memory / MEBIBYTE:.1f} MiB, {self.blocks} blocks, {self.tasks} tasks, {self.sockets} sockets, "
             f"{self.files} file descriptors"
         )
 
@@ -51,7 +51,7 @@ async def holding() -> Holding:
         tasks=len(asyncio.all_tasks()),
         sockets=sum(link.startswith("socket:") for link in links),
         files=len(links),
-        objects=len(gc.get_objects()),
+        blocks=sys.getallocatedblocks(),
         memory=resident(),
     )
 
