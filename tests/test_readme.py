@@ -18,7 +18,8 @@ from scrutiny import complaints
 from detective_async.operations import OPERATIONS
 from detective_async.testing import DetectiveSimulator
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
 QUICKSTART, CREDENTIALS, WITHOUT_AWS, WITH_FIXTURES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -67,6 +68,22 @@ async def test_the_test_with_fixtures_passes(tmp_path: Path) -> None:
     )
     out, _ = await process.communicate()
     assert "1 passed" in out.decode()
+
+
+def test_each_promise_names_a_test_that_is_there() -> None:
+    """File and name; that it passes, this run of the tests shows."""
+    rows = re.findall(
+        r"^\| .* \| (.*) \|$", README.partition("when things go wrong")[2].partition("##")[0], re.MULTILINE
+    )
+    shown_by = [row for row in rows if row not in ("shown by", "---")]
+    assert len(shown_by) == 17
+    for cell in shown_by:
+        if cell == "`make soak`":
+            assert "\nsoak:" in (ROOT / "Makefile").read_text()
+            continue
+        named = re.fullmatch(r"\[([\w.]+)\]\((tests/(?:\w+/)*\1)\), `(\w+)`", cell)
+        assert named, cell
+        assert f"def {named[3]}(" in (ROOT / named[2]).read_text(), cell
 
 
 async def test_the_command_prints_what_to_export(tmp_path: Path) -> None:

@@ -180,9 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
         sent = body if "form" in self.headers.get("content-type", "") else parts.query
         values = {name: values[-1] for name, values in parse_qs(sent, keep_blank_values=True).items()}
-        asked = Asked(
-            self.command, parts.path, values, {name.lower(): value for name, value in self.headers.items()}
-        )
+        asked = Asked(self.command, parts.path, values, {name.lower(): value for name, value in self.headers.items()})
         cloud.asked.append(asked)
         if asked.path in cloud.silent:
             cloud.ended.wait()

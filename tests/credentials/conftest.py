@@ -54,4 +54,3 @@ def home(tmp_path: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(provider, name, str(tmp_path / ".aws/sso/cache"))
     monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
     return tmp_path
-

@@ -1,0 +1,84 @@
+"""The soak, for a moment: so that it still runs, and still finds what it looks for."""
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+CALLS = 3000
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process holds")
+
+#: Leaves an answer of each call in a list, and of one of them a task and a file.
+LEAKS = """
+    import asyncio, sys
+    from detective_async import DetectiveClient
+    from soak import load, run
+
+    kept = []
+    count = load.Tally.count
+
+    def count_and_keep(tally, outcome):
+        count(tally, outcome)
+        kept.append([outcome + str(tally.calls)])
+        if tally.calls == 1:
+            kept.append([asyncio.create_task(asyncio.sleep(600)), open("/dev/null")])
+
+    load.Tally.count = count_and_keep
+"""
+COMPLAINTS = """
+    import sys
+    from soak import load, run
+
+    async def forgotten():
+        pass
+
+    live_once = load.Caller._live_once
+
+    async def live_carelessly(caller):
+        forgotten()
+        await live_once(caller)
+
+    load.Caller._live_once = live_carelessly
+"""
+
+
+def soak(program: str = "import sys\nfrom soak import run\n") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"{textwrap.dedent(program)}\nsys.exit(run.main({CALLS}, 15))"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        cwd=TESTS,
+    )
+
+
+def test_thousands_of_calls_leave_nothing_behind() -> None:
+    """Memory, tasks, sockets, files and quotas are as before; every call ended as the faults let expect."""
+    run = soak()
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout + run.stderr
+    assert run.stdout.endswith("all is as it was\n")
+    calls = re.search(r"^(\d+) calls in ", run.stdout, re.MULTILINE)
+    assert calls is not None
+    assert int(calls[1]) >= CALLS
+    # The weather was bad.
+    assert all(f"'{kind}': " in run.stdout for kind in ("ConnectionLost", "TooManyRequestsException", "502"))
+
+
+def test_what_is_left_behind_is_found() -> None:
+    """A little memory for each call, a task, and a file fail the soak, each with a line of its own."""
+    run = soak(LEAKS)
+    assert run.returncode == 1
+    for what in (r"\d+ blocks of memory, and were \d+", "3 tasks, and were 2", r"\d+ file descriptors, and were \d+"):
+        assert re.search(f"^WRONG: there are {what}$", run.stdout, re.MULTILINE), run.stdout + run.stderr
+
+
+def test_what_nobody_looks_at_is_heard() -> None:
+    """A coroutine that is never awaited fails the soak."""
+    run = soak(COMPLAINTS)
+    assert run.returncode == 1
+    assert re.search(r"^WRONG: complaint: .*'forgotten' was never awaited", run.stdout, re.MULTILINE), run.stdout
