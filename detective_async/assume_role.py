@@ -68,7 +68,7 @@ class AssumeRole(ManagedProvider):
 
     def __attrs_post_init__(self) -> None:
         for name, rule in _RULES.items():
-            if (value := getattr(self, name)) is not None or name == "role_arn":
+            if (value := getattr(self, name)) is not None or name not in ("external_id", "session_name"):
                 rule(value, name)
         # A frozen class is written to in this way.
         object.__setattr__(self, "_provider", None if self.source is None else as_provider(self.source))

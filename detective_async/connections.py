@@ -22,6 +22,7 @@ from detective_async.errors import ConfigurationError
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s: ours go first, so that none is reused while it is being closed.
 _KEEPALIVE = 15.0
+CLOSED = "the client is closed"
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class Connections:
         """
         async with self._turns.take(host):
             if self._closed:
-                raise RuntimeError("the client is closed")
+                raise RuntimeError(CLOSED)
             yield self._callers or self._own_session(fresh=fresh)
 
     def _own_session(self, *, fresh: bool) -> aiohttp.ClientSession:
@@ -107,7 +108,15 @@ class Connections:
         return self._reusing
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run something that uses the connections, until they are closed at the latest."""
+        """Run something that uses the connections, until they are closed at the latest.
+
+        Raises:
+            RuntimeError: they were closed.
+        """
+        if self._closed:
+            # Or others would wait for what cannot succeed.
+            work.close()
+            raise RuntimeError(CLOSED)
         task = asyncio.create_task(work)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)

@@ -1,5 +1,6 @@
 """Which URL a region's requests go to."""
 
+import ipaddress
 import re
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -31,7 +32,10 @@ class Endpoint:
     def is_on_this_machine(self) -> bool:
         """Whether it is a loopback address: a simulator, most likely."""
         host = urlsplit(self.url).hostname or ""
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
 
 
 @frozen

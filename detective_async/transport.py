@@ -12,7 +12,7 @@ from attrs import AttrsInstance, Factory, define, evolve, field, frozen
 from detective_async import sts, wire
 from detective_async._version import __version__
 from detective_async.clock import Clock
-from detective_async.connections import Connections, on_connection
+from detective_async.connections import CLOSED, Connections, on_connection
 from detective_async.credentials import Credentials, CredentialsProvider, ManagedProvider, failed
 from detective_async.endpoints import Endpoint, resolve_sts
 from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError
@@ -210,7 +210,7 @@ class _Call:
         except DetectiveError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a provider raises
-            problem = failed(provider, error)
+            problem = RuntimeError(CLOSED) if self.transport.connections.closed else failed(provider, error)
         # Out here, so that it is not chained to what the provider raised, whose text may hold secrets.
         raise problem
 

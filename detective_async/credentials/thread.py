@@ -29,8 +29,9 @@ async def in_thread(function: Callable[[], T]) -> T:
         try:
             result = function()
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            # A future takes any exception but that one.
-            settle, value = outcome.set_exception, _NoMoreError() if isinstance(error, StopIteration) else error
+            # A future takes any exception but one.
+            stopped = isinstance(error, StopIteration)
+            settle, value = outcome.set_exception, RuntimeError(f"StopIteration: {error}") if stopped else error
         else:
             settle, value = outcome.set_result, result  # type: ignore[assignment]
         # A loop that is closed by now has nobody left who waits.
@@ -39,10 +40,6 @@ async def in_thread(function: Callable[[], T]) -> T:
 
     threading.Thread(target=copy_context().run, args=(run,), name="detective_async.credentials", daemon=True).start()
     return await outcome
-
-
-class _NoMoreError(RuntimeError):
-    """Something had nothing more to give."""
 
 
 def in_words(error: Exception) -> str:

@@ -9,7 +9,7 @@ from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
 
 from credentials.cloud import ROLE, Cloud
-from detective_async import AssumeRole, ConfigurationError, Credentials, DetectiveClient
+from detective_async import AssumeRole, AssumeRoleError, Credentials, DetectiveClient
 from detective_async.endpoints import resolve_sts
 
 LOADER = Loader()
@@ -107,6 +107,6 @@ async def test_a_simulator_has_an_sts_too(endpoint_url: str, expected: str, monk
 async def test_an_endpoint_that_is_none() -> None:
     """What is wrong with it is said, and its password is not."""
     role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url="http://me:hunter2@sts.example")
-    with pytest.raises(ConfigurationError, match="must not hold a user") as caught:
+    with pytest.raises(AssumeRoleError, match="the endpoint URL must not hold a user") as caught:
         await role.get_credentials()
     assert "hunter2" not in str(caught.value)

@@ -6,6 +6,8 @@ from itertools import count
 from types import coroutine
 from typing import Any
 
+from resilience.wire_server import until
+
 Call = Coroutine[Any, Any, object]
 #: Starts a call and interrupts it at the n-th moment; False where it had succeeded by then.
 Interrupt = Callable[[Call, int], Coroutine[Any, Any, bool]]
@@ -49,7 +51,7 @@ async def by_a_timeout_from_outside(call: Call, moment: int) -> bool:
     await passes(moment + 1)
     if not task.done():
         limit.reschedule(asyncio.get_running_loop().time())
-    await asyncio.wait([task])
+    await until(task.done, "the call has ended")
     error = task.exception()
     assert type(error) in (TimeoutError, type(None))
     assert limit.expired() == (error is not None)
@@ -68,7 +70,7 @@ async def passes(count: int) -> None:
 
 async def was_cancelled(task: asyncio.Task[object]) -> bool:
     """Wait for its end, and check that it did not swallow what it was told."""
-    await asyncio.wait([task])
+    await until(task.done, "the call has ended")
     if not task.cancelled():
         # Whoever was asked to end must not go on, nor end for another reason.
         assert task.cancelling() == 0

@@ -142,7 +142,7 @@ async def _go_through(steps: list[Step]) -> None:
             await pair.run(step)
 
 
-@settings(SETTINGS, max_examples=150)
+@settings(SETTINGS, max_examples=120)
 @given(_steps(*_WRITES, *_READS))
 def test_a_call_is_carried_out_once_or_its_error_tells(steps: list[Step]) -> None:
     """Any calls with any faults leave the service as the same calls do without; what was not done raised."""
@@ -187,17 +187,26 @@ _ASKS = [
 ]
 
 
-@settings(SETTINGS, max_examples=50)
+@settings(SETTINGS, max_examples=35)
 @given(st.permutations(_ASKS), st.lists(st.sampled_from(FAULTS), max_size=20), _ATTEMPTS)
 def test_calls_at_once_keep_their_answers_apart(asks: list[Ask], faults: list[Effect], max_attempts: int) -> None:
     """Each of many calls on one client gets the answer to its own request, and is carried out once."""
     _run(_ask_at_once(asks, faults, max_attempts))
 
 
-async def _ask_at_once(asks: list[Ask], faults: list[Effect], max_attempts: int) -> None:
+@settings(SETTINGS, max_examples=10)
+@given(st.permutations(_ASKS), st.sampled_from([900, -900]))
+def test_a_clock_that_is_off_is_put_right_for_all_calls_at_once(asks: list[Ask], skew: float) -> None:
+    """Many calls are refused for it at once, and each of them is sent again, with one attempt allowed."""
+    _run(_ask_at_once(asks, [], 1, skew))
+
+
+async def _ask_at_once(asks: list[Ask], faults: list[Effect], max_attempts: int, skew: float = 0) -> None:
     async with simulator() as sim, client_of(sim, max_attempts=max_attempts) as client:
         for effect in faults:
             sim.inject(Fault(effect))
+        if skew:
+            sim.inject(Fault(ClockSkew(skew), count=None))
         others = client.with_options(credentials=sim.account(ADMINS[1]))
         graphs = {graph["administrator"]: arn for arn, graph in sim.snapshot().items()}
         outcomes = await asyncio.gather(
@@ -206,6 +215,9 @@ async def _ask_at_once(asks: list[Ask], faults: list[Effect], max_attempts: int)
         told = [f"{ask}: {outcome!r} {problem}" for ask, outcome in zip(asks, outcomes, strict=True)
                 if (problem := _problem(sim, graphs, ask, outcome))]  # fmt: skip
         assert not told, "\n".join(["", *told])
+        if not faults:
+            failed = [outcome for outcome in outcomes if isinstance(outcome, DetectiveError)]
+            assert not failed, f"without faults, {len(failed)} calls failed, such as: {failed[0]}"
 
 
 async def _ask(client: DetectiveClient, graphs: dict[str, str], ask: Ask) -> Any:

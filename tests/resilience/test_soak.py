@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-CALLS = 3000
+CALLS = 2000
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process holds")
 
 #: Leaves an answer of each call in a list, and of one of them a task and a file.
@@ -46,9 +46,9 @@ COMPLAINTS = """
 """
 
 
-def soak(program: str = "import sys\nfrom soak import run\n") -> subprocess.CompletedProcess[str]:
+def soak(program: str = "import sys\nfrom soak import run\n", calls: int = CALLS) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"{textwrap.dedent(program)}\nsys.exit(run.main({CALLS}, 15))"],
+        [sys.executable, "-W", "error", "-c", f"{textwrap.dedent(program)}\nsys.exit(run.main({calls}, 10))"],
         capture_output=True,
         text=True,
         check=False,
@@ -79,6 +79,6 @@ def test_what_is_left_behind_is_found() -> None:
 
 def test_what_nobody_looks_at_is_heard() -> None:
     """A coroutine that is never awaited fails the soak."""
-    run = soak(COMPLAINTS)
+    run = soak(COMPLAINTS, calls=200)
     assert run.returncode == 1
     assert re.search(r"^WRONG: complaint: .*'forgotten' was never awaited", run.stdout, re.MULTILINE), run.stdout

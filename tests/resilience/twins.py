@@ -141,6 +141,10 @@ class Twins:
         self.main.clear_faults()
         trace = Trace(step.job, outcome, last_call(self.main.requests), hasty=step.hasty)
         problems = trace.problems()
+        # A request that was refused for a clock that is off is sent again once, and is no retry.
+        again = any(one.error_code == "InvalidSignatureException" for one in trace.requests)
+        if len(trace.requests) > step.max_attempts + again:
+            problems.append(f"there were more than {step.max_attempts} attempts")
         if trace.job.reads or trace.executed or trace.refused:
             expected = await step.job.run(self.twin, self._client(self.twin, step.job.caller, 1))
             problems += trace.differences(expected)

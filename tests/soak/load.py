@@ -211,6 +211,8 @@ class Caller:
         except DetectiveError as error:
             self._judge(error, refused)
             return None
+        except Exception as error:
+            raise WrongError(f"not an error of ours: {error!r}") from error
         self.tally.count("answers")
         return answer
 
