@@ -14,7 +14,6 @@ from detective_async import (
     AssumeRole,
     AssumeRoleError,
     Credentials,
-    CredentialsError,
     DetectiveClient,
     RetryPolicy,
     ServiceError,
