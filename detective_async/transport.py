@@ -169,6 +169,7 @@ class _Call:
     read_error: _ReadError
     invocation_id: str = Factory(lambda: str(uuid.uuid4()))
     started: float = 0.0
+    clock_offset: float = 0.0
     authorization: str = field(default="", repr=False)
 
     async def attempt_until_final(self) -> RawAnswer:
@@ -242,6 +243,7 @@ class _Call:
 
     def _headers(self, credentials: Credentials) -> dict[str, str]:
         endpoint, encoded = self.transport.endpoint, self.encoded
+        self.clock_offset = self.transport.shared.clock_offset
         headers = sign(
             method=encoded.method,
             host=endpoint.host,
@@ -310,10 +312,12 @@ class _Call:
     def _correct_clock(self, answer: RawAnswer | NoAnswer, error: ServiceError | TransportError) -> bool:
         if not isinstance(answer, RawAnswer):
             return False
-        offset = correction(answer.status, _code(error), answer.headers, self.transport.now())
+        # By the clock that it was signed by: another call may have corrected it since.
+        now = self.transport.clock.time() + self.clock_offset
+        offset = correction(answer.status, _code(error), answer.headers, now)
         if offset is None:
             return False
-        self.transport.shared.clock_offset += offset
+        self.transport.shared.clock_offset = self.clock_offset + offset
         return True
 
     def _emit_retry(self, delay: float, error: ServiceError | TransportError) -> None:

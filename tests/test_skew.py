@@ -1,5 +1,6 @@
 """A clock that is off."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -58,6 +59,19 @@ async def test_the_correction_is_kept(sim: DetectiveSimulator, fake_time: FakeTi
         assert (await client.list_graphs()).response_metadata.attempts == 2
         assert (await client.list_graphs()).response_metadata.attempts == 1
     assert fake_time.slept == []
+
+
+async def test_calls_that_are_refused_together_are_all_sent_again(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """The first one corrects the clock; the others were signed by the old one, and not refused for another reason."""
+    sim.inject(Fault(ClockSkew(7200), count=None))
+    async with DetectiveClient(
+        region="eu-west-1",
+        credentials=sim.account("111122223333"),
+        endpoint_url=sim.url,
+        clock=fake_time.clock(real_dates=True),
+    ) as client:
+        answers = await asyncio.gather(*(client.list_graphs() for _ in range(50)))
+        assert {answer.response_metadata.attempts for answer in answers} == {2}
 
 
 async def test_a_service_that_names_another_time_each_time(mock_aws: aioresponses, fake_time: FakeTime) -> None:

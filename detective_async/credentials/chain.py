@@ -146,7 +146,7 @@ def _advice(error: Exception) -> str:
     if isinstance(error, exceptions.NoRegionError):
         return "; set AWS_REGION, or region in the profile"
     if isinstance(error, exceptions.CredentialRetrievalError):
-        return _WHERE_TO_LOOK.get(error.kwargs.get("provider"), "")
+        return _WHERE_TO_LOOK.get(vars(error)["kwargs"]["provider"], "")
     return next((advice for kind, advice in _OTHERS if isinstance(error, kind)), "")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -25,18 +26,22 @@ async def in_thread(function: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
 
+    def settle(result: Callable[[], None]) -> None:
+        # A loop that is closed by now has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: None if outcome.done() else result())
+
     def run() -> None:
         try:
             result = function()
+        except StopIteration as error:
+            # The one exception that no future takes.
+            failure = RuntimeError(f"StopIteration: {error}")
+            settle(lambda: outcome.set_exception(failure))
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            # A future takes any exception but one.
-            stopped = isinstance(error, StopIteration)
-            settle, value = outcome.set_exception, RuntimeError(f"StopIteration: {error}") if stopped else error
+            settle(functools.partial(outcome.set_exception, error))
         else:
-            settle, value = outcome.set_result, result  # type: ignore[assignment]
-        # A loop that is closed by now has nobody left who waits.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: None if outcome.done() else settle(value))
+            settle(lambda: outcome.set_result(result))
 
     threading.Thread(target=copy_context().run, args=(run,), name="detective_async.credentials", daemon=True).start()
     return await outcome

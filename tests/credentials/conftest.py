@@ -7,7 +7,7 @@ import botocore.credentials
 import botocore.tokens
 import pytest
 from botocore.utils import ContainerMetadataFetcher
-from moto.server import ThreadedMotoServer
+from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from credentials.cloud import Cloud, running
 

@@ -28,7 +28,6 @@ from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Ga
 HUB = "111122223333"
 SPOKE = "444455556666"
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-the-source", "token-of-the-source")
-STS_FAULT = {"operation": "AssumeRole"}
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ async def test_what_passes_is_tried_again(
     The call itself is throttled too, and has its three attempts all the same.
     """
     for effect in effects:
-        sim.inject(Fault(effect, **STS_FAULT))
+        sim.inject(Fault(effect, "AssumeRole"))
     sim.throttle(2, operation="ListGraphs")
     answer = await client.with_options(credentials=role).list_graphs()
     assert answer.response_metadata.attempts == 3
@@ -98,7 +97,7 @@ async def test_what_does_not_pass(
 ) -> None:
     """After the last attempt the error tells the last failure, and Detective was never asked."""
     role = AssumeRole(sim.role(SPOKE, "Audit", trusted=[HUB]), source=sim.account(HUB))
-    sim.inject(Fault(effect, count=None, **STS_FAULT))
+    sim.inject(Fault(effect, "AssumeRole", count=None))
     with pytest.raises(AssumeRoleError) as caught:
         await client.with_options(credentials=role).list_graphs()
     error = caught.value
@@ -130,7 +129,7 @@ async def test_the_deadline_of_the_call_holds(
     sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole
 ) -> None:
     """An STS that takes for ever costs no more than the call may take; nothing was sent for the call itself."""
-    sim.inject(Fault(Latency(60), count=None, **STS_FAULT))
+    sim.inject(Fault(Latency(60), "AssumeRole", count=None))
     hasty = client.with_options(credentials=role, timeouts=Timeouts(total=0.05))
     with pytest.raises(DeadlineExceeded) as caught:
         await hasty.list_graphs()
