@@ -11,7 +11,7 @@ import pytest
 from credentials.cloud import ROLE, Cloud
 from credentials.peers import whoami
 from credentials.profiles import CASES, Case
-from detective_async import Credentials, CredentialsError, DefaultCredentials
+from detective_async import Credentials, CredentialsError, DefaultCredentials, DetectiveClient
 
 
 def _arrange(case: Case, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,10 @@ async def test_a_role_is_asked_for_where_the_client_is(cloud: Cloud) -> None:
 
     await asyncio.to_thread(ask_botocore)
     await DefaultCredentials("audit", region="eu-north-1").get_credentials()
-    assert [asked.region for asked in cloud.asked] == ["eu-north-1"] * 2
+    async with DetectiveClient(region="eu-north-1", profile="audit") as client:
+        transport = client._transport
+        await transport.shared.default_credentials.get_credentials_for(transport)  # type: ignore[attr-defined]
+    assert [asked.region for asked in cloud.asked] == ["eu-north-1"] * 3
 
 
 @pytest.mark.usefixtures("role")

@@ -32,6 +32,8 @@ _DAYS = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
 
 #: What the faults come to where the attempts do not suffice.
 _OF_FAULTS = {"TooManyRequestsException", "InternalServerException", "ConnectionLost", "AttemptTimeout", "DecodeError"}
+#: What becomes of a signature whose date is off.
+_REFUSED = "InvalidSignatureException"
 _CODES_OF_FAULTS = {"502", "ServiceUnavailable", "SlowDown"}
 
 T = TypeVar("T")
@@ -49,12 +51,14 @@ class Tally:
         calls: how many have ended.
         outcomes: how they ended, and how often.
         attempts: how their attempts ended, and how often.
+        jumps: how many times the service's clock has jumped.
         watchers: are told the number of calls after each of them.
     """
 
     calls: int = 0
     outcomes: Counter[str] = Factory(Counter)
     attempts: Counter[str] = Factory(Counter)
+    jumps: int = 0
     watchers: list[Callable[[int], None]] = Factory(list)
 
     def count(self, outcome: str) -> None:
@@ -97,6 +101,7 @@ class Caller:
     tally: Tally
     troubled: bool = False
     _gave_up: bool = False
+    _refusals: int = 0
     _members: list[str] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -110,6 +115,7 @@ class Caller:
         """Take note of how an attempt ended."""
         self.troubled = self.troubled or error_code is not None
         self._gave_up = self._gave_up or error_code == "AttemptTimeout"
+        self._refusals += error_code == _REFUSED
 
     async def live(self, calls: int) -> None:
         """Go on until there were so many calls of all callers.
@@ -203,24 +209,29 @@ class Caller:
 
     async def _call(self, call: Awaitable[T], refused: type[ServiceError] | None = None) -> T | None:
         """Give the answer, or None where the call failed as calls do under these faults."""
+        self._refusals = 0
+        jumps = self.tally.jumps
         try:
             async with asyncio.timeout(_PATIENCE):
                 answer = await call
         except TimeoutError:
             raise WrongError(f"a call hangs, after {self.tally.calls} calls") from None
         except DetectiveError as error:
-            self._judge(error, refused)
+            self._judge(error, refused, jumped=self.tally.jumps > jumps)
             return None
         except Exception as error:
             raise WrongError(f"not an error of ours: {error!r}") from error
         self.tally.count("answers")
         return answer
 
-    def _judge(self, error: DetectiveError, refused: type[ServiceError] | None) -> None:
+    def _judge(self, error: DetectiveError, refused: type[ServiceError] | None, *, jumped: bool) -> None:
         kind = type(error).__name__
         code: Any = getattr(error, "code", kind)
         self.tally.count(kind if kind != "ServiceError" else f"ServiceError {code}")
         if kind in _OF_FAULTS or code in _CODES_OF_FAULTS or (refused is not None and isinstance(error, refused)):
+            return
+        # A call gets over one jump of the clock: it is sent again, and only another jump can be in the way of that.
+        if code == _REFUSED and jumped and self._refusals > 1:
             return
         # What was done unseen is not there to be done again, and what was not done is missed later.
         if isinstance(error, ResourceNotFoundException | ConflictException) and self.troubled:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -74,6 +75,11 @@ def weather() -> Iterator[Weather]:
 
 def main(calls: int, callers: int = 50) -> int:
     """Run a soak and tell of it; gives the exit code."""
+    # The settings of the machine's owner, and a proxy, are no part of it.
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     with weather() as outside:
         problems = asyncio.run(soak(outside, calls, callers))
     for problem in problems:
@@ -123,11 +129,13 @@ class Jumps:
     """Lets the service's clock jump along the way."""
 
     outside: Weather
+    tally: Tally
     every: int
 
     def jump(self, calls: int) -> None:
         """Do so, if it is time to."""
         if calls % self.every == 0:
+            self.tally.jumps += 1
             self.outside.set(percent=PERCENT, skew=_SKEWS[calls // self.every % len(_SKEWS)])
 
 
@@ -145,7 +153,7 @@ async def _spell(outside: Weather, tally: Tally, calls: int, callers: int) -> li
     ) as client:
         places = list(product(ADMINS, REGIONS))[:callers]
         outside.set(percent=PERCENT)
-        tally.watchers.append(Jumps(outside, max(1, calls // _JUMPS)).jump)
+        tally.watchers.append(Jumps(outside, tally, max(1, calls // _JUMPS)).jump)
         problems: list[str] = []
         try:
             async with asyncio.TaskGroup() as group:

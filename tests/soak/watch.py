@@ -62,7 +62,9 @@ def resident() -> int:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Give how steeply the line rises that fits the points best."""
+    """Give how steeply the line rises that fits the points best; 0 where there are too few of them."""
+    if not points:
+        return 0.0
     mean_x = sum(x for x, _ in points) / len(points)
     mean_y = sum(y for _, y in points) / len(points)
     spread = sum((x - mean_x) ** 2 for x, _ in points)
