@@ -106,6 +106,7 @@ class AssumeRole(ManagedProvider):
                 region=self.region,
                 endpoint_url=self.endpoint_url,
             )
+            return sts.read_credentials(body)
         except DetectiveError as error:
             answer = error if isinstance(error, ServiceError) else None
             raise AssumeRoleError(
@@ -115,7 +116,6 @@ class AssumeRole(ManagedProvider):
                 status=answer.status if answer else None,
                 request_id=answer.request_id if answer else None,
             ) from error
-        return sts.read_credentials(body)
 
     def _parameters(self) -> dict[str, str]:
         parameters = {

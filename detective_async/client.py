@@ -92,7 +92,7 @@ class DetectiveClient(Iterators):
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
         self._owns_connections = True
-        default = DefaultCredentials(profile)
+        default = DefaultCredentials(profile, region=region)
         provider = default if credentials is None else as_provider(credentials)
         shared = Shared(default, self._resolve_sts)
         self._transport = Transport(

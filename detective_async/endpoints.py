@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import frozen
 
@@ -118,13 +118,10 @@ def _partition_of(region: str) -> _Partition:
 
 def _custom(endpoint_url: str, region: str, service: str) -> Endpoint:
     # Not quoted in the messages: a malformed URL may hold a password.
-    try:
-        parts = urlsplit(endpoint_url)
-        port = parts.port
-    except ValueError:
-        parts = None
-    if parts is None:
+    split = _split(endpoint_url)
+    if split is None:
         raise ConfigurationError("the endpoint URL is malformed: its port is no number up to 65535, or its host none")
+    parts, port = split
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the endpoint URL must start with http:// or https:// and name a host")
     if parts.username is not None or parts.query or parts.fragment:
@@ -134,3 +131,10 @@ def _custom(endpoint_url: str, region: str, service: str) -> Endpoint:
         host = f"{host}:{port}"
     path = parts.path.rstrip("/")
     return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region, service)
+
+
+def _split(url: str) -> tuple[SplitResult, int | None] | None:
+    try:
+        return (parts := urlsplit(url)), parts.port
+    except ValueError:
+        return None

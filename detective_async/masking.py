@@ -13,8 +13,13 @@ MASK = "***"
 _SHORTEST_SECRET = 4
 # Bounded, so that no text makes the search long.
 _ADDRESS = re.compile(r"[^\s@'\"<>(),;:=/\[\]{}][^\s@\"<>(),;:=/\[\]{}]{0,63}(?:@|%40)[^\s@'\"<>(),;:=/\[\]{}]{1,255}")
-#: As long as a secret key or longer, and of the letters that keys and tokens are made of; but no file's path.
-_KEY = re.compile(r"(?<![\w/+=.~-])(?!/)[\w/+=%-]{40,}")
+#: What is as long as a secret key or longer, and of the letters that keys and tokens are made of, but no file's path;
+#: a key that begins as a path does; and a web token, whose parts have dots between them.
+_KEY = re.compile(
+    r"(?<![\w/+=.~-])(?!/)[\w/+=%-]{40,}"
+    r"|(?<![\w/+=.~-])(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)/[A-Za-z0-9/+]{39}(?![\w/+=.-])"
+    r"|eyJ[\w-]{5,}\.[\w-]+\.[\w-]+"
+)
 
 
 def masked(value: str | None) -> str:

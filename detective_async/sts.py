@@ -62,12 +62,13 @@ def read_error(
 
 def _texts(body: bytes) -> dict[str, str]:
     """Give the text of each element that holds nothing else, by name; nothing where the body is no XML."""
-    # STS declares no document types; what does is not from there, and may be built to grow.
-    if b"<!" in body:
-        return {}
     try:
-        root = ET.fromstring(body)  # noqa: S314 - without declarations there is nothing to expand
-    except ET.ParseError:
+        text = body.decode()
+        # STS declares no document types; what does is not from there, and may be built to grow.
+        root = None if "<!" in text else ET.fromstring(text)  # noqa: S314 - without them there is nothing to expand
+    except (UnicodeDecodeError, ET.ParseError):
+        root = None
+    if root is None:
         return {}
     return {
         _NAMESPACE.sub("", element.tag): element.text.strip()

@@ -8,6 +8,8 @@ from detective_async import Account, CreateMembersRequest, Credentials, Unproces
 from detective_async.masking import mask, mask_addresses, mask_keys, sensitive_values
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SLASHED = "/JalrXUtnFEMIxK7MDENGxbPxRfiCYzEXAMPLEK3"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJl"
 TOKEN = "IQoJb3JpZ2luX2VjEAAaCXVzLWVhc3QtMSJHMEUCIQD+example/token=="
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 
@@ -35,6 +37,8 @@ def test_what_looks_like_a_key_is_masked(text: str) -> None:
     shown = mask_keys(f"the tool printed {text} and left")
     assert SECRET not in shown
     assert TOKEN not in shown
+    assert SLASHED not in shown
+    assert not any(part in shown for part in JWT.split("."))
     assert "me@" not in shown
     assert "***" in shown
     assert shown.startswith("the tool printed")

@@ -40,6 +40,7 @@ class RefreshingCache:
         self._early_from = 0.0
         self._pause = _FIRST_PAUSE
         self._refresh: asyncio.Task[Credentials] | None = None
+        self._generation = 0
 
     async def get(
         self, fetch: Fetch, *, now: Callable[[], float] = time.time, spawn: Spawn = asyncio.create_task
@@ -80,6 +81,9 @@ class RefreshingCache:
         """Forget these credentials, and only these."""
         if self._cached == used:
             self._cached = None
+            # Nor is a refresh wanted any more that may bring the same.
+            self._refresh = None
+            self._generation += 1
 
     def _is_under_way(self) -> bool:
         # One that another event loop runs is of no use to this one.
@@ -96,10 +100,13 @@ class RefreshingCache:
         return self._refresh
 
     async def _fetch(self, fetch: Fetch, now: Callable[[], float]) -> Credentials:
+        generation = self._generation
         fetched = await fetch()
         lasts = _lasts(fetched, now())
         if lasts <= 0:
             raise CredentialsError(f"{self._name} gave credentials that have expired already, at {fetched.expires_at}")
+        if generation != self._generation:
+            return fetched
         if self._keep_lasting or fetched.expires_at is not None:
             self._cached = fetched
         self._early_from = now() + lasts - min(_window(lasts), lasts / 2)

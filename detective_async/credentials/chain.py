@@ -113,7 +113,7 @@ class DefaultCredentials(ManagedProvider):
         except CredentialsError:
             raise
         except Exception as error:  # noqa: BLE001 - botocore lets out whatever its parts run into
-            problem = f"{in_words(error)}{_advice(error)}"
+            problem = in_words(error).rstrip(". \n") + _advice(error)
         else:
             self._found = found
             # Only its refreshable kinds know when they expire.

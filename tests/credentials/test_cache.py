@@ -101,6 +101,8 @@ async def test_a_refresh_that_must_be_waited_for() -> None:
 
 async def test_many_that_wait_make_one_fetch() -> None:
     """Ten thousand tasks at once ask the source once; so do ten thousand that find them expired."""
+    # Which keeps a traceback of each task, and ten seconds busy.
+    asyncio.get_running_loop().set_debug(False)
     asking = Asking(3600, 3600)
     asking.source.blocked = asyncio.Event()
     for number in (1, 2):
@@ -260,6 +262,22 @@ async def test_only_the_ones_that_were_used_are_forgotten() -> None:
     assert await asking.key() == "key-2"
     asking.cache.invalidate(old)
     assert await asking.key() == "key-2"
+
+
+async def test_a_refresh_from_before_they_were_refused_is_not_waited_for() -> None:
+    """It may bring the same ones: who comes after the refusal has others fetched, which are kept."""
+    asking = Asking(3600, 3600, 3600)
+    old = await asking.cache.get(asking.source.fetch, now=lambda: asking.source.now)
+    asking.source.blocked = asyncio.Event()
+    asking.source.now += 3000
+    assert await asking.key() == "key-1"
+    await asyncio.sleep(0.01)
+    asking.cache.invalidate(old)
+    asked = asyncio.create_task(asking.key())
+    await asyncio.sleep(0.01)
+    asking.source.blocked.set()
+    assert await asked == "key-3"
+    assert await asking.key() == "key-3"
 
 
 def test_another_loop_starts_a_fetch_of_its_own() -> None:

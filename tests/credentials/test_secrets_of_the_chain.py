@@ -31,7 +31,8 @@ PROCESS_TOKEN = "ProcessToken" + "0123456789abcdefghij" * 6
 IDENTITY = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkVYQU1QTEUifQ0123456789EXAMPLE"
 REFRESH_TOKEN = "RefreshToken" + "0123456789abcdefghij" * 3
 CLIENT_SECRET = "ClientSecret" + "0123456789abcdefghij" * 3
-EXTERNAL_ID = "external-id-that-is-shared-between-two-companies"
+# Too short to be told from a word by its looks.
+EXTERNAL_ID = "open-sesame-of-ours"
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, TOKEN)
 
 
@@ -67,6 +68,7 @@ class Ear:
             "the refresh token": REFRESH_TOKEN,
             "the client's secret": CLIENT_SECRET,
             "the container's token": CONTAINER_TOKEN,
+            "the external id": EXTERNAL_ID,
             "the metadata's token": IMDS_TOKEN,
             **cloud.given,
         }
@@ -106,6 +108,11 @@ def _profiles(home: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None
         "garbage": f"print('{PROCESS_SECRET} {PROCESS_TOKEN}')",
         "no-key": f"print({printed.replace('AccessKeyId', 'KeyId')!r})",
         "expired": f"print({printed.replace('2100', '2001')!r})",
+        # Botocore runs it twice, as what it gives at first is about to expire.
+        "failing-later": "import sys, pathlib, datetime as d; first = not pathlib.Path(__file__ + '2').exists()\n"
+        "pathlib.Path(__file__ + '2').touch(); soon = d.datetime.now(d.timezone.utc) + d.timedelta(seconds=99)\n"
+        f"print({printed!r}.replace('2100-01-01T00:00:00Z', soon.isoformat()))\n"
+        f"sys.exit(None if first else 'no: {PROCESS_SECRET} {PROCESS_TOKEN}')",
         "no-time": f"print({printed.replace('2100-01-01T00:00:00Z', PROCESS_TOKEN)!r})",
     }
     config = [f"[default]\n{keys}"]
@@ -137,7 +144,7 @@ def _profiles(home: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 GOOD = ("default", "process", "role", "web", "sso", "renewed-sso")
-BAD = ("failing", "garbage", "no-key", "expired", "no-time", "closed", "closed-web", "refused-sso")
+BAD = ("failing", "garbage", "no-key", "expired", "failing-later", "no-time", "closed", "closed-web", "refused-sso")
 
 
 @pytest.mark.parametrize("profile", [*GOOD, *BAD])
@@ -187,7 +194,6 @@ async def test_roles(arn: str, ear: Ear, cloud: Cloud) -> None:
     ear.hear("a role", f"{role!r} {first!r} {StaticCredentials(KEYS.access_key_id, SECRET, TOKEN)!r}")
     assert len(cloud.asked) >= 2
     assert ear.leaks(cloud) == []
-    assert find(ear.texts, {"the external id": EXTERNAL_ID}) == []
 
 
 @pytest.mark.parametrize("make", [boto3.Session, AioSession])

@@ -211,8 +211,8 @@ async def test_a_session_whose_keys_the_service_calls_expired(sim: DetectiveSimu
 async def test_one_session_for_many_clients(sim: DetectiveSimulator) -> None:
     """Clients that are given the same session ask it once."""
     refresher = Refresher(lifetime=100)
+    # It would refresh them each time.
     credentials = refresher.refreshable()
-    refresher.lifetime = 3600
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=sim.account(HUB)) as client:
         for _ in range(3):
             with pytest.raises(ServiceError, match="UnrecognizedClientException"):

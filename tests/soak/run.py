@@ -19,13 +19,12 @@ from soak.watch import MEBIBYTE, Complaints, Holding, holding, resident, slope
 from detective_async import Clock, Credentials, DetectiveClient, RetryPolicy, Timeouts
 from detective_async.retry import RetryQuota
 
-#: How much a hundred thousand calls may add to the resident memory: less than eleven bytes for each call, and no
-#: object is that small. It is looked for in the second half of a run. Until then the allocator's share grows: it keeps
-#: an arena of a mebibyte for as long as anything is in it, so that each new record of what was needed at once stays.
-MOST_GROWTH = MEBIBYTE
-#: By how much the memory may differ between beginning and end for the same reason. Short runs are judged by it alone,
-#: for a line through what the allocator does in a few seconds says nothing.
-NOISE = 8 * MEBIBYTE
+#: How much a hundred thousand calls may add to the resident memory: less than three bytes for each call, and no object
+#: is that small. A twentieth of a mebibyte is usual, for pages that are no longer full.
+MOST_GROWTH = MEBIBYTE // 4
+#: By how much the memory may differ between beginning and end: what is made once and kept, and those pages. Short runs
+#: are judged by it alone, for a line through a few seconds says nothing.
+NOISE = 2 * MEBIBYTE
 #: How many more blocks of memory Python may have given out at the end: what is made once and kept, such as the readers
 #: that tell what is wrong with an answer. Where each call leaves something behind there are thousands more.
 MOST_BLOCKS = 4_000
@@ -101,7 +100,7 @@ async def soak(outside: Weather, calls: int, callers: int) -> list[str]:
     tally.watchers.append(samples.take)
     problems += await _spell(outside, tally, calls, callers)
     end = await holding()
-    growth = slope(samples.taken[len(samples.taken) // 2 :]) * 100_000
+    growth = slope(samples.taken) * 100_000
     _say(f"end:   {end}")
     _say(f"{tally.calls} calls in {time.monotonic() - began:.0f} s; {growth / MEBIBYTE:+.2f} MiB in 100,000 calls")
     _say(f"calls:    {dict(tally.outcomes.most_common())}")

@@ -1,6 +1,7 @@
 """What a process holds, and what it complains about where nobody looks."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import resource
@@ -14,6 +15,8 @@ from attrs import frozen
 
 _FILES = Path("/proc/self/fd")
 MEBIBYTE = 2**20
+# glibc's; other C libraries have none.
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 @frozen
@@ -57,7 +60,13 @@ async def holding() -> Holding:
 
 
 def resident() -> int:
-    """Give the bytes of resident memory."""
+    """Give the bytes of resident memory, less what is free and was not given back to the system yet.
+
+    That part grows by mebibytes in a run while what is in use stays the same to a hundredth of one.
+    """
+    gc.collect()
+    if _TRIM is not None:
+        _TRIM(0)
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
 
 
