@@ -119,6 +119,23 @@ async def test_the_chain_is_asked_again_when_its_credentials_expire(
     assert (await provider.get_credentials()).access_key_id != first.access_key_id
 
 
+async def test_what_aws_calls_expired_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore forgets it too, though it would go on giving it for hours."""
+    expiry = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
+    process = tmp_path / "process.py"
+    process.write_text(
+        "import json, uuid\n"
+        f"print(json.dumps(dict(Version=1, AccessKeyId=uuid.uuid4().hex, SecretAccessKey='s', Expiration={expiry!r})))"
+    )
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {process}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    provider = DefaultCredentials()
+    first = await provider.get_credentials()
+    assert await provider.get_credentials() == first
+    provider.invalidate(first)
+    assert (await provider.get_credentials()).access_key_id != first.access_key_id
+
+
 async def test_a_failing_chain_says_so() -> None:
     """Botocore's own words are kept, as one of our errors."""
     with pytest.raises(CredentialsError, match=r"the AWS credential chain failed: .*nowhere"):

@@ -58,10 +58,10 @@ class RefreshingCache:
         cached = self._cached
         if cached is not None and _lasts(cached, now()) > _MANDATORY:
             if now() >= self._early_from and not self._is_under_way():
-                self._begin(fetch, now, spawn).add_done_callback(lambda done: self._early_one_ended(done, cached, now))
+                self._begin(self._fetch_early(fetch, now, cached), spawn)
             return cached
         while True:
-            refresh = self._refresh if self._is_under_way() else self._begin(fetch, now, spawn)
+            refresh = self._refresh if self._is_under_way() else self._begin(self._fetch(fetch, now), spawn)
             assert refresh is not None  # noqa: S101 - as one is under way
             try:
                 # Shielded: one caller that gives up must not take the credentials from all the others.
@@ -93,8 +93,8 @@ class RefreshingCache:
             and self._refresh.get_loop() is asyncio.get_running_loop()
         )
 
-    def _begin(self, fetch: Fetch, now: Callable[[], float], spawn: Spawn) -> asyncio.Task[Credentials]:
-        self._refresh = spawn(self._fetch(fetch, now))
+    def _begin(self, work: Coroutine[Any, Any, Credentials], spawn: Spawn) -> asyncio.Task[Credentials]:
+        self._refresh = spawn(work)
         # Whoever waits gets the exception; where nobody does, nobody misses it.
         self._refresh.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._refresh
@@ -112,15 +112,21 @@ class RefreshingCache:
         self._early_from = now() + lasts - min(_window(lasts), lasts / 2)
         return fetched
 
-    def _early_one_ended(self, refresh: asyncio.Task[Credentials], old: Credentials, now: Callable[[], float]) -> None:
-        if refresh.cancelled():
-            return
-        error = refresh.exception()
-        if error is None and refresh.result().expires_at != old.expires_at:
-            self._pause = _FIRST_PAUSE
-            return
-        if error is not None:
+    async def _fetch_early(self, fetch: Fetch, now: Callable[[], float], old: Credentials) -> Credentials:
+        try:
+            fetched = await self._fetch(fetch, now)
+        except Exception as error:
             _logger.warning("%s failed; the old credentials are used until %s: %s", self._name, old.expires_at, error)
+            self._put_off(now)
+            # For those who had to wait for it, because meanwhile the old ones are too old.
+            raise
+        if fetched.expires_at == old.expires_at:
+            self._put_off(now)
+        else:
+            self._pause = _FIRST_PAUSE
+        return fetched
+
+    def _put_off(self, now: Callable[[], float]) -> None:
         self._early_from = now() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
