@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy, Timeouts
-from detective_async.connections import Connections
+from detective_async.connections import Connections, _has_input
 from detective_async.testing import DetectiveSimulator
 
 KEYS = Credentials("a", "b")
@@ -78,6 +78,12 @@ async def test_a_connection_that_was_closed_unseen_is_not_reused(
                 assert select.select([sock], [], [], 10)[0]
                 assert connections == [1] * number
     assert connections == [1] * 5
+
+
+def test_a_transport_without_a_socket_is_taken_at_its_word() -> None:
+    """Not every event loop has one to show."""
+    assert not _has_input(asyncio.Transport())
+    assert not _has_input(None)
 
 
 async def test_a_connection_that_lives_is_reused() -> None:
