@@ -33,7 +33,7 @@ def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseM
     Raises:
         DecodeError: it is not what the API promises; the message says where.
     """
-    if operation.answer is NoneType:
+    if operation.answer is NoneType and body == b"":
         return cast("Answer", None)
     answer, problem = _structure(operation, body)
     if problem:
@@ -44,6 +44,8 @@ def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseM
             request_id=metadata.request_id,
             attempts=metadata.attempts,
         )
+    if operation.answer is NoneType:
+        return cast("Answer", None)
     # The one write to a frozen answer, before anybody has seen it: the alternative is to copy it.
     object.__setattr__(answer, "response_metadata", metadata)
     return cast("Answer", answer)
@@ -55,6 +57,9 @@ def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, s
         return None, "the answer is larger than 16 MiB"
     try:
         document = load(body) if body or _promises_members(operation) else {}
+        if operation.answer is NoneType:
+            # Nothing is promised, but what is no answer of the API's at all may be a proxy's or a portal's.
+            return None, "" if type(document) is dict else str(mismatch("an object", document))
         try:
             return _ANSWERS.structure(document, operation.answer), ""
         except Exception:  # noqa: BLE001 - whatever it was, the second reading says what and where

@@ -41,7 +41,6 @@ class Deed:
         untouched: the effect of never having been carried out.
         done: the effect of having been carried out once.
         repeatable: whether a second one does no harm.
-        decoded: whether its answer is looked at.
         refusal: what the service says to a second one; None if the same as to the first.
     """
 
@@ -52,7 +51,6 @@ class Deed:
     done: object = None
     account: str = ADMINISTRATOR
     repeatable: bool = True
-    decoded: bool = True
     refusal: type[ServiceError] | None = None
 
 
@@ -77,7 +75,6 @@ ACCEPT = Deed(
     "INVITED",
     "ENABLED",
     account=INVITED,
-    decoded=False,
     refusal=ConflictException,
 )
 UNTAG = Deed(

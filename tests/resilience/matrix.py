@@ -73,7 +73,7 @@ async def check(trial: Trial, expected: Expected, *, faulty: int, pooled: bool) 
         trial.proxy.plan.extend([expected.fault] * faulty)
     attempts = expected.attempts(deed, faulty)
     faulty = min(attempts, faulty)
-    fails = faulty == attempts and (deed.decoded or expected.error is not DecodeError)
+    fails = faulty == attempts
     ending = await trial.call()
 
     assert ending.attempts == attempts

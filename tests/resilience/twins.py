@@ -196,12 +196,6 @@ class Trace:
         skewed = bool(self.requests) and self.requests[-1].error_code == "InvalidSignatureException"
         return isinstance(self.outcome, ServiceError) and not self.executed and not made_up and not skewed
 
-    @property
-    def deceived(self) -> bool:
-        """Whether a fault made a yes of the service's no, where there is nothing in the answer to tell it by."""
-        last = self.requests[-1]
-        return last.error_code is not None and any(isinstance(one, Garbage) for one in last.faults)
-
     def problems(self) -> list[str]:
         """Tell what is wrong, from the requests alone."""
         checks = {"it was carried out more than once": self.executed <= 1 or self.job.method != "start_investigation"}
@@ -209,7 +203,7 @@ class Trace:
             told = self.outcome.outcome_unknown
             checks["it was carried out, and the error says that nothing was done"] = told or not self.executed
         else:
-            checks["it returned, and was not carried out"] = bool(self.executed) or self.deceived
+            checks["it returned, and was not carried out"] = bool(self.executed)
         if isinstance(self.outcome, Response):
             told = self.outcome.response_metadata.repeated
             checks["it was carried out twice, and does not say so"] = told or self.executed <= 1
