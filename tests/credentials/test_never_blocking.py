@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha1
 from pathlib import Path
 
@@ -155,7 +155,7 @@ async def test_other_calls_have_their_names_looked_up(stuck: Stuck, sim: Detecti
 
 
 _PROGRAM = """
-import asyncio
+import asyncio, signal
 from detective_async import DeadlineExceeded, DetectiveClient, Timeouts
 
 async def main():
@@ -164,6 +164,8 @@ async def main():
         {}
     print("closed")
 
+# Where the tests run in the background it may be ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     asyncio.run(main())
 except BaseException as error:
@@ -172,15 +174,21 @@ except BaseException as error:
 """
 
 
-def _run(total: float | None, body: str) -> "subprocess.Popen[str]":
+@contextmanager
+def _run(total: float | None, body: str) -> "Iterator[subprocess.Popen[str]]":
     package = Path(detective_async.__file__).parents[1]
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", _PROGRAM.format(total, body)],
         env={**os.environ, "PYTHONPATH": str(package)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as program:
+        try:
+            yield program
+        finally:
+            # One that hangs is to fail the test, and not to hang it too.
+            program.kill()
 
 
 @pytest.mark.parametrize("part", ["metadata", "file"])

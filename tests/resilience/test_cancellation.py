@@ -258,7 +258,7 @@ async def test_at_the_very_moment_of_a_deadline(
 async def test_ctrl_c() -> None:
     """A program with calls under way, queued and ahead of their consumer ends with a KeyboardInterrupt, and no more."""
     program = textwrap.dedent("""
-        import asyncio, sys
+        import asyncio, signal, sys
         from detective_async import Credentials, DetectiveClient
 
         async def walk(client):
@@ -270,6 +270,8 @@ async def test_ctrl_c() -> None:
             async with DetectiveClient(region="eu-west-1", credentials=credentials, endpoint_url=sys.argv[1]) as client:
                 await asyncio.gather(walk(client), *(client.list_graphs() for _ in range(200)))
 
+        # Where the tests run in the background it may be ignored, and that is inherited.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         asyncio.run(main(), debug=True)
     """)
     async with serving() as server:
