@@ -173,6 +173,11 @@ def test_what_will_not_do_as_credentials(source: Credentials, problem: str) -> N
         DetectiveClient(region="eu-west-1", credentials=source)
 
 
+def test_a_callable_is_shown_by_its_name() -> None:
+    """The repr of a callable may show what it was bound to."""
+    assert repr(as_provider(keys_from_a_vault)) == "<credentials of keys_from_a_vault>"
+
+
 async def test_a_callable_that_gives_something_else() -> None:
     """The error names the callable."""
 
