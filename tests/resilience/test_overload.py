@@ -15,7 +15,7 @@ from resilience.wire_server import LoopClock, Request, WireServer, serving, unti
 
 CALLS = 2000
 #: The queue as a whole takes many times as long as any of these allows.
-TIMEOUTS = Timeouts(connect=1, read=20, attempt=20, total=None)
+TIMEOUTS = Timeouts(connect=10, read=20, attempt=20, total=None)
 WAVE = 15.0
 
 #: The most connections of a pool, and what makes it; None for a session of our own.
@@ -223,7 +223,7 @@ async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> Non
 async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
     """A call whose time is up before its turn has come says that nothing was sent, and its place is gone."""
     async with crowding(pool) as crowd:
-        patient = crowd.client.with_options(timeouts=Timeouts(connect=1, read=None, attempt=None, total=None))
+        patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
         hasty = crowd.client.with_options(timeouts=Timeouts(total=50))
         calls = crowd.start(range(crowd.limit), patient)
         await crowd.holds(crowd.limit)
