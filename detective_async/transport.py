@@ -73,7 +73,7 @@ class Transport:
         """
         attempts = Attempts(self.max_attempts, self.pair.quota, repeatable=operation.repeatable)
         encoded = wire.encode(operation, request)
-        answer = await self._send(operation.name, encoded, attempts, sensitive_values(request), wire.decode_error)
+        answer = await self._send(operation.name, encoded, attempts, request, wire.decode_error)
         metadata = ResponseMetadata(
             request_id=answer.request_id,
             http_status=answer.status,
@@ -104,7 +104,7 @@ class Transport:
         transport = evolve(self, endpoint=endpoint, credentials=source, pair=self.shared.pair(source, region, "sts"))
         attempts = Attempts(self.max_attempts, transport.pair.quota, repeatable=True)
         # What is in the request may be found in any log of AWS's.
-        answer = await transport._send(action, sts.encode(action, parameters), attempts, [], sts.read_error)  # noqa: SLF001
+        answer = await transport._send(action, sts.encode(action, parameters), attempts, None, sts.read_error)  # noqa: SLF001
         return answer.body or b""
 
     @property
@@ -125,10 +125,10 @@ class Transport:
         operation: str,
         encoded: EncodedRequest,
         attempts: Attempts,
-        secrets: list[str],
+        request: AttrsInstance | None,
         read_error: "_ReadError",
     ) -> RawAnswer:
-        call = _Call(self, operation, encoded, attempts, secrets, read_error)
+        call = _Call(self, operation, encoded, attempts, request, read_error)
         try:
             async with asyncio.timeout(self.timeouts.total):
                 return await call.attempt_until_final()
@@ -165,7 +165,7 @@ class _Call:
     operation: str
     encoded: EncodedRequest
     attempts: Attempts
-    secrets: list[str] = field(repr=False)
+    request: AttrsInstance | None = field(repr=False)
     read_error: _ReadError
     invocation_id: str = Factory(lambda: str(uuid.uuid4()))
     started: float = 0.0
@@ -282,7 +282,7 @@ class _Call:
                 credentials.session_token,
                 credentials.access_key_id,
                 self.authorization.rpartition("=")[2],
-                *self.secrets,
+                *sensitive_values(self.request),
             ),
         )
 
