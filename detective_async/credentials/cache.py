@@ -4,10 +4,11 @@ import asyncio
 import copy
 import logging
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from detective_async.credentials.base import Credentials
+from detective_async.credentials.base import Caller, Credentials, ManagedProvider
 from detective_async.errors import CredentialsError
 
 _logger = logging.getLogger("detective_async.credentials")
@@ -129,6 +130,37 @@ class RefreshingCache:
     def _put_off(self, now: Callable[[], float]) -> None:
         self._early_from = now() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+class CachedProvider(ManagedProvider):
+    """A provider that asks its source through a cache.
+
+    Args:
+        cache: what keeps the credentials.
+    """
+
+    def __init__(self, cache: RefreshingCache) -> None:
+        self._cache = cache
+
+    async def get_credentials(self) -> Credentials:
+        """Give credentials that work now.
+
+        Raises:
+            CredentialsError: the source has none, or failed.
+        """
+        return await self._cache.get(self._ask)
+
+    async def get_credentials_for(self, caller: Caller) -> Credentials:
+        """Give credentials that work now, by the caller's clock."""
+        return await self._cache.get(self._ask, now=caller.now, spawn=caller.spawn)
+
+    def invalidate(self, used: Credentials) -> None:
+        """Forget these credentials; whether there are others is the source's affair."""
+        self._cache.invalidate(used)
+
+    @abstractmethod
+    async def _ask(self) -> Credentials:
+        """Get new ones from the source."""
 
 
 def _lasts(credentials: Credentials, now: float) -> float:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from detective_async.credentials.base import Caller, Credentials, ManagedProvider
-from detective_async.credentials.cache import RefreshingCache
+from detective_async.credentials.base import Caller, Credentials
+from detective_async.credentials.cache import CachedProvider, RefreshingCache
 from detective_async.credentials.thread import gagged, in_thread, in_words
 from detective_async.errors import CredentialsError
 
@@ -54,7 +54,7 @@ def _expiration(text: str | None) -> datetime | None:
     return expires_at
 
 
-class DefaultCredentials(ManagedProvider):
+class DefaultCredentials(CachedProvider):
     """What the AWS CLI would use: the environment's keys, else whatever botocore's chain finds.
 
     The chain (SSO, process, web identity, containers, instance metadata, files) may read files and wait for the
@@ -70,7 +70,7 @@ class DefaultCredentials(ManagedProvider):
     def __init__(self, profile: str | None = None, *, region: str | None = None) -> None:
         self._profile = profile
         self._region = region
-        self._cache = RefreshingCache("the AWS credential chain")
+        super().__init__(RefreshingCache("the AWS credential chain"))
         self._found: BotocoreCredentials | None = None
 
     def __repr__(self) -> str:
@@ -84,23 +84,23 @@ class DefaultCredentials(ManagedProvider):
         """
         if self._is_in_environment():
             return await EnvironmentCredentials().get_credentials()
-        return await self._cache.get(self._ask_chain)
+        return await super().get_credentials()
 
     async def get_credentials_for(self, caller: Caller) -> Credentials:
         """Give credentials that work now, by the caller's clock."""
         if self._is_in_environment():
             return await EnvironmentCredentials().get_credentials()
-        return await self._cache.get(self._ask_chain, now=caller.now, spawn=caller.spawn)
+        return await super().get_credentials_for(caller)
 
     def invalidate(self, used: Credentials) -> None:
         """Forget these credentials, and have botocore forget them."""
-        self._cache.invalidate(used)
+        super().invalidate(used)
         self._found = None
 
     def _is_in_environment(self) -> bool:
         return self._profile is None and bool(os.environ.get("AWS_ACCESS_KEY_ID"))
 
-    async def _ask_chain(self) -> Credentials:
+    async def _ask(self) -> Credentials:
         return await in_thread(self._ask_chain_in_thread)
 
     def _ask_chain_in_thread(self) -> Credentials:

@@ -9,8 +9,8 @@ from typing import Any, TypeGuard
 
 from attrs import field, frozen
 
-from detective_async.credentials.base import Caller, Credentials, CredentialsProvider, ManagedProvider
-from detective_async.credentials.cache import RefreshingCache
+from detective_async.credentials.base import Credentials, CredentialsProvider
+from detective_async.credentials.cache import CachedProvider, RefreshingCache
 from detective_async.credentials.thread import gagged, in_thread, in_words
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 from detective_async.masking import mask_keys, masked_key_id
@@ -46,7 +46,7 @@ class StaticCredentials:
         return self._credentials
 
 
-class SessionCredentials(ManagedProvider):
+class SessionCredentials(CachedProvider):
     """The credentials of a session of boto3, botocore or aiobotocore, refreshed by that session.
 
     What blocks is asked in a thread. A session that is passed as a client's `credentials` is taken for this.
@@ -63,7 +63,7 @@ class SessionCredentials(ManagedProvider):
             )
         self._source = source
         self._name = f"the {type(source).__module__.partition('.')[0]} session"
-        self._cache = RefreshingCache(self._name)
+        super().__init__(RefreshingCache(self._name))
 
     # Equal for the same session, so that clients for which it is given share what it gave.
     def __eq__(self, other: object) -> bool:
@@ -71,22 +71,6 @@ class SessionCredentials(ManagedProvider):
 
     def __hash__(self) -> int:
         return id(self._source)
-
-    async def get_credentials(self) -> Credentials:
-        """Give credentials that work now.
-
-        Raises:
-            CredentialsError: the session has none, or could not refresh them.
-        """
-        return await self._cache.get(self._ask)
-
-    async def get_credentials_for(self, caller: Caller) -> Credentials:
-        """Give credentials that work now, by the caller's clock."""
-        return await self._cache.get(self._ask, now=caller.now, spawn=caller.spawn)
-
-    def invalidate(self, used: Credentials) -> None:
-        """Forget these credentials; whether there are others is the session's affair."""
-        self._cache.invalidate(used)
 
     async def _ask(self) -> Credentials:
         try:
@@ -121,12 +105,12 @@ def _is_botocores(source: object) -> bool:
     return hasattr(source, "get_credentials") and bool(packages & {"aiobotocore", "boto3", "botocore"})
 
 
-class _CallableCredentials(ManagedProvider):
+class _CallableCredentials(CachedProvider):
     """A provider around an async callable: asked each time, but for what expires, which is kept until then."""
 
     def __init__(self, source: Callable[[], Awaitable[Credentials]]) -> None:
         self.source = source
-        self._cache = RefreshingCache(name_of(self), keep_lasting=False)
+        super().__init__(RefreshingCache(name_of(self), keep_lasting=False))
 
     def __repr__(self) -> str:
         return f"<credentials of {name_of(self)}>"
@@ -137,18 +121,6 @@ class _CallableCredentials(ManagedProvider):
 
     def __hash__(self) -> int:
         return hash(self.source)
-
-    async def get_credentials(self) -> Credentials:
-        """Give credentials that work now."""
-        return await self._cache.get(self._ask)
-
-    async def get_credentials_for(self, caller: Caller) -> Credentials:
-        """Give credentials that work now, by the caller's clock."""
-        return await self._cache.get(self._ask, now=caller.now, spawn=caller.spawn)
-
-    def invalidate(self, used: Credentials) -> None:
-        """Forget these credentials."""
-        self._cache.invalidate(used)
 
     async def _ask(self) -> Credentials:
         try:
