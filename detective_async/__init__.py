@@ -11,7 +11,16 @@ from detective_async._version import __version__
 
 if TYPE_CHECKING:
     from detective_async.assume_role import AssumeRole
-    from detective_async.client import DetectiveClient
+    from detective_async.bulk import (
+        Bulk,
+        BulkCreateMembers,
+        BulkDeleteMembers,
+        BulkGetGraphMemberDatasources,
+        BulkGetMembers,
+        BulkGetMembershipDatasources,
+        ChunkFailure,
+    )
+    from detective_async.client import ClientOptions, DetectiveClient
     from detective_async.clock import Clock
     from detective_async.credentials import (
         Credentials,
@@ -31,12 +40,15 @@ if TYPE_CHECKING:
         DeadlineExceeded,
         DecodeError,
         DetectiveError,
+        HostNotFound,
         PaginationError,
         ParameterError,
         ServiceError,
         TransportError,
+        WaiterTimeout,
     )
-    from detective_async.events import AttemptEvent, RetryEvent
+    from detective_async.events import AttemptEvent, ProgressEvent, RetryEvent
+    from detective_async.fleet import DetectiveFleet, FleetStream, Outcome, OutcomeKind, Target
     from detective_async.models import (
         AcceptInvitationRequest,
         AccessDeniedException,
@@ -150,6 +162,14 @@ __all__ = [
     "BatchGetGraphMemberDatasourcesResponse",
     "BatchGetMembershipDatasourcesRequest",
     "BatchGetMembershipDatasourcesResponse",
+    "Bulk",
+    "BulkCreateMembers",
+    "BulkDeleteMembers",
+    "BulkGetGraphMemberDatasources",
+    "BulkGetMembers",
+    "BulkGetMembershipDatasources",
+    "ChunkFailure",
+    "ClientOptions",
     "Clock",
     "ConfigurationError",
     "ConflictException",
@@ -177,6 +197,7 @@ __all__ = [
     "DescribeOrganizationConfigurationResponse",
     "DetectiveClient",
     "DetectiveError",
+    "DetectiveFleet",
     "DisassociateMembershipRequest",
     "EnableOrganizationAdminAccountRequest",
     "EntityType",
@@ -185,11 +206,13 @@ __all__ = [
     "Field",
     "FilterCriteria",
     "FlaggedIpAddressDetail",
+    "FleetStream",
     "GetInvestigationRequest",
     "GetInvestigationResponse",
     "GetMembersRequest",
     "GetMembersResponse",
     "Graph",
+    "HostNotFound",
     "ImpossibleTravelDetail",
     "Indicator",
     "IndicatorDetail",
@@ -220,9 +243,12 @@ __all__ = [
     "NewAsoDetail",
     "NewGeolocationDetail",
     "NewUserAgentDetail",
+    "Outcome",
+    "OutcomeKind",
     "PaginationError",
     "Paginator",
     "ParameterError",
+    "ProgressEvent",
     "Reason",
     "RejectInvitationRequest",
     "RelatedFindingDetail",
@@ -247,6 +273,7 @@ __all__ = [
     "TTPsObservedDetail",
     "TagResourceRequest",
     "TagResourceResponse",
+    "Target",
     "Timeouts",
     "TimestampForCollection",
     "TooManyRequestsException",
@@ -259,6 +286,7 @@ __all__ = [
     "UpdateInvestigationStateRequest",
     "UpdateOrganizationConfigurationRequest",
     "ValidationException",
+    "WaiterTimeout",
     "__version__",
 ]
 
@@ -268,6 +296,14 @@ _MODULES = {
     "AssumeRoleError": "errors",
     "AttemptEvent": "events",
     "AttemptTimeout": "errors",
+    "Bulk": "bulk",
+    "BulkCreateMembers": "bulk",
+    "BulkDeleteMembers": "bulk",
+    "BulkGetGraphMemberDatasources": "bulk",
+    "BulkGetMembers": "bulk",
+    "BulkGetMembershipDatasources": "bulk",
+    "ChunkFailure": "bulk",
+    "ClientOptions": "client",
     "Clock": "clock",
     "ConfigurationError": "errors",
     "ConnectError": "errors",
@@ -280,17 +316,25 @@ _MODULES = {
     "DefaultCredentials": "credentials",
     "DetectiveClient": "client",
     "DetectiveError": "errors",
+    "DetectiveFleet": "fleet",
     "EnvironmentCredentials": "credentials",
+    "FleetStream": "fleet",
+    "HostNotFound": "errors",
+    "Outcome": "fleet",
+    "OutcomeKind": "fleet",
     "PaginationError": "errors",
     "Paginator": "pagination",
     "ParameterError": "errors",
+    "ProgressEvent": "events",
     "RetryEvent": "events",
     "RetryPolicy": "retry",
     "ServiceError": "errors",
     "SessionCredentials": "credentials",
     "StaticCredentials": "credentials",
+    "Target": "fleet",
     "Timeouts": "timeouts",
     "TransportError": "errors",
+    "WaiterTimeout": "errors",
 }
 
 

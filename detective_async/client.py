@@ -4,26 +4,43 @@ import copy
 import inspect
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
 
 import aiohttp
 from attrs import evolve
 
 from detective_async import endpoints
+from detective_async.bulk import Bulk
 from detective_async.clock import Clock
 from detective_async.config import Settings, read_settings, where_the_region_is_looked_for
 from detective_async.connections import Connections
 from detective_async.credentials import CredentialsSource, DefaultCredentials, as_provider
 from detective_async.errors import ConfigurationError
 from detective_async.events import Hook
-from detective_async.iterators import Iterators
 from detective_async.retry import DEFAULT_MAX_ATTEMPTS, RetryPolicy
 from detective_async.shared import Shared
 from detective_async.timeouts import Timeouts
 from detective_async.transport import Transport
+from detective_async.waiters import Waiters
 
 
-class DetectiveClient(Iterators):
+class ClientOptions(TypedDict, total=False):
+    """What a `DetectiveClient` takes, for those who make them."""
+
+    region: str | None
+    credentials: CredentialsSource | None
+    endpoint_url: str | None
+    session: aiohttp.ClientSession | None
+    retry: RetryPolicy
+    timeouts: Timeouts
+    hooks: Iterable[Hook]
+    use_fips: bool | None
+    use_dualstack: bool | None
+    profile: str | None
+    clock: Clock
+
+
+class DetectiveClient(Waiters):
     """A client of Amazon Detective in one region, for one set of credentials.
 
         async with DetectiveClient(region="eu-west-1") as detective:
@@ -117,6 +134,11 @@ class DetectiveClient(Iterators):
     def endpoint_url(self) -> str:
         """The URL that requests go to."""
         return self._transport.endpoint.url
+
+    @property
+    def bulk(self) -> Bulk:
+        """The operations that take a list of accounts or graphs, for lists of any length."""
+        return Bulk(self._transport)
 
     def with_options(
         self,

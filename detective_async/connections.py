@@ -6,6 +6,7 @@ import math
 import select
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -51,6 +52,15 @@ class Connections:
         self._proxies: dict[str, str | None] = {}
         # The pool itself has no limit: waiting for a turn here keeps that wait out of the connect timeout.
         self._turns = _Turns(MAX_CONNECTIONS) if session is None else _turns_of(session)
+        self._limit: AbstractAsyncContextManager[Any] = contextlib.nullcontext()
+
+    def limit(self, requests: int) -> None:
+        """Have no more than so many requests at once; to be said before the first one."""
+        if self.owned:
+            self._turns = _Turns(requests)
+        else:
+            # Beside the session's own limits, which count the requests of others too.
+            self._limit = asyncio.Semaphore(requests)
 
     @property
     def owned(self) -> bool:
@@ -93,7 +103,7 @@ class Connections:
         Raises:
             RuntimeError: the connections were closed.
         """
-        async with self._turns.take(host):
+        async with self._limit, self._turns.take(host):
             if self._closed:
                 raise RuntimeError(CLOSED)
             yield self._callers or self._own_session(fresh=fresh)

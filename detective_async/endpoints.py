@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from attrs import frozen
 
-from detective_async.errors import ConfigurationError
+from detective_async.errors import ConfigurationError, ParameterError
 
 
 @frozen
@@ -42,6 +42,7 @@ class Endpoint:
 class _Partition:
     """A separate part of AWS, with domains of its own."""
 
+    name: str
     regions: str
     suffix: str
     dualstack_suffix: str
@@ -49,16 +50,16 @@ class _Partition:
     dualstack_prefix: str = "api.detective"
 
 
-_AWS = _Partition(r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+", "amazonaws.com", "api.aws", "detective")
+_AWS = _Partition("aws", r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+", "amazonaws.com", "api.aws", "detective")
 _PARTITIONS = (
     _AWS,
-    _Partition(r"us-gov-\w+-\d+", "amazonaws.com", "api.aws", "detective"),
-    _Partition(r"cn-\w+-\d+", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-    _Partition(r"eusc-de-\w+-\d+", "amazonaws.eu", "api.amazonwebservices.eu"),
-    _Partition(r"us-iso-\w+-\d+", "c2s.ic.gov", "api.aws.ic.gov"),
-    _Partition(r"us-isob-\w+-\d+", "sc2s.sgov.gov", "api.aws.scloud"),
-    _Partition(r"eu-isoe-\w+-\d+", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    _Partition(r"us-isof-\w+-\d+", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    _Partition("aws-us-gov", r"us-gov-\w+-\d+", "amazonaws.com", "api.aws", "detective"),
+    _Partition("aws-cn", r"cn-\w+-\d+", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    _Partition("aws-eusc", r"eusc-de-\w+-\d+", "amazonaws.eu", "api.amazonwebservices.eu"),
+    _Partition("aws-iso", r"us-iso-\w+-\d+", "c2s.ic.gov", "api.aws.ic.gov"),
+    _Partition("aws-iso-b", r"us-isob-\w+-\d+", "sc2s.sgov.gov", "api.aws.scloud"),
+    _Partition("aws-iso-e", r"eu-isoe-\w+-\d+", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    _Partition("aws-iso-f", r"us-isof-\w+-\d+", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
 )
 
 
@@ -114,6 +115,30 @@ def _partition_of(region: str) -> _Partition:
     if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", region):
         raise ConfigurationError(f"region {region!r} is not a region name, such as eu-west-1")
     return next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
+
+
+def check_region(value: object, path: str) -> None:
+    """Refuse what cannot be a region of AWS, going by the names that regions have.
+
+    It is for lists of regions: a slip of the pen would look like a region that an account has not opted in to.
+
+    Raises:
+        ParameterError: it is none.
+    """
+    if isinstance(value, str) and any(re.fullmatch(partition.regions, value) for partition in _PARTITIONS):
+        where = value.rpartition("-")[0].rpartition("-")[2]
+        if re.fullmatch(r"(north|south)?(east|west)?|central", where):
+            return
+    raise ParameterError(path, f"expected a region, such as eu-west-1, got {value!r}")
+
+
+def partition_of(region: str) -> str:
+    """Give the name of the partition that a region is in, as it stands in ARNs: `aws`, `aws-cn`, ...
+
+    Raises:
+        ConfigurationError: the region is malformed.
+    """
+    return _partition_of(region).name
 
 
 def _custom(endpoint_url: str, region: str, service: str) -> Endpoint:

@@ -7,15 +7,17 @@ DetectiveError
 │   └── AssumeRoleError       STS did not give those of a role
 ├── TransportError            no answer
 │   ├── ConnectError          nothing was sent
+│   │   └── HostNotFound      there is no such host
 │   ├── ConnectionLost        it may have been sent
 │   ├── AttemptTimeout        one attempt took too long
 │   └── DeadlineExceeded      the whole call took too long
 ├── DecodeError               an answer that is not what the API promises
 ├── PaginationError           a token that repeats
+├── WaiterTimeout             what was waited for did not come about in time
 └── ServiceError              AWS said no; one subclass per modelled exception
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 _ACTED = "the service may have acted on it"
@@ -109,6 +111,10 @@ class ConnectError(TransportError):
     """No connection could be made: name lookup, TCP or TLS failed, or took longer than `Timeouts.connect`."""
 
 
+class HostNotFound(ConnectError):
+    """The name of the host does not exist: Detective is not in that region, or the endpoint URL is wrong."""
+
+
 class ConnectionLost(TransportError):
     """The connection broke after the request was begun and before the answer was complete."""
 
@@ -154,6 +160,23 @@ class PaginationError(DetectiveError):
     def __init__(self, operation: str) -> None:
         super().__init__(f"{operation}: the service repeated a continuation token; stopped instead of going round")
         self.operation = operation
+
+
+class WaiterTimeout(DetectiveError):
+    """What was waited for did not come about in time. Where the last look failed, its error is the `__cause__`.
+
+    Attributes:
+        timeout: how many seconds it had.
+        last_states: all that was waited for, by account id or investigation id -> how it was last seen: a
+            `MemberDetail`, a `GetInvestigationResponse` or an `Administrator`; None where it never was.
+        pending: the ids of what has not settled.
+    """
+
+    def __init__(self, problem: str, *, timeout: float, last_states: Mapping[str, Any], pending: Iterable[str]) -> None:
+        super().__init__(problem)
+        self.timeout = timeout
+        self.last_states: dict[str, Any] = dict(last_states)
+        self.pending = list(pending)
 
 
 class ServiceError(DetectiveError):

@@ -1,7 +1,8 @@
-"""What hooks are told: one frozen event per attempt and one per wait between two attempts."""
+"""What callbacks are told: of each attempt, of each wait between two attempts, of the progress of a large job."""
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -54,12 +55,37 @@ class RetryEvent:
     error_code: str
 
 
+@frozen(kw_only=True)
+class ProgressEvent:
+    """One more part of a large job has ended.
+
+    Attributes:
+        done: how many parts have ended, those that failed included.
+        failed: how many of them failed.
+        total: how many there are; None where nobody knows before the end.
+        elapsed: seconds since the job began.
+    """
+
+    done: int
+    failed: int
+    total: int | None
+    elapsed: float
+
+    @property
+    def rate(self) -> float:
+        """Parts per second so far."""
+        return self.done / self.elapsed if self.elapsed > 0 else 0.0
+
+
 Event = AttemptEvent | RetryEvent
 Hook = Callable[[Event], object]
+ProgressCallback = Callable[[ProgressEvent], object]
+
+T = TypeVar("T")
 
 
-def emit(hooks: Iterable[Hook], event: Event) -> None:
-    """Tell every hook; one that raises is logged and never fails the call that it watches."""
+def emit(hooks: Iterable[Callable[[T], object]], event: T) -> None:
+    """Tell every hook; one that raises is logged and never fails what it watches."""
     for hook in hooks:
         try:
             hook(event)

@@ -1,6 +1,7 @@
 """One HTTP exchange over aiohttp: an answer within bounds, or why there is none."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 
 import aiohttp
@@ -9,7 +10,7 @@ from attrs import field, frozen
 from yarl import URL
 
 from detective_async import wire
-from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, TransportError
+from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, HostNotFound, TransportError
 
 #: Bytes of an answer that are taken in, after decompression: fifty times the largest that the API has.
 MAX_ANSWER_SIZE = 16 * 2**20
@@ -122,6 +123,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 def _explain(error: BaseException, url: str) -> NoAnswer:
     """Put one of aiohttp's exceptions into words, of which none is of the request."""
     kind, problem = next(words for exceptions, words in _WORDS if isinstance(error, exceptions))
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and _is_no_name(error.os_error):
+        kind = HostNotFound
     reason = _reason(error)
     return NoAnswer(kind, problem.format(host=URL(url).host) + (f" ({reason})" if reason else ""))
 
@@ -141,6 +144,19 @@ _WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...]
     (aiohttp.ServerDisconnectedError, (ConnectionLost, "the server closed the connection")),
     (BaseException, (ConnectionLost, "the connection broke")),
 )
+
+
+def _is_no_name(error: OSError) -> bool:
+    """Tell a name that does not exist from a name server that does not answer."""
+    if isinstance(error, socket.gaierror):
+        return error.errno in _NO_NAME
+    # aiodns, where it is installed, has the numbers of c-ares.
+    cause = error.__cause__
+    return type(cause).__name__ == "DNSError" and cause is not None and cause.args[:1] in ((1,), (4,))
+
+
+# Where a name exists, but has no address of any kind, some systems have a number of its own.
+_NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 def _reason(error: BaseException) -> str:

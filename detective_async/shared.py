@@ -1,8 +1,10 @@
 """What the clients that were made from one another have in common, beside their connections."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Generic, TypeVar
 
 from attrs import Factory, define
 
@@ -24,10 +26,12 @@ class Pair:
     Attributes:
         quota: what retries draw on.
         pace: how fast requests may go out, in `adaptive` mode.
+        turns: entered for each request, where there is a limit to how many there may be at once.
     """
 
     quota: RetryQuota = Factory(RetryQuota)
     pace: Pace = Factory(Pace)
+    turns: AbstractAsyncContextManager[Any] = Factory(nullcontext)
 
 
 class _Recent(Generic[T]):
@@ -59,12 +63,23 @@ class Shared:
     default_credentials: CredentialsProvider
     sts_endpoint: Callable[[str], Endpoint]
     clock_offset: float = 0.0
+    _limit: int | None = None
     _pairs: _Recent[Pair] = Factory(_Recent)
     _providers: _Recent[CredentialsProvider] = Factory(_Recent)
 
     def pair(self, provider: CredentialsProvider, region: str, service: str = "detective") -> Pair:
         """Give the state of an account in a region, the same one each time."""
-        return self._pairs.get((account_of(provider), region, service), Pair)
+        # Only requests to Detective: all accounts of a fleet have their roles from the same STS.
+        limit = self._limit if service == "detective" else None
+        return self._pairs.get(
+            (account_of(provider), region, service),
+            Pair if limit is None else lambda: Pair(turns=asyncio.Semaphore(limit)),
+        )
+
+    def limit(self, requests: int) -> None:
+        """Let no account have more than so many requests at once in a region; to be said before the first one."""
+        self._limit = requests
+        self._pairs = _Recent()
 
     def provider(self, provider: CredentialsProvider) -> CredentialsProvider:
         """Give the provider that was the first of its equals, for that one has the credentials already."""

@@ -43,6 +43,10 @@ class RefreshingCache:
         self._refresh: asyncio.Task[Credentials] | None = None
         self._generation = 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is kept is secret and of this process; another one fetches its own.
+        return _empty, (self._name, self._keep_lasting)
+
     async def get(
         self, fetch: Fetch, *, now: Callable[[], float] = time.time, spawn: Spawn = asyncio.create_task
     ) -> Credentials:
@@ -130,6 +134,10 @@ class RefreshingCache:
     def _put_off(self, now: Callable[[], float]) -> None:
         self._early_from = now() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+def _empty(name: str, keep_lasting: bool) -> RefreshingCache:  # noqa: FBT001 - for unpickling
+    return RefreshingCache(name, keep_lasting=keep_lasting)
 
 
 class CachedProvider(ManagedProvider):

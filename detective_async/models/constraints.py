@@ -167,6 +167,33 @@ class Items:
 
 
 @frozen
+class Distinct:
+    """A list of any length, but not empty, whose items obey one rule and are all different.
+
+    Args:
+        item: the rule.
+        member: what tells the items apart, where it is not the whole item.
+    """
+
+    item: Rule
+    member: str | None = None
+
+    def __call__(self, value: object, path: str) -> None:
+        if not isinstance(value, list | tuple):
+            raise ParameterError(path, f"expected a list, got {_kind(value)}")
+        if not value:
+            raise ParameterError(path, "must not be empty")
+        seen: dict[object, int] = {}
+        for index, item in enumerate(value):
+            self.item(item, f"{path}[{index}]")
+            key = item if self.member is None else getattr(item, self.member)
+            first = seen.setdefault(key, index)
+            if first != index:
+                where = f"{path}[{index}]" if self.member is None else f"{path}[{index}].{self.member}"
+                raise ParameterError(where, f"{key} is there already, as {path}[{first}]")
+
+
+@frozen
 class Entries:
     """A mapping whose keys obey one rule and whose values obey another."""
 

@@ -1,0 +1,92 @@
+"""A request for more than the API takes at once: cut into pieces, of which several are under way at a time."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from attrs import AttrsInstance, evolve, fields_dict
+
+from detective_async.errors import ParameterError
+from detective_async.models.constraints import Items, Rule, validate
+from detective_async.models.members import Account
+
+#: How many pieces are under way at a time, unless told otherwise.
+CONCURRENCY = 8
+
+Request = TypeVar("Request", bound=AttrsInstance)
+T = TypeVar("T")
+Result = TypeVar("Result")
+
+
+def split(request: Request, member: str) -> list[Request]:
+    """Check a request, and cut it into requests that have no more items than the API takes.
+
+    Args:
+        request: its `member` may have any number of items, but none.
+        member: the list to cut.
+
+    Raises:
+        ParameterError: a member breaks what the API states about it, or an item is there twice.
+    """
+    # mypy takes no protocol's variable for an attrs class, which `evolve` wants.
+    whole: Any = request
+    items: list[Any] = getattr(whole, member)
+    rule: Items = fields_dict(type(whole))[member].metadata["rule"]
+    check_any_number(items, rule.item, member)
+    _check_unique(items, member)
+    size = rule.max_items
+    chunks = [evolve(whole, **{member: items[start : start + size]}) for start in range(0, len(items), size)]
+    # The other members, which are the same in all of them.
+    validate(chunks[0])
+    return chunks
+
+
+def check_any_number(items: object, item: Rule, path: str) -> None:
+    """Check each item of a list, which may be of any length but empty.
+
+    Raises:
+        ParameterError: it is empty or no list, or an item breaks the rule.
+    """
+    if items == []:
+        raise ParameterError(path, "must not be empty")
+    Items(item, max_items=sys.maxsize)(items, path)
+
+
+def id_of(item: Account | str) -> str:
+    """Give what an item of a request is known by: its account's id, or the id or ARN that it is."""
+    return item.account_id if isinstance(item, Account) else item
+
+
+async def each(work: Callable[[T], Awaitable[Result]], items: Sequence[T], *, concurrency: int) -> list[Result]:
+    """Work on items, so many at a time, and give the results in the items' order.
+
+    Whatever `work` raises ends the work on the others and is raised as it is; so does being cancelled.
+    """
+    results: dict[int, Result] = {}
+    waiting = enumerate(items)
+
+    async def worker() -> None:
+        for index, item in waiting:
+            results[index] = await work(item)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            workers = [group.create_task(worker()) for _ in range(min(concurrency, len(items)))]
+    except BaseExceptionGroup as errors:
+        error = errors.exceptions[0]
+    else:
+        for ended in workers:
+            # A group does not tell of one that was cancelled by itself.
+            ended.result()
+        return [results[index] for index in range(len(items))]
+    # Out here, so that it is not chained to the group.
+    raise error
+
+
+def _check_unique(items: list[Any], member: str) -> None:
+    seen: dict[str, int] = {}
+    for index, item in enumerate(items):
+        first = seen.setdefault(id_of(item), index)
+        if first != index:
+            raise ParameterError(f"{member}[{index}]", f"{id_of(item)} is there already, as {member}[{first}]")
