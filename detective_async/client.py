@@ -47,8 +47,8 @@ class DetectiveClient(Waiters):
             async for member in detective.iter_members(graph_arn):
                 print(member.account_id, member.status)
 
-    Every method is one request, with retries; the `iter_...` methods are as many as there are pages. Any of them may
-    raise:
+    Every method is one request, with retries; the `iter_...` methods are as many as there are pages, the `wait_for_...`
+    methods and those of `bulk` as many as it takes. Any of them may raise:
 
     - `ParameterError`: a parameter is invalid; nothing was sent.
     - `CredentialsError`: there are no usable credentials.

@@ -165,7 +165,10 @@ def _reason(error: BaseException) -> str:
         return f"HTTP {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
-    return f"{type(error).__name__}: {error}" if isinstance(error, OSError) and str(error) else ""
+    if not isinstance(error, OSError) or not str(error):
+        return ""
+    # Some have words, but no number.
+    return f"{type(error).__name__}: {error if error.errno is not None else error.strerror or error}"
 
 
 class _ResendPreventedError(Exception):

@@ -4,11 +4,11 @@ import inspect
 from collections.abc import Callable, Collection, Iterable
 
 from detective_async import models, operations
-from detective_async.chunks import CONCURRENCY, check_any_number, each, split
+from detective_async.chunks import CONCURRENCY, each, split
 from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit
 from detective_async.iterators import Iterators
-from detective_async.models.constraints import ACCOUNT_ID, OneOf, as_list, validate
+from detective_async.models.constraints import ACCOUNT_ID, Items, OneOf, as_list, validate
 from detective_async.waiting import Watch, check_timeout
 
 #: Where the service has done with an account what it does by itself.
@@ -145,5 +145,5 @@ class Waiters(Iterators):
 
 def _final(until: Collection[models.MemberStatus | str]) -> frozenset[str]:
     statuses = as_list(until)
-    check_any_number(statuses, OneOf(models.MemberStatus), "until")
+    Items(OneOf(models.MemberStatus))(statuses, "until")
     return frozenset({*statuses, models.MemberStatus.VERIFICATION_FAILED})

@@ -71,14 +71,16 @@ class Watch(Generic[State]):
             WaiterTimeout: not all have settled.
         """
         deadline = clock.monotonic() + timeout
+        pauses = _pauses(clock)
         is_last = False
-        for pause in _pauses(clock):
+        while True:
             on_time = await self._look(look, max(deadline - clock.monotonic(), min(timeout, _LAST_LOOK)))
             if not self.pending:
                 return
             left = deadline - clock.monotonic()
             if is_last or left <= 0 or not on_time:
                 break
+            pause = next(pauses)
             is_last = pause >= left
             await clock.sleep(min(pause, left))
         raise self._timed_out(timeout) from self._error

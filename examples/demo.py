@@ -1,43 +1,32 @@
 """The main job, start to end, on the embedded simulator: no AWS account, no network.
 
-An administrator enables Detective and invites 120 accounts, each of which finds its invitation and accepts it; the
-members are then listed page by page. Meanwhile the service throttles, and the client retries.
+An administrator makes 300 accounts members of Detective in 3 regions, by the example `onboard.py`. Each e-mail address
+takes a second to verify, the service throttles, two lines of the list make no sense, and three addresses are not those
+of their accounts. The list is then corrected, and the example run again: it does what is left, and no more.
 """
 
-import asyncio
+import os
 import sys
+import tempfile
 import time
 from collections import Counter
+from contextlib import redirect_stdout
 from http import HTTPStatus
+from pathlib import Path
 
-from detective_async import Account, AttemptEvent, DetectiveClient, MemberDetail, MemberStatus, RetryEvent, RetryPolicy
-from detective_async.testing import DetectiveSimulator
+import onboard
+
+from detective_async.testing import SimulatorThread
 
 ADMINISTRATOR = "111122223333"
-MEMBERS = [f"{number:012}" for number in range(100_000_000_001, 100_000_000_121)]
-REQUEST_SIZE = 50
-PAGE_SIZE = 50
-
-
-class Figures:
-    """What happened on the way, as the client's hooks tell it."""
-
-    def __init__(self) -> None:
-        self.calls: Counter[str] = Counter()
-        self.retries: Counter[str] = Counter()
-        self.waited = 0.0
-
-    def __call__(self, event: AttemptEvent | RetryEvent) -> None:
-        """Take note of an event."""
-        if isinstance(event, RetryEvent):
-            self.retries[event.operation] += 1
-            self.waited += event.delay
-            if sum(self.retries.values()) == 1:
-                print(
-                    f"    (throttled: {event.operation} waits {event.delay:.2f} s and tries again, the first of many)"
-                )
-        elif event.attempt == 1:
-            self.calls[event.operation] += 1
+REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-2")
+MEMBERS = [f"{number:012}" for number in range(100_000_000_001, 100_000_000_301)]
+ROLE = "DetectiveOnboarding"
+#: Whose address is another one than the list has at first.
+MOVED = {MEMBERS[41], MEMBERS[141], MEMBERS[241]}
+#: Line numbers of the list -> what stands there at first.
+BAD_LINES = {9: "10000000009,account-10000000009@example.com", 77: f"{MEMBERS[76]},account at example.com"}
+VERIFICATION = 1.0
 
 
 class UnexpectedError(Exception):
@@ -50,105 +39,80 @@ def expect(what: str, actual: object, expected: object) -> None:
         raise UnexpectedError(f"{what}: expected {expected}, got {actual}")
 
 
-async def enable(administrator: DetectiveClient) -> str:
-    """Enable Detective and give the ARN of the new graph."""
-    graph_arn = (await administrator.create_graph(tags={"team": "secops"})).graph_arn
-    if graph_arn is None:
-        raise UnexpectedError("CreateGraph gave no ARN")
-    print(f"1. {ADMINISTRATOR} enables Detective in {administrator.region}:\n    {graph_arn}")
-    return graph_arn
+def line(account_id: str) -> str:
+    """Give an account's line of the list, as it should be."""
+    return f"{account_id},{'moved' if account_id in MOVED else 'account'}-{account_id}@example.com"
 
 
-async def invite(administrator: DetectiveClient, graph_arn: str) -> None:
-    """Invite all accounts, in requests as large as the API allows."""
-    print(f"2. It invites {len(MEMBERS)} accounts, {REQUEST_SIZE} a request")
-    for start in range(0, len(MEMBERS), REQUEST_SIZE):
-        accounts = [Account(id_, f"account-{id_}@example.com") for id_ in MEMBERS[start : start + REQUEST_SIZE]]
-        answer = await administrator.create_members(
-            graph_arn, accounts, message="Please join", disable_email_notification=True
-        )
-        expect("accounts that were not processed", answer.unprocessed_accounts, [])
-        statuses = Counter(member.status for member in answer.members)
-        print(
-            f"    {len(answer.members)} invited: {', '.join(f'{count} {status}' for status, count in statuses.items())}"
-        )
+def first_list() -> str:
+    """Give the list as it is at first."""
+    lines = [f"{account_id},account-{account_id}@example.com" for account_id in MEMBERS]
+    for number, bad in BAD_LINES.items():
+        lines[number - 1] = bad
+    return "\n".join(lines)
 
 
-async def accept(member: DetectiveClient, graph_arn: str) -> None:
-    """As a member account, find the invitation and accept it."""
-    invitations = [i async for i in member.iter_invitations() if i.status == MemberStatus.INVITED]
-    expect("open invitations", [i.graph_arn for i in invitations], [graph_arn])
-    await member.accept_invitation(graph_arn)
+def prepare(sim: SimulatorThread) -> None:
+    """Make the accounts, with a role in each that the administrator may assume."""
+    for account_id in MEMBERS:
+        sim.account(account_id, line(account_id).partition(",")[2])
+        sim.role(account_id, ROLE, trusted=[ADMINISTRATOR])
+    os.environ.update(sim.environment(ADMINISTRATOR))
+    sim.throttle(None, probability=0.05)
 
 
-async def list_members(administrator: DetectiveClient, graph_arn: str) -> tuple[list[MemberDetail], int]:
-    """List the members page by page; give them and the number of pages."""
-    print(f"4. {ADMINISTRATOR} lists the members, {PAGE_SIZE} a page")
-    members: list[MemberDetail] = []
-    pages = 0
-    async for page in administrator.iter_members(graph_arn, page_size=PAGE_SIZE, prefetch=1).pages():
-        pages += 1
-        members += page.member_details
-        attempts = page.response_metadata.attempts
-        print(f"    page {pages}: {len(page.member_details)} members (attempts: {attempts})")
-    return members, pages
-
-
-def print_figures(members: list[MemberDetail], pages: int, figures: Figures, elapsed: float) -> None:
-    """Print the table and the figures."""
-    print("\n    member status             accounts\n    ------------------------  --------")
-    for status, count in Counter(member.status for member in members).items():
-        print(f"    {status:<24}  {count:>8}")
-    print("\n    operation                    calls   retries\n    ------------------------  --------  --------")
-    for operation, count in sorted(figures.calls.items()):
-        print(f"    {operation:<24}  {count:>8}  {figures.retries[operation]:>8}")
-    print(f"    {'in all':<24}  {figures.calls.total():>8}  {figures.retries.total():>8}")
-    print(
-        f"\n    {pages} pages; {elapsed:.1f} s, in which calls waited {figures.waited:.1f} s in all for their retries"
-    )
-
-
-async def main() -> None:
-    """Run the demo."""
-    figures = Figures()
+def run(title: str, sim: SimulatorThread, accounts: Path, expected_exit_code: int) -> None:
+    """Run the example, and show what it did and what came of it."""
+    print(f"\n{title}\n")
+    sys.stdout.flush()
+    sim.forget_requests()
+    report = accounts.with_suffix(".report")
     started = time.perf_counter()
-    async with DetectiveSimulator(seed=1) as sim:
-        print(f"0. A simulated Amazon Detective listens on {sim.url}; one request in twenty will be throttled")
-        sim.throttle(count=25, probability=0.05)
-        async with DetectiveClient(
-            region="eu-west-1",
-            credentials=sim.account(ADMINISTRATOR),
-            endpoint_url=sim.url,
-            hooks=[figures],
-            # More than the usual 3, for each of 247 calls is to succeed with one request in twenty refused.
-            retry=RetryPolicy(max_attempts=8),
-        ) as administrator:
-            # The first call of all is throttled for sure, so that there is a retry to be seen.
-            sim.throttle()
-            graph_arn = await enable(administrator)
-            await invite(administrator, graph_arn)
-            print("3. Each of them lists its invitations and accepts, all at once, on the same connections")
-            async with asyncio.TaskGroup() as tasks:
-                for id_ in MEMBERS:
-                    member = administrator.with_options(credentials=sim.account(id_))
-                    tasks.create_task(accept(member, graph_arn))
-            print(f"    {len(MEMBERS)} accepted")
-            sim.throttle(operation="ListMembers")
-            members, pages = await list_members(administrator, graph_arn)
-        throttled = sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in sim.requests)
-    print_figures(members, pages, figures, time.perf_counter() - started)
-    expect("the members", sorted(str(member.account_id) for member in members), MEMBERS)
-    expect("their statuses", {member.status for member in members}, {MemberStatus.ENABLED})
-    expect("pages", pages, -(-len(MEMBERS) // PAGE_SIZE))
-    expect("calls of members", figures.calls["AcceptInvitation"], len(MEMBERS))
-    expect("requests that arrived", len(sim.requests), figures.calls.total() + figures.retries.total())
-    expect("retries", figures.retries.total(), throttled)
-    expect("whether anything was throttled", throttled > 0, expected=True)
+    with report.open("w") as standard_output, redirect_stdout(standard_output):
+        exit_code = onboard.main([str(accounts), "--regions", *REGIONS, "--member-role", ROLE])
+    elapsed = time.perf_counter() - started
+    sys.stderr.flush()
+    for row in report.read_text().splitlines():
+        if not row.endswith("accept"):
+            print(f"    {row}")
+    done = Counter(request.operation for request in sim.requests if request.status == HTTPStatus.OK)
+    throttled = sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in sim.requests)
+    print(f"\n    exit code {exit_code}; {elapsed:.1f} s; {throttled} requests were throttled and sent again; calls:")
+    for operation, count in sorted(done.items()):
+        print(f"    {operation:<28}{count:>6}")
+    expect("exit code", exit_code, expected_exit_code)
+
+
+def members(sim: SimulatorThread) -> Counter[str]:
+    """Count the members of all graphs by status, as the simulator has them."""
+    return Counter(status for graph in sim.snapshot().values() for status in graph["members"].values())
+
+
+def main() -> None:
+    """Run the demo."""
+    with SimulatorThread(seed=1, verification_delay=VERIFICATION) as sim, tempfile.TemporaryDirectory() as folder:
+        print(f"A simulated Amazon Detective listens on {sim.url}; an address takes {VERIFICATION:g} s to verify,")
+        print("one request in twenty is throttled, and the list of accounts has five mistakes in it.")
+        prepare(sim)
+        accounts = Path(folder) / "accounts.csv"
+        accounts.write_text(first_list())
+        run("1. Onboarding; rows of accounts that went well are left out:", sim, accounts, onboard.NOT_ALL)
+        good = len(MEMBERS) - len(BAD_LINES) - len(MOVED)
+        bad = len(MOVED)
+        expect("members", members(sim), {"ENABLED": good * len(REGIONS), "VERIFICATION_FAILED": bad * len(REGIONS)})
+
+        accounts.write_text("\n".join(line(account_id) for account_id in MEMBERS))
+        run("2. The list is corrected, and the same command run again:", sim, accounts, onboard.OK)
+        expect("members", members(sim), {"ENABLED": len(MEMBERS) * len(REGIONS)})
+
+        run("3. And once more: there is nothing left to do.", sim, accounts, onboard.OK)
+        writes = {request.operation for request in sim.requests} - {"ListGraphs", "ListMembers", "GetMembers"}
+        expect("what was changed", writes, set())
     print("\nEverything is as it should be.")
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main())
+        main()
     except UnexpectedError as error:
         sys.exit(f"Not as it should be: {error}")

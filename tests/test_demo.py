@@ -1,53 +1,66 @@
 """The demo: it tells what it does, and does not succeed when something is wrong."""
 
-import importlib.util
-import subprocess
+import importlib
 import sys
 from pathlib import Path
+from subprocess import run
 from types import ModuleType
 
 import pytest
-from scrutiny import complaints
 
-DEMO = Path(__file__).parent.parent / "examples" / "demo.py"
+from detective_async import Credentials
+from detective_async.testing import environment
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def test_the_demo_succeeds_and_tells_its_figures(tmp_path: Path) -> None:
-    """120 members, retries on the way, a table at the end, and not a warning."""
-    run = subprocess.run(
-        [sys.executable, "-P", "-W", "error", "-X", "dev", str(DEMO)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+    """Five mistakes in the list are named, the rest is onboarded; corrected, and run again, all 900 are members."""
+    demo = run(
+        [sys.executable, "-W", "error", str(EXAMPLES / "demo.py")], cwd=tmp_path, capture_output=True, check=False
     )
-    assert (run.returncode, complaints(run.stderr)) == (0, "")
-    assert "120 accepted" in run.stdout
-    assert "page 3: 20 members" in run.stdout
-    assert run.stdout.rstrip().endswith("Everything is as it should be.")
+    told, errors = demo.stdout.decode(), demo.stderr.decode()
+    assert demo.returncode == 0, errors
+    assert "Traceback" not in errors
+    assert "Warning" not in errors
+    assert errors.count(", line ") == 2
+    assert "885 of 894 memberships in 3 regions are as wanted" in errors
+    assert told.count("verification failed") == 9
+    assert "900 of 900 memberships in 3 regions are as wanted; reinvite: 9, invite: 6, accept: 15" in errors
+    assert "900 of 900 memberships in 3 regions are as wanted; nothing had to be done" in errors
+    assert told.rstrip().endswith("Everything is as it should be.")
 
 
 @pytest.fixture
-def demo() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("demo", DEMO)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def demo(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    # It sets these for the example that it runs; from here on they are set back after the test.
+    for name in environment.variables("http://127.0.0.1", Credentials("an id", "a secret"), "eu-west-1"):
+        monkeypatch.setenv(name, "")
+    return importlib.import_module("demo")
 
 
-@pytest.mark.parametrize("wrong", ["a member is missing", "a page is missing"])
-async def test_the_demo_fails_when_something_is_wrong(
-    demo: ModuleType, wrong: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("wrong", ["an account is not onboarded", "the exit code lies"])
+def test_the_demo_fails_when_something_is_wrong(
+    demo: ModuleType, wrong: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A result that is not as it should be is told, and ends it."""
-    list_members = demo.list_members
+    monkeypatch.setattr(demo, "MEMBERS", demo.MEMBERS[:3])
+    monkeypatch.setattr(demo, "MOVED", {demo.MEMBERS[2]})
+    monkeypatch.setattr(demo, "BAD_LINES", {2: "nonsense"})
+    monkeypatch.setattr(demo, "VERIFICATION", 0.0)
+    monkeypatch.setattr(demo.SimulatorThread, "throttle", lambda *_, **__: None)
+    onboard = demo.onboard.main
 
-    async def list_fewer(*arguments: object) -> tuple[list[object], int]:
-        members, pages = await list_members(*arguments)
-        return (members[:-1], pages) if wrong == "a member is missing" else (members, pages - 1)
+    def lie(arguments: list[str]) -> int:
+        if wrong == "the exit code lies":
+            onboard(arguments)
+            return 0
+        accounts = Path(arguments[0])
+        accounts.write_text(accounts.read_text().partition("\n")[2])
+        return int(onboard(arguments))
 
-    monkeypatch.setattr(demo, "list_members", list_fewer)
+    monkeypatch.setattr(demo.onboard, "main", lie)
     with pytest.raises(demo.UnexpectedError):
-        await demo.main()
+        demo.main()
+    assert "Everything is as it should be" not in capsys.readouterr().out

@@ -1,7 +1,8 @@
 """The same work in many accounts and regions at once, over one pool of connections."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -16,7 +17,7 @@ from detective_async.events import ProgressCallback, ProgressEvent, emit
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.outcomes import Outcome, OutcomeKind, kind_of
 from detective_async.fleet.runner import Run
-from detective_async.fleet.targets import RoleTargets, Shard, Target, can_be_taken_again, checked, count_of
+from detective_async.fleet.targets import Once, RoleTargets, Shard, Target, checked, count_of
 from detective_async.models.constraints import Integer
 
 #: The region of the client that all others are made from, where none is set. It makes no call of its own, but the
@@ -62,12 +63,14 @@ class DetectiveFleet(FleetIterators):
         """
         Integer(1)(concurrency, "concurrency")
         Integer(1)(concurrency_per_target, "concurrency_per_target")
+        if not isinstance(targets, Iterable):
+            raise ParameterError("targets", f"expected targets to iterate over, got {type(targets).__name__}")
         if isinstance(targets, Collection):
             if not targets:
                 raise ParameterError("targets", "must not be empty")
             for _ in checked(targets):
                 pass
-        self._targets = targets
+        self._targets = Once(targets) if isinstance(targets, Iterator) else targets
         self._concurrency = concurrency
         self._concurrency_per_target = concurrency_per_target
         self._options = options
@@ -79,7 +82,6 @@ class DetectiveFleet(FleetIterators):
         self._client._transport.connections.limit(concurrency)  # noqa: SLF001
         self._client._transport.shared.limit(concurrency_per_target)  # noqa: SLF001
         self._runs: set[Run[Target, Any]] = set()
-        self._taken = False
         self._closed = False
 
     @classmethod
@@ -169,14 +171,13 @@ class DetectiveFleet(FleetIterators):
             progress: told after each target.
 
         Raises:
-            ParameterError: `fn` cannot be called; while iterating, once all before it have ended: a target is none.
-            RuntimeError: the targets were an iterator, and were taken already; or the fleet was closed.
+            ParameterError: `fn` or `progress` is none; while iterating, after all outcomes: a target is none.
+            RuntimeError: while iterating: the targets were an iterator and were taken already, or the fleet was closed.
         """
         if not callable(fn):
             raise ParameterError("fn", f"expected a coroutine function, got {type(fn).__name__}")
-        if self._taken:
-            raise RuntimeError("the targets were an iterator and were taken already: make the fleet of a list")
-        self._taken = not can_be_taken_again(self._targets)
+        if progress is not None and (not callable(progress) or inspect.iscoroutinefunction(progress)):
+            raise ParameterError("progress", f"expected a plain callable, got {progress!r}")
         return self._run(fn, progress)
 
     async def _run(
@@ -191,7 +192,7 @@ class DetectiveFleet(FleetIterators):
 
         async def work(target: Target) -> Outcome[T]:
             nonlocal done, failed
-            outcome = await self._work(fn, target)
+            outcome = await self._work(fn, target, run)
             done += 1
             failed += outcome.kind is OutcomeKind.FAILED
             elapsed = self._clock.monotonic() - began
@@ -207,7 +208,9 @@ class DetectiveFleet(FleetIterators):
         finally:
             self._runs.discard(run)
 
-    async def _work(self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], target: Target) -> Outcome[T]:
+    async def _work(
+        self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], target: Target, run: Run[Target, Outcome[T]]
+    ) -> Outcome[T]:
         began = self._clock.monotonic()
         value: T | None = None
         error: Exception | None = None
@@ -215,10 +218,10 @@ class DetectiveFleet(FleetIterators):
             client = self._client.with_options(region=target.region, credentials=target.credentials)
             value = await fn(client, target)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if run.stopped:
                 raise
-            error = RuntimeError("the work cancelled itself")
+            # By itself, or it awaited a task that was cancelled.
+            error = RuntimeError("the work was cancelled")
         except Exception as raised:  # noqa: BLE001 - whatever it is, it is of no other target's concern
             error = raised
         kind = kind_of(error, regional=self._client._endpoint_url is None)  # noqa: SLF001 - of our own class

@@ -16,8 +16,11 @@ class Run(Generic[Item, Result]):
 
     Args:
         items: what to work on.
-        work: does it; it raises nothing but `CancelledError`, and that only where its task was cancelled.
+        work: does it; it raises `CancelledError` only where the run was stopped. Whatever else it raises ends the run.
         concurrency: how many at a time.
+
+    Attributes:
+        stopped: whether nothing is worked on any more.
     """
 
     def __init__(
@@ -29,7 +32,8 @@ class Run(Generic[Item, Result]):
         self._tasks: set[asyncio.Task[Result]] = set()
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
         self._exhausted = False
-        self._problem: Exception | None = None
+        self._problem: BaseException | None = None
+        self.stopped = False
 
     async def results(self) -> AsyncGenerator[Result, None]:
         """Give the results as they come; to be asked for once."""
@@ -49,6 +53,7 @@ class Run(Generic[Item, Result]):
         Args:
             problem: what is raised where the next result is asked for; None to have no further ones.
         """
+        self.stopped = True
         self._end(problem)
         for task in self._tasks:
             task.cancel()
@@ -72,15 +77,20 @@ class Run(Generic[Item, Result]):
         if self._exhausted and not self._tasks:
             self._results.put_nowait(None)
 
-    def _end(self, problem: Exception | None = None) -> None:
+    def _end(self, problem: BaseException | None = None) -> None:
         self._exhausted = True
         self._problem = self._problem or problem
 
     def _take(self, task: asyncio.Task[Result]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
-            # By somebody who ends all tasks, as asyncio.run() does at last: nothing may be started any more.
+            # Before it had begun; or it was stopped, and nobody asks any more.
             self._end(RuntimeError("the work was cancelled from outside"))
-        elif task.exception() is None:
+        elif (problem := task.exception()) is not None:
+            self._end(problem)
+        else:
             self._results.put_nowait(task.result())
-        self._start_more()
+        # One that was cancelled may have been so by somebody who ends all tasks, as asyncio.run() does at last: then
+        # nothing may be started any more. Else whoever takes the result starts what comes next.
+        if self._exhausted or not task.cancelling():
+            self._start_more()

@@ -12,7 +12,9 @@ from detective_async.errors import ParameterError
 from detective_async.models.constraints import ACCOUNT_ID, Distinct, Integer, Text, as_list
 
 _REGION = Text(1, 63, r"(?!-)[A-Za-z0-9-]+(?<!-)", "a region name, such as eu-west-1")
-_ROLE_NAME = Text(1, 576, r"(?!/)([!-~]+/)?[\w+=,.@-]{1,64}", "a role's name, with its path if it has one (path/NAME)")
+_ROLE_NAME = Text(
+    1, 576, r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", "a role's name, with its path if it has one (path/NAME)"
+)
 
 
 @frozen
@@ -108,6 +110,26 @@ class RoleTargets:
         return self._roles[account_id]
 
 
+class Once:
+    """The targets of an iterator: whoever comes second would get what the first one left, and not know.
+
+    Args:
+        targets: what to iterate over.
+
+    Raises:
+        RuntimeError: while iterating: they were taken already.
+    """
+
+    def __init__(self, targets: Iterator[Target]) -> None:
+        self._targets: Iterator[Target] | None = targets
+
+    def __iter__(self) -> Iterator[Target]:
+        targets, self._targets = self._targets, None
+        if targets is None:
+            raise RuntimeError("the targets were an iterator and were taken already: make the fleet of a list")
+        return targets
+
+
 class Shard:
     """Every n-th of the targets, so that n machines that have the same ones share them out.
 
@@ -135,24 +157,12 @@ class Shard:
         whole = count_of(self._targets)
         return None if whole is None else len(range(self._index, whole, self._count))
 
-    @property
-    def can_be_taken_again(self) -> bool:
-        """Whether iterating a second time gives the same ones."""
-        return can_be_taken_again(self._targets)
-
 
 def count_of(targets: Iterable[Target]) -> int | None:
     """Tell how many there are; None where nobody knows without taking them."""
     if isinstance(targets, Shard):
         return targets.count()
     return len(targets) if isinstance(targets, Sized) else None
-
-
-def can_be_taken_again(targets: Iterable[Target]) -> bool:
-    """Whether iterating a second time gives the same ones."""
-    if isinstance(targets, Shard):
-        return targets.can_be_taken_again
-    return not isinstance(targets, Iterator)
 
 
 def checked(targets: Iterable[Target]) -> Iterator[Target]:

@@ -152,10 +152,10 @@ class Moment:
 
 @frozen
 class Items:
-    """A list whose items obey one rule."""
+    """A list whose items obey one rule; a maximum of None is no bound."""
 
     item: Rule
-    max_items: int
+    max_items: int | None = None
     min_items: int = 1
 
     def __call__(self, value: object, path: str) -> None:
@@ -179,13 +179,10 @@ class Distinct:
     member: str | None = None
 
     def __call__(self, value: object, path: str) -> None:
-        if not isinstance(value, list | tuple):
-            raise ParameterError(path, f"expected a list, got {_kind(value)}")
-        if not value:
-            raise ParameterError(path, "must not be empty")
+        Items(self.item)(value, path)
+        assert isinstance(value, list | tuple)  # noqa: S101 - as it has just been checked
         seen: dict[object, int] = {}
         for index, item in enumerate(value):
-            self.item(item, f"{path}[{index}]")
             key = item if self.member is None else getattr(item, self.member)
             first = seen.setdefault(key, index)
             if first != index:
@@ -223,8 +220,12 @@ class Structure:
         validate(value, path)
 
 
-def _check_size(value: Sized, minimum: int, maximum: int, path: str) -> None:
+def _check_size(value: Sized, minimum: int, maximum: int | None, path: str) -> None:
     size = len(value)
+    if maximum is None:
+        if size < minimum:
+            raise ParameterError(path, "must not be empty")
+        return
     if not size and minimum:
         raise ParameterError(path, f"must not be empty; give {minimum} to {maximum} items")
     if not minimum <= size <= maximum:

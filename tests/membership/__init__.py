@@ -1,0 +1,1 @@
+"""Memberships brought to a wanted state, against the simulator."""

@@ -1,0 +1,367 @@
+"""What goes wrong for one account: it is named with the reason, and all others go on."""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+
+from detective_async import (
+    AccessDeniedException,
+    Account,
+    AssumeRole,
+    AssumeRoleError,
+    ConflictException,
+    CreateMembersResponse,
+    Credentials,
+    CredentialsError,
+    DeleteMembersResponse,
+    DetectiveClient,
+    MemberDetail,
+    MemberStatus,
+    ServiceQuotaExceededException,
+    TooManyRequestsException,
+    TransportError,
+    UnprocessedAccount,
+    ValidationException,
+)
+from detective_async.membership import MembershipReport, plan_membership
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle
+from membership.worlds import (
+    ADMINISTRATOR,
+    REGION,
+    WRONG,
+    Fate,
+    WorldTime,
+    account,
+    administrator,
+    arn_in,
+    asked,
+    fates,
+    fill,
+    graph,
+    invited,
+    member,
+    some_accounts,
+    statuses,
+    writes,
+)
+
+ONE, TWO, THREE = IDS = [f"{number}" * 12 for number in range(2, 5)]
+WANTED = [account(one) for one in IDS]
+WELL = Fate(None, "ENABLED", "invite, accept")
+DENIED = Failure(403, "AccessDeniedException", "not you")
+BROKEN = Failure(500)
+
+
+async def bring_about(client: DetectiveClient, sim: DetectiveSimulator, **options: Any) -> MembershipReport:
+    """Plan and apply; members accept with credentials of their own."""
+    options = {"regions": [REGION], "member_credentials": sim.account, **options}
+    return await (await plan_membership(client, options.pop("accounts", WANTED), **options)).apply()
+
+
+@pytest.fixture
+async def impatient(sim: DetectiveSimulator) -> AsyncIterator[DetectiveClient]:
+    """A client that makes one attempt a call, so that each fault is an error."""
+    async with administrator(sim, max_attempts=1) as client:
+        yield client
+
+
+async def test_an_address_that_is_wrong(sim: DetectiveSimulator) -> None:
+    """It is named and told what to do; corrected, the account is invited again with the new one."""
+    sim.account(TWO, "Right@example.com")
+    async with administrator(sim) as client:
+        report = await bring_about(client, sim)
+        assert not report.ok
+        (failure,) = report.failures
+        assert (failure.account_id, failure.before, failure.after) == (TWO, None, MemberStatus.VERIFICATION_FAILED)
+        assert failure.problem is not None
+        assert failure.problem.startswith("verification failed: the e-mail address is not that of")
+        assert failure.error is None
+        assert fates(report)[ONE] == fates(report)[THREE] == WELL
+        assert str(report).splitlines()[1] == f"  {REGION} {TWO}: {failure.problem}"
+        assert "@" not in str(report) + repr(report)
+
+        sim.forget_requests()
+        plan = await plan_membership(client, WANTED, regions=[REGION], member_credentials=sim.account)
+        assert not plan
+        assert [(problem.account_id, problem.text) for problem in plan.problems] == [(TWO, failure.problem)]
+        assert not (await plan.apply()).ok
+        assert writes(sim) == {}
+
+        report = await bring_about(client, sim, accounts=[Account(TWO, "right@EXAMPLE.com")])
+        assert fates(report) == {TWO: Fate("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
+
+
+async def test_one_that_stays_disabled(sim: DetectiveSimulator) -> None:
+    """It is tried once each time, and told with the reason that AWS gives."""
+    for volume in ("VOLUME_TOO_HIGH", None):
+        sim.set_volume(TWO, volume)  # type: ignore[arg-type]
+        async with administrator(sim) as client:
+            report = await bring_about(client, sim)
+        assert sum(request.operation == "StartMonitoringMember" for request in sim.requests) == 1
+        if volume:
+            problem = "start monitoring was done, but it is ACCEPTED_BUT_DISABLED (VOLUME_TOO_HIGH)"
+            fate = Fate(None, "ACCEPTED_BUT_DISABLED", "invite, accept, start monitoring", problem)
+            assert fates(report) == {ONE: WELL, TWO: fate, THREE: WELL}
+        else:
+            assert fates(report)[TWO] == Fate("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring")
+        sim.forget_requests()
+
+
+async def test_the_administrator_itself(sim: DetectiveSimulator) -> None:
+    """Among the accounts it is a failure of its own, also where it is known only once there is a graph."""
+    async with administrator(sim) as client:
+        plan = await plan_membership(client, [*WANTED, account(ADMINISTRATOR)], regions=[REGION])
+        assert plan.problems == ()
+        report = await plan.apply()
+        problem = "it is the administrator account, whose own data is in its graph anyway: leave it out"
+        assert fates(report)[ADMINISTRATOR] == Fate(None, None, "", problem)
+        assert len(report.failures) == 1
+        assert (REGION, ADMINISTRATOR) not in invited(sim)
+
+
+@pytest.mark.parametrize("error", [AccessDeniedException, ServiceQuotaExceededException])
+async def test_one_that_is_refused_for_good(sim: DetectiveSimulator, error: type[Exception]) -> None:
+    """An action that is refused is not repeated, and the account fails with the error."""
+    sim.inject(Fault(Failure(402, error.__name__, "no"), "AcceptInvitation", account=TWO, count=None))
+    async with administrator(sim) as client:
+        report = await bring_about(client, sim)
+    (failure,) = report.failures
+    assert (failure.account_id, failure.after, failure.done) == (TWO, MemberStatus.INVITED, ("invite",))
+    assert isinstance(failure.error, error)
+    assert failure.problem == str(failure.error)
+    assert sum((one.operation, one.account_id) == ("AcceptInvitation", TWO) for one in sim.requests) == 1
+
+
+async def test_one_whose_state_is_another_than_it_was(sim: DetectiveSimulator) -> None:
+    """A refusal counts for nothing where the next look shows that all is well: somebody else has done it."""
+    fill(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED"), member(THREE, "ACCEPTED_BUT_DISABLED")))
+
+    class Late(DetectiveClient):
+        async def accept_invitation(self, graph_arn: str) -> None:
+            await super().accept_invitation(graph_arn)
+            raise AccessDeniedException("AccessDeniedException")
+
+        async def start_monitoring_member(self, graph_arn: str, account_id: str) -> None:
+            await super().start_monitoring_member(graph_arn, account_id)
+            raise ConflictException("ConflictException")
+
+    async with client_like(Late, sim) as client:
+        report = await bring_about(client, sim)
+    assert report.ok
+    assert fates(report)[ONE] == Fate("INVITED", "ENABLED", "")
+    assert fates(report)[THREE] == Fate("ACCEPTED_BUT_DISABLED", "ENABLED", "")
+
+
+@pytest.mark.parametrize("effect", [Drop("after"), Drop("during"), Garbage()])
+@pytest.mark.parametrize("operation", ["CreateMembers", "AcceptInvitation", "DeleteMembers", "StartMonitoringMember"])
+async def test_what_may_have_been_done(
+    sim: DetectiveSimulator, impatient: DetectiveClient, operation: str, effect: Any
+) -> None:
+    """After an action without a proper answer the state is read, and what was done is not done again."""
+    fill(sim, graph(member(TWO, "ACCEPTED_BUT_DISABLED"), member(THREE, "VERIFICATION_FAILED", WRONG)))
+    sim.inject(Fault(effect, operation))
+    report = await bring_about(impatient, sim)
+    assert report.ok
+    assert fates(report) == {
+        ONE: WELL,
+        TWO: Fate("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring"),
+        # When it is not certain that it was removed, being invited is a step of its own.
+        THREE: Fate(
+            "VERIFICATION_FAILED",
+            "ENABLED",
+            "reinvite, invite, accept" if operation == "DeleteMembers" else "reinvite, accept",
+        ),
+    }
+    once = {"AcceptInvitation": 2, "StartMonitoringMember": 1, "DeleteMembers": 1}
+    if effect != Drop("during"):
+        # Some answers have no body that could break off.
+        assert {name: number for name, number in writes(sim).items() if name != "CreateMembers"} == once
+    assert set(invited(sim).values()) == {1}
+
+
+async def test_what_passes(sim: DetectiveSimulator, impatient: DetectiveClient) -> None:
+    """What fails in a passing way is tried again, five times for an account that gets no further."""
+    for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers", "TagResource"):
+        sim.inject(Fault(Throttle(), operation, count=3))
+    for one, times in ((ONE, 5), (TWO, 6)):
+        sim.inject(Fault(Drop("before"), "AcceptInvitation", account=one, count=times))
+    report = await bring_about(impatient, sim, tags={"a": "b"})
+    assert fates(report)[ONE] == fates(report)[THREE] == WELL
+    (failure,) = report.failures
+    assert (failure.account_id, failure.after) == (TWO, MemberStatus.INVITED)
+    assert isinstance(failure.error, TransportError)
+    assert all(region.ok for region in report.regions)
+    accepts = [one.account_id for one in sim.requests if one.operation == "AcceptInvitation"]
+    assert (accepts.count(ONE), accepts.count(TWO), accepts.count(THREE)) == (6, 6, 1)
+
+
+@pytest.mark.parametrize(("effect", "error"), [(Throttle(), TooManyRequestsException), (DENIED, AccessDeniedException)])
+async def test_states_that_cannot_be_read(
+    sim: DetectiveSimulator, impatient: DetectiveClient, effect: Any, error: type[Exception]
+) -> None:
+    """Those that need another look fail with the error; at once, if it is for good."""
+    fill(sim, graph(member(ONE, "INVITED"), member(TWO, "ENABLED")))
+    sim.inject(Fault(effect, "GetMembers", count=None))
+    report = await bring_about(impatient, sim)
+    assert {row.account_id for row in report.failures} == {ONE, THREE}
+    assert {type(row.error) for row in report.failures} == {error}
+    assert sum(request.operation == "GetMembers" for request in sim.requests) == (
+        6 if error is TooManyRequestsException else 1
+    )
+    # They were accepted all the same, and the report does not claim otherwise.
+    assert [row.done for row in report.failures] == [("accept",), ("invite", "accept")]
+
+
+async def test_a_request_that_is_refused_for_one_of_its_accounts(sim: DetectiveSimulator) -> None:
+    """The others are sent without it, each by itself; and when there is no room for all, so many as there is."""
+    room = 2
+
+    class Fussy(DetectiveClient):
+        async def create_members(
+            self, graph_arn: str, accounts: Iterable[Account], **options: Any
+        ) -> CreateMembersResponse:
+            accounts = list(accounts)
+            if any(one.account_id == TWO for one in accounts):
+                raise ValidationException("ValidationException", "one of them")
+            if len(statuses(sim)) + len(accounts) > room:
+                raise ServiceQuotaExceededException("ServiceQuotaExceededException", "too many")
+            return await super().create_members(graph_arn, accounts, **options)
+
+    async with client_like(Fussy, sim) as client:
+        report = await bring_about(client, sim, accounts=[*WANTED, account("5" * 12)])
+    assert {row.account_id: type(row.error) for row in report.failures} == {
+        TWO: ValidationException,
+        "5" * 12: ServiceQuotaExceededException,
+    }
+    assert fates(report)[ONE] == fates(report)[THREE] == WELL
+
+
+async def test_what_aws_does_nothing_for(sim: DetectiveSimulator) -> None:
+    """Its reason is told, with addresses masked, unless the account turns out to be as it is wanted."""
+    fill(sim, graph(member("5" * 12, "ENABLED"), member("6" * 12, "ENABLED"), member("7" * 12, "ENABLED")))
+
+    class Reluctant(DetectiveClient):
+        async def create_members(
+            self, graph_arn: str, accounts: Iterable[Account], **options: Any
+        ) -> CreateMembersResponse:
+            accounts = {one.account_id: one for one in accounts}
+            done = await super().create_members(graph_arn, [accounts[ONE]], **options)
+            reasons = {ONE: "Account is already a member", TWO: "root@example.com is not welcome"}
+            assert [one.account_id for one in done.members] == [ONE]
+            return CreateMembersResponse(
+                members=[MemberDetail(account_id="9" * 12)],
+                unprocessed_accounts=[UnprocessedAccount(account_id=key, reason=text) for key, text in reasons.items()],
+            )
+
+        async def delete_members(self, graph_arn: str, account_ids: Iterable[str]) -> DeleteMembersResponse:
+            await super().delete_members(graph_arn, ["5" * 12])
+            return DeleteMembersResponse(
+                unprocessed_accounts=[
+                    UnprocessedAccount(account_id="5" * 12, reason="Account is not a member"),
+                    UnprocessedAccount(account_id="6" * 12, reason="not now"),
+                ]
+            )
+
+    async with client_like(Reluctant, sim) as client:
+        report = await bring_about(client, sim, remove_others=True)
+    assert fates(report) == {
+        ONE: Fate(None, "ENABLED", "accept"),
+        TWO: Fate(None, None, "", "invite: AWS did nothing: *** is not welcome"),
+        THREE: Fate(None, None, "", "invite: AWS did nothing: no reason given"),
+        "5" * 12: Fate("ENABLED", None, ""),
+        "6" * 12: Fate("ENABLED", "ENABLED", "", "remove: AWS did nothing: not now"),
+        "7" * 12: Fate("ENABLED", "ENABLED", "", "remove: AWS did nothing: no reason given"),
+    }
+
+
+async def test_one_that_was_invited_by_an_attempt_without_an_answer(sim: DetectiveSimulator) -> None:
+    """The retry finds it invited already; who did it is known, and it is not invited again."""
+    sim.inject(Fault(Drop("after"), "CreateMembers"))
+    sim.inject(Fault(Drop("after"), "DeleteMembers"))
+    fill(sim, graph(member("5" * 12, "ENABLED")))
+    async with administrator(sim) as client:
+        report = await bring_about(client, sim, remove_others=True)
+    assert set(fates(report).values()) == {WELL, Fate("ENABLED", None, "remove")}
+    assert len(asked(sim, "CreateMembers")) == 2
+
+
+async def test_one_that_declines(sim: DetectiveSimulator) -> None:
+    """An account that is gone again once it was invited is not invited a second time."""
+    fill(sim, graph())
+
+    class Forestalled(DetectiveClient):
+        async def create_members(self, *args: Any, **options: Any) -> CreateMembersResponse:
+            answer = await super().create_members(*args, **options)
+            await client.with_options(credentials=sim.account(TWO)).reject_invitation(arn_in(REGION))
+            return answer
+
+    async with client_like(Forestalled, sim) as client:
+        report = await bring_about(client, sim)
+    assert fates(report)[TWO] == Fate(
+        None, None, "invite", "invite was done, but it is no member: it may have declined"
+    )
+    assert fates(report)[ONE] == WELL
+    assert set(invited(sim).values()) == {1}
+
+
+async def test_credentials_of_members(sim: DetectiveSimulator) -> None:
+    """Whatever is wrong with one's credentials is its own problem; what a callable raises is not quoted in full."""
+
+    def source(account_id: str) -> Any:
+        if account_id == ONE:
+            raise LookupError("no entry for root@example.com, wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+        if account_id == TWO:
+            return None
+        if account_id == THREE:
+            return AssumeRole(f"arn:aws:iam::{THREE}:role/Missing", source=sim.account(ADMINISTRATOR))
+        return sim.account(account_id)
+
+    async with administrator(sim) as client:
+        report = await bring_about(client, sim, accounts=some_accounts(1) + WANTED, member_credentials=source)
+        failed = {row.account_id: row for row in report.failures}
+        assert set(failed) == set(IDS)
+        assert (
+            failed[ONE].problem
+            == (f"member_credentials, asked for {ONE}: it failed: LookupError: 'no entry for ***, ***'")
+            or failed[ONE].problem
+            == f"member_credentials, asked for {ONE}: it failed: LookupError: no entry for ***, ***"
+        )
+        assert isinstance(failed[ONE].error, CredentialsError)
+        assert failed[ONE].error.__context__ is None
+        assert failed[TWO].problem is not None
+        assert "member_credentials, asked for 333333333333: credentials must be" in failed[TWO].problem
+        assert isinstance(failed[THREE].error, AssumeRoleError)
+        assert sum(request.operation == "AssumeRole" for request in sim.requests) == 1
+
+        given = {ONE: sim.account(ONE), THREE: Credentials("AKIA0000000000000000", "x")}
+        report = await bring_about(client, sim, member_credentials=given)
+    failed = {row.account_id: row for row in report.failures}
+    assert set(failed) == {TWO, THREE}
+    assert failed[TWO].problem == "it is invited, and member_credentials has none for it to accept with"
+    assert (failed[THREE].problem or "").startswith("Detective is not available to the account in this region")
+
+
+async def test_a_role_that_cannot_be_assumed_for_the_moment(
+    sim: DetectiveSimulator, impatient: DetectiveClient
+) -> None:
+    """What STS has no time for is tried again."""
+    sim.inject(Fault(Throttle(), "AssumeRole", count=4))
+
+    def source(account_id: str) -> AssumeRole:
+        role = sim.role(account_id, "Detective", trusted=[ADMINISTRATOR])
+        return AssumeRole(role, source=sim.account(ADMINISTRATOR))
+
+    report = await bring_about(impatient, sim, accounts=[account(ONE)], member_credentials=source)
+    assert fates(report) == {ONE: WELL}
+    assert sum(request.operation == "AssumeRole" for request in sim.requests) == 5
+
+
+def client_like(kind: type[DetectiveClient], sim: DetectiveSimulator) -> DetectiveClient:
+    """Give an administrator's client with a behaviour of its own; its waits take no time."""
+    return kind(
+        region=REGION,
+        endpoint_url=sim.url,
+        credentials=sim.account(ADMINISTRATOR),
+        clock=WorldTime(sim).clock(real_dates=True),
+    )
