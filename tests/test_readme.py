@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiobotocore.session
@@ -15,12 +16,15 @@ import pytest
 from botocore.exceptions import ClientError
 from scrutiny import complaints
 
+from detective_async import Account, DetectiveClient
 from detective_async.operations import OPERATIONS
 from detective_async.testing import DetectiveSimulator
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-QUICKSTART, CREDENTIALS, WITHOUT_AWS, WITH_FIXTURES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+QUICKSTART, CREDENTIALS, FLEET, MEMBERSHIP, WITHOUT_AWS, WITH_FIXTURES = re.findall(
+    r"```python\n(.*?)```", README, re.DOTALL
+)
 
 
 async def run(program: str, environ: dict[str, str], directory: Path) -> str:
@@ -53,6 +57,43 @@ async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> N
 async def test_the_lines_about_credentials_run(tmp_path: Path) -> None:
     """They send nothing."""
     assert await run(CREDENTIALS, {}, tmp_path) == ""
+
+
+async def test_the_program_for_many_accounts_runs(sim: DetectiveSimulator, tmp_path: Path) -> None:
+    """One account has a graph with a member, the other none, and one region is not opted in to."""
+    for account_id in ("444455556666", "777788889999"):
+        sim.role(account_id, "SecurityAudit", trusted=["111122223333"])
+    sim.close_region("ap-southeast-2")
+    async with DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=sim.account("444455556666")
+    ) as owner:
+        graph_arn = (await owner.create_graph()).graph_arn
+        assert graph_arn is not None
+        await owner.create_members(graph_arn, [Account("123456789012", "account-123456789012@example.com")])
+        await owner.start_investigation(
+            graph_arn,
+            "arn:aws:iam::444455556666:role/Suspect",
+            scope_start_time=datetime(2026, 1, 1, tzinfo=UTC),
+            scope_end_time=datetime(2026, 1, 2, tzinfo=UTC),
+        )
+    told = await run(FLEET, sim.environment("111122223333"), tmp_path)
+    assert "444455556666 in eu-west-1 1 investigations\n" in told
+    assert "777788889999 in us-east-1 0 investigations\n" in told
+    assert told.count("in ap-southeast-2 region unavailable UnrecognizedClientException") == 2
+    assert told.endswith("444455556666 in eu-west-1 123456789012 INVITED\n")
+    assert len(told.splitlines()) == 7
+
+
+async def test_the_program_for_memberships_runs(sim: DetectiveSimulator, tmp_path: Path) -> None:
+    """It names the bad line, shows its plan, makes members of the others, and then there is nothing to do."""
+    for account_id, email in (("444455556666", "root@example.com"), ("777788889999", "other@example.com")):
+        sim.account(account_id, email)
+        sim.role(account_id, "DetectiveOnboarding", trusted=["111122223333"])
+    told = await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
+    assert told.startswith("line 3 expected an account id of 12 digits")
+    assert "  invite 2 accounts: 444455556666, 777788889999\n" in told
+    assert "4 of 4 memberships in 2 regions are as wanted" in told
+    assert "nothing had to be done" in await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
 
 
 async def test_the_program_without_aws_runs(tmp_path: Path) -> None:
