@@ -5,7 +5,7 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -178,6 +178,41 @@ async def test_a_session_without_limits_has_no_queue() -> None:
             turns = [connections.turn("a") for _ in range(1000)]
             for turn in turns:
                 await turn.__aenter__()
+
+
+async def take_all(connections: Connections, turns: AsyncExitStack) -> int:
+    """Take turns, and keep them, for as long as there are any; how many were there?"""
+    for taken in range(500):
+        try:
+            async with asyncio.timeout(0.01):
+                await turns.enter_async_context(connections.turn("a"))
+        except TimeoutError:
+            return taken
+    raise AssertionError("endless")
+
+
+@pytest.mark.parametrize("limit", [3, 150])
+async def test_a_limit_of_ones_own(limit: int) -> None:
+    """Of our own session it is the pool's size, which may be larger than usual."""
+    connections = Connections()
+    connections.limit(limit)
+    async with AsyncExitStack() as turns:
+        turns.push_async_callback(connections.aclose)
+        assert await take_all(connections, turns) == limit
+
+
+@pytest.mark.parametrize(("limit", "of_the_session", "expected"), [(3, 5, 3), (5, 3, 3), (3, 0, 3), (150, 0, 150)])
+async def test_a_limit_on_a_session_of_the_callers(limit: int, of_the_session: int, expected: int) -> None:
+    """It holds beside the session's own, which others may use up too."""
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=of_the_session)) as session,
+        AsyncExitStack() as turns,
+    ):
+        limited, other = Connections(session), Connections(session)
+        limited.limit(limit)
+        assert await take_all(limited, turns) == expected
+        if of_the_session:
+            assert await take_all(other, turns) == of_the_session - expected
 
 
 @pytest.mark.parametrize(

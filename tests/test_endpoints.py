@@ -4,8 +4,8 @@ import pytest
 from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
 
-from detective_async import ConfigurationError
-from detective_async.endpoints import resolve
+from detective_async import ConfigurationError, ParameterError
+from detective_async.endpoints import check_region, partition_of, resolve
 
 LOADER = Loader()
 PARTITIONS = LOADER.load_data("partitions")
@@ -76,3 +76,51 @@ def test_a_custom_endpoint_excludes_the_flags(flag: str) -> None:
     """The two contradict each other."""
     with pytest.raises(ConfigurationError, match="cannot be combined"):
         resolve("eu-west-1", "http://localhost", **{flag: True})
+
+
+def test_partitions_are_botocores() -> None:
+    """Of every region; one that no partition claims is taken to be in the first."""
+    for partition in PARTITIONS["partitions"]:
+        for region in partition["regions"]:
+            if "-global" not in region:
+                assert partition_of(region) == partition["id"]
+    assert partition_of("mars-1") == "aws"
+    with pytest.raises(ConfigurationError, match="is not a region name"):
+        partition_of("eu west 1")
+
+
+def test_every_region_looks_like_one() -> None:
+    """Those that botocore knows, and those of tomorrow."""
+    for region in {*REGIONS, "af-southwest-12", "mx-north-3"} - {"mars-1"}:
+        check_region(region, "regions[0]")
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        "mars-1",
+        "eu-wset-1",
+        "eu-west",
+        "eu-west-",
+        "eu-west-1a",
+        "eu-west-1 ",
+        "eu-west-1\n",
+        "EU-WEST-1",
+        "eu_west_1",
+        "euwest1",
+        "us-gov-1",
+        "xx-west-1",
+        "us-global-1",
+        "eu-westcentral-1",
+        "",
+        "aws-global",
+        None,
+        5,
+        ["eu-west-1"],
+    ],
+)
+def test_a_slip_of_the_pen_is_no_region(region: object) -> None:
+    """It would look like a region that nobody has opted in to."""
+    with pytest.raises(ParameterError) as caught:
+        check_region(region, "regions[3]")
+    assert str(caught.value) == f"regions[3]: expected a region, such as eu-west-1, got {region!r}"

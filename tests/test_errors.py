@@ -14,12 +14,15 @@ from detective_async import (
     DecodeError,
     DetectiveError,
     ErrorCode,
+    HostNotFound,
+    MemberDetail,
     PaginationError,
     ParameterError,
     ServiceError,
     ServiceQuotaExceededException,
     TransportError,
     ValidationException,
+    WaiterTimeout,
 )
 from detective_async.wire import decode_error
 
@@ -36,6 +39,9 @@ ERRORS: list[DetectiveError] = [
     ServiceError("Odd", "words", status=418, request_id="id", operation="ListGraphs", attempts=2, retryable=True),
     ValidationException("ValidationException", "words", error_code=ErrorCode.INVALID_GRAPH_ARN),
     ServiceQuotaExceededException("ServiceQuotaExceededException", resources=["members"], retry_after=1.5),
+    HostNotFound("no such name", operation="ListGraphs", attempts=3, outcome_unknown=False),
+    detective_async.AssumeRoleError("no", role_arn="arn", code="AccessDenied", status=403, request_id="id"),
+    WaiterTimeout("not settled", timeout=60, last_states={"1": MemberDetail(account_id="1"), "2": None}, pending=["2"]),
 ]
 
 
@@ -55,6 +61,7 @@ def test_the_tree() -> None:
         thing = getattr(detective_async, name)
         if isinstance(thing, type) and issubclass(thing, BaseException):
             assert issubclass(thing, DetectiveError)
+    assert issubclass(HostNotFound, ConnectError)
     for kind in (ConnectError, ConnectionLost, AttemptTimeout, DeadlineExceeded):
         assert issubclass(kind, TransportError)
     assert issubclass(ValidationException, ServiceError)

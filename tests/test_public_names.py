@@ -16,14 +16,18 @@ PROMISED = {
     "Credentials",
     "DetectiveClient",
     "DetectiveError",
+    "DetectiveFleet",
     "Graph",
     "MemberDetail",
     "MemberStatus",
+    "Outcome",
     "RetryPolicy",
     "ServiceError",
     "StaticCredentials",
+    "Target",
     "Timeouts",
     "ValidationException",
+    "WaiterTimeout",
 }
 
 

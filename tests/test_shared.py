@@ -1,8 +1,10 @@
 """What clients that were made from one another share."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import botocore.session
+import pytest
 from attrs import define
 from fakes import FakeTime
 
@@ -89,3 +91,25 @@ async def test_one_that_was_made_of_the_same_callable_or_session_has_its_credent
         for one in clients:
             await one._transport.credentials.get_credentials_for(one._transport)  # type: ignore[attr-defined]
     assert asked == [1]
+
+
+async def test_turns_of_an_account_in_a_region() -> None:
+    """Where there is a limit, each pair has so many of its own; STS, which all accounts share, has none."""
+    shared = Shared(EnvironmentCredentials(), resolve_sts)
+    one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
+    before = shared.pair(one, "eu-west-1")
+    for _ in range(100):
+        await before.turns.__aenter__()
+    shared.limit(2)
+    limited = [shared.pair(one, "eu-west-1"), shared.pair(one, "us-east-1"), shared.pair(two, "eu-west-1")]
+    assert shared.pair(one, "eu-west-1") is limited[0]
+    for pair in limited:
+        assert pair is not before
+        for _ in range(2):
+            await pair.turns.__aenter__()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await pair.turns.__aenter__()
+    sts = shared.pair(one, "eu-west-1", "sts")
+    for _ in range(100):
+        await sts.turns.__aenter__()

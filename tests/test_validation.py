@@ -18,6 +18,7 @@ from detective_async import (
     StaticCredentials,
     StringFilter,
 )
+from detective_async.models.constraints import ACCOUNT_ID, Distinct, Structure
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 ACCOUNT = Account("111122223333", "root@example.com")
@@ -157,3 +158,39 @@ async def test_a_newer_enum_value_can_be_sent_on_purpose(offline: DetectiveClien
         await offline.update_investigation_state(ARN, "0" * 21, State.ARCHIVED)
     with pytest.raises(AssertionError, match="about to be sent"):
         await offline.update_investigation_state(ARN, "0" * 21, "ARCHIVED")
+
+
+ONE, TWO = ACCOUNT.account_id, "444455556666"
+
+
+@pytest.mark.parametrize(
+    ("values", "parameter", "problem"),
+    [
+        ([], "ids", "must not be empty"),
+        ((), "ids", "must not be empty"),
+        (ONE, "ids", "expected a list, got a str"),
+        (None, "ids", "expected a list, got None"),
+        ([ONE, TWO, "x"], "ids[2]", "of exactly 12 characters, got 1"),
+        ([ONE, [TWO]], "ids[1]", "got a list"),
+        ([ONE, TWO, TWO, ONE], "ids[2]", f"{TWO} is there already, as ids[1]"),
+        ([TWO, ONE, ONE, ONE], "ids[2]", f"{ONE} is there already, as ids[1]"),
+    ],
+)
+def test_a_list_of_different_things(values: object, parameter: str, problem: str) -> None:
+    """Any number of them; the first that is wrong, or there already, is named by its place."""
+    rule = Distinct(ACCOUNT_ID)
+    rule([f"{number:012}" for number in range(5000)], "ids")
+    rule((ONE, TWO), "ids")
+    with pytest.raises(ParameterError) as caught:
+        rule(values, "ids")
+    assert caught.value.parameter == parameter
+    assert problem in caught.value.problem
+
+
+def test_different_in_one_member() -> None:
+    """What tells them apart may be a part of them; the rest, which may be sensitive, is not quoted."""
+    rule = Distinct(Structure(Account), "account_id")
+    rule([ACCOUNT, Account(TWO, ACCOUNT.email_address)], "accounts")
+    with pytest.raises(ParameterError) as caught:
+        rule([ACCOUNT, Account(TWO, "a@b.org"), Account(ONE, "other@example.com")], "accounts")
+    assert str(caught.value) == f"accounts[2].account_id: {ONE} is there already, as accounts[0]"

@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
-from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -202,10 +201,10 @@ class DetectiveFleet(FleetIterators):
         run = Run(checked(self._targets), work, self._concurrency)
         self._runs.add(run)
         try:
-            async with aclosing(run.results()) as outcomes:
-                async for outcome in outcomes:
-                    yield outcome
+            async for outcome in run:
+                yield outcome
         finally:
+            await run.stop()
             self._runs.discard(run)
 
     async def _work(
@@ -230,8 +229,7 @@ class DetectiveFleet(FleetIterators):
     async def aclose(self) -> None:
         """Stop everything that is under way, and close the connections unless they are of a session passed in."""
         self._closed = True
-        for run in tuple(self._runs):
-            await run.stop(RuntimeError(CLOSED))
+        await asyncio.gather(*(run.stop(RuntimeError(CLOSED)) for run in self._runs))
         await self._client.aclose()
 
     async def __aenter__(self) -> Self:

@@ -1,15 +1,19 @@
 """Working on many targets at once, so many at a time; it knows nothing of AWS."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_CANCELLED = "the work was cancelled from outside"
+
 
 class Run(Generic[Item, Result]):
     """Work under way: a task for each item that is worked on, and the results that nobody has taken yet.
+
+    Iterating over it, which is to be done once, begins it, and gives the results as they come.
 
     Items are taken when there is room for one more, and no sooner. There is room while fewer than `concurrency` are
     worked on, and fewer than `concurrency` results wait to be taken: who takes them slowly slows the work down.
@@ -20,7 +24,7 @@ class Run(Generic[Item, Result]):
         concurrency: how many at a time.
 
     Attributes:
-        stopped: whether nothing is worked on any more.
+        stopped: whether it is over, or everything is being cancelled.
     """
 
     def __init__(
@@ -31,66 +35,79 @@ class Run(Generic[Item, Result]):
         self._concurrency = concurrency
         self._tasks: set[asyncio.Task[Result]] = set()
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
-        self._exhausted = False
+        self._changed = asyncio.Event()
         self._problem: BaseException | None = None
         self.stopped = False
 
-    async def results(self) -> AsyncGenerator[Result, None]:
-        """Give the results as they come; to be asked for once."""
-        try:
-            self._start_more()
-            while (result := await self._results.get()) is not None:
-                self._start_more()
-                yield result
-            if self._problem is not None:
-                raise self._problem
-        finally:
-            await self.stop()
+    def __aiter__(self) -> Self:
+        # Everything is begun by a task, and not by the callbacks of those that have ended: whoever ends all tasks, as
+        # asyncio.run() does at last, ends this one too, and then nothing more is begun.
+        self._driver = asyncio.create_task(self._drive())
+        self._driver.add_done_callback(self._end)
+        return self
+
+    # Not a generator: at the end of asyncio.run() that would be closed beside the one that iterates over it, and the
+    # two would be in each other's way.
+    async def __anext__(self) -> Result:
+        result = await self._results.get()
+        self._changed.set()
+        if result is not None:
+            return result
+        raise self._problem or StopAsyncIteration
 
     async def stop(self, problem: Exception | None = None) -> None:
-        """Cancel what is worked on, and wait until it has ended.
+        """Cancel what is worked on, and wait until it has ended; for one that was begun.
 
         Args:
             problem: what is raised where the next result is asked for; None to have no further ones.
         """
-        self.stopped = True
-        self._end(problem)
-        for task in self._tasks:
-            task.cancel()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        self._problem = self._problem or problem
+        if not self.stopped:
+            # Once: a second time would end the waiting for those that take a while to end.
+            self.stopped = True
+            self._driver.cancel()
+        await asyncio.wait([self._driver])
 
-    def _start_more(self) -> None:
-        while (
-            not self._exhausted and len(self._tasks) < self._concurrency and self._results.qsize() < self._concurrency
-        ):
-            try:
-                item = next(self._items)
-            except StopIteration:
-                self._end()
-            except Exception as problem:  # noqa: BLE001 - raised once the others have ended
-                self._end(problem)
-            else:
+    async def _drive(self) -> None:
+        try:
+            await self._begin_all()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            self.stopped = True
+            for task in self._tasks:
+                task.cancel()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def _begin_all(self) -> None:
+        try:
+            for item in self._items:
                 task = asyncio.create_task(self._work(item))
                 self._tasks.add(task)
                 task.add_done_callback(self._take)
-        if self._exhausted and not self._tasks:
-            self._results.put_nowait(None)
-
-    def _end(self, problem: BaseException | None = None) -> None:
-        self._exhausted = True
-        self._problem = self._problem or problem
+                while len(self._tasks) >= self._concurrency or self._results.qsize() >= self._concurrency:
+                    self._changed.clear()
+                    await self._changed.wait()
+                if self._problem is not None:
+                    return
+        except Exception as problem:  # noqa: BLE001 - of the items; raised once those before have ended
+            self._problem = problem
 
     def _take(self, task: asyncio.Task[Result]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
             # Before it had begun; or it was stopped, and nobody asks any more.
-            self._end(RuntimeError("the work was cancelled from outside"))
+            self._problem = self._problem or RuntimeError(_CANCELLED)
         elif (problem := task.exception()) is not None:
-            self._end(problem)
+            self._problem = self._problem or problem
         else:
             self._results.put_nowait(task.result())
-        # One that was cancelled may have been so by somebody who ends all tasks, as asyncio.run() does at last: then
-        # nothing may be started any more. Else whoever takes the result starts what comes next.
-        if self._exhausted or not task.cancelling():
-            self._start_more()
+        self._changed.set()
+
+    def _end(self, driver: asyncio.Task[None]) -> None:
+        if driver.cancelled():
+            self._problem = self._problem or RuntimeError(_CANCELLED)
+        elif (problem := driver.exception()) is not None:
+            self._problem = problem
+        self._results.put_nowait(None)

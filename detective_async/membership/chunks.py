@@ -107,14 +107,16 @@ class Chunk:
             self._quiet.set()
 
     async def _rest(self, pause: Iterator[float], left: float) -> None:
-        """Wait until nothing is under way, or for a while where there are others to look after."""
-        idle = [row for row in self.rows if not (row.ended or row.busy)]
+        """Wait for a while, but no longer than anything is under way."""
+        seconds = min(next(pause), left)
         if not self._busy:
-            await self.job.clock.sleep(min(next(pause), left))
-        elif await self._is_quiet_within(min(next(pause), left) if idle else left):
-            return
-        for row in idle:
-            row.resting = False
+            await self.job.clock.sleep(seconds)
+            is_over = True
+        else:
+            is_over = not await self._is_quiet_within(seconds)
+        if is_over:
+            for row in self.rows:
+                row.resting = False
 
     async def _is_quiet_within(self, seconds: float) -> bool:
         with suppress(TimeoutError):

@@ -101,17 +101,13 @@ def foresee(
     kinds: list[ActionKind] = []
     while True:
         decision = decide(wanted, member, terms)
-        match decision:
-            case Done():
-                return kinds, None
-            case Hopeless():
-                return kinds, decision
-            case Wait():
-                member = evolve(member or MemberDetail(), status=MemberStatus.INVITED)
-            case Do(kind):
-                kinds.append(kind)
-                status = _LEADS_TO[kind]
-                member = None if status is None else evolve(member or MemberDetail(), status=status)
+        if isinstance(decision, Done | Hopeless):
+            return kinds, decision if isinstance(decision, Hopeless) else None
+        status: MemberStatus | None = MemberStatus.INVITED
+        if isinstance(decision, Do):
+            kinds.append(decision.kind)
+            status = _LEADS_TO[decision.kind]
+        member = None if status is None else evolve(member or MemberDetail(), status=status)
 
 
 def describe(member: MemberDetail | None) -> str:

@@ -126,9 +126,9 @@ class TeardownReport:
         return tuple(region for region in self.regions if not region.ok)
 
     def __str__(self) -> str:
-        """Say what was deleted and what failed, in a few lines."""
+        """Say what is gone and what failed, in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
-        lines = [f"{count(len(deleted), 'graph')} deleted"]
+        lines = [f"{count(len(deleted), 'graph')} gone"]
         lines += [f"  {region.region}: {region.problem}" for region in self.failures]
         return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from attrs import Factory, define, frozen
 from detective_async.errors import DetectiveError
 from detective_async.masking import mask_addresses
 from detective_async.membership.actions import ActionKind
-from detective_async.membership.decide import Do, Done, Hopeless, Terms, Wait, Wanted, decide, describe
+from detective_async.membership.decide import Do, Hopeless, Terms, Wait, Wanted, decide, describe
 from detective_async.membership.job import ROUNDS, explain, may_pass
 from detective_async.models.members import MemberDetail, MemberStatus
 
@@ -95,15 +95,13 @@ class Row:
 
     def next(self, terms: Terms) -> ActionKind | None:
         """Say what to do now; None where there is nothing to do, now or any more."""
-        match decide(self.wanted, self.member, terms):
-            case Done():
-                self.end()
-            case Hopeless(reason):
-                self.end(reason)
-            case Wait():
-                self.rest()
-            case Do(kind):
-                return self._once_more(kind)
+        decision = decide(self.wanted, self.member, terms)
+        if isinstance(decision, Do):
+            return self._once_more(decision.kind)
+        if isinstance(decision, Wait):
+            self.rest()
+        else:
+            self.end(decision.reason if isinstance(decision, Hopeless) else None)
         return None
 
     def stumble(self, kind: ActionKind | None, error: DetectiveError) -> None:

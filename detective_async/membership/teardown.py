@@ -1,6 +1,7 @@
 """Deleting the graphs of regions, which only happens when their owner is named."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from attrs import field, frozen
 
@@ -24,6 +25,7 @@ from detective_async.membership.report import RegionReport, TeardownReport, coun
 from detective_async.membership.text import show_plan
 from detective_async.membership.wanted import check_regions
 from detective_async.models.constraints import Integer
+from detective_async.models.exceptions import ResourceNotFoundException
 
 
 @frozen
@@ -158,8 +160,10 @@ async def _delete(job: Job, graph: DoomedGraph) -> RegionReport:
         return None if record.done else (ActionKind.DELETE_GRAPH, delete)
 
     async def delete() -> None:
-        async with job.gate:
-            await client.delete_graph(graph.graph_arn)
+        # Whoever deleted it, it is gone.
+        with suppress(ResourceNotFoundException):
+            async with job.gate:
+                await client.delete_graph(graph.graph_arn)
 
     try:
         await bring_about(job, record, look)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import pickle
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
@@ -301,3 +302,29 @@ def test_another_loop_starts_a_fetch_of_its_own() -> None:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*tasks, *asking.spawned[:1], return_exceptions=True))
     loop.close()
+
+
+@pytest.mark.parametrize("keep_lasting", [True, False])
+async def test_a_cache_goes_without_what_it_keeps(keep_lasting: bool) -> None:
+    """Keys are of this process; what unpickles it fetches its own, and keeps what it would have kept here."""
+    asking = Asking(3600, 3600, float("inf"), float("inf"), keep_lasting=keep_lasting)
+    assert await asking.key() == "key-1"
+    pickled = pickle.dumps(asking.cache)
+    assert b"key-1" not in pickled
+    assert b"secret" not in pickled
+    asking.cache = pickle.loads(pickled)
+    assert await asking.key() == "key-2"
+    asking.source.now += 3600
+    assert await asking.key() == "key-3"
+    assert await asking.key() == ("key-3" if keep_lasting else "key-4")
+
+
+async def test_a_cache_goes_while_a_fetch_is_under_way() -> None:
+    """Which stays where it is."""
+    asking = Asking(3600)
+    asking.source.blocked = asyncio.Event()
+    task = asyncio.create_task(asking.key())
+    await asyncio.sleep(0)
+    assert pickle.loads(pickle.dumps(asking.cache))._refresh is None
+    asking.source.blocked.set()
+    assert await task == "key-1"

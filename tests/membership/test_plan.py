@@ -103,7 +103,8 @@ async def test_nothing_to_do(sim: DetectiveSimulator) -> None:
     async with administrator(sim) as client:
         plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], tags={"team": "secops"})
     assert not plan
-    assert plan.actions == plan.problems == ()
+    assert plan.actions == ()
+    assert plan.problems == ()
     assert str(plan) == "eu-west-1:\n  nothing to do"
 
 
@@ -171,7 +172,8 @@ async def test_what_passes_is_waited_for(sim: DetectiveSimulator) -> None:
     async with administrator(sim, max_attempts=1) as client:
         sim.throttle(5, operation="ListMembers")
         plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
-        assert plan.actions == plan.problems == ()
+        assert plan.actions == ()
+        assert plan.problems == ()
         sim.throttle(6, operation="ListMembers")
         plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
         assert [type(problem.error).__name__ for problem in plan.problems] == ["TooManyRequestsException"]

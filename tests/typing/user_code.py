@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
-from typing import assert_type
+from typing import Any, assert_type
 
 import aiohttp
 
 import detective_async as d
+from detective_async.progress import ProgressBar
 
 
 async def client_and_settings(session: aiohttp.ClientSession) -> None:
@@ -178,6 +179,137 @@ async def investigations(client: d.DetectiveClient, graph_arn: str) -> None:
     assert_type(d.SortOrder("ASC"), d.SortOrder)
 
 
+async def lists_of_any_length(client: d.DetectiveClient, graph_arn: str) -> None:
+    """Use the bulk operations."""
+    bulk = client.bulk
+    assert_type(bulk, d.Bulk)
+    accounts = (d.Account(f"{number:012}", "a@b.org") for number in range(120))
+    created = await bulk.create_members(graph_arn, accounts, message="Hello", disable_email_notification=True)
+    assert_type(created, d.BulkCreateMembers)
+    assert_type(created.members, list[d.MemberDetail])
+    assert_type(created.unprocessed_accounts, list[d.UnprocessedAccount])
+    assert_type(created.failures, list[d.ChunkFailure])
+    for failure in created.failures:
+        assert_type(failure.items, list[str])
+        assert_type(failure.error, d.DetectiveError)
+    assert_type(created.response_metadata, list[d.ResponseMetadata])
+    deleted = await bulk.delete_members(graph_arn, {"111122223333"}, concurrency=2)
+    assert_type(deleted, d.BulkDeleteMembers)
+    assert_type(deleted.account_ids, list[str])
+    got = await bulk.get_members(graph_arn, account_ids=["111122223333"])
+    assert_type(got, d.BulkGetMembers)
+    assert_type(got.member_details, list[d.MemberDetail])
+    of_members = await bulk.get_graph_member_datasources(graph_arn, ["111122223333"])
+    assert_type(of_members, d.BulkGetGraphMemberDatasources)
+    assert_type(of_members.member_datasources, list[d.MembershipDatasources])
+    of_graphs = await bulk.get_membership_datasources([graph_arn])
+    assert_type(of_graphs, d.BulkGetMembershipDatasources)
+    assert_type(of_graphs.unprocessed_graphs, list[d.UnprocessedGraph])
+
+
+async def waiting(client: d.DetectiveClient, graph_arn: str) -> None:
+    """Wait for what the service does in its own time."""
+    settled: list[str | None] = []
+
+    def on_settled(member: d.MemberDetail) -> None:
+        settled.append(member.account_id)
+
+    try:
+        members = await client.wait_for_members(
+            graph_arn, ["111122223333"], timeout=60, until={d.MemberStatus.ENABLED, "INVITED"}, on_settled=on_settled
+        )
+        assert_type(members, list[d.MemberDetail])
+        investigation = await client.wait_for_investigation(graph_arn, "0" * 21, timeout=1.5)
+        assert_type(investigation, d.GetInvestigationResponse)
+        administrator = await client.wait_for_organization_admin_account("111122223333", timeout=60)
+        assert_type(administrator, d.Administrator)
+    except d.WaiterTimeout as error:
+        assert_type(error.timeout, float)
+        assert_type(error.last_states, dict[str, Any])
+        assert_type(error.pending, list[str])
+
+
+async def many_targets(session: aiohttp.ClientSession) -> None:
+    """Work in many accounts and regions at once."""
+    keys = d.Credentials("key", "secret")
+    targets = (d.Target(f"{number:012}", "eu-west-1", keys) for number in range(10_000))
+    options = d.ClientOptions(region="eu-west-1", session=session, retry=d.RetryPolicy(max_attempts=5))
+    fleet = d.DetectiveFleet(targets, concurrency=100, concurrency_per_target=4, **options)
+    roles = d.DetectiveFleet.assume_role(
+        "security/Audit",
+        ["111122223333"],
+        {"eu-west-1"},
+        source=d.StaticCredentials("key", "secret"),
+        external_id="id",
+        session_name="me",
+        duration=900,
+        concurrency=100,
+        timeouts=d.Timeouts(total=60),
+        endpoint_url="http://localhost:4580",
+    )
+    assert_type(roles, d.DetectiveFleet)
+    assert_type(roles.shard(0, 4), d.DetectiveFleet)
+
+    async def count(client: d.DetectiveClient, target: d.Target) -> int:
+        assert_type(target.account_id, str)
+        assert_type(target.region, str)
+        return len((await client.list_graphs()).graph_list)
+
+    def on_progress(event: d.ProgressEvent) -> None:
+        assert_type(event.done, int)
+        assert_type(event.failed, int)
+        assert_type(event.total, int | None)
+        assert_type(event.rate, float)
+        assert_type(event.elapsed, float)
+
+    async with fleet as entered:
+        assert_type(entered, d.DetectiveFleet)
+        assert_type(fleet.run(count), AsyncGenerator[d.Outcome[int], None])
+        async for outcome in fleet.run(count, progress=on_progress):
+            assert_type(outcome, d.Outcome[int])
+            assert_type(outcome.target, d.Target)
+            assert_type(outcome.value, int | None)
+            assert_type(outcome.error, Exception | None)
+            assert_type(outcome.elapsed, float)
+            assert_type(outcome.kind, d.OutcomeKind)
+            assert_type(outcome.ok, bool)
+            assert_type(outcome.result(), int)
+        async for graphs in fleet.run(lambda client, _: client.list_graphs()):
+            assert_type(graphs.result(), d.ListGraphsResponse)
+    with ProgressBar("counting") as bar:
+        assert_type([outcome.result() async for outcome in roles.run(count, progress=bar)], list[int])
+    await roles.aclose()
+
+
+async def merged_streams(fleet: d.DetectiveFleet) -> None:
+    """Iterate over what all targets have."""
+    members = fleet.iter_members(page_size=50)
+    assert_type(members, d.FleetStream[d.MemberDetail])
+    assert_type(aiter(members), AsyncGenerator[tuple[d.Target, d.MemberDetail], None])
+    async for target, member in members:
+        assert_type(target, d.Target)
+        assert_type(member, d.MemberDetail)
+    assert_type(members.outcomes, list[d.Outcome[int]])
+    for failure in members.failures:
+        assert_type(failure.value, int | None)
+    assert_type(fleet.iter_graphs(), d.FleetStream[d.Graph])
+    assert_type(fleet.iter_invitations(), d.FleetStream[d.MemberDetail])
+    assert_type(fleet.iter_organization_admin_accounts(), d.FleetStream[d.Administrator])
+    assert_type(
+        fleet.iter_datasource_packages(), d.FleetStream[tuple[d.DatasourcePackage, d.DatasourcePackageIngestDetail]]
+    )
+    async for _, (package, detail) in fleet.iter_datasource_packages():
+        assert_type(package, d.DatasourcePackage)
+        assert_type(detail, d.DatasourcePackageIngestDetail)
+    criteria = d.FilterCriteria(severity=d.StringFilter(d.Severity.HIGH))
+    assert_type(
+        fleet.iter_investigations(filter_criteria=criteria, sort_criteria=d.SortCriteria(field="STATUS")),
+        d.FleetStream[d.InvestigationDetail],
+    )
+    indicators = fleet.iter_indicators(filter_criteria=criteria, indicator_type="NEW_ASO")
+    assert_type(indicators, d.FleetStream[tuple[d.InvestigationDetail, d.Indicator]])
+
+
 async def errors(client: d.DetectiveClient) -> None:
     """Handle every error."""
     try:
@@ -186,10 +318,10 @@ async def errors(client: d.DetectiveClient) -> None:
         assert_type(error.parameter, str)
     except (d.ConfigurationError, d.CredentialsError, d.PaginationError):
         raise
+    except (d.HostNotFound, d.ConnectionLost, d.AttemptTimeout, d.DeadlineExceeded) as error:
+        assert_type(error.outcome_unknown, bool)
     except d.ConnectError:
         raise
-    except (d.ConnectionLost, d.AttemptTimeout, d.DeadlineExceeded) as error:
-        assert_type(error.outcome_unknown, bool)
     except d.TransportError as error:
         assert_type(error.attempts, int)
     except d.DecodeError as error:

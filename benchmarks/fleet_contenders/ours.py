@@ -1,0 +1,27 @@
+"""detective-async: a fleet, and the stream of all its members."""
+
+from collections.abc import Sequence
+
+from fleet_job import REGIONS, ROLE_NAME, STS_REGION, Tally
+from workloads import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN
+
+from detective_async import Credentials, DetectiveFleet
+
+
+async def run(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
+    """Do the job. Each role is assumed once, when it is first needed, for all its regions."""
+    async with DetectiveFleet.assume_role(
+        ROLE_NAME,
+        accounts,
+        REGIONS,
+        source=Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN),
+        concurrency=concurrency,
+        region=STS_REGION,
+        endpoint_url=url,
+    ) as fleet:
+        members = fleet.iter_members()
+        async for target, member in members:
+            name = f"{member.account_id} {member.graph_arn}"
+            tally.add(target.account_id, target.region, name, member)
+        for outcome in members.outcomes:
+            outcome.result()

@@ -1,0 +1,1 @@
+"""Many targets at once, and whatever may go wrong in some of them."""

@@ -1,0 +1,168 @@
+"""What is sent to other processes: fleets and their shards go with their keys, outcomes come back without any."""
+
+import asyncio
+import multiprocessing
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pytest
+
+from detective_async import (
+    AssumeRole,
+    Credentials,
+    DetectiveClient,
+    DetectiveFleet,
+    HostNotFound,
+    Outcome,
+    OutcomeKind,
+    StaticCredentials,
+    Target,
+)
+from detective_async.testing import DetectiveSimulator, Failure, Fault, SimulatorThread
+from fleet.gauge import accounts, places
+
+HUB = "111122223333"
+SECRET = "hunter2hunter2hunter2"
+KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, SECRET)
+HERE = Target(HUB, "eu-west-1", KEYS)
+
+
+def twin_of(thing: Any) -> Any:
+    return pickle.loads(pickle.dumps(thing))
+
+
+async def create(client: DetectiveClient, _target: Target) -> str | None:
+    return (await client.create_graph()).graph_arn
+
+
+def test_a_target_goes_with_its_credentials() -> None:
+    """For it is to be worked on where it arrives."""
+    assert twin_of(HERE) == HERE
+    assert twin_of(HERE).credentials == KEYS
+    assert twin_of(Target(HUB, "eu-west-1")) == Target(HUB, "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(HERE, ["a", 5], None, 1.5),
+        Outcome(HERE, None, KeyError("x"), 0.0),
+        Outcome(HERE, None, HostNotFound("x", operation="ListGraphs", attempts=3, outcome_unknown=False), 0.0),
+        # At an endpoint of one's own, which is what the error alone cannot tell.
+        Outcome(
+            HERE,
+            None,
+            HostNotFound("x", operation="ListGraphs", attempts=3, outcome_unknown=False),
+            0.0,
+            kind=OutcomeKind.FAILED,
+        ),
+    ],
+    ids=lambda outcome: f"{outcome.kind}",
+)
+def test_an_outcome_comes_without_credentials(outcome: Outcome[Any]) -> None:
+    """Nobody needs them any more; all the rest of it is there."""
+    pickled = pickle.dumps(outcome)
+    assert SECRET.encode() not in pickled
+    assert b"AKIA" not in pickled
+    twin = pickle.loads(pickled)
+    assert twin.target == Target(HUB, "eu-west-1")
+    assert (twin.value, twin.elapsed, twin.kind) == (outcome.value, outcome.elapsed, outcome.kind)
+    assert (type(twin.error), str(twin.error)) == (type(outcome.error), str(outcome.error))
+    # The one that was pickled still has them.
+    assert outcome.target.credentials == KEYS
+
+
+async def test_a_fleet_is_what_it_was(sim: DetectiveSimulator) -> None:
+    """Its targets and settings arrive; its connections and what is under way do not."""
+    targets = [Target(one, "eu-west-1", sim.account(one)) for one in accounts(5)]
+    async with DetectiveFleet(targets, concurrency=3, concurrency_per_target=2, endpoint_url=sim.url) as fleet:
+        run = fleet.run(create)
+        await anext(run)
+        async with twin_of(fleet) as twin:
+            assert repr(twin) == "<DetectiveFleet [targets: 5, open]>"
+            assert (twin._concurrency, twin._concurrency_per_target) == (3, 2)
+            assert twin._client.endpoint_url == sim.url
+            assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 5
+        await run.aclose()
+    # One that was closed arrives as one that was not.
+    async with twin_of(fleet).shard(1, 2) as twin:
+        assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 2
+
+
+async def test_assumed_roles_go_without_what_they_got(sim: DetectiveSimulator) -> None:
+    """Neither a fleet nor a role has a session's keys in its pickle; the other process assumes the roles anew."""
+    for one in accounts(3):
+        sim.role(one, "Audit", trusted=[HUB])
+    async with DetectiveFleet.assume_role(
+        "Audit", accounts(3), ["eu-west-1"], source=sim.account(HUB), endpoint_url=sim.url
+    ) as fleet:
+        assert len([outcome async for outcome in fleet.run(create) if outcome.ok]) == 3
+        target = next(iter(fleet._targets))
+        role = target.credentials
+        assert isinstance(role, AssumeRole)
+        kept = role._cache._cached
+        assert kept is not None
+        assert kept.session_token is not None
+        for thing in (fleet, fleet.shard(0, 2), role, target):
+            pickled = pickle.dumps(thing)
+            for secret in (kept.access_key_id, kept.secret_access_key, kept.session_token):
+                assert secret.encode() not in pickled
+        again = twin_of(role)
+        assert (again.role_arn, again.region, again.duration) == (role.role_arn, role.region, role.duration)
+        assert again._cache._cached is None
+        sim.forget_requests()
+        async with twin_of(fleet) as twin:
+            assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 3
+    assert [request.operation for request in sim.requests].count("AssumeRole") == 3
+
+
+def test_an_iterator_stays_where_it_is() -> None:
+    """There is no way to send it; the fleet has to be made of a list."""
+    with pytest.raises(TypeError, match="pickle"):
+        pickle.dumps(DetectiveFleet(one for one in places(1)))
+
+
+@pytest.fixture
+def simulator() -> Iterator[SimulatorThread]:
+    with SimulatorThread() as simulator:
+        yield simulator
+
+
+def work_through(fleet: DetectiveFleet) -> list[Outcome[str | None]]:
+    """Do a shard's work, in another process."""
+
+    async def run() -> list[Outcome[str | None]]:
+        async with fleet:
+            return [outcome async for outcome in fleet.run(create)]
+
+    return asyncio.run(run())
+
+
+def test_shards_over_processes(simulator: SimulatorThread) -> None:
+    """Each does its part, and the outcomes come back, with errors and without keys."""
+    every = accounts(7)
+    for one in every:
+        simulator.role(one, "Audit", trusted=[HUB])
+    simulator.inject(Fault(Failure(403, "AccessDeniedException", "no"), account=every[4], count=None))
+    keys = simulator.account(HUB)
+    fleet = DetectiveFleet.assume_role(
+        "Audit",
+        every,
+        ["eu-west-1", "us-east-1"],
+        source=StaticCredentials(keys.access_key_id, keys.secret_access_key),
+        endpoint_url=simulator.url,
+    )
+    shards = [fleet.shard(index, 3) for index in range(3)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        outcomes = [outcome for part in pool.map(work_through, shards) for outcome in part]
+    assert {str(outcome.target) for outcome in outcomes} == {str(target) for target in fleet._targets}
+    assert len(outcomes) == 14
+    for outcome in outcomes:
+        assert outcome.target.credentials is None
+        if outcome.target.account_id == every[4]:
+            assert type(outcome.error).__name__ == "AccessDeniedException"
+        else:
+            assert str(outcome.result()).split(":")[4] == outcome.target.account_id

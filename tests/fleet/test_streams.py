@@ -1,0 +1,244 @@
+"""The merged streams: each gives what the clients' own iterators give, target by target, and in their order."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from fakes import FakeTime
+
+from detective_async import (
+    AccessDeniedException,
+    Credentials,
+    DetectiveClient,
+    DetectiveFleet,
+    FilterCriteria,
+    FleetStream,
+    IndicatorType,
+    OutcomeKind,
+    SortCriteria,
+    StringFilter,
+    Target,
+)
+from detective_async.testing import DetectiveSimulator, Failure, Fault
+from fleet.gauge import accounts
+
+EVERY = accounts(4)
+MANAGER = "999999999999"
+REGIONS = ("eu-west-1", "us-east-1")
+
+
+def _graph(administrator: str, region: str, number: int) -> dict[str, Any]:
+    """Have graphs of all sizes: without members, with a few, and with more than a page of them."""
+    members = accounts(1000)[100 : 100 + number * 70]
+    return {
+        "administrator": administrator,
+        "region": region,
+        "members": [
+            # Everybody is invited by everybody else.
+            *({"account": one, "status": "INVITED"} for one in EVERY if one != administrator),
+            *({"account": one} for one in members),
+        ],
+        "investigations": [
+            {
+                "entity_arn": f"arn:aws:iam::{administrator}:role/role-{investigation}",
+                "severity": ("LOW", "HIGH", "CRITICAL")[investigation % 3],
+            }
+            for investigation in range(number)
+        ],
+    }
+
+
+#: The last account has no graph in the second region.
+WITHOUT = (EVERY[-1], REGIONS[-1])
+WORLD = {
+    "accounts": [{"id": one} for one in EVERY],
+    "organizations": [
+        {
+            "management_account": MANAGER,
+            "accounts": EVERY,
+            "administrators": {region: {"account": EVERY[0]} for region in REGIONS},
+        }
+    ],
+    "graphs": [
+        _graph(one, region, number)
+        for number, (one, region) in enumerate((one, region) for one in EVERY for region in REGIONS)
+        if (one, region) != WITHOUT
+    ],
+}
+
+
+@pytest.fixture
+async def fleet(sim: DetectiveSimulator, fake_time: FakeTime) -> AsyncIterator[DetectiveFleet]:
+    sim.load(WORLD)
+    # Debug mode would keep a stack for every step of every request.
+    asyncio.get_running_loop().set_debug(False)
+    targets = [Target(one, region, sim.account(one)) for one in (*EVERY, MANAGER) for region in REGIONS]
+    clock = fake_time.clock(real_dates=True)
+    async with DetectiveFleet(targets, endpoint_url=sim.url, concurrency=4, clock=clock) as fleet:
+        yield fleet
+
+
+CRITERIA = FilterCriteria(severity=StringFilter("CRITICAL"))
+NEWEST = SortCriteria(field="SEVERITY", sort_order="ASC")
+NEW_ASO = IndicatorType.NEW_ASO
+
+
+async def _by_graph(client: DetectiveClient, iterate: Callable[[DetectiveClient, str], Any]) -> list[Any]:
+    graphs = (await client.list_graphs()).graph_list
+    return [item for graph in graphs async for item in iterate(client, str(graph.arn))]
+
+
+async def _indicators(client: DetectiveClient, arn: str, criteria: Any = None, kind: Any = None) -> AsyncIterator[Any]:
+    async for one in client.iter_investigations(arn, filter_criteria=criteria):
+        async for indicator in client.iter_indicators(arn, str(one.investigation_id), indicator_type=kind):
+            yield one, indicator
+
+
+Truth = Callable[[DetectiveClient], Any]
+#: How many items there are at least, what the fleet is asked for, and what the client of a target is asked for.
+STREAMS: dict[str, tuple[int, Callable[[DetectiveFleet], FleetStream[Any]], Truth]] = {
+    "graphs": (7, lambda fleet: fleet.iter_graphs(), lambda client: client.iter_graphs().collect()),
+    "members": (
+        1400,
+        lambda fleet: fleet.iter_members(),
+        lambda client: _by_graph(client, lambda client, arn: client.iter_members(arn)),
+    ),
+    "members, a few at a time": (
+        1400,
+        lambda fleet: fleet.iter_members(page_size=30),
+        lambda client: _by_graph(client, lambda client, arn: client.iter_members(arn)),
+    ),
+    "invitations": (21, lambda fleet: fleet.iter_invitations(), lambda client: client.iter_invitations().collect()),
+    "administrators": (
+        2,
+        lambda fleet: fleet.iter_organization_admin_accounts(),
+        lambda client: client.iter_organization_admin_accounts().collect(),
+    ),
+    "packages": (
+        7,
+        lambda fleet: fleet.iter_datasource_packages(),
+        lambda client: _by_graph(client, lambda client, arn: client.iter_datasource_packages(arn)),
+    ),
+    "investigations": (
+        21,
+        lambda fleet: fleet.iter_investigations(),
+        lambda client: _by_graph(client, lambda client, arn: client.iter_investigations(arn)),
+    ),
+    "some investigations, in an order": (
+        5,
+        lambda fleet: fleet.iter_investigations(filter_criteria=CRITERIA, sort_criteria=NEWEST),
+        lambda client: _by_graph(
+            client,
+            lambda client, arn: client.iter_investigations(arn, filter_criteria=CRITERIA, sort_criteria=NEWEST),
+        ),
+    ),
+    "indicators": (
+        21,
+        lambda fleet: fleet.iter_indicators(),
+        lambda client: _by_graph(client, _indicators),
+    ),
+    "some indicators": (
+        1,
+        lambda fleet: fleet.iter_indicators(filter_criteria=CRITERIA, indicator_type=NEW_ASO),
+        lambda client: _by_graph(client, lambda client, arn: _indicators(client, arn, CRITERIA, NEW_ASO)),
+    ),
+}
+#: Who may not ask for it: only the management account knows the administrators, and it has no graph nor invitation.
+BARRED = {"administrators": EVERY}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_each_gives_what_there_is(fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """No item is left out, doubled, or taken for another target's; the outcomes count them."""
+    least, open_stream, truth = STREAMS[name]
+    barred = {str(target) for target in fleet._targets if target.account_id in BARRED.get(name, ())}
+    expected: dict[str, list[Any]] = {}
+    for target in fleet._targets:
+        if str(target) not in barred:
+            client = fleet._client.with_options(region=target.region, credentials=target.credentials)
+            expected[str(target)] = await truth(client)
+    stream = open_stream(fleet)
+    assert (stream.outcomes, stream.failures) == ([], [])
+    # A second time, everything is asked anew.
+    for _ in range(2):
+        found: dict[str, list[Any]] = defaultdict(list)
+        async for target, item in stream:
+            found[str(target)].append(item)
+        assert found == {target: items for target, items in expected.items() if items}
+        assert sum(map(len, found.values())) >= least
+        counts = {str(outcome.target): outcome.value for outcome in stream.outcomes if outcome.ok}
+        assert counts == {target: len(items) for target, items in expected.items()}
+        assert {str(outcome.target) for outcome in stream.failures} == barred
+        assert len(stream.outcomes) == 10
+    assert len([one for one in caplog.messages if "failed" in one]) == 2 * len(barred)
+
+
+async def test_one_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged with its reason, and stands in `failures`; what it had given until then stands, as do the others."""
+    bad = EVERY[3]
+    seen = []
+    stream = fleet.iter_members(page_size=50)
+    async for target, member in stream:
+        seen.append((target, member.account_id))
+        if target.account_id == bad and not sim.faults:
+            sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers", account=bad, count=None))
+    assert len(stream.outcomes) == 10
+    (failure,) = stream.failures
+    assert (failure.target.account_id, failure.value, failure.kind) == (bad, None, OutcomeKind.FAILED)
+    assert isinstance(failure.error, AccessDeniedException)
+    # The page that was there when it began to fail, and those that were on their way.
+    assert 50 <= len([1 for target, _ in seen if target.account_id == bad]) < 500
+    assert sum(outcome.value or 0 for outcome in stream.outcomes) == len(
+        [1 for target, _ in seen if target.account_id != bad]
+    )
+    (warning,) = [record for record in caplog.records if record.name == "detective_async.fleet"]
+    assert (warning.levelname, warning.getMessage()) == (
+        "WARNING",
+        f"{bad} in eu-west-1 failed: {failure.error}",
+    )
+
+
+async def test_a_closed_region_is_no_failure(
+    sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has an outcome that says so, and nothing is logged of it."""
+    sim.close_region(REGIONS[1])
+    stream = fleet.iter_graphs()
+    assert {target.region async for target, _ in stream} == {REGIONS[0]}
+    assert stream.failures == []
+    kinds = [outcome.kind for outcome in stream.outcomes]
+    assert kinds.count(OutcomeKind.REGION_UNAVAILABLE) == kinds.count(OutcomeKind.SUCCEEDED) == 5
+    assert not [record for record in caplog.records if record.name == "detective_async.fleet"]
+
+
+async def test_what_comes_back_is_a_copy(fleet: DetectiveFleet) -> None:
+    """Nobody can take an outcome out of the stream's own list."""
+    stream = fleet.iter_graphs()
+    async with aclosing(aiter(stream)) as pairs:
+        await anext(pairs)
+    assert stream.outcomes is not stream.outcomes
+    stream.outcomes.clear()
+    count = len(stream.outcomes)
+    assert count <= 10
+
+
+async def test_what_aws_left_out(mock_aws: Any) -> None:
+    """A graph without an ARN, or an investigation without an id, cannot be asked for anything; the others are."""
+    base = "https://api.detective.eu-west-1.amazonaws.com"
+    arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
+    mock_aws.post(f"{base}/graphs/list", payload={"GraphList": [{}, {"Arn": arn}]}, repeat=True)
+    mock_aws.post(
+        f"{base}/investigations/listInvestigations",
+        payload={"InvestigationDetails": [{"State": "ACTIVE"}, {"InvestigationId": "0" * 21}]},
+    )
+    mock_aws.post(
+        f"{base}/investigations/listIndicators", payload={"Indicators": [{"IndicatorType": "NEW_ASO"}]}, repeat=True
+    )
+    async with DetectiveFleet([Target("111122223333", "eu-west-1", Credentials("a", "b"))]) as fleet:
+        pairs = [pair async for _, pair in fleet.iter_indicators()]
+    assert [(investigation.investigation_id, one.indicator_type) for investigation, one in pairs] == [
+        ("0" * 21, "NEW_ASO")
+    ]

@@ -1,0 +1,252 @@
+"""Targets that are none are refused by name, before anything is sent; and what becomes of an iterator of them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from resilience.interruptions import passes
+
+from detective_async import (
+    AssumeRole,
+    Clock,
+    ConfigurationError,
+    Credentials,
+    DetectiveClient,
+    DetectiveFleet,
+    ParameterError,
+    Target,
+)
+from fleet.gauge import places
+
+KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "hunter2hunter2hunter2")
+ID, OTHER = "111122223333", "444455556666"
+
+
+async def work(_client: DetectiveClient, _target: Target) -> None:
+    await passes(3)
+
+
+def never() -> float:
+    raise AssertionError("something was about to be sent")
+
+
+OFFLINE = Clock(time=never)
+
+BAD_TARGETS: list[tuple[Any, Any, str, str]] = [
+    ("11112222333", "eu-west-1", "account_id", "of exactly 12 characters, got 11"),
+    (111122223333, "eu-west-1", "account_id", "got an int"),
+    ("", "eu-west-1", "account_id", "must not be empty"),
+    ("1111-2222-333", "eu-west-1", "account_id", "of exactly 12 characters"),
+    ("abcdefabcdef", "eu-west-1", "account_id", "'abcdefabcdef' is not one"),
+    ("\u0661" * 12, "eu-west-1", "account_id", "is not one"),
+    (None, "eu-west-1", "account_id", "got None"),
+    (ID, "", "region", "must not be empty"),
+    (ID, None, "region", "got None"),
+    (ID, "eu west 1", "region", "expected a region name, such as eu-west-1, but 'eu west 1' is not one"),
+    (ID, "-west-1", "region", "is not one"),
+    (ID, "x.evil.example", "region", "is not one"),
+    (ID, "eu-west-1\n", "region", "is not one"),
+    (ID, "x" * 64, "region", "of 1 to 63 characters, got 64"),
+]
+
+
+@pytest.mark.parametrize(("account_id", "region", "parameter", "problem"), BAD_TARGETS)
+def test_a_malformed_target(account_id: Any, region: Any, parameter: str, problem: str) -> None:
+    """It cannot even be made."""
+    with pytest.raises(ParameterError) as caught:
+        Target(account_id, region, KEYS)
+    assert caught.value.parameter == parameter
+    assert problem in caught.value.problem
+
+
+def test_what_a_target_shows() -> None:
+    """Its place, and nothing of its credentials; equal ones are the same place with the same keys."""
+    target = Target(ID, "eu-west-1", KEYS)
+    assert repr(target) == f"Target(account_id='{ID}', region='eu-west-1')"
+    assert str(target) == f"{ID} in eu-west-1"
+    assert {target, Target(ID, "eu-west-1", KEYS)} == {target}
+    assert target != Target(ID, "eu-west-1")
+
+
+FLEETS: list[tuple[Callable[[], object], str, str]] = [
+    (lambda: DetectiveFleet([]), "targets", "must not be empty"),
+    (lambda: DetectiveFleet({}), "targets", "must not be empty"),
+    (lambda: DetectiveFleet([*places(1), "x"]), "targets[3]", "expected a Target, got str"),  # type: ignore[list-item]
+    (lambda: DetectiveFleet([(ID, "eu-west-1")]), "targets[0]", "expected a Target, got tuple"),  # type: ignore[list-item]
+    (lambda: DetectiveFleet("eu-west-1"), "targets[0]", "expected a Target, got str"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)[0]), "targets", "to iterate over, got Target"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(None), "targets", "to iterate over, got NoneType"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1), concurrency=0), "concurrency", "must be at least 1, got 0"),
+    (lambda: DetectiveFleet(places(1), concurrency=-1), "concurrency", "must be at least 1, got -1"),
+    (lambda: DetectiveFleet(places(1), concurrency=True), "concurrency", "expected a whole number, got a bool"),
+    (lambda: DetectiveFleet(places(1), concurrency=1.5), "concurrency", "got a float"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1), concurrency=None), "concurrency", "got None"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1), concurrency_per_target=0), "concurrency_per_target", "must be at least 1"),
+    (lambda: DetectiveFleet(places(1)).run(None), "fn", "expected a coroutine function, got NoneType"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)).run("list_graphs"), "fn", "got str"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)).run(work, progress=5), "progress", "expected a plain callable, got 5"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)).run(work, progress=work), "progress", "expected a plain callable"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)).shard(0, 0), "count", "must be at least 1, got 0"),
+    (lambda: DetectiveFleet(places(1)).shard(3, 3), "index", "must be 0 to 2, got 3"),
+    (lambda: DetectiveFleet(places(1)).shard(-1, 3), "index", "must be 0 to 2, got -1"),
+    (lambda: DetectiveFleet(places(1)).shard(0, 2.0), "count", "got a float"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("make", "parameter", "problem"), FLEETS)
+def test_bad_input_is_refused_by_name(make: Callable[[], object], parameter: str, problem: str) -> None:
+    """At once, where it is given."""
+    with pytest.raises(ParameterError) as caught:
+        make()
+    assert caught.value.parameter == parameter
+    assert problem in caught.value.problem
+
+
+ROLES: list[tuple[dict[str, Any], str, str]] = [
+    ({"role_name": ""}, "role_name", "must not be empty"),
+    ({"role_name": None}, "role_name", "got None"),
+    ({"role_name": "/Audit"}, "role_name", "is not one"),
+    ({"role_name": "Audit/"}, "role_name", "is not one"),
+    ({"role_name": "two words"}, "role_name", "is not one"),
+    ({"role_name": "a" * 65}, "role_name", "is not one"),
+    # Easily taken for it, and would be assumed as `arn:...:role/arn:...:role/Audit`.
+    ({"role_name": f"arn:aws:iam::{ID}:role/Audit"}, "role_name", "expected a role's name"),
+    ({"account_ids": []}, "account_ids", "must not be empty"),
+    ({"account_ids": iter([])}, "account_ids", "must not be empty"),
+    ({"account_ids": ID}, "account_ids", "expected a list, got a str"),
+    ({"account_ids": {ID: "x"}}, "account_ids", "expected a list, got a dict"),
+    ({"account_ids": None}, "account_ids", "expected a list, got None"),
+    ({"account_ids": [ID, "5"]}, "account_ids[1]", "of exactly 12 characters, got 1"),
+    ({"account_ids": [ID, 5]}, "account_ids[1]", "got an int"),
+    ({"account_ids": [ID, OTHER, ID]}, "account_ids[2]", f"{ID} is there already, as account_ids[0]"),
+    ({"regions": []}, "regions", "must not be empty"),
+    ({"regions": "eu-west-1"}, "regions", "expected a list, got a str"),
+    ({"regions": ["eu-west-1", "eu-wset-1"]}, "regions[1]", "such as eu-west-1, got 'eu-wset-1'"),
+    ({"regions": ["mars-1"]}, "regions[0]", "such as eu-west-1, got 'mars-1'"),
+    ({"regions": [None]}, "regions[0]", "such as eu-west-1, got None"),
+    ({"regions": ["eu-west-1", "eu-west-1"]}, "regions[1]", "eu-west-1 is there already, as regions[0]"),
+    ({"regions": ["eu-west-1", "cn-north-1"]}, "regions[1]", "cn-north-1 and eu-west-1 are in different partitions"),
+    ({"regions": ["us-gov-west-1", "us-west-1"]}, "regions[1]", "in different partitions of AWS: make a fleet for"),
+    ({"external_id": "x"}, "external_id", "characters, got 1"),
+    ({"session_name": "not a name"}, "session_name", "is not one"),
+    ({"duration": 899}, "duration", "must be 900 to 43200, got 899"),
+    ({"concurrency": 0}, "concurrency", "must be at least 1, got 0"),
+    ({"concurrency_per_target": 0}, "concurrency_per_target", "must be at least 1, got 0"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "parameter", "problem"), ROLES)
+def test_bad_roles_are_refused_by_name(wrong: dict[str, Any], parameter: str, problem: str) -> None:
+    """With the place in the list where that is what is wrong."""
+    right: dict[str, Any] = {"role_name": "Audit", "account_ids": [ID], "regions": ["eu-west-1"], "source": KEYS}
+    with pytest.raises(ParameterError) as caught:
+        DetectiveFleet.assume_role(**{**right, **wrong})
+    assert caught.value.parameter == parameter
+    assert problem in caught.value.problem
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"region": "not a region"}, "is not a region name"),
+        ({"endpoint_url": "nowhere"}, "must start with http"),
+        ({"endpoint_url": "http://localhost", "use_fips": True}, "cannot be combined"),
+        ({"credentials": 5}, "credentials"),
+        ({"hooks": [5]}, "hooks must be plain callables"),
+    ],
+)
+def test_settings_are_those_of_a_client(options: dict[str, Any], problem: str) -> None:
+    """And are refused as a client refuses them."""
+    with pytest.raises(ConfigurationError, match=problem):
+        DetectiveFleet(places(1), **options)
+    with pytest.raises(ConfigurationError, match=problem):
+        DetectiveFleet.assume_role("Audit", [ID], ["eu-west-1"], **options)
+
+
+def test_a_role_with_a_path() -> None:
+    """The path is part of the name; the partition is that of the regions."""
+    fleet = DetectiveFleet.assume_role("security/deep/Audit", [ID], ["cn-north-1"], source=KEYS)
+    (target,) = fleet._targets
+    assert isinstance(target.credentials, AssumeRole)
+    assert target.credentials.role_arn == f"arn:aws-cn:iam::{ID}:role/security/deep/Audit"
+
+
+class Broken(Exception):
+    """The list of accounts could not be read to its end."""
+
+
+def breaking(count: int) -> Iterator[Target]:
+    yield from places(count, ["eu-west-1"])
+    raise Broken
+
+
+def wrong(count: int) -> Iterator[Any]:
+    yield from places(count, ["eu-west-1"])
+    yield ID
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"), [(breaking, Broken), (wrong, ParameterError)], ids=["breaks off", "gives something else"]
+)
+@pytest.mark.parametrize("count", [0, 1, 5, 30])
+async def test_an_iterator_that_fails(
+    make: Callable[[int], Iterator[Target]], kind: type[Exception], count: int
+) -> None:
+    """All that were begun come to their end and are handed out; then its error is raised."""
+    outcomes = []
+    async with DetectiveFleet(make(count), concurrency=10) as fleet:
+        with pytest.raises(kind) as caught:  # noqa: PT012 - the loop is what raises, at its end
+            async for outcome in fleet.run(work):
+                outcomes.append(outcome)  # noqa: PERF401 - they are wanted although it raises
+        assert not fleet._runs
+    assert len({outcome.target for outcome in outcomes}) == len(outcomes) == count
+    assert all(outcome.ok for outcome in outcomes)
+    if isinstance(caught.value, ParameterError):
+        assert str(caught.value) == f"targets[{count}]: expected a Target, got str"
+
+
+class Unwilling:
+    """Fails before there is a first one."""
+
+    def __iter__(self) -> Iterator[Target]:
+        raise Broken
+
+
+async def test_targets_that_cannot_be_iterated_over() -> None:
+    """Their error is the run's."""
+    async with DetectiveFleet(Unwilling()) as fleet:
+        with pytest.raises(Broken):
+            _ = [outcome async for outcome in fleet.run(work)]
+
+
+async def test_no_targets_in_an_iterator() -> None:
+    """That is known only when it is asked; then there is nothing to do."""
+    async with DetectiveFleet(iter(())) as fleet:
+        assert [outcome async for outcome in fleet.run(work)] == []
+
+
+async def test_an_iterator_serves_once() -> None:
+    """The second run would silently do nothing; it says so, and is the same with the merged streams."""
+    async with DetectiveFleet(iter(places(2)), clock=OFFLINE) as fleet:
+        unused = fleet.run(work)
+        assert len([outcome async for outcome in fleet.run(work)]) == 6
+        for again in (unused, fleet.run(work), aiter(fleet.iter_graphs())):
+            with pytest.raises(RuntimeError, match="an iterator and were taken already: make the fleet of a list"):
+                await anext(again)
+
+
+async def test_what_is_no_iterator_serves_again() -> None:
+    """A list, a set, a tuple, or an object that makes a new iterator each time."""
+    for targets in (places(2), set(places(2)), tuple(places(2)), dict.fromkeys(places(2))):
+        async with DetectiveFleet(targets) as fleet:
+            for _ in range(2):
+                assert {outcome.target async for outcome in fleet.run(work)} == set(places(2))
+
+
+def test_what_a_fleet_shows() -> None:
+    """How many targets it has, if that can be known."""
+    assert repr(DetectiveFleet(places(2))) == "<DetectiveFleet [targets: 6, open]>"
+    assert repr(DetectiveFleet(iter(places(2)))) == "<DetectiveFleet [targets: unknown, open]>"
+    roles = DetectiveFleet.assume_role("Audit", [ID, OTHER], ["eu-west-1"], source=KEYS)
+    assert repr(roles) == "<DetectiveFleet [targets: 2, open]>"
