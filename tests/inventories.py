@@ -83,8 +83,11 @@ def found_in(lines: str | bytes) -> Members:
     return Members((entry["account_id"], entry["region"], entry["member"]["account_id"]) for entry in entries)
 
 
-def command(example: str, *arguments: str, first: str = "") -> list[str]:
-    """Give the command that runs an example, with its settings changed first if need be."""
+def command(example: str, *arguments: str, first: str = "", strict: bool = True) -> list[str]:
+    """Give the command that runs an example, with its settings changed first if need be.
+
+    A strict one is run with warnings as errors and in development mode.
+    """
     program = f"""
 import signal, sys
 # Where the tests run in the background it may be ignored, and that is inherited.
@@ -94,4 +97,5 @@ import {example}
 {first}
 sys.exit({example}.main())
 """
-    return [sys.executable, "-P", "-W", "error", "-X", "dev", "-c", program, *arguments]
+    scrutiny = ["-W", "error", "-X", "dev"] if strict else []
+    return [sys.executable, "-P", *scrutiny, "-c", program, *arguments]

@@ -47,7 +47,7 @@ class MembershipPlan:
         return bool(self.actions)
 
     def __str__(self) -> str:
-        """Show it, region by region, with account ids and without e-mail addresses."""
+        """Show it, region by region: the first ten accounts of each kind of action, and all that are to be removed."""
         return show_plan(tuple(self._goals.accounts), self.actions, self.problems)
 
     async def apply(self, *, timeout: float = 900.0, progress: ProgressCallback | None = None) -> MembershipReport:

@@ -7,6 +7,8 @@ from detective_async.membership.actions import Action, ActionKind, Problem
 from detective_async.membership.report import count
 
 _WIDTH = 110
+#: How many of the accounts that something is done to are named.
+_NAMED = 10
 
 _PHRASES = {
     ActionKind.ENABLE_ADMINISTRATOR: "make the organization's Detective administrator",
@@ -25,18 +27,25 @@ _PHRASES = {
 
 def show_plan(regions: Sequence[str], actions: Iterable[Action], problems: Iterable[Problem]) -> str:
     """Show a plan: what is to be done in each region, by kind and account; regions with the same one together."""
-    bodies: dict[tuple[str, ...], list[str]] = {}
     by_region: dict[str, tuple[list[Action], list[Problem]]] = {region: ([], []) for region in regions}
     for action in actions:
         by_region[action.region][0].append(action)
     for problem in problems:
         by_region[problem.region][1].append(problem)
+    # By all that is in them, and not by what is shown of it.
+    alike: dict[object, list[str]] = {}
     for region, (some, bad) in by_region.items():
-        lines = (*_show_actions(some), *_show_problems(bad)) or ("nothing to do",)
-        bodies.setdefault(lines, []).append(region)
-    return "\n".join(
-        line for lines, names in bodies.items() for line in (f"{', '.join(names)}:", *(_wrap(text) for text in lines))
-    )
+        content = (
+            tuple((action.kind, action.account_id, action.detail) for action in some),
+            tuple((problem.account_id, problem.text) for problem in bad),
+        )
+        alike.setdefault(content, []).append(region)
+    lines: list[str] = []
+    for names in alike.values():
+        some, bad = by_region[names[0]]
+        lines.append(f"{', '.join(names)}:")
+        lines += [_wrap(text) for text in (*_show_actions(some), *_show_problems(bad))] or ["  nothing to do"]
+    return "\n".join(lines)
 
 
 def _show_actions(actions: Iterable[Action]) -> Iterable[str]:
@@ -50,7 +59,9 @@ def _show_actions(actions: Iterable[Action]) -> Iterable[str]:
             detail = some[0].detail
             yield f"{phrase} ({detail})" if detail else phrase
         else:
-            yield f"{phrase} {count(len(ids), 'account')}: {', '.join(ids)}"
+            # Whoever is to lose something is named.
+            shown = ", ".join(ids) if kind is ActionKind.REMOVE else _some(ids)
+            yield f"{phrase} {count(len(ids), 'account')}: {shown}"
 
 
 def _show_problems(problems: Iterable[Problem]) -> Iterable[str]:
@@ -63,6 +74,11 @@ def _show_problems(problems: Iterable[Problem]) -> Iterable[str]:
             if ids == [""]
             else f"problem with {count(len(ids), 'account')} ({text}): {', '.join(ids)}"
         )
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = len(ids) - _NAMED
+    return ", ".join(ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _wrap(text: str) -> str:

@@ -23,12 +23,17 @@ from detective_async.testing import Failure, Fault, Latency
 SCRIPT = EXAMPLES / "inventory.py"
 
 
-@pytest.fixture
-def a_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with world(tmp_path) as made:
+@pytest.fixture(params=[5])
+def a_world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world that programs find, with as many accounts as a test asks for."""
+    with world(tmp_path, request.param) as made:
         for name, value in made.sim.environment(HUB).items():
             monkeypatch.setenv(name, value)
         yield made
+
+
+# Large enough to be in the middle still, when it is to be interrupted.
+in_a_large_world = pytest.mark.parametrize("a_world", [40], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -221,35 +226,32 @@ def run_until(stop: Callable[[], bool], a_world: World, number: int, first: str 
     return program.returncode
 
 
+@in_a_large_world
 @pytest.mark.parametrize(
-    ("number", "save_every", "at_least"), [(signal.SIGKILL, 0, 3), (signal.SIGKILL, 3600, 1), (signal.SIGINT, 3600, 3)]
+    ("number", "save_every", "at_least"), [(signal.SIGKILL, 0, 2), (signal.SIGKILL, 3600, 1), (signal.SIGINT, 3600, 2)]
 )
 def test_it_goes_on_after_a_signal(
-    tmp_path: Path, main: Main, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, save_every: int, at_least: int
+    a_world: World, main: Main, number: signal.Signals, save_every: int, at_least: int
 ) -> None:
-    """Wherever it struck, again and again: what was saved is not asked for again, nothing is lost or there twice."""
-    # Large and slow enough to be in the middle still when the signal comes.
-    with world(tmp_path, accounts=20) as large:
-        sim = large.sim
-        for name, value in sim.environment(HUB).items():
-            monkeypatch.setenv(name, value)
-        sim.inject(Fault(Latency(0.05), count=None))
-        for answered in (1, 5, 12):
-            sim.forget_requests()
-            code = run_until(
-                lambda enough=answered: len(sim.requests) >= enough,  # type: ignore[misc]
-                large,
-                number,
-                f"inventory.SAVE_EVERY = {save_every}",
-            )
-            assert code == (130 if number == signal.SIGINT else -number)
-        sim.clear_faults()
-        finished = len(json.loads(large.checkpoint.read_text())["finished"])
-        assert at_least <= finished
+    """Wherever it struck, and again: what was saved is not asked for again, nothing is lost or there twice."""
+    sim = a_world.sim
+    sim.inject(Fault(Latency(0.03), count=None))
+    for answered in (2, 12):
         sim.forget_requests()
-        assert main(*large.to_files()) == 0
-        assert found_in(large.output.read_bytes()) == large.members
-        assert len(asked(large)) == 60 - finished
+        code = run_until(
+            lambda enough=answered: len(sim.requests) >= enough,  # type: ignore[misc]
+            a_world,
+            number,
+            f"inventory.SAVE_EVERY = {save_every}",
+        )
+        assert code == (130 if number == signal.SIGINT else -number)
+    sim.clear_faults()
+    finished = len(json.loads(a_world.checkpoint.read_text())["finished"])
+    assert finished >= at_least
+    sim.forget_requests()
+    assert main(*a_world.to_files()) == 0
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+    assert len(asked(a_world)) == 120 - finished
 
 
 CRASHING = """
@@ -394,28 +396,24 @@ def test_the_progress_bar(a_world: World, first: str) -> None:
     assert run.returncode == 0
 
 
-def test_who_reads_slowly_slows_it_down(tmp_path: Path) -> None:
+@in_a_large_world
+def test_who_reads_slowly_slows_it_down(a_world: World) -> None:
     """Targets are not asked while a pipe is full; in the end it is all there."""
-    with world(tmp_path, accounts=60) as large:
-        with subprocess.Popen(
-            command("inventory", *large.arguments("--quiet", "--concurrency", "2")),
-            env=large.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as program:
-            try:
-                seen = -1
-                while not seen or len(large.sim.requests) > seen:
-                    assert program.poll() is None
-                    seen = len(large.sim.requests)
-                    time.sleep(0.5)
-                # Those that fit into the pipe, the one that is being written, two that wait for that, and two at work.
-                assert len(asked(large)) <= 15
-                found, said = program.communicate(timeout=60)
-            finally:
-                program.kill()
-        assert found_in(found) == large.members
-        assert (program.returncode, len(complaints(said.decode()).splitlines())) == (0, 2)
+    sim, arguments = a_world.sim, a_world.arguments("--quiet", "--concurrency", "2")
+    with subprocess.Popen(command("inventory", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        try:
+            seen = -1
+            while not seen or len(sim.requests) > seen:
+                assert program.poll() is None
+                seen = len(sim.requests)
+                time.sleep(0.5)
+            # Those that fit into the pipe, the one that is being written, two that wait for that, and two at work.
+            assert len(asked(a_world)) <= 15
+            found, said = program.communicate(timeout=60)
+        finally:
+            program.kill()
+    assert found_in(found) == a_world.members
+    assert (program.returncode, len(complaints(said.decode()).splitlines())) == (0, 2)
 
 
 def test_a_reader_that_goes(a_world: World) -> None:

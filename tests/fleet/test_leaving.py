@@ -271,7 +271,8 @@ async def test_a_consumer_that_is_cancelled(
     """At any moment of a whole run, from the first STS request to the closing: no task is left, and no socket."""
     chance = random.Random(f"{interrupt.__name__} {consume.__name__}")  # noqa: S311 - it picks moments
     sparsely = interrupt in (after_steps, by_a_timeout_from_outside)
-    async with gauging(passes=1, pages=2) as gauge:
+    async with gauging(passes=1, pages=2) as gauge, nothing_left():
+        before = asyncio.all_tasks()
 
         async def consume_all() -> None:
             async with DetectiveFleet.assume_role(
@@ -287,12 +288,12 @@ async def test_a_consumer_that_is_cancelled(
 
         moments = 0
         for moment in count():
-            if sparsely and moment > 20 and chance.random() < 0.93:
+            if sparsely and moment > 20 and chance.random() < 0.85:
                 continue
             moments += 1
-            async with nothing_left():
-                interrupted = await interrupt(consume_all(), moment)
-                await gauge.server.emptied()
+            interrupted = await interrupt(consume_all(), moment)
+            await gauge.server.emptied()
+            await until(lambda: asyncio.all_tasks() <= before, "no task is left")
             if not interrupted:
                 break
         assert moments > 3

@@ -105,6 +105,8 @@ async def test_whose_sts(
         monkeypatch.setenv("AWS_REGION", environment)
     async with fleet_of(sim, source=sim.account(HUB), region=region) as fleet:
         await run(fleet)
+        # There the default credentials would be looked up, if the source were not given.
+        assert fleet._client.region == expected
     assert asked_of_sts(sim) == {(HUB, expected): 5}
 
 

@@ -108,6 +108,21 @@ async def test_nothing_to_do(sim: DetectiveSimulator) -> None:
     assert str(plan) == "eu-west-1:\n  nothing to do"
 
 
+async def test_a_long_plan_can_be_read(sim: DetectiveSimulator) -> None:
+    """Ten accounts are named, and the rest counted; but all that are to be removed. Regions that differ stay apart."""
+    accounts = some_accounts(24)
+    async with administrator(sim) as client:
+        plan = await plan_membership(client, {REGION: accounts[:12], ELSEWHERE: [*accounts[:11], accounts[12]]})
+        text = str(plan)
+        assert text.count("  invite 12 accounts: ") == 2
+        assert text.count(" and 2 more") == 2
+        assert [account_id in text for account_id in (accounts[9].account_id, accounts[10].account_id)] == [True, False]
+        await plan.apply()
+        plan = await plan_membership(client, accounts[23:], regions=[REGION], remove_others=True)
+    assert "  remove 12 accounts: " in str(plan)
+    assert all(account.account_id in str(plan) for account in accounts[:12])
+
+
 async def test_what_is_not_wanted_is_not_asked_for(sim: DetectiveSimulator) -> None:
     """Without tags and packages their lists are not read, for which a permission may be missing."""
     fill(sim, graph(member(IDS[0], "ENABLED")))
