@@ -16,11 +16,12 @@ from detective_async.bulk_results import (
     BulkGetMembershipDatasources,
     ChunkFailure,
 )
-from detective_async.chunks import CONCURRENCY, each, id_of, split
+from detective_async.chunks import CONCURRENCY, id_of, split
 from detective_async.errors import DetectiveError
 from detective_async.models.base import Response, ResponseMetadata
 from detective_async.models.constraints import Integer
 from detective_async.operations import Operation
+from detective_async.tasks import each
 from detective_async.transport import Transport
 
 __all__ = [

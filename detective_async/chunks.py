@@ -1,7 +1,5 @@
-"""A request for more than the API takes at once: cut into pieces, of which several are under way at a time."""
+"""A request for more than the API takes at once, cut into pieces. Pure."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from attrs import AttrsInstance, evolve, fields_dict
@@ -13,8 +11,6 @@ from detective_async.models.members import Account
 CONCURRENCY = 8
 
 Request = TypeVar("Request", bound=AttrsInstance)
-T = TypeVar("T")
-Result = TypeVar("Result")
 
 
 def split(request: Request, member: str) -> list[Request]:
@@ -43,29 +39,3 @@ def split(request: Request, member: str) -> list[Request]:
 def id_of(item: Account | str) -> str:
     """Give what an item of a request is known by: its account's id, or the id or ARN that it is."""
     return item.account_id if isinstance(item, Account) else item
-
-
-async def each(work: Callable[[T], Awaitable[Result]], items: Sequence[T], *, concurrency: int) -> list[Result]:
-    """Work on items, so many at a time, and give the results in the items' order.
-
-    Whatever `work` raises ends the work on the others and is raised as it is; so does being cancelled.
-    """
-    results: dict[int, Result] = {}
-    waiting = enumerate(items)
-
-    async def worker() -> None:
-        for index, item in waiting:
-            results[index] = await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(worker()) for _ in range(min(concurrency, len(items)))]
-    except BaseExceptionGroup as errors:
-        error = errors.exceptions[0]
-    else:
-        for ended in workers:
-            # A group does not tell of one that was cancelled by itself.
-            ended.result()
-        return [results[index] for index in range(len(items))]
-    # Out here, so that it is not chained to the group.
-    raise error

@@ -4,11 +4,12 @@ import inspect
 from collections.abc import Callable, Collection, Iterable
 
 from detective_async import models, operations
-from detective_async.chunks import CONCURRENCY, each, split
+from detective_async.chunks import CONCURRENCY, split
 from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit
 from detective_async.iterators import Iterators
 from detective_async.models.constraints import ACCOUNT_ID, Items, OneOf, as_list, validate
+from detective_async.tasks import each
 from detective_async.waiting import Watch, check_timeout
 
 #: Where the service has done with an account what it does by itself.

@@ -71,7 +71,7 @@ class Watch(Generic[State]):
             WaiterTimeout: not all have settled.
         """
         deadline = clock.monotonic() + timeout
-        pauses = _pauses(clock)
+        rests = pauses(clock)
         is_last = False
         while True:
             on_time = await self._look(look, max(deadline - clock.monotonic(), min(timeout, _LAST_LOOK)))
@@ -80,7 +80,7 @@ class Watch(Generic[State]):
             left = deadline - clock.monotonic()
             if is_last or left <= 0 or not on_time:
                 break
-            pause = next(pauses)
+            pause = next(rests)
             is_last = pause >= left
             await clock.sleep(min(pause, left))
         raise self._timed_out(timeout) from self._error
@@ -116,11 +116,12 @@ def check_timeout(timeout: object) -> None:
         raise ParameterError("timeout", f"must be a positive number of seconds, got {timeout!r}")
 
 
-def _pauses(clock: Clock) -> Iterator[float]:
+def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:
+    """Give the seconds between one look and the next: ever longer ones, up to 15, spread by chance."""
     pause = _FIRST_PAUSE
     while True:
         yield pause * (1 - _JITTER * clock.random())
-        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+        pause = min(pause * growth, _LONGEST_PAUSE)
 
 
 def _status(state: object) -> str:

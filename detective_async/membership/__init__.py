@@ -11,13 +11,13 @@ from detective_async.membership.actions import Action, ActionKind, Problem
 from detective_async.membership.plan import MembershipPlan, plan_membership
 from detective_async.membership.reading import LineProblem, read_accounts
 from detective_async.membership.report import AccountReport, MembershipReport, RegionReport, TeardownReport
-from detective_async.membership.teardown import DoomedGraph, TeardownPlan, plan_teardown
+from detective_async.membership.teardown import GraphToDelete, TeardownPlan, plan_teardown
 
 __all__ = [
     "AccountReport",
     "Action",
     "ActionKind",
-    "DoomedGraph",
+    "GraphToDelete",
     "LineProblem",
     "MembershipPlan",
     "MembershipReport",

@@ -11,10 +11,11 @@ from detective_async.events import ProgressCallback, ProgressEvent, emit
 from detective_async.membership import graphs
 from detective_async.membership.chunks import SIZE, Chunk
 from detective_async.membership.decide import Terms, describe
-from detective_async.membership.job import Hindrance, Job, Record, Step, bring_about, patiently, together
+from detective_async.membership.job import Hindrance, Job, Record, Step, bring_about, patiently
 from detective_async.membership.report import AccountReport, MembershipReport, RegionReport
 from detective_async.membership.rows import Row
 from detective_async.membership.wanted import Goals
+from detective_async.tasks import together
 
 
 @define(eq=False)

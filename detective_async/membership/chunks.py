@@ -10,12 +10,13 @@ from detective_async.client import DetectiveClient
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decide import Terms
-from detective_async.membership.job import Job, pauses, together
+from detective_async.membership.job import Job, pauses
 from detective_async.membership.rows import Row
 from detective_async.membership.wanted import Goals
 from detective_async.models.exceptions import ServiceQuotaExceededException, ValidationException
 from detective_async.models.members import MemberDetail
 from detective_async.models.unprocessed import UnprocessedAccount
+from detective_async.tasks import together
 
 #: As many as the API takes in one request.
 SIZE = 50

@@ -1,13 +1,13 @@
 """What planning and applying have in common: clients, a limit to the calls at once, patience, and words for errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from typing import TypeVar
 
 from attrs import Factory, define, field
 
+from detective_async import waiting
 from detective_async.client import DetectiveClient
 from detective_async.clock import Clock
 from detective_async.credentials import CredentialsSource
@@ -18,11 +18,7 @@ from detective_async.models.exceptions import ConflictException
 
 #: How many times something is tried, or looked at, again without anything having changed.
 ROUNDS = 5
-_FIRST_PAUSE = 0.25
-#: Whoever waits for the slowest of many is not to wait much longer than that takes.
 _GROWTH = 1.25
-_LONGEST_PAUSE = 15.0
-_JITTER = 0.25
 
 T = TypeVar("T")
 
@@ -85,26 +81,9 @@ class Record:
         self.error = self.error or cause_of(error)
 
 
-@asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """Give a task group; what ends it is raised as it is, and not in a group of exceptions."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as errors:
-        error = errors.exceptions[0]
-    else:
-        return
-    # Out here, so that it is not chained to the group.
-    raise error
-
-
 def pauses(clock: Clock) -> Iterator[float]:
-    """Give the seconds between one look and the next: ever longer ones, up to 15, spread by chance."""
-    pause = _FIRST_PAUSE
-    while True:
-        yield pause * (1 - _JITTER * clock.random())
-        pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+    """Give the seconds between one look and the next, so that waiting for the slowest takes not much longer than it."""
+    return waiting.pauses(clock, growth=_GROWTH)
 
 
 def may_pass(error: BaseException | None) -> bool:

@@ -12,12 +12,13 @@ from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
 from detective_async.membership.apply import Application
 from detective_async.membership.decide import Terms, describe, foresee
-from detective_async.membership.job import Hindrance, Job, cause_of, explain, patiently, together
+from detective_async.membership.job import Hindrance, Job, cause_of, explain, patiently
 from detective_async.membership.report import MembershipReport
 from detective_async.membership.text import show_plan
 from detective_async.membership.wanted import MAX_MEMBERS, Goals, MemberCredentials, check_callback, check_goals
 from detective_async.models.datasources import DatasourcePackage
 from detective_async.models.members import Account, MemberDetail
+from detective_async.tasks import together
 from detective_async.waiting import check_timeout
 
 _ORDER = {kind: place for place, kind in enumerate(ActionKind)}

@@ -19,17 +19,17 @@ from detective_async.membership.job import (
     cause_of,
     explain,
     patiently,
-    together,
 )
 from detective_async.membership.report import RegionReport, TeardownReport, count
 from detective_async.membership.text import show_plan
 from detective_async.membership.wanted import check_regions
 from detective_async.models.constraints import Integer
 from detective_async.models.exceptions import ResourceNotFoundException
+from detective_async.tasks import together
 
 
 @frozen
-class DoomedGraph:
+class GraphToDelete:
     """A graph that a teardown deletes.
 
     Attributes:
@@ -54,7 +54,7 @@ class TeardownPlan:
         problems: the regions that could not be looked at.
     """
 
-    graphs: tuple[DoomedGraph, ...]
+    graphs: tuple[GraphToDelete, ...]
     problems: tuple[Problem, ...]
     _client: DetectiveClient = field(alias="client", repr=False, eq=False)
     _regions: tuple[str, ...] = field(alias="regions", repr=False, eq=False)
@@ -128,7 +128,7 @@ async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], conc
         looks = [group.create_task(_look(job, region)) for region in names]
     found = [look.result() for look in looks]
     return TeardownPlan(
-        graphs=tuple(one for one in found if isinstance(one, DoomedGraph)),
+        graphs=tuple(one for one in found if isinstance(one, GraphToDelete)),
         problems=tuple(one for one in found if isinstance(one, Problem)),
         client=client,
         regions=tuple(names),
@@ -136,7 +136,7 @@ async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], conc
     )
 
 
-async def _look(job: Job, region: str) -> DoomedGraph | Problem | None:
+async def _look(job: Job, region: str) -> GraphToDelete | Problem | None:
     client = job.at(region)
     try:
         graph_arn = await patiently(job, lambda: graphs.find_graph(job, client))
@@ -145,10 +145,10 @@ async def _look(job: Job, region: str) -> DoomedGraph | Problem | None:
         members = await patiently(job, lambda: graphs.list_members(job, client, graph_arn))
     except DetectiveError as error:
         return Problem(region, None, explain(error), cause_of(error))
-    return DoomedGraph(region, graph_arn, len(members))
+    return GraphToDelete(region, graph_arn, len(members))
 
 
-async def _delete(job: Job, graph: DoomedGraph) -> RegionReport:
+async def _delete(job: Job, graph: GraphToDelete) -> RegionReport:
     client, record = job.at(graph.region), Record(graph.region, graph.graph_arn)
     has_failed = False
 

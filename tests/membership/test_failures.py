@@ -195,6 +195,8 @@ async def test_what_passes(sim: DetectiveSimulator, impatient: DetectiveClient) 
     """What fails in a passing way is tried again, five times for an account that gets no further."""
     for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers", "TagResource"):
         sim.inject(Fault(Throttle(), operation, count=3))
+    for operation in ("ListMembers", "GetMembers"):
+        sim.inject(Fault(Garbage(), operation))
     for one, times in ((ONE, 5), (TWO, 6)):
         sim.inject(Fault(Drop("before"), "AcceptInvitation", account=one, count=times))
     report = await bring_about(impatient, sim, tags={"a": "b"})

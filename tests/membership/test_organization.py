@@ -159,6 +159,16 @@ async def test_a_client_of_another_account(sim: DetectiveSimulator, management: 
     assert statuses(sim) == {}
 
 
+async def test_half_a_plan_is_none(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
+    """Where the members cannot be listed, the administrator is not named either."""
+    async with administrator(sim) as client:
+        await client.create_graph()
+        sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers"))
+        plan = await plan_membership(client, WANTED, regions=[REGION], **management)
+    assert not plan
+    assert [problem.text[:21] for problem in plan.problems] == ["AccessDeniedException"]
+
+
 async def test_what_goes_wrong_on_the_way(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
     """A management account that may not do it is told; throttles on the way make no difference."""
     async with administrator(sim, max_attempts=1) as client:
