@@ -5,13 +5,13 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, evolve, field, frozen
 
-from detective_async.errors import AssumeRoleError, HostNotFound, ServiceError
+from detective_async.errors import HostNotFound, ServiceError
 from detective_async.fleet.targets import Target
 
 T = TypeVar("T")
 
 #: What AWS says to the credentials of an account that has not opted in to the region.
-_NOT_OPTED_IN = frozenset({"UnrecognizedClientException", "OptInRequired", "RegionDisabledException"})
+_NOT_OPTED_IN = frozenset({"UnrecognizedClientException", "OptInRequired"})
 
 
 class OutcomeKind(enum.StrEnum):
@@ -37,7 +37,8 @@ def kind_of(error: Exception | None, *, regional: bool = True) -> OutcomeKind:
     """
     if error is None:
         return OutcomeKind.SUCCEEDED
-    refused = isinstance(error, ServiceError | AssumeRoleError) and error.code in _NOT_OPTED_IN
+    # Not what STS says to a role: that is of the region whose STS was asked, which is another one as a rule.
+    refused = isinstance(error, ServiceError) and error.code in _NOT_OPTED_IN
     if refused or (regional and isinstance(error, HostNotFound)):
         return OutcomeKind.REGION_UNAVAILABLE
     return OutcomeKind.FAILED

@@ -98,6 +98,21 @@ async def test_aclose_of_a_run() -> None:
         assert not fleet._runs
 
 
+async def test_aclose_of_a_stream() -> None:
+    """When it returns, nothing of it is left."""
+    async with (
+        gauging(pages=50) as gauge,
+        nothing_left(),
+        DetectiveFleet(places(4), concurrency=6, endpoint_url=gauge.url) as fleet,
+    ):
+        before = asyncio.all_tasks()
+        members = aiter(fleet.iter_members())
+        await anext(members)
+        assert len(at_work()) == 6
+        await members.aclose()
+        assert asyncio.all_tasks() == before
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_closing_the_fleet_while_others_wait(stream: bool) -> None:
     """They get a RuntimeError that says so, after what was there already; nothing hangs."""

@@ -120,8 +120,9 @@ def test_a_result_is_the_value_or_the_error() -> None:
         (ServiceError("UnrecognizedClientException"), OutcomeKind.REGION_UNAVAILABLE),
         (ServiceError("OptInRequired"), OutcomeKind.REGION_UNAVAILABLE),
         (
+            # Of the region whose STS was asked, and not of the target's.
             AssumeRoleError("no", role_arn="", code="RegionDisabledException", status=403, request_id=None),
-            OutcomeKind.REGION_UNAVAILABLE,
+            OutcomeKind.FAILED,
         ),
         (AssumeRoleError("no", role_arn="", code="AccessDenied", status=403, request_id=None), OutcomeKind.FAILED),
         (AssumeRoleError("no", role_arn="", code=None, status=None, request_id=None), OutcomeKind.FAILED),

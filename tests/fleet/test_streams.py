@@ -82,7 +82,7 @@ async def fleet(sim: DetectiveSimulator, fake_time: FakeTime) -> AsyncIterator[D
 
 
 CRITERIA = FilterCriteria(severity=StringFilter("CRITICAL"))
-NEWEST = SortCriteria(field="SEVERITY", sort_order="ASC")
+BY_SEVERITY = SortCriteria(field="SEVERITY", sort_order="DESC")
 NEW_ASO = IndicatorType.NEW_ASO
 
 
@@ -127,12 +127,16 @@ STREAMS: dict[str, tuple[int, Callable[[DetectiveFleet], FleetStream[Any]], Trut
         lambda fleet: fleet.iter_investigations(),
         lambda client: _by_graph(client, lambda client, arn: client.iter_investigations(arn)),
     ),
-    "some investigations, in an order": (
+    "some investigations": (
         5,
-        lambda fleet: fleet.iter_investigations(filter_criteria=CRITERIA, sort_criteria=NEWEST),
+        lambda fleet: fleet.iter_investigations(filter_criteria=CRITERIA),
+        lambda client: _by_graph(client, lambda client, arn: client.iter_investigations(arn, filter_criteria=CRITERIA)),
+    ),
+    "investigations in an order": (
+        21,
+        lambda fleet: fleet.iter_investigations(sort_criteria=BY_SEVERITY),
         lambda client: _by_graph(
-            client,
-            lambda client, arn: client.iter_investigations(arn, filter_criteria=CRITERIA, sort_criteria=NEWEST),
+            client, lambda client, arn: client.iter_investigations(arn, sort_criteria=BY_SEVERITY)
         ),
     ),
     "indicators": (

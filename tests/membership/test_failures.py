@@ -195,8 +195,6 @@ async def test_what_passes(sim: DetectiveSimulator, impatient: DetectiveClient) 
     """What fails in a passing way is tried again, five times for an account that gets no further."""
     for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers", "TagResource"):
         sim.inject(Fault(Throttle(), operation, count=3))
-    for operation in ("ListMembers", "GetMembers"):
-        sim.inject(Fault(Garbage(), operation))
     for one, times in ((ONE, 5), (TWO, 6)):
         sim.inject(Fault(Drop("before"), "AcceptInvitation", account=one, count=times))
     report = await bring_about(impatient, sim, tags={"a": "b"})
@@ -207,6 +205,17 @@ async def test_what_passes(sim: DetectiveSimulator, impatient: DetectiveClient) 
     assert all(region.ok for region in report.regions)
     accepts = [one.account_id for one in sim.requests if one.operation == "AcceptInvitation"]
     assert (accepts.count(ONE), accepts.count(TWO), accepts.count(THREE)) == (6, 6, 1)
+
+
+@pytest.mark.parametrize("operation", ["ListGraphs", "ListMembers", "GetMembers"])
+async def test_an_answer_that_makes_no_sense(
+    sim: DetectiveSimulator, impatient: DetectiveClient, operation: str
+) -> None:
+    """The question is asked again."""
+    fill(sim, graph())
+    sim.inject(Fault(Garbage(), operation, count=5))
+    report = await bring_about(impatient, sim)
+    assert set(fates(report).values()) == {WELL}
 
 
 @pytest.mark.parametrize(
