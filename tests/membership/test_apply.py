@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from detective_async import AssumeRole, AttemptEvent, DetectiveClient, RetryEvent
 from detective_async.exchange import exchange
@@ -16,6 +17,7 @@ from membership.worlds import (
     WRONG,
     Fate,
     Told,
+    WorldTime,
     account,
     administrator,
     arn_in,
@@ -185,27 +187,26 @@ async def test_a_graph_that_is_full(sim: DetectiveSimulator) -> None:
     assert writes(sim) == {"DeleteMembers": 1, "CreateMembers": 1}
 
 
-async def test_each_is_accepted_as_soon_as_it_is_invited(sim: DetectiveSimulator) -> None:
+async def test_each_is_accepted_as_soon_as_it_is_invited() -> None:
     """Of accounts whose verification takes longer and longer none waits for another."""
     wanted = some_accounts(6)
-    began = sim.now
-    fill(
-        sim,
-        graph(
-            *(
-                member(one.account_id, "VERIFICATION_IN_PROGRESS", verifies_at=sim.now + timedelta(seconds=20 * number))
-                for number, one in enumerate(wanted)
-            )
-        ),
-    )
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
-        await plan.apply()
+    now = 1_800_000_000.0
+    # No time passes but what is slept.
+    async with DetectiveSimulator(wall_clock=lambda: now) as sim:
+        began = sim.now
+        ready = [(one.account_id, began + timedelta(seconds=20 * number)) for number, one in enumerate(wanted)]
+        fill(sim, graph(*(member(one, "VERIFICATION_IN_PROGRESS", verifies_at=time) for one, time in ready)))
+        clock = evolve(WorldTime(sim).clock(), time=lambda: now)
+        async with DetectiveClient(
+            region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), clock=clock
+        ) as client:
+            plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
+            await plan.apply()
     accepted = [(one.time - began).total_seconds() for one in sim.requests if one.operation == "AcceptInvitation"]
     assert len(accepted) == 6
     for number, time in enumerate(accepted):
-        # By the time it would take to wait for the next one, or for the slowest.
-        assert 20 * number <= time < 20 * number + 7
+        # The pauses since the one before have grown to a quarter of the time that has passed since then.
+        assert 20 * number <= time <= 20 * number + 5.5
 
 
 async def test_progress(sim: DetectiveSimulator) -> None:

@@ -298,6 +298,22 @@ async def test_what_aws_does_nothing_for(sim: DetectiveSimulator) -> None:
     }
 
 
+async def test_one_that_cannot_be_invited_anew(sim: DetectiveSimulator) -> None:
+    """Where the old invitation cannot be removed no new one is sent."""
+    fill(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
+
+    class Clinging(DetectiveClient):
+        async def delete_members(self, graph_arn: str, account_ids: Iterable[str]) -> DeleteMembersResponse:
+            assert (graph_arn, list(account_ids)) == (arn_in(REGION), [ONE])
+            return DeleteMembersResponse(unprocessed_accounts=[UnprocessedAccount(account_id=ONE, reason="not now")])
+
+    async with client_like(Clinging, sim) as client:
+        report = await bring_about(client, sim, accounts=WANTED[:1])
+    problem = "reinvite: AWS did nothing: not now"
+    assert fates(report) == {ONE: Fate("VERIFICATION_FAILED", "VERIFICATION_FAILED", "", problem)}
+    assert writes(sim) == {}
+
+
 async def test_one_that_was_invited_by_an_attempt_without_an_answer(sim: DetectiveSimulator) -> None:
     """The retry finds it invited already; who did it is known, and it is not invited again."""
     sim.inject(Fault(Drop("after"), "CreateMembers"))

@@ -140,7 +140,7 @@ _TROUBLES = st.one_of(
 
 
 @settings(
-    max_examples=100,
+    max_examples=60,
     derandomize=True,
     deadline=None,
     database=None,

@@ -1,17 +1,22 @@
 """What goes wrong for a whole region, or takes too long: its reason stands with each account, and the rest goes on."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from resilience.virtual_time import in_virtual_time
 
 from detective_async import (
     AccessDeniedException,
+    Clock,
     ConflictException,
     DetectiveClient,
     HostNotFound,
     Paginator,
     TagResourceResponse,
+    Timeouts,
     TooManyRequestsException,
 )
 from detective_async.membership import plan_membership
@@ -201,36 +206,57 @@ async def test_verification_that_takes_too_long(sim: DetectiveSimulator) -> None
         assert writes(sim) == {"AcceptInvitation": 2}
 
 
-async def test_trouble_at_the_deadline(sim: DetectiveSimulator) -> None:
+@asynccontextmanager
+async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient]]:
+    """Give a simulator with a graph, and the administrator's client, both on the time of the event loop."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(time=lambda: 1_800_000_000 + loop.time(), monotonic=loop.time, random=lambda: 0.5)
+    async with (
+        DetectiveSimulator(wall_clock=clock.time) as sim,
+        DetectiveClient(
+            region=REGION,
+            endpoint_url=sim.url,
+            credentials=sim.account(ADMINISTRATOR),
+            clock=clock,
+            timeouts=Timeouts(read=None, attempt=None, total=None),
+        ) as client,
+    ):
+        fill(sim, graph(*members))
+        yield sim, client
+
+
+@in_virtual_time
+async def test_trouble_at_the_deadline() -> None:
     """Who had trouble then is told with it."""
-    fill(sim, graph(member(ONE, "INVITED")))
-    sim.inject(Fault(Throttle(), "AcceptInvitation", count=None))
-    async with administrator(sim) as client:
+    async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
+        sim.throttle(None, operation="AcceptInvitation")
         plan = await plan_membership(client, WANTED[:1], regions=[REGION], member_credentials=sim.account)
-        report = await plan.apply(timeout=0.3)
+        report = await plan.apply(timeout=3)
     (failure,) = report.failures
-    assert (failure.problem or "").startswith("not done within 0.3 s: it is INVITED; TooManyRequestsException")
+    assert (failure.problem or "").startswith("not done within 3 s: it is INVITED; TooManyRequestsException")
     assert isinstance(failure.error, TooManyRequestsException)
 
 
-async def test_a_service_that_does_not_answer(sim: DetectiveSimulator) -> None:
+@in_virtual_time
+async def test_a_service_that_does_not_answer() -> None:
     """The time limit holds for a region that hangs, and for an account that hangs; others are done meanwhile."""
-    fill(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED")))
-    late = "not done within 1 s"
-    async with administrator(sim) as client:
+    late = "not done within 60 s"
+    async with in_loop_time(member(ONE, "INVITED"), member(TWO, "INVITED")) as (sim, client):
         plan = await plan_membership(
             client, WANTED[:2], regions=[REGION, ELSEWHERE], member_credentials=sim.account, tags={"a": "b"}
         )
-        sim.inject(Fault(Latency(60), "ListGraphs", region=ELSEWHERE))
-        sim.inject(Fault(Latency(60), "AcceptInvitation", account=ONE))
-        report = await plan.apply(timeout=1)
+        sim.inject(Fault(Latency(1000), "ListGraphs", region=ELSEWHERE))
+        sim.inject(Fault(Latency(1000), "AcceptInvitation", account=ONE))
+        began = asyncio.get_running_loop().time()
+        report = await plan.apply(timeout=60)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(60)
         assert work_left() == []
-        assert fates(report) == {
-            ONE: Fate("INVITED", "INVITED", "", f"{late}: it is INVITED"),
-            TWO: Fate("INVITED", "ENABLED", "accept"),
-        }
-        assert set(fates(report, ELSEWHERE).values()) == {Fate(None, None, "", f"{late}: it is no member")}
-        assert [region.problem for region in report.regions] == [None, late]
+    assert fates(report) == {
+        ONE: Fate("INVITED", "INVITED", "", f"{late}: it is INVITED"),
+        TWO: Fate("INVITED", "ENABLED", "accept"),
+    }
+    assert set(fates(report, ELSEWHERE).values()) == {Fate(None, None, "", f"{late}: it is no member")}
+    assert [region.problem for region in report.regions] == [None, late]
 
 
 async def test_a_clock_that_passes_the_deadline_while_something_is_under_way(sim: DetectiveSimulator) -> None:
