@@ -103,7 +103,7 @@ class Connections:
         Raises:
             RuntimeError: the connections were closed.
         """
-        async with self._limit, self._turns.take(host):
+        async with self._turns.take(host, self._limit):
             if self._closed:
                 raise RuntimeError(CLOSED)
             yield self._callers or self._own_session(fresh=fresh)
@@ -196,14 +196,14 @@ class _Turns:
         self._hosts: dict[str, asyncio.Semaphore] = {}
 
     @contextlib.asynccontextmanager
-    async def take(self, host: str) -> AsyncIterator[None]:
-        """Wait for a turn, hold it, and let the next one have it."""
+    async def take(self, host: str, limit: AbstractAsyncContextManager[Any]) -> AsyncIterator[None]:
+        """Wait for a turn, hold it, and let the next one have it; within a limit besides."""
         if not self._limit_per_host:
-            async with self._all:
+            async with limit, self._all:
                 yield
             return
         # First the host's, or the requests that wait for one host would hold the turns of all others.
-        async with self._hosts.setdefault(host, asyncio.Semaphore(self._limit_per_host)), self._all:
+        async with self._hosts.setdefault(host, asyncio.Semaphore(self._limit_per_host)), limit, self._all:
             yield
 
 

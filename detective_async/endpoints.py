@@ -125,7 +125,7 @@ def check_region(value: object, path: str) -> None:
     Raises:
         ParameterError: it is none.
     """
-    if isinstance(value, str) and any(re.fullmatch(partition.regions, value) for partition in _PARTITIONS):
+    if isinstance(value, str) and any(re.fullmatch(partition.regions, value, re.ASCII) for partition in _PARTITIONS):
         where = value.rpartition("-")[0].rpartition("-")[2]
         if re.fullmatch(r"(north|south)?(east|west)?|central", where):
             return

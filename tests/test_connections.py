@@ -279,3 +279,19 @@ def test_a_ca_bundle_that_cannot_be_used(content: str | None, tmp_path: Path, mo
     monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
     with pytest.raises(ConfigurationError, match=rf"the CA bundle {bundle} \(AWS_CA_BUNDLE"):
         DetectiveClient(region="eu-west-1", credentials=KEYS)
+
+
+async def test_requests_that_wait_for_one_host_hold_up_no_other() -> None:
+    """With a limit of a fleet's beside those of a session that was passed in."""
+    connector = aiohttp.TCPConnector(limit=10, limit_per_host=1)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        connections = Connections(session)
+        connections.limit(3)
+        async with connections.turn("a"):
+            waiting = [asyncio.ensure_future(connections.turn("a").__aenter__()) for _ in range(5)]
+            await asyncio.sleep(0)
+            async with asyncio.timeout(5), connections.turn("b"):
+                assert not any(one.done() for one in waiting)
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)

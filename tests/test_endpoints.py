@@ -105,6 +105,7 @@ def test_every_region_looks_like_one() -> None:
         "eu-west-1a",
         "eu-west-1 ",
         "eu-west-1\n",
+        "eu-west-\N{ARABIC-INDIC DIGIT ONE}",
         "EU-WEST-1",
         "eu_west_1",
         "euwest1",

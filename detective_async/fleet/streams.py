@@ -33,7 +33,8 @@ class FleetStream(Generic[Item]):
             print("not complete:", outcome.target, outcome.error)
 
     Pages are fetched as they are needed: where items are taken slowly, no more than a page for each target that is
-    worked on waits, and a few. A target that fails is logged as a warning and stops no other one.
+    worked on waits, and a few. A target that fails is logged as a warning and stops no other one; an account for which
+    no region is available is logged too.
 
     Made by the `iter_...` methods of a fleet.
     """
@@ -86,9 +87,17 @@ class FleetStream(Generic[Item]):
                     yield target, item
             # Raises what ended it.
             await pumping
+            self._warn_of_unknown_accounts()
         finally:
             pumping.cancel()
             await asyncio.gather(pumping, return_exceptions=True)
+
+    def _warn_of_unknown_accounts(self) -> None:
+        """Tell of those that are in no region: each of them looks like one that is not opted in to."""
+        found = {one.target.account_id for one in self._outcomes if one.kind is not OutcomeKind.REGION_UNAVAILABLE}
+        for account_id in dict.fromkeys(one.target.account_id for one in self._outcomes):
+            if account_id not in found:
+                _logger.warning("%s is in no region: does AWS know its keys, and can its names be found?", account_id)
 
     def _note(self, outcome: Outcome[int]) -> None:
         self._outcomes.append(outcome)

@@ -218,6 +218,22 @@ async def test_a_closed_region_is_no_failure(
     assert not [record for record in caplog.records if record.name == "detective_async.fleet"]
 
 
+async def test_an_account_in_no_region_is_told(
+    sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Keys that AWS does not know look like regions that are not opted in to, so nobody is to overlook them."""
+    for region in REGIONS:
+        sim.close_region(region)
+    stream = fleet.iter_graphs()
+    assert [pair async for pair in stream] == []
+    assert stream.failures == []
+    warnings = [record.getMessage() for record in caplog.records if record.name == "detective_async.fleet"]
+    assert [warning.partition(" is in no region")[0] for warning in warnings] == list(
+        dict.fromkeys(outcome.target.account_id for outcome in stream.outcomes)
+    )
+    assert len(warnings) == 5
+
+
 async def test_what_comes_back_is_a_copy(fleet: DetectiveFleet) -> None:
     """Nobody can take an outcome out of the stream's own list."""
     stream = fleet.iter_graphs()

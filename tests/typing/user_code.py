@@ -7,6 +7,7 @@ from typing import Any, assert_type
 import aiohttp
 
 import detective_async as d
+from detective_async import membership
 from detective_async.progress import ProgressBar
 
 
@@ -343,6 +344,31 @@ async def errors(client: d.DetectiveClient) -> None:
         assert_type(error.retry_after, float | None)
     except d.DetectiveError:
         raise
+
+
+async def memberships(client: d.DetectiveClient, lines: list[str], own: d.Credentials) -> None:
+    accounts, problems = membership.read_accounts(lines)
+    assert_type(accounts, list[d.Account])
+    assert_type(problems, list[membership.LineProblem])
+    plan = await membership.plan_membership(
+        client,
+        {"eu-west-1": accounts},
+        member_credentials=lambda account_id: d.AssumeRole(f"arn:aws:iam::{account_id}:role/Join"),
+        datasource_packages=["EKS_AUDIT", d.DatasourcePackage.DETECTIVE_CORE],
+    )
+    await membership.plan_membership(client, accounts, regions=["eu-west-1"], member_credentials={"1" * 12: own})
+    for action in plan.actions:
+        assert_type(action, membership.Action)
+        assert_type(action.kind, membership.ActionKind)
+    assert_type(plan.problems, tuple[membership.Problem, ...])
+    report = await plan.apply(timeout=60, progress=lambda event: print(event.rate))
+    assert_type(report, membership.MembershipReport)
+    assert_type(report.rows, tuple[membership.AccountReport, ...])
+    assert_type(report.rows[0].after, d.MemberStatus | None)
+    assert_type(report.regions, tuple[membership.RegionReport, ...])
+    teardown = await membership.plan_teardown(client, regions=["eu-west-1"])
+    assert_type(teardown, membership.TeardownPlan)
+    assert_type(await teardown.apply(confirm="111122223333"), membership.TeardownReport)
 
 
 REQUESTS = (

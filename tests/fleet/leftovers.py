@@ -1,0 +1,29 @@
+"""What is left of a run when it should be over."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from resilience.interruptions import passes
+from resilience.wire_server import until
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """See that the tasks are those that were there before, and that asyncio has nothing to complain of."""
+    before = asyncio.all_tasks()
+    said: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    yield
+    await until(lambda: asyncio.all_tasks() <= before, "no task is left")
+    gc.collect()
+    await passes(3)
+    assert not said
+
+
+def at_work() -> list[object]:
+    """Give the tasks that work on targets."""
+    work = "DetectiveFleet._run.<locals>.work"
+    return [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == work]
