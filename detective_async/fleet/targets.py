@@ -16,6 +16,9 @@ _ROLE_NAME = Text(
     1, 576, r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", "a role's name, with its path if it has one (path/NAME)"
 )
 
+#: So many accounts are gone through region by region, before the next ones.
+_ACCOUNTS_AT_A_TIME = 64
+
 
 @frozen
 class Target:
@@ -93,9 +96,11 @@ class RoleTargets:
         return len(self.account_ids) * len(self.regions)
 
     def __iter__(self) -> Iterator[Target]:
-        for account_id in self.account_ids:
+        # Not account by account: all regions of a few would wait for the roles of these, and others not be asked for.
+        for start in range(0, len(self.account_ids), _ACCOUNTS_AT_A_TIME):
             for region in self.regions:
-                yield Target(account_id, region, self._role(account_id))
+                for account_id in self.account_ids[start : start + _ACCOUNTS_AT_A_TIME]:
+                    yield Target(account_id, region, self._role(account_id))
 
     def _role(self, account_id: str) -> AssumeRole:
         if account_id not in self._roles:

@@ -16,6 +16,7 @@ from detective_async import (
     ParameterError,
     Target,
 )
+from detective_async.fleet.targets import RoleTargets
 from fleet.gauge import places
 
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "hunter2hunter2hunter2")
@@ -162,6 +163,19 @@ def test_settings_are_those_of_a_client(options: dict[str, Any], problem: str) -
         DetectiveFleet(places(1), **options)
     with pytest.raises(ConfigurationError, match=problem):
         DetectiveFleet.assume_role("Audit", [ID], ["eu-west-1"], **options)
+
+
+def test_accounts_are_gone_through_region_by_region() -> None:
+    """64 at a time, so that as many roles are assumed at once; each account is in each region once."""
+    accounts = [f"{number:012}" for number in range(70)]
+    targets = [(one.account_id, one.region) for one in RoleTargets("Audit", accounts, ["eu-west-1", "us-east-1"])]
+    assert [account_id for account_id, _ in targets] == [*accounts[:64] * 2, *accounts[64:] * 2]
+    assert [region for _, region in targets] == [
+        *["eu-west-1"] * 64,
+        *["us-east-1"] * 64,
+        *["eu-west-1"] * 6,
+        *["us-east-1"] * 6,
+    ]
 
 
 def test_a_role_with_a_path() -> None:
