@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
 
-.PHONY: demo test soak check format bench clean
+.PHONY: demo test soak check format bench bench-fleet clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -29,6 +29,9 @@ format: $(VENV)/check
 
 bench: $(VENV)/package $(VENV)/bench  ## compare with other clients, in minutes
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-fleet: $(VENV)/package $(VENV)/bench  ## the same for thousands of accounts and regions, in a quarter of an hour
+	$(BIN)/python benchmarks/fleet_run.py $(ARGS)
 
 clean:
 	rm -rf .venv* dist build
