@@ -1,12 +1,10 @@
 """The aiohttp sessions: opened at the first call, shared by every client made from one, closed once."""
 
 import asyncio
-import contextlib
 import math
 import select
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -18,6 +16,7 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from detective_async.errors import ConfigurationError
+from detective_async.exchange import have_nothing_resent
 
 #: Connections at once, and therefore requests at once, of a session of our own.
 MAX_CONNECTIONS = 100
@@ -52,7 +51,7 @@ class Connections:
         self._proxies: dict[str, str | None] = {}
         # The pool itself has no limit: waiting for a turn here keeps that wait out of the connect timeout.
         self._turns = _Turns(MAX_CONNECTIONS) if session is None else _turns_of(session)
-        self._limit: AbstractAsyncContextManager[Any] = contextlib.nullcontext()
+        self._limit: asyncio.Semaphore | None = None
 
     def limit(self, requests: int) -> None:
         """Have no more than so many requests at once; to be said before the first one."""
@@ -91,22 +90,30 @@ class Connections:
             self._proxies[url] = _proxy_of_the_environment(url)
         return self._proxies[url]
 
-    @contextlib.asynccontextmanager
-    async def turn(self, host: str, *, fresh: bool = False) -> AsyncIterator[aiohttp.ClientSession]:
-        """Wait for a turn and give the session; first come, first served.
+    def turn(self, host: str, gate: asyncio.Semaphore | None = None) -> "Turn":
+        """Give a request's turn, to be waited for by entering it; first come, first served.
 
         Args:
             host: where the request goes.
+            gate: a further limit that it falls under. It is waited for first, or the requests that wait for it would
+                hold the turns of others.
+        """
+        gates = (gate, *self._turns.gates(host, self._limit))
+        return Turn([gate for gate in gates if gate is not None])
+
+    def session(self, *, fresh: bool) -> aiohttp.ClientSession:
+        """Give the session for a request whose turn it is.
+
+        Args:
             fresh: whether it must go out on a new connection, because one that is reused may break for no fault of
                 the request's. A session of the caller's own is as it is.
 
         Raises:
             RuntimeError: the connections were closed.
         """
-        async with self._turns.take(host, self._limit):
-            if self._closed:
-                raise RuntimeError(CLOSED)
-            yield self._callers or self._own_session(fresh=fresh)
+        if self._closed:
+            raise RuntimeError(CLOSED)
+        return self._callers or self._own_session(fresh=fresh)
 
     def _own_session(self, *, fresh: bool) -> aiohttp.ClientSession:
         if fresh:
@@ -144,7 +151,9 @@ class Connections:
 
 
 def _open(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    have_nothing_resent(session)
+    return session
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -187,24 +196,46 @@ def _has_input(transport: asyncio.Transport | None) -> bool:
     return bool(poll.poll(0))
 
 
+class Turn:
+    """Waits for its turn when it is entered, and lets the next one have it when it is left."""
+
+    __slots__ = ("_gates",)
+
+    def __init__(self, gates: Sequence[asyncio.Semaphore]) -> None:
+        self._gates = gates
+
+    async def __aenter__(self) -> None:
+        """Pass all gates, or none."""
+        passed = 0
+        try:
+            for gate in self._gates:
+                await gate.acquire()
+                passed += 1
+        except BaseException:
+            for gate in self._gates[:passed]:
+                gate.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Open them for the next one."""
+        for gate in self._gates:
+            gate.release()
+
+
 class _Turns:
     """Semaphores for all requests and for those to each host; 0 for no limit."""
 
     def __init__(self, limit: int, limit_per_host: int = 0) -> None:
-        self._all = asyncio.Semaphore(limit) if limit else contextlib.nullcontext()
+        self._all = asyncio.Semaphore(limit) if limit else None
         self._limit_per_host = limit_per_host
         self._hosts: dict[str, asyncio.Semaphore] = {}
 
-    @contextlib.asynccontextmanager
-    async def take(self, host: str, limit: AbstractAsyncContextManager[Any]) -> AsyncIterator[None]:
-        """Wait for a turn, hold it, and let the next one have it; within a limit besides."""
+    def gates(self, host: str, limit: asyncio.Semaphore | None) -> tuple[asyncio.Semaphore | None, ...]:
+        """Give those that a request to a host has to pass, in order, with a limit besides."""
         if not self._limit_per_host:
-            async with limit, self._all:
-                yield
-            return
+            return limit, self._all
         # First the host's, or the requests that wait for one host would hold the turns of all others.
-        async with self._hosts.setdefault(host, asyncio.Semaphore(self._limit_per_host)), limit, self._all:
-            yield
+        return self._hosts.setdefault(host, asyncio.Semaphore(self._limit_per_host)), limit, self._all
 
 
 # By session, for clients may share one.

@@ -90,7 +90,7 @@ async def exchange(
                 data=body,
                 headers=headers,
                 # A request without a body has no type, whatever aiohttp would make of it.
-                skip_auto_headers=("Content-Type",),
+                skip_auto_headers=_NO_TYPE if body is None else None,
                 allow_redirects=False,
                 # A session that was passed in may have been set otherwise.
                 raise_for_status=False,
@@ -103,6 +103,9 @@ async def exchange(
             return RawAnswer(response.status, response.headers, await _read(response))
     except (_ResendPreventedError, aiohttp.ClientError, OSError) as error:
         return _explain(error.__cause__ or error if isinstance(error, _ResendPreventedError) else error, url)
+
+
+_NO_TYPE = ("Content-Type",)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
@@ -188,6 +191,18 @@ async def _prevent_resend(request: aiohttp.ClientRequest, handler: ClientHandler
         raise _ResendPreventedError from error
 
 
-def _with_resend_prevented(session: aiohttp.ClientSession) -> tuple[ClientMiddlewareType, ...]:
+#: What aiohttp's own session calls whether it sends GET, PUT and DELETE again.
+_RESENDS = "_retry_connection"
+
+
+def have_nothing_resent(session: aiohttp.ClientSession) -> None:
+    """Tell a session of our own to send nothing again by itself, which costs less than to prevent it each time."""
+    if _RESENDS in aiohttp.ClientSession.ATTRS:
+        setattr(session, _RESENDS, False)
+
+
+def _with_resend_prevented(session: aiohttp.ClientSession) -> tuple[ClientMiddlewareType, ...] | None:
+    if getattr(session, _RESENDS, True) is False:
+        return None
     # A request's middlewares replace its session's, and the caller's session may have some that matter.
     return (*getattr(session, "_middlewares", ()), _prevent_resend)

@@ -3,8 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import Factory, define
 
@@ -26,12 +25,12 @@ class Pair:
     Attributes:
         quota: what retries draw on.
         pace: how fast requests may go out, in `adaptive` mode.
-        turns: entered for each request, where there is a limit to how many there may be at once.
+        gate: passed by each request, where there is a limit to how many there may be at once.
     """
 
     quota: RetryQuota = Factory(RetryQuota)
     pace: Pace = Factory(Pace)
-    turns: AbstractAsyncContextManager[Any] = Factory(nullcontext)
+    gate: asyncio.Semaphore | None = None
 
 
 class _Recent(Generic[T]):
@@ -73,7 +72,7 @@ class Shared:
         limit = self._limit if service == "detective" else None
         return self._pairs.get(
             (account_of(provider), region, service),
-            Pair if limit is None else lambda: Pair(turns=asyncio.Semaphore(limit)),
+            Pair if limit is None else lambda: Pair(gate=asyncio.Semaphore(limit)),
         )
 
     def limit(self, requests: int) -> None:

@@ -45,39 +45,49 @@ def sign(
         credentials: whose name to sign in.
         time: seconds since the epoch.
     """
-    now = datetime.fromtimestamp(time, UTC)
-    timestamp = now.strftime("%Y%m%dT%H%M%SZ")
-    date = timestamp[:8]
-    headers = {"host": host, "x-amz-date": timestamp}
-    if credentials.session_token:
-        headers["x-amz-security-token"] = credentials.session_token
-    signed_headers = ";".join(sorted(headers))
-    signable = _Signable(f"https://{host}{path}?{query}")
-    canonical_request = "\n".join(
-        (
-            method,
-            AWSRequestsAuth.get_canonical_path(signable),
-            AWSRequestsAuth.get_canonical_querystring(signable),
-            *(f"{name}:{headers[name]}" for name in sorted(headers)),
-            "",
-            signed_headers,
-            sha256(body or b"").hexdigest(),
-        )
+    timestamp, date = _timestamp(int(time))
+    scope, key = _scope_and_key(credentials.secret_access_key, date, region, service)
+    token = credentials.session_token
+    # In the order of their names.
+    if token:
+        signed_headers = "host;x-amz-date;x-amz-security-token"
+        canonical_headers = f"host:{host}\nx-amz-date:{timestamp}\nx-amz-security-token:{token}\n"
+    else:
+        signed_headers = "host;x-amz-date"
+        canonical_headers = f"host:{host}\nx-amz-date:{timestamp}\n"
+    canonical_request = (
+        f"{method}\n{_canonical_target(path, query)}\n{canonical_headers}\n{signed_headers}\n"
+        f"{sha256(body or b'').hexdigest()}"
     )
-    scope = f"{date}/{region}/{service}/aws4_request"
     to_sign = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{sha256(canonical_request.encode()).hexdigest()}"
-    key = _signing_key(credentials.secret_access_key, date, region, service)
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-    del headers["host"]
-    headers["Authorization"] = (
-        f"{_ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
-        f"SignedHeaders={signed_headers}, Signature={signature}"
-    )
+    headers = {
+        "x-amz-date": timestamp,
+        "Authorization": (
+            f"{_ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
+            f"SignedHeaders={signed_headers}, Signature={signature}"
+        ),
+    }
+    if token:
+        headers["x-amz-security-token"] = token
     return headers
+
+
+# The same within a second.
+@lru_cache(maxsize=16)
+def _timestamp(seconds: int) -> tuple[str, str]:
+    timestamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return timestamp, timestamp[:8]
+
+
+# Most operations have one path and no query.
+@lru_cache(maxsize=256)
+def _canonical_target(path: str, query: str) -> str:
+    signable = _Signable(f"https://host{path}?{query}")
+    return f"{AWSRequestsAuth.get_canonical_path(signable)}\n{AWSRequestsAuth.get_canonical_querystring(signable)}"
 
 
 # Four HMACs that only change with the day: one key per secret and region is enough.
 @lru_cache(maxsize=4096)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
-    key: bytes = getSignatureKey(secret, date, region, service)
-    return key
+def _scope_and_key(secret: str, date: str, region: str, service: str) -> tuple[str, bytes]:
+    return f"{date}/{region}/{service}/aws4_request", getSignatureKey(secret, date, region, service)

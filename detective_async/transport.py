@@ -223,8 +223,8 @@ class _Call:
     async def _attempt(self, credentials: Credentials) -> RawAnswer | NoAnswer:
         transport, attempts, encoded = self.transport, self.attempts, self.encoded
         connections, endpoint, timeouts = transport.connections, transport.endpoint, transport.timeouts
-        # First the account's, or requests that wait for theirs would hold the turns of other accounts.
-        async with transport.pair.turns, connections.turn(endpoint.host, fresh=not attempts.repeatable) as session:
+        async with connections.turn(endpoint.host, transport.pair.gate):
+            session = connections.session(fresh=not attempts.repeatable)
             attempts.begin()
             self.started = transport.clock.monotonic()
             token = on_connection.set(attempts.connection)

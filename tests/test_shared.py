@@ -1,10 +1,8 @@
 """What clients that were made from one another share."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import botocore.session
-import pytest
 from attrs import define
 from fakes import FakeTime
 
@@ -98,18 +96,14 @@ async def test_turns_of_an_account_in_a_region() -> None:
     shared = Shared(EnvironmentCredentials(), resolve_sts)
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
     before = shared.pair(one, "eu-west-1")
-    for _ in range(100):
-        await before.turns.__aenter__()
+    assert before.gate is None
     shared.limit(2)
     limited = [shared.pair(one, "eu-west-1"), shared.pair(one, "us-east-1"), shared.pair(two, "eu-west-1")]
     assert shared.pair(one, "eu-west-1") is limited[0]
     for pair in limited:
         assert pair is not before
+        assert pair.gate is not None
         for _ in range(2):
-            await pair.turns.__aenter__()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await pair.turns.__aenter__()
-    sts = shared.pair(one, "eu-west-1", "sts")
-    for _ in range(100):
-        await sts.turns.__aenter__()
+            await pair.gate.acquire()
+        assert pair.gate.locked()
+    assert shared.pair(one, "eu-west-1", "sts").gate is None

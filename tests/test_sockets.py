@@ -99,10 +99,14 @@ async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter, _number: i
     await reader.read()
 
 
-@pytest.mark.parametrize("session", ["ours", "the caller's"])
+@pytest.mark.parametrize("session", ["ours", "ours, and aiohttp cannot be told", "the caller's"])
 @pytest.mark.parametrize("method", CALLS)
-async def test_aiohttp_sends_nothing_again_by_itself(method: str, session: str, fake_time: FakeTime) -> None:
+async def test_aiohttp_sends_nothing_again_by_itself(
+    method: str, session: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A reused connection that drops is one attempt, whatever the method and whoever owns the session."""
+    if session == "ours, and aiohttp cannot be told":
+        monkeypatch.setattr("detective_async.exchange._RESENDS", "_something_else")
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await (answer if number == 1 else drop)(reader, writer, number)
@@ -114,7 +118,7 @@ async def test_aiohttp_sends_nothing_again_by_itself(method: str, session: str, 
             endpoint_url=server.url,
             clock=fake_time.clock(),
             retry=RetryPolicy(max_attempts=1),
-            session=None if session == "ours" else callers,
+            session=callers if session == "the caller's" else None,
         )
         await CALLS[method](client)
         with pytest.raises(ConnectionLost) as caught:

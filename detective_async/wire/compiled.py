@@ -1,0 +1,114 @@
+"""Reading functions for models, written out as code: an answer of 200 members has thousands of values.
+
+cattrs writes such functions too, but calls a hook for each value of them. These call none where a look at the value's
+type is enough; what is not as it should be is left to the hooks, which say so.
+"""
+
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
+
+from attrs import AttrsInstance, fields, has
+
+from detective_async.models.base import OpenEnum
+from detective_async.wire.names import wire_name
+
+#: Takes a value of JSON and gives what it is to be read as, or raises.
+Read = Callable[[Any], Any]
+#: Those whose values need no conversion.
+_AS_THEY_ARE = (str, bool, int)
+
+
+def compiled(model: type[AttrsInstance], reads: Mapping[type, Read], refuse: Callable[[str, Any], Exception]) -> Read:
+    """Write the function that reads a model.
+
+    Args:
+        model: its class; all its attributes are optional, lists or maps.
+        reads: how scalars and enums are read, by type; they also say what is wrong with a value.
+        refuse: gives the exception for something that is not what was expected.
+    """
+    return _Writer(reads, refuse).function_for(model)
+
+
+class _Writer:
+    """Writes functions, one for each model that is met, into one namespace."""
+
+    def __init__(self, reads: Mapping[type, Read], refuse: Callable[[str, Any], Exception]) -> None:
+        self._reads = reads
+        self._names: dict[str, Any] = {"_refuse": refuse}
+        self._done: dict[type, str] = {}
+
+    def function_for(self, model: type[AttrsInstance]) -> Read:
+        function: Read = self._names[self._model(model)]
+        return function
+
+    def _model(self, model: type[AttrsInstance]) -> str:
+        if model in self._done:
+            return self._done[model]
+        name = self._done[model] = f"_read_{model.__name__}"
+        arguments = [
+            f"{attribute.name}={self._attribute(attribute.type, wire_name(attribute.name))}"
+            for attribute in fields(model)
+            if attribute.name != "response_metadata"
+        ]
+        self._names[f"_{model.__name__}"] = model
+        source = (
+            f"def {name}(object):\n"
+            "    if object.__class__ is not dict:\n"
+            "        raise _refuse('an object', object)\n"
+            "    get = object.get\n"
+            f"    return _{model.__name__}({', '.join(arguments)})\n"
+        )
+        # Of nothing but the names and types of our own models.
+        exec(compile(source, f"<{name}>", "exec"), self._names)  # noqa: S102
+        return name
+
+    def _attribute(self, kind: Any, key: str) -> str:
+        value = f"(v := get({key!r}))"
+        origin = get_origin(kind)
+        if origin is UnionType:
+            (inner,) = (part for part in get_args(kind) if part is not NoneType)
+            if inner in _AS_THEY_ARE:
+                return f"v if {value} is None or v.__class__ is {inner.__name__} else {self._read(inner)}(v)"
+            return f"None if {value} is None else {self._expression(inner, 'v')}"
+        assert origin in (list, dict)  # noqa: S101 - the API's answers promise nothing that must be there
+        # Null and left out are the same: nothing in it.
+        empty = "[]" if origin is list else "{}"
+        return f"{empty} if {value} is None else {self._expression(kind, 'v')}"
+
+    def _expression(self, kind: Any, v: str) -> str:
+        """Give the code that reads a value that is there."""
+        origin = get_origin(kind)
+        if origin is list:
+            (item,) = get_args(kind)
+            items = f"[{self._expression(item, 'i')} for i in {v}]"
+            return f"{items} if {v}.__class__ is list else {self._wrong('an array')}({v})"
+        if origin is dict:
+            key, item = get_args(kind)
+            items = f"{{{self._expression(key, 'k')}: {self._expression(item, 'i')} for k, i in {v}.items()}}"
+            return f"{items} if {v}.__class__ is dict else {self._wrong('an object')}({v})"
+        if has(kind):
+            return f"{self._model(kind)}({v})"
+        if issubclass(kind, OpenEnum):
+            known = f"_known_{kind.__name__}"
+            self._names[known] = dict(kind.__members__)
+            # What cannot be looked up raises, and that is as it should be.
+            return f"{known}.get({v}) or {self._read(kind)}({v})"
+        if kind in _AS_THEY_ARE:
+            return f"{v} if {v}.__class__ is {kind.__name__} else {self._read(kind)}({v})"
+        return f"{self._read(kind)}({v})"
+
+    def _read(self, kind: type) -> str:
+        name = f"_as_{kind.__name__}"
+        self._names[name] = self._reads[kind]
+        return name
+
+    def _wrong(self, expected: str) -> str:
+        refuse = self._names["_refuse"]
+
+        def wrong(value: Any) -> Any:
+            raise refuse(expected, value)
+
+        name = f"_not_{expected.replace(' ', '_')}"
+        self._names[name] = wrong
+        return name
