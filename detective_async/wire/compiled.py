@@ -36,16 +36,13 @@ class _Writer:
     def __init__(self, reads: Mapping[type, Read], refuse: Callable[[str, Any], Exception]) -> None:
         self._reads = reads
         self._names: dict[str, Any] = {"_refuse": refuse}
-        self._done: dict[type, str] = {}
 
     def function_for(self, model: type[AttrsInstance]) -> Read:
         function: Read = self._names[self._model(model)]
         return function
 
     def _model(self, model: type[AttrsInstance]) -> str:
-        if model in self._done:
-            return self._done[model]
-        name = self._done[model] = f"_read_{model.__name__}"
+        name = f"_read_{model.__name__}"
         arguments = [
             f"{attribute.name}={self._attribute(attribute.type, wire_name(attribute.name))}"
             for attribute in fields(model)

@@ -93,6 +93,11 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
         {"MemberDetails": [{"PercentOfGraphUtilization": 10**400}]},
         "expected a number, got one that is out of range @ $.member_details[0].percent_of_graph_utilization",
     ),
+    "a number for a string beside a boolean": (
+        "ListIndicators",
+        {"Indicators": [{"IndicatorDetail": {"NewAsoDetail": {"IsNewForEntireAccount": True, "Aso": 7}}}]},
+        "expected a string, got a number @ $.indicators[0].indicator_detail.new_aso_detail.aso",
+    ),
     "a number for a boolean": (
         "DescribeOrganizationConfiguration",
         {"AutoEnable": 1},
