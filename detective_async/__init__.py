@@ -11,8 +11,8 @@ from detective_async._version import __version__
 
 if TYPE_CHECKING:
     from detective_async.assume_role import AssumeRole
-    from detective_async.bulk import (
-        Bulk,
+    from detective_async.bulk import Bulk
+    from detective_async.bulk_results import (
         BulkCreateMembers,
         BulkDeleteMembers,
         BulkGetGraphMemberDatasources,
@@ -297,12 +297,12 @@ _MODULES = {
     "AttemptEvent": "events",
     "AttemptTimeout": "errors",
     "Bulk": "bulk",
-    "BulkCreateMembers": "bulk",
-    "BulkDeleteMembers": "bulk",
-    "BulkGetGraphMemberDatasources": "bulk",
-    "BulkGetMembers": "bulk",
-    "BulkGetMembershipDatasources": "bulk",
-    "ChunkFailure": "bulk",
+    "BulkCreateMembers": "bulk_results",
+    "BulkDeleteMembers": "bulk_results",
+    "BulkGetGraphMemberDatasources": "bulk_results",
+    "BulkGetMembers": "bulk_results",
+    "BulkGetMembershipDatasources": "bulk_results",
+    "ChunkFailure": "bulk_results",
     "ClientOptions": "client",
     "Clock": "clock",
     "ConfigurationError": "errors",

@@ -24,16 +24,6 @@ from detective_async.operations import Operation
 from detective_async.tasks import each
 from detective_async.transport import Transport
 
-__all__ = [
-    "Bulk",
-    "BulkCreateMembers",
-    "BulkDeleteMembers",
-    "BulkGetGraphMemberDatasources",
-    "BulkGetMembers",
-    "BulkGetMembershipDatasources",
-    "ChunkFailure",
-]
-
 _logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer", bound=Response)

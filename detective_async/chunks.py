@@ -26,16 +26,27 @@ def split(request: Request, member: str) -> list[Request]:
     # mypy takes no protocol's variable for an attrs class, which `evolve` wants.
     whole: Any = request
     items: list[Any] = getattr(whole, member)
-    rule: Items = fields_dict(type(whole))[member].metadata["rule"]
+    rule = _rule(type(whole), member)
     Distinct(rule.item, "account_id" if isinstance(rule.item, Structure) else None)(items, member)
-    size = rule.max_items
-    assert size is not None  # noqa: S101 - or there would be nothing to cut
+    size = size_of(type(whole), member)
     chunks = [evolve(whole, **{member: items[start : start + size]}) for start in range(0, len(items), size)]
     # The other members, which are the same in all of them.
     validate(chunks[0])
     return chunks
 
 
+def size_of(request: type[AttrsInstance], member: str) -> int:
+    """Give how many items the API takes in a list of a request."""
+    size = _rule(request, member).max_items
+    assert size is not None  # noqa: S101 - or there would be nothing to cut
+    return size
+
+
 def id_of(item: Account | str) -> str:
     """Give what an item of a request is known by: its account's id, or the id or ARN that it is."""
     return item.account_id if isinstance(item, Account) else item
+
+
+def _rule(request: type[AttrsInstance], member: str) -> Items:
+    rule: Items = fields_dict(request)[member].metadata["rule"]
+    return rule

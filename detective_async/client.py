@@ -1,7 +1,6 @@
 """The client: settings, lifecycle, and the operations that it inherits."""
 
 import copy
-import inspect
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, TypedDict
@@ -16,7 +15,7 @@ from detective_async.config import Settings, read_settings, where_the_region_is_
 from detective_async.connections import Connections
 from detective_async.credentials import CredentialsSource, DefaultCredentials, as_provider
 from detective_async.errors import ConfigurationError
-from detective_async.events import Hook
+from detective_async.events import Hook, is_plain_callable
 from detective_async.retry import DEFAULT_MAX_ATTEMPTS, RetryPolicy
 from detective_async.shared import Shared
 from detective_async.timeouts import Timeouts
@@ -221,6 +220,6 @@ def _is_adaptive(retry: RetryPolicy, settings: Settings) -> bool:
 def _checked(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
     checked = tuple(hooks)
     for hook in checked:
-        if not callable(hook) or inspect.iscoroutinefunction(hook):
+        if not is_plain_callable(hook):
             raise ConfigurationError(f"hooks must be plain callables, and {hook!r} is not one")
     return checked

@@ -1,10 +1,11 @@
 """What callbacks are told: of each attempt, of each wait between two attempts, of the progress of a large job."""
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 _logger = logging.getLogger("detective_async")
 
@@ -91,3 +92,38 @@ def emit(hooks: Iterable[Callable[[T], object]], event: T) -> None:
             hook(event)
         except Exception:
             _logger.exception("a hook failed on %s", type(event).__name__)
+
+
+@define(eq=False)
+class Tally:
+    """Counts the parts of a large job that have ended, and tells whoever wants to know.
+
+    Attributes:
+        callback: is told of each; None for nobody.
+        total: how many parts there are; None where nobody knows.
+        now: seconds that never go back.
+    """
+
+    callback: ProgressCallback | None
+    total: int | None
+    now: Callable[[], float]
+    _began: float = field(init=False)
+    _done: int = field(init=False, default=0)
+    _failed: int = field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self._began = self.now()
+
+    def add(self, *, failed: bool) -> None:
+        """Count one more."""
+        self._done += 1
+        self._failed += failed
+        if self.callback is not None:
+            elapsed = self.now() - self._began
+            event = ProgressEvent(done=self._done, failed=self._failed, total=self.total, elapsed=elapsed)
+            emit((self.callback,), event)
+
+
+def is_plain_callable(value: object) -> bool:
+    """Tell whether it can be told of events; what a coroutine function gives would never be awaited."""
+    return callable(value) and not inspect.iscoroutinefunction(value)

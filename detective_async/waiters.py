@@ -1,12 +1,11 @@
 """Waiting for what the service does in its own time."""
 
-import inspect
 from collections.abc import Callable, Collection, Iterable
 
 from detective_async import models, operations
 from detective_async.chunks import CONCURRENCY, split
 from detective_async.errors import ParameterError, ServiceError, TransportError
-from detective_async.events import emit
+from detective_async.events import emit, is_plain_callable
 from detective_async.iterators import Iterators
 from detective_async.models.constraints import ACCOUNT_ID, Items, OneOf, as_list, validate
 from detective_async.tasks import each
@@ -63,7 +62,7 @@ class Waiters(Iterators):
         """
         check_timeout(timeout)
         final = _final(until)
-        if on_settled is not None and (not callable(on_settled) or inspect.iscoroutinefunction(on_settled)):
+        if on_settled is not None and not is_plain_callable(on_settled):
             raise ParameterError("on_settled", f"expected a plain callable, got {on_settled!r}")
         listeners = () if on_settled is None else (on_settled,)
         whole = models.GetMembersRequest(graph_arn, account_ids)

@@ -1,7 +1,6 @@
 """The same work in many accounts and regions at once, over one pool of connections."""
 
 import asyncio
-import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -12,7 +11,7 @@ from detective_async.config import read_settings
 from detective_async.connections import CLOSED
 from detective_async.credentials import CredentialsSource, as_provider
 from detective_async.errors import ParameterError
-from detective_async.events import ProgressCallback, ProgressEvent, emit
+from detective_async.events import ProgressCallback, Tally, is_plain_callable
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.outcomes import Outcome, OutcomeKind, kind_of
 from detective_async.fleet.runner import Run
@@ -175,7 +174,7 @@ class DetectiveFleet(FleetIterators):
         """
         if not callable(fn):
             raise ParameterError("fn", f"expected a coroutine function, got {type(fn).__name__}")
-        if progress is not None and (not callable(progress) or inspect.iscoroutinefunction(progress)):
+        if progress is not None and not is_plain_callable(progress):
             raise ParameterError("progress", f"expected a plain callable, got {progress!r}")
         return self._run(fn, progress)
 
@@ -184,18 +183,11 @@ class DetectiveFleet(FleetIterators):
     ) -> AsyncGenerator[Outcome[T], None]:
         if self._closed:
             raise RuntimeError(CLOSED)
-        hooks = [] if progress is None else [progress]
-        total = count_of(self._targets)
-        began = self._clock.monotonic()
-        done = failed = 0
+        tally = Tally(progress, count_of(self._targets), self._clock.monotonic)
 
         async def work(target: Target) -> Outcome[T]:
-            nonlocal done, failed
             outcome = await self._work(fn, target, run)
-            done += 1
-            failed += outcome.kind is OutcomeKind.FAILED
-            elapsed = self._clock.monotonic() - began
-            emit(hooks, ProgressEvent(done=done, failed=failed, total=total, elapsed=elapsed))
+            tally.add(failed=outcome.kind is OutcomeKind.FAILED)
             return outcome
 
         run = Run(checked(self._targets), work, self._concurrency)

@@ -7,7 +7,7 @@ from functools import partial
 from attrs import define, field
 
 from detective_async.errors import DetectiveError
-from detective_async.events import ProgressCallback, ProgressEvent, emit
+from detective_async.events import ProgressCallback, Tally
 from detective_async.membership import graphs
 from detective_async.membership.chunks import SIZE, Chunk
 from detective_async.membership.decide import Terms, describe
@@ -37,17 +37,18 @@ class Application:
     progress: ProgressCallback | None
     _records: dict[str, Record] = field(init=False)
     _rows: dict[str, list[Row]] = field(init=False)
-    _started: float = field(init=False, default=0.0)
-    _done: int = field(init=False, default=0)
-    _failed: int = field(init=False, default=0)
+    _deadline: float = field(init=False, default=0.0)
+    _tally: Tally = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._records = {region: Record(region) for region in self.goals.accounts}
         self._rows = {region: list(self._rows_of(region)) for region in self.goals.accounts}
+        total = sum(len(rows) for rows in self._rows.values())
+        self._tally = Tally(self.progress, total, self.job.clock.monotonic)
 
     async def run(self) -> MembershipReport:
         """Do what there is to do, and report."""
-        self._started = self.job.clock.monotonic()
+        self._deadline = self.job.clock.monotonic() + self.timeout
         try:
             async with asyncio.timeout(self.timeout), together() as group:
                 for record in self._records.values():
@@ -107,12 +108,12 @@ class Application:
             # Most have nothing left to do, as a rule; the others go into as few requests as possible.
             row.next(terms)
         to_do = [row for row in rows if not row.ended]
-        deadline = self._started + self.timeout
         # A graph may be full: first those go that are to go.
         for some in ([row for row in to_do if row.wanted is None], [row for row in to_do if row.wanted is not None]):
             async with together() as group:
                 for start in range(0, len(some), SIZE):
-                    chunk = Chunk(self.job, self.goals, client, graph_arn, terms, some[start : start + SIZE], deadline)
+                    share = some[start : start + SIZE]
+                    chunk = Chunk(self.job, self.goals, client, graph_arn, terms, share, self._deadline)
                     group.create_task(chunk.run())
 
     def _end_rows(self, record: Record) -> None:
@@ -129,17 +130,7 @@ class Application:
                 row.give_up(f"{late}: it is {describe(row.member)}")
 
     def _on_end(self, row: Row) -> None:
-        self._done += 1
-        self._failed += row.problem is not None
-        if self.progress is None:
-            return
-        event = ProgressEvent(
-            done=self._done,
-            failed=self._failed,
-            total=sum(len(rows) for rows in self._rows.values()),
-            elapsed=self.job.clock.monotonic() - self._started,
-        )
-        emit((self.progress,), event)
+        self._tally.add(failed=row.problem is not None)
 
 
 async def _noting(record: Record, work: Callable[[], Awaitable[None]]) -> None:

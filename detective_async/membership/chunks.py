@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from attrs import define, field
 
+from detective_async.chunks import size_of
 from detective_async.client import DetectiveClient
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind
@@ -14,12 +15,12 @@ from detective_async.membership.job import Job, pauses
 from detective_async.membership.rows import Row
 from detective_async.membership.wanted import Goals
 from detective_async.models.exceptions import ServiceQuotaExceededException, ValidationException
-from detective_async.models.members import MemberDetail
+from detective_async.models.members import GetMembersRequest, MemberDetail
 from detective_async.models.unprocessed import UnprocessedAccount
 from detective_async.tasks import together
 
-#: As many as the API takes in one request.
-SIZE = 50
+#: As many as the API takes in one request, whichever it is.
+SIZE = size_of(GetMembersRequest, "account_ids")
 #: Done as somebody else or for one account at a time; everything else is one request for many.
 _ONE_BY_ONE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 

@@ -8,6 +8,7 @@ from attrs import Factory, field, frozen
 from detective_async.credentials import CredentialsSource, as_provider
 from detective_async.endpoints import check_region
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError, ParameterError
+from detective_async.events import is_plain_callable
 from detective_async.masking import mask_keys, masked
 from detective_async.membership.decide import Acceptance, Wanted
 from detective_async.models.constraints import (
@@ -145,7 +146,7 @@ def check_callback(callback: object, path: str) -> None:
     Raises:
         ParameterError: it is none.
     """
-    if callback is not None and (not callable(callback) or inspect.iscoroutinefunction(callback)):
+    if callback is not None and not is_plain_callable(callback):
         raise ParameterError(path, f"expected a plain callable, got {type(callback).__name__}")
 
 

@@ -15,7 +15,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from detective_async.errors import DecodeError
 from detective_async.models.base import OpenEnum, Response, ResponseMetadata
 from detective_async.operations import Answer, Operation
-from detective_async.wire.compiled import compiled
+from detective_async.wire.compiled import Compiler
 from detective_async.wire.json import MismatchError, load, mismatch
 from detective_async.wire.names import wire_name
 
@@ -138,22 +138,23 @@ def _enum(enum: type[OpenEnum]) -> Callable[..., OpenEnum]:
     return hook
 
 
-_SCALARS: Mapping[type, Callable[..., Any]] = {
+_READS: Mapping[type, Callable[..., Any]] = {
     str: _string,
     bool: _boolean,
     int: _integer,
     float: _number,
     datetime: _timestamp,
+    **{enum: _enum(enum) for enum in OpenEnum.__subclasses__()},
 }
 
 
 def _converter() -> Converter:
     """Make the converter of answers: strict about types, open to members it does not know."""
     converter = Converter(detailed_validation=False)
-    reads = {**_SCALARS, **{enum: _enum(enum) for enum in OpenEnum.__subclasses__()}}
+    compiler = Compiler(_READS, mismatch)
 
     def model(kind: type[AttrsInstance]) -> Callable[[Any, Any], Any]:
-        read = compiled(kind, reads, mismatch)
+        read = compiler.function_for(kind)
         return lambda value, _: read(value)
 
     converter.register_structure_hook_factory(has, model)
@@ -163,12 +164,10 @@ def _converter() -> Converter:
 def _detailed_converter() -> Converter:
     """Make one that gives the same, more slowly, and whose errors carry the path to what is wrong."""
     converter = Converter(detailed_validation=True)
-    # By class, for these go before what cattrs brings of its own, which would make a string of anything.
-    for scalar, hook in _SCALARS.items():
-        converter.register_structure_hook(scalar, hook)
-    # Each by its class too: otherwise the hook of str would serve them, of which they are subclasses.
-    for enum in OpenEnum.__subclasses__():
-        converter.register_structure_hook(enum, _enum(enum))
+    # By class, for these go before what cattrs brings of its own, which would make a string of anything; each enum too,
+    # or the hook of str would serve them, of which they are subclasses.
+    for kind, hook in _READS.items():
+        converter.register_structure_hook(kind, hook)
 
     def model(kind: type) -> Callable[[Any, Any], Any]:
         overrides: dict[str, Any] = {

@@ -19,30 +19,28 @@ Read = Callable[[Any], Any]
 _AS_THEY_ARE = (str, bool, int)
 
 
-def compiled(model: type[AttrsInstance], reads: Mapping[type, Read], refuse: Callable[[str, Any], Exception]) -> Read:
-    """Write the function that reads a model.
+class Compiler:
+    """Writes functions, one for each model that is met, into one namespace.
 
     Args:
-        model: its class; all its attributes are optional, lists or maps.
         reads: how scalars and enums are read, by type; they also say what is wrong with a value.
         refuse: gives the exception for something that is not what was expected.
     """
-    return _Writer(reads, refuse).function_for(model)
-
-
-class _Writer:
-    """Writes functions, one for each model that is met, into one namespace."""
 
     def __init__(self, reads: Mapping[type, Read], refuse: Callable[[str, Any], Exception]) -> None:
         self._reads = reads
         self._names: dict[str, Any] = {"_refuse": refuse}
 
     def function_for(self, model: type[AttrsInstance]) -> Read:
+        """Give the function that reads a model, all of whose attributes are optional, lists or maps."""
         function: Read = self._names[self._model(model)]
         return function
 
     def _model(self, model: type[AttrsInstance]) -> str:
         name = f"_read_{model.__name__}"
+        # Members alone are in four kinds of answers.
+        if name in self._names:
+            return name
         arguments = [
             f"{attribute.name}={self._attribute(attribute.type, wire_name(attribute.name))}"
             for attribute in fields(model)
