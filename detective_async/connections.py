@@ -7,16 +7,17 @@ import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.connector import Connection
 
 from detective_async.errors import ConfigurationError
 from detective_async.exchange import have_nothing_resent
+from detective_async.sending import new_request
 
 #: Connections at once, and therefore requests at once, of a session of our own.
 MAX_CONNECTIONS = 100
@@ -118,10 +119,11 @@ class Connections:
     def _own_session(self, *, fresh: bool) -> aiohttp.ClientSession:
         if fresh:
             if self._fresh is None:
-                self._fresh = _open(_Connector(limit=0, force_close=True, ssl=self._ssl))
+                self._fresh = _open(_Connector(limit=0, force_close=True, ssl=self._ssl), aiohttp.ClientRequest)
             return self._fresh
         if self._reusing is None:
-            self._reusing = _open(_Connector(limit=0, keepalive_timeout=_KEEPALIVE, ssl=self._ssl))
+            connector = _Connector(limit=0, keepalive_timeout=_KEEPALIVE, ssl=self._ssl)
+            self._reusing = _open(connector, new_request)
         return self._reusing
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -150,8 +152,13 @@ class Connections:
                 await session.close()
 
 
-def _open(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+def _open(connector: aiohttp.TCPConnector, new_request: Callable[..., aiohttp.ClientRequest]) -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # A class to aiohttp, which does no more with it than call it.
+        request_class=cast("type[aiohttp.ClientRequest]", new_request),
+    )
     have_nothing_resent(session)
     return session
 
@@ -161,7 +168,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._handed_out: WeakSet[asyncio.BaseProtocol] = WeakSet()
+        self._handed_out: WeakKeyDictionary[asyncio.BaseProtocol, Callable[[], bool]] = WeakKeyDictionary()
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
@@ -173,10 +180,11 @@ class _Connector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             assert protocol is not None  # noqa: S101 - as it has just been connected
-            if protocol not in self._handed_out:
-                self._handed_out.add(protocol)
+            has_input = self._handed_out.get(protocol)
+            if has_input is None:
+                self._handed_out[protocol] = _input_of(connection.transport)
                 break
-            if not protocol.should_close and not _has_input(connection.transport):
+            if not protocol.should_close and not has_input():
                 break
             # Nothing was asked yet, so what has come is the end of it, or an answer to nobody.
             connection.close()
@@ -184,16 +192,16 @@ class _Connector(aiohttp.TCPConnector):
         return connection
 
 
-def _has_input(transport: asyncio.Transport | None) -> bool:
-    """Ask the system whether something has come that the event loop has not read yet."""
+def _input_of(transport: asyncio.Transport | None) -> Callable[[], bool]:
+    """Give what asks the system whether something has come that the event loop has not read yet."""
     sock = transport.get_extra_info("socket") if transport is not None else None
     if sock is None:
-        return False
+        return lambda: False
     if not hasattr(select, "poll"):
-        return bool(select.select([sock], [], [], 0)[0])
+        return lambda: bool(select.select([sock], [], [], 0)[0])
     poll = select.poll()
     poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+    return lambda: bool(poll.poll(0))
 
 
 class Turn:

@@ -95,6 +95,7 @@ async def exchange(
                 # A session that was passed in may have been set otherwise.
                 raise_for_status=False,
                 auto_decompress=True,
+                read_bufsize=_BUFFER,
                 proxy=proxy,
                 timeout=aiohttp_timeout,
                 middlewares=_with_resend_prevented(session),
@@ -105,6 +106,8 @@ async def exchange(
         return _explain(error.__cause__ or error if isinstance(error, _ResendPreventedError) else error, url)
 
 
+#: Bytes that are taken in before aiohttp stops listening until they were looked at: as a rule, the whole answer.
+_BUFFER = 2**20
 _NO_TYPE = ("Content-Type",)
 
 
@@ -112,6 +115,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     if response.content_length is not None and response.content_length > MAX_ANSWER_SIZE:
         response.close()
         return None
+    if response.content.is_eof():
+        # All there at once, as small answers are.
+        whole = response.content.read_nowait()
+        return whole if len(whole) <= MAX_ANSWER_SIZE else None
     size = 0
     pieces: list[bytes] = []
     async for piece in response.content.iter_any():

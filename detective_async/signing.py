@@ -6,8 +6,8 @@ from functools import lru_cache
 from hashlib import sha256
 
 from attrs import frozen
-from aws_requests_auth.aws_auth import AWSRequestsAuth, getSignatureKey
 
+from detective_async.aws_requests_auth import AWSRequestsAuth, signature_key
 from detective_async.credentials import Credentials
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -90,4 +90,4 @@ def _canonical_target(path: str, query: str) -> str:
 # Four HMACs that only change with the day: one key per secret and region is enough.
 @lru_cache(maxsize=4096)
 def _scope_and_key(secret: str, date: str, region: str, service: str) -> tuple[str, bytes]:
-    return f"{date}/{region}/{service}/aws4_request", getSignatureKey(secret, date, region, service)
+    return f"{date}/{region}/{service}/aws4_request", signature_key(secret, date, region, service)

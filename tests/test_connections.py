@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy, Timeouts
-from detective_async.connections import Connections, _has_input
+from detective_async.connections import Connections, _input_of
 from detective_async.testing import DetectiveSimulator
 
 KEYS = Credentials("a", "b")
@@ -82,8 +82,8 @@ async def test_a_connection_that_was_closed_unseen_is_not_reused(
 
 def test_a_transport_without_a_socket_is_taken_at_its_word() -> None:
     """Not every event loop has one to show."""
-    assert not _has_input(asyncio.Transport())
-    assert not _has_input(None)
+    assert not _input_of(asyncio.Transport())()
+    assert not _input_of(None)()
 
 
 async def test_a_connection_that_lives_is_reused() -> None:

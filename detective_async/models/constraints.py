@@ -8,6 +8,7 @@ fields' metadata and not in attrs validators, because only a walk from the reque
 import re
 from collections.abc import Iterable, Mapping, Sized
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol
 
 from attrs import Attribute, AttrsInstance, fields, frozen
@@ -39,12 +40,17 @@ def validate(request: AttrsInstance, path: str = "") -> None:
     Raises:
         ParameterError: for the first member that breaks its rule.
     """
-    attribute: Attribute[Any]
-    for attribute in fields(type(request)):
-        value = getattr(request, attribute.name)
-        if value is None and attribute.default is None:
+    for name, optional, check in _rules(type(request)):
+        value = getattr(request, name)
+        if value is None and optional:
             continue
-        attribute.metadata["rule"](value, f"{path}.{attribute.name}" if path else attribute.name)
+        check(value, f"{path}.{name}" if path else name)
+
+
+@cache
+def _rules(model: type[AttrsInstance]) -> tuple[tuple[str, bool, Rule], ...]:
+    attributes: tuple[Attribute[Any], ...] = fields(model)
+    return tuple((a.name, a.default is None, a.metadata["rule"]) for a in attributes)
 
 
 def as_list(values: Any) -> Any:

@@ -1,7 +1,8 @@
 """Answers that say yes: JSON to models, strict about types and open to what is new."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from types import NoneType, UnionType
@@ -16,7 +17,7 @@ from detective_async.errors import DecodeError
 from detective_async.models.base import OpenEnum, Response, ResponseMetadata
 from detective_async.operations import Answer, Operation
 from detective_async.wire.compiled import Compiler
-from detective_async.wire.json import MismatchError, load, mismatch
+from detective_async.wire.json import MismatchError, load, load_fast, mismatch
 from detective_async.wire.names import wire_name
 
 #: How many things wrong with one answer are worth telling.
@@ -56,19 +57,24 @@ def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, s
     """Give an answer, or what is wrong with it: as a text, for exceptions hold pieces of the body."""
     if body is None:
         return None, "the answer is larger than 16 MiB"
+    if body and operation.answer is not NoneType:
+        with suppress(Exception):  # whatever it was, the second reading says what and where
+            return _reader(operation)(load_fast(body), operation.answer), ""
     try:
         document = load(body) if body or _promises_members(operation) else {}
         if operation.answer is NoneType:
             # Nothing is promised, but what is no answer of the API's at all may be a proxy's or a portal's.
             return None, "" if type(document) is dict else str(mismatch("an object", document))
-        try:
-            return _ANSWERS.structure(document, operation.answer), ""
-        except Exception:  # noqa: BLE001 - whatever it was, the second reading says what and where
-            return _ANSWERS_DETAILED.structure(document, operation.answer), ""
+        return _ANSWERS_DETAILED.structure(document, operation.answer), ""
     except Exception as error:  # noqa: BLE001 - nothing that a server sends may surface as a bare error
         problems = transform_error(error, format_exception=_describe)
     more = len(problems) - _MAX_PROBLEMS
     return None, "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+
+
+@cache
+def _reader(operation: Operation[Any]) -> Callable[[Any, Any], Any]:
+    return _ANSWERS.get_structure_hook(operation.answer)
 
 
 @cache
@@ -98,6 +104,13 @@ def _integer(value: object, _: object = None) -> int:
     if type(value) is float and value.is_integer():
         return int(value)
     raise mismatch("a whole number", value)
+
+
+def _exact_integer(value: object, _: object = None) -> int:
+    # To the fast reading of JSON, whole numbers of more than 64 bits are floats, and those have lost digits.
+    if type(value) is not int:
+        raise mismatch("a whole number", value)
+    return value
 
 
 def _number(value: object, _: object = None) -> float:
@@ -138,7 +151,7 @@ def _enum(enum: type[OpenEnum]) -> Callable[..., OpenEnum]:
     return hook
 
 
-_READS: Mapping[type, Callable[..., Any]] = {
+_READS: dict[type, Callable[..., Any]] = {
     str: _string,
     bool: _boolean,
     int: _integer,
@@ -151,7 +164,7 @@ _READS: Mapping[type, Callable[..., Any]] = {
 def _converter() -> Converter:
     """Make the converter of answers: strict about types, open to members it does not know."""
     converter = Converter(detailed_validation=False)
-    compiler = Compiler(_READS, mismatch)
+    compiler = Compiler(_READS | {int: _exact_integer}, mismatch)
 
     def model(kind: type[AttrsInstance]) -> Callable[[Any, Any], Any]:
         read = compiler.function_for(kind)
