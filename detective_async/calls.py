@@ -1,5 +1,8 @@
 """One coroutine per operation of the API."""
 
+# The models in the annotations are imported with the first call that needs them.
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 

@@ -1,11 +1,13 @@
 """A request for more than the API takes at once, cut into pieces. Pure."""
 
+from __future__ import annotations
+
 from typing import Any, TypeVar
 
 from attrs import AttrsInstance, evolve, fields_dict
 
+from detective_async import models
 from detective_async.models.constraints import Distinct, Items, Structure, validate
-from detective_async.models.members import Account
 
 #: How many pieces are under way at a time, unless told otherwise.
 CONCURRENCY = 8
@@ -42,9 +44,9 @@ def size_of(request: type[AttrsInstance], member: str) -> int:
     return size
 
 
-def id_of(item: Account | str) -> str:
+def id_of(item: models.Account | str) -> str:
     """Give what an item of a request is known by: its account's id, or the id or ARN that it is."""
-    return item.account_id if isinstance(item, Account) else item
+    return item.account_id if isinstance(item, models.Account) else item
 
 
 def _rule(request: type[AttrsInstance], member: str) -> Items:

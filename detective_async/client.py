@@ -3,13 +3,12 @@
 import copy
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import aiohttp
 from attrs import evolve
 
 from detective_async import endpoints
-from detective_async.bulk import Bulk
 from detective_async.clock import Clock
 from detective_async.config import Settings, read_settings, where_the_region_is_looked_for
 from detective_async.connections import Connections
@@ -21,6 +20,9 @@ from detective_async.shared import Shared
 from detective_async.timeouts import Timeouts
 from detective_async.transport import Transport
 from detective_async.waiters import Waiters
+
+if TYPE_CHECKING:
+    from detective_async.bulk import Bulk
 
 
 class ClientOptions(TypedDict, total=False):
@@ -135,8 +137,11 @@ class DetectiveClient(Waiters):
         return self._transport.endpoint.url
 
     @property
-    def bulk(self) -> Bulk:
+    def bulk(self) -> "Bulk":
         """The operations that take a list of accounts or graphs, for lists of any length."""
+        # Imported where it is wanted: few programs do, and a start has no time for it.
+        from detective_async.bulk import Bulk  # noqa: PLC0415
+
         return Bulk(self._transport)
 
     def with_options(

@@ -2,8 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from configparser import Error as ConfigParserError
-from configparser import RawConfigParser
 from functools import lru_cache
 from pathlib import Path
 
@@ -121,11 +119,14 @@ def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
 # A service may make a client for every account it looks after: read the file again only when it has changed.
 @lru_cache(maxsize=8)
 def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Mapping[str, str]]:
+    # Imported where there is something to read, which there is not in most containers.
+    from configparser import Error, RawConfigParser  # noqa: PLC0415
+
     parser = RawConfigParser(default_section="", strict=False)
     problem = None
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ConfigParserError) as error:
+    except (OSError, UnicodeDecodeError, Error) as error:
         problem = type(error).__name__
     if problem:
         # Out here, and without the parser's own words, for these quote the line at fault, which may hold a secret.

@@ -1,5 +1,8 @@
 """One iterator per operation of the API that pages."""
 
+# The models in the annotations are imported with the first call that needs them.
+from __future__ import annotations
+
 from detective_async import models, operations
 from detective_async.calls import Calls
 from detective_async.pagination import Paginator

@@ -1,7 +1,11 @@
 """The API as data: one row per operation."""
 
+# A row names the model of its answer to type checkers, and must not import it.
+from __future__ import annotations
+
+from functools import cached_property
 from types import NoneType
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from attrs import AttrsInstance, Factory, frozen
 
@@ -19,8 +23,6 @@ class Operation(Generic[Answer]):
         name: the API's name.
         method: the HTTP method.
         path: the path; a member in braces is filled in from the request.
-        request: the model of its request, or None where it takes no members.
-        answer: the model of its answer; NoneType where the API models none.
         query: the request's attributes that travel in the query string -> the name they have there.
         repeatable: whether sending it twice does no more than sending it once, so that it may be sent again when
             nobody knows whether the first one arrived.
@@ -29,147 +31,82 @@ class Operation(Generic[Answer]):
     name: str
     method: str
     path: str
-    request: type[AttrsInstance] | None
-    answer: type[Answer]
     query: dict[str, str] = Factory(dict)
     repeatable: bool = True
 
+    @cached_property
+    def request(self) -> type[AttrsInstance] | None:
+        """The model of its request, or None where it takes no members."""
+        return getattr(models, f"{self.name}Request", None)
 
-ACCEPT_INVITATION = Operation("AcceptInvitation", "PUT", "/invitation", models.AcceptInvitationRequest, NoneType)
-BATCH_GET_GRAPH_MEMBER_DATASOURCES = Operation(
-    "BatchGetGraphMemberDatasources",
-    "POST",
-    "/graph/datasources/get",
-    models.BatchGetGraphMemberDatasourcesRequest,
-    models.BatchGetGraphMemberDatasourcesResponse,
+    @cached_property
+    def answer(self) -> type[Answer]:
+        """The model of its answer; NoneType where the API models none."""
+        return cast("type[Answer]", getattr(models, f"{self.name}Response", NoneType))
+
+
+ACCEPT_INVITATION: Operation[None] = Operation("AcceptInvitation", "PUT", "/invitation")
+BATCH_GET_GRAPH_MEMBER_DATASOURCES: Operation[models.BatchGetGraphMemberDatasourcesResponse] = Operation(
+    "BatchGetGraphMemberDatasources", "POST", "/graph/datasources/get"
 )
-BATCH_GET_MEMBERSHIP_DATASOURCES = Operation(
-    "BatchGetMembershipDatasources",
-    "POST",
-    "/membership/datasources/get",
-    models.BatchGetMembershipDatasourcesRequest,
-    models.BatchGetMembershipDatasourcesResponse,
+BATCH_GET_MEMBERSHIP_DATASOURCES: Operation[models.BatchGetMembershipDatasourcesResponse] = Operation(
+    "BatchGetMembershipDatasources", "POST", "/membership/datasources/get"
 )
-CREATE_GRAPH = Operation("CreateGraph", "POST", "/graph", models.CreateGraphRequest, models.CreateGraphResponse)
-CREATE_MEMBERS = Operation(
-    "CreateMembers", "POST", "/graph/members", models.CreateMembersRequest, models.CreateMembersResponse
+CREATE_GRAPH: Operation[models.CreateGraphResponse] = Operation("CreateGraph", "POST", "/graph")
+CREATE_MEMBERS: Operation[models.CreateMembersResponse] = Operation("CreateMembers", "POST", "/graph/members")
+DELETE_GRAPH: Operation[None] = Operation("DeleteGraph", "POST", "/graph/removal")
+DELETE_MEMBERS: Operation[models.DeleteMembersResponse] = Operation("DeleteMembers", "POST", "/graph/members/removal")
+DESCRIBE_ORGANIZATION_CONFIGURATION: Operation[models.DescribeOrganizationConfigurationResponse] = Operation(
+    "DescribeOrganizationConfiguration", "POST", "/orgs/describeOrganizationConfiguration"
 )
-DELETE_GRAPH = Operation("DeleteGraph", "POST", "/graph/removal", models.DeleteGraphRequest, NoneType)
-DELETE_MEMBERS = Operation(
-    "DeleteMembers", "POST", "/graph/members/removal", models.DeleteMembersRequest, models.DeleteMembersResponse
+DISABLE_ORGANIZATION_ADMIN_ACCOUNT: Operation[None] = Operation(
+    "DisableOrganizationAdminAccount", "POST", "/orgs/disableAdminAccount"
 )
-DESCRIBE_ORGANIZATION_CONFIGURATION = Operation(
-    "DescribeOrganizationConfiguration",
-    "POST",
-    "/orgs/describeOrganizationConfiguration",
-    models.DescribeOrganizationConfigurationRequest,
-    models.DescribeOrganizationConfigurationResponse,
+DISASSOCIATE_MEMBERSHIP: Operation[None] = Operation("DisassociateMembership", "POST", "/membership/removal")
+ENABLE_ORGANIZATION_ADMIN_ACCOUNT: Operation[None] = Operation(
+    "EnableOrganizationAdminAccount", "POST", "/orgs/enableAdminAccount"
 )
-DISABLE_ORGANIZATION_ADMIN_ACCOUNT = Operation(
-    "DisableOrganizationAdminAccount", "POST", "/orgs/disableAdminAccount", None, NoneType
+GET_INVESTIGATION: Operation[models.GetInvestigationResponse] = Operation(
+    "GetInvestigation", "POST", "/investigations/getInvestigation"
 )
-DISASSOCIATE_MEMBERSHIP = Operation(
-    "DisassociateMembership", "POST", "/membership/removal", models.DisassociateMembershipRequest, NoneType
+GET_MEMBERS: Operation[models.GetMembersResponse] = Operation("GetMembers", "POST", "/graph/members/get")
+LIST_DATASOURCE_PACKAGES: Operation[models.ListDatasourcePackagesResponse] = Operation(
+    "ListDatasourcePackages", "POST", "/graph/datasources/list"
 )
-ENABLE_ORGANIZATION_ADMIN_ACCOUNT = Operation(
-    "EnableOrganizationAdminAccount",
-    "POST",
-    "/orgs/enableAdminAccount",
-    models.EnableOrganizationAdminAccountRequest,
-    NoneType,
+LIST_GRAPHS: Operation[models.ListGraphsResponse] = Operation("ListGraphs", "POST", "/graphs/list")
+LIST_INDICATORS: Operation[models.ListIndicatorsResponse] = Operation(
+    "ListIndicators", "POST", "/investigations/listIndicators"
 )
-GET_INVESTIGATION = Operation(
-    "GetInvestigation",
-    "POST",
-    "/investigations/getInvestigation",
-    models.GetInvestigationRequest,
-    models.GetInvestigationResponse,
+LIST_INVESTIGATIONS: Operation[models.ListInvestigationsResponse] = Operation(
+    "ListInvestigations", "POST", "/investigations/listInvestigations"
 )
-GET_MEMBERS = Operation("GetMembers", "POST", "/graph/members/get", models.GetMembersRequest, models.GetMembersResponse)
-LIST_DATASOURCE_PACKAGES = Operation(
-    "ListDatasourcePackages",
-    "POST",
-    "/graph/datasources/list",
-    models.ListDatasourcePackagesRequest,
-    models.ListDatasourcePackagesResponse,
+LIST_INVITATIONS: Operation[models.ListInvitationsResponse] = Operation("ListInvitations", "POST", "/invitations/list")
+LIST_MEMBERS: Operation[models.ListMembersResponse] = Operation("ListMembers", "POST", "/graph/members/list")
+LIST_ORGANIZATION_ADMIN_ACCOUNTS: Operation[models.ListOrganizationAdminAccountsResponse] = Operation(
+    "ListOrganizationAdminAccounts", "POST", "/orgs/adminAccountslist"
 )
-LIST_GRAPHS = Operation("ListGraphs", "POST", "/graphs/list", models.ListGraphsRequest, models.ListGraphsResponse)
-LIST_INDICATORS = Operation(
-    "ListIndicators",
-    "POST",
-    "/investigations/listIndicators",
-    models.ListIndicatorsRequest,
-    models.ListIndicatorsResponse,
+LIST_TAGS_FOR_RESOURCE: Operation[models.ListTagsForResourceResponse] = Operation(
+    "ListTagsForResource", "GET", "/tags/{ResourceArn}"
 )
-LIST_INVESTIGATIONS = Operation(
-    "ListInvestigations",
-    "POST",
-    "/investigations/listInvestigations",
-    models.ListInvestigationsRequest,
-    models.ListInvestigationsResponse,
-)
-LIST_INVITATIONS = Operation(
-    "ListInvitations", "POST", "/invitations/list", models.ListInvitationsRequest, models.ListInvitationsResponse
-)
-LIST_MEMBERS = Operation(
-    "ListMembers", "POST", "/graph/members/list", models.ListMembersRequest, models.ListMembersResponse
-)
-LIST_ORGANIZATION_ADMIN_ACCOUNTS = Operation(
-    "ListOrganizationAdminAccounts",
-    "POST",
-    "/orgs/adminAccountslist",
-    models.ListOrganizationAdminAccountsRequest,
-    models.ListOrganizationAdminAccountsResponse,
-)
-LIST_TAGS_FOR_RESOURCE = Operation(
-    "ListTagsForResource",
-    "GET",
-    "/tags/{ResourceArn}",
-    models.ListTagsForResourceRequest,
-    models.ListTagsForResourceResponse,
-)
-REJECT_INVITATION = Operation(
-    "RejectInvitation", "POST", "/invitation/removal", models.RejectInvitationRequest, NoneType
-)
-START_INVESTIGATION = Operation(
+REJECT_INVITATION: Operation[None] = Operation("RejectInvitation", "POST", "/invitation/removal")
+START_INVESTIGATION: Operation[models.StartInvestigationResponse] = Operation(
     "StartInvestigation",
     "POST",
     "/investigations/startInvestigation",
-    models.StartInvestigationRequest,
-    models.StartInvestigationResponse,
     # It takes no client token: a second one starts a second investigation.
     repeatable=False,
 )
-START_MONITORING_MEMBER = Operation(
-    "StartMonitoringMember", "POST", "/graph/member/monitoringstate", models.StartMonitoringMemberRequest, NoneType
+START_MONITORING_MEMBER: Operation[None] = Operation("StartMonitoringMember", "POST", "/graph/member/monitoringstate")
+TAG_RESOURCE: Operation[models.TagResourceResponse] = Operation("TagResource", "POST", "/tags/{ResourceArn}")
+UNTAG_RESOURCE: Operation[models.UntagResourceResponse] = Operation(
+    "UntagResource", "DELETE", "/tags/{ResourceArn}", query={"tag_keys": "tagKeys"}
 )
-TAG_RESOURCE = Operation(
-    "TagResource", "POST", "/tags/{ResourceArn}", models.TagResourceRequest, models.TagResourceResponse
+UPDATE_DATASOURCE_PACKAGES: Operation[None] = Operation("UpdateDatasourcePackages", "POST", "/graph/datasources/update")
+UPDATE_INVESTIGATION_STATE: Operation[None] = Operation(
+    "UpdateInvestigationState", "POST", "/investigations/updateInvestigationState"
 )
-UNTAG_RESOURCE = Operation(
-    "UntagResource",
-    "DELETE",
-    "/tags/{ResourceArn}",
-    models.UntagResourceRequest,
-    models.UntagResourceResponse,
-    query={"tag_keys": "tagKeys"},
-)
-UPDATE_DATASOURCE_PACKAGES = Operation(
-    "UpdateDatasourcePackages", "POST", "/graph/datasources/update", models.UpdateDatasourcePackagesRequest, NoneType
-)
-UPDATE_INVESTIGATION_STATE = Operation(
-    "UpdateInvestigationState",
-    "POST",
-    "/investigations/updateInvestigationState",
-    models.UpdateInvestigationStateRequest,
-    NoneType,
-)
-UPDATE_ORGANIZATION_CONFIGURATION = Operation(
-    "UpdateOrganizationConfiguration",
-    "POST",
-    "/orgs/updateOrganizationConfiguration",
-    models.UpdateOrganizationConfigurationRequest,
-    NoneType,
+UPDATE_ORGANIZATION_CONFIGURATION: Operation[None] = Operation(
+    "UpdateOrganizationConfiguration", "POST", "/orgs/updateOrganizationConfiguration"
 )
 
 OPERATIONS: dict[str, Operation[object]] = {

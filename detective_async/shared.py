@@ -3,14 +3,16 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
-from detective_async.adaptive import Pace
 from detective_async.credentials import CredentialsProvider, ManagedProvider, account_of
 from detective_async.endpoints import Endpoint
 from detective_async.retry import RetryQuota
+
+if TYPE_CHECKING:
+    from detective_async.adaptive import Pace
 
 #: The pairs of account and region, and the providers, that are kept; the one not asked for the longest goes first.
 _MOST = 16_384
@@ -24,13 +26,22 @@ class Pair:
 
     Attributes:
         quota: what retries draw on.
-        pace: how fast requests may go out, in `adaptive` mode.
         gate: passed by each request, where there is a limit to how many there may be at once.
     """
 
     quota: RetryQuota = Factory(RetryQuota)
-    pace: Pace = Factory(Pace)
     gate: asyncio.Semaphore | None = None
+    _pace: "Pace | None" = field(default=None, init=False)
+
+    @property
+    def pace(self) -> "Pace":
+        """How fast requests may go out, in `adaptive` mode."""
+        if self._pace is None:
+            # Most clients never ask, and there may be thousands of pairs.
+            from detective_async.adaptive import Pace  # noqa: PLC0415
+
+            self._pace = Pace()
+        return self._pace
 
 
 class _Recent(Generic[T]):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import aiohttp
 from attrs import AttrsInstance, Factory, define, evolve, field, frozen
 
-from detective_async import sts, wire
+from detective_async import wire
 from detective_async._version import __version__
 from detective_async.clock import Clock
 from detective_async.connections import CLOSED, Connections, on_connection
@@ -98,6 +98,9 @@ class Transport:
             TransportError: no answer came.
             ServiceError: STS said no.
         """
+        # Imported by those who assume roles: it reads XML.
+        from detective_async import sts  # noqa: PLC0415
+
         region = region or self.endpoint.region
         endpoint = resolve_sts(region, endpoint_url) if endpoint_url else self.shared.sts_endpoint(region)
         source = self.shared.provider(source)

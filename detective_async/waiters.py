@@ -1,5 +1,8 @@
 """Waiting for what the service does in its own time."""
 
+# The models in the annotations are imported with the first call that needs them.
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterable
 
 from detective_async import models, operations
@@ -12,14 +15,7 @@ from detective_async.tasks import each
 from detective_async.waiting import Watch, check_timeout
 
 #: Where the service has done with an account what it does by itself.
-SETTLED = frozenset(
-    {
-        models.MemberStatus.INVITED,
-        models.MemberStatus.ENABLED,
-        models.MemberStatus.ACCEPTED_BUT_DISABLED,
-        models.MemberStatus.VERIFICATION_FAILED,
-    }
-)
+SETTLED = frozenset({"INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_FAILED"})
 
 
 class Waiters(Iterators):

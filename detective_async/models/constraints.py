@@ -60,7 +60,7 @@ def as_list(values: Any) -> Any:
     return list(values)
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Text:
     """A string, with the length and the pattern that the API states.
 
@@ -81,16 +81,16 @@ class Text:
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, str):
             raise ParameterError(path, f"expected {self.meaning}, got {_kind(value)}")
-        shown = "the value given" if self.sensitive else repr(value[:100])
         if len(value) < self.min_length:
             raise ParameterError(
                 path, f"must not be empty; expected {self.meaning}" if not value else self._length(value)
             )
         if self.max_length is not None and len(value) > self.max_length:
             raise ParameterError(path, self._length(value))
-        if self.pattern is not None and not re.fullmatch(self.pattern, value, re.ASCII):
+        if self.pattern is not None and not _compiled(self.pattern).fullmatch(value):
+            shown = "the value given" if self.sensitive else repr(value[:100])
             raise ParameterError(path, f"expected {self.meaning}, but {shown} is not one")
-        if _SURROGATE.search(value):
+        if not value.isascii() and _SURROGATE.search(value):
             raise ParameterError(path, "holds a lone surrogate, which UTF-8 cannot carry")
 
     def _length(self, value: str) -> str:
@@ -102,7 +102,13 @@ class Text:
         return f"expected {self.meaning} of {bounds} characters, got {len(value)}"
 
 
-@frozen
+# Later than the rules are made: there are many, and few programs need them all.
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.ASCII)
+
+
+@frozen(eq=False, repr=False)
 class OneOf:
     """A member of an enum, or its string.
 
@@ -121,7 +127,7 @@ class OneOf:
             raise ParameterError(path, f"{value[:100]!r} is not one of {', '.join(self.enum.__members__)}")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Integer:
     """A whole number within bounds, both included; a maximum of None is no bound."""
 
@@ -136,7 +142,7 @@ class Integer:
             raise ParameterError(path, f"must be {bounds}, got {value}")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Flag:
     """True or False."""
 
@@ -145,7 +151,7 @@ class Flag:
             raise ParameterError(path, f"expected True or False, got {_kind(value)}")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Moment:
     """A point in time that says which: a datetime with a time zone."""
 
@@ -156,7 +162,7 @@ class Moment:
             raise ParameterError(path, "needs a time zone, such as datetime.now(UTC) has")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Items:
     """A list whose items obey one rule; a maximum of None is no bound."""
 
@@ -172,7 +178,7 @@ class Items:
             self.item(item, f"{path}[{index}]")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Distinct:
     """A list of any length, but not empty, whose items obey one rule and are all different.
 
@@ -196,7 +202,7 @@ class Distinct:
                 raise ParameterError(where, f"{key} is there already, as {path}[{first}]")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Entries:
     """A mapping whose keys obey one rule and whose values obey another."""
 
@@ -214,7 +220,7 @@ class Entries:
             self.value(item, f"{path}[{key!r}]")
 
 
-@frozen
+@frozen(eq=False, repr=False)
 class Structure:
     """An instance of a model, whose members are checked in turn."""
 

@@ -13,6 +13,7 @@ from cattrs import Converter, transform_error
 from cattrs.cols import list_structure_factory, mapping_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
+from detective_async import models
 from detective_async.errors import DecodeError
 from detective_async.models.base import OpenEnum, Response, ResponseMetadata
 from detective_async.operations import Answer, Operation
@@ -65,7 +66,7 @@ def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, s
         if operation.answer is NoneType:
             # Nothing is promised, but what is no answer of the API's at all may be a proxy's or a portal's.
             return None, "" if type(document) is dict else str(mismatch("an object", document))
-        return _ANSWERS_DETAILED.structure(document, operation.answer), ""
+        return _detailed_converter().structure(document, operation.answer), ""
     except Exception as error:  # noqa: BLE001 - nothing that a server sends may surface as a bare error
         problems = transform_error(error, format_exception=_describe)
     more = len(problems) - _MAX_PROBLEMS
@@ -157,14 +158,13 @@ _READS: dict[type, Callable[..., Any]] = {
     int: _integer,
     float: _number,
     datetime: _timestamp,
-    **{enum: _enum(enum) for enum in OpenEnum.__subclasses__()},
 }
 
 
 def _converter() -> Converter:
     """Make the converter of answers: strict about types, open to members it does not know."""
     converter = Converter(detailed_validation=False)
-    compiler = Compiler(_READS | {int: _exact_integer}, mismatch)
+    compiler = Compiler(_READS | {int: _exact_integer}, _enum, mismatch)
 
     def model(kind: type[AttrsInstance]) -> Callable[[Any, Any], Any]:
         read = compiler.function_for(kind)
@@ -174,6 +174,12 @@ def _converter() -> Converter:
     return converter
 
 
+def _all_enums() -> list[type[OpenEnum]]:
+    every = (getattr(models, name) for name in models.__all__)
+    return [model for model in every if issubclass(model, OpenEnum)]
+
+
+@cache
 def _detailed_converter() -> Converter:
     """Make one that gives the same, more slowly, and whose errors carry the path to what is wrong."""
     converter = Converter(detailed_validation=True)
@@ -181,6 +187,8 @@ def _detailed_converter() -> Converter:
     # or the hook of str would serve them, of which they are subclasses.
     for kind, hook in _READS.items():
         converter.register_structure_hook(kind, hook)
+    for enum in _all_enums():
+        converter.register_structure_hook(enum, _enum(enum))
 
     def model(kind: type) -> Callable[[Any, Any], Any]:
         overrides: dict[str, Any] = {
@@ -241,4 +249,3 @@ def _null_is_empty(
 
 
 _ANSWERS = _converter()
-_ANSWERS_DETAILED = _detailed_converter()

@@ -27,12 +27,19 @@ class Compiler:
     """Writes functions, one for each model that is met, into one namespace.
 
     Args:
-        reads: how scalars and enums are read, by type; they also say what is wrong with a value.
+        reads: how scalars are read, by type; they also say what is wrong with a value.
+        read_enum: gives how an enum is read.
         refuse: gives the exception for something that is not what was expected.
     """
 
-    def __init__(self, reads: Mapping[type, Read], refuse: Callable[[str, Any], Exception]) -> None:
+    def __init__(
+        self,
+        reads: Mapping[type, Read],
+        read_enum: Callable[[type[OpenEnum]], Read],
+        refuse: Callable[[str, Any], Exception],
+    ) -> None:
         self._reads = reads
+        self._read_enum = read_enum
         self._names: dict[str, Any] = {"_refuse": refuse, "_parse": datetime.fromisoformat, "_UTC": UTC}
         self._names["_draining"] = _draining
 
@@ -108,7 +115,7 @@ class Compiler:
 
     def _read(self, kind: type) -> str:
         name = f"_as_{kind.__name__}"
-        self._names[name] = self._reads[kind]
+        self._names[name] = self._read_enum(kind) if issubclass(kind, OpenEnum) else self._reads[kind]
         return name
 
     def _wrong(self, expected: str) -> str:

@@ -47,12 +47,12 @@ def encode(operation: Operation[Any], request: AttrsInstance | None) -> EncodedR
         return EncodedRequest(operation.method, operation.path, "", None)
     validate(request)
     uri_attributes, unstructure = _plan(operation)
-    path = operation.path.format_map({wire_name(name): _quote(getattr(request, name)) for name in uri_attributes})
-    query = "&".join(
-        f"{name}={_quote(value)}"
-        for attribute, name in operation.query.items()
-        for value in getattr(request, attribute)
-    )
+    path, query = operation.path, ""
+    if uri_attributes:
+        path = path.format_map({wire_name(name): _quote(getattr(request, name)) for name in uri_attributes})
+    if operation.query:
+        named = ((name, getattr(request, attribute)) for attribute, name in operation.query.items())
+        query = "&".join(f"{name}={_quote(value)}" for name, values in named for value in values)
     # GET and DELETE carry everything in the URL; the API sends an object, empty if need be, with all the others.
     body = None if operation.method in ("GET", "DELETE") else dump(unstructure(request))
     return EncodedRequest(operation.method, path, query, body)

@@ -1,0 +1,85 @@
+"""What a program imports before its first answer, and what it does not have to wait for."""
+
+import subprocess
+import sys
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from attrs import has
+
+from detective_async import operations
+from detective_async.operations import OPERATIONS, Operation
+
+PROGRAM = """
+import asyncio, sys
+from detective_async import Credentials, DetectiveClient
+
+async def main():
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sys.argv[1], credentials=Credentials("a", "b")) as aws:
+        await aws.list_graphs()
+
+asyncio.run(main())
+print(*sys.modules, sep="\\n")
+"""
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
+
+
+@pytest.fixture(scope="module")
+def modules() -> frozenset[str]:
+    """What is imported when the first answer has come."""
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER, repr(ANSWER)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert server.stdout is not None
+    with server:
+        url = server.stdout.readline().strip()
+        done = subprocess.run([sys.executable, "-c", PROGRAM, url], capture_output=True, text=True, check=True)
+        server.kill()
+    return frozenset(done.stdout.split())
+
+
+_SERVER = """
+import ast, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+while True:
+    connection, _ = listener.accept()
+    connection.recv(65536)
+    connection.sendall(ast.literal_eval(sys.argv[1]))
+    connection.close()
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "botocore",
+        "requests",
+        "urllib3",
+        "xml.etree",
+        "detective_async.adaptive",
+        "detective_async.bulk",
+        "detective_async.fleet",
+        "detective_async.membership",
+        "detective_async.models.indicators",
+        "detective_async.models.investigations",
+        "detective_async.models.members",
+        "detective_async.testing",
+        "rich",
+    ],
+)
+def test_the_first_answer_does_not_wait_for(module: str, modules: frozenset[str]) -> None:
+    """What the call has no use for."""
+    assert "detective_async.models.graphs" in modules
+    assert module not in modules
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_row_finds_its_models(operation: Operation[Any]) -> None:
+    """By its name: those that type checkers are told of."""
+    constant = next(name for name, row in vars(operations).items() if row is operation)
+    (promised,) = get_args(get_type_hints(operations)[constant])
+    assert operation.answer is promised
+    assert operation.answer is NoneType or operation.answer.__name__ == f"{operation.name}Response"
+    assert operation.request is None or (has(operation.request) and operation.request.__name__.endswith("Request"))
