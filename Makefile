@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
 
-.PHONY: demo test soak check format bench bench-fleet clean
+.PHONY: demo test soak check format bench bench-quick clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -27,11 +27,11 @@ format: $(VENV)/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/package $(VENV)/bench  ## compare with other clients, in minutes
+bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other clients, in a quarter of an hour
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-bench-fleet: $(VENV)/package $(VENV)/bench  ## the same for thousands of accounts and regions, in a quarter of an hour
-	$(BIN)/python benchmarks/fleet_run.py $(ARGS)
+bench-quick: $(VENV)/package $(VENV)/bench  ## the same in a minute, to see that it works
+	$(BIN)/python benchmarks/run.py --quick $(ARGS)
 
 clean:
 	rm -rf .venv* dist build

@@ -36,7 +36,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=_environment(os.environ),
+            env=environment(os.environ),
             # Ctrl-C is for this process, which ends the others.
             start_new_session=True,
         )
@@ -96,12 +96,10 @@ class Child:
         return answer
 
 
-def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+def environment(of: Mapping[str, str]) -> dict[str, str]:
     """Keep what belongs to the machine's owner out of it: AWS settings and files, and proxies."""
     kept = {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
+        name: value for name, value in of.items() if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
     }
     return kept | {
         "AWS_CONFIG_FILE": os.devnull,

@@ -1,76 +1,78 @@
-"""From nanoseconds to figures: medians, spreads, ratios within each round, and the table."""
+"""From what was measured to figures: medians, spreads, ratios within each round, and tables."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+#: A figure of every round, with its median and its extremes.
+Spread = dict[str, Any]
+
 #: contender -> one figure a round.
 Rounds = Mapping[str, Sequence[float]]
 
 
-def spread(figures: Sequence[float]) -> dict[str, Any]:
+def spread(figures: Sequence[float]) -> Spread:
     """Give the median and the extremes of a figure, and the figure of every round."""
     rounded = [round(figure, 3) for figure in figures]
     return {"median": round(median(figures), 3), "min": min(rounded), "max": max(rounded), "rounds": rounded}
 
 
-def summarise(cpu: Rounds, wall: Rounds, baseline: str) -> dict[str, dict[str, Any]]:
-    """Give every contender's figures for one workload.
+def ratios(figures: Sequence[float], of: Sequence[float]) -> Spread:
+    """Give the spread of a figure by another, round by round, so that what slowed a round down cancels out."""
+    return spread([figure / other for figure, other in zip(figures, of, strict=True)])
+
+
+def against(name: str, figures: Rounds, baseline: str) -> dict[str, dict[str, Spread]]:
+    """Give the spread of a figure, and of its ratio to one contender's.
 
     Args:
-        cpu: microseconds of CPU a call.
-        wall: microseconds of wall time a call.
-        baseline: whom the ratios refer to: the same round's figure, so that what slowed a round down cancels out.
+        name: what the figure is called; the ratio is `ratio` instead of the unit, which comes after the last `_`.
+        figures: the contenders' figures.
+        baseline: whom the ratio refers to.
     """
+    ratio = f"{name.rpartition('_')[0]}_ratio"
     return {
-        name: {
-            "cpu_us": spread(cpu[name]),
-            "cpu_ratio": spread(_ratios(cpu[name], cpu[baseline])),
-            "wall_us": spread(wall[name]),
-            "wall_ratio": spread(_ratios(wall[name], wall[baseline])),
-        }
-        for name in cpu
+        contender: {name: spread(rounds), ratio: ratios(rounds, figures[baseline])}
+        for contender, rounds in figures.items()
     }
 
 
-def tables(results: Mapping[str, Any]) -> str:
-    """Give the tables of a run, in Markdown."""
-    return "\n\n".join(_table(name, workload, results["absent"]) for name, workload in results["workloads"].items())
+def quotient(of: Mapping[str, Any], by: Mapping[str, Any]) -> float:
+    """Give the median of one contender's figure by another's, round by round."""
+    median_of_rounds: float = ratios(of["rounds"], by["rounds"])["median"]
+    return median_of_rounds
 
 
-def machine(results: Mapping[str, Any]) -> str:
-    """Say what ran, and on what."""
-    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    return f"{results['python']} on {results['machine']}.\n{versions}."
+def merged(*parts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Give one mapping contender -> figures of several."""
+    return {
+        contender: {key: value for part in parts for key, value in part[contender].items()} for contender in parts[0]
+    }
 
 
-def _ratios(figures: Sequence[float], baseline: Sequence[float]) -> list[float]:
-    return [figure / of for figure, of in zip(figures, baseline, strict=True)]
-
-
-def _table(name: str, workload: Mapping[str, Any], absent: Mapping[str, str]) -> str:
-    header = ["", "CPU a call, us", "CPU / bare aiohttp", "wall a call, us", "wall / bare aiohttp"]
-    rows = [
-        [
-            contender,
-            _cell(figures["cpu_us"], 0),
-            _cell(figures["cpu_ratio"], 2),
-            _cell(figures["wall_us"], 0),
-            _cell(figures["wall_ratio"], 2),
-        ]
-        for contender, figures in workload["contenders"].items()
-    ]
-    rows += [[contender, "absent", "", "", ""] for contender in absent]
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = [_line(header, widths), _line(["-" * width for width in widths], widths)]
-    lines += [_line(row, widths) for row in rows]
-    title = f"**{name}** ({workload['title']}; {workload['answer_bytes']:,} bytes; {workload['calls']} calls a round)"
-    return "\n".join([title, "", *lines])
-
-
-def _cell(figures: Mapping[str, float], digits: int) -> str:
+def cell(figures: Mapping[str, float], digits: int) -> str:
+    """Give a median with its extremes."""
     return f"{figures['median']:,.{digits}f} ({figures['min']:,.{digits}f}-{figures['max']:,.{digits}f})"
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
+def figures_table(contenders: Mapping[str, Mapping[str, Any]], columns: Sequence[tuple[str, str, int]]) -> str:
+    """Give a table of contenders.
+
+    Args:
+        contenders: contender -> figures.
+        columns: a title, the figure's name and its digits after the point, each.
+    """
+    rows = [
+        [name, *(cell(figures[key], digits) if key in figures else "" for _, key, digits in columns)]
+        for name, figures in contenders.items()
+    ]
+    return table(["", *(title for title, _, _ in columns)], rows)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Give a table in Markdown."""
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        f"| {' | '.join(text.ljust(width) for text, width in zip(line, widths, strict=True))} |" for line in lines
+    )

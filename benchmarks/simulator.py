@@ -6,8 +6,6 @@ Usage: `python benchmarks/simulator.py [--quick] [--json FILE]`; README.md besid
 import argparse
 import asyncio
 import json
-import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -19,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from children import Child, ChildError
+from machine import cpus, machine, python
 from report import spread
 from simulator_load import Load, Signer, WrongAnswerError, connect, exchange
 
@@ -251,36 +250,19 @@ def _latency(milliseconds: Sequence[float]) -> dict[str, float]:
 
 def run(rounds: int, count: int, graphs: int) -> dict[str, Any]:
     """Measure everything and give the results."""
-    pinned = _own_cpu()
-    small = rates(rounds, count)
-    members = many_members(graphs)
+    with cpus(apart=True) as where:
+        small = rates(rounds, count)
+        members = many_members(graphs)
     _progress("")
     return {
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "machine": f"{platform.system()} {platform.machine()}, {_cpu()}, {os.cpu_count()} CPUs, {pinned}",
+        "python": python(),
+        "machine": machine(where.used),
         "versions": {"detective-async": detective_async.__version__} | {name: version(name) for name in _PACKAGES},
         "rounds": rounds,
         "requests_a_round": count,
         "rates": small,
         **members,
     }
-
-
-def _own_cpu() -> str:
-    """Keep this process, which makes the load, off the CPU that the server takes; say so."""
-    if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
-        return "shared by server and load"
-    os.sched_setaffinity(0, os.sched_getaffinity(0) - {max(os.sched_getaffinity(0))})
-    return "one of them the server's alone"
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or "unnamed")
 
 
 def _progress(text: str) -> None:

@@ -4,12 +4,12 @@ import asyncio
 import gc
 import json
 import os
-import resource
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from time import process_time_ns
 from typing import Any
+
+from machine import resident_bytes, take_cpu
 
 from detective_async.testing import DetectiveSimulator
 
@@ -42,25 +42,10 @@ def _do(sim: DetectiveSimulator, do: str, accounts: Sequence[str] = ()) -> dict[
     if do == "cpu":
         return {"ns": process_time_ns()}
     gc.collect()
-    return {"bytes": _memory()}
-
-
-def _memory() -> int:
-    """Give the resident memory in bytes; where the system does not tell, the most that there was."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return pages * resource.getpagesize()
-
-
-def _pin() -> None:
-    """Take the one CPU that the process that started this one has left."""
-    if sys.platform == "linux":
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    return {"bytes": resident_bytes()}
 
 
 if __name__ == "__main__":
-    _pin()
+    # The one CPU that the process that started this one has left.
+    take_cpu((os.cpu_count() or 1) - 1)
     asyncio.run(serve(int(sys.argv[1])))

@@ -1,6 +1,5 @@
 """The client: settings, lifecycle, and the operations that it inherits."""
 
-import copy
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypedDict
@@ -171,9 +170,10 @@ class DetectiveClient(Waiters):
         current = self._transport
         endpoint = current.endpoint if region is None else self._resolve(region)
         provider = current.credentials if credentials is None else current.shared.provider(as_provider(credentials))
-        derived = copy.copy(self)
-        derived._owns_connections = False  # noqa: SLF001 - of our own class
-        derived._transport = evolve(  # noqa: SLF001
+        derived = object.__new__(type(self))
+        vars(derived).update(vars(self))
+        derived._owns_connections = False
+        derived._transport = evolve(
             current,
             endpoint=endpoint,
             credentials=provider,

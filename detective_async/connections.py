@@ -91,16 +91,17 @@ class Connections:
             self._proxies[url] = _proxy_of_the_environment(url)
         return self._proxies[url]
 
-    def turn(self, host: str, gate: asyncio.Semaphore | None = None) -> "Turn":
+    def turn(self, host: str, gate: asyncio.Semaphore | None = None, until: float | None = None) -> "Turn":
         """Give a request's turn, to be waited for by entering it; first come, first served.
 
         Args:
             host: where the request goes.
             gate: a further limit that it falls under. It is waited for first, or the requests that wait for it would
                 hold the turns of others.
+            until: how long it may wait, by the event loop's clock; `TimeoutError` after that. None for no limit.
         """
         gates = (gate, *self._turns.gates(host, self._limit))
-        return Turn([gate for gate in gates if gate is not None])
+        return Turn([gate for gate in gates if gate is not None], until)
 
     def session(self, *, fresh: bool) -> aiohttp.ClientSession:
         """Give the session for a request whose turn it is.
@@ -207,17 +208,22 @@ def _input_of(transport: asyncio.Transport | None) -> Callable[[], bool]:
 class Turn:
     """Waits for its turn when it is entered, and lets the next one have it when it is left."""
 
-    __slots__ = ("_gates",)
+    __slots__ = ("_gates", "_until")
 
-    def __init__(self, gates: Sequence[asyncio.Semaphore]) -> None:
+    def __init__(self, gates: Sequence[asyncio.Semaphore], until: float | None) -> None:
         self._gates = gates
+        self._until = until
 
     async def __aenter__(self) -> None:
         """Pass all gates, or none."""
         passed = 0
         try:
             for gate in self._gates:
-                await gate.acquire()
+                if gate.locked():
+                    async with asyncio.timeout_at(self._until):
+                        await gate.acquire()
+                else:
+                    await gate.acquire()
                 passed += 1
         except BaseException:
             for gate in self._gates[:passed]:

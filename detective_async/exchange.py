@@ -64,7 +64,7 @@ async def exchange(
     *,
     headers: Mapping[str, str],
     body: bytes | None,
-    timeout: float | None,
+    until: float | None,
     aiohttp_timeout: aiohttp.ClientTimeout,
     proxy: str | None,
 ) -> RawAnswer | NoAnswer:
@@ -76,14 +76,13 @@ async def exchange(
         url: percent-encoded.
         headers: the signed ones and all others.
         body: the request's body; None for none.
-        timeout: the seconds that the whole exchange may take; None for no limit.
+        until: when the whole exchange must be over, by the event loop's clock; None for no limit.
         aiohttp_timeout: what aiohttp itself is to watch.
         proxy: the URL of a proxy; None for none, or for the session's own.
     """
     try:
-        async with (
-            asyncio.timeout(timeout),
-            session.request(
+        async with asyncio.timeout_at(until):
+            response = await session.request(
                 method,
                 # encoded=True, because yarl would turn %3A back into a colon, which is not what was signed.
                 URL(url, encoded=True),
@@ -99,9 +98,12 @@ async def exchange(
                 proxy=proxy,
                 timeout=aiohttp_timeout,
                 middlewares=_with_resend_prevented(session),
-            ) as response,
-        ):
-            return RawAnswer(response.status, response.headers, await _read(response))
+            )
+            try:
+                return RawAnswer(response.status, response.headers, await _read(response))
+            finally:
+                # Where the answer was not read to its end, this closes the connection.
+                response.release()
     except (_ResendPreventedError, aiohttp.ClientError, OSError) as error:
         return _explain(error.__cause__ or error if isinstance(error, _ResendPreventedError) else error, url)
 

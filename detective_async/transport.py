@@ -13,7 +13,7 @@ from detective_async import wire
 from detective_async._version import __version__
 from detective_async.clock import Clock
 from detective_async.connections import CLOSED, Connections, on_connection
-from detective_async.credentials import Credentials, CredentialsProvider, ManagedProvider, failed
+from detective_async.credentials import Credentials, CredentialsProvider, FixedCredentials, ManagedProvider, failed
 from detective_async.endpoints import Endpoint, resolve_sts
 from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError
 from detective_async.events import AttemptEvent, Hook, RetryEvent, emit
@@ -131,12 +131,13 @@ class Transport:
         request: AttrsInstance | None,
         read_error: "_ReadError",
     ) -> RawAnswer:
-        call = _Call(self, operation, encoded, attempts, request, read_error)
+        total = self.timeouts.total
+        deadline = None if total is None else asyncio.get_running_loop().time() + total
+        call = _Call(self, operation, encoded, attempts, request, read_error, deadline)
         try:
-            async with asyncio.timeout(self.timeouts.total):
-                return await call.attempt_until_final()
+            return await call.attempt_until_final()
         except TimeoutError:
-            # Nobody else's: what an attempt or a provider times out with has become one of our errors by now.
+            # The deadline's: what an attempt or a provider times out with has become one of our errors by now.
             raise DeadlineExceeded(
                 f"no answer within {self.timeouts.total} s",
                 operation=operation,
@@ -170,7 +171,11 @@ def _new_id() -> str:
 
 @define(eq=False)
 class _Call:
-    """One call on its way through its attempts."""
+    """One call on its way through its attempts.
+
+    Whatever may take long is given the deadline itself, and raises `TimeoutError` then. One timer around all of it
+    would be simpler, but each attempt needs its own as well, and a timer costs as much as a signature.
+    """
 
     transport: Transport
     operation: str
@@ -178,6 +183,7 @@ class _Call:
     attempts: Attempts
     request: AttrsInstance | None = field(repr=False)
     read_error: _ReadError
+    deadline: float | None
     invocation_id: str = Factory(_new_id)
     started: float = 0.0
     clock_offset: float = 0.0
@@ -192,7 +198,8 @@ class _Call:
             if expired is not None and expired[0] == credentials:
                 raise expired[1]
             if transport.adaptive:
-                await transport.pair.pace.wait(transport.clock)
+                async with asyncio.timeout_at(self.deadline):
+                    await transport.pair.pace.wait(transport.clock)
             answer = await self._attempt(credentials)
             if isinstance(answer, RawAnswer) and answer.succeeded:
                 self._note(answer)
@@ -211,10 +218,17 @@ class _Call:
             if delay is None:
                 raise error
             self._emit_retry(delay, error)
-            await transport.clock.sleep(delay)
+            async with asyncio.timeout_at(self.deadline):
+                await transport.clock.sleep(delay)
 
     async def _get_credentials(self) -> Credentials:
         provider = self.transport.credentials
+        if isinstance(provider, FixedCredentials):
+            return provider.credentials
+        async with asyncio.timeout_at(self.deadline):
+            return await self._ask(provider)
+
+    async def _ask(self, provider: CredentialsProvider) -> Credentials:
         try:
             if isinstance(provider, ManagedProvider):
                 return await provider.get_credentials_for(self.transport)
@@ -234,24 +248,38 @@ class _Call:
     async def _attempt(self, credentials: Credentials) -> RawAnswer | NoAnswer:
         transport, attempts, encoded = self.transport, self.attempts, self.encoded
         connections, endpoint, timeouts = transport.connections, transport.endpoint, transport.timeouts
-        async with connections.turn(endpoint.host, transport.pair.gate):
+        async with connections.turn(endpoint.host, transport.pair.gate, self.deadline):
             session = connections.session(fresh=not attempts.repeatable)
             attempts.begin()
             self.started = transport.clock.monotonic()
             token = on_connection.set(attempts.connection)
             try:
-                return await exchange(
+                answer = await exchange(
                     session,
                     encoded.method,
                     f"{endpoint.url}{encoded.path}{'?' if encoded.query else ''}{encoded.query}",
                     headers=self._headers(credentials),
                     body=encoded.body,
-                    timeout=timeouts.attempt,
+                    until=self._end_of_attempt(),
                     aiohttp_timeout=connections.timeout(timeouts.connect, timeouts.read),
                     proxy=connections.proxy_for(endpoint.url),
                 )
             finally:
                 on_connection.reset(token)
+        if isinstance(answer, NoAnswer) and self._is_over():
+            raise TimeoutError
+        return answer
+
+    def _is_over(self) -> bool:
+        return self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline
+
+    def _end_of_attempt(self) -> float | None:
+        """Tell when the attempt that begins now must be over, by the event loop's clock."""
+        attempt = self.transport.timeouts.attempt
+        if attempt is None:
+            return self.deadline
+        end = asyncio.get_running_loop().time() + attempt
+        return end if self.deadline is None else min(end, self.deadline)
 
     def _headers(self, credentials: Credentials) -> dict[str, str]:
         endpoint, encoded = self.transport.endpoint, self.encoded

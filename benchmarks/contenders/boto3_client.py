@@ -6,32 +6,23 @@ from functools import partial
 
 import boto3
 from botocore.config import Config
-from workloads import (
-    ACCESS_KEY_ID,
-    GRAPH_ARN,
-    LIST_GRAPHS,
-    LIST_MEMBERS,
-    MAX_ATTEMPTS,
-    PAGE,
-    REGION,
-    SECRET_ACCESS_KEY,
-    SESSION_TOKEN,
-)
+from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
+from world import KEYS, MAX_ATTEMPTS, PAGE, REGION
 
 from contenders import Calls
 
 
 @contextmanager
-def open_calls(url: str) -> Iterator[Calls]:
+def open_client(url: str) -> Iterator[Calls]:
     """Open one client and keep it."""
     with closing(
         boto3.client(
             "detective",
             region_name=REGION,
             endpoint_url=url,
-            aws_access_key_id=ACCESS_KEY_ID,
-            aws_secret_access_key=SECRET_ACCESS_KEY,
-            aws_session_token=SESSION_TOKEN,
+            aws_access_key_id=KEYS.access_key_id,
+            aws_secret_access_key=KEYS.secret_access_key,
+            aws_session_token=KEYS.session_token,
             config=Config(retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}),
         )
     ) as client:

@@ -1,39 +1,54 @@
-"""capo-detective: one asynchronous client, reused."""
+"""capo-detective: one asynchronous client, reused, and others like it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from capo_detective import AsyncDetectiveClient
-from workloads import (
-    ACCESS_KEY_ID,
-    GRAPH_ARN,
-    LIST_GRAPHS,
-    LIST_MEMBERS,
-    MAX_ATTEMPTS,
-    PAGE,
-    REGION,
-    SECRET_ACCESS_KEY,
-    SESSION_TOKEN,
-)
+from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
+from world import KEYS, MAX_ATTEMPTS, PAGE, REGION, Keys
 
-from contenders import AsyncCalls
+from contenders import Client
 
 
 @asynccontextmanager
-async def open_calls(url: str) -> AsyncIterator[AsyncCalls]:
+async def open_client(url: str) -> AsyncIterator[Client]:
     """Open one client and keep it."""
-    async with AsyncDetectiveClient(
-        region=REGION,
-        endpoint=url,
-        credentials={
-            "access_key": ACCESS_KEY_ID,
-            "secret_key": SECRET_ACCESS_KEY,
-            "session_token": SESSION_TOKEN,
-        },
-        retry_max_attempts=MAX_ATTEMPTS,
-    ) as client:
-        yield {
+    async with AsyncExitStack() as stack:
+
+        async def make(keys: Keys, region: str) -> Any:
+            return await stack.enter_async_context(
+                AsyncDetectiveClient(
+                    region=region,
+                    endpoint=url,
+                    credentials={
+                        "access_key": keys.access_key_id,
+                        "secret_key": keys.secret_access_key,
+                        "session_token": keys.session_token,
+                    },
+                    retry_max_attempts=MAX_ATTEMPTS,
+                )
+            )
+
+        client = await make(KEYS, REGION)
+
+        async def walk(graph_arn: str, see: Callable[[str], None]) -> None:
+            request: dict[str, Any] = {"max_results": PAGE}
+            while True:
+                page = await client.list_members(graph_arn, **request)
+                for member in page["member_details"]:
+                    see(member["account_id"])
+                if not page.get("next_token"):
+                    return
+                request["next_token"] = page["next_token"]
+
+        async def another(keys: Keys, region: str) -> Callable[[], Awaitable[object]]:
+            list_graphs: Callable[[], Awaitable[object]] = (await make(keys, region)).list_graphs
+            return list_graphs
+
+        calls = {
             LIST_GRAPHS.name: client.list_graphs,
             LIST_MEMBERS.name: partial(client.list_members, GRAPH_ARN, max_results=PAGE),
         }
+        yield Client(calls, walk, another)

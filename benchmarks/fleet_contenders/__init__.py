@@ -5,15 +5,14 @@ lists the graphs of each account and region, and the members of these, with no m
 as the client's own documentation says, and tells the tally of every member.
 """
 
-from contenders import Contender
+from dataclasses import replace
 
-BASELINE = Contender(
-    "bare aiohttp", "bare_aiohttp", "aiohttp", ("aiohttp", "yarl", "multidict"), signs=False, times_are_text=True
-)
-OURS = Contender("detective-async", "ours", "detective_async", ("detective-async", "attrs", "cattrs"))
+from contenders import AIOBOTOCORE, BASELINE, OURS
+
+FLEET = replace(OURS, module="ours")
 FLEET_CONTENDERS = (
     BASELINE,
-    OURS,
-    Contender("detective-async, no fleet", "ours_by_hand", "detective_async", OURS.versions),
-    Contender("aiobotocore", "aiobotocore_clients", "aiobotocore", ("aiobotocore", "botocore")),
+    FLEET,
+    replace(OURS, name="detective-async, no fleet", module="ours_by_hand"),
+    replace(AIOBOTOCORE, module="aiobotocore_clients"),
 )

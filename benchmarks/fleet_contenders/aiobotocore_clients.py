@@ -6,8 +6,8 @@ from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
-from fleet_job import REGIONS, ROLE_NAME, STS_REGION, Tally, role_arn
-from workloads import ACCESS_KEY_ID, MAX_ATTEMPTS, SECRET_ACCESS_KEY, SESSION_TOKEN
+from tally import Tally
+from world import KEYS, MAX_ATTEMPTS, REGIONS, ROLE_NAME, STS_REGION, role_arn
 
 
 async def run(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
@@ -52,9 +52,9 @@ async def run(url: str, accounts: Sequence[str], concurrency: int, tally: Tally)
         "sts",
         region_name=STS_REGION,
         endpoint_url=url,
-        aws_access_key_id=ACCESS_KEY_ID,
-        aws_secret_access_key=SECRET_ACCESS_KEY,
-        aws_session_token=SESSION_TOKEN,
+        aws_access_key_id=KEYS.access_key_id,
+        aws_secret_access_key=KEYS.secret_access_key,
+        aws_session_token=KEYS.session_token,
         config=config,
     ) as sts:
         roles = await asyncio.gather(*(assume(sts, account_id) for account_id in accounts))

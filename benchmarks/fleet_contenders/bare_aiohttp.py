@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-from fleet_job import REGIONS, ROLE_NAME, Tally, role_arn
+from tally import Tally
+from world import REGIONS, ROLE_NAME, role_arn
 
 _KEY = re.compile(r"<AccessKeyId>(\w+)</AccessKeyId>")
 

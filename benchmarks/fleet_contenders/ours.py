@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from fleet_job import REGIONS, ROLE_NAME, STS_REGION, Tally
-from workloads import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN
+from tally import Tally
+from world import KEYS, REGIONS, ROLE_NAME, STS_REGION
 
 from detective_async import Credentials, DetectiveFleet
 
@@ -14,7 +14,7 @@ async def run(url: str, accounts: Sequence[str], concurrency: int, tally: Tally)
         ROLE_NAME,
         accounts,
         REGIONS,
-        source=Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN),
+        source=Credentials(*KEYS),
         concurrency=concurrency,
         region=STS_REGION,
         endpoint_url=url,

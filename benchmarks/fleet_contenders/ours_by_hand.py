@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from fleet_job import REGIONS, STS_REGION, Tally, role_arn
-from workloads import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN
+from tally import Tally
+from world import KEYS, REGIONS, STS_REGION, role_arn
 
 from detective_async import AssumeRole, Credentials, DetectiveClient
 
@@ -12,7 +12,7 @@ from detective_async import AssumeRole, Credentials, DetectiveClient
 async def run(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
     """Do the job, region after region. Each role is assumed once, when it is first needed, for all its regions."""
     turns = asyncio.Semaphore(concurrency)
-    source = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN)
+    source = Credentials(*KEYS)
     roles = {account_id: AssumeRole(role_arn(account_id), source=source, region=STS_REGION) for account_id in accounts}
     async with DetectiveClient(region=STS_REGION, endpoint_url=url, credentials=source) as base:
 

@@ -5,6 +5,7 @@ from detective_async.credentials.cache import RefreshingCache
 from detective_async.credentials.chain import DefaultCredentials, EnvironmentCredentials
 from detective_async.credentials.sources import (
     CredentialsSource,
+    FixedCredentials,
     SessionCredentials,
     StaticCredentials,
     account_of,
@@ -20,6 +21,7 @@ __all__ = [
     "CredentialsSource",
     "DefaultCredentials",
     "EnvironmentCredentials",
+    "FixedCredentials",
     "ManagedProvider",
     "RefreshingCache",
     "SessionCredentials",

@@ -137,7 +137,7 @@ class _CallableCredentials(CachedProvider):
 
 
 @frozen
-class _FixedCredentials:
+class FixedCredentials:
     """A provider of one set of credentials."""
 
     credentials: Credentials
@@ -154,7 +154,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         ConfigurationError: it is none of these.
     """
     if isinstance(source, Credentials):
-        return _FixedCredentials(source)
+        return FixedCredentials(source)
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if _is_botocores(source):
@@ -187,7 +187,7 @@ def name_of(provider: CredentialsProvider) -> str:
 
 def account_of(provider: CredentialsProvider) -> Hashable:
     """Give what stands for the account whose credentials a provider gives: equal for those that give the same ones."""
-    if isinstance(provider, _FixedCredentials):
+    if isinstance(provider, FixedCredentials):
         return provider.credentials.access_key_id
     if isinstance(provider, StaticCredentials):
         return provider.access_key_id

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, cast, get_args, get_origin
 
-from attrs import AttrsInstance, fields, has
+from attrs import fields, has
 from cattrs import Converter, transform_error
 from cattrs.cols import list_structure_factory, mapping_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
@@ -17,7 +16,7 @@ from detective_async import models
 from detective_async.errors import DecodeError
 from detective_async.models.base import OpenEnum, Response, ResponseMetadata
 from detective_async.operations import Answer, Operation
-from detective_async.wire.compiled import Compiler
+from detective_async.wire.compiled import Compiler, Read
 from detective_async.wire.json import MismatchError, load, load_fast, mismatch
 from detective_async.wire.names import wire_name
 
@@ -58,9 +57,12 @@ def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, s
     """Give an answer, or what is wrong with it: as a text, for exceptions hold pieces of the body."""
     if body is None:
         return None, "the answer is larger than 16 MiB"
-    if body and operation.answer is not NoneType:
-        with suppress(Exception):  # whatever it was, the second reading says what and where
-            return _reader(operation)(load_fast(body), operation.answer), ""
+    read = _reader(operation)
+    if body and read is not None:
+        try:
+            return read(load_fast(body)), ""
+        except Exception:  # noqa: BLE001, S110 - whatever it was, the second reading says what and where
+            pass
     try:
         document = load(body) if body or _promises_members(operation) else {}
         if operation.answer is NoneType:
@@ -74,8 +76,9 @@ def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, s
 
 
 @cache
-def _reader(operation: Operation[Any]) -> Callable[[Any, Any], Any]:
-    return _ANSWERS.get_structure_hook(operation.answer)
+def _reader(operation: Operation[Any]) -> Read | None:
+    """Give what reads the answers of an operation; None where there is nothing in them to read."""
+    return None if operation.answer is NoneType else _ANSWERS.get_structure_hook(operation.answer)
 
 
 @cache
@@ -165,12 +168,7 @@ def _converter() -> Converter:
     """Make the converter of answers: strict about types, open to members it does not know."""
     converter = Converter(detailed_validation=False)
     compiler = Compiler(_READS | {int: _exact_integer}, _enum, mismatch)
-
-    def model(kind: type[AttrsInstance]) -> Callable[[Any, Any], Any]:
-        read = compiler.function_for(kind)
-        return lambda value, _: read(value)
-
-    converter.register_structure_hook_factory(has, model)
+    converter.register_structure_hook_factory(has, compiler.function_for)
     return converter
 
 

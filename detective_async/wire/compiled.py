@@ -18,7 +18,7 @@ from detective_async.models.base import OpenEnum
 from detective_async.wire.names import wire_name
 
 #: Takes a value of JSON and gives what it is to be read as, or raises.
-Read = Callable[[Any], Any]
+Read = Callable[..., Any]
 #: Those whose values need no conversion.
 _AS_THEY_ARE = (str, bool, int, float)
 
@@ -44,7 +44,10 @@ class Compiler:
         self._names["_draining"] = _draining
 
     def function_for(self, model: type[AttrsInstance]) -> Read:
-        """Give the function that reads a model, all of whose attributes are optional, lists or maps."""
+        """Give the function that reads a model, all of whose attributes are optional, lists or maps.
+
+        It takes the value, and what cattrs gives its hooks besides.
+        """
         function: Read = self._names[self._model(model)]
         return function
 
@@ -61,7 +64,7 @@ class Compiler:
         self._names[f"_{model.__name__}"] = model
         self._names[f"_new_{model.__name__}"] = _unfrozen(model)
         source = (
-            f"def {name}(object):\n"
+            f"def {name}(object, _=None):\n"
             "    if object.__class__ is not dict:\n"
             "        raise _refuse('an object', object)\n"
             "    get = object.get\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-_BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "fleet_run.py"
+_BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "fleet_check.py"
 _ACCOUNTS, _REGIONS, _CONCURRENCY = 100, 20, 64
 _PATIENCE = 120.0
 
@@ -19,7 +19,7 @@ def took(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     file = tmp_path_factory.mktemp("fleet") / "took.json"
     limits = ["--accounts", str(_ACCOUNTS), "--concurrency", str(_CONCURRENCY)]
     done = subprocess.run(
-        [sys.executable, _BENCHMARK, "--check", *limits, "--json", file],
+        [sys.executable, _BENCHMARK, *limits, "--json", file],
         capture_output=True,
         text=True,
         timeout=_PATIENCE,

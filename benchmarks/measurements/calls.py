@@ -1,0 +1,91 @@
+"""What a call costs: a small one, and one whose answer is a page of 200 members."""
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from answers import digest, normalise
+from children import Child
+from contenders import BASELINE, CONTENDERS, OURS, Contender
+from machine import cpus
+from report import against, figures_table, merged
+from service import Service, demand, order, turns
+from targets import Target
+from workloads import LIST_GRAPHS, LIST_MEMBERS, Workload
+
+from measurements import Measurement, Plan, median_of
+
+_COLUMNS = (
+    ("CPU a call, us", "cpu_us", 0),
+    ("CPU / bare aiohttp", "cpu_ratio", 2),
+    ("wall a call, us", "wall_us", 0),
+    ("wall / bare aiohttp", "wall_ratio", 2),
+)
+
+
+class _Calls:
+    """Everybody who makes the calls, each in its process, against one server."""
+
+    def __init__(self, stack: ExitStack, cpu: int | None, workload: Workload, contenders: list[Contender]) -> None:
+        self._service = Service(stack, cpu)
+        self._workload = workload
+        self._children: dict[Contender, Child] = {
+            one: stack.enter_context(self._service.start(one, "calls")) for one in contenders
+        }
+        self._digest = digest(normalise(workload.answer, times_are_text=True))
+
+    def batch(self, contender: Contender, calls: int) -> dict[str, Any]:
+        """Let a contender make so many calls, and see that it did."""
+        self._service.seen()
+        took = order(self._children[contender], operation=self._workload.name, calls=calls)
+        seen = self._service.seen()
+        # One more than was timed: the one that sees to the connection.
+        demand(f"{contender.name}: requests", {self._workload.name: calls + 1}, seen["calls"])
+        demand(f"{contender.name}: signed requests", calls + 1 if contender.signs else 0, seen["signed"])
+        demand(f"{contender.name}: members of the request", self._workload.request, json.loads(seen["last"]["body"]))
+        demand(f"{contender.name}: digest of the answer", self._digest, took["digest"])
+        return took
+
+
+def _measure(workload: Workload, full: int, quick: int, plan: Plan) -> dict[str, Any]:
+    contenders, calls = plan.among(CONTENDERS), plan.size(full, quick)
+    rounds = plan.rounds_of(10)
+    cpu: dict[str, list[float]] = {one.name: [] for one in contenders}
+    wall: dict[str, list[float]] = {one.name: [] for one in contenders}
+    with cpus(apart=False) as where, ExitStack() as stack:
+        everybody = _Calls(stack, where.server, workload, contenders)
+        for counts, contender in turns(workload.name, contenders, rounds, warmups=1):
+            took = everybody.batch(contender, calls)
+            if counts:
+                cpu[contender.name].append(took["cpu_ns"] / calls / 1000)
+                wall[contender.name].append(took["wall_ns"] / calls / 1000)
+    return {
+        "cpus": where.used,
+        "rounds": rounds,
+        "calls": calls,
+        "answer_bytes": len(workload.body),
+        "contenders": merged(against("cpu_us", cpu, BASELINE.name), against("wall_us", wall, BASELINE.name)),
+    }
+
+
+def _show(results: Mapping[str, Any]) -> str:
+    how = f"{results['rounds']} rounds of {results['calls']:,} calls; {results['answer_bytes']:,} bytes"
+    return f"{how}; {results['cpus']}.\n\n{figures_table(results['contenders'], _COLUMNS)}"
+
+
+SMALL_CALL = Measurement(
+    "small-call",
+    "A small call: ListGraphs, one graph",
+    partial(_measure, LIST_GRAPHS, 1000, 100),
+    _show,
+    (Target("a small call, CPU by bare aiohttp's", median_of(OURS.name, "cpu_ratio"), 1.35, "x"),),
+)
+PAGE = Measurement(
+    "page",
+    "A page: ListMembers, 200 members with every field filled",
+    partial(_measure, LIST_MEMBERS, 50, 10),
+    _show,
+    (Target("a page of 200 members, CPU by bare aiohttp's", median_of(OURS.name, "cpu_ratio"), 1.6, "x"),),
+)

@@ -1,0 +1,79 @@
+"""How long the event loop stands still at most, while one task goes through many pages."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from contenders import AIOBOTOCORE, BASELINE, CONTENDERS, OURS
+from machine import cpus
+from report import against, figures_table, merged, quotient
+from service import Service, demand, order, turns
+from tally import expected_names
+from targets import Target
+from world import ACCOUNT_ID, PAGE, REGION, graph_arn
+
+from measurements import Measurement, Plan, median_of
+
+_COLUMNS = (
+    ("longest stall, ms", "wall_ms", 2),
+    ("stall / bare aiohttp", "wall_ratio", 2),
+    ("most CPU between beats, ms", "cpu_ms", 2),
+    ("CPU / bare aiohttp", "cpu_ratio", 2),
+)
+#: How many times each goes through the pages in a round. The quietest time counts: what else goes on on a machine can
+#: only make a stall longer.
+_PASSES = 3
+#: Pages that only warm up.
+_FIRST = 2
+
+
+def _measure(plan: Plan) -> dict[str, Any]:
+    # A synchronous client stops the loop for as long as it takes, by its nature.
+    contenders = [one for one in plan.among(CONTENDERS) if one.asynchronous]
+    pages, rounds = plan.size(100, 10), plan.rounds_of(5)
+    members = pages * PAGE
+    first, graph = (graph_arn(ACCOUNT_ID, REGION, count) for count in (_FIRST * PAGE, members))
+    to_find = expected_names(members)
+    wall: dict[str, list[float]] = {one.name: [] for one in contenders}
+    cpu: dict[str, list[float]] = {one.name: [] for one in contenders}
+    with cpus(apart=True) as where, ExitStack() as stack:
+        service = Service(stack, where.server)
+        children = {one: stack.enter_context(service.start(one, "stall")) for one in contenders}
+        for child in children.values():
+            # Not timed: nobody's imports are to be in the way of another one's pages.
+            order(child, first_arn=first, graph_arn=first, passes=1)
+        for _, contender in turns("stall", contenders, rounds):
+            service.seen()
+            took = order(children[contender], first_arn=first, graph_arn=graph, passes=_PASSES)
+            demand(f"{contender.name}: requests", {"ListMembers": _FIRST + _PASSES * pages}, service.seen()["calls"])
+            demand(f"{contender.name}: count and checksum of the members", _PASSES * [to_find], took["found"])
+            wall[contender.name].append(took["wall_ns"] / 1e6)
+            cpu[contender.name].append(took["cpu_ns"] / 1e6)
+    return {
+        "cpus": where.used,
+        "rounds": rounds,
+        "pages": pages,
+        "contenders": merged(against("wall_ms", wall, BASELINE.name), against("cpu_ms", cpu, BASELINE.name)),
+    }
+
+
+def _show(results: Mapping[str, Any]) -> str:
+    how = f"{results['rounds']} rounds, of each the quietest of {_PASSES} times {results['pages']} pages"
+    return f"{how}; {results['cpus']}.\n\n{figures_table(results['contenders'], _COLUMNS)}"
+
+
+def _beside_aiobotocore(results: Mapping[str, Any]) -> float:
+    contenders = results["contenders"]
+    return quotient(contenders[OURS.name]["wall_ms"], by=contenders[AIOBOTOCORE.name]["wall_ms"])
+
+
+STALL = Measurement(
+    "stall",
+    "The longest stall of the event loop, while one task goes through the pages of a graph",
+    _measure,
+    _show,
+    (
+        Target("the longest stall, by bare aiohttp's", median_of(OURS.name, "wall_ratio"), 2, "x"),
+        Target("the longest stall, by aiobotocore's", _beside_aiobotocore, 0.1, "x"),
+    ),
+)

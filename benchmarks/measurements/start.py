@@ -1,0 +1,113 @@
+"""How long it takes from nothing to the first answer: a new process, its imports, a client, a call."""
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from answers import normalise
+from children import environment
+from contenders import BASELINE, CONTENDERS, OURS, Contender
+from machine import cpus
+from report import against, figures_table, merged
+from service import Service, WorkDroppedError, demand, turns
+from targets import Target
+from workloads import LIST_GRAPHS
+from world import KEYS, REGION
+
+from measurements import Measurement, Plan, median_of
+
+_SCRIPTS = Path(__file__).parent.parent / "start"
+_COLUMNS = (
+    ("wall to the first answer, ms", "wall_ms", 0),
+    ("wall / bare aiohttp", "wall_ratio", 2),
+    ("CPU of the process, ms", "cpu_ms", 0),
+    ("CPU / bare aiohttp", "cpu_ratio", 2),
+)
+_PATIENCE = 60.0
+
+
+def _measure(plan: Plan) -> dict[str, Any]:
+    contenders, rounds = plan.among(CONTENDERS), plan.rounds_of(10)
+    wall: dict[str, list[float]] = {one.name: [] for one in contenders}
+    cpu: dict[str, list[float]] = {one.name: [] for one in contenders}
+    with cpus(apart=True) as where, ExitStack() as stack:
+        service = Service(stack, where.server)
+        # The first time, sources may have to be compiled.
+        for counts, contender in turns("start", contenders, rounds, warmups=1):
+            service.seen()
+            waited, spent = _start(contender, service.url)
+            demand(f"{contender.name}: requests", {LIST_GRAPHS.name: 1}, service.seen()["calls"])
+            if counts:
+                wall[contender.name].append(waited)
+                cpu[contender.name].append(spent)
+    return {
+        "cpus": where.used,
+        "rounds": rounds,
+        "contenders": merged(against("wall_ms", wall, BASELINE.name), against("cpu_ms", cpu, BASELINE.name)),
+    }
+
+
+def _start(contender: Contender, url: str) -> tuple[float, float]:
+    """Run a contender's script; gives milliseconds to its first line, and those of CPU of all of it."""
+    settings = {
+        "AWS_ENDPOINT_URL_DETECTIVE": url,
+        "AWS_ACCESS_KEY_ID": KEYS.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": KEYS.secret_access_key,
+        "AWS_SESSION_TOKEN": KEYS.session_token,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    spent = _cpu_of_children()
+    began = perf_counter_ns()
+    with subprocess.Popen(
+        [sys.executable, str(_SCRIPTS / f"{contender.module}.py")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(os.environ) | settings,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        waited = perf_counter_ns() - began
+        process.wait(_PATIENCE)
+    _compare(contender, line)
+    return waited / 1e6, (_cpu_of_children() - spent) * 1000
+
+
+def _compare(contender: Contender, line: str) -> None:
+    """Check that the line names the one graph, with the time of its creation."""
+    arn, _, created = line.strip().partition(" ")
+    try:
+        got = normalise({"GraphList": [{"Arn": arn, "CreatedTime": datetime.fromisoformat(created)}]})
+    except ValueError:
+        raise WorkDroppedError(f"{contender.name}: no graph in {line!r}") from None
+    demand(f"{contender.name}: answer", normalise(LIST_GRAPHS.answer, times_are_text=True), got)
+
+
+def _cpu_of_children() -> float:
+    """Give the seconds of CPU of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _show(results: Mapping[str, Any]) -> str:
+    return f"{results['rounds']} rounds; {results['cpus']}.\n\n{figures_table(results['contenders'], _COLUMNS)}"
+
+
+START = Measurement(
+    "start",
+    "From the start of a process to its first answer: ListGraphs",
+    _measure,
+    _show,
+    (
+        Target(
+            "from process start to the first answer, by bare aiohttp's", median_of(OURS.name, "wall_ratio"), 1.3, "x"
+        ),
+    ),
+)

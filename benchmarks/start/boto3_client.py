@@ -1,0 +1,6 @@
+"""From nothing to the first answer: boto3."""
+
+import boto3
+
+for graph in boto3.client("detective").list_graphs()["GraphList"]:
+    print(graph["Arn"], graph["CreatedTime"], flush=True)
