@@ -1,6 +1,6 @@
-"""aws-requests-auth without requests, which takes a third of the time that it takes to start a program.
+"""aws-requests-auth without requests, which would take a good part of a program's start to import.
 
-Of requests it needs a base class for what plugs into requests, which is not what it is used for here.
+All that it needs of requests is a base class for what plugs into requests, which is not what it is used for here.
 """
 
 import builtins

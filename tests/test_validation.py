@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import pytest
 
 from detective_async import (
     Account,
     Clock,
+    CreateGraphRequest,
     DatasourcePackage,
     DateFilter,
     DetectiveClient,
@@ -17,6 +19,8 @@ from detective_async import (
     State,
     StaticCredentials,
     StringFilter,
+    operations,
+    wire,
 )
 from detective_async.models.constraints import ACCOUNT_ID, Distinct, Structure
 
@@ -194,3 +198,16 @@ def test_different_in_one_member() -> None:
     with pytest.raises(ParameterError) as caught:
         rule([ACCOUNT, Account(TWO, "a@b.org"), Account(ONE, "other@example.com")], "accounts")
     assert str(caught.value) == f"accounts[2].account_id: {ONE} is there already, as accounts[0]"
+
+
+def test_strings_of_a_class_of_their_own_are_strings() -> None:
+    """Also as keys, which not every writer of JSON takes."""
+
+    class Tag(StrEnum):
+        TEAM = "team"
+
+    class Name(str):
+        __slots__ = ()
+
+    request = CreateGraphRequest(tags={Tag.TEAM: Name("secops"), Name("of"): Tag.TEAM})
+    assert wire.encode(operations.CREATE_GRAPH, request).body == b'{"Tags":{"team":"secops","of":"team"}}'

@@ -59,6 +59,7 @@ class Compiler:
         members = [
             f"    it.{attribute.name} = {self._attribute(attribute.type, wire_name(attribute.name))}\n"
             for attribute in fields(model)
+            # Which is no part of the document; whoever reads an answer adds it.
             if attribute.name != "response_metadata"
         ]
         self._names[f"_{model.__name__}"] = model
@@ -144,7 +145,7 @@ _END = object()
 
 def _unfrozen(model: type[AttrsInstance]) -> type[Any]:
     """Give a class whose objects can be filled, and then become the model's by being told that they are."""
-    # All that the model's `__init__` does is done elsewhere: every attribute is set.
+    # Nothing may be left for the model's `__init__` to do but to set its attributes.
     assert not hasattr(model, "__attrs_post_init__")  # noqa: S101
     assert all(a.converter is None and a.validator is None for a in fields(model))  # noqa: S101
     plain = (object.__init__, object.__setattr__, object.__delattr__)

@@ -66,7 +66,8 @@ _JSON = json.JSONDecoder(parse_constant=_refuse_constant)
 
 def dump(members: dict[str, Any]) -> bytes:
     """Write a request body."""
-    return orjson.dumps(members)
+    # Keys may be of a class of their own that is a string all the same, such as a StrEnum.
+    return orjson.dumps(members, option=orjson.OPT_NON_STR_KEYS)
 
 
 def mismatch(expected: str, value: object) -> MismatchError:
