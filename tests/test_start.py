@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from attrs import has
 
-from detective_async import operations
+from detective_async import models, operations
 from detective_async.operations import OPERATIONS, Operation
 
 PROGRAM = """
@@ -73,6 +73,13 @@ def test_the_first_answer_does_not_wait_for(module: str, modules: frozenset[str]
     """What the call has no use for."""
     assert "detective_async.models.graphs" in modules
     assert module not in modules
+
+
+def test_models_can_be_listed_before_they_are_imported() -> None:
+    """As whoever looks at the package in a console does; what is none of them is told so."""
+    assert set(models.__all__) <= set(dir(models))
+    with pytest.raises(AttributeError, match="no attribute 'Member'"):
+        models.Member  # type: ignore[attr-defined] # noqa: B018
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, cast, get_args, get_origin
+from typing import Any, NoReturn, cast, get_args, get_origin
 
 from attrs import fields, has
 from cattrs import Converter, transform_error
@@ -110,11 +110,9 @@ def _integer(value: object, _: object = None) -> int:
     raise mismatch("a whole number", value)
 
 
-def _exact_integer(value: object, _: object = None) -> int:
+def _no_integer(value: object) -> NoReturn:
     # To the fast reading of JSON, whole numbers of more than 64 bits are floats, and those have lost digits.
-    if type(value) is not int:
-        raise mismatch("a whole number", value)
-    return value
+    raise mismatch("a whole number", value)
 
 
 def _number(value: object, _: object = None) -> float:
@@ -167,7 +165,7 @@ _READS: dict[type, Callable[..., Any]] = {
 def _converter() -> Converter:
     """Make the converter of answers: strict about types, open to members it does not know."""
     converter = Converter(detailed_validation=False)
-    compiler = Compiler(_READS | {int: _exact_integer}, _enum, mismatch)
+    compiler = Compiler(_READS | {int: _no_integer}, _enum, mismatch)
     converter.register_structure_hook_factory(has, compiler.function_for)
     return converter
 

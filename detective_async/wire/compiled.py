@@ -112,10 +112,9 @@ class Compiler:
             return f"{known}.get({v}) or {self._read(kind)}({v})"
         if kind in _AS_THEY_ARE:
             return f"{v} if {v}.__class__ is {kind.__name__} else {self._read(kind)}({v})"
-        if kind is datetime:
-            # Nearly all are texts in UTC. What cannot be parsed raises, and that is as it should be, too.
-            return f"at if {v}.__class__ is str and (at := _parse({v})).tzinfo is _UTC else {self._read(kind)}({v})"
-        return f"{self._read(kind)}({v})"
+        assert kind is datetime  # noqa: S101 - there is no other kind
+        # Nearly all are texts in UTC. What cannot be parsed raises, and that is as it should be, too.
+        return f"at if {v}.__class__ is str and (at := _parse({v})).tzinfo is _UTC else {self._read(kind)}({v})"
 
     def _read(self, kind: type) -> str:
         name = f"_as_{kind.__name__}"
