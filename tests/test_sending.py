@@ -10,7 +10,16 @@ from fakes import FakeTime
 from multidict import CIMultiDict
 from yarl import URL
 
-from detective_async import Account, Credentials, DetectiveClient, RetryPolicy, ServiceError, sending
+from detective_async import (
+    Account,
+    AttemptTimeout,
+    Credentials,
+    DetectiveClient,
+    RetryPolicy,
+    ServiceError,
+    Timeouts,
+    sending,
+)
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 Call = Callable[[DetectiveClient], Awaitable[object]]
@@ -116,15 +125,17 @@ async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pyt
 
 
 async def test_an_answer_to_a_request_that_is_not_read_is_taken(fake_time: FakeTime) -> None:
-    """Nobody waits until the request is gone."""
-    answered = asyncio.Event()
+    """It may come before, or instead of, anybody's reading the request."""
+    answered, gone = asyncio.Event(), asyncio.Event()
 
     async def answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Not one byte is read, and the system takes in only so much.
+        # Not one byte is read.
         writer.write(b"HTTP/1.1 413 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
         await answered.wait()
-        writer.close()
         del reader
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
 
     listener = await asyncio.start_server(answer_at_once, "127.0.0.1", 0, limit=1)
     url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
@@ -133,6 +144,27 @@ async def test_an_answer_to_a_request_that_is_not_read_is_taken(fake_time: FakeT
             await CALLS["POST with much in it"](client)
     assert refused.value.status == 413
     answered.set()
+    await gone.wait()
+    listener.close()
+
+
+async def test_silence_is_noticed(fake_time: FakeTime) -> None:
+    """From the moment in which the request has gone out, and not only after the first piece of an answer."""
+
+    gone = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    listener = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    async with client_of(url, fake_time) as client:
+        with pytest.raises(AttemptTimeout, match="nothing came for too long"):
+            await client.with_options(timeouts=Timeouts(read=0.05, attempt=5)).list_graphs()
+    await gone.wait()
     listener.close()
 
 
