@@ -40,6 +40,18 @@ def test_missing_keys_are_refused(keys: tuple[str, str]) -> None:
         StaticCredentials(*keys)
 
 
+@pytest.mark.parametrize(
+    "stray", ["{}\n", "\t{}", "{}\u00a0", "a{}\x00b", "a\r\nx-amz-date: {}", "{}\x7f{}", "\u3000{}"]
+)
+@pytest.mark.parametrize("name", ["access_key_id", "secret_access_key", "session_token"])
+def test_what_came_along_when_a_key_was_copied_is_refused(name: str, stray: str) -> None:
+    """White space at an end, and control characters anywhere; what is in between is the key's own affair."""
+    keys = {"access_key_id": "AKIA", "secret_access_key": "secret", "session_token": "token"}
+    Credentials(**keys | {name: "in \u00e9 between"})  # type: ignore[arg-type]
+    with pytest.raises(CredentialsError, match=f"{name} has white space at an end, or a control character"):
+        Credentials(**keys | {name: stray.format("secret", "secret")})  # type: ignore[arg-type]
+
+
 def test_an_expiry_without_a_time_zone_is_refused() -> None:
     """It would be compared with the wrong clock."""
     with pytest.raises(CredentialsError, match="time zone"):

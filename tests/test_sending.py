@@ -150,7 +150,6 @@ async def test_an_answer_to_a_request_that_is_not_read_is_taken(fake_time: FakeT
 
 async def test_silence_is_noticed(fake_time: FakeTime) -> None:
     """From the moment in which the request has gone out, and not only after the first piece of an answer."""
-
     gone = asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

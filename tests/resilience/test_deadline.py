@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from detective_async import Credentials, DeadlineExceeded, Timeouts
+from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, RetryPolicy, Timeouts
+from detective_async.adaptive import Pace
 from resilience import faults
 from resilience.certificates import Certificates
 from resilience.deeds import DEEDS, LIST_MEMBERS, Deed
@@ -131,3 +132,25 @@ async def test_the_attempts_share_the_time() -> None:
     async with impatient(LIST_MEMBERS) as running:
         running.proxy.plan.extend([faults.CLOSED_BEFORE, faults.CLOSED_BEFORE, faults.SILENT])
         check(await running.call(), attempts=3, unknown=True)
+
+
+@in_virtual_time
+async def test_a_pace_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In adaptive mode a call may have to wait for its turn longer than it has."""
+
+    async def wait(_pace: Pace, clock: Clock) -> None:
+        await clock.sleep(1000)
+
+    monkeypatch.setattr(Pace, "wait", wait)
+    began = asyncio.get_running_loop().time()
+    async with DetectiveClient(
+        region="eu-west-1",
+        endpoint_url="http://127.0.0.1:9",
+        credentials=Credentials("id", "secret"),
+        retry=RetryPolicy(mode="adaptive"),
+        timeouts=TIMEOUTS,
+    ) as client:
+        with pytest.raises(DeadlineExceeded) as late:
+            await client.list_graphs()
+    assert asyncio.get_running_loop().time() - began == pytest.approx(TOTAL, abs=LATE)
+    assert (late.value.attempts, late.value.outcome_unknown) == (0, False)
