@@ -266,12 +266,13 @@ class _Call:
                 )
             finally:
                 on_connection.reset(token)
-        if isinstance(answer, NoAnswer) and self._is_over():
-            raise TimeoutError
+        if isinstance(answer, NoAnswer):
+            self._check_deadline()
         return answer
 
-    def _is_over(self) -> bool:
-        return self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline
+    def _check_deadline(self) -> None:
+        if self.deadline is not None and asyncio.get_running_loop().time() >= self.deadline:
+            raise TimeoutError
 
     def _end_of_attempt(self) -> float | None:
         """Tell when the attempt that begins now must be over, by the event loop's clock."""
