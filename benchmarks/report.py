@@ -1,6 +1,6 @@
 """From what was measured to figures: medians, spreads, ratios within each round, and tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -43,11 +43,29 @@ def quotient(of: Mapping[str, Any], by: Mapping[str, Any]) -> float:
     return median_of_rounds
 
 
-def merged(*parts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Give one mapping contender -> figures of several."""
-    return {
-        contender: {key: value for part in parts for key, value in part[contender].items()} for contender in parts[0]
-    }
+class Times:
+    """The wall time and the CPU time of each contender, round by round.
+
+    Args:
+        unit: what they are in.
+        contenders: whose they are, in the order of the tables.
+    """
+
+    def __init__(self, unit: str, contenders: Iterable[str]) -> None:
+        self._unit = unit
+        self._wall: dict[str, list[float]] = {contender: [] for contender in contenders}
+        self._cpu: dict[str, list[float]] = {contender: [] for contender in self._wall}
+
+    def add(self, contender: str, *, wall: float, cpu: float) -> None:
+        """Take note of a round."""
+        self._wall[contender].append(wall)
+        self._cpu[contender].append(cpu)
+
+    def beside(self, baseline: str) -> dict[str, dict[str, Spread]]:
+        """Give the figures of each contender, and their ratios to one's."""
+        wall = against(f"wall_{self._unit}", self._wall, baseline)
+        cpu = against(f"cpu_{self._unit}", self._cpu, baseline)
+        return {contender: wall[contender] | cpu[contender] for contender in wall}
 
 
 def cell(figures: Mapping[str, float], digits: int) -> str:

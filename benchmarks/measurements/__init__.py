@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contenders import BASELINE, Contender
+from report import quotient
 from targets import Target
 
 
@@ -60,5 +61,15 @@ def median_of(contender: str, figure: str) -> Callable[[Mapping[str, Any]], floa
     def take(results: Mapping[str, Any]) -> float:
         median: float = results["contenders"][contender][figure]["median"]
         return median
+
+    return take
+
+
+def quotient_of(contender: str, by: str, figure: str) -> Callable[[Mapping[str, Any]], float]:
+    """Give what takes the median of one contender's figure by another's out of a measurement's results."""
+
+    def take(results: Mapping[str, Any]) -> float:
+        contenders = results["contenders"]
+        return quotient(contenders[contender][figure], by=contenders[by][figure])
 
     return take

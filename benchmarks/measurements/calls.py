@@ -10,7 +10,7 @@ from answers import digest, normalise
 from children import Child
 from contenders import BASELINE, CONTENDERS, OURS, Contender
 from machine import cpus
-from report import against, figures_table, merged
+from report import Times, figures_table
 from service import Service, demand, order, turns
 from targets import Target
 from workloads import LIST_GRAPHS, LIST_MEMBERS, Workload
@@ -52,21 +52,19 @@ class _Calls:
 def _measure(workload: Workload, full: int, quick: int, plan: Plan) -> dict[str, Any]:
     contenders, calls = plan.among(CONTENDERS), plan.size(full, quick)
     rounds = plan.rounds_of(10)
-    cpu: dict[str, list[float]] = {one.name: [] for one in contenders}
-    wall: dict[str, list[float]] = {one.name: [] for one in contenders}
+    times = Times("us", [one.name for one in contenders])
     with cpus(apart=False) as where, ExitStack() as stack:
         everybody = _Calls(stack, where.server, workload, contenders)
         for counts, contender in turns(workload.name, contenders, rounds, warmups=1):
             took = everybody.batch(contender, calls)
             if counts:
-                cpu[contender.name].append(took["cpu_ns"] / calls / 1000)
-                wall[contender.name].append(took["wall_ns"] / calls / 1000)
+                times.add(contender.name, wall=took["wall_ns"] / calls / 1000, cpu=took["cpu_ns"] / calls / 1000)
     return {
         "cpus": where.used,
         "rounds": rounds,
         "calls": calls,
         "answer_bytes": len(workload.body),
-        "contenders": merged(against("cpu_us", cpu, BASELINE.name), against("wall_us", wall, BASELINE.name)),
+        "contenders": times.beside(BASELINE.name),
     }
 
 

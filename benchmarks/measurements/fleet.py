@@ -9,13 +9,13 @@ from canned import MEMBERS
 from contenders import AIOBOTOCORE, BASELINE, OURS, Contender
 from fleet_contenders import FLEET_CONTENDERS
 from machine import cpus
-from report import figures_table, quotient, ratios, spread
+from report import figures_table, ratios, spread
 from service import Service, demand, order, progress, turns
 from tally import Found, expected_tally
 from targets import Target
 from world import REGIONS
 
-from measurements import Measurement, Plan, median_of
+from measurements import Measurement, Plan, median_of, quotient_of
 
 CONCURRENCY = 64
 LATENCY_MS = 20
@@ -115,18 +115,19 @@ def _show(results: Mapping[str, Any]) -> str:
     return f"{how}\n\n{figures_table(results['contenders'], _COLUMNS)}"
 
 
-def _rate_beside_aiobotocore(results: Mapping[str, Any]) -> float:
-    contenders = results["contenders"]
-    return quotient(contenders[AIOBOTOCORE.name]["wall_s"], by=contenders[OURS.name]["wall_s"])
-
-
 FLEET = Measurement(
     "fleet",
     "Many targets: AssumeRole, ListGraphs and ListMembers for each account and region",
     _measure,
     _show,
     (
-        Target("many targets, rate by aiobotocore's", _rate_beside_aiobotocore, 10, "x", at_least=True),
+        Target(
+            "many targets, rate by aiobotocore's",
+            quotient_of(AIOBOTOCORE.name, OURS.name, "wall_s"),
+            10,
+            "x",
+            at_least=True,
+        ),
         Target("many targets, most resident memory", median_of(OURS.name, "most_mb"), 150, "MB"),
     ),
 )

@@ -6,13 +6,13 @@ from typing import Any
 
 from contenders import AIOBOTOCORE, BASELINE, CONTENDERS, OURS
 from machine import cpus
-from report import against, figures_table, merged, quotient
+from report import Times, figures_table
 from service import Service, demand, order, turns
 from tally import expected_names
 from targets import Target
 from world import ACCOUNT_ID, PAGE, REGION, graph_arn
 
-from measurements import Measurement, Plan, median_of
+from measurements import Measurement, Plan, median_of, quotient_of
 
 _COLUMNS = (
     ("longest stall, ms", "wall_ms", 2),
@@ -34,8 +34,7 @@ def _measure(plan: Plan) -> dict[str, Any]:
     members = pages * PAGE
     first, graph = (graph_arn(ACCOUNT_ID, REGION, count) for count in (_FIRST * PAGE, members))
     to_find = expected_names(members)
-    wall: dict[str, list[float]] = {one.name: [] for one in contenders}
-    cpu: dict[str, list[float]] = {one.name: [] for one in contenders}
+    times = Times("ms", [one.name for one in contenders])
     with cpus(apart=True) as where, ExitStack() as stack:
         service = Service(stack, where.server)
         children = {one: stack.enter_context(service.start(one, "stall")) for one in contenders}
@@ -47,24 +46,18 @@ def _measure(plan: Plan) -> dict[str, Any]:
             took = order(children[contender], first_arn=first, graph_arn=graph, passes=_PASSES)
             demand(f"{contender.name}: requests", {"ListMembers": _FIRST + _PASSES * pages}, service.seen()["calls"])
             demand(f"{contender.name}: count and checksum of the members", _PASSES * [to_find], took["found"])
-            wall[contender.name].append(took["wall_ns"] / 1e6)
-            cpu[contender.name].append(took["cpu_ns"] / 1e6)
+            times.add(contender.name, wall=took["wall_ns"] / 1e6, cpu=took["cpu_ns"] / 1e6)
     return {
         "cpus": where.used,
         "rounds": rounds,
         "pages": pages,
-        "contenders": merged(against("wall_ms", wall, BASELINE.name), against("cpu_ms", cpu, BASELINE.name)),
+        "contenders": times.beside(BASELINE.name),
     }
 
 
 def _show(results: Mapping[str, Any]) -> str:
     how = f"{results['rounds']} rounds, of each the quietest of {_PASSES} times {results['pages']} pages"
     return f"{how}; {results['cpus']}.\n\n{figures_table(results['contenders'], _COLUMNS)}"
-
-
-def _beside_aiobotocore(results: Mapping[str, Any]) -> float:
-    contenders = results["contenders"]
-    return quotient(contenders[OURS.name]["wall_ms"], by=contenders[AIOBOTOCORE.name]["wall_ms"])
 
 
 STALL = Measurement(
@@ -74,6 +67,6 @@ STALL = Measurement(
     _show,
     (
         Target("the longest stall, by bare aiohttp's", median_of(OURS.name, "wall_ratio"), 2, "x"),
-        Target("the longest stall, by aiobotocore's", _beside_aiobotocore, 0.1, "x"),
+        Target("the longest stall, by aiobotocore's", quotient_of(OURS.name, AIOBOTOCORE.name, "wall_ms"), 0.1, "x"),
     ),
 )

@@ -15,7 +15,7 @@ from answers import normalise
 from children import environment
 from contenders import BASELINE, CONTENDERS, OURS, Contender
 from machine import cpus
-from report import against, figures_table, merged
+from report import Times, figures_table
 from service import Service, WorkDroppedError, demand, turns
 from targets import Target
 from workloads import LIST_GRAPHS
@@ -35,8 +35,7 @@ _PATIENCE = 60.0
 
 def _measure(plan: Plan) -> dict[str, Any]:
     contenders, rounds = plan.among(CONTENDERS), plan.rounds_of(10)
-    wall: dict[str, list[float]] = {one.name: [] for one in contenders}
-    cpu: dict[str, list[float]] = {one.name: [] for one in contenders}
+    times = Times("ms", [one.name for one in contenders])
     with cpus(apart=True) as where, ExitStack() as stack:
         service = Service(stack, where.server)
         # The first time, sources may have to be compiled.
@@ -45,12 +44,11 @@ def _measure(plan: Plan) -> dict[str, Any]:
             waited, spent = _start(contender, service.url)
             demand(f"{contender.name}: requests", {LIST_GRAPHS.name: 1}, service.seen()["calls"])
             if counts:
-                wall[contender.name].append(waited)
-                cpu[contender.name].append(spent)
+                times.add(contender.name, wall=waited, cpu=spent)
     return {
         "cpus": where.used,
         "rounds": rounds,
-        "contenders": merged(against("wall_ms", wall, BASELINE.name), against("cpu_ms", cpu, BASELINE.name)),
+        "contenders": times.beside(BASELINE.name),
     }
 
 

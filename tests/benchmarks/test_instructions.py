@@ -5,14 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import instructions
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 VERSION = "{}.{}".format(*sys.version_info)
 
 
@@ -22,19 +21,13 @@ def before() -> Mapping[str, Any]:
     return figures
 
 
-@pytest.fixture
-def instructions(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return import_module("instructions")
-
-
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind counts the instructions")
-def test_no_part_needs_more_instructions(instructions: ModuleType, before: Mapping[str, Any]) -> None:
+def test_no_part_needs_more_instructions(before: Mapping[str, Any]) -> None:
     """Than 15 % above what was written down; on another build of Python, than half above it, in json's instructions."""
     assert instructions.grown(instructions.count(), before) == []
 
 
-def test_no_part_takes_longer(instructions: ModuleType, before: Mapping[str, Any]) -> None:
+def test_no_part_takes_longer(before: Mapping[str, Any]) -> None:
     """In the time that json takes in the same rounds, so that another machine is no reason to fail."""
     # In a process of its own: this one may be traced, line by line, for what is covered.
     program = "import instructions, json; print(json.dumps(instructions.time_ratios()))"
@@ -46,9 +39,7 @@ def test_no_part_takes_longer(instructions: ModuleType, before: Mapping[str, Any
     ("build", "factor", "fails"),
     [("this", 1.1, False), ("this", 1.2, True), ("another", 1.2, False), ("another", 1.6, True)],
 )
-def test_growth_is_noticed(
-    build: str, factor: float, fails: bool, instructions: ModuleType, before: Mapping[str, Any]
-) -> None:
+def test_growth_is_noticed(build: str, factor: float, fails: bool, before: Mapping[str, Any]) -> None:
     """One part that has grown is named, and no other one."""
     counts = before["instructions"]
     more = counts | {"signing a request": counts["signing a request"] * factor}
@@ -57,7 +48,7 @@ def test_growth_is_noticed(
     assert [text.partition(":")[0] for text in found] == (["signing a request"] if fails else [])
 
 
-def test_a_part_that_has_slowed_down_is_noticed(instructions: ModuleType, before: Mapping[str, Any]) -> None:
+def test_a_part_that_has_slowed_down_is_noticed(before: Mapping[str, Any]) -> None:
     """By a factor that no noise explains."""
     ratios = before["time_ratios"]
     found = instructions.slowed(ratios | {"building a request": 3 * ratios["building a request"]}, before)
