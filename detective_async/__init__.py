@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         TransportError,
         WaiterTimeout,
     )
-    from detective_async.events import AttemptEvent, ProgressEvent, RetryEvent
+    from detective_async.events import AttemptEvent, CallEvent, CallStart, ProgressEvent, RetryEvent
     from detective_async.fleet import DetectiveFleet, FleetStream, Outcome, OutcomeKind, Target
     from detective_async.models import (
         AcceptInvitationRequest,
@@ -168,6 +168,8 @@ __all__ = [
     "BulkGetGraphMemberDatasources",
     "BulkGetMembers",
     "BulkGetMembershipDatasources",
+    "CallEvent",
+    "CallStart",
     "ChunkFailure",
     "ClientOptions",
     "Clock",
@@ -302,6 +304,8 @@ _MODULES = {
     "BulkGetGraphMemberDatasources": "bulk_results",
     "BulkGetMembers": "bulk_results",
     "BulkGetMembershipDatasources": "bulk_results",
+    "CallEvent": "events",
+    "CallStart": "events",
     "ChunkFailure": "bulk_results",
     "ClientOptions": "client",
     "Clock": "clock",

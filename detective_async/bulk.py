@@ -17,7 +17,7 @@ from detective_async.bulk_results import (
     ChunkFailure,
 )
 from detective_async.chunks import CONCURRENCY, id_of, split
-from detective_async.errors import DetectiveError
+from detective_async.errors import DetectiveError, code_of
 from detective_async.models.base import Response, ResponseMetadata
 from detective_async.models.constraints import Integer
 from detective_async.operations import Operation
@@ -187,7 +187,10 @@ class Bulk:
                 return await self._transport.call(operation, chunk)
             except DetectiveError as error:
                 items = [id_of(item) for item in getattr(chunk, member)]
-                _logger.warning("%s for %d of the %s failed: %s", operation.name, len(items), member, error)
+                extra = {"operation": operation.name, "error_code": code_of(error), "items": items}
+                _logger.warning(
+                    "%s for %d of the %s failed: %s", operation.name, len(items), member, error, extra=extra
+                )
                 return ChunkFailure(items, error)
 
         results = await each(send, chunks, concurrency=concurrency)

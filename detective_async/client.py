@@ -90,7 +90,9 @@ class DetectiveClient(Waiters):
                 `AWS_CA_BUNDLE`, then of the profile, else the system's.
             retry: how often to try, and whether to slow down for a service that is too busy.
             timeouts: how long to wait for what.
-            hooks: callables that are told of each attempt (`AttemptEvent`) and each wait (`RetryEvent`), in order.
+            hooks: callables that are told of each attempt (`AttemptEvent`), each wait (`RetryEvent`) and each call
+                (`CallEvent`) once it has ended, in order. One that has a method `on_start` is told of the beginnings of
+                calls too (`CallStart`).
             use_fips: whether to use FIPS endpoints. None reads `AWS_USE_FIPS_ENDPOINT`, then the profile; else False.
             use_dualstack: whether to use endpoints that have IPv6 addresses too. None reads
                 `AWS_USE_DUALSTACK_ENDPOINT`, then the profile; else False.
@@ -150,6 +152,7 @@ class DetectiveClient(Waiters):
         credentials: CredentialsSource | None = None,
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
+        account_id: str | None = None,
     ) -> Self:
         """Give another client on the same connections, for another region, account or patience.
 
@@ -163,11 +166,15 @@ class DetectiveClient(Waiters):
             credentials: keys, a provider of them, or an async callable that returns them.
             retry: how often to try.
             timeouts: how long to wait for what.
+            account_id: whose account that is, for events and logs. None takes what the credentials say, which those of
+                a role do.
 
         Raises:
             ConfigurationError: the region or the credentials are malformed.
         """
         current = self._transport
+        if account_id is None and credentials is None:
+            account_id = current.account_id
         endpoint = current.endpoint if region is None else self._resolve(region)
         provider = current.credentials if credentials is None else current.shared.provider(as_provider(credentials))
         derived = object.__new__(type(self))
@@ -181,6 +188,7 @@ class DetectiveClient(Waiters):
             adaptive=current.adaptive if retry is None else _is_adaptive(retry, self._settings),
             pair=current.shared.pair(provider, endpoint.region),
             timeouts=timeouts or current.timeouts,
+            account_id=account_id,
         )
         return derived
 

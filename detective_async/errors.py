@@ -234,3 +234,8 @@ class ServiceError(DetectiveError):
 
     def __str__(self) -> str:
         return f"{super().__str__()}; {_ACTED}" if self.outcome_unknown else super().__str__()
+
+
+def code_of(error: BaseException) -> str:
+    """Name what went wrong, for events and logs: AWS's code, or else the exception's class."""
+    return error.code if isinstance(error, ServiceError) else type(error).__name__

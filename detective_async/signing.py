@@ -1,6 +1,8 @@
 """Signature version 4: the canonical forms and the key are aws-requests-auth's, the time is the caller's."""
 
 import hmac
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -11,6 +13,12 @@ from detective_async.aws_requests_auth import AWSRequestsAuth, signature_key
 from detective_async.credentials import Credentials
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+#: Headers that say what a request is or how it travels; AWS refuses those that begin with `x-amz-` where unsigned.
+_RESERVED = re.compile(
+    r"(x-amz-|amz-sdk-|proxy-).*|accept(-encoding)?|authorization|connection|content-.*|cookie|date|expect|host"
+    r"|keep-alive|te|trailer|transfer-encoding|upgrade|user-agent"
+)
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 @frozen
@@ -70,6 +78,20 @@ def sign(
     if token:
         headers["x-amz-security-token"] = token
     return headers
+
+
+def unsigned(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give those headers that may go along with a signed request without being signed themselves."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if isinstance(name, str)
+        and isinstance(value, str)
+        and _NAME.fullmatch(name)
+        and not _RESERVED.fullmatch(name.lower())
+        and value.isascii()
+        and value.isprintable()
+    }
 
 
 def _sha256(data: bytes) -> str:

@@ -34,9 +34,15 @@ def read_credentials(body: bytes) -> Credentials:
             members["SecretAccessKey"],
             members["SessionToken"],
             datetime.fromisoformat(members["Expiration"]),
+            _account_of(members.get("Arn", "")),
         )
     except (KeyError, ValueError):
         raise CredentialsError("STS answered with something that holds no credentials") from None
+
+
+def _account_of(arn: str) -> str | None:
+    found = re.fullmatch(r"arn:[^:]+:sts::([0-9]{12}):.*", arn)
+    return found[1] if found else None
 
 
 def read_error(

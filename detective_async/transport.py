@@ -15,15 +15,16 @@ from detective_async.clock import Clock
 from detective_async.connections import CLOSED, Connections, on_connection
 from detective_async.credentials import Credentials, CredentialsProvider, FixedCredentials, ManagedProvider, failed
 from detective_async.endpoints import Endpoint, resolve_sts
-from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError
-from detective_async.events import AttemptEvent, Hook, RetryEvent, emit
+from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError, code_of
+from detective_async.events import AttemptEvent, CallEvent, CallStart, Hook, RetryEvent, emit, emit_start
 from detective_async.exchange import NoAnswer, RawAnswer, exchange
+from detective_async.logs import with_logs
 from detective_async.masking import sensitive_values
 from detective_async.models.base import ResponseMetadata
 from detective_async.operations import Answer, Operation
 from detective_async.retry import Attempts, Kind, kind_of
 from detective_async.shared import Pair, Shared
-from detective_async.signing import sign
+from detective_async.signing import sign, unsigned
 from detective_async.skew import correction
 from detective_async.timeouts import Timeouts
 from detective_async.wire import EncodedRequest
@@ -46,8 +47,9 @@ class Transport:
         pair: what all calls of the account in the region share.
         shared: what all clients share that were made from one.
         timeouts: how long to wait for what.
-        hooks: who is told of attempts and waits.
+        hooks: who is told of calls, attempts and waits.
         clock: time and chance.
+        account_id: in whose name calls are made, for events; None for what the credentials say.
     """
 
     connections: Connections
@@ -60,6 +62,7 @@ class Transport:
     timeouts: Timeouts
     hooks: tuple[Hook, ...]
     clock: Clock
+    account_id: str | None = None
 
     async def call(self, operation: Operation[Answer], request: AttrsInstance | None) -> Answer:
         """Send a request until it succeeds or fails for good.
@@ -71,16 +74,22 @@ class Transport:
             ServiceError: AWS said no.
             DecodeError: the answer is not what the API promises.
         """
-        attempts = Attempts(self.max_attempts, self.pair.quota, repeatable=operation.repeatable)
         encoded = wire.encode(operation, request)
-        answer = await self._send(operation.name, encoded, attempts, request, wire.decode_error)
-        metadata = ResponseMetadata(
-            request_id=answer.request_id,
-            http_status=answer.status,
-            attempts=attempts.count,
-            repeated=attempts.outcome_unknown,
-        )
-        return wire.decode(operation, answer.body, metadata)
+        call = self._begin(operation.name, encoded, request, wire.decode_error, repeatable=operation.repeatable)
+        try:
+            answer = await call.run()
+            metadata = ResponseMetadata(
+                request_id=answer.request_id,
+                http_status=answer.status,
+                attempts=call.attempts.count,
+                repeated=call.attempts.outcome_unknown,
+            )
+            decoded = wire.decode(operation, answer.body, metadata)
+        except BaseException as error:
+            call.end(error)
+            raise
+        call.end()
+        return decoded
 
     async def call_sts(
         self,
@@ -104,10 +113,17 @@ class Transport:
         region = region or self.endpoint.region
         endpoint = resolve_sts(region, endpoint_url) if endpoint_url else self.shared.sts_endpoint(region)
         source = self.shared.provider(source)
-        transport = evolve(self, endpoint=endpoint, credentials=source, pair=self.shared.pair(source, region, "sts"))
-        attempts = Attempts(self.max_attempts, transport.pair.quota, repeatable=True)
+        transport = evolve(
+            self, endpoint=endpoint, credentials=source, pair=self.shared.pair(source, region, "sts"), account_id=None
+        )
         # What is in the request may be found in any log of AWS's.
-        answer = await transport._send(action, sts.encode(action, parameters), attempts, None, sts.read_error)  # noqa: SLF001
+        call = transport._begin(action, sts.encode(action, parameters), None, sts.read_error, repeatable=True)  # noqa: SLF001
+        try:
+            answer = await call.run()
+        except BaseException as error:
+            call.end(error)
+            raise
+        call.end()
         return answer.body or b""
 
     @property
@@ -123,27 +139,21 @@ class Transport:
         """Run something that may outlast the call that began it, and ends with the connections at the latest."""
         return self.connections.spawn(work)
 
-    async def _send(
+    def _begin(
         self,
         operation: str,
         encoded: EncodedRequest,
-        attempts: Attempts,
         request: AttrsInstance | None,
         read_error: "_ReadError",
-    ) -> RawAnswer:
+        *,
+        repeatable: bool,
+    ) -> "_Call":
         total = self.timeouts.total
         deadline = None if total is None else asyncio.get_running_loop().time() + total
-        call = _Call(self, operation, encoded, attempts, request, read_error, deadline)
-        try:
-            return await call.attempt_until_final()
-        except TimeoutError:
-            # The deadline's: what an attempt or a provider times out with has become one of our errors by now.
-            raise DeadlineExceeded(
-                f"no answer within {self.timeouts.total} s",
-                operation=operation,
-                attempts=attempts.count,
-                outcome_unknown=attempts.outcome_unknown or attempts.sent,
-            ) from None
+        attempts = Attempts(self.max_attempts, self.pair.quota, repeatable=repeatable)
+        hooks = with_logs(self.hooks)
+        began = self.clock.monotonic() if hooks else 0.0
+        return _Call(self, operation, encoded, attempts, request, read_error, deadline, hooks, began, self.account_id)
 
 
 class _ReadError(Protocol):
@@ -184,12 +194,70 @@ class _Call:
     request: AttrsInstance | None = field(repr=False)
     read_error: _ReadError
     deadline: float | None
+    hooks: tuple[Hook, ...]
+    began: float
+    account_id: str | None
     invocation_id: str = Factory(_new_id)
+    unsigned_headers: Mapping[str, str] | None = field(default=None, repr=False)
     started: float = 0.0
+    waited: float = 0.0
+    last: AttemptEvent | None = None
     clock_offset: float = 0.0
     authorization: str = field(default="", repr=False)
 
-    async def attempt_until_final(self) -> RawAnswer:
+    async def run(self) -> RawAnswer:
+        """Attempt it until it succeeds or fails for good."""
+        if self.hooks:
+            self._start()
+        try:
+            return await self._attempt_until_final()
+        except TimeoutError:
+            # The deadline's: what an attempt or a provider times out with has become one of our errors by now.
+            attempts = self.attempts
+            raise DeadlineExceeded(
+                f"no answer within {self.transport.timeouts.total} s",
+                operation=self.operation,
+                attempts=attempts.count,
+                outcome_unknown=attempts.outcome_unknown or attempts.sent,
+            ) from None
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Tell the hooks how it ended."""
+        if not self.hooks:
+            return
+        transport, last = self.transport, self.last
+        event = CallEvent(
+            operation=self.operation,
+            account=self.account_id,
+            region=transport.endpoint.region,
+            invocation_id=self.invocation_id,
+            attempts=self.attempts.count,
+            elapsed=transport.clock.monotonic() - self.began,
+            waited=self.waited,
+            status=last.status if last else None,
+            request_id=last.request_id if last else None,
+            error_code=None if error is None else code_of(error),
+            request_bytes=len(self.encoded.body or b""),
+            response_bytes=last.response_bytes if last else None,
+            retry_quota=transport.pair.quota.available,
+        )
+        # The other way round, so that what several hooks set at the start and reset at the end is nested.
+        emit(self.hooks[::-1], event)
+
+    def _start(self) -> None:
+        endpoint = self.transport.endpoint
+        start = CallStart(
+            operation=self.operation,
+            service=endpoint.service,
+            account=self.account_id,
+            region=endpoint.region,
+            endpoint_url=endpoint.url,
+            invocation_id=self.invocation_id,
+        )
+        emit_start(self.hooks, start)
+        self.unsigned_headers = unsigned(start.headers)
+
+    async def _attempt_until_final(self) -> RawAnswer:
         transport = self.transport
         clock_corrected = False
         expired: tuple[Credentials, ServiceError | TransportError] | None = None
@@ -200,6 +268,8 @@ class _Call:
             if transport.adaptive:
                 async with asyncio.timeout_at(self.deadline):
                     await transport.pair.pace.wait(transport.clock)
+            self.last = None
+            self.account_id = transport.account_id or credentials.account_id
             answer = await self._attempt(credentials)
             if isinstance(answer, RawAnswer) and answer.succeeded:
                 self._note(answer)
@@ -210,7 +280,7 @@ class _Call:
             if not clock_corrected and self._correct_clock(answer, error):
                 clock_corrected = True
                 continue
-            if expired is None and _code(error) in _EXPIRED:
+            if expired is None and code_of(error) in _EXPIRED:
                 expired = credentials, error
                 self._invalidate(credentials)
                 continue
@@ -218,6 +288,7 @@ class _Call:
             if delay is None:
                 raise error
             self._emit_retry(delay, error)
+            self.waited += delay
             async with asyncio.timeout_at(self.deadline):
                 await transport.clock.sleep(delay)
 
@@ -305,6 +376,8 @@ class _Call:
         )
         if encoded.body is not None:
             headers["Content-Type"] = encoded.content_type
+        if self.unsigned_headers:
+            headers.update(self.unsigned_headers)
         return headers
 
     def _error_of(self, answer: RawAnswer | NoAnswer, credentials: Credentials) -> ServiceError | TransportError:
@@ -337,25 +410,30 @@ class _Call:
         transport = self.transport
         if transport.adaptive:
             transport.pair.pace.limiter.record(transport.clock.monotonic(), throttled=kind is Kind.THROTTLING)
-        if transport.hooks:
-            event = AttemptEvent(
+        if self.hooks:
+            self.last = AttemptEvent(
                 operation=self.operation,
+                account=self.account_id,
                 region=transport.endpoint.region,
+                invocation_id=self.invocation_id,
                 attempt=self.attempts.count,
                 max_attempts=self.attempts.max_attempts,
                 elapsed=transport.clock.monotonic() - self.started,
                 status=answer.status if isinstance(answer, RawAnswer) else None,
                 request_id=_request_id(answer, error),
-                error_code=None if error is None else _code(error),
+                error_code=None if error is None else code_of(error),
+                throttled=kind is Kind.THROTTLING,
+                request_bytes=len(self.encoded.body or b""),
+                response_bytes=_size(answer),
             )
-            emit(transport.hooks, event)
+            emit(self.hooks, self.last)
 
     def _correct_clock(self, answer: RawAnswer | NoAnswer, error: ServiceError | TransportError) -> bool:
         if not isinstance(answer, RawAnswer):
             return False
         # By the clock that it was signed by: another call may have corrected it since.
         now = self.transport.clock.time() + self.clock_offset
-        offset = correction(answer.status, _code(error), answer.headers, now)
+        offset = correction(answer.status, code_of(error), answer.headers, now)
         if offset is None:
             return False
         self.transport.shared.clock_offset = self.clock_offset + offset
@@ -363,24 +441,27 @@ class _Call:
 
     def _emit_retry(self, delay: float, error: ServiceError | TransportError) -> None:
         transport = self.transport
-        if not transport.hooks:
+        if not self.hooks:
             return
         event = RetryEvent(
             operation=self.operation,
+            account=self.account_id,
             region=transport.endpoint.region,
+            invocation_id=self.invocation_id,
             attempt=self.attempts.count,
             max_attempts=self.attempts.max_attempts,
             delay=delay,
-            error_code=_code(error),
+            error_code=code_of(error),
         )
-        emit(transport.hooks, event)
+        emit(self.hooks, event)
+
+
+def _size(answer: RawAnswer | NoAnswer) -> int | None:
+    return len(answer.body) if isinstance(answer, RawAnswer) and answer.body is not None else None
 
 
 def _request_id(answer: RawAnswer | NoAnswer, error: ServiceError | TransportError | None) -> str | None:
+    # What an error says went through a filter of secrets, which servers may echo.
     if isinstance(error, ServiceError):
         return error.request_id
     return answer.request_id if isinstance(answer, RawAnswer) else None
-
-
-def _code(error: ServiceError | TransportError) -> str:
-    return error.code if isinstance(error, ServiceError) else type(error).__name__

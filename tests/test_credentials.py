@@ -71,6 +71,28 @@ async def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await EnvironmentCredentials().get_credentials() == Credentials("a", SECRET, "t")
 
 
+@pytest.mark.parametrize(("text", "expected"), [("111122223333", "111122223333"), ("my account", None), ("", None)])
+async def test_whose_keys_the_environment_has(monkeypatch: pytest.MonkeyPatch, text: str, expected: str | None) -> None:
+    """Said by `AWS_ACCOUNT_ID`, as for other SDKs; it is for events and logs, so nonsense in there stops nobody."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_ACCOUNT_ID", text)
+    assert (await EnvironmentCredentials().get_credentials()).account_id == expected
+
+
+@pytest.mark.parametrize("account_id", ["1234", "11112222333x", "\uff11" * 12, 111122223333])
+def test_an_account_id_must_be_one(account_id: str) -> None:
+    """Where it is given by hand."""
+    with pytest.raises(CredentialsError, match="account_id must be 12 digits"):
+        Credentials("a", "b", account_id=account_id)
+
+
+def test_the_same_keys_are_equal_whoever_knows_whose_they_are() -> None:
+    """The state of an account and region hangs on that."""
+    assert Credentials("a", "b", account_id="111122223333") == Credentials("a", "b")
+    assert hash(Credentials("a", "b", account_id="111122223333")) == hash(Credentials("a", "b"))
+
+
 def test_with_keys_in_the_environment_botocore_is_not_imported() -> None:
     """A process whose keys are in its environment does not pay for the chain."""
     script = (
@@ -88,6 +110,7 @@ async def test_the_chain_reads_the_shared_files(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "credentials").write_text(
         "[default]\naws_access_key_id = d\naws_secret_access_key = x\n"
         "[work]\naws_access_key_id = w\naws_secret_access_key = y\naws_session_token = z\n"
+        f"aws_account_id = {'1' * 12}\n"
     )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     assert await DefaultCredentials().get_credentials() == Credentials("d", "x")
@@ -95,6 +118,7 @@ async def test_the_chain_reads_the_shared_files(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "e")
     provider = DefaultCredentials(profile="work")
     assert await provider.get_credentials() == Credentials("w", "y", "z")
+    assert (await provider.get_credentials()).account_id == "1" * 12
     assert repr(provider) == "DefaultCredentials(profile='work')"
 
 

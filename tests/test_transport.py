@@ -10,10 +10,12 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from aioresponses import CallbackResult, aioresponses
+from attrs import asdict
 from fakes import FakeTime
 
 from detective_async import (
     AttemptEvent,
+    CallEvent,
     ConfigurationError,
     ConnectError,
     ConnectionLost,
@@ -39,7 +41,7 @@ NO_SUCH_HOST = aiohttp.ClientConnectorDNSError(
     ConnectionKey("x", 443, True, True, None, None, None, None),
     OSError("no such host"),
 )
-Events = list[AttemptEvent | RetryEvent]
+Events = list[AttemptEvent | RetryEvent | CallEvent]
 
 
 @pytest.fixture
@@ -106,14 +108,51 @@ async def test_throttles_are_retried_and_seen_by_hooks(
     mock_aws.post(URL, payload={}, headers={"x-amzn-requestid": "done"})
     assert (await aws.list_graphs()).response_metadata.attempts == 3
     assert fake_time.slept == [1.0, 2.0]
-    common = {"operation": "ListGraphs", "region": "eu-west-1", "max_attempts": 3}
-    failed = {"error_code": "TooManyRequestsException", "status": 429, "request_id": "throttled"}
-    assert events == [
-        AttemptEvent(**common, attempt=1, elapsed=0.0, **failed),  # type: ignore[arg-type]
-        RetryEvent(**common, attempt=1, delay=1.0, error_code="TooManyRequestsException"),  # type: ignore[arg-type]
-        AttemptEvent(**common, attempt=2, elapsed=0.0, **failed),  # type: ignore[arg-type]
-        RetryEvent(**common, attempt=2, delay=2.0, error_code="TooManyRequestsException"),  # type: ignore[arg-type]
-        AttemptEvent(**common, attempt=3, elapsed=0.0, status=200, request_id="done"),  # type: ignore[arg-type]
+    (calls,) = mock_aws.requests.values()
+    common = {
+        "operation": "ListGraphs",
+        "account": None,
+        "region": "eu-west-1",
+        "invocation_id": calls[0].kwargs["headers"]["amz-sdk-invocation-id"],
+    }
+    error_code, sizes = "TooManyRequestsException", {"request_bytes": 2, "response_bytes": 0}
+    failed = {
+        "max_attempts": 3,
+        "error_code": error_code,
+        "throttled": True,
+        "status": 429,
+        "request_id": "throttled",
+        **sizes,
+    }
+    assert [asdict(event) for event in events] == [
+        {**common, "attempt": 1, "elapsed": 0.0, **failed},
+        {**common, "attempt": 1, "max_attempts": 3, "delay": 1.0, "error_code": error_code},
+        {**common, "attempt": 2, "elapsed": 0.0, **failed},
+        {**common, "attempt": 2, "max_attempts": 3, "delay": 2.0, "error_code": error_code},
+        {
+            **common,
+            "attempt": 3,
+            "max_attempts": 3,
+            "elapsed": 0.0,
+            "status": 200,
+            "request_id": "done",
+            "error_code": None,
+            "throttled": False,
+            "request_bytes": 2,
+            "response_bytes": 2,
+        },
+        {
+            **common,
+            "attempts": 3,
+            "elapsed": 3.0,
+            "waited": 3.0,
+            "status": 200,
+            "request_id": "done",
+            "error_code": None,
+            "request_bytes": 2,
+            "response_bytes": 2,
+            "retry_quota": 495,
+        },
     ]
 
 
@@ -135,7 +174,7 @@ async def test_a_final_error_is_raised_at_once(aws: DetectiveClient, mock_aws: a
     with pytest.raises(ValidationException, match="no") as caught:
         await aws.list_graphs()
     assert not caught.value.retryable
-    assert [type(event) for event in events] == [AttemptEvent]
+    assert [type(event).__name__ for event in events] == ["AttemptEvent", "CallEvent"]
 
 
 async def test_retries_can_be_turned_off(aws: DetectiveClient, mock_aws: aioresponses) -> None:
@@ -221,9 +260,11 @@ async def test_a_hook_that_fails_is_logged_and_nothing_more(
     mock_aws.post(URL, payload={})
     async with DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[broken, seen.append]) as client:
         await client.list_graphs()
-    assert len(seen) == 1
-    ours = [record for record in caplog.record_tuples if record[0].startswith("detective_async")]
-    assert ours == [("detective_async", logging.ERROR, "a hook failed on AttemptEvent")]
+    assert [type(event).__name__ for event in seen] == ["AttemptEvent", "CallEvent"]
+    assert [record for record in caplog.record_tuples if record[0].startswith("detective_async")] == [
+        ("detective_async", logging.ERROR, "a hook failed on AttemptEvent"),
+        ("detective_async", logging.ERROR, "a hook failed on CallEvent"),
+    ]
 
 
 def test_a_hook_must_be_a_plain_callable(credentials: Credentials) -> None:
@@ -312,7 +353,12 @@ async def test_the_adaptive_mode_slows_down(
     fake_time.random = 0.0
     adaptive = aws.with_options(retry=RetryPolicy(mode="adaptive"))
     await adaptive.list_graphs()
-    assert [type(event).__name__ for event in events] == ["AttemptEvent", "RetryEvent", "AttemptEvent"]
+    assert [type(event).__name__ for event in events] == [
+        "AttemptEvent",
+        "RetryEvent",
+        "AttemptEvent",
+        "CallEvent",
+    ]
     began = fake_time.now
     for _ in range(4):
         await adaptive.list_graphs()

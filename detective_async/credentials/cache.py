@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from detective_async.credentials.base import Caller, Credentials, ManagedProvider
-from detective_async.errors import CredentialsError
+from detective_async.errors import CredentialsError, code_of
 
 _logger = logging.getLogger("detective_async.credentials")
 
@@ -110,6 +110,7 @@ class RefreshingCache:
         lasts = _lasts(fetched, now())
         if lasts <= 0:
             raise CredentialsError(f"{self._name} gave credentials that have expired already, at {fetched.expires_at}")
+        _logger.debug("%s gave credentials, good until %s", self._name, fetched.expires_at, extra=self._facts(fetched))
         if generation != self._generation:
             return fetched
         if self._keep_lasting or fetched.expires_at is not None:
@@ -121,7 +122,13 @@ class RefreshingCache:
         try:
             fetched = await self._fetch(fetch, now)
         except Exception as error:
-            _logger.warning("%s failed; the old credentials are used until %s: %s", self._name, old.expires_at, error)
+            _logger.warning(
+                "%s failed; the old credentials are used until %s: %s",
+                self._name,
+                old.expires_at,
+                error,
+                extra={**self._facts(old), "error_code": code_of(error)},
+            )
             self._put_off(now)
             # For those who had to wait for it, because meanwhile the old ones are too old.
             raise
@@ -130,6 +137,9 @@ class RefreshingCache:
         else:
             self._pause = _FIRST_PAUSE
         return fetched
+
+    def _facts(self, credentials: Credentials) -> dict[str, object]:
+        return {"source": self._name, "account": credentials.account_id, "expires_at": credentials.expires_at}
 
     def _put_off(self, now: Callable[[], float]) -> None:
         self._early_from = now() + self._pause

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from detective_async.credentials.base import Caller, Credentials
+from detective_async.credentials.base import Caller, Credentials, account_id_or_none, from_botocore
 from detective_async.credentials.cache import CachedProvider, RefreshingCache
 from detective_async.credentials.thread import gagged, in_thread, in_words
 from detective_async.errors import CredentialsError
@@ -36,6 +36,7 @@ class EnvironmentCredentials:
             # The older name goes first, as in the CLI.
             os.environ.get("AWS_SECURITY_TOKEN") or os.environ.get("AWS_SESSION_TOKEN") or None,
             _expiration(os.environ.get("AWS_CREDENTIAL_EXPIRATION")),
+            account_id_or_none(os.environ.get("AWS_ACCOUNT_ID")),
         )
 
 
@@ -116,9 +117,7 @@ class DefaultCredentials(CachedProvider):
             problem = in_words(error).rstrip(". \n") + _advice(error)
         else:
             self._found = found
-            # Only its refreshable kinds know when they expire.
-            expires_at: datetime | None = getattr(found, "_expiry_time", None)
-            return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
+            return from_botocore(found, keys)
         raise CredentialsError(f"the AWS credential chain failed: {problem}")
 
     def _find(self, session: "Session") -> "BotocoreCredentials":

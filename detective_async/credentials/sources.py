@@ -3,13 +3,12 @@
 import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Hashable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from attrs import field, frozen
 
-from detective_async.credentials.base import Credentials, CredentialsProvider
+from detective_async.credentials.base import Credentials, CredentialsProvider, from_botocore
 from detective_async.credentials.cache import CachedProvider, RefreshingCache
 from detective_async.credentials.thread import gagged, in_thread, in_words
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
@@ -88,10 +87,7 @@ class SessionCredentials(CachedProvider):
             found = await _call(found.get_credentials)
         if found is None:
             raise CredentialsError(f"{self._name} has no credentials")
-        keys = await _call(found.get_frozen_credentials)
-        # Only the refreshable kinds know when they expire.
-        expires_at: datetime | None = getattr(found, "_expiry_time", None)
-        return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
+        return from_botocore(found, await _call(found.get_frozen_credentials))
 
 
 async def _call(method: Callable[[], Any]) -> Any:

@@ -133,6 +133,15 @@ class DetectiveFleet(FleetIterators):
         options["region"] = targets.sts_region
         return cls(targets, concurrency=concurrency, concurrency_per_target=concurrency_per_target, **options)
 
+    @property
+    def client(self) -> DetectiveClient:
+        """The client that those of the targets are made from, on the same connections, which end with the fleet's.
+
+        Its credentials are those of targets that have none of their own, and its region is where these are looked up:
+        `fleet.client.with_options(...)` is for what concerns one account alone.
+        """
+        return self._client
+
     def shard(self, index: int, count: int) -> Self:
         """Give a fleet of every `count`-th target, beginning at `index`: what one of `count` machines has to do.
 
@@ -206,7 +215,9 @@ class DetectiveFleet(FleetIterators):
         value: T | None = None
         error: Exception | None = None
         try:
-            client = self._client.with_options(region=target.region, credentials=target.credentials)
+            client = self._client.with_options(
+                region=target.region, credentials=target.credentials, account_id=target.account_id
+            )
             value = await fn(client, target)
         except asyncio.CancelledError:
             if run.stopped:

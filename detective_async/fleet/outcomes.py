@@ -17,10 +17,11 @@ _NOT_OPTED_IN = frozenset({"UnrecognizedClientException", "OptInRequired"})
 class OutcomeKind(enum.StrEnum):
     """In which way the work on a target ended.
 
-    SUCCEEDED: it has a value.
-    FAILED: it raised.
-    REGION_UNAVAILABLE: it raised because the account has not opted in to the region, or Detective is not there. Keys
-        that AWS does not know at all look the same, but in every region.
+    Attributes:
+        SUCCEEDED: it has a value.
+        FAILED: it raised.
+        REGION_UNAVAILABLE: it raised because the account has not opted in to the region, or Detective is not there.
+            Keys that AWS does not know at all look the same, but in every region.
     """
 
     SUCCEEDED = "succeeded"

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
 from detective_async.client import DetectiveClient
+from detective_async.errors import code_of
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.fleet.targets import Target
 
@@ -97,9 +98,15 @@ class FleetStream(Generic[Item]):
         found = {one.target.account_id for one in self._outcomes if one.kind is not OutcomeKind.REGION_UNAVAILABLE}
         for account_id in dict.fromkeys(one.target.account_id for one in self._outcomes):
             if account_id not in found:
-                _logger.warning("%s is in no region: does AWS know its keys, and can its names be found?", account_id)
+                _logger.warning(
+                    "%s is in no region: does AWS know its keys, and can its names be found?",
+                    account_id,
+                    extra={"account": account_id},
+                )
 
     def _note(self, outcome: Outcome[int]) -> None:
         self._outcomes.append(outcome)
         if outcome.kind is OutcomeKind.FAILED:
-            _logger.warning("%s failed: %s", outcome.target, outcome.error)
+            target, error = outcome.target, outcome.error
+            extra = {"account": target.account_id, "region": target.region, "error_code": error and code_of(error)}
+            _logger.warning("%s failed: %s", target, error, extra=extra)

@@ -8,17 +8,18 @@ from attrs import frozen
 class ActionKind(enum.StrEnum):
     """A kind of change, in the order in which they come.
 
-    ENABLE_ADMINISTRATOR: make an account the organization's Detective administrator.
-    CREATE_GRAPH: enable Detective.
-    TAG_GRAPH: set tags of the graph.
-    START_PACKAGES: start data source packages.
-    REMOVE: remove a member that is not wanted.
-    REINVITE: remove a member whose e-mail address was wrong, and invite it with the right one.
-    INVITE: invite an account.
-    ENABLE_MEMBER: enable an account of the organization, which needs no invitation.
-    ACCEPT: accept the invitation, as the member account.
-    START_MONITORING: try to enable a member that accepted and is disabled.
-    DELETE_GRAPH: disable Detective, for all members; only a teardown does it.
+    Attributes:
+        ENABLE_ADMINISTRATOR: make an account the organization's Detective administrator.
+        CREATE_GRAPH: enable Detective.
+        TAG_GRAPH: set tags of the graph.
+        START_PACKAGES: start data source packages.
+        REMOVE: remove a member that is not wanted.
+        REINVITE: remove a member whose e-mail address was wrong, and invite it with the right one.
+        INVITE: invite an account.
+        ENABLE_MEMBER: enable an account of the organization, which needs no invitation.
+        ACCEPT: accept the invitation, as the member account.
+        START_MONITORING: try to enable a member that accepted and is disabled.
+        DELETE_GRAPH: disable Detective, for all members; only a teardown does it.
     """
 
     ENABLE_ADMINISTRATOR = "enable administrator"

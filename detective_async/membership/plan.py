@@ -68,7 +68,7 @@ class MembershipPlan:
                 raises is logged.
 
         Returns:
-            What became of every account in every region: nothing is raised for those that failed. See its `ok`.
+            What became of every account in every region. Nothing is raised for those that failed; see its `ok`.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.

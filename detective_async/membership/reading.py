@@ -40,7 +40,7 @@ def read_accounts(lines: Iterable[str]) -> tuple[list[Account], list[LineProblem
         lines: a file that was opened as text, or `text.splitlines()`.
 
     Returns:
-        The accounts in their order, and what is wrong with the other lines: look at both.
+        The accounts in their order, and what is wrong with the other lines; look at both.
 
     Raises:
         ParameterError: it is not lines of text.

@@ -78,7 +78,7 @@ class World:
         key_id = f"AKIA{b32encode(digest)[:16].decode()}"
         secret = b64encode(hashlib.sha256(b"secret" + digest).digest())[:40].decode()
         self.keys[key_id] = Key(account_id, secret)
-        return Credentials(key_id, secret)
+        return Credentials(key_id, secret, account_id=account_id)
 
     def issue(self, account_id: str, expires_at: datetime, session: Session | None = None) -> Credentials:
         """Return temporary keys of an account, of its user or of a role in use."""
@@ -87,7 +87,7 @@ class World:
         secret = b64encode(self.random.randbytes(30)).decode()
         token = b64encode(self.random.randbytes(60)).decode()
         self.keys[key_id] = Key(account_id, secret, token, expires_at, session)
-        return Credentials(key_id, secret, token, expires_at)
+        return Credentials(key_id, secret, token, expires_at, account_id)
 
     def open_graph(self, account_id: str, region: str, now: datetime, graph_id: str | None = None) -> Graph:
         """Return the graph that an account administers in a region, made if it has none; with this id, if given."""

@@ -243,6 +243,8 @@ async def test_a_refresh_ahead_of_time_that_fails(world: World, caplog: pytest.L
         (message,) = caplog.messages
         assert "the old credentials are used until" in message
         assert "AccessDenied" in message
+        assert vars(caplog.records[0])["error_code"] == "AssumeRoleError"
+        assert vars(caplog.records[0])["account"] == world.role().role_arn.split(":")[4]
         world.time.now += 9 * MINUTE
         with pytest.raises(AssumeRoleError, match="AccessDenied"):
             await client.list_graphs()

@@ -203,6 +203,8 @@ async def test_one_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet, ca
         "WARNING",
         f"{bad} in eu-west-1 failed: {failure.error}",
     )
+    assert (vars(warning)["account"], vars(warning)["region"]) == (bad, "eu-west-1")
+    assert vars(warning)["error_code"] == "AccessDeniedException"
 
 
 async def test_a_closed_region_is_no_failure(

@@ -161,6 +161,8 @@ async def test_a_chunk_that_fails(
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("detective_async.bulk", logging.WARNING)
     assert record.getMessage() == f"CreateMembers for 50 of the accounts failed: {failure.error}"
+    assert vars(record)["error_code"] == "AccessDeniedException"
+    assert vars(record)["items"] == IDS[:50]
     assert "@" not in f"{caplog.text} {result!r}"
 
 

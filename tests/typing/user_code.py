@@ -17,12 +17,25 @@ async def client_and_settings(session: aiohttp.ClientSession) -> None:
     async def from_a_vault() -> d.Credentials:
         return d.Credentials("key", "secret", session_token=None, expires_at=datetime.now(UTC))
 
-    def hook(event: d.AttemptEvent | d.RetryEvent) -> None:
-        assert_type(event.attempt, int)
-        if isinstance(event, d.RetryEvent):
-            assert_type(event.delay, float)
-        else:
-            assert_type(event.status, int | None)
+    def hook(event: d.AttemptEvent | d.RetryEvent | d.CallEvent) -> None:
+        assert_type(event.operation, str)
+        assert_type(event.account, str | None)
+        match event:
+            case d.AttemptEvent():
+                assert_type(event.status, int | None)
+            case d.RetryEvent():
+                assert_type(event.delay, float)
+            case d.CallEvent():
+                assert_type(event.retry_quota, int)
+
+    class Watcher:
+        """Wants to know of beginnings too."""
+
+        def on_start(self, start: d.CallStart) -> None:
+            assert_type(start.headers, dict[str, str])
+
+        def __call__(self, event: object) -> None:
+            """Be told of the rest."""
 
     sources: Sequence[d.CredentialsProvider] = [
         d.StaticCredentials("key", "secret"),
@@ -54,7 +67,7 @@ async def client_and_settings(session: aiohttp.ClientSession) -> None:
         session=session,
         retry=d.RetryPolicy(max_attempts=5),
         timeouts=d.Timeouts(connect=1, read=2.5, attempt=10, total=None),
-        hooks=[hook],
+        hooks=[hook, Watcher()],
         use_fips=False,
         use_dualstack=False,
         profile=None,
@@ -62,7 +75,7 @@ async def client_and_settings(session: aiohttp.ClientSession) -> None:
     )
     assert_type(client.region, str)
     assert_type(client.endpoint_url, str)
-    assert_type(client.with_options(region="us-east-1", credentials=sources[1]), d.DetectiveClient)
+    assert_type(client.with_options(region="us-east-1", credentials=sources[1], account_id="1" * 12), d.DetectiveClient)
     async with client as entered:
         assert_type(entered, d.DetectiveClient)
     await client.aclose()
