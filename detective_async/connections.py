@@ -27,8 +27,13 @@ CLOSED = "the client is closed"
 
 T = TypeVar("T")
 
+
+def nobody(_: bool) -> None:  # noqa: FBT001 - it stands for those that are told
+    """Is told, and does not care."""
+
+
 #: Told False when a request begins to wait for its connection, and True when it has got it; by sessions of our own.
-on_connection: ContextVar[Callable[[bool], None]] = ContextVar("on_connection", default=lambda _: None)
+on_connection: ContextVar[Callable[[bool], None]] = ContextVar("on_connection", default=nobody)
 
 
 class Connections:

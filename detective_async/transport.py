@@ -12,7 +12,7 @@ from attrs import AttrsInstance, Factory, define, evolve, field, frozen
 from detective_async import wire
 from detective_async._version import __version__
 from detective_async.clock import Clock
-from detective_async.connections import CLOSED, Connections, on_connection
+from detective_async.connections import CLOSED, Connections, nobody, on_connection
 from detective_async.credentials import Credentials, CredentialsProvider, FixedCredentials, ManagedProvider, failed
 from detective_async.endpoints import Endpoint, resolve_sts
 from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError, code_of
@@ -323,7 +323,7 @@ class _Call:
             session = connections.session(fresh=not attempts.repeatable)
             attempts.begin()
             self.started = transport.clock.monotonic()
-            token = on_connection.set(attempts.connection)
+            on_connection.set(attempts.connection)
             try:
                 answer = await exchange(
                     session,
@@ -336,7 +336,8 @@ class _Call:
                     proxy=connections.proxy_for(endpoint.url),
                 )
             finally:
-                on_connection.reset(token)
+                # Not reset by a token: a coroutine that its event loop left behind is closed in whatever context.
+                on_connection.set(nobody)
         if isinstance(answer, NoAnswer):
             self._check_deadline()
         return answer

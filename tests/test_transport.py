@@ -1,6 +1,7 @@
 """The retry loop around one attempt, with canned answers and a clock that takes no time."""
 
 import asyncio
+import contextvars
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -297,6 +298,19 @@ async def test_the_deadline_covers_credentials() -> None:
         with pytest.raises(DeadlineExceeded) as caught:
             await client.list_graphs()
     assert (caught.value.attempts, caught.value.outcome_unknown) == (0, False)
+
+
+async def test_a_call_that_is_left_behind(aws: DetectiveClient, mock_aws: aioresponses) -> None:
+    """Its coroutine can be closed in another context than its own, as the garbage collector does it."""
+
+    async def slow(_: object, **__: object) -> CallbackResult:
+        await asyncio.sleep(60)
+        raise AssertionError("never")
+
+    mock_aws.post(URL, callback=slow)
+    call = aws.list_graphs()
+    contextvars.copy_context().run(call.send, None)
+    call.close()
 
 
 async def test_a_timeout_from_outside_stays_a_timeout_error(credentials: Credentials, mock_aws: aioresponses) -> None:
