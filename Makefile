@@ -5,10 +5,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
 
-.PHONY: demo test soak check format bench bench-quick clean
+.PHONY: demo web test soak check docs format bench bench-quick clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
+
+web: $(VENV)/package  ## a backend with a page for operators, on a simulated world of 40 accounts in 3 regions
+	$(BIN)/python examples/web_backend $(ARGS)
 
 test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
 	$(BIN)/coverage run $(BIN)/pytest $(ARGS)
@@ -23,6 +26,9 @@ check: $(VENV)/package $(VENV)/check  ## format, lint and types, over package, t
 	$(BIN)/mypy detective_async tests examples benchmarks
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
+docs: $(VENV)-docs/docs  ## the documentation as a site, in docs/_build
+	$(VENV)-docs/bin/sphinx-build -W --keep-going -n -q -b html docs docs/_build
+
 format: $(VENV)/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -34,7 +40,7 @@ bench-quick: $(VENV)/package $(VENV)/bench  ## the same in a minute, to see that
 	$(BIN)/python benchmarks/run.py --quick $(ARGS)
 
 clean:
-	rm -rf .venv* dist build
+	rm -rf .venv* dist build docs/_build
 
 # The wheel is what users get, so it is what is tested: nothing here runs from the source folder.
 $(VENV)/package: $(SOURCES) | $(VENV)/pip
@@ -46,6 +52,13 @@ $(VENV)/package: $(SOURCES) | $(VENV)/pip
 
 $(VENV)/test $(VENV)/check $(VENV)/bench: pyproject.toml | $(VENV)/pip
 	$(BIN)/pip install --quiet --group $(@F)
+	@touch $@
+
+# An environment of its own: the AWS CLI, which the tests need, insists on a docutils that is too old for Sphinx.
+$(VENV)-docs/docs: $(SOURCES) | $(VENV)/pip
+	$(BIN)/python -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-docs/bin/pip install --quiet --group docs '.[opentelemetry,progress]'
 	@touch $@
 
 # pip knows dependency groups from 25.1 on, which is newer than what some Pythons bring.
