@@ -6,7 +6,7 @@ from contextvars import ContextVar, Token
 from typing import Any
 
 import pytest
-from aioresponses import aioresponses
+from aioresponses import CallbackResult, aioresponses
 from attrs import define, evolve, exceptions, field
 from fakes import FakeTime
 
@@ -90,6 +90,35 @@ async def test_the_beginning_is_told_before_all_else(
     assert [(type(event).__name__, event.invocation_id) for event in others] == [
         ("AttemptEvent", start.invocation_id),
         ("CallEvent", start.invocation_id),
+    ]
+
+
+async def test_beginnings_and_ends_are_nested(credentials: Credentials, mock_aws: aioresponses) -> None:
+    """Who is told first of the beginning is told last of the end; in between, all in their order."""
+    told: list[tuple[str, str]] = []
+
+    class Named(Watcher):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def on_start(self, start: CallStart) -> None:
+            told.append((self.name, type(start).__name__))
+
+        def __call__(self, event: Event) -> None:
+            told.append((self.name, type(event).__name__))
+
+    mock_aws.post(URL, payload={})
+    async with DetectiveClient(
+        region="eu-west-1", credentials=credentials, hooks=[Named("outer"), Named("inner")]
+    ) as client:
+        await client.list_graphs()
+    assert told == [
+        ("outer", "CallStart"),
+        ("inner", "CallStart"),
+        ("outer", "AttemptEvent"),
+        ("inner", "AttemptEvent"),
+        ("inner", "CallEvent"),
+        ("outer", "CallEvent"),
     ]
 
 
@@ -265,6 +294,24 @@ async def test_the_end_of_a_call_that_takes_too_long(
     assert (end.attempts, end.status, end.request_id) == (1, 429, "wait")
 
 
+async def test_the_end_of_a_call_that_is_cancelled_in_an_attempt(
+    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher
+) -> None:
+    """What an earlier attempt got is not taken for the answer to this one."""
+
+    async def slow(_: object, **__: object) -> CallbackResult:
+        await asyncio.sleep(60)
+        raise AssertionError("never")
+
+    mock_aws.post(URL, status=500, headers={"x-amzn-requestid": "first"})
+    mock_aws.post(URL, callback=slow)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await aws.list_graphs()
+    (end,) = watcher.ends
+    assert (end.error_code, end.attempts, end.status, end.request_id) == ("CancelledError", 2, None, None)
+
+
 async def test_no_call_without_a_valid_request(aws: DetectiveClient, watcher: Watcher) -> None:
     """What is refused before anything could be sent is no call."""
     with pytest.raises(ParameterError):
@@ -290,9 +337,9 @@ async def test_the_account_of_a_role(sim: DetectiveSimulator, watcher: Watcher) 
     sim.role(MEMBER, "Audit", trusted=["111122223333"])
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account("111122223333"))
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role, hooks=[watcher]) as client:
-        await client.list_graphs()
+        await client.with_options(account_id=MEMBER).list_graphs()
     assert [(start.service, start.account) for start in watcher.told if isinstance(start, CallStart)] == [
-        ("detective", None),
+        ("detective", MEMBER),
         ("sts", None),
     ]
     assert [(end.operation, end.account, end.status) for end in watcher.ends] == [

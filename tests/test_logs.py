@@ -72,6 +72,17 @@ async def test_attempts_retries_and_calls_are_logged(
 
 
 @pytest.mark.usefixtures("throttled_once")
+async def test_calls_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
+    """They can be had without those of retries."""
+    caplog.set_level(logging.WARNING, "detective_async.retry")
+    caplog.set_level(logging.DEBUG, "detective_async")
+    await call(credentials, fake_time)
+    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
+        "detective_async"
+    ] * 3
+
+
+@pytest.mark.usefixtures("throttled_once")
 async def test_retries_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
     """They can be had without the lines for each attempt and call."""
     caplog.set_level(logging.INFO, "detective_async.retry")
