@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Self
 from detective_async.errors import ConfigurationError
 from detective_async.events import ProgressEvent
 
+__all__ = ["ProgressBar"]
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress

@@ -1,10 +1,12 @@
 """Bringing the memberships of Detective graphs to a wanted state: say who, look at the plan, apply it.
 
-accounts, problems = read_accounts(Path("accounts.csv").read_text().splitlines())
-plan = await plan_membership(client, accounts, regions=["eu-west-1", "us-east-1"], member_credentials=role_of)
-print(plan)
-report = await plan.apply(timeout=900)
-print(report)
+    accounts, problems = read_accounts(Path("accounts.csv").read_text().splitlines())
+    plan = await plan_membership(client, accounts, regions=["eu-west-1", "us-east-1"], member_credentials=role_of)
+    print(plan)
+    report = await plan.apply(timeout=900)
+    print(report)
+
+Where all is as it should be, the plan is empty, and applying it does nothing.
 """
 
 from detective_async.membership.actions import Action, ActionKind, Problem

@@ -79,6 +79,10 @@ def chain(error: BaseException) -> list[BaseException]:
     return found
 
 
+#: What every record has; the rest is what was passed as `extra`.
+_USUAL = frozenset(vars(logging.makeLogRecord({})))
+
+
 class Listener(logging.Handler):
     """Takes down every log record as it would be printed, and what it was made of."""
 
@@ -90,6 +94,7 @@ class Listener(logging.Handler):
         where = f"the log of {record.name}"
         self.take(where, logging.Formatter("%(message)s").format(record))
         self.take(where, f"{record.msg!r} {record.args!r}")
+        self.take(where, repr({name: value for name, value in vars(record).items() if name not in _USUAL}))
         if record.exc_info and record.exc_info[1] is not None:
             for inner, text in texts_of(record.exc_info[1]):
                 self.take(f"{where}, {inner}", text)

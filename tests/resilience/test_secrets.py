@@ -160,12 +160,14 @@ def test_the_search_looks_into_pickles() -> None:
 
 
 def test_the_search_listens_to_loggers() -> None:
-    """Messages, arguments that no message shows, and tracebacks."""
+    """Messages, arguments that no message shows, fields, and tracebacks."""
     heard: list[tuple[str, str]] = []
     listener = Listener(lambda where, text: heard.append((where, text)))
     for secret in ({"msg": "hunter-zwei"}, {"args": ("hunter-zwei",), "msg": "%.0s"}):
         listener.handle(logging.makeLogRecord(secret))
     error = ValueError("hunter-zwei")
     listener.handle(logging.makeLogRecord({"msg": "no", "exc_info": (ValueError, error, None)}))
-    assert [bool(find([text], SECRETS)) for text in heard[:4]] == [True, True, False, True]
-    assert find(heard[4:], SECRETS) != []
+    listener.handle(logging.makeLogRecord({"msg": "no", "account": "hunter-zwei"}))
+    assert [bool(find([text], SECRETS)) for text in heard[:6]] == [True, True, False, False, True, False]
+    assert find(heard[6:-3], SECRETS) != []
+    assert [bool(find([text], SECRETS)) for text in heard[-3:]] == [False, False, True]
