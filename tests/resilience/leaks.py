@@ -79,8 +79,8 @@ def chain(error: BaseException) -> list[BaseException]:
     return found
 
 
-#: What every record has; the rest is what was passed as `extra`.
-_USUAL = frozenset(vars(logging.makeLogRecord({})))
+#: What every record has, once it was formatted; the rest is what was passed as `extra`.
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message"}
 
 
 class Listener(logging.Handler):
