@@ -1,0 +1,271 @@
+"""The span of a call is below the caller's, wherever the call is made, and above whatever the call does."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from typing import Any
+from weakref import ref
+
+import aiohttp
+import pytest
+from integrations.opentelemetry.recorded import HUB, Recorded, id_of, is_below, recording
+from opentelemetry import trace
+
+from detective_async import (
+    Account,
+    AssumeRole,
+    CallStart,
+    ClientOptions,
+    Credentials,
+    DetectiveClient,
+    DetectiveFleet,
+    Target,
+    Timeouts,
+)
+from detective_async.membership import plan_membership
+from detective_async.testing import DetectiveSimulator, Fault, Latency
+
+MEMBERS = [f"{number:012}" for number in range(120)]
+ACCOUNTS = [Account(account, f"account-{account}@example.com") for account in MEMBERS]
+
+
+async def with_members(client: DetectiveClient) -> str:
+    graph_arn = (await client.create_graph()).graph_arn
+    assert graph_arn is not None
+    await client.bulk.create_members(graph_arn, ACCOUNTS)
+    return graph_arn
+
+
+async def directly(client: DetectiveClient, _options: ClientOptions) -> None:
+    await client.list_graphs()
+
+
+async def at_once(client: DetectiveClient, _options: ClientOptions) -> None:
+    await asyncio.gather(*(client.list_graphs() for _ in range(20)))
+
+
+async def page_by_page(client: DetectiveClient, _options: ClientOptions) -> None:
+    graph_arn = await with_members(client)
+    async for _ in client.iter_members(graph_arn, page_size=20):
+        pass
+
+
+async def ahead(client: DetectiveClient, _options: ClientOptions) -> None:
+    graph_arn = await with_members(client)
+    async for _ in client.iter_members(graph_arn, page_size=20, prefetch=2):
+        pass
+
+
+async def in_a_fleet(_client: DetectiveClient, options: ClientOptions) -> None:
+    targets = [Target(HUB, region) for region in ("eu-west-1", "us-east-1")]
+    async with DetectiveFleet(targets, **options) as fleet:
+        async for outcome in fleet.run(lambda client, _target: client.list_graphs()):
+            assert outcome.error is None
+
+
+async def as_a_stream(client: DetectiveClient, options: ClientOptions) -> None:
+    await with_members(client)
+    targets = [Target(HUB, region) for region in ("eu-west-1", "us-east-1")]
+    async with DetectiveFleet(targets, **options) as fleet:
+        async for _ in fleet.iter_members():
+            pass
+
+
+async def by_a_plan(client: DetectiveClient, _options: ClientOptions) -> None:
+    plan = await plan_membership(client, ACCOUNTS, regions=["eu-west-1", "us-east-1"])
+    await plan.apply()
+
+
+@pytest.mark.parametrize("work", [directly, at_once, page_by_page, ahead, in_a_fleet, as_a_stream, by_a_plan])
+async def test_a_call_is_below_its_caller(
+    work: Callable[[DetectiveClient, ClientOptions], Awaitable[None]],
+    recorded: Recorded,
+    client: DetectiveClient,
+    options: ClientOptions,
+    sim: DetectiveSimulator,
+) -> None:
+    """All calls of a piece of work are children of the span that it is done in, in whichever task they are made."""
+    with recorded.tracer.start_as_current_span("the caller") as caller:
+        await work(client, options)
+        assert trace.get_current_span() is caller
+    assert len(recorded.calls) == len(sim.requests)
+    assert all(is_below(span, caller) for span in recorded.calls)
+
+
+async def test_a_call_of_nobody(recorded: Recorded, client: DetectiveClient) -> None:
+    """Without a span around it, each call begins a trace of its own."""
+    await client.list_graphs()
+    await client.list_graphs()
+    first, second = recorded.calls
+    assert first.parent is second.parent is None
+    assert id_of(first).trace_id != id_of(second).trace_id
+
+
+async def test_what_instruments_aiohttp(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """While each request of a call is sent, its span is the current one: those of HTTP get below it."""
+    seen: list[trace.Span] = []
+
+    async def note(*_: object) -> None:
+        seen.append(trace.get_current_span())
+
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(note)
+    sim.throttle()
+    async with aiohttp.ClientSession(trace_configs=[config]) as options["session"]:
+        await DetectiveClient(**options).list_graphs()
+    [span] = recorded.calls
+    assert [one.get_span_context() for one in seen] == [id_of(span)] * 2
+
+
+async def test_a_role_is_below_the_call_that_needed_it(
+    recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator
+) -> None:
+    """It is assumed once, in the background, on behalf of the first of those that wait for it."""
+    role = sim.role("444455556666", "Audit", trusted=[HUB])
+    options["credentials"] = AssumeRole(role, source=sim.account(HUB))
+    async with DetectiveClient(**options) as client:
+        await asyncio.gather(*(client.list_graphs() for _ in range(3)))
+    [assumed] = [span for span in recorded.calls if span.name == "STS.AssumeRole"]
+    listed = [span for span in recorded.calls if span is not assumed]
+    assert [is_below(assumed, span) for span in listed].count(True) == 1
+    assert len(listed) == 3
+
+
+async def test_log_lines_of_a_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """They are written while its span is the current one, that of its end too, so they carry its ids."""
+    seen: list[tuple[str, int]] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append((record.name, trace.get_current_span().get_span_context().span_id))
+
+    logger = logging.getLogger("detective_async")
+    handler, level = Handler(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        sim.throttle()
+        await client.list_graphs()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+    span_id = id_of(recorded.calls[0]).span_id
+    # Two attempts, the wait between them, and the end.
+    assert seen == [
+        ("detective_async", span_id),
+        ("detective_async.retry", span_id),
+        ("detective_async", span_id),
+        ("detective_async", span_id),
+    ]
+
+
+async def test_a_call_within_a_call(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """Credentials that take a call of their own, in the same task: it is below the one that asked for them."""
+    keys = sim.account(HUB)
+    inner = DetectiveClient(**options)
+
+    async def asking_first() -> Credentials:
+        await inner.list_invitations()
+        return keys
+
+    options["credentials"] = asking_first
+    async with inner, DetectiveClient(**options) as outer:
+        await outer.list_graphs()
+    invitations, graphs = recorded.calls
+    assert is_below(invitations, graphs)
+    assert [len(span.events) for span in recorded.calls] == [1, 1]
+
+
+async def test_two_hooks(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """Each makes its own span of the same call, and afterwards all is as it was."""
+    other = recording()
+    sim.throttle()
+    options["hooks"] = [recorded.hook, other.hook]
+    async with DetectiveClient(**options) as client:
+        with recorded.tracer.start_as_current_span("the caller") as caller:
+            await client.list_graphs()
+            assert trace.get_current_span() is caller
+    [first], [second] = recorded.calls, other.calls
+    assert is_below(second, first)
+    assert len(first.events) == len(second.events) == 3
+
+
+async def test_a_task_that_is_cancelled(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """It finds the current span as it was before the call."""
+    sim.inject(Fault(Latency(60)))
+    found: list[trace.Span] = []
+
+    async def work() -> None:
+        with recorded.tracer.start_as_current_span("the caller"):
+            try:
+                await client.list_graphs()
+            finally:
+                found.append(trace.get_current_span())
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    [call, caller] = recorded.spans
+    assert is_below(call, caller)
+    assert [span.get_span_context() for span in found] == [id_of(caller)]
+
+
+class Never:
+    """Credentials that are waited for in vain."""
+
+    async def get_credentials(self) -> Credentials:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_call_that_nobody_awaits_any_more(
+    recorded: Recorded, options: ClientOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Closed in another context, as by those who clear up after an event loop, it disturbs nobody and is forgotten."""
+    started: list[ref[Any]] = []
+
+    class Noting:
+        def __call__(self, _event: object) -> None: ...
+
+        def on_start(self, _start: CallStart) -> None:
+            started.append(ref(trace.get_current_span()))
+
+    options["hooks"] = [recorded.hook, Noting()]
+    options["credentials"] = Never()
+    # The event loop keeps timers that were cancelled for a while, and with them their contexts.
+    options["timeouts"] = Timeouts(total=None)
+    async with DetectiveClient(**options) as client:
+        coroutine = client.list_graphs()
+        copy_context().run(coroutine.send, None)
+        with recorded.tracer.start_as_current_span("someone else") as current:
+            coroutine.close()
+            assert trace.get_current_span() is current
+    del coroutine
+    gc.collect()
+    assert (len(started), started[0]()) == (1, None)
+    assert [span.name for span in recorded.spans] == ["someone else"]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_one_that_is_closed_within_another_call(
+    recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator
+) -> None:
+    """It does not end that one, which has its own end and all its attempts."""
+    keys = sim.account(HUB)
+    options["credentials"] = Never()
+    options["timeouts"] = Timeouts(total=None)
+    async with DetectiveClient(**options) as client:
+        forgotten = client.list_invitations()
+        copy_context().run(forgotten.send, None)
+
+        async def clearing_up() -> Credentials:
+            forgotten.close()
+            return keys
+
+        await client.with_options(credentials=clearing_up).list_graphs()
+    [span] = recorded.calls
+    assert (span.name, span.status.status_code, len(span.events)) == ("Detective.ListGraphs", trace.StatusCode.UNSET, 1)

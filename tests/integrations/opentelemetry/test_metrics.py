@@ -1,0 +1,118 @@
+"""Calls, attempts and throttles are counted, durations are a histogram, and the quota of retries is a gauge."""
+
+import pytest
+from integrations.opentelemetry.recorded import HUB, REGION, Recorded, attributes_of, id_of
+
+from detective_async import (
+    ClientOptions,
+    ConnectionLost,
+    DeadlineExceeded,
+    DetectiveClient,
+    DetectiveFleet,
+    ServiceError,
+    Target,
+    Timeouts,
+)
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
+
+THROTTLED = "TooManyRequestsException"
+
+
+async def test_counts(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Calls by how they ended, attempts likewise, and how many of them were throttled."""
+    sim.throttle(2, operation="ListGraphs")
+    await client.list_graphs()
+    await client.list_graphs()
+    sim.inject(Fault(Drop(), operation="ListInvitations", count=None))
+    with pytest.raises(ConnectionLost):
+        await client.list_invitations()
+    assert recorded.counted("detective_async.calls") == {
+        ("ListGraphs", None): 2,
+        ("ListInvitations", "ConnectionLost"): 1,
+    }
+    assert recorded.counted("detective_async.attempts") == {
+        ("ListGraphs", THROTTLED): 2,
+        ("ListGraphs", None): 2,
+        ("ListInvitations", "ConnectionLost"): 3,
+    }
+    assert recorded.counted("detective_async.throttles") == {("ListGraphs", None): 2}
+
+
+async def test_an_attempt_that_is_cut_short(
+    recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator
+) -> None:
+    """A request that the end of its call did not wait for is counted too: the service has had it."""
+    sim.inject(Fault(Latency(60)))
+    with pytest.raises(DeadlineExceeded):
+        await client.with_options(timeouts=Timeouts(total=0.1)).list_graphs()
+    assert recorded.counted("detective_async.attempts") == {("ListGraphs", "DeadlineExceeded"): 1}
+    assert recorded.counted("detective_async.calls") == {("ListGraphs", "DeadlineExceeded"): 1}
+
+
+async def test_durations(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """They are seconds, waits included, in the buckets that the conventions advise."""
+    sim.throttle()
+    await client.list_graphs()
+    [point] = recorded.points("rpc.client.call.duration")
+    assert (point.count, point.sum) == (1, 1.0)
+    assert point.explicit_bounds == (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+@pytest.mark.parametrize("metric", ["rpc.client.call.duration", "detective_async.calls", "detective_async.attempts"])
+async def test_exemplars(metric: str, recorded: Recorded, client: DetectiveClient) -> None:
+    """What is measured leads to the call that it was measured of."""
+    await client.list_graphs()
+    [span] = recorded.calls
+    [point] = recorded.points(metric)
+    assert [exemplar.span_id for exemplar in point.exemplars] == [id_of(span).span_id]
+
+
+OF_CALLS = {"rpc.system", "rpc.system.name", "rpc.service", "rpc.method", "cloud.region"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "names"),
+    [
+        ("rpc.client.call.duration", OF_CALLS),
+        ("detective_async.calls", OF_CALLS),
+        ("detective_async.attempts", OF_CALLS),
+        ("detective_async.throttles", OF_CALLS),
+        ("detective_async.retry_quota", {"rpc.service", "cloud.region"}),
+    ],
+)
+async def test_what_a_series_is_of(
+    metric: str, names: set[str], recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator
+) -> None:
+    """None is of an account, a server or a request, of which there may be any number."""
+    sim.throttle()
+    await client.list_graphs()
+    assert {name for point in recorded.points(metric) for name in attributes_of(point)} - {"error.type"} == names
+
+
+async def test_the_quota_is_that_of_the_account_that_has_least(
+    recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator
+) -> None:
+    """Of each region: where one account is refused, others that are served do not hide it."""
+    sim.throttle(3, account=HUB, region="us-east-1")
+    accounts = [HUB, "444455556666", "777788889999"]
+    targets = [
+        Target(account, region, sim.account(account)) for account in accounts for region in (REGION, "us-east-1")
+    ]
+    async with DetectiveFleet(targets, concurrency=1, **options) as fleet:
+        outcomes = [outcome async for outcome in fleet.run(lambda client, _target: client.list_graphs())]
+    assert [outcome.error is None for outcome in outcomes].count(False) == 1
+    levels = {point.attributes["cloud.region"]: point.value for point in recorded.points("detective_async.retry_quota")}
+    # Two retries, at 5 each.
+    assert levels == {REGION: 500, "us-east-1": 490}
+
+
+async def test_error_codes_are_bounded(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """A server that makes up a code each time makes no more than a hundred series; the spans have them all."""
+    for number in range(150):
+        sim.inject(Fault(Failure(status=400, code=f"Code{number}")))
+        with pytest.raises(ServiceError):
+            await client.list_graphs()
+    counts = recorded.counted("detective_async.calls")
+    assert len(counts) == 101
+    assert counts["ListGraphs", "_OTHER"] == 50
+    assert {attributes_of(span)["error.type"] for span in recorded.calls} == {f"Code{number}" for number in range(150)}

@@ -1,0 +1,242 @@
+"""A call is a span, whose attributes are those of the semantic conventions; attempts and waits are its events."""
+
+import asyncio
+import json
+
+import pytest
+from attrs import frozen
+from integrations.opentelemetry.recorded import HUB, REGION, Recorded, attributes_of
+from opentelemetry.semconv._incubating.attributes import aws_attributes, cloud_attributes, rpc_attributes
+from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
+from opentelemetry.trace import SpanKind, StatusCode
+from yarl import URL
+
+from detective_async import (
+    Account,
+    AssumeRole,
+    ClientOptions,
+    ConnectionLost,
+    Credentials,
+    CredentialsError,
+    DeadlineExceeded,
+    DecodeError,
+    DetectiveClient,
+    DetectiveError,
+    ServiceError,
+    Timeouts,
+    __version__,
+)
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency
+
+SECRET = "hunter2hunter2hunter2"
+
+
+async def test_a_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """It has the name, the kind and the attributes that the conventions for AWS's SDKs ask for."""
+    await client.list_graphs()
+    [span] = recorded.calls
+    assert (span.name, span.kind, span.status.status_code) == (
+        "Detective.ListGraphs",
+        SpanKind.CLIENT,
+        StatusCode.UNSET,
+    )
+    attributes = attributes_of(span)
+    assert attributes.pop("aws.request_id") == sim.requests[-1].request_id
+    assert attributes == {
+        "rpc.system": "aws-api",
+        "rpc.system.name": "aws-api",
+        "rpc.service": "Detective",
+        "rpc.method": "ListGraphs",
+        "cloud.region": REGION,
+        "cloud.account.id": HUB,
+        "server.address": "127.0.0.1",
+        "server.port": URL(sim.url).port,
+        "http.response.status_code": 200,
+        "detective_async.attempts": 1,
+        "detective_async.waited": 0.0,
+        "detective_async.retry_quota": 500,
+    }
+
+
+async def test_the_names_are_the_conventions(
+    recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator
+) -> None:
+    """No attribute has a name that is neither OpenTelemetry's nor begins with the library's."""
+    sim.inject(Fault(Failure(), count=None))
+    with pytest.raises(ServiceError):
+        await client.list_graphs()
+    modules = (
+        aws_attributes,
+        cloud_attributes,
+        rpc_attributes,
+        error_attributes,
+        http_attributes,
+        server_attributes,
+    )
+    conventional = {value for module in modules for value in vars(module).values() if isinstance(value, str)}
+    [span] = recorded.calls
+    for thing in (span, *span.events):
+        names = {name for name in attributes_of(thing) if not name.startswith("detective_async.")}
+        assert names <= conventional
+
+
+async def test_who_tells(recorded: Recorded, client: DetectiveClient) -> None:
+    """The scope is the library, in its version."""
+    await client.list_graphs()
+    scope = recorded.calls[0].instrumentation_scope
+    assert scope is not None
+    assert (scope.name, scope.version) == ("detective_async", __version__)
+
+
+async def test_attempts_and_waits(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Each is an event of the span, in order and at its time, with how it ended."""
+    sim.throttle()
+    sim.inject(Fault(Drop()))
+    await client.list_graphs()
+    [span] = recorded.calls
+    throttled, first_wait, lost, second_wait, done = span.events
+    assert [event.name.rpartition(".")[2] for event in span.events] == [
+        "attempt",
+        "retry",
+        "attempt",
+        "retry",
+        "attempt",
+    ]
+    ids = [request.request_id for request in sim.requests]
+    code = "TooManyRequestsException"
+    assert attributes_of(throttled) == {
+        "detective_async.attempt": 1,
+        "detective_async.elapsed": 0.0,
+        "http.response.status_code": 429,
+        "aws.request_id": ids[0],
+        "error.type": code,
+    }
+    assert attributes_of(first_wait) == {
+        "detective_async.attempt": 1,
+        "detective_async.delay": 1.0,
+        "error.type": code,
+    }
+    assert attributes_of(lost) == {
+        "detective_async.attempt": 2,
+        "detective_async.elapsed": 0.0,
+        "error.type": "ConnectionLost",
+    }
+    assert attributes_of(second_wait) == {
+        "detective_async.attempt": 2,
+        "detective_async.delay": 0.1,
+        "error.type": "ConnectionLost",
+    }
+    assert attributes_of(done)["http.response.status_code"] == 200
+    times = [span.start_time, *(event.timestamp for event in span.events), span.end_time]
+    assert times == sorted(time for time in times if time is not None)
+    attributes = attributes_of(span)
+    assert (attributes["detective_async.attempts"], attributes["detective_async.waited"]) == (3, pytest.approx(1.1))
+    # What was overcome is no error of the call.
+    assert "error.type" not in attributes
+
+
+@frozen
+class Ending:
+    """What goes wrong, and what is told of it."""
+
+    fault: Fault
+    raised: type[DetectiveError]
+    code: str
+    status: int | None
+    total: float = 60.0
+
+
+ENDINGS = {
+    "the service fails": Ending(Fault(Failure(), count=None), ServiceError, "InternalServerException", 500),
+    "it is refused": Ending(
+        Fault(Failure(status=403, code="AccessDeniedException")), ServiceError, "AccessDeniedException", 403
+    ),
+    "no answer": Ending(Fault(Drop(), count=None), ConnectionLost, "ConnectionLost", None),
+    "no such answer": Ending(Fault(Garbage()), DecodeError, "DecodeError", 200),
+    "no answer in time": Ending(Fault(Latency(60)), DeadlineExceeded, "DeadlineExceeded", None, total=0.05),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+async def test_a_call_that_fails(
+    ending: Ending, recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator
+) -> None:
+    """Its status is ERROR, and the error's code or class is told."""
+    sim.inject(ending.fault)
+    with pytest.raises(ending.raised):
+        await client.with_options(timeouts=Timeouts(total=ending.total)).list_graphs()
+    [span] = recorded.calls
+    attributes = attributes_of(span)
+    assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, None)
+    assert (attributes["error.type"], attributes.get("http.response.status_code")) == (ending.code, ending.status)
+
+
+async def test_a_call_that_is_cancelled(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Its span ends with it, and says so."""
+    sim.inject(Fault(Latency(60)))
+    task = asyncio.create_task(client.list_graphs())
+    while not sim.requests and not task.done():
+        await asyncio.sleep(0.001)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    [span] = recorded.calls
+    assert (span.status.status_code, attributes_of(span)["error.type"]) == (StatusCode.ERROR, "CancelledError")
+
+
+async def test_no_credentials(recorded: Recorded, options: ClientOptions) -> None:
+    """A call that comes to no attempt has none among its events, and nothing to tell of an answer."""
+
+    async def broken() -> Credentials:
+        raise LookupError(SECRET)
+
+    options["credentials"] = broken
+    async with DetectiveClient(**options) as client:
+        with pytest.raises(CredentialsError):
+            await client.list_graphs()
+    [span] = recorded.calls
+    attributes = attributes_of(span)
+    assert (span.events, attributes["detective_async.attempts"], attributes["error.type"]) == (
+        (),
+        0,
+        "CredentialsError",
+    )
+    assert not {"http.response.status_code", "aws.request_id", "cloud.account.id"} & set(attributes)
+
+
+async def test_a_role(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """To assume it is a call of STS, in the name of who assumes it."""
+    role = sim.role("444455556666", "Audit", trusted=[HUB])
+    options["credentials"] = AssumeRole(role, source=sim.account(HUB))
+    async with DetectiveClient(**options) as client:
+        await client.list_graphs()
+    assumed, listed = recorded.calls
+    assert (assumed.name, attributes_of(assumed)["rpc.service"]) == ("STS.AssumeRole", "STS")
+    assert attributes_of(assumed)["cloud.account.id"] == HUB
+    assert attributes_of(listed)["cloud.account.id"] == "444455556666"
+
+
+async def test_the_endpoint_of_a_region(recorded: Recorded, credentials: Credentials) -> None:
+    """Its name is the server's address, and its port that of HTTPS."""
+    at_once = Timeouts(total=1e-9)
+    async with DetectiveClient(
+        region=REGION, credentials=credentials, hooks=[recorded.hook], timeouts=at_once
+    ) as client:
+        with pytest.raises(DeadlineExceeded):
+            await client.list_graphs()
+    attributes = attributes_of(recorded.calls[0])
+    assert (attributes["server.address"], attributes["server.port"]) == (f"api.detective.{REGION}.amazonaws.com", 443)
+
+
+async def test_what_is_said_is_not_told(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Neither what AWS says nor what was sent is in a span: no message, no address, no ARN, no key."""
+    graph_arn = (await client.create_graph()).graph_arn
+    assert graph_arn is not None
+    sim.inject(Fault(Failure(status=400, code="ValidationException", message=f"{SECRET} of {graph_arn}")))
+    with pytest.raises(ServiceError, match=graph_arn):
+        await client.create_members(graph_arn, [Account("444455556666", "root@example.com")], message=SECRET)
+    told = json.dumps([json.loads(span.to_json() or "") for span in recorded.calls])
+    assert "ValidationException" in told
+    keys = sim.account(HUB)
+    for secret in (SECRET, "root@", graph_arn, keys.secret_access_key, keys.access_key_id):
+        assert secret not in told
