@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiobotocore.session
+import aiohttp
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from fences import read_blocks
+from programs import STRICT, finish, run
 from scrutiny import complaints
 
 from detective_async import Account, DetectiveClient
@@ -22,24 +25,9 @@ from detective_async.testing import DetectiveSimulator
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-QUICKSTART, CREDENTIALS, FLEET, MEMBERSHIP, WITHOUT_AWS, WITH_FIXTURES = re.findall(
-    r"```python\n(.*?)```", README, re.DOTALL
+QUICKSTART, CREDENTIALS, FLEET, MEMBERSHIP, BACKEND, WITHOUT_AWS, WITH_FIXTURES = (
+    block.text for block in read_blocks(ROOT / "README.md") if block.language == "python"
 )
-
-
-async def run(program: str, environ: dict[str, str], directory: Path) -> str:
-    """Run a program of README's as it stands, in a folder of its own, with warnings as errors."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-P", "-W", "error", "-X", "dev", "-c", program),
-        cwd=directory,
-        env={**os.environ, **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert (process.returncode, complaints(err.decode())) == (0, "")
-    return out.decode()
 
 
 async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> None:
@@ -96,6 +84,51 @@ async def test_the_program_for_memberships_runs(sim: DetectiveSimulator, tmp_pat
     assert "nothing had to be done" in await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
 
 
+async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> None:
+    """Graphs of an account in a region by its role, members as events, and a problem for what is wrong."""
+    sim.role("444455556666", "SecurityAudit", trusted=["111122223333"])
+    async with DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=sim.account("444455556666")
+    ) as member:
+        arn = (await member.create_graph()).graph_arn
+        own = member.with_options(credentials=sim.account("111122223333"))
+        graph_arn = (await own.create_graph()).graph_arn
+        assert graph_arn is not None
+        await own.create_members(graph_arn, [Account("444455556666", "account-444455556666@example.com")])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *STRICT,
+        "-u",
+        "-c",
+        BACKEND.replace("port=8080", f"port={port}"),
+        cwd=tmp_path,
+        env={**os.environ, **sim.environment("111122223333", region="eu-west-1")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert f":{port}" in (await process.stdout.readline()).decode()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.get("/444455556666/eu-west-1/graphs") as answer:
+            assert [graph["Arn"] for graph in await answer.json()] == [arn]
+        async with session.get("/members", params={"graph": graph_arn}) as answer:
+            told = await answer.text()
+        async with session.get("/not-an-account/eu-west-1/graphs") as answer:
+            assert (answer.status, answer.content_type) == (400, "application/problem+json")
+        async with session.get("/health") as answer:
+            assert answer.status == 200
+    assert '"AccountId":"444455556666"' in told
+    assert told.endswith("event: end\ndata: {}\n\n")
+    process.terminate()
+    _, err = await process.communicate()
+    # In development mode, aiohttp logs whom it answered.
+    others = [line for line in complaints(err.decode()).splitlines() if not line.startswith("127.0.0.1 ")]
+    assert (process.returncode, others) == (0, [])
+
+
 async def test_the_program_without_aws_runs(tmp_path: Path) -> None:
     """It needs nothing at all."""
     assert re.fullmatch(r"after 3 attempts: arn:aws:detective:\S+\n", await run(WITHOUT_AWS, {}, tmp_path))
@@ -104,11 +137,8 @@ async def test_the_program_without_aws_runs(tmp_path: Path) -> None:
 async def test_the_test_with_fixtures_passes(tmp_path: Path) -> None:
     """The fixtures are there by themselves, in a project that has nothing but the installed package."""
     (tmp_path / "test_it.py").write_text(WITH_FIXTURES)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *("-P", "-m", "pytest", "-q"), cwd=tmp_path, stdout=subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    assert "1 passed" in out.decode()
+    ended = await finish(sys.executable, *("-P", "-m", "pytest", "-q"), environ={}, directory=tmp_path)
+    assert "1 passed" in ended.out
 
 
 def test_each_promise_names_a_test_that_is_there() -> None:

@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from typing import Any, assert_type
 
 import aiohttp
+from aiohttp import web
 
 import detective_async as d
 from detective_async import membership
+from detective_async.integrations import aiohttp_web as served
+from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.progress import ProgressBar
 
 
@@ -382,6 +385,28 @@ async def memberships(client: d.DetectiveClient, lines: list[str], own: d.Creden
     teardown = await membership.plan_teardown(client, regions=["eu-west-1"])
     assert_type(teardown, membership.TeardownPlan)
     assert_type(await teardown.apply(confirm="111122223333"), membership.TeardownReport)
+
+
+async def in_a_server(app: web.Application, request: web.Request, fleet: d.DetectiveFleet) -> None:
+    hook = OpenTelemetryHook()
+    served.setup(
+        app,
+        d.DetectiveClient(region="eu-west-1", hooks=[hook]),
+        account_credentials=lambda account_id: d.AssumeRole(f"arn:aws:iam::{account_id}:role/Audit"),
+        deadline=30,
+    )
+    served.setup(app, fleet)
+    assert_type(app[served.CLIENT], d.DetectiveClient)
+    assert_type(app[served.FLEET], d.DetectiveFleet)
+    client = served.get_client(request, account_id="1" * 12, region="eu-west-1")
+    assert_type(client, d.DetectiveClient)
+    assert_type(served.get_fleet(request).client, d.DetectiveClient)
+    assert_type(await served.stream_ndjson(request, client.iter_graphs()), web.StreamResponse)
+    assert_type(await served.stream_events(request, fleet.iter_members(), heartbeat=5), web.StreamResponse)
+    assert_type(await served.health(request), web.Response)
+    assert_type(served.last_event_id(request), str | None)
+    served.ServerEvent({"done": 1}, event="progress", id="1")
+    raise served.ProblemError(409, detail="It is being done already.", job="1")
 
 
 REQUESTS = (

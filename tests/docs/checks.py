@@ -1,0 +1,76 @@
+"""Whether what is shown, and is not run, is right: files, policies, and what is installed or made."""
+
+import ast
+import configparser
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from detective_async.operations import OPERATIONS
+from docs.pages import DOCS
+
+_ROOT = DOCS.parent
+
+
+def is_only_checked(command: str) -> bool:
+    """Tell whether a command is not for a test to run; what it is about has to be there."""
+    words = shlex.split(command, comments=True)
+    if words[:2] == ["pip", "install"]:
+        for requirement in words[2:]:
+            check_requirement(requirement)
+        return True
+    if words[0] == "make":
+        assert f"\n{words[1]}:" in (_ROOT / "Makefile").read_text(), command
+        return True
+    return False
+
+
+def check_requirement(requirement: str) -> None:
+    """Fail where something would be installed that the tests do without, or an extra that there is not."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
+    parts = re.fullmatch(r"([\w-]+)(?:\[([\w,-]+)\])?", requirement)
+    assert parts, requirement
+    if parts[1] != "detective-async":
+        assert any(re.match(rf"{parts[1]}\b", str(one)) for one in project["dependency-groups"]["test"]), requirement
+        return
+    extras = set(parts[2].split(",")) if parts[2] else set()
+    assert extras <= project["project"]["optional-dependencies"].keys(), requirement
+
+
+def check_syntax(name: str, text: str) -> None:
+    """Fail where a file is not what its name says."""
+    match Path(name).suffix:
+        case ".py":
+            ast.parse(text)
+        case ".toml":
+            tomllib.loads(text)
+        case ".csv":
+            assert len({line.count(",") for line in text.splitlines()}) == 1, text
+        case "" if name == "config":
+            configparser.ConfigParser(interpolation=None).read_string(text)
+        case _:
+            raise AssertionError(f"nobody knows how to check {name}")
+
+
+def actions_of(text: str) -> set[str]:
+    """Give the actions that an IAM policy allows; fail where it is none, or one of them is none."""
+    policy: Mapping[str, Any] = json.loads(text)
+    assert policy["Version"] == "2012-10-17"
+    allowed: set[str] = set()
+    for statement in policy["Statement"]:
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"]
+        allowed.update([actions] if isinstance(actions, str) else actions)
+    for action in allowed:
+        assert _is_action(action), action
+    return allowed
+
+
+def _is_action(action: str) -> bool:
+    """Tell whether there is such an action."""
+    service, _, name = action.partition(":")
+    return action == "sts:AssumeRole" or (service == "detective" and name in OPERATIONS)

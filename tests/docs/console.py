@@ -1,0 +1,47 @@
+"""What a console shows: commands, and what they print."""
+
+import doctest
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+_MARK = "---- exit code"
+
+
+def split_console(text: str) -> list[tuple[str, str]]:
+    """Give the commands of a console, each with what it prints."""
+    shown: list[tuple[str, str]] = []
+    for line in text.splitlines(keepends=True):
+        command, output = shown[-1] if shown else ("", "")
+        if command.endswith("\\\n"):
+            shown[-1] = (command + line, "")
+        elif line.startswith("$ "):
+            shown.append((line[2:], ""))
+        else:
+            assert shown, f"an output comes before any command: {line}"
+            shown[-1] = (command, output + line)
+    return [(command.rstrip("\n"), output) for command, output in shown]
+
+
+def script_of(commands: Iterable[str], variables: Path) -> str:
+    """Give a script that runs commands one after the other, and writes the variables that it ends with to a file."""
+    marked = (f'{command}\n__=$?; echo; echo "{_MARK} $__"; (exit $__)' for command in commands)
+    return "\n".join(("exec 2>&1", *marked, f"env -0 > {shlex.quote(str(variables))}"))
+
+
+def outputs_of(printed: str) -> list[tuple[str, int]]:
+    """Give what each command of a script has printed, and its exit code."""
+    return [(output, int(code)) for output, code in re.findall(rf"(.*?)\n{_MARK} (\d+)\n", printed, re.DOTALL)]
+
+
+def matches(expected: str, printed: str) -> bool:
+    """Tell whether an output is the expected one; a line's end that is missing at its end does not matter."""
+    printed = printed if printed.endswith("\n") else f"{printed}\n"
+    return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
+
+
+def compare(expected: str, printed: str, *, of: str = "") -> None:
+    """Fail where an output is not the expected one; where none is shown, it may be any."""
+    if expected and not matches(expected, printed):
+        raise AssertionError(f"{of}\nexpected:\n{expected}\ngot:\n{printed}")

@@ -1,0 +1,49 @@
+"""The numbers in the text are those of the code."""
+
+import inspect
+
+import pytest
+
+from detective_async import DetectiveFleet, Timeouts, retry, waiting
+from detective_async.credentials import cache
+from detective_async.retry import Kind
+from docs.pages import DOCS
+
+
+def default_of(function: object, parameter: str) -> object:
+    """Give the default of a parameter."""
+    assert callable(function)
+    return inspect.signature(function).parameters[parameter].default
+
+
+WORDS = {3: "three"}
+FACTS = [
+    ("explanation/retries.md", f"A call has {WORDS[retry.DEFAULT_MAX_ATTEMPTS]} attempts"),
+    ("explanation/retries.md", f"{Kind.TRANSIENT.base_delay:g} s after a transient failure"),
+    ("explanation/retries.md", f"{Kind.THROTTLING.base_delay:g} s after throttling"),
+    ("explanation/retries.md", f"up to {retry._MAX_BACKOFF:g} s"),
+    ("explanation/retries.md", f"no more than {retry._MAX_EXTRA_WAIT:g} s are added"),
+    (
+        "explanation/retries.md",
+        f"it holds {retry._QUOTA}, a retry costs {Kind.TRANSIENT.cost}, or {Kind.THROTTLING.cost} after throttling",
+    ),
+    ("explanation/retries.md", f"{Timeouts().total:g} s if nothing else is said"),
+    ("explanation/retries.md", f"HTTP {', '.join(map(str, sorted(retry._TRANSIENT_STATUSES)[:-1]))} and 504"),
+    ("explanation/retries.md", f"HTTP {retry._THROTTLING_STATUS}"),
+    ("explanation/credentials.md", f"no more than {'a minute' if cache._MANDATORY == 60 else '?'} left"),
+    ("explanation/consistency.md", f"pauses that grow by half, to {waiting._LONGEST_PAUSE:g} s"),
+    ("explanation/consistency.md", "After a quarter of a second" if waiting._FIRST_PAUSE == 0.25 else "?"),
+    ("explanation/fleets.md", f"`concurrency`, {default_of(DetectiveFleet, 'concurrency')} by default"),
+    (
+        "explanation/fleets.md",
+        f"`concurrency_per_target`, {default_of(DetectiveFleet, 'concurrency_per_target')} by default",
+    ),
+    ("how-to/inventory.md", f"{default_of(DetectiveFleet, 'concurrency')} targets are worked on at a time"),
+    ("how-to/inventory.md", f"{default_of(DetectiveFleet, 'concurrency_per_target')} requests for any one account"),
+]
+
+
+@pytest.mark.parametrize(("page", "fact"), FACTS)
+def test_a_fact_is_told_as_it_is(page: str, fact: str) -> None:
+    """In these words, wherever the lines break."""
+    assert fact in " ".join((DOCS / page).read_text().split())

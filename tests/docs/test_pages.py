@@ -1,0 +1,72 @@
+"""What the pages show is what happens."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fences import Block, read_blocks
+
+from detective_async.testing import SimulatorThread
+from docs.pages import DOCS, PAGES, WORLD, contents, readings
+from docs.reader import reading
+
+HUB = "111122223333"
+READINGS = readings()
+
+
+@pytest.fixture
+def how_to_world() -> Iterator[SimulatorThread]:
+    """The simulator that a reader has started by what the how-tos' first page says."""
+    with SimulatorThread() as simulator:
+        simulator.load(WORLD)
+        yield simulator
+
+
+@pytest.mark.parametrize("name", READINGS)
+async def test_everything_that_a_page_shows_is_so(
+    name: str, how_to_world: SimulatorThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files, programs, commands and outputs, one after the other, as a reader would try them."""
+    environ = how_to_world.environment(HUB, region="eu-west-1") if name.startswith("how-to/") else {}
+    for variable, value in environ.items():
+        monkeypatch.setenv(variable, value)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    if environ:
+        # As one who has downloaded it.
+        shutil.copy(WORLD, folder)
+    monkeypatch.chdir(folder)
+    blocks = [block for page in READINGS[name] for block in read_blocks(page)]
+    if shutil.which("curl") is None and any("$ curl " in block.text for block in blocks):
+        pytest.skip("there is no curl")
+    async with reading(folder, environ) as reader:
+        for block in blocks:
+            await reader.read(block)
+    if reader.allowed:
+        asked = {request.operation for request in how_to_world.requests} - {"AssumeRole"}
+        assert {f"detective:{name}" for name in asked} <= reader.allowed
+
+
+def test_the_programs_type_check(tmp_path: Path) -> None:
+    """Those that are shown as files, tests excepted, as strictly as the library itself."""
+    programs = {block.caption: block.text for page in PAGES for block in read_blocks(page) if is_typed(block)}
+    for name, text in programs.items():
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "-P", "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
+    run = subprocess.run([*command, *programs], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(programs) > 10
+
+
+def is_typed(block: Block) -> bool:
+    """Tell whether a block is a file of Python, and not of tests."""
+    return block.caption.endswith(".py") and not block.caption.startswith("test_")
+
+
+def test_every_page_is_in_a_table_of_contents_once() -> None:
+    """From the first page on, whatever there is can be reached."""
+    listed = [page for index in PAGES for page in contents(index)]
+    assert sorted([*listed, DOCS / "index.md"]) == PAGES

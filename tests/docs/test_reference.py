@@ -1,0 +1,15 @@
+"""The reference has everything that is public, and nothing else."""
+
+import re
+from collections import Counter
+
+from docs.pages import DOCS
+from docs.public import public_names
+
+_DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|exception|function)|py:data):: (\S+)$", re.MULTILINE)
+
+
+def test_every_public_name_is_documented_once() -> None:
+    """By the name that it is imported by."""
+    pages = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    assert Counter(_DIRECTIVE.findall(pages)) == Counter(public_names())
