@@ -48,6 +48,7 @@ class AttemptEvent:
         invocation_id: the same for all events of a call; AWS has it too, as `amz-sdk-invocation-id`.
         attempt: which attempt, from 1.
         max_attempts: how many there may be.
+        waited: seconds between the attempt before it and this one.
         elapsed: seconds it took.
         status: the HTTP status, or None where no answer came.
         request_id: AWS's id of the request, or None.
@@ -63,6 +64,7 @@ class AttemptEvent:
     invocation_id: str
     attempt: int
     max_attempts: int
+    waited: float
     elapsed: float
     status: int | None = None
     request_id: str | None = None

@@ -200,6 +200,7 @@ class _Call:
     invocation_id: str = Factory(_new_id)
     unsigned_headers: Mapping[str, str] | None = field(default=None, repr=False)
     started: float = 0.0
+    delay: float = 0.0
     waited: float = 0.0
     last: AttemptEvent | None = None
     clock_offset: float = 0.0
@@ -288,6 +289,7 @@ class _Call:
             if delay is None:
                 raise error
             self._emit_retry(delay, error)
+            self.delay = delay
             self.waited += delay
             async with asyncio.timeout_at(self.deadline):
                 await transport.clock.sleep(delay)
@@ -419,6 +421,7 @@ class _Call:
                 invocation_id=self.invocation_id,
                 attempt=self.attempts.count,
                 max_attempts=self.attempts.max_attempts,
+                waited=self.delay,
                 elapsed=transport.clock.monotonic() - self.started,
                 status=answer.status if isinstance(answer, RawAnswer) else None,
                 request_id=_request_id(answer, error),
@@ -427,6 +430,7 @@ class _Call:
                 request_bytes=len(self.encoded.body or b""),
                 response_bytes=_size(answer),
             )
+            self.delay = 0.0
             emit(self.hooks, self.last)
 
     def _correct_clock(self, answer: RawAnswer | NoAnswer, error: ServiceError | TransportError) -> bool:

@@ -312,6 +312,19 @@ async def test_the_end_of_a_call_that_is_cancelled_in_an_attempt(
     assert (end.error_code, end.attempts, end.status, end.request_id) == ("CancelledError", 2, None, None)
 
 
+async def test_what_is_sent_again_at_once_waited_for_nothing(
+    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher
+) -> None:
+    """A wait belongs to the attempt after it, and to no other."""
+    mock_aws.post(URL, status=429)
+    skewed = {"x-amzn-errortype": "RequestTimeTooSkewed", "Date": "Mon, 23 Nov 2026 10:00:00 GMT"}
+    mock_aws.post(URL, status=403, headers=skewed)
+    mock_aws.post(URL, payload={})
+    await aws.list_graphs()
+    assert [event.waited for event in watcher.told if isinstance(event, AttemptEvent)] == [0.0, 1.0, 0.0]
+    assert [event.waited for event in watcher.ends] == [1.0]
+
+
 async def test_no_call_without_a_valid_request(aws: DetectiveClient, watcher: Watcher) -> None:
     """What is refused before anything could be sent is no call."""
     with pytest.raises(ParameterError):

@@ -126,14 +126,15 @@ async def test_throttles_are_retried_and_seen_by_hooks(
         **sizes,
     }
     assert [asdict(event) for event in events] == [
-        {**common, "attempt": 1, "elapsed": 0.0, **failed},
+        {**common, "attempt": 1, "waited": 0.0, "elapsed": 0.0, **failed},
         {**common, "attempt": 1, "max_attempts": 3, "delay": 1.0, "error_code": error_code},
-        {**common, "attempt": 2, "elapsed": 0.0, **failed},
+        {**common, "attempt": 2, "waited": 1.0, "elapsed": 0.0, **failed},
         {**common, "attempt": 2, "max_attempts": 3, "delay": 2.0, "error_code": error_code},
         {
             **common,
             "attempt": 3,
             "max_attempts": 3,
+            "waited": 2.0,
             "elapsed": 0.0,
             "status": 200,
             "request_id": "done",
