@@ -199,14 +199,13 @@ class DetectiveFleet(FleetIterators):
             tally.add(failed=outcome.kind is OutcomeKind.FAILED)
             return outcome
 
-        run = Run(checked(self._targets), work, self._concurrency)
+        run = Run(checked(self._targets), work, self._concurrency, self._runs.discard)
         self._runs.add(run)
         try:
             async for outcome in run:
                 yield outcome
         finally:
             await run.stop()
-            self._runs.discard(run)
 
     async def _work(
         self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], target: Target, run: Run[Target, Outcome[T]]

@@ -22,17 +22,23 @@ class Run(Generic[Item, Result]):
         items: what to work on.
         work: does it; it raises `CancelledError` only where the run was stopped. Whatever else it raises ends the run.
         concurrency: how many at a time.
+        on_end: told of the run once it has ended, also where nobody waits for that any more.
 
     Attributes:
         stopped: whether it is over, or everything is being cancelled.
     """
 
     def __init__(
-        self, items: Iterable[Item], work: Callable[[Item], Coroutine[Any, Any, Result]], concurrency: int
+        self,
+        items: Iterable[Item],
+        work: Callable[[Item], Coroutine[Any, Any, Result]],
+        concurrency: int,
+        on_end: Callable[["Run[Item, Result]"], object],
     ) -> None:
         self._items = iter(items)
         self._work = work
         self._concurrency = concurrency
+        self._on_end = on_end
         self._tasks: set[asyncio.Task[Result]] = set()
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
         self._changed = asyncio.Event()
@@ -111,3 +117,4 @@ class Run(Generic[Item, Result]):
         elif (problem := driver.exception()) is not None:
             self._problem = problem
         self._results.put_nowait(None)
+        self._on_end(self)

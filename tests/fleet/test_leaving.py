@@ -231,3 +231,33 @@ async def test_work_that_takes_a_while_to_end() -> None:
         assert len(cleaned) == 18
         assert not at_work()
         await closing
+
+
+async def test_leaving_that_is_cancelled() -> None:
+    """A run that nobody waits for any more is forgotten once it has ended; closing the fleet waits for that."""
+    cleaned = []
+
+    async def work(_client: DetectiveClient, target: Target) -> None:
+        try:
+            if target.region != REGIONS[0]:
+                await asyncio.Event().wait()
+        finally:
+            await passes(30)
+            cleaned.append(target)
+
+    async with nothing_left(), DetectiveFleet(places(1), concurrency=3) as fleet:
+        for closed_early in (False, True):
+            run = fleet.run(work)
+            assert (await anext(run)).ok
+            leaving = asyncio.ensure_future(run.aclose())
+            await passes(3)
+            leaving.cancel()
+            await asyncio.wait([leaving])
+            assert leaving.cancelled()
+            assert len(fleet._runs) == 1
+            if closed_early:
+                await fleet.aclose()
+            else:
+                await passes(40)
+            assert not fleet._runs
+    assert len(cleaned) == 6
