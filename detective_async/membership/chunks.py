@@ -183,7 +183,7 @@ class Chunk:
         sources = self.job.sources
         if row.account_id not in sources:
             sources[row.account_id] = self.goals.credentials_of(row.account_id)
-        return self.job.at(row.region, sources[row.account_id])
+        return self.job.at(row.region, sources[row.account_id], row.account_id)
 
     async def _start_monitoring(self, row: Row) -> None:
         async with self.job.gate:

@@ -50,9 +50,11 @@ class Job:
         """Time and chance, as the client has them."""
         return self.client._transport.clock  # noqa: SLF001 - of our own class
 
-    def at(self, region: str, credentials: CredentialsSource | None = None) -> DetectiveClient:
+    def at(
+        self, region: str, credentials: CredentialsSource | None = None, account_id: str | None = None
+    ) -> DetectiveClient:
         """Give a client for a region, and in another account's name if need be."""
-        return self.client.with_options(region=region, credentials=credentials)
+        return self.client.with_options(region=region, credentials=credentials, account_id=account_id)
 
 
 @define(eq=False)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from detective_async import AssumeRole, AttemptEvent, DetectiveClient, RetryEvent
+from detective_async import AssumeRole, AttemptEvent, DetectiveClient
+from detective_async.events import Event
 from detective_async.exchange import exchange
 from detective_async.membership import ActionKind, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator
@@ -282,13 +283,20 @@ async def test_a_role_is_assumed_once_for_all_regions(sim: DetectiveSimulator) -
 
 
 async def test_the_clients_own_settings_hold(sim: DetectiveSimulator) -> None:
-    """Hooks are told of every attempt, those in the name of member accounts too."""
-    events: list[AttemptEvent | RetryEvent] = []
+    """Hooks are told of every attempt, those in the name of member accounts too, and whose name it is."""
+    events: list[Event] = []
     async with DetectiveClient(
         region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), hooks=[events.append]
     ) as client:
-        plan = await plan_membership(client, [account(IDS[0])], regions=[ELSEWHERE], member_credentials=sim.account)
+        plan = await plan_membership(
+            client,
+            [account(IDS[0])],
+            regions=[ELSEWHERE],
+            member_credentials=lambda account_id: evolve(sim.account(account_id), account_id=None),
+        )
         await plan.apply()
-    assert [(event.operation, event.region) for event in events] == [
+    accepted = [event.account for event in events if event.operation == "AcceptInvitation"]
+    assert set(accepted) == {IDS[0]}
+    assert [(event.operation, event.region) for event in events if isinstance(event, AttemptEvent)] == [
         (request.operation, ELSEWHERE) for request in sim.requests
     ]
