@@ -1,0 +1,97 @@
+"""Server-sent events, as a browser reads them."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detective_async.integrations.aiohttp_web import ServerEvent
+from detective_async.integrations.aiohttp_web.server_events import COMMENT, encode_event, encode_retry
+from detective_async.integrations.aiohttp_web.text import dump
+
+
+@define
+class Browser:
+    """What an `EventSource` makes of a stream, by the standard's section "Interpreting an event stream"."""
+
+    events: list[tuple[str, str, str]] = field(factory=list)
+    last_id: str = ""
+    retry: int | None = None
+
+    def read(self, stream: bytes) -> "Browser":
+        """Take in a stream, whole."""
+        text = stream.decode("utf-8", "replace").removeprefix("\ufeff")
+        lines = re.split("\r\n|\r|\n", text)
+        # What the stream ends with in the middle of a line is thrown away, and so is an event that no empty line ends.
+        data, kind = "", ""
+        for line in lines[:-1]:
+            if not line:
+                if data:
+                    self.events.append((kind or "message", data.removesuffix("\n"), self.last_id))
+                data, kind = "", ""
+            elif not line.startswith(":"):
+                name, _, value = line.partition(":")
+                value = value.removeprefix(" ")
+                match name:
+                    case "event":
+                        kind = value
+                    case "data":
+                        data += f"{value}\n"
+                    case "id" if "\0" not in value:
+                        self.last_id = value
+                    case "retry" if value.isascii() and value.isdigit():
+                        self.retry = int(value)
+        return self
+
+
+#: All of Unicode, and often what means something to a parser.
+texts = st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\r\n\t :\ufeff\x85\u2028\ud800\udfff"))
+
+
+def is_a_line(text: str | None) -> bool:
+    return text is None or not (set(text) & set("\0\r\n") or any("\ud800" <= letter <= "\udfff" for letter in text))
+
+
+@given(st.lists(st.tuples(texts, st.none() | texts, st.none() | texts)))
+def test_what_a_browser_reads(items: list[tuple[str, str | None, str | None]]) -> None:
+    """Any data, name and id arrive as they were, or the event is refused when it is made."""
+    stream, expected, last_id = b"", [], ""
+    for data, name, event_id in items:
+        if not is_a_line(name) or not is_a_line(event_id):
+            with pytest.raises(ValueError, match="expected one line of text"):
+                ServerEvent(data, event=name, id=event_id)
+            continue
+        event = ServerEvent(data, event=name, id=event_id)
+        stream += encode_event(dump(event.data), event=event.event, event_id=event.id) + COMMENT
+        last_id = last_id if event_id is None else event_id
+        expected.append((name or "message", data, last_id))
+    read = Browser().read(stream)
+    found: list[tuple[str, Any, str]] = [(name, json.loads(data), last) for name, data, last in read.events]
+    assert found == expected
+    assert read.last_id == last_id
+
+
+@pytest.mark.parametrize(("seconds", "milliseconds"), [(0, 0), (0.0015, 2), (3, 3000), (0.25, 250)])
+def test_retry(seconds: float, milliseconds: int) -> None:
+    """Seconds become whole milliseconds, and no event."""
+    read = Browser().read(encode_retry(seconds))
+    assert (read.retry, read.events) == (milliseconds, [])
+
+
+def test_as_it_is_written() -> None:
+    """The fields come in their usual order."""
+    assert encode_event(b"{}", event="end", event_id="7") == b"id: 7\nevent: end\ndata: {}\n\n"
+    assert encode_event(b"{}") == b"data: {}\n\n"
+    assert encode_event(b"{}", event_id="") == b"id: \ndata: {}\n\n"
+
+
+def test_what_is_wrong_is_named() -> None:
+    """The message says which of the two it is."""
+    with pytest.raises(ValueError, match=r"^id: expected one line"):
+        ServerEvent(1, id="a\nb")
+    with pytest.raises(ValueError, match=r"^event: expected one line"):
+        ServerEvent(1, event="a\0b")

@@ -1,0 +1,452 @@
+"""Iterators as answers: newline-delimited JSON, and server-sent events."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from aiohttp import web
+from integrations.aiohttp_web.site import Handle, Reply, loud, serving_routes
+
+from detective_async import (
+    Account,
+    ConnectionLost,
+    DetectiveClient,
+    DetectiveFleet,
+    PaginationError,
+    ResourceNotFoundException,
+    Target,
+)
+from detective_async.integrations.aiohttp_web import (
+    ProblemError,
+    ServerEvent,
+    get_client,
+    get_fleet,
+    last_event_id,
+    stream_events,
+    stream_ndjson,
+    to_json,
+)
+from detective_async.testing import DetectiveSimulator
+
+ADMINISTRATOR = "111122223333"
+Stream = Callable[..., Any]
+both = pytest.mark.parametrize("stream", [stream_ndjson, stream_events])
+
+
+async def counting(count: int, error: Exception | None = None) -> AsyncIterator[Any]:
+    """Give numbers, and then fail."""
+    for number in range(count):
+        yield number
+    if error is not None:
+        raise error
+
+
+def answering(stream: Stream, items: Callable[[], Any], **options: Any) -> Handle:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        answer: web.StreamResponse = await stream(request, items(), **options)
+        return answer
+
+    return handler
+
+
+def lines(answer: Reply) -> list[Any]:
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    assert answer.body.endswith(b"\n") or not answer.body
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+def events(answer: Reply) -> list[tuple[str, Any]]:
+    """Give the names and data of events that have nothing else; comments are left out."""
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/event-stream"
+    assert answer.body.endswith(b"\n\n")
+    found = []
+    for block in answer.body.decode().removesuffix("\n\n").split("\n\n"):
+        if block != ":":
+            *head, data = block.split("\n")
+            name = head[0].removeprefix("event: ") if head else "message"
+            found.append((name, json.loads(data.removeprefix("data: "))))
+    return found
+
+
+@pytest.fixture
+async def client(sim: DetectiveSimulator) -> DetectiveClient:
+    """A client of an account whose graph has members; the app closes it."""
+    client = DetectiveClient(region="eu-west-1", credentials=sim.account(ADMINISTRATOR), endpoint_url=sim.url)
+    graph_arn = (await client.create_graph()).graph_arn
+    assert graph_arn is not None
+    accounts = [Account(f"{number:012}", f"account-{number}@example.com") for number in range(1, 31)]
+    await client.create_members(graph_arn, accounts)
+    return client
+
+
+async def members(request: web.Request, stream: Stream = stream_ndjson, **options: Any) -> web.StreamResponse:
+    client = get_client(request)
+    graph = await client.iter_graphs().first()
+    assert graph is not None
+    answer: web.StreamResponse = await stream(request, client.iter_members(str(graph.arn), page_size=7), **options)
+    return answer
+
+
+async def test_members_as_lines(client: DetectiveClient) -> None:
+    """Each is an object of its own, over all pages, with no address in it; and proxies are told to pass it on."""
+    async with serving_routes({"/": members}, client) as site:
+        answer = await site.get("/")
+    assert [line["AccountId"] for line in lines(answer)] == [f"{number:012}" for number in range(1, 31)]
+    assert b"@" not in answer.body
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_members_as_events(client: DetectiveClient) -> None:
+    """Each is an event, and the last one says that these were all."""
+    async with serving_routes({"/": partial(members, stream=stream_events)}, client) as site:
+        *found, last = events(await site.get("/"))
+    assert [name for name, _ in found] == ["message"] * 30
+    assert [data["AccountId"] for _, data in found] == [f"{number:012}" for number in range(1, 31)]
+    assert last == ("end", {})
+
+
+async def test_what_is_asked_for(client: DetectiveClient) -> None:
+    """Addresses, other forms of items and other headers are there where the handler wants them."""
+    own = partial(members, to_json=partial(to_json, sensitive=True), headers={"X-A": "1", "Cache-Control": "private"})
+    async with serving_routes({"/": own}, client) as site:
+        answer = await site.get("/")
+    assert lines(answer)[0]["EmailAddress"] == "account-1@example.com"
+    assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "private")
+
+
+async def test_a_fleets_pairs(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The items of a whole fleet come with where they are from."""
+    await client.aclose()
+    targets = [Target(ADMINISTRATOR, region, sim.account(ADMINISTRATOR)) for region in ("eu-west-1", "us-east-1")]
+    fleet = DetectiveFleet(targets, endpoint_url=sim.url)
+
+    async def graphs(request: web.Request) -> web.StreamResponse:
+        return await stream_ndjson(request, get_fleet(request).iter_graphs())
+
+    async with serving_routes({"/": graphs}, fleet) as site:
+        [line] = lines(await site.get("/"))
+    assert line["target"] == {"account_id": ADMINISTRATOR, "region": "eu-west-1"}
+    assert "Arn" in line["item"]
+
+
+@both
+async def test_nothing(stream: Stream) -> None:
+    """A stream without items is complete as well."""
+    async with serving_routes({"/": answering(stream, lambda: counting(0))}) as site:
+        answer = await site.get("/")
+    assert (lines(answer) == []) if stream is stream_ndjson else (events(answer) == [("end", {})])
+
+
+async def test_lines_that_fail_at_once(client: DetectiveClient) -> None:
+    """Nothing was sent yet: the answer is a problem, with the status that the error has."""
+    arn = f"arn:aws:detective:eu-west-1:{ADMINISTRATOR}:graph:{'0' * 32}"
+
+    async def nowhere(request: web.Request) -> web.StreamResponse:
+        return await stream_ndjson(request, get_client(request).iter_members(arn))
+
+    async with serving_routes({"/": nowhere}, client) as site:
+        problem = (await site.get("/")).problem()
+    assert (problem["status"], problem["code"]) == (404, "ResourceNotFoundException")
+    assert problem["request_id"]
+
+
+ERRORS = [
+    (ResourceNotFoundException("ResourceNotFoundException", "gone", status=404, request_id="an-id"), 404, None),
+    (PaginationError("ListMembers"), 502, "WARNING"),
+    (ConnectionLost("it broke", operation="ListMembers", attempts=3, outcome_unknown=False), 502, "WARNING"),
+    # These two are also what a deadline and a browser's hang-up look like.
+    (TimeoutError(), 504, "WARNING"),
+    (ConnectionResetError("a secret"), 500, "ERROR"),
+    (KeyError("a secret"), 500, "ERROR"),
+    (ProblemError(410, detail="it was here once"), 410, None),
+]
+
+
+@both
+@pytest.mark.parametrize(("error", "status", "level"), ERRORS, ids=lambda value: type(value).__name__)
+async def test_a_failure_on_the_way(
+    stream: Stream, error: Exception, status: int, level: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was sent stays, and the last record is the problem; the log has what concerns the server."""
+    async with serving_routes({"/path": answering(stream, lambda: counting(2, error))}) as site:
+        answer = await site.get("/path?query")
+        # The connection is in order.
+        assert (await site.get("/path")).status == 200
+        assert len(site.runner.server.connections if site.runner.server else []) == 1
+    found = (
+        [line.get("error", line) if isinstance(line, dict) else line for line in lines(answer)]
+        if (stream is stream_ndjson)
+        else [data for _, data in events(answer)]
+    )
+    assert found[:2] == [0, 1]
+    [problem] = found[2:]
+    assert problem == {**to_json(error), "instance": "/path"}
+    assert problem["status"] == status
+    assert "secret" not in json.dumps(problem)
+    if stream is stream_events:
+        assert [name for name, _ in events(answer)] == ["message", "message", "error"]
+    logged = [record.levelname for record in loud(caplog)]
+    assert logged == ([] if level is None else [level] * 2)
+
+
+async def test_events_that_fail_at_once() -> None:
+    """The page was told that the stream is open already: an event says what went wrong."""
+    async with serving_routes({"/": answering(stream_events, lambda: counting(0, PaginationError("A")))}) as site:
+        [(name, problem)] = events(await site.get("/"))
+    assert (name, problem["status"], problem["code"]) == ("error", 502, "PaginationError")
+
+
+@both
+async def test_an_item_that_has_no_form(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """That is a mistake in the handler: a 500 that shows nothing, as the last record."""
+
+    async def items() -> AsyncIterator[object]:
+        yield 1
+        yield object()
+
+    async with serving_routes({"/": answering(stream, items)}) as site:
+        answer = await site.get("/")
+    assert b'"status":500' in answer.body
+    assert b"object" not in answer.body
+    assert "object has no form in JSON" in caplog.text
+
+
+@both
+async def test_what_cannot_be_iterated_over(stream: Stream) -> None:
+    """That is a mistake in the handler too, and nothing was sent yet."""
+    async with serving_routes({"/": answering(stream, lambda: [1])}) as site:
+        assert (await site.get("/")).problem()["status"] == 500
+
+
+class Watched:
+    """An iterator that notes what is done with it."""
+
+    def __init__(self, count: int = 3) -> None:
+        self.given = 0
+        self.count = count
+        self.closed = 0
+
+    def __aiter__(self) -> "Watched":
+        return self
+
+    async def __anext__(self) -> int:
+        if self.given == self.count:
+            raise StopAsyncIteration
+        self.given += 1
+        return self.given
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+@both
+async def test_the_iterator_is_closed(stream: Stream) -> None:
+    """Whether all was taken or a mistake came in between."""
+    made: list[Watched] = []
+
+    def items() -> Watched:
+        made.append(Watched())
+        return made[-1]
+
+    def fail(value: int) -> int:
+        raise KeyError(value)
+
+    routes = {"/all": answering(stream, items), "/none": answering(stream, items, to_json=fail)}
+    async with serving_routes(routes) as site:
+        await site.get("/all")
+        await site.get("/none")
+    assert [(one.given, one.closed) for one in made] == [(3, 1), (1, 1)]
+
+
+@both
+async def test_an_iterator_that_cannot_be_closed(stream: Stream) -> None:
+    """It need not be."""
+
+    class Items:
+        def __init__(self) -> None:
+            self.left = 1
+
+        def __aiter__(self) -> "Items":
+            return self
+
+        async def __anext__(self) -> int:
+            if not self.left:
+                raise StopAsyncIteration
+            self.left -= 1
+            return 7
+
+    async with serving_routes({"/": answering(stream, Items)}) as site:
+        assert b"7\n" in (await site.get("/")).body
+
+
+@both
+async def test_head(stream: Stream) -> None:
+    """It has the headers of GET, takes nothing of the iterator, and closes it."""
+    items = Watched()
+    async with serving_routes({"/": answering(stream, lambda: items, headers={"X-A": "1"})}) as site:
+        asked = await site.ask("HEAD", "/")
+        got = await site.get("/")
+    assert (asked.status, asked.body) == (200, b"")
+    for name in ("Content-Type", "Cache-Control", "X-A"):
+        assert asked.headers[name] == got.headers[name]
+    assert items.closed == 2
+    assert items.given == 3
+
+
+@both
+async def test_an_iterator_that_fails_at_its_end(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """What was sent is complete, and that of HEAD has no body: nothing more is said of it but in the log."""
+
+    class Broken(Watched):
+        async def aclose(self) -> None:
+            raise KeyError("its end")
+
+    async with serving_routes({"/": answering(stream, Broken)}) as site:
+        answers = [await site.ask(method, "/") for method in ("HEAD", "GET", "HEAD", "GET")]
+    assert [answer.status for answer in answers] == [200] * 4
+    assert [b"error" in answer.body for answer in answers] == [False] * 4
+    assert [len(answer.body) > 5 for answer in answers] == [False, True] * 2
+    assert [record.levelname for record in loud(caplog)] == ["ERROR"] * 4
+
+
+@both
+async def test_http_1_0(stream: Stream) -> None:
+    """What knows no chunks gets all of it, until the connection is closed."""
+    async with serving_routes({"/": answering(stream, lambda: counting(3))}) as site:
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+    assert b"chunked" not in head
+    assert body == (b"0\n1\n2\n" if stream is stream_ndjson else Anything())
+
+
+class Anything:
+    """Equals whatever a stream of three numbers as events looks like."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, bytes) and other.endswith(b"data: 2\n\nevent: end\ndata: {}\n\n")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+async def test_events_begin_at_once() -> None:
+    """The page knows that the stream is open before there is an item; so much is not said of lines."""
+    go_on = asyncio.Event()
+
+    async def items() -> AsyncIterator[int]:
+        await go_on.wait()
+        yield 1
+
+    site = serving_routes({"/": answering(stream_events, items, retry=2.5)})
+    async with site as served, served.session.get("/") as answer:
+        assert answer.status == 200
+        assert await answer.content.readuntil(b"\n\n") == b"retry: 2500\n\n"
+        go_on.set()
+        assert (await answer.read()).startswith(b"data: 1\n\n")
+
+
+async def test_names_and_ids() -> None:
+    """A `ServerEvent` has them, and its data is what `to_json` makes of it."""
+
+    async def items() -> AsyncIterator[object]:
+        yield ServerEvent({"a": Target("111122223333", "eu-west-1")}, event="found", id="7")
+        yield ServerEvent(None, id="8")
+
+    async with serving_routes({"/": answering(stream_events, items)}) as site:
+        answer = await site.get("/")
+    assert answer.body == (
+        b":\n\n"
+        b'id: 7\nevent: found\ndata: {"a":{"account_id":"111122223333","region":"eu-west-1"}}\n\n'
+        b"id: 8\ndata: null\n\n"
+        b"event: end\ndata: {}\n\n"
+    )
+
+
+@pytest.mark.parametrize(("sent", "expected"), [("7 é", "7 é"), ("", None), (None, None)])
+async def test_coming_back(sent: str | None, expected: str | None) -> None:
+    """What the browser has seen last is there to be read."""
+
+    async def tell(request: web.Request) -> web.StreamResponse:
+        return web.json_response(last_event_id(request))
+
+    async with serving_routes({"/": tell}) as site:
+        answer = await site.get("/", headers={} if sent is None else {"Last-Event-ID": sent})
+    assert json.loads(answer.body) == expected
+
+
+async def test_heartbeats() -> None:
+    """While nothing comes, comments do; and they stop with the stream."""
+    go_on = asyncio.Event()
+
+    async def items() -> AsyncIterator[int]:
+        yield 1
+        await go_on.wait()
+        yield 2
+
+    site = serving_routes({"/": answering(stream_events, items, heartbeat=0.02)})
+    async with site as served, served.session.get("/") as answer:
+        assert await answer.content.readuntil(b"data: 1\n\n")
+        for _ in range(3):
+            assert await answer.content.readexactly(3) == b":\n\n"
+        go_on.set()
+        rest = await answer.read()
+    assert rest.replace(b":\n\n", b"") == b"data: 2\n\nevent: end\ndata: {}\n\n"
+
+
+async def test_no_heartbeats_beside_items() -> None:
+    """Where items come more often than they would, there is no need of any."""
+
+    async def items() -> AsyncIterator[int]:
+        for number in range(100):
+            yield number
+            await asyncio.sleep(0.01)
+
+    async with serving_routes({"/": answering(stream_events, items, heartbeat=0.2)}) as site:
+        answer = await site.get("/")
+    # The one that the stream begins with, and perhaps another one where the machine had no time for a while.
+    assert answer.body.count(b":\n\n") < 4
+
+
+@pytest.mark.parametrize(
+    ("stream", "name"),
+    [(stream_events, "heartbeat"), *((one, "write_timeout") for one in (stream_events, stream_ndjson))],
+)
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+async def test_times_that_are_none(stream: Stream, name: str, seconds: float, caplog: pytest.LogCaptureFixture) -> None:
+    """They are a mistake in the handler, which is told."""
+    async with serving_routes({"/": answering(stream, lambda: counting(1), **{name: seconds})}) as site:
+        assert (await site.get("/")).problem()["status"] == 500
+    assert f"{name} must be a positive number of seconds" in caplog.text
+
+
+@both
+async def test_others_have_their_turn(stream: Stream) -> None:
+    """Many items that are there already do not hold up the event loop, though the socket takes them all at once."""
+    turns = 0
+
+    async def items() -> AsyncIterator[int]:
+        before = turns
+        for number in range(30_000):
+            yield number
+        assert turns - before > 3
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    others = asyncio.create_task(take_turns())
+    async with serving_routes({"/": answering(stream, items)}) as site:
+        answer = await site.get("/")
+    others.cancel()
+    assert b"error" not in answer.body
+    assert b"29999" in answer.body

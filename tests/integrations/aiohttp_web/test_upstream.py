@@ -1,0 +1,115 @@
+"""What goes wrong between the server and AWS, as whoever asked the server sees it."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from aiohttp import web
+from integrations.aiohttp_web.site import serving_routes
+from integrations.aiohttp_web.streaming import Stream, both
+
+from detective_async import Account, DetectiveClient, DetectiveFleet, RetryPolicy, Target, Timeouts
+from detective_async.integrations.aiohttp_web import get_client, get_fleet, to_json
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
+
+ADMINISTRATOR = "111122223333"
+ONCE = RetryPolicy(max_attempts=1)
+
+
+def client_of(sim: DetectiveSimulator, **options: Any) -> DetectiveClient:
+    keys = sim.account(ADMINISTRATOR)
+    return DetectiveClient(region="eu-west-1", credentials=keys, endpoint_url=sim.url, retry=ONCE, **options)
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    return web.json_response(to_json(await get_client(request).create_graph()))
+
+
+@pytest.mark.parametrize(
+    ("effect", "status", "members"),
+    [
+        (Throttle(2500), 503, {"code": "TooManyRequestsException", "outcome_unknown": False}),
+        (Throttle(code="ThrottlingException", status=400), 503, {"code": "ThrottlingException"}),
+        (Failure(), 502, {"code": "InternalServerException", "outcome_unknown": True}),
+        (Failure(503, "ServiceUnavailable"), 503, {"code": "ServiceUnavailable", "outcome_unknown": True}),
+        (Failure(403, "AccessDeniedException", "not you"), 403, {"detail": "not you"}),
+        (Failure(402, "ServiceQuotaExceededException"), 409, {"code": "ServiceQuotaExceededException"}),
+        (Failure(409, "ConflictException"), 409, {"code": "ConflictException"}),
+        (Failure(400, "ValidationException", "kim@example.com is none"), 400, {"detail": "*** is none"}),
+        (Failure(403, "ExpiredTokenException"), 500, {"code": "ExpiredTokenException"}),
+        (Garbage(), 502, {"code": "DecodeError", "outcome_unknown": True}),
+        (Drop("before"), 502, {"code": "ConnectionLost", "outcome_unknown": True}),
+        (Latency(30.0), 504, {"code": "AttemptTimeout", "outcome_unknown": True}),
+    ],
+    ids=repr,
+)
+async def test_faults(sim: DetectiveSimulator, effect: Any, status: int, members: dict[str, object]) -> None:
+    """Each has its status, says what AWS called it and whether it may have acted, and what to name to AWS's support."""
+    sim.inject(Fault(effect, count=None))
+    client = client_of(sim, timeouts=Timeouts(read=0.3))
+    async with serving_routes({"/": create}, client) as site:
+        answer = await site.ask("POST", "/")
+    problem = answer.problem()
+    assert problem["status"] == status
+    assert members.items() <= problem.items()
+    assert ("request_id" in problem) == (not isinstance(effect, Drop | Latency))
+    assert answer.headers.get("Retry-After") == {503: "3" if effect == Throttle(2500) else "1"}.get(status)
+
+
+async def test_nobody_there() -> None:
+    """A service that cannot be reached is a bad gateway, and nothing was done."""
+    async with serving_routes({"/": create}) as site:
+        problem = (await site.ask("POST", "/")).problem()
+    assert (problem["status"], problem["code"], problem["outcome_unknown"]) == (502, "ConnectError", False)
+
+
+@both
+async def test_a_page_that_fails(stream: Stream, sim: DetectiveSimulator) -> None:
+    """The items of the pages before it were sent, and the last record says what AWS said, with its request id."""
+    client = client_of(sim)
+    arn = str((await client.create_graph()).graph_arn)
+    await client.create_members(arn, [Account(f"{n:012}", f"a{n}@example.com") for n in range(1, 11)])
+
+    async def members(request: web.Request) -> web.StreamResponse:
+        async def some() -> Any:
+            async for member in get_client(request).iter_members(arn, page_size=4):
+                yield member
+                if member.account_id == "000000000005":
+                    sim.inject(Fault(Throttle(), operation="ListMembers"))
+
+        answer: web.StreamResponse = await stream(request, some())
+        return answer
+
+    async with serving_routes({"/": members}, client) as site:
+        answer = await site.get("/")
+    assert answer.body.count(b'"AccountId"') == 8
+    last = answer.body.strip().splitlines()[-1]
+    problem = json.loads(last.removeprefix(b"data: "))
+    problem = problem.get("error", problem)
+    assert (problem["status"], problem["code"]) == (503, "TooManyRequestsException")
+    assert problem["request_id"]
+
+
+async def test_the_deadline_ends_a_fleets_work(sim: DetectiveSimulator) -> None:
+    """Whatever is under way in its targets is given up, and nothing of it goes on behind the answer."""
+    sim.inject(Fault(Latency(30.0), count=None))
+    keys = sim.account(ADMINISTRATOR)
+    fleet = DetectiveFleet([Target(ADMINISTRATOR, f"us-east-{n}", keys) for n in (1, 2)], endpoint_url=sim.url)
+    cancelled = 0
+
+    async def work(client: DetectiveClient, _target: Target) -> None:
+        nonlocal cancelled
+        try:
+            await client.list_graphs()
+        except asyncio.CancelledError:
+            cancelled += 1
+            raise
+
+    async def run(request: web.Request) -> web.StreamResponse:
+        return web.json_response([to_json(outcome) async for outcome in get_fleet(request).run(work)])
+
+    async with serving_routes({"/": run}, fleet, deadline=0.7) as site:
+        problem = (await site.get("/")).problem()
+        assert cancelled == 2
+    assert (problem["status"], problem["code"]) == (504, "DeadlineExceeded")
