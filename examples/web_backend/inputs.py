@@ -1,0 +1,151 @@
+"""Reading what requests bring: paths, queries and bodies, into values that make sense. All of it is pure.
+
+What makes no sense is a `ParameterError` that names the parameter, and becomes the answer 400 before anything is asked
+of AWS. A parameter that nobody knows is one too: a filter that is misspelt must not look as if it had found everything.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from detective_async import ParameterError
+
+#: Makes a value of what was given for a parameter, whose name comes second, or raises `ParameterError`.
+Reader = Callable[[Any, str], Any]
+
+#: So much of a value is quoted back.
+_SHOWN = 60
+
+
+def values(given: Iterable[tuple[str, Any]], readers: Mapping[str, Reader], *required: str) -> dict[str, Any]:
+    """Read named values.
+
+    Args:
+        given: name -> value, as pairs.
+        readers: name -> what reads it, for all names that may be given.
+        required: those that must be given.
+
+    Returns:
+        The values of all names in `readers`; None for those that were not given.
+
+    Raises:
+        ParameterError: one is unknown, there twice, missing, or makes no sense.
+    """
+    found: dict[str, Any] = {}
+    for name, value in given:
+        if name not in readers:
+            known = ", ".join(readers) or "none"
+            raise ParameterError(_shown(name), f"is not known here; what may be given: {known}")
+        if name in found:
+            raise ParameterError(name, "is there twice")
+        found[name] = readers[name](value, name)
+    for name in required:
+        if name not in found:
+            raise ParameterError(name, "is missing")
+    return {name: found.get(name) for name in readers}
+
+
+def json_object(body: bytes) -> Iterable[tuple[str, Any]]:
+    """Read a body that is a JSON object, as pairs of name and value.
+
+    Raises:
+        ParameterError: it is no JSON, or something else than an object.
+    """
+    try:
+        content = orjson.loads(body)
+    except ValueError as error:
+        raise ParameterError("body", f"is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ParameterError("body", "must be a JSON object")
+    return content.items()
+
+
+def matching(pattern: str, meaning: str) -> Reader:
+    """Make a reader of text that matches a pattern, read as ASCII."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def read(value: Any, name: str) -> str:
+        if not isinstance(value, str) or not compiled.fullmatch(value):
+            raise ParameterError(name, f"expected {meaning}, got {_shown(value)}")
+        return value
+
+    return read
+
+
+def one_of(*choices: str) -> Reader:
+    """Make a reader of one of some words."""
+    return matching("|".join(map(re.escape, choices)), f"one of {', '.join(choices)}")
+
+
+def whole(least: int, most: int) -> Reader:
+    """Make a reader of a whole number, as it stands in a query."""
+
+    def read(value: Any, name: str) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"\d{1,9}", value, re.ASCII):
+            raise ParameterError(name, f"expected a whole number from {least} to {most}, got {_shown(value)}")
+        number = int(value)
+        if not least <= number <= most:
+            raise ParameterError(name, f"must be from {least} to {most}, got {number}")
+        return number
+
+    return read
+
+
+def each(read_one: Reader, most: int) -> Reader:
+    """Make a reader of a list of different values, of which there is at least one."""
+
+    def read(value: Any, name: str) -> list[Any]:
+        if not isinstance(value, list) or not 1 <= len(value) <= most:
+            raise ParameterError(name, f"expected a list of 1 to {most}")
+        found: list[Any] = []
+        for index, one in enumerate(value):
+            item = read_one(one, f"{name}[{index}]")
+            if item in found:
+                raise ParameterError(f"{name}[{index}]", "is there twice")
+            found.append(item)
+        return found
+
+    return read
+
+
+def moment(value: Any, name: str) -> datetime:
+    """Read a time that says which: ISO 8601 with its time zone, such as 2026-03-01T12:00:00Z."""
+    expected = f"expected a time with its zone, such as 2026-03-01T12:00:00Z, got {_shown(value)}"
+    try:
+        found = datetime.fromisoformat(value)
+        naive = found.tzinfo is None
+        found = found.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise ParameterError(name, expected) from None
+    if naive:
+        raise ParameterError(name, expected)
+    # What JavaScript and AWS can both count from.
+    if not 1970 <= found.year < 3000:  # noqa: PLR2004
+        raise ParameterError(name, "must be from 1970 to 2999")
+    return found
+
+
+def text(value: Any, name: str) -> str:
+    """Read any text; it is never quoted back, for there may be e-mail addresses in it."""
+    if not isinstance(value, str) or not value.strip():
+        raise ParameterError(name, "expected a text that is not empty")
+    return value
+
+
+account_id = matching(r"\d{12}", "an account id of 12 digits")
+region = matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", "a region such as eu-west-1")
+entity_arn = matching(
+    r"arn:aws[-a-z]{0,10}:iam::\d{12}:(user|role)/[!-~]{1,512}", "the ARN of an IAM user or role (arn:aws:iam::...)"
+)
+investigation_id = matching(r"\d{21}", "an investigation id of 21 digits")
+random_id = matching(r"[0-9a-f]{32}", "an id of 32 hex digits")
+token = matching(r"[!-~]{1,1024}", "the NextToken of an earlier answer")
+event_id = matching(r"[0-9a-f]{16,32}-\d{1,6}", "the id of an event")
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

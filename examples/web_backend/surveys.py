@@ -1,0 +1,195 @@
+"""Looking into all accounts and regions at once, once for all who want to see it."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from attrs import frozen
+
+from detective_async import DetectiveClient, DetectiveFleet, Outcome, Target
+from detective_async.integrations.aiohttp_web import ProblemError, to_json
+from web_backend.feed import Feed
+from web_backend.refusals import told
+
+Collect = Callable[[DetectiveClient], Awaitable[Sequence[Any]]]
+
+
+async def _graphs(client: DetectiveClient) -> Sequence[Any]:
+    return await client.iter_graphs().collect()
+
+
+async def _members(client: DetectiveClient) -> Sequence[Any]:
+    graph = await client.iter_graphs().first()
+    return [] if graph is None else await client.iter_members(graph.arn or "").collect()
+
+
+async def _invitations(client: DetectiveClient) -> Sequence[Any]:
+    return await client.iter_invitations().collect()
+
+
+async def _investigations(client: DetectiveClient) -> Sequence[Any]:
+    graph = await client.iter_graphs().first()
+    return [] if graph is None else await client.iter_investigations(graph.arn or "").collect()
+
+
+#: What can be looked for -> how, and what one of it is called.
+KINDS: Mapping[str, tuple[Collect, str]] = {
+    "graphs": (_graphs, "Graph"),
+    "members": (_members, "Member"),
+    "invitations": (_invitations, "Invitation"),
+    "investigations": (_investigations, "Investigation"),
+}
+
+
+@frozen(kw_only=True)
+class Found:
+    """What there is in one account in one region, as JSON: written once, for however many watch.
+
+    Attributes:
+        account_id: the account.
+        region: the region.
+        lines: what was found, one by one, and last what went wrong, if anything did.
+        summary: how many of the items have which status, and what went wrong.
+    """
+
+    account_id: str
+    region: str
+    lines: tuple[orjson.Fragment, ...]
+    summary: orjson.Fragment
+
+
+class Survey:
+    """One look into all accounts and regions.
+
+    Attributes:
+        id: tells it from others.
+        started: when it began.
+        total: how many targets there are.
+        feed: what was found, target by target.
+    """
+
+    def __init__(self, kind: str, fleet: DetectiveFleet, total: int, linger: float) -> None:
+        self.id = secrets.token_hex(8)
+        self.started = datetime.now(UTC)
+        self.total = total
+        self.feed: Feed[Found] = Feed()
+        self._collect, self._name = KINDS[kind]
+        self._fleet = fleet
+        self._linger = linger
+        self._watchers = 0
+        self._leaving: asyncio.TimerHandle | None = None
+        self._ended_at = 0.0
+        self._good = True
+        self._task = asyncio.create_task(self._run(), name=f"survey of {kind}")
+        self._task.add_done_callback(self._end)
+
+    def serves(self, max_age: float) -> bool:
+        """Tell whether it is good for somebody who comes now: it is under way, or ended no more than so long ago."""
+        return self._good and (not self.feed.ended or asyncio.get_running_loop().time() - self._ended_at <= max_age)
+
+    def hold(self) -> None:
+        """Keep it from being stopped for want of watchers, for one is about to come."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
+    async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Found], None]:
+        """Give what was found and what will be, as (number, found).
+
+        Raises:
+            ProblemError: it was stopped before its end.
+        """
+        self.hold()
+        self._watchers += 1
+        try:
+            async with aclosing(self.feed.follow(start)) as entries:
+                async for entry in entries:
+                    yield entry
+        finally:
+            self._watchers -= 1
+            if not self._watchers and not self.feed.ended:
+                # Who reloads a page is back in a moment.
+                self._leaving = asyncio.get_running_loop().call_later(self._linger, self.stop)
+
+    def stop(self) -> None:
+        """Stop it, if it is under way."""
+        if not self.feed.ended:
+            self._good = False
+            self._task.cancel()
+
+    async def aclose(self) -> None:
+        """Stop it, and wait until it has ended."""
+        self.hold()
+        self.stop()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        async with aclosing(self._fleet.run(self._work)) as outcomes:
+            async for outcome in outcomes:
+                self.feed.put(_found(outcome, self._name, len(self.feed) + 1))
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        # Not at the end of `_run`, which may be cancelled before it has begun.
+        stopped = ProblemError(503, None, "The look into the accounts was stopped.")
+        error = stopped if task.cancelled() else task.exception()
+        self._good = error is None
+        self._ended_at = asyncio.get_running_loop().time()
+        self.feed.end(error)
+
+    async def _work(self, client: DetectiveClient, _target: Target) -> Sequence[Any]:
+        return await self._collect(client)
+
+
+class Surveys:
+    """The latest survey of each kind: one at a time of each is under way, however many watch it."""
+
+    def __init__(self, fleet: DetectiveFleet, total: int, *, keep: float, linger: float) -> None:
+        self._fleet = fleet
+        self._total = total
+        self._keep = keep
+        self._linger = linger
+        self._latest: dict[str, Survey] = {}
+
+    def get(self, kind: str, max_age: float | None = None) -> Survey:
+        """Give a survey that is under way, or was over not long ago, or else begin one.
+
+        Args:
+            kind: one of `KINDS`.
+            max_age: how many seconds ago it may have ended; None takes what is kept.
+        """
+        survey = self._latest.get(kind)
+        if survey is None or not survey.serves(self._keep if max_age is None else min(max_age, self._keep)):
+            survey = self._latest[kind] = Survey(kind, self._fleet, self._total, self._linger)
+        survey.hold()
+        return survey
+
+    async def aclose(self) -> None:
+        """Stop what is under way."""
+        for survey in self._latest.values():
+            await survey.aclose()
+        self._latest.clear()
+
+
+def _found(outcome: Outcome[Sequence[Any]], name: str, done: int) -> Found:
+    items = outcome.value or ()
+    place = {"AccountId": outcome.target.account_id, "Region": outcome.target.region}
+    lines = [_fragment({**place, name: to_json(one)}) for one in items]
+    error = None if outcome.error is None else to_json(told(outcome.error))
+    if error is not None:
+        lines.append(_fragment({**place, "Failure": {"Outcome": outcome.kind, **error}}))
+    counts = Counter(str(status) for one in items if (status := getattr(one, "status", None)) is not None)
+    return Found(
+        account_id=outcome.target.account_id,
+        region=outcome.target.region,
+        lines=tuple(lines),
+        summary=_fragment({**place, "Outcome": outcome.kind, "Counts": dict(counts), "Error": error, "Done": done}),
+    )
+
+
+def _fragment(value: Any) -> orjson.Fragment:
+    return orjson.Fragment(orjson.dumps(value))
