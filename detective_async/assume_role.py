@@ -108,14 +108,7 @@ class AssumeRole(ManagedProvider):
             )
             return sts.read_credentials(body)
         except DetectiveError as error:
-            answer = error if isinstance(error, ServiceError) else None
-            raise AssumeRoleError(
-                f"cannot assume {self.role_arn}: {error}",
-                role_arn=self.role_arn,
-                code=answer.code if answer else None,
-                status=answer.status if answer else None,
-                request_id=answer.request_id if answer else None,
-            ) from error
+            raise _failed(self.role_arn, error) from error
 
     def _parameters(self) -> dict[str, str]:
         parameters = {
@@ -131,6 +124,17 @@ class AssumeRole(ManagedProvider):
             parameters[f"Tags.member.{number}.Key"] = key
             parameters[f"Tags.member.{number}.Value"] = value
         return parameters
+
+
+def _failed(role_arn: str, error: DetectiveError) -> AssumeRoleError:
+    answer = error if isinstance(error, ServiceError) else None
+    return AssumeRoleError(
+        f"cannot assume {role_arn}: {error}",
+        role_arn=role_arn,
+        code=answer.code if answer else None,
+        status=answer.status if answer else None,
+        request_id=answer.request_id if answer else None,
+    )
 
 
 def _session_name() -> str:

@@ -105,6 +105,8 @@ async def exchange(
                 # Where the answer was not read to its end, this closes the connection.
                 response.release()
     except (_ResendPreventedError, aiohttp.ClientError, OSError) as error:
+        # The answer may keep it, and the frames of the traceback the answer.
+        error.__traceback__ = None
         return _explain(error.__cause__ or error if isinstance(error, _ResendPreventedError) else error, url)
 
 

@@ -186,3 +186,5 @@ async def _ahead(pages: AsyncGenerator[PageT, None], count: int) -> AsyncGenerat
         filler.cancel()
         # Not awaited itself: a failure that the consumer never came to is nobody's concern any more.
         await asyncio.gather(filler, return_exceptions=True)
+        # It keeps what ended it, whose traceback holds this frame.
+        del filler

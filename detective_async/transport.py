@@ -265,7 +265,8 @@ class _Call:
         while True:
             credentials = await self._get_credentials()
             if expired is not None and expired[0] == credentials:
-                raise expired[1]
+                error = expired[1]
+                break
             if transport.adaptive:
                 async with asyncio.timeout_at(self.deadline):
                     await transport.pair.pace.wait(transport.clock)
@@ -287,12 +288,17 @@ class _Call:
                 continue
             delay = self.attempts.wait_after(error, transport.clock.random())
             if delay is None:
-                raise error
+                break
             self._emit_retry(delay, error)
             self.delay = delay
             self.waited += delay
             async with asyncio.timeout_at(self.deadline):
                 await transport.clock.sleep(delay)
+        try:
+            raise error
+        finally:
+            # Its traceback holds this frame, which must not hold it in turn: only the garbage collector frees such.
+            del error, expired
 
     async def _get_credentials(self) -> Credentials:
         provider = self.transport.credentials
@@ -310,8 +316,11 @@ class _Call:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a provider raises
             problem = RuntimeError(CLOSED) if self.transport.connections.closed else failed(provider, error)
-        # Out here, so that it is not chained to what the provider raised, whose text may hold secrets.
-        raise problem
+        try:
+            # Out here, so that it is not chained to what the provider raised, whose text may hold secrets.
+            raise problem
+        finally:
+            del problem
 
     def _invalidate(self, credentials: Credentials) -> None:
         provider = self.transport.credentials

@@ -80,7 +80,12 @@ class RefreshingCache:
                 # To each their own: an exception that is raised twice mixes its tracebacks up.
                 failure = copy.copy(error)
                 failure.__cause__ = error.__cause__
-            raise failure
+                error.__traceback__ = None
+            try:
+                raise failure
+            finally:
+                # Its traceback holds this frame, which must not hold it in turn.
+                del failure
 
     def invalidate(self, used: Credentials) -> None:
         """Forget these credentials, and only these."""
@@ -100,9 +105,15 @@ class RefreshingCache:
 
     def _begin(self, work: Coroutine[Any, Any, Credentials], spawn: Spawn) -> asyncio.Task[Credentials]:
         self._refresh = spawn(work)
-        # Whoever waits gets the exception; where nobody does, nobody misses it.
-        self._refresh.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._refresh.add_done_callback(self._end)
         return self._refresh
+
+    def _end(self, refresh: asyncio.Task[Credentials]) -> None:
+        if not refresh.cancelled():
+            # Whoever waits gets the exception; where nobody does, nobody misses it.
+            refresh.exception()
+        if self._refresh is refresh:
+            self._refresh = None
 
     async def _fetch(self, fetch: Fetch, now: Callable[[], float]) -> Credentials:
         generation = self._generation

@@ -226,7 +226,11 @@ class DetectiveFleet(FleetIterators):
         except Exception as raised:  # noqa: BLE001 - whatever it is, it is of no other target's concern
             error = raised
         kind = kind_of(error, regional=self._client._endpoint_url is None)  # noqa: SLF001 - of our own class
-        return Outcome(target, value, error, self._clock.monotonic() - began, kind=kind)
+        try:
+            return Outcome(target, value, error, self._clock.monotonic() - began, kind=kind)
+        finally:
+            # Its traceback holds this frame, which must not hold it in turn.
+            del error
 
     async def aclose(self) -> None:
         """Stop everything that is under way, and close the connections unless they are of a session passed in."""

@@ -118,3 +118,5 @@ class Run(Generic[Item, Result]):
             self._problem = problem
         self._results.put_nowait(None)
         self._on_end(self)
+        # As a rule it knows the run: only the garbage collector would free the two.
+        del self._work

@@ -4,8 +4,9 @@ import asyncio
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -89,20 +90,21 @@ async def watched(
     handle: asyncio.TimerHandle
     reason: Exception | None = None
 
-    def look() -> None:
+    # Handed to itself, for a function that is a variable of its own is freed by the garbage collector alone.
+    def look(again: Callable[[Any], None]) -> None:
         nonlocal handle, reason
         if is_gone(request) or reader.is_stuck(loop.time()):
             reason = Gone()
         elif state is not None and state.closing:
             reason = ProblemError(503, detail="The server is going down.", headers={hdrs.RETRY_AFTER: "1"})
         if reason is None:
-            handle = loop.call_later(_INTERVAL, look)
+            handle = loop.call_later(_INTERVAL, again, again)
         elif not timeout.expired():
             timeout.reschedule(loop.time())
 
     try:
         async with asyncio.timeout_at(end) as timeout:
-            handle = loop.call_later(_INTERVAL, look)
+            handle = loop.call_later(_INTERVAL, look, look)
             try:
                 yield
             finally:
@@ -112,8 +114,12 @@ async def watched(
             raise
     else:
         return
-    # Out here, so that it is not chained to the timeout.
-    raise reason
+    try:
+        # Out here, so that it is not chained to the timeout.
+        raise reason
+    finally:
+        # Its traceback holds this frame, which must not hold it in turn.
+        reason = None
 
 
 class _Reader:

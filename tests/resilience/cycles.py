@@ -1,0 +1,40 @@
+"""What of the library only the garbage collector can free."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import detective_async
+
+_PACKAGE = Path(detective_async.__file__).parent
+
+
+@contextmanager
+def collecting_cycles() -> Iterator[Callable[[], list[str]]]:
+    """Keep the garbage collector from its work, and give what finds the functions that it would have to free."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        yield _collect
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def _collect() -> list[str]:
+    gc.collect()
+    codes = {code for code in map(_code_of, gc.garbage) if code is not None}
+    client = [code for code in codes if Path(code.co_filename).is_relative_to(_PACKAGE)]
+    # The simulator is the other side, and no part of a program that calls AWS.
+    return sorted(code.co_qualname for code in client if "testing" not in Path(code.co_filename).parts)
+
+
+def _code_of(thing: Any) -> CodeType | None:
+    if isinstance(thing, FrameType):
+        return thing.f_code
+    return thing.__code__ if isinstance(thing, FunctionType) else None
