@@ -55,6 +55,20 @@ async def broken_provider(client: DetectiveClient) -> None:
     await client.with_options(credentials=vault).list_graphs()
 
 
+async def another_broken_provider(client: DetectiveClient) -> None:
+    class Vault:
+        async def get_credentials(self) -> Credentials:
+            raise LookupError("closed")
+
+    await client.with_options(credentials=Vault()).list_graphs()
+
+
+async def role_of_a_client_that_is_gone(client: DetectiveClient) -> None:
+    role = AssumeRole("arn:aws:iam::444455556666:role/Nobody", source=client._transport.credentials)
+    async with DetectiveClient(region="eu-west-1", credentials=role, endpoint_url=client.endpoint_url) as another:
+        await another.list_graphs()
+
+
 async def in_a_fleet(client: DetectiveClient) -> None:
     keys = Credentials("AKIAIOSFODNN7EXAMPLE", "of nobody")
     async with DetectiveFleet([Target(ACCOUNT, "eu-west-1", keys)], endpoint_url=client.endpoint_url) as fleet:
@@ -75,6 +89,8 @@ CASES: dict[str, tuple[Work, Fault | None]] = {
     "too late": (hurry, Fault(Latency(5), count=None)),
     "refused role": (refused_role, None),
     "broken provider": (broken_provider, None),
+    "another broken provider": (another_broken_provider, None),
+    "role of a client that is gone": (role_of_a_client_that_is_gone, None),
     "in a fleet": (in_a_fleet, None),
 }
 
