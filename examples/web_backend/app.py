@@ -10,7 +10,6 @@ from web_backend import api_account, api_fleet, api_onboarding, pages
 from web_backend.common import JOBS, SETTINGS, SURVEYS, query_of
 from web_backend.guard import add_headers, guard
 from web_backend.jobs import Jobs
-from web_backend.refusals import tell
 from web_backend.settings import Settings
 from web_backend.surveys import Surveys
 
@@ -33,7 +32,7 @@ def make_app(settings: Settings) -> web.Application:
         endpoint_url=settings.endpoint_url,
         timeouts=Timeouts(total=settings.call_timeout),
     )
-    app = web.Application(client_max_size=_MAX_BODY, middlewares=[guard(settings.hosts), tell])
+    app = web.Application(client_max_size=_MAX_BODY, middlewares=[guard(settings.hosts)])
     setup(app, fleet, account_credentials=settings.role_of)
     app[SETTINGS] = settings
 

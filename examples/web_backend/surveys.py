@@ -14,7 +14,6 @@ from attrs import frozen
 from detective_async import DetectiveClient, DetectiveFleet, Outcome, Target
 from detective_async.integrations.aiohttp_web import ProblemError, to_json
 from web_backend.feed import Feed
-from web_backend.refusals import told
 
 Collect = Callable[[DetectiveClient], Awaitable[Sequence[Any]]]
 
@@ -179,7 +178,7 @@ def _found(outcome: Outcome[Sequence[Any]], name: str, done: int) -> Found:
     items = outcome.value or ()
     place = {"AccountId": outcome.target.account_id, "Region": outcome.target.region}
     lines = [_fragment({**place, name: to_json(one)}) for one in items]
-    error = None if outcome.error is None else to_json(told(outcome.error))
+    error = None if outcome.error is None else to_json(outcome.error)
     if error is not None:
         lines.append(_fragment({**place, "Failure": {"Outcome": outcome.kind, **error}}))
     counts = Counter(str(status) for one in items if (status := getattr(one, "status", None)) is not None)

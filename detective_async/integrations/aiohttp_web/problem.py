@@ -51,6 +51,8 @@ _STATUS_OF_CODE: Mapping[str, int] = {
 }
 #: Those that say that trying again later may do.
 _UPSTREAM = frozenset({502, 503, 504})
+#: What STS's answers about a role are to whoever asked: the account may be one that does not let us in.
+_OF_ROLES = _UPSTREAM | {403}
 _NOT_SET_UP = "The server's settings or credentials do not allow this."
 _UNEXPECTED = "Something unexpected went wrong."
 _LATE = "The time for the answer is up."
@@ -186,8 +188,7 @@ def _describe_ours(error: DetectiveError) -> Problem:
     code: Any = getattr(error, "code", None)
     return _make(
         status,
-        # The texts quote no secret of ours, but those of proxies and credential providers are of unknown origin.
-        _NOT_SET_UP if status == HTTPStatus.INTERNAL_SERVER_ERROR else mask_keys(str(error)),
+        _detail_of_ours(error, status),
         headers=_retry_after(status, None),
         code=code or type(error).__name__,
         request_id=getattr(error, "request_id", None),
@@ -196,11 +197,21 @@ def _describe_ours(error: DetectiveError) -> Problem:
     )
 
 
+def _detail_of_ours(error: DetectiveError, status: int) -> str:
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _NOT_SET_UP
+    if isinstance(error, AssumeRoleError) and status == HTTPStatus.FORBIDDEN:
+        # STS's own words name who we are.
+        return f"{error.role_arn} is not there, or does not trust this server."
+    # The texts quote no secret of ours, but those of proxies and credential providers are of unknown origin.
+    return mask_keys(str(error))
+
+
 def _status_of_ours(error: DetectiveError) -> int:
     match error:
         case ParameterError():
             return 400
-        case AssumeRoleError() if (status := _status_of_sts(error)) in _UPSTREAM:
+        case AssumeRoleError() if (status := _status_of_sts(error)) in _OF_ROLES:
             return status
         case ConfigurationError() | CredentialsError():
             return 500
@@ -211,7 +222,7 @@ def _status_of_ours(error: DetectiveError) -> int:
 
 
 def _status_of_sts(error: AssumeRoleError) -> int:
-    """Tell an STS that is too busy, or out of reach, from one that refused: that is no fault of the credentials."""
+    """Tell an STS that is too busy or out of reach, and a role that is closed to us, from keys that do not work."""
     cause: BaseException | None = error
     seen: set[int] = set()
     # A role may have been assumed by way of another one; and what is its own cause would never end.
@@ -220,7 +231,8 @@ def _status_of_sts(error: AssumeRoleError) -> int:
         cause = cause.__cause__
     if isinstance(cause, DetectiveError) and not isinstance(cause, AssumeRoleError):
         return describe(cause).status
-    return 500
+    # Its cause was left behind in another process.
+    return _STATUS_OF_CODE.get(error.code or "", 500)
 
 
 def _retry_after(status: int, seconds: float | None) -> dict[str, str]:

@@ -42,7 +42,7 @@ STATUSES = {
     ParameterError: 400,
     ConfigurationError: 500,
     CredentialsError: 500,
-    AssumeRoleError: 500,
+    AssumeRoleError: 403,
     TransportError: 502,
     ConnectError: 502,
     HostNotFound: 502,
@@ -121,7 +121,8 @@ def test_nothing_secret(kind: type[DetectiveError]) -> None:
     text = json.dumps(told)
     assert SECRET not in text
     assert "kim@example.com" not in text
-    assert ("hello" in text) == (STATUSES[kind] != 500)
+    # What STS says of a role names who we are.
+    assert ("hello" in text) == (STATUSES[kind] != 500 and kind is not AssumeRoleError)
 
 
 def test_retry_after() -> None:
@@ -167,10 +168,11 @@ def test_a_subclass_counts_as_its_exception() -> None:
 @pytest.mark.parametrize(
     ("cause", "expected"),
     [
-        (None, 500),
-        (RuntimeError(), 500),
+        (None, 403),
+        (RuntimeError(), 403),
         (CredentialsError("none"), 500),
-        (ServiceError("AccessDenied", status=403), 500),
+        (ServiceError("AccessDenied", status=403), 403),
+        (ServiceError("InvalidClientTokenId", status=403), 500),
         (ServiceError("Throttling", status=400), 503),
         (ServiceError("500", status=500), 502),
         (ConnectError("no", operation="AssumeRole", attempts=1, outcome_unknown=False), 502),
@@ -178,9 +180,11 @@ def test_a_subclass_counts_as_its_exception() -> None:
     ],
 )
 def test_a_role_that_could_not_be_assumed(cause: Exception | None, expected: int) -> None:
-    """An STS that is busy or out of reach is one thing, and a role that is refused another."""
+    """A role that is closed to us is one thing, keys that do not work another, and an STS that is busy a third."""
     problem = describe(assume_role_error("words", cause))
     assert problem.status == expected
+    if expected == 403:
+        assert problem.detail == "arn:aws:iam::111122223333:role/R is not there, or does not trust this server."
     assert bool(problem.headers) == (expected == 503)
 
 
@@ -189,7 +193,9 @@ def test_a_role_by_way_of_another_one() -> None:
     busy = assume_role_error("words", ServiceError("Throttling", status=400))
     assert describe(assume_role_error("words", busy)).status == 503
     busy.__cause__ = outer = assume_role_error("words", busy)
-    assert describe(outer).status == 500
+    assert describe(outer).status == 403
+    keys = assume_role_error("words", ServiceError("InvalidClientTokenId", status=403))
+    assert describe(assume_role_error("words", keys)).status == 500
 
 
 @pytest.mark.parametrize(
