@@ -195,9 +195,7 @@ class DetectiveFleet(FleetIterators):
         tally = Tally(progress, count_of(self._targets), self._clock.monotonic)
 
         async def work(target: Target) -> Outcome[T]:
-            outcome = await self._work(fn, target, run)
-            tally.add(failed=outcome.kind is OutcomeKind.FAILED)
-            return outcome
+            return await self._work(fn, target, run, tally)
 
         run = Run(checked(self._targets), work, self._concurrency, self._runs.discard)
         self._runs.add(run)
@@ -208,7 +206,11 @@ class DetectiveFleet(FleetIterators):
             await run.stop()
 
     async def _work(
-        self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], target: Target, run: Run[Target, Outcome[T]]
+        self,
+        fn: Callable[[DetectiveClient, Target], Awaitable[T]],
+        target: Target,
+        run: Run[Target, Outcome[T]],
+        tally: Tally,
     ) -> Outcome[T]:
         began = self._clock.monotonic()
         value: T | None = None
@@ -226,10 +228,11 @@ class DetectiveFleet(FleetIterators):
         except Exception as raised:  # noqa: BLE001 - whatever it is, it is of no other target's concern
             error = raised
         kind = kind_of(error, regional=self._client._endpoint_url is None)  # noqa: SLF001 - of our own class
+        tally.add(failed=kind is OutcomeKind.FAILED)
         try:
             return Outcome(target, value, error, self._clock.monotonic() - began, kind=kind)
         finally:
-            # Its traceback holds this frame, which must not hold it in turn.
+            # Its traceback holds this frame and those that called it, none of which must hold it in turn.
             del error
 
     async def aclose(self) -> None:
