@@ -4,7 +4,7 @@ import logging
 
 from attrs import asdict
 
-from detective_async.events import AttemptEvent, CallEvent, Event, Hook, RetryEvent
+from detective_async.events import AttemptEvent, Event, Hook, RetryEvent
 
 _calls = logging.getLogger("detective_async")
 _retries = logging.getLogger("detective_async.retry")
@@ -44,7 +44,7 @@ def log(event: Event) -> None:
                 event.error_code or event.status,
                 extra=extra,
             )
-        case CallEvent():
+        case _:
             _calls.debug(
                 "%s in %s: %s after %d attempts and %.3f s",
                 event.operation,
