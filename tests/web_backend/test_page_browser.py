@@ -135,13 +135,25 @@ async def test_the_fleet_fills_while_it_is_looked_at(
 
 
 async def test_accounts_are_found(sim: DetectiveSimulator, url: str, page: Page) -> None:
-    """By a part of their ids, by region and by how their members are doing."""
+    """By a part of their ids, by region and by how their members are doing; each with a bar of its members."""
     await look(page, url)
     accounts = section(page, "Accounts")
     shown = accounts.locator("tbody tr")
     await expect(shown).to_have_count(60)
     await accounts.get_by_role("button", name="Show more").click()
     await expect(shown).to_have_count(TARGETS)
+    bars = await shown.evaluate_all(
+        """rows => rows.map(row => [
+            `${row.cells[1].textContent}:${row.cells[0].textContent}`,
+            Object.fromEntries([...row.querySelectorAll(".strip rect")].map(
+                (part) => [part.dataset.status, Number(part.getAttribute("width"))],
+            )),
+        ])"""
+    )
+    members = {":".join(arn.split(":")[3:5]): Counter(one["members"].values()) for arn, one in sim.snapshot().items()}
+    for place, counts in bars:
+        seen = Counter() if place.endswith(world.CLOSED) else members.get(place, Counter())
+        assert {status: number for status, number in counts.items() if number} == seen, place
     await accounts.get_by_label("Account", exact=True).fill(world.CLOSED[-3:])
     await expect(shown).to_have_count(len(world.REGIONS))
     await expect(shown.first).to_contain_text("failed")

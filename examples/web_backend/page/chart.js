@@ -63,6 +63,17 @@ export function draw(totals) {
   }
 }
 
+// A bar as wide as a cell, for one account in one region: `most` fills it. The numbers stand beside it.
+export function bar(counts, most) {
+  const made = make("svg", { class: "strip", "aria-hidden": "true", viewBox: `0 0 ${most} 1`, preserveAspectRatio: "none" });
+  let before = 0;
+  for (const [status] of ALL) {
+    made.append(make("rect", { "data-status": status, x: before, width: counts[status], height: 1 }));
+    before += counts[status];
+  }
+  return made;
+}
+
 export function legend(statuses) {
   find("legend").replaceChildren(
     ...statuses.map(([status, word]) => {

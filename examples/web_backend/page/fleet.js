@@ -1,7 +1,7 @@
 // The fleet: members by status in every account and region, filled while the server looks into them.
 
 import { follow } from "./api.js";
-import { draw, legend } from "./chart.js";
+import { bar, draw, legend } from "./chart.js";
 import { badge, complain, count, element, find, headings, options, row, settle, write } from "./dom.js";
 import { ALL, STATUSES, add, none, total } from "./statuses.js";
 
@@ -147,13 +147,15 @@ function wanted(target) {
 function showTargets() {
   const columns = statuses();
   const table = find("targets");
-  table.tHead.replaceChildren(headings(["Account", "Region", ...columns.map(([, word]) => word), "All"]));
+  table.tHead.replaceChildren(headings(["Account", "Region", ...columns.map(([, word]) => word), "All", "Members"]));
+  const most = Math.max(1, ...[...targets.values()].map((target) => total(target.Counts)));
   const all = [...targets.values()].filter(wanted).sort((a, b) => (name(a) < name(b) ? -1 : 1));
   table.tBodies[0].replaceChildren(
     ...all.slice(0, shown).map((target) => {
       const counts = add(none(), target.Counts);
       const cells = columns.map(([status]) => counts[status]);
-      return row([target.AccountId, target.Region, ...cells, target.Error ? badge(target.Outcome, "bad") : total(counts)]);
+      const sum = target.Error ? badge(target.Outcome, "bad") : total(counts);
+      return row([target.AccountId, target.Region, ...cells, sum, bar(counts, most)]);
     }),
   );
   find("targets-more").hidden = all.length <= shown;
