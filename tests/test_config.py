@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 
 from detective_async import ConfigurationError, DetectiveClient, RetryPolicy, StaticCredentials
-from detective_async.config import read_settings
+from detective_async.settings.config import read_settings
 
 KEYS = StaticCredentials("key", "secret")
 CONFIG = """

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy, Timeouts
-from detective_async.connections import Connections, _input_of
+from detective_async.http.pool import Connections, _input_of
 from detective_async.testing import DetectiveSimulator
 
 KEYS = Credentials("a", "b")

@@ -18,7 +18,7 @@ from detective_async import (
     EnvironmentCredentials,
     StaticCredentials,
 )
-from detective_async.credentials import as_provider
+from detective_async.auth import as_provider
 
 SECRET = "hunter2hunter2hunter2"
 

@@ -5,7 +5,7 @@ from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import Loader
 
 from detective_async import ConfigurationError, ParameterError
-from detective_async.endpoints import check_region, partition_of, resolve
+from detective_async.settings.endpoints import check_region, partition_of, resolve
 
 LOADER = Loader()
 PARTITIONS = LOADER.load_data("partitions")

@@ -101,8 +101,8 @@ async def test_nothing_is_said_unasked(
     def refuse(*_: object, **__: object) -> None:
         pytest.fail("an event was made")
 
-    monkeypatch.setattr("detective_async.transport.AttemptEvent", refuse)
-    monkeypatch.setattr("detective_async.transport.CallEvent", refuse)
+    monkeypatch.setattr("detective_async.http.call.AttemptEvent", refuse)
+    monkeypatch.setattr("detective_async.http.call.CallEvent", refuse)
     await call(credentials, fake_time)
     assert [record for record in caplog.records if record.name.startswith("detective_async")] == []
 

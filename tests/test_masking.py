@@ -5,7 +5,7 @@ import time
 import pytest
 
 from detective_async import Account, CreateMembersRequest, Credentials, UnprocessedAccount
-from detective_async.masking import mask, mask_addresses, mask_keys, sensitive_values
+from detective_async.api.redaction import mask, mask_addresses, mask_keys, sensitive_values
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SLASHED = "/JalrXUtnFEMIxK7MDENGxbPxRfiCYzEXAMPLEK3"

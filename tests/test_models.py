@@ -16,7 +16,7 @@ from detective_async import (
     MemberStatus,
     ResponseMetadata,
 )
-from detective_async.models import CreateMembersRequest
+from detective_async.api.models import CreateMembersRequest
 
 
 def test_an_enum_equals_its_string() -> None:

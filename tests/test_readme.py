@@ -20,7 +20,7 @@ from programs import STRICT, finish, run
 from scrutiny import complaints
 
 from detective_async import Account, DetectiveClient
-from detective_async.operations import OPERATIONS
+from detective_async.api.operations import OPERATIONS
 from detective_async.testing import DetectiveSimulator
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ from detective_async import (
     ServiceError,
     TransportError,
 )
-from detective_async.retry import Attempts, Kind, RetryQuota, backoff, kind_of
+from detective_async.retry.policy import Attempts, Kind, RetryQuota, backoff, kind_of
 
 THROTTLING_CODES = [
     "Throttling",

@@ -18,8 +18,8 @@ from detective_async import (
     RetryPolicy,
     ServiceError,
     Timeouts,
-    sending,
 )
+from detective_async.http import request as sending
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 Call = Callable[[DetectiveClient], Awaitable[object]]

@@ -7,8 +7,8 @@ from attrs import define
 from fakes import FakeTime
 
 from detective_async import Credentials, DetectiveClient, EnvironmentCredentials, RetryPolicy, StaticCredentials
-from detective_async.endpoints import resolve_sts
-from detective_async.shared import Pair, Shared
+from detective_async.http.state import Pair, Shared
+from detective_async.settings.endpoints import resolve_sts
 
 
 @define

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detective_async import Credentials
-from detective_async.signing import sign
+from detective_async.auth.signing import sign
 
 TIME = 1_440_938_160.0
 ARN = "arn:aws-us-gov:detective:us-gov-west-1:111122223333:graph:" + "0a" * 16

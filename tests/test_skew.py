@@ -8,7 +8,7 @@ from aioresponses import aioresponses
 from fakes import FakeTime
 
 from detective_async import Credentials, DetectiveClient, RetryPolicy, ServiceError
-from detective_async.skew import correction
+from detective_async.retry.clock_skew import correction
 from detective_async.testing import ClockSkew, DetectiveSimulator, Fault
 
 DATE = "Mon, 23 Nov 2026 10:00:00 GMT"

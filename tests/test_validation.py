@@ -22,7 +22,7 @@ from detective_async import (
     operations,
     wire,
 )
-from detective_async.models.constraints import ACCOUNT_ID, Distinct, Structure
+from detective_async.api.models.constraints import ACCOUNT_ID, Distinct, Structure
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 ACCOUNT = Account("111122223333", "root@example.com")

@@ -10,8 +10,8 @@ from contract.conversion import as_plain, our_arguments
 import detective_async
 from clients.adapter import ERROR_SHAPES, REGION, Refusal, RefusedError
 from detective_async import DetectiveClient, RetryPolicy, ServiceError
+from detective_async.api.wire import wire_name
 from detective_async.testing import DetectiveSimulator
-from detective_async.wire import wire_name
 
 
 class Ours:

@@ -9,8 +9,8 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 import detective_async
-from detective_async.client import DetectiveClient
-from detective_async.wire import wire_name
+from detective_async.api.wire import wire_name
+from detective_async.client.client import DetectiveClient
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from botocore.model import ListShape, MapShape, Shape, StringShape, StructureSha
 
 import detective_async
 from contract.api import our_attributes, our_class
-from detective_async.wire import wire_name
+from detective_async.api.wire import wire_name
 
 
 def our_arguments(shape: Shape | None, members: Mapping[str, Any], *, enums: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from contract.api import Json
 from contract.differences_of_calls import differences_of_calls
 from contract.differences_of_operations import differences_of_operations
 from contract.differences_of_shapes import differences_of_shapes
-from detective_async.endpoints import resolve
+from detective_async.settings.endpoints import resolve
 
 #: What the model may say about each part of it without anything here having to follow. A trait that is not listed
 #: changes how members travel (`idempotencyToken`, `jsonvalue`, `streaming`, ...), and somebody has to look at it.

@@ -9,12 +9,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 import detective_async
 from contract.api import Json
 from contract.differences_of_shapes import python_type, shown
-from detective_async.calls import Calls
-from detective_async.client import DetectiveClient
-from detective_async.credentials import StaticCredentials
+from detective_async.api.wire import wire_name
+from detective_async.auth import StaticCredentials
+from detective_async.client.client import DetectiveClient
+from detective_async.client.iterators import Iterators
+from detective_async.client.methods import Calls
 from detective_async.errors import ParameterError
-from detective_async.iterators import Iterators
-from detective_async.wire import wire_name
 
 #: Every operation may fail so: the methods' docstrings name only what is particular to them.
 _ERRORS_OF_ALL = {"InternalServerException", "ValidationException"}

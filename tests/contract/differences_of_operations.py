@@ -4,8 +4,8 @@ import re
 from types import NoneType
 
 from contract.api import Json
-from detective_async.operations import OPERATIONS, Operation
-from detective_async.wire import wire_name
+from detective_async.api.operations import OPERATIONS, Operation
+from detective_async.api.wire import wire_name
 
 
 def differences_of_operations(model: Json) -> list[str]:

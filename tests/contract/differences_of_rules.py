@@ -5,7 +5,7 @@ from typing import Any
 
 import detective_async
 from contract.api import Json
-from detective_async.models.constraints import Entries, Flag, Integer, Items, Moment, OneOf, Rule, Structure, Text
+from detective_async.api.models.constraints import Entries, Flag, Integer, Items, Moment, OneOf, Rule, Structure, Text
 
 #: AWS's pattern for tag keys is narrower than what the service takes, so no rule of ours enforces it.
 _UNENFORCED_PATTERNS = {"TagKey"}

@@ -10,10 +10,10 @@ import attrs
 import detective_async
 from contract.api import Json
 from contract.differences_of_rules import differences_of_rule
-from detective_async import models
-from detective_async.models.base import OpenEnum, Response
-from detective_async.models.exceptions import MODELLED_EXCEPTIONS
-from detective_async.wire import wire_name
+from detective_async.api import models
+from detective_async.api.models.base import OpenEnum, Response
+from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
+from detective_async.api.wire import wire_name
 
 _SCALARS = {"string": str, "timestamp": datetime, "long": int, "integer": int, "double": float, "boolean": bool}
 #: What an exception's message is called on the wire; ServiceError has it for all of them.
@@ -59,7 +59,7 @@ def python_type(name: str, shapes: Json, *, sent: bool) -> Any:
 
 def shown(kind: Any) -> str:
     text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
-    return text.replace("detective_async.models.", "")
+    return text.replace("detective_async.api.models.", "")
 
 
 def _reachable(model: Json, side: str) -> set[str]:

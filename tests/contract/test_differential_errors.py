@@ -14,7 +14,7 @@ from contract.api import OPERATION_NAMES, SERVICE_MODEL
 from contract.clients import Pair
 from contract.server import Reply
 from detective_async import ErrorCode, ServiceError
-from detective_async.wire import wire_name
+from detective_async.api.wire import wire_name
 
 _SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
 _SHAPES: dict[str, StructureShape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}

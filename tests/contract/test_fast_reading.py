@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
-from detective_async import Graph, ListGraphsResponse, ListMembersResponse, MemberDetail, MemberStatus, operations
-from detective_async.models.base import ResponseMetadata
-from detective_async.wire import answers, decode
+from detective_async import Graph, ListGraphsResponse, ListMembersResponse, MemberDetail, MemberStatus
+from detective_async.api import operations
+from detective_async.api.models.base import ResponseMetadata
+from detective_async.api.wire import answers, decode
 
 _METADATA = ResponseMetadata(request_id="request-1")
 

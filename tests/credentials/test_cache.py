@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detective_async import Credentials, CredentialsError
-from detective_async.credentials import RefreshingCache
+from detective_async.auth import RefreshingCache
 
 MINUTE = 60.0
 Step = float | Exception

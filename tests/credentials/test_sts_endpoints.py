@@ -10,7 +10,7 @@ from botocore.loaders import Loader
 
 from credentials.cloud import ROLE, Cloud
 from detective_async import AssumeRole, AssumeRoleError, Credentials, DetectiveClient
-from detective_async.endpoints import resolve_sts
+from detective_async.settings.endpoints import resolve_sts
 
 LOADER = Loader()
 PARTITIONS = LOADER.load_data("partitions")

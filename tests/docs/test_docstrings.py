@@ -36,7 +36,7 @@ SAID = {
     "detective_async.integrations.aiohttp_web.stream_ndjson": f'"AccountId":"{MEMBER}"',
     "detective_async.integrations.opentelemetry": "",
     "detective_async.membership": "2 of 2 memberships in 2 regions are as wanted",
-    "detective_async.progress.ProgressBar": "",
+    "detective_async.integrations.progress.ProgressBar": "",
 }
 
 

@@ -18,7 +18,7 @@ from detective_async import (
     ServiceError,
     Target,
 )
-from detective_async.progress import ProgressBar
+from detective_async.integrations.progress import ProgressBar
 from fleet.gauge import REGIONS, accounts, places
 
 

@@ -22,10 +22,10 @@ from detective_async import (
     ResponseMetadata,
     UnprocessedAccount,
 )
-from detective_async.bulk import Bulk
-from detective_async.bulk_results import BulkGetMembers, ChunkFailure
-from detective_async.models.constraints import GRAPH_ARN
-from detective_async.operations import Operation
+from detective_async.api.models.constraints import GRAPH_ARN
+from detective_async.api.operations import Operation
+from detective_async.client.bulk import Bulk
+from detective_async.client.bulk_results import BulkGetMembers, ChunkFailure
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
 
 ADMINISTRATOR = "111122223333"

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from detective_async import Account, ParameterError
-from detective_async.chunks import split
-from detective_async.models import BatchGetGraphMemberDatasourcesRequest, CreateMembersRequest, GetMembersRequest
-from detective_async.models.constraints import ACCOUNT_ID, Distinct
-from detective_async.tasks import each
+from detective_async.api.models import BatchGetGraphMemberDatasourcesRequest, CreateMembersRequest, GetMembersRequest
+from detective_async.api.models.constraints import ACCOUNT_ID, Distinct
+from detective_async.client.batches import split
+from detective_async.client.concurrency import each
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 IDS = [f"{number:012d}" for number in range(501)]

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from fakes import FakeTime
 
 from detective_async import Account, DetectiveClient, GetMembersResponse, MemberDetail, MemberStatus
-from detective_async.models import GetMembersRequest
+from detective_async.api.models import GetMembersRequest
+from detective_async.client.waiters import Waiters
 from detective_async.testing import DetectiveSimulator
-from detective_async.waiters import Waiters
 
 ADMINISTRATOR = "111122223333"
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16

@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 from attrs import define, field
 
-from detective_async import Clock, Credentials, DetectiveClient, Timeouts, connections
+from detective_async import Clock, Credentials, DetectiveClient, Timeouts
+from detective_async.http import pool as connections
 from resilience.certificates import Certificates
 from resilience.interruptions import Call, Interrupt
 from resilience.wire_server import Connection, Request, WireServer, after_passes, serving, until

@@ -12,7 +12,7 @@ from fakes import FakeTime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detective_async.adaptive import Pace, RateLimiter
+from detective_async.retry.rate_limiter import Pace, RateLimiter
 
 # A busy machine is no failure.
 _SETTINGS = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])

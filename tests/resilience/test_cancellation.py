@@ -15,7 +15,7 @@ from fakes import FakeTime
 from scrutiny import complaints
 
 from detective_async import Clock, Credentials, DetectiveClient, ParameterError, Timeouts, ValidationException
-from detective_async.connections import MAX_CONNECTIONS
+from detective_async.http.pool import MAX_CONNECTIONS
 from resilience.certificates import Certificates
 from resilience.interruptions import (
     INTERRUPTS,

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, RetryPolicy, Timeouts
-from detective_async.adaptive import Pace
+from detective_async.retry.rate_limiter import Pace
 from resilience import faults
 from resilience.certificates import Certificates
 from resilience.deeds import DEEDS, LIST_MEMBERS, Deed

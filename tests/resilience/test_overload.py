@@ -10,7 +10,7 @@ import pytest
 from attrs import define, field
 
 from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, DetectiveError, Timeouts
-from detective_async.connections import MAX_CONNECTIONS
+from detective_async.http.pool import MAX_CONNECTIONS
 from resilience.wire_server import LoopClock, Request, WireServer, serving, until
 
 CALLS = 2000

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from detective_async import Account, DetectiveClient, DetectiveError, GetMembersResponse, ListTagsForResourceResponse
-from detective_async.models.base import Response
+from detective_async.api.models.base import Response
 from detective_async.testing import (
     ClockSkew,
     DetectiveSimulator,

@@ -9,7 +9,7 @@ import aiohttp
 from attrs import define, field
 
 from detective_async import Clock, DetectiveClient, DetectiveError, RetryPolicy, Timeouts
-from detective_async.credentials import CredentialsSource
+from detective_async.auth import CredentialsSource
 from detective_async.events import AttemptEvent, Event, RetryEvent
 from detective_async.testing import DetectiveSimulator
 from resilience.certificates import Certificates

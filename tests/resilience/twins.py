@@ -25,7 +25,7 @@ from detective_async import (
     ServiceError,
     Timeouts,
 )
-from detective_async.models.base import Response
+from detective_async.api.models.base import Response
 from detective_async.testing import ClockSkew, DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle
 from detective_async.testing.faults import Effect
 from detective_async.testing.records import RecordedRequest
