@@ -24,7 +24,7 @@ from detective_async.client.concurrency import each
 from detective_async.errors import DetectiveError, code_of
 from detective_async.http.call import Transport
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("detective_async.bulk")
 
 Answer = TypeVar("Answer", bound=Response)
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from fences import Block
+from support.fences import Block
 
 from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Graph, Target
 from detective_async.integrations import aiohttp_web

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable
 
 import pytest
-from fakes import FakeTime
 from rich.console import Console
+from support.fakes import FakeTime
 
 from detective_async import (
     ConfigurationError,
