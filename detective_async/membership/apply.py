@@ -8,7 +8,7 @@ from attrs import define, field
 
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
-from detective_async.events import ProgressCallback, Tally
+from detective_async.events import ProgressCallback, ProgressCounter
 from detective_async.membership import graphs
 from detective_async.membership.chunks import SIZE, Chunk
 from detective_async.membership.decide import Terms, describe
@@ -38,13 +38,13 @@ class Application:
     _records: dict[str, Record] = field(init=False)
     _rows: dict[str, list[Row]] = field(init=False)
     _deadline: float = field(init=False, default=0.0)
-    _tally: Tally = field(init=False)
+    _tally: ProgressCounter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._records = {region: Record(region) for region in self.goals.accounts}
         self._rows = {region: list(self._rows_of(region)) for region in self.goals.accounts}
         total = sum(len(rows) for rows in self._rows.values())
-        self._tally = Tally(self.progress, total, self.job.clock.monotonic)
+        self._tally = ProgressCounter(self.progress, total, self.job.clock.monotonic)
 
     async def run(self) -> MembershipReport:
         """Do what there is to do, and report."""

@@ -9,7 +9,7 @@ from attrs import define, field
 from detective_async.api.models.exceptions import ServiceQuotaExceededException, ValidationException
 from detective_async.api.models.members import GetMembersRequest, MemberDetail
 from detective_async.api.models.unprocessed import UnprocessedAccount
-from detective_async.client.batches import size_of
+from detective_async.client.batches import max_items
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
@@ -20,7 +20,7 @@ from detective_async.membership.rows import Row
 from detective_async.membership.wanted import Goals
 
 #: As many as the API takes in one request, whichever it is.
-SIZE = size_of(GetMembersRequest, "account_ids")
+SIZE = max_items(GetMembersRequest, "account_ids")
 #: Done as somebody else or for one account at a time; everything else is one request for many.
 _ONE_BY_ONE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 

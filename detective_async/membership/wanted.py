@@ -9,13 +9,13 @@ from detective_async.api.models.constraints import (
     ACCOUNT_ID,
     MESSAGE,
     TAGS,
-    Distinct,
+    DistinctItems,
     Flag,
     Integer,
     Items,
+    ModelInstance,
     OneOf,
-    Structure,
-    as_list,
+    list_if_iterable,
 )
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.api.models.members import Account
@@ -105,7 +105,7 @@ def check_goals(
     for name, flag in (("organization", organization), ("remove_others", remove_others)):
         Flag()(flag, name)
     _check_administrator(management_credentials, administrator_id, organization=organization)
-    packages = as_list(datasource_packages)
+    packages = list_if_iterable(datasource_packages)
     Items(OneOf(DatasourcePackage), max_items=_MAX_PACKAGES, min_items=0)(packages, "datasource_packages")
     if tags:
         TAGS(tags, "tags")
@@ -135,8 +135,8 @@ def check_regions(regions: Iterable[str]) -> list[str]:
     Raises:
         ParameterError: it is empty, or holds what is no region, or one twice.
     """
-    names: list[str] = as_list(regions)
-    Distinct(check_region)(names, "regions")
+    names: list[str] = list_if_iterable(regions)
+    DistinctItems(check_region)(names, "regions")
     return names
 
 
@@ -156,7 +156,7 @@ def _accounts_by_region(
     if not isinstance(accounts, Mapping):
         checked = _check_accounts(accounts, "accounts")
         return dict.fromkeys(check_regions(regions), checked)
-    if as_list(regions):
+    if list_if_iterable(regions):
         raise ParameterError("regions", "must be left out where accounts is a mapping, whose keys are the regions")
     if not accounts:
         raise ParameterError("accounts", "must not be empty")
@@ -168,8 +168,8 @@ def _accounts_by_region(
 
 
 def _check_accounts(accounts: Iterable[Account], path: str) -> tuple[Account, ...]:
-    checked: list[Account] = as_list(accounts)
-    Distinct(Structure(Account), "account_id")(checked, path)
+    checked: list[Account] = list_if_iterable(accounts)
+    DistinctItems(ModelInstance(Account), "account_id")(checked, path)
     if len(checked) > MAX_MEMBERS:
         raise ParameterError(path, f"a graph has at most {MAX_MEMBERS:,} members, got {len(checked):,} accounts")
     return tuple(checked)

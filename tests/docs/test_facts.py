@@ -8,7 +8,7 @@ from detective_async import DetectiveFleet, Timeouts
 from detective_async.auth import cache
 from detective_async.client import polling as waiting
 from detective_async.retry import policy as retry
-from detective_async.retry.policy import Kind
+from detective_async.retry.policy import FailureKind
 from docs.pages import DOCS
 
 
@@ -21,13 +21,14 @@ def default_of(function: object, parameter: str) -> object:
 WORDS = {3: "three"}
 FACTS = [
     ("explanation/retries.md", f"A call has {WORDS[retry.DEFAULT_MAX_ATTEMPTS]} attempts"),
-    ("explanation/retries.md", f"{Kind.TRANSIENT.base_delay:g} s after a transient failure"),
-    ("explanation/retries.md", f"{Kind.THROTTLING.base_delay:g} s after throttling"),
+    ("explanation/retries.md", f"{FailureKind.TRANSIENT.base_delay:g} s after a transient failure"),
+    ("explanation/retries.md", f"{FailureKind.THROTTLING.base_delay:g} s after throttling"),
     ("explanation/retries.md", f"up to {retry._MAX_BACKOFF:g} s"),
     ("explanation/retries.md", f"no more than {retry._MAX_EXTRA_WAIT:g} s are added"),
     (
         "explanation/retries.md",
-        f"it holds {retry._QUOTA}, a retry costs {Kind.TRANSIENT.cost}, or {Kind.THROTTLING.cost} after throttling",
+        f"it holds {retry._QUOTA}, a retry costs {FailureKind.TRANSIENT.cost}, "
+        f"or {FailureKind.THROTTLING.cost} after throttling",
     ),
     ("explanation/retries.md", f"{Timeouts().total:g} s if nothing else is said"),
     ("explanation/retries.md", f"HTTP {', '.join(map(str, sorted(retry._TRANSIENT_STATUSES)[:-1]))} and 504"),
