@@ -27,8 +27,10 @@ FACTS = [
     ("explanation/retries.md", f"no more than {retry._MAX_EXTRA_WAIT:g} s are added"),
     (
         "explanation/retries.md",
-        f"it holds {retry._QUOTA}, a retry costs {FailureKind.TRANSIENT.cost}, "
-        f"or {FailureKind.THROTTLING.cost} after throttling",
+        (
+            f"it holds {retry._QUOTA}, a retry costs {FailureKind.TRANSIENT.cost}, "
+            f"or {FailureKind.THROTTLING.cost} after throttling"
+        ),
     ),
     ("explanation/retries.md", f"{Timeouts().total:g} s if nothing else is said"),
     ("explanation/retries.md", f"HTTP {', '.join(map(str, sorted(retry._TRANSIENT_STATUSES)[:-1]))} and 504"),

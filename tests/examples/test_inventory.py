@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 from support.inventories import CLOSED, EXAMPLES, HUB, OPEN, ROLE, World, command, found_in, world
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from detective_async.testing import Failure, Fault, Latency
 
@@ -76,7 +76,7 @@ def test_everything_on_standard_output(a_world: World, tmp_path: Path) -> None:
         check=False,
     )
     assert found_in(run.stdout) == a_world.members
-    said = complaints(run.stderr.decode()).splitlines()
+    said = warnings_in(run.stderr.decode()).splitlines()
     assert said[0] == f"not opted in: {CLOSED}, accounts: 5"
     assert said[1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed, ")
     assert (run.returncode, len(said)) == (0, 2)
@@ -280,7 +280,7 @@ def test_it_goes_on_after_a_crash_between_any_two_steps_to_the_disk(a_world: Wor
         run = subprocess.run(
             command("inventory", *arguments, first=CRASHING.format(steps)), capture_output=True, check=False
         )
-        assert (run.returncode, complaints(run.stderr.decode())) == (7, "")
+        assert (run.returncode, warnings_in(run.stderr.decode())) == (7, "")
     # And half a line, as a crash of the whole machine may leave it.
     with a_world.output.open("ab") as output:
         output.write(b'{"account_id": "1000')
@@ -390,7 +390,7 @@ WITHOUT_RICH = 'sys.modules["rich"] = None'
 def test_the_progress_bar(a_world: World, first: str) -> None:
     """It is on standard error, and does without rich."""
     run = subprocess.run(command("inventory", *a_world.arguments(), first=first), capture_output=True, check=False)
-    said = complaints(run.stderr.decode())
+    said = warnings_in(run.stderr.decode())
     assert found_in(run.stdout) == a_world.members
     assert ("15/15" in said) == (not first)
     assert run.returncode == 0
@@ -413,7 +413,7 @@ def test_who_reads_slowly_slows_it_down(a_world: World) -> None:
         finally:
             program.kill()
     assert found_in(found) == a_world.members
-    assert (program.returncode, len(complaints(said.decode()).splitlines())) == (0, 2)
+    assert (program.returncode, len(warnings_in(said.decode()).splitlines())) == (0, 2)
 
 
 def test_a_reader_that_goes(a_world: World) -> None:
@@ -423,7 +423,7 @@ def test_a_reader_that_goes(a_world: World) -> None:
         assert program.stdout is not None
         assert program.stderr is not None
         program.stdout.close()
-        said = complaints(program.stderr.read().decode())
+        said = warnings_in(program.stderr.read().decode())
     assert program.returncode == 1
     assert "Traceback" not in said
     assert "failed: writing: BrokenPipeError" in said

@@ -6,7 +6,7 @@ import sys
 import textwrap
 
 import pytest
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from fleet.gauge import gauging
 
@@ -134,7 +134,7 @@ async def test_a_program_that_ends() -> None:
         """)
         ended = await run(program, gauge.url, *ENDS)
         out, error = await ended.communicate()
-    said = complaints(error.decode())
+    said = warnings_in(error.decode())
     assert (ended.returncode, out) == (0, b""), said
     assert said.splitlines() == [f"--- {name}" for name in ENDS]
 
@@ -163,7 +163,7 @@ async def test_ctrl_c(loop: str) -> None:
         finally:
             if ended.returncode is None:
                 ended.kill()
-    lines = complaints(error.decode()).splitlines()
+    lines = warnings_in(error.decode()).splitlines()
     assert (ended.returncode, out) == (-signal.SIGINT, b""), lines
     assert lines[-1] == "KeyboardInterrupt"
     assert {line for line in lines if line and not line.startswith(" ")} <= {

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 import detective_async.testing.operations
 from detective_async.testing import DetectiveSimulator, Fault, Latency
@@ -49,7 +49,7 @@ def test_it_leaves_nothing_behind_under_a_strict_python() -> None:
         timeout=30,
         check=False,
     )
-    assert (found.returncode, found.stdout.strip(), complaints(found.stderr)) == (0, "clean", "")
+    assert (found.returncode, found.stdout.strip(), warnings_in(found.stderr)) == (0, "clean", "")
 
 
 @pytest.mark.asyncio

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from detective_async import DetectiveClient
 from detective_async.testing import DetectiveSimulator, Fault, Latency, SimulatorThread
@@ -207,7 +207,7 @@ def test_it_leaves_nothing_behind_under_a_strict_python() -> None:
         timeout=30,
         check=False,
     )
-    assert (found.returncode, found.stdout.strip(), complaints(found.stderr)) == (0, "clean", "")
+    assert (found.returncode, found.stdout.strip(), warnings_in(found.stderr)) == (0, "clean", "")
 
 
 async def test_a_loop_of_the_callers_is_left_alone() -> None:

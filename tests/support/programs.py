@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 #: How Python is started for them: with warnings as errors, and with nothing of the folder on its path but by name.
 STRICT = ("-P", "-W", "error", "-X", "dev")
@@ -38,5 +38,5 @@ async def finish(*command: str, environ: Mapping[str, str], directory: Path) -> 
 async def run(program: str, environ: Mapping[str, str], directory: Path) -> str:
     """Run a program as it stands, in a folder, with warnings as errors; it has to succeed, and gives its output."""
     ended = await finish(sys.executable, *STRICT, "-c", program, environ=environ, directory=directory)
-    assert (ended.code, complaints(ended.err)) == (0, "")
+    assert (ended.code, warnings_in(ended.err)) == (0, "")
     return ended.out
