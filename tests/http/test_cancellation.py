@@ -22,7 +22,7 @@ from support.interruptions import (
     by_a_timeout_from_outside,
     passes,
 )
-from support.one_connection import FAILURES, setting
+from support.one_connection import FAILURES, single_connection
 from support.strict_mode import warnings_in
 from support.wire_server import LoopClock, after_passes, serving, until
 
@@ -49,10 +49,10 @@ def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_a_call_with_a_retry(owner: str, failure: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
     """At every moment of its two attempts and of the wait between them."""
-    async with setting(owner, fake_time.clock(), failure) as scene:
-        moments = await scene.sweep(interrupt, lambda n: scene.caller(n).list_graphs(next_token="swept"))
+    async with single_connection(owner, fake_time.clock(), failure) as single:
+        moments = await single.sweep(interrupt, lambda n: single.caller(n).list_graphs(next_token="swept"))
         assert moments > 2
-        assert {request.attempt for request in scene.server.requests if request.token == "swept"} == {1, 2}
+        assert {request.attempt for request in single.server.requests if request.token == "swept"} == {1, 2}
 
 
 @pytest.mark.parametrize("interrupt", [after_steps, as_an_await_ends])
@@ -60,8 +60,8 @@ async def test_a_call_over_tls(
     owner: str, interrupt: Interrupt, fake_time: FakeTime, certificates: Certificates
 ) -> None:
     """At every moment of the handshakes too."""
-    async with setting(owner, fake_time.clock(), certificates=certificates) as scene:
-        assert await scene.sweep(interrupt, lambda n: scene.caller(n).list_graphs(next_token="swept")) > 4
+    async with single_connection(owner, fake_time.clock(), certificates=certificates) as single:
+        assert await single.sweep(interrupt, lambda n: single.caller(n).list_graphs(next_token="swept")) > 4
 
 
 @every_interrupt
@@ -76,8 +76,8 @@ async def test_a_walk_through_pages(owner: str, prefetch: int, interrupt: Interr
             await asyncio.sleep(0)
         assert graphs == ["page-1", "page-2", "page-3"]
 
-    async with setting(owner, fake_time.clock()) as scene:
-        assert await scene.sweep(interrupt, lambda n: walk(scene.caller(n))) > 4
+    async with single_connection(owner, fake_time.clock()) as single:
+        assert await single.sweep(interrupt, lambda n: walk(single.caller(n))) > 4
 
 
 @every_interrupt
@@ -87,16 +87,16 @@ async def test_a_call_in_the_queue(owner: str, interrupt: Interrupt, fake_time: 
     async def queue(client: DetectiveClient) -> None:
         assert (await client.list_graphs(next_token="queued")).next_token == "queued"
 
-    async with setting(owner, fake_time.clock()) as scene:
+    async with single_connection(owner, fake_time.clock()) as single:
 
         async def interrupt_behind_another(call: Call, moment: int) -> bool:
-            first = asyncio.create_task(scene.client.list_graphs(next_token="slow"))
+            first = asyncio.create_task(single.client.list_graphs(next_token="slow"))
             await asyncio.sleep(0)
             interrupted = await interrupt(call, moment)
             assert (await first).next_token == "slow"
             return interrupted
 
-        assert await scene.sweep(interrupt_behind_another, lambda n: queue(scene.caller(n))) > 1
+        assert await single.sweep(interrupt_behind_another, lambda n: queue(single.caller(n))) > 1
 
 
 @every_interrupt
@@ -111,7 +111,7 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
         await passes(10)
         return Credentials("a", "b", expires_at=datetime.now(UTC) + timedelta(hours=1))
 
-    async with setting(owner, fake_time.clock()) as scene:
+    async with single_connection(owner, fake_time.clock()) as single:
 
         async def call(client: DetectiveClient) -> None:
             nonlocal begun
@@ -130,9 +130,9 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
 
         def start(_: int) -> Call:
             # Another callable each time, or the credentials would be there already.
-            return call(scene.client.with_options(credentials=partial(refresh)))
+            return call(single.client.with_options(credentials=partial(refresh)))
 
-        assert await scene.sweep(interrupt_beside_another, start) > 1
+        assert await single.sweep(interrupt_beside_another, start) > 1
 
 
 @pytest.mark.parametrize("interrupt", [after_steps, by_a_timeout_from_outside])
@@ -148,8 +148,8 @@ async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interr
             raise OSError("the vault is closed")
         return Credentials("a", "b", expires_at=datetime.now(UTC) + timedelta(hours=1))
 
-    async with setting("our session", fake_time.clock()) as scene:
-        client = scene.client.with_options(credentials=refresh)
+    async with single_connection("our session", fake_time.clock()) as single:
+        client = single.client.with_options(credentials=refresh)
         assert await interrupt(client.list_graphs(next_token="given up"), 5)
         await passes(20)
         assert (await client.list_graphs(next_token="next")).next_token == "next"
@@ -166,17 +166,17 @@ async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
         waits += 1
         await asyncio.Event().wait()
 
-    async with setting(owner, Clock(sleep=sleep)) as scene:
+    async with single_connection(owner, Clock(sleep=sleep)) as single:
         limit = asyncio.timeout(None)
 
         async def limited() -> None:
             async with limit:
-                await scene.client.list_graphs(next_token="swept")
+                await single.client.list_graphs(next_token="swept")
 
         task = asyncio.create_task(limited())
         await until(lambda: waits, "the call waits for its retry")
         token = "meanwhile"
-        assert (await scene.client.list_graphs(next_token=token)).next_token == token
+        assert (await single.client.list_graphs(next_token=token)).next_token == token
         if kind == "cancel":
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -186,33 +186,33 @@ async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
             with pytest.raises(TimeoutError) as caught:
                 await task
             assert type(caught.value) is TimeoutError
-        await scene.is_as_before()
+        await single.is_as_before()
 
 
 async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> None:
     """It cancels the calls beside it, under way and queued, and is the only error of the group."""
-    async with setting(owner, fake_time.clock()) as scene:
+    async with single_connection(owner, fake_time.clock()) as single:
         calls: list[asyncio.Task[Any]] = []
 
         async def fail() -> None:
-            await until(lambda: scene.server.requests, "one of them is under way")
-            await scene.client.list_graphs(max_results=0)
+            await until(lambda: single.server.requests, "one of them is under way")
+            await single.client.list_graphs(max_results=0)
 
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - a group raises at its end
             async with asyncio.TaskGroup() as group:
-                calls += [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
+                calls += [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
                 group.create_task(fail())
         assert [type(error) for error in caught.value.exceptions] == [ParameterError]
         assert all(call.cancelled() for call in calls)
-        await scene.is_as_before()
+        await single.is_as_before()
 
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
             async with asyncio.TaskGroup() as group:
-                group.create_task(scene.client.list_graphs(next_token="refused"))
-                calls = [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
+                group.create_task(single.client.list_graphs(next_token="refused"))
+                calls = [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
         assert [type(error) for error in caught.value.exceptions] == [ValidationException]
         assert all(call.cancelled() for call in calls)
-        await scene.is_as_before()
+        await single.is_as_before()
 
 
 @pytest.mark.parametrize("first", ["the caller", "the deadline", "the attempt's timeout"])
@@ -228,7 +228,7 @@ async def test_at_the_very_moment_of_a_deadline(
     }[first]
     clock = LoopClock(monkeypatch)
     timeouts = Timeouts(connect=None, read=None, attempt=attempt, total=total)
-    async with setting(owner, fake_time.clock(), timeouts=timeouts) as scene:
+    async with single_connection(owner, fake_time.clock(), timeouts=timeouts) as single:
         loop = asyncio.get_running_loop()
         cancelling = None
 
@@ -240,19 +240,19 @@ async def test_at_the_very_moment_of_a_deadline(
                 loop.call_later(mine, task.cancel)
             try:
                 async with asyncio.timeout(mine if kind == "timeout" else None):
-                    await scene.client.list_graphs(next_token="held")
+                    await single.client.list_graphs(next_token="held")
             finally:
                 cancelling = task.cancelling()
 
         task = asyncio.create_task(call())
-        await until(lambda: scene.server.requests, "the request is under way")
+        await until(lambda: single.server.requests, "the request is under way")
         # All three come due in the same turn of the event loop, in the order of their times.
         clock.pass_time(40)
         with pytest.raises(asyncio.CancelledError if kind == "cancel" else TimeoutError) as caught:
             await task
         assert type(caught.value) in (asyncio.CancelledError, TimeoutError)
         assert cancelling == (1 if kind == "cancel" else 0)
-        await scene.is_as_before()
+        await single.is_as_before()
 
 
 async def test_ctrl_c() -> None:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from support import faults
 from support.certificates import Certificates
-from support.fault_trial import trial
-from support.operation_kinds import LIST_MEMBERS, START_INVESTIGATION, Deed
+from support.operation_cases import LIST_MEMBERS, START_INVESTIGATION, OperationCase
+from support.proxied_call import proxied_client
 from support.proxy import Exchange
 from support.virtual_time import in_virtual_time
 
@@ -29,7 +29,7 @@ async def test_the_other_side_has_stopped_reading(tls: bool, certificates: Certi
         exchange.resume_reading()
 
     loop = asyncio.get_running_loop()
-    async with trial(LIST_MEMBERS, certificates=certificates if tls else None) as running:
+    async with proxied_client(LIST_MEMBERS, certificates=certificates if tls else None) as running:
         running.proxy.plan.append(faults.leaving(freeze))
         await LIST_MEMBERS.call(running.client)
         await asyncio.sleep(1)
@@ -41,19 +41,19 @@ async def test_the_other_side_has_stopped_reading(tls: bool, certificates: Certi
 
 
 @either
-@pytest.mark.parametrize("deed", [LIST_MEMBERS, START_INVESTIGATION], ids=lambda deed: deed.name)
+@pytest.mark.parametrize("operation", [LIST_MEMBERS, START_INVESTIGATION], ids=lambda operation: operation.name)
 @in_virtual_time
-async def test_a_call_is_under_way(deed: Deed, tls: bool, certificates: Certificates) -> None:
+async def test_a_call_is_under_way(operation: OperationCase, tls: bool, certificates: Certificates) -> None:
     """The call that is cut off ends as one whose connection broke, and nothing waits for the other side."""
     loop = asyncio.get_running_loop()
-    async with trial(deed, certificates=certificates if tls else None, max_attempts=1) as running:
+    async with proxied_client(operation, certificates=certificates if tls else None, max_attempts=1) as running:
         running.proxy.plan.append(faults.SILENT_AFTER)
         call = asyncio.create_task(running.call())
         await asyncio.sleep(1)
         await running.client.aclose()
         assert loop.time() <= 1 + SOON
-        ending = await call
-        error = ending.error
+        result = await call
+        error = result.error
         assert type(error) is ConnectionLost
         assert error.outcome_unknown
-        assert ending.seconds <= 1 + SOON
+        assert result.seconds <= 1 + SOON

@@ -12,7 +12,17 @@ from urllib.parse import unquote
 from attrs import frozen
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from support.twins import ADMINS, MEMBERS, STATUSES, Job, Step, call_of, client_of, simulator, twins
+from support.simulator_pair import (
+    ADMINS,
+    MEMBERS,
+    STATUSES,
+    PlannedCall,
+    Step,
+    call_of,
+    client_of,
+    simulator,
+    simulator_pair,
+)
 
 from detective_async import Account, DetectiveClient, DetectiveError, GetMembersResponse, ListTagsForResourceResponse
 from detective_async.api.models.base import Response
@@ -65,12 +75,14 @@ def _some(values: tuple[str, ...], least: int = 1) -> st.SearchStrategy[list[str
     return st.lists(st.sampled_from(values), min_size=least, max_size=4, unique=True)
 
 
-def _admins(method: str, *, investigation: bool = False, **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Job]:
+def _admins(
+    method: str, *, investigation: bool = False, **given: st.SearchStrategy[Any]
+) -> st.SearchStrategy[PlannedCall]:
     """Give calls of administrators about their graphs, seldom about another's."""
     number = st.integers(0, 2) if investigation else st.none()
     return st.tuples(st.sampled_from(ADMINS), st.sampled_from([False] * 7 + [True])).flatmap(
         lambda who: st.builds(
-            Job, st.just(who[0]), st.just(method), st.just(_another(who[0]) if who[1] else who[0]), number,
+            PlannedCall, st.just(who[0]), st.just(method), st.just(_another(who[0]) if who[1] else who[0]), number,
             st.fixed_dictionaries(given),
         )
     )  # fmt: skip
@@ -80,9 +92,9 @@ def _another(admin: str) -> str:
     return ADMINS[1 - ADMINS.index(admin)]
 
 
-def _members(method: str, *, graph: bool = True) -> st.SearchStrategy[Job]:
+def _members(method: str, *, graph: bool = True) -> st.SearchStrategy[PlannedCall]:
     graphs = st.sampled_from(ADMINS) if graph else st.none()
-    return st.builds(Job, st.sampled_from(MEMBERS), st.just(method), graphs)
+    return st.builds(PlannedCall, st.sampled_from(MEMBERS), st.just(method), graphs)
 
 
 _NUMBERS = st.integers(1, 3)
@@ -95,9 +107,11 @@ _STARTS = _admins(
 )
 _CREATES = _admins("create_members", accounts=_some((*MEMBERS, *ADMINS)))
 _WRITES = [
-    st.builds(Job, st.sampled_from(ADMINS), st.just("create_graph"), given=st.fixed_dictionaries({"tags": _TAGS})),
+    st.builds(
+        PlannedCall, st.sampled_from(ADMINS), st.just("create_graph"), given=st.fixed_dictionaries({"tags": _TAGS})
+    ),
     # Of one of the two graphs, so that the other one has a long life.
-    st.just(Job(ADMINS[1], "delete_graph", ADMINS[1])),
+    st.just(PlannedCall(ADMINS[1], "delete_graph", ADMINS[1])),
     _CREATES,
     _admins("delete_members", account_ids=_some((*MEMBERS, *ADMINS))),
     _members("accept_invitation"),
@@ -122,13 +136,13 @@ _READS = [
     _admins("batch_get_graph_member_datasources", account_ids=_some(MEMBERS)),
     _members("list_invitations", graph=False),
     _members("iter_invitations", graph=False),
-    st.builds(Job, st.sampled_from(ADMINS), st.just("list_graphs")),
+    st.builds(PlannedCall, st.sampled_from(ADMINS), st.just("list_graphs")),
 ]
 _SEQUENCES = st.lists(st.sampled_from(FAULTS), max_size=4).map(tuple)
 _ATTEMPTS = st.integers(1, 4)
 
 
-def _steps(*jobs: st.SearchStrategy[Job]) -> st.SearchStrategy[list[Step]]:
+def _steps(*jobs: st.SearchStrategy[PlannedCall]) -> st.SearchStrategy[list[Step]]:
     return st.lists(st.builds(Step, st.one_of(jobs), _SEQUENCES, _ATTEMPTS), min_size=1, max_size=8)
 
 
@@ -137,7 +151,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _go_through(steps: list[Step]) -> None:
-    async with twins() as pair:
+    async with simulator_pair() as pair:
         for step in steps:
             await pair.run(step)
 

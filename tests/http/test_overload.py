@@ -224,10 +224,10 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
     """A call whose time is up before its turn has come says that nothing was sent, and its place is gone."""
     async with crowding(pool) as crowd:
         patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
-        hasty = crowd.client.with_options(timeouts=Timeouts(total=50))
+        short_timeout = crowd.client.with_options(timeouts=Timeouts(total=50))
         calls = crowd.start(range(crowd.limit), patient)
         await crowd.holds(crowd.limit)
-        late = crowd.start(range(crowd.limit, 3 * crowd.limit), hasty)
+        late = crowd.start(range(crowd.limit, 3 * crowd.limit), short_timeout)
         await settled()
         clock.pass_time(60)
         for error in await asyncio.gather(*late, return_exceptions=True):

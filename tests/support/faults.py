@@ -78,11 +78,11 @@ async def _break(exchange: Exchange) -> None:
     exchange.reset()
 
 
-Deed = Callable[[Exchange], Awaitable[None]]
-Answering = Callable[[Exchange, Reply], Awaitable[None]]
+Action = Callable[[Exchange], Awaitable[None]]
+Responding = Callable[[Exchange, Reply], Awaitable[None]]
 
 
-def _executed(name: str, answer: Answering) -> ExchangeFault:
+def _executed(name: str, answer: Responding) -> ExchangeFault:
     """Make a fault of a request that the service carries out."""
 
     async def play(exchange: Exchange) -> None:
@@ -91,9 +91,9 @@ def _executed(name: str, answer: Answering) -> ExchangeFault:
     return ExchangeFault(name, play)
 
 
-def _after(deed: Deed) -> Answering:
+def _after(action: Action) -> Responding:
     async def answer(exchange: Exchange, _: Reply) -> None:
-        await deed(exchange)
+        await action(exchange)
 
     return answer
 
@@ -106,7 +106,7 @@ RESET_AFTER = _executed("resets after it was carried out", _after(_break))
 SILENT_AFTER = _executed("stays silent after it was carried out", _after(_silent))
 
 
-def _sending(name: str, content: Callable[[Reply], bytes], then: Deed = _silent) -> ExchangeFault:
+def _sending(name: str, content: Callable[[Reply], bytes], then: Action = _silent) -> ExchangeFault:
     """Make a fault that sends something in place of the answer."""
 
     async def answer(exchange: Exchange, reply: Reply) -> None:
@@ -236,13 +236,13 @@ def page(status: str, *headers: str, executed: bool = False) -> ExchangeFault:
     return ExchangeFault(f"{status} in HTML{', carried out' if executed else ''}", play)
 
 
-def leaving(deed: Deed, after: float = 0.0) -> ExchangeFault:
+def leaving(action: Action, after: float = 0.0) -> ExchangeFault:
     """Make a fault of a good answer, after which something happens to the connection."""
 
     async def answer(exchange: Exchange, reply: Reply) -> None:
         await exchange.send(reply.whole)
         await asyncio.sleep(after)
-        await deed(exchange)
+        await action(exchange)
 
     return _executed("good answer", answer)
 

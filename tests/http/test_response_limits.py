@@ -4,26 +4,28 @@ import tracemalloc
 
 import pytest
 from support import faults
-from support.fault_matrix import Expected, check
-from support.fault_trial import trial
-from support.operation_kinds import ACCEPT, DEEDS, LIST_MEMBERS, START_INVESTIGATION, Deed
+from support.fault_matrix import ExpectedResult, check
+from support.operation_cases import ACCEPT, LIST_MEMBERS, OPERATION_CASES, START_INVESTIGATION, OperationCase
+from support.proxied_call import proxied_client
 from support.proxy import counting_server
 from support.virtual_time import in_virtual_time
 
 from detective_async import DecodeError, ServiceError
 
 _MIB = 2**20
-every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+every_deed = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 
 
-@pytest.mark.parametrize("deed", [LIST_MEMBERS, ACCEPT, START_INVESTIGATION], ids=lambda deed: deed.name)
+@pytest.mark.parametrize("operation", [LIST_MEMBERS, ACCEPT, START_INVESTIGATION], ids=lambda operation: operation.name)
 @pytest.mark.parametrize(
     ("status", "error"), [(200, DecodeError), (400, ServiceError)], ids=["a good answer", "an error"]
 )
 @in_virtual_time
-async def test_a_bomb_is_not_unpacked(status: int, error: type[DecodeError | ServiceError], deed: Deed) -> None:
+async def test_a_bomb_is_not_unpacked(
+    status: int, error: type[DecodeError | ServiceError], operation: OperationCase
+) -> None:
     """1 MiB that unpacks to 1 GiB is given up at 16 MiB; of an error, the status counts."""
-    expected = Expected(
+    expected = ExpectedResult(
         faults.gzip_bomb(b"%d Whatever" % status),
         error,
         executed=True,
@@ -31,21 +33,21 @@ async def test_a_bomb_is_not_unpacked(status: int, error: type[DecodeError | Ser
         passing=False,
         status=status,
     )
-    async with trial(deed) as running:
+    async with proxied_client(operation) as running:
         tracemalloc.start()
         try:
-            ending = await check(running, expected, faulty=1, pooled=True)
+            result = await check(running, expected, faulty=1, pooled=True)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
     assert peak < 80 * _MIB
-    assert ending.error is not None
+    assert result.error is not None
 
 
 @in_virtual_time
 async def test_too_large_an_answer_is_told() -> None:
     """The message says what the limit is, and the next call has another connection."""
-    async with trial(LIST_MEMBERS) as running:
+    async with proxied_client(LIST_MEMBERS) as running:
         running.proxy.plan.append(faults.TOO_LARGE_IN_CHUNKS)
         with pytest.raises(DecodeError, match="the answer is larger than 16 MiB"):
             await LIST_MEMBERS.call(running.client)
@@ -56,20 +58,20 @@ async def test_too_large_an_answer_is_told() -> None:
 @pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
 @every_deed
 @in_virtual_time
-async def test_an_error_that_is_too_large(deed: Deed, faulty: int) -> None:
+async def test_an_error_that_is_too_large(operation: OperationCase, faulty: int) -> None:
     """Its body is left alone: a 500 is retried, whatever comes with it."""
-    expected = Expected(faults.TOO_LARGE_FAILURE, ServiceError, executed=True, status=500)
-    async with trial(deed) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+    expected = ExpectedResult(faults.TOO_LARGE_FAILURE, ServiceError, executed=True, status=500)
+    async with proxied_client(operation) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @every_deed
 @in_virtual_time
-async def test_no_redirect_is_followed(deed: Deed, status: int) -> None:
+async def test_no_redirect_is_followed(operation: OperationCase, status: int) -> None:
     """Signed requests stay where they were sent to: elsewhere, not even a connection arrives."""
     async with counting_server() as (elsewhere, seen):
-        expected = Expected(
+        expected = ExpectedResult(
             faults.page(f"{status} Moved", f"location: {elsewhere}/"),
             ServiceError,
             unknown=False,
@@ -77,6 +79,6 @@ async def test_no_redirect_is_followed(deed: Deed, status: int) -> None:
             status=status,
             keeps=True,
         )
-        async with trial(deed) as running:
-            await check(running, expected, faulty=1, pooled=deed.repeatable)
+        async with proxied_client(operation) as running:
+            await check(running, expected, faulty=1, pooled=operation.repeatable)
         assert seen == []
