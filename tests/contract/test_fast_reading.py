@@ -10,6 +10,8 @@ from detective_async import Graph, ListGraphsResponse, ListMembersResponse, Memb
 from detective_async.models.base import ResponseMetadata
 from detective_async.wire import answers, decode
 
+pytestmark = pytest.mark.usefixtures("json_library")
+
 _METADATA = ResponseMetadata(request_id="request-1")
 
 
