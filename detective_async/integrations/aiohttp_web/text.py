@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from detective_async.wire.json import dump as dump_fast
+from detective_async.api.wire.json import dump as dump_fast
 
 
 def dump(value: Any) -> bytes:
