@@ -8,7 +8,12 @@ from detective_async.api.wire.json import dump as dump_fast
 
 
 def dump(value: Any) -> bytes:
-    """Write JSON on one line; what `to_json` gives, and whatever else JSON can hold. NaN and infinity become null."""
+    """Write JSON on one line; what `to_json` gives, and whatever else JSON can hold. NaN and infinity become null.
+
+    Bytes are JSON that was written already.
+    """
+    if isinstance(value, bytes):
+        return value
     try:
         return dump_fast(value)
     except (TypeError, ValueError):

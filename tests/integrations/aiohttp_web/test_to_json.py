@@ -258,3 +258,8 @@ def test_what_json_does_not_have() -> None:
     """It is an error, and not an answer that ends in the middle."""
     with pytest.raises(TypeError):
         dump([object()])
+
+
+def test_json_that_was_written_before() -> None:
+    """Bytes are left as they are."""
+    assert dump(b'{"a":1}') == b'{"a":1}'
