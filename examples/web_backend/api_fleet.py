@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-import orjson
 from aiohttp import web
 
 from detective_async.integrations.aiohttp_web import ServerEvent, stream_events, stream_ndjson, to_json
@@ -74,7 +73,7 @@ async def _events(survey: Survey, start: int | None) -> AsyncGenerator[ServerEve
             yield ServerEvent(found.summary, event="target", id=f"{survey.id}-{number + 1}")
 
 
-async def _lines(survey: Survey, account_id: str | None, region: str | None) -> AsyncGenerator[orjson.Fragment, None]:
+async def _lines(survey: Survey, account_id: str | None, region: str | None) -> AsyncGenerator[bytes, None]:
     async with aclosing(survey.watch()) as entries:
         async for _, found in entries:
             if account_id in (None, found.account_id) and region in (None, found.region):

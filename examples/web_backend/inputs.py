@@ -4,12 +4,11 @@ What makes no sense is a `ParameterError` that names the parameter, and becomes 
 of AWS. A parameter that nobody knows is one too: a filter that is misspelt must not look as if it had found everything.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
-
-import orjson
+from typing import Any, NoReturn
 
 from detective_async import ParameterError
 
@@ -55,12 +54,16 @@ def json_object(body: bytes) -> Iterable[tuple[str, Any]]:
         ParameterError: it is no JSON, or something else than an object.
     """
     try:
-        content = orjson.loads(body)
-    except ValueError as error:
+        content = json.loads(body.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise ParameterError("body", f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ParameterError("body", "must be a JSON object")
     return content.items()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 def matching(pattern: str, meaning: str) -> Reader:

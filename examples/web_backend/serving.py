@@ -2,12 +2,12 @@
 
 import asyncio
 import gc
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 
-import orjson
 from aiohttp import web
 
 from web_backend.guard import HEADERS
@@ -51,7 +51,7 @@ class _Connection(web.RequestHandler):
 def _refusal(status: int) -> web.Response:
     response = web.Response(
         status=status,
-        body=orjson.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}),
+        body=json.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}).encode(),
         headers={**HEADERS, "Cache-Control": "no-store"},
         content_type="application/problem+json",
     )

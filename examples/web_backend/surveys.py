@@ -1,6 +1,7 @@
 """Looking into all accounts and regions at once, once for all who want to see it."""
 
 import asyncio
+import json
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -8,7 +9,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from attrs import frozen
 
 from detective_async import DetectiveClient, DetectiveFleet, Outcome, Target
@@ -58,8 +58,8 @@ class Found:
 
     account_id: str
     region: str
-    lines: tuple[orjson.Fragment, ...]
-    summary: orjson.Fragment
+    lines: tuple[bytes, ...]
+    summary: bytes
 
 
 class Survey:
@@ -177,18 +177,18 @@ class Surveys:
 def _found(outcome: Outcome[Sequence[Any]], name: str, done: int) -> Found:
     items = outcome.value or ()
     place = {"AccountId": outcome.target.account_id, "Region": outcome.target.region}
-    lines = [_fragment({**place, name: to_json(one)}) for one in items]
+    lines = [_written({**place, name: to_json(one)}) for one in items]
     error = None if outcome.error is None else to_json(outcome.error)
     if error is not None:
-        lines.append(_fragment({**place, "Failure": {"Outcome": outcome.kind, **error}}))
+        lines.append(_written({**place, "Failure": {"Outcome": outcome.kind, **error}}))
     counts = Counter(str(status) for one in items if (status := getattr(one, "status", None)) is not None)
     return Found(
         account_id=outcome.target.account_id,
         region=outcome.target.region,
         lines=tuple(lines),
-        summary=_fragment({**place, "Outcome": outcome.kind, "Counts": dict(counts), "Error": error, "Done": done}),
+        summary=_written({**place, "Outcome": outcome.kind, "Counts": dict(counts), "Error": error, "Done": done}),
     )
 
 
-def _fragment(value: Any) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(value))
+def _written(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -41,6 +41,7 @@ async def stream_ndjson(
         request: what is answered.
         items: any of the library's iterators, or another one.
         to_json: gives an item as JSON can hold it; `functools.partial(to_json, sensitive=True)` tells e-mail addresses.
+            Bytes are sent as they are, for JSON that was written before; it must be on one line.
         headers: further ones for the answer.
         write_timeout: the seconds after which one who has read nothing more counts as gone.
 
@@ -87,6 +88,7 @@ async def stream_events(
         request: what is answered.
         items: any of the library's iterators, or another one.
         to_json: gives an item as JSON can hold it; `functools.partial(to_json, sensitive=True)` tells e-mail addresses.
+            Bytes are sent as they are, for JSON that was written before; it must be on one line.
         heartbeat: the seconds after which a comment is sent where nothing else was, so that no proxy gives up.
         retry: the seconds that the browser is to wait before it comes back after a break; None for its own choice.
         headers: further ones for the answer.

@@ -2,6 +2,7 @@
 
 import enum
 import json
+import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -246,7 +247,19 @@ def test_any_json_is_written_on_one_line(value: Any) -> None:
     assert json.loads(text.decode("utf-8")) == told
 
 
-def test_numbers_that_json_does_not_have() -> None:
-    """They are refused where `to_json` was not asked, beside what needs the slow way, and null on the quick one."""
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        dump([2**100, float("nan")])
+@pytest.mark.parametrize("beside", [1, 2**100, "\ud800"], ids=["quick", "large number", "lone surrogate"])
+def test_numbers_that_json_does_not_have(beside: object) -> None:
+    """They are null where `to_json` was not asked, also beside what only a slower way can write."""
+    value = {"numbers": [math.nan, math.inf, (-math.inf, 0.5)], "beside": beside}
+    assert json.loads(dump(value)) == {"numbers": [None, None, [None, 0.5]], "beside": beside}
+
+
+def test_what_json_does_not_have() -> None:
+    """It is an error, and not an answer that ends in the middle."""
+    with pytest.raises(TypeError):
+        dump([object()])
+
+
+def test_json_that_was_written_before() -> None:
+    """Bytes are left as they are."""
+    assert dump(b'{"a":1}') == b'{"a":1}'
