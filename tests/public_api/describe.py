@@ -2,6 +2,7 @@
 
 import abc
 import ast
+import contextlib
 import enum
 import importlib
 import inspect
@@ -26,6 +27,7 @@ _SPECIAL = {
 }
 #: Classes whose instances come from methods of other public classes; attrs classes with private fields are too.
 _NOT_MADE_BY_USERS = {"Bulk", "FleetStream", "Paginator"}
+_STARS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 _SET_IN_METHOD = re.compile(r"^ +self\.([a-z]\w*)(?:: [^=\n]+)? = ", re.MULTILINE)
 
 
@@ -89,7 +91,7 @@ def _members(cls: type, public: Mapping[type, str]) -> dict[str, str]:
         # Their special methods are inherited from str or made by enum, each Python's in its own way.
         return members | {name: text for name, text in _methods(cls, public).items() if name not in _SPECIAL}
     if typing.is_typeddict(cls):
-        required = cls.__required_keys__
+        required: frozenset[str] = vars(cls)["__required_keys__"]
         return {
             name: f"key, {'required' if name in required else 'optional'}: {_annotation(hint)}"
             for name, hint in _hints(cls).items()
@@ -167,7 +169,7 @@ def _signature(function: Any, *, skip_first: bool) -> str:
             options = typing.get_args(hint)[0]
             shown += [f"{name}: {_annotation(option)} = ..." for name, option in _hints(options).items()]
             continue
-        star = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        star = _STARS.get(one.kind, "")
         annotation = "" if hint is one.empty else f": {_annotation(hint)}"
         default = "" if one.default is one.empty else f" = {_value(one.default)}"
         shown.append(f"{star}{one.name}{annotation}{default}")
@@ -227,11 +229,14 @@ def _value(value: Any) -> str:
     if value is attrs.NOTHING:
         return "..."
     if callable(value):
-        return value.__name__
+        return str(value.__name__)
     if isinstance(value, frozenset):
         return f"frozenset({{{', '.join(sorted(map(_value, value)))}}})"
-    if attrs.has(type(value)) and value == type(value)():
-        return f"{type(value).__name__}()"
+    if attrs.has(type(value)):
+        # An object that needs arguments cannot be such a default.
+        with contextlib.suppress(TypeError):
+            if value == type(value)():
+                return f"{type(value).__name__}()"
     text = repr(value)
     assert " at 0x" not in text, f"a default without a readable repr: {text}"
     return text
