@@ -20,11 +20,12 @@ test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the buil
 soak: $(VENV)/package $(VENV)/test  ## 200,000 calls with 5 % faults, after which everything must be as before; in minutes
 	cd tests && $(abspath $(BIN))/python -W error -m soak $(ARGS)
 
-check: lint types  ## format, lint and types, over package, tests, examples and benchmarks
+check: lint types  ## format, lint, imports and types, over package, tests, examples and benchmarks
 
 lint: $(VENV)/package $(VENV)/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 
 types: $(VENV)/package $(VENV)/check
 	$(BIN)/mypy detective_async tests examples benchmarks

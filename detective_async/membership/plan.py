@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field, frozen
 
-from detective_async.client import DetectiveClient
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.datasources import DatasourcePackage
+from detective_async.api.models.members import Account, MemberDetail
+from detective_async.auth import CredentialsSource
+from detective_async.client.client import DetectiveClient
+from detective_async.client.concurrency import unwrapped_task_group
+from detective_async.client.polling import check_timeout
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback
 from detective_async.membership import graphs
@@ -16,10 +20,6 @@ from detective_async.membership.job import Hindrance, Job, cause_of, explain, pa
 from detective_async.membership.report import MembershipReport
 from detective_async.membership.text import show_plan
 from detective_async.membership.wanted import MAX_MEMBERS, Goals, MemberCredentials, check_callback, check_goals
-from detective_async.models.datasources import DatasourcePackage
-from detective_async.models.members import Account, MemberDetail
-from detective_async.tasks import together
-from detective_async.waiting import check_timeout
 
 _ORDER = {kind: place for place, kind in enumerate(ActionKind)}
 #: Those that lead to one member more.
@@ -147,7 +147,7 @@ async def plan_membership(
     )
     job = Job(client, concurrency)
     plans = [_RegionPlan(job, goals, region) for region in goals.accounts]
-    async with together() as group:
+    async with unwrapped_task_group() as group:
         for plan in plans:
             group.create_task(plan.make())
     return MembershipPlan(

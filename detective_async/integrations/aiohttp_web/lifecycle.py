@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import hdrs, web
 from attrs import evolve
 
-from detective_async.client import DetectiveClient
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.constraints import ACCOUNT_ID
+from detective_async.auth import CredentialsSource
+from detective_async.client.client import DetectiveClient
 from detective_async.errors import ConfigurationError, ParameterError
 from detective_async.fleet import DetectiveFleet
 from detective_async.integrations.aiohttp_web.accounts import Accounts
@@ -14,8 +15,7 @@ from detective_async.integrations.aiohttp_web.deadline import DEADLINE
 from detective_async.integrations.aiohttp_web.middleware import problems
 from detective_async.integrations.aiohttp_web.state import STATE, State
 from detective_async.integrations.aiohttp_web.text import dump
-from detective_async.models.constraints import ACCOUNT_ID
-from detective_async.timeouts import Timeouts
+from detective_async.settings.timeouts import Timeouts
 
 #: The app's client; where `setup` was given a fleet, that fleet's.
 CLIENT = web.AppKey("CLIENT", DetectiveClient)
@@ -143,7 +143,7 @@ async def health(request: web.Request) -> web.Response:
     """
     state = request.config_dict.get(STATE)
     client = request.config_dict.get(CLIENT)
-    closed = client is None or client._transport.connections.closed  # noqa: SLF001 - of our own class
+    closed = client is None or client._transport.pool.closed  # noqa: SLF001 - of our own class
     fit = state is not None and not state.closing and not closed
     return web.Response(
         status=200 if fit else 503,
