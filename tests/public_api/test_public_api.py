@@ -191,7 +191,7 @@ def test_additions_need_no_entry(load: Load) -> None:
     assert unexplained(load(_SAMPLE), load(added), "## [Unreleased]\n") == []
 
 
-def test_an_entry_about_another_name_is_no_excuse(load: Load) -> None:
+def test_an_entry_about_another_name_does_not_count(load: Load) -> None:
     """Names are compared as a whole, members with their class, and constructors only with what changed in them."""
     changed = load(_SAMPLE.replace("name: str, *names", "name: bytes, *names").replace("region: Op", "where: Op"))
     for name in ("call", "_call", "Model.call", "MyClient.call", "Client.caller", "Client.endpoint", "MyClient"):
