@@ -3,9 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
+SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo web test soak check docs format bench bench-quick clean
+.PHONY: demo web test soak check lint types docs format bench bench-quick api dist clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -20,10 +20,14 @@ test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the buil
 soak: $(VENV)/package $(VENV)/test  ## 200,000 calls with 5 % faults, after which everything must be as before; in minutes
 	cd tests && $(abspath $(BIN))/python -W error -m soak $(ARGS)
 
-check: $(VENV)/package $(VENV)/check  ## format, lint, imports and types, over package, tests, examples and benchmarks
+check: lint types  ## format, lint, imports and types, over package, tests, examples and benchmarks
+
+lint: $(VENV)/package $(VENV)/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+
+types: $(VENV)/package $(VENV)/check
 	$(BIN)/mypy detective_async tests examples benchmarks
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
@@ -39,6 +43,18 @@ bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other
 
 bench-quick: $(VENV)/package $(VENV)/bench  ## the same in a minute, to see that it works
 	$(BIN)/python benchmarks/run.py --quick $(ARGS)
+
+api: $(VENV)/package $(VENV)/test  ## record the public API of the version that is about to be released
+	cd tests && $(abspath $(BIN))/python -m public_api
+
+# The second build makes the wheel from the working tree, the first one from the sdist.
+dist: $(VENV)-dist/dist  ## the sdist and the wheel, in dist/: built twice to the same bytes, and checked
+	rm -rf dist build/again
+	$(VENV)-dist/bin/python -m build --outdir dist
+	$(VENV)-dist/bin/python -m build --sdist --wheel --outdir build/again
+	diff -r dist build/again
+	$(VENV)-dist/bin/twine check --strict dist/*
+	$(VENV)-dist/bin/check-wheel-contents dist
 
 clean:
 	rm -rf .venv* dist build docs/_build
@@ -60,6 +76,12 @@ $(VENV)-docs/docs: $(SOURCES) | $(VENV)/pip
 	$(BIN)/python -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(VENV)-docs/bin/pip install --quiet --group docs '.[opentelemetry,progress]'
+	@touch $@
+
+$(VENV)-dist/dist: pyproject.toml | $(VENV)/pip
+	$(BIN)/python -m venv $(VENV)-dist
+	$(VENV)-dist/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-dist/bin/pip install --quiet --group dist
 	@touch $@
 
 # pip knows dependency groups from 25.1 on, which is newer than what some Pythons bring.

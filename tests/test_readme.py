@@ -225,7 +225,7 @@ async def test_both_send_malformed_input_and_answer_with_dicts(sim: DetectiveSim
     blocking.close()
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md"])
+@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md"])
 def test_what_readme_links_to_is_there(name: str) -> None:
     """No dead links within the repository."""
     assert f"({name})" in README
