@@ -1,4 +1,4 @@
-"""Reading accounts from the CSV that AWS's own multi-account script for Detective takes."""
+"""Reads accounts from the CSV format of AWS's multi-account script for Detective."""
 
 import csv
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ _BOM = "\ufeff"
 
 @frozen
 class LineProblem:
-    """A line that is no account.
+    """A line that is not an account.
 
     Attributes:
         line: its number, from 1.
-        text: what is wrong with it; never quotes an e-mail address.
+        text: what is wrong with it; never contains an e-mail address.
     """
 
     line: int
@@ -31,19 +31,19 @@ class LineProblem:
 
 
 def read_accounts(lines: Iterable[str]) -> tuple[list[Account], list[LineProblem]]:
-    """Read accounts from lines such as `123456789012,root@example.com`, which is what AWS's script reads.
+    """Read accounts from lines such as `123456789012,root@example.com`, the format of AWS's script.
 
-    Blank lines are passed over; a byte order mark, white space, quotes and the line ends of any system do not matter.
-    A line with a problem gives no account, and all others are read all the same.
+    Blank lines are skipped; a byte order mark, white space, quotes and any kind of line end are accepted. An invalid
+    line does not prevent the others from being read.
 
     Args:
-        lines: a file that was opened as text, or `text.splitlines()`.
+        lines: a file opened in text mode, or `text.splitlines()`.
 
     Returns:
-        The accounts in their order, and what is wrong with the other lines; look at both.
+        The accounts in their order, and the problems of invalid lines; check both.
 
     Raises:
-        ParameterError: it is not lines of text.
+        ParameterError: `lines` are not lines of text.
     """
     if isinstance(lines, str | bytes):
         raise ParameterError("lines", "expected an open text file, or text.splitlines(), got one piece of text")
@@ -54,7 +54,7 @@ def read_accounts(lines: Iterable[str]) -> tuple[list[Account], list[LineProblem
         if not isinstance(line, str):
             raise ParameterError("lines", f"expected text, got {type(line).__name__}: open the file in text mode")
         text = (line.removeprefix(_BOM) if number == 1 else line).strip()
-        # Spreadsheets write blank rows so.
+        # Spreadsheets write blank rows as commas and quotes only.
         if not text.strip(', "'):
             continue
         try:
@@ -65,7 +65,7 @@ def read_accounts(lines: Iterable[str]) -> tuple[list[Account], list[LineProblem
 
 
 class _BadLineError(Exception):
-    """What is wrong with a line."""
+    """A line is invalid; the text says why."""
 
 
 def _read(text: str, number: int, seen: dict[str, int]) -> Account:

@@ -1,4 +1,4 @@
-"""Plans in words, for people who are to say yes to them."""
+"""The text of plans, for people who approve them."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from detective_async.membership.actions import Action, ActionKind, Problem
 from detective_async.membership.report import count
 
 _WIDTH = 110
-#: How many of the accounts that something is done to are named.
+#: The number of accounts of an action that are named.
 _NAMED = 10
 
 _PHRASES = {
@@ -25,30 +25,30 @@ _PHRASES = {
 }
 
 
-def show_plan(regions: Sequence[str], actions: Iterable[Action], problems: Iterable[Problem]) -> str:
-    """Show a plan: what is to be done in each region, by kind and account; regions with the same one together."""
+def format_plan(regions: Sequence[str], actions: Iterable[Action], problems: Iterable[Problem]) -> str:
+    """Return the text of a plan: the actions by region, kind and account; regions with equal plans are grouped."""
     by_region: dict[str, tuple[list[Action], list[Problem]]] = {region: ([], []) for region in regions}
     for action in actions:
         by_region[action.region][0].append(action)
     for problem in problems:
         by_region[problem.region][1].append(problem)
-    # By all that is in them, and not by what is shown of it.
-    alike: dict[object, list[str]] = {}
+    # Compared by their whole content: the text omits some of it.
+    groups: dict[object, list[str]] = {}
     for region, (some, bad) in by_region.items():
         content = (
             tuple((action.kind, action.account_id, action.detail) for action in some),
             tuple((problem.account_id, problem.text) for problem in bad),
         )
-        alike.setdefault(content, []).append(region)
+        groups.setdefault(content, []).append(region)
     lines: list[str] = []
-    for names in alike.values():
+    for names in groups.values():
         some, bad = by_region[names[0]]
         lines.append(f"{', '.join(names)}:")
-        lines += [_wrap(text) for text in (*_show_actions(some), *_show_problems(bad))] or ["  nothing to do"]
+        lines += [_wrap(text) for text in (*_format_actions(some), *_format_problems(bad))] or ["  nothing to do"]
     return "\n".join(lines)
 
 
-def _show_actions(actions: Iterable[Action]) -> Iterable[str]:
+def _format_actions(actions: Iterable[Action]) -> Iterable[str]:
     kinds: dict[ActionKind, list[Action]] = {}
     for action in actions:
         kinds.setdefault(action.kind, []).append(action)
@@ -59,12 +59,12 @@ def _show_actions(actions: Iterable[Action]) -> Iterable[str]:
             detail = some[0].detail
             yield f"{phrase} ({detail})" if detail else phrase
         else:
-            # Whoever is to lose something is named.
-            shown = ", ".join(ids) if kind is ActionKind.REMOVE else _some(ids)
+            # Removals are all named, so that they can be checked.
+            shown = ", ".join(ids) if kind is ActionKind.REMOVE else _first_ids(ids)
             yield f"{phrase} {count(len(ids), 'account')}: {shown}"
 
 
-def _show_problems(problems: Iterable[Problem]) -> Iterable[str]:
+def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:
     by_text: dict[str, list[str]] = {}
     for problem in problems:
         by_text.setdefault(problem.text, []).append(problem.account_id or "")
@@ -76,7 +76,7 @@ def _show_problems(problems: Iterable[Problem]) -> Iterable[str]:
         )
 
 
-def _some(ids: Sequence[str]) -> str:
+def _first_ids(ids: Sequence[str]) -> str:
     more = len(ids) - _NAMED
     return ", ".join(ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
