@@ -35,7 +35,7 @@ _PACKAGES = Items(OneOf(DatasourcePackage), max_items=25, min_items=0)
 MemberCredentials = Callable[[str], CredentialsSource] | Mapping[str, CredentialsSource]
 
 
-def _check(rule: Callable[[Any, str], object]) -> Callable[[object, "Attribute[Any]", Any], None]:
+def _check(rule: Callable[[Any, str], None]) -> Callable[[object, "Attribute[Any]", Any], None]:
     """Return a validator that applies a rule to an attribute."""
     return lambda _desired, attribute, value: rule(value, attribute.name)
 
