@@ -16,7 +16,7 @@ from resilience.interruptions import (
 from resilience.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
-from fleet.gauge import REGIONS, accounts, gauging
+from fleet.counting_server import REGIONS, accounts, counting_server
 from fleet.leftovers import nothing_left
 
 
@@ -48,7 +48,7 @@ async def test_a_consumer_that_is_cancelled(
     """At any moment of a whole run, from the first STS request to the closing: no task is left, and no socket."""
     chance = random.Random(f"{interrupt.__name__} {consume.__name__}")  # noqa: S311 - it picks moments
     sparsely = interrupt in (after_steps, by_a_timeout_from_outside)
-    async with gauging(passes=1, pages=2) as gauge, nothing_left():
+    async with counting_server(passes=1, pages=2) as server, nothing_left():
         before = asyncio.all_tasks()
 
         async def consume_all() -> None:
@@ -57,7 +57,7 @@ async def test_a_consumer_that_is_cancelled(
                 accounts(3),
                 REGIONS[:1],
                 source=Credentials("hub", "s"),
-                endpoint_url=gauge.url,
+                endpoint_url=server.url,
                 concurrency=2,
             ) as fleet:
                 seen = await consume(fleet)
@@ -69,7 +69,7 @@ async def test_a_consumer_that_is_cancelled(
                 continue
             moments += 1
             interrupted = await interrupt(consume_all(), moment)
-            await gauge.server.emptied()
+            await server.wire_server.emptied()
             await until(lambda: asyncio.all_tasks() <= before, "no task is left")
             if not interrupted:
                 break

@@ -32,7 +32,7 @@ from detective_async import (
     TooManyRequestsException,
 )
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
-from fleet.gauge import accounts, gauging, place_of, places
+from fleet.counting_server import accounts, counting_server, place_of, places
 
 HUB = "111122223333"
 EVERY = accounts(6)
@@ -119,10 +119,10 @@ async def test_one_that_is_throttled_out(sim: DetectiveSimulator, fake_time: Fak
 async def test_one_that_is_not_answered_in_time(timeouts: Timeouts, kind: type[Exception], takes: float) -> None:
     """The fleet's timeouts are those of each target, and the others do not wait for them."""
     loop = asyncio.get_running_loop()
-    async with gauging(lambda request: place_of(request)[0] == BAD) as gauge:
+    async with counting_server(lambda request: place_of(request)[0] == BAD) as server:
         targets = places(len(EVERY), ["eu-west-1"])
         async with DetectiveFleet(
-            targets, endpoint_url=gauge.url, concurrency=2, timeouts=timeouts, clock=FakeTime().clock()
+            targets, endpoint_url=server.url, concurrency=2, timeouts=timeouts, clock=FakeTime().clock()
         ) as fleet:
             run = fleet.run(lambda client, _: client.list_graphs())
             for _ in GOOD:

@@ -20,7 +20,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator
-from fleet.gauge import REGIONS, accounts, gauging, place_of, places
+from fleet.counting_server import REGIONS, accounts, counting_server, place_of, places
 
 SECRET = "hunter2hunter2hunter2"
 HERE = Target("111122223333", "eu-west-1", Credentials("AKIAIOSFODNN7EXAMPLE", SECRET))
@@ -49,14 +49,14 @@ async def test_a_slow_target_does_not_hold_up_the_fast_ones() -> None:
     slow = places(5)[:3]
     held = {(one.account_id, one.region) for one in slow}
     async with (
-        gauging(lambda request: place_of(request) in held) as gauge,
-        DetectiveFleet(places(5), concurrency=5, endpoint_url=gauge.url) as fleet,
+        counting_server(lambda request: place_of(request) in held) as server,
+        DetectiveFleet(places(5), concurrency=5, endpoint_url=server.url) as fleet,
     ):
         run = fleet.run(lambda client, _: client.list_graphs())
         fast = [await anext(run) for _ in range(12)]
-        assert len(gauge.held) == 3
+        assert len(server.held) == 3
         assert not {one.target for one in fast} & set(slow)
-        gauge.release()
+        server.release()
         assert {outcome.target async for outcome in run} == set(slow)
 
 

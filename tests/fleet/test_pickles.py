@@ -21,7 +21,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault, SimulatorThread
-from fleet.gauge import accounts, places
+from fleet.counting_server import accounts, places
 
 HUB = "111122223333"
 SECRET = "hunter2hunter2hunter2"

@@ -19,7 +19,7 @@ from detective_async import (
     Target,
 )
 from detective_async.progress import ProgressBar
-from fleet.gauge import REGIONS, accounts, places
+from fleet.counting_server import REGIONS, accounts, places
 
 
 async def work(_client: DetectiveClient, target: Target) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from detective_async import AssumeRole, Credentials, DetectiveClient, DetectiveFleet, Target
 from detective_async.testing import DetectiveSimulator
-from fleet.gauge import accounts
+from fleet.counting_server import accounts
 
 HUB, SPARE = "111122223333", "999988887777"
 EVERY = accounts(5)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
-from fleet.gauge import REGIONS, accounts, places
+from fleet.counting_server import REGIONS, accounts, places
 
 KEYS = Credentials("a", "b")
 

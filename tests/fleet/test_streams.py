@@ -23,7 +23,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault
-from fleet.gauge import accounts
+from fleet.counting_server import accounts
 
 EVERY = accounts(4)
 MANAGER = "999999999999"

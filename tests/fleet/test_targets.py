@@ -17,7 +17,7 @@ from detective_async import (
     Target,
 )
 from detective_async.fleet.targets import RoleTargets
-from fleet.gauge import places
+from fleet.counting_server import places
 
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "hunter2hunter2hunter2")
 ID, OTHER = "111122223333", "444455556666"

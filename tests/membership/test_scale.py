@@ -9,7 +9,14 @@ from resilience.virtual_time import in_virtual_time
 from detective_async import Clock, DetectiveClient
 from detective_async.membership import plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Fault, Throttle
-from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, administrator, invited, some_accounts, statuses
+from membership.worlds import (
+    ADMINISTRATOR,
+    ELSEWHERE,
+    REGION,
+    invitations,
+    some_accounts,
+    statuses,
+)
 
 VERIFICATION = 2.0
 
@@ -41,7 +48,7 @@ async def test_sixty_accounts_in_two_regions() -> None:
             assert max((later - earlier).total_seconds() for earlier, later in pairwise(accepted)) < 0.5
 
 
-async def test_as_many_accounts_as_a_graph_takes(sim: DetectiveSimulator) -> None:
+async def test_as_many_accounts_as_a_graph_takes(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """With bad addresses, throttles and connections that break every good account is enabled, every bad one named."""
     wanted = some_accounts(1200)
     bad = {one.account_id for one in wanted[::33]}
@@ -51,28 +58,27 @@ async def test_as_many_accounts_as_a_graph_takes(sim: DetectiveSimulator) -> Non
     sim.throttle(None, probability=0.05)
     for when in ("before", "after"):
         sim.inject(Fault(Drop(when), count=None, probability=0.005))
-    async with administrator(sim) as client:
-        # The machinery of debugging would take most of the time.
-        asyncio.get_running_loop().set_debug(False)
-        plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
-        assert len(plan.actions) == 1 + 2 * 1200
-        report = await plan.apply()
-        assert {row.account_id for row in report.failures} == bad
-        assert all("verification failed" in (row.problem or "") for row in report.failures)
-        assert statuses(sim) == {
-            one.account_id: "VERIFICATION_FAILED" if one.account_id in bad else "ENABLED" for one in wanted
-        }
-        sim.clear_faults()
-        plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
-        assert not plan
-        assert {problem.account_id for problem in plan.problems} == bad
+    # The machinery of debugging would take most of the time.
+    asyncio.get_running_loop().set_debug(False)
+    plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
+    assert len(plan.actions) == 1 + 2 * 1200
+    report = await plan.apply()
+    assert {row.account_id for row in report.failures} == bad
+    assert all("verification failed" in (row.problem or "") for row in report.failures)
+    assert statuses(sim) == {
+        one.account_id: "VERIFICATION_FAILED" if one.account_id in bad else "ENABLED" for one in wanted
+    }
+    sim.clear_faults()
+    plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
+    assert not plan
+    assert {problem.account_id for problem in plan.problems} == bad
     # Nothing was done twice but what a call repeats by itself after an attempt that got no answer.
     faulty = {id(one) for one in sim.requests if any(isinstance(effect, (Drop, Throttle)) for effect in one.faults)}
     sound = [one for one in sim.requests if id(one) not in faulty]
     accepted = Counter(one.account_id for one in sound if one.operation == "AcceptInvitation")
     assert set(accepted.values()) == {1}
     repeated = sum(one.operation == "CreateMembers" for one in sim.requests) - 24
-    assert sum(invited(sim).values()) <= 1200 + 50 * repeated
+    assert sum(invitations(sim).values()) <= 1200 + 50 * repeated
     # 24 requests of 50 accounts, looked at while they are verified, each now and then.
     assert sum(one.operation == "GetMembers" for one in sound) <= 24 * 20
     assert Throttle() in [effect for one in sim.requests for effect in one.faults]

@@ -68,7 +68,7 @@ async def test_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None
         answer = await site.get("/")
     assert answer.status == 500
     assert b"secret" not in answer.body
-    assert answer.problem()["detail"] == "Something unexpected went wrong."
+    assert answer.problem()["detail"] == "An unexpected error occurred."
     [record] = loud(caplog)
     assert (record.name, record.levelname) == ("aiohttp.server", "ERROR")
     assert "a secret" in caplog.text
@@ -253,7 +253,7 @@ async def test_an_answer_that_has_begun(error: Exception, caplog: pytest.LogCapt
         assert answer.status == 200
         with pytest.raises(aiohttp.ClientPayloadError):
             await answer.read()
-    assert "the answer had begun" in caplog.text
+    assert "the response had started" in caplog.text
     assert type(error).__name__ in caplog.text
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detective_async.integrations.aiohttp_web import ServerEvent
 from detective_async.integrations.aiohttp_web.server_events import COMMENT, encode_event, encode_retry
-from detective_async.integrations.aiohttp_web.text import dump
+from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 
 
 @define
@@ -66,7 +66,7 @@ def test_what_a_browser_reads(items: list[tuple[str, str | None, str | None]]) -
                 ServerEvent(data, event=name, id=event_id)
             continue
         event = ServerEvent(data, event=name, id=event_id)
-        stream += encode_event(dump(event.data), event=event.event, event_id=event.id) + COMMENT
+        stream += encode_event(dump_json(event.data), event=event.event, event_id=event.id) + COMMENT
         last_id = last_id if event_id is None else event_id
         expected.append((name or "message", data, last_id))
     read = Browser().read(stream)

@@ -215,7 +215,7 @@ async def test_an_item_that_has_no_form(stream: Stream, caplog: pytest.LogCaptur
         answer = await site.get("/")
     assert b'"status":500' in answer.body
     assert b"object" not in answer.body
-    assert "object has no form in JSON" in caplog.text
+    assert "object has no JSON equivalent" in caplog.text
 
 
 @both

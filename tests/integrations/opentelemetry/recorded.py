@@ -87,7 +87,7 @@ def id_of(span: ReadableSpan) -> SpanContext:
     return context
 
 
-def is_below(span: ReadableSpan, parent: ReadableSpan | Span) -> bool:
+def is_child(span: ReadableSpan, parent: ReadableSpan | Span) -> bool:
     """Tell whether it is the child of another, in the same trace."""
     return span.parent == parent.get_span_context()
 

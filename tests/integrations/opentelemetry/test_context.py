@@ -10,7 +10,7 @@ from weakref import ref
 
 import aiohttp
 import pytest
-from integrations.opentelemetry.recorded import HUB, Recorded, id_of, is_below, recording
+from integrations.opentelemetry.recorded import HUB, Recorded, id_of, is_child, recording
 from opentelemetry import trace
 
 from detective_async import (
@@ -79,7 +79,7 @@ async def by_a_plan(client: DetectiveClient, _options: ClientOptions) -> None:
 
 
 @pytest.mark.parametrize("work", [directly, at_once, page_by_page, ahead, in_a_fleet, as_a_stream, by_a_plan])
-async def test_a_call_is_below_its_caller(
+async def test_a_call_is_child_its_caller(
     work: Callable[[DetectiveClient, ClientOptions], Awaitable[None]],
     recorded: Recorded,
     client: DetectiveClient,
@@ -91,7 +91,7 @@ async def test_a_call_is_below_its_caller(
         await work(client, options)
         assert trace.get_current_span() is caller
     assert len(recorded.calls) == len(sim.requests)
-    assert all(is_below(span, caller) for span in recorded.calls)
+    assert all(is_child(span, caller) for span in recorded.calls)
 
 
 async def test_a_call_of_nobody(recorded: Recorded, client: DetectiveClient) -> None:
@@ -119,7 +119,7 @@ async def test_what_instruments_aiohttp(recorded: Recorded, options: ClientOptio
     assert [one.get_span_context() for one in seen] == [id_of(span)] * 2
 
 
-async def test_a_role_is_below_the_call_that_needed_it(
+async def test_a_role_is_child_the_call_that_needed_it(
     recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator
 ) -> None:
     """It is assumed once, in the background, on behalf of the first of those that wait for it."""
@@ -129,7 +129,7 @@ async def test_a_role_is_below_the_call_that_needed_it(
         await asyncio.gather(*(client.list_graphs() for _ in range(3)))
     [assumed] = [span for span in recorded.calls if span.name == "STS.AssumeRole"]
     listed = [span for span in recorded.calls if span is not assumed]
-    assert [is_below(assumed, span) for span in listed].count(True) == 1
+    assert [is_child(assumed, span) for span in listed].count(True) == 1
     assert len(listed) == 3
 
 
@@ -174,7 +174,7 @@ async def test_a_call_within_a_call(recorded: Recorded, options: ClientOptions, 
     async with inner, DetectiveClient(**options) as outer:
         await outer.list_graphs()
     invitations, graphs = recorded.calls
-    assert is_below(invitations, graphs)
+    assert is_child(invitations, graphs)
     assert [len(span.events) for span in recorded.calls] == [1, 1]
 
 
@@ -188,7 +188,7 @@ async def test_two_hooks(recorded: Recorded, options: ClientOptions, sim: Detect
             await client.list_graphs()
             assert trace.get_current_span() is caller
     [first], [second] = recorded.calls, other.calls
-    assert is_below(second, first)
+    assert is_child(second, first)
     assert len(first.events) == len(second.events) == 3
 
 
@@ -210,7 +210,7 @@ async def test_a_task_that_is_cancelled(recorded: Recorded, client: DetectiveCli
     with pytest.raises(asyncio.CancelledError):
         await task
     [call, caller] = recorded.spans
-    assert is_below(call, caller)
+    assert is_child(call, caller)
     assert [span.get_span_context() for span in found] == [id_of(caller)]
 
 

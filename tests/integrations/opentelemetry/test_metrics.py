@@ -1,4 +1,4 @@
-"""Calls, attempts and throttles are counted, durations are a histogram, and the quota of retries is a gauge."""
+"""Calls, attempts and throttles are counted, durations are a histogram, and the quota of retries is a server."""
 
 import pytest
 from integrations.opentelemetry.recorded import HUB, REGION, Recorded, attributes_of, id_of

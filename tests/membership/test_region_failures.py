@@ -15,6 +15,7 @@ from detective_async import (
     DetectiveClient,
     HostNotFound,
     Paginator,
+    ProgressEvent,
     TagResourceResponse,
     Timeouts,
     TooManyRequestsException,
@@ -23,37 +24,36 @@ from detective_async.membership import plan_membership
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
+    DENIED,
     ELSEWHERE,
+    IDS,
+    ONBOARDED,
     REGION,
-    Fate,
-    Told,
+    Result,
     WorldTime,
     account,
     administrator,
-    fates,
-    fill,
     graph,
-    invited,
+    invitations,
+    load_world,
     member,
-    work_left,
+    results,
+    running_tasks,
     writes,
 )
 
-ONE, TWO, THREE = IDS = [f"{number}" * 12 for number in range(2, 5)]
-WANTED = [account(one) for one in IDS]
-WELL = Fate(None, "ENABLED", "invite, accept")
-DENIED = Failure(403, "AccessDeniedException", "not you")
+ONE, TWO, THREE = IDS[:3]
+WANTED = [account(one) for one in IDS[:3]]
 
 
-async def test_a_region_that_is_not_available(sim: DetectiveSimulator) -> None:
+async def test_a_region_that_is_not_available(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Its accounts fail with the reason, told once in the summary; the other regions are done."""
     sim.close_region(ELSEWHERE)
-    told = Told([])
-    async with administrator(sim) as client:
-        plan = await plan_membership(
-            client, WANTED, regions=[ELSEWHERE, REGION, "eu-central-1"], member_credentials=sim.account
-        )
-        report = await plan.apply(progress=told)
+    events: list[ProgressEvent] = []
+    plan = await plan_membership(
+        client, WANTED, regions=[ELSEWHERE, REGION, "eu-central-1"], member_credentials=sim.account
+    )
+    report = await plan.apply(progress=events.append)
     assert not report.ok
     assert {row.region for row in report.failures} == {ELSEWHERE}
     assert len(report.failures) == 3
@@ -62,9 +62,9 @@ async def test_a_region_that_is_not_available(sim: DetectiveSimulator) -> None:
     assert failed.graph_arn is None
     assert {(row.problem, row.error) for row in report.failures} == {(failed.problem, failed.error)}
     assert "is not available to the account in this region: UnrecognizedClientException" in (failed.problem or "")
-    assert set(fates(report).values()) == set(fates(report, "eu-central-1").values()) == {WELL}
+    assert set(results(report).values()) == set(results(report, "eu-central-1").values()) == {ONBOARDED}
     assert len(str(report).splitlines()) == 2
-    assert (len(told.events), told.events[-1].failed) == (9, 3)
+    assert (len(events), events[-1].failed) == (9, 3)
     assert sum(request.region == ELSEWHERE for request in sim.requests) == 2
 
 
@@ -78,49 +78,46 @@ async def test_a_region_without_detective(sim: DetectiveSimulator) -> None:
             Nowhere.looked += 1
             raise HostNotFound("no such host", operation="ListGraphs", attempts=1, outcome_unknown=False)
 
-    async with Nowhere(
-        region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), clock=WorldTime(sim).clock()
-    ) as client:
+    async with administrator(sim, Nowhere) as client:
         plan = await plan_membership(client, WANTED, regions=[REGION])
     assert Nowhere.looked == 1
     assert "Detective is not available to the account in this region" in plan.problems[0].text
 
 
 @pytest.mark.parametrize("operation", ["ListGraphs", "CreateGraph", "ListMembers"])
-async def test_a_region_where_something_is_refused(sim: DetectiveSimulator, operation: str) -> None:
+async def test_a_region_where_something_is_refused(
+    sim: DetectiveSimulator, client: DetectiveClient, operation: str
+) -> None:
     """Without a graph, or its members' states, nothing is done there."""
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE])
-        sim.inject(Fault(DENIED, operation, region=ELSEWHERE, count=None))
-        report = await plan.apply()
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE])
+    sim.inject(Fault(DENIED, operation, region=ELSEWHERE, count=None))
+    report = await plan.apply()
     assert {row.region for row in report.failures} == {ELSEWHERE}
     assert {type(row.error) for row in report.failures} == {AccessDeniedException}
-    assert (ELSEWHERE, ONE) not in invited(sim)
+    assert (ELSEWHERE, ONE) not in invitations(sim)
     refused = [one for one in sim.requests if (one.operation, one.region) == (operation, ELSEWHERE) and one.faults]
     assert len(refused) == 1
 
 
-async def test_a_region_that_could_not_be_looked_at_before(sim: DetectiveSimulator) -> None:
+async def test_a_region_that_could_not_be_looked_at_before(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """It is tried again when the plan is applied; but nobody is removed whom the plan did not name."""
-    fill(sim, graph(member(THREE, "ENABLED")))
-    async with administrator(sim) as client:
-        sim.inject(Fault(DENIED, "ListGraphs"))
-        plan = await plan_membership(client, WANTED[:2], regions=[REGION], remove_others=True)
-        assert not plan
-        report = await plan.apply()
+    load_world(sim, graph(member(THREE, "ENABLED")))
+    sim.inject(Fault(DENIED, "ListGraphs"))
+    plan = await plan_membership(client, WANTED[:2], regions=[REGION], remove_others=True)
+    assert not plan
+    report = await plan.apply()
     assert report.ok
-    assert fates(report) == {one: Fate(None, "INVITED", "invite") for one in (ONE, TWO)}
+    assert results(report) == {one: Result(None, "INVITED", "invite") for one in (ONE, TWO)}
     assert next(iter(sim.snapshot().values()))["members"][THREE] == "ENABLED"
 
 
-async def test_a_graph_that_is_being_changed(sim: DetectiveSimulator) -> None:
+async def test_a_graph_that_is_being_changed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """A conflict is no end: the state is looked at again, five times."""
     conflict = Failure(409, "ConflictException", "busy")
     sim.inject(Fault(conflict, "CreateGraph", region=REGION, count=5))
     sim.inject(Fault(conflict, "CreateGraph", region=ELSEWHERE, count=6))
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE])
-        report = await plan.apply()
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE])
+    report = await plan.apply()
     here, there = report.regions
     assert here.done == ("create graph",)
     assert isinstance(there.error, ConflictException)
@@ -128,22 +125,23 @@ async def test_a_graph_that_is_being_changed(sim: DetectiveSimulator) -> None:
     assert {row.region for row in report.failures} == {ELSEWHERE}
 
 
-async def test_what_is_about_the_graph_does_not_hold_up_its_members(sim: DetectiveSimulator) -> None:
+async def test_what_is_about_the_graph_does_not_hold_up_its_members(
+    sim: DetectiveSimulator, client: DetectiveClient
+) -> None:
     """Tags and packages that cannot be set make the report fail, and no account."""
-    fill(sim, graph())
+    load_world(sim, graph())
     sim.inject(Fault(DENIED, "TagResource"))
     sim.inject(Fault(Throttle(), "UpdateDatasourcePackages", count=None))
-    async with administrator(sim) as client:
-        plan = await plan_membership(
-            client,
-            WANTED,
-            regions=[REGION],
-            member_credentials=sim.account,
-            tags={"a": "b"},
-            datasource_packages=["EKS_AUDIT"],
-        )
-        report = await plan.apply()
-    assert set(fates(report).values()) == {WELL}
+    plan = await plan_membership(
+        client,
+        WANTED,
+        regions=[REGION],
+        member_credentials=sim.account,
+        tags={"a": "b"},
+        datasource_packages=["EKS_AUDIT"],
+    )
+    report = await plan.apply()
+    assert set(results(report).values()) == {ONBOARDED}
     assert report.failures == ()
     assert not report.ok
     (region,) = report.regions
@@ -157,7 +155,7 @@ async def test_what_is_about_the_graph_does_not_hold_up_its_members(sim: Detecti
 
 async def test_something_that_has_no_effect(sim: DetectiveSimulator) -> None:
     """What succeeded is not done twice; when it does not show in time, that is told."""
-    fill(sim, graph())
+    load_world(sim, graph())
 
     class Futile(DetectiveClient):
         tagged = 0
@@ -167,36 +165,29 @@ async def test_something_that_has_no_effect(sim: DetectiveSimulator) -> None:
             Futile.tagged += 1
             return TagResourceResponse()
 
-    async with Futile(
-        region=REGION,
-        endpoint_url=sim.url,
-        credentials=sim.account(ADMINISTRATOR),
-        clock=WorldTime(sim).clock(real_dates=True),
-    ) as client:
+    async with administrator(sim, Futile) as client:
         plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
         report = await plan.apply()
     assert Futile.tagged == 1
-    assert report.regions[0].problem == "tag graph was done, and there is still no sign of it"
+    assert report.regions[0].problem == "tag graph was done, but its effect is not visible yet: plan again later"
     assert report.regions[0].done == ("tag graph",)
     assert report.regions[0].error is None
 
 
 async def test_verification_that_takes_too_long(sim: DetectiveSimulator) -> None:
     """At the deadline those that are not ready fail with how far they are; the others are done, and so is the graph."""
-    fill(sim, graph(member(ONE, "VERIFICATION_IN_PROGRESS"), member(TWO, "INVITED")), verification_delay=10_000)
+    load_world(sim, graph(member(ONE, "VERIFICATION_IN_PROGRESS"), member(TWO, "INVITED")), verification_delay=10_000)
     time = WorldTime(sim)
-    async with DetectiveClient(
-        region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), clock=time.clock(real_dates=True)
-    ) as client:
+    async with administrator(sim, time=time) as client:
         plan = await plan_membership(client, WANTED, regions=[REGION], member_credentials=sim.account)
         began = time.now
         report = await plan.apply(timeout=90)
         assert time.now - began == pytest.approx(90)
-        late = "not done within 90 s: it is VERIFICATION_IN_PROGRESS"
-        assert fates(report) == {
-            ONE: Fate("VERIFICATION_IN_PROGRESS", "VERIFICATION_IN_PROGRESS", "", late),
-            TWO: Fate("INVITED", "ENABLED", "accept"),
-            THREE: Fate(None, "VERIFICATION_IN_PROGRESS", "invite", late),
+        late = "not done within 90 s: the account is VERIFICATION_IN_PROGRESS"
+        assert results(report) == {
+            ONE: Result("VERIFICATION_IN_PROGRESS", "VERIFICATION_IN_PROGRESS", "", late),
+            TWO: Result("INVITED", "ENABLED", "accept"),
+            THREE: Result(None, "VERIFICATION_IN_PROGRESS", "invite", late),
         }
         assert report.regions[0].ok
         await sim.advance(10_000)
@@ -221,7 +212,7 @@ async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[Detec
             timeouts=Timeouts(read=None, attempt=None, total=None),
         ) as client,
     ):
-        fill(sim, graph(*members))
+        load_world(sim, graph(*members))
         yield sim, client
 
 
@@ -233,7 +224,7 @@ async def test_trouble_at_the_deadline() -> None:
         plan = await plan_membership(client, WANTED[:1], regions=[REGION], member_credentials=sim.account)
         report = await plan.apply(timeout=3)
     (failure,) = report.failures
-    assert (failure.problem or "").startswith("not done within 3 s: it is INVITED; TooManyRequestsException")
+    assert (failure.problem or "").startswith("not done within 3 s: the account is INVITED; TooManyRequestsException")
     assert isinstance(failure.error, TooManyRequestsException)
 
 
@@ -250,28 +241,26 @@ async def test_a_service_that_does_not_answer() -> None:
         began = asyncio.get_running_loop().time()
         report = await plan.apply(timeout=60)
         assert asyncio.get_running_loop().time() - began == pytest.approx(60)
-        assert work_left() == []
-    assert fates(report) == {
-        ONE: Fate("INVITED", "INVITED", "", f"{late}: it is INVITED"),
-        TWO: Fate("INVITED", "ENABLED", "accept"),
+        assert running_tasks() == []
+    assert results(report) == {
+        ONE: Result("INVITED", "INVITED", "", f"{late}: the account is INVITED"),
+        TWO: Result("INVITED", "ENABLED", "accept"),
     }
-    assert set(fates(report, ELSEWHERE).values()) == {Fate(None, None, "", f"{late}: it is no member")}
+    assert set(results(report, ELSEWHERE).values()) == {Result(None, None, "", f"{late}: the account is not a member")}
     assert [region.problem for region in report.regions] == [None, late]
 
 
 async def test_a_clock_that_passes_the_deadline_while_something_is_under_way(sim: DetectiveSimulator) -> None:
     """What is under way then is given up, and nothing is begun."""
-    fill(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED")))
+    load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED")))
     sim.inject(Fault(Latency(60), "AcceptInvitation", account=ONE))
     time = WorldTime(sim)
-    async with DetectiveClient(
-        region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), clock=time.clock(real_dates=True)
-    ) as client:
+    async with administrator(sim, time=time) as client:
         plan = await plan_membership(client, WANTED[:2], regions=[REGION], member_credentials=sim.account)
 
         def jump(_: object) -> None:
             time.now += 1000
 
         report = await plan.apply(progress=jump)
-    assert fates(report)[TWO] == Fate("INVITED", "ENABLED", "accept")
-    assert fates(report)[ONE] == Fate("INVITED", "INVITED", "", "not done within 900 s: it is INVITED")
+    assert results(report)[TWO] == Result("INVITED", "ENABLED", "accept")
+    assert results(report)[ONE] == Result("INVITED", "INVITED", "", "not done within 900 s: the account is INVITED")

@@ -1,6 +1,6 @@
 """What keeps metrics few."""
 
-from detective_async.integrations.opentelemetry.bounds import BoundedValues, LowestLevels
+from detective_async.integrations.opentelemetry.cardinality import BoundedValues, LowestQuotas
 
 
 def test_values_beyond_the_bound_are_others() -> None:
@@ -14,7 +14,7 @@ def test_values_beyond_the_bound_are_others() -> None:
 
 def test_an_account_that_has_recovered_counts_no_more() -> None:
     """The lowest level is that of those which have less than all."""
-    levels = LowestLevels()
+    levels = LowestQuotas()
     assert levels.lowest("here", "one", 100) == 100
     assert levels.lowest("here", "two", 300) == 100
     assert levels.lowest("there", "three", 500) == 500
@@ -24,7 +24,7 @@ def test_an_account_that_has_recovered_counts_no_more() -> None:
 
 def test_only_the_latest_accounts_are_remembered() -> None:
     """However many have retries, 256 of each place are kept; one that is heard of again counts as late."""
-    levels = LowestLevels()
+    levels = LowestQuotas()
     levels.lowest("here", "first", 1)
     levels.lowest("here", "second", 2)
     levels.lowest("here", "first", 1)
@@ -34,6 +34,6 @@ def test_only_the_latest_accounts_are_remembered() -> None:
 
 def test_accounts_that_have_all_take_no_room() -> None:
     """However many they are, the one that has less is not forgotten."""
-    levels = LowestLevels()
+    levels = LowestQuotas()
     levels.lowest("here", "drained", 1)
     assert {levels.lowest("here", str(number), 500) for number in range(300)} == {1}

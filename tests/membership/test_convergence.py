@@ -16,11 +16,22 @@ from hypothesis import strategies as st
 
 from detective_async import Account
 from detective_async.membership import MembershipPlan, MembershipReport, plan_membership
-from detective_async.membership.job import ROUNDS
+from detective_async.membership.execution import MAX_RETRIES
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle, Truncate
 from detective_async.testing.state import Graph, Member
 from detective_async.testing.world import World
-from membership.worlds import ELSEWHERE, REGION, WRONG, address, administrator, fates, fill, graph, member, statuses
+from membership.worlds import (
+    ELSEWHERE,
+    REGION,
+    WRONG,
+    address,
+    administrator,
+    graph,
+    load_world,
+    member,
+    results,
+    statuses,
+)
 
 IDS = [f"20000000000{number}" for number in range(1, 7)]
 DELAY = 30.0
@@ -135,7 +146,7 @@ _CHANCES = st.sampled_from([0.3, 1.0])
 _WILD = st.builds(Fault, _FAULTS, _OPERATIONS, count=st.sampled_from([1, 2, 4, 8]), probability=_CHANCES)
 #: Half of them so few that what is tried again at least so often succeeds.
 _TROUBLES = st.one_of(
-    st.lists(st.builds(Fault, _FAULTS, _OPERATIONS), max_size=ROUNDS - 1), st.lists(_WILD, max_size=6)
+    st.lists(st.builds(Fault, _FAULTS, _OPERATIONS), max_size=MAX_RETRIES - 1), st.lists(_WILD, max_size=6)
 )
 
 
@@ -155,7 +166,7 @@ def test_it_converges(case: Case, troubles: list[Fault], max_attempts: int) -> N
 
 async def _converge(case: Case, troubles: list[Fault], max_attempts: int) -> None:
     async with DetectiveSimulator() as sim:
-        _fill(sim, case)
+        _load(sim, case)
         async with administrator(sim, max_attempts=max_attempts) as client:
 
             async def plan() -> MembershipPlan:
@@ -169,7 +180,7 @@ async def _converge(case: Case, troubles: list[Fault], max_attempts: int) -> Non
                     sim.inject(trouble)
                 report = await (await plan()).apply()
                 _check_what_is_claimed(sim, case, report)
-                if sum(trouble.count or 0 for trouble in troubles) < ROUNDS:
+                if sum(trouble.count or 0 for trouble in troubles) < MAX_RETRIES:
                     _check_what_is_told(case, report)
                 sim.clear_faults()
                 report = await (await plan()).apply()
@@ -190,7 +201,7 @@ def _accounts(case: Case) -> list[str]:
     return [one for one, story in case.stories.items() if story.wanted]
 
 
-def _fill(sim: DetectiveSimulator, case: Case) -> None:
+def _load(sim: DetectiveSimulator, case: Case) -> None:
     members = []
     for one, story in case.stories.items():
         if story.beginning is None:
@@ -199,7 +210,7 @@ def _fill(sim: DetectiveSimulator, case: Case) -> None:
         more = {"disabled_reason": "VOLUME_TOO_HIGH"} if status == "ACCEPTED_BUT_DISABLED" else {}
         members.append(member(one, status, WRONG if story.email == "wrong" else None, **more))
     big = [one for one, story in case.stories.items() if story.is_too_big]
-    fill(
+    load_world(
         sim,
         graph(*members),
         accounts=[{"id": one} | ({"volume_problem": "VOLUME_TOO_HIGH"} if one in big else {}) for one in IDS],
@@ -239,7 +250,7 @@ def _check_what_is_claimed(sim: DetectiveSimulator, case: Case, report: Membersh
 
 def _check_what_is_told(case: Case, report: MembershipReport) -> None:
     """Check that a report tells of everything as it should be in the end, with a reason where that is not well."""
-    told = fates(report)
+    told = results(report)
     for one in _accounts(case):
         end = expected(case.stories[one], case)
         assert told[one].after == end
@@ -247,7 +258,7 @@ def _check_what_is_told(case: Case, report: MembershipReport) -> None:
         assert (reason is None) == (told[one].problem is None)
         assert reason is None or reason in (told[one].problem or "")
     if case.elsewhere == "closed":
-        assert all("not available" in (fate.problem or "") for fate in fates(report, ELSEWHERE).values())
+        assert all("not available" in (fate.problem or "") for fate in results(report, ELSEWHERE).values())
 
 
 def _check_what_is(sim: DetectiveSimulator, case: Case) -> None:

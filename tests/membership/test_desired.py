@@ -7,7 +7,13 @@ import pytest
 from detective_async import Account, AssumeRole, Credentials, DetectiveClient, ParameterError
 from detective_async.membership import ActionKind, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator
-from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, account, administrator, some_accounts
+from membership.worlds import (
+    ADMINISTRATOR,
+    ELSEWHERE,
+    REGION,
+    account,
+    some_accounts,
+)
 
 ONE, TWO = some_accounts(2)
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
@@ -40,23 +46,24 @@ async def async_source(_: str) -> Credentials:
         ([ONE], [REGION, "eu-wset-1"], r"regions\[1\]: expected a region, such as eu-west-1, got 'eu-wset-1'"),
         ([ONE], [None], r"regions\[0\]: expected a region"),
         ({"eu-wset-1": [ONE]}, [], r"a key of accounts: expected a region, such as eu-west-1, got 'eu-wset-1'"),
-        ({REGION: [ONE]}, [REGION], r"regions: must be left out where accounts is a mapping"),
+        ({REGION: [ONE]}, [REGION], r"regions: must be left out if accounts is a mapping"),
     ],
 )
-async def test_accounts_and_regions(sim: DetectiveSimulator, accounts: Any, regions: Any, message: str) -> None:
+async def test_accounts_and_regions(
+    sim: DetectiveSimulator, client: DetectiveClient, accounts: Any, regions: Any, message: str
+) -> None:
     """Nothing is sent, and no e-mail address is quoted."""
-    async with administrator(sim) as client:
-        with pytest.raises(ParameterError, match=message) as raised:
-            await plan_membership(client, accounts, regions=regions)
-        assert "secret" not in str(raised.value)
-        assert sim.requests == []
+    with pytest.raises(ParameterError, match=message) as raised:
+        await plan_membership(client, accounts, regions=regions)
+    assert "secret" not in str(raised.value)
+    assert sim.requests == []
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"member_credentials": KEYS}, "member_credentials: expected a mapping, or a callable"),
-        ({"member_credentials": async_source}, "member_credentials: expected a plain callable .* it is async itself"),
+        ({"member_credentials": async_source}, "member_credentials: expected a plain callable .* it is async"),
         ({"organization": 1}, "organization: expected True or False"),
         ({"remove_others": "no"}, "remove_others: expected True or False"),
         ({**ORGANIZATION, "organization": False}, "management_credentials: is for organization=True only"),
@@ -74,12 +81,11 @@ async def test_accounts_and_regions(sim: DetectiveSimulator, accounts: Any, regi
         ({"concurrency": 0}, "concurrency: must be at least 1, got 0"),
     ],
 )
-async def test_options(sim: DetectiveSimulator, options: dict[str, Any], message: str) -> None:
+async def test_options(sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str) -> None:
     """Nothing is sent for any of them that is not right."""
-    async with administrator(sim) as client:
-        with pytest.raises(ParameterError, match=message):
-            await plan_membership(client, [ONE], regions=[REGION], **options)
-        assert sim.requests == []
+    with pytest.raises(ParameterError, match=message):
+        await plan_membership(client, [ONE], regions=[REGION], **options)
+    assert sim.requests == []
 
 
 @pytest.mark.parametrize(
@@ -91,14 +97,15 @@ async def test_options(sim: DetectiveSimulator, options: dict[str, Any], message
         ({"progress": async_source}, "progress: expected a plain callable, got function"),
     ],
 )
-async def test_how_a_plan_is_applied(sim: DetectiveSimulator, options: dict[str, Any], message: str) -> None:
+async def test_how_a_plan_is_applied(
+    sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
+) -> None:
     """A plan refuses what is not right before it changes anything."""
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, [ONE], regions=[REGION])
-        sim.forget_requests()
-        with pytest.raises(ParameterError, match=message):
-            await plan.apply(**options)
-        assert sim.requests == []
+    plan = await plan_membership(client, [ONE], regions=[REGION])
+    sim.forget_requests()
+    with pytest.raises(ParameterError, match=message):
+        await plan.apply(**options)
+    assert sim.requests == []
 
 
 @pytest.mark.parametrize(
@@ -109,34 +116,34 @@ async def test_how_a_plan_is_applied(sim: DetectiveSimulator, options: dict[str,
         ({"regions": [REGION], "concurrency": True}, "concurrency: expected a whole number"),
     ],
 )
-async def test_a_teardown(sim: DetectiveSimulator, options: dict[str, Any], message: str) -> None:
+async def test_a_teardown(
+    sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
+) -> None:
     """Likewise for a teardown."""
-    async with administrator(sim) as client:
-        with pytest.raises(ParameterError, match=message):
-            await plan_teardown(client, **options)
-        assert sim.requests == []
+    with pytest.raises(ParameterError, match=message):
+        await plan_teardown(client, **options)
+    assert sim.requests == []
 
 
-async def test_what_is_taken(sim: DetectiveSimulator) -> None:
+async def test_what_is_taken(client: DetectiveClient) -> None:
     """Generators, roles, strings for packages, one package twice, and a mapping for regions that differ."""
-    async with administrator(sim) as client:
-        plan = await plan_membership(
-            client,
-            (account(one.account_id) for one in (ONE, TWO)),
-            regions=(region for region in (REGION, ELSEWHERE)),
-            member_credentials=lambda account_id: AssumeRole(f"arn:aws:iam::{account_id}:role/Detective"),
-            datasource_packages=(name for name in ("EKS_AUDIT", "EKS_AUDIT")),
-            tags={},
-        )
-        assert [(action.kind, action.detail) for action in plan.actions if action.account_id is None] == [
-            (ActionKind.CREATE_GRAPH, ""),
-            (ActionKind.START_PACKAGES, "EKS_AUDIT"),
-        ] * 2
-        plan = await plan_membership(client, {REGION: [ONE], ELSEWHERE: (one for one in (TWO,))})
-        assert [(action.region, action.account_id) for action in plan.actions if action.account_id] == [
-            (REGION, ONE.account_id),
-            (ELSEWHERE, TWO.account_id),
-        ]
+    plan = await plan_membership(
+        client,
+        (account(one.account_id) for one in (ONE, TWO)),
+        regions=(region for region in (REGION, ELSEWHERE)),
+        member_credentials=lambda account_id: AssumeRole(f"arn:aws:iam::{account_id}:role/Detective"),
+        datasource_packages=(name for name in ("EKS_AUDIT", "EKS_AUDIT")),
+        tags={},
+    )
+    assert [(action.kind, action.detail) for action in plan.actions if action.account_id is None] == [
+        (ActionKind.CREATE_GRAPH, ""),
+        (ActionKind.START_PACKAGES, "EKS_AUDIT"),
+    ] * 2
+    plan = await plan_membership(client, {REGION: [ONE], ELSEWHERE: (one for one in (TWO,))})
+    assert [(action.region, action.account_id) for action in plan.actions if action.account_id] == [
+        (REGION, ONE.account_id),
+        (ELSEWHERE, TWO.account_id),
+    ]
 
 
 async def test_a_closed_client(sim: DetectiveSimulator) -> None:

@@ -9,7 +9,7 @@ from resilience.interruptions import passes
 from resilience.wire_server import until
 
 from detective_async import DetectiveClient, DetectiveFleet, Target
-from fleet.gauge import REGIONS, gauging, places
+from fleet.counting_server import REGIONS, counting_server, places
 from fleet.leftovers import at_work, nothing_left
 
 CLOSED = "the client is closed"
@@ -23,18 +23,18 @@ async def ask(client: DetectiveClient, _target: Target) -> int:
 async def test_break(stream: bool) -> None:
     """What is under way is given up at once, and its connections are closed."""
     async with (
-        gauging(pages=5) as gauge,
+        counting_server(pages=5) as server,
         nothing_left(),
-        DetectiveFleet(places(30), concurrency=6, endpoint_url=gauge.url) as fleet,
+        DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url) as fleet,
     ):
         async for _ in fleet.iter_members() if stream else fleet.run(ask):
             assert at_work()
             break
-        await until(lambda: not fleet._runs and not gauge.under_way, "nothing is under way any more")
+        await until(lambda: not fleet._runs and not server.under_way, "nothing is under way any more")
         assert not at_work()
-        asked = len(gauge.asked)
+        asked = len(server.asked)
         await passes(100)
-        assert len(gauge.asked) == asked < 60
+        assert len(server.asked) == asked < 60
         # The fleet is as it was.
         assert len([outcome async for outcome in fleet.run(ask) if outcome.ok]) == 90
 
@@ -54,9 +54,9 @@ async def test_aclose_of_a_run() -> None:
             cleaned += 1
 
     async with (
-        gauging() as gauge,
+        counting_server() as server,
         nothing_left(),
-        DetectiveFleet(places(4), concurrency=6, endpoint_url=gauge.url) as fleet,
+        DetectiveFleet(places(4), concurrency=6, endpoint_url=server.url) as fleet,
     ):
         run = fleet.run(work)
         first = asyncio.ensure_future(anext(run))
@@ -72,9 +72,9 @@ async def test_aclose_of_a_run() -> None:
 async def test_aclose_of_a_stream() -> None:
     """When it returns, nothing of it is left."""
     async with (
-        gauging(pages=50) as gauge,
+        counting_server(pages=50) as server,
         nothing_left(),
-        DetectiveFleet(places(4), concurrency=6, endpoint_url=gauge.url) as fleet,
+        DetectiveFleet(places(4), concurrency=6, endpoint_url=server.url) as fleet,
     ):
         before = asyncio.all_tasks()
         members = aiter(fleet.iter_members())
@@ -87,8 +87,8 @@ async def test_aclose_of_a_stream() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_closing_the_fleet_while_others_wait(stream: bool) -> None:
     """They get a RuntimeError that says so, after what was there already; nothing hangs."""
-    async with gauging(lambda _: True) as gauge, nothing_left():
-        fleet = DetectiveFleet(places(30), concurrency=6, endpoint_url=gauge.url)
+    async with counting_server(lambda _: True) as server, nothing_left():
+        fleet = DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url)
 
         async def consume() -> int:
             seen = 0
@@ -98,9 +98,9 @@ async def test_closing_the_fleet_while_others_wait(stream: bool) -> None:
 
         waiting = [asyncio.ensure_future(consume()) for _ in range(3)]
         # The bound is the fleet's, and not the run's.
-        await until(lambda: len(gauge.held) == 6, "as much as may be is under way")
+        await until(lambda: len(server.held) == 6, "as much as may be is under way")
         await fleet.aclose()
-        await until(lambda: not gauge.held, "nothing is under way any more")
+        await until(lambda: not server.held, "nothing is under way any more")
         for error in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(error, RuntimeError)
             assert str(error) == CLOSED
@@ -111,8 +111,8 @@ async def test_closing_the_fleet_while_others_wait(stream: bool) -> None:
 
 async def test_closing_the_fleet_between_two_outcomes() -> None:
     """What has arrived is still handed out; then it is said that there is no more."""
-    async with gauging() as gauge, nothing_left():
-        fleet = DetectiveFleet(places(30), concurrency=6, endpoint_url=gauge.url)
+    async with counting_server() as server, nothing_left():
+        fleet = DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url)
         run = fleet.run(ask)
         assert (await anext(run)).ok
         await passes(500)
@@ -128,13 +128,13 @@ async def test_closing_the_fleet_between_two_outcomes() -> None:
 @pytest.mark.parametrize("stream", [False, True])
 async def test_leaving_the_fleet_with_a_run_in_hand(stream: bool) -> None:
     """Its work has ended when the block has; who asks the run for more is told that the fleet is closed."""
-    async with gauging(pages=50) as gauge, nothing_left():
-        async with DetectiveFleet(places(30), concurrency=6, endpoint_url=gauge.url) as fleet:
+    async with counting_server(pages=50) as server, nothing_left():
+        async with DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url) as fleet:
             run: Any = aiter(fleet.iter_members()) if stream else fleet.run(ask)
             await anext(run)
             unused: Any = aiter(fleet.iter_members()) if stream else fleet.run(ask)
         assert not at_work()
-        await until(lambda: not gauge.under_way, "nothing is under way any more")
+        await until(lambda: not server.under_way, "nothing is under way any more")
         with pytest.raises(RuntimeError, match=CLOSED):
             async for _ in run:
                 pass
@@ -145,15 +145,15 @@ async def test_leaving_the_fleet_with_a_run_in_hand(stream: bool) -> None:
 
 async def test_a_fleet_that_is_closed_from_within() -> None:
     """By the work of one target, or by whoever takes the outcomes."""
-    async with gauging() as gauge, nothing_left():
-        async with DetectiveFleet(places(5), concurrency=6, endpoint_url=gauge.url) as fleet:
+    async with counting_server() as server, nothing_left():
+        async with DetectiveFleet(places(5), concurrency=6, endpoint_url=server.url) as fleet:
 
             async def close(_client: DetectiveClient, _target: Target) -> None:
                 await fleet.aclose()
 
             with pytest.raises(RuntimeError, match=CLOSED):
                 _ = [outcome async for outcome in fleet.run(close)]
-        async with DetectiveFleet(places(5), concurrency=6, endpoint_url=gauge.url) as fleet:
+        async with DetectiveFleet(places(5), concurrency=6, endpoint_url=server.url) as fleet:
             with pytest.raises(RuntimeError, match=CLOSED):  # noqa: PT012
                 async for _ in fleet.run(ask):
                     await fleet.aclose()
@@ -169,15 +169,15 @@ async def test_a_run_that_was_never_begun() -> None:
 
 async def test_an_error_in_the_loop_of_whoever_takes_the_outcomes() -> None:
     """It is theirs, and comes out as it is; the work has ended by then."""
-    async with gauging() as gauge, nothing_left():
+    async with counting_server() as server, nothing_left():
         with pytest.raises(KeyError):  # noqa: PT012
             async with (
-                DetectiveFleet(places(30), concurrency=6, endpoint_url=gauge.url) as fleet,
+                DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url) as fleet,
                 aclosing(fleet.run(ask)) as run,
             ):
                 async for _ in run:
                     raise KeyError
-        await until(lambda: not gauge.under_way, "nothing is under way any more")
+        await until(lambda: not server.under_way, "nothing is under way any more")
 
 
 async def test_work_that_will_not_end() -> None:
@@ -219,8 +219,8 @@ async def test_work_that_takes_a_while_to_end() -> None:
             await client.list_graphs()
             cleaned.append(target)
 
-    async with gauging() as gauge, nothing_left():
-        async with DetectiveFleet(places(3), concurrency=9, endpoint_url=gauge.url) as fleet:
+    async with counting_server() as server, nothing_left():
+        async with DetectiveFleet(places(3), concurrency=9, endpoint_url=server.url) as fleet:
             runs = [fleet.run(work) for _ in range(2)]
             assert [(await anext(one)).ok for one in runs] == [True] * 2
             # One is being closed already, and one has been given up.

@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
+from detective_async import DetectiveClient
 from detective_async.membership import MembershipReport, plan_membership
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import (
     ELSEWHERE,
+    IDS,
     REGION,
     WRONG,
     account,
-    administrator,
-    fates,
-    fill,
     graph,
-    invited,
+    invitations,
+    load_world,
     member,
+    results,
+    running_tasks,
     statuses,
-    work_left,
     writes,
 )
 
-IDS = [f"{number}" * 12 for number in range(2, 8)]
 WANTED = [account(one) for one in IDS[:5]]
 #: All that has to be done, whoever does it: the second region has no graph to begin with.
 ONCE = {
@@ -41,9 +41,9 @@ TOO_LATE = 1000
 
 
 @pytest.mark.parametrize("moment", [*range(1, 40, 3), TOO_LATE])
-async def test_a_new_plan_carries_on(sim: DetectiveSimulator, moment: int) -> None:
+async def test_a_new_plan_carries_on(sim: DetectiveSimulator, client: DetectiveClient, moment: int) -> None:
     """Cancelled after any number of requests, everything is brought to its end by planning and applying again."""
-    fill(
+    load_world(
         sim,
         graph(
             member(IDS[0], "VERIFICATION_FAILED", WRONG),
@@ -60,20 +60,19 @@ async def test_a_new_plan_carries_on(sim: DetectiveSimulator, moment: int) -> No
         "datasource_packages": ["EKS_AUDIT"],
         "remove_others": True,
     }
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, WANTED, **options)
-        sim.forget_requests()
-        report = await _apply_until(sim, plan.apply(), moment)
-        assert work_left() == []
-        plan = await plan_membership(client, WANTED, **options)
-        last = await plan.apply()
-        assert last.ok
-        assert not await plan_membership(client, WANTED, **options)
+    plan = await plan_membership(client, WANTED, **options)
+    sim.forget_requests()
+    report = await _apply_until(sim, plan.apply(), moment)
+    assert running_tasks() == []
+    plan = await plan_membership(client, WANTED, **options)
+    last = await plan.apply()
+    assert last.ok
+    assert not await plan_membership(client, WANTED, **options)
     for region in (REGION, ELSEWHERE):
         assert statuses(sim, region) == dict.fromkeys(IDS[:5], "ENABLED")
-        assert {fate.after for fate in fates(last, region).values()} <= {"ENABLED", None}
+        assert {fate.after for fate in results(last, region).values()} <= {"ENABLED", None}
     # What had been done was not asked for again; a request whose answer was not waited for was carried out.
-    assert set(invited(sim).values()) == {1}
+    assert set(invitations(sim).values()) == {1}
     assert [one.error_code for one in sim.requests if one.error_code is not None] == []
     assert writes(sim) == ONCE
     # Without this the last moments would not be told from those before them.
@@ -94,16 +93,15 @@ async def _apply_until(
         return None
 
 
-async def test_cancelling_at_any_step_of_the_loop(sim: DetectiveSimulator) -> None:
+async def test_cancelling_at_any_step_of_the_loop(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Whenever it is cancelled it ends at once, and leaves no task."""
-    fill(sim, graph(member(IDS[2], "INVITED")), verification_delay=100_000)
-    async with administrator(sim) as client:
-        for passes in range(0, 200, 29):
-            plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], member_credentials=sim.account)
-            task = asyncio.create_task(plan.apply())
-            for _ in range(passes):
-                await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            assert work_left() == []
+    load_world(sim, graph(member(IDS[2], "INVITED")), verification_delay=100_000)
+    for passes in range(0, 200, 29):
+        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], member_credentials=sim.account)
+        task = asyncio.create_task(plan.apply())
+        for _ in range(passes):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert running_tasks() == []

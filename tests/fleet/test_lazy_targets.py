@@ -9,7 +9,7 @@ from resilience.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from detective_async.testing import DetectiveSimulator
-from fleet.gauge import REGIONS, accounts, gauging
+from fleet.counting_server import REGIONS, accounts, counting_server
 
 HUB = "111122223333"
 CONCURRENCY = 10
@@ -115,17 +115,17 @@ async def test_targets_are_taken_as_room_comes() -> None:
     """With every request held back, there are as many as may be under way; each answer brings one more."""
     source = Source()
     async with (
-        gauging(lambda _: True) as gauge,
-        DetectiveFleet(iter(source), concurrency=CONCURRENCY, endpoint_url=gauge.url) as fleet,
+        counting_server(lambda _: True) as server,
+        DetectiveFleet(iter(source), concurrency=CONCURRENCY, endpoint_url=server.url) as fleet,
     ):
         run = fleet.run(lambda client, _: client.list_graphs())
         first = asyncio.ensure_future(anext(run))
-        await until(lambda: len(gauge.held) == CONCURRENCY, "as many as may be are under way")
+        await until(lambda: len(server.held) == CONCURRENCY, "as many as may be are under way")
         await passes(50)
         assert source.taken == CONCURRENCY
-        gauge.release(1)
+        server.release(1)
         assert (await first).ok
-        await until(lambda: len(gauge.held) == CONCURRENCY, "the next one is under way")
+        await until(lambda: len(server.held) == CONCURRENCY, "the next one is under way")
         await passes(50)
         assert source.taken == CONCURRENCY + 1
         await run.aclose()

@@ -21,7 +21,7 @@ from detective_async import (
     RetryPolicy,
     Target,
 )
-from fleet.gauge import accounts
+from fleet.counting_server import accounts
 
 NOWHERE = "me-north-1"
 KEYS = Credentials("a", "b")

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 from scrutiny import complaints
 
-from fleet.gauge import gauging
+from fleet.counting_server import counting_server
 
 START = """
 import asyncio, signal, sys
@@ -116,7 +116,7 @@ async def run(program: str, *arguments: str) -> asyncio.subprocess.Process:
 
 async def test_a_program_that_ends() -> None:
     """In every way in which a run may be left behind."""
-    async with gauging(pages=3) as gauge:
+    async with counting_server(pages=3) as server:
         # All in one process, for starting one takes the most of the time.
         program = START
         for number, body in enumerate(ENDS.values()):
@@ -132,7 +132,7 @@ async def test_a_program_that_ends() -> None:
                     pass
                 gc.collect()
         """)
-        ended = await run(program, gauge.url, *ENDS)
+        ended = await run(program, server.url, *ENDS)
         out, error = await ended.communicate()
     said = complaints(error.decode())
     assert (ended.returncode, out) == (0, b""), said
@@ -152,10 +152,10 @@ async def test_ctrl_c(loop: str) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         asyncio.run(main(), debug=True)
     """)
-    async with gauging(lambda _: len(gauge.asked) > 50) as gauge:
-        ended = await run(program, gauge.url)
+    async with counting_server(lambda _: len(server.asked) > 50) as server:
+        ended = await run(program, server.url)
         try:
-            while len(gauge.held) < 20:
+            while len(server.held) < 20:
                 assert ended.returncode is None
                 await asyncio.sleep(0.01)
             ended.send_signal(signal.SIGINT)

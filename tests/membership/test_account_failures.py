@@ -1,6 +1,6 @@
 """What goes wrong for one account: it is named with the reason, and all others go on."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -28,76 +28,67 @@ from detective_async.membership import MembershipReport, plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
+    DENIED,
+    IDS,
+    ONBOARDED,
     REGION,
     WRONG,
-    Fate,
-    WorldTime,
+    Result,
     account,
     administrator,
     arn_in,
-    asked,
-    fates,
-    fill,
     graph,
-    invited,
+    invitations,
+    load_world,
     member,
+    plan_and_apply,
+    request_bodies,
+    results,
     some_accounts,
     writes,
 )
 
-ONE, TWO, THREE = IDS = [f"{number}" * 12 for number in range(2, 5)]
-WANTED = [account(one) for one in IDS]
-WELL = Fate(None, "ENABLED", "invite, accept")
-DENIED = Failure(403, "AccessDeniedException", "not you")
-BROKEN = Failure(500)
+ONE, TWO, THREE = IDS[:3]
+WANTED = [account(one) for one in IDS[:3]]
 
 
-async def bring_about(client: DetectiveClient, sim: DetectiveSimulator, **options: Any) -> MembershipReport:
-    """Plan and apply; members accept with credentials of their own."""
-    options = {"regions": [REGION], "member_credentials": sim.account, **options}
-    return await (await plan_membership(client, options.pop("accounts", WANTED), **options)).apply()
+async def onboard(client: DetectiveClient, sim: DetectiveSimulator, **options: Any) -> MembershipReport:
+    """Plan and apply for `WANTED`; members accept with their own credentials."""
+    options = {"accounts": WANTED, "member_credentials": sim.account, **options}
+    return await plan_and_apply(client, **options)
 
 
-@pytest.fixture
-async def impatient(sim: DetectiveSimulator) -> AsyncIterator[DetectiveClient]:
-    """A client that makes one attempt a call, so that each fault is an error."""
-    async with administrator(sim, max_attempts=1) as client:
-        yield client
-
-
-async def test_an_address_that_is_wrong(sim: DetectiveSimulator) -> None:
+async def test_an_address_that_is_wrong(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """It is named and told what to do; corrected, the account is invited again with the new one."""
     sim.account(TWO, "Right@example.com")
-    async with administrator(sim) as client:
-        report = await bring_about(client, sim)
-        assert not report.ok
-        (failure,) = report.failures
-        assert (failure.account_id, failure.before, failure.after) == (TWO, None, MemberStatus.VERIFICATION_FAILED)
-        assert failure.problem is not None
-        assert failure.problem.startswith("verification failed: the e-mail address is not that of")
-        assert failure.error is None
-        assert fates(report)[ONE] == fates(report)[THREE] == WELL
-        assert str(report).splitlines()[1] == f"  {REGION} {TWO}: {failure.problem}"
-        assert "@" not in str(report) + repr(report)
+    report = await onboard(client, sim)
+    assert not report.ok
+    (failure,) = report.failures
+    assert (failure.account_id, failure.before, failure.after) == (TWO, None, MemberStatus.VERIFICATION_FAILED)
+    assert failure.problem is not None
+    assert failure.problem.startswith("verification failed: the e-mail address is not that of")
+    assert failure.error is None
+    assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
+    assert str(report).splitlines()[1] == f"  {REGION} {TWO}: {failure.problem}"
+    assert "@" not in str(report) + repr(report)
 
-        sim.forget_requests()
-        plan = await plan_membership(client, WANTED, regions=[REGION], member_credentials=sim.account)
-        assert not plan
-        assert [(problem.account_id, problem.text) for problem in plan.problems] == [(TWO, failure.problem)]
-        assert not (await plan.apply()).ok
-        assert writes(sim) == {}
+    sim.forget_requests()
+    plan = await plan_membership(client, WANTED, regions=[REGION], member_credentials=sim.account)
+    assert not plan
+    assert [(problem.account_id, problem.text) for problem in plan.problems] == [(TWO, failure.problem)]
+    assert not (await plan.apply()).ok
+    assert writes(sim) == {}
 
-        report = await bring_about(client, sim, accounts=[Account(TWO, "right@EXAMPLE.com")])
-        assert fates(report) == {TWO: Fate("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
+    report = await onboard(client, sim, accounts=[Account(TWO, "right@EXAMPLE.com")])
+    assert results(report) == {TWO: Result("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
 
 
-async def test_a_summary_of_many(sim: DetectiveSimulator) -> None:
+async def test_a_summary_of_many(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """It shows the first twenty failures, and says how many more there are."""
     many = some_accounts(23)
     for one in many[1:]:
         sim.account(one.account_id, WRONG)
-    async with administrator(sim) as client:
-        lines = str(await bring_about(client, sim, accounts=many)).splitlines()
+    lines = str(await onboard(client, sim, accounts=many)).splitlines()
     assert lines[0].startswith("1 of 23 memberships in 1 region are as wanted; create graph: 1, invite: 23, accept: 1")
     assert [line.split(":")[0] for line in lines[1:-1]] == [f"  {REGION} {one.account_id}" for one in many[1:21]]
     assert lines[-1] == "  ... and 2 more"
@@ -108,35 +99,35 @@ async def test_one_that_stays_disabled(sim: DetectiveSimulator) -> None:
     for volume in ("VOLUME_TOO_HIGH", None):
         sim.set_volume(TWO, volume)
         async with administrator(sim) as client:
-            report = await bring_about(client, sim)
+            report = await onboard(client, sim)
         assert sum(request.operation == "StartMonitoringMember" for request in sim.requests) == 1
         if volume:
-            problem = "start monitoring was done, but it is ACCEPTED_BUT_DISABLED (VOLUME_TOO_HIGH)"
-            fate = Fate(None, "ACCEPTED_BUT_DISABLED", "invite, accept, start monitoring", problem)
-            assert fates(report) == {ONE: WELL, TWO: fate, THREE: WELL}
+            problem = "start monitoring was done, but the account is ACCEPTED_BUT_DISABLED (VOLUME_TOO_HIGH)"
+            fate = Result(None, "ACCEPTED_BUT_DISABLED", "invite, accept, start monitoring", problem)
+            assert results(report) == {ONE: ONBOARDED, TWO: fate, THREE: ONBOARDED}
         else:
-            assert fates(report)[TWO] == Fate("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring")
+            assert results(report)[TWO] == Result("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring")
         sim.forget_requests()
 
 
-async def test_the_administrator_itself(sim: DetectiveSimulator) -> None:
+async def test_the_administrator_itself(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Among the accounts it is a failure of its own, also where it is known only once there is a graph."""
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, [*WANTED, account(ADMINISTRATOR)], regions=[REGION])
-        assert plan.problems == ()
-        report = await plan.apply()
-        problem = "it is the administrator account, whose own data is in its graph anyway: leave it out"
-        assert fates(report)[ADMINISTRATOR] == Fate(None, None, "", problem)
-        assert len(report.failures) == 1
-        assert (REGION, ADMINISTRATOR) not in invited(sim)
+    plan = await plan_membership(client, [*WANTED, account(ADMINISTRATOR)], regions=[REGION])
+    assert plan.problems == ()
+    report = await plan.apply()
+    problem = "it is the administrator account, whose data is in its own graph already: leave it out"
+    assert results(report)[ADMINISTRATOR] == Result(None, None, "", problem)
+    assert len(report.failures) == 1
+    assert (REGION, ADMINISTRATOR) not in invitations(sim)
 
 
 @pytest.mark.parametrize("error", [AccessDeniedException, ServiceQuotaExceededException])
-async def test_one_that_is_refused_for_good(sim: DetectiveSimulator, error: type[Exception]) -> None:
+async def test_one_that_is_refused_for_good(
+    sim: DetectiveSimulator, client: DetectiveClient, error: type[Exception]
+) -> None:
     """An action that is refused is not repeated, and the account fails with the error."""
     sim.inject(Fault(Failure(402, error.__name__, "no"), "AcceptInvitation", account=TWO, count=None))
-    async with administrator(sim) as client:
-        report = await bring_about(client, sim)
+    report = await onboard(client, sim)
     (failure,) = report.failures
     assert (failure.account_id, failure.after, failure.done) == (TWO, MemberStatus.INVITED, ("invite",))
     assert isinstance(failure.error, error)
@@ -146,7 +137,7 @@ async def test_one_that_is_refused_for_good(sim: DetectiveSimulator, error: type
 
 async def test_one_whose_state_is_another_than_it_was(sim: DetectiveSimulator) -> None:
     """A refusal counts for nothing where the next look shows that all is well: somebody else has done it."""
-    fill(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED"), member(THREE, "ACCEPTED_BUT_DISABLED")))
+    load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED"), member(THREE, "ACCEPTED_BUT_DISABLED")))
 
     class Late(DetectiveClient):
         async def accept_invitation(self, graph_arn: str) -> None:
@@ -157,28 +148,28 @@ async def test_one_whose_state_is_another_than_it_was(sim: DetectiveSimulator) -
             await super().start_monitoring_member(graph_arn, account_id)
             raise ConflictException("ConflictException")
 
-    async with client_like(Late, sim) as client:
-        report = await bring_about(client, sim)
+    async with administrator(sim, Late) as client:
+        report = await onboard(client, sim)
     assert report.ok
-    assert fates(report)[ONE] == Fate("INVITED", "ENABLED", "")
-    assert fates(report)[THREE] == Fate("ACCEPTED_BUT_DISABLED", "ENABLED", "")
+    assert results(report)[ONE] == Result("INVITED", "ENABLED", "")
+    assert results(report)[THREE] == Result("ACCEPTED_BUT_DISABLED", "ENABLED", "")
 
 
 @pytest.mark.parametrize("effect", [Drop("after"), Drop("during"), Garbage()])
 @pytest.mark.parametrize("operation", ["CreateMembers", "AcceptInvitation", "DeleteMembers", "StartMonitoringMember"])
 async def test_what_may_have_been_done(
-    sim: DetectiveSimulator, impatient: DetectiveClient, operation: str, effect: Any
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, operation: str, effect: Any
 ) -> None:
     """After an action without a proper answer the state is read, and what was done is not done again."""
-    fill(sim, graph(member(TWO, "ACCEPTED_BUT_DISABLED"), member(THREE, "VERIFICATION_FAILED", WRONG)))
+    load_world(sim, graph(member(TWO, "ACCEPTED_BUT_DISABLED"), member(THREE, "VERIFICATION_FAILED", WRONG)))
     sim.inject(Fault(effect, operation))
-    report = await bring_about(impatient, sim)
+    report = await onboard(one_attempt_client, sim)
     assert report.ok
-    assert fates(report) == {
-        ONE: WELL,
-        TWO: Fate("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring"),
+    assert results(report) == {
+        ONE: ONBOARDED,
+        TWO: Result("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring"),
         # When it is not certain that it was removed, being invited is a step of its own.
-        THREE: Fate(
+        THREE: Result(
             "VERIFICATION_FAILED",
             "ENABLED",
             "reinvite, invite, accept" if operation == "DeleteMembers" else "reinvite, accept",
@@ -188,17 +179,17 @@ async def test_what_may_have_been_done(
     if effect != Drop("during"):
         # Some answers have no body that could break off.
         assert {name: number for name, number in writes(sim).items() if name != "CreateMembers"} == once
-    assert set(invited(sim).values()) == {1}
+    assert set(invitations(sim).values()) == {1}
 
 
-async def test_what_passes(sim: DetectiveSimulator, impatient: DetectiveClient) -> None:
+async def test_what_passes(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
     """What fails in a passing way is tried again, five times for an account that gets no further."""
     for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers", "TagResource"):
         sim.inject(Fault(Throttle(), operation, count=3))
     for one, times in ((ONE, 5), (TWO, 6)):
         sim.inject(Fault(Drop("before"), "AcceptInvitation", account=one, count=times))
-    report = await bring_about(impatient, sim, tags={"a": "b"})
-    assert fates(report)[ONE] == fates(report)[THREE] == WELL
+    report = await onboard(one_attempt_client, sim, tags={"a": "b"})
+    assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
     (failure,) = report.failures
     assert (failure.account_id, failure.after) == (TWO, MemberStatus.INVITED)
     assert isinstance(failure.error, TransportError)
@@ -209,28 +200,28 @@ async def test_what_passes(sim: DetectiveSimulator, impatient: DetectiveClient) 
 
 @pytest.mark.parametrize("operation", ["ListGraphs", "ListMembers", "GetMembers"])
 async def test_an_answer_that_makes_no_sense(
-    sim: DetectiveSimulator, impatient: DetectiveClient, operation: str
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, operation: str
 ) -> None:
     """The question is asked again."""
-    fill(sim, graph())
+    load_world(sim, graph())
     sim.inject(Fault(Garbage(), operation, count=5))
-    report = await bring_about(impatient, sim)
-    assert set(fates(report).values()) == {WELL}
+    report = await onboard(one_attempt_client, sim)
+    assert set(results(report).values()) == {ONBOARDED}
 
 
 @pytest.mark.parametrize(
     ("effect", "error", "times"), [(Throttle(), TooManyRequestsException, 6), (DENIED, AccessDeniedException, 1)]
 )
 async def test_states_that_cannot_be_read(
-    sim: DetectiveSimulator, impatient: DetectiveClient, effect: Any, error: type[Exception], times: int
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, effect: Any, error: type[Exception], times: int
 ) -> None:
     """Those that need another look fail with the error; at once, if it is for good."""
-    fill(sim, graph(member(ONE, "INVITED"), member(TWO, "ENABLED"), member(THREE, "INVITED")))
+    load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "ENABLED"), member(THREE, "INVITED")))
     sim.inject(Fault(effect, "GetMembers", count=None))
-    report = await bring_about(impatient, sim)
+    report = await onboard(one_attempt_client, sim)
     assert {row.account_id for row in report.failures} == {ONE, THREE}
     assert {type(row.error) for row in report.failures} == {error}
-    assert len(asked(sim, "GetMembers")) == times
+    assert len(request_bodies(sim, "GetMembers")) == times
     # They were accepted all the same, and the report does not claim otherwise.
     assert [row.done for row in report.failures] == [("accept",), ("accept",)]
 
@@ -251,18 +242,18 @@ async def test_a_request_that_is_refused_for_one_of_its_accounts(sim: DetectiveS
             taken.extend(one.account_id for one in accounts)
             return await super().create_members(graph_arn, accounts, **options)
 
-    async with client_like(Fussy, sim) as client:
-        report = await bring_about(client, sim, accounts=[*WANTED, account("5" * 12)])
+    async with administrator(sim, Fussy) as client:
+        report = await onboard(client, sim, accounts=[*WANTED, account("5" * 12)])
     assert {row.account_id: type(row.error) for row in report.failures} == {
         TWO: ValidationException,
         "5" * 12: ServiceQuotaExceededException,
     }
-    assert fates(report)[ONE] == fates(report)[THREE] == WELL
+    assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
 
 
 async def test_what_aws_does_nothing_for(sim: DetectiveSimulator) -> None:
     """Its reason is told, with addresses masked, unless the account turns out to be as it is wanted."""
-    fill(sim, graph(member("5" * 12, "ENABLED"), member("6" * 12, "ENABLED"), member("7" * 12, "ENABLED")))
+    load_world(sim, graph(member("5" * 12, "ENABLED"), member("6" * 12, "ENABLED"), member("7" * 12, "ENABLED")))
 
     class Reluctant(DetectiveClient):
         async def create_members(
@@ -286,48 +277,49 @@ async def test_what_aws_does_nothing_for(sim: DetectiveSimulator) -> None:
                 ]
             )
 
-    async with client_like(Reluctant, sim) as client:
-        report = await bring_about(client, sim, remove_others=True)
-    assert fates(report) == {
-        ONE: Fate(None, "ENABLED", "accept"),
-        TWO: Fate(None, None, "", "invite: AWS did nothing: *** is not welcome"),
-        THREE: Fate(None, None, "", "invite: AWS did nothing: no reason given"),
-        "5" * 12: Fate("ENABLED", None, ""),
-        "6" * 12: Fate("ENABLED", "ENABLED", "", "remove: AWS did nothing: not now"),
-        "7" * 12: Fate("ENABLED", "ENABLED", "", "remove: AWS did nothing: no reason given"),
+    async with administrator(sim, Reluctant) as client:
+        report = await onboard(client, sim, remove_others=True)
+    assert results(report) == {
+        ONE: Result(None, "ENABLED", "accept"),
+        TWO: Result(None, None, "", "invite: AWS left the account unprocessed: *** is not welcome"),
+        THREE: Result(None, None, "", "invite: AWS left the account unprocessed: no reason given"),
+        "5" * 12: Result("ENABLED", None, ""),
+        "6" * 12: Result("ENABLED", "ENABLED", "", "remove: AWS left the account unprocessed: not now"),
+        "7" * 12: Result("ENABLED", "ENABLED", "", "remove: AWS left the account unprocessed: no reason given"),
     }
 
 
 async def test_one_that_cannot_be_invited_anew(sim: DetectiveSimulator) -> None:
     """Where the old invitation cannot be removed no new one is sent."""
-    fill(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
+    load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
 
     class Clinging(DetectiveClient):
         async def delete_members(self, graph_arn: str, account_ids: Iterable[str]) -> DeleteMembersResponse:
             assert (graph_arn, list(account_ids)) == (arn_in(REGION), [ONE])
             return DeleteMembersResponse(unprocessed_accounts=[UnprocessedAccount(account_id=ONE, reason="not now")])
 
-    async with client_like(Clinging, sim) as client:
-        report = await bring_about(client, sim, accounts=WANTED[:1])
-    problem = "reinvite: AWS did nothing: not now"
-    assert fates(report) == {ONE: Fate("VERIFICATION_FAILED", "VERIFICATION_FAILED", "", problem)}
+    async with administrator(sim, Clinging) as client:
+        report = await onboard(client, sim, accounts=WANTED[:1])
+    problem = "reinvite: AWS left the account unprocessed: not now"
+    assert results(report) == {ONE: Result("VERIFICATION_FAILED", "VERIFICATION_FAILED", "", problem)}
     assert writes(sim) == {}
 
 
-async def test_one_that_was_invited_by_an_attempt_without_an_answer(sim: DetectiveSimulator) -> None:
+async def test_one_that_was_invited_by_an_attempt_without_an_answer(
+    sim: DetectiveSimulator, client: DetectiveClient
+) -> None:
     """The retry finds it invited already; who did it is known, and it is not invited again."""
     sim.inject(Fault(Drop("after"), "CreateMembers"))
     sim.inject(Fault(Drop("after"), "DeleteMembers"))
-    fill(sim, graph(member("5" * 12, "ENABLED")))
-    async with administrator(sim) as client:
-        report = await bring_about(client, sim, remove_others=True)
-    assert set(fates(report).values()) == {WELL, Fate("ENABLED", None, "remove")}
-    assert len(asked(sim, "CreateMembers")) == 2
+    load_world(sim, graph(member("5" * 12, "ENABLED")))
+    report = await onboard(client, sim, remove_others=True)
+    assert set(results(report).values()) == {ONBOARDED, Result("ENABLED", None, "remove")}
+    assert len(request_bodies(sim, "CreateMembers")) == 2
 
 
 async def test_one_that_declines(sim: DetectiveSimulator) -> None:
     """An account that is gone again once it was invited is not invited a second time."""
-    fill(sim, graph())
+    load_world(sim, graph())
 
     class Forestalled(DetectiveClient):
         async def create_members(self, *args: Any, **options: Any) -> CreateMembersResponse:
@@ -335,15 +327,15 @@ async def test_one_that_declines(sim: DetectiveSimulator) -> None:
             await client.with_options(credentials=sim.account(TWO)).reject_invitation(arn_in(REGION))
             return answer
 
-    async with client_like(Forestalled, sim) as client:
-        report = await bring_about(client, sim)
-    problem = "invite was done, but it is no member: it may have declined"
-    assert fates(report)[TWO] == Fate(None, None, "invite", problem)
-    assert fates(report)[ONE] == WELL
-    assert set(invited(sim).values()) == {1}
+    async with administrator(sim, Forestalled) as client:
+        report = await onboard(client, sim)
+    problem = "invite was done, but the account is not a member: it may have declined"
+    assert results(report)[TWO] == Result(None, None, "invite", problem)
+    assert results(report)[ONE] == ONBOARDED
+    assert set(invitations(sim).values()) == {1}
 
 
-async def test_credentials_of_members(sim: DetectiveSimulator) -> None:
+async def test_credentials_of_members(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Whatever is wrong with one's credentials is its own problem; what a callable raises is not quoted in full."""
 
     def source(account_id: str) -> Any:
@@ -355,29 +347,31 @@ async def test_credentials_of_members(sim: DetectiveSimulator) -> None:
             return AssumeRole(f"arn:aws:iam::{THREE}:role/Missing", source=sim.account(ADMINISTRATOR))
         return sim.account(account_id)
 
-    async with administrator(sim) as client:
-        report = await bring_about(client, sim, accounts=some_accounts(1) + WANTED, member_credentials=source)
-        failed = {row.account_id: row for row in report.failures}
-        assert set(failed) == set(IDS)
-        problem = f"member_credentials, asked for {ONE}: it failed: LookupError: no entry for ***, ***"
-        assert failed[ONE].problem == problem
-        error = failed[ONE].error
-        assert isinstance(error, CredentialsError)
-        assert error.__context__ is None
-        problem = f"member_credentials, asked for {TWO}: credentials must be Credentials"
-        assert (failed[TWO].problem or "").startswith(problem)
-        assert isinstance(failed[THREE].error, AssumeRoleError)
-        assert sum(request.operation == "AssumeRole" for request in sim.requests) == 1
+    report = await onboard(client, sim, accounts=some_accounts(1) + WANTED, member_credentials=source)
+    failed = {row.account_id: row for row in report.failures}
+    assert set(failed) == {ONE, TWO, THREE}
+    problem = f"member_credentials, called for {ONE}: it failed: LookupError: no entry for ***, ***"
+    assert failed[ONE].problem == problem
+    error = failed[ONE].error
+    assert isinstance(error, CredentialsError)
+    assert error.__context__ is None
+    problem = f"member_credentials, called for {TWO}: credentials must be Credentials"
+    assert (failed[TWO].problem or "").startswith(problem)
+    assert isinstance(failed[THREE].error, AssumeRoleError)
+    assert sum(request.operation == "AssumeRole" for request in sim.requests) == 1
 
-        given = {ONE: sim.account(ONE), THREE: Credentials("AKIA0000000000000000", "x")}
-        report = await bring_about(client, sim, member_credentials=given)
+    given = {ONE: sim.account(ONE), THREE: Credentials("AKIA0000000000000000", "x")}
+    report = await onboard(client, sim, member_credentials=given)
     failed = {row.account_id: row for row in report.failures}
     assert set(failed) == {TWO, THREE}
-    assert failed[TWO].problem == "it is invited, and member_credentials has none for it to accept with"
+    assert (
+        failed[TWO].problem
+        == "it is invited, but member_credentials has no credentials to accept the invitation: add them"
+    )
     assert (failed[THREE].problem or "").startswith("Detective is not available to the account in this region")
 
 
-async def test_a_role_for_which_there_is_no_time(sim: DetectiveSimulator, impatient: DetectiveClient) -> None:
+async def test_a_role_for_which_there_is_no_time(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
     """What STS has no time for is tried again."""
     sim.inject(Fault(Throttle(), "AssumeRole", count=4))
 
@@ -385,16 +379,6 @@ async def test_a_role_for_which_there_is_no_time(sim: DetectiveSimulator, impati
         role = sim.role(account_id, "Detective", trusted=[ADMINISTRATOR])
         return AssumeRole(role, source=sim.account(ADMINISTRATOR))
 
-    report = await bring_about(impatient, sim, accounts=[account(ONE)], member_credentials=source)
-    assert fates(report) == {ONE: WELL}
+    report = await onboard(one_attempt_client, sim, accounts=[account(ONE)], member_credentials=source)
+    assert results(report) == {ONE: ONBOARDED}
     assert sum(request.operation == "AssumeRole" for request in sim.requests) == 5
-
-
-def client_like(kind: type[DetectiveClient], sim: DetectiveSimulator) -> DetectiveClient:
-    """Give an administrator's client with a behaviour of its own; its waits take no time."""
-    return kind(
-        region=REGION,
-        endpoint_url=sim.url,
-        credentials=sim.account(ADMINISTRATOR),
-        clock=WorldTime(sim).clock(real_dates=True),
-    )

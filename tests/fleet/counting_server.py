@@ -21,7 +21,7 @@ _SCOPE = re.compile(r"Credential=(\w+)/\d+/([\w-]+)/(\w+)/")
 
 
 @define(eq=False)
-class Gauge:
+class CountingServer:
     """What has been asked, and how much of it was under way at a time: in all, and for each account in each region.
 
     Args:
@@ -33,7 +33,7 @@ class Gauge:
     hold: Callable[[Request], bool] = lambda _: False
     passes: int = 20
     pages: int = 1
-    server: WireServer = field(factory=WireServer)
+    wire_server: WireServer = field(factory=WireServer)
     asked: list[tuple[str, str, str]] = field(factory=list)
     most: int = 0
     most_of_a_place: Counter[tuple[str, str]] = field(factory=Counter)
@@ -42,7 +42,7 @@ class Gauge:
 
     @property
     def url(self) -> str:
-        return self.server.url
+        return self.wire_server.url
 
     @property
     def under_way(self) -> list[Request]:
@@ -131,13 +131,13 @@ def _keys(account: str) -> bytes:
 
 
 @asynccontextmanager
-async def gauging(
+async def counting_server(
     hold: Callable[[Request], bool] = lambda _: False, *, passes: int = 20, pages: int = 1
-) -> AsyncIterator[Gauge]:
+) -> AsyncIterator[CountingServer]:
     """Run one, and see at the end that all connections are gone."""
     # Debug mode would keep a stack for every step of every request.
     asyncio.get_running_loop().set_debug(False)
-    gauge = Gauge(hold, passes, pages)
-    async with serving(gauge.react) as gauge.server:
-        yield gauge
-        await gauge.server.emptied()
+    server = CountingServer(hold, passes, pages)
+    async with serving(server.react) as server.wire_server:
+        yield server
+        await server.wire_server.emptied()

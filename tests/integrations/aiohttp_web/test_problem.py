@@ -33,7 +33,7 @@ from detective_async import (
     WaiterTimeout,
 )
 from detective_async.integrations.aiohttp_web import ProblemError, to_json
-from detective_async.integrations.aiohttp_web.problem import Problem, describe
+from detective_async.integrations.aiohttp_web.problem import Problem, problem_of
 from detective_async.retry import _THROTTLING_CODES
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
@@ -102,7 +102,7 @@ def test_every_public_error_has_a_status_of_its_own() -> None:
 def test_status(kind: type[DetectiveError]) -> None:
     """Each error has the status that it is to whoever asked, in the document too, and its name as the code."""
     error = make(kind)
-    problem = describe(error)
+    problem = problem_of(error)
     document = problem.document()
     assert problem.status == document["status"] == STATUSES[kind]
     assert document["type"] == "about:blank"
@@ -117,7 +117,7 @@ def test_status(kind: type[DetectiveError]) -> None:
 @pytest.mark.parametrize("kind", STATUSES, ids=lambda kind: kind.__name__)
 def test_nothing_secret(kind: type[DetectiveError]) -> None:
     """Whatever found its way into an error's text, no key and no e-mail address is told; the rest is, but of a 500."""
-    told = describe(make(kind, f"hello {SECRET} and kim@example.com")).document()
+    told = problem_of(make(kind, f"hello {SECRET} and kim@example.com")).document()
     text = json.dumps(told)
     assert SECRET not in text
     assert "kim@example.com" not in text
@@ -129,8 +129,8 @@ def test_retry_after() -> None:
     """Who is throttled is told when to come back: what AWS asked for, in whole seconds, and at least one."""
     for asked, told in [(None, "1"), (0.0, "1"), (0.2, "1"), (1.2, "2"), (7.0, "7")]:
         error = TooManyRequestsException("TooManyRequestsException", "", status=429, retry_after=asked)
-        assert describe(error).headers == {"Retry-After": told}
-    assert [kind for kind in STATUSES if describe(make(kind)).headers] == [TooManyRequestsException]
+        assert problem_of(error).headers == {"Retry-After": told}
+    assert [kind for kind in STATUSES if problem_of(make(kind)).headers] == [TooManyRequestsException]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_retry_after() -> None:
 )
 def test_codes_that_are_no_exceptions_of_the_api(code: str, status: int, expected: int) -> None:
     """What AWS says beside its own model: too busy, not allowed, our own fault, or nothing that means anything here."""
-    problem = describe(ServiceError(code, "words", status=status))
+    problem = problem_of(ServiceError(code, "words", status=status))
     assert problem.status == expected
     assert bool(problem.headers) == (expected == 503)
     assert (problem.detail == "words") == (expected != 500)
@@ -162,7 +162,7 @@ def test_codes_that_are_no_exceptions_of_the_api(code: str, status: int, expecte
 
 def test_a_subclass_counts_as_its_exception() -> None:
     """An exception of the API's own is known by its class as well, whatever its code."""
-    assert describe(ConflictException("com.amazonaws#Conflict", status=409)).status == 409
+    assert problem_of(ConflictException("com.amazonaws#Conflict", status=409)).status == 409
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_subclass_counts_as_its_exception() -> None:
 )
 def test_a_role_that_could_not_be_assumed(cause: Exception | None, expected: int) -> None:
     """A role that is closed to us is one thing, keys that do not work another, and an STS that is busy a third."""
-    problem = describe(assume_role_error("words", cause))
+    problem = problem_of(assume_role_error("words", cause))
     assert problem.status == expected
     if expected == 403:
         assert problem.detail == "arn:aws:iam::111122223333:role/R is not there, or does not trust this server."
@@ -191,17 +191,17 @@ def test_a_role_that_could_not_be_assumed(cause: Exception | None, expected: int
 def test_a_role_by_way_of_another_one() -> None:
     """What counts is what it was in the end; an error that is its own cause is none."""
     busy = assume_role_error("words", ServiceError("Throttling", status=400))
-    assert describe(assume_role_error("words", busy)).status == 503
+    assert problem_of(assume_role_error("words", busy)).status == 503
     busy.__cause__ = outer = assume_role_error("words", busy)
-    assert describe(outer).status == 403
+    assert problem_of(outer).status == 403
     keys = assume_role_error("words", ServiceError("InvalidClientTokenId", status=403))
-    assert describe(assume_role_error("words", keys)).status == 500
+    assert problem_of(assume_role_error("words", keys)).status == 500
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (TimeoutError("hidden"), Problem(status=504, title="Gateway Timeout", detail="The time for the answer is up.")),
+        (TimeoutError("hidden"), Problem(status=504, title="Gateway Timeout", detail="The request took too long.")),
         (ValueError("hidden"), Problem(status=500, title="Internal Server Error")),
         (KeyboardInterrupt("hidden"), Problem(status=500, title="Internal Server Error")),
         (web.RequestPayloadError("hidden"), Problem(status=400, title="Bad Request")),
@@ -212,7 +212,7 @@ def test_a_role_by_way_of_another_one() -> None:
 )
 def test_errors_of_others(error: BaseException, expected: Problem) -> None:
     """Those of aiohttp keep what they are, and nothing is told of those that nobody thought of."""
-    problem = describe(error)
+    problem = problem_of(error)
     assert (problem.status, problem.title) == (expected.status, expected.title)
     assert "hidden" not in json.dumps(problem.document())
     if isinstance(error, web.HTTPException):
@@ -223,13 +223,13 @@ def test_a_problem_of_the_handlers_own() -> None:
     """It says what it was made with, less what is None, and its words are those of the status where it has none."""
     error = ProblemError(409, detail="a colon is missing", line=3, column=None, headers={"X-Line": "3"})
     told: dict[str, Any] = {"type": "about:blank", "title": "Conflict", "status": 409}
-    assert describe(error).document() == {**told, "detail": "a colon is missing", "line": 3}
-    assert json.loads(error.text or "") == describe(error).document()
+    assert problem_of(error).document() == {**told, "detail": "a colon is missing", "line": 3}
+    assert json.loads(error.text or "") == problem_of(error).document()
     assert error.status == 409
     assert error.headers["X-Line"] == "3"
     assert error.content_type == "application/problem+json"
     titled = ProblemError(499, "Lost", type="https://example.com/lost")
-    assert describe(titled).document() == {"type": "https://example.com/lost", "title": "Lost", "status": 499}
+    assert problem_of(titled).document() == {"type": "https://example.com/lost", "title": "Lost", "status": 499}
 
 
 @pytest.mark.parametrize("status", [200, 302, 399, 600])

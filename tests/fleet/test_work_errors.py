@@ -9,7 +9,7 @@ from fakes import FakeTime
 from resilience.interruptions import passes
 
 from detective_async import DetectiveClient, DetectiveFleet, OutcomeKind, Target
-from fleet.gauge import accounts, places
+from fleet.counting_server import accounts, places
 
 EVERY = accounts(6)
 BAD = EVERY[2]
