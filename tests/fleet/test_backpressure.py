@@ -1,4 +1,4 @@
-"""How the pages of merged streams flow: as they are taken, each target's in its order, and no further than that."""
+"""Backpressure of merged streams: pages are fetched on demand, in order for each target."""
 
 import asyncio
 from contextlib import aclosing
@@ -29,8 +29,8 @@ async def settled() -> None:
     await passes(600)
 
 
-async def test_pages_are_fetched_as_they_are_taken() -> None:
-    """While nobody takes anything, each target holds a page, and a few wait; one more is fetched for each taken."""
+async def test_pages_are_fetched_on_demand() -> None:
+    """Each target holds one page, and a few are queued; one more is fetched per page taken."""
     async with counting_server(pages=PAGES, passes=2) as server, fleet_of(server) as fleet:
         async with aclosing(aiter(fleet.iter_members())) as members:
             for taken in range(1, 12):
@@ -41,8 +41,8 @@ async def test_pages_are_fetched_as_they_are_taken() -> None:
         assert pages_asked(server) < PAGES
 
 
-async def test_the_order_within_a_target_is_kept() -> None:
-    """However the targets are mixed; and they are mixed."""
+async def test_order_within_a_target() -> None:
+    """Each target's items are in order, and the targets are interleaved."""
     async with counting_server(pages=PAGES) as server, fleet_of(server) as fleet:
         pairs = [(target, member.account_id) async for target, member in fleet.iter_members()]
     assert len(pairs) == 12 * PAGES
@@ -52,8 +52,8 @@ async def test_the_order_within_a_target_is_kept() -> None:
     assert len(set(first)) == CONCURRENCY
 
 
-async def test_a_slow_target_does_not_hold_up_the_others() -> None:
-    """All items of the others come while it is waited for."""
+async def test_slow_target() -> None:
+    """All items of the other targets come first."""
     slow = places(1)[0]
     async with (
         counting_server(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as server,
@@ -71,8 +71,8 @@ async def consume(stream: FleetStream[MemberDetail], *, seen: list[str]) -> None
         seen.append(str(member.account_id))
 
 
-async def test_outcomes_are_there_as_targets_end() -> None:
-    """Whoever looks at them in the middle sees those that have ended."""
+async def test_outcomes_during_iteration() -> None:
+    """`outcomes` contains the targets that have ended so far."""
     slow = places(1)[0]
     async with (
         counting_server(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as server,
@@ -90,8 +90,8 @@ async def test_outcomes_are_there_as_targets_end() -> None:
         assert len(seen) == 36
 
 
-async def test_targets_that_have_nothing_do_not_fill_the_queue() -> None:
-    """Empty pages are passed over, however many there are; the stream ends."""
+async def test_empty_pages() -> None:
+    """Empty pages are not queued, and the stream ends."""
     async with counting_server(pages=3) as server, DetectiveFleet(places(20), endpoint_url=server.url) as fleet:
         stream = fleet.iter_invitations()
         assert [pair async for pair in stream] == []
@@ -99,8 +99,8 @@ async def test_targets_that_have_nothing_do_not_fill_the_queue() -> None:
 
 
 @pytest.mark.parametrize("moment", [0, 1, 7])
-async def test_leaving_early_keeps_what_is_known(moment: int) -> None:
-    """Outcomes of targets that had ended by then; those that were cut off have none."""
+async def test_outcomes_after_leaving_early(moment: int) -> None:
+    """`outcomes` keeps the targets that had ended."""
     async with counting_server(pages=2) as server, fleet_of(server) as fleet:
         stream = fleet.iter_members()
         async with aclosing(aiter(stream)) as members:

@@ -1,4 +1,4 @@
-"""Whoever takes the outcomes or the items is cancelled: nothing of the run is left behind."""
+"""A consumer that is cancelled leaves nothing of the run behind."""
 
 import asyncio
 import random
@@ -42,10 +42,8 @@ async def _slowly(fleet: DetectiveFleet) -> int:
 
 @pytest.mark.parametrize("consume", [_outcomes, _items, _slowly])
 @pytest.mark.parametrize("interrupt", [after_steps, at_an_await, as_an_await_ends, by_a_timeout_from_outside])
-async def test_a_consumer_that_is_cancelled(
-    interrupt: Interrupt, consume: Callable[[DetectiveFleet], Awaitable[int]]
-) -> None:
-    """At any moment of a whole run, from the first STS request to the closing: no task is left, and no socket."""
+async def test_cancelled_consumer(interrupt: Interrupt, consume: Callable[[DetectiveFleet], Awaitable[int]]) -> None:
+    """Cancelled at any moment, it leaves no task and no socket."""
     chance = random.Random(f"{interrupt.__name__} {consume.__name__}")  # noqa: S311 - it picks moments
     sparsely = interrupt in (after_steps, by_a_timeout_from_outside)
     async with counting_server(passes=1, pages=2) as server, nothing_left():

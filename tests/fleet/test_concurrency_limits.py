@@ -1,4 +1,4 @@
-"""How much is under way at a time, counted by the service: in all, and for each account in each region."""
+"""The concurrency limits, measured by the service: in total, and per account and region."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,8 +38,8 @@ async def closing(server: CountingServer, session: aiohttp.ClientSession | None)
     await server.wire_server.emptied()
 
 
-async def test_never_more_than_the_two_bounds(session: aiohttp.ClientSession | None) -> None:
-    """Not even where the work itself asks for many things at once; and no less, where there is enough to do."""
+async def test_requests_keep_within_both_limits(session: aiohttp.ClientSession | None) -> None:
+    """Both limits are reached and never exceeded, even if the work itself is concurrent."""
     async with counting_server() as server:
         async with DetectiveFleet(
             places(4), concurrency=10, concurrency_per_target=3, endpoint_url=server.url, session=session
@@ -51,8 +51,8 @@ async def test_never_more_than_the_two_bounds(session: aiohttp.ClientSession | N
         await closing(server, session)
 
 
-async def test_stss_requests_count_too(session: aiohttp.ClientSession | None) -> None:
-    """Assuming roles is part of what is under way, but of no account's share: all of it goes to one STS."""
+async def test_sts_requests_count_towards_the_total(session: aiohttp.ClientSession | None) -> None:
+    """AssumeRole counts towards the total, but not towards a target's limit."""
     async with counting_server() as server:
         async with DetectiveFleet.assume_role(
             "Audit",
@@ -71,8 +71,8 @@ async def test_stss_requests_count_too(session: aiohttp.ClientSession | None) ->
         await closing(server, session)
 
 
-async def test_roles_are_assumed_beyond_one_targets_share() -> None:
-    """All roles have their keys from the same source and the same STS, which is no target."""
+async def test_assume_role_is_not_limited_per_target() -> None:
+    """All roles share one source and STS, which the limit per target must not serialize."""
     async with (
         counting_server(lambda request: b"AssumeRole" in request.body) as server,
         DetectiveFleet.assume_role(
@@ -93,8 +93,8 @@ async def test_roles_are_assumed_beyond_one_targets_share() -> None:
         await run.aclose()
 
 
-async def test_one_target_that_waits_does_not_hold_up_the_others(session: aiohttp.ClientSession | None) -> None:
-    """Its requests that are beyond its share wait outside, and do not take the turns of other targets."""
+async def test_waiting_target_does_not_block_others(session: aiohttp.ClientSession | None) -> None:
+    """Requests above a target's limit do not occupy slots of the total."""
     async with counting_server(lambda request: place_of(request) == (FIRST, REGIONS[0])) as server:
         async with DetectiveFleet(
             places(5), concurrency=4, concurrency_per_target=2, endpoint_url=server.url, session=session
@@ -110,8 +110,8 @@ async def test_one_target_that_waits_does_not_hold_up_the_others(session: aiohtt
         await closing(server, session)
 
 
-async def test_so_many_targets_are_worked_on_at_a_time() -> None:
-    """Whether their work asks for anything or not."""
+async def test_targets_in_progress() -> None:
+    """The concurrency limits the targets in progress, also if their work sends no request."""
     at_work = most = 0
 
     async def work(_client: DetectiveClient, _target: Target) -> None:
@@ -127,8 +127,8 @@ async def test_so_many_targets_are_worked_on_at_a_time() -> None:
     assert most == 7
 
 
-async def test_two_runs_at_once_share_the_bounds() -> None:
-    """They are of the fleet, and not of the run."""
+async def test_two_runs_share_the_limits() -> None:
+    """The limits apply to the fleet, not to a run."""
     async with counting_server() as server:
         async with DetectiveFleet(places(4), concurrency=5, concurrency_per_target=2, endpoint_url=server.url) as fleet:
 
@@ -140,8 +140,8 @@ async def test_two_runs_at_once_share_the_bounds() -> None:
         assert max(server.most_of_a_place.values()) == 2
 
 
-async def test_a_share_is_of_an_account_in_a_region() -> None:
-    """Targets of the same keys and region have one together; a client made for another region has one more."""
+async def test_limit_is_per_account_and_region() -> None:
+    """Targets with equal keys and region share a limit; a client for a different region has its own."""
     async with counting_server() as server:
         keys = Credentials(FIRST, "secret")
         same = [Target(one, "eu-west-1") for one in accounts(6)]
@@ -156,8 +156,8 @@ async def test_a_share_is_of_an_account_in_a_region() -> None:
         assert server.most == 6
 
 
-async def test_the_sessions_own_limit_holds_as_well() -> None:
-    """Where it is the lower one."""
+async def test_connector_limit_of_the_callers_session() -> None:
+    """The lower limit applies."""
     async with counting_server() as server:
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=4)) as session,
@@ -168,8 +168,8 @@ async def test_the_sessions_own_limit_holds_as_well() -> None:
         assert server.wire_server.most_connections == 4
 
 
-async def test_more_at_once_than_a_client_alone_would_have() -> None:
-    """A fleet's own session has as many connections as it was told."""
+async def test_more_connections_than_a_client() -> None:
+    """A fleet's own session allows as many connections as its concurrency."""
     async with counting_server(lambda _: True) as server:
         async with DetectiveFleet(places(50), concurrency=130, endpoint_url=server.url) as fleet:
             run = fleet.run(lambda client, _: client.list_graphs())

@@ -1,4 +1,4 @@
-"""Leaving in the middle, by whatever door: nothing goes on behind it, and nobody waits in vain."""
+"""Leaving a run early, in any way: no work continues, and no consumer hangs."""
 
 import asyncio
 from contextlib import aclosing
@@ -21,7 +21,7 @@ async def ask(client: DetectiveClient, _target: Target) -> int:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_break(stream: bool) -> None:
-    """What is under way is given up at once, and its connections are closed."""
+    """Work in progress is cancelled at once, and its connections are closed."""
     async with (
         counting_server(pages=5) as server,
         nothing_left(),
@@ -40,7 +40,7 @@ async def test_break(stream: bool) -> None:
 
 
 async def test_aclose_of_a_run() -> None:
-    """When it returns, all work has ended: whatever it does in its `finally` is done."""
+    """It returns when all work has ended, including its `finally` blocks."""
     waiting = cleaned = 0
 
     async def work(client: DetectiveClient, _target: Target) -> None:
@@ -70,7 +70,7 @@ async def test_aclose_of_a_run() -> None:
 
 
 async def test_aclose_of_a_stream() -> None:
-    """When it returns, nothing of it is left."""
+    """It returns when no task is left."""
     async with (
         counting_server(pages=50) as server,
         nothing_left(),
@@ -85,8 +85,8 @@ async def test_aclose_of_a_stream() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_closing_the_fleet_while_others_wait(stream: bool) -> None:
-    """They get a RuntimeError that says so, after what was there already; nothing hangs."""
+async def test_closing_the_fleet_with_waiting_consumers(stream: bool) -> None:
+    """They get the remaining outcomes, then a RuntimeError."""
     async with counting_server(lambda _: True) as server, nothing_left():
         fleet = DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url)
 
@@ -110,7 +110,7 @@ async def test_closing_the_fleet_while_others_wait(stream: bool) -> None:
 
 
 async def test_closing_the_fleet_between_two_outcomes() -> None:
-    """What has arrived is still handed out; then it is said that there is no more."""
+    """Available outcomes are still delivered, then a RuntimeError is raised."""
     async with counting_server() as server, nothing_left():
         fleet = DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url)
         run = fleet.run(ask)
@@ -126,8 +126,8 @@ async def test_closing_the_fleet_between_two_outcomes() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_leaving_the_fleet_with_a_run_in_hand(stream: bool) -> None:
-    """Its work has ended when the block has; who asks the run for more is told that the fleet is closed."""
+async def test_leaving_the_fleet_during_a_run(stream: bool) -> None:
+    """The work has ended after the block; the run then raises that the fleet is closed."""
     async with counting_server(pages=50) as server, nothing_left():
         async with DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url) as fleet:
             run: Any = aiter(fleet.iter_members()) if stream else fleet.run(ask)
@@ -143,8 +143,8 @@ async def test_leaving_the_fleet_with_a_run_in_hand(stream: bool) -> None:
         await run.aclose()
 
 
-async def test_a_fleet_that_is_closed_from_within() -> None:
-    """By the work of one target, or by whoever takes the outcomes."""
+async def test_closing_the_fleet_from_within() -> None:
+    """The work of a target or the consumer may close it."""
     async with counting_server() as server, nothing_left():
         async with DetectiveFleet(places(5), concurrency=6, endpoint_url=server.url) as fleet:
 
@@ -159,16 +159,16 @@ async def test_a_fleet_that_is_closed_from_within() -> None:
                     await fleet.aclose()
 
 
-async def test_a_run_that_was_never_begun() -> None:
-    """It costs nothing, and needs no closing."""
+async def test_run_that_was_never_started() -> None:
+    """It needs no closing."""
     async with nothing_left(), DetectiveFleet(places(5)) as fleet:
         fleet.run(ask)
         fleet.iter_graphs()
         del fleet
 
 
-async def test_an_error_in_the_loop_of_whoever_takes_the_outcomes() -> None:
-    """It is theirs, and comes out as it is; the work has ended by then."""
+async def test_consumer_raises() -> None:
+    """Its exception is raised unchanged, after the work has ended."""
     async with counting_server() as server, nothing_left():
         with pytest.raises(KeyError):  # noqa: PT012
             async with (
@@ -180,8 +180,8 @@ async def test_an_error_in_the_loop_of_whoever_takes_the_outcomes() -> None:
         await until(lambda: not server.under_way, "nothing is under way any more")
 
 
-async def test_work_that_will_not_end() -> None:
-    """It is waited for: there is no way to end it, and it must not go on behind the back of its fleet."""
+async def test_work_ignores_cancellation() -> None:
+    """Closing the fleet waits for it."""
     may_end = asyncio.Event()
 
     async def stubborn(_client: DetectiveClient, _target: Target) -> None:
@@ -206,8 +206,8 @@ async def test_work_that_will_not_end() -> None:
         assert (await first).ok
 
 
-async def test_work_that_takes_a_while_to_end() -> None:
-    """Closing the fleet waits for it too where its run has been left before, and closes no connection under it."""
+async def test_slow_cleanup_of_work() -> None:
+    """Closing the fleet waits for cleanup also of a run that was left before, with open connections."""
     cleaned = []
 
     async def work(client: DetectiveClient, target: Target) -> None:
@@ -233,8 +233,8 @@ async def test_work_that_takes_a_while_to_end() -> None:
         await closing
 
 
-async def test_leaving_that_is_cancelled() -> None:
-    """A run that nobody waits for any more is forgotten once it has ended; closing the fleet waits for that."""
+async def test_cancelled_aclose_of_a_run() -> None:
+    """The run is forgotten when it has ended; closing the fleet waits for it."""
     cleaned = []
 
     async def work(_client: DetectiveClient, target: Target) -> None:

@@ -1,4 +1,4 @@
-"""Programs that end in the middle of a run: nothing is said of tasks, generators or sockets that were forgotten."""
+"""Programs that end during a run print no warnings about tasks, generators or sockets."""
 
 import asyncio
 import signal
@@ -114,8 +114,8 @@ async def run(program: str, *arguments: str) -> asyncio.subprocess.Process:
     )
 
 
-async def test_a_program_that_ends() -> None:
-    """In every way in which a run may be left behind."""
+async def test_program_ends_during_a_run() -> None:
+    """For every way to leave a run behind."""
     async with counting_server(pages=3) as server:
         # All in one process, for starting one takes the most of the time.
         program = START
@@ -141,7 +141,7 @@ async def test_a_program_that_ends() -> None:
 
 @pytest.mark.parametrize("loop", ["fleet.run(ask)", "fleet.iter_members()"])
 async def test_ctrl_c(loop: str) -> None:
-    """A program that waits for outcomes, with requests under way, ends with a KeyboardInterrupt, and says no more."""
+    """A program that waits for outcomes ends with a KeyboardInterrupt only."""
     program = START + textwrap.dedent(f"""
         async def main():
             async with fleet:

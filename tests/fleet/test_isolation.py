@@ -1,4 +1,4 @@
-"""Whatever goes wrong in one target is that one's outcome, and of no concern to the others."""
+"""A failure in one target is its outcome, and does not affect the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -74,8 +74,8 @@ FAULTS: dict[str, tuple[Fault, type[Exception]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_what_the_service_does_to_one(sim: DetectiveSimulator, fake_time: FakeTime, fault: str) -> None:
-    """Refused, broken or unanswered: it has failed, and with that error."""
+async def test_service_errors(sim: DetectiveSimulator, fake_time: FakeTime, fault: str) -> None:
+    """A refused, failed or lost request fails the target with the error."""
     injected, kind = FAULTS[fault]
     sim.inject(injected)
     outcome = (await outcomes_of(fleet_of(sim, fake_time)))[BAD]
@@ -85,8 +85,8 @@ async def test_what_the_service_does_to_one(sim: DetectiveSimulator, fake_time: 
         outcome.result()
 
 
-async def test_one_that_is_throttled_out(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """Its retries draw on a quota of its own: it may use that up, and all others have theirs."""
+async def test_retry_quota_is_per_target(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """A throttled target exhausts its own retry quota only."""
     sim.throttle(None, account=BAD)
     sim.throttle(2, account=GOOD[-1])
 
@@ -116,8 +116,8 @@ async def test_one_that_is_throttled_out(sim: DetectiveSimulator, fake_time: Fak
     ],
 )
 @in_virtual_time
-async def test_one_that_is_not_answered_in_time(timeouts: Timeouts, kind: type[Exception], takes: float) -> None:
-    """The fleet's timeouts are those of each target, and the others do not wait for them."""
+async def test_timeouts(timeouts: Timeouts, kind: type[Exception], takes: float) -> None:
+    """The fleet's timeouts apply to each target, and the others do not wait."""
     loop = asyncio.get_running_loop()
     async with counting_server(lambda request: place_of(request)[0] == BAD) as server:
         targets = places(len(EVERY), ["eu-west-1"])
@@ -133,8 +133,8 @@ async def test_one_that_is_not_answered_in_time(timeouts: Timeouts, kind: type[E
     assert takes <= loop.time() < takes + 1
 
 
-async def test_a_closed_region(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """It is told from a failure: the account has not opted in to it."""
+async def test_region_not_opted_in(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """It is distinguished from a failure."""
     regions = ["eu-west-1", "ap-east-1", "us-east-1"]
     sim.close_region("ap-east-1")
     for one in EVERY:
@@ -154,8 +154,8 @@ async def test_a_closed_region(sim: DetectiveSimulator, fake_time: FakeTime) -> 
     assert all(isinstance(error, ServiceError) and error.code == "UnrecognizedClientException" for error in errors)
 
 
-async def test_a_role_that_may_not_be_assumed(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """It fails in all regions of that account, with what STS said; the other accounts' roles are assumed."""
+async def test_role_denied(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """All regions of the account fail with STS's error; the other roles are assumed."""
     for one in EVERY:
         sim.role(one, "Audit", trusted=[HUB if one != BAD else BAD])
     async with DetectiveFleet.assume_role(
@@ -189,18 +189,18 @@ async def _sealed() -> Credentials:
         (AssumeRole("arn:aws:iam::444455556666:role/x", source=_sealed), CredentialsError),
     ],
 )
-async def test_credentials_that_are_none(
+async def test_invalid_credentials(
     sim: DetectiveSimulator, fake_time: FakeTime, credentials: Any, kind: type[Exception]
 ) -> None:
-    """Those of one target fail that one."""
+    """Only the target with the invalid credentials fails."""
     targets = [Target(one, "eu-west-1", credentials if one == BAD else sim.account(one)) for one in EVERY]
     fleet = DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=fake_time.clock(real_dates=True))
     outcome = (await outcomes_of(fleet))[BAD]
     assert isinstance(outcome.error, kind)
 
 
-async def test_bad_input_in_one(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """What the work asks for wrongly is an error like any other."""
+async def test_parameter_error(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """An invalid parameter in the work is an error like any other."""
 
     async def work(client: DetectiveClient, target: Target) -> None:
         await client.list_graphs(max_results=0 if target.account_id == BAD else 1)

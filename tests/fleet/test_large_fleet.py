@@ -1,4 +1,4 @@
-"""A large fleet: 2,000 targets, in a process of its own, against a service in another one that takes its time."""
+"""A fleet of 2,000 targets in its own process, against a server with latency in another process."""
 
 import json
 import subprocess
@@ -30,20 +30,20 @@ def took(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return took
 
 
-def test_every_target_is_asked_once(took: dict[str, Any]) -> None:
-    """Each role is assumed once for all its regions, and each account and region is listed once."""
+def test_every_target_is_called_once(took: dict[str, Any]) -> None:
+    """Each role is assumed once for all regions, and each account and region is listed once."""
     targets = _ACCOUNTS * _REGIONS
     assert took["targets"] == targets
     assert took["seen"]["calls"] == {"AssumeRole": _ACCOUNTS, "ListGraphs": targets, "ListMembers": targets}
 
 
-def test_requests_at_once_keep_within_the_limit(took: dict[str, Any]) -> None:
-    """By the service's count there are never more at once than the fleet's concurrency, and it is made use of."""
+def test_concurrency(took: dict[str, Any]) -> None:
+    """The server never sees more requests in flight than the limit, which is used."""
     assert _CONCURRENCY // 4 < took["seen"]["most_in_flight"] <= _CONCURRENCY
     assert took["seen"]["connections"] <= _CONCURRENCY
 
 
-def test_memory_stays_small(took: dict[str, Any]) -> None:
-    """The process never has 150 MB resident, with its imports, however many members it has gone through."""
+def test_memory(took: dict[str, Any]) -> None:
+    """The resident memory, imports included, stays below 150 MB."""
     assert took["members_found"] == _ACCOUNTS * _REGIONS * 50
     assert took["most_bytes"] < 150_000_000

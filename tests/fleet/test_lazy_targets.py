@@ -1,4 +1,4 @@
-"""Targets are taken when there is room for them, and not before: a million of them cost as much as a hundred."""
+"""Targets are consumed lazily, so that a million cost as much as a hundred."""
 
 import asyncio
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ async def brief(_client: DetectiveClient, target: Target) -> str:
 
 
 async def test_ten_thousand_of_a_generator() -> None:
-    """However many there are, a few are taken ahead of whoever takes the outcomes, and as many tasks are there."""
+    """A limited number of targets is consumed ahead, with as many tasks."""
     quiet()
     source = Source()
     before = len(asyncio.all_tasks())
@@ -58,8 +58,8 @@ async def test_ten_thousand_of_a_generator() -> None:
     await until(lambda: len(asyncio.all_tasks()) == before, "no task is left")
 
 
-async def test_a_consumer_that_stands_still_stops_the_work() -> None:
-    """A few outcomes wait for it, and nothing more is begun until it goes on."""
+async def test_idle_consumer() -> None:
+    """A limited number of outcomes is queued, and no more work starts."""
     quiet()
     source = Source()
     ended = 0
@@ -80,8 +80,8 @@ async def test_a_consumer_that_stands_still_stops_the_work() -> None:
         await run.aclose()
 
 
-async def test_nothing_is_done_for_those_that_are_never_reached(sim: DetectiveSimulator) -> None:
-    """Ten thousand roles in two regions: whoever leaves early has asked STS for no more than were begun."""
+async def test_unreached_targets(sim: DetectiveSimulator) -> None:
+    """Of ten thousand roles, only those of started targets are assumed."""
     every = accounts(10_000)
     for account in every[:50]:
         sim.role(account, "Audit", trusted=[HUB])
@@ -101,8 +101,8 @@ async def test_nothing_is_done_for_those_that_are_never_reached(sim: DetectiveSi
     assert len({request.account_id for request in sim.requests}) <= MOST_AHEAD + 1
 
 
-async def test_connections_are_opened_for_requests_only() -> None:
-    """A fleet that is made, and one that works without asking for anything, has no session."""
+async def test_no_session_without_requests() -> None:
+    """A fleet whose work sends no request opens no session."""
     async with DetectiveFleet(Source(), concurrency=CONCURRENCY) as fleet:
         run = fleet.run(brief)
         for _ in range(50):
@@ -111,8 +111,8 @@ async def test_connections_are_opened_for_requests_only() -> None:
         assert fleet._client._transport.connections._reusing is None
 
 
-async def test_targets_are_taken_as_room_comes() -> None:
-    """With every request held back, there are as many as may be under way; each answer brings one more."""
+async def test_targets_are_taken_when_a_slot_is_free() -> None:
+    """Each response allows one more target."""
     source = Source()
     async with (
         counting_server(lambda _: True) as server,

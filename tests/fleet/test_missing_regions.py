@@ -1,4 +1,4 @@
-"""A region that has no Detective has no host of that name: that is told from a name server that does not answer."""
+"""A region without Detective has no host name; that is distinguished from a name server that fails."""
 
 import asyncio
 import errno
@@ -88,8 +88,8 @@ async def ask(stub: AbstractResolver, fake_time: FakeTime, **options: Any) -> di
 
 
 @pytest.mark.parametrize("case", NO_NAME)
-async def test_a_name_that_does_not_exist(case: str, fake_time: FakeTime) -> None:
-    """The region is unavailable; a region whose host cannot be connected to has failed."""
+async def test_name_does_not_exist(case: str, fake_time: FakeTime) -> None:
+    """The region is unavailable; a host that refuses connections is a failure."""
     stub = Stub(*NO_NAME[case])
     outcomes = await ask(stub, fake_time)
     gone, there = outcomes[NOWHERE], outcomes["eu-west-1"]
@@ -102,14 +102,14 @@ async def test_a_name_that_does_not_exist(case: str, fake_time: FakeTime) -> Non
 
 
 @pytest.mark.parametrize("case", NO_SERVER)
-async def test_a_name_server_that_does_not_answer(case: str, fake_time: FakeTime) -> None:
-    """That says nothing of the region: it has failed."""
+async def test_name_server_fails(case: str, fake_time: FakeTime) -> None:
+    """It is a failure: the region may exist."""
     outcome = (await ask(Stub(*NO_SERVER[case]), fake_time))[NOWHERE]
     assert (outcome.kind, type(outcome.error)) == (OutcomeKind.FAILED, ConnectError)
 
 
-async def test_an_endpoint_of_ones_own_is_no_region(fake_time: FakeTime) -> None:
-    """Its name was misspelt, and in all regions at once: that is a failure."""
+async def test_custom_endpoint(fake_time: FakeTime) -> None:
+    """A custom endpoint whose name does not exist is a failure in all regions."""
     outcomes = await ask(Stub(*NO_NAME["no name"]), fake_time, endpoint_url=f"https://{NOWHERE}.example.com")
     assert len(outcomes) == 2
     for outcome in outcomes.values():
@@ -125,8 +125,8 @@ async def test_an_endpoint_of_ones_own_from_the_environment(
         assert (outcome.kind, type(outcome.error)) == (OutcomeKind.FAILED, HostNotFound)
 
 
-async def test_the_systems_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a session of our own, by way of what aiohttp uses where aiodns is not installed."""
+async def test_system_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's resolver is recognized, which aiohttp uses without aiodns."""
 
     async def getaddrinfo(host: str, *_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, f"nobody knows {host}")
@@ -138,8 +138,8 @@ async def test_the_systems_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
             await client.list_graphs()
 
 
-async def test_aiodns_says_it_in_that_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The numbers that are compared with are those of the library itself, where it is installed."""
+async def test_aiodns_error_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The numbers are aiodns's own, if it is installed."""
     aiodns = pytest.importorskip("aiodns")
     errors = {4: HostNotFound, 1: HostNotFound, 11: ConnectError}
     for number, kind in errors.items():

@@ -1,4 +1,4 @@
-"""What is sent to other processes: fleets and their shards go with their keys, outcomes come back without any."""
+"""Pickles for other processes: fleets and shards keep their credentials, outcomes have none."""
 
 import asyncio
 import multiprocessing
@@ -37,8 +37,8 @@ async def create(client: DetectiveClient, _target: Target) -> str | None:
     return (await client.create_graph()).graph_arn
 
 
-def test_a_target_goes_with_its_credentials() -> None:
-    """For it is to be worked on where it arrives."""
+def test_target() -> None:
+    """A target keeps its credentials."""
     assert twin_of(HERE) == HERE
     assert twin_of(HERE).credentials == KEYS
     assert twin_of(Target(HUB, "eu-west-1")) == Target(HUB, "eu-west-1")
@@ -61,8 +61,8 @@ def test_a_target_goes_with_its_credentials() -> None:
     ],
     ids=lambda outcome: f"{outcome.kind}",
 )
-def test_an_outcome_comes_without_credentials(outcome: Outcome[Any]) -> None:
-    """Nobody needs them any more; all the rest of it is there."""
+def test_outcome(outcome: Outcome[Any]) -> None:
+    """An outcome keeps everything but the target's credentials."""
     pickled = pickle.dumps(outcome)
     assert SECRET.encode() not in pickled
     assert b"AKIA" not in pickled
@@ -74,8 +74,8 @@ def test_an_outcome_comes_without_credentials(outcome: Outcome[Any]) -> None:
     assert outcome.target.credentials == KEYS
 
 
-async def test_a_fleet_is_what_it_was(sim: DetectiveSimulator) -> None:
-    """Its targets and settings arrive; its connections and what is under way do not."""
+async def test_fleet(sim: DetectiveSimulator) -> None:
+    """A fleet keeps its targets and settings, but not its connections and runs."""
     targets = [Target(one, "eu-west-1", sim.account(one)) for one in accounts(5)]
     async with DetectiveFleet(targets, concurrency=3, concurrency_per_target=2, endpoint_url=sim.url) as fleet:
         run = fleet.run(create)
@@ -91,8 +91,8 @@ async def test_a_fleet_is_what_it_was(sim: DetectiveSimulator) -> None:
         assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 2
 
 
-async def test_assumed_roles_go_without_what_they_got(sim: DetectiveSimulator) -> None:
-    """Neither a fleet nor a role has a session's keys in its pickle; the other process assumes the roles anew."""
+async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
+    """Pickles contain no session keys; the other process assumes the roles again."""
     for one in accounts(3):
         sim.role(one, "Audit", trusted=[HUB])
     async with DetectiveFleet.assume_role(
@@ -118,8 +118,8 @@ async def test_assumed_roles_go_without_what_they_got(sim: DetectiveSimulator) -
     assert [request.operation for request in sim.requests].count("AssumeRole") == 3
 
 
-def test_an_iterator_stays_where_it_is() -> None:
-    """There is no way to send it; the fleet has to be made of a list."""
+def test_iterator_cannot_be_pickled() -> None:
+    """A fleet of an iterator cannot be pickled."""
     with pytest.raises(TypeError, match="pickle"):
         pickle.dumps(DetectiveFleet(one for one in places(1)))
 
@@ -140,8 +140,8 @@ def work_through(fleet: DetectiveFleet) -> list[Outcome[str | None]]:
     return asyncio.run(run())
 
 
-def test_shards_over_processes(simulator: SimulatorThread) -> None:
-    """Each does its part, and the outcomes come back, with errors and without keys."""
+def test_shards_in_other_processes(simulator: SimulatorThread) -> None:
+    """Each process works on its shard, and outcomes return with errors and without credentials."""
     every = accounts(7)
     for one in every:
         simulator.role(one, "Audit", trusted=[HUB])

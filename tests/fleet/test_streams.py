@@ -1,4 +1,4 @@
-"""The merged streams: each gives what the clients' own iterators give, target by target, and in their order."""
+"""Merged streams yield the items of the clients' own iterators, target by target, in order."""
 
 import asyncio
 from collections import defaultdict
@@ -155,8 +155,8 @@ BARRED = {"administrators": EVERY}
 
 
 @pytest.mark.parametrize("name", STREAMS)
-async def test_each_gives_what_there_is(fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture, name: str) -> None:
-    """No item is left out, doubled, or taken for another target's; the outcomes count them."""
+async def test_items(fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """No item is missing, duplicated or attributed to a wrong target; the outcomes count them."""
     least, open_stream, truth = STREAMS[name]
     barred = {str(target) for target in fleet._targets if target.account_id in BARRED.get(name, ())}
     expected: dict[str, list[Any]] = {}
@@ -180,8 +180,8 @@ async def test_each_gives_what_there_is(fleet: DetectiveFleet, caplog: pytest.Lo
     assert len([one for one in caplog.messages if "failed" in one]) == 2 * len(barred)
 
 
-async def test_one_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged with its reason, and stands in `failures`; what it had given until then stands, as do the others."""
+async def test_failing_target(sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged and in `failures`; its earlier items and the other targets' items remain."""
     bad = EVERY[3]
     seen = []
     stream = fleet.iter_members(page_size=50)
@@ -207,10 +207,8 @@ async def test_one_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet, ca
     assert vars(warning)["error_code"] == "AccessDeniedException"
 
 
-async def test_a_closed_region_is_no_failure(
-    sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It has an outcome that says so, and nothing is logged of it."""
+async def test_closed_region(sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture) -> None:
+    """It has its own outcome kind, and is not logged."""
     sim.close_region(REGIONS[1])
     stream = fleet.iter_graphs()
     assert {target.region async for target, _ in stream} == {REGIONS[0]}
@@ -220,24 +218,25 @@ async def test_a_closed_region_is_no_failure(
     assert not [record for record in caplog.records if record.name == "detective_async.fleet"]
 
 
-async def test_an_account_in_no_region_is_told(
+async def test_account_without_available_region(
     sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Keys that AWS does not know look like regions that are not opted in to, so nobody is to overlook them."""
+    """It is logged: wrong access keys look like closed regions."""
     for region in REGIONS:
         sim.close_region(region)
     stream = fleet.iter_graphs()
     assert [pair async for pair in stream] == []
     assert stream.failures == []
     warnings = [record.getMessage() for record in caplog.records if record.name == "detective_async.fleet"]
-    assert [warning.partition(" is in no region")[0] for warning in warnings] == list(
-        dict.fromkeys(outcome.target.account_id for outcome in stream.outcomes)
-    )
+    accounts = dict.fromkeys(outcome.target.account_id for outcome in stream.outcomes)
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        f"no region is available to {account}" for account in accounts
+    ]
     assert len(warnings) == 5
 
 
-async def test_what_comes_back_is_a_copy(fleet: DetectiveFleet) -> None:
-    """Nobody can take an outcome out of the stream's own list."""
+async def test_outcomes_is_a_copy(fleet: DetectiveFleet) -> None:
+    """Changing the list does not change the stream's own."""
     stream = fleet.iter_graphs()
     async with aclosing(aiter(stream)) as pairs:
         await anext(pairs)
@@ -247,8 +246,8 @@ async def test_what_comes_back_is_a_copy(fleet: DetectiveFleet) -> None:
     assert count <= 10
 
 
-async def test_what_aws_left_out(mock_aws: Any) -> None:
-    """A graph without an ARN, or an investigation without an id, cannot be asked for anything; the others are."""
+async def test_missing_ids(mock_aws: Any) -> None:
+    """Graphs without an ARN and investigations without an id are skipped."""
     base = "https://api.detective.eu-west-1.amazonaws.com"
     arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
     mock_aws.post(f"{base}/graphs/list", payload={"GraphList": [{}, {"Arn": arn}]}, repeat=True)

@@ -1,4 +1,4 @@
-"""Whatever the work on a target raises is its outcome; what is not meant to be caught ends the run."""
+"""Exceptions of the work become outcomes; exceptions that should not be caught end the run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -83,8 +83,8 @@ RAISING: dict[str, tuple[Callable[[], Awaitable[Any]], type[Exception]]] = {
 
 
 @pytest.mark.parametrize("case", RAISING)
-async def test_whatever_the_work_raises(case: str) -> None:
-    """It is the outcome's error, even where it is a cancellation that nobody asked for."""
+async def test_exceptions_of_the_work(case: str) -> None:
+    """Each becomes the outcome's error, including a cancellation that the work caused itself."""
     do, kind = RAISING[case]
     before = asyncio.all_tasks()
 
@@ -103,8 +103,8 @@ async def test_whatever_the_work_raises(case: str) -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_all_cancel_themselves(fake_time: FakeTime) -> None:
-    """Then all have failed, and the run has come to its end all the same."""
+async def test_all_work_cancels_itself(fake_time: FakeTime) -> None:
+    """All targets fail, and the run ends."""
 
     async def work(_client: DetectiveClient, _target: Target) -> None:
         await _cancel_itself()
@@ -119,8 +119,8 @@ class Exit(BaseException):
     """Something that is not meant to be caught, as `pytest.fail` raises."""
 
 
-async def test_what_is_not_meant_to_be_caught_is_not() -> None:
-    """It ends the run: nothing more is begun, what was begun comes to its end, and then it is raised."""
+async def test_base_exception_of_the_work() -> None:
+    """No more work starts, started work completes, then the exception is raised."""
     begun = []
 
     async def work(_client: DetectiveClient, target: Target) -> None:
@@ -140,8 +140,8 @@ async def test_what_is_not_meant_to_be_caught_is_not() -> None:
     assert seen == len(begun) - 1
 
 
-async def test_an_iterator_that_is_not_meant_to_go_on() -> None:
-    """Likewise for what the targets raise; but then nobody knows how they are, and what was begun is cancelled."""
+async def test_base_exception_of_the_iterator() -> None:
+    """Started work is cancelled, then the exception is raised."""
 
     def endless() -> Iterator[Target]:
         yield from places(2)
@@ -154,8 +154,8 @@ async def test_an_iterator_that_is_not_meant_to_go_on() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_tasks_that_somebody_else_cancels() -> None:
-    """Where they had not begun their work, and where it is the one that begins the others, the run ends and says so."""
+async def test_tasks_cancelled_from_outside() -> None:
+    """The run ends with an error, whether a work task or the driver was cancelled."""
     for steps in (1, 2):
         before = asyncio.all_tasks()
         async with DetectiveFleet(places(20), concurrency=3) as fleet:

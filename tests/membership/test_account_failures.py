@@ -1,4 +1,4 @@
-"""What goes wrong for one account: it is named with the reason, and all others go on."""
+"""A failure of one account is reported with its reason, and does not affect the others."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -58,8 +58,8 @@ async def onboard(client: DetectiveClient, sim: DetectiveSimulator, **options: A
     return await plan_and_apply(client, **options)
 
 
-async def test_an_address_that_is_wrong(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It is named and told what to do; corrected, the account is invited again with the new one."""
+async def test_wrong_email_address(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The failure says what to do; with the corrected address, the account is invited again."""
     sim.account(TWO, "Right@example.com")
     report = await onboard(client, sim)
     assert not report.ok
@@ -83,8 +83,8 @@ async def test_an_address_that_is_wrong(sim: DetectiveSimulator, client: Detecti
     assert results(report) == {TWO: Result("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
 
 
-async def test_a_summary_of_many(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It shows the first twenty failures, and says how many more there are."""
+async def test_report_text_of_many_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The text names the first twenty failures, and counts the rest."""
     many = some_accounts(23)
     for one in many[1:]:
         sim.account(one.account_id, WRONG)
@@ -94,8 +94,8 @@ async def test_a_summary_of_many(sim: DetectiveSimulator, client: DetectiveClien
     assert lines[-1] == "  ... and 2 more"
 
 
-async def test_one_that_stays_disabled(sim: DetectiveSimulator) -> None:
-    """It is tried once each time, and told with the reason that AWS gives."""
+async def test_member_stays_disabled(sim: DetectiveSimulator) -> None:
+    """Each run tries to enable it once, and reports AWS's reason."""
     for volume in ("VOLUME_TOO_HIGH", None):
         sim.set_volume(TWO, volume)
         async with administrator(sim) as client:
@@ -110,8 +110,8 @@ async def test_one_that_stays_disabled(sim: DetectiveSimulator) -> None:
         sim.forget_requests()
 
 
-async def test_the_administrator_itself(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Among the accounts it is a failure of its own, also where it is known only once there is a graph."""
+async def test_administrator_among_the_accounts(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is reported as a failure, also if the graph is created by the plan."""
     plan = await plan_membership(client, [*WANTED, account(ADMINISTRATOR)], regions=[REGION])
     assert plan.problems == ()
     report = await plan.apply()
@@ -122,10 +122,8 @@ async def test_the_administrator_itself(sim: DetectiveSimulator, client: Detecti
 
 
 @pytest.mark.parametrize("error", [AccessDeniedException, ServiceQuotaExceededException])
-async def test_one_that_is_refused_for_good(
-    sim: DetectiveSimulator, client: DetectiveClient, error: type[Exception]
-) -> None:
-    """An action that is refused is not repeated, and the account fails with the error."""
+async def test_permanent_error(sim: DetectiveSimulator, client: DetectiveClient, error: type[Exception]) -> None:
+    """The action is not repeated, and the account fails with the error."""
     sim.inject(Fault(Failure(402, error.__name__, "no"), "AcceptInvitation", account=TWO, count=None))
     report = await onboard(client, sim)
     (failure,) = report.failures
@@ -135,8 +133,8 @@ async def test_one_that_is_refused_for_good(
     assert sum((one.operation, one.account_id) == ("AcceptInvitation", TWO) for one in sim.requests) == 1
 
 
-async def test_one_whose_state_is_another_than_it_was(sim: DetectiveSimulator) -> None:
-    """A refusal counts for nothing where the next look shows that all is well: somebody else has done it."""
+async def test_error_after_the_desired_state_was_reached(sim: DetectiveSimulator) -> None:
+    """An error is ignored if the next read shows the desired state."""
     load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED"), member(THREE, "ACCEPTED_BUT_DISABLED")))
 
     class Late(DetectiveClient):
@@ -157,10 +155,10 @@ async def test_one_whose_state_is_another_than_it_was(sim: DetectiveSimulator) -
 
 @pytest.mark.parametrize("effect", [Drop("after"), Drop("during"), Garbage()])
 @pytest.mark.parametrize("operation", ["CreateMembers", "AcceptInvitation", "DeleteMembers", "StartMonitoringMember"])
-async def test_what_may_have_been_done(
+async def test_unknown_outcome(
     sim: DetectiveSimulator, one_attempt_client: DetectiveClient, operation: str, effect: Any
 ) -> None:
-    """After an action without a proper answer the state is read, and what was done is not done again."""
+    """After an action without a valid response the state is read, and a successful action is not repeated."""
     load_world(sim, graph(member(TWO, "ACCEPTED_BUT_DISABLED"), member(THREE, "VERIFICATION_FAILED", WRONG)))
     sim.inject(Fault(effect, operation))
     report = await onboard(one_attempt_client, sim)
@@ -182,8 +180,8 @@ async def test_what_may_have_been_done(
     assert set(invitations(sim).values()) == {1}
 
 
-async def test_what_passes(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
-    """What fails in a passing way is tried again, five times for an account that gets no further."""
+async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """They are retried, five times for an account that makes no progress."""
     for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers", "TagResource"):
         sim.inject(Fault(Throttle(), operation, count=3))
     for one, times in ((ONE, 5), (TWO, 6)):
@@ -199,10 +197,8 @@ async def test_what_passes(sim: DetectiveSimulator, one_attempt_client: Detectiv
 
 
 @pytest.mark.parametrize("operation", ["ListGraphs", "ListMembers", "GetMembers"])
-async def test_an_answer_that_makes_no_sense(
-    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, operation: str
-) -> None:
-    """The question is asked again."""
+async def test_malformed_response(sim: DetectiveSimulator, one_attempt_client: DetectiveClient, operation: str) -> None:
+    """The request is repeated."""
     load_world(sim, graph())
     sim.inject(Fault(Garbage(), operation, count=5))
     report = await onboard(one_attempt_client, sim)
@@ -212,10 +208,10 @@ async def test_an_answer_that_makes_no_sense(
 @pytest.mark.parametrize(
     ("effect", "error", "times"), [(Throttle(), TooManyRequestsException, 6), (DENIED, AccessDeniedException, 1)]
 )
-async def test_states_that_cannot_be_read(
+async def test_unreadable_states(
     sim: DetectiveSimulator, one_attempt_client: DetectiveClient, effect: Any, error: type[Exception], times: int
 ) -> None:
-    """Those that need another look fail with the error; at once, if it is for good."""
+    """Accounts whose state must be read fail with the error; at once if it is permanent."""
     load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "ENABLED"), member(THREE, "INVITED")))
     sim.inject(Fault(effect, "GetMembers", count=None))
     report = await onboard(one_attempt_client, sim)
@@ -226,8 +222,8 @@ async def test_states_that_cannot_be_read(
     assert [row.done for row in report.failures] == [("accept",), ("accept",)]
 
 
-async def test_a_request_that_is_refused_for_one_of_its_accounts(sim: DetectiveSimulator) -> None:
-    """The others are sent without it, each by itself; and when there is no room for all, so many as there is."""
+async def test_shared_request_is_refused(sim: DetectiveSimulator) -> None:
+    """Each account is sent alone: valid ones succeed, as many as the quota allows."""
     taken: list[str] = []
 
     class Fussy(DetectiveClient):
@@ -251,8 +247,8 @@ async def test_a_request_that_is_refused_for_one_of_its_accounts(sim: DetectiveS
     assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
 
 
-async def test_what_aws_does_nothing_for(sim: DetectiveSimulator) -> None:
-    """Its reason is told, with addresses masked, unless the account turns out to be as it is wanted."""
+async def test_unprocessed_accounts(sim: DetectiveSimulator) -> None:
+    """AWS's reason is reported with addresses masked, unless the account is in its desired state."""
     load_world(sim, graph(member("5" * 12, "ENABLED"), member("6" * 12, "ENABLED"), member("7" * 12, "ENABLED")))
 
     class Reluctant(DetectiveClient):
@@ -289,8 +285,8 @@ async def test_what_aws_does_nothing_for(sim: DetectiveSimulator) -> None:
     }
 
 
-async def test_one_that_cannot_be_invited_anew(sim: DetectiveSimulator) -> None:
-    """Where the old invitation cannot be removed no new one is sent."""
+async def test_failed_reinvitation(sim: DetectiveSimulator) -> None:
+    """If the old invitation cannot be removed, no new one is sent."""
     load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
 
     class Clinging(DetectiveClient):
@@ -305,10 +301,8 @@ async def test_one_that_cannot_be_invited_anew(sim: DetectiveSimulator) -> None:
     assert writes(sim) == {}
 
 
-async def test_one_that_was_invited_by_an_attempt_without_an_answer(
-    sim: DetectiveSimulator, client: DetectiveClient
-) -> None:
-    """The retry finds it invited already; who did it is known, and it is not invited again."""
+async def test_retry_finds_the_account_invited(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The retry's refusal counts as success of the first attempt, and no invitation is repeated."""
     sim.inject(Fault(Drop("after"), "CreateMembers"))
     sim.inject(Fault(Drop("after"), "DeleteMembers"))
     load_world(sim, graph(member("5" * 12, "ENABLED")))
@@ -317,8 +311,8 @@ async def test_one_that_was_invited_by_an_attempt_without_an_answer(
     assert len(request_bodies(sim, "CreateMembers")) == 2
 
 
-async def test_one_that_declines(sim: DetectiveSimulator) -> None:
-    """An account that is gone again once it was invited is not invited a second time."""
+async def test_declined_invitation(sim: DetectiveSimulator) -> None:
+    """An account that disappears after its invitation is not invited again."""
     load_world(sim, graph())
 
     class Forestalled(DetectiveClient):
@@ -335,8 +329,8 @@ async def test_one_that_declines(sim: DetectiveSimulator) -> None:
     assert set(invitations(sim).values()) == {1}
 
 
-async def test_credentials_of_members(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Whatever is wrong with one's credentials is its own problem; what a callable raises is not quoted in full."""
+async def test_member_credentials_fail(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Only the account with invalid credentials fails; secrets in the exception's text are masked."""
 
     def source(account_id: str) -> Any:
         if account_id == ONE:
@@ -371,8 +365,8 @@ async def test_credentials_of_members(sim: DetectiveSimulator, client: Detective
     assert (failed[THREE].problem or "").startswith("Detective is not available to the account in this region")
 
 
-async def test_a_role_for_which_there_is_no_time(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
-    """What STS has no time for is tried again."""
+async def test_throttled_role(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """A throttled AssumeRole is retried."""
     sim.inject(Fault(Throttle(), "AssumeRole", count=4))
 
     def source(account_id: str) -> AssumeRole:

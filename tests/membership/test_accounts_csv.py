@@ -1,4 +1,4 @@
-"""The CSV of accounts: what is read, and what is said of the rest."""
+"""Reading the CSV of accounts."""
 
 import io
 from typing import Any
@@ -22,13 +22,13 @@ TWO = Account("012345678901", "cloud+two@example.co.uk")
         "444455556666,root@example.com\r012345678901,cloud+two@example.co.uk",
     ],
 )
-def test_what_any_program_writes(text: str) -> None:
-    """Byte order mark, line ends, white space, quotes and blank lines do not matter."""
+def test_formats(text: str) -> None:
+    """Byte order mark, line ends, white space, quotes and blank lines are accepted."""
     assert read_accounts(text.splitlines()) == ([ONE, TWO], [])
 
 
-def test_an_open_file() -> None:
-    """It is read as it is."""
+def test_open_file() -> None:
+    """An open file is accepted."""
     assert read_accounts(io.StringIO("444455556666,root@example.com\r\n", newline="")) == ([ONE], [])
 
 
@@ -51,8 +51,8 @@ def test_an_open_file() -> None:
         ("444455556666,root@exam\rple.com", "not CSV: new-line character seen"),
     ],
 )
-def test_a_line_that_is_no_account(line: str, problem: str) -> None:
-    """It is named by its number, with what is wrong; the lines around it are read."""
+def test_invalid_line(line: str, problem: str) -> None:
+    """The problem names the line, and the other lines are read."""
     accounts, problems = read_accounts(["012345678901,cloud+two@example.co.uk", "", line, "777788889999,a@b.cc"])
     assert accounts == [TWO, Account("777788889999", "a@b.cc")]
     (found,) = problems
@@ -61,8 +61,8 @@ def test_a_line_that_is_no_account(line: str, problem: str) -> None:
     assert str(found) == f"line 3: {found.text}"
 
 
-def test_an_account_that_is_there_twice() -> None:
-    """Its first line counts, even one whose address is malformed; the others say where that is."""
+def test_duplicate_account() -> None:
+    """The first line counts, even with a malformed address; the others refer to it."""
     lines = [
         "",
         "444455556666,root@example.com",
@@ -78,8 +78,8 @@ def test_an_account_that_is_there_twice() -> None:
     ]
 
 
-def test_no_address_is_quoted() -> None:
-    """Whatever is wrong with a line, its address is kept out of the report."""
+def test_problems_contain_no_addresses() -> None:
+    """No problem contains an address."""
     lines = [
         f"{account},secret.person{rest}" for account in ("1", "444455556666") for rest in ("@", "@x", "@x.yy,", "")
     ]
@@ -89,7 +89,7 @@ def test_no_address_is_quoted() -> None:
 
 
 @pytest.mark.parametrize("lines", ["444455556666,root@example.com", b"444455556666,root@example.com", [b"1,2"], [7]])
-def test_what_is_no_lines_of_text(lines: Any) -> None:
-    """A mistake of the program and not of the file is an error."""
+def test_invalid_argument(lines: Any) -> None:
+    """A wrong type is an error of the program, and raised."""
     with pytest.raises(ParameterError, match="lines: expected"):
         read_accounts(lines)

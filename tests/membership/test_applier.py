@@ -1,4 +1,4 @@
-"""Applying plans where nothing goes wrong: each mode, what is reported, and that nothing is done twice."""
+"""Applying plans without failures."""
 
 from datetime import timedelta
 from typing import Any
@@ -34,7 +34,7 @@ from membership.worlds import (
 
 
 async def test_by_invitation(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """From nothing to enabled members in two regions, with tags and packages; then there is nothing left to do."""
+    """Creates graphs in two regions with members, tags and packages; then there is nothing left to do."""
     wanted = some_accounts(60)
     options: dict[str, Any] = {
         "regions": [REGION, ELSEWHERE],
@@ -85,8 +85,8 @@ async def test_by_invitation(sim: DetectiveSimulator, client: DetectiveClient) -
     assert writes(sim) == {}
 
 
-async def test_invitations_that_stay_open(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Without credentials of the members, being invited is what is wanted, once the address is verified."""
+async def test_without_member_credentials(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A verified invitation is then the desired state."""
     load_world(sim, graph(member(IDS[0], "VERIFICATION_IN_PROGRESS")), verification_delay=30)
     plan = await plan_membership(client, [account(IDS[0]), account(IDS[1])], regions=[REGION])
     assert [action.account_id for action in plan.actions] == [IDS[1]]
@@ -99,8 +99,8 @@ async def test_invitations_that_stay_open(sim: DetectiveSimulator, client: Detec
     assert not await plan_membership(client, [account(IDS[0]), account(IDS[1])], regions=[REGION])
 
 
-async def test_members_in_any_state(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Each gets what its state needs and no more; members that nobody named stay, unless others are to go."""
+async def test_members_in_every_state(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Each state gets the necessary actions only; other members remain unless they should be removed."""
     load_world(
         sim,
         graph(
@@ -138,8 +138,8 @@ async def test_members_in_any_state(sim: DetectiveSimulator, client: DetectiveCl
     assert set(statuses(sim)) == {one.account_id for one in wanted}
 
 
-async def test_only_who_was_named_is_removed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """A member that has come since the plan was made is not removed by it, and one that has gone is no failure."""
+async def test_only_planned_removals(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A member that joined after planning is not removed, and one that left is no failure."""
     load_world(sim, graph(member(IDS[0], "ENABLED"), member(IDS[1], "ENABLED"), member(IDS[2], "ENABLED")))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], remove_others=True)
     await client.create_members(arn_in(REGION), [account(IDS[3])])
@@ -154,8 +154,8 @@ async def test_only_who_was_named_is_removed(sim: DetectiveSimulator, client: De
     assert set(statuses(sim)) == {IDS[0], IDS[3]}
 
 
-async def test_what_is_now_counts(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """An account that somebody else has invited since the plan was made is accepted, and not invited again."""
+async def test_state_changed_after_planning(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """An account that was invited meanwhile accepts, and is not invited again."""
     load_world(sim, graph())
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], member_credentials=sim.account)
     await client.create_members(arn_in(REGION), [account(IDS[0])])
@@ -163,8 +163,8 @@ async def test_what_is_now_counts(sim: DetectiveSimulator, client: DetectiveClie
     assert results(report) == {IDS[0]: Result("INVITED", "ENABLED", "accept")}
 
 
-async def test_a_graph_that_is_full(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Those that are to go make room first, so that a full graph takes as many others."""
+async def test_full_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Removals come first, so that a full graph has room for the same number of new members."""
     full = some_accounts(1200)
     load_world(sim, graph(*(member(one.account_id, "ENABLED") for one in full)))
     wanted = full[:1195]
@@ -179,8 +179,8 @@ async def test_a_graph_that_is_full(sim: DetectiveSimulator, client: DetectiveCl
     assert writes(sim) == {"DeleteMembers": 1, "CreateMembers": 1}
 
 
-async def test_each_is_accepted_as_soon_as_it_is_invited() -> None:
-    """Of accounts whose verification takes longer and longer none waits for another."""
+async def test_accounts_do_not_wait_for_each_other() -> None:
+    """Each account accepts soon after its own verification."""
     wanted = some_accounts(6)
     now = 1_800_000_000.0
     # No time passes but what is slept.
@@ -202,7 +202,7 @@ async def test_each_is_accepted_as_soon_as_it_is_invited() -> None:
 
 
 async def test_progress(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Each account in each region is told of once, as it comes to its end; a callback that raises stops nothing."""
+    """The callback is called once per account and region; its exceptions have no effect."""
     events: list[ProgressEvent] = []
     sim.account(IDS[1], WRONG)
     plan = await plan_membership(
@@ -221,10 +221,8 @@ async def test_progress(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     assert [row.after for row in again.rows] == [row.after for row in report.rows]
 
 
-async def test_the_limit_to_calls_at_once(
-    sim: DetectiveSimulator, client: DetectiveClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many accounts and regions there are, as many calls are under way as were allowed, and no more."""
+async def test_concurrency(sim: DetectiveSimulator, client: DetectiveClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calls in progress reach the limit and never exceed it."""
     under_way: list[int] = []
     now = 0
 
@@ -253,8 +251,8 @@ async def test_the_limit_to_calls_at_once(
     assert max(under_way) == 2
 
 
-async def test_a_role_is_assumed_once_for_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Credentials of a member are asked for when it accepts for the first time, and serve everywhere."""
+async def test_member_credentials_are_requested_once(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """They are requested when first needed, and used in all regions."""
     asked_for: list[str] = []
 
     def source(account_id: str) -> AssumeRole:
@@ -272,8 +270,8 @@ async def test_a_role_is_assumed_once_for_all_regions(sim: DetectiveSimulator, c
     assert sum(request.operation == "AssumeRole" for request in sim.requests) == 3
 
 
-async def test_the_clients_own_settings_hold(sim: DetectiveSimulator) -> None:
-    """Hooks are told of every attempt, those in the name of member accounts too, and whose name it is."""
+async def test_hooks(sim: DetectiveSimulator) -> None:
+    """The client's hooks get all attempts, including those of member accounts, with the account id."""
     events: list[Event] = []
     async with DetectiveClient(
         region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), hooks=[events.append]

@@ -1,4 +1,4 @@
-"""Giving up half way: nothing goes on behind the caller's back, and a new plan does nothing twice."""
+"""Cancelled plans: nothing continues in the background, and a new plan repeats nothing."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -41,8 +41,8 @@ TOO_LATE = 1000
 
 
 @pytest.mark.parametrize("moment", [*range(1, 40, 3), TOO_LATE])
-async def test_a_new_plan_carries_on(sim: DetectiveSimulator, client: DetectiveClient, moment: int) -> None:
-    """Cancelled after any number of requests, everything is brought to its end by planning and applying again."""
+async def test_new_plan_continues(sim: DetectiveSimulator, client: DetectiveClient, moment: int) -> None:
+    """After a cancellation at any request, a new plan completes the work without repeating any of it."""
     load_world(
         sim,
         graph(
@@ -93,8 +93,8 @@ async def _apply_until(
         return None
 
 
-async def test_cancelling_at_any_step_of_the_loop(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Whenever it is cancelled it ends at once, and leaves no task."""
+async def test_cancellation_leaves_no_task(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Cancelled at any step of the event loop, it ends at once without leftover tasks."""
     load_world(sim, graph(member(IDS[2], "INVITED")), verification_delay=100_000)
     for passes in range(0, 200, 29):
         plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], member_credentials=sim.account)

@@ -1,7 +1,4 @@
-"""Whatever the world is like, whatever is wanted, whatever goes wrong: it converges, and nothing is done twice.
-
-What should come of an account is told here a second time, from where it begins and what is wanted of it.
-"""
+"""Property test: any world, any desired state, any faults converge, and no action is done twice."""
 
 import asyncio
 from collections import Counter
@@ -159,8 +156,8 @@ _TROUBLES = st.one_of(
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
 )
 @given(_CASES, _TROUBLES, st.sampled_from([1, 3]))
-def test_it_converges(case: Case, troubles: list[Fault], max_attempts: int) -> None:
-    """Every good account ends as it is wanted, every other one is named with its reason, and then nothing is left."""
+def test_convergence(case: Case, troubles: list[Fault], max_attempts: int) -> None:
+    """Valid accounts reach their desired state, the others are reported with a reason, and no action is left."""
     asyncio.run(_converge(case, troubles, max_attempts))
 
 

@@ -1,4 +1,4 @@
-"""The one decision, as a table."""
+"""The decisions, as a table."""
 
 import pytest
 
@@ -63,10 +63,10 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("desired", "stands", "facts", "expected", "steps"), TABLE)
-def test_what_is_next(
+def test_decide_and_predict(
     desired: DesiredMember | None, stands: MemberDetail | None, facts: GraphFacts, expected: Decision, steps: str
 ) -> None:
-    """Each state has its next action, or is done, must be waited for, or is blocked for a reason."""
+    """Each combination leads to an action, or is done, waiting or blocked."""
     found = decide(desired, stands, facts)
     if isinstance(expected, Blocked):
         assert isinstance(found, Blocked)
@@ -80,8 +80,8 @@ def test_what_is_next(
     assert blocked is None or reason in blocked.reason
 
 
-def test_how_one_stands() -> None:
-    """In words: its status, and why it is disabled where it is."""
+def test_describe_status() -> None:
+    """The text has the status and the reason for a disabled member."""
     assert describe_status(None) == "not a member"
     assert describe_status(member("INVITED")) == "INVITED"
     assert describe_status(member("ACCEPTED_BUT_DISABLED", disabled_reason="VOLUME_TOO_HIGH")) == (

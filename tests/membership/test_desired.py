@@ -1,4 +1,4 @@
-"""What is wrong with the input is told by name, before anything is sent."""
+"""Invalid parameters are refused by name, before any request."""
 
 from typing import Any
 
@@ -49,10 +49,10 @@ async def async_source(_: str) -> Credentials:
         ({REGION: [ONE]}, [REGION], r"regions: must be left out if accounts is a mapping"),
     ],
 )
-async def test_accounts_and_regions(
+async def test_invalid_accounts_and_regions(
     sim: DetectiveSimulator, client: DetectiveClient, accounts: Any, regions: Any, message: str
 ) -> None:
-    """Nothing is sent, and no e-mail address is quoted."""
+    """Nothing is sent, and no e-mail address is in the message."""
     with pytest.raises(ParameterError, match=message) as raised:
         await plan_membership(client, accounts, regions=regions)
     assert "secret" not in str(raised.value)
@@ -81,8 +81,10 @@ async def test_accounts_and_regions(
         ({"concurrency": 0}, "concurrency: must be at least 1, got 0"),
     ],
 )
-async def test_options(sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str) -> None:
-    """Nothing is sent for any of them that is not right."""
+async def test_invalid_options(
+    sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
+) -> None:
+    """Nothing is sent."""
     with pytest.raises(ParameterError, match=message):
         await plan_membership(client, [ONE], regions=[REGION], **options)
     assert sim.requests == []
@@ -97,10 +99,10 @@ async def test_options(sim: DetectiveSimulator, client: DetectiveClient, options
         ({"progress": async_source}, "progress: expected a plain callable, got function"),
     ],
 )
-async def test_how_a_plan_is_applied(
+async def test_invalid_apply_options(
     sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
 ) -> None:
-    """A plan refuses what is not right before it changes anything."""
+    """The plan is not applied."""
     plan = await plan_membership(client, [ONE], regions=[REGION])
     sim.forget_requests()
     with pytest.raises(ParameterError, match=message):
@@ -116,17 +118,17 @@ async def test_how_a_plan_is_applied(
         ({"regions": [REGION], "concurrency": True}, "concurrency: expected a whole number"),
     ],
 )
-async def test_a_teardown(
+async def test_invalid_teardown_options(
     sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
 ) -> None:
-    """Likewise for a teardown."""
+    """Nothing is sent."""
     with pytest.raises(ParameterError, match=message):
         await plan_teardown(client, **options)
     assert sim.requests == []
 
 
-async def test_what_is_taken(client: DetectiveClient) -> None:
-    """Generators, roles, strings for packages, one package twice, and a mapping for regions that differ."""
+async def test_accepted_types(client: DetectiveClient) -> None:
+    """Iterators, role providers, strings for packages, duplicate packages, and a mapping by region are accepted."""
     plan = await plan_membership(
         client,
         (account(one.account_id) for one in (ONE, TWO)),
@@ -146,8 +148,8 @@ async def test_what_is_taken(client: DetectiveClient) -> None:
     ]
 
 
-async def test_a_closed_client(sim: DetectiveSimulator) -> None:
-    """It is told plainly, and not in a group of exceptions of many regions."""
+async def test_closed_client(sim: DetectiveSimulator) -> None:
+    """A plain RuntimeError is raised, not an exception group."""
     client = DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR))
     plan = await plan_membership(client, [ONE], regions=[REGION, ELSEWHERE])
     await client.aclose()

@@ -1,4 +1,4 @@
-"""The organization's graph: its administrator is named where it is not, and accounts are enabled without invitation."""
+"""The organization's graph: its administrator is designated, and accounts are enabled without invitation."""
 
 from typing import Any
 
@@ -46,8 +46,10 @@ async def name(client: DetectiveClient, sim: DetectiveSimulator, account_id: str
     await client.with_options(credentials=sim.account(MANAGEMENT)).enable_organization_admin_account(account_id)
 
 
-async def test_from_nothing(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
-    """The management account names the administrator in each region, and its graph gets tags, packages and members."""
+async def test_designates_the_administrator(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """Each region gets the administrator, and its graph tags, packages and members."""
     options = {**management, "tags": {"a": "b"}, "datasource_packages": ["EKS_AUDIT"]}
     sim.set_volume(TWO, "VOLUME_UNKNOWN")
     plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
@@ -77,10 +79,8 @@ async def test_from_nothing(sim: DetectiveSimulator, client: DetectiveClient, ma
     assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
 
 
-async def test_a_graph_that_was_there_before(
-    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
-) -> None:
-    """An account that had a graph keeps it, and its members."""
+async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
+    """The graph and its members remain."""
     arn = (await client.create_graph()).graph_arn or ""
     await client.create_members(arn, [account(ONE)])
     await client.with_options(credentials=sim.account(ONE)).accept_invitation(arn)
@@ -91,10 +91,10 @@ async def test_a_graph_that_was_there_before(
     assert results(report) == {ONE: Result("ENABLED", "ENABLED", ""), TWO: ENABLED, THREE: ENABLED}
 
 
-async def test_an_account_outside_the_organization(
+async def test_account_outside_the_organization(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
 ) -> None:
-    """AWS invites it; it accepts where there are credentials, and is named where there are not."""
+    """AWS invites it; it accepts if there are credentials, and is a failure otherwise."""
     wanted = [*WANTED, account(OUTSIDER)]
     plan = await plan_membership(client, wanted, regions=[REGION], **management)
     report = await plan.apply()
@@ -106,8 +106,8 @@ async def test_an_account_outside_the_organization(
     assert (await plan.apply()).ok
 
 
-async def test_no_graph_of_the_organization(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Without the management account's credentials nothing is begun that would send invitations instead."""
+async def test_graph_is_not_the_organizations(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Without management credentials there is no action that would send invitations."""
     plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
     assert plan.actions == ()
     assert {problem.text[:43] for problem in plan.problems} == {"the client's account has no graph here, so "}
@@ -125,18 +125,18 @@ async def test_no_graph_of_the_organization(sim: DetectiveSimulator, client: Det
     assert (await plan.apply()).ok
 
 
-async def test_an_error_that_says_nothing_of_the_organization(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It is a problem as it is."""
+async def test_other_error(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Any other error is reported unchanged."""
     await name(client, sim)
     sim.inject(Fault(Failure(402, "ServiceQuotaExceededException", "no"), "DescribeOrganizationConfiguration"))
     plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
     assert plan.problems[0].text.startswith("ServiceQuotaExceededException: no")
 
 
-async def test_another_administrator(
+async def test_different_administrator(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
 ) -> None:
-    """One that is there already is not replaced, which would delete its graph."""
+    """A different administrator is not replaced, which would delete its graph."""
     await name(client, sim, ONE)
     plan = await plan_membership(client, WANTED, regions=[REGION], **management)
     assert plan.actions == ()
@@ -145,8 +145,8 @@ async def test_another_administrator(
     assert (await plan.apply()).regions[0].problem == text
 
 
-async def test_a_client_of_another_account(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """A client that is not the administrator's is found out by its graph, or by not having one."""
+async def test_client_of_a_different_account(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
+    """It is detected by the owner of its graph, or by the missing graph."""
     async with administrator(sim, account_id=TWO) as client:
         plan = await plan_membership(client, [account(ONE)], regions=[REGION], **management)
         report = await plan.apply()
@@ -162,10 +162,8 @@ async def test_a_client_of_another_account(sim: DetectiveSimulator, management: 
     assert statuses(sim) == {}
 
 
-async def test_half_a_plan_is_none(
-    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
-) -> None:
-    """Where the members cannot be listed, the administrator is not named either."""
+async def test_unreadable_members(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
+    """If the members cannot be listed, the administrator is not designated either."""
     await client.create_graph()
     sim.inject(Fault(DENIED, "ListMembers"))
     plan = await plan_membership(client, WANTED, regions=[REGION], **management)
@@ -173,10 +171,10 @@ async def test_half_a_plan_is_none(
     assert [problem.text[:21] for problem in plan.problems] == ["AccessDeniedException"]
 
 
-async def test_what_goes_wrong_on_the_way(
+async def test_errors_while_applying(
     sim: DetectiveSimulator, one_attempt_client: DetectiveClient, management: dict[str, Any]
 ) -> None:
-    """A management account that may not do it is told; throttles on the way make no difference."""
+    """A refused designation is reported; throttles are retried."""
     plan = await plan_membership(one_attempt_client, WANTED, regions=[REGION], **management)
     sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount"))
     report = await plan.apply()

@@ -1,4 +1,4 @@
-"""Plans: what they say, that they change nothing, and what they say of what they could not see."""
+"""Plans: their content and text, that they change nothing, and how they report unreadable regions."""
 
 from detective_async import Account, Credentials, DetectiveClient, ServiceError
 from detective_async.membership import Action, ActionKind, Problem, plan_membership
@@ -19,8 +19,8 @@ from membership.worlds import (
 )
 
 
-async def test_a_plan_for_a_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It creates it, starts what is not started with it, invites, and accepts; nothing has been done so far."""
+async def test_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The plan creates it, starts packages, invites and accepts; planning changes nothing."""
     plan = await plan_membership(
         client,
         [account(IDS[0]), account(IDS[1])],
@@ -49,8 +49,8 @@ async def test_a_plan_for_a_new_graph(sim: DetectiveSimulator, client: Detective
     )
 
 
-async def test_a_plan_for_a_graph_that_is_there(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It holds what is missing and nothing else, each account with how it stands, and no e-mail address."""
+async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The plan contains what is missing, each account's status, and no e-mail address."""
     load_world(
         sim,
         graph(
@@ -96,7 +96,7 @@ async def test_a_plan_for_a_graph_that_is_there(sim: DetectiveSimulator, client:
 
 
 async def test_nothing_to_do(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """A plan for what is so already is false, and leaves tags, packages and members alone that nobody named."""
+    """The plan is empty and falsy; tags, packages and members that were not named remain."""
     load_world(sim, graph(member(IDS[0], "ENABLED"), member(IDS[1], "ENABLED"), tags={"team": "secops"}))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], tags={"team": "secops"})
     assert not plan
@@ -105,8 +105,8 @@ async def test_nothing_to_do(sim: DetectiveSimulator, client: DetectiveClient) -
     assert str(plan) == "eu-west-1:\n  nothing to do"
 
 
-async def test_a_long_plan_can_be_read(client: DetectiveClient) -> None:
-    """Ten accounts are named, and the rest counted; but all that are to be removed. Regions that differ stay apart."""
+async def test_text_of_a_long_plan(client: DetectiveClient) -> None:
+    """Ten accounts are named and the rest counted, except for removals; different regions are separate."""
     accounts = some_accounts(24)
     plan = await plan_membership(client, {REGION: accounts[:12], ELSEWHERE: [*accounts[:11], accounts[12]]})
     text = str(plan)
@@ -119,15 +119,15 @@ async def test_a_long_plan_can_be_read(client: DetectiveClient) -> None:
     assert all(account.account_id in str(plan) for account in accounts[:12])
 
 
-async def test_what_is_not_wanted_is_not_asked_for(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Without tags and packages their lists are not read, for which a permission may be missing."""
+async def test_reads_only_what_is_needed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Tags and packages that are not desired are not read, which may need missing permissions."""
     load_world(sim, graph(member(IDS[0], "ENABLED")))
     await plan_membership(client, [account(IDS[0])], regions=[REGION])
     assert [request.operation for request in sim.requests] == ["ListGraphs", "ListMembers"]
 
 
-async def test_regions_that_differ(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Regions with the same things to do are shown together, the others by themselves."""
+async def test_equal_regions_are_grouped(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Regions with equal plans are shown together."""
     load_world(sim, graph(member(IDS[0], "ENABLED"), region=ELSEWHERE))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION, ELSEWHERE, "eu-central-1"])
     assert str(plan).splitlines() == [
@@ -139,8 +139,8 @@ async def test_regions_that_differ(sim: DetectiveSimulator, client: DetectiveCli
     ]
 
 
-async def test_regions_that_cannot_be_looked_at(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Each is a problem with its reason and error; the plan for the others stands."""
+async def test_unreadable_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Each is a problem with its reason and error; the other regions are planned."""
     sim.close_region(ELSEWHERE)
     sim.inject(Fault(DENIED, "ListGraphs", region="eu-central-1", count=None))
     plan = await plan_membership(client, [account(IDS[0])], regions=[ELSEWHERE, "eu-central-1", REGION])
@@ -161,8 +161,8 @@ async def test_regions_that_cannot_be_looked_at(sim: DetectiveSimulator, client:
     assert len(plan.problems) == 1
 
 
-async def test_half_a_plan_is_none(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Where one of the questions about a region is refused, the region has a problem and no actions."""
+async def test_partly_unreadable_region(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """If one read fails, the region has a problem and no actions."""
     load_world(sim, graph())
     sim.inject(Fault(DENIED, "ListTagsForResource"))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], tags={"a": "b"})
@@ -172,8 +172,8 @@ async def test_half_a_plan_is_none(sim: DetectiveSimulator, client: DetectiveCli
     ]
 
 
-async def test_what_passes_is_waited_for(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
-    """Throttles beyond a call's own retries do not make a problem; those without end do."""
+async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """Reads are retried after throttles, up to a limit."""
     load_world(sim, graph(member(IDS[0], "ENABLED")))
     sim.throttle(5, operation="ListMembers")
     plan = await plan_membership(one_attempt_client, [account(IDS[0])], regions=[REGION])
@@ -184,8 +184,8 @@ async def test_what_passes_is_waited_for(sim: DetectiveSimulator, one_attempt_cl
     assert [type(problem.error).__name__ for problem in plan.problems] == ["TooManyRequestsException"]
 
 
-async def test_more_than_a_graph_takes(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """That some will be refused is told, unless those that are not wanted go."""
+async def test_too_many_members(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The plan warns if there would be too many members, after removals."""
     load_world(sim, graph(member(IDS[0], "ENABLED"), member(IDS[1], "ENABLED")))
     accounts = [account(IDS[0]), *some_accounts(1199)]
     plan = await plan_membership(client, accounts, regions=[REGION])
@@ -195,8 +195,8 @@ async def test_more_than_a_graph_takes(sim: DetectiveSimulator, client: Detectiv
     assert plan.problems == ()
 
 
-async def test_plans_ask_so_many_at_once(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """With a concurrency of one there is never a second call under way."""
+async def test_concurrency(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """With a concurrency of one there is never a second call in progress."""
     sim.inject(Fault(Throttle(), "ListGraphs", count=2))
     regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
     plan = await plan_membership(client, [account(IDS[0])], regions=regions, concurrency=1)

@@ -1,4 +1,4 @@
-"""What goes wrong for a whole region, or takes too long: its reason stands with each account, and the rest goes on."""
+"""Failures of a whole region and timeouts: each account gets the reason, and the other regions are processed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -46,8 +46,8 @@ ONE, TWO, THREE = IDS[:3]
 WANTED = [account(one) for one in IDS[:3]]
 
 
-async def test_a_region_that_is_not_available(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Its accounts fail with the reason, told once in the summary; the other regions are done."""
+async def test_unavailable_region(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Its accounts fail with the reason, shown once in the text; the other regions are processed."""
     sim.close_region(ELSEWHERE)
     events: list[ProgressEvent] = []
     plan = await plan_membership(
@@ -68,8 +68,8 @@ async def test_a_region_that_is_not_available(sim: DetectiveSimulator, client: D
     assert sum(request.region == ELSEWHERE for request in sim.requests) == 2
 
 
-async def test_a_region_without_detective(sim: DetectiveSimulator) -> None:
-    """A host that does not exist is looked up once, and not time after time."""
+async def test_missing_host(sim: DetectiveSimulator) -> None:
+    """A host that does not exist is not retried."""
 
     class Nowhere(DetectiveClient):
         looked = 0
@@ -85,10 +85,8 @@ async def test_a_region_without_detective(sim: DetectiveSimulator) -> None:
 
 
 @pytest.mark.parametrize("operation", ["ListGraphs", "CreateGraph", "ListMembers"])
-async def test_a_region_where_something_is_refused(
-    sim: DetectiveSimulator, client: DetectiveClient, operation: str
-) -> None:
-    """Without a graph, or its members' states, nothing is done there."""
+async def test_refused_operation(sim: DetectiveSimulator, client: DetectiveClient, operation: str) -> None:
+    """Without a graph, or its members' states, nothing is done in the region."""
     plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE])
     sim.inject(Fault(DENIED, operation, region=ELSEWHERE, count=None))
     report = await plan.apply()
@@ -99,8 +97,8 @@ async def test_a_region_where_something_is_refused(
     assert len(refused) == 1
 
 
-async def test_a_region_that_could_not_be_looked_at_before(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It is tried again when the plan is applied; but nobody is removed whom the plan did not name."""
+async def test_region_unreadable_when_planned(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is read again when the plan is applied; no unplanned removal follows."""
     load_world(sim, graph(member(THREE, "ENABLED")))
     sim.inject(Fault(DENIED, "ListGraphs"))
     plan = await plan_membership(client, WANTED[:2], regions=[REGION], remove_others=True)
@@ -111,8 +109,8 @@ async def test_a_region_that_could_not_be_looked_at_before(sim: DetectiveSimulat
     assert next(iter(sim.snapshot().values()))["members"][THREE] == "ENABLED"
 
 
-async def test_a_graph_that_is_being_changed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """A conflict is no end: the state is looked at again, five times."""
+async def test_conflict(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A conflict is retried five times."""
     conflict = Failure(409, "ConflictException", "busy")
     sim.inject(Fault(conflict, "CreateGraph", region=REGION, count=5))
     sim.inject(Fault(conflict, "CreateGraph", region=ELSEWHERE, count=6))
@@ -125,10 +123,8 @@ async def test_a_graph_that_is_being_changed(sim: DetectiveSimulator, client: De
     assert {row.region for row in report.failures} == {ELSEWHERE}
 
 
-async def test_what_is_about_the_graph_does_not_hold_up_its_members(
-    sim: DetectiveSimulator, client: DetectiveClient
-) -> None:
-    """Tags and packages that cannot be set make the report fail, and no account."""
+async def test_tags_and_packages_fail(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The report fails, but no account does."""
     load_world(sim, graph())
     sim.inject(Fault(DENIED, "TagResource"))
     sim.inject(Fault(Throttle(), "UpdateDatasourcePackages", count=None))
@@ -153,8 +149,8 @@ async def test_what_is_about_the_graph_does_not_hold_up_its_members(
     sim.clear_faults()
 
 
-async def test_something_that_has_no_effect(sim: DetectiveSimulator) -> None:
-    """What succeeded is not done twice; when it does not show in time, that is told."""
+async def test_action_without_effect(sim: DetectiveSimulator) -> None:
+    """A successful action is not repeated; if its effect does not show, that is reported."""
     load_world(sim, graph())
 
     class Futile(DetectiveClient):
@@ -174,8 +170,8 @@ async def test_something_that_has_no_effect(sim: DetectiveSimulator) -> None:
     assert report.regions[0].error is None
 
 
-async def test_verification_that_takes_too_long(sim: DetectiveSimulator) -> None:
-    """At the deadline those that are not ready fail with how far they are; the others are done, and so is the graph."""
+async def test_timeout_during_verification(sim: DetectiveSimulator) -> None:
+    """Unfinished accounts fail with their status; the others and the graph are done."""
     load_world(sim, graph(member(ONE, "VERIFICATION_IN_PROGRESS"), member(TWO, "INVITED")), verification_delay=10_000)
     time = WorldTime(sim)
     async with administrator(sim, time=time) as client:
@@ -217,8 +213,8 @@ async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[Detec
 
 
 @in_virtual_time
-async def test_trouble_at_the_deadline() -> None:
-    """Who had trouble then is told with it."""
+async def test_last_error_at_the_timeout() -> None:
+    """The problem contains the last error."""
     async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
         sim.throttle(None, operation="AcceptInvitation")
         plan = await plan_membership(client, WANTED[:1], regions=[REGION], member_credentials=sim.account)
@@ -229,8 +225,8 @@ async def test_trouble_at_the_deadline() -> None:
 
 
 @in_virtual_time
-async def test_a_service_that_does_not_answer() -> None:
-    """The time limit holds for a region that hangs, and for an account that hangs; others are done meanwhile."""
+async def test_timeout_without_response() -> None:
+    """The timeout applies to a region and to an account that hang; others are processed meanwhile."""
     late = "not done within 60 s"
     async with in_loop_time(member(ONE, "INVITED"), member(TWO, "INVITED")) as (sim, client):
         plan = await plan_membership(
@@ -250,8 +246,8 @@ async def test_a_service_that_does_not_answer() -> None:
     assert [region.problem for region in report.regions] == [None, late]
 
 
-async def test_a_clock_that_passes_the_deadline_while_something_is_under_way(sim: DetectiveSimulator) -> None:
-    """What is under way then is given up, and nothing is begun."""
+async def test_deadline_passes_during_an_action(sim: DetectiveSimulator) -> None:
+    """The action is cancelled, and no other one starts."""
     load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED")))
     sim.inject(Fault(Latency(60), "AcceptInvitation", account=ONE))
     time = WorldTime(sim)

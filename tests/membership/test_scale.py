@@ -1,4 +1,4 @@
-"""Many accounts: how long it takes and how much is asked, by counting and by virtual time and not by the machine's."""
+"""Many accounts: the number of requests and the time, measured in virtual time."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ VERIFICATION = 2.0
 
 @in_virtual_time
 async def test_sixty_accounts_in_two_regions() -> None:
-    """With a verification of two seconds everything is done in less than four, whatever chance makes of the pauses."""
+    """With a verification of two seconds it takes less than three, for any jitter of the pauses."""
     loop = asyncio.get_running_loop()
     wanted = some_accounts(60)
     for chance in (0.0, 0.5, 0.999):
@@ -48,8 +48,8 @@ async def test_sixty_accounts_in_two_regions() -> None:
             assert max((later - earlier).total_seconds() for earlier, later in pairwise(accepted)) < 0.5
 
 
-async def test_as_many_accounts_as_a_graph_takes(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """With bad addresses, throttles and connections that break every good account is enabled, every bad one named."""
+async def test_a_full_graph_with_faults(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Despite throttles and lost connections every valid account is enabled, every other one reported."""
     wanted = some_accounts(1200)
     bad = {one.account_id for one in wanted[::33]}
     for one in wanted:

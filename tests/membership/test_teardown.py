@@ -1,4 +1,4 @@
-"""Deleting graphs: what is shown, who has to be named, and what becomes of failures."""
+"""Deleting graphs: the plan's text, the confirmation, and failures."""
 
 import pytest
 
@@ -27,8 +27,8 @@ def _two_graphs(sim: DetectiveSimulator) -> None:
     load_world(sim, graph(*many), graph(*many[:1], region=ELSEWHERE))
 
 
-async def test_it_shows_what_would_be_lost(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Each graph with the number of its members; nothing is deleted for another name, or none."""
+async def test_text_and_confirmation(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The plan shows each graph with its number of members; any other confirmation deletes nothing."""
     teardown = await plan_teardown(client, regions=REGIONS)
     assert teardown
     assert str(teardown).splitlines() == [
@@ -54,8 +54,8 @@ async def test_it_shows_what_would_be_lost(sim: DetectiveSimulator, client: Dete
     assert writes(sim) == {}
 
 
-async def test_it_deletes_what_it_showed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Confirmed, the graphs go; a graph that was made anew since then, or that has gone, is left alone."""
+async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A graph that was created or deleted since then is not touched."""
     teardown = await plan_teardown(client, regions=REGIONS)
     elsewhere = client.with_options(region=ELSEWHERE)
     await elsewhere.delete_graph(arn_in(ELSEWHERE))
@@ -77,7 +77,7 @@ async def test_it_deletes_what_it_showed(sim: DetectiveSimulator, client: Detect
 
 
 async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """A region that cannot be looked at, or refuses, is told; the others are deleted."""
+    """An unreadable region and a refused deletion are reported; other graphs are deleted."""
     sim.inject(Fault(DENIED, "DeleteGraph", region=REGION))
     sim.inject(Fault(DENIED, "ListGraphs", region="eu-central-1"))
     teardown = await plan_teardown(client, regions=REGIONS)
@@ -93,8 +93,8 @@ async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     assert [line.split(":")[0].strip() for line in str(report).splitlines()[1:]] == [REGION, "eu-central-1"]
 
 
-async def test_what_is_uncertain_is_looked_at(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
-    """A deletion without an answer was carried out, and is not repeated; one that failed in passing is."""
+async def test_unknown_outcome(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """A deletion without a response is not repeated if the graph is gone; a throttled one is."""
     sim.inject(Fault(Drop("after"), "DeleteGraph", region=REGION))
     sim.inject(Fault(Throttle(), "DeleteGraph", region=ELSEWHERE, count=5))
     teardown = await plan_teardown(one_attempt_client, regions=REGIONS)

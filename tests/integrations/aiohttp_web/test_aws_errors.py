@@ -1,4 +1,4 @@
-"""What goes wrong between the server and AWS, as whoever asked the server sees it."""
+"""Errors between the server and AWS, as the client sees them."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     ids=repr,
 )
 async def test_faults(sim: DetectiveSimulator, effect: Any, status: int, members: dict[str, object]) -> None:
-    """Each has its status, says what AWS called it and whether it may have acted, and what to name to AWS's support."""
+    """Each has its status, AWS's code and request id, and whether AWS may have acted."""
     sim.inject(Fault(effect, count=None))
     client = client_of(sim, timeouts=Timeouts(read=0.3))
     async with serving_routes({"/": create}, client) as site:
@@ -57,16 +57,16 @@ async def test_faults(sim: DetectiveSimulator, effect: Any, status: int, members
     assert answer.headers.get("Retry-After") == {503: "3" if effect == Throttle(2500) else "1"}.get(status)
 
 
-async def test_nobody_there() -> None:
-    """A service that cannot be reached is a bad gateway, and nothing was done."""
+async def test_aws_unreachable() -> None:
+    """It is a 502, and nothing was done."""
     async with serving_routes({"/": create}) as site:
         problem = (await site.ask("POST", "/")).problem()
     assert (problem["status"], problem["code"], problem["outcome_unknown"]) == (502, "ConnectError", False)
 
 
 @both
-async def test_a_page_that_fails(stream: Stream, sim: DetectiveSimulator) -> None:
-    """The items of the pages before it were sent, and the last record says what AWS said, with its request id."""
+async def test_failing_page(stream: Stream, sim: DetectiveSimulator) -> None:
+    """The items of earlier pages are sent, then the problem with AWS's request id."""
     client = client_of(sim)
     arn = str((await client.create_graph()).graph_arn)
     await client.create_members(arn, [Account(f"{n:012}", f"a{n}@example.com") for n in range(1, 11)])
@@ -91,8 +91,8 @@ async def test_a_page_that_fails(stream: Stream, sim: DetectiveSimulator) -> Non
     assert problem["request_id"]
 
 
-async def test_the_deadline_ends_a_fleets_work(sim: DetectiveSimulator) -> None:
-    """Whatever is under way in its targets is given up, and nothing of it goes on behind the answer."""
+async def test_deadline_ends_a_fleets_work(sim: DetectiveSimulator) -> None:
+    """All work in progress is cancelled."""
     sim.inject(Fault(Latency(30.0), count=None))
     keys = sim.account(ADMINISTRATOR)
     fleet = DetectiveFleet([Target(ADMINISTRATOR, f"us-east-{n}", keys) for n in (1, 2)], endpoint_url=sim.url)

@@ -1,4 +1,4 @@
-"""A request's deadline bounds whatever is done for it."""
+"""A request's deadline limits its calls, its handler and its stream."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,16 +40,16 @@ async def total(site: Site, **headers: str) -> float:
         (1000.0, None, 300, 300),
     ],
 )
-async def test_calls_have_what_is_left(deadline: float | None, header: str | None, low: float, high: float) -> None:
-    """The total of the client is the least of its own, the app's deadline and the header's, less what has passed."""
+async def test_total_timeout_of_calls(deadline: float | None, header: str | None, low: float, high: float) -> None:
+    """It is the lowest of the client's, the app's and the header's, minus the elapsed time."""
     async with serving_routes({"/": totals}, deadline=deadline) as site:
         found = await total(site, **({} if header is None else {HEADER.replace("-", "_"): header}))
     assert low <= found <= high
     assert (found < high) == (high != 300)
 
 
-async def test_a_client_without_a_limit_has_the_requests() -> None:
-    """Its other timeouts stay as they are."""
+async def test_client_without_total_timeout() -> None:
+    """The deadline applies, and its other timeouts remain."""
     timeouts = Timeouts(total=None, read=3.0)
     client = DetectiveClient(region="eu-west-1", credentials=KEYS, timeouts=timeouts)
 
@@ -62,22 +62,22 @@ async def test_a_client_without_a_limit_has_the_requests() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "0", "0.0", "-1", "1e3", "nan", "inf", "1,5", "1 2", "٣", "1" * 10, "1s", "1."])
-async def test_a_malformed_header(value: str) -> None:
-    """It is a bad request, and the answer names the header."""
+async def test_malformed_header(value: str) -> None:
+    """It is a 400 that names the header."""
     async with serving_routes({"/": totals}) as site:
         problem = (await site.get("/", headers={HEADER: value})).problem()
     assert (problem["status"], problem["parameter"]) == (400, HEADER)
 
 
-async def test_two_headers() -> None:
-    """Nobody guesses which one is meant."""
+async def test_repeated_header() -> None:
+    """It is a 400."""
     async with serving_routes({"/": totals}) as site:
         problem = (await site.get("/", headers=[(HEADER, "1"), (HEADER, "2")])).problem()
     assert (problem["status"], problem["parameter"]) == (400, HEADER)
 
 
-async def test_another_header_or_none() -> None:
-    """The header has the name that it was given, or is not looked at."""
+async def test_custom_header_or_none() -> None:
+    """The header can be renamed or disabled."""
     async with serving_routes({"/": totals}, deadline_header="X-Patience") as site:
         assert await total(site, X_Patience="9") <= 9
         assert await total(site, X_Request_Timeout="nonsense") == 300
@@ -85,8 +85,8 @@ async def test_another_header_or_none() -> None:
         assert await total(site, X_Request_Timeout="nonsense") == 300
 
 
-async def test_a_call_that_runs_into_it(sim: DetectiveSimulator) -> None:
-    """It ends with the library's own error, which knows whether the service may have acted: it was sent."""
+async def test_call_reaches_the_deadline(sim: DetectiveSimulator) -> None:
+    """It raises the library's error, which says whether AWS may have acted."""
     sim.inject(Fault(Latency(60.0)))
     client = DetectiveClient(region="eu-west-1", credentials=sim.account("111122223333"), endpoint_url=sim.url)
 
@@ -100,8 +100,8 @@ async def test_a_call_that_runs_into_it(sim: DetectiveSimulator) -> None:
 
 
 @pytest.mark.parametrize(("method", "unknown"), [("GET", None), ("POST", True)])
-async def test_a_handler_that_runs_into_it(method: str, unknown: bool | None) -> None:
-    """Whatever it waits for is given up, and the answer is the same."""
+async def test_handler_reaches_the_deadline(method: str, unknown: bool | None) -> None:
+    """It is cancelled, and the response is the same."""
     ended = asyncio.Event()
 
     async def wait(_request: web.Request) -> web.StreamResponse:
@@ -118,8 +118,8 @@ async def test_a_handler_that_runs_into_it(method: str, unknown: bool | None) ->
     assert problem.get("outcome_unknown") is unknown
 
 
-async def test_a_client_asked_for_too_late() -> None:
-    """There is no time left for any call, which is said at once."""
+async def test_client_after_the_deadline() -> None:
+    """`get_client` raises at once."""
 
     async def late(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.1)
@@ -129,8 +129,8 @@ async def test_a_client_asked_for_too_late() -> None:
         assert (await site.get("/")).problem()["status"] == 504
 
 
-async def test_an_answer_in_time() -> None:
-    """Nothing goes off behind a request that has been answered."""
+async def test_response_in_time() -> None:
+    """No timeout fires after the response."""
     async with serving_routes({"/": totals}, deadline=1) as site:
         await total(site)
         await asyncio.sleep(1.5)
@@ -143,7 +143,7 @@ async def trickle() -> AsyncIterator[int]:
     await asyncio.Event().wait()
 
 
-async def test_streams_that_run_into_it() -> None:
+async def test_streams_reach_the_deadline() -> None:
     """Their last record is the problem."""
 
     async def lines(request: web.Request) -> web.StreamResponse:
@@ -159,8 +159,8 @@ async def test_streams_that_run_into_it() -> None:
     assert b"event: end" not in second
 
 
-async def test_a_stream_without_a_first_item() -> None:
-    """Its time is up before anything was sent: that is an answer of its own."""
+async def test_deadline_before_the_first_item() -> None:
+    """The response is a problem."""
 
     async def nothing() -> AsyncIterator[Any]:
         await asyncio.Event().wait()
@@ -173,8 +173,8 @@ async def test_a_stream_without_a_first_item() -> None:
         assert (await site.get("/")).problem()["status"] == 504
 
 
-async def test_a_stream_that_begins_when_the_time_is_up() -> None:
-    """A handler that was cancelled and goes on has nothing to begin any more."""
+async def test_stream_after_the_deadline() -> None:
+    """A handler that suppressed its cancellation cannot start a stream."""
 
     async def stubborn(request: web.Request) -> web.StreamResponse:
         with suppress(asyncio.CancelledError):
@@ -185,8 +185,8 @@ async def test_a_stream_that_begins_when_the_time_is_up() -> None:
         assert (await site.get("/")).problem()["status"] == 504
 
 
-async def test_an_iterator_that_takes_long_to_end(caplog: pytest.LogCaptureFixture) -> None:
-    """Its end is waited for; that the browser has gone meanwhile is noticed, and changes nothing."""
+async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
+    """It is awaited, and a disconnect meanwhile has no effect."""
     ending, ended = asyncio.Event(), asyncio.Event()
 
     async def items() -> AsyncIterator[int]:

@@ -1,4 +1,4 @@
-"""Browsers that go away, or read slowly, or not at all."""
+"""Clients that disconnect, read slowly, or do not read."""
 
 import asyncio
 import gc
@@ -24,7 +24,7 @@ ADMINISTRATOR = "111122223333"
 @both
 @pytest.mark.parametrize("stop_at", [0, 1])
 async def test_while_waiting_for_an_item(stream: Stream, stop_at: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Before the first item or between two, the waiting ends and the iterator is closed; that is nothing to log."""
+    """The iterator is closed, and nothing is logged."""
     items = Items(stop_at=stop_at)
     before = asyncio.all_tasks()
     async with serving_routes({"/": answering(stream, items)}) as site:
@@ -38,7 +38,7 @@ async def test_while_waiting_for_an_item(stream: Stream, stop_at: int, caplog: p
 
 @both
 async def test_while_writing(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """A write that waits for the browser ends with it."""
+    """A paused write ends."""
     items = Items(size=100_000)
     async with serving_routes({"/": answering(stream, items)}) as site:
         async with asking(site):
@@ -50,7 +50,7 @@ async def test_while_writing(stream: Stream, caplog: pytest.LogCaptureFixture) -
 
 @both
 async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """Who has gone before the stream was begun gets none, and nothing is taken of the iterator."""
+    """No item is taken."""
     inside, items, ended = asyncio.Event(), Items(), asyncio.Event()
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -70,8 +70,8 @@ async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixtur
 
 
 @both
-async def test_a_handler_that_is_cancelled(stream: Stream) -> None:
-    """Where the server cancels the handlers of browsers that have gone, the iterator is closed as well."""
+async def test_cancelled_handler(stream: Stream) -> None:
+    """The iterator is closed if the server cancels handlers."""
     items = Items(stop_at=1)
     async with (
         serving_routes({"/": answering(stream, items)}) as site,
@@ -93,7 +93,7 @@ async def make_members(client: DetectiveClient) -> str:
 
 @both
 async def test_no_further_pages_are_fetched(stream: Stream, sim: DetectiveSimulator) -> None:
-    """Once the browser has gone in the middle of a long listing, AWS is asked for no more of it."""
+    """A disconnect stops the requests to AWS."""
     client = DetectiveClient(region="eu-west-1", credentials=sim.account(ADMINISTRATOR), endpoint_url=sim.url)
     arn = await make_members(client)
     ended = asyncio.Event()
@@ -122,8 +122,8 @@ async def test_no_further_pages_are_fetched(stream: Stream, sim: DetectiveSimula
         assert pages() == fetched < 40
 
 
-async def test_a_fleet_stops(sim: DetectiveSimulator) -> None:
-    """The work in all targets ends, and nothing of it is left."""
+async def test_fleet_stops(sim: DetectiveSimulator) -> None:
+    """A disconnect stops the work in all targets."""
     keys = sim.account(ADMINISTRATOR)
     regions = [f"{place}-{number}" for place in ("us-east", "us-west", "eu-west") for number in (1, 2)]
     fleet = DetectiveFleet([Target(ADMINISTRATOR, region, keys) for region in regions], endpoint_url=sim.url)
@@ -160,8 +160,8 @@ def sockets() -> int:
 
 
 @both
-async def test_two_hundred_hang_ups(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """Whenever they come, they leave no task, no socket and no open iterator, and nothing in the log."""
+async def test_two_hundred_disconnects(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """At any moment, they leave no task, socket, open iterator or log record."""
     made: list[Items] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -191,8 +191,8 @@ async def test_two_hundred_hang_ups(stream: Stream, caplog: pytest.LogCaptureFix
 
 
 @both
-async def test_a_slow_reader_holds_up_the_paging(stream: Stream) -> None:
-    """While nothing is read, no more is taken than fits on the way; once it is read, all comes, and in order."""
+async def test_slow_reader(stream: Stream) -> None:
+    """Items are taken on demand, and all arrive in order."""
     items = Items(size=100_000, count=200)
     async with (
         serving_routes({"/": answering(stream, items)}) as site,
@@ -207,8 +207,8 @@ async def test_a_slow_reader_holds_up_the_paging(stream: Stream) -> None:
 
 
 @both
-async def test_a_reader_that_never_reads(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """It is given up after a while, and its connection with it."""
+async def test_stalled_reader(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """Its connection is reset after the write timeout."""
     items = Items(size=100_000)
     async with serving_routes({"/": answering(stream, items, write_timeout=0.3)}) as site, asking(site) as browser:
         await until(lambda: items.ended, "it was given up")
@@ -219,8 +219,8 @@ async def test_a_reader_that_never_reads(stream: Stream, caplog: pytest.LogCaptu
     assert not loud(caplog)
 
 
-async def test_a_reader_that_takes_long_but_takes() -> None:
-    """Who takes a little now and then is no such one, however long a write has to wait."""
+async def test_slow_reader_is_not_stalled() -> None:
+    """A reader that makes progress is not reset, however long a write takes."""
     # One item, so that all but the first bytes of it wait in the server's own buffer.
     items = Items(size=2_000_000, count=1)
     loop = asyncio.get_running_loop()
@@ -239,8 +239,8 @@ async def test_a_reader_that_takes_long_but_takes() -> None:
 
 
 @both
-async def test_a_failure_that_nobody_reads(stream: Stream) -> None:
-    """The record of it waits no longer than any other."""
+async def test_failure_for_a_stalled_reader(stream: Stream) -> None:
+    """The record of the failure is subject to the same write timeout."""
     asked: list[web.Request] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -262,7 +262,7 @@ async def test_a_failure_that_nobody_reads(stream: Stream) -> None:
 
 @both
 async def test_a_deadline_while_writing(stream: Stream) -> None:
-    """Whoever reads on at last gets all that was written, and that the time was up, instead of a broken stream."""
+    """A slow reader gets everything written so far and the problem as the last record."""
     items = Items(size=100_000)
     async with (
         serving_routes({"/": answering(stream, items)}, deadline=0.3) as site,
@@ -277,7 +277,7 @@ async def test_a_deadline_while_writing(stream: Stream) -> None:
 
 @both
 async def test_a_deadline_after_the_last_item(stream: Stream) -> None:
-    """All is there, and on its way to one who takes his time: it arrives whole, and nothing comes after the end."""
+    """A complete stream arrives whole, and nothing follows its end."""
     asked: list[web.Request] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -302,8 +302,8 @@ async def test_a_deadline_after_the_last_item(stream: Stream) -> None:
 
 
 @both
-async def test_a_browser_that_goes_before_it_has_the_failure(stream: Stream) -> None:
-    """Nobody waits for it to read the rest."""
+async def test_disconnect_before_the_failure_is_read(stream: Stream) -> None:
+    """The handler ends without waiting."""
     asked: list[web.Request] = []
     ended = asyncio.Event()
 
@@ -324,8 +324,8 @@ async def test_a_browser_that_goes_before_it_has_the_failure(stream: Stream) -> 
         await until(ended.is_set, "the handler has ended")
 
 
-async def test_a_browser_that_goes_as_the_failure_is_told() -> None:
-    """Telling it fails, and that is all."""
+async def test_disconnect_before_the_failure_is_written() -> None:
+    """The failed write is ignored."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         async def items() -> AsyncIterator[int]:
@@ -342,7 +342,7 @@ async def test_a_browser_that_goes_as_the_failure_is_told() -> None:
 
 
 async def test_heartbeats_do_not_pile_up() -> None:
-    """While the browser takes nothing, none are added to what waits for it."""
+    """None are added while earlier data waits for the reader."""
     seen: list[int] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Models and all the rest as JSON can hold it."""
+"""The library's objects as JSON values."""
 
 import enum
 import json
@@ -61,14 +61,14 @@ MEMBER_TOLD = {
 }
 
 
-def test_a_model() -> None:
-    """It has the API's names, without what AWS left out, and without what is sensitive."""
+def test_model() -> None:
+    """It has the API's names, without omitted and sensitive members."""
     assert to_json(MEMBER) == MEMBER_TOLD
     assert to_json(MEMBER, sensitive=True) == {**MEMBER_TOLD, "EmailAddress": "kim@example.com"}
 
 
 def test_nested_models() -> None:
-    """The API's odd spellings are kept, at any depth."""
+    """The API's irregular names are kept at any depth."""
     detail = IndicatorDetail(ttps_observed_detail=TTPsObservedDetail(api_name="ListUsers", api_success_count=2))
     assert to_json([Indicator(indicator_type=IndicatorType.TTP_OBSERVED, indicator_detail=detail)]) == [
         {
@@ -78,8 +78,8 @@ def test_nested_models() -> None:
     ]
 
 
-def test_an_answer() -> None:
-    """What it carries beside the API's members is not told, and sensitivity goes all the way down."""
+def test_response() -> None:
+    """The response metadata is excluded; `sensitive` applies at any depth."""
     answer = ListMembersResponse(
         member_details=[MEMBER], next_token="more", response_metadata=ResponseMetadata(request_id="an-id")
     )
@@ -87,8 +87,8 @@ def test_an_answer() -> None:
     assert "kim@example.com" in json.dumps(to_json({"answer": (answer,)}, sensitive=True))
 
 
-def test_words_of_awss_that_may_quote_addresses() -> None:
-    """The addresses in them are masked, unless they are asked for."""
+def test_addresses_in_aws_texts() -> None:
+    """They are masked unless `sensitive`."""
     account = UnprocessedAccount(account_id="111122223333", reason="kim@example.com is not hers")
     assert to_json(account) == {"AccountId": "111122223333", "Reason": "*** is not hers"}
     assert to_json(account, sensitive=True)["Reason"] == "kim@example.com is not hers"
@@ -98,8 +98,8 @@ def test_words_of_awss_that_may_quote_addresses() -> None:
 @pytest.mark.parametrize(
     "name", [name for name in detective_async.__all__ if attrs.has(getattr(detective_async, name))]
 )
-def test_every_public_class_says_nothing_that_its_repr_hides(name: str) -> None:
-    """Whatever is masked or hidden in a `repr` is not in JSON either, and what is shown there is."""
+def test_hidden_fields_of_public_classes(name: str) -> None:
+    """What `repr` hides is excluded, and the rest is included."""
     kind = getattr(detective_async, name)
     value = object.__new__(kind)
     secret = "kim@example.com"
@@ -111,8 +111,8 @@ def test_every_public_class_says_nothing_that_its_repr_hides(name: str) -> None:
     assert set(shown) <= set(told.values())
 
 
-def test_pairs_of_a_fleets_stream() -> None:
-    """They become objects, without the target's credentials; other tuples become lists."""
+def test_fleet_pairs() -> None:
+    """They become objects without credentials; other tuples become lists."""
     keys = Credentials("AKIAIOSFODNN7EXAMPLE", "a secret of forty characters or so......")
     target = Target("111122223333", "eu-west-1", keys)
     told = {"account_id": "111122223333", "region": "eu-west-1"}
@@ -125,7 +125,7 @@ def test_pairs_of_a_fleets_stream() -> None:
 
 
 def test_outcomes() -> None:
-    """Each says where and how it ended, with its value or with its error as a problem; None is null."""
+    """They have the target, the value or the problem, and null for None."""
     target = Target("111122223333", "eu-west-1")
     told = {"account_id": "111122223333", "region": "eu-west-1"}
     assert to_json(Outcome(target, MEMBER, None, 0.5)) == {
@@ -150,8 +150,8 @@ def test_outcomes() -> None:
     }
 
 
-def test_classes_of_the_librarys_own() -> None:
-    """They have the names of their attributes; addresses in their texts are masked."""
+def test_library_classes() -> None:
+    """They have their attributes' names; addresses in texts are masked."""
     event = ProgressEvent(done=1, failed=0, total=None, elapsed=0.5)
     assert to_json(event) == {"done": 1, "failed": 0, "total": None, "elapsed": 0.5}
     report = AccountReport(account_id="111122223333", region="eu-west-1", problem="not kim@example.com's")
@@ -160,15 +160,15 @@ def test_classes_of_the_librarys_own() -> None:
 
 
 def test_credentials() -> None:
-    """No key is told, nor what makes one."""
+    """Secrets are excluded."""
     keys = Credentials("AKIAIOSFODNN7EXAMPLE", "a secret", "a token", account_id="111122223333")
     assert set(to_json(keys, sensitive=True)) <= {"expires_at", "account_id"}
     role = AssumeRole("arn:aws:iam::111122223333:role/R", source=keys, external_id="a-secret-id")
     assert "secret" not in json.dumps(to_json(role, sensitive=True))
 
 
-def test_classes_of_others() -> None:
-    """An attrs class of the app's has its own names, and its texts are its own affair; what it hides stays hidden."""
+def test_foreign_attrs_classes() -> None:
+    """Their texts are unchanged, and hidden fields stay hidden."""
 
     @attrs.frozen
     class Person:
@@ -204,27 +204,27 @@ class Colour(enum.Enum):
     ],
 )
 def test_plain_values(value: object, expected: object) -> None:
-    """What JSON has is as it is, and enums, timestamps and collections become what it has."""
+    """JSON values are unchanged; enums, timestamps and collections are converted."""
     told = to_json(value)
     assert told == expected
     assert type(told) is type(expected)
 
 
 @pytest.mark.parametrize("value", [b"bytes", bytearray(), object(), {1: 2}, [{"a": {object()}}]])
-def test_what_has_no_form(value: object) -> None:
-    """It is refused, at any depth, and what it was is said, but not what is in it."""
+def test_unsupported_values(value: object) -> None:
+    """They are refused at any depth, without their content in the message."""
     with pytest.raises(TypeError, match=r"^\w+ has no JSON equivalent$|^the keys of a JSON object must be"):
         to_json(value)
 
 
-async def test_a_client_is_no_data() -> None:
-    """What holds connections and keys cannot become JSON by mistake."""
+async def test_client() -> None:
+    """A client is refused."""
     with pytest.raises(TypeError, match="DetectiveClient has no JSON equivalent"):
         to_json(DetectiveClient(region="eu-west-1"))
 
 
-def test_what_goes_in_comes_out_again() -> None:
-    """An account of the API's own JSON is the same after it was made a model and told."""
+def test_request_model() -> None:
+    """A model for requests becomes the API's JSON."""
     assert to_json(Account("111122223333", "kim@example.com"), sensitive=True) == {
         "AccountId": "111122223333",
         "EmailAddress": "kim@example.com",
@@ -238,15 +238,15 @@ json_values = st.recursive(
 
 
 @given(json_values)
-def test_any_json_is_written_on_one_line(value: Any) -> None:
-    """Half a surrogate pair, huge numbers, line ends and NULs survive; and any decoder reads it."""
+def test_dump_json(value: Any) -> None:
+    """Lone surrogates, huge integers, line ends and NULs are written on one line that any decoder reads."""
     told = to_json(value)
     text = dump_json(told)
     assert not set(text) & set(b"\n\r\0")
     assert json.loads(text.decode("utf-8")) == told
 
 
-def test_numbers_that_json_does_not_have() -> None:
-    """They are refused where `to_json` was not asked, beside what needs the slow way, and null on the quick one."""
+def test_nan_beside_a_huge_integer() -> None:
+    """It is refused by the fallback encoder."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         dump_json([2**100, float("nan")])

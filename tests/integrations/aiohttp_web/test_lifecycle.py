@@ -1,4 +1,4 @@
-"""A client or a fleet that lives as long as the app, and what requests take of it."""
+"""The app's client or fleet, and the clients of requests."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from detective_async import (
 )
 from detective_async.events import Event
 from detective_async.integrations.aiohttp_web import CLIENT, FLEET, get_client, get_fleet, health, setup, to_json
-from detective_async.integrations.aiohttp_web.accounts import Accounts
+from detective_async.integrations.aiohttp_web.state import AccountCredentials
 from detective_async.testing import DetectiveSimulator
 
 ACCOUNT = "111122223333"
@@ -38,8 +38,8 @@ def client_of(sim: DetectiveSimulator, **options: Any) -> DetectiveClient:
     return DetectiveClient(region="eu-west-1", credentials=sim.account(ACCOUNT), endpoint_url=sim.url, **options)
 
 
-async def test_a_client_lives_as_long_as_the_app(sim: DetectiveSimulator) -> None:
-    """All requests share it and its one session; it is closed when the app has ended, and not before."""
+async def test_client_lifetime(sim: DetectiveSimulator) -> None:
+    """All requests share the client and its session until the app ends."""
     client = client_of(sim)
     found: list[Any] = []
 
@@ -56,16 +56,16 @@ async def test_a_client_lives_as_long_as_the_app(sim: DetectiveSimulator) -> Non
     assert client._transport.connections.closed
 
 
-async def test_a_session_of_the_callers_own_is_not_closed(sim: DetectiveSimulator) -> None:
-    """It is used, and outlives the app."""
+async def test_callers_session(sim: DetectiveSimulator) -> None:
+    """It stays open."""
     async with aiohttp.ClientSession() as session:
         async with serving_routes({"/": graphs}, client_of(sim, session=session)) as site:
             assert (await site.get("/")).status == 200
         assert not session.closed
 
 
-async def test_nothing_given(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The app makes a client of the environment's settings when it starts, and closes it."""
+async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is configured by the environment at startup."""
     app = web.Application()
     app.router.add_get("/", graphs)
     setup(app)
@@ -78,8 +78,8 @@ async def test_nothing_given(sim: DetectiveSimulator, monkeypatch: pytest.Monkey
     assert client._transport.connections.closed
 
 
-async def test_settings_that_are_wrong_end_the_start() -> None:
-    """An app that could never work does not start."""
+async def test_invalid_settings() -> None:
+    """The startup fails."""
     app = web.Application()
     setup(app)
     with pytest.raises(Exception, match="no region"):
@@ -87,8 +87,8 @@ async def test_settings_that_are_wrong_end_the_start() -> None:
             pass
 
 
-async def test_a_fleet(sim: DetectiveSimulator) -> None:
-    """It is there with its client, on the same connections, and is closed with the app."""
+async def test_fleet(sim: DetectiveSimulator) -> None:
+    """The app has the fleet and its client, and closes them."""
     sim.account(ACCOUNT)
     fleet = DetectiveFleet(
         [Target(ACCOUNT, region, sim.account(ACCOUNT)) for region in ("eu-west-1", "us-east-1")],
@@ -111,7 +111,7 @@ async def test_a_fleet(sim: DetectiveSimulator) -> None:
 
 
 async def test_no_fleet() -> None:
-    """Asking for one that nobody gave is a mistake in the app: a KeyError, and no answer of another kind."""
+    """`get_fleet` raises a KeyError."""
 
     async def ask(request: web.Request) -> web.StreamResponse:
         with pytest.raises(KeyError):
@@ -123,7 +123,7 @@ async def test_no_fleet() -> None:
 
 
 async def test_accounts_and_regions(sim: DetectiveSimulator) -> None:
-    """Each request has its own, from the shared client: its calls are made and told in that account's name."""
+    """Each request may use its own account and region; its events have them."""
     told: list[Event] = []
     async with DetectiveClient(region="us-east-1", credentials=sim.account(OTHER), endpoint_url=sim.url) as other:
         await other.create_graph()
@@ -138,8 +138,8 @@ async def test_accounts_and_regions(sim: DetectiveSimulator) -> None:
     assert [(call.account, call.region) for call in calls][1] == (OTHER, "us-east-1")
 
 
-async def test_a_role_is_assumed_once_for_all_requests(sim: DetectiveSimulator) -> None:
-    """What `account_credentials` gives anew at each request, and is equal, has its credentials already."""
+async def test_role_is_assumed_once(sim: DetectiveSimulator) -> None:
+    """Equal providers share the credentials across requests."""
     arn = sim.role(OTHER, "Audit", trusted=[ACCOUNT])
 
     def role_of(account_id: str) -> AssumeRole:
@@ -152,27 +152,27 @@ async def test_a_role_is_assumed_once_for_all_requests(sim: DetectiveSimulator) 
     assert [request.operation for request in sim.requests].count("AssumeRole") == 1
 
 
-def test_what_is_kept_of_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Providers are, up to a number of them; plain credentials, which may expire, are asked for anew."""
+def test_cached_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Providers are cached up to a limit; plain credentials are not."""
     asked: list[str] = []
 
     def ask(account_id: str) -> AssumeRole | Credentials:
         asked.append(account_id)
         return KEYS if account_id == OTHER else AssumeRole(f"arn:aws:iam::{account_id}:role/R")
 
-    monkeypatch.setattr("detective_async.integrations.aiohttp_web.accounts._MOST", 2)
-    accounts = Accounts(ask)
-    first = accounts.credentials("1" * 12)
-    assert accounts.credentials("1" * 12) is first
-    assert accounts.credentials(OTHER) is accounts.credentials(OTHER) is KEYS
+    monkeypatch.setattr("detective_async.integrations.aiohttp_web.state._MAX_PROVIDERS", 2)
+    accounts = AccountCredentials(ask)
+    first = accounts.get("1" * 12)
+    assert accounts.get("1" * 12) is first
+    assert accounts.get(OTHER) is accounts.get(OTHER) is KEYS
     assert asked == ["1" * 12, OTHER, OTHER]
     for digit in "2313":
-        accounts.credentials(digit * 12)
+        accounts.get(digit * 12)
     assert asked[3:] == ["2" * 12, "3" * 12, "1" * 12]
 
 
 async def test_credentials_for_one_request(sim: DetectiveSimulator) -> None:
-    """They are used instead of all others."""
+    """They take precedence."""
 
     async def ask(request: web.Request) -> web.StreamResponse:
         client = get_client(request, account_id=OTHER, credentials=sim.account(OTHER))
@@ -187,16 +187,16 @@ async def test_credentials_for_one_request(sim: DetectiveSimulator) -> None:
     ("query", "status", "parameter"),
     [("account=12", 400, "account_id"), (f"account={OTHER}", 500, None), ("region=a.b", 500, None)],
 )
-async def test_what_cannot_be_had(query: str, status: int, parameter: str | None) -> None:
-    """A malformed account is the browser's fault; that nobody gives credentials for accounts is the app's."""
+async def test_invalid_parameters(query: str, status: int, parameter: str | None) -> None:
+    """A malformed account is the client's error, missing settings are the server's."""
     async with serving_routes({"/": graphs}) as site:
         problem = (await site.get(f"/?{query}")).problem()
     assert problem["status"] == status
     assert problem.get("parameter") == parameter
 
 
-async def test_apps_within_the_app(sim: DetectiveSimulator) -> None:
-    """Handlers of an app that is part of another one find what that one was set up with."""
+async def test_sub_app(sim: DetectiveSimulator) -> None:
+    """Its handlers use the outer app's client."""
     inner = web.Application()
     inner.router.add_get("/graphs", graphs)
     inner.router.add_get("/health", health)
@@ -208,8 +208,8 @@ async def test_apps_within_the_app(sim: DetectiveSimulator) -> None:
         assert (await site.get("/inner/nowhere")).problem()["status"] == 404
 
 
-async def test_an_app_within_the_app_with_a_client_of_its_own(sim: DetectiveSimulator) -> None:
-    """It is found first, and a request is bounded once."""
+async def test_sub_app_with_its_own_client(sim: DetectiveSimulator) -> None:
+    """It is preferred, and the outer deadline applies."""
     inner = make_app({"/graphs": graphs}, client_of(sim).with_options(region="us-east-1"), deadline=1e-9)
     app = make_app({}, client_of(sim), deadline=60)
     app.add_subapp("/inner", inner)
@@ -218,29 +218,29 @@ async def test_an_app_within_the_app_with_a_client_of_its_own(sim: DetectiveSimu
 
 
 @pytest.mark.parametrize("deadline", [0, -1, float("nan")])
-def test_a_deadline_that_is_none(deadline: float) -> None:
-    """It is refused, and nothing was set up."""
+def test_invalid_deadline(deadline: float) -> None:
+    """It is refused, and the app is unchanged."""
     app = web.Application()
     with pytest.raises(ParameterError, match="deadline: must be a positive number"):
         setup(app, deadline=deadline)
     assert not app.middlewares
 
 
-def test_once() -> None:
-    """A second `setup`, and one that comes too late, are mistakes that are told."""
+def test_setup_twice_or_late() -> None:
+    """Both raise."""
     app = web.Application()
     setup(app)
-    with pytest.raises(RuntimeError, match="not seen yet"):
+    with pytest.raises(RuntimeError, match="once per app"):
         setup(app)
     late = web.Application()
     late.freeze()
-    with pytest.raises(RuntimeError, match="nobody has started"):
+    with pytest.raises(RuntimeError, match="before the app is started"):
         setup(late)
     assert len(app.middlewares) == 1
 
 
 async def test_health(sim: DetectiveSimulator) -> None:
-    """It says that all is well, asks nothing of AWS, and says when the client was closed, or there is none."""
+    """It is 200 without a request to AWS, and 503 after the client was closed or without `setup`."""
     async with serving_routes({"/": health}, client_of(sim)) as site:
         answer = await site.get("/")
         assert (answer.status, answer.body) == (200, b'{"status":"ok"}')
@@ -256,8 +256,8 @@ async def test_health(sim: DetectiveSimulator) -> None:
         assert (answer.status, answer.body) == (503, b'{"status":"unavailable"}')
 
 
-async def test_health_while_the_server_goes_down() -> None:
-    """It says so to whoever still asks."""
+async def test_health_during_shutdown() -> None:
+    """It is 503."""
     inside, go_on = asyncio.Event(), asyncio.Event()
 
     async def late(request: web.Request) -> web.StreamResponse:
@@ -278,8 +278,8 @@ async def test_health_while_the_server_goes_down() -> None:
         assert (await asking).status == 503
 
 
-async def test_keys_are_not_shown(caplog: pytest.LogCaptureFixture) -> None:
-    """Credentials that AWS refuses are the server's own affair: a 500 that names no key."""
+async def test_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    """A failing credentials provider is a 500 without its text."""
 
     async def refused() -> Credentials:
         raise RuntimeError(SECRET)

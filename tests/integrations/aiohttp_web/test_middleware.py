@@ -1,4 +1,4 @@
-"""What handlers raise becomes problem answers, whatever it is, and whoever raised it."""
+"""Exceptions of handlers become problem responses."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,8 +31,8 @@ async def read(request: web.Request) -> web.StreamResponse:
     return web.Response(body=await request.read())
 
 
-async def test_an_error_of_the_librarys() -> None:
-    """It is answered with its status, as a problem that says which request it was; the query is not repeated."""
+async def test_library_error() -> None:
+    """The problem has the path without the query."""
     async with serving_routes({"/a/{b}": raising(lambda: ParameterError("graph_arn", "must be one"))}) as site:
         answer = await site.get("/a/%C3%A9?secret=1")
     assert answer.status == 400
@@ -49,8 +49,8 @@ async def test_an_error_of_the_librarys() -> None:
     }
 
 
-async def test_a_throttle(caplog: pytest.LogCaptureFixture) -> None:
-    """It says when to come back, and is a line in the log."""
+async def test_throttle(caplog: pytest.LogCaptureFixture) -> None:
+    """It has Retry-After, and is logged as a warning."""
     busy = TooManyRequestsException("TooManyRequestsException", "slow down", status=429, retry_after=2.5)
     async with serving_routes({"/": raising(lambda: busy)}) as site:
         answer = await site.get("/?secret=1")
@@ -62,8 +62,8 @@ async def test_a_throttle(caplog: pytest.LogCaptureFixture) -> None:
     assert record.message == "GET /: 503 slow down"
 
 
-async def test_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None:
-    """It is a 500 that shows nothing, and aiohttp's logger has all of it."""
+async def test_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None:
+    """It is a 500 without details, and logged with the traceback."""
     async with serving_routes({"/": raising(lambda: KeyError("a secret"))}) as site:
         answer = await site.get("/")
     assert answer.status == 500
@@ -83,10 +83,10 @@ async def test_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None
         ("POST", "/", BytesIO(b"x" * 2**21), 413, {}),
     ],
 )
-async def test_errors_of_aiohttps(
+async def test_aiohttp_errors(
     method: str, path: str, body: BytesIO | None, status: int, header: dict[str, str]
 ) -> None:
-    """An unknown path, a wrong method and a body that is too large are problems too, with their own headers."""
+    """Unknown paths, wrong methods and large bodies are problems with their own headers."""
     async with serving_routes({"/": read}) as site:
         answer = await site.ask(method, path, data=body)
     assert answer.status == status
@@ -94,8 +94,8 @@ async def test_errors_of_aiohttps(
     assert header.items() <= dict(answer.headers).items()
 
 
-async def test_a_body_that_is_malformed() -> None:
-    """It is the browser's fault, and not an error of the server's."""
+async def test_malformed_body() -> None:
+    """It is a 400."""
     async with serving_routes({"/": read}) as site:
         headers = {"Content-Encoding": "deflate"}
         answer = await site.ask("POST", "/", data=b"no deflated data", headers=headers)
@@ -103,8 +103,8 @@ async def test_a_body_that_is_malformed() -> None:
     assert answer.status == 400
 
 
-async def test_a_browser_that_goes_while_it_sends(caplog: pytest.LogCaptureFixture) -> None:
-    """Its absence is no error, and the handler has ended."""
+async def test_disconnect_during_the_request(caplog: pytest.LogCaptureFixture) -> None:
+    """It is not logged."""
     inside, ended = asyncio.Event(), asyncio.Event()
 
     async def work(request: web.Request) -> web.StreamResponse:
@@ -121,8 +121,8 @@ async def test_a_browser_that_goes_while_it_sends(caplog: pytest.LogCaptureFixtu
     assert not loud(caplog)
 
 
-async def test_heads_of_problems() -> None:
-    """HEAD has the status and the headers of GET, and no body."""
+async def test_head() -> None:
+    """HEAD has the status and headers of GET."""
     async with serving_routes({"/": raising(lambda: ParameterError("a", "b"))}) as site:
         got, asked = await site.get("/"), await site.ask("HEAD", "/")
     assert (asked.status, asked.body) == (400, b"")
@@ -130,8 +130,8 @@ async def test_heads_of_problems() -> None:
         assert asked.headers[name] == got.headers[name]
 
 
-async def test_aiohttps_exceptions_with_words_headers_and_cookies() -> None:
-    """What the handler put into one is in the answer, and its words are the detail."""
+async def test_aiohttp_exception_with_details() -> None:
+    """Its reason, text, headers and cookies are kept."""
 
     def error() -> web.HTTPException:
         error = web.HTTPForbidden(text="not you", reason="Nope", headers={"X-A": "1"})
@@ -153,8 +153,8 @@ async def test_aiohttps_exceptions_with_words_headers_and_cookies() -> None:
     }
 
 
-async def test_a_problem_of_the_handlers_own() -> None:
-    """Its members and headers are in the answer, and nothing is logged."""
+async def test_problem_error() -> None:
+    """It is sent with its members and headers, and not logged."""
     error = ProblemError(409, "Conflict", "taken", headers={"X-A": "1", "Cache-Control": "no-cache"}, by="kim")
     async with serving_routes({"/": raising(lambda: error)}) as site:
         answer = await site.get("/")
@@ -169,8 +169,8 @@ async def test_a_problem_of_the_handlers_own() -> None:
     assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "no-cache")
 
 
-async def test_a_problem_without_the_middleware() -> None:
-    """It is an answer by itself."""
+async def test_problem_error_without_middleware() -> None:
+    """It is a complete response."""
     app = web.Application()
     app.router.add_get("/", raising(lambda: ProblemError(409, detail="taken")))
     async with serving(app) as site, site.session.get("/") as answer:
@@ -178,8 +178,8 @@ async def test_a_problem_without_the_middleware() -> None:
         assert (await answer.json(content_type=None))["detail"] == "taken"
 
 
-async def test_what_is_no_error_is_left_alone() -> None:
-    """A redirect, an exception that is an answer already, and answers that are returned pass as they are."""
+async def test_other_responses() -> None:
+    """Redirects, HTML pages and returned responses are unchanged."""
 
     async def returned(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=404, text="mine")
@@ -196,8 +196,8 @@ async def test_what_is_no_error_is_left_alone() -> None:
     assert (returned_.status, returned_.body) == (404, b"mine")
 
 
-async def test_middlewares_are_within() -> None:
-    """What other middlewares raise, those of before `setup` and those of after it, is answered too."""
+async def test_outermost_middleware() -> None:
+    """Exceptions of other middlewares are problems too."""
 
     @web.middleware
     async def broken(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -214,7 +214,7 @@ async def test_middlewares_are_within() -> None:
 
 
 async def test_without_setup() -> None:
-    """The middleware works alone, where somebody wants nothing but problems."""
+    """The middleware works alone."""
     app = web.Application(middlewares=[problems])
     app.router.add_get("/", raising(lambda: ParameterError("a", "b")))
     async with serving(app) as site:
@@ -222,16 +222,16 @@ async def test_without_setup() -> None:
 
 
 @pytest.mark.parametrize(("method", "unknown"), [("GET", None), ("POST", True)])
-async def test_a_timeout_of_the_handlers_own(method: str, unknown: bool | None) -> None:
-    """It is a 504; what was to change something may have done it."""
+async def test_handler_raises_timeout(method: str, unknown: bool | None) -> None:
+    """It is a 504; for unsafe methods the outcome is unknown."""
     async with serving_routes({"/": raising(TimeoutError)}) as site:
         problem = (await site.ask(method, "/")).problem()
     assert (problem["status"], problem["code"]) == (504, "DeadlineExceeded")
     assert problem.get("outcome_unknown") is unknown
 
 
-async def test_a_cancellation_is_nothing_to_answer() -> None:
-    """It passes through: the server ends the connection."""
+async def test_cancellation() -> None:
+    """It ends the connection."""
     async with serving_routes({"/": raising(asyncio.CancelledError)}) as site:
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await site.get("/")
@@ -240,8 +240,8 @@ async def test_a_cancellation_is_nothing_to_answer() -> None:
 @pytest.mark.parametrize(
     "error", [ParameterError("a", "a secret"), web.HTTPFound("/"), web.HTTPNotFound(), TimeoutError()], ids=repr
 )
-async def test_an_answer_that_has_begun(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    """It is broken off, visibly, and nothing follows it; the log has the reason."""
+async def test_response_has_started(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """The connection is reset, and the exception is logged."""
 
     async def begin(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
@@ -267,8 +267,8 @@ async def gone_before(site: Site, request: bytes, inside: asyncio.Event) -> None
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_a_browser_that_has_gone(begun: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """Its absence is no error: nothing is logged when writing to it fails."""
+async def test_disconnect_before_the_response(begun: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """The failed write is not logged."""
     inside, seen = asyncio.Event(), asyncio.Event()
     caught: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""Which status an error has for whoever asked, and what is told of it."""
+"""The status of each error, and the details that the client gets."""
 
 import json
 from collections.abc import Callable
@@ -93,14 +93,14 @@ def public_errors() -> list[type[DetectiveError]]:
     return [thing for thing in things if isinstance(thing, type) and issubclass(thing, DetectiveError)]
 
 
-def test_every_public_error_has_a_status_of_its_own() -> None:
-    """A class that is added later has to be thought of here."""
+def test_all_public_errors_are_covered() -> None:
+    """A new error class must be added to `STATUSES`."""
     assert set(public_errors()) == set(STATUSES)
 
 
 @pytest.mark.parametrize("kind", STATUSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[DetectiveError]) -> None:
-    """Each error has the status that it is to whoever asked, in the document too, and its name as the code."""
+    """Each error has its status, its code and the usual members."""
     error = make(kind)
     problem = problem_of(error)
     document = problem.document()
@@ -115,8 +115,8 @@ def test_status(kind: type[DetectiveError]) -> None:
 
 
 @pytest.mark.parametrize("kind", STATUSES, ids=lambda kind: kind.__name__)
-def test_nothing_secret(kind: type[DetectiveError]) -> None:
-    """Whatever found its way into an error's text, no key and no e-mail address is told; the rest is, but of a 500."""
+def test_no_secrets(kind: type[DetectiveError]) -> None:
+    """No key or e-mail address in an error's text is sent; the text is, except for a 500."""
     told = problem_of(make(kind, f"hello {SECRET} and kim@example.com")).document()
     text = json.dumps(told)
     assert SECRET not in text
@@ -126,7 +126,7 @@ def test_nothing_secret(kind: type[DetectiveError]) -> None:
 
 
 def test_retry_after() -> None:
-    """Who is throttled is told when to come back: what AWS asked for, in whole seconds, and at least one."""
+    """It has AWS's delay in whole seconds, at least one."""
     for asked, told in [(None, "1"), (0.0, "1"), (0.2, "1"), (1.2, "2"), (7.0, "7")]:
         error = TooManyRequestsException("TooManyRequestsException", "", status=429, retry_after=asked)
         assert problem_of(error).headers == {"Retry-After": told}
@@ -152,16 +152,16 @@ def test_retry_after() -> None:
         ("AddedTomorrowException", 400, 502),
     ],
 )
-def test_codes_that_are_no_exceptions_of_the_api(code: str, status: int, expected: int) -> None:
-    """What AWS says beside its own model: too busy, not allowed, our own fault, or nothing that means anything here."""
+def test_unmodelled_codes(code: str, status: int, expected: int) -> None:
+    """Codes outside the API's model have a status too."""
     problem = problem_of(ServiceError(code, "words", status=status))
     assert problem.status == expected
     assert bool(problem.headers) == (expected == 503)
     assert (problem.detail == "words") == (expected != 500)
 
 
-def test_a_subclass_counts_as_its_exception() -> None:
-    """An exception of the API's own is known by its class as well, whatever its code."""
+def test_class_without_its_code() -> None:
+    """The class determines the status if the code is unknown."""
     assert problem_of(ConflictException("com.amazonaws#Conflict", status=409)).status == 409
 
 
@@ -179,17 +179,19 @@ def test_a_subclass_counts_as_its_exception() -> None:
         (AttemptTimeout("no", operation="AssumeRole", attempts=1, outcome_unknown=False), 504),
     ],
 )
-def test_a_role_that_could_not_be_assumed(cause: Exception | None, expected: int) -> None:
-    """A role that is closed to us is one thing, keys that do not work another, and an STS that is busy a third."""
+def test_assume_role_fails(cause: Exception | None, expected: int) -> None:
+    """A denied role, invalid keys and an unavailable STS are distinguished."""
     problem = problem_of(assume_role_error("words", cause))
     assert problem.status == expected
     if expected == 403:
-        assert problem.detail == "arn:aws:iam::111122223333:role/R is not there, or does not trust this server."
+        assert (
+            problem.detail == "The role arn:aws:iam::111122223333:role/R does not exist, or does not trust this server."
+        )
     assert bool(problem.headers) == (expected == 503)
 
 
-def test_a_role_by_way_of_another_one() -> None:
-    """What counts is what it was in the end; an error that is its own cause is none."""
+def test_chained_roles() -> None:
+    """The original cause determines the status; a cause that is cyclic is ignored."""
     busy = assume_role_error("words", ServiceError("Throttling", status=400))
     assert problem_of(assume_role_error("words", busy)).status == 503
     busy.__cause__ = outer = assume_role_error("words", busy)
@@ -210,8 +212,8 @@ def test_a_role_by_way_of_another_one() -> None:
         (web.HTTPMethodNotAllowed("PUT", ["GET"]), Problem(status=405, title="Method Not Allowed")),
     ],
 )
-def test_errors_of_others(error: BaseException, expected: Problem) -> None:
-    """Those of aiohttp keep what they are, and nothing is told of those that nobody thought of."""
+def test_other_exceptions(error: BaseException, expected: Problem) -> None:
+    """Aiohttp's exceptions keep their status; texts of unknown exceptions are hidden."""
     problem = problem_of(error)
     assert (problem.status, problem.title) == (expected.status, expected.title)
     assert "hidden" not in json.dumps(problem.document())
@@ -219,8 +221,8 @@ def test_errors_of_others(error: BaseException, expected: Problem) -> None:
         assert problem.detail == ("Over there." if error.text == "Over there." else None)
 
 
-def test_a_problem_of_the_handlers_own() -> None:
-    """It says what it was made with, less what is None, and its words are those of the status where it has none."""
+def test_problem_error() -> None:
+    """It has its members without None, and the status phrase as the default title."""
     error = ProblemError(409, detail="a colon is missing", line=3, column=None, headers={"X-Line": "3"})
     told: dict[str, Any] = {"type": "about:blank", "title": "Conflict", "status": 409}
     assert problem_of(error).document() == {**told, "detail": "a colon is missing", "line": 3}
@@ -233,7 +235,7 @@ def test_a_problem_of_the_handlers_own() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 302, 399, 600])
-def test_a_problem_is_an_error(status: int) -> None:
-    """Any other status is a mistake in the handler."""
+def test_problem_error_needs_an_error_status(status: int) -> None:
+    """Any other status raises."""
     with pytest.raises(ValueError, match=f"not {status}"):
         ProblemError(status)

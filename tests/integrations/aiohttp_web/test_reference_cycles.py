@@ -1,4 +1,4 @@
-"""What a stream took is free once it has ended, without the garbage collector, whose rounds hold up a server."""
+"""Streams leave no reference cycles, as garbage collection would block a server."""
 
 import asyncio
 import sys
@@ -25,8 +25,8 @@ async def failing() -> AsyncIterator[int]:
 
 @both
 @pytest.mark.parametrize("items", [complete, failing])
-async def test_a_stream_that_ends(stream: Stream, items: Callable[[], AsyncIterator[int]]) -> None:
-    """However it does."""
+async def test_complete_and_failed_streams(stream: Stream, items: Callable[[], AsyncIterator[int]]) -> None:
+    """They are freed without the garbage collector."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         answer: web.StreamResponse = await stream(request, items())
@@ -41,8 +41,8 @@ async def test_a_stream_that_ends(stream: Stream, items: Callable[[], AsyncItera
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="contextlib's own frames hold the cancellation from then on")
 @both
-async def test_a_stream_whose_browser_goes(stream: Stream) -> None:
-    """It is interrupted, and nothing is left of that."""
+async def test_disconnected_stream(stream: Stream) -> None:
+    """It is freed without the garbage collector."""
     for_each = [Items(stop_at=1) for _ in range(3)]
     with collecting_cycles() as cycles:
         for items in for_each:

@@ -1,4 +1,4 @@
-"""The server goes down while streams are under way."""
+"""A shutdown of the server during streams."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,8 +17,8 @@ PATIENCE = 30
 
 
 @both
-async def test_streams_say_so_and_end(stream: Stream) -> None:
-    """Their last record is a problem, and the server need not wait for them."""
+async def test_streams_end(stream: Stream) -> None:
+    """Their last record is the problem, and the shutdown does not wait for them."""
     items = Items(stop_at=2)
     async with serving(make_app({"/": answering(stream, items)})) as site, asyncio.timeout(PATIENCE):
         answers = [await site.session.get("/") for _ in range(20)]
@@ -31,8 +31,8 @@ async def test_streams_say_so_and_end(stream: Stream) -> None:
     assert items.ended == 20
 
 
-async def test_lines_that_have_not_begun() -> None:
-    """They become an answer of their own, which says when to come back."""
+async def test_lines_before_the_first_item() -> None:
+    """The response is a problem with Retry-After."""
     items = Items(stop_at=0)
     async with serving(make_app({"/": answering(stream_ndjson, items)})) as site, asyncio.timeout(PATIENCE):
         asked = asyncio.create_task(site.get("/"))
@@ -45,8 +45,8 @@ async def test_lines_that_have_not_begun() -> None:
 
 
 @both
-async def test_one_who_reads_nothing(stream: Stream) -> None:
-    """The server does not wait for that either: the connection is broken off."""
+async def test_stalled_reader(stream: Stream) -> None:
+    """Its connection is reset."""
     items = Items(size=100_000)
     async with serving(make_app({"/": answering(stream, items)})) as site, asyncio.timeout(PATIENCE):
         async with asking(site) as browser:
@@ -58,8 +58,8 @@ async def test_one_who_reads_nothing(stream: Stream) -> None:
 
 
 @both
-async def test_one_who_has_not_read_the_end(stream: Stream) -> None:
-    """A stream that was complete is broken off too, where its end is still on the way, and nothing follows that."""
+async def test_complete_stream_for_a_stalled_reader(stream: Stream) -> None:
+    """Its connection is reset, and nothing follows the end."""
     asked: list[web.Request] = []
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -81,7 +81,7 @@ async def test_one_who_has_not_read_the_end(stream: Stream) -> None:
 
 @both
 async def test_without_setup(stream: Stream) -> None:
-    """Streams work where nobody tells them that the server goes down."""
+    """Streams work without `setup`."""
 
     async def items() -> AsyncIterator[int]:
         yield 1
@@ -96,8 +96,8 @@ async def test_without_setup(stream: Stream) -> None:
         assert b"1\n" in (await site.get("/")).body
 
 
-async def test_other_requests_are_waited_for() -> None:
-    """A handler that is no stream has the time that aiohttp gives it."""
+async def test_other_requests() -> None:
+    """Other handlers have aiohttp's usual time."""
     inside, go_on = asyncio.Event(), asyncio.Event()
 
     async def handler(_request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Iterators as answers: newline-delimited JSON, and server-sent events."""
+"""Streaming responses: newline-delimited JSON, and server-sent events."""
 
 import asyncio
 import json
@@ -93,7 +93,7 @@ async def members(request: web.Request, stream: Stream = stream_ndjson, **option
 
 
 async def test_members_as_lines(client: DetectiveClient) -> None:
-    """Each is an object of its own, over all pages, with no address in it; and proxies are told to pass it on."""
+    """Each member of all pages is a line without e-mail addresses; the headers disable buffering."""
     async with serving_routes({"/": members}, client) as site:
         answer = await site.get("/")
     assert [line["AccountId"] for line in lines(answer)] == [f"{number:012}" for number in range(1, 31)]
@@ -104,7 +104,7 @@ async def test_members_as_lines(client: DetectiveClient) -> None:
 
 
 async def test_members_as_events(client: DetectiveClient) -> None:
-    """Each is an event, and the last one says that these were all."""
+    """Each member is an event, followed by the event `end`."""
     async with serving_routes({"/": partial(members, stream=stream_events)}, client) as site:
         *found, last = events(await site.get("/"))
     assert [name for name, _ in found] == ["message"] * 30
@@ -112,8 +112,8 @@ async def test_members_as_events(client: DetectiveClient) -> None:
     assert last == ("end", {})
 
 
-async def test_what_is_asked_for(client: DetectiveClient) -> None:
-    """Addresses, other forms of items and other headers are there where the handler wants them."""
+async def test_options(client: DetectiveClient) -> None:
+    """Sensitive members and additional headers are included on request."""
     own = partial(members, to_json=partial(to_json, sensitive=True), headers={"X-A": "1", "Cache-Control": "private"})
     async with serving_routes({"/": own}, client) as site:
         answer = await site.get("/")
@@ -121,8 +121,8 @@ async def test_what_is_asked_for(client: DetectiveClient) -> None:
     assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "private")
 
 
-async def test_a_fleets_pairs(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """The items of a whole fleet come with where they are from."""
+async def test_fleet_stream(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Each line has the target and the item."""
     await client.aclose()
     targets = [Target(ADMINISTRATOR, region, sim.account(ADMINISTRATOR)) for region in ("eu-west-1", "us-east-1")]
     fleet = DetectiveFleet(targets, endpoint_url=sim.url)
@@ -137,15 +137,15 @@ async def test_a_fleets_pairs(sim: DetectiveSimulator, client: DetectiveClient) 
 
 
 @both
-async def test_nothing(stream: Stream) -> None:
-    """A stream without items is complete as well."""
+async def test_no_items(stream: Stream) -> None:
+    """An empty stream is complete."""
     async with serving_routes({"/": answering(stream, lambda: counting(0))}) as site:
         answer = await site.get("/")
     assert (lines(answer) == []) if stream is stream_ndjson else (events(answer) == [("end", {})])
 
 
-async def test_lines_that_fail_at_once(client: DetectiveClient) -> None:
-    """Nothing was sent yet: the answer is a problem, with the status that the error has."""
+async def test_lines_fail_before_the_first_item(client: DetectiveClient) -> None:
+    """The response is a problem with the error's status."""
     arn = f"arn:aws:detective:eu-west-1:{ADMINISTRATOR}:graph:{'0' * 32}"
 
     async def nowhere(request: web.Request) -> web.StreamResponse:
@@ -171,10 +171,10 @@ ERRORS = [
 
 @both
 @pytest.mark.parametrize(("error", "status", "level"), ERRORS, ids=lambda value: type(value).__name__)
-async def test_a_failure_on_the_way(
+async def test_failure_during_the_stream(
     stream: Stream, error: Exception, status: int, level: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was sent stays, and the last record is the problem; the log has what concerns the server."""
+    """The last record is the problem; server errors are logged."""
     async with serving_routes({"/path": answering(stream, lambda: counting(2, error))}) as site:
         answer = await site.get("/path?query")
         # The connection is in order.
@@ -196,16 +196,16 @@ async def test_a_failure_on_the_way(
     assert logged == ([] if level is None else [level] * 2)
 
 
-async def test_events_that_fail_at_once() -> None:
-    """The page was told that the stream is open already: an event says what went wrong."""
+async def test_events_fail_before_the_first_item() -> None:
+    """The only event is the problem: the response has started."""
     async with serving_routes({"/": answering(stream_events, lambda: counting(0, PaginationError("A")))}) as site:
         [(name, problem)] = events(await site.get("/"))
     assert (name, problem["status"], problem["code"]) == ("error", 502, "PaginationError")
 
 
 @both
-async def test_an_item_that_has_no_form(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """That is a mistake in the handler: a 500 that shows nothing, as the last record."""
+async def test_item_without_json_equivalent(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """The last record is a 500 without details."""
 
     async def items() -> AsyncIterator[object]:
         yield 1
@@ -219,8 +219,8 @@ async def test_an_item_that_has_no_form(stream: Stream, caplog: pytest.LogCaptur
 
 
 @both
-async def test_what_cannot_be_iterated_over(stream: Stream) -> None:
-    """That is a mistake in the handler too, and nothing was sent yet."""
+async def test_not_iterable(stream: Stream) -> None:
+    """The response is a 500."""
     async with serving_routes({"/": answering(stream, lambda: [1])}) as site:
         assert (await site.get("/")).problem()["status"] == 500
 
@@ -247,8 +247,8 @@ class Watched:
 
 
 @both
-async def test_the_iterator_is_closed(stream: Stream) -> None:
-    """Whether all was taken or a mistake came in between."""
+async def test_iterator_is_closed(stream: Stream) -> None:
+    """It is closed after all items, and after an exception."""
     made: list[Watched] = []
 
     def items() -> Watched:
@@ -266,8 +266,8 @@ async def test_the_iterator_is_closed(stream: Stream) -> None:
 
 
 @both
-async def test_an_iterator_that_cannot_be_closed(stream: Stream) -> None:
-    """It need not be."""
+async def test_iterator_without_aclose(stream: Stream) -> None:
+    """`aclose` is optional."""
 
     class Items:
         def __init__(self) -> None:
@@ -288,7 +288,7 @@ async def test_an_iterator_that_cannot_be_closed(stream: Stream) -> None:
 
 @both
 async def test_head(stream: Stream) -> None:
-    """It has the headers of GET, takes nothing of the iterator, and closes it."""
+    """HEAD has the headers of GET, takes no items, and closes the iterator."""
     items = Watched()
     async with serving_routes({"/": answering(stream, lambda: items, headers={"X-A": "1"})}) as site:
         asked = await site.ask("HEAD", "/")
@@ -301,8 +301,8 @@ async def test_head(stream: Stream) -> None:
 
 
 @both
-async def test_an_iterator_that_fails_at_its_end(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """What was sent is complete, and that of HEAD has no body: nothing more is said of it but in the log."""
+async def test_aclose_raises(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """The response is complete, and the exception is logged."""
 
     class Broken(Watched):
         async def aclose(self) -> None:
@@ -318,7 +318,7 @@ async def test_an_iterator_that_fails_at_its_end(stream: Stream, caplog: pytest.
 
 @both
 async def test_http_1_0(stream: Stream) -> None:
-    """What knows no chunks gets all of it, until the connection is closed."""
+    """A client without chunked encoding gets everything until the connection is closed."""
     async with serving_routes({"/": answering(stream, lambda: counting(3))}) as site:
         reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
@@ -337,8 +337,8 @@ class Anything:
     __hash__ = None  # type: ignore[assignment]
 
 
-async def test_events_begin_at_once() -> None:
-    """The page knows that the stream is open before there is an item; so much is not said of lines."""
+async def test_events_start_at_once() -> None:
+    """The response starts before the first item."""
     go_on = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
@@ -354,7 +354,7 @@ async def test_events_begin_at_once() -> None:
 
 
 async def test_names_and_ids() -> None:
-    """A `ServerEvent` has them, and its data is what `to_json` makes of it."""
+    """A `ServerEvent` has them, and its data goes through `to_json`."""
 
     async def items() -> AsyncIterator[object]:
         yield ServerEvent({"a": Target("111122223333", "eu-west-1")}, event="found", id="7")
@@ -371,8 +371,8 @@ async def test_names_and_ids() -> None:
 
 
 @pytest.mark.parametrize(("sent", "expected"), [("7 é", "7 é"), ("", None), (None, None)])
-async def test_coming_back(sent: str | None, expected: str | None) -> None:
-    """What the browser has seen last is there to be read."""
+async def test_last_event_id(sent: str | None, expected: str | None) -> None:
+    """A reconnecting browser's id is available."""
 
     async def tell(request: web.Request) -> web.StreamResponse:
         return web.json_response(last_event_id(request))
@@ -383,7 +383,7 @@ async def test_coming_back(sent: str | None, expected: str | None) -> None:
 
 
 async def test_heartbeats() -> None:
-    """While nothing comes, comments do; and they stop with the stream."""
+    """Comments are sent while there are no items."""
     go_on = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
@@ -402,7 +402,7 @@ async def test_heartbeats() -> None:
 
 
 async def test_no_heartbeats_beside_items() -> None:
-    """Where items come more often than they would, there is no need of any."""
+    """Frequent items replace heartbeats."""
 
     async def items() -> AsyncIterator[int]:
         for number in range(100):
@@ -420,16 +420,16 @@ async def test_no_heartbeats_beside_items() -> None:
     [(stream_events, "heartbeat"), *((one, "write_timeout") for one in (stream_events, stream_ndjson))],
 )
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-async def test_times_that_are_none(stream: Stream, name: str, seconds: float, caplog: pytest.LogCaptureFixture) -> None:
-    """They are a mistake in the handler, which is told."""
+async def test_invalid_seconds(stream: Stream, name: str, seconds: float, caplog: pytest.LogCaptureFixture) -> None:
+    """They are an error in the handler, and logged."""
     async with serving_routes({"/": answering(stream, lambda: counting(1), **{name: seconds})}) as site:
         assert (await site.get("/")).problem()["status"] == 500
     assert f"{name} must be a positive number of seconds" in caplog.text
 
 
 @both
-async def test_others_have_their_turn(stream: Stream) -> None:
-    """Many items that are there already do not hold up the event loop, though the socket takes them all at once."""
+async def test_event_loop_is_not_blocked(stream: Stream) -> None:
+    """Other tasks run while many available items are written."""
     turns = 0
 
     async def items() -> AsyncIterator[int]:

@@ -1,10 +1,10 @@
-"""What keeps metrics few."""
+"""The limits to the cardinality of metrics."""
 
 from detective_async.integrations.opentelemetry.cardinality import BoundedValues, LowestQuotas
 
 
-def test_values_beyond_the_bound_are_others() -> None:
-    """Those that were known before stay known."""
+def test_bounded_values() -> None:
+    """Values beyond the limit become `_OTHER`; earlier ones remain."""
     values = BoundedValues()
     first = [f"code {number}" for number in range(100)]
     assert [values.bound(value) for value in first] == first
@@ -12,8 +12,8 @@ def test_values_beyond_the_bound_are_others() -> None:
     assert [values.bound(value) for value in first] == first
 
 
-def test_an_account_that_has_recovered_counts_no_more() -> None:
-    """The lowest level is that of those which have less than all."""
+def test_lowest_quota() -> None:
+    """It is the lowest of the accounts with less than a full quota."""
     levels = LowestQuotas()
     assert levels.lowest("here", "one", 100) == 100
     assert levels.lowest("here", "two", 300) == 100
@@ -22,8 +22,8 @@ def test_an_account_that_has_recovered_counts_no_more() -> None:
     assert levels.lowest("here", "two", 500) == 500
 
 
-def test_only_the_latest_accounts_are_remembered() -> None:
-    """However many have retries, 256 of each place are kept; one that is heard of again counts as late."""
+def test_number_of_accounts() -> None:
+    """The latest 256 accounts per region are remembered."""
     levels = LowestQuotas()
     levels.lowest("here", "first", 1)
     levels.lowest("here", "second", 2)
@@ -32,8 +32,8 @@ def test_only_the_latest_accounts_are_remembered() -> None:
     assert found == [1] * 255 + [400]
 
 
-def test_accounts_that_have_all_take_no_room() -> None:
-    """However many they are, the one that has less is not forgotten."""
+def test_accounts_with_a_full_quota() -> None:
+    """They do not evict others."""
     levels = LowestQuotas()
     levels.lowest("here", "drained", 1)
     assert {levels.lowest("here", str(number), 500) for number in range(300)} == {1}

@@ -1,4 +1,4 @@
-"""The trace's ids are sent along where that is asked for, and change nothing of what was signed."""
+"""Trace headers are sent only with a propagator, unsigned."""
 
 from collections.abc import AsyncIterator
 
@@ -37,10 +37,10 @@ def sent() -> Sent:
     return []
 
 
-async def test_by_itself_it_sends_nothing(
+async def test_no_headers_by_default(
     sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
 ) -> None:
-    """Neither ids nor the baggage of the program goes out to AWS, whatever the global propagator writes."""
+    """Neither ids nor baggage are sent, whatever the global propagator is."""
     recorded = recording()
     options = settings(recorded, sim, fake_time)
     options["session"] = session
@@ -54,10 +54,10 @@ async def test_by_itself_it_sends_nothing(
     assert not {"traceparent", "tracestate", "baggage", "x-amzn-trace-id"} & {name.lower() for name in headers}
 
 
-async def test_a_propagator_of_one_s_own(
+async def test_propagator(
     sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
 ) -> None:
-    """Each attempt carries the ids of the call's span; the server, which looks at signatures, takes it."""
+    """Each attempt carries the ids of the call's span, and the signature remains valid."""
     recorded = recording(propagator=TraceContextTextMapPropagator())
     options = settings(recorded, sim, fake_time)
     options["session"] = session
@@ -69,10 +69,10 @@ async def test_a_propagator_of_one_s_own(
     assert all("traceparent" not in headers["Authorization"] for headers in sent)
 
 
-async def test_of_a_trace_that_is_not_sampled(
+async def test_trace_is_not_sampled(
     sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
 ) -> None:
-    """The ids go out all the same, and that the trace is not sampled."""
+    """The headers say that the trace is not sampled."""
     recorded = recording(ALWAYS_OFF, propagator=TraceContextTextMapPropagator())
     options = settings(recorded, sim, fake_time)
     options["session"] = session

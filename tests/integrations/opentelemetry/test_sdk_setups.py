@@ -1,4 +1,4 @@
-"""The hook among others: without an SDK, with one that is set up late or fails, not sampled, in other processes."""
+"""The hook without an SDK, with late, failing or sampling SDKs, and in other processes."""
 
 import importlib
 import pickle
@@ -53,8 +53,8 @@ def run(program: str, **parts: str) -> str:
     return done.stdout
 
 
-def test_without_an_sdk() -> None:
-    """With OpenTelemetry's API alone, calls are as they are without the hook."""
+def test_without_sdk() -> None:
+    """With OpenTelemetry's API alone, calls work as without the hook."""
     found = run(
         PROGRAM,
         setup='sys.modules["opentelemetry.sdk"] = None',
@@ -64,8 +64,8 @@ def test_without_an_sdk() -> None:
     assert found == "opentelemetry.sdk\n"
 
 
-def test_an_sdk_that_is_set_up_late() -> None:
-    """The hook may be made before the global providers are."""
+def test_late_global_providers() -> None:
+    """The global providers may be set after the hook is created."""
     found = run(
         PROGRAM,
         setup="""
@@ -95,8 +95,8 @@ def test_an_sdk_that_is_set_up_late() -> None:
     ]
 
 
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To import it says what is missing, and what to do."""
+def test_without_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import error says what to install."""
     name = "detective_async.integrations.opentelemetry"
     for module in [module for module in sys.modules if module.startswith(name)]:
         monkeypatch.delitem(sys.modules, module)
@@ -107,7 +107,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         importlib.import_module(name)
 
 
-async def test_a_trace_that_is_not_sampled(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+async def test_trace_is_not_sampled(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
     """There are no spans, and the metrics are complete."""
     recorded = recording(ALWAYS_OFF)
     sim.throttle()
@@ -130,10 +130,10 @@ class _FailingAtEnd(SpanProcessor):
 
 
 @pytest.mark.parametrize("processor", [_FailingAtStart(), _FailingAtEnd()], ids=lambda one: type(one).__name__)
-async def test_an_sdk_that_fails(
+async def test_failing_sdk(
     processor: SpanProcessor, sim: DetectiveSimulator, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Calls are made all the same, it is logged, and afterwards the current span is the one before."""
+    """The call works, the exception is logged, and the current span is restored."""
     recorded = recording()
     recorded.traces.add_span_processor(processor)
     before = trace.get_current_span()
@@ -144,8 +144,8 @@ async def test_an_sdk_that_fails(
     assert "a hook failed" in record.getMessage()
 
 
-def test_another_process_has_its_own(recorded: Recorded) -> None:
-    """A hook that is sent along takes what is set globally where it arrives, and keeps its propagator."""
+def test_pickle(recorded: Recorded) -> None:
+    """The hook uses the other process's global providers, and keeps its propagator."""
     [hook] = pickle.loads(pickle.dumps([OpenTelemetryHook(recorded.traces)]))
     assert isinstance(hook, OpenTelemetryHook)
     hook = pickle.loads(pickle.dumps(OpenTelemetryHook(propagator=TraceContextTextMapPropagator())))
