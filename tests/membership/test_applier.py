@@ -25,6 +25,7 @@ from membership.worlds import (
     invitations,
     load_world,
     member,
+    plan_and_apply,
     request_bodies,
     results,
     some_accounts,
@@ -115,8 +116,7 @@ async def test_members_in_every_state(sim: DetectiveSimulator, client: Detective
         verification_delay=30,
     )
     wanted = [account(one) for one in (*IDS[:6], IDS[7])]
-    plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
-    report = await plan.apply()
+    report = await plan_and_apply(client, wanted, member_credentials=sim.account)
     assert report.ok
     assert results(report) == {
         IDS[0]: Result("ENABLED", "ENABLED", ""),
@@ -131,8 +131,7 @@ async def test_members_in_every_state(sim: DetectiveSimulator, client: Detective
     assert request_bodies(sim, "DeleteMembers") == [{"GraphArn": arn_in(REGION), "AccountIds": [IDS[2]]}]
     assert set(invitations(sim).values()) == {1}
 
-    plan = await plan_membership(client, wanted, regions=[REGION], remove_others=True)
-    report = await plan.apply()
+    report = await plan_and_apply(client, wanted, remove_others=True)
     assert report.ok
     assert results(report)[IDS[6]] == Result("VERIFICATION_FAILED", None, "remove")
     assert set(statuses(sim)) == {one.account_id for one in wanted}
@@ -170,8 +169,7 @@ async def test_full_graph(sim: DetectiveSimulator, client: DetectiveClient) -> N
     wanted = full[:1195]
     for place, one in enumerate(IDS[:5]):
         wanted.insert(240 * place, account(one))
-    plan = await plan_membership(client, wanted, regions=[REGION], remove_others=True)
-    report = await plan.apply()
+    report = await plan_and_apply(client, wanted, remove_others=True)
     assert report.ok
     assert len(report.rows) == 1205
     assert set(statuses(sim)) == {one.account_id for one in wanted}
@@ -261,10 +259,9 @@ async def test_member_credentials_are_requested_once(sim: DetectiveSimulator, cl
         return AssumeRole(role, source=sim.account(ADMINISTRATOR))
 
     load_world(sim, graph(member(IDS[0], "ENABLED")))
-    plan = await plan_membership(
+    report = await plan_and_apply(
         client, [account(one) for one in IDS[:3]], regions=[REGION, ELSEWHERE], member_credentials=source
     )
-    report = await plan.apply()
     assert report.ok
     assert sorted(asked_for) == IDS[:3]
     assert sum(request.operation == "AssumeRole" for request in sim.requests) == 3

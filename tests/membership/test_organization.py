@@ -15,6 +15,7 @@ from membership.worlds import (
     Result,
     account,
     administrator,
+    plan_and_apply,
     results,
     some_accounts,
     statuses,
@@ -96,8 +97,7 @@ async def test_account_outside_the_organization(
 ) -> None:
     """AWS invites it; it accepts if there are credentials, and is a failure otherwise."""
     wanted = [*WANTED, account(OUTSIDER)]
-    plan = await plan_membership(client, wanted, regions=[REGION], **management)
-    report = await plan.apply()
+    report = await plan_and_apply(client, wanted, **management)
     (failure,) = report.failures
     assert (failure.account_id, failure.after) == (OUTSIDER, "INVITED")
     assert (failure.problem or "").startswith("it is invited, either because it is outside the organization")
@@ -148,8 +148,7 @@ async def test_different_administrator(
 async def test_client_of_a_different_account(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
     """It is detected by the owner of its graph, or by the missing graph."""
     async with administrator(sim, account_id=TWO) as client:
-        plan = await plan_membership(client, [account(ONE)], regions=[REGION], **management)
-        report = await plan.apply()
+        report = await plan_and_apply(client, [account(ONE)], **management)
         assert report.regions[0].problem == (
             "enable administrator was done, but its effect is not visible yet: plan again later"
         )

@@ -37,6 +37,7 @@ from membership.worlds import (
     invitations,
     load_world,
     member,
+    plan_and_apply,
     results,
     running_tasks,
     writes,
@@ -114,8 +115,7 @@ async def test_conflict(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     conflict = Failure(409, "ConflictException", "busy")
     sim.inject(Fault(conflict, "CreateGraph", region=REGION, count=5))
     sim.inject(Fault(conflict, "CreateGraph", region=ELSEWHERE, count=6))
-    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE])
-    report = await plan.apply()
+    report = await plan_and_apply(client, WANTED, regions=[REGION, ELSEWHERE])
     here, there = report.regions
     assert here.done == ("create graph",)
     assert isinstance(there.error, ConflictException)
@@ -128,15 +128,9 @@ async def test_tags_and_packages_fail(sim: DetectiveSimulator, client: Detective
     load_world(sim, graph())
     sim.inject(Fault(DENIED, "TagResource"))
     sim.inject(Fault(Throttle(), "UpdateDatasourcePackages", count=None))
-    plan = await plan_membership(
-        client,
-        WANTED,
-        regions=[REGION],
-        member_credentials=sim.account,
-        tags={"a": "b"},
-        datasource_packages=["EKS_AUDIT"],
+    report = await plan_and_apply(
+        client, WANTED, member_credentials=sim.account, tags={"a": "b"}, datasource_packages=["EKS_AUDIT"]
     )
-    report = await plan.apply()
     assert set(results(report).values()) == {ONBOARDED}
     assert report.failures == ()
     assert not report.ok
@@ -162,8 +156,7 @@ async def test_action_without_effect(sim: DetectiveSimulator) -> None:
             return TagResourceResponse()
 
     async with administrator(sim, Futile) as client:
-        plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
-        report = await plan.apply()
+        report = await plan_and_apply(client, WANTED, tags={"a": "b"})
     assert Futile.tagged == 1
     assert report.regions[0].problem == "tag graph was done, but its effect is not visible yet: plan again later"
     assert report.regions[0].done == ("tag graph",)

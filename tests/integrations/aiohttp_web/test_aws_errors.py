@@ -6,20 +6,14 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import serving_routes
-from integrations.aiohttp_web.streaming import Stream, both
+from integrations.aiohttp_web.site import ADMINISTRATOR, client_of, serving_routes
+from integrations.aiohttp_web.streaming import Stream, both, streaming
 
 from detective_async import Account, DetectiveClient, DetectiveFleet, RetryPolicy, Target, Timeouts
 from detective_async.integrations.aiohttp_web import get_client, get_fleet, to_json
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 
-ADMINISTRATOR = "111122223333"
 ONCE = RetryPolicy(max_attempts=1)
-
-
-def client_of(sim: DetectiveSimulator, **options: Any) -> DetectiveClient:
-    keys = sim.account(ADMINISTRATOR)
-    return DetectiveClient(region="eu-west-1", credentials=keys, endpoint_url=sim.url, retry=ONCE, **options)
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -47,7 +41,7 @@ async def create(request: web.Request) -> web.StreamResponse:
 async def test_faults(sim: DetectiveSimulator, effect: Any, status: int, members: dict[str, object]) -> None:
     """Each has its status, AWS's code and request id, and whether AWS may have acted."""
     sim.inject(Fault(effect, count=None))
-    client = client_of(sim, timeouts=Timeouts(read=0.3))
+    client = client_of(sim, retry=ONCE, timeouts=Timeouts(read=0.3))
     async with serving_routes({"/": create}, client) as site:
         answer = await site.ask("POST", "/")
     problem = answer.problem()
@@ -67,21 +61,17 @@ async def test_aws_unreachable() -> None:
 @both
 async def test_failing_page(stream: Stream, sim: DetectiveSimulator) -> None:
     """The items of earlier pages are sent, then the problem with AWS's request id."""
-    client = client_of(sim)
+    client = client_of(sim, retry=ONCE)
     arn = str((await client.create_graph()).graph_arn)
     await client.create_members(arn, [Account(f"{n:012}", f"a{n}@example.com") for n in range(1, 11)])
 
-    async def members(request: web.Request) -> web.StreamResponse:
-        async def some() -> Any:
-            async for member in get_client(request).iter_members(arn, page_size=4):
-                yield member
-                if member.account_id == "000000000005":
-                    sim.inject(Fault(Throttle(), operation="ListMembers"))
+    async def members(request: web.Request) -> Any:
+        async for member in get_client(request).iter_members(arn, page_size=4):
+            yield member
+            if member.account_id == "000000000005":
+                sim.inject(Fault(Throttle(), operation="ListMembers"))
 
-        answer: web.StreamResponse = await stream(request, some())
-        return answer
-
-    async with serving_routes({"/": members}, client) as site:
+    async with serving_routes({"/": streaming(stream, members)}, client) as site:
         answer = await site.get("/")
     assert answer.body.count(b'"AccountId"') == 8
     last = answer.body.strip().splitlines()[-1]

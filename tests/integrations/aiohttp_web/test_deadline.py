@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import KEYS, Site, loud, serving_routes
-from integrations.aiohttp_web.streaming import asking
-from resilience.wire_server import until
+from integrations.aiohttp_web.streaming import requesting, streaming
 
 from detective_async import DetectiveClient, Timeouts
 from detective_async.integrations.aiohttp_web import get_client, stream_events, stream_ndjson, to_json
@@ -145,15 +144,11 @@ async def trickle() -> AsyncIterator[int]:
 
 async def test_streams_reach_the_deadline() -> None:
     """Their last record is the problem."""
-
-    async def lines(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, trickle())
-
-    async def events(request: web.Request) -> web.StreamResponse:
-        return await stream_events(request, trickle())
-
-    async with serving_routes({"/lines": lines, "/events": events}, deadline=0.4) as site:
-        first, second = (await site.get("/lines")).body, (await site.get("/events")).body
+    routes = {
+        f"/{stream.__name__}": streaming(stream, lambda _: trickle()) for stream in (stream_ndjson, stream_events)
+    }
+    async with serving_routes(routes, deadline=0.4) as site:
+        first, second = [(await site.get(path)).body for path in routes]
     assert first.startswith(b'0\n1\n{"error":{"type":"about:blank","title":"Gateway Timeout","status":504,')
     assert b"event: error\ndata: {" in second
     assert b"event: end" not in second
@@ -166,10 +161,7 @@ async def test_deadline_before_the_first_item() -> None:
         await asyncio.Event().wait()
         yield
 
-    async def lines(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, nothing())
-
-    async with serving_routes({"/": lines}, deadline=0.05) as site:
+    async with serving_routes({"/": streaming(stream_ndjson, lambda _: nothing())}, deadline=0.05) as site:
         assert (await site.get("/")).problem()["status"] == 504
 
 
@@ -198,12 +190,9 @@ async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
             await asyncio.sleep(0.3)
             ended.set()
 
-    async def lines(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, items())
-
-    async with serving_routes({"/": lines}, deadline=0.4) as site:
-        async with asking(site):
+    async with serving_routes({"/": streaming(stream_ndjson, lambda _: items())}, deadline=0.4) as site:
+        async with requesting(site):
             await ending.wait()
         await ended.wait()
-        await until(lambda: site.runner.server and not site.runner.server.connections, "the connection is gone")
+        await site.disconnected()
     assert not loud(caplog)

@@ -10,15 +10,22 @@ from typing import Any
 import pytest
 from aiohttp import web
 from fleet.leftovers import at_work
-from integrations.aiohttp_web.site import Site, loud, serving_routes
-from integrations.aiohttp_web.streaming import Items, Stream, answering, asking, both, read_all, settled
+from integrations.aiohttp_web.site import ADMINISTRATOR, Site, client_of, loud, serving_routes
+from integrations.aiohttp_web.streaming import (
+    BufferFiller,
+    Items,
+    Stream,
+    both,
+    read_all,
+    requesting,
+    settled,
+    streaming,
+)
 from resilience.wire_server import until
 
 from detective_async import Account, DetectiveClient, DetectiveFleet, Target
 from detective_async.integrations.aiohttp_web import get_client, get_fleet, stream_events, stream_ndjson
 from detective_async.testing import DetectiveSimulator
-
-ADMINISTRATOR = "111122223333"
 
 
 @both
@@ -27,11 +34,11 @@ async def test_while_waiting_for_an_item(stream: Stream, stop_at: int, caplog: p
     """The iterator is closed, and nothing is logged."""
     items = Items(stop_at=stop_at)
     before = asyncio.all_tasks()
-    async with serving_routes({"/": answering(stream, items)}) as site:
-        async with asking(site):
+    async with serving_routes({"/": streaming(stream, items)}) as site:
+        async with requesting(site):
             await until(lambda: items.begun and items.given == stop_at, "it waits")
         await until(lambda: items.ended, "the iterator was closed")
-        await until(lambda: site.runner.server and not site.runner.server.connections, "the connection is gone")
+        await site.disconnected()
     await until(lambda: asyncio.all_tasks() <= before, "no task is left")
     assert not loud(caplog)
 
@@ -40,8 +47,8 @@ async def test_while_waiting_for_an_item(stream: Stream, stop_at: int, caplog: p
 async def test_while_writing(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
     """A paused write ends."""
     items = Items(size=100_000)
-    async with serving_routes({"/": answering(stream, items)}) as site:
-        async with asking(site):
+    async with serving_routes({"/": streaming(stream, items)}) as site:
+        async with requesting(site):
             assert await settled(items) < items.count
             assert not items.ended
         await until(lambda: items.ended, "the iterator was closed")
@@ -55,16 +62,16 @@ async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixtur
 
     async def handler(request: web.Request) -> web.StreamResponse:
         inside.set()
-        await until(lambda: request.transport is None, "the browser has gone")
+        await until(lambda: request.transport is None, "the client has disconnected")
         answer: web.StreamResponse = await stream(request, items)
         ended.set()
         return answer
 
     async with serving_routes({"/": handler}) as site:
-        async with asking(site):
+        async with requesting(site):
             await inside.wait()
         await ended.wait()
-        await until(lambda: site.runner.server and not site.runner.server.connections, "the connection is gone")
+        await site.disconnected()
     assert items.given <= 1
     assert not loud(caplog)
 
@@ -74,15 +81,15 @@ async def test_cancelled_handler(stream: Stream) -> None:
     """The iterator is closed if the server cancels handlers."""
     items = Items(stop_at=1)
     async with (
-        serving_routes({"/": answering(stream, items)}) as site,
-        asking(site) as browser,
+        serving_routes({"/": streaming(stream, items)}) as site,
+        requesting(site) as client,
     ):
         await until(lambda: items.given, "it waits")
         [connection] = site.runner.server.connections if site.runner.server else []
         assert connection._task_handler
         connection._task_handler.cancel()
         await until(lambda: items.ended, "the iterator was closed")
-        browser.close()
+        client.close()
 
 
 async def make_members(client: DetectiveClient) -> str:
@@ -94,27 +101,23 @@ async def make_members(client: DetectiveClient) -> str:
 @both
 async def test_no_further_pages_are_fetched(stream: Stream, sim: DetectiveSimulator) -> None:
     """A disconnect stops the requests to AWS."""
-    client = DetectiveClient(region="eu-west-1", credentials=sim.account(ADMINISTRATOR), endpoint_url=sim.url)
+    client = client_of(sim)
     arn = await make_members(client)
     ended = asyncio.Event()
 
-    async def members(request: web.Request) -> web.StreamResponse:
-        async def slowly() -> AsyncIterator[Any]:
-            try:
-                async for member in get_client(request).iter_members(arn, page_size=1):
-                    await asyncio.sleep(0.02)
-                    yield member
-            finally:
-                ended.set()
-
-        answer: web.StreamResponse = await stream(request, slowly())
-        return answer
+    async def slowly(request: web.Request) -> AsyncIterator[Any]:
+        try:
+            async for member in get_client(request).iter_members(arn, page_size=1):
+                await asyncio.sleep(0.02)
+                yield member
+        finally:
+            ended.set()
 
     def pages() -> int:
         return [request.operation for request in sim.requests].count("ListMembers")
 
-    async with serving_routes({"/": members}, client) as site:
-        async with asking(site):
+    async with serving_routes({"/": streaming(stream, slowly)}, client) as site:
+        async with requesting(site):
             await until(lambda: pages() > 2, "some pages were fetched")
         await ended.wait()
         fetched = pages()
@@ -130,18 +133,15 @@ async def test_fleet_stops(sim: DetectiveSimulator) -> None:
     for region in regions:
         await make_members(fleet.client.with_options(region=region, credentials=keys))
 
-    async def endless() -> AsyncIterator[Any]:
+    async def endless(request: web.Request) -> AsyncIterator[Any]:
+        assert get_fleet(request) is fleet
         while True:
             async with aclosing(aiter(fleet.iter_graphs())) as pairs:
                 async for pair in pairs:
                     yield pair
 
-    async def graphs(request: web.Request) -> web.StreamResponse:
-        assert get_fleet(request) is fleet
-        return await stream_events(request, endless())
-
-    async with serving_routes({"/": graphs}, fleet) as site:
-        async with asking(site):
+    async with serving_routes({"/": streaming(stream_events, endless)}, fleet) as site:
+        async with requesting(site):
             await until(lambda: len(sim.requests) > 50, "it is at work")
         await until(lambda: not at_work(), "all work has ended")
         asked = len(sim.requests)
@@ -173,7 +173,7 @@ async def test_two_hundred_disconnects(stream: Stream, caplog: pytest.LogCapture
         return answer
 
     async def hang_up(site: Site, number: int) -> None:
-        async with asking(site):
+        async with requesting(site):
             await asyncio.sleep(number % 10 * 0.01)
 
     async with serving_routes({"/": handler}) as site:
@@ -182,7 +182,7 @@ async def test_two_hundred_disconnects(stream: Stream, caplog: pytest.LogCapture
             await asyncio.gather(*(hang_up(site, number) for number in range(start, start + 50)))
         await until(lambda: all(items.ended for items in made if items.begun), "the iterators were closed")
         await until(lambda: asyncio.all_tasks() <= before[0], "no task is left")
-        await until(lambda: site.runner.server and not site.runner.server.connections, "no connection is left")
+        await site.disconnected()
         gc.collect()
         await asyncio.sleep(0)
         assert sockets() == before[1]
@@ -195,12 +195,12 @@ async def test_slow_reader(stream: Stream) -> None:
     """Items are taken on demand, and all arrive in order."""
     items = Items(size=100_000, count=200)
     async with (
-        serving_routes({"/": answering(stream, items)}) as site,
-        asking(site, b"GET / HTTP/1.0\r\n\r\n") as browser,
+        serving_routes({"/": streaming(stream, items)}) as site,
+        requesting(site, b"GET / HTTP/1.0\r\n\r\n") as client,
     ):
         taken = await settled(items)
         assert taken < 20
-        answer = await read_all(browser)
+        answer = await read_all(client)
     assert (items.given, items.ended) == (200, 1)
     assert len(answer) > 200 * 100_000
     assert answer.endswith(b'x"\n' if stream is stream_ndjson else b"event: end\ndata: {}\n\n")
@@ -210,11 +210,11 @@ async def test_slow_reader(stream: Stream) -> None:
 async def test_stalled_reader(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
     """Its connection is reset after the write timeout."""
     items = Items(size=100_000)
-    async with serving_routes({"/": answering(stream, items, write_timeout=0.3)}) as site, asking(site) as browser:
+    async with serving_routes({"/": streaming(stream, items, write_timeout=0.3)}) as site, requesting(site) as client:
         await until(lambda: items.ended, "it was given up")
-        await until(lambda: site.runner.server and not site.runner.server.connections, "the connection is gone")
+        await site.disconnected()
         with pytest.raises(ConnectionResetError):
-            await read_all(browser)
+            await read_all(client)
     assert items.given < 150
     assert not loud(caplog)
 
@@ -226,11 +226,11 @@ async def test_slow_reader_is_not_stalled() -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with (
-        serving_routes({"/": answering(stream_ndjson, items, write_timeout=1)}) as site,
-        asking(site, b"GET / HTTP/1.0\r\n\r\n") as browser,
+        serving_routes({"/": streaming(stream_ndjson, items, write_timeout=1)}) as site,
+        requesting(site, b"GET / HTTP/1.0\r\n\r\n") as client,
     ):
         received = 0
-        while piece := await loop.sock_recv(browser, 2**20):
+        while piece := await loop.sock_recv(client, 2**20):
             received += len(piece)
             if loop.time() - began < 2.5:
                 await asyncio.sleep(0.02)
@@ -241,23 +241,14 @@ async def test_slow_reader_is_not_stalled() -> None:
 @both
 async def test_failure_for_a_stalled_reader(stream: Stream) -> None:
     """The record of the failure is subject to the same write timeout."""
-    asked: list[web.Request] = []
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        async def items() -> AsyncIterator[str]:
-            # Small ones, so that it is the record that has to wait.
-            while not request.protocol.writing_paused:
-                yield "x" * 500
-            raise KeyError
-
-        asked.append(request)
-        answer: web.StreamResponse = await stream(request, items(), write_timeout=0.3)
-        return answer
-
-    async with serving_routes({"/": handler}) as site, asking(site) as browser:
-        await until(lambda: asked and asked[0].transport is None, "the connection is gone")
+    items = BufferFiller(KeyError())
+    async with (
+        serving_routes({"/": streaming(stream, items, write_timeout=0.3)}) as site,
+        requesting(site) as client,
+    ):
+        await until(lambda: items.request and items.request.transport is None, "the connection is gone")
         with pytest.raises(ConnectionResetError):
-            await read_all(browser)
+            await read_all(client)
 
 
 @both
@@ -265,12 +256,12 @@ async def test_a_deadline_while_writing(stream: Stream) -> None:
     """A slow reader gets everything written so far and the problem as the last record."""
     items = Items(size=100_000)
     async with (
-        serving_routes({"/": answering(stream, items)}, deadline=0.3) as site,
-        asking(site, b"GET / HTTP/1.0\r\n\r\n") as browser,
+        serving_routes({"/": streaming(stream, items)}, deadline=0.3) as site,
+        requesting(site, b"GET / HTTP/1.0\r\n\r\n") as client,
     ):
         await until(lambda: items.ended, "the time is up")
         await asyncio.sleep(0.2)
-        last = (await read_all(browser)).strip().splitlines()[-1]
+        last = (await read_all(client)).strip().splitlines()[-1]
     assert b'"status":504' in last
     assert items.given < 20
 
@@ -278,24 +269,14 @@ async def test_a_deadline_while_writing(stream: Stream) -> None:
 @both
 async def test_a_deadline_after_the_last_item(stream: Stream) -> None:
     """A complete stream arrives whole, and nothing follows its end."""
-    asked: list[web.Request] = []
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        async def items() -> AsyncIterator[str]:
-            while not request.protocol.writing_paused:
-                yield "x" * 500
-
-        asked.append(request)
-        answer: web.StreamResponse = await stream(request, items())
-        return answer
-
+    items = BufferFiller()
     async with (
-        serving_routes({"/": handler}, deadline=0.3) as site,
-        asking(site, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as browser,
+        serving_routes({"/": streaming(stream, items)}, deadline=0.3) as site,
+        requesting(site, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as client,
     ):
-        await until(lambda: asked and asked[0].protocol.writing_paused, "all is on its way")
+        await until(lambda: items.full, "all items are written")
         await asyncio.sleep(0.8)
-        answer = await read_all(browser)
+        answer = await read_all(client)
     last = b'x"\n' if stream is stream_ndjson else b"event: end\ndata: {}\n\n"
     assert answer.endswith(last + b"\r\n0\r\n\r\n")
     assert answer.count(b"\r\n0\r\n") == 1
@@ -304,41 +285,31 @@ async def test_a_deadline_after_the_last_item(stream: Stream) -> None:
 @both
 async def test_disconnect_before_the_failure_is_read(stream: Stream) -> None:
     """The handler ends without waiting."""
-    asked: list[web.Request] = []
-    ended = asyncio.Event()
+    items, ended = BufferFiller(KeyError()), asyncio.Event()
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        async def items() -> AsyncIterator[str]:
-            while not request.protocol.writing_paused:
-                yield "x" * 500
-            asked.append(request)
-            raise KeyError
-
-        answer: web.StreamResponse = await stream(request, items(), write_timeout=1000)
+        response: web.StreamResponse = await stream(request, items(request), write_timeout=1000)
         ended.set()
-        return answer
+        return response
 
     async with serving_routes({"/": handler}) as site:
-        async with asking(site):
-            await until(lambda: asked, "it has failed")
+        async with requesting(site):
+            await until(lambda: items.full, "it has failed")
         await until(ended.is_set, "the handler has ended")
 
 
 async def test_disconnect_before_the_failure_is_written() -> None:
     """The failed write is ignored."""
 
-    async def handler(request: web.Request) -> web.StreamResponse:
-        async def items() -> AsyncIterator[int]:
-            yield 1
-            assert request.transport is not None
-            request.transport.abort()
-            raise KeyError
+    async def items(request: web.Request) -> AsyncIterator[int]:
+        yield 1
+        assert request.transport is not None
+        request.transport.abort()
+        raise KeyError
 
-        return await stream_ndjson(request, items())
-
-    async with serving_routes({"/": handler}) as site, asking(site):
+    async with serving_routes({"/": streaming(stream_ndjson, items)}) as site, requesting(site):
         await until(lambda: site.runner.server and site.runner.server.connections, "it has come")
-        await until(lambda: site.runner.server and not site.runner.server.connections, "the connection is gone")
+        await site.disconnected()
 
 
 async def test_heartbeats_do_not_pile_up() -> None:
@@ -356,6 +327,6 @@ async def test_heartbeats_do_not_pile_up() -> None:
         transport.abort()
         return await stream
 
-    async with serving_routes({"/": handler}) as site, asking(site):
+    async with serving_routes({"/": handler}) as site, requesting(site):
         await until(lambda: len(seen) == 5, "it was looked at")
     assert len(set(seen)) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import KEYS, idle_client, make_app, serving, serving_routes
+from integrations.aiohttp_web.site import ADMINISTRATOR, KEYS, client_of, idle_client, make_app, serving, serving_routes
 
 from detective_async import (
     AssumeRole,
@@ -23,7 +23,6 @@ from detective_async.integrations.aiohttp_web import CLIENT, FLEET, get_client, 
 from detective_async.integrations.aiohttp_web.state import AccountCredentials
 from detective_async.testing import DetectiveSimulator
 
-ACCOUNT = "111122223333"
 OTHER = "444455556666"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
 
@@ -32,10 +31,6 @@ async def graphs(request: web.Request) -> web.StreamResponse:
     """Tell the graphs of the account and region that are asked for."""
     client = get_client(request, account_id=request.query.get("account"), region=request.query.get("region"))
     return web.json_response({"region": client.region, "graphs": to_json(await client.iter_graphs().collect())})
-
-
-def client_of(sim: DetectiveSimulator, **options: Any) -> DetectiveClient:
-    return DetectiveClient(region="eu-west-1", credentials=sim.account(ACCOUNT), endpoint_url=sim.url, **options)
 
 
 async def test_client_lifetime(sim: DetectiveSimulator) -> None:
@@ -69,7 +64,7 @@ async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.Monke
     app = web.Application()
     app.router.add_get("/", graphs)
     setup(app)
-    for name, value in sim.environment(ACCOUNT, region="eu-central-1").items():
+    for name, value in sim.environment(ADMINISTRATOR, region="eu-central-1").items():
         monkeypatch.setenv(name, value)
     async with serving(app) as site:
         assert b"eu-central-1" in (await site.get("/")).body
@@ -89,12 +84,12 @@ async def test_invalid_settings() -> None:
 
 async def test_fleet(sim: DetectiveSimulator) -> None:
     """The app has the fleet and its client, and closes them."""
-    sim.account(ACCOUNT)
+    sim.account(ADMINISTRATOR)
     fleet = DetectiveFleet(
-        [Target(ACCOUNT, region, sim.account(ACCOUNT)) for region in ("eu-west-1", "us-east-1")],
+        [Target(ADMINISTRATOR, region, sim.account(ADMINISTRATOR)) for region in ("eu-west-1", "us-east-1")],
         endpoint_url=sim.url,
         region="eu-west-1",
-        credentials=sim.account(ACCOUNT),
+        credentials=sim.account(ADMINISTRATOR),
     )
 
     async def count(request: web.Request) -> web.StreamResponse:
@@ -140,11 +135,11 @@ async def test_accounts_and_regions(sim: DetectiveSimulator) -> None:
 
 async def test_role_is_assumed_once(sim: DetectiveSimulator) -> None:
     """Equal providers share the credentials across requests."""
-    arn = sim.role(OTHER, "Audit", trusted=[ACCOUNT])
+    arn = sim.role(OTHER, "Audit", trusted=[ADMINISTRATOR])
 
     def role_of(account_id: str) -> AssumeRole:
         assert account_id == OTHER
-        return AssumeRole(arn, source=sim.account(ACCOUNT))
+        return AssumeRole(arn, source=sim.account(ADMINISTRATOR))
 
     async with serving_routes({"/": graphs}, client_of(sim), account_credentials=role_of) as site:
         answers = [await site.get(f"/?account={OTHER}") for _ in range(3)]

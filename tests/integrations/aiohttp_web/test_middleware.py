@@ -277,7 +277,7 @@ async def test_disconnect_before_the_response(begun: bool, caplog: pytest.LogCap
         if begun:
             await answer.prepare(request)
         inside.set()
-        await until(lambda: request.transport is None, "the browser has gone")
+        await until(lambda: request.transport is None, "the client has disconnected")
         try:
             await answer.prepare(request)
             await answer.write(b"more")

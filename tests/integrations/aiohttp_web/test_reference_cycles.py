@@ -5,9 +5,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from aiohttp import web
 from integrations.aiohttp_web.site import serving_routes
-from integrations.aiohttp_web.streaming import Items, Stream, answering, asking, both
+from integrations.aiohttp_web.streaming import Items, Stream, both, requesting, streaming
 from resilience.cycles import collecting_cycles
 from resilience.wire_server import until
 
@@ -27,12 +26,7 @@ async def failing() -> AsyncIterator[int]:
 @pytest.mark.parametrize("items", [complete, failing])
 async def test_complete_and_failed_streams(stream: Stream, items: Callable[[], AsyncIterator[int]]) -> None:
     """They are freed without the garbage collector."""
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        answer: web.StreamResponse = await stream(request, items())
-        return answer
-
-    async with serving_routes({"/": handler}) as site:
+    async with serving_routes({"/": streaming(stream, lambda _: items())}) as site:
         with collecting_cycles() as cycles:
             for _ in range(3):
                 await site.get("/")
@@ -46,8 +40,8 @@ async def test_disconnected_stream(stream: Stream) -> None:
     for_each = [Items(stop_at=1) for _ in range(3)]
     with collecting_cycles() as cycles:
         for items in for_each:
-            async with serving_routes({"/": answering(stream, items)}) as site:
-                async with asking(site):
+            async with serving_routes({"/": streaming(stream, items)}) as site:
+                async with requesting(site):
                     await until(lambda items=items: items.given == 1, "it waits")  # type: ignore[misc]
                 await until(lambda items=items: items.ended, "the iterator was closed")  # type: ignore[misc]
         await asyncio.sleep(0)

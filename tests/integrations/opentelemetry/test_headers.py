@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from fakes import FakeTime
-from integrations.opentelemetry.recorded import id_of, recording, settings
+from integrations.opentelemetry.recorded import Recorded, id_of, recording, settings
 from multidict import CIMultiDict
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -37,17 +37,23 @@ def sent() -> Sent:
     return []
 
 
+async def list_graphs(
+    recorded: Recorded, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
+) -> None:
+    options = settings(recorded, sim, fake_time)
+    options["session"] = session
+    await DetectiveClient(**options).list_graphs()
+
+
 async def test_no_headers_by_default(
     sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
 ) -> None:
     """Neither ids nor baggage are sent, whatever the global propagator is."""
     recorded = recording()
-    options = settings(recorded, sim, fake_time)
-    options["session"] = session
     token = context.attach(baggage.set_baggage("customer", "a secret"))
     try:
         with recorded.tracer.start_as_current_span("the caller"):
-            await DetectiveClient(**options).list_graphs()
+            await list_graphs(recorded, session, sim, fake_time)
     finally:
         context.detach(token)
     [headers] = sent
@@ -59,10 +65,8 @@ async def test_propagator(
 ) -> None:
     """Each attempt carries the ids of the call's span, and the signature remains valid."""
     recorded = recording(propagator=TraceContextTextMapPropagator())
-    options = settings(recorded, sim, fake_time)
-    options["session"] = session
     sim.throttle()
-    await DetectiveClient(**options).list_graphs()
+    await list_graphs(recorded, session, sim, fake_time)
     span = id_of(recorded.calls[0])
     expected = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
     assert [headers["traceparent"] for headers in sent] == [expected] * 2
@@ -74,9 +78,7 @@ async def test_trace_is_not_sampled(
 ) -> None:
     """The headers say that the trace is not sampled."""
     recorded = recording(ALWAYS_OFF, propagator=TraceContextTextMapPropagator())
-    options = settings(recorded, sim, fake_time)
-    options["session"] = session
-    await DetectiveClient(**options).list_graphs()
+    await list_graphs(recorded, session, sim, fake_time)
     [headers] = sent
     flags = trace.TraceFlags(int(headers["traceparent"].rpartition("-")[2], 16))
     assert not flags.sampled
