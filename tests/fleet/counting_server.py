@@ -1,4 +1,4 @@
-"""A service that counts what is asked of it at the same time, and answers after a while or when it is told to."""
+"""A server that counts concurrent requests, and responds after a while or when released; and fleets on it."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from attrs import define, field
 from resilience.wire_server import Request, WireServer, after_passes, serving
 
-from detective_async import Credentials, Target
+from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 
 REGIONS = ("eu-west-1", "us-east-1", "ap-south-1")
 _SCOPE = re.compile(r"Credential=(\w+)/\d+/([\w-]+)/(\w+)/")
@@ -22,12 +22,12 @@ _SCOPE = re.compile(r"Credential=(\w+)/\d+/([\w-]+)/(\w+)/")
 
 @define(eq=False)
 class CountingServer:
-    """What has been asked, and how much of it was under way at a time: in all, and for each account in each region.
+    """Records all requests and the maximum of concurrent ones, in total and per account and region.
 
     Args:
-        hold: which requests wait until they are released.
-        passes: how many times the event loop goes round before any other is answered.
-        pages: how many pages of members each graph has, of which each has one member.
+        hold: selects the requests that wait until they are released.
+        passes: the passes of the event loop before any other request is answered.
+        pages: the number of pages of members of each graph; each page has one member.
     """
 
     hold: Callable[[Request], bool] = lambda _: False
@@ -46,16 +46,16 @@ class CountingServer:
 
     @property
     def under_way(self) -> list[Request]:
-        """What waits for its answer and has not been given up."""
+        """The requests in progress, without those whose connection is closed."""
         return [request for request in self._under_way if request.connection.transport is not None]
 
     @property
     def held(self) -> list[Request]:
-        """What waits to be released."""
+        """The requests that wait for their release."""
         return [request for request in self._held if request.connection.transport is not None]
 
     def release(self, count: int | None = None) -> None:
-        """Answer so many that were held, the oldest first; or all, and hold no more."""
+        """Answer the oldest held requests; or all of them, and hold no more."""
         if count is None:
             self.hold = lambda _: False
         held = self.held
@@ -98,12 +98,12 @@ class CountingServer:
 
 
 def operation_of(request: Request) -> str:
-    """Give `AssumeRole`, or the path that stands for an operation of Detective."""
+    """Return `AssumeRole`, or the path of an operation of Detective."""
     return "AssumeRole" if b"Action=AssumeRole" in request.body else request.head.split()[1]
 
 
 def place_of(request: Request) -> tuple[str, str]:
-    """Give the account and the region that a request was signed for."""
+    """Return the account and the region of a request's signature."""
     found = _SCOPE.search(request.header("authorization"))
     assert found is not None
     return found[1], found[2]
@@ -118,9 +118,31 @@ def accounts(count: int) -> list[str]:
 
 
 def places(count: int, regions: Iterable[str] = REGIONS) -> list[Target]:
-    """Give so many accounts in each of some regions; an account's access key is its id."""
+    """Return a number of accounts in each region; an account's access key is its id."""
     regions = list(regions)
     return [Target(one, region, Credentials(one, "secret")) for one in accounts(count) for region in regions]
+
+
+def disable_debug() -> None:
+    """Disable asyncio's debug mode, which keeps a stack for every task."""
+    asyncio.get_running_loop().set_debug(False)
+
+
+async def create_graph(client: DetectiveClient, _target: Target) -> str:
+    """Work for a fleet on the simulator."""
+    arn = (await client.create_graph()).graph_arn
+    assert arn is not None
+    return arn
+
+
+async def list_graphs(client: DetectiveClient, _target: Target) -> object:
+    """Work for a fleet with one request per target."""
+    return await client.list_graphs()
+
+
+async def list_three_times(client: DetectiveClient, _target: Target) -> int:
+    """Work for a fleet with three concurrent requests per target."""
+    return len(await asyncio.gather(*(client.list_graphs() for _ in range(3))))
 
 
 def _keys(account: str) -> bytes:
@@ -134,10 +156,26 @@ def _keys(account: str) -> bytes:
 async def counting_server(
     hold: Callable[[Request], bool] = lambda _: False, *, passes: int = 20, pages: int = 1
 ) -> AsyncIterator[CountingServer]:
-    """Run one, and see at the end that all connections are gone."""
-    # Debug mode would keep a stack for every step of every request.
-    asyncio.get_running_loop().set_debug(False)
+    """Run a server, and check at the end that all connections are closed."""
+    disable_debug()
     server = CountingServer(hold, passes, pages)
     async with serving(server.react) as server.wire_server:
         yield server
         await server.wire_server.emptied()
+
+
+@asynccontextmanager
+async def counting_fleet(
+    targets: Iterable[Target],
+    hold: Callable[[Request], bool] = lambda _: False,
+    *,
+    passes: int = 20,
+    pages: int = 1,
+    **options: Any,
+) -> AsyncIterator[tuple[CountingServer, DetectiveFleet]]:
+    """Run a server and a fleet on it."""
+    async with (
+        counting_server(hold, passes=passes, pages=pages) as server,
+        DetectiveFleet(targets, endpoint_url=server.url, **options) as fleet,
+    ):
+        yield server, fleet

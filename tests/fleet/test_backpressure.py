@@ -2,13 +2,14 @@
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 from resilience.interruptions import passes
 from resilience.wire_server import until
 
-from detective_async import DetectiveFleet, FleetStream, MemberDetail
-from fleet.counting_server import CountingServer, counting_server, place_of, places
+from detective_async import FleetStream, MemberDetail
+from fleet.counting_server import CountingServer, counting_fleet, place_of, places
 
 PAGES = 40
 CONCURRENCY = 5
@@ -20,8 +21,7 @@ def pages_asked(server: CountingServer) -> int:
     return len([1 for operation, _, _ in server.asked if operation == "/graph/members/list"])
 
 
-def fleet_of(server: CountingServer, count: int = 4) -> DetectiveFleet:
-    return DetectiveFleet(places(count), concurrency=CONCURRENCY, endpoint_url=server.url)
+fleet_of = partial(counting_fleet, places(4), concurrency=CONCURRENCY)
 
 
 async def settled() -> None:
@@ -31,7 +31,7 @@ async def settled() -> None:
 
 async def test_pages_are_fetched_on_demand() -> None:
     """Each target holds one page, and a few are queued; one more is fetched per page taken."""
-    async with counting_server(pages=PAGES, passes=2) as server, fleet_of(server) as fleet:
+    async with fleet_of(pages=PAGES, passes=2) as (server, fleet):
         async with aclosing(aiter(fleet.iter_members())) as members:
             for taken in range(1, 12):
                 await anext(members)
@@ -43,7 +43,7 @@ async def test_pages_are_fetched_on_demand() -> None:
 
 async def test_order_within_a_target() -> None:
     """Each target's items are in order, and the targets are interleaved."""
-    async with counting_server(pages=PAGES) as server, fleet_of(server) as fleet:
+    async with fleet_of(pages=PAGES) as (_, fleet):
         pairs = [(target, member.account_id) async for target, member in fleet.iter_members()]
     assert len(pairs) == 12 * PAGES
     for target in places(4):
@@ -56,8 +56,7 @@ async def test_slow_target() -> None:
     """All items of the other targets come first."""
     slow = places(1)[0]
     async with (
-        counting_server(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as server,
-        fleet_of(server) as fleet,
+        fleet_of(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as (server, fleet),
         aclosing(aiter(fleet.iter_members())) as members,
     ):
         others = [await anext(members) for _ in range(3 * 11)]
@@ -75,8 +74,7 @@ async def test_outcomes_during_iteration() -> None:
     """`outcomes` contains the targets that have ended so far."""
     slow = places(1)[0]
     async with (
-        counting_server(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as server,
-        fleet_of(server) as fleet,
+        fleet_of(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as (server, fleet),
     ):
         stream = fleet.iter_members()
         seen: list[str] = []
@@ -92,7 +90,7 @@ async def test_outcomes_during_iteration() -> None:
 
 async def test_empty_pages() -> None:
     """Empty pages are not queued, and the stream ends."""
-    async with counting_server(pages=3) as server, DetectiveFleet(places(20), endpoint_url=server.url) as fleet:
+    async with counting_fleet(places(20), pages=3) as (_, fleet):
         stream = fleet.iter_invitations()
         assert [pair async for pair in stream] == []
         assert [outcome.value for outcome in stream.outcomes] == [0] * 60
@@ -101,7 +99,7 @@ async def test_empty_pages() -> None:
 @pytest.mark.parametrize("moment", [0, 1, 7])
 async def test_outcomes_after_leaving_early(moment: int) -> None:
     """`outcomes` keeps the targets that had ended."""
-    async with counting_server(pages=2) as server, fleet_of(server) as fleet:
+    async with fleet_of(pages=2) as (_, fleet):
         stream = fleet.iter_members()
         async with aclosing(aiter(stream)) as members:
             for _ in range(moment):

@@ -15,17 +15,13 @@ from resilience.interruptions import (
 )
 from resilience.wire_server import until
 
-from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
-from fleet.counting_server import REGIONS, accounts, counting_server
+from detective_async import Credentials, DetectiveFleet
+from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times
 from fleet.leftovers import nothing_left
 
 
-async def ask(client: DetectiveClient, _target: Target) -> int:
-    return len(await asyncio.gather(*(client.list_graphs() for _ in range(3))))
-
-
 async def _outcomes(fleet: DetectiveFleet) -> int:
-    return len([outcome async for outcome in fleet.run(ask)])
+    return len([outcome async for outcome in fleet.run(list_three_times)])
 
 
 async def _items(fleet: DetectiveFleet) -> int:

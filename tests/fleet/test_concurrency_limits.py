@@ -9,7 +9,7 @@ import pytest
 from resilience.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
-from fleet.counting_server import REGIONS, CountingServer, accounts, counting_server, place_of, places
+from fleet.counting_server import REGIONS, CountingServer, accounts, counting_server, list_graphs, place_of, places
 
 FIRST = accounts(1)[0]
 
@@ -172,7 +172,7 @@ async def test_more_connections_than_a_client() -> None:
     """A fleet's own session allows as many connections as its concurrency."""
     async with counting_server(lambda _: True) as server:
         async with DetectiveFleet(places(50), concurrency=130, endpoint_url=server.url) as fleet:
-            run = fleet.run(lambda client, _: client.list_graphs())
+            run = fleet.run(list_graphs)
             first = asyncio.ensure_future(anext(run))
             await until(lambda: len(server.held) == 130, "130 requests are under way")
             server.release()

@@ -9,25 +9,17 @@ from resilience.interruptions import passes
 from resilience.wire_server import until
 
 from detective_async import DetectiveClient, DetectiveFleet, Target
-from fleet.counting_server import REGIONS, counting_server, places
+from fleet.counting_server import REGIONS, counting_fleet, counting_server, list_graphs, list_three_times, places
 from fleet.leftovers import at_work, nothing_left
 
 CLOSED = "the client is closed"
 
 
-async def ask(client: DetectiveClient, _target: Target) -> int:
-    return len(await asyncio.gather(*(client.list_graphs() for _ in range(3))))
-
-
 @pytest.mark.parametrize("stream", [False, True])
 async def test_break(stream: bool) -> None:
     """Work in progress is cancelled at once, and its connections are closed."""
-    async with (
-        counting_server(pages=5) as server,
-        nothing_left(),
-        DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url) as fleet,
-    ):
-        async for _ in fleet.iter_members() if stream else fleet.run(ask):
+    async with nothing_left(), counting_fleet(places(30), pages=5, concurrency=6) as (server, fleet):
+        async for _ in fleet.iter_members() if stream else fleet.run(list_three_times):
             assert at_work()
             break
         await until(lambda: not fleet._runs and not server.under_way, "nothing is under way any more")
@@ -36,7 +28,7 @@ async def test_break(stream: bool) -> None:
         await passes(100)
         assert len(server.asked) == asked < 60
         # The fleet is as it was.
-        assert len([outcome async for outcome in fleet.run(ask) if outcome.ok]) == 90
+        assert len([outcome async for outcome in fleet.run(list_three_times) if outcome.ok]) == 90
 
 
 async def test_aclose_of_a_run() -> None:
@@ -53,11 +45,7 @@ async def test_aclose_of_a_run() -> None:
             await passes(5)
             cleaned += 1
 
-    async with (
-        counting_server() as server,
-        nothing_left(),
-        DetectiveFleet(places(4), concurrency=6, endpoint_url=server.url) as fleet,
-    ):
+    async with nothing_left(), counting_fleet(places(4), concurrency=6) as (_, fleet):
         run = fleet.run(work)
         first = asyncio.ensure_future(anext(run))
         await until(lambda: waiting == 6, "they have their answers")
@@ -71,11 +59,7 @@ async def test_aclose_of_a_run() -> None:
 
 async def test_aclose_of_a_stream() -> None:
     """It returns when no task is left."""
-    async with (
-        counting_server(pages=50) as server,
-        nothing_left(),
-        DetectiveFleet(places(4), concurrency=6, endpoint_url=server.url) as fleet,
-    ):
+    async with nothing_left(), counting_fleet(places(4), pages=50, concurrency=6) as (_, fleet):
         before = asyncio.all_tasks()
         members = aiter(fleet.iter_members())
         await anext(members)
@@ -92,7 +76,7 @@ async def test_closing_the_fleet_with_waiting_consumers(stream: bool) -> None:
 
         async def consume() -> int:
             seen = 0
-            async for _ in fleet.iter_graphs() if stream else fleet.run(lambda client, _: client.list_graphs()):
+            async for _ in fleet.iter_graphs() if stream else fleet.run(list_graphs):
                 seen += 1
             return seen
 
@@ -113,7 +97,7 @@ async def test_closing_the_fleet_between_two_outcomes() -> None:
     """Available outcomes are still delivered, then a RuntimeError is raised."""
     async with counting_server() as server, nothing_left():
         fleet = DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url)
-        run = fleet.run(ask)
+        run = fleet.run(list_three_times)
         assert (await anext(run)).ok
         await passes(500)
         await fleet.aclose()
@@ -130,9 +114,9 @@ async def test_leaving_the_fleet_during_a_run(stream: bool) -> None:
     """The work has ended after the block; the run then raises that the fleet is closed."""
     async with counting_server(pages=50) as server, nothing_left():
         async with DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url) as fleet:
-            run: Any = aiter(fleet.iter_members()) if stream else fleet.run(ask)
+            run: Any = aiter(fleet.iter_members()) if stream else fleet.run(list_three_times)
             await anext(run)
-            unused: Any = aiter(fleet.iter_members()) if stream else fleet.run(ask)
+            unused: Any = aiter(fleet.iter_members()) if stream else fleet.run(list_three_times)
         assert not at_work()
         await until(lambda: not server.under_way, "nothing is under way any more")
         with pytest.raises(RuntimeError, match=CLOSED):
@@ -155,14 +139,14 @@ async def test_closing_the_fleet_from_within() -> None:
                 _ = [outcome async for outcome in fleet.run(close)]
         async with DetectiveFleet(places(5), concurrency=6, endpoint_url=server.url) as fleet:
             with pytest.raises(RuntimeError, match=CLOSED):  # noqa: PT012
-                async for _ in fleet.run(ask):
+                async for _ in fleet.run(list_three_times):
                     await fleet.aclose()
 
 
 async def test_run_that_was_never_started() -> None:
     """It needs no closing."""
     async with nothing_left(), DetectiveFleet(places(5)) as fleet:
-        fleet.run(ask)
+        fleet.run(list_three_times)
         fleet.iter_graphs()
         del fleet
 
@@ -173,7 +157,7 @@ async def test_consumer_raises() -> None:
         with pytest.raises(KeyError):  # noqa: PT012
             async with (
                 DetectiveFleet(places(30), concurrency=6, endpoint_url=server.url) as fleet,
-                aclosing(fleet.run(ask)) as run,
+                aclosing(fleet.run(list_three_times)) as run,
             ):
                 async for _ in run:
                     raise KeyError

@@ -32,7 +32,7 @@ from detective_async import (
     TooManyRequestsException,
 )
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
-from fleet.counting_server import accounts, counting_server, place_of, places
+from fleet.counting_server import accounts, counting_server, create_graph, place_of, places
 
 HUB = "111122223333"
 EVERY = accounts(6)
@@ -41,13 +41,7 @@ GOOD = [one for one in EVERY if one != BAD]
 Work = Callable[[DetectiveClient, Target], Awaitable[Any]]
 
 
-async def create(client: DetectiveClient, _target: Target) -> str:
-    arn = (await client.create_graph()).graph_arn
-    assert arn is not None
-    return arn
-
-
-async def outcomes_of(fleet: DetectiveFleet, work: Work = create) -> dict[str, Outcome[Any]]:
+async def outcomes_of(fleet: DetectiveFleet, work: Work = create_graph) -> dict[str, Outcome[Any]]:
     """Run it to the end, and see that all but one went well."""
     async with fleet:
         outcomes = [outcome async for outcome in fleet.run(work)]
@@ -92,13 +86,13 @@ async def test_retry_quota_is_per_target(sim: DetectiveSimulator, fake_time: Fak
 
     async def insist(client: DetectiveClient, target: Target) -> str:
         if target.account_id != BAD:
-            return await create(client, target)
+            return await create_graph(client, target)
         for _ in range(60):
             try:
                 await client.list_graphs()
             except TooManyRequestsException as error:
                 attempts.append(error.attempts)
-        return await create(client, target)
+        return await create_graph(client, target)
 
     attempts: list[int] = []
     outcome = (await outcomes_of(fleet_of(sim, fake_time), insist))[BAD]
@@ -142,7 +136,7 @@ async def test_region_not_opted_in(sim: DetectiveSimulator, fake_time: FakeTime)
     async with DetectiveFleet.assume_role(
         "Audit", EVERY, regions, source=sim.account(HUB), endpoint_url=sim.url, clock=fake_time.clock(real_dates=True)
     ) as fleet:
-        outcomes = [outcome async for outcome in fleet.run(create)]
+        outcomes = [outcome async for outcome in fleet.run(create_graph)]
     kinds = {(outcome.target.region, outcome.kind) for outcome in outcomes}
     assert kinds == {
         ("eu-west-1", OutcomeKind.SUCCEEDED),
@@ -167,7 +161,7 @@ async def test_role_denied(sim: DetectiveSimulator, fake_time: FakeTime) -> None
         clock=fake_time.clock(real_dates=True),
         concurrency=2,
     ) as fleet:
-        outcomes = [outcome async for outcome in fleet.run(create)]
+        outcomes = [outcome async for outcome in fleet.run(create_graph)]
     failed = [outcome for outcome in outcomes if not outcome.ok]
     assert {outcome.target.account_id for outcome in failed} == {BAD}
     assert len(failed) == 2

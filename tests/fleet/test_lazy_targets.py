@@ -9,7 +9,7 @@ from resilience.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from detective_async.testing import DetectiveSimulator
-from fleet.counting_server import REGIONS, accounts, counting_server
+from fleet.counting_server import REGIONS, accounts, counting_fleet, disable_debug, list_graphs
 
 HUB = "111122223333"
 CONCURRENCY = 10
@@ -29,11 +29,6 @@ class Source:
             yield Target(f"{self.taken:012}", REGIONS[self.taken % 3], Credentials("a", "b"))
 
 
-def quiet() -> None:
-    """Keep asyncio's debug mode from keeping a stack for every task."""
-    asyncio.get_running_loop().set_debug(False)
-
-
 async def brief(_client: DetectiveClient, target: Target) -> str:
     await asyncio.sleep(0)
     return target.account_id
@@ -41,7 +36,7 @@ async def brief(_client: DetectiveClient, target: Target) -> str:
 
 async def test_ten_thousand_of_a_generator() -> None:
     """A limited number of targets is consumed ahead, with as many tasks."""
-    quiet()
+    disable_debug()
     source = Source()
     before = len(asyncio.all_tasks())
     seen = set()
@@ -60,7 +55,7 @@ async def test_ten_thousand_of_a_generator() -> None:
 
 async def test_idle_consumer() -> None:
     """A limited number of outcomes is queued, and no more work starts."""
-    quiet()
+    disable_debug()
     source = Source()
     ended = 0
 
@@ -91,7 +86,7 @@ async def test_unreached_targets(sim: DetectiveSimulator) -> None:
         transport = fleet._client._transport
         assert transport.connections._reusing is None
         assert len(transport.shared._providers._things) == 1
-        async for outcome in fleet.run(lambda client, _: client.list_graphs()):
+        async for outcome in fleet.run(list_graphs):
             assert outcome.ok
             break
         # One role for each account that was begun; the fleet's own credentials among them.
@@ -114,11 +109,8 @@ async def test_no_session_without_requests() -> None:
 async def test_targets_are_taken_when_a_slot_is_free() -> None:
     """Each response allows one more target."""
     source = Source()
-    async with (
-        counting_server(lambda _: True) as server,
-        DetectiveFleet(iter(source), concurrency=CONCURRENCY, endpoint_url=server.url) as fleet,
-    ):
-        run = fleet.run(lambda client, _: client.list_graphs())
+    async with counting_fleet(iter(source), lambda _: True, concurrency=CONCURRENCY) as (server, fleet):
+        run = fleet.run(list_graphs)
         first = asyncio.ensure_future(anext(run))
         await until(lambda: len(server.held) == CONCURRENCY, "as many as may be are under way")
         await passes(50)

@@ -20,7 +20,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator
-from fleet.counting_server import REGIONS, accounts, counting_server, place_of, places
+from fleet.counting_server import REGIONS, accounts, counting_fleet, list_graphs, place_of, places
 
 SECRET = "hunter2hunter2hunter2"
 HERE = Target("111122223333", "eu-west-1", Credentials("AKIAIOSFODNN7EXAMPLE", SECRET))
@@ -48,11 +48,8 @@ async def test_order_of_completion() -> None:
     """Outcomes come in the order of completion."""
     slow = places(5)[:3]
     held = {(one.account_id, one.region) for one in slow}
-    async with (
-        counting_server(lambda request: place_of(request) in held) as server,
-        DetectiveFleet(places(5), concurrency=5, endpoint_url=server.url) as fleet,
-    ):
-        run = fleet.run(lambda client, _: client.list_graphs())
+    async with counting_fleet(places(5), lambda request: place_of(request) in held, concurrency=5) as (server, fleet):
+        run = fleet.run(list_graphs)
         fast = [await anext(run) for _ in range(12)]
         assert len(server.held) == 3
         assert not {one.target for one in fast} & set(slow)

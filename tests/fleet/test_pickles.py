@@ -12,7 +12,6 @@ import pytest
 from detective_async import (
     AssumeRole,
     Credentials,
-    DetectiveClient,
     DetectiveFleet,
     HostNotFound,
     Outcome,
@@ -21,7 +20,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault, SimulatorThread
-from fleet.counting_server import accounts, places
+from fleet.counting_server import accounts, create_graph, places
 
 HUB = "111122223333"
 SECRET = "hunter2hunter2hunter2"
@@ -31,10 +30,6 @@ HERE = Target(HUB, "eu-west-1", KEYS)
 
 def twin_of(thing: Any) -> Any:
     return pickle.loads(pickle.dumps(thing))
-
-
-async def create(client: DetectiveClient, _target: Target) -> str | None:
-    return (await client.create_graph()).graph_arn
 
 
 def test_target() -> None:
@@ -78,17 +73,17 @@ async def test_fleet(sim: DetectiveSimulator) -> None:
     """A fleet keeps its targets and settings, but not its connections and runs."""
     targets = [Target(one, "eu-west-1", sim.account(one)) for one in accounts(5)]
     async with DetectiveFleet(targets, concurrency=3, concurrency_per_target=2, endpoint_url=sim.url) as fleet:
-        run = fleet.run(create)
+        run = fleet.run(create_graph)
         await anext(run)
         async with twin_of(fleet) as twin:
             assert repr(twin) == "<DetectiveFleet [targets: 5, open]>"
             assert (twin._concurrency, twin._concurrency_per_target) == (3, 2)
             assert twin._client.endpoint_url == sim.url
-            assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 5
+            assert len([outcome async for outcome in twin.run(create_graph) if outcome.ok]) == 5
         await run.aclose()
     # One that was closed arrives as one that was not.
     async with twin_of(fleet).shard(1, 2) as twin:
-        assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 2
+        assert len([outcome async for outcome in twin.run(create_graph) if outcome.ok]) == 2
 
 
 async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
@@ -98,7 +93,7 @@ async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
     async with DetectiveFleet.assume_role(
         "Audit", accounts(3), ["eu-west-1"], source=sim.account(HUB), endpoint_url=sim.url
     ) as fleet:
-        assert len([outcome async for outcome in fleet.run(create) if outcome.ok]) == 3
+        assert len([outcome async for outcome in fleet.run(create_graph) if outcome.ok]) == 3
         target = next(iter(fleet._targets))
         role = target.credentials
         assert isinstance(role, AssumeRole)
@@ -114,7 +109,7 @@ async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
         assert again._cache._cached is None
         sim.forget_requests()
         async with twin_of(fleet) as twin:
-            assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 3
+            assert len([outcome async for outcome in twin.run(create_graph) if outcome.ok]) == 3
     assert [request.operation for request in sim.requests].count("AssumeRole") == 3
 
 
@@ -135,7 +130,7 @@ def work_through(fleet: DetectiveFleet) -> list[Outcome[str | None]]:
 
     async def run() -> list[Outcome[str | None]]:
         async with fleet:
-            return [outcome async for outcome in fleet.run(create)]
+            return [outcome async for outcome in fleet.run(create_graph)]
 
     return asyncio.run(run())
 

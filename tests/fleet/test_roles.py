@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from detective_async import AssumeRole, Credentials, DetectiveClient, DetectiveFleet, Target
+from detective_async import AssumeRole, Credentials, DetectiveFleet, Target
 from detective_async.testing import DetectiveSimulator
-from fleet.counting_server import accounts
+from fleet.counting_server import accounts, create_graph
 
 HUB, SPARE = "111122223333", "999988887777"
 EVERY = accounts(5)
@@ -28,15 +28,9 @@ def fleet_of(sim: DetectiveSimulator, **options: Any) -> DetectiveFleet:
     return DetectiveFleet.assume_role("Audit", EVERY, REGIONS, **options)
 
 
-async def create(client: DetectiveClient, _target: Target) -> str:
-    arn = (await client.create_graph()).graph_arn
-    assert arn is not None
-    return arn
-
-
 async def run(fleet: DetectiveFleet) -> None:
     """See that all is done, and in the accounts in which it was to be done."""
-    outcomes = [outcome async for outcome in fleet.run(create)]
+    outcomes = [outcome async for outcome in fleet.run(create_graph)]
     assert len(outcomes) == 15
     for outcome in outcomes:
         assert outcome.result().split(":")[3:5] == [outcome.target.region, outcome.target.account_id]
@@ -126,7 +120,7 @@ async def test_closed_region_and_sts(sim: DetectiveSimulator) -> None:
     """The STS of the target's region, which may be closed, is not called."""
     sim.close_region("ap-south-1")
     async with fleet_of(sim, source=sim.account(HUB)) as fleet:
-        outcomes = [outcome async for outcome in fleet.run(create)]
+        outcomes = [outcome async for outcome in fleet.run(create_graph)]
     assert {outcome.target.region for outcome in outcomes if not outcome.ok} == {"ap-south-1"}
     assert asked_of_sts(sim) == {(HUB, "eu-west-1"): 5}
 
@@ -177,4 +171,4 @@ async def test_role_parameters(sim: DetectiveSimulator) -> None:
     assert len(bodies) == 5
     assert all("RoleSessionName=me%40work" in body and "DurationSeconds=7200" in body for body in bodies)
     async with fleet_of(sim, source=sim.account(HUB), external_id="wrong-word") as fleet:
-        assert not any([outcome.ok async for outcome in fleet.run(create)])
+        assert not any([outcome.ok async for outcome in fleet.run(create_graph)])

@@ -1,6 +1,5 @@
 """Merged streams yield the items of the clients' own iterators, target by target, in order."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -23,7 +22,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault
-from fleet.counting_server import accounts
+from fleet.counting_server import accounts, disable_debug
 
 EVERY = accounts(4)
 MANAGER = "999999999999"
@@ -73,8 +72,7 @@ WORLD = {
 @pytest.fixture
 async def fleet(sim: DetectiveSimulator, fake_time: FakeTime) -> AsyncIterator[DetectiveFleet]:
     sim.load(WORLD)
-    # Debug mode would keep a stack for every step of every request.
-    asyncio.get_running_loop().set_debug(False)
+    disable_debug()
     targets = [Target(one, region, sim.account(one)) for one in (*EVERY, MANAGER) for region in REGIONS]
     clock = fake_time.clock(real_dates=True)
     async with DetectiveFleet(targets, endpoint_url=sim.url, concurrency=4, clock=clock) as fleet:
