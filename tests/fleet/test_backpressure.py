@@ -13,7 +13,7 @@ from fleet.counting_server import CountingServer, counting_fleet, place_of, plac
 
 PAGES = 40
 CONCURRENCY = 5
-#: Pages that wait for whoever takes them, beside the one that each target holds.
+#: Pages in the queue, in addition to the one that each target holds.
 WAITING = 8
 
 
@@ -25,7 +25,7 @@ fleet_of = partial(counting_fleet, places(4), concurrency=CONCURRENCY)
 
 
 async def settled() -> None:
-    """Let everything happen that can happen without anybody taking more."""
+    """Let the event loop run until no more work is possible without a consumer."""
     await passes(600)
 
 

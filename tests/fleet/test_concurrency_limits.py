@@ -16,7 +16,7 @@ FIRST = accounts(1)[0]
 
 @pytest.fixture(params=["our session", "the caller's session", "a session without limits"])
 async def session(request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.ClientSession | None]:
-    """What requests go out on; None for the fleet's own."""
+    """The session for the requests; None for the fleet's own."""
     async with AsyncExitStack() as stack:
         if request.param == "our session":
             yield None
@@ -27,12 +27,12 @@ async def session(request: pytest.FixtureRequest) -> AsyncIterator[aiohttp.Clien
 
 
 async def fan_out(client: DetectiveClient, _target: Target) -> int:
-    """Ask for far more at once than one target may have."""
+    """Send more concurrent requests than a target may."""
     return len(await asyncio.gather(*(client.list_graphs() for _ in range(12))))
 
 
 async def closing(server: CountingServer, session: aiohttp.ClientSession | None) -> None:
-    """Let the connections go, so that the service can see that no other ones are left."""
+    """Close the caller's session, and check that no connection is left."""
     if session is not None:
         await session.close()
     await server.wire_server.emptied()

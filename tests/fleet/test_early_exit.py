@@ -22,12 +22,12 @@ async def test_break(stream: bool) -> None:
         async for _ in fleet.iter_members() if stream else fleet.run(list_three_times):
             assert at_work()
             break
-        await until(lambda: not fleet._runs and not server.under_way, "nothing is under way any more")
+        await until(lambda: not fleet._runs and not server.under_way, "nothing is in progress")
         assert not at_work()
         asked = len(server.asked)
         await passes(100)
         assert len(server.asked) == asked < 60
-        # The fleet is as it was.
+        # The fleet can still be used.
         assert len([outcome async for outcome in fleet.run(list_three_times) if outcome.ok]) == 90
 
 
@@ -48,7 +48,7 @@ async def test_aclose_of_a_run() -> None:
     async with nothing_left(), counting_fleet(places(4), concurrency=6) as (_, fleet):
         run = fleet.run(work)
         first = asyncio.ensure_future(anext(run))
-        await until(lambda: waiting == 6, "they have their answers")
+        await until(lambda: waiting == 6, "they have their responses")
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -81,10 +81,10 @@ async def test_closing_the_fleet_with_waiting_consumers(stream: bool) -> None:
             return seen
 
         waiting = [asyncio.ensure_future(consume()) for _ in range(3)]
-        # The bound is the fleet's, and not the run's.
-        await until(lambda: len(server.held) == 6, "as much as may be is under way")
+        # The limit is the fleet's, not the run's.
+        await until(lambda: len(server.held) == 6, "the limit is reached")
         await fleet.aclose()
-        await until(lambda: not server.held, "nothing is under way any more")
+        await until(lambda: not server.held, "nothing is in progress")
         for error in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(error, RuntimeError)
             assert str(error) == CLOSED
@@ -118,7 +118,7 @@ async def test_leaving_the_fleet_during_a_run(stream: bool) -> None:
             await anext(run)
             unused: Any = aiter(fleet.iter_members()) if stream else fleet.run(list_three_times)
         assert not at_work()
-        await until(lambda: not server.under_way, "nothing is under way any more")
+        await until(lambda: not server.under_way, "nothing is in progress")
         with pytest.raises(RuntimeError, match=CLOSED):
             async for _ in run:
                 pass
@@ -161,7 +161,7 @@ async def test_consumer_raises() -> None:
             ):
                 async for _ in run:
                     raise KeyError
-        await until(lambda: not server.under_way, "nothing is under way any more")
+        await until(lambda: not server.under_way, "nothing is in progress")
 
 
 async def test_work_ignores_cancellation() -> None:
@@ -186,7 +186,7 @@ async def test_work_ignores_cancellation() -> None:
         assert not closing.done()
         may_end.set()
         await closing
-        # They have ended, and in the way that they chose.
+        # The work has returned a value.
         assert (await first).ok
 
 
@@ -207,7 +207,7 @@ async def test_slow_cleanup_of_work() -> None:
         async with DetectiveFleet(places(3), concurrency=9, endpoint_url=server.url) as fleet:
             runs = [fleet.run(work) for _ in range(2)]
             assert [(await anext(one)).ok for one in runs] == [True] * 2
-            # One is being closed already, and one has been given up.
+            # One run is being closed already, and one was abandoned.
             closing = asyncio.ensure_future(runs[0].aclose())
             del runs[1]
             await passes(10)

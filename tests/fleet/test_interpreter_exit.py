@@ -19,7 +19,7 @@ targets = [Target(account, "eu-west-1", Credentials(account, "secret")) for acco
 fleet = DetectiveFleet(targets, endpoint_url=sys.argv[1], concurrency=20)
 
 async def idle(client, target):
-    # Some have ended by the time the program does, some are about to, and some never will.
+        # At the end of the program some have ended, some are about to end, and some never end.
     number = int(target.account_id)
     for _ in range(number % 7):
         await asyncio.sleep(0)
@@ -30,7 +30,7 @@ async def ask(client, target):
     return await client.list_graphs()
 
 """
-# Each is the body of a coroutine that is run to its end.
+# The body of each program's main coroutine.
 ENDS = {
     "a break, and nothing after it": """
         async for _ in fleet.run(idle):
@@ -45,7 +45,7 @@ ENDS = {
         run = fleet.run(idle)
         await anext(run)
     """,
-    "a task that nobody waits for": """
+    "a task that is never awaited": """
         global task
         async def consume():
             async for _ in fleet.run(idle):
@@ -54,7 +54,7 @@ ENDS = {
         for _ in range(5):
             await asyncio.sleep(0)
     """,
-    "a task, and a run that it has left": """
+    "a task that has left its run": """
         async def consume():
             async for _ in fleet.run(idle):
                 break
@@ -70,26 +70,26 @@ ENDS = {
             for _ in range(number):
                 await anext(run)
     """,
-    "a run that was never begun": """
+    "a run that was never started": """
         global run
         run = fleet.run(idle), fleet.iter_graphs(), aiter(fleet.iter_graphs())
     """,
-    "a run in hand as its fleet is closed": """
+    "a fleet closed during a run": """
         async with fleet:
             run = fleet.run(ask)
             await anext(run)
     """,
-    "a stream in hand as its fleet is closed": """
+    "a fleet closed during a stream": """
         async with fleet:
             run = aiter(fleet.iter_graphs())
             await anext(run)
     """,
-    "a stream that was left as its fleet is closed": """
+    "a fleet closed after leaving a stream": """
         async with fleet:
             async for _ in fleet.iter_members():
                 break
     """,
-    "a stream in a task that nobody waits for": """
+    "a stream in a task that is never awaited": """
         global task
         async def consume():
             async with fleet:
@@ -117,7 +117,7 @@ async def run(program: str, *arguments: str) -> asyncio.subprocess.Process:
 async def test_program_ends_during_a_run() -> None:
     """For every way to leave a run behind."""
     async with counting_server(pages=3) as server:
-        # All in one process, for starting one takes the most of the time.
+        # All in one process, as starting it takes most of the time.
         program = START
         for number, body in enumerate(ENDS.values()):
             program += f"async def main_{number}():\n{textwrap.indent(textwrap.dedent(body), '    ')}\n"
@@ -148,7 +148,7 @@ async def test_ctrl_c(loop: str) -> None:
                 async for _ in {loop}:
                     pass
 
-        # Where the tests run in the background it may be ignored, and that is inherited.
+                # In background jobs SIGINT may be ignored, which is inherited.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         asyncio.run(main(), debug=True)
     """)

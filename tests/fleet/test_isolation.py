@@ -42,7 +42,7 @@ Work = Callable[[DetectiveClient, Target], Awaitable[Any]]
 
 
 async def outcomes_of(fleet: DetectiveFleet, work: Work = create_graph) -> dict[str, Outcome[Any]]:
-    """Run it to the end, and see that all but one went well."""
+    """Run the work in all targets, and check that all but one succeed."""
     async with fleet:
         outcomes = [outcome async for outcome in fleet.run(work)]
     assert len(outcomes) == len(EVERY)
@@ -52,7 +52,7 @@ async def outcomes_of(fleet: DetectiveFleet, work: Work = create_graph) -> dict[
 
 
 def fleet_of(sim: DetectiveSimulator, fake_time: FakeTime, **options: Any) -> DetectiveFleet:
-    """Have fewer at work than there are, so that what goes wrong in one could keep others from being begun."""
+    """Create a fleet with more targets than slots, so that a failing target could block others."""
     targets = [Target(one, "eu-west-1", sim.account(one)) for one in EVERY]
     clock = fake_time.clock(real_dates=True)
     return DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=clock, **options)
@@ -62,8 +62,8 @@ DENIED = Failure(403, "AccessDeniedException", "no")
 FAULTS: dict[str, tuple[Fault, type[Exception]]] = {
     "access denied": (Fault(DENIED, account=BAD, count=None), AccessDeniedException),
     "a server fault": (Fault(Failure(), account=BAD, count=None), InternalServerException),
-    "nonsense": (Fault(Garbage(), account=BAD, count=None), DecodeError),
-    "no answer": (Fault(Drop(), account=BAD, count=None), ConnectionLost),
+    "a malformed response": (Fault(Garbage(), account=BAD, count=None), DecodeError),
+    "a lost connection": (Fault(Drop(), account=BAD, count=None), ConnectionLost),
 }
 
 
@@ -97,7 +97,7 @@ async def test_retry_quota_is_per_target(sim: DetectiveSimulator, fake_time: Fak
     attempts: list[int] = []
     outcome = (await outcomes_of(fleet_of(sim, fake_time), insist))[BAD]
     assert isinstance(outcome.error, TooManyRequestsException)
-    # There was nothing left to pay for a second attempt with.
+    # The retry quota is exhausted: there is only one attempt.
     assert (attempts[0], attempts[-1], outcome.error.attempts) == (3, 1, 1)
 
 
@@ -170,7 +170,7 @@ async def test_role_denied(sim: DetectiveSimulator, fake_time: FakeTime) -> None
         assert (outcome.error.code, outcome.kind) == ("AccessDenied", OutcomeKind.FAILED)
 
 
-async def _sealed() -> Credentials:
+async def _failing_source() -> Credentials:
     raise OSError("the vault is sealed")
 
 
@@ -178,9 +178,9 @@ async def _sealed() -> Credentials:
     ("credentials", "kind"),
     [
         (5, ConfigurationError),
-        (_sealed, CredentialsError),
+        (_failing_source, CredentialsError),
         (StaticCredentials("AKIAIOSFODNN7EXAMPLE", "wrong"), ServiceError),
-        (AssumeRole("arn:aws:iam::444455556666:role/x", source=_sealed), CredentialsError),
+        (AssumeRole("arn:aws:iam::444455556666:role/x", source=_failing_source), CredentialsError),
     ],
 )
 async def test_invalid_credentials(

@@ -13,13 +13,13 @@ from fleet.counting_server import REGIONS, accounts, counting_fleet, disable_deb
 
 HUB = "111122223333"
 CONCURRENCY = 10
-#: Those that are worked on, and the outcomes that wait: fewer than the concurrency when the last ones were begun.
+#: The targets in progress plus the queued outcomes.
 MOST_AHEAD = 2 * CONCURRENCY
 
 
 @define
 class Source:
-    """An endless supply of targets, and how many were taken from it."""
+    """An endless iterable of targets that counts how many were taken."""
 
     taken: int = 0
 
@@ -45,7 +45,7 @@ async def test_ten_thousand_of_a_generator() -> None:
         async for outcome in fleet.run(brief):
             seen.add(outcome.result())
             assert source.taken - len(seen) <= MOST_AHEAD
-            # One more looks after the others.
+            # One more is the driver.
             assert len(asyncio.all_tasks()) - before <= CONCURRENCY + 1
             if len(seen) == 10_000:
                 break
@@ -70,7 +70,7 @@ async def test_idle_consumer() -> None:
             await anext(run)
             await passes(20)
             assert CONCURRENCY <= source.taken - consumed <= MOST_AHEAD
-            # There is nothing under way any more, and nothing that would begin.
+            # Nothing is in progress.
             assert source.taken == ended
         await run.aclose()
 
@@ -89,7 +89,7 @@ async def test_unreached_targets(sim: DetectiveSimulator) -> None:
         async for outcome in fleet.run(list_graphs):
             assert outcome.ok
             break
-        # One role for each account that was begun; the fleet's own credentials among them.
+        # One role per started account, and the fleet's own credentials.
         assert len(transport.shared._providers._things) <= MOST_AHEAD
     asked = [request.operation for request in sim.requests]
     assert 0 < asked.count("AssumeRole") <= MOST_AHEAD

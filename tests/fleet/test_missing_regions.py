@@ -25,19 +25,19 @@ from fleet.counting_server import accounts
 
 NOWHERE = "me-north-1"
 KEYS = Credentials("a", "b")
-#: Where nobody listens: to get as far as this, a name was found.
+#: A port that refuses connections: reached only after the name was resolved.
 REFUSED = ("127.0.0.1", 9)
 
 
 class DNSError(Exception):
-    """What aiodns raises, with a number of c-ares; aiohttp's error has it as its cause."""
+    """aiodns's exception with an error number of c-ares; the cause of aiohttp's error."""
 
 
 class Stub(AbstractResolver):
-    """Knows all names but those of one region, or knows none at all.
+    """Resolves all names except those of one region.
 
     Args:
-        error: what is raised, and its cause.
+        error: the error to raise.
     """
 
     def __init__(self, error: OSError, cause: Exception | None = None) -> None:
@@ -70,14 +70,14 @@ NO_NAME: dict[str, tuple[OSError, Exception | None]] = {
 NO_SERVER: dict[str, tuple[OSError, Exception | None]] = {
     "try again": (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), None),
     "aiodns: refused": (OSError(None, "refused"), DNSError(11, "Could not contact DNS servers")),
-    "aiodns: nothing said": (OSError(None, "?"), DNSError()),
+    "aiodns: no number": (OSError(None, "?"), DNSError()),
     "another library": (OSError(None, "?"), ValueError(4)),
-    "nothing known": (OSError(errno.ENETUNREACH, "Network is unreachable"), None),
+    "no cause": (OSError(errno.ENETUNREACH, "Network is unreachable"), None),
 }
 
 
-async def ask(stub: AbstractResolver, fake_time: FakeTime, **options: Any) -> dict[str, Any]:
-    """Ask in a region that is there, where nobody listens, and in one that is not; the outcomes by region."""
+async def call(stub: AbstractResolver, fake_time: FakeTime, **options: Any) -> dict[str, Any]:
+    """Call an existing region, which refuses connections, and a missing one; return the outcomes by region."""
     targets = [Target(accounts(1)[0], region, KEYS) for region in ("eu-west-1", NOWHERE)]
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=stub)) as session,
@@ -91,37 +91,33 @@ async def ask(stub: AbstractResolver, fake_time: FakeTime, **options: Any) -> di
 async def test_name_does_not_exist(case: str, fake_time: FakeTime) -> None:
     """The region is unavailable; a host that refuses connections is a failure."""
     stub = Stub(*NO_NAME[case])
-    outcomes = await ask(stub, fake_time)
-    gone, there = outcomes[NOWHERE], outcomes["eu-west-1"]
-    assert gone.kind is OutcomeKind.REGION_UNAVAILABLE
-    assert type(gone.error) is HostNotFound
-    assert not gone.error.outcome_unknown
-    assert f"cannot connect to api.detective.{NOWHERE}.amazonaws.com" in str(gone.error)
-    assert (there.kind, type(there.error)) == (OutcomeKind.FAILED, ConnectError)
-    assert stub.asked.count(f"api.detective.{NOWHERE}.amazonaws.com") == gone.error.attempts
+    outcomes = await call(stub, fake_time)
+    missing, existing = outcomes[NOWHERE], outcomes["eu-west-1"]
+    assert missing.kind is OutcomeKind.REGION_UNAVAILABLE
+    assert type(missing.error) is HostNotFound
+    assert not missing.error.outcome_unknown
+    assert f"cannot connect to api.detective.{NOWHERE}.amazonaws.com" in str(missing.error)
+    assert (existing.kind, type(existing.error)) == (OutcomeKind.FAILED, ConnectError)
+    assert stub.asked.count(f"api.detective.{NOWHERE}.amazonaws.com") == missing.error.attempts
 
 
 @pytest.mark.parametrize("case", NO_SERVER)
 async def test_name_server_fails(case: str, fake_time: FakeTime) -> None:
     """It is a failure: the region may exist."""
-    outcome = (await ask(Stub(*NO_SERVER[case]), fake_time))[NOWHERE]
+    outcome = (await call(Stub(*NO_SERVER[case]), fake_time))[NOWHERE]
     assert (outcome.kind, type(outcome.error)) == (OutcomeKind.FAILED, ConnectError)
 
 
-async def test_custom_endpoint(fake_time: FakeTime) -> None:
+@pytest.mark.parametrize("configured_by", ["option", "environment"])
+async def test_custom_endpoint(configured_by: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
     """A custom endpoint whose name does not exist is a failure in all regions."""
-    outcomes = await ask(Stub(*NO_NAME["no name"]), fake_time, endpoint_url=f"https://{NOWHERE}.example.com")
+    url = f"https://{NOWHERE}.example.com"
+    if configured_by == "environment":
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DETECTIVE", url)
+    options = {"endpoint_url": url} if configured_by == "option" else {}
+    outcomes = await call(Stub(*NO_NAME["no name"]), fake_time, **options)
     assert len(outcomes) == 2
     for outcome in outcomes.values():
-        assert (outcome.kind, type(outcome.error)) == (OutcomeKind.FAILED, HostNotFound)
-
-
-async def test_an_endpoint_of_ones_own_from_the_environment(
-    fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Likewise."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DETECTIVE", f"https://{NOWHERE}.example.com")
-    for outcome in (await ask(Stub(*NO_NAME["no name"]), fake_time)).values():
         assert (outcome.kind, type(outcome.error)) == (OutcomeKind.FAILED, HostNotFound)
 
 
@@ -129,12 +125,12 @@ async def test_system_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's resolver is recognized, which aiohttp uses without aiodns."""
 
     async def getaddrinfo(host: str, *_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, f"nobody knows {host}")
+        raise socket.gaierror(socket.EAI_NONAME, f"unknown name {host}")
 
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", ThreadedResolver)
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     async with DetectiveClient(region=NOWHERE, credentials=KEYS, retry=RetryPolicy(max_attempts=1)) as client:
-        with pytest.raises(HostNotFound, match=r"nobody knows api\.detective\.me-north-1"):
+        with pytest.raises(HostNotFound, match=r"unknown name api\.detective\.me-north-1"):
             await client.list_graphs()
 
 

@@ -117,7 +117,7 @@ def test_result() -> None:
         (ServiceError("UnrecognizedClientException"), OutcomeKind.REGION_UNAVAILABLE),
         (ServiceError("OptInRequired"), OutcomeKind.REGION_UNAVAILABLE),
         (
-            # Of the region whose STS was asked, and not of the target's.
+            # It concerns the region of the STS, not the target's.
             AssumeRoleError("no", role_arn="", code="RegionDisabledException", status=403, request_id=None),
             OutcomeKind.FAILED,
         ),

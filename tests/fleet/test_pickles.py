@@ -28,15 +28,15 @@ KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, SECRET)
 HERE = Target(HUB, "eu-west-1", KEYS)
 
 
-def twin_of(thing: Any) -> Any:
+def copy_of(thing: Any) -> Any:
     return pickle.loads(pickle.dumps(thing))
 
 
 def test_target() -> None:
     """A target keeps its credentials."""
-    assert twin_of(HERE) == HERE
-    assert twin_of(HERE).credentials == KEYS
-    assert twin_of(Target(HUB, "eu-west-1")) == Target(HUB, "eu-west-1")
+    assert copy_of(HERE) == HERE
+    assert copy_of(HERE).credentials == KEYS
+    assert copy_of(Target(HUB, "eu-west-1")) == Target(HUB, "eu-west-1")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_target() -> None:
         Outcome(HERE, ["a", 5], None, 1.5),
         Outcome(HERE, None, KeyError("x"), 0.0),
         Outcome(HERE, None, HostNotFound("x", operation="ListGraphs", attempts=3, outcome_unknown=False), 0.0),
-        # At an endpoint of one's own, which is what the error alone cannot tell.
+        # With a custom endpoint, which the error does not show.
         Outcome(
             HERE,
             None,
@@ -61,11 +61,11 @@ def test_outcome(outcome: Outcome[Any]) -> None:
     pickled = pickle.dumps(outcome)
     assert SECRET.encode() not in pickled
     assert b"AKIA" not in pickled
-    twin = pickle.loads(pickled)
-    assert twin.target == Target(HUB, "eu-west-1")
-    assert (twin.value, twin.elapsed, twin.kind) == (outcome.value, outcome.elapsed, outcome.kind)
-    assert (type(twin.error), str(twin.error)) == (type(outcome.error), str(outcome.error))
-    # The one that was pickled still has them.
+    copy = pickle.loads(pickled)
+    assert copy.target == Target(HUB, "eu-west-1")
+    assert (copy.value, copy.elapsed, copy.kind) == (outcome.value, outcome.elapsed, outcome.kind)
+    assert (type(copy.error), str(copy.error)) == (type(outcome.error), str(outcome.error))
+    # The original keeps them.
     assert outcome.target.credentials == KEYS
 
 
@@ -75,15 +75,15 @@ async def test_fleet(sim: DetectiveSimulator) -> None:
     async with DetectiveFleet(targets, concurrency=3, concurrency_per_target=2, endpoint_url=sim.url) as fleet:
         run = fleet.run(create_graph)
         await anext(run)
-        async with twin_of(fleet) as twin:
-            assert repr(twin) == "<DetectiveFleet [targets: 5, open]>"
-            assert (twin._concurrency, twin._concurrency_per_target) == (3, 2)
-            assert twin._client.endpoint_url == sim.url
-            assert len([outcome async for outcome in twin.run(create_graph) if outcome.ok]) == 5
+        async with copy_of(fleet) as copy:
+            assert repr(copy) == "<DetectiveFleet [targets: 5, open]>"
+            assert (copy._concurrency, copy._concurrency_per_target) == (3, 2)
+            assert copy._client.endpoint_url == sim.url
+            assert len([outcome async for outcome in copy.run(create_graph) if outcome.ok]) == 5
         await run.aclose()
-    # One that was closed arrives as one that was not.
-    async with twin_of(fleet).shard(1, 2) as twin:
-        assert len([outcome async for outcome in twin.run(create_graph) if outcome.ok]) == 2
+    # The copy of a closed fleet is open.
+    async with copy_of(fleet).shard(1, 2) as copy:
+        assert len([outcome async for outcome in copy.run(create_graph) if outcome.ok]) == 2
 
 
 async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
@@ -104,12 +104,12 @@ async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
             pickled = pickle.dumps(thing)
             for secret in (kept.access_key_id, kept.secret_access_key, kept.session_token):
                 assert secret.encode() not in pickled
-        again = twin_of(role)
+        again = copy_of(role)
         assert (again.role_arn, again.region, again.duration) == (role.role_arn, role.region, role.duration)
         assert again._cache._cached is None
         sim.forget_requests()
-        async with twin_of(fleet) as twin:
-            assert len([outcome async for outcome in twin.run(create_graph) if outcome.ok]) == 3
+        async with copy_of(fleet) as copy:
+            assert len([outcome async for outcome in copy.run(create_graph) if outcome.ok]) == 3
     assert [request.operation for request in sim.requests].count("AssumeRole") == 3
 
 
@@ -125,10 +125,10 @@ def simulator() -> Iterator[SimulatorThread]:
         yield simulator
 
 
-def work_through(fleet: DetectiveFleet) -> list[Outcome[str | None]]:
-    """Do a shard's work, in another process."""
+def work_through(fleet: DetectiveFleet) -> list[Outcome[str]]:
+    """Work on a shard, in another process."""
 
-    async def run() -> list[Outcome[str | None]]:
+    async def run() -> list[Outcome[str]]:
         async with fleet:
             return [outcome async for outcome in fleet.run(create_graph)]
 

@@ -26,8 +26,8 @@ async def work(_client: DetectiveClient, target: Target) -> str:
     return str(target)
 
 
-async def told(targets: Iterable[Target], fake_time: FakeTime) -> list[ProgressEvent]:
-    """Run it, with every piece of work taking half a second."""
+async def events_of(targets: Iterable[Target], fake_time: FakeTime) -> list[ProgressEvent]:
+    """Run the work, half a second per target, and return the events."""
     events: list[ProgressEvent] = []
 
     async def timed(client: DetectiveClient, target: Target) -> str:
@@ -38,14 +38,14 @@ async def told(targets: Iterable[Target], fake_time: FakeTime) -> list[ProgressE
         number = 0
         async for _ in fleet.run(timed, progress=events.append):
             number += 1
-            # It may be ahead of whoever takes the outcomes, and is never behind.
+            # The events may be ahead of the outcomes, but never behind.
             assert events[number - 1].done == number
     return events
 
 
 async def test_events(fake_time: FakeTime) -> None:
     """There is one event per target, in order; an unavailable region counts as done and not as failed."""
-    events = await told(places(3), fake_time)
+    events = await events_of(places(3), fake_time)
     assert [event.done for event in events] == list(range(1, 10))
     assert [event.failed for event in events] == [0, 0, 0, 1, 2, 3, 3, 3, 3]
     assert {event.total for event in events} == {9}
@@ -55,7 +55,7 @@ async def test_events(fake_time: FakeTime) -> None:
 
 async def test_total(fake_time: FakeTime) -> None:
     """It is unknown for an iterator, and known for lists, shards and roles."""
-    assert {event.total for event in await told(iter(places(3)), fake_time)} == {None}
+    assert {event.total for event in await events_of(iter(places(3)), fake_time)} == {None}
     fleet = DetectiveFleet(places(3)).shard(0, 2)
     events: list[ProgressEvent] = []
     assert len([outcome async for outcome in fleet.run(work, progress=events.append)]) == 5

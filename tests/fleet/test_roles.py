@@ -29,15 +29,15 @@ def fleet_of(sim: DetectiveSimulator, **options: Any) -> DetectiveFleet:
 
 
 async def run(fleet: DetectiveFleet) -> None:
-    """See that all is done, and in the accounts in which it was to be done."""
+    """Check that the work ran in every account and region."""
     outcomes = [outcome async for outcome in fleet.run(create_graph)]
     assert len(outcomes) == 15
     for outcome in outcomes:
         assert outcome.result().split(":")[3:5] == [outcome.target.region, outcome.target.account_id]
 
 
-def asked_of_sts(sim: DetectiveSimulator) -> Counter[tuple[str | None, str | None]]:
-    """Count the requests by who asked, and in which region."""
+def sts_requests(sim: DetectiveSimulator) -> Counter[tuple[str | None, str | None]]:
+    """Count the AssumeRole requests by caller and region."""
     asked = [request for request in sim.requests if request.operation == "AssumeRole"]
     return Counter((request.account_id, request.region) for request in asked)
 
@@ -46,11 +46,11 @@ async def test_once_per_account(sim: DetectiveSimulator) -> None:
     """Each role is assumed once, for all regions, runs and concurrent calls."""
     async with fleet_of(sim, source=sim.account(HUB)) as fleet:
         await run(fleet)
-        assert asked_of_sts(sim) == {(HUB, "eu-west-1"): 5}
+        assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
         await asyncio.gather(run(fleet), run(fleet))
         graphs = [pair async for pair in fleet.iter_graphs()]
     assert len(graphs) == 15
-    assert asked_of_sts(sim) == {(HUB, "eu-west-1"): 5}
+    assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
 
 
 async def test_explicit_role_providers(sim: DetectiveSimulator) -> None:
@@ -64,7 +64,7 @@ async def test_explicit_role_providers(sim: DetectiveSimulator) -> None:
     targets = (Target(one, region, roles[one]) for region in REGIONS for one in EVERY)
     async with DetectiveFleet(targets, endpoint_url=sim.url, concurrency=15) as fleet:
         await run(fleet)
-    assert asked_of_sts(sim) == {(HUB, "us-east-1"): 5}
+    assert sts_requests(sim) == {(HUB, "us-east-1"): 5}
 
 
 async def test_expired_roles(sim: DetectiveSimulator) -> None:
@@ -73,7 +73,7 @@ async def test_expired_roles(sim: DetectiveSimulator) -> None:
         await run(fleet)
         await sim.advance(3601)
         await run(fleet)
-    assert asked_of_sts(sim) == {(HUB, "eu-west-1"): 10}
+    assert sts_requests(sim) == {(HUB, "eu-west-1"): 10}
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ async def test_sts_region(
         monkeypatch.setenv("AWS_REGION", environment)
     async with fleet_of(sim, source=sim.account(HUB), region=region) as fleet:
         await run(fleet)
-        # There the default credentials would be looked up, if the source were not given.
+        # Default credentials would be looked up there.
         assert fleet._client.region == expected
-    assert asked_of_sts(sim) == {(HUB, expected): 5}
+    assert sts_requests(sim) == {(HUB, expected): 5}
 
 
 async def test_sts_region_of_a_profile(
@@ -113,7 +113,7 @@ async def test_sts_region_of_a_profile(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     async with fleet_of(sim, source=sim.account(HUB), profile="hub") as fleet:
         await run(fleet)
-    assert asked_of_sts(sim) == {(HUB, "eu-central-1"): 5}
+    assert sts_requests(sim) == {(HUB, "eu-central-1"): 5}
 
 
 async def test_closed_region_and_sts(sim: DetectiveSimulator) -> None:
@@ -122,7 +122,7 @@ async def test_closed_region_and_sts(sim: DetectiveSimulator) -> None:
     async with fleet_of(sim, source=sim.account(HUB)) as fleet:
         outcomes = [outcome async for outcome in fleet.run(create_graph)]
     assert {outcome.target.region for outcome in outcomes if not outcome.ok} == {"ap-south-1"}
-    assert asked_of_sts(sim) == {(HUB, "eu-west-1"): 5}
+    assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
 
 
 @pytest.mark.parametrize("given", ["source", "credentials", "both", "environment"])
@@ -140,7 +140,7 @@ async def test_source(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, 
             monkeypatch.setenv(name, value)
     async with fleet_of(sim, **options) as fleet:
         await run(fleet)
-    assert asked_of_sts(sim) == {(HUB, "eu-west-1"): 5}
+    assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
 
 
 async def test_source_is_called_once(sim: DetectiveSimulator) -> None:
@@ -158,7 +158,7 @@ async def test_source_is_called_once(sim: DetectiveSimulator) -> None:
     async with fleet_of(sim, source=vault) as fleet:
         await run(fleet)
     assert asked == 1
-    assert asked_of_sts(sim) == {(HUB, "eu-west-1"): 5}
+    assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
 
 
 async def test_role_parameters(sim: DetectiveSimulator) -> None:

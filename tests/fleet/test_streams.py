@@ -30,13 +30,13 @@ REGIONS = ("eu-west-1", "us-east-1")
 
 
 def _graph(administrator: str, region: str, number: int) -> dict[str, Any]:
-    """Have graphs of all sizes: without members, with a few, and with more than a page of them."""
+    """Return a graph; the sizes range from no members to more than a page."""
     members = accounts(1000)[100 : 100 + number * 70]
     return {
         "administrator": administrator,
         "region": region,
         "members": [
-            # Everybody is invited by everybody else.
+            # Every account is invited by all others.
             *({"account": one, "status": "INVITED"} for one in EVERY if one != administrator),
             *({"account": one} for one in members),
         ],
@@ -96,7 +96,7 @@ async def _indicators(client: DetectiveClient, arn: str, criteria: Any = None, k
 
 
 Truth = Callable[[DetectiveClient], Any]
-#: How many items there are at least, what the fleet is asked for, and what the client of a target is asked for.
+#: The minimum number of items, the fleet's stream, and the items according to a target's own client.
 STREAMS: dict[str, tuple[int, Callable[[DetectiveFleet], FleetStream[Any]], Truth]] = {
     "graphs": (7, lambda fleet: fleet.iter_graphs(), lambda client: client.iter_graphs().collect()),
     "members": (
@@ -148,7 +148,7 @@ STREAMS: dict[str, tuple[int, Callable[[DetectiveFleet], FleetStream[Any]], Trut
         lambda client: _by_graph(client, lambda client, arn: _indicators(client, arn, CRITERIA, NEW_ASO)),
     ),
 }
-#: Who may not ask for it: only the management account knows the administrators, and it has no graph nor invitation.
+#: The accounts that may not call it: only the management account may list the administrators.
 BARRED = {"administrators": EVERY}
 
 
@@ -164,7 +164,7 @@ async def test_items(fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture, na
             expected[str(target)] = await truth(client)
     stream = open_stream(fleet)
     assert (stream.outcomes, stream.failures) == ([], [])
-    # A second time, everything is asked anew.
+    # A second iteration sends the requests again.
     for _ in range(2):
         found: dict[str, list[Any]] = defaultdict(list)
         async for target, item in stream:
@@ -191,7 +191,7 @@ async def test_failing_target(sim: DetectiveSimulator, fleet: DetectiveFleet, ca
     (failure,) = stream.failures
     assert (failure.target.account_id, failure.value, failure.kind) == (bad, None, OutcomeKind.FAILED)
     assert isinstance(failure.error, AccessDeniedException)
-    # The page that was there when it began to fail, and those that were on their way.
+    # The page before the failure, and those in flight.
     assert 50 <= len([1 for target, _ in seen if target.account_id == bad]) < 500
     assert sum(outcome.value or 0 for outcome in stream.outcomes) == len(
         [1 for target, _ in seen if target.account_id != bad]

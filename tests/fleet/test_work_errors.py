@@ -15,8 +15,8 @@ EVERY = accounts(6)
 BAD = EVERY[2]
 
 
-class Odd(Exception):
-    """Nobody has ever heard of it."""
+class UnknownError(Exception):
+    """An exception unknown to the library."""
 
 
 async def _raise(error: BaseException) -> None:
@@ -34,7 +34,7 @@ async def _cancel_itself_and_go_on_to_fail() -> None:
     try:
         await _cancel_itself()
     except asyncio.CancelledError:
-        raise Odd from None
+        raise UnknownError from None
 
 
 async def _await_what_was_cancelled() -> None:
@@ -51,7 +51,7 @@ async def _time_out() -> None:
 async def _group() -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(asyncio.Event().wait())
-        group.create_task(_raise(Odd()))
+        group.create_task(_raise(UnknownError()))
 
 
 def _not_async() -> Any:
@@ -59,7 +59,7 @@ def _not_async() -> Any:
 
 
 def _not_even_that() -> Any:
-    raise Odd
+    raise UnknownError
 
 
 async def _deeper() -> None:
@@ -67,18 +67,18 @@ async def _deeper() -> None:
 
 
 RAISING: dict[str, tuple[Callable[[], Awaitable[Any]], type[Exception]]] = {
-    "something of its own": (lambda: _raise(Odd()), Odd),
+    "an exception of its own": (lambda: _raise(UnknownError()), UnknownError),
     "a KeyError": (lambda: _raise(KeyError("x")), KeyError),
     "the end of an iteration": (lambda: _raise(StopAsyncIteration()), StopAsyncIteration),
     "a cancellation": (lambda: _raise(asyncio.CancelledError()), RuntimeError),
     "a cancellation of itself": (_cancel_itself, RuntimeError),
-    "something else when cancelled": (_cancel_itself_and_go_on_to_fail, Odd),
-    "what it awaits was cancelled": (_await_what_was_cancelled, RuntimeError),
+    "another exception when cancelled": (_cancel_itself_and_go_on_to_fail, UnknownError),
+    "an awaited task was cancelled": (_await_what_was_cancelled, RuntimeError),
     "a timeout of its own": (_time_out, TimeoutError),
     "a group": (_group, ExceptionGroup),
-    "it is no coroutine function": (_not_async, TypeError),
-    "before there is a coroutine": (_not_even_that, Odd),
-    "too deep": (_deeper, RecursionError),
+    "not a coroutine function": (_not_async, TypeError),
+    "before there is a coroutine": (_not_even_that, UnknownError),
+    "a recursion error": (_deeper, RecursionError),
 }
 
 
@@ -116,7 +116,7 @@ async def test_all_work_cancels_itself(fake_time: FakeTime) -> None:
 
 
 class Exit(BaseException):
-    """Something that is not meant to be caught, as `pytest.fail` raises."""
+    """An exception that should not be caught, as `pytest.fail` raises."""
 
 
 async def test_base_exception_of_the_work() -> None:

@@ -137,7 +137,7 @@ async def test_error_after_the_desired_state_was_reached(sim: DetectiveSimulator
     """An error is ignored if the next read shows the desired state."""
     load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED"), member(THREE, "ACCEPTED_BUT_DISABLED")))
 
-    class Late(DetectiveClient):
+    class RaisesAfterSuccess(DetectiveClient):
         async def accept_invitation(self, graph_arn: str) -> None:
             await super().accept_invitation(graph_arn)
             raise AccessDeniedException("AccessDeniedException")
@@ -146,7 +146,7 @@ async def test_error_after_the_desired_state_was_reached(sim: DetectiveSimulator
             await super().start_monitoring_member(graph_arn, account_id)
             raise ConflictException("ConflictException")
 
-    async with administrator(sim, Late) as client:
+    async with administrator(sim, RaisesAfterSuccess) as client:
         report = await onboard(client, sim)
     assert report.ok
     assert results(report)[ONE] == Result("INVITED", "ENABLED", "")
@@ -166,7 +166,7 @@ async def test_unknown_outcome(
     assert results(report) == {
         ONE: ONBOARDED,
         TWO: Result("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring"),
-        # When it is not certain that it was removed, being invited is a step of its own.
+        # After an unknown outcome of the removal, the invitation is a separate action.
         THREE: Result(
             "VERIFICATION_FAILED",
             "ENABLED",
@@ -175,7 +175,7 @@ async def test_unknown_outcome(
     }
     once = {"AcceptInvitation": 2, "StartMonitoringMember": 1, "DeleteMembers": 1}
     if effect != Drop("during"):
-        # Some answers have no body that could break off.
+        # Responses without a body cannot break off.
         assert {name: number for name, number in writes(sim).items() if name != "CreateMembers"} == once
     assert set(invitations(sim).values()) == {1}
 
@@ -218,7 +218,7 @@ async def test_unreadable_states(
     assert {row.account_id for row in report.failures} == {ONE, THREE}
     assert {type(row.error) for row in report.failures} == {error}
     assert len(request_bodies(sim, "GetMembers")) == times
-    # They were accepted all the same, and the report does not claim otherwise.
+    # They have accepted, and the report says so.
     assert [row.done for row in report.failures] == [("accept",), ("accept",)]
 
 
@@ -226,7 +226,7 @@ async def test_shared_request_is_refused(sim: DetectiveSimulator) -> None:
     """Each account is sent alone: valid ones succeed, as many as the quota allows."""
     taken: list[str] = []
 
-    class Fussy(DetectiveClient):
+    class RefusesSome(DetectiveClient):
         async def create_members(
             self, graph_arn: str, accounts: Iterable[Account], **options: Any
         ) -> CreateMembersResponse:
@@ -238,7 +238,7 @@ async def test_shared_request_is_refused(sim: DetectiveSimulator) -> None:
             taken.extend(one.account_id for one in accounts)
             return await super().create_members(graph_arn, accounts, **options)
 
-    async with administrator(sim, Fussy) as client:
+    async with administrator(sim, RefusesSome) as client:
         report = await onboard(client, sim, accounts=[*WANTED, account("5" * 12)])
     assert {row.account_id: type(row.error) for row in report.failures} == {
         TWO: ValidationException,
@@ -251,7 +251,7 @@ async def test_unprocessed_accounts(sim: DetectiveSimulator) -> None:
     """AWS's reason is reported with addresses masked, unless the account is in its desired state."""
     load_world(sim, graph(member("5" * 12, "ENABLED"), member("6" * 12, "ENABLED"), member("7" * 12, "ENABLED")))
 
-    class Reluctant(DetectiveClient):
+    class LeavesSomeUnprocessed(DetectiveClient):
         async def create_members(
             self, graph_arn: str, accounts: Iterable[Account], **options: Any
         ) -> CreateMembersResponse:
@@ -273,7 +273,7 @@ async def test_unprocessed_accounts(sim: DetectiveSimulator) -> None:
                 ]
             )
 
-    async with administrator(sim, Reluctant) as client:
+    async with administrator(sim, LeavesSomeUnprocessed) as client:
         report = await onboard(client, sim, remove_others=True)
     assert results(report) == {
         ONE: Result(None, "ENABLED", "accept"),
@@ -289,12 +289,12 @@ async def test_failed_reinvitation(sim: DetectiveSimulator) -> None:
     """If the old invitation cannot be removed, no new one is sent."""
     load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
 
-    class Clinging(DetectiveClient):
+    class RefusesRemoval(DetectiveClient):
         async def delete_members(self, graph_arn: str, account_ids: Iterable[str]) -> DeleteMembersResponse:
             assert (graph_arn, list(account_ids)) == (arn_in(REGION), [ONE])
             return DeleteMembersResponse(unprocessed_accounts=[UnprocessedAccount(account_id=ONE, reason="not now")])
 
-    async with administrator(sim, Clinging) as client:
+    async with administrator(sim, RefusesRemoval) as client:
         report = await onboard(client, sim, accounts=WANTED[:1])
     problem = "reinvite: AWS left the account unprocessed: not now"
     assert results(report) == {ONE: Result("VERIFICATION_FAILED", "VERIFICATION_FAILED", "", problem)}
@@ -315,13 +315,13 @@ async def test_declined_invitation(sim: DetectiveSimulator) -> None:
     """An account that disappears after its invitation is not invited again."""
     load_world(sim, graph())
 
-    class Forestalled(DetectiveClient):
+    class InvitationIsDeclined(DetectiveClient):
         async def create_members(self, *args: Any, **options: Any) -> CreateMembersResponse:
             answer = await super().create_members(*args, **options)
             await client.with_options(credentials=sim.account(TWO)).reject_invitation(arn_in(REGION))
             return answer
 
-    async with administrator(sim, Forestalled) as client:
+    async with administrator(sim, InvitationIsDeclined) as client:
         report = await onboard(client, sim)
     problem = "invite was done, but the account is not a member: it may have declined"
     assert results(report)[TWO] == Result(None, None, "invite", problem)

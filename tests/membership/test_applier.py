@@ -65,7 +65,7 @@ async def test_by_invitation(sim: DetectiveSimulator, client: DetectiveClient) -
         "120 of 120 memberships in 2 regions are as wanted; "
         "create graph: 2, start packages: 2, invite: 120, accept: 120"
     )
-    # 60 accounts in requests of 50 at most, and nobody in two of them.
+    # 60 accounts need two requests per region, and no account is in two of them.
     assert writes(sim) == {
         "CreateGraph": 2,
         "UpdateDatasourcePackages": 2,
@@ -173,7 +173,7 @@ async def test_full_graph(sim: DetectiveSimulator, client: DetectiveClient) -> N
     assert report.ok
     assert len(report.rows) == 1205
     assert set(statuses(sim)) == {one.account_id for one in wanted}
-    # What has nothing to do takes no place in a request.
+    # Accounts without an action are in no request.
     assert writes(sim) == {"DeleteMembers": 1, "CreateMembers": 1}
 
 
@@ -181,7 +181,7 @@ async def test_accounts_do_not_wait_for_each_other() -> None:
     """Each account accepts soon after its own verification."""
     wanted = some_accounts(6)
     now = 1_800_000_000.0
-    # No time passes but what is slept.
+    # Time passes only by sleeping.
     async with DetectiveSimulator(wall_clock=lambda: now) as sim:
         began = sim.now
         ready = [(one.account_id, began + timedelta(seconds=20 * number)) for number, one in enumerate(wanted)]
@@ -195,7 +195,7 @@ async def test_accounts_do_not_wait_for_each_other() -> None:
     accepted = [(one.time - began).total_seconds() for one in sim.requests if one.operation == "AcceptInvitation"]
     assert len(accepted) == 6
     for number, time in enumerate(accepted):
-        # The pauses since the one before have grown to a quarter of the time that has passed since then.
+        # The pauses grow to about a quarter of the time since the previous change.
         assert 20 * number <= time <= 20 * number + 5.5
 
 
@@ -251,10 +251,10 @@ async def test_concurrency(sim: DetectiveSimulator, client: DetectiveClient, mon
 
 async def test_member_credentials_are_requested_once(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """They are requested when first needed, and used in all regions."""
-    asked_for: list[str] = []
+    requested: list[str] = []
 
     def source(account_id: str) -> AssumeRole:
-        asked_for.append(account_id)
+        requested.append(account_id)
         role = sim.role(account_id, "Detective", trusted=[ADMINISTRATOR])
         return AssumeRole(role, source=sim.account(ADMINISTRATOR))
 
@@ -263,7 +263,7 @@ async def test_member_credentials_are_requested_once(sim: DetectiveSimulator, cl
         client, [account(one) for one in IDS[:3]], regions=[REGION, ELSEWHERE], member_credentials=source
     )
     assert report.ok
-    assert sorted(asked_for) == IDS[:3]
+    assert sorted(requested) == IDS[:3]
     assert sum(request.operation == "AssumeRole" for request in sim.requests) == 3
 
 

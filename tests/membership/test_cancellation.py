@@ -26,7 +26,7 @@ from membership.worlds import (
 )
 
 WANTED = [account(one) for one in IDS[:5]]
-#: All that has to be done, whoever does it: the second region has no graph to begin with.
+#: The requests of the whole work; the second region has no graph at the beginning.
 ONCE = {
     "CreateGraph": 1,
     "TagResource": 1,
@@ -36,7 +36,7 @@ ONCE = {
     "AcceptInvitation": 9,
     "StartMonitoringMember": 1,
 }
-#: More requests than the whole work takes.
+#: More requests than the whole work needs.
 TOO_LATE = 1000
 
 
@@ -71,18 +71,18 @@ async def test_new_plan_continues(sim: DetectiveSimulator, client: DetectiveClie
     for region in (REGION, ELSEWHERE):
         assert statuses(sim, region) == dict.fromkeys(IDS[:5], "ENABLED")
         assert {fate.after for fate in results(last, region).values()} <= {"ENABLED", None}
-    # What had been done was not asked for again; a request whose answer was not waited for was carried out.
+    # Nothing was repeated, although interrupted requests were carried out.
     assert set(invitations(sim).values()) == {1}
     assert [one.error_code for one in sim.requests if one.error_code is not None] == []
     assert writes(sim) == ONCE
-    # Without this the last moments would not be told from those before them.
+    # Shows that the other moments are within the work.
     assert (report is not None) == (moment == TOO_LATE)
 
 
 async def _apply_until(
     sim: DetectiveSimulator, work: Coroutine[Any, Any, MembershipReport], moment: int
 ) -> MembershipReport | None:
-    """Apply a plan, and cancel that once so many requests have come; give the report if there were fewer."""
+    """Cancel the work after a number of requests; return its report if it finished before."""
     task = asyncio.create_task(work)
     while len(sim.requests) < moment and not task.done():  # noqa: ASYNC110 - it is about this very moment
         await asyncio.sleep(0)

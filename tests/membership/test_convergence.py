@@ -56,94 +56,94 @@ OPERATIONS = [
     "ListMembers",
     "StartMonitoringMember",
 ]
-BEGINNINGS = [
+INITIAL_STATUSES = [
     None,
     "ACCEPTED_BUT_DISABLED",
     "ENABLED",
     "INVITED",
     "VERIFICATION_FAILED",
     "VERIFICATION_IN_PROGRESS",
-    # With the wrong address, as it will turn out.
+    # Its address will turn out to be wrong.
     "VERIFICATION_WILL_FAIL",
 ]
-#: Why an account that ends so is not as it is wanted.
+#: The reasons for final states that are not desired.
 REASONS = {"VERIFICATION_FAILED": "verification failed", "ACCEPTED_BUT_DISABLED": "VOLUME_TOO_HIGH"}
 
 
 @frozen
-class Story:
-    """Where an account begins in the region that has a graph, and what is wanted of it.
+class AccountCase:
+    """The initial and the desired state of an account in the region with a graph.
 
     Attributes:
-        beginning: its status; None where it is no member.
-        wanted: by which address it is wanted; None where it is not.
-        is_too_big: whether its volume keeps it from being enabled.
+        initial: its status; None if it is not a member.
+        desired: its address among the desired accounts; None if it is not desired.
+        too_big: whether its volume prevents enabling it.
     """
 
-    beginning: str | None
-    wanted: str | None
-    is_too_big: bool
+    initial: str | None
+    desired: str | None
+    too_big: bool
 
     @property
     def email(self) -> str:
-        return "wrong" if self.beginning in ("VERIFICATION_FAILED", "VERIFICATION_WILL_FAIL") else "right"
+        return "wrong" if self.initial in ("VERIFICATION_FAILED", "VERIFICATION_WILL_FAIL") else "right"
 
 
 @frozen
 class Case:
-    """A world, and what is wanted of it.
+    """A world and its desired state.
 
     Attributes:
-        stories: account id -> what there is to know of it.
-        accepts: whether the accounts' credentials are there.
-        removes: whether those that are not wanted are to go.
-        elsewhere: whether the other region, which has no graph, can be used.
+        accounts: account id -> its states.
+        accepts: whether there are member credentials.
+        removes: whether to remove others.
+        elsewhere: whether the other region, which has no graph, is available.
     """
 
-    stories: dict[str, Story]
+    accounts: dict[str, AccountCase]
     accepts: bool
     removes: bool
     elsewhere: str
 
 
-def expected(story: Story, case: Case, *, is_new: bool = False) -> str | None:
-    """Tell how an account should stand in the end."""
-    beginning = None if is_new else story.beginning
-    if story.wanted is None:
-        if case.removes or beginning is None:
+def expected(one_case: AccountCase, case: Case, *, is_new: bool = False) -> str | None:
+    """Return the status that an account should have in the end."""
+    initial = None if is_new else one_case.initial
+    if one_case.desired is None:
+        if case.removes or initial is None:
             return None
         return {"VERIFICATION_IN_PROGRESS": "INVITED", "VERIFICATION_WILL_FAIL": "VERIFICATION_FAILED"}.get(
-            beginning, beginning
+            initial, initial
         )
-    if beginning == "ENABLED":
+    if initial == "ENABLED":
         return "ENABLED"
-    enabled = "ACCEPTED_BUT_DISABLED" if story.is_too_big else "ENABLED"
-    if beginning == "ACCEPTED_BUT_DISABLED":
+    enabled = "ACCEPTED_BUT_DISABLED" if one_case.too_big else "ENABLED"
+    if initial == "ACCEPTED_BUT_DISABLED":
         return enabled
-    email = story.email if beginning and story.email == "right" else story.wanted
+    email = one_case.email if initial and one_case.email == "right" else one_case.desired
     if email == "wrong":
         return "VERIFICATION_FAILED"
     return enabled if case.accepts else "INVITED"
 
 
-_STORIES = st.builds(
-    Story, st.sampled_from(BEGINNINGS), st.sampled_from([None, "right", "right", "wrong"]), st.booleans()
+_ACCOUNT_CASES = st.builds(
+    AccountCase, st.sampled_from(INITIAL_STATUSES), st.sampled_from([None, "right", "right", "wrong"]), st.booleans()
 )
 _CASES = st.builds(
     Case,
-    st.fixed_dictionaries(dict.fromkeys(IDS, _STORIES)).filter(
-        lambda stories: any(one.wanted for one in stories.values())
+    st.fixed_dictionaries(dict.fromkeys(IDS, _ACCOUNT_CASES)).filter(
+        lambda accounts: any(one.desired for one in accounts.values())
     ),
     st.booleans(),
     st.booleans(),
     st.sampled_from(["open", "open", "closed"]),
 )
 _FAULTS, _OPERATIONS = st.sampled_from(FAULTS), st.sampled_from(OPERATIONS)
-_CHANCES = st.sampled_from([0.3, 1.0])
-_WILD = st.builds(Fault, _FAULTS, _OPERATIONS, count=st.sampled_from([1, 2, 4, 8]), probability=_CHANCES)
-#: Half of them so few that what is tried again at least so often succeeds.
-_TROUBLES = st.one_of(
-    st.lists(st.builds(Fault, _FAULTS, _OPERATIONS), max_size=MAX_RETRIES - 1), st.lists(_WILD, max_size=6)
+_PROBABILITIES = st.sampled_from([0.3, 1.0])
+_ANY_FAULT = st.builds(Fault, _FAULTS, _OPERATIONS, count=st.sampled_from([1, 2, 4, 8]), probability=_PROBABILITIES)
+#: Half of the cases have fewer faults than retries, so that everything succeeds.
+_FAULT_LISTS = st.one_of(
+    st.lists(st.builds(Fault, _FAULTS, _OPERATIONS), max_size=MAX_RETRIES - 1), st.lists(_ANY_FAULT, max_size=6)
 )
 
 
@@ -152,16 +152,16 @@ _TROUBLES = st.one_of(
     derandomize=True,
     deadline=None,
     database=None,
-    # Explaining a failure takes minutes, and the world says enough.
+    # Without the explain phase, which takes minutes.
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
 )
-@given(_CASES, _TROUBLES, st.sampled_from([1, 3]))
-def test_convergence(case: Case, troubles: list[Fault], max_attempts: int) -> None:
+@given(_CASES, _FAULT_LISTS, st.sampled_from([1, 3]))
+def test_convergence(case: Case, faults: list[Fault], max_attempts: int) -> None:
     """Valid accounts reach their desired state, the others are reported with a reason, and no action is left."""
-    asyncio.run(_converge(case, troubles, max_attempts))
+    asyncio.run(_converge(case, faults, max_attempts))
 
 
-async def _converge(case: Case, troubles: list[Fault], max_attempts: int) -> None:
+async def _converge(case: Case, faults: list[Fault], max_attempts: int) -> None:
     async with DetectiveSimulator() as sim:
         _load(sim, case)
         async with administrator(sim, max_attempts=max_attempts) as client:
@@ -169,44 +169,44 @@ async def _converge(case: Case, troubles: list[Fault], max_attempts: int) -> Non
             async def plan() -> MembershipPlan:
                 options: dict[str, Any] = {"member_credentials": sim.account} if case.accepts else {}
                 return await plan_membership(
-                    client, _wanted(case), regions=[REGION, ELSEWHERE], remove_others=case.removes, **options
+                    client, _desired_accounts(case), regions=[REGION, ELSEWHERE], remove_others=case.removes, **options
                 )
 
-            with _deeds() as deeds:
-                for trouble in troubles:
-                    sim.inject(trouble)
+            with _counted_changes() as changes:
+                for fault in faults:
+                    sim.inject(fault)
                 report = await (await plan()).apply()
-                _check_what_is_claimed(sim, case, report)
-                if sum(trouble.count or 0 for trouble in troubles) < MAX_RETRIES:
-                    _check_what_is_told(case, report)
+                _check_report_is_true(sim, case, report)
+                if sum(fault.count or 0 for fault in faults) < MAX_RETRIES:
+                    _check_report(case, report)
                 sim.clear_faults()
                 report = await (await plan()).apply()
-                # Those that nobody waited for.
+                # Completes verifications that the plan did not wait for.
                 await sim.advance(DELAY)
-                _check_what_is_told(case, report)
-                _check_what_is(sim, case)
-                _check_deeds(case, deeds)
+                _check_report(case, report)
+                _check_statuses(sim, case)
+                _check_changes(case, changes)
                 last = await plan()
             again = {action.kind for action in last.actions}
             assert again <= {"start monitoring"}
-            assert (again == set()) == (not _stuck(case))
-            failed = [one for one in _accounts(case) if expected(case.stories[one], case) == "VERIFICATION_FAILED"]
+            assert (again == set()) == (not _stays_disabled(case))
+            failed = [one for one in _accounts(case) if expected(case.accounts[one], case) == "VERIFICATION_FAILED"]
             assert [problem.account_id for problem in last.problems if problem.region == REGION] == failed
 
 
 def _accounts(case: Case) -> list[str]:
-    return [one for one, story in case.stories.items() if story.wanted]
+    return [one for one, one_case in case.accounts.items() if one_case.desired]
 
 
 def _load(sim: DetectiveSimulator, case: Case) -> None:
     members = []
-    for one, story in case.stories.items():
-        if story.beginning is None:
+    for one, one_case in case.accounts.items():
+        if one_case.initial is None:
             continue
-        status = story.beginning.replace("WILL_FAIL", "IN_PROGRESS")
+        status = one_case.initial.replace("WILL_FAIL", "IN_PROGRESS")
         more = {"disabled_reason": "VOLUME_TOO_HIGH"} if status == "ACCEPTED_BUT_DISABLED" else {}
-        members.append(member(one, status, WRONG if story.email == "wrong" else None, **more))
-    big = [one for one, story in case.stories.items() if story.is_too_big]
+        members.append(member(one, status, WRONG if one_case.email == "wrong" else None, **more))
+    big = [one for one, one_case in case.accounts.items() if one_case.too_big]
     load_world(
         sim,
         graph(*members),
@@ -217,83 +217,85 @@ def _load(sim: DetectiveSimulator, case: Case) -> None:
         sim.close_region(ELSEWHERE)
 
 
-def _wanted(case: Case) -> list[Account]:
+def _desired_accounts(case: Case) -> list[Account]:
     return [
-        Account(one, WRONG if story.wanted == "wrong" else address(one))
-        for one, story in case.stories.items()
-        if story.wanted
+        Account(one, WRONG if one_case.desired == "wrong" else address(one))
+        for one, one_case in case.accounts.items()
+        if one_case.desired
     ]
 
 
-def _stuck(case: Case) -> bool:
-    """Tell whether any account is tried again each time, for its volume may have become less."""
-    ends = [expected(story, case) for story in case.stories.values() if story.wanted]
+def _stays_disabled(case: Case) -> bool:
+    """Return whether an account stays disabled, so that each plan tries to enable it again."""
+    ends = [expected(one_case, case) for one_case in case.accounts.values() if one_case.desired]
     if case.elsewhere == "open":
-        ends += [expected(story, case, is_new=True) for story in case.stories.values() if story.wanted]
+        ends += [expected(one_case, case, is_new=True) for one_case in case.accounts.values() if one_case.desired]
     return "ACCEPTED_BUT_DISABLED" in ends
 
 
-def _check_what_is_claimed(sim: DetectiveSimulator, case: Case, report: MembershipReport) -> None:
-    """Check that a report after faults claims nothing that is not so, and gives a reason for everything else."""
+def _check_report_is_true(sim: DetectiveSimulator, case: Case, report: MembershipReport) -> None:
+    """Check that a report after faults is true, and has a reason for every failure."""
     for row in report.rows:
         now = statuses(sim, row.region).get(row.account_id)
         if row.ok:
-            wanted = case.stories[row.account_id].wanted
+            desired = case.accounts[row.account_id].desired
             assert now == row.after
-            assert now in (("ENABLED",) if case.accepts else ("ENABLED", "INVITED")) if wanted else now is None
+            assert now in (("ENABLED",) if case.accepts else ("ENABLED", "INVITED")) if desired else now is None
         else:
             assert row.problem
 
 
-def _check_what_is_told(case: Case, report: MembershipReport) -> None:
-    """Check that a report tells of everything as it should be in the end, with a reason where that is not well."""
-    told = results(report)
+def _check_report(case: Case, report: MembershipReport) -> None:
+    """Check that a report has the expected statuses, with a reason for every failure."""
+    found = results(report)
     for one in _accounts(case):
-        end = expected(case.stories[one], case)
-        assert told[one].after == end
+        end = expected(case.accounts[one], case)
+        assert found[one].after == end
         reason = REASONS.get(end or "")
-        assert (reason is None) == (told[one].problem is None)
-        assert reason is None or reason in (told[one].problem or "")
+        assert (reason is None) == (found[one].problem is None)
+        assert reason is None or reason in (found[one].problem or "")
     if case.elsewhere == "closed":
         assert all("not available" in (fate.problem or "") for fate in results(report, ELSEWHERE).values())
 
 
-def _check_what_is(sim: DetectiveSimulator, case: Case) -> None:
-    """Check that everything is as it should be in the end."""
+def _check_statuses(sim: DetectiveSimulator, case: Case) -> None:
+    """Check the statuses in the simulator."""
     found = statuses(sim)
-    assert {one: found.get(one) for one in IDS} == {one: expected(story, case) for one, story in case.stories.items()}
+    assert {one: found.get(one) for one in IDS} == {
+        one: expected(one_case, case) for one, one_case in case.accounts.items()
+    }
     if case.elsewhere == "open":
-        ends = {one: expected(case.stories[one], case, is_new=True) for one in _accounts(case)}
+        ends = {one: expected(case.accounts[one], case, is_new=True) for one in _accounts(case)}
         assert statuses(sim, ELSEWHERE) == ends
 
 
 @contextmanager
-def _deeds() -> Iterator[Counter[tuple[str, str, str]]]:
-    """Count who becomes a member where, and who is removed."""
-    deeds: Counter[tuple[str, str, str]] = Counter()
+def _counted_changes() -> Iterator[Counter[tuple[str, str, str]]]:
+    """Count joins and removals by region and account."""
+    changes: Counter[tuple[str, str, str]] = Counter()
     join, leave = World.join, World.leave
 
     def joined(world: World, graph: Graph, member: Member) -> None:
-        deeds["join", graph.region, member.account_id] += 1
+        changes["join", graph.region, member.account_id] += 1
         join(world, graph, member)
 
     def left(world: World, graph: Graph, account_id: str) -> None:
-        deeds["leave", graph.region, account_id] += 1
+        changes["leave", graph.region, account_id] += 1
         leave(world, graph, account_id)
 
     with patch.object(World, "join", joined), patch.object(World, "leave", left):
-        yield deeds
+        yield changes
 
 
-def _check_deeds(case: Case, deeds: Counter[tuple[str, str, str]]) -> None:
-    """Check that nobody was invited or removed more often than was needed."""
+def _check_changes(case: Case, changes: Counter[tuple[str, str, str]]) -> None:
+    """Check that each account joined and left only as often as necessary."""
     needed: Counter[tuple[str, str, str]] = Counter()
-    for one, story in case.stories.items():
-        if story.wanted is None:
-            needed["leave", REGION, one] = int(case.removes and story.beginning is not None)
+    for one, one_case in case.accounts.items():
+        if one_case.desired is None:
+            needed["leave", REGION, one] = int(case.removes and one_case.initial is not None)
             continue
-        is_anew = story.beginning is not None and story.email == "wrong" and story.wanted == "right"
-        needed["leave", REGION, one] = int(is_anew)
-        needed["join", REGION, one] = int(is_anew or story.beginning is None)
+        reinvited = one_case.initial is not None and one_case.email == "wrong" and one_case.desired == "right"
+        needed["leave", REGION, one] = int(reinvited)
+        needed["join", REGION, one] = int(reinvited or one_case.initial is None)
         needed["join", ELSEWHERE, one] = int(case.elsewhere == "open")
-    assert deeds == +needed
+    assert changes == +needed

@@ -43,7 +43,7 @@ def management(sim: DetectiveSimulator) -> dict[str, Any]:
     }
 
 
-async def name(client: DetectiveClient, sim: DetectiveSimulator, account_id: str = ADMINISTRATOR) -> None:
+async def designate(client: DetectiveClient, sim: DetectiveSimulator, account_id: str = ADMINISTRATOR) -> None:
     await client.with_options(credentials=sim.account(MANAGEMENT)).enable_organization_admin_account(account_id)
 
 
@@ -76,7 +76,7 @@ async def test_designates_the_administrator(
     assert report.ok
     assert writes(sim) == {"StartMonitoringMember": 2}
     assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
-    # Once it is the administrator, the management account is not needed any more.
+    # The management account is needed only until then.
     assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
 
 
@@ -121,13 +121,13 @@ async def test_graph_is_not_the_organizations(sim: DetectiveSimulator, client: D
     assert {row.problem for row in report.failures} == {report.regions[0].problem}
     assert {type(row.error) for row in report.failures} == {AccessDeniedException}
     assert writes(sim) == {"CreateGraph": 1}
-    await name(client, sim)
+    await designate(client, sim)
     assert (await plan.apply()).ok
 
 
 async def test_other_error(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Any other error is reported unchanged."""
-    await name(client, sim)
+    await designate(client, sim)
     sim.inject(Fault(Failure(402, "ServiceQuotaExceededException", "no"), "DescribeOrganizationConfiguration"))
     plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
     assert plan.problems[0].text.startswith("ServiceQuotaExceededException: no")
@@ -137,7 +137,7 @@ async def test_different_administrator(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
 ) -> None:
     """A different administrator is not replaced, which would delete its graph."""
-    await name(client, sim, ONE)
+    await designate(client, sim, ONE)
     plan = await plan_membership(client, WANTED, regions=[REGION], **management)
     assert plan.actions == ()
     text = f"the organization's Detective administrator here is {ONE}, and not {ADMINISTRATOR}"

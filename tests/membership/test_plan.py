@@ -200,6 +200,6 @@ async def test_concurrency(sim: DetectiveSimulator, client: DetectiveClient) -> 
     sim.inject(Fault(Throttle(), "ListGraphs", count=2))
     regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
     plan = await plan_membership(client, [account(IDS[0])], regions=regions, concurrency=1)
-    # A second one would have got its answer while the first one was being retried.
+    # A second call would have been sent during the retries of the first one.
     assert [request.region for request in sim.requests] == [REGION] * 3 + regions[1:]
     assert len(plan.actions) == 8

@@ -72,16 +72,16 @@ async def test_unavailable_region(sim: DetectiveSimulator, client: DetectiveClie
 async def test_missing_host(sim: DetectiveSimulator) -> None:
     """A host that does not exist is not retried."""
 
-    class Nowhere(DetectiveClient):
-        looked = 0
+    class NoHost(DetectiveClient):
+        calls = 0
 
         def iter_graphs(self, **_: Any) -> Paginator[Any, Any]:
-            Nowhere.looked += 1
+            NoHost.calls += 1
             raise HostNotFound("no such host", operation="ListGraphs", attempts=1, outcome_unknown=False)
 
-    async with administrator(sim, Nowhere) as client:
+    async with administrator(sim, NoHost) as client:
         plan = await plan_membership(client, WANTED, regions=[REGION])
-    assert Nowhere.looked == 1
+    assert NoHost.calls == 1
     assert "Detective is not available to the account in this region" in plan.problems[0].text
 
 
@@ -147,17 +147,17 @@ async def test_action_without_effect(sim: DetectiveSimulator) -> None:
     """A successful action is not repeated; if its effect does not show, that is reported."""
     load_world(sim, graph())
 
-    class Futile(DetectiveClient):
-        tagged = 0
+    class IgnoresTags(DetectiveClient):
+        calls = 0
 
         async def tag_resource(self, resource_arn: str, tags: Mapping[str, str]) -> TagResourceResponse:
             assert (resource_arn, dict(tags)) == (next(iter(sim.snapshot())), {"a": "b"})
-            Futile.tagged += 1
+            IgnoresTags.calls += 1
             return TagResourceResponse()
 
-    async with administrator(sim, Futile) as client:
+    async with administrator(sim, IgnoresTags) as client:
         report = await plan_and_apply(client, WANTED, tags={"a": "b"})
-    assert Futile.tagged == 1
+    assert IgnoresTags.calls == 1
     assert report.regions[0].problem == "tag graph was done, but its effect is not visible yet: plan again later"
     assert report.regions[0].done == ("tag graph",)
     assert report.regions[0].error is None
@@ -188,7 +188,7 @@ async def test_timeout_during_verification(sim: DetectiveSimulator) -> None:
 
 @asynccontextmanager
 async def in_loop_time(*members: Mapping[str, Any]) -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient]]:
-    """Give a simulator with a graph, and the administrator's client, both on the time of the event loop."""
+    """Yield a simulator with a graph and a client, both on the event loop's clock."""
     loop = asyncio.get_running_loop()
     clock = Clock(time=lambda: 1_800_000_000 + loop.time(), monotonic=loop.time, random=lambda: 0.5)
     async with (

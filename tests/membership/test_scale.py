@@ -42,7 +42,7 @@ async def test_sixty_accounts_in_two_regions() -> None:
             assert VERIFICATION <= elapsed < 1.5 * VERIFICATION
             asked = Counter(request.operation for request in sim.requests)
             assert (asked["CreateMembers"], asked["AcceptInvitation"]) == (4, 120)
-            # Two requests of 50 and of 10 accounts in each region, and a look at each now and then.
+            # Batches of 50 and 10 accounts per region, each read a few times.
             assert asked["GetMembers"] <= 4 * 9
             accepted = [request.time for request in sim.requests if request.operation == "AcceptInvitation"]
             assert max((later - earlier).total_seconds() for earlier, later in pairwise(accepted)) < 0.5
@@ -58,7 +58,7 @@ async def test_a_full_graph_with_faults(sim: DetectiveSimulator, client: Detecti
     sim.throttle(None, probability=0.05)
     for when in ("before", "after"):
         sim.inject(Fault(Drop(when), count=None, probability=0.005))
-    # The machinery of debugging would take most of the time.
+    # asyncio's debug mode would take most of the time.
     asyncio.get_running_loop().set_debug(False)
     plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
     assert len(plan.actions) == 1 + 2 * 1200
@@ -72,13 +72,13 @@ async def test_a_full_graph_with_faults(sim: DetectiveSimulator, client: Detecti
     plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
     assert not plan
     assert {problem.account_id for problem in plan.problems} == bad
-    # Nothing was done twice but what a call repeats by itself after an attempt that got no answer.
+    # Only the calls' own retries repeat requests.
     faulty = {id(one) for one in sim.requests if any(isinstance(effect, (Drop, Throttle)) for effect in one.faults)}
     sound = [one for one in sim.requests if id(one) not in faulty]
     accepted = Counter(one.account_id for one in sound if one.operation == "AcceptInvitation")
     assert set(accepted.values()) == {1}
     repeated = sum(one.operation == "CreateMembers" for one in sim.requests) - 24
     assert sum(invitations(sim).values()) <= 1200 + 50 * repeated
-    # 24 requests of 50 accounts, looked at while they are verified, each now and then.
+    # 24 batches of 50 accounts, each read a few times during verification.
     assert sum(one.operation == "GetMembers" for one in sound) <= 24 * 20
     assert Throttle() in [effect for one in sim.requests for effect in one.faults]

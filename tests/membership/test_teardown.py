@@ -68,7 +68,7 @@ async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: Detective
     assert gone.ok
     assert gone.done == (ActionKind.DELETE_GRAPH,)
     assert (gone.graph_arn, other.graph_arn) == (arn_in(REGION), arn_in(ELSEWHERE))
-    # It is gone, whoever did it.
+    # Already deleted.
     assert other.ok
     assert report.ok
     again = await plan_teardown(client, regions=[REGION])

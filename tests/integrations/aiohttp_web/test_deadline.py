@@ -18,7 +18,7 @@ HEADER = "X-Request-Timeout"
 
 
 async def totals(request: web.Request) -> web.StreamResponse:
-    """Tell how long a call made now may take."""
+    """Respond with the total timeout of the request's client."""
     return web.json_response(get_client(request)._transport.timeouts.total)
 
 

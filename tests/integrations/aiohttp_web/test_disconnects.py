@@ -150,10 +150,10 @@ async def test_fleet_stops(sim: DetectiveSimulator) -> None:
 
 
 def sockets() -> int:
-    """Count the sockets of this process."""
+    """Return the number of this process's sockets."""
     found = 0
     for number in Path("/proc/self/fd").iterdir():
-        # The one that this reads from is gone by now.
+        # The file descriptor of `iterdir` itself is closed by now.
         with suppress(FileNotFoundError):
             found += str(number.readlink()).startswith("socket:")
     return found
@@ -221,7 +221,7 @@ async def test_stalled_reader(stream: Stream, caplog: pytest.LogCaptureFixture) 
 
 async def test_slow_reader_is_not_stalled() -> None:
     """A reader that makes progress is not reset, however long a write takes."""
-    # One item, so that all but the first bytes of it wait in the server's own buffer.
+    # One item, most of which waits in the server's buffer.
     items = Items(size=2_000_000, count=1)
     loop = asyncio.get_running_loop()
     began = loop.time()

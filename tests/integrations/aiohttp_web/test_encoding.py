@@ -50,7 +50,7 @@ MEMBER = MemberDetail(
         DatasourcePackage.DETECTIVE_CORE: DatasourcePackageUsageInfo(volume_usage_in_bytes=3)
     },
 )
-MEMBER_TOLD = {
+MEMBER_JSON = {
     "AccountId": "111122223333",
     "Status": "ENABLED",
     "InvitedTime": "2026-03-01T12:00:00.250000Z",
@@ -63,8 +63,8 @@ MEMBER_TOLD = {
 
 def test_model() -> None:
     """It has the API's names, without omitted and sensitive members."""
-    assert to_json(MEMBER) == MEMBER_TOLD
-    assert to_json(MEMBER, sensitive=True) == {**MEMBER_TOLD, "EmailAddress": "kim@example.com"}
+    assert to_json(MEMBER) == MEMBER_JSON
+    assert to_json(MEMBER, sensitive=True) == {**MEMBER_JSON, "EmailAddress": "kim@example.com"}
 
 
 def test_nested_models() -> None:
@@ -83,7 +83,7 @@ def test_response() -> None:
     answer = ListMembersResponse(
         member_details=[MEMBER], next_token="more", response_metadata=ResponseMetadata(request_id="an-id")
     )
-    assert to_json(answer) == {"MemberDetails": [MEMBER_TOLD], "NextToken": "more"}
+    assert to_json(answer) == {"MemberDetails": [MEMBER_JSON], "NextToken": "more"}
     assert "kim@example.com" in json.dumps(to_json({"answer": (answer,)}, sensitive=True))
 
 
@@ -105,32 +105,32 @@ def test_hidden_fields_of_public_classes(name: str) -> None:
     secret = "kim@example.com"
     for attribute in attrs.fields(kind):
         object.__setattr__(value, attribute.name, secret if attribute.repr is not True else attribute.name)
-    told = to_json(value)
-    assert secret not in json.dumps(told)
+    document = to_json(value)
+    assert secret not in json.dumps(document)
     shown = [a.name for a in attrs.fields(kind) if a.repr is True and not a.name.startswith("_")]
-    assert set(shown) <= set(told.values())
+    assert set(shown) <= set(document.values())
 
 
 def test_fleet_pairs() -> None:
     """They become objects without credentials; other tuples become lists."""
     keys = Credentials("AKIAIOSFODNN7EXAMPLE", "a secret of forty characters or so......")
     target = Target("111122223333", "eu-west-1", keys)
-    told = {"account_id": "111122223333", "region": "eu-west-1"}
-    assert to_json((target, MEMBER)) == {"target": told, "item": MEMBER_TOLD}
+    document = {"account_id": "111122223333", "region": "eu-west-1"}
+    assert to_json((target, MEMBER)) == {"target": document, "item": MEMBER_JSON}
     assert to_json((target, MEMBER), sensitive=True)["item"]["EmailAddress"] == "kim@example.com"
-    assert to_json([target, MEMBER]) == [told, MEMBER_TOLD]
+    assert to_json([target, MEMBER]) == [document, MEMBER_JSON]
     assert to_json((DatasourcePackage.DETECTIVE_CORE, Graph(arn="a"))) == ["DETECTIVE_CORE", {"Arn": "a"}]
-    assert to_json((target,)) == [told]
+    assert to_json((target,)) == [document]
     assert to_json(()) == []
 
 
 def test_outcomes() -> None:
     """They have the target, the value or the problem, and null for None."""
     target = Target("111122223333", "eu-west-1")
-    told = {"account_id": "111122223333", "region": "eu-west-1"}
+    document = {"account_id": "111122223333", "region": "eu-west-1"}
     assert to_json(Outcome(target, MEMBER, None, 0.5)) == {
-        "target": told,
-        "value": MEMBER_TOLD,
+        "target": document,
+        "value": MEMBER_JSON,
         "error": None,
         "elapsed": 0.5,
         "kind": "succeeded",
@@ -177,8 +177,8 @@ def test_foreign_attrs_classes() -> None:
         password: str = attrs.field(repr=False)
         _note: str = ""
 
-    told = to_json(Person("Kim", "kim@example.com", "secret", "a note"))
-    assert told == {"name": "Kim", "address": "kim@example.com"}
+    document = to_json(Person("Kim", "kim@example.com", "secret", "a note"))
+    assert document == {"name": "Kim", "address": "kim@example.com"}
 
 
 class Colour(enum.Enum):
@@ -205,9 +205,9 @@ class Colour(enum.Enum):
 )
 def test_plain_values(value: object, expected: object) -> None:
     """JSON values are unchanged; enums, timestamps and collections are converted."""
-    told = to_json(value)
-    assert told == expected
-    assert type(told) is type(expected)
+    document = to_json(value)
+    assert document == expected
+    assert type(document) is type(expected)
 
 
 @pytest.mark.parametrize("value", [b"bytes", bytearray(), object(), {1: 2}, [{"a": {object()}}]])
@@ -240,10 +240,10 @@ json_values = st.recursive(
 @given(json_values)
 def test_dump_json(value: Any) -> None:
     """Lone surrogates, huge integers, line ends and NULs are written on one line that any decoder reads."""
-    told = to_json(value)
-    text = dump_json(told)
+    document = to_json(value)
+    text = dump_json(document)
     assert not set(text) & set(b"\n\r\0")
-    assert json.loads(text.decode("utf-8")) == told
+    assert json.loads(text.decode("utf-8")) == document
 
 
 def test_nan_beside_a_huge_integer() -> None:

@@ -28,7 +28,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
 
 
 async def graphs(request: web.Request) -> web.StreamResponse:
-    """Tell the graphs of the account and region that are asked for."""
+    """Respond with the graphs of an account and region."""
     client = get_client(request, account_id=request.query.get("account"), region=request.query.get("region"))
     return web.json_response({"region": client.region, "graphs": to_json(await client.iter_graphs().collect())})
 
@@ -119,17 +119,17 @@ async def test_no_fleet() -> None:
 
 async def test_accounts_and_regions(sim: DetectiveSimulator) -> None:
     """Each request may use its own account and region; its events have them."""
-    told: list[Event] = []
+    events: list[Event] = []
     async with DetectiveClient(region="us-east-1", credentials=sim.account(OTHER), endpoint_url=sim.url) as other:
         await other.create_graph()
     routes = {"/": graphs}
-    client = client_of(sim, hooks=[told.append])
+    client = client_of(sim, hooks=[events.append])
     async with serving_routes(routes, client, account_credentials=sim.account) as site:
         own = await site.get("/")
         others = await site.get(f"/?account={OTHER}&region=us-east-1")
     assert b'"graphs": []' in own.body
     assert OTHER.encode() in others.body
-    calls = [event for event in told if isinstance(event, CallEvent)]
+    calls = [event for event in events if isinstance(event, CallEvent)]
     assert [(call.account, call.region) for call in calls][1] == (OTHER, "us-east-1")
 
 

@@ -115,7 +115,7 @@ async def test_disconnect_during_the_request(caplog: pytest.LogCaptureFixture) -
             ended.set()
 
     async with serving_routes({"/": work}) as site:
-        await gone_before(site, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", inside)
+        await disconnect_during(site, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", inside)
         await ended.wait()
         await asyncio.sleep(0.01)
     assert not loud(caplog)
@@ -257,8 +257,8 @@ async def test_response_has_started(error: Exception, caplog: pytest.LogCaptureF
     assert type(error).__name__ in caplog.text
 
 
-async def gone_before(site: Site, request: bytes, inside: asyncio.Event) -> None:
-    """Ask for something, and leave as soon as the handler is at work."""
+async def disconnect_during(site: Site, request: bytes, inside: asyncio.Event) -> None:
+    """Send a request, and disconnect once the handler has started."""
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(request)
     await inside.wait()
@@ -289,7 +289,7 @@ async def test_disconnect_before_the_response(begun: bool, caplog: pytest.LogCap
         return answer
 
     async with serving_routes({"/": work}) as site:
-        await gone_before(site, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", inside)
+        await disconnect_during(site, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", inside)
         await seen.wait()
         await asyncio.sleep(0.01)
     assert caught

@@ -65,7 +65,7 @@ HTTP = {AccessDeniedException: 403, InternalServerException: 500, TooManyRequest
 
 
 def make(kind: type[DetectiveError], text: str = "words") -> DetectiveError:
-    """Make an error of a class as the library does."""
+    """Create an error of a class as the library does."""
     if issubclass(kind, ServiceError):
         return kind(kind.__name__, text, status=HTTP.get(kind, 400), request_id="an-id", operation="ListMembers")
     if issubclass(kind, TransportError):
@@ -117,19 +117,19 @@ def test_status(kind: type[DetectiveError]) -> None:
 @pytest.mark.parametrize("kind", STATUSES, ids=lambda kind: kind.__name__)
 def test_no_secrets(kind: type[DetectiveError]) -> None:
     """No key or e-mail address in an error's text is sent; the text is, except for a 500."""
-    told = problem_of(make(kind, f"hello {SECRET} and kim@example.com")).document()
-    text = json.dumps(told)
+    document = problem_of(make(kind, f"hello {SECRET} and kim@example.com")).document()
+    text = json.dumps(document)
     assert SECRET not in text
     assert "kim@example.com" not in text
-    # What STS says of a role names who we are.
+    # STS's message, which names the server's identity, is replaced.
     assert ("hello" in text) == (STATUSES[kind] != 500 and kind is not AssumeRoleError)
 
 
 def test_retry_after() -> None:
     """It has AWS's delay in whole seconds, at least one."""
-    for asked, told in [(None, "1"), (0.0, "1"), (0.2, "1"), (1.2, "2"), (7.0, "7")]:
+    for asked, document in [(None, "1"), (0.0, "1"), (0.2, "1"), (1.2, "2"), (7.0, "7")]:
         error = TooManyRequestsException("TooManyRequestsException", "", status=429, retry_after=asked)
-        assert problem_of(error).headers == {"Retry-After": told}
+        assert problem_of(error).headers == {"Retry-After": document}
     assert [kind for kind in STATUSES if problem_of(make(kind)).headers] == [TooManyRequestsException]
 
 
@@ -224,8 +224,8 @@ def test_other_exceptions(error: BaseException, expected: Problem) -> None:
 def test_problem_error() -> None:
     """It has its members without None, and the status phrase as the default title."""
     error = ProblemError(409, detail="a colon is missing", line=3, column=None, headers={"X-Line": "3"})
-    told: dict[str, Any] = {"type": "about:blank", "title": "Conflict", "status": 409}
-    assert problem_of(error).document() == {**told, "detail": "a colon is missing", "line": 3}
+    document: dict[str, Any] = {"type": "about:blank", "title": "Conflict", "status": 409}
+    assert problem_of(error).document() == {**document, "detail": "a colon is missing", "line": 3}
     assert json.loads(error.text or "") == problem_of(error).document()
     assert error.status == 409
     assert error.headers["X-Line"] == "3"

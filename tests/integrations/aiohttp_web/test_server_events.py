@@ -16,17 +16,17 @@ from detective_async.integrations.aiohttp_web.server_events import COMMENT, enco
 
 @define
 class Browser:
-    """What an `EventSource` makes of a stream, by the standard's section "Interpreting an event stream"."""
+    """A parser like `EventSource`, by the standard's section "Interpreting an event stream"."""
 
     events: list[tuple[str, str, str]] = field(factory=list)
     last_id: str = ""
     retry: int | None = None
 
     def read(self, stream: bytes) -> "Browser":
-        """Take in a stream, whole."""
+        """Parse a whole stream."""
         text = stream.decode("utf-8", "replace").removeprefix("\ufeff")
         lines = re.split("\r\n|\r|\n", text)
-        # What the stream ends with in the middle of a line is thrown away, and so is an event that no empty line ends.
+        # An incomplete last line, and an event without an empty line at its end, are discarded.
         data, kind = "", ""
         for line in lines[:-1]:
             if not line:
@@ -48,7 +48,7 @@ class Browser:
         return self
 
 
-#: All of Unicode, and often what means something to a parser.
+#: All of Unicode, with frequent special characters.
 texts = st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\r\n\t :\ufeff\x85\u2028\ud800\udfff"))
 
 

@@ -34,7 +34,7 @@ from detective_async.testing import DetectiveSimulator
 
 
 async def counting(count: int, error: Exception | None = None) -> AsyncIterator[Any]:
-    """Give numbers, and then fail."""
+    """Yield numbers, and then raise."""
     for number in range(count):
         yield number
     if error is not None:
@@ -49,7 +49,7 @@ def lines(answer: Reply) -> list[Any]:
 
 
 def events(answer: Reply) -> list[tuple[str, Any]]:
-    """Give the names and data of events that have nothing else; comments are left out."""
+    """Return the names and data of events, without comments."""
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/event-stream"
     assert answer.body.endswith(b"\n\n")
@@ -146,7 +146,7 @@ ERRORS = [
     (ResourceNotFoundException("ResourceNotFoundException", "gone", status=404, request_id="an-id"), 404, None),
     (PaginationError("ListMembers"), 502, "WARNING"),
     (ConnectionLost("it broke", operation="ListMembers", attempts=3, outcome_unknown=False), 502, "WARNING"),
-    # These two are also what a deadline and a browser's hang-up look like.
+    # A deadline and a disconnect raise the same exceptions.
     (TimeoutError(), 504, "WARNING"),
     (ConnectionResetError("a secret"), 500, "ERROR"),
     (KeyError("a secret"), 500, "ERROR"),
@@ -162,7 +162,7 @@ async def test_failure_during_the_stream(
     """The last record is the problem; server errors are logged."""
     async with serving_routes({"/path": streaming(stream, lambda _: counting(2, error))}) as site:
         answer = await site.get("/path?query")
-        # The connection is in order.
+        # The connection can be reused.
         assert (await site.get("/path")).status == 200
         assert len(site.runner.server.connections if site.runner.server else []) == 1
     found = (
@@ -210,15 +210,15 @@ async def test_not_iterable(stream: Stream) -> None:
         assert (await site.get("/")).problem()["status"] == 500
 
 
-class Watched:
-    """An iterator that notes what is done with it."""
+class RecordingIterator:
+    """An iterator that records its use."""
 
     def __init__(self, count: int = 3) -> None:
         self.given = 0
         self.count = count
         self.closed = 0
 
-    def __aiter__(self) -> "Watched":
+    def __aiter__(self) -> "RecordingIterator":
         return self
 
     async def __anext__(self) -> int:
@@ -234,10 +234,10 @@ class Watched:
 @both
 async def test_iterator_is_closed(stream: Stream) -> None:
     """It is closed after all items, and after an exception."""
-    made: list[Watched] = []
+    made: list[RecordingIterator] = []
 
-    def items() -> Watched:
-        made.append(Watched())
+    def items() -> RecordingIterator:
+        made.append(RecordingIterator())
         return made[-1]
 
     def fail(value: int) -> int:
@@ -274,7 +274,7 @@ async def test_iterator_without_aclose(stream: Stream) -> None:
 @both
 async def test_head(stream: Stream) -> None:
     """HEAD has the headers of GET, takes no items, and closes the iterator."""
-    items = Watched()
+    items = RecordingIterator()
     async with serving_routes({"/": streaming(stream, lambda _: items, headers={"X-A": "1"})}) as site:
         asked = await site.ask("HEAD", "/")
         got = await site.get("/")
@@ -289,7 +289,7 @@ async def test_head(stream: Stream) -> None:
 async def test_aclose_raises(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
     """The response is complete, and the exception is logged."""
 
-    class Broken(Watched):
+    class Broken(RecordingIterator):
         async def aclose(self) -> None:
             raise KeyError("its end")
 
@@ -350,10 +350,10 @@ async def test_names_and_ids() -> None:
 async def test_last_event_id(sent: str | None, expected: str | None) -> None:
     """A reconnecting browser's id is available."""
 
-    async def tell(request: web.Request) -> web.StreamResponse:
+    async def last_id(request: web.Request) -> web.StreamResponse:
         return web.json_response(last_event_id(request))
 
-    async with serving_routes({"/": tell}) as site:
+    async with serving_routes({"/": last_id}) as site:
         answer = await site.get("/", headers={} if sent is None else {"Last-Event-ID": sent})
     assert json.loads(answer.body) == expected
 
@@ -387,7 +387,7 @@ async def test_no_heartbeats_beside_items() -> None:
 
     async with serving_routes({"/": streaming(stream_events, lambda _: items(), heartbeat=0.2)}) as site:
         answer = await site.get("/")
-    # The one that the stream begins with, and perhaps another one where the machine had no time for a while.
+    # One at the beginning, and perhaps more if the machine is busy.
     assert answer.body.count(b":\n\n") < 4
 
 

@@ -213,7 +213,7 @@ async def test_cancelled_task(recorded: Recorded, client: DetectiveClient, sim: 
 
 
 class Never:
-    """Credentials that are waited for in vain."""
+    """A credentials provider that never returns."""
 
     async def get_credentials(self) -> Credentials:
         await asyncio.Event().wait()
@@ -232,18 +232,18 @@ async def test_abandoned_call(recorded: Recorded, options: ClientOptions, caplog
 
     options["hooks"] = [recorded.hook, Noting()]
     options["credentials"] = Never()
-    # The event loop keeps timers that were cancelled for a while, and with them their contexts.
+    # The event loop keeps cancelled timers, with their contexts, for a while.
     options["timeouts"] = Timeouts(total=None)
     async with DetectiveClient(**options) as client:
         coroutine = client.list_graphs()
         copy_context().run(coroutine.send, None)
-        with recorded.tracer.start_as_current_span("someone else") as current:
+        with recorded.tracer.start_as_current_span("another task") as current:
             coroutine.close()
             assert trace.get_current_span() is current
     del coroutine
     gc.collect()
     assert (len(started), started[0]()) == (1, None)
-    assert [span.name for span in recorded.spans] == ["someone else"]
+    assert [span.name for span in recorded.spans] == ["another task"]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 

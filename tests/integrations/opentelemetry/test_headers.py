@@ -19,7 +19,7 @@ Sent = list[CIMultiDict[str]]
 
 @pytest.fixture
 async def session(sent: Sent) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session that notes what goes out."""
+    """A session that records request headers."""
 
     async def note(
         _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestHeadersSentParams

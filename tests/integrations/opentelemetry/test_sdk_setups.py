@@ -19,7 +19,7 @@ from detective_async import DetectiveClient
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.testing import DetectiveSimulator, SimulatorThread
 
-# What is set globally can be set once in a process.
+# In a process of its own: global providers can be set only once per process.
 PROGRAM = """
 import asyncio, sys
 {setup}
@@ -39,7 +39,7 @@ asyncio.run(main())
 
 
 def run(program: str, **parts: str) -> str:
-    """Run a program against a simulator, and give what it prints."""
+    """Run a program against a simulator, and return its output."""
     source = program.format(**{name: textwrap.dedent(part) for name, part in parts.items()})
     with SimulatorThread() as sim:
         done = subprocess.run(
@@ -118,7 +118,7 @@ async def test_trace_is_not_sampled(sim: DetectiveSimulator, fake_time: FakeTime
 
 
 class _FailingAtStart(SpanProcessor):
-    """What somebody plugged into the SDK, and never tried."""
+    """A faulty span processor."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         raise RuntimeError(f"{span} {parent_context}")

@@ -129,13 +129,13 @@ async def test_attempts_and_waits(recorded: Recorded, client: DetectiveClient, s
     assert times == sorted(time for time in times if time is not None)
     attributes = attributes_of(span)
     assert (attributes["detective_async.attempts"], attributes["detective_async.waited"]) == (3, pytest.approx(1.1))
-    # What was overcome is no error of the call.
+    # The call has succeeded.
     assert "error.type" not in attributes
 
 
 @frozen
 class Ending:
-    """What goes wrong, and what is told of it."""
+    """A fault, and its attributes."""
 
     fault: Fault
     raised: type[DetectiveError]
@@ -146,12 +146,12 @@ class Ending:
 
 ENDINGS = {
     "the service fails": Ending(Fault(Failure(), count=None), ServiceError, "InternalServerException", 500),
-    "it is refused": Ending(
+    "access denied": Ending(
         Fault(Failure(status=403, code="AccessDeniedException")), ServiceError, "AccessDeniedException", 403
     ),
-    "no answer": Ending(Fault(Drop(), count=None), ConnectionLost, "ConnectionLost", None),
-    "no such answer": Ending(Fault(Garbage()), DecodeError, "DecodeError", 200),
-    "no answer in time": Ending(Fault(Latency(60)), DeadlineExceeded, "DeadlineExceeded", None, total=0.05),
+    "connection lost": Ending(Fault(Drop(), count=None), ConnectionLost, "ConnectionLost", None),
+    "malformed response": Ending(Fault(Garbage()), DecodeError, "DecodeError", 200),
+    "deadline": Ending(Fault(Latency(60)), DeadlineExceeded, "DeadlineExceeded", None, total=0.05),
 }
 
 
@@ -233,8 +233,8 @@ async def test_no_secrets(recorded: Recorded, client: DetectiveClient, sim: Dete
     sim.inject(Fault(Failure(status=400, code="ValidationException", message=f"{SECRET} of {graph_arn}")))
     with pytest.raises(ServiceError, match=graph_arn):
         await client.create_members(graph_arn, [Account("444455556666", "root@example.com")], message=SECRET)
-    told = json.dumps([json.loads(span.to_json() or "") for span in recorded.calls])
-    assert "ValidationException" in told
+    exported = json.dumps([json.loads(span.to_json() or "") for span in recorded.calls])
+    assert "ValidationException" in exported
     keys = sim.account(HUB)
     for secret in (SECRET, "root@", graph_arn, keys.secret_access_key, keys.access_key_id):
-        assert secret not in told
+        assert secret not in exported
