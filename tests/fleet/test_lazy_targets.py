@@ -49,6 +49,8 @@ async def test_ten_thousand_of_a_generator() -> None:
             assert len(asyncio.all_tasks()) - before <= CONCURRENCY + 1
             if len(seen) == 10_000:
                 break
+        # Without a request there is no session.
+        assert fleet._client._transport.connections._reusing is None
     assert len(seen) == 10_000
     await until(lambda: len(asyncio.all_tasks()) == before, "no task is left")
 
@@ -94,16 +96,6 @@ async def test_unreached_targets(sim: DetectiveSimulator) -> None:
     asked = [request.operation for request in sim.requests]
     assert 0 < asked.count("AssumeRole") <= MOST_AHEAD
     assert len({request.account_id for request in sim.requests}) <= MOST_AHEAD + 1
-
-
-async def test_no_session_without_requests() -> None:
-    """A fleet whose work sends no request opens no session."""
-    async with DetectiveFleet(Source(), concurrency=CONCURRENCY) as fleet:
-        run = fleet.run(brief)
-        for _ in range(50):
-            await anext(run)
-        await run.aclose()
-        assert fleet._client._transport.connections._reusing is None
 
 
 async def test_targets_are_taken_when_a_slot_is_free() -> None:

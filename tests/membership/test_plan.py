@@ -2,7 +2,7 @@
 
 from detective_async import Account, Credentials, DetectiveClient, ServiceError
 from detective_async.membership import Action, ActionKind, Problem, plan_membership
-from detective_async.testing import DetectiveSimulator, Fault, Throttle
+from detective_async.testing import DetectiveSimulator, Fault
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -161,17 +161,6 @@ async def test_unreadable_regions(sim: DetectiveSimulator, client: DetectiveClie
     assert len(plan.problems) == 1
 
 
-async def test_partly_unreadable_region(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """If one read fails, the region has a problem and no actions."""
-    load_world(sim, graph())
-    sim.inject(Fault(DENIED, "ListTagsForResource"))
-    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], tags={"a": "b"})
-    assert plan.actions == ()
-    assert [(problem.account_id, type(problem.error).__name__) for problem in plan.problems] == [
-        (None, "AccessDeniedException")
-    ]
-
-
 async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
     """Reads are retried after throttles, up to a limit."""
     load_world(sim, graph(member(IDS[0], "ENABLED")))
@@ -193,13 +182,3 @@ async def test_too_many_members(sim: DetectiveSimulator, client: DetectiveClient
     assert plan.problems == (Problem(REGION, None, text),)
     plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True)
     assert plan.problems == ()
-
-
-async def test_concurrency(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """With a concurrency of one there is never a second call in progress."""
-    sim.inject(Fault(Throttle(), "ListGraphs", count=2))
-    regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
-    plan = await plan_membership(client, [account(IDS[0])], regions=regions, concurrency=1)
-    # A second call would have been sent during the retries of the first one.
-    assert [request.region for request in sim.requests] == [REGION] * 3 + regions[1:]
-    assert len(plan.actions) == 8

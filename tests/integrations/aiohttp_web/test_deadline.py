@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import KEYS, Site, loud, serving_routes
+from integrations.aiohttp_web.site import KEYS, Handle, Site, loud, serving_routes
 from integrations.aiohttp_web.streaming import requesting, streaming
 
 from detective_async import DetectiveClient, Timeouts
@@ -60,18 +60,14 @@ async def test_client_without_total_timeout() -> None:
         assert (await site.get("/")).body == b"[true, 3.0]"
 
 
-@pytest.mark.parametrize("value", ["", "0", "0.0", "-1", "1e3", "nan", "inf", "1,5", "1 2", "٣", "1" * 10, "1s", "1."])
-async def test_malformed_header(value: str) -> None:
+MALFORMED = ["", "0", "0.0", "-1", "1e3", "nan", "inf", "1,5", "1 2", "٣", "1" * 10, "1s", "1."]
+
+
+@pytest.mark.parametrize("values", [["1", "2"], *([value] for value in MALFORMED)], ids=str)
+async def test_malformed_or_repeated_header(values: list[str]) -> None:
     """It is a 400 that names the header."""
     async with serving_routes({"/": totals}) as site:
-        problem = (await site.get("/", headers={HEADER: value})).problem()
-    assert (problem["status"], problem["parameter"]) == (400, HEADER)
-
-
-async def test_repeated_header() -> None:
-    """It is a 400."""
-    async with serving_routes({"/": totals}) as site:
-        problem = (await site.get("/", headers=[(HEADER, "1"), (HEADER, "2")])).problem()
+        problem = (await site.get("/", headers=[(HEADER, value) for value in values])).problem()
     assert (problem["status"], problem["parameter"]) == (400, HEADER)
 
 
@@ -117,17 +113,6 @@ async def test_handler_reaches_the_deadline(method: str, unknown: bool | None) -
     assert problem.get("outcome_unknown") is unknown
 
 
-async def test_client_after_the_deadline() -> None:
-    """`get_client` raises at once."""
-
-    async def late(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.1)
-        return await totals(request)
-
-    async with serving_routes({"/": late}, deadline=0.05) as site:
-        assert (await site.get("/")).problem()["status"] == 504
-
-
 async def test_response_in_time() -> None:
     """No timeout fires after the response."""
     async with serving_routes({"/": totals}, deadline=1) as site:
@@ -154,29 +139,6 @@ async def test_streams_reach_the_deadline() -> None:
     assert b"event: end" not in second
 
 
-async def test_deadline_before_the_first_item() -> None:
-    """The response is a problem."""
-
-    async def nothing() -> AsyncIterator[Any]:
-        await asyncio.Event().wait()
-        yield
-
-    async with serving_routes({"/": streaming(stream_ndjson, lambda _: nothing())}, deadline=0.05) as site:
-        assert (await site.get("/")).problem()["status"] == 504
-
-
-async def test_stream_after_the_deadline() -> None:
-    """A handler that suppressed its cancellation cannot start a stream."""
-
-    async def stubborn(request: web.Request) -> web.StreamResponse:
-        with suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-        return await stream_events(request, trickle())
-
-    async with serving_routes({"/": stubborn}, deadline=0.05) as site:
-        assert (await site.get("/")).problem()["status"] == 504
-
-
 async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
     """It is awaited, and a disconnect meanwhile has no effect."""
     ending, ended = asyncio.Event(), asyncio.Event()
@@ -196,3 +158,33 @@ async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
         await ended.wait()
         await site.disconnected()
     assert not loud(caplog)
+
+
+async def call_late(request: web.Request) -> web.StreamResponse:
+    """Create a client after the deadline of its calls."""
+    await asyncio.sleep(0.1)
+    return await totals(request)
+
+
+async def stream_nothing(request: web.Request) -> web.StreamResponse:
+    """Stream an iterator that never yields."""
+
+    async def items() -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield
+
+    return await stream_ndjson(request, items())
+
+
+async def stream_late(request: web.Request) -> web.StreamResponse:
+    """Suppress the cancellation, and start a stream after the deadline."""
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    return await stream_events(request, trickle())
+
+
+@pytest.mark.parametrize("handler", [call_late, stream_nothing, stream_late])
+async def test_deadline_before_the_response(handler: Handle) -> None:
+    """The response is a problem."""
+    async with serving_routes({"/": handler}, deadline=0.05) as site:
+        assert (await site.get("/")).problem()["status"] == 504

@@ -23,7 +23,6 @@ from detective_async import (
     Graph,
     Indicator,
     IndicatorDetail,
-    IndicatorType,
     ListMembersResponse,
     MemberDetail,
     MemberStatus,
@@ -35,7 +34,7 @@ from detective_async import (
 )
 from detective_async.integrations.aiohttp_web import to_json
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
-from detective_async.membership.report import AccountReport
+from detective_async.membership import RegionReport
 from detective_async.models.base import ResponseMetadata
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -61,38 +60,78 @@ MEMBER_JSON = {
 }
 
 
-def test_model() -> None:
-    """It has the API's names, without omitted and sensitive members."""
-    assert to_json(MEMBER) == MEMBER_JSON
-    assert to_json(MEMBER, sensitive=True) == {**MEMBER_JSON, "EmailAddress": "kim@example.com"}
+@attrs.frozen
+class Person:
+    """An attrs class that is not the library's."""
+
+    name: str
+    address: str
+    password: str = attrs.field(repr=False)
+    _note: str = ""
 
 
-def test_nested_models() -> None:
-    """The API's irregular names are kept at any depth."""
-    detail = IndicatorDetail(ttps_observed_detail=TTPsObservedDetail(api_name="ListUsers", api_success_count=2))
-    assert to_json([Indicator(indicator_type=IndicatorType.TTP_OBSERVED, indicator_detail=detail)]) == [
-        {
-            "IndicatorType": "TTP_OBSERVED",
-            "IndicatorDetail": {"TTPsObservedDetail": {"APIName": "ListUsers", "APISuccessCount": 2}},
-        }
-    ]
+MEMBER_SENSITIVE = {**MEMBER_JSON, "EmailAddress": "kim@example.com"}
+TARGET = Target(
+    "111122223333", "eu-west-1", Credentials("AKIAIOSFODNN7EXAMPLE", "a secret of forty characters or so......")
+)
+TARGET_JSON = {"account_id": "111122223333", "region": "eu-west-1"}
+#: value, its document, and its document with `sensitive`.
+DOCUMENTS: dict[str, tuple[object, object, object]] = {
+    "a model": (MEMBER, MEMBER_JSON, MEMBER_SENSITIVE),
+    "a model with sensitive members only": (
+        Account("111122223333", "kim@example.com"),
+        {"AccountId": "111122223333"},
+        {"AccountId": "111122223333", "EmailAddress": "kim@example.com"},
+    ),
+    "nested models with irregular names": (
+        [Indicator(indicator_detail=IndicatorDetail(ttps_observed_detail=TTPsObservedDetail(api_name="ListUsers")))],
+        *[[{"IndicatorDetail": {"TTPsObservedDetail": {"APIName": "ListUsers"}}}]] * 2,
+    ),
+    "a response without its metadata": (
+        (ListMembersResponse(member_details=[MEMBER], response_metadata=ResponseMetadata(request_id="an-id")),),
+        [{"MemberDetails": [MEMBER_JSON]}],
+        [{"MemberDetails": [MEMBER_SENSITIVE]}],
+    ),
+    "an address in a text of AWS": (
+        UnprocessedAccount(account_id="111122223333", reason="kim@example.com is not hers"),
+        {"AccountId": "111122223333", "Reason": "*** is not hers"},
+        {"AccountId": "111122223333", "Reason": "kim@example.com is not hers"},
+    ),
+    "a missing text of AWS": (UnprocessedAccount(account_id="1"), *[{"AccountId": "1"}] * 2),
+    "an address in a text of the library": (
+        RegionReport(region="eu-west-1", problem="not kim@example.com's"),
+        {"region": "eu-west-1", "graph_arn": None, "done": [], "problem": "not ***'s", "error": None},
+        {"region": "eu-west-1", "graph_arn": None, "done": [], "problem": "not kim@example.com's", "error": None},
+    ),
+    "a class of the library": (
+        ProgressEvent(done=1, failed=0, total=None, elapsed=0.5),
+        *[{"done": 1, "failed": 0, "total": None, "elapsed": 0.5}] * 2,
+    ),
+    "a class of the app": (
+        Person("Kim", "kim@example.com", "secret", "a note"),
+        *[{"name": "Kim", "address": "kim@example.com"}] * 2,
+    ),
+    "a pair of a fleet's stream": (
+        (TARGET, MEMBER),
+        {"target": TARGET_JSON, "item": MEMBER_JSON},
+        {"target": TARGET_JSON, "item": MEMBER_SENSITIVE},
+    ),
+    "a list of two": ([TARGET, MEMBER], [TARGET_JSON, MEMBER_JSON], [TARGET_JSON, MEMBER_SENSITIVE]),
+    "another pair": (
+        (DatasourcePackage.DETECTIVE_CORE, Graph(arn="a")),
+        *[["DETECTIVE_CORE", {"Arn": "a"}]] * 2,
+    ),
+    "a single": ((TARGET,), *[[TARGET_JSON]] * 2),
+    "an empty tuple": ((), *[[]] * 2),
+}
 
 
-def test_response() -> None:
-    """The response metadata is excluded; `sensitive` applies at any depth."""
-    answer = ListMembersResponse(
-        member_details=[MEMBER], next_token="more", response_metadata=ResponseMetadata(request_id="an-id")
-    )
-    assert to_json(answer) == {"MemberDetails": [MEMBER_JSON], "NextToken": "more"}
-    assert "kim@example.com" in json.dumps(to_json({"answer": (answer,)}, sensitive=True))
-
-
-def test_addresses_in_aws_texts() -> None:
-    """They are masked unless `sensitive`."""
-    account = UnprocessedAccount(account_id="111122223333", reason="kim@example.com is not hers")
-    assert to_json(account) == {"AccountId": "111122223333", "Reason": "*** is not hers"}
-    assert to_json(account, sensitive=True)["Reason"] == "kim@example.com is not hers"
-    assert to_json(UnprocessedAccount(account_id="111122223333")) == {"AccountId": "111122223333"}
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents(name: str) -> None:
+    """Models have the API's names, other classes their own; sensitive and hidden members are excluded."""
+    value, document, sensitive = DOCUMENTS[name]
+    assert to_json(value) == document
+    assert to_json(value, sensitive=True) == sensitive
 
 
 @pytest.mark.parametrize(
@@ -109,19 +148,6 @@ def test_hidden_fields_of_public_classes(name: str) -> None:
     assert secret not in json.dumps(document)
     shown = [a.name for a in attrs.fields(kind) if a.repr is True and not a.name.startswith("_")]
     assert set(shown) <= set(document.values())
-
-
-def test_fleet_pairs() -> None:
-    """They become objects without credentials; other tuples become lists."""
-    keys = Credentials("AKIAIOSFODNN7EXAMPLE", "a secret of forty characters or so......")
-    target = Target("111122223333", "eu-west-1", keys)
-    document = {"account_id": "111122223333", "region": "eu-west-1"}
-    assert to_json((target, MEMBER)) == {"target": document, "item": MEMBER_JSON}
-    assert to_json((target, MEMBER), sensitive=True)["item"]["EmailAddress"] == "kim@example.com"
-    assert to_json([target, MEMBER]) == [document, MEMBER_JSON]
-    assert to_json((DatasourcePackage.DETECTIVE_CORE, Graph(arn="a"))) == ["DETECTIVE_CORE", {"Arn": "a"}]
-    assert to_json((target,)) == [document]
-    assert to_json(()) == []
 
 
 def test_outcomes() -> None:
@@ -150,35 +176,12 @@ def test_outcomes() -> None:
     }
 
 
-def test_library_classes() -> None:
-    """They have their attributes' names; addresses in texts are masked."""
-    event = ProgressEvent(done=1, failed=0, total=None, elapsed=0.5)
-    assert to_json(event) == {"done": 1, "failed": 0, "total": None, "elapsed": 0.5}
-    report = AccountReport(account_id="111122223333", region="eu-west-1", problem="not kim@example.com's")
-    assert to_json(report)["problem"] == "not ***'s"
-    assert to_json(report, sensitive=True)["problem"] == "not kim@example.com's"
-
-
 def test_credentials() -> None:
     """Secrets are excluded."""
     keys = Credentials("AKIAIOSFODNN7EXAMPLE", "a secret", "a token", account_id="111122223333")
     assert set(to_json(keys, sensitive=True)) <= {"expires_at", "account_id"}
     role = AssumeRole("arn:aws:iam::111122223333:role/R", source=keys, external_id="a-secret-id")
     assert "secret" not in json.dumps(to_json(role, sensitive=True))
-
-
-def test_foreign_attrs_classes() -> None:
-    """Their texts are unchanged, and hidden fields stay hidden."""
-
-    @attrs.frozen
-    class Person:
-        name: str
-        address: str
-        password: str = attrs.field(repr=False)
-        _note: str = ""
-
-    document = to_json(Person("Kim", "kim@example.com", "secret", "a note"))
-    assert document == {"name": "Kim", "address": "kim@example.com"}
 
 
 class Colour(enum.Enum):
@@ -221,14 +224,6 @@ async def test_client() -> None:
     """A client is refused."""
     with pytest.raises(TypeError, match="DetectiveClient has no JSON equivalent"):
         to_json(DetectiveClient(region="eu-west-1"))
-
-
-def test_request_model() -> None:
-    """A model for requests becomes the API's JSON."""
-    assert to_json(Account("111122223333", "kim@example.com"), sensitive=True) == {
-        "AccountId": "111122223333",
-        "EmailAddress": "kim@example.com",
-    }
 
 
 json_values = st.recursive(

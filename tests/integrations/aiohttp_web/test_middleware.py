@@ -31,47 +31,60 @@ async def read(request: web.Request) -> web.StreamResponse:
     return web.Response(body=await request.read())
 
 
-async def test_library_error() -> None:
-    """The problem has the path without the query."""
-    async with serving_routes({"/a/{b}": raising(lambda: ParameterError("graph_arn", "must be one"))}) as site:
-        answer = await site.get("/a/%C3%A9?secret=1")
-    assert answer.status == 400
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.problem() == {
-        "type": "about:blank",
-        "title": "Bad Request",
-        "status": 400,
-        "detail": "graph_arn: must be one",
-        "code": "ParameterError",
-        "outcome_unknown": False,
-        "parameter": "graph_arn",
-        "instance": "/a/%C3%A9",
-    }
+#: The exception, the members and headers of the response, and the log record.
+EXCEPTIONS: dict[str, tuple[Exception, dict[str, Any], dict[str, str], tuple[str, str] | None]] = {
+    "an error of the library": (
+        ParameterError("graph_arn", "must be one"),
+        {
+            "title": "Bad Request",
+            "status": 400,
+            "detail": "graph_arn: must be one",
+            "code": "ParameterError",
+            "outcome_unknown": False,
+            "parameter": "graph_arn",
+        },
+        {"Cache-Control": "no-store"},
+        None,
+    ),
+    "a throttle": (
+        TooManyRequestsException("TooManyRequestsException", "slow down", status=429, retry_after=2.5),
+        {
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "slow down",
+            "code": "TooManyRequestsException",
+            "outcome_unknown": False,
+        },
+        {"Retry-After": "3"},
+        ("WARNING", "GET /a/%C3%A9: 503 slow down"),
+    ),
+    "an unexpected exception": (
+        KeyError("a secret"),
+        {"title": "Internal Server Error", "status": 500, "detail": "An unexpected error occurred."},
+        {},
+        ("ERROR", "Error handling request from 127.0.0.1"),
+    ),
+    "a problem of the handler's": (
+        ProblemError(409, "Conflict", "taken", headers={"X-A": "1", "Cache-Control": "no-cache"}, by="kim"),
+        {"title": "Conflict", "status": 409, "detail": "taken", "by": "kim"},
+        {"X-A": "1", "Cache-Control": "no-cache"},
+        None,
+    ),
+}
 
 
-async def test_throttle(caplog: pytest.LogCaptureFixture) -> None:
-    """It has Retry-After, and is logged as a warning."""
-    busy = TooManyRequestsException("TooManyRequestsException", "slow down", status=429, retry_after=2.5)
-    async with serving_routes({"/": raising(lambda: busy)}) as site:
-        answer = await site.get("/?secret=1")
-    assert answer.status == 503
-    assert answer.headers["Retry-After"] == "3"
-    assert answer.problem()["code"] == "TooManyRequestsException"
-    [record] = loud(caplog)
-    assert (record.name, record.levelname) == ("aiohttp.server", "WARNING")
-    assert record.message == "GET /: 503 slow down"
-
-
-async def test_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None:
-    """It is a 500 without details, and logged with the traceback."""
-    async with serving_routes({"/": raising(lambda: KeyError("a secret"))}) as site:
-        answer = await site.get("/")
-    assert answer.status == 500
-    assert b"secret" not in answer.body
-    assert answer.problem()["detail"] == "An unexpected error occurred."
-    [record] = loud(caplog)
-    assert (record.name, record.levelname) == ("aiohttp.server", "ERROR")
-    assert "a secret" in caplog.text
+@pytest.mark.parametrize("name", EXCEPTIONS)
+async def test_exceptions(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The problem has the path without the query; server errors are logged, with details only in the log."""
+    error, members, headers, log = EXCEPTIONS[name]
+    async with serving_routes({"/a/{b}": raising(lambda: error)}) as site:
+        reply = await site.get("/a/%C3%A9?secret=1")
+    assert reply.problem() == {"type": "about:blank", **members, "instance": "/a/%C3%A9"}
+    assert headers.items() <= dict(reply.headers).items()
+    assert [(record.name, record.levelname, record.message) for record in loud(caplog)] == (
+        [] if log is None else [("aiohttp.server", *log)]
+    )
+    assert ("a secret" in caplog.text) == (members["status"] == 500)
 
 
 @pytest.mark.parametrize(
@@ -151,22 +164,6 @@ async def test_aiohttp_exception_with_details() -> None:
         "detail": "not you",
         "instance": "/",
     }
-
-
-async def test_problem_error() -> None:
-    """It is sent with its members and headers, and not logged."""
-    error = ProblemError(409, "Conflict", "taken", headers={"X-A": "1", "Cache-Control": "no-cache"}, by="kim")
-    async with serving_routes({"/": raising(lambda: error)}) as site:
-        answer = await site.get("/")
-    assert answer.problem() == {
-        "type": "about:blank",
-        "title": "Conflict",
-        "status": 409,
-        "detail": "taken",
-        "by": "kim",
-        "instance": "/",
-    }
-    assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "no-cache")
 
 
 async def test_problem_error_without_middleware() -> None:

@@ -40,6 +40,9 @@ async def test_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveS
         SpanKind.CLIENT,
         StatusCode.UNSET,
     )
+    scope = span.instrumentation_scope
+    assert scope is not None
+    assert (scope.name, scope.version) == ("detective_async", __version__)
     attributes = attributes_of(span)
     assert attributes.pop("aws.request_id") == sim.requests[-1].request_id
     assert attributes == {
@@ -76,14 +79,6 @@ async def test_attribute_names(recorded: Recorded, client: DetectiveClient, sim:
     for thing in (span, *span.events):
         names = {name for name in attributes_of(thing) if not name.startswith("detective_async.")}
         assert names <= conventional
-
-
-async def test_instrumentation_scope(recorded: Recorded, client: DetectiveClient) -> None:
-    """The scope has the library's name and version."""
-    await client.list_graphs()
-    scope = recorded.calls[0].instrumentation_scope
-    assert scope is not None
-    assert (scope.name, scope.version) == ("detective_async", __version__)
 
 
 async def test_attempts_and_waits(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
