@@ -23,7 +23,7 @@ async def nothing_left() -> AsyncIterator[None]:
     assert not said
 
 
-def at_work() -> list[object]:
+def working_tasks() -> list[object]:
     """Return the tasks that work on targets."""
     work = "DetectiveFleet._run.<locals>.work"
     return [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == work]

@@ -112,15 +112,15 @@ async def test_waiting_target_does_not_block_others(session: aiohttp.ClientSessi
 
 async def test_targets_in_progress() -> None:
     """The concurrency limits the targets in progress, also if their work sends no request."""
-    at_work = most = 0
+    working_tasks = most = 0
 
     async def work(_client: DetectiveClient, _target: Target) -> None:
-        nonlocal at_work, most
-        at_work += 1
-        most = max(most, at_work)
+        nonlocal working_tasks, most
+        working_tasks += 1
+        most = max(most, working_tasks)
         for _ in range(3):
             await asyncio.sleep(0)
-        at_work -= 1
+        working_tasks -= 1
 
     async with DetectiveFleet(places(20), concurrency=7) as fleet:
         assert len([outcome async for outcome in fleet.run(work)]) == 60

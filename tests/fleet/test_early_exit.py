@@ -10,7 +10,7 @@ from resilience.wire_server import until
 
 from detective_async import DetectiveClient, DetectiveFleet, Target
 from fleet.counting_server import REGIONS, counting_fleet, counting_server, list_graphs, list_three_times, places
-from fleet.leftovers import at_work, nothing_left
+from fleet.leftovers import nothing_left, working_tasks
 
 CLOSED = "the client is closed"
 
@@ -20,10 +20,10 @@ async def test_break(stream: bool) -> None:
     """Work in progress is cancelled at once, and its connections are closed."""
     async with nothing_left(), counting_fleet(places(30), pages=5, concurrency=6) as (server, fleet):
         async for _ in fleet.iter_members() if stream else fleet.run(list_three_times):
-            assert at_work()
+            assert working_tasks()
             break
         await until(lambda: not fleet._runs and not server.under_way, "nothing is in progress")
-        assert not at_work()
+        assert not working_tasks()
         asked = len(server.asked)
         await passes(100)
         assert len(server.asked) == asked < 60
@@ -63,7 +63,7 @@ async def test_aclose_of_a_stream() -> None:
         before = asyncio.all_tasks()
         members = aiter(fleet.iter_members())
         await anext(members)
-        assert len(at_work()) == 6
+        assert len(working_tasks()) == 6
         await members.aclose()
         assert asyncio.all_tasks() == before
 
@@ -117,7 +117,7 @@ async def test_leaving_the_fleet_during_a_run(stream: bool) -> None:
             run: Any = aiter(fleet.iter_members()) if stream else fleet.run(list_three_times)
             await anext(run)
             unused: Any = aiter(fleet.iter_members()) if stream else fleet.run(list_three_times)
-        assert not at_work()
+        assert not working_tasks()
         await until(lambda: not server.under_way, "nothing is in progress")
         with pytest.raises(RuntimeError, match=CLOSED):
             async for _ in run:
@@ -213,7 +213,7 @@ async def test_slow_cleanup_of_work() -> None:
             await passes(10)
             assert len(cleaned) < 10
         assert len(cleaned) == 18
-        assert not at_work()
+        assert not working_tasks()
         await closing
 
 

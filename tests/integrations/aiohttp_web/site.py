@@ -109,7 +109,7 @@ async def serving_routes(routes: Mapping[str, Handle], source: Any = None, **set
         yield site
 
 
-def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     """Return the log records above INFO, without asyncio's about slow callbacks."""
     records = [record for record in caplog.records if record.levelno > logging.INFO]
     return [record for record in records if not record.getMessage().startswith("Executing <")]

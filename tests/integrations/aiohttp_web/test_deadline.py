@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import KEYS, Handle, Site, loud, serving_routes
+from integrations.aiohttp_web.site import KEYS, Handle, Site, serving_routes, warnings_of
 from integrations.aiohttp_web.streaming import requesting, streaming
 
 from detective_async import DetectiveClient, Timeouts
@@ -157,7 +157,7 @@ async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
             await ending.wait()
         await ended.wait()
         await site.disconnected()
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
 async def call_late(request: web.Request) -> web.StreamResponse:

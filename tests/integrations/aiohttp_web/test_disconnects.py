@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fleet.leftovers import at_work
-from integrations.aiohttp_web.site import ADMINISTRATOR, Site, client_of, loud, serving_routes
+from fleet.leftovers import working_tasks
+from integrations.aiohttp_web.site import ADMINISTRATOR, Site, client_of, serving_routes, warnings_of
 from integrations.aiohttp_web.streaming import (
     BufferFiller,
     Items,
@@ -40,7 +40,7 @@ async def test_while_waiting_for_an_item(stream: Stream, stop_at: int, caplog: p
         await until(lambda: items.ended, "the iterator was closed")
         await site.disconnected()
     await until(lambda: asyncio.all_tasks() <= before, "no task is left")
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
 @both
@@ -52,7 +52,7 @@ async def test_while_writing(stream: Stream, caplog: pytest.LogCaptureFixture) -
             assert await settled(items) < items.count
             assert not items.ended
         await until(lambda: items.ended, "the iterator was closed")
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
 @both
@@ -73,7 +73,7 @@ async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixtur
         await ended.wait()
         await site.disconnected()
     assert items.given <= 1
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
 @both
@@ -143,7 +143,7 @@ async def test_fleet_stops(sim: DetectiveSimulator) -> None:
     async with serving_routes({"/": streaming(stream_events, endless)}, fleet) as site:
         async with requesting(site):
             await until(lambda: len(sim.requests) > 50, "it is at work")
-        await until(lambda: not at_work(), "all work has ended")
+        await until(lambda: not working_tasks(), "all work has ended")
         asked = len(sim.requests)
         await asyncio.sleep(0.1)
         assert len(sim.requests) == asked
@@ -187,7 +187,7 @@ async def test_two_hundred_disconnects(stream: Stream, caplog: pytest.LogCapture
         await asyncio.sleep(0)
         assert sockets() == before[1]
     assert len(made) > 150
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
 @both
@@ -216,7 +216,7 @@ async def test_stalled_reader(stream: Stream, caplog: pytest.LogCaptureFixture) 
         with pytest.raises(ConnectionResetError):
             await read_all(client)
     assert items.given < 150
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
 async def test_slow_reader_is_not_stalled() -> None:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from integrations.aiohttp_web.site import Handle, Site, loud, make_app, serving, serving_routes
+from integrations.aiohttp_web.site import Handle, Site, make_app, serving, serving_routes, warnings_of
 from resilience.wire_server import until
 
 from detective_async import ParameterError, TooManyRequestsException
@@ -81,7 +81,7 @@ async def test_exceptions(name: str, caplog: pytest.LogCaptureFixture) -> None:
         reply = await site.get("/a/%C3%A9?secret=1")
     assert reply.problem() == {"type": "about:blank", **members, "instance": "/a/%C3%A9"}
     assert headers.items() <= dict(reply.headers).items()
-    assert [(record.name, record.levelname, record.message) for record in loud(caplog)] == (
+    assert [(record.name, record.levelname, record.message) for record in warnings_of(caplog)] == (
         [] if log is None else [("aiohttp.server", *log)]
     )
     assert ("a secret" in caplog.text) == (members["status"] == 500)
@@ -131,7 +131,7 @@ async def test_disconnect_during_the_request(caplog: pytest.LogCaptureFixture) -
         await disconnect_during(site, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", inside)
         await ended.wait()
         await asyncio.sleep(0.01)
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
 async def test_head() -> None:
@@ -290,4 +290,4 @@ async def test_disconnect_before_the_response(begun: bool, caplog: pytest.LogCap
         await seen.wait()
         await asyncio.sleep(0.01)
     assert caught
-    assert not loud(caplog)
+    assert not warnings_of(caplog)

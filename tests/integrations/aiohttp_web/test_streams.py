@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import ADMINISTRATOR, Reply, client_of, loud, serving_routes
+from integrations.aiohttp_web.site import ADMINISTRATOR, Reply, client_of, serving_routes, warnings_of
 from integrations.aiohttp_web.streaming import Stream, both, streaming
 
 from detective_async import (
@@ -177,7 +177,7 @@ async def test_failure_during_the_stream(
     assert "secret" not in json.dumps(problem)
     if stream is stream_events:
         assert [name for name, _ in events(answer)] == ["message", "message", "error"]
-    logged = [record.levelname for record in loud(caplog)]
+    logged = [record.levelname for record in warnings_of(caplog)]
     assert logged == ([] if level is None else [level] * 2)
 
 
@@ -298,7 +298,7 @@ async def test_aclose_raises(stream: Stream, caplog: pytest.LogCaptureFixture) -
     assert [answer.status for answer in answers] == [200] * 4
     assert [b"error" in answer.body for answer in answers] == [False] * 4
     assert [len(answer.body) > 5 for answer in answers] == [False, True] * 2
-    assert [record.levelname for record in loud(caplog)] == ["ERROR"] * 4
+    assert [record.levelname for record in warnings_of(caplog)] == ["ERROR"] * 4
 
 
 @both
