@@ -6,18 +6,18 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from detective_async.client import ClientOptions, DetectiveClient
-from detective_async.clock import Clock
-from detective_async.config import read_settings
-from detective_async.connections import CLOSED
-from detective_async.credentials import CredentialsSource, as_provider
+from detective_async.api.models.constraints import Integer
+from detective_async.auth import CredentialsSource, as_provider
+from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCallback, Tally, is_plain_callable
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.outcomes import Outcome, OutcomeKind, outcome_kind
 from detective_async.fleet.run import Run
 from detective_async.fleet.targets import RoleTargets, Shard, SingleUseTargets, Target, target_count, validated
-from detective_async.models.constraints import Integer
+from detective_async.http.pool import CLOSED
+from detective_async.settings.clock import Clock
+from detective_async.settings.config import read_settings
 
 #: The region of the fleet's own client if none is configured. That client makes no call itself, but finding its default
 #: credentials may call STS.
@@ -78,8 +78,8 @@ class DetectiveFleet(FleetIterators):
         with_region: ClientOptions = {**options, "region": region}
         self._client = DetectiveClient(**with_region)
         # The limits may change only before the first request.
-        self._client._transport.connections.limit(concurrency)  # noqa: SLF001 - of our own class
-        self._client._transport.shared.limit(concurrency_per_target)  # noqa: SLF001 - of our own class
+        self._client._transport.pool.limit(concurrency)  # noqa: SLF001 - of our own class
+        self._client._transport.shared.limit_requests(concurrency_per_target)  # noqa: SLF001 - of our own class
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
 

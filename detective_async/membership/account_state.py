@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from attrs import Factory, define, frozen
 
+from detective_async.api.models.members import MemberDetail, MemberStatus
+from detective_async.api.redaction import mask_addresses
 from detective_async.errors import DetectiveError
-from detective_async.masking import mask_addresses
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decisions import (
     Blocked,
@@ -17,7 +18,6 @@ from detective_async.membership.decisions import (
     describe_status,
 )
 from detective_async.membership.execution import MAX_RETRIES, error_text, is_transient
-from detective_async.models.members import MemberDetail, MemberStatus
 
 
 @frozen

@@ -6,6 +6,7 @@ from functools import partial
 
 from attrs import define, field
 
+from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback, Tally
 from detective_async.membership import graphs
@@ -22,7 +23,6 @@ from detective_async.membership.execution import (
     reconcile,
 )
 from detective_async.membership.report import AccountReport, MembershipReport, RegionReport
-from detective_async.tasks import together
 
 
 @define(eq=False)
@@ -57,7 +57,7 @@ class PlanApplier:
         """Apply the plan, and return the report."""
         self._deadline = self.execution.clock.monotonic() + self.timeout
         try:
-            async with asyncio.timeout(self.timeout), together() as group:
+            async with asyncio.timeout(self.timeout), unwrapped_task_group() as group:
                 for state in self._regions.values():
                     group.create_task(self._apply_region(state))
         except TimeoutError:
@@ -83,7 +83,7 @@ class PlanApplier:
             self._end_accounts(state)
             return
         execution, desired, client = self.execution, self.desired, self.execution.client_for(state.region)
-        async with together() as group:
+        async with unwrapped_task_group() as group:
             for graph_step in (graphs.tag_step, graphs.package_step):
                 next_step = partial(graph_step, execution, client, graph_arn, desired)
                 group.create_task(_record_failure(state, partial(reconcile, execution, state, next_step)))
@@ -120,7 +120,7 @@ class PlanApplier:
             [account for account in pending if account.desired is None],
             [account for account in pending if account.desired is not None],
         ):
-            async with together() as group:
+            async with unwrapped_task_group() as group:
                 for start in range(0, len(some), SIZE):
                     share = some[start : start + SIZE]
                     batch = Batch(execution, self.desired, client, graph_arn, facts, share, self._deadline)

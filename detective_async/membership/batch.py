@@ -6,18 +6,18 @@ from contextlib import suppress
 
 from attrs import define, field
 
-from detective_async.chunks import size_of
-from detective_async.client import DetectiveClient
+from detective_async.api.models.exceptions import ServiceQuotaExceededException, ValidationException
+from detective_async.api.models.members import GetMembersRequest, MemberDetail
+from detective_async.api.models.unprocessed import UnprocessedAccount
+from detective_async.client.batches import size_of
+from detective_async.client.client import DetectiveClient
+from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
 from detective_async.membership.account_state import AccountState
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decisions import GraphFacts
 from detective_async.membership.desired import DesiredState
 from detective_async.membership.execution import Execution, pauses
-from detective_async.models.exceptions import ServiceQuotaExceededException, ValidationException
-from detective_async.models.members import GetMembersRequest, MemberDetail
-from detective_async.models.unprocessed import UnprocessedAccount
-from detective_async.tasks import together
 
 #: The API's limit of accounts per request, the same for all operations.
 SIZE = size_of(GetMembersRequest, "account_ids")
@@ -56,7 +56,7 @@ class Batch:
         """Process all accounts until their processing has ended or the deadline has passed."""
         clock = self.execution.clock
         pause = pauses(clock)
-        async with together() as group:
+        async with unwrapped_task_group() as group:
             while True:
                 changed = await self._read()
                 started = self._start_actions(group)

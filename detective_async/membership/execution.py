@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from attrs import Factory, define, field
 
-from detective_async import waiting
-from detective_async.client import DetectiveClient
-from detective_async.clock import Clock
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.exceptions import ConflictException
+from detective_async.auth import CredentialsSource
+from detective_async.client import polling
+from detective_async.client.client import DetectiveClient
 from detective_async.errors import AssumeRoleError, DetectiveError, ServiceError, TransportError
 from detective_async.fleet.outcomes import OutcomeKind, outcome_kind
 from detective_async.membership.actions import ActionKind
-from detective_async.models.exceptions import ConflictException
+from detective_async.settings.clock import Clock
 
 #: How often something is tried or read again without any change of state.
 MAX_RETRIES = 5
@@ -86,7 +86,7 @@ class RegionState:
 
 def pauses(clock: Clock) -> Iterator[float]:
     """Yield the seconds between reads; they grow slowly, so that the last read follows soon after the last change."""
-    return waiting.pauses(clock, growth=_GROWTH)
+    return polling.pauses(clock, growth=_GROWTH)
 
 
 def is_transient(error: BaseException | None) -> bool:

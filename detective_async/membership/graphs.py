@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from detective_async.client import DetectiveClient
+from detective_async.api.models.datasources import DatasourcePackage, DatasourcePackageIngestState
+from detective_async.api.models.exceptions import AccessDeniedException, ValidationException
+from detective_async.api.models.members import MemberDetail
+from detective_async.client.client import DetectiveClient
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.desired import DesiredState
 from detective_async.membership.execution import BlockedError, Execution, Step, error_text
-from detective_async.models.datasources import DatasourcePackage, DatasourcePackageIngestState
-from detective_async.models.exceptions import AccessDeniedException, ValidationException
-from detective_async.models.members import MemberDetail
 
 #: Seconds to wait until a new administrator is in the organization's list.
 _ADMINISTRATOR_TIMEOUT = 60.0

@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field, frozen
 
-from detective_async.client import DetectiveClient
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.datasources import DatasourcePackage
+from detective_async.api.models.members import Account, MemberDetail
+from detective_async.auth import CredentialsSource
+from detective_async.client.client import DetectiveClient
+from detective_async.client.concurrency import unwrapped_task_group
+from detective_async.client.polling import check_timeout
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback
 from detective_async.membership import graphs
@@ -28,10 +32,6 @@ from detective_async.membership.execution import (
 )
 from detective_async.membership.plan_text import format_plan
 from detective_async.membership.report import MembershipReport
-from detective_async.models.datasources import DatasourcePackage
-from detective_async.models.members import Account, MemberDetail
-from detective_async.tasks import together
-from detective_async.waiting import check_timeout
 
 _ORDER = {kind: position for position, kind in enumerate(ActionKind)}
 #: The actions that add a member.
@@ -157,7 +157,7 @@ async def plan_membership(
     )
     execution = Execution(client, concurrency)
     plans = [_RegionPlan(execution, desired, region) for region in desired.accounts]
-    async with together() as group:
+    async with unwrapped_task_group() as group:
         for plan in plans:
             group.create_task(plan.make())
     return MembershipPlan(

@@ -4,8 +4,8 @@ from collections import Counter
 
 from attrs import frozen
 
+from detective_async.api.models.members import MemberStatus
 from detective_async.membership.actions import ActionKind
-from detective_async.models.members import MemberStatus
 
 #: The number of failures in the text of a report.
 _SHOWN = 20

@@ -5,7 +5,10 @@ from contextlib import suppress
 
 from attrs import field, frozen
 
-from detective_async.client import DetectiveClient
+from detective_async.api.models.constraints import Integer
+from detective_async.api.models.exceptions import ResourceNotFoundException
+from detective_async.client.client import DetectiveClient
+from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError, ParameterError
 from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
@@ -23,9 +26,6 @@ from detective_async.membership.execution import (
 )
 from detective_async.membership.plan_text import format_plan
 from detective_async.membership.report import RegionReport, TeardownReport, count
-from detective_async.models.constraints import Integer
-from detective_async.models.exceptions import ResourceNotFoundException
-from detective_async.tasks import together
 
 
 @frozen
@@ -99,7 +99,7 @@ class TeardownPlan:
             what = f"whose {count(len(self.graphs), 'graph')} would be deleted"
             raise ParameterError("confirm", f"pass {' or '.join(map(repr, owners))}, the administrator account {what}")
         execution = Execution(self._client, self._concurrency)
-        async with together() as group:
+        async with unwrapped_task_group() as group:
             work = [group.create_task(_delete(execution, graph)) for graph in self.graphs]
         unknown = (RegionReport(region=one.region, problem=one.text, error=one.error) for one in self.problems)
         return TeardownReport(regions=(*(task.result() for task in work), *unknown))
@@ -124,7 +124,7 @@ async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], conc
     names = check_regions(regions)
     Integer(1)(concurrency, "concurrency")
     execution = Execution(client, concurrency)
-    async with together() as group:
+    async with unwrapped_task_group() as group:
         tasks = [group.create_task(_find(execution, region)) for region in names]
     found = [task.result() for task in tasks]
     return TeardownPlan(

@@ -5,8 +5,8 @@ from contextlib import aclosing
 from functools import partial
 
 import pytest
-from resilience.interruptions import passes
-from resilience.wire_server import until
+from support.interruptions import passes
+from support.wire_server import until
 
 from detective_async import FleetStream, MemberDetail
 from fleet.counting_server import CountingServer, counting_fleet, place_of, places

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from fleet.counting_server import REGIONS, CountingServer, accounts, counting_server, list_graphs, place_of, places

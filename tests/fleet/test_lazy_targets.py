@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterator
 
 from attrs import define
-from resilience.interruptions import passes
-from resilience.wire_server import until
+from support.interruptions import passes
+from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from detective_async.testing import DetectiveSimulator
@@ -50,7 +50,7 @@ async def test_ten_thousand_of_a_generator() -> None:
             if len(seen) == 10_000:
                 break
         # Without a request there is no session.
-        assert fleet._client._transport.connections._reusing is None
+        assert fleet._client._transport.pool._reusing is None
     assert len(seen) == 10_000
     await until(lambda: len(asyncio.all_tasks()) == before, "no task is left")
 
@@ -86,13 +86,13 @@ async def test_unreached_targets(sim: DetectiveSimulator) -> None:
         "Audit", every, REGIONS[:2], source=sim.account(HUB), endpoint_url=sim.url, concurrency=CONCURRENCY
     ) as fleet:
         transport = fleet._client._transport
-        assert transport.connections._reusing is None
-        assert len(transport.shared._providers._things) == 1
+        assert transport.pool._reusing is None
+        assert len(transport.shared._providers._values) == 1
         async for outcome in fleet.run(list_graphs):
             assert outcome.ok
             break
         # One role per started account, and the fleet's own credentials.
-        assert len(transport.shared._providers._things) <= MOST_AHEAD
+        assert len(transport.shared._providers._values) <= MOST_AHEAD
     asked = [request.operation for request in sim.requests]
     assert 0 < asked.count("AssumeRole") <= MOST_AHEAD
     assert len({request.account_id for request in sim.requests}) <= MOST_AHEAD + 1

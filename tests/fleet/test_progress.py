@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable
 
 import pytest
-from fakes import FakeTime
+from support.fakes import FakeTime
 
 from detective_async import (
     DetectiveClient,

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from resilience.interruptions import passes
+from support.interruptions import passes
 
 from detective_async import (
     AssumeRole,

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from detective_async import ConfigurationError, DetectiveClient, DetectiveFleet, ProgressEvent, Target
-from detective_async.progress import ProgressBar
+from detective_async.integrations.progress import ProgressBar
 
 
 async def fail_some(_client: DetectiveClient, target: Target) -> None:

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from detective_async import AssumeRole, AttemptEvent, DetectiveClient, ProgressEvent
 from detective_async.events import Event
-from detective_async.exchange import exchange
+from detective_async.http.exchange import exchange
 from detective_async.membership import ActionKind, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import (
@@ -233,7 +233,7 @@ async def test_concurrency(sim: DetectiveSimulator, client: DetectiveClient, mon
         finally:
             now -= 1
 
-    monkeypatch.setattr("detective_async.transport.exchange", gauged)
+    monkeypatch.setattr("detective_async.http.call.exchange", gauged)
     regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
     plan = await plan_membership(
         client, some_accounts(20), regions=regions, member_credentials=sim.account, concurrency=3

@@ -17,7 +17,7 @@ from soak.server import PERCENT
 from soak.watch import MEBIBYTE, Complaints, Holding, holding, resident, slope
 
 from detective_async import Clock, Credentials, DetectiveClient, RetryPolicy, Timeouts
-from detective_async.retry import RetryQuota
+from detective_async.retry.policy import RetryQuota
 
 #: How much a hundred thousand calls may add to the resident memory: less than three bytes for each call, and no object
 #: is that small. A twentieth of a mebibyte is usual, for pages that are no longer full.
@@ -170,9 +170,9 @@ async def _recover(outside: Weather, client: DetectiveClient) -> list[str]:
     problems = []
     for account, region in product(EVERYBODY, REGIONS):
         one = client.with_options(region=region, credentials=outside.keys[account])
-        for _ in range(_FULL_QUOTA - one._transport.pair.quota.available):
+        for _ in range(_FULL_QUOTA - one._transport.limits.quota.available):
             await one.list_graphs()
-        if (left := one._transport.pair.quota.available) != _FULL_QUOTA:
+        if (left := one._transport.limits.quota.available) != _FULL_QUOTA:
             problems.append(f"the quota of {account} in {region} stays at {left} of {_FULL_QUOTA}")
     return problems
 

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import hdrs, web
 from attrs import evolve
 
-from detective_async.client import DetectiveClient
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.constraints import ACCOUNT_ID
+from detective_async.auth import CredentialsSource
+from detective_async.client.client import DetectiveClient
 from detective_async.errors import ConfigurationError, ParameterError
 from detective_async.fleet import DetectiveFleet
 from detective_async.integrations.aiohttp_web.deadline import DEADLINE
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.integrations.aiohttp_web.middleware import problems
 from detective_async.integrations.aiohttp_web.state import STATE, AccountCredentials, State
-from detective_async.models.constraints import ACCOUNT_ID
-from detective_async.timeouts import Timeouts
+from detective_async.settings.timeouts import Timeouts
 
 #: The app's client; if `setup` was given a fleet, the fleet's client.
 CLIENT = web.AppKey("CLIENT", DetectiveClient)
@@ -142,7 +142,7 @@ async def health(request: web.Request) -> web.Response:
     """
     state = request.config_dict.get(STATE)
     client = request.config_dict.get(CLIENT)
-    closed = client is None or client._transport.connections.closed  # noqa: SLF001 - of our own class
+    closed = client is None or client._transport.pool.closed  # noqa: SLF001 - of our own class
     healthy = state is not None and not state.closing and not closed
     return web.Response(
         status=200 if healthy else 503,

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import hdrs, web
 from attrs import Factory, frozen
 
+from detective_async.api.redaction import mask_keys
 from detective_async.errors import (
     AssumeRoleError,
     AttemptTimeout,
@@ -20,8 +21,7 @@ from detective_async.errors import (
     WaiterTimeout,
 )
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
-from detective_async.masking import mask_keys
-from detective_async.retry import Kind, kind_of
+from detective_async.retry.policy import Kind, failure_kind
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -176,7 +176,7 @@ def _service_problem(error: ServiceError) -> Problem:
 
 
 def _service_status(error: ServiceError) -> int:
-    if kind_of(error) is Kind.THROTTLING:
+    if failure_kind(error) is Kind.THROTTLING:
         return 503
     if error.status in _RETRYABLE:
         return error.status

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 from attrs import Factory, define, field
 
-from detective_async.credentials import Credentials, CredentialsSource
+from detective_async.auth import Credentials, CredentialsSource
 
 #: Accounts whose credentials providers are cached, more than most organizations have; the oldest is evicted first.
 _MAX_PROVIDERS = 16_384

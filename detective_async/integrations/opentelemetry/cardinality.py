@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from detective_async.retry import RetryQuota
+from detective_async.retry.policy import RetryQuota
 
 #: Distinct error codes: three times as many as Detective, STS and the transport have together.
 _MAX_CODES = 100

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from attrs import frozen
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet
 from detective_async.integrations.aiohttp_web import setup

@@ -21,7 +21,7 @@ from integrations.aiohttp_web.streaming import (
     settled,
     streaming,
 )
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import Account, DetectiveClient, DetectiveFleet, Target
 from detective_async.integrations.aiohttp_web import get_client, get_fleet, stream_events, stream_ndjson

@@ -32,10 +32,10 @@ from detective_async import (
     TTPsObservedDetail,
     UnprocessedAccount,
 )
+from detective_async.api.models.base import ResponseMetadata
 from detective_async.integrations.aiohttp_web import to_json
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.membership import RegionReport
-from detective_async.models.base import ResponseMetadata
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 MEMBER = MemberDetail(
@@ -76,7 +76,7 @@ TARGET = Target(
 )
 TARGET_JSON = {"account_id": "111122223333", "region": "eu-west-1"}
 #: value, its document, and its document with `sensitive`.
-DOCUMENTS: dict[str, tuple[object, object, object]] = {
+DOCUMENTS: dict[str, tuple[object, ...]] = {
     "a model": (MEMBER, MEMBER_JSON, MEMBER_SENSITIVE),
     "a model with sensitive members only": (
         Account("111122223333", "kim@example.com"),

@@ -46,9 +46,9 @@ async def test_client_lifetime(sim: DetectiveSimulator) -> None:
         answers = await asyncio.gather(*(site.get("/") for _ in range(5)))
         assert [answer.status for answer in answers] == [200] * 5
         assert FLEET not in site.app
-        assert client._transport.connections._reusing
+        assert client._transport.pool._reusing
     assert found == [client] * 5
-    assert client._transport.connections.closed
+    assert client._transport.pool.closed
 
 
 async def test_callers_session(sim: DetectiveSimulator) -> None:
@@ -69,8 +69,8 @@ async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.Monke
     async with serving(app) as site:
         assert b"eu-central-1" in (await site.get("/")).body
         client = app[CLIENT]
-        assert not client._transport.connections.closed
-    assert client._transport.connections.closed
+        assert not client._transport.pool.closed
+    assert client._transport.pool.closed
 
 
 async def test_invalid_settings() -> None:
@@ -102,7 +102,7 @@ async def test_fleet(sim: DetectiveSimulator) -> None:
         assert (await site.get("/")).body == b'["succeeded", "succeeded"]'
         assert b"us-west-2" in (await site.get("/graphs?region=us-west-2")).body
     assert fleet._closed
-    assert fleet.client._transport.connections.closed
+    assert fleet.client._transport.pool.closed
 
 
 async def test_no_fleet() -> None:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from integrations.aiohttp_web.site import serving_routes
 from integrations.aiohttp_web.streaming import Items, Stream, both, requesting, streaming
-from resilience.cycles import collecting_cycles
-from resilience.wire_server import until
+from support.reference_cycles import collecting_cycles
+from support.wire_server import until
 
 from detective_async import ServiceError
 

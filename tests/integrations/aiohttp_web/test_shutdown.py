@@ -16,7 +16,7 @@ from integrations.aiohttp_web.streaming import (
     settled,
     streaming,
 )
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async.integrations.aiohttp_web import stream_ndjson
 

@@ -1,0 +1,232 @@
+"""One HTTP exchange over aiohttp: a response within bounds, or why there is none."""
+
+import asyncio
+import math
+import socket
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import aiohttp
+from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
+from attrs import field, frozen
+from yarl import URL
+
+from detective_async.api.wire import request_id
+from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, HostNotFound, TransportError
+
+#: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
+MAX_RESPONSE_SIZE = 16 * 2**20
+
+
+@frozen
+class RawResponse:
+    """A response as it arrived, of any status.
+
+    Attributes:
+        status: the HTTP status.
+        headers: its headers.
+        body: its body; None if it exceeds `MAX_RESPONSE_SIZE`.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+
+    @property
+    def request_id(self) -> str | None:
+        """AWS's id of the request; None if the response has none."""
+        return request_id(self.headers)
+
+
+@frozen
+class NoResponse:
+    """Why no response arrived.
+
+    A value and not an exception, because aiohttp's exceptions refer to the request's headers, keys included: no
+    exception that the caller sees may be chained to one.
+
+    Attributes:
+        kind: the exception to raise.
+        problem: what happened, for its message.
+    """
+
+    kind: type[TransportError]
+    problem: str
+
+
+async def exchange(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    until: float | None,
+    timeout: aiohttp.ClientTimeout,
+    proxy: str | None,
+    middlewares: Sequence[ClientMiddlewareType] | None,
+) -> RawResponse | NoResponse:
+    """Send a request once and read the response.
+
+    Args:
+        session: the session to send it on.
+        method: the HTTP method.
+        url: percent-encoded.
+        headers: all headers, the signed ones included.
+        body: the request's body; None for none.
+        until: when the whole exchange must be over, by the event loop's clock; None for no limit.
+        timeout: the timeouts that aiohttp enforces.
+        proxy: the URL of a proxy; None for none, or for the session's own.
+        middlewares: aiohttp's, of this request; None for the session's.
+    """
+    try:
+        async with asyncio.timeout_at(until):
+            response = await session.request(
+                method,
+                # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.
+                URL(url, encoded=True),
+                data=body,
+                headers=headers,
+                # aiohttp would add a type to a request without a body.
+                skip_auto_headers=_NO_TYPE if body is None else None,
+                allow_redirects=False,
+                # The caller's session may have another default.
+                raise_for_status=False,
+                auto_decompress=True,
+                read_bufsize=_BUFFER,
+                proxy=proxy,
+                timeout=timeout,
+                middlewares=middlewares,
+            )
+            try:
+                return RawResponse(response.status, response.headers, await _read(response))
+            finally:
+                # Closes the connection if the response was not read to its end.
+                response.release()
+    except (_RetryPreventedError, aiohttp.ClientError, OSError) as error:
+        # The response may refer to the exception, and the traceback's frames to the response: a cycle.
+        error.__traceback__ = None
+        return _explain(error.__cause__ or error if isinstance(error, _RetryPreventedError) else error, url)
+
+
+@lru_cache(maxsize=256)
+def client_timeout(connect: float | None, read: float | None, *, own_session: bool) -> aiohttp.ClientTimeout:
+    """Give the timeouts that aiohttp enforces: for a new connection, and between two pieces of a response."""
+    # `connect` covers name look-up, TCP and TLS, but also the wait for aiohttp's pool. Only our own sessions have none.
+    return aiohttp.ClientTimeout(
+        connect=connect if own_session else None,
+        sock_connect=None if own_session else connect,
+        sock_read=read,
+        # Exact: aiohttp would round long timeouts up to full seconds.
+        ceil_threshold=math.inf,
+    )
+
+
+#: Bytes that aiohttp buffers before it pauses reading: as a rule, more than the whole response.
+_BUFFER = 2**20
+_NO_TYPE = ("Content-Type",)
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    if response.content_length is not None and response.content_length > MAX_RESPONSE_SIZE:
+        response.close()
+        return None
+    if response.content.is_eof():
+        # Small responses have arrived completely by now.
+        whole = response.content.read_nowait()
+        return whole if len(whole) <= MAX_RESPONSE_SIZE else None
+    size = 0
+    pieces: list[bytes] = []
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MAX_RESPONSE_SIZE:
+            response.close()
+            return None
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _explain(error: BaseException, url: str) -> NoResponse:
+    """Describe one of aiohttp's exceptions without quoting the request."""
+    kind, problem = next(words for exceptions, words in _WORDS if isinstance(error, exceptions))
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and _is_no_name(error.os_error):
+        kind = HostNotFound
+    reason = _reason(error)
+    return NoResponse(kind, problem.format(host=URL(url).host) + (f" ({reason})" if reason else ""))
+
+
+# The first match applies.
+_WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...] = (
+    (aiohttp.ClientHttpProxyError, (ConnectError, "the proxy refused to connect to {host}")),
+    (aiohttp.ClientProxyConnectionError, (ConnectError, "cannot connect to the proxy")),
+    (aiohttp.ClientConnectorCertificateError, (ConnectError, "cannot trust {host}")),
+    (aiohttp.ClientConnectorError, (ConnectError, "cannot connect to {host}")),
+    (aiohttp.ConnectionTimeoutError, (ConnectError, "cannot connect to {host} in time")),
+    (aiohttp.InvalidURL, (ConnectError, "{host} is no host that can be connected to")),
+    (aiohttp.SocketTimeoutError, (AttemptTimeout, "nothing came for too long")),
+    (TimeoutError, (AttemptTimeout, "the attempt took too long")),
+    (aiohttp.ClientResponseError, (ConnectionLost, "the answer is malformed HTTP")),
+    (aiohttp.ClientPayloadError, (ConnectionLost, "the answer broke off, or is malformed HTTP")),
+    (aiohttp.ServerDisconnectedError, (ConnectionLost, "the server closed the connection")),
+    (BaseException, (ConnectionLost, "the connection broke")),
+)
+
+
+def _is_no_name(error: OSError) -> bool:
+    """Tell a host name that does not exist from a name server that does not answer."""
+    if isinstance(error, socket.gaierror):
+        return error.errno in _NO_NAME
+    # aiodns, if it is installed, uses the error numbers of c-ares.
+    cause = error.__cause__
+    return type(cause).__name__ == "DNSError" and cause is not None and cause.args[:1] in ((1,), (4,))
+
+
+# Some systems have a separate number for a name that exists but has no address.
+_NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+def _reason(error: BaseException) -> str:
+    """Give the operating system's message; aiohttp's own may quote a response."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"HTTP {error.status}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        error = error.os_error
+    if not isinstance(error, OSError) or not str(error):
+        return ""
+    # Some have a message, but no number.
+    return f"{type(error).__name__}: {error if error.errno is not None else error.strerror or error}"
+
+
+class _RetryPreventedError(Exception):
+    """A connection broke after which aiohttp would have sent the request again by itself."""
+
+
+async def _prevent_retry(request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+    """Hide a broken connection from aiohttp, which sends GET, PUT and DELETE again by itself.
+
+    That attempt would not be counted, and not be signed anew.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _RetryPreventedError from error
+
+
+#: The attribute of aiohttp's session that says whether it sends GET, PUT and DELETE again.
+_RETRIES = "_retry_connection"
+
+
+def disable_aiohttp_retries(session: aiohttp.ClientSession) -> None:
+    """Switch off aiohttp's own retries for a session of ours: cheaper than a middleware for each request."""
+    if _RETRIES in aiohttp.ClientSession.ATTRS:
+        setattr(session, _RETRIES, False)
+
+
+def retry_prevention(session: aiohttp.ClientSession | None) -> tuple[ClientMiddlewareType, ...] | None:
+    """Give the middlewares that keep aiohttp from repeating requests; None where a session of ours needs none."""
+    if session is None and _RETRIES in aiohttp.ClientSession.ATTRS:
+        return None
+    # The middlewares of a request replace those of its session, which the caller may rely on.
+    return (*getattr(session, "_middlewares", ()), _prevent_retry)

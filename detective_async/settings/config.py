@@ -1,0 +1,192 @@
+"""What the environment and the shared config file say, where the caller said nothing."""
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from attrs import Factory, frozen
+
+from detective_async.errors import ConfigurationError
+
+_BOOLEANS = {"true": True, "false": False}
+# What the SDKs did before `standard` is not worth having.
+_RETRY_MODES = {"adaptive": "adaptive", "legacy": "standard", "standard": "standard"}
+
+
+@frozen
+class Settings:
+    """What was found; None where nothing was.
+
+    Attributes:
+        region: which region to talk to.
+        endpoint_url: a URL to use instead of the region's own.
+        service_urls: the same for the other services that the library calls, by their names.
+        use_fips: whether to use FIPS endpoints.
+        use_dualstack: whether to use endpoints that have IPv6 addresses too.
+        max_attempts: how many attempts a call may take.
+        retry_mode: how to retry.
+        ca_bundle: a file with the certificates of the authorities to trust.
+    """
+
+    region: str | None = None
+    endpoint_url: str | None = None
+    service_urls: Mapping[str, str] = Factory(dict)
+    use_fips: bool | None = None
+    use_dualstack: bool | None = None
+    max_attempts: int | None = None
+    retry_mode: str | None = None
+    ca_bundle: str | None = None
+
+
+def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from where the AWS SDKs look: environment variables, then the profile in the shared files.
+
+    Args:
+        profile: the profile's name; None reads `AWS_PROFILE`, then takes `default`.
+        environ: the environment variables.
+
+    Raises:
+        ConfigurationError: the profile that was asked for does not exist, a file is malformed, or a value is.
+    """
+    sections = _profile_sections(profile, environ)
+    return Settings(
+        region=_first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or sections.profile.get("region") or None,
+        endpoint_url=_endpoint_url("detective", sections, environ),
+        service_urls={
+            service: url for service in ("sts",) if (url := _endpoint_url(service, sections, environ)) is not None
+        },
+        use_fips=_boolean("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", sections, environ),
+        use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
+        max_attempts=_max_attempts(sections, environ),
+        retry_mode=_retry_mode(sections, environ),
+        ca_bundle=_setting("AWS_CA_BUNDLE", "ca_bundle", sections, environ)[1],
+    )
+
+
+def where_the_region_is_looked_for(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """Name the places, for the error that says that none of them had it."""
+    name = profile or _first(environ, "AWS_PROFILE", "AWS_DEFAULT_PROFILE") or "default"
+    return f"region=..., AWS_REGION, AWS_DEFAULT_REGION, and profile {name!r} in {_config_path(environ)}"
+
+
+@frozen
+class _Sections:
+    """The parts of the shared files that concern one profile."""
+
+    name: str
+    profile: Mapping[str, str] = Factory(dict)
+    #: The lines below each service's name, in the section that the profile's `services` names.
+    services: Mapping[str, str] = Factory(dict)
+
+
+def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Sections:
+    asked_for = profile or _first(environ, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    name = asked_for or "default"
+    config = _read(_config_path(environ))
+    credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+    found = [config.get(f"profile {name}"), credentials.get(name)]
+    if name == "default":
+        found.insert(0, config.get("default"))
+    if asked_for and not any(section is not None for section in found):
+        raise ConfigurationError(f"profile {asked_for!r} is in neither the shared config nor the credentials file")
+    merged: dict[str, str] = {}
+    for section in found:
+        merged.update(section or {})
+    return _Sections(name, merged, config.get(f"services {merged.get('services', '')}", {}))
+
+
+def _config_path(environ: Mapping[str, str]) -> Path:
+    return _path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
+
+
+def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    path = Path(environ.get(variable) or default)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        # No home directory: then there is no file of that name either.
+        return path
+
+
+def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
+    """Read one of the shared files; one that is not there is empty, as in the AWS CLI."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return {}
+    return _parse(path, stat.st_mtime_ns, stat.st_size)
+
+
+# A service may make a client for every account it looks after: read the file again only when it has changed.
+@lru_cache(maxsize=8)
+def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Mapping[str, str]]:
+    # Imported where there is something to read, which there is not in most containers.
+    from configparser import Error, RawConfigParser  # noqa: PLC0415
+
+    parser = RawConfigParser(default_section="", strict=False)
+    problem = None
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, Error) as error:
+        problem = type(error).__name__
+    if problem:
+        # Out here, and without the parser's own words, for these quote the line at fault, which may hold a secret.
+        raise ConfigurationError(f"{path} cannot be read as a shared config file ({problem})")
+    return {" ".join(name.replace('"', "").split()): dict(parser.items(name)) for name in parser.sections()}
+
+
+def _nested(text: str) -> Mapping[str, str]:
+    """Read the indented lines below a key, as in `detective =` under `[services NAME]`."""
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _endpoint_url(service: str, sections: _Sections, environ: Mapping[str, str]) -> str | None:
+    ignored = _boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", sections, environ)
+    if ignored:
+        return None
+    return (
+        _first(environ, f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+        or _nested(sections.services.get(service, "")).get("endpoint_url")
+        or sections.profile.get("endpoint_url")
+        or None
+    )
+
+
+def _boolean(variable: str, key: str, sections: _Sections, environ: Mapping[str, str]) -> bool | None:
+    source, text = _setting(variable, key, sections, environ)
+    if text is None:
+        return None
+    if text.lower() not in _BOOLEANS:
+        raise ConfigurationError(f"{source} must be true or false, got {text!r}")
+    return _BOOLEANS[text.lower()]
+
+
+def _max_attempts(sections: _Sections, environ: Mapping[str, str]) -> int | None:
+    source, text = _setting("AWS_MAX_ATTEMPTS", "max_attempts", sections, environ)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise ConfigurationError(f"{source} must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _retry_mode(sections: _Sections, environ: Mapping[str, str]) -> str | None:
+    source, text = _setting("AWS_RETRY_MODE", "retry_mode", sections, environ)
+    if text is None:
+        return None
+    if text.lower() not in _RETRY_MODES:
+        raise ConfigurationError(f"{source} must be one of {', '.join(sorted(_RETRY_MODES))}, got {text!r}")
+    return _RETRY_MODES[text.lower()]
+
+
+def _setting(variable: str, key: str, sections: _Sections, environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """Give a setting and, for messages, where it came from."""
+    if environ.get(variable):
+        return variable, environ[variable].strip()
+    return f"{key} in profile {sections.name!r}", sections.profile.get(key) or None
+
+
+def _first(environ: Mapping[str, str], *variables: str) -> str | None:
+    return next((environ[variable] for variable in variables if environ.get(variable)), None)

@@ -1,0 +1,163 @@
+"""Which URL a region's requests go to."""
+
+import ipaddress
+import re
+from functools import lru_cache
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import frozen
+
+from detective_async.errors import ConfigurationError, ParameterError
+
+
+@frozen
+class Endpoint:
+    """Where requests go.
+
+    Attributes:
+        url: scheme, host, port and path prefix, without a trailing slash.
+        host: the Host header, port included where it is not the scheme's own.
+        path: the path prefix, percent-encoded; empty for none.
+        region: the region that signatures are made for.
+    """
+
+    url: str
+    host: str
+    path: str
+    region: str
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is a loopback address: a simulator, most likely."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
+
+@frozen
+class _Partition:
+    """A separate part of AWS, with domains of its own."""
+
+    name: str
+    regions: str
+    suffix: str
+    dualstack_suffix: str
+    #: How dual-stack host names begin: only two partitions drop the `api.`.
+    dualstack_prefix: str = "api.detective"
+
+
+_AWS = _Partition("aws", r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+", "amazonaws.com", "api.aws", "detective")
+_PARTITIONS = (
+    _AWS,
+    _Partition("aws-us-gov", r"us-gov-\w+-\d+", "amazonaws.com", "api.aws", "detective"),
+    _Partition("aws-cn", r"cn-\w+-\d+", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    _Partition("aws-eusc", r"eusc-de-\w+-\d+", "amazonaws.eu", "api.amazonwebservices.eu"),
+    _Partition("aws-iso", r"us-iso-\w+-\d+", "c2s.ic.gov", "api.aws.ic.gov"),
+    _Partition("aws-iso-b", r"us-isob-\w+-\d+", "sc2s.sgov.gov", "api.aws.scloud"),
+    _Partition("aws-iso-e", r"eu-isoe-\w+-\d+", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    _Partition("aws-iso-f", r"us-isof-\w+-\d+", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+)
+
+
+@lru_cache(maxsize=1024)
+def resolve(
+    region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+) -> Endpoint:
+    """Find the endpoint of a region, or take the one that is given.
+
+    Args:
+        region: such as `eu-west-1`. One that no partition claims is taken to be new in the first partition.
+        endpoint_url: a URL to use instead; it cannot go with the two flags.
+        use_fips: use the FIPS endpoint.
+        use_dualstack: use the endpoint that has IPv6 addresses too.
+
+    Raises:
+        ConfigurationError: the region or the URL is malformed, or the settings contradict each other.
+    """
+    partition = _partition_of(region)
+    if endpoint_url is not None:
+        custom = _custom(endpoint_url, region)
+        if use_fips or use_dualstack:
+            raise ConfigurationError(
+                f"a custom endpoint ({custom.url}) cannot be combined with FIPS or dual-stack endpoints: drop one"
+            )
+        return custom
+    prefix = partition.dualstack_prefix if use_dualstack else "api.detective"
+    suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
+    host = f"{prefix}{'-fips' if use_fips else ''}.{region}.{suffix}"
+    return Endpoint(f"https://{host}", host, "", region)
+
+
+@lru_cache(maxsize=1024)
+def resolve_sts(
+    region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+) -> Endpoint:
+    """Find the STS endpoint of a region, or take the one that is given; the flags are for the former.
+
+    Raises:
+        ConfigurationError: the region or the URL is malformed.
+    """
+    partition = _partition_of(region)
+    if endpoint_url is not None:
+        return _custom(endpoint_url, region)
+    suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
+    # There, the plain endpoints are the FIPS ones.
+    fips = use_fips and (use_dualstack or not region.startswith("us-gov-"))
+    host = f"sts{'-fips' if fips else ''}.{region}.{suffix}"
+    return Endpoint(f"https://{host}", host, "", region)
+
+
+def _partition_of(region: str) -> _Partition:
+    if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", region):
+        raise ConfigurationError(f"region {region!r} is not a region name, such as eu-west-1")
+    return next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
+
+
+def check_region(value: object, path: str) -> None:
+    """Refuse what cannot be a region of AWS, going by the names that regions have.
+
+    It is for lists of regions: a slip of the pen would look like a region that an account has not opted in to.
+
+    Raises:
+        ParameterError: it is none.
+    """
+    if isinstance(value, str) and any(re.fullmatch(partition.regions, value, re.ASCII) for partition in _PARTITIONS):
+        where = value.rpartition("-")[0].rpartition("-")[2]
+        if re.fullmatch(r"(north|south)?(east|west)?|central", where):
+            return
+    raise ParameterError(path, f"expected a region, such as eu-west-1, got {value!r}")
+
+
+def partition_of(region: str) -> str:
+    """Give the name of the partition that a region is in, as it stands in ARNs: `aws`, `aws-cn`, ...
+
+    Raises:
+        ConfigurationError: the region is malformed.
+    """
+    return _partition_of(region).name
+
+
+def _custom(endpoint_url: str, region: str) -> Endpoint:
+    # Not quoted in the messages: a malformed URL may hold a password.
+    split = _split(endpoint_url)
+    if split is None:
+        raise ConfigurationError("the endpoint URL is malformed: its port is no number up to 65535, or its host none")
+    parts, port = split
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("the endpoint URL must start with http:// or https:// and name a host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ConfigurationError("the endpoint URL must not hold a user, a query or a fragment")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+        host = f"{host}:{port}"
+    path = parts.path.rstrip("/")
+    return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region)
+
+
+def _split(url: str) -> tuple[SplitResult, int | None] | None:
+    try:
+        return (parts := urlsplit(url)), parts.port
+    except ValueError:
+        return None
