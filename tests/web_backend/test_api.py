@@ -66,7 +66,7 @@ async def test_members_of_the_whole_fleet(http: aiohttp.ClientSession, sim: Dete
     failures = [line for line in lines if "Failure" in line]
     assert {(line["AccountId"], line["Region"]) for line in failures} == {(world.CLOSED, one) for one in world.REGIONS}
     assert all(line["Failure"]["code"] == "AccessDenied" for line in failures)
-    assert f"{world.CLOSED}:role/{world.ROLE} is not there" in failures[0]["Failure"]["detail"]
+    assert f"{world.CLOSED}:role/{world.ROLE} does not exist" in failures[0]["Failure"]["detail"]
 
 
 @pytest.mark.parametrize(
