@@ -18,8 +18,8 @@ from detective_async import Account
 from detective_async.membership import MembershipPlan, MembershipReport, plan_membership
 from detective_async.membership.job import ROUNDS
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle, Truncate
-from detective_async.testing.state import Graph, Member
-from detective_async.testing.world import World
+from detective_async.testing.world.entities import Graph, Member
+from detective_async.testing.world.world import World
 from membership.worlds import ELSEWHERE, REGION, WRONG, address, administrator, fates, fill, graph, member, statuses
 
 IDS = [f"20000000000{number}" for number in range(1, 7)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import detective_async.testing.http
+import detective_async.testing.server.http
 from detective_async.testing import DetectiveSimulator
 
 pytestmark = pytest.mark.asyncio
@@ -209,7 +209,7 @@ async def test_a_client_that_waits_for_100_continue_is_told_to_go_on(raw: Any) -
 
 async def test_a_body_that_does_not_come_is_not_waited_for(sim: DetectiveSimulator, raw: Any, monkeypatch: Any) -> None:
     """Half a body, or a broken chunk that comes late, ends in a 408 in AWS's form."""
-    monkeypatch.setattr(detective_async.testing.http, "BODY_TIMEOUT", 0.1)
+    monkeypatch.setattr(detective_async.testing.server.http, "BODY_TIMEOUT", 0.1)
     answer = await raw.pour(b"POST /graph HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
     assert b" 408 " in answer.splitlines()[0]
     assert b"RequestTimeoutException" in answer

@@ -207,7 +207,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[
     [
         ('[[accounts]]\nid = "12"', "accounts[0].id: must be an account id of 12 digits"),
         ("[[accounts]]\nid = ", "cannot be read"),
-        ("[[account]]", "account: there is no such key; did you mean accounts?"),
+        ("[[account]]", "account: unknown key; did you mean accounts?"),
     ],
 )
 def test_a_wrong_seed_file_is_told_in_one_line(
@@ -228,7 +228,7 @@ def test_files_that_are_not_there_are_told_before_it_serves(capsys: pytest.Captu
     """A seed that is missing, and a dump that could not be written, are errors at once."""
     for option, name, words in (
         ("--seed-file", "no.toml", "No such file or directory"),
-        ("--dump-file", "no/state.json", "not a folder"),
+        ("--dump-file", "no/state.json", "not a writable folder"),
         ("--dump-file", "state.yaml", "must end in .toml or .json"),
     ):
         assert main(["--port", "0", option, str(tmp_path / name)]) == 2

@@ -88,5 +88,5 @@ async def test_a_package_can_be_stopped_from_outside(sim: DetectiveSimulator, bo
         (graph, "EKS_AUDIT", "PAUSED"),
     ]
     for wrong in wrongs:
-        with pytest.raises(ValueError, match=r"no behavior graph|a package is one of|a package's state is one of"):
+        with pytest.raises(ValueError, match=r"no behavior graph|package: must be one of|state: must be one of"):
             sim.set_package(*wrong)

@@ -15,14 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from detective_async.testing.clock import Clock
 from detective_async.testing.faults import FaultPlan
-from detective_async.testing.operations import OPERATIONS, Call
-from detective_async.testing.problems import Problem
-from detective_async.testing.protocol import operations
-from detective_async.testing.service import Answer, Request, Service
-from detective_async.testing.signature import Headers
-from detective_async.testing.world import World
+from detective_async.testing.server.backend import Answer, Backend, Request
+from detective_async.testing.server.signature import Headers
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.detective import OPERATIONS
+from detective_async.testing.services.detective.rest_json import operations
+from detective_async.testing.services.errors import ApiError
+from detective_async.testing.world.clock import Clock
+from detective_async.testing.world.world import World
 
 REGION = "eu-west-1"
 SEEDED = Random(0)  # noqa: S311  nothing is kept secret with it
@@ -55,12 +56,12 @@ class Memberships(RuleBasedStateMachine):
     def call(self, operation: str, account: str, **members: Any) -> dict[str, Any] | None:
         """Call an operation as the service would, and check which statuses it changed."""
         now = self.clock.now()
-        self.world.settle(now)
+        self.world.complete_verifications(now)
         self.check_arrows()
         members.setdefault("GraphArn", "")
         try:
             return OPERATIONS[operation](Call(self.world, operation, account, REGION, now, members))
-        except Problem as problem:
+        except ApiError as problem:
             assert self.statuses() == self.before, problem  # noqa: PT017  a refusal changes nothing
             return None
         finally:
@@ -124,7 +125,7 @@ class Memberships(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 30, 61]))
     def advance(self, seconds: int) -> None:
         self.clock.advance(seconds)
-        self.world.settle(self.clock.now())
+        self.world.complete_verifications(self.clock.now())
         self.check_arrows()
 
     @invariant()
@@ -166,7 +167,7 @@ JSON = st.recursive(
 )
 
 
-def send(service: Service, method: str, target: str, body: bytes) -> Answer:
+def send(service: Backend, method: str, target: str, body: bytes) -> Answer:
     """Sign a request and put it to the service, without a socket."""
     keys = service.world.register("111122223333")
     request = AWSRequest(method, f"http://localhost{target}", data=body, headers={"Host": "localhost"})
@@ -187,7 +188,7 @@ def test_any_json_gets_an_answer_in_awss_form(
     name: str, values: list[Any], resource: str, query: list[tuple[str, str]]
 ) -> None:
     """Random values for the real members of each operation: a 2xx or a documented refusal, and no exception."""
-    service = Service(World(SEEDED), Clock(), FaultPlan(SEEDED), deque())
+    service = Backend(World(SEEDED), Clock(), FaultPlan(SEEDED), deque())
     operation = operations()[name]
     names = ["GraphArn", "Accounts", "AccountIds", "Tags", "FilterCriteria", "NextToken"]
     body = json.dumps(dict(zip(names, values, strict=True))).encode()

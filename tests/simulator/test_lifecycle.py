@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scrutiny import complaints
 
-import detective_async.testing.operations
+import detective_async.testing.services.detective
 from detective_async.testing import DetectiveSimulator, Fault, Latency
 
 LEAVES_NOTHING = """
@@ -98,7 +98,7 @@ async def test_a_port_that_is_taken_is_an_error(sim: DetectiveSimulator) -> None
 @pytest.mark.asyncio
 async def test_a_mistake_of_the_simulators_own_is_told_in_awss_form(raw: Any, monkeypatch: Any, caplog: Any) -> None:
     """An operation that breaks gives InternalFailure to the client, and the traceback to the log."""
-    monkeypatch.setitem(detective_async.testing.operations.OPERATIONS, "ListGraphs", lambda _call: {"Nope": 1})
+    monkeypatch.setitem(detective_async.testing.services.detective.OPERATIONS, "ListGraphs", lambda _call: {"Nope": 1})
     reply = await raw.ask("POST", "/graphs/list", b"{}")
     assert (reply.status, reply.code) == (500, "InternalFailure")
     assert "KeyError" in caplog.text

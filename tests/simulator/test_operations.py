@@ -6,18 +6,20 @@ from typing import Any
 import pytest
 
 from detective_async.testing import DetectiveSimulator, Failure, Fault
-from detective_async.testing.model import error_statuses, service
-from detective_async.testing.operations import OPERATIONS
-from detective_async.testing.protocol import operations
+from detective_async.testing.services.detective import OPERATIONS
+from detective_async.testing.services.detective.rest_json import operations
+from detective_async.testing.services.model import error_statuses, service_model
 
 MODELLED = sorted(
-    (name, error.name) for name in service().operation_names for error in service().operation_model(name).error_shapes
+    (name, error.name)
+    for name in service_model().operation_names
+    for error in service_model().operation_model(name).error_shapes
 )
 
 
 def test_every_operation_is_there() -> None:
     """The table of operations and botocore's model hold the same names."""
-    assert set(OPERATIONS) == set(operations()) == set(service().operation_names)
+    assert set(OPERATIONS) == set(operations()) == set(service_model().operation_names)
     assert len(OPERATIONS) == 29
 
 
@@ -50,7 +52,7 @@ async def test_boto3_calls_each_operation_and_reads_its_answer(sim: DetectiveSim
         answer = await getattr(client, name)(**members)
         metadata = answer.pop("ResponseMetadata")
         operation = client.client.meta.method_to_api_mapping[name]
-        model = service().operation_model(operation)
+        model = service_model().operation_model(operation)
         assert metadata["HTTPStatusCode"] == model.http.get("responseCode", 200)
         assert metadata["RequestId"]
         if model.output_shape is None:
@@ -103,7 +105,7 @@ async def test_boto3_calls_each_operation_and_reads_its_answer(sim: DetectiveSim
     await call(management, "disable_organization_admin_account")
     graph = (await call(admin, "create_graph"))["GraphArn"]
     await call(admin, "delete_graph", GraphArn=graph)
-    assert called == set(service().operation_names)
+    assert called == set(service_model().operation_names)
 
 
 @pytest.mark.asyncio
@@ -113,7 +115,7 @@ async def test_each_modelled_error_is_boto3s_own_exception(
 ) -> None:
     """Every error that the API documents for an operation arrives as its class, with its status."""
     client = boto()
-    shape = service().operation_model(operation).input_shape
+    shape = service_model().operation_model(operation).input_shape
     default: dict[str, Any] = ON if shape and "GraphArn" in shape.members else {}
     sim.inject(Fault(Failure(error_statuses()[code], code, "because")))
     method = {name: method for method, name in client.client.meta.method_to_api_mapping.items()}[operation]

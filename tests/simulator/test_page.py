@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency
-from detective_async.testing.page.guard import is_ours
+from detective_async.testing.page.host_check import is_local
 
 pytestmark = pytest.mark.asyncio
 
@@ -188,7 +188,7 @@ async def test_the_answer_stays_small(sim: DetectiveSimulator, raw: Any) -> None
     """Many accounts, graphs and requests do not make the answer long."""
     for number in range(1, 121):
         sim.account(f"{number:012d}")
-        sim._world.open_graph(f"{number:012d}", "eu-west-1", sim.now)
+        sim._world.ensure_graph(f"{number:012d}", "eu-west-1", sim.now)
     for _ in range(60):
         await raw.ask(*LIST)
     reply = await get(raw, f"{STATE}?graphs=100&accounts=50")
@@ -330,7 +330,7 @@ async def test_a_request_without_a_host_is_kept_out(raw: Any) -> None:
 
 async def test_the_address_listened_on_is_let_in() -> None:
     """The address that the connection was made to is, unlike a name, not for others to choose."""
-    assert is_ours(["192.0.2.7:4580"], "192.0.2.7")
-    assert is_ours(["[2001:DB8:0::1]"], "2001:db8::1")
-    assert not is_ours(["192.0.2.8"], "192.0.2.7")
-    assert not is_ours(["localhost", "localhost"], "127.0.0.1")
+    assert is_local(["192.0.2.7:4580"], "192.0.2.7")
+    assert is_local(["[2001:DB8:0::1]"], "2001:db8::1")
+    assert not is_local(["192.0.2.8"], "192.0.2.7")
+    assert not is_local(["localhost", "localhost"], "127.0.0.1")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detective_async.testing.paging import page
-from detective_async.testing.problems import Problem
+from detective_async.testing.services.errors import ApiError
+from detective_async.testing.services.paging import page
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def test_tuples_are_keys_too() -> None:
 @pytest.mark.parametrize("token", ["x", "====", "é", "AAAA", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="])
 def test_a_made_up_token_is_refused(token: str) -> None:
     """Only tokens that were handed out are taken."""
-    with pytest.raises(Problem, match="nextToken"):
+    with pytest.raises(ApiError, match="nextToken"):
         page([1, 2], token=token, limit=1, scope=[], now=NOW)
 
 
@@ -53,9 +53,9 @@ def test_a_token_is_good_for_one_scope_and_a_day() -> None:
     """Another operation, account or filter does not take it, nor does anyone tomorrow."""
     _, token = page([1, 2], token=None, limit=1, scope=["a"], now=NOW)
     assert page([1, 2], token=token, limit=1, scope=["a"], now=NOW + timedelta(hours=24))[0] == [2]
-    with pytest.raises(Problem):
+    with pytest.raises(ApiError):
         page([1, 2], token=token, limit=1, scope=["b"], now=NOW)
-    with pytest.raises(Problem):
+    with pytest.raises(ApiError):
         page([1, 2], token=token, limit=1, scope=["a"], now=NOW + timedelta(hours=25))
 
 

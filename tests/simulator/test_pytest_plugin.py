@@ -117,8 +117,8 @@ def test_async_tests_use_the_same_fixtures(run: Run, mark: str, arguments: list[
 def test_fixtures_are_listed_with_what_they_do(run: Run) -> None:
     """`pytest --fixtures` and `--markers` explain them."""
     fixtures = run("", "--fixtures").stdout.str()
-    assert "A simulated Amazon Detective of the test's own" in fixtures
-    assert "The AWS_* variables that lead to the test's simulator" in fixtures
+    assert "A simulated Amazon Detective for one test" in fixtures
+    assert "The AWS_* variables that point to the test's simulator" in fixtures
     assert "@pytest.mark.detective_simulator(**settings)" in run("", "--markers").stdout.str()
 
 

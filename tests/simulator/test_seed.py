@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detective_async.testing import DetectiveSimulator, SeedError, seed, toml
-from detective_async.testing.operations import OPERATIONS, Call
-from detective_async.testing.problems import Problem
-from detective_async.testing.seed import build, describe
+from detective_async.testing import DetectiveSimulator, SeedError, seed
+from detective_async.testing.seed import build, describe, toml
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.detective import OPERATIONS
+from detective_async.testing.services.errors import ApiError
 
 HUB = "111122223333"
 MANAGEMENT = "999999999999"
@@ -118,10 +119,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"zzz": 1}, "zzz", "the keys here are accounts, closed_regions"),
     ({"accounts": {}}, "accounts", "must be a list"),
     ({"accounts": ["x"]}, "accounts[0]", "must be a table"),
-    ({"accounts": [{"email": "x@y"}]}, "accounts[0].id", "must be there"),
-    ({"accounts": [{"id": None}]}, "accounts[0].id", "must be there"),
-    ({"accounts": [{"id": 111122223333}]}, "accounts[0].id", "12 digits, in quotes, got 111122223333"),
-    ({"accounts": [{"id": ONE}, {"id": ONE}]}, "accounts[1].id", "is there already"),
+    ({"accounts": [{"email": "x@y"}]}, "accounts[0].id", "is required"),
+    ({"accounts": [{"id": None}]}, "accounts[0].id", "is required"),
+    ({"accounts": [{"id": 111122223333}]}, "accounts[0].id", "12 digits, as a string, got 111122223333"),
+    ({"accounts": [{"id": ONE}, {"id": ONE}]}, "accounts[1].id", "exists already"),
     ({"accounts": [{"id": ONE, "email": "\ud800"}]}, "accounts[0].email", "an e-mail address"),
     ({"accounts": [{"id": ONE, "volume_problem": "BIG" * 99}]}, "accounts[0].volume_problem", "one of VOLUME_TOO_HIGH"),
     ({"accounts": [{"id": ONE, "volume_problem": []}]}, "accounts[0].volume_problem", "one of VOLUME_TOO_HIGH"),
@@ -134,19 +135,19 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"verification_delay": float("nan")}, "verification_delay", "a number of seconds"),
     ({"closed_regions": ["Ireland"]}, "closed_regions[0]", "such as eu-west-1"),
     ({"investigations": {"outcome": "FINE"}}, "investigations.outcome", "one of SUCCESSFUL, FAILED"),
-    ({"roles": [{"account": ONE, "name": "R"}]}, "roles[0].trusted", "must be there"),
+    ({"roles": [{"account": ONE, "name": "R"}]}, "roles[0].trusted", "is required"),
     (
         {"roles": [{"account": ONE, "name": "R", "trusted": [], "max_session_duration": 1.5}]},
         "roles[0].max_session_duration",
         "a whole number from 3600 to 43200",
     ),
-    ({"roles": [{"account": ONE, "name": "R", "trusted": []}] * 2}, "roles[1].name", "is there already"),
+    ({"roles": [{"account": ONE, "name": "R", "trusted": []}] * 2}, "roles[1].name", "exists already"),
     (
         {"organizations": [{"management_account": ONE}, {"management_account": TWO, "accounts": [ONE]}]},
         "organizations[1].accounts",
         "is in the organization of",
     ),
-    ({"organizations": [{"management_account": ONE}] * 2}, "organizations[1].management_account", "there already"),
+    ({"organizations": [{"management_account": ONE}] * 2}, "organizations[1].management_account", "exists already"),
     (
         {"organizations": [{"management_account": ONE, "delegated": ONE}]},
         "organizations[0].delegated",
@@ -176,20 +177,20 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         f"organizations[0].administrators.{REGION}.account",
         "must be the delegated account",
     ),
-    ({"graphs": [GRAPH, GRAPH]}, "graphs[1]", "is there already"),
+    ({"graphs": [GRAPH, GRAPH]}, "graphs[1]", "exists already"),
     ({"graphs": [{**GRAPH, "auto_enable": 1}]}, "graphs[0].auto_enable", "true or false"),
     ({"graphs": [{**GRAPH, "auto_enable": True}]}, "graphs[0].auto_enable", "must be false"),
     ({"graphs": [{**GRAPH, "tags": []}]}, "graphs[0].tags", "must be a table"),
     ({"graphs": [{**GRAPH, "tags": {str(n): "" for n in range(51)}}]}, "graphs[0].tags", "50 entries at most"),
     ({"graphs": [{**GRAPH, "packages": {"EKS": "STARTED"}}]}, "graphs[0].packages", "EKS_AUDIT"),
     ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 1201}]}, "graphs[0].members", "1200 entries at most"),
-    ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 2}]}, "graphs[0].members[1].account", "there already"),
-    ({"graphs": [{**GRAPH, "members": [{"account": HUB}]}]}, "graphs[0].members[0].account", "there already"),
+    ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 2}]}, "graphs[0].members[1].account", "exists already"),
+    ({"graphs": [{**GRAPH, "members": [{"account": HUB}]}]}, "graphs[0].members[0].account", "exists already"),
     (with_member(status="ENABLD"), "graphs[0].members[0].status", "ENABLED, INVITED"),
     (with_member(disabled_reason="VOLUME_UNKNOWN"), "graphs[0].members[0].disabled_reason", "ACCEPTED_BUT_DISABLED"),
     (with_member(status="INVITED", ingest={}), "graphs[0].members[0].ingest", "ENABLED"),
     (with_member(verifies_at="2026-01-01T00:00:00Z"), "graphs[0].members[0].verifies_at", "VERIFICATION_IN_PROGRESS"),
-    (with_member(invitation_type="ORGANIZATION"), "graphs[0].members[0].invitation_type", "INVITATION unless"),
+    (with_member(invitation_type="ORGANIZATION"), "graphs[0].members[0].invitation_type", "INVITATION, unless"),
     (
         {"graphs": [{**GRAPH, "investigations": [{"entity_arn": "x"}]}]},
         "graphs[0].investigations[0].entity_arn",
@@ -213,7 +214,7 @@ WRONG += [
             ]
         },
         "graphs[0].investigations[1].id",
-        "there already",
+        "exists already",
     ),
 ]
 
@@ -324,7 +325,7 @@ def test_ids_after_loading_are_new() -> None:
     ids = [dumped["graphs"][0]["id"]]
     for sim in (second, third):
         sim.load(dumped)
-        ids.append(sim._world.open_graph(ONE, REGION, sim.now).arn.rpartition(":")[2])
+        ids.append(sim._world.ensure_graph(ONE, REGION, sim.now).arn.rpartition(":")[2])
     assert ids[0] != ids[1] == ids[2]
 
 
@@ -389,7 +390,7 @@ def test_what_is_dumped_and_loaded_is_the_same_world(
                 sim.account(account)
                 given = {"GraphArn": graph, **members}
                 OPERATIONS[name](Call(sim._world, name, account, REGION, sim.now, given))
-        except (Problem, ValueError):
+        except (ApiError, ValueError):
             pass
     dumped = sim.dump()
     assert tomllib.loads(toml.dumps(dumped)) == json.loads(json.dumps(dumped)) == dumped

@@ -16,9 +16,9 @@ from botocore.exceptions import ClientError
 
 from detective_async.credentials import Credentials
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
-from detective_async.testing.model import service
-from detective_async.testing.operations import STS_OPERATIONS
-from detective_async.testing.query import operations
+from detective_async.testing.services.model import service_model
+from detective_async.testing.services.sts import OPERATIONS
+from detective_async.testing.services.sts.query_protocol import operations
 
 pytestmark = pytest.mark.asyncio
 
@@ -342,8 +342,8 @@ async def test_faults_strike_sts_too(sim: DetectiveSimulator, sts: Any, role: st
 
 async def test_the_table_of_operations_is_what_the_protocol_offers() -> None:
     """Each operation that can be asked for is carried out, and its answers are STS's: members that the model has."""
-    assert set(STS_OPERATIONS) == set(operations())
-    assert set(STS_OPERATIONS) <= set(service("sts").operation_names)
+    assert set(OPERATIONS) == set(operations())
+    assert set(OPERATIONS) <= set(service_model("sts").operation_names)
 
 
 @pytest.mark.parametrize(
