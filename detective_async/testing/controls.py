@@ -12,8 +12,9 @@ from detective_async.credentials import Credentials
 from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle
 from detective_async.testing.page import Page
-from detective_async.testing.seed import build, describe
 from detective_async.testing.seed import files as seed_files
+from detective_async.testing.seed.dumping import describe
+from detective_async.testing.seed.loading import build
 from detective_async.testing.seed.schema import (
     Check,
     SeedError,

@@ -1,70 +1,29 @@
-"""The page at /_simulator/ as a person meets it: in a real browser, headless."""
+"""The page at /_simulator/ in a headless browser."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
+from playwright.async_api import Locator, Page, expect
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 
-pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
-from playwright.async_api import Locator, Page, async_playwright, expect
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.asyncio,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = BROWSER_MARKS
 
 ADMIN = "111122223333"
 ROLE = f"arn:aws:iam::{ADMIN}:role/admin"
-# A slow machine is no failure.
-expect.set_options(timeout=20_000)
-
-# The least contrast between the colour of a text and what is behind it, and the text, over the whole page.
-_CONTRAST = """() => {
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = parts(colour).map((part) => part / 255)
-      .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (node) => {
-    for (let one = node; one; one = one.parentElement) {
-      const colour = getComputedStyle(one).backgroundColor;
-      if (parts(colour)[3] !== 0) return colour;
-    }
-  };
-  const found = [...document.body.querySelectorAll("*")]
-    .filter((node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()))
-    .filter((node) => node.checkVisibility())
-    .map((node) => {
-      const pair = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => b - a);
-      return [(pair[0] + 0.05) / (pair[1] + 0.05), node.textContent];
-    });
-  return found.sort((a, b) => a[0] - b[0])[0];
-}"""
 
 
 @pytest_asyncio.fixture
 async def page() -> AsyncIterator[Page]:
-    """A page in a browser of its own; at the end, its console must hold no complaint but of a server that was gone."""
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync"]
-    complaints: list[str] = []
-    async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = await browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    """A page in a new browser; at the end, its console may only have errors of a server that was stopped."""
+    async with opened_page() as (page, console):
         yield page
-        await browser.close()
-    assert [text for text in complaints if "ERR_CONNECTION_REFUSED" not in text] == []
+    assert [text for text in console if "ERR_CONNECTION_REFUSED" not in text] == []
 
 
 async def look(page: Page, sim: DetectiveSimulator) -> None:
@@ -79,15 +38,6 @@ def section(page: Page, name: str | re.Pattern[str]) -> Locator:
 
 def fact(page: Page, term: str) -> Locator:
     return section(page, "Overview").locator("div", has=page.get_by_text(term, exact=True)).get_by_role("definition")
-
-
-async def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until the focus is there."""
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await target.evaluate("node => node === document.activeElement"):
-            return
-    pytest.fail(f"Tab does not lead to {target}")
 
 
 async def populate(sim: DetectiveSimulator, boto: Any, people: Any) -> str:
@@ -197,9 +147,9 @@ async def test_the_page_survives_its_server(sim: DetectiveSimulator, boto: Any, 
     sim._listener._port = int(sim.url.rpartition(":")[2])
     await sim.stop()
     await expect(page.get_by_role("status")).to_have_text(
-        re.compile(r"The server is gone; this is from .*Trying again")
+        re.compile(r"No response from the server; showing the state of .*Retrying")
     )
-    await expect(page).to_have_title(re.compile("^Gone"))
+    await expect(page).to_have_title(re.compile("^Disconnected"))
     await expect(section(page, "Graphs").get_by_role("link", name=ADMIN)).to_be_visible()
     await sim.start()
     await expect(page.get_by_role("status")).to_have_text("Live")
@@ -227,7 +177,7 @@ async def test_markup_in_the_state_is_text(sim: DetectiveSimulator, boto: Any, p
     assert await page.locator("main script, main img").count() == 0
     assert await page.evaluate("window.harmed") is None
     await page.evaluate("hash => { location.hash = hash; }", f"graph={evil}")
-    await expect(page.get_by_text("There is no such graph any more.")).to_be_visible()
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
     await page.evaluate("hash => { location.hash = hash; }", f"graph={arn}")
     await expect(tags.filter(has_text="key=")).to_be_visible()
 
@@ -278,9 +228,9 @@ async def test_a_graph_that_is_followed_again_is_gone_to(sim: DetectiveSimulator
         await expect(heading).to_be_focused()
         await page.get_by_role("button", name="Pause").focus()
     await boto().delete_graph(GraphArn=arn)
-    await expect(page.get_by_text("There is no such graph any more.")).to_be_visible()
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
     await page.reload()
-    await expect(page.get_by_text("There is no such graph any more.")).to_be_visible()
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
 
 
 async def test_a_page_that_nobody_sees_asks_nothing(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
@@ -334,7 +284,7 @@ async def test_the_page_fits_and_is_legible(
         await section(page, "Graphs").get_by_role("link", name=account).click()
         await expect(section(page, f"Graph of {account}")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == width
-        contrast, text = await page.evaluate(_CONTRAST)
+        contrast, text = await page.evaluate(CONTRAST)
         assert contrast >= 4.5, text
     box = section(page, "Latest requests").locator(".box")
     assert await box.evaluate("node => node.scrollWidth > node.clientWidth")
@@ -366,7 +316,7 @@ async def test_the_page_makes_sense_unseen(sim: DetectiveSimulator, boto: Any, p
         f"""
         - region "Graphs":
           - heading "Graphs" [level=2]
-          - table "Graphs; follow one to see its members":
+          - table "Graphs; select one to see its members":
             - rowgroup:
               - row:
                 - columnheader "Administrator, region"

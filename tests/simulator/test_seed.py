@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detective_async.testing import DetectiveSimulator, SeedError, seed
-from detective_async.testing.seed import build, describe, toml
+from detective_async.testing.seed import toml
+from detective_async.testing.seed.dumping import describe
+from detective_async.testing.seed.loading import build
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective import OPERATIONS
 from detective_async.testing.services.errors import ApiError

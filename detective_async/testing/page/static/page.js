@@ -1,8 +1,8 @@
-// Asks for the state every second, and changes only what has changed on the page: whatever has the focus keeps it, and
-// nothing scrolls away. Everything that comes from the simulator is put in as text, never as markup.
+// Polls the state every second, and updates only the nodes whose content has changed, so that focus and scroll position
+// are kept. Data of the simulator is inserted as text, never as markup.
 
-const EVERY = 1000; // milliseconds from one answer to the next question
-const PATIENCE = 5000; // milliseconds until a server that says nothing counts as gone
+const POLL_INTERVAL = 1000; // milliseconds from a response to the next request
+const REQUEST_TIMEOUT = 5000; // milliseconds
 
 const KINDS = {
   ENABLED: "good",
@@ -18,17 +18,17 @@ const KINDS = {
   CRITICAL: "bad",
 };
 const STATUSES = ["VERIFICATION_IN_PROGRESS", "VERIFICATION_FAILED", "INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED"];
-// How many tags of a graph its row shows; the graph itself shows all of them.
-const FEW = 3;
+// The maximum number of tags in the row of a graph; its details show all of them.
+const MAX_TAGS = 3;
 
-const wish = { graph: null, status: "", offsets: {} };
-let question = 0; // the latest one asked; answers to earlier ones are stale
+const selection = { graph: null, status: "", offsets: {} };
+let lastRequest = 0; // the number of the latest request; responses to earlier ones are ignored
 let timer = null;
 let paused = false;
-let latest = null; // when the state on the page was true, by this computer's clock
-let jump = false; // whether the focus is to go to the graph that was followed
+let latest = null; // the time of the latest state, by the browser's clock
+let focusGraph = false; // whether to focus the details of the selected graph when they have been rendered
 
-const find = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const count = (value) => number.format(value);
 const sum = (counts) => Object.values(counts).reduce((total, one) => total + one, 0);
@@ -36,29 +36,29 @@ const day = (time) => time.slice(0, 10);
 const clock = (time) => time.slice(11, 19);
 const moment = (time) => `${day(time)} ${clock(time)}`;
 
-// ---- small changes to the document; each does nothing where nothing has changed
+// ---- changes to the document; all of them skip nodes that need no change
 
-function write(node, text) {
+function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-function set(node, name, value) {
+function setAttribute(node, name, value) {
   if (value === null || value === undefined || value === false) node.removeAttribute(name);
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-function only(parent, tag) {
+function onlyChild(parent, tag) {
   if (parent.firstElementChild?.localName !== tag) parent.replaceChildren(document.createElement(tag));
   return parent.firstElementChild;
 }
 
-// Make the children of a node match a list, by key: those that stay are neither made anew nor moved. What comes in while
-// the same part of the same list is shown is marked as new.
-function match(parent, items, key, tag, fill, part = "") {
+// Updates the children of a node from a list, by key: children that remain are neither replaced nor moved. Children that
+// are added are marked as new, unless another page of the list is shown.
+function reconcile(parent, items, key, tag, fill, page = "") {
   const old = new Map();
   for (const child of parent.children) old.set(child.dataset.key, child);
-  const fresh = parent.dataset.part !== part;
-  parent.dataset.part = part;
+  const otherPage = parent.dataset.page !== page;
+  parent.dataset.page = page;
   const wanted = new Set(items.map(key));
   for (const [name, child] of old) if (!wanted.has(name)) child.remove();
   items.forEach((item, index) => {
@@ -67,7 +67,7 @@ function match(parent, items, key, tag, fill, part = "") {
     if (child === undefined) {
       child = document.createElement(tag);
       child.dataset.key = name;
-      if (!fresh) child.classList.add("new");
+      if (!otherPage) child.classList.add("new");
     }
     if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
     fill(child, item);
@@ -75,13 +75,19 @@ function match(parent, items, key, tag, fill, part = "") {
 }
 
 function badge(node, text, kind) {
-  set(node, "class", "badge");
-  set(node, "data-kind", kind ?? KINDS[text] ?? "plain");
-  write(node, text);
+  setAttribute(node, "class", "badge");
+  setAttribute(node, "data-kind", kind ?? KINDS[text] ?? "plain");
+  setText(node, text);
 }
 
-function badges(node, texts, tag = "span") {
-  match(node, texts, (one) => one.key ?? one.text, tag, (child, one) => badge(child, one.text, one.kind));
+function badges(node, items, tag = "span") {
+  reconcile(node, items, (item) => item.key ?? item.text, tag, (child, item) => badge(child, item.text, item.kind));
+}
+
+function badgeCell(cell, items) {
+  const list = onlyChild(cell, "span");
+  list.classList.add("badges");
+  badges(list, items);
 }
 
 function tags(pairs) {
@@ -95,21 +101,21 @@ function statuses(counts) {
 
 // ---- columns: each fills a cell from an item
 
-const text = (get) => (cell, item) => write(cell, get(item) ?? "");
+const text = (get) => (cell, item) => setText(cell, get(item) ?? "");
 const figure = (get) => (cell, item) => {
   cell.classList.add("number");
-  write(cell, get(item) ?? "");
+  setText(cell, get(item) ?? "");
 };
 const state = (get) => (cell, item) => {
   const value = get(item);
-  if (value) badge(only(cell, "span"), value);
-  else write(cell, "");
+  if (value) badge(onlyChild(cell, "span"), value);
+  else setText(cell, "");
 };
 const when = (get, show) => (cell, item) => {
   const value = get(item);
-  const time = only(cell, "time");
-  set(time, "datetime", value);
-  write(time, value ? show(value) : "");
+  const time = onlyChild(cell, "time");
+  setAttribute(time, "datetime", value);
+  setText(time, value ? show(value) : "");
 };
 
 const place = (graph) => `${graph.administrator}, ${graph.region}`;
@@ -119,20 +125,20 @@ function address(arn) {
 }
 
 function link(cell, arn, name) {
-  const anchor = only(cell, "a");
-  set(anchor, "href", address(arn));
-  write(anchor, name);
+  const anchor = onlyChild(cell, "a");
+  setAttribute(anchor, "href", address(arn));
+  setText(anchor, name);
   return anchor;
 }
 
 function answer(cell, request) {
-  if (request.status === null) return badge(only(cell, "span"), "connection dropped", "bad");
+  if (request.status === null) return badge(onlyChild(cell, "span"), "connection dropped", "bad");
   const error = request.error_code ? ` ${request.error_code}` : "";
   const kind = request.status >= 500 ? "bad" : request.status >= 400 ? "wait" : "good";
-  badge(only(cell, "span"), `${request.status}${error}`, kind);
+  badge(onlyChild(cell, "span"), `${request.status}${error}`, kind);
 }
 
-function strikes(fault) {
+function occurrences(fault) {
   const times = fault.count === null ? "every time" : fault.count === 1 ? "once" : `${count(fault.count)} times`;
   return fault.probability < 1 ? `${times}, probability ${fault.probability}` : times;
 }
@@ -140,35 +146,29 @@ function strikes(fault) {
 const COLUMNS = {
   graphs: [
     (cell, graph) => {
-      const current = graph.arn === wish.shown;
-      set(cell.parentElement, "data-current", current ? "" : null);
-      set(link(cell, graph.arn, place(graph)), "aria-current", current ? "true" : null);
+      const current = graph.arn === selection.shown;
+      setAttribute(cell.parentElement, "data-current", current ? "" : null);
+      setAttribute(link(cell, graph.arn, place(graph)), "aria-current", current ? "true" : null);
     },
     (cell, graph) => {
-      const found = statuses(graph.counts);
+      const items = statuses(graph.counts);
       cell.classList.add("tags");
-      const list = only(cell, "span");
-      list.classList.add("badges");
-      badges(list, found.length ? found : [{ text: "none", kind: "plain" }]);
+      badgeCell(cell, items.length ? items : [{ text: "none", kind: "plain" }]);
     },
     (cell, graph) => {
       cell.classList.add("tags");
       const all = Object.entries(graph.tags);
-      const shown = tags(all.slice(0, FEW));
-      if (all.length > FEW) shown.push({ text: `and ${all.length - FEW} more`, kind: "plain" });
-      const list = only(cell, "span");
-      list.classList.add("badges");
-      badges(list, shown);
+      const items = tags(all.slice(0, MAX_TAGS));
+      if (all.length > MAX_TAGS) items.push({ text: `and ${all.length - MAX_TAGS} more`, kind: "plain" });
+      badgeCell(cell, items);
     },
   ],
   members: [
     figure((member) => member.account_id),
     (cell, member) => {
-      const found = [{ text: member.status, kind: KINDS[member.status] }];
-      if (member.disabled_reason) found.push({ text: member.disabled_reason, kind: "plain" });
-      const list = only(cell, "span");
-      list.classList.add("badges");
-      badges(list, found);
+      const items = [{ text: member.status, kind: KINDS[member.status] }];
+      if (member.disabled_reason) items.push({ text: member.disabled_reason, kind: "plain" });
+      badgeCell(cell, items);
     },
     text((member) => member.email),
     text((member) => member.invitation_type),
@@ -193,7 +193,7 @@ const COLUMNS = {
     text((fault) => fault.operation ?? "any"),
     figure((fault) => fault.account ?? "any"),
     text((fault) => fault.region ?? "any"),
-    text(strikes),
+    text(occurrences),
   ],
   investigations: [
     text((one) => one.entity.split(":").slice(4).join(":")),
@@ -222,16 +222,16 @@ const KEYS = {
 
 // ---- tables and their pagers
 
-function table(name, items, part = "") {
-  const body = find(name).tBodies[0];
+function table(name, items, page = "") {
+  const body = byId(name).tBodies[0];
   const had = body.contains(document.activeElement);
   let key = KEYS[name];
   if (key === undefined) {
-    // Faults have no names of their own, and may be the same twice.
+    // Faults have no ids, and two of them may be equal.
     const places = new Map(items.map((item, index) => [item, String(index)]));
     key = (item) => places.get(item);
   }
-  match(body, items, key, "tr", (row, item) => {
+  reconcile(body, items, key, "tr", (row, item) => {
     COLUMNS[name].forEach((fill, index) => {
       if (row.cells.length === index) {
         const cell = document.createElement(index ? "td" : "th");
@@ -240,15 +240,15 @@ function table(name, items, part = "") {
       }
       fill(row.cells[index], item);
     });
-  }, part);
-  const box = find(name).parentElement;
-  find(`${name}-empty`).hidden = items.length > 0;
+  }, page);
+  const box = byId(name).parentElement;
+  byId(`${name}-empty`).hidden = items.length > 0;
   box.hidden = items.length === 0;
-  // Whoever stood on a row that is gone starts from the heading of its section, not from the top of the page.
+  // If the focused row was removed, the section's heading gets the focus; otherwise it would move to the top of the page.
   if (had && !body.contains(document.activeElement)) focus(box.closest("section").querySelector("h2"));
-  // A box that scrolls can be reached with the keyboard; one that does not is no stop.
+  // A box must be focusable to be scrolled with the keyboard, and should not be a tab stop otherwise.
   const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
-  if (scrolls || box !== document.activeElement) set(box, "tabindex", scrolls ? "0" : null);
+  if (scrolls || box !== document.activeElement) setAttribute(box, "tabindex", scrolls ? "0" : null);
 }
 
 function focus(node) {
@@ -256,38 +256,38 @@ function focus(node) {
   node.focus();
 }
 
-function pager(name, part) {
+function pager(name, page) {
   const bar = document.querySelector(`.pager[data-list="${name}"]`);
-  bar.hidden = part.total <= part.size;
-  const end = Math.min(part.offset + part.size, part.total);
-  write(bar.children[1], `${count(part.offset + 1)} to ${count(end)} of ${count(part.total)}`);
-  step(bar.children[0], part.offset > 0, Math.max(0, part.offset - part.size));
-  step(bar.children[2], end < part.total, part.offset + part.size);
-  // The server may have given an earlier part than was asked for.
-  wish.offsets[name] = part.offset;
+  bar.hidden = page.total <= page.size;
+  const end = Math.min(page.offset + page.size, page.total);
+  setText(bar.children[1], `${count(page.offset + 1)} to ${count(end)} of ${count(page.total)}`);
+  step(bar.children[0], page.offset > 0, Math.max(0, page.offset - page.size));
+  step(bar.children[2], end < page.total, page.offset + page.size);
+  // The server returns the last page if the requested one does not exist any more.
+  selection.offsets[name] = page.offset;
 }
 
-// A button that is disabled would drop the focus; this one only says that it is.
+// With `disabled`, a button would lose the focus; `aria-disabled` keeps it.
 function step(button, can, offset) {
-  set(button, "aria-disabled", can ? null : "true");
+  setAttribute(button, "aria-disabled", can ? null : "true");
   button.dataset.offset = offset;
 }
 
 function build(bar) {
-  const { list, name } = bar.dataset;
-  set(bar, "role", "group");
-  set(bar, "aria-label", `Pages of ${name}`);
+  const name = bar.dataset.list;
+  setAttribute(bar, "role", "group");
+  setAttribute(bar, "aria-label", `Pages of ${name}`);
   bar.hidden = true;
   const label = document.createElement("span");
   for (const word of ["Previous", "Next"]) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = word;
-    set(button, "aria-label", `${word} ${name}`);
+    setAttribute(button, "aria-label", `${word} ${name}`);
     button.addEventListener("click", () => {
       if (button.getAttribute("aria-disabled")) return;
-      wish.offsets[list] = Number(button.dataset.offset);
-      ask();
+      selection.offsets[name] = Number(button.dataset.offset);
+      refresh();
     });
     bar.append(button);
   }
@@ -296,46 +296,46 @@ function build(bar) {
 
 // ---- the whole page
 
-function draw(found) {
-  write(find("now"), `${moment(found.now)} UTC`);
-  set(find("now"), "datetime", found.now);
-  write(find("ahead"), found.ahead ? `${span(found.ahead)} ahead` : "");
+function render(found) {
+  setText(byId("now"), `${moment(found.now)} UTC`);
+  setAttribute(byId("now"), "datetime", found.now);
+  setText(byId("ahead"), found.ahead ? `${span(found.ahead)} ahead` : "");
   const { totals } = found;
-  for (const name of ["accounts", "graphs", "requests", "faults"]) write(find(`total-${name}`), count(totals[name]));
-  write(find("total-members"), count(sum(totals.members)));
-  badges(find("total-statuses"), statuses(totals.members));
-  find("closed").hidden = found.closed_regions.length === 0;
-  write(find("closed-regions"), found.closed_regions.join(", "));
+  for (const name of ["accounts", "graphs", "requests", "faults"]) setText(byId(`total-${name}`), count(totals[name]));
+  setText(byId("total-members"), count(sum(totals.members)));
+  badges(byId("total-statuses"), statuses(totals.members));
+  byId("closed").hidden = found.closed_regions.length === 0;
+  setText(byId("closed-regions"), found.closed_regions.join(", "));
 
-  wish.shown = found.graph?.arn;
+  selection.shown = found.graph?.arn;
   for (const name of ["graphs", "invitations", "requests", "investigations", "accounts"]) {
     table(name, found[name].items, String(found[name].offset));
     pager(name, found[name]);
   }
   table("faults", found.faults);
-  drawGraph(found.graph);
+  renderGraph(found.graph);
 }
 
-function drawGraph(graph) {
-  find("graph").hidden = graph === null && wish.graph === null;
-  find("graph-gone").hidden = graph !== null;
-  find("graph-detail").hidden = graph === null;
-  write(find("graph-title"), graph ? `Graph of ${place(graph)}` : "Graph");
+function renderGraph(graph) {
+  byId("graph").hidden = graph === null && selection.graph === null;
+  byId("graph-gone").hidden = graph !== null;
+  byId("graph-detail").hidden = graph === null;
+  setText(byId("graph-title"), graph ? `Graph of ${place(graph)}` : "Graph");
   if (graph) {
-    write(find("graph-arn"), graph.arn);
-    write(find("graph-created"), `${moment(graph.created)} UTC`);
-    set(find("graph-created"), "datetime", graph.created);
+    setText(byId("graph-arn"), graph.arn);
+    setText(byId("graph-created"), `${moment(graph.created)} UTC`);
+    setAttribute(byId("graph-created"), "datetime", graph.created);
     const auto = graph.auto_enable ? ", new accounts are enabled" : "";
-    write(find("graph-organization"), graph.organization ? `${graph.organization}${auto}` : "none");
+    setText(byId("graph-organization"), graph.organization ? `${graph.organization}${auto}` : "none");
     const packages = Object.entries(graph.packages);
-    badges(find("graph-packages"), packages.map(([name, state]) => ({ text: `${name} ${state}`, kind: KINDS[state] })), "li");
-    badges(find("graph-tags"), tags(Object.entries(graph.tags)), "li");
-    table("members", graph.members.items, `${graph.arn} ${wish.status} ${graph.members.offset}`);
+    badges(byId("graph-packages"), packages.map(([name, state]) => ({ text: `${name} ${state}`, kind: KINDS[state] })), "li");
+    badges(byId("graph-tags"), tags(Object.entries(graph.tags)), "li");
+    table("members", graph.members.items, `${graph.arn} ${selection.status} ${graph.members.offset}`);
     pager("members", graph.members);
   }
-  if (jump) {
-    jump = false;
-    if (!find("graph").hidden) focus(find("graph-title"));
+  if (focusGraph) {
+    focusGraph = false;
+    if (!byId("graph").hidden) focus(byId("graph-title"));
   }
 }
 
@@ -349,90 +349,91 @@ function span(seconds) {
   return parts.join(" ");
 }
 
-// ---- asking
+// ---- polling
 
-function say(kind, text) {
-  set(find("connection"), "data-kind", kind);
-  write(find("connection"), text);
+function showConnection(kind, text) {
+  setAttribute(byId("connection"), "data-kind", kind);
+  setText(byId("connection"), text);
   document.body.classList.toggle("stale", kind === "bad");
-  document.title = kind === "bad" ? "Gone: Detective simulator" : "Detective simulator";
+  document.title = kind === "bad" ? "Disconnected: Detective simulator" : "Detective simulator";
 }
 
 function parameters() {
-  const asked = new URLSearchParams();
-  if (wish.graph) asked.set("graph", wish.graph);
-  if (wish.status) asked.set("status", wish.status);
-  for (const [name, offset] of Object.entries(wish.offsets)) if (offset) asked.set(name, offset);
-  return asked;
+  const query = new URLSearchParams();
+  if (selection.graph) query.set("graph", selection.graph);
+  if (selection.status) query.set("status", selection.status);
+  for (const [name, offset] of Object.entries(selection.offsets)) if (offset) query.set(name, offset);
+  return query;
 }
 
-async function ask() {
+async function refresh() {
   clearTimeout(timer);
-  const mine = ++question;
+  const thisRequest = ++lastRequest;
   let found = null;
-  let trouble = "The server is gone";
+  let problem = "No response from the server";
   try {
-    const answer = await fetch(`state.json?${parameters()}`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(`state.json?${parameters()}`, { cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT) });
     if (answer.ok) found = await answer.json();
-    else trouble = `The server answers ${answer.status}`;
+    else problem = `Error ${answer.status} from the server`;
   } catch {
-    // A connection that fails says what there is to say.
+    // The connection failed or timed out: `problem` says so already.
   }
-  if (mine !== question) return;
+  if (thisRequest !== lastRequest) return;
   if (found) {
     latest = new Date();
-    say(paused ? "plain" : "good", paused ? "Paused" : "Live");
-    draw(found);
+    showConnection(paused ? "plain" : "good", paused ? "Paused" : "Live");
+    render(found);
   } else {
-    const since = latest ? `; this is from ${latest.toTimeString().slice(0, 8)}` : "";
-    jump = false;
-    say("bad", `${trouble}${since}. ${paused ? "Paused" : "Trying again"}`);
+    const since = latest ? `; showing the state of ${latest.toTimeString().slice(0, 8)}` : "";
+    focusGraph = false;
+    showConnection("bad", `${problem}${since}. ${paused ? "Paused" : "Retrying"}`);
   }
-  wait();
+  schedule();
 }
 
-function wait() {
+function schedule() {
   clearTimeout(timer);
-  if (!paused && !document.hidden) timer = setTimeout(ask, EVERY);
+  if (!paused && !document.hidden) timer = setTimeout(refresh, POLL_INTERVAL);
 }
 
-function follow() {
-  wish.graph = new URLSearchParams(location.hash.slice(1)).get("graph");
-  wish.offsets.members = 0;
-  wish.status = find("status").value = "";
+function selectGraph() {
+  selection.graph = new URLSearchParams(location.hash.slice(1)).get("graph");
+  selection.offsets.members = 0;
+  selection.status = byId("status").value = "";
 }
 
 document.querySelectorAll(".pager").forEach(build);
-write(find("endpoint"), location.origin);
-find("pause").addEventListener("click", () => {
+setText(byId("endpoint"), location.origin);
+byId("pause").addEventListener("click", () => {
   paused = !paused;
-  set(find("pause"), "aria-pressed", String(paused));
+  setAttribute(byId("pause"), "aria-pressed", String(paused));
   if (paused) {
-    question += 1;
+    lastRequest += 1;
     clearTimeout(timer);
-    say("plain", "Paused");
-  } else ask();
+    showConnection("plain", "Paused");
+  } else refresh();
 });
-find("status").addEventListener("change", () => {
-  wish.status = find("status").value;
-  wish.offsets.members = 0;
-  ask();
+byId("status").addEventListener("change", () => {
+  selection.status = byId("status").value;
+  selection.offsets.members = 0;
+  refresh();
 });
 document.addEventListener("click", (event) => {
-  // The address stays when the graph in it is followed again; a new tab or window is not this page's business.
+  // The link of the selected graph does not change the location, so that no hashchange event follows. Clicks with a
+  // modifier key open a new tab or window.
   const anchor = event.target.closest("a");
   if (!anchor?.hash || anchor.hash !== location.hash || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  jump = true;
-  ask();
+  focusGraph = true;
+  refresh();
 });
 window.addEventListener("hashchange", () => {
-  jump = true;
-  follow();
-  ask();
+  focusGraph = true;
+  selectGraph();
+  refresh();
 });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
-  else if (!paused) ask();
+  else if (!paused) refresh();
 });
-follow();
-ask();
+selectGraph();
+refresh();

@@ -1,4 +1,4 @@
-// The least contrast between the colour of a text and what is behind it, and the text, over the whole page.
+// Returns the lowest contrast ratio between a text and its background, and that text, over the whole page.
 () => {
   const parts = (colour) => colour.match(/[\d.]+/g).map(Number);
   const light = (colour) => {
