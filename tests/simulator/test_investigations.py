@@ -1,4 +1,4 @@
-"""Investigations run in virtual time, and find indicators of every type."""
+"""Investigations, which run in virtual time, and their indicators."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,6 @@ from attrs import frozen
 
 from detective_async.testing import DetectiveSimulator
 
-pytestmark = pytest.mark.asyncio
-
 ROLE = "arn:aws:iam::111122223333:role/Admin"
 USER = "arn:aws:iam::111122223333:user/alice"
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 12, 30, 15, 250000, tzinfo=UTC)
@@ -19,7 +17,7 @@ START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 12, 30, 15, 
 
 @frozen
 class Start:
-    """Start investigations in one graph."""
+    """Starts investigations in one graph."""
 
     admin: Any
     graph: str
@@ -53,7 +51,7 @@ async def test_an_investigation_runs_and_finishes(sim: DetectiveSimulator, boto:
 
 
 async def test_an_investigation_can_fail(sim: DetectiveSimulator, boto: Any, start: Any) -> None:
-    """One that is set to fail ends FAILED, and finds nothing."""
+    """An investigation can be made to fail; it has no indicators then."""
     sim.investigations(outcome="FAILED")
     admin = boto()
     name = await start(USER)
@@ -62,8 +60,8 @@ async def test_an_investigation_can_fail(sim: DetectiveSimulator, boto: Any, sta
     assert (await admin.list_indicators(GraphArn=start.graph, InvestigationId=name))["Indicators"] == []
 
 
-async def test_indicators_are_of_all_eight_types_and_page(boto: Any, start: Any) -> None:
-    """Each type comes with its own detail; pages hold all of them; a type can be asked for."""
+async def test_indicators_have_all_eight_types_and_are_paginated(boto: Any, start: Any) -> None:
+    """Each type has its own detail; the pages have all indicators; the list can be filtered by type."""
     admin = boto()
     scope = {"GraphArn": start.graph, "InvestigationId": await start()}
     everything = (await admin.list_indicators(**scope))["Indicators"]
@@ -82,7 +80,7 @@ async def test_indicators_are_of_all_eight_types_and_page(boto: Any, start: Any)
 
 
 async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimulator, boto: Any, start: Any) -> None:
-    """Filters by each criterion, sorting by each field both ways, pages in either."""
+    """Every filter, every sort field in both orders, and pages of a sorted list."""
     admin = boto()
     names = []
     severities: list[Any] = ["LOW", "CRITICAL", "MEDIUM"]
@@ -119,8 +117,8 @@ async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimul
         await listed(NextToken=page["NextToken"], FilterCriteria={"Status": {"Value": "RUNNING"}})
 
 
-async def test_what_cannot_be_investigated_is_refused(boto: Any, start: Any) -> None:
-    """An entity that is neither user nor role, and a scope that ends before it starts."""
+async def test_invalid_entities_and_scopes_are_rejected(boto: Any, start: Any) -> None:
+    """An entity that is neither a user nor a role, and a scope that ends before it starts."""
     client = boto()
     for entity in ("arn:aws:s3:::bucket", "arn:aws:iam::111122223333:group/x", "arn:aws:iam::1:user/x"):
         with pytest.raises(client.exceptions.ValidationException, match="entityArn"):
@@ -129,14 +127,9 @@ async def test_what_cannot_be_investigated_is_refused(boto: Any, start: Any) -> 
         await start(scope_end=START)
 
 
-async def test_an_unknown_investigation_is_not_found(boto: Any, start: Any) -> None:
-    """Every operation on an investigation says so when there is none."""
-    admin = boto()
-    scope = {"GraphArn": start.graph, "InvestigationId": "0" * 21}
-    for call in (
-        admin.get_investigation(**scope),
-        admin.list_indicators(**scope),
-        admin.update_investigation_state(**scope, State="ACTIVE"),
-    ):
-        with pytest.raises(admin.exceptions.ResourceNotFoundException):
-            await call
+async def test_a_missing_investigation_is_not_found(boto: Any, start: Any) -> None:
+    """Every operation on an investigation returns ResourceNotFoundException if there is none."""
+    admin, scope = boto(), {"GraphArn": start.graph, "InvestigationId": "0" * 21}
+    await admin.refused("ResourceNotFoundException", "get_investigation", **scope)
+    await admin.refused("ResourceNotFoundException", "list_indicators", **scope)
+    await admin.refused("ResourceNotFoundException", "update_investigation_state", **scope, State="ACTIVE")

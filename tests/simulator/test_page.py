@@ -323,7 +323,7 @@ async def test_a_foreign_name_is_kept_out(raw: Any, host: str, target: str) -> N
 
 async def test_a_request_without_a_host_is_kept_out(raw: Any) -> None:
     """HTTP/1.0 needs no Host, and the page does."""
-    answer = await raw.pour(b"GET /_simulator/ HTTP/1.0\r\n\r\n")
+    answer = await raw.send_bytes(b"GET /_simulator/ HTTP/1.0\r\n\r\n")
     assert b" 403 " in answer.split(b"\r\n")[0]
     assert b"ForbiddenException" in answer
 

@@ -1,4 +1,4 @@
-"""Starting, stopping, and what is left behind: nothing."""
+"""Starting and stopping a simulator, its accounts, its time, and the requests that it records."""
 
 import asyncio
 import subprocess
@@ -40,8 +40,8 @@ LEAVES_NOTHING = """
 """
 
 
-def test_it_leaves_nothing_behind_under_a_strict_python() -> None:
-    """With warnings as errors and in development mode, idle and half-finished clients included."""
+def test_it_leaves_no_resources_behind() -> None:
+    """In development mode with warnings as errors; with clients that are idle or in the middle of a request."""
     found = subprocess.run(
         [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(LEAVES_NOTHING)],
         capture_output=True,
@@ -52,12 +52,11 @@ def test_it_leaves_nothing_behind_under_a_strict_python() -> None:
     assert (found.returncode, found.stdout.strip(), complaints(found.stderr)) == (0, "clean", "")
 
 
-@pytest.mark.asyncio
 async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator, raw: Any) -> None:
-    """A request that is being delayed does not delay the end."""
+    """A delayed request does not delay `stop`."""
     sim.inject(Fault(Latency(30)))
     waiting = asyncio.create_task(raw.ask("POST", "/graphs/list", b"{}"))
-    while sim.faults:  # noqa: ASYNC110  it has no event to wait for
+    while sim.faults:  # noqa: ASYNC110  the simulator has no event for it
         await asyncio.sleep(0.01)
     start = time.monotonic()
     await sim.stop()
@@ -66,9 +65,8 @@ async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator,
         await waiting
 
 
-@pytest.mark.asyncio
 async def test_it_can_be_stopped_and_started_again(raw: Any) -> None:
-    """Stopping twice is no error, starting twice is; the state outlives a stop."""
+    """Starting a running simulator is an error, stopping a stopped one is not; the state is kept."""
     sim = DetectiveSimulator(seed=3)
     raw.sim = sim
     assert "not started" in repr(sim)
@@ -86,18 +84,16 @@ async def test_it_can_be_stopped_and_started_again(raw: Any) -> None:
         assert repr(sim) == f"<DetectiveSimulator {sim.url} [1 accounts, 1 graphs]>"
 
 
-@pytest.mark.asyncio
-async def test_a_port_that_is_taken_is_an_error(sim: DetectiveSimulator) -> None:
-    """A simulator that cannot listen says so, and can be tried again."""
+async def test_a_port_in_use_is_an_error(sim: DetectiveSimulator) -> None:
+    """If the port is not available, `start` raises OSError, and can be called again."""
     second = DetectiveSimulator(port=int(sim.url.rsplit(":", 1)[1]))
     for _ in range(2):
         with pytest.raises(OSError, match=r".*"):
             await second.start()
 
 
-@pytest.mark.asyncio
-async def test_a_mistake_of_the_simulators_own_is_told_in_awss_form(raw: Any, monkeypatch: Any, caplog: Any) -> None:
-    """An operation that breaks gives InternalFailure to the client, and the traceback to the log."""
+async def test_a_bug_of_the_simulator_is_an_internal_failure(raw: Any, monkeypatch: Any, caplog: Any) -> None:
+    """If an operation raises, the client gets InternalFailure, and the log has the traceback."""
     monkeypatch.setitem(detective_async.testing.services.detective.OPERATIONS, "ListGraphs", lambda _call: {"Nope": 1})
     reply = await raw.ask("POST", "/graphs/list", b"{}")
     assert (reply.status, reply.code) == (500, "InternalFailure")
@@ -105,7 +101,7 @@ async def test_a_mistake_of_the_simulators_own_is_told_in_awss_form(raw: Any, mo
 
 
 def test_accounts_are_the_same_each_time() -> None:
-    """Credentials follow from the account id; ids are checked."""
+    """Credentials are derived from the account id, which is checked."""
     one, two = DetectiveSimulator(), DetectiveSimulator()
     keys = one.account("111122223333")
     assert keys == one.account("111122223333") == two.account("111122223333")
@@ -118,9 +114,8 @@ def test_accounts_are_the_same_each_time() -> None:
             one.account(wrong)
 
 
-@pytest.mark.asyncio
-async def test_time_does_not_go_back(sim: DetectiveSimulator) -> None:
-    """Only zero or more seconds can be added to the virtual time."""
+async def test_time_only_goes_forward(sim: DetectiveSimulator) -> None:
+    """Only zero or more seconds may be added to the virtual time."""
     before = sim.now
     await sim.advance(0)
     assert sim.now >= before
@@ -129,11 +124,27 @@ async def test_time_does_not_go_back(sim: DetectiveSimulator) -> None:
             await sim.advance(wrong)
 
 
-def test_the_public_names_are_sorted_and_there() -> None:
-    """`__all__` is what can be imported."""
+def test_the_public_names_are_sorted_and_importable() -> None:
+    """`__all__` has the names that can be imported."""
     names = detective_async.testing.__all__
     assert names == sorted(names)
     assert all(hasattr(detective_async.testing, name) for name in names)
     assert set(names) < set(dir(detective_async.testing))
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = detective_async.testing.Nothing  # type: ignore[attr-defined]
+
+
+async def test_recorded_requests_have_no_secrets(sim: DetectiveSimulator, boto: Any) -> None:
+    """`requests` has the caller, the request and the response's status, but neither the signature nor the token."""
+    session = sim.temporary_credentials("111122223333")
+    await boto(credentials=session).create_graph()
+    (request,) = sim.requests
+    assert (request.operation, request.account_id, request.region) == ("CreateGraph", "111122223333", "eu-west-1")
+    assert (request.method, request.target, request.status, request.error_code) == ("POST", "/graph", 200, None)
+    assert "amz-sdk-invocation-id" in request.headers
+    everything = repr(request) + repr(dict(request.headers))
+    assert "authorization" not in request.headers
+    assert str(session.session_token) not in everything
+    assert session.secret_access_key not in everything
+    sim.forget_requests()
+    assert sim.requests == []
