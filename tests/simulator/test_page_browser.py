@@ -41,7 +41,7 @@ def fact(page: Page, term: str) -> Locator:
 
 
 async def populate(sim: DetectiveSimulator, boto: Any, people: Any) -> str:
-    """Make a world with something in each of the page's sections."""
+    """Create a world with entries in each of the page's sections."""
     admin = boto()
     sim.account("000000000003", "someone-else@example.com")
     sim.set_volume("000000000002", "VOLUME_TOO_HIGH")
@@ -65,7 +65,7 @@ async def populate(sim: DetectiveSimulator, boto: Any, people: Any) -> str:
 
 
 async def test_the_page_shows_the_whole_state(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """Accounts, graphs, members, invitations, investigations, requests, faults and the time are on it."""
+    """Accounts, graphs, members, invitations, investigations, requests, faults and the time."""
     arn = await populate(sim, boto, people)
     await sim.advance(3 * 3600)
     await look(page, sim)
@@ -100,7 +100,7 @@ async def test_the_page_shows_the_whole_state(sim: DetectiveSimulator, boto: Any
 
 @pytest.mark.simulator(verification_delay=60)
 async def test_the_page_refreshes_itself(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """What happens while it is looked at appears, from an empty world on; what is removed goes."""
+    """Starting from an empty world, new entries appear and deleted ones disappear."""
     await look(page, sim)
     await expect(section(page, "Graphs")).to_contain_text("None yet")
     arn = (await boto().create_graph())["GraphArn"]
@@ -117,10 +117,10 @@ async def test_the_page_refreshes_itself(sim: DetectiveSimulator, boto: Any, peo
     await expect(section(page, "Latest requests").get_by_role("row").nth(1)).to_contain_text("DeleteGraph")
 
 
-async def test_a_refresh_moves_neither_focus_nor_scroll(
+async def test_a_refresh_keeps_focus_and_scroll_position(
     sim: DetectiveSimulator, boto: Any, people: Any, page: Page
 ) -> None:
-    """The focus stays on its link, a half-read list stays where it was, and no node is made anew."""
+    """The focused link and the visible rows of a list stay the same nodes in the same place."""
     await populate(sim, boto, people)
     for _ in range(30):
         await boto("444455556666").list_graphs()
@@ -140,8 +140,8 @@ async def test_a_refresh_moves_neither_focus_nor_scroll(
     assert await read.bounding_box() == pytest.approx(before, abs=1)
 
 
-async def test_the_page_survives_its_server(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """It says that the server is gone, keeps what it showed, and goes on when the server is back on its port."""
+async def test_the_page_reconnects(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """While the server does not respond, the page says so and shows the last state; then it continues."""
     await boto().create_graph()
     await look(page, sim)
     sim._listener._port = int(sim.url.rpartition(":")[2])
@@ -159,7 +159,7 @@ async def test_the_page_survives_its_server(sim: DetectiveSimulator, boto: Any, 
 
 
 async def test_markup_in_the_state_is_text(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """Tags and e-mail addresses that look like scripts are shown as they are, and do nothing."""
+    """Tags and e-mail addresses that contain markup are shown as text, and no script runs."""
     evil = "<script>window.harmed = 1</script><img src=x onerror='window.harmed = 1'>"
     arn = (await boto().create_graph(Tags={"key": evil, "__proto__": "x", "a=b": "c", "a": "b=c"}))["GraphArn"]
     sim.account("000000000001", f"{evil}@example.com")
@@ -182,8 +182,8 @@ async def test_markup_in_the_state_is_text(sim: DetectiveSimulator, boto: Any, p
     await expect(tags.filter(has_text="key=")).to_be_visible()
 
 
-async def test_the_keyboard_is_enough(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """Tab and Enter lead to a graph, from there to its members and their pages; the focus is never lost."""
+async def test_the_keyboard_is_sufficient(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Tab and Enter select a graph, its members and their pages; the focus is never lost."""
     arn = (await boto("444455556666").create_graph())["GraphArn"]
     await populate(sim, boto, people)
     await look(page, sim)
@@ -218,8 +218,8 @@ async def test_the_keyboard_is_enough(sim: DetectiveSimulator, boto: Any, people
     await expect(page.get_by_role("heading", name="Graphs", exact=True)).to_be_focused()
 
 
-async def test_a_graph_that_is_followed_again_is_gone_to(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """The link of the graph that is shown already leads to it too; when it is deleted, the page says so."""
+async def test_selecting_the_selected_graph_again_focuses_it(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """The link of the graph that is shown already works too; when it is deleted, the page says so."""
     arn = (await boto().create_graph())["GraphArn"]
     await look(page, sim)
     heading = page.get_by_role("heading", name=f"Graph of {ADMIN}")
@@ -233,8 +233,8 @@ async def test_a_graph_that_is_followed_again_is_gone_to(sim: DetectiveSimulator
     await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
 
 
-async def test_a_page_that_nobody_sees_asks_nothing(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """Polling stops while the page is hidden, and while it is paused; then it goes on at once."""
+async def test_a_hidden_or_paused_page_does_not_poll(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """Polling stops while the page is hidden or paused, and continues at once afterwards."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.clock.install()
@@ -271,10 +271,10 @@ async def test_a_page_that_nobody_sees_asks_nothing(sim: DetectiveSimulator, bot
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 375, 1280])
-async def test_the_page_fits_and_is_legible(
+async def test_the_page_fits_and_has_enough_contrast(
     sim: DetectiveSimulator, boto: Any, people: Any, page: Page, *, scheme: Any, width: int
 ) -> None:
-    """No sideways scrolling of the page, even on a phone; wide tables scroll in their box; contrast is 4.5 at least."""
+    """No horizontal scrolling of the page, even on a phone; tables scroll in their box; contrast of at least 4.5."""
     await populate(sim, boto, people)
     await boto("1" * 12).create_graph(Tags={"k" * 128: "v" * 256})
     await page.set_viewport_size({"width": width, "height": 800})
@@ -293,8 +293,8 @@ async def test_the_page_fits_and_is_legible(
     assert (int(ground[4:].split(",")[0]) > 128) is (scheme == "light")
 
 
-async def test_the_page_makes_sense_unseen(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """Landmarks, headings, tables and controls have the names and roles that a screen reader tells."""
+async def test_the_page_is_accessible(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Landmarks, headings, tables and controls have names and roles for screen readers."""
     await populate(sim, boto, people)
     await look(page, sim)
     await expect(page.get_by_role("banner")).to_match_aria_snapshot(
@@ -338,6 +338,6 @@ async def test_the_page_makes_sense_unseen(sim: DetectiveSimulator, boto: Any, p
     for control in await page.locator("button:visible, select:visible, a:visible").all():
         assert re.search(r'"[^"]+"', await control.aria_snapshot()), await control.inner_html()
     await expect(page.locator("html")).to_have_attribute("lang", "en")
-    # Nothing but the connection's state is read out by itself.
+    # Only the state of the connection is announced automatically.
     assert await page.locator("[aria-live], [role=alert], [role=log]").count() == 0
     assert await page.get_by_role("status").count() == 1

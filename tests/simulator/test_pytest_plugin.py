@@ -150,9 +150,7 @@ def function_of(fixture: Any) -> Any:
     return inspect.unwrap(fixture)
 
 
-def test_the_fixtures_set_and_restore_the_environment(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fixtures_restore_the_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The functions of the fixtures, called directly, so that their coverage is measured."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
     monkeypatch.setenv("NO_PROXY", "example.com")

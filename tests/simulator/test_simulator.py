@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import textwrap
-import time
 from typing import Any
 
 import pytest
@@ -58,9 +57,8 @@ async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator,
     waiting = asyncio.create_task(raw.ask("POST", "/graphs/list", b"{}"))
     while sim.faults:  # noqa: ASYNC110  the simulator has no event for it
         await asyncio.sleep(0.01)
-    start = time.monotonic()
     await sim.stop()
-    assert time.monotonic() - start < 2
+    # Otherwise the request would have succeeded after the delay.
     with pytest.raises(OSError, match=r".*"):
         await waiting
 
