@@ -39,7 +39,7 @@ from detective_async import (
     ProgressEvent,
     Target,
 )
-from detective_async.progress import ProgressBar
+from detective_async.integrations.progress import ProgressBar
 
 #: Seconds of work that a crash may cost: waiting for the disk after each target would cost more.
 SAVE_EVERY = 1.0

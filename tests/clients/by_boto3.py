@@ -9,7 +9,7 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from contract.api import SERVICE_MODEL
+from support.contract.api import SERVICE_MODEL
 
 from clients.adapter import ERROR_SHAPES, Refusal, RefusedError
 from detective_async.testing import DetectiveSimulator

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from inventories import CLOSED, EXAMPLES, OPEN, World, command, found_in, world
+from support.inventories import CLOSED, EXAMPLES, OPEN, World, command, found_in, world
 
 from detective_async.testing import Fault, Latency
 

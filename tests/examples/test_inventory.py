@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from inventories import CLOSED, EXAMPLES, HUB, OPEN, ROLE, World, command, found_in, world
-from scrutiny import complaints
+from support.inventories import CLOSED, EXAMPLES, HUB, OPEN, ROLE, World, command, found_in, world
+from support.scrutiny import complaints
 
 from detective_async.testing import Failure, Fault, Latency
 

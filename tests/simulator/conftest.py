@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.exceptions import ClientError
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing import DetectiveSimulator, SimulatorThread
 
 REGION = "eu-west-1"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
 from playwright.async_api import Locator, Page, expect
+from support.browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 

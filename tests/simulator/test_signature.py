@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing import ClockSkew, DetectiveSimulator, Fault
 
 LIST = ("POST", "/graphs/list")

@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 import pytest
-from scrutiny import complaints
+from support.scrutiny import complaints
 
 import detective_async.testing.services.detective
 from detective_async.testing import DetectiveSimulator, Fault, Latency

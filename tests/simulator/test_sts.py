@@ -13,7 +13,7 @@ import boto3
 import pytest
 from attrs import evolve
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
 
 HUB = "111122223333"

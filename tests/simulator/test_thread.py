@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from scrutiny import complaints
+from support.scrutiny import complaints
 
 from detective_async import DetectiveClient
 from detective_async.testing import DetectiveSimulator, Fault, Latency, SimulatorThread

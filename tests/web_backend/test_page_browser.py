@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from attrs import define, field
-from browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
 from playwright.async_api import Locator, Page, expect
+from support.browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
 from web_backend import world
 from web_backend.app import make_app
 from web_backend.serving import serving
