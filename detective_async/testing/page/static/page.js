@@ -31,6 +31,11 @@ let focusGraph = false; // whether to focus the details of the selected graph wh
 const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const count = (value) => number.format(value);
+const element = (tag, properties = {}, ...children) => {
+  const node = Object.assign(document.createElement(tag), properties);
+  node.append(...children);
+  return node;
+};
 const sum = (counts) => Object.values(counts).reduce((total, one) => total + one, 0);
 const day = (time) => time.slice(0, 10);
 const clock = (time) => time.slice(11, 19);
@@ -48,7 +53,7 @@ function setAttribute(node, name, value) {
 }
 
 function onlyChild(parent, tag) {
-  if (parent.firstElementChild?.localName !== tag) parent.replaceChildren(document.createElement(tag));
+  if (parent.firstElementChild?.localName !== tag) parent.replaceChildren(element(tag));
   return parent.firstElementChild;
 }
 
@@ -65,7 +70,7 @@ function reconcile(parent, items, key, tag, fill, page = "") {
     const name = key(item);
     let child = old.get(name);
     if (child === undefined) {
-      child = document.createElement(tag);
+      child = element(tag);
       child.dataset.key = name;
       if (!otherPage) child.classList.add("new");
     }
@@ -99,7 +104,7 @@ function statuses(counts) {
   return known.map((status) => ({ text: `${status} ${count(counts[status])}`, kind: KINDS[status] }));
 }
 
-// ---- columns: each fills a cell from an item
+// ---- tables: columns are pairs of a heading and a function that fills a cell from an item
 
 const text = (get) => (cell, item) => setText(cell, get(item) ?? "");
 const figure = (get) => (cell, item) => {
@@ -143,81 +148,106 @@ function occurrences(fault) {
   return fault.probability < 1 ? `${times}, probability ${fault.probability}` : times;
 }
 
-const COLUMNS = {
-  graphs: [
-    (cell, graph) => {
-      const current = graph.arn === selection.shown;
-      setAttribute(cell.parentElement, "data-current", current ? "" : null);
-      setAttribute(link(cell, graph.arn, place(graph)), "aria-current", current ? "true" : null);
-    },
-    (cell, graph) => {
-      const items = statuses(graph.counts);
-      cell.classList.add("tags");
-      badgeCell(cell, items.length ? items : [{ text: "none", kind: "plain" }]);
-    },
-    (cell, graph) => {
-      cell.classList.add("tags");
-      const all = Object.entries(graph.tags);
-      const items = tags(all.slice(0, MAX_TAGS));
-      if (all.length > MAX_TAGS) items.push({ text: `and ${all.length - MAX_TAGS} more`, kind: "plain" });
-      badgeCell(cell, items);
-    },
-  ],
-  members: [
-    figure((member) => member.account_id),
-    (cell, member) => {
-      const items = [{ text: member.status, kind: KINDS[member.status] }];
-      if (member.disabled_reason) items.push({ text: member.disabled_reason, kind: "plain" });
-      badgeCell(cell, items);
-    },
-    text((member) => member.email),
-    text((member) => member.invitation_type),
-    when((member) => member.updated, moment),
-  ],
-  invitations: [
-    figure((member) => member.account_id),
-    state((member) => member.status),
-    (cell, member) => link(cell, member.graph, place(member)),
-    when((member) => member.invited, moment),
-  ],
-  requests: [
-    when((request) => request.time, clock),
-    text((request) => request.operation ?? `${request.method} ${request.path}`),
-    answer,
-    text((request) => request.faults.join(", ")),
-    figure((request) => request.account_id ?? "unknown"),
-    text((request) => request.region ?? "unknown"),
-  ],
-  faults: [
-    text((fault) => fault.effect),
-    text((fault) => fault.operation ?? "any"),
-    figure((fault) => fault.account ?? "any"),
-    text((fault) => fault.region ?? "any"),
-    text(occurrences),
-  ],
-  investigations: [
-    text((one) => one.entity.split(":").slice(4).join(":")),
-    state((one) => one.status),
-    state((one) => one.severity),
-    text((one) => one.state),
-    (cell, one) => link(cell, one.graph, place(one)),
-    when((one) => one.created, moment),
-  ],
-  accounts: [
-    figure((account) => account.account_id),
-    text((account) => account.email),
-    figure((account) => account.organization),
-    state((account) => account.volume_problem),
-  ],
-};
-
-const KEYS = {
-  graphs: (graph) => graph.arn,
-  members: (member) => member.account_id,
-  invitations: (member) => `${member.graph} ${member.account_id}`,
-  requests: (request) => request.id,
-  investigations: (one) => one.investigation_id,
-  accounts: (account) => account.account_id,
+const TABLES = {
+  graphs: {
+    caption: "Graphs; select one to see its members",
+    empty: "None yet: call CreateGraph.",
+    key: (graph) => graph.arn,
+    columns: [
+      ["Administrator, region", (cell, graph) => {
+        const current = graph.arn === selection.shown;
+        setAttribute(cell.parentElement, "data-current", current ? "" : null);
+        setAttribute(link(cell, graph.arn, place(graph)), "aria-current", current ? "true" : null);
+      }],
+      ["Members", (cell, graph) => {
+        const items = statuses(graph.counts);
+        cell.classList.add("tags");
+        badgeCell(cell, items.length ? items : [{ text: "none", kind: "plain" }]);
+      }],
+      ["Tags", (cell, graph) => {
+        cell.classList.add("tags");
+        const all = Object.entries(graph.tags);
+        const items = tags(all.slice(0, MAX_TAGS));
+        if (all.length > MAX_TAGS) items.push({ text: `and ${all.length - MAX_TAGS} more`, kind: "plain" });
+        badgeCell(cell, items);
+      }],
+    ],
+  },
+  members: {
+    caption: "Members of this graph",
+    empty: "No members.",
+    key: (member) => member.account_id,
+    columns: [
+      ["Account", figure((member) => member.account_id)],
+      ["Status", (cell, member) => {
+        const items = [{ text: member.status, kind: KINDS[member.status] }];
+        if (member.disabled_reason) items.push({ text: member.disabled_reason, kind: "plain" });
+        badgeCell(cell, items);
+      }],
+      ["E-mail address", text((member) => member.email)],
+      ["Type", text((member) => member.invitation_type)],
+      ["Updated", when((member) => member.updated, moment)],
+    ],
+  },
+  invitations: {
+    caption: "Invitations that are being verified or have not been answered",
+    empty: "None.",
+    key: (member) => `${member.graph} ${member.account_id}`,
+    columns: [
+      ["Account", figure((member) => member.account_id)],
+      ["Status", state((member) => member.status)],
+      ["Administrator, region", (cell, member) => link(cell, member.graph, place(member))],
+      ["Invited", when((member) => member.invited, moment)],
+    ],
+  },
+  requests: {
+    caption: "Requests, the newest first; virtual times, in UTC",
+    empty: "None yet: point a client to the endpoint above.",
+    key: (request) => request.id,
+    columns: [
+      ["Time", when((request) => request.time, clock)],
+      ["Operation", text((request) => request.operation ?? `${request.method} ${request.path}`)],
+      ["Response", answer],
+      ["Faults", text((request) => request.faults.join(", "))],
+      ["Account", figure((request) => request.account_id ?? "unknown")],
+      ["Region", text((request) => request.region ?? "unknown")],
+    ],
+  },
+  faults: {
+    caption: "Faults that may still apply, and the requests that they apply to",
+    empty: "None.",
+    columns: [
+      ["Fault", text((fault) => fault.effect)],
+      ["Operation", text((fault) => fault.operation ?? "any")],
+      ["Account", figure((fault) => fault.account ?? "any")],
+      ["Region", text((fault) => fault.region ?? "any")],
+      ["Times, when injected", text(occurrences)],
+    ],
+  },
+  investigations: {
+    caption: "Investigations, the newest first",
+    empty: "None.",
+    key: (one) => one.investigation_id,
+    columns: [
+      ["Entity", text((one) => one.entity.split(":").slice(4).join(":"))],
+      ["Status", state((one) => one.status)],
+      ["Severity", state((one) => one.severity)],
+      ["State", text((one) => one.state)],
+      ["Administrator, region", (cell, one) => link(cell, one.graph, place(one))],
+      ["Created", when((one) => one.created, moment)],
+    ],
+  },
+  accounts: {
+    caption: "Registered accounts",
+    empty: "None yet.",
+    key: (account) => account.account_id,
+    columns: [
+      ["Account", figure((account) => account.account_id)],
+      ["E-mail address", text((account) => account.email)],
+      ["Organization", figure((account) => account.organization)],
+      ["Volume problem", state((account) => account.volume_problem)],
+    ],
+  },
 };
 
 // ---- tables and their pagers
@@ -225,18 +255,16 @@ const KEYS = {
 function table(name, items, page = "") {
   const body = byId(name).tBodies[0];
   const had = body.contains(document.activeElement);
-  let key = KEYS[name];
+  let { key, columns } = TABLES[name];
   if (key === undefined) {
     // Faults have no ids, and two of them may be equal.
     const places = new Map(items.map((item, index) => [item, String(index)]));
     key = (item) => places.get(item);
   }
   reconcile(body, items, key, "tr", (row, item) => {
-    COLUMNS[name].forEach((fill, index) => {
+    columns.forEach(([, fill], index) => {
       if (row.cells.length === index) {
-        const cell = document.createElement(index ? "td" : "th");
-        if (!index) cell.scope = "row";
-        row.append(cell);
+        row.append(index ? element("td") : element("th", { scope: "row" }));
       }
       fill(row.cells[index], item);
     });
@@ -257,7 +285,7 @@ function focus(node) {
 }
 
 function pager(name, page) {
-  const bar = document.querySelector(`.pager[data-list="${name}"]`);
+  const bar = byId(`${name}-pager`);
   bar.hidden = page.total <= page.size;
   const end = Math.min(page.offset + page.size, page.total);
   setText(bar.children[1], `${count(page.offset + 1)} to ${count(end)} of ${count(page.total)}`);
@@ -273,25 +301,30 @@ function step(button, can, offset) {
   button.dataset.offset = offset;
 }
 
-function build(bar) {
-  const name = bar.dataset.list;
-  setAttribute(bar, "role", "group");
-  setAttribute(bar, "aria-label", `Pages of ${name}`);
-  bar.hidden = true;
-  const label = document.createElement("span");
-  for (const word of ["Previous", "Next"]) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = word;
-    setAttribute(button, "aria-label", `${word} ${name}`);
+function buildTable(parent) {
+  const name = parent.dataset.table;
+  const { caption, empty, key, columns } = TABLES[name];
+  const head = element("tr", {}, ...columns.map(([heading]) => element("th", { scope: "col" }, heading)));
+  const content = [element("caption", {}, caption), element("thead", {}, head), element("tbody")];
+  parent.append(
+    element("p", { id: `${name}-empty`, className: "empty" }, empty),
+    element("div", { className: "box", hidden: true }, element("table", { id: name }, ...content)),
+  );
+  if (key) parent.append(buildPager(name));
+}
+
+function buildPager(name) {
+  const buttons = ["Previous", "Next"].map((word) => {
+    const button = element("button", { type: "button", ariaLabel: `${word} ${name}` }, word);
     button.addEventListener("click", () => {
       if (button.getAttribute("aria-disabled")) return;
       selection.offsets[name] = Number(button.dataset.offset);
       refresh();
     });
-    bar.append(button);
-  }
-  bar.insertBefore(label, bar.lastElementChild);
+    return button;
+  });
+  const attributes = { id: `${name}-pager`, className: "pager", role: "group", ariaLabel: `Pages of ${name}`, hidden: true };
+  return element("div", attributes, buttons[0], element("span"), buttons[1]);
 }
 
 // ---- the whole page
@@ -402,7 +435,8 @@ function selectGraph() {
   selection.status = byId("status").value = "";
 }
 
-document.querySelectorAll(".pager").forEach(build);
+document.querySelectorAll("[data-table]").forEach(buildTable);
+byId("status").append(...STATUSES.map((status) => element("option", {}, status)));
 setText(byId("endpoint"), location.origin);
 byId("pause").addEventListener("click", () => {
   paused = !paused;
