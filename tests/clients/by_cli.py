@@ -49,7 +49,7 @@ class Cli:
 
     def _environment(self, account: str, region: str) -> dict[str, str]:
         keys = self._sim.account(account)
-        # How Python warns in here is no business of the CLI's.
+        # The CLI must not run with the warnings filter of the tests.
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
         return inherited | {
             "AWS_ACCESS_KEY_ID": keys.access_key_id,

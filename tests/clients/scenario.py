@@ -423,7 +423,7 @@ async def tear_down(run: Run, graph: str) -> None:
 
 
 def _people() -> list[dict[str, str]]:
-    return [_person(name, "somebody-else@example.com" if name == WRONG else None) for name in MEMBERS]
+    return [_person(name, "someone-else@example.com" if name == WRONG else None) for name in MEMBERS]
 
 
 def _person(account: str, email: str | None = None) -> dict[str, str]:

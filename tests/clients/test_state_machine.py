@@ -29,9 +29,9 @@ from detective_async.testing import DetectiveSimulator
 REGIONS = ["eu-west-1", "us-east-1"]
 ADMINS = ["100000000001", "300000000003"]
 MEMBERS = ["000000000005", "200000000002", "200000000003", "400000000004"]
-EVERYBODY = [*ADMINS, *MEMBERS]
+ACCOUNTS = [*ADMINS, *MEMBERS]
 DELAY = 60.0
-MOST_WALKS = 3
+MAX_ITERATIONS = 3
 
 Method = TypeVar("Method", bound=Callable[..., None])
 
@@ -43,7 +43,7 @@ _VERIFYING, _INVITED, _FAILED, _ENABLED, _DISABLED = (
     MemberStatus.ACCEPTED_BUT_DISABLED,
 )
 #: The allowed changes of status; None is the absence of a member.
-ARROWS = {
+ALLOWED_CHANGES = {
     (None, _VERIFYING),
     (_VERIFYING, _INVITED),
     (_VERIFYING, _FAILED),
@@ -61,7 +61,7 @@ PLACES = st.tuples(st.sampled_from(ADMINS), st.sampled_from(REGIONS))
 SUITED = st.sampled_from([True] * 4 + [False])
 #: Most calls are made by the administrator itself (None).
 CALLERS = st.sampled_from([None] * 6 + [*ADMINS, MEMBERS[0]])
-CHOSEN = st.lists(st.sampled_from(EVERYBODY), min_size=1, max_size=6)
+CHOSEN = st.lists(st.sampled_from(ACCOUNTS), min_size=1, max_size=6)
 
 
 @define
@@ -82,7 +82,7 @@ class ModelGraph:
 
 
 @define(eq=False)
-class Walk:
+class Iteration:
     """An iteration over the pages of a graph's members, with other calls between the pages.
 
     Args:
@@ -155,8 +155,8 @@ class Membership(RuleBasedStateMachine):
         self.now = 0.0
         self.graphs: dict[tuple[str, str], ModelGraph] = {}
         self.deleted: list[str] = []
-        self.held_back: set[str] = set()
-        self.open_walks: list[Walk] = []
+        self.too_much_data: set[str] = set()
+        self.open_iterations: list[Iteration] = []
         self.before: dict[tuple[str, str], MemberStatus] = {}
         self.runner.run(self.open())
 
@@ -169,7 +169,7 @@ class Membership(RuleBasedStateMachine):
             # The client does not really wait between attempts.
             clock=FakeTime().clock(real_dates=True),
         )
-        for account in EVERYBODY:
+        for account in ACCOUNTS:
             for region in REGIONS:
                 keys = self.sim.account(account)
                 self.clients[account, region] = self.base.with_options(region=region, credentials=keys)
@@ -179,8 +179,8 @@ class Membership(RuleBasedStateMachine):
         self.runner.close()
 
     async def close(self) -> None:
-        for walk in self.open_walks:
-            await walk.pages.aclose()
+        for iteration in self.open_iterations:
+            await iteration.pages.aclose()
         if self.base is not None:
             await self.base.aclose()
         await self.sim.stop()
@@ -196,23 +196,23 @@ class Membership(RuleBasedStateMachine):
         return answer
 
     def target(
-        self, place: tuple[str, str], caller: str, *, elsewhere: bool, gone: bool
+        self, place: tuple[str, str], caller: str, *, elsewhere: bool, missing: bool
     ) -> tuple[DetectiveClient, str, ModelGraph | None]:
         """Return a client, the ARN for its call, and the graph that the call will find, if any."""
         _, region = place
         asked_in = REGIONS[1 - REGIONS.index(region)] if elsewhere else region
         graph = self.graphs.get(place)
-        if gone or graph is None:
+        if missing or graph is None:
             arn = self.deleted[-1] if self.deleted else f"arn:aws:detective:{region}:{place[0]}:graph:{'0' * 32}"
             return self.clients[caller, asked_in], arn, None
         return self.clients[caller, asked_in], graph.arn, None if elsewhere else graph
 
     def owned(
-        self, place: tuple[str, str], caller: str | None, *, elsewhere: bool, gone: bool
+        self, place: tuple[str, str], caller: str | None, *, elsewhere: bool, missing: bool
     ) -> tuple[DetectiveClient, str, ModelGraph, type[ServiceError] | None]:
         """Return what `target` does, for an operation of the administrator only, and the expected error."""
         caller = caller or place[0]
-        client, arn, graph = self.target(place, caller, elsewhere=elsewhere, gone=gone)
+        client, arn, graph = self.target(place, caller, elsewhere=elsewhere, missing=missing)
         if graph is None:
             return client, arn, ModelGraph(arn), ResourceNotFoundException
         return client, arn, graph, None if caller == place[0] else AccessDeniedException
@@ -225,25 +225,25 @@ class Membership(RuleBasedStateMachine):
 
     def join(self, graph: ModelGraph, account: str, member: ModelMember) -> None:
         graph.members[account] = member
-        for walk in self.open_walks:
-            if walk.arn == graph.arn:
-                walk.were_there.add(account)
+        for iteration in self.open_iterations:
+            if iteration.arn == graph.arn:
+                iteration.were_there.add(account)
 
     def part(self, graph: ModelGraph, account: str) -> None:
         del graph.members[account]
-        for walk in self.open_walks:
-            if walk.arn == graph.arn:
-                walk.stayed.discard(account)
+        for iteration in self.open_iterations:
+            if iteration.arn == graph.arn:
+                iteration.stayed.discard(account)
 
     @initialize(
         without=PLACES,
-        held_back=st.sampled_from(MEMBERS),
-        invited=st.lists(st.sampled_from(EVERYBODY), min_size=3, max_size=6),
+        disabled=st.sampled_from(MEMBERS),
+        invited=st.lists(st.sampled_from(ACCOUNTS), min_size=3, max_size=6),
         wrong=st.sampled_from([MEMBERS[0], ADMINS[1]]),
     )
-    def begin(self, without: tuple[str, str], held_back: str, invited: list[str], wrong: str) -> None:
+    def begin(self, without: tuple[str, str], disabled: str, invited: list[str], wrong: str) -> None:
         """Create all graphs but one, and invite members; one account has accepted and is disabled."""
-        self.set_volume(held_back, held_back=True)
+        self.set_volume(disabled, too_much=True)
         for place in product(ADMINS, REGIONS):
             if place == without:
                 continue
@@ -252,21 +252,21 @@ class Membership(RuleBasedStateMachine):
                 place=place,
                 caller=None,
                 elsewhere=False,
-                gone=False,
-                chosen=[wrong, held_back, *invited],
+                missing=False,
+                chosen=[wrong, disabled, *invited],
                 wrong={wrong},
             )
-        self.what_is_seen_fits_together()
+        self.all_lists_agree()
         self.advance(DELAY)
-        self.what_is_seen_fits_together()
+        self.all_lists_agree()
         for place in sorted(self.graphs):
             self.answer(
                 operation="accept_invitation",
                 place=place,
-                account=held_back,
+                account=disabled,
                 suited=False,
                 elsewhere=False,
-                gone=False,
+                missing=False,
             )
 
     @move(1, place=PLACES)
@@ -284,7 +284,7 @@ class Membership(RuleBasedStateMachine):
         """Deletes the graph for all accounts; rarely by the administrator, so that most examples have graphs."""
         if caller is None and not sure:
             return
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, gone=False)
+        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=False)
         self.attempt(client.delete_graph(arn), expected)
         if expected is None:
             for account in list(graph.members):
@@ -297,7 +297,7 @@ class Membership(RuleBasedStateMachine):
         place=PLACES,
         caller=CALLERS,
         elsewhere=RARELY,
-        gone=RARELY,
+        missing=RARELY,
         chosen=CHOSEN,
         wrong=st.sets(st.sampled_from(MEMBERS), max_size=1),
     )
@@ -307,12 +307,12 @@ class Membership(RuleBasedStateMachine):
         place: tuple[str, str],
         caller: str | None,
         elsewhere: bool,
-        gone: bool,
+        missing: bool,
         chosen: list[str],
         wrong: set[str],
     ) -> None:
         """Returns each account once: as a member, or as unprocessed if it is one already or cannot be one."""
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, gone=gone)
+        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=missing)
         accounts = [
             Account(name, "wrong@example.com" if name in wrong else f"account-{name}@example.com") for name in chosen
         ]
@@ -327,12 +327,12 @@ class Membership(RuleBasedStateMachine):
         assert [(one.account_id, one.status) for one in answer.members] == [(name, _VERIFYING) for name in new]
         assert sorted(one.account_id for one in answer.unprocessed_accounts) == sorted(unprocessed)
 
-    @move(4, place=PLACES, caller=CALLERS, elsewhere=RARELY, gone=RARELY, chosen=CHOSEN)
+    @move(4, place=PLACES, caller=CALLERS, elsewhere=RARELY, missing=RARELY, chosen=CHOSEN)
     def delete_members(
-        self, place: tuple[str, str], caller: str | None, elsewhere: bool, gone: bool, chosen: list[str]
+        self, place: tuple[str, str], caller: str | None, elsewhere: bool, missing: bool, chosen: list[str]
     ) -> None:
         """Removes each account, or returns it as unprocessed."""
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, gone=gone)
+        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=missing)
         answer = self.attempt(client.delete_members(arn, chosen), expected)
         if expected is not None:
             return
@@ -346,18 +346,18 @@ class Membership(RuleBasedStateMachine):
         6,
         operation=st.sampled_from(["accept_invitation"] * 3 + ["reject_invitation", "disassociate_membership"]),
         place=PLACES,
-        account=st.sampled_from(EVERYBODY),
+        account=st.sampled_from(ACCOUNTS),
         suited=SUITED,
         elsewhere=RARELY,
-        gone=RARELY,
+        missing=RARELY,
     )
     def answer(
-        self, *, operation: str, place: tuple[str, str], account: str, suited: bool, elsewhere: bool, gone: bool
+        self, *, operation: str, place: tuple[str, str], account: str, suited: bool, elsewhere: bool, missing: bool
     ) -> None:
         """Accept and reject need INVITED, disassociate needs ENABLED."""
         needed = _ENABLED if operation == "disassociate_membership" else _INVITED
         account = self.suited(place, needed, account, suited=suited)
-        client, arn, graph = self.target(place, account, elsewhere=elsewhere, gone=gone)
+        client, arn, graph = self.target(place, account, elsewhere=elsewhere, missing=missing)
         member = graph.members.get(account) if graph else None
         expected: type[ServiceError] | None = None
         if member is None:
@@ -368,7 +368,7 @@ class Membership(RuleBasedStateMachine):
         if graph is None or member is None or expected is not None:
             return
         if operation == "accept_invitation":
-            member.status = _DISABLED if account in self.held_back else _ENABLED
+            member.status = _DISABLED if account in self.too_much_data else _ENABLED
         else:
             self.part(graph, account)
 
@@ -378,7 +378,7 @@ class Membership(RuleBasedStateMachine):
         caller=CALLERS,
         account=st.sampled_from(MEMBERS),
         suited=SUITED,
-        relieved=st.booleans(),
+        problem_solved=st.booleans(),
         elsewhere=RARELY,
     )
     def start_monitoring_member(
@@ -388,28 +388,28 @@ class Membership(RuleBasedStateMachine):
         caller: str | None,
         account: str,
         suited: bool,
-        relieved: bool,
+        problem_solved: bool,
         elsewhere: bool,
     ) -> None:
         """Enables a disabled member, unless its account still has a volume problem; needs ACCEPTED_BUT_DISABLED."""
         account = self.suited(place, _DISABLED, account, suited=suited)
-        if relieved:
-            self.set_volume(account, held_back=False)
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, gone=False)
+        if problem_solved:
+            self.set_volume(account, too_much=False)
+        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=False)
         member = graph.members.get(account)
         if expected is None and member is None:
             expected = ResourceNotFoundException
         if expected is None and member and member.status != _DISABLED:
             expected = ConflictException
         self.attempt(client.start_monitoring_member(arn, account), expected)
-        if expected is None and member and account not in self.held_back:
+        if expected is None and member and account not in self.too_much_data:
             member.status = _ENABLED
 
-    @move(2, account=st.sampled_from(MEMBERS), held_back=st.booleans())
-    def set_volume(self, account: str, held_back: bool) -> None:
+    @move(2, account=st.sampled_from(MEMBERS), too_much=st.booleans())
+    def set_volume(self, account: str, too_much: bool) -> None:
         """Affects only later attempts to enable the account."""
-        self.sim.set_volume(account, "VOLUME_TOO_HIGH" if held_back else None)
-        (self.held_back.add if held_back else self.held_back.discard)(account)
+        self.sim.set_volume(account, "VOLUME_TOO_HIGH" if too_much else None)
+        (self.too_much_data.add if too_much else self.too_much_data.discard)(account)
 
     @move(3, seconds=st.sampled_from([1.0, 30.0, 60.0, 61.0]))
     def advance(self, seconds: float) -> None:
@@ -427,70 +427,72 @@ class Membership(RuleBasedStateMachine):
         self.sim.throttle(count, retry_after_ms=0)
 
     @move(2, number=st.integers(0, 3), page_size=st.integers(1, 3))
-    def begin_to_walk(self, number: int, page_size: int) -> None:
+    def start_iteration(self, number: int, page_size: int) -> None:
         """Start an iteration over members; the first page is not requested yet."""
-        if not self.graphs or len(self.open_walks) == MOST_WALKS:
+        if not self.graphs or len(self.open_iterations) == MAX_ITERATIONS:
             return
         place = sorted(self.graphs)[number % len(self.graphs)]
-        client, arn, graph = self.target(place, place[0], elsewhere=False, gone=False)
+        client, arn, graph = self.target(place, place[0], elsewhere=False, missing=False)
         paginator = client.iter_members(arn, page_size=page_size)
         there = set(graph.members) if graph else set[str]()
-        self.open_walks.append(Walk(arn, client, page_size, paginator, paginator.pages(), there, set(there)))
+        self.open_iterations.append(Iteration(arn, client, page_size, paginator, paginator.pages(), there, set(there)))
 
-    @move(1, number=st.integers(0, MOST_WALKS - 1))
-    def walk_on_from_the_token(self, number: int) -> None:
+    @move(1, number=st.integers(0, MAX_ITERATIONS - 1))
+    def resume_from_the_token(self, number: int) -> None:
         """A new paginator continues from the token of the other one."""
-        walk = self.open_walks[number % len(self.open_walks)] if self.open_walks else None
-        token = walk.paginator.resume_token if walk else None
-        if walk is None or token is None:
+        iteration = self.open_iterations[number % len(self.open_iterations)] if self.open_iterations else None
+        token = iteration.paginator.resume_token if iteration else None
+        if iteration is None or token is None:
             return
-        self.runner.run(walk.pages.aclose())
-        walk.paginator = walk.caller.iter_members(walk.arn, page_size=walk.page_size, starting_token=token)
-        walk.pages = walk.paginator.pages()
+        self.runner.run(iteration.pages.aclose())
+        iteration.paginator = iteration.caller.iter_members(
+            iteration.arn, page_size=iteration.page_size, starting_token=token
+        )
+        iteration.pages = iteration.paginator.pages()
 
-    @move(8, number=st.integers(0, MOST_WALKS - 1), page_size=st.integers(1, 2))
-    def walk_on(self, number: int, page_size: int) -> None:
+    @move(8, number=st.integers(0, MAX_ITERATIONS - 1), page_size=st.integers(1, 2))
+    def read_next_page(self, number: int, page_size: int) -> None:
         """The next page has no member that was seen; at the end, all permanent members have been seen."""
-        if not self.open_walks:
-            self.begin_to_walk(number, page_size)
-        if not self.open_walks:
+        if not self.open_iterations:
+            self.start_iteration(number, page_size)
+        if not self.open_iterations:
             return
-        walk = self.open_walks[number % len(self.open_walks)]
-        alive = walk.arn in {graph.arn for graph in self.graphs.values()}
-        page = self.attempt(_next(walk.pages), None if alive else ResourceNotFoundException)
+        iteration = self.open_iterations[number % len(self.open_iterations)]
+        alive = iteration.arn in {graph.arn for graph in self.graphs.values()}
+        page = self.attempt(_next(iteration.pages), None if alive else ResourceNotFoundException)
         if page is None:
-            self.open_walks.remove(walk)
+            self.open_iterations.remove(iteration)
             return
         accounts = [str(member.account_id) for member in page.member_details]
-        assert len(accounts) <= walk.page_size
-        assert not set(accounts) & set(walk.seen), "a member came twice"
-        assert set(accounts) <= walk.were_there
-        walk.seen += accounts
+        assert len(accounts) <= iteration.page_size
+        assert not set(accounts) & set(iteration.seen), "a member came twice"
+        assert set(accounts) <= iteration.were_there
+        iteration.seen += accounts
         if page.next_token is None:
-            assert walk.stayed <= set(walk.seen), "a member was skipped"
-            assert self.runner.run(_ends(walk.pages))
-            self.open_walks.remove(walk)
+            assert iteration.stayed <= set(iteration.seen), "a member was skipped"
+            assert self.runner.run(_ends(iteration.pages))
+            self.open_iterations.remove(iteration)
 
     # hypothesis draws the first element more often than its weight; the last move is the best one for that.
     @rule(name=st.deferred(lambda: st.sampled_from(MOVES[::-1])), data=st.data())
-    def make_a_move(self, name: str, data: st.DataObject) -> None:
+    def make_move(self, name: str, data: st.DataObject) -> None:
         """The invariants are checked after each move."""
         getattr(self, name)(**data.draw(ARGUMENTS[name], label=name))
 
     @invariant()
-    def what_is_seen_fits_together(self) -> None:
+    def all_lists_agree(self) -> None:
         """All lists are equal to the model's, and those of members to those of administrators, in each region."""
-        seen = self.runner.run(self.look())
+        seen = self.runner.run(self.read_all_lists())
         self.check_graphs(seen)
         self.check_members(seen)
         self.check_invitations(seen)
-        self.check_arrows(seen)
+        self.check_status_changes(seen)
 
-    async def look(self) -> Observed:
+    async def read_all_lists(self) -> Observed:
         """Read all lists, in small pages."""
         seen = Observed()
 
-        async def look_as(account: str, region: str) -> None:
+        async def read_as(account: str, region: str) -> None:
             client = self.clients[account, region]
             seen.graphs[account, region] = [str(graph.arn) async for graph in client.iter_graphs()]
             for arn in seen.graphs[account, region]:
@@ -499,7 +501,7 @@ class Membership(RuleBasedStateMachine):
         for account, region in self.clients:
             client = self.clients[account, region]
             if account in ADMINS:
-                await look_as(account, region)
+                await read_as(account, region)
             seen.invitations[account, region] = await client.iter_invitations(page_size=1).collect()
         return seen
 
@@ -525,12 +527,12 @@ class Membership(RuleBasedStateMachine):
             ]
             assert invitations == listed
 
-    def check_arrows(self, seen: Observed) -> None:
+    def check_status_changes(self, seen: Observed) -> None:
         """Statuses change only in the allowed ways."""
         now = seen.statuses()
         for key in now.keys() | self.before.keys():
-            arrow = (self.before.get(key), now.get(key))
-            assert arrow[0] == arrow[1] or arrow in ARROWS, f"{key}: {arrow}"
+            change = (self.before.get(key), now.get(key))
+            assert change[0] == change[1] or change in ALLOWED_CHANGES, f"{key}: {change}"
         self.before = now
 
 

@@ -83,7 +83,7 @@ async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimul
     """Every filter, every sort field in both orders, and pages of a sorted list."""
     admin = boto()
     names = []
-    severities: list[Any] = ["LOW", "CRITICAL", "MEDIUM"]
+    severities: list[Any] = ["LOW", "CRITICAL", "MEDIUM", "HIGH", "INFORMATIONAL"]
     for number, severity in enumerate(severities):
         sim.investigations(severity=severity)
         names.append(await start(USER if number else ROLE))
@@ -98,21 +98,21 @@ async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimul
     async def by(field: Any, order: Any) -> Any:
         return await listed(SortCriteria={"Field": field, "SortOrder": order})
 
-    a, b, c, running = names
-    assert await listed() == [running, c, b, a]
-    assert await by("CREATED_TIME", "ASC") == [a, b, c, running]
-    assert await by("SEVERITY", "DESC") == [b, c, a, running]
-    assert await by("SEVERITY", "ASC") == [running, a, c, b]
-    assert (await by("STATUS", "ASC"))[0] == running
-    assert await listed(FilterCriteria={"Severity": {"Value": "LOW"}}) == [a]
+    low, critical, medium, high, informational, running = names
+    assert await listed() == names[::-1]
+    assert await by("CREATED_TIME", "ASC") == names
+    assert await by("SEVERITY", "DESC") == [critical, high, medium, low, informational, running]
+    assert await by("SEVERITY", "ASC") == [running, informational, low, medium, high, critical]
+    assert (await by("STATUS", "ASC"))[0] == (await by("STATUS", "DESC"))[-1] == running
+    assert await listed(FilterCriteria={"Severity": {"Value": "LOW"}}) == [low]
     assert await listed(FilterCriteria={"Status": {"Value": "RUNNING"}}) == [running]
-    assert await listed(FilterCriteria={"EntityArn": {"Value": USER}}) == [c, b]
-    await admin.update_investigation_state(GraphArn=start.graph, InvestigationId=b, State="ARCHIVED")
-    assert await listed(FilterCriteria={"State": {"Value": "ARCHIVED"}}) == [b]
+    assert await listed(FilterCriteria={"EntityArn": {"Value": USER}}) == [informational, high, medium, critical]
+    await admin.update_investigation_state(GraphArn=start.graph, InvestigationId=critical, State="ARCHIVED")
+    assert await listed(FilterCriteria={"State": {"Value": "ARCHIVED"}}) == [critical]
     window = {"StartInclusive": sim.now - timedelta(hours=2, minutes=30), "EndInclusive": sim.now}
-    assert await listed(FilterCriteria={"CreatedTime": window}) == [running, c, b]
+    assert await listed(FilterCriteria={"CreatedTime": window}) == [running, informational, high]
     page = await admin.list_investigations(GraphArn=start.graph, MaxResults=3)
-    assert await listed(MaxResults=3, NextToken=page["NextToken"]) == [a]
+    assert await listed(MaxResults=3, NextToken=page["NextToken"]) == [medium, critical, low]
     with pytest.raises(admin.exceptions.ValidationException):
         await listed(NextToken=page["NextToken"], FilterCriteria={"Status": {"Value": "RUNNING"}})
 
