@@ -167,14 +167,14 @@ JSON = st.recursive(
 )
 
 
-def send(service: Backend, method: str, target: str, body: bytes) -> Answer:
+def send(backend: Backend, method: str, target: str, body: bytes) -> Answer:
     """Sign a request and pass it to the backend, without a socket."""
-    keys = service.world.register("111122223333")
+    keys = backend.world.register("111122223333")
     request = AWSRequest(method, f"http://localhost{target}", data=body, headers={"Host": "localhost"})
     SigV4Auth(BotoCredentials(keys.access_key_id, keys.secret_access_key), "detective", REGION).add_auth(request)
-    arrived = Request(method, target, Headers(request.headers.items()), body)
-    admitted = service.admit(arrived)
-    return admitted if isinstance(admitted, Answer) else service.carry_out(arrived, admitted)
+    received = Request(method, target, Headers(request.headers.items()), body)
+    admitted = backend.admit(received)
+    return admitted if isinstance(admitted, Answer) else backend.carry_out(admitted)
 
 
 @settings(max_examples=300, deadline=None)
@@ -188,14 +188,14 @@ def test_any_json_is_answered_in_awss_form(
     name: str, values: list[Any], resource: str, query: list[tuple[str, str]]
 ) -> None:
     """Random values of real members of each operation: a success or a documented error, and no exception."""
-    service = Backend(World(GENERATOR), Clock(), FaultPlan(GENERATOR), deque())
+    backend = Backend(World(GENERATOR), Clock(), FaultPlan(GENERATOR), deque())
     operation = operations()[name]
     names = ["GraphArn", "Accounts", "AccountIds", "Tags", "FilterCriteria", "NextToken"]
     body = json.dumps(dict(zip(names, values, strict=True))).encode()
     target = operation.uri.replace("{ResourceArn}", quote(resource, safe=""))
     if query:
         target += "?" + urlencode(query, quote_via=quote)
-    answer = send(service, operation.method, target, body)
+    answer = send(backend, operation.method, target, body)
     assert answer.status in {200, 204, 400, 403, 404, 409}
     assert answer.headers["x-amzn-RequestId"]
     if answer.status >= 400:

@@ -7,7 +7,7 @@ import gzip
 import hmac
 import uuid
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from types import MappingProxyType
 from typing import Any
@@ -65,8 +65,9 @@ class Answer:
 
 @define
 class _Context:
-    """What has been found out about a request so far, for its record and for the headers of its response."""
+    """A request, and what has been found out about it so far, for its record and the headers of its response."""
 
+    request: Request
     request_id: str
     api: Api
     session: Session | None = None
@@ -105,38 +106,39 @@ class Backend:
         """Authenticate and validate a request; the answer is an error response."""
         context = _begin(request)
         try:
-            return self._admit(request, context)
+            return self._admit(context)
         except ApiError as error:
-            return self._finish(request, context, self._error_answer(error, context))
+            return self._finish(context, self._error_answer(error, context))
 
-    def carry_out(self, request: Request, admitted: Admitted) -> Answer:
+    def carry_out(self, admitted: Admitted) -> Answer:
         """Carry out an admitted request, and apply the effect of its fault."""
         context = admitted.context
         effect = next((one for one in context.effects if not isinstance(one, (Latency, ClockSkew))), None)
         if isinstance(effect, Drop) and effect.when == "before":
-            return self._finish(request, context, Answer(0, {}, b"", drop=effect))
+            return self._finish(context, Answer(0, {}, b"", drop=effect))
         if isinstance(effect, (Throttle, Failure)):
             error = ApiError(effect.code, effect.message, status=effect.status)
-            return self._finish(request, context, self._error_answer(error, context, effect.retry_after_ms))
+            return self._finish(context, self._error_answer(error, context, effect.retry_after_ms))
         try:
             answer = self._operate(admitted)
         except ApiError as error:
             answer = self._error_answer(error, context)
-        return self._finish(request, context, _apply_effect(answer, effect))
+        return self._finish(context, _apply_effect(answer, effect))
 
     def reject(self, request: Request, error: ApiError) -> Answer:
-        """Answer a request that is not valid HTTP."""
+        """Answer a request with an error, without authenticating it."""
         context = _begin(request)
-        return self._finish(request, context, self._error_answer(error, context))
+        return self._finish(context, self._error_answer(error, context))
 
-    def _admit(self, request: Request, context: _Context) -> Admitted:
+    def _admit(self, context: _Context) -> Admitted:
+        request = context.request
         path, _, query = request.target.partition("?")
-        # The signature is checked first: an unsigned request must not learn which operations exist.
         operation = context.api.find_operation(request.method, path, query, request.body)
         context.operation = "" if isinstance(operation, ApiError) else operation.name
         scope = signature.parse_authorization(request.headers)
         context.region = scope.region
-        self._authenticate(request, scope, context)
+        self._authenticate(context, scope)
+        # Raised after the authentication: an unsigned request must not learn which operations exist.
         if isinstance(operation, ApiError):
             raise operation
         given = operation.read(path, query, request.body)
@@ -153,7 +155,8 @@ class Backend:
         answer = context.api.handlers[operation.name](call)
         return Answer(operation.status, self._headers(context), operation.write(answer, context.request_id))
 
-    def _authenticate(self, request: Request, scope: Scope, context: _Context) -> None:
+    def _authenticate(self, context: _Context, scope: Scope) -> None:
+        request = context.request
         invalid_token = ApiError(
             "UnrecognizedClientException", "The security token included in the request is invalid."
         )
@@ -185,7 +188,7 @@ class Backend:
     def _headers(self, context: _Context) -> dict[str, str]:
         return {
             "Content-Type": context.api.content_type,
-            "Date": _http_date(self.clock.wall() + context.skew),
+            "Date": format_datetime(self.clock.wall() + context.skew, usegmt=True),
             "x-amzn-RequestId": context.request_id,
         }
 
@@ -197,7 +200,8 @@ class Backend:
             headers["x-amz-retry-after"] = str(retry_after_ms)
         return Answer(response.status, headers, response.body)
 
-    def _finish(self, request: Request, context: _Context, answer: Answer) -> Answer:
+    def _finish(self, context: _Context, answer: Answer) -> Answer:
+        request = context.request
         hidden = ("authorization", "x-amz-security-token")
         self.requests.append(
             RecordedRequest(
@@ -221,7 +225,7 @@ class Backend:
 
 
 def _begin(request: Request) -> _Context:
-    return _Context(str(uuid.uuid4()), api_for(request.target.partition("?")[0]))
+    return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0]))
 
 
 def _apply_effect(answer: Answer, effect: Effect | None) -> Answer:
@@ -243,7 +247,3 @@ def _apply_effect(answer: Answer, effect: Effect | None) -> Answer:
     if isinstance(effect, Drip):
         return evolve(answer, drip=effect)
     return answer
-
-
-def _http_date(moment: datetime) -> str:
-    return format_datetime(moment, usegmt=True)

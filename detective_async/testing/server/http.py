@@ -58,7 +58,7 @@ class Handler:
             return admitted
         if admitted.latency:
             await asyncio.sleep(admitted.latency)
-        return self._backend.carry_out(request, admitted)
+        return self._backend.carry_out(admitted)
 
     def reject_malformed(self) -> web.Response:
         """Answer data that is not HTTP."""
