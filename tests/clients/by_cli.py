@@ -24,7 +24,7 @@ _ERROR = re.compile(
     r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation"
     r"(?: \(reached max retries: \d+\))?: (?P<message>.*)"
 )
-#: Version 1 exits with the one, version 2 with the other.
+#: The exit codes of version 1 and version 2.
 _REFUSED = {255, 254}
 
 
@@ -49,7 +49,7 @@ class Cli:
 
     def _environment(self, account: str, region: str) -> dict[str, str]:
         keys = self._sim.account(account)
-        # How Python warns in here is no business of the CLI's.
+        # The CLI must not run with the warnings filter of the tests.
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
         return inherited | {
             "AWS_ACCESS_KEY_ID": keys.access_key_id,
@@ -69,7 +69,7 @@ def _run(command: list[str], environment: dict[str, str]) -> "subprocess.Complet
 
 
 def _arguments(shape: Shape | None, members: dict[str, Any]) -> list[str]:
-    """Write options as one would type them; what is nested goes into one JSON document."""
+    """Return the options of a command; nested values are passed in one JSON document."""
     arguments: list[str] = []
     document = {}
     for name, value in members.items():
@@ -90,7 +90,7 @@ def _arguments(shape: Shape | None, members: dict[str, Any]) -> list[str]:
 
 
 def _read(shape: Shape | None, value: Any) -> Any:
-    """Turn the timestamps of an answer, which are printed as they came, into datetimes."""
+    """Convert the timestamps of an output, which the CLI prints as received, to datetimes."""
     match shape:
         case StructureShape():
             return {name: _read(shape.members.get(name), member) for name, member in value.items()}

@@ -15,8 +15,8 @@ from detective_async import Account
 from detective_async.membership import MembershipPlan, MembershipReport, plan_membership
 from detective_async.membership.execution import MAX_RETRIES
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle, Truncate
-from detective_async.testing.state import Graph, Member
-from detective_async.testing.world import World
+from detective_async.testing.world.entities import Graph, Member
+from detective_async.testing.world.world import World
 from membership.worlds import (
     ELSEWHERE,
     REGION,

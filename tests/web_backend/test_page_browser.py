@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from attrs import define, field
+from playwright.async_api import Locator, Page, expect
+from support.browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
 from web_backend import world
 from web_backend.app import make_app
 from web_backend.serving import serving
@@ -20,38 +21,19 @@ from web_backend.settings import Settings
 
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
-pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
-from playwright.async_api import Locator, Page, async_playwright, expect
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.asyncio,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = BROWSER_MARKS
 
 TARGETS = len(world.ACCOUNTS) * len(world.REGIONS)
-CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8").partition("\n")[2].rstrip(";\n")
 #: What the console says of answers that are refusals, and of a server that is gone: true, and no mistake of the page's.
 EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of 4|net::ERR_)")
-# A slow machine is no failure.
-expect.set_options(timeout=30_000)
 
 
 @pytest_asyncio.fixture
 async def page() -> AsyncIterator[Page]:
     """A page in a browser of its own; at the end, its console must hold no complaint about the page itself."""
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync"]
-    complaints: list[str] = []
-    async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = await browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    async with opened_page() as (page, console):
         yield page
-        await browser.close()
-    assert [text for text in complaints if not EXPECTED.match(text)] == []
+    assert [text for text in console if not EXPECTED.match(text)] == []
 
 
 @pytest.fixture
@@ -68,15 +50,6 @@ async def look(page: Page, url: str, view: str = "") -> None:
 
 def section(page: Page, name: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("region", name=name, exact=isinstance(name, str))
-
-
-async def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until the focus is there."""
-    for _ in range(80):
-        await page.keyboard.press("Tab")
-        if await target.evaluate("node => node === document.activeElement"):
-            return
-    pytest.fail(f"Tab does not lead to {target}")
 
 
 def truth(sim: DetectiveSimulator, *, without: str = world.CLOSED) -> dict[str, Counter[str]]:
