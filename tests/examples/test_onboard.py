@@ -1,10 +1,9 @@
-"""The example that onboards accounts: what it makes of good and bad lists, and what its exit code says."""
+"""The onboarding example: good and bad lists, its reports, and its exit codes."""
 
 import csv
 import importlib
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import EXAMPLES, command
 
 from detective_async.testing import Fault, Latency, SimulatorThread
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 ADMINISTRATOR = "111122223333"
 MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]
 ROLE = "Onboarding"
@@ -29,7 +28,7 @@ Onboard = Callable[..., int]
 
 @pytest.fixture
 def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatorThread]:
-    """A simulator that the environment leads to, with accounts that may be onboarded."""
+    """A simulator in the environment, with accounts to onboard."""
     with SimulatorThread() as simulator:
         for account_id in MEMBERS:
             simulator.role(account_id, ROLE, trusted=[ADMINISTRATOR])
@@ -66,57 +65,56 @@ def changes(sim: SimulatorThread) -> list[str | None]:
     return [request.operation for request in sim.requests if request.operation not in READING | {"AssumeRole"}]
 
 
-def test_a_good_list_makes_members_of_all(
+def test_a_good_list_enables_all_accounts(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every account in every region, a table of them on standard output, the rest on standard error, and success."""
+    """Every account is a member in every region; the table is on standard output; a second run changes nothing."""
     assert onboard(accounts) == 0
     assert statuses(sim) == ["ENABLED"] * 10
-    told = capsys.readouterr()
-    header, *rows = told.out.splitlines()
+    printed = capsys.readouterr()
+    header, *rows = printed.out.splitlines()
     assert header.split() == ["account_id", "region", "before", "after", "done", "problem"]
     assert [row.split() for row in rows[:2]] == [[region, "create", "graph"] for region in REGIONS]
     assert {tuple(row.split()) for row in rows[2:]} == {
         (account_id, region, "ENABLED", "invite,", "accept") for account_id in MEMBERS for region in REGIONS
     }
-    assert "10 of 10 memberships in 2 regions are as wanted" in told.err
-
-
-def test_done_again_it_changes_nothing(sim: SimulatorThread, onboard: Onboard, accounts: Path) -> None:
-    """And succeeds."""
-    assert onboard(accounts) == 0
+    assert "10 of 10 memberships in 2 regions are as wanted" in printed.err
     sim.forget_requests()
     assert onboard(accounts) == 0
     assert changes(sim) == []
 
 
-def test_bad_lines_are_named_and_the_others_stand(
+def test_bad_lines_are_reported_and_the_others_onboarded(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the number of the line and what is wrong, but no e-mail address; the exit code is not that of success."""
+    """Each has its line number and the reason, but no e-mail address; the exit code is 1."""
     bad = ["12345,root@example.com", MEMBERS[0], f"{MEMBERS[1]},other@example.com", "999988887777,root at example.com"]
     accounts.write_text(accounts.read_text() + "\n\n" + "\n".join(bad))
     assert onboard(accounts, "--format", "json") == 1
     assert statuses(sim) == ["ENABLED"] * 10
-    told = capsys.readouterr()
-    report = json.loads(told.out)
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
     assert report["ok"] is False
     assert [line["line"] for line in report["bad_lines"]] == [8, 9, 10, 11]
     for number in (8, 9, 10, 11):
-        assert f"accounts.csv, line {number}: " in told.err
-    assert "example.com" not in told.err
+        assert f"accounts.csv, line {number}: " in printed.err
+    assert "example.com" not in printed.err
     assert not any("999988887777" in request.body.decode() for request in sim.requests)
 
 
+GOOD_LINE = f"{MEMBERS[0]},root@example.com"
+
+
 @pytest.mark.parametrize(
-    ("content", "regions", "told"),
+    ("content", "options", "error"),
     [
-        ("", REGIONS, "accounts: must not be empty"),
-        ("nonsense\n", REGIONS, "line 1: expected 2 columns"),
-        (f"{MEMBERS[0]},root@example.com", ("eu-wset-1",), "regions[0]: expected a region"),
-        (f"{MEMBERS[0]},root@example.com", ("eu-west-1", "eu-west-1"), "regions[1]: eu-west-1 is there already"),
-        (None, REGIONS, "No such file"),
-        ("\udcff", REGIONS, "decode"),
+        ("", {}, "accounts: must not be empty"),
+        ("nonsense\n", {}, "line 1: expected 2 columns"),
+        (GOOD_LINE, {"regions": ("eu-wset-1",)}, "regions[0]: expected a region"),
+        (GOOD_LINE, {"regions": ("eu-west-1", "eu-west-1")}, "regions[1]: eu-west-1"),
+        (GOOD_LINE, {"tag": "team"}, "--tag: expected KEY=VALUE, got 'team'"),
+        (None, {}, "No such file"),
+        ("\udcff", {}, "decode"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_sent(
@@ -125,41 +123,33 @@ def test_bad_input_is_named_and_nothing_is_sent(
     accounts: Path,
     *,
     content: str | None,
-    regions: tuple[str, ...],
-    told: str,
+    options: dict[str, Any],
+    error: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit code 2."""
+    """The exit code is 2."""
     if content is None:
         accounts.unlink()
     else:
         accounts.write_text(content, errors="surrogateescape")
-    assert onboard(accounts, regions=regions) == 2
-    assert told in capsys.readouterr().err
+    tag = ["--tag", options["tag"]] if "tag" in options else []
+    assert onboard(accounts, *tag, regions=options.get("regions", REGIONS)) == 2
+    assert error in capsys.readouterr().err
     assert sim.requests == []
 
 
-def test_a_malformed_tag_is_bad_input_too(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It has no equals sign."""
-    assert onboard(accounts, "--tag", "team") == 2
-    assert "--tag: expected KEY=VALUE, got 'team'" in capsys.readouterr().err
-    assert sim.requests == []
-
-
-@pytest.mark.parametrize("form", ["table", "json", "csv"])
+@pytest.mark.parametrize("format_", ["table", "json", "csv"])
 def test_a_dry_run_changes_nothing(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, form: str, capsys: pytest.CaptureFixture[str]
+    sim: SimulatorThread, onboard: Onboard, accounts: Path, format_: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It says what would be done, in the form that was asked for."""
-    assert onboard(accounts, "--dry-run", "--format", form, regions=("eu-west-1",)) == 0
+    """It prints the plan in the requested format."""
+    assert onboard(accounts, "--dry-run", "--format", format_, regions=("eu-west-1",)) == 0
     assert changes(sim) == []
     out = capsys.readouterr().out
     rows: list[dict[str, Any]]
-    if form == "json":
+    if format_ == "json":
         rows = json.loads(out)["rows"]
-    elif form == "csv":
+    elif format_ == "csv":
         rows = list(csv.DictReader(io.StringIO(out)))
     else:
         assert out.count("accept") == 5
@@ -174,7 +164,7 @@ def test_a_dry_run_changes_nothing(
 def test_a_report_as_csv_has_a_line_for_each(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A wrong address is in it with its reason, and the exit code says that not all went well."""
+    """A wrong address is reported with the reason, and the exit code is 1."""
     sim.account(MEMBERS[2], "moved@example.com")
     assert onboard(accounts, "--format", "csv", regions=("eu-west-1",)) == 1
     rows = {row["account_id"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
@@ -183,10 +173,10 @@ def test_a_report_as_csv_has_a_line_for_each(
     assert "address" in rows[MEMBERS[2]]["problem"]
 
 
-def test_a_region_that_fails_is_told_and_the_other_stands(
+def test_a_closed_region_does_not_stop_the_other(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that is not opted in to; in a dry run too, the exit code says so."""
+    """It is reported, and the exit code is 1, in a dry run too."""
     sim.close_region("us-east-1")
     assert onboard(accounts, "--dry-run") == 1
     assert "not available" in capsys.readouterr().out
@@ -200,7 +190,7 @@ def test_a_region_that_fails_is_told_and_the_other_stands(
 def test_an_account_whose_role_is_refused_stays_invited(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is named with AWS's reason; the others are members."""
+    """It is reported with AWS's reason; the others are members."""
     sim.role(MEMBERS[3], ROLE, trusted=["999988887777"])
     assert onboard(accounts, "--format", "json", regions=("eu-west-1",)) == 1
     rows = {row["account_id"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
@@ -210,15 +200,15 @@ def test_an_account_whose_role_is_refused_stays_invited(
 
 
 def test_without_a_role_accounts_stay_invited(sim: SimulatorThread, onboard: Onboard, accounts: Path) -> None:
-    """That is then what was wanted."""
+    """The exit code is 0, since nothing else was wanted."""
     assert onboard(accounts, "--tag", "team=secops", "--no-email", "--message", "Please join", role=None) == 0
     assert statuses(sim) == ["INVITED"] * 10
 
 
-def test_it_can_be_somebody_elses_role(
+def test_the_administrator_role_is_assumed(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The administrator's, whose account then has the graphs."""
+    """The graphs belong to the account of the role."""
     for name, value in sim.environment("999988887777").items():
         monkeypatch.setenv(name, value)
     administrator = sim.role(ADMINISTRATOR, "Admin", trusted=["999988887777"], external_id="ours")
@@ -229,51 +219,36 @@ def test_it_can_be_somebody_elses_role(
 def test_the_list_may_come_from_standard_input(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As `-`."""
+    """A minus sign stands for it."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(accounts.read_text()))
     assert onboard("-") == 0
     assert statuses(sim) == ["ENABLED"] * 10
 
 
-def test_a_failure_of_the_whole_is_no_success(
+def test_wrong_credentials_fail(
     sim: SimulatorThread, onboard: Onboard, accounts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keys that nobody knows."""
+    """The exit code is 1."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     assert onboard(accounts) == 1
     assert statuses(sim) == []
 
 
-INTERRUPTIBLE = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import onboard
-sys.exit(onboard.main(sys.argv[1:]))
-"""
-
-
-def test_interrupted_it_says_so_and_goes_on_the_next_time(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path
-) -> None:
-    """Ctrl-C in the middle of accepting: exit code 130 and no traceback; run again, nothing is done twice."""
+def test_it_goes_on_after_an_interruption(sim: SimulatorThread, onboard: Onboard, accounts: Path) -> None:
+    """Ctrl-C while accepting gives exit code 130 and no traceback; the next run repeats nothing."""
     sim.inject(Fault(Latency(0.3), "AcceptInvitation", count=None))
-    command = [sys.executable, "-W", "error", "-c", INTERRUPTIBLE, str(accounts), "--regions", "eu-west-1"]
-    with subprocess.Popen(
-        [*command, "--member-role", ROLE],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(EXAMPLES), os.environ.get("PYTHONPATH", "")])},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    ) as program:
+    arguments = [str(accounts), "--regions", "eu-west-1", "--member-role", ROLE]
+    with subprocess.Popen(command("onboard", *arguments), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as program:
         try:
             while not any(status == "INVITED" for status in statuses(sim)):
                 time.sleep(0.01)
             program.send_signal(signal.SIGINT)
-            _, told = program.communicate(timeout=30)
+            _, errors = program.communicate(timeout=30)
         finally:
             program.kill()
-    assert program.returncode == 130, told.decode()
-    assert b"run it again to go on" in told
-    assert b"Traceback" not in told
+    assert program.returncode == 130, errors.decode()
+    assert b"run the same command again to continue" in errors
+    assert b"Traceback" not in errors
     sim.clear_faults()
     assert onboard(accounts, regions=("eu-west-1",)) == 0
     assert statuses(sim) == ["ENABLED"] * 5
