@@ -17,7 +17,7 @@ _ROOT = DOCS.parent
 
 
 def is_only_checked(command: str) -> bool:
-    """Tell whether a command is not for a test to run; what it is about has to be there."""
+    """Return whether a command is not for a test to run; what it is about has to be there."""
     words = shlex.split(command, comments=True)
     if words[:2] == ["pip", "install"]:
         for requirement in words[2:]:
@@ -57,7 +57,7 @@ def check_syntax(name: str, text: str) -> None:
 
 
 def actions_of(text: str) -> set[str]:
-    """Give the actions that an IAM policy allows; fail where it is none, or one of them is none."""
+    """Return the actions that an IAM policy allows; fail where it is none, or one of them is none."""
     policy: Mapping[str, Any] = json.loads(text)
     assert policy["Version"] == "2012-10-17"
     allowed: set[str] = set()
@@ -71,6 +71,6 @@ def actions_of(text: str) -> set[str]:
 
 
 def _is_action(action: str) -> bool:
-    """Tell whether there is such an action."""
+    """Return whether there is such an action."""
     service, _, name = action.partition(":")
     return action == "sts:AssumeRole" or (service == "detective" and name in OPERATIONS)

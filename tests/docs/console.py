@@ -10,7 +10,7 @@ _MARK = "---- exit code"
 
 
 def split_console(text: str) -> list[tuple[str, str]]:
-    """Give the commands of a console, each with what it prints."""
+    """Return the commands of a console, each with what it prints."""
     shown: list[tuple[str, str]] = []
     for line in text.splitlines(keepends=True):
         command, output = shown[-1] if shown else ("", "")
@@ -25,18 +25,18 @@ def split_console(text: str) -> list[tuple[str, str]]:
 
 
 def script_of(commands: Iterable[str], variables: Path) -> str:
-    """Give a script that runs commands one after the other, and writes the variables that it ends with to a file."""
+    """Return a script that runs commands one after the other, and writes the variables that it ends with to a file."""
     marked = (f'{command}\n__=$?; echo; echo "{_MARK} $__"; (exit $__)' for command in commands)
     return "\n".join(("exec 2>&1", *marked, f"env -0 > {shlex.quote(str(variables))}"))
 
 
 def outputs_of(printed: str) -> list[tuple[str, int]]:
-    """Give what each command of a script has printed, and its exit code."""
+    """Return what each command of a script has printed, and its exit code."""
     return [(output, int(code)) for output, code in re.findall(rf"(.*?)\n{_MARK} (\d+)\n", printed, re.DOTALL)]
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Tell whether an output is the expected one; a line's end that is missing at its end does not matter."""
+    """Return whether an output is the expected one; a line's end that is missing at its end does not matter."""
     printed = printed if printed.endswith("\n") else f"{printed}\n"
     return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
 

@@ -16,13 +16,13 @@ _TOCTREE = re.compile(r"```\{toctree\}\n(.*?)```", re.DOTALL)
 
 
 def contents(page: Path) -> list[Path]:
-    """Give the pages that a page lists in its tables of contents."""
+    """Return the pages that a page lists in its tables of contents."""
     names = [line for body in _TOCTREE.findall(page.read_text()) for line in body.split("\n") if line]
     return [page.parent / f"{name}.md" for name in names if not name.startswith(":")]
 
 
 def readings() -> dict[str, list[Path]]:
-    """Give what is read from its beginning to its end: the tutorial as a whole, and each other page."""
+    """Return what is read from its beginning to its end: the tutorial as a whole, and each other page."""
     tutorial = [TUTORIAL, *contents(TUTORIAL)]
     others = [page for page in PAGES if page not in tutorial and page != MOVING]
     return {"tutorial": tutorial, **{page.relative_to(DOCS).as_posix(): [page] for page in others}}

@@ -41,7 +41,7 @@ PEERS: dict[str, Callable[[], AbstractAsyncContextManager[Any]]] = {
 
 
 def plain(answer: Any) -> Any:
-    """Give an answer of any of them as the same plain data; what is empty is left out."""
+    """Return an answer of any of them as the same plain data; what is empty is left out."""
     if isinstance(answer, dict):
         return {name: value for name, value in answer.items() if name != "ResponseMetadata" and value not in ([], {})}
     return as_plain(answer)

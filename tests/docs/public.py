@@ -21,7 +21,7 @@ _EXAMPLE = re.compile(r"(?<=\n\n)(?: {4}.*\n+)+(?=\S|\Z)")
 
 
 def public_names() -> Iterator[str]:
-    """Give each public name with its module, dunder names excepted."""
+    """Return each public name with its module, dunder names excepted."""
     for module in MODULES:
         for name in importlib.import_module(module).__all__:
             if not name.startswith("__"):
@@ -29,7 +29,7 @@ def public_names() -> Iterator[str]:
 
 
 def examples() -> dict[str, str]:
-    """Give the examples in docstrings, by the full name of what has them: those of modules, classes and functions."""
+    """Return the examples in docstrings, by the full name of what has them: those of modules, classes and functions."""
     found = {}
     for name in (*MODULES, *public_names()):
         doc = _SECTION.split(inspect.getdoc(resolve(name)) or "")[0]
@@ -40,7 +40,7 @@ def examples() -> dict[str, str]:
 
 
 def resolve(name: str) -> Any:
-    """Give what a full name stands for."""
+    """Return what a full name stands for."""
     if name in MODULES:
         return importlib.import_module(name)
     module, _, attribute = name.rpartition(".")

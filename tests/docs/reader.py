@@ -184,7 +184,7 @@ async def run_piece(block: Block, text: str, namespace: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def reading(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[Reader]:
-    """Give a reader, and see to it that everything has an end and its use."""
+    """Return a reader, and see to it that everything has an end and its use."""
     reader = Reader(folder, dict(environ))
     try:
         yield reader

@@ -62,7 +62,7 @@ def role_of(account_id: str) -> AssumeRole:
 
 @asynccontextmanager
 async def surroundings() -> AsyncIterator[dict[str, Any]]:
-    """Give the names that the examples take for granted."""
+    """Return the names that the examples take for granted."""
     account_ids = [HUB, MEMBER]
     async with (
         DetectiveClient() as client,

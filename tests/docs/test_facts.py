@@ -11,7 +11,7 @@ from docs.pages import DOCS
 
 
 def default_of(function: object, parameter: str) -> object:
-    """Give the default of a parameter."""
+    """Return the default of a parameter."""
     assert callable(function)
     return inspect.signature(function).parameters[parameter].default
 

@@ -54,7 +54,7 @@ class Result:
 
 
 def rows() -> dict[str, list[Block]]:
-    """Give the pieces of each row, by the heading that it stands under."""
+    """Return the pieces of each row, by the heading that it stands under."""
     blocks = read_blocks(MOVING)
     found: dict[str, list[Block]] = {}
     heading = ""

@@ -62,7 +62,7 @@ def test_the_programs_type_check(tmp_path: Path) -> None:
 
 
 def is_typed(block: Block) -> bool:
-    """Tell whether a block is a file of Python, and not of tests."""
+    """Return whether a block is a file of Python, and not of tests."""
     return block.caption.endswith(".py") and not block.caption.startswith("test_")
 
 

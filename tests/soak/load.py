@@ -112,7 +112,7 @@ class Caller:
         _caller.set(self)
 
     def note(self, error_code: str | None) -> None:
-        """Take note of how an attempt ended."""
+        """Record how an attempt ended."""
         self.troubled = self.troubled or error_code is not None
         self._gave_up = self._gave_up or error_code == "AttemptTimeout"
         self._refusals += error_code == _REFUSED
@@ -208,7 +208,7 @@ class Caller:
         return self.client.with_options(region=self.region, credentials=self.keys[account])
 
     async def _call(self, call: Awaitable[T], refused: type[ServiceError] | None = None) -> T | None:
-        """Give the answer, or None where the call failed as calls do under these faults."""
+        """Return the answer, or None where the call failed as calls do under these faults."""
         self._refusals = 0
         jumps = self.tally.jumps
         try:

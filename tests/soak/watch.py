@@ -60,7 +60,7 @@ async def holding() -> Holding:
 
 
 def resident() -> int:
-    """Give the bytes of resident memory, less what is free and was not given back to the system yet.
+    """Return the bytes of resident memory, less what is free and was not given back to the system yet.
 
     That part grows by mebibytes in a run while what is in use stays the same to a hundredth of one.
     """
@@ -71,7 +71,7 @@ def resident() -> int:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Give how steeply the line rises that fits the points best; 0 where there are too few of them."""
+    """Return how steeply the line rises that fits the points best; 0 where there are too few of them."""
     if not points:
         return 0.0
     mean_x = sum(x for x, _ in points) / len(points)

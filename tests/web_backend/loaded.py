@@ -22,7 +22,7 @@ from attrs import asdict, define, evolve, field
 from soak.watch import holding
 from web_backend import world
 from web_backend.app import make_app
-from web_backend.serving import serving, settle_down
+from web_backend.serving import serving, tune_garbage_collector
 
 from detective_async.testing import Drop, Fault, Throttle
 
@@ -88,7 +88,7 @@ async def serve(upstream: str) -> None:
     lines = await standard_input()
     async with serving(make_app(settings)) as url:
         tell(url=url)
-        settle_down()
+        tune_garbage_collector()
         while line := await lines.readline():
             if line.strip() == b"watch":
                 steps.watch()

@@ -1,4 +1,4 @@
-"""News that many follow: all of it, each at their own pace, to the end, and what is stopped before it has begun."""
+"""JobEvent that many follow: all of it, each at their own pace, to the end, and what is stopped before it has begun."""
 
 import asyncio
 

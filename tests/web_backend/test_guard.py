@@ -2,7 +2,7 @@
 
 import aiohttp
 import pytest
-from web_backend.guard import is_from_us, is_meant_for_us, name_of
+from web_backend.guard import host_name, is_our_host, is_our_origin
 from web_backend.settings import LOCAL_NAMES
 
 
@@ -20,7 +20,7 @@ from web_backend.settings import LOCAL_NAMES
 )
 def test_the_name_in_a_host(host: str, name: str) -> None:
     """The port is no part of it, and what is no port is."""
-    assert name_of(host) == name
+    assert host_name(host) == name
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_name_in_a_host(host: str, name: str) -> None:
 )
 def test_whom_a_request_is_meant_for(hosts: list[str], expected: bool) -> None:
     """One of our names, and nobody else's who has theirs resolve to us."""
-    assert is_meant_for_us(hosts, LOCAL_NAMES) is expected
+    assert is_our_host(hosts, LOCAL_NAMES) is expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_whom_a_request_is_meant_for(hosts: list[str], expected: bool) -> None:
 )
 def test_where_a_request_comes_from(origins: list[str], expected: bool) -> None:
     """Our own page, whatever it was encrypted with, or no page at all."""
-    assert is_from_us(origins, "localhost:8080") is expected
+    assert is_our_origin(origins, "localhost:8080") is expected
 
 
 async def test_a_page_from_elsewhere(http: aiohttp.ClientSession) -> None:

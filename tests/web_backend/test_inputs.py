@@ -8,7 +8,12 @@ from web_backend import inputs
 
 from detective_async import ParameterError
 
-READERS = {"number": inputs.whole(1, 200), "account": inputs.account_id, "when": inputs.moment, "words": inputs.text}
+READERS = {
+    "number": inputs.integer(1, 200),
+    "account": inputs.account_id,
+    "when": inputs.timestamp,
+    "words": inputs.text,
+}
 
 
 def test_values() -> None:
@@ -57,7 +62,7 @@ def test_what_makes_no_sense(given: list[tuple[str, Any]], parameter: str, probl
 def test_lists(value: Any) -> None:
     """They have items, not too many, all different, and each as it must be."""
     with pytest.raises(ParameterError) as raised:
-        inputs.each(inputs.region, 2)(value, "regions")
+        inputs.list_of(inputs.region, 2)(value, "regions")
     assert raised.value.parameter.startswith("regions")
 
 
