@@ -22,7 +22,7 @@ def yardstick() -> Part:
 def sign() -> Part:
     """Sign a request; the second changes every ten requests."""
     from detective_async import Credentials  # noqa: PLC0415
-    from detective_async.signing import sign  # noqa: PLC0415
+    from detective_async.auth.signing import sign  # noqa: PLC0415
 
     credentials = Credentials(*KEYS)
     moments = iter(range(10_000_000_000, 100_000_000_000))
@@ -41,7 +41,7 @@ def sign() -> Part:
 
 def build() -> Part:
     """Validate and encode a request."""
-    from detective_async import models, operations, wire  # noqa: PLC0415
+    from detective_async.api import models, operations, wire  # noqa: PLC0415
 
     def part() -> object:
         request = models.ListMembersRequest(GRAPH_ARN, next_token="x" * 100, max_results=PAGE)
@@ -52,8 +52,8 @@ def build() -> Part:
 
 def read_little() -> Part:
     """Decode a short answer into a model."""
-    from detective_async import operations, wire  # noqa: PLC0415
-    from detective_async.models.base import ResponseMetadata  # noqa: PLC0415
+    from detective_async.api import operations, wire  # noqa: PLC0415
+    from detective_async.api.models.base import ResponseMetadata  # noqa: PLC0415
 
     body, metadata = LIST_GRAPHS.body, ResponseMetadata()
     return lambda: wire.decode(operations.LIST_GRAPHS, body, metadata)
@@ -61,8 +61,8 @@ def read_little() -> Part:
 
 def read_page() -> Part:
     """Decode a page of members that have every field."""
-    from detective_async import operations, wire  # noqa: PLC0415
-    from detective_async.models.base import ResponseMetadata  # noqa: PLC0415
+    from detective_async.api import operations, wire  # noqa: PLC0415
+    from detective_async.api.models.base import ResponseMetadata  # noqa: PLC0415
 
     body, metadata = LIST_MEMBERS.body, ResponseMetadata()
     return lambda: wire.decode(operations.LIST_MEMBERS, body, metadata)

@@ -10,46 +10,7 @@ from typing import TYPE_CHECKING
 from detective_async._version import __version__
 
 if TYPE_CHECKING:
-    from detective_async.assume_role import AssumeRole
-    from detective_async.bulk import Bulk
-    from detective_async.bulk_results import (
-        BulkCreateMembers,
-        BulkDeleteMembers,
-        BulkGetGraphMemberDatasources,
-        BulkGetMembers,
-        BulkGetMembershipDatasources,
-        ChunkFailure,
-    )
-    from detective_async.client import ClientOptions, DetectiveClient
-    from detective_async.clock import Clock
-    from detective_async.credentials import (
-        Credentials,
-        CredentialsProvider,
-        DefaultCredentials,
-        EnvironmentCredentials,
-        SessionCredentials,
-        StaticCredentials,
-    )
-    from detective_async.errors import (
-        AssumeRoleError,
-        AttemptTimeout,
-        ConfigurationError,
-        ConnectError,
-        ConnectionLost,
-        CredentialsError,
-        DeadlineExceeded,
-        DecodeError,
-        DetectiveError,
-        HostNotFound,
-        PaginationError,
-        ParameterError,
-        ServiceError,
-        TransportError,
-        WaiterTimeout,
-    )
-    from detective_async.events import AttemptEvent, CallEvent, CallStart, ProgressEvent, RetryEvent
-    from detective_async.fleet import DetectiveFleet, FleetStream, Outcome, OutcomeKind, Target
-    from detective_async.models import (
+    from detective_async.api.models import (
         AcceptInvitationRequest,
         AccessDeniedException,
         Account,
@@ -145,9 +106,48 @@ if TYPE_CHECKING:
         UpdateOrganizationConfigurationRequest,
         ValidationException,
     )
-    from detective_async.pagination import Paginator
-    from detective_async.retry import RetryPolicy
-    from detective_async.timeouts import Timeouts
+    from detective_async.auth import (
+        Credentials,
+        CredentialsProvider,
+        DefaultCredentials,
+        EnvironmentCredentials,
+        SessionCredentials,
+        StaticCredentials,
+    )
+    from detective_async.client.assume_role import AssumeRole
+    from detective_async.client.bulk import Bulk
+    from detective_async.client.bulk_results import (
+        BulkCreateMembers,
+        BulkDeleteMembers,
+        BulkGetGraphMemberDatasources,
+        BulkGetMembers,
+        BulkGetMembershipDatasources,
+        ChunkFailure,
+    )
+    from detective_async.client.client import ClientOptions, DetectiveClient
+    from detective_async.client.paginator import Paginator
+    from detective_async.errors import (
+        AssumeRoleError,
+        AttemptTimeout,
+        ConfigurationError,
+        ConnectError,
+        ConnectionLost,
+        CredentialsError,
+        DeadlineExceeded,
+        DecodeError,
+        DetectiveError,
+        HostNotFound,
+        PaginationError,
+        ParameterError,
+        ServiceError,
+        TransportError,
+        WaiterTimeout,
+    )
+    from detective_async.events import AttemptEvent, CallEvent, CallStart, ProgressEvent, RetryEvent
+    from detective_async.fleet import DetectiveFleet, FleetStream, Outcome, OutcomeKind, Target
+    from detective_async.retry.policy import RetryPolicy
+    from detective_async.settings.clock import Clock
+    from detective_async.settings.timeouts import Timeouts
 
 __all__ = [
     "AcceptInvitationRequest",
@@ -292,51 +292,51 @@ __all__ = [
     "__version__",
 ]
 
-# Those that are not in `models`.
+# The modules of the names that are not in `api.models`.
 _MODULES = {
-    "AssumeRole": "assume_role",
+    "AssumeRole": "client.assume_role",
     "AssumeRoleError": "errors",
     "AttemptEvent": "events",
     "AttemptTimeout": "errors",
-    "Bulk": "bulk",
-    "BulkCreateMembers": "bulk_results",
-    "BulkDeleteMembers": "bulk_results",
-    "BulkGetGraphMemberDatasources": "bulk_results",
-    "BulkGetMembers": "bulk_results",
-    "BulkGetMembershipDatasources": "bulk_results",
+    "Bulk": "client.bulk",
+    "BulkCreateMembers": "client.bulk_results",
+    "BulkDeleteMembers": "client.bulk_results",
+    "BulkGetGraphMemberDatasources": "client.bulk_results",
+    "BulkGetMembers": "client.bulk_results",
+    "BulkGetMembershipDatasources": "client.bulk_results",
     "CallEvent": "events",
     "CallStart": "events",
-    "ChunkFailure": "bulk_results",
-    "ClientOptions": "client",
-    "Clock": "clock",
+    "ChunkFailure": "client.bulk_results",
+    "ClientOptions": "client.client",
+    "Clock": "settings.clock",
     "ConfigurationError": "errors",
     "ConnectError": "errors",
     "ConnectionLost": "errors",
-    "Credentials": "credentials",
+    "Credentials": "auth",
     "CredentialsError": "errors",
-    "CredentialsProvider": "credentials",
+    "CredentialsProvider": "auth",
     "DeadlineExceeded": "errors",
     "DecodeError": "errors",
-    "DefaultCredentials": "credentials",
-    "DetectiveClient": "client",
+    "DefaultCredentials": "auth",
+    "DetectiveClient": "client.client",
     "DetectiveError": "errors",
     "DetectiveFleet": "fleet",
-    "EnvironmentCredentials": "credentials",
+    "EnvironmentCredentials": "auth",
     "FleetStream": "fleet",
     "HostNotFound": "errors",
     "Outcome": "fleet",
     "OutcomeKind": "fleet",
     "PaginationError": "errors",
-    "Paginator": "pagination",
+    "Paginator": "client.paginator",
     "ParameterError": "errors",
     "ProgressEvent": "events",
     "RetryEvent": "events",
-    "RetryPolicy": "retry",
+    "RetryPolicy": "retry.policy",
     "ServiceError": "errors",
-    "SessionCredentials": "credentials",
-    "StaticCredentials": "credentials",
+    "SessionCredentials": "auth",
+    "StaticCredentials": "auth",
     "Target": "fleet",
-    "Timeouts": "timeouts",
+    "Timeouts": "settings.timeouts",
     "TransportError": "errors",
     "WaiterTimeout": "errors",
 }
@@ -347,7 +347,7 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'models')}"), name)
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'api.models')}"), name)
         return value
 
 

@@ -39,7 +39,7 @@ from detective_async import (
     ProgressEvent,
     Target,
 )
-from detective_async.progress import ProgressBar
+from detective_async.integrations.progress import ProgressBar
 
 #: Seconds between two saves of the checkpoint, and so the work that a crash may lose: syncing each target is slow.
 SAVE_EVERY = 1.0

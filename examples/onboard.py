@@ -33,8 +33,8 @@ from detective_async import (
     ParameterError,
     RetryPolicy,
 )
+from detective_async.integrations.progress import ProgressBar
 from detective_async.membership import LineProblem, MembershipPlan, MembershipReport, plan_membership, read_accounts
-from detective_async.progress import ProgressBar
 
 OK, NOT_ALL, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 COLUMNS = ("account_id", "region", "before", "after", "done", "problem")

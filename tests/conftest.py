@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
-from fakes import FakeTime
+from support.fakes import FakeTime
 
 import detective_async
 from detective_async import Credentials, DetectiveClient

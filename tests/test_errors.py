@@ -24,7 +24,7 @@ from detective_async import (
     ValidationException,
     WaiterTimeout,
 )
-from detective_async.wire import decode_error
+from detective_async.api.wire import decode_error
 
 ERRORS: list[DetectiveError] = [
     ParameterError("accounts[3].email_address", "must not be empty"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aioresponses import CallbackResult, aioresponses
 from attrs import define, evolve, exceptions, field
-from fakes import FakeTime
+from support.fakes import FakeTime
 
 from detective_async import (
     AssumeRole,

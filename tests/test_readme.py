@@ -15,12 +15,12 @@ import aiohttp
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from fences import read_blocks
-from programs import STRICT, finish, run
-from scrutiny import complaints
+from support.fences import read_blocks
+from support.programs import STRICT, finish, run
+from support.scrutiny import complaints
 
 from detective_async import Account, DetectiveClient
-from detective_async.operations import OPERATIONS
+from detective_async.api.operations import OPERATIONS
 from detective_async.testing import DetectiveSimulator
 
 ROOT = Path(__file__).parent.parent

@@ -8,8 +8,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from attrs import has
 
-from detective_async import models, operations
-from detective_async.operations import OPERATIONS, Operation
+from detective_async.api import models, operations
+from detective_async.api.operations import OPERATIONS, Operation
 
 PROGRAM = """
 import asyncio, sys
@@ -58,20 +58,20 @@ while True:
         "requests",
         "urllib3",
         "xml.etree",
-        "detective_async.adaptive",
-        "detective_async.bulk",
+        "detective_async.retry.rate_limiter",
+        "detective_async.client.bulk",
         "detective_async.fleet",
         "detective_async.membership",
-        "detective_async.models.indicators",
-        "detective_async.models.investigations",
-        "detective_async.models.members",
+        "detective_async.api.models.indicators",
+        "detective_async.api.models.investigations",
+        "detective_async.api.models.members",
         "detective_async.testing",
         "rich",
     ],
 )
 def test_the_first_answer_does_not_wait_for(module: str, modules: frozenset[str]) -> None:
     """What the call has no use for."""
-    assert "detective_async.models.graphs" in modules
+    assert "detective_async.api.models.graphs" in modules
     assert module not in modules
 
 

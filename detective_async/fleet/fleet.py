@@ -5,18 +5,18 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Ite
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from detective_async.client import ClientOptions, DetectiveClient
-from detective_async.clock import Clock
-from detective_async.config import read_settings
-from detective_async.connections import CLOSED
-from detective_async.credentials import CredentialsSource, as_provider
+from detective_async.api.models.constraints import Integer
+from detective_async.auth import CredentialsSource, as_provider
+from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCallback, Tally, is_plain_callable
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.outcomes import Outcome, OutcomeKind, kind_of
 from detective_async.fleet.runner import Run
 from detective_async.fleet.targets import Once, RoleTargets, Shard, Target, checked, count_of
-from detective_async.models.constraints import Integer
+from detective_async.http.pool import CLOSED
+from detective_async.settings.clock import Clock
+from detective_async.settings.config import read_settings
 
 #: The region of the client that all others are made from, where none is set. It makes no call of its own, but the
 #: default credentials may have to be looked up at an STS.

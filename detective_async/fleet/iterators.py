@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Seque
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from detective_async import models
-from detective_async.client import DetectiveClient
+from detective_async.api import models
+from detective_async.client.client import DetectiveClient
+from detective_async.client.paginator import PageT, Paginator
 from detective_async.events import ProgressCallback
 from detective_async.fleet.outcomes import Outcome
 from detective_async.fleet.streams import FleetStream
 from detective_async.fleet.targets import Target
-from detective_async.pagination import PageT, Paginator
 
 T = TypeVar("T")
 Item = TypeVar("Item")

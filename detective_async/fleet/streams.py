@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
-from detective_async.client import DetectiveClient
+from detective_async.client.client import DetectiveClient
 from detective_async.errors import code_of
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.fleet.targets import Target

@@ -5,11 +5,11 @@ from itertools import islice
 
 from attrs import Factory, field, frozen
 
-from detective_async import endpoints
-from detective_async.assume_role import AssumeRole
-from detective_async.credentials import CredentialsProvider, CredentialsSource
+from detective_async.api.models.constraints import ACCOUNT_ID, Distinct, Integer, Text, as_list
+from detective_async.auth import CredentialsProvider, CredentialsSource
+from detective_async.client.assume_role import AssumeRole
 from detective_async.errors import ParameterError
-from detective_async.models.constraints import ACCOUNT_ID, Distinct, Integer, Text, as_list
+from detective_async.settings import endpoints
 
 _REGION = Text(1, 63, r"(?!-)[A-Za-z0-9-]+(?<!-)", "a region name, such as eu-west-1")
 _ROLE_NAME = Text(

@@ -6,6 +6,7 @@ from functools import partial
 
 from attrs import define, field
 
+from detective_async.client.concurrency import together
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback, Tally
 from detective_async.membership import graphs
@@ -15,7 +16,6 @@ from detective_async.membership.job import Hindrance, Job, Record, Step, bring_a
 from detective_async.membership.report import AccountReport, MembershipReport, RegionReport
 from detective_async.membership.rows import Row
 from detective_async.membership.wanted import Goals
-from detective_async.tasks import together
 
 
 @define(eq=False)

@@ -6,18 +6,18 @@ from contextlib import suppress
 
 from attrs import define, field
 
-from detective_async.chunks import size_of
-from detective_async.client import DetectiveClient
+from detective_async.api.models.exceptions import ServiceQuotaExceededException, ValidationException
+from detective_async.api.models.members import GetMembersRequest, MemberDetail
+from detective_async.api.models.unprocessed import UnprocessedAccount
+from detective_async.client.batches import size_of
+from detective_async.client.client import DetectiveClient
+from detective_async.client.concurrency import together
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decide import Terms
 from detective_async.membership.job import Job, pauses
 from detective_async.membership.rows import Row
 from detective_async.membership.wanted import Goals
-from detective_async.models.exceptions import ServiceQuotaExceededException, ValidationException
-from detective_async.models.members import GetMembersRequest, MemberDetail
-from detective_async.models.unprocessed import UnprocessedAccount
-from detective_async.tasks import together
 
 #: As many as the API takes in one request, whichever it is.
 SIZE = size_of(GetMembersRequest, "account_ids")

@@ -8,8 +8,8 @@ import enum
 
 from attrs import evolve, frozen
 
+from detective_async.api.models.members import Account, MemberDetail, MemberStatus
 from detective_async.membership.actions import ActionKind
-from detective_async.models.members import Account, MemberDetail, MemberStatus
 
 
 class Acceptance(enum.Enum):

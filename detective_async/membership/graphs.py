@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from detective_async.client import DetectiveClient
+from detective_async.api.models.datasources import DatasourcePackage, DatasourcePackageIngestState
+from detective_async.api.models.exceptions import AccessDeniedException, ValidationException
+from detective_async.api.models.members import MemberDetail
+from detective_async.client.client import DetectiveClient
 from detective_async.errors import ServiceError
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.job import Hindrance, Job, Step, explain
 from detective_async.membership.wanted import Goals
-from detective_async.models.datasources import DatasourcePackage, DatasourcePackageIngestState
-from detective_async.models.exceptions import AccessDeniedException, ValidationException
-from detective_async.models.members import MemberDetail
 
 #: Seconds until a new administrator is expected to be in the organization's list.
 _PATIENCE = 60.0

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from attrs import Factory, define, field
 
-from detective_async import waiting
-from detective_async.client import DetectiveClient
-from detective_async.clock import Clock
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.exceptions import ConflictException
+from detective_async.auth import CredentialsSource
+from detective_async.client import polling
+from detective_async.client.client import DetectiveClient
 from detective_async.errors import AssumeRoleError, DetectiveError, ServiceError, TransportError
 from detective_async.fleet.outcomes import OutcomeKind, kind_of
 from detective_async.membership.actions import ActionKind
-from detective_async.models.exceptions import ConflictException
+from detective_async.settings.clock import Clock
 
 #: How many times something is tried, or looked at, again without anything having changed.
 ROUNDS = 5
@@ -85,7 +85,7 @@ class Record:
 
 def pauses(clock: Clock) -> Iterator[float]:
     """Give the seconds between one look and the next, so that waiting for the slowest takes not much longer than it."""
-    return waiting.pauses(clock, growth=_GROWTH)
+    return polling.pauses(clock, growth=_GROWTH)
 
 
 def may_pass(error: BaseException | None) -> bool:

@@ -4,8 +4,12 @@ from collections.abc import Iterable, Mapping
 
 from attrs import define, field, frozen
 
-from detective_async.client import DetectiveClient
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.datasources import DatasourcePackage
+from detective_async.api.models.members import Account, MemberDetail
+from detective_async.auth import CredentialsSource
+from detective_async.client.client import DetectiveClient
+from detective_async.client.concurrency import together
+from detective_async.client.polling import check_timeout
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback
 from detective_async.membership import graphs
@@ -16,10 +20,6 @@ from detective_async.membership.job import Hindrance, Job, cause_of, explain, pa
 from detective_async.membership.report import MembershipReport
 from detective_async.membership.text import show_plan
 from detective_async.membership.wanted import MAX_MEMBERS, Goals, MemberCredentials, check_callback, check_goals
-from detective_async.models.datasources import DatasourcePackage
-from detective_async.models.members import Account, MemberDetail
-from detective_async.tasks import together
-from detective_async.waiting import check_timeout
 
 _ORDER = {kind: place for place, kind in enumerate(ActionKind)}
 #: Those that lead to one member more.

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
+from detective_async.api.models.constraints import ACCOUNT_ID, EMAIL_ADDRESS
+from detective_async.api.models.members import Account
 from detective_async.errors import ParameterError
-from detective_async.models.constraints import ACCOUNT_ID, EMAIL_ADDRESS
-from detective_async.models.members import Account
 
 _COLUMNS = 2
 _DIGITS = 12

@@ -4,8 +4,8 @@ from collections import Counter
 
 from attrs import frozen
 
+from detective_async.api.models.members import MemberStatus
 from detective_async.membership.actions import ActionKind
-from detective_async.models.members import MemberStatus
 
 #: How many failures the text of a report shows.
 _SHOWN = 20

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from attrs import Factory, define, frozen
 
+from detective_async.api.models.members import MemberDetail, MemberStatus
+from detective_async.api.redaction import mask_addresses
 from detective_async.errors import DetectiveError
-from detective_async.masking import mask_addresses
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decide import Do, Hopeless, Terms, Wait, Wanted, decide, describe
 from detective_async.membership.job import ROUNDS, explain, may_pass
-from detective_async.models.members import MemberDetail, MemberStatus
 
 
 @frozen

@@ -5,7 +5,10 @@ from contextlib import suppress
 
 from attrs import field, frozen
 
-from detective_async.client import DetectiveClient
+from detective_async.api.models.constraints import Integer
+from detective_async.api.models.exceptions import ResourceNotFoundException
+from detective_async.client.client import DetectiveClient
+from detective_async.client.concurrency import together
 from detective_async.errors import DetectiveError, ParameterError
 from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
@@ -23,9 +26,6 @@ from detective_async.membership.job import (
 from detective_async.membership.report import RegionReport, TeardownReport, count
 from detective_async.membership.text import show_plan
 from detective_async.membership.wanted import check_regions
-from detective_async.models.constraints import Integer
-from detective_async.models.exceptions import ResourceNotFoundException
-from detective_async.tasks import together
 
 
 @frozen

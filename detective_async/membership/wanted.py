@@ -5,13 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from attrs import Factory, field, frozen
 
-from detective_async.credentials import CredentialsSource, as_provider
-from detective_async.endpoints import check_region
-from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError, ParameterError
-from detective_async.events import is_plain_callable
-from detective_async.masking import mask_keys, masked
-from detective_async.membership.decide import Acceptance, Wanted
-from detective_async.models.constraints import (
+from detective_async.api.models.constraints import (
     ACCOUNT_ID,
     MESSAGE,
     TAGS,
@@ -23,8 +17,14 @@ from detective_async.models.constraints import (
     Structure,
     as_list,
 )
-from detective_async.models.datasources import DatasourcePackage
-from detective_async.models.members import Account
+from detective_async.api.models.datasources import DatasourcePackage
+from detective_async.api.models.members import Account
+from detective_async.api.redaction import mask_keys, masked
+from detective_async.auth import CredentialsSource, as_provider
+from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError, ParameterError
+from detective_async.events import is_plain_callable
+from detective_async.membership.decide import Acceptance, Wanted
+from detective_async.settings.endpoints import check_region
 
 #: As many as AWS allows in a graph.
 MAX_MEMBERS = 1200

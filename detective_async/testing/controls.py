@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing import environment, organizations, seed_files
 from detective_async.testing.clock import Clock
 from detective_async.testing.datasources import PackageState, set_package

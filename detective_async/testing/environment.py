@@ -1,6 +1,6 @@
 """The environment variables that point an AWS client at a simulator."""
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 
 #: What would lead a client elsewhere, or make it sign with something else.
 DISTURBING = (

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing.state import CORE_PACKAGE, Account, Graph, Key, Member, Organization, Role, Session
 
 PACKAGES = ("ASFF_SECURITYHUB_FINDING", CORE_PACKAGE, "EKS_AUDIT")

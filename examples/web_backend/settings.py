@@ -6,7 +6,7 @@ from pathlib import Path
 from attrs import Factory, field, fields_dict, frozen
 
 from detective_async import AssumeRole, ConfigurationError, Target
-from detective_async.credentials import CredentialsSource
+from detective_async.auth import CredentialsSource
 
 #: The host names for a browser on this machine.
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 from botocore.model import Shape
-from contract.api import SERVICE_MODEL
+from support.contract.api import SERVICE_MODEL
 
 from detective_async.testing import DetectiveSimulator
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
-from contract.api import SERVICE_MODEL
+from support.contract.api import SERVICE_MODEL
 
 from clients.adapter import Refusal, RefusedError
 from detective_async.testing import DetectiveSimulator

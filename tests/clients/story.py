@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve, field, frozen
-from contract.api import SERVICE_MODEL
+from support.contract.api import SERVICE_MODEL
 
 from clients.adapter import REGION, Adapter, Opener, Refusal, RefusedError
 from clients.validator import problems

@@ -7,10 +7,10 @@ from itertools import product
 from typing import Any, TypeVar
 
 from attrs import define, field
-from fakes import FakeTime
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.fakes import FakeTime
 
 from detective_async import (
     AccessDeniedException,

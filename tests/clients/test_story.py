@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from contract.api import OPERATION_NAMES
+from support.contract.api import OPERATION_NAMES
 
 from clients.adapter import ERROR_SHAPES, Opener, Refusal
 from clients.by_aiobotocore import open_aiobotocore

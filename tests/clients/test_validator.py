@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from contract.api import SERVICE_MODEL
+from support.contract.api import SERVICE_MODEL
 
 from clients.validator import problems
 

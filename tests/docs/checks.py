@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from detective_async.operations import OPERATIONS
+from detective_async.api.operations import OPERATIONS
 from docs.pages import DOCS
 
 _ROOT = DOCS.parent

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 from aiobotocore.session import get_session
-from contract.conversion import as_plain
+from support.contract.conversion import as_plain
 
 from detective_async import DetectiveClient
 

@@ -32,9 +32,9 @@ from types import CodeType
 from typing import Any
 
 from attrs import define, field
-from fences import Block
-from programs import STRICT, finish
-from scrutiny import complaints
+from support.fences import Block
+from support.programs import STRICT, finish
+from support.scrutiny import complaints
 
 from docs.checks import actions_of, check_syntax, is_only_checked
 from docs.console import compare, matches, outputs_of, script_of, split_console

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from fences import Block
+from support.fences import Block
 
 from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Graph, Target
 from detective_async.integrations import aiohttp_web
@@ -36,7 +36,7 @@ SAID = {
     "detective_async.integrations.aiohttp_web.stream_ndjson": f'"AccountId":"{MEMBER}"',
     "detective_async.integrations.opentelemetry": "",
     "detective_async.membership": "2 of 2 memberships in 2 regions are as wanted",
-    "detective_async.progress.ProgressBar": "",
+    "detective_async.integrations.progress.ProgressBar": "",
 }
 
 

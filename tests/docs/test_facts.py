@@ -4,9 +4,11 @@ import inspect
 
 import pytest
 
-from detective_async import DetectiveFleet, Timeouts, retry, waiting
-from detective_async.credentials import cache
-from detective_async.retry import Kind
+from detective_async import DetectiveFleet, Timeouts
+from detective_async.auth import cache
+from detective_async.client import polling as waiting
+from detective_async.retry import policy as retry
+from detective_async.retry.policy import Kind
 from docs.pages import DOCS
 
 

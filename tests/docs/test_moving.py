@@ -11,9 +11,9 @@ from typing import Any
 import boto3
 import pytest
 from attrs import frozen
-from fences import Block, read_blocks
+from support.fences import Block, read_blocks
 
-from detective_async.operations import OPERATIONS
+from detective_async.api.operations import OPERATIONS
 from detective_async.testing import SimulatorThread
 from docs.pages import MOVING, WORLD
 from docs.peers import PEERS, plain

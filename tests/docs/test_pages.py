@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fences import Block, read_blocks
+from support.fences import Block, read_blocks
 
 from detective_async.testing import SimulatorThread
 from docs.pages import DOCS, PAGES, WORLD, contents, readings

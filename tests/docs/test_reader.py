@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from fences import read_blocks
+from support.fences import read_blocks
 
 from docs.pages import PAGES
 from docs.reader import reading

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from inventories import CLOSED, OPEN, World, found_in, world
-from programs import EXAMPLES, command
+from support.inventories import CLOSED, OPEN, World, found_in, world
+from support.programs import EXAMPLES, command
 
 from detective_async.testing import Fault, Latency
 

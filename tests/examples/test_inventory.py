@@ -15,9 +15,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from inventories import CLOSED, HUB, OPEN, ROLE, World, found_in, world
-from programs import EXAMPLES, command
-from scrutiny import complaints
+from support.inventories import CLOSED, HUB, OPEN, ROLE, World, found_in, world
+from support.programs import EXAMPLES, command
+from support.scrutiny import complaints
 
 from detective_async.testing import Failure, Fault, Latency
 

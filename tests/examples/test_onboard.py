@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import EXAMPLES, command
+from support.programs import EXAMPLES, command
 
 from detective_async.testing import Fault, Latency, SimulatorThread
 

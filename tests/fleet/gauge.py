@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from attrs import define, field
-from resilience.wire_server import Request, WireServer, after_passes, serving
+from support.wire_server import Request, WireServer, after_passes, serving
 
 from detective_async import Credentials, Target
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from resilience.interruptions import passes
-from resilience.wire_server import until
+from support.interruptions import passes
+from support.wire_server import until
 
 
 @asynccontextmanager

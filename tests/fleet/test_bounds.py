@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from fleet.gauge import REGIONS, Gauge, accounts, gauging, place_of, places

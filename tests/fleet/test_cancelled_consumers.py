@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 import pytest
-from resilience.interruptions import (
+from support.interruptions import (
     Interrupt,
     after_steps,
     as_an_await_ends,
     at_an_await,
     by_a_timeout_from_outside,
 )
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from fleet.gauge import REGIONS, accounts, gauging

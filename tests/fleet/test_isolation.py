@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from fakes import FakeTime
-from resilience.virtual_time import in_virtual_time
+from support.fakes import FakeTime
+from support.virtual_time import in_virtual_time
 
 from detective_async import (
     AccessDeniedException,

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterator
 
 from attrs import define
-from resilience.interruptions import passes
-from resilience.wire_server import until
+from support.interruptions import passes
+from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from detective_async.testing import DetectiveSimulator

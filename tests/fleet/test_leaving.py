@@ -5,8 +5,8 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from resilience.interruptions import passes
-from resilience.wire_server import until
+from support.interruptions import passes
+from support.wire_server import until
 
 from detective_async import DetectiveClient, DetectiveFleet, Target
 from fleet.gauge import REGIONS, gauging, places

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 import pytest
-from fakes import FakeTime
+from support.fakes import FakeTime
 
 from detective_async import (
     AccessDeniedException,

@@ -6,7 +6,7 @@ import sys
 import textwrap
 
 import pytest
-from scrutiny import complaints
+from support.scrutiny import complaints
 
 from fleet.gauge import gauging
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable
 
 import pytest
-from fakes import FakeTime
 from rich.console import Console
+from support.fakes import FakeTime
 
 from detective_async import (
     ConfigurationError,
@@ -18,7 +18,7 @@ from detective_async import (
     ServiceError,
     Target,
 )
-from detective_async.progress import ProgressBar
+from detective_async.integrations.progress import ProgressBar
 from fleet.gauge import REGIONS, accounts, places
 
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from fakes import FakeTime
-from resilience.interruptions import passes
+from support.fakes import FakeTime
+from support.interruptions import passes
 
 from detective_async import DetectiveClient, DetectiveFleet, OutcomeKind, Target
 from fleet.gauge import accounts, places

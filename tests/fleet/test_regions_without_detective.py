@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import AsyncResolver, ThreadedResolver
-from fakes import FakeTime
+from support.fakes import FakeTime
 
 from detective_async import (
     ConnectError,

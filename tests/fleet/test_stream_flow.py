@@ -4,8 +4,8 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from resilience.interruptions import passes
-from resilience.wire_server import until
+from support.interruptions import passes
+from support.wire_server import until
 
 from detective_async import DetectiveFleet, FleetStream, MemberDetail
 from fleet.gauge import Gauge, gauging, place_of, places

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from fakes import FakeTime
+from support.fakes import FakeTime
 
 from detective_async import (
     AccessDeniedException,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from resilience.interruptions import passes
+from support.interruptions import passes
 
 from detective_async import (
     AssumeRole,

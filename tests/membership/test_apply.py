@@ -8,7 +8,7 @@ from attrs import evolve
 
 from detective_async import AssumeRole, AttemptEvent, DetectiveClient
 from detective_async.events import Event
-from detective_async.exchange import exchange
+from detective_async.http.exchange import exchange
 from detective_async.membership import ActionKind, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import (
@@ -245,7 +245,7 @@ async def test_the_limit_to_calls_at_once(sim: DetectiveSimulator, monkeypatch: 
         finally:
             now -= 1
 
-    monkeypatch.setattr("detective_async.transport.exchange", gauged)
+    monkeypatch.setattr("detective_async.http.call.exchange", gauged)
     regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
     async with administrator(sim) as client:
         plan = await plan_membership(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from resilience.virtual_time import in_virtual_time
+from support.virtual_time import in_virtual_time
 
 from detective_async import (
     AccessDeniedException,

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from itertools import pairwise
 
-from resilience.virtual_time import in_virtual_time
+from support.virtual_time import in_virtual_time
 
 from detective_async import Clock, DetectiveClient
 from detective_async.membership import plan_membership

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from attrs import define, frozen
-from fakes import FakeTime
+from support.fakes import FakeTime
 
 from detective_async import Account, DetectiveClient, RetryPolicy
 from detective_async.membership import MembershipReport

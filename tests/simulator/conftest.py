@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing import DetectiveSimulator
 
 REGION = "eu-west-1"

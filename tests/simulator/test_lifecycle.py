@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from scrutiny import complaints
+from support.scrutiny import complaints
 
 import detective_async.testing.operations
 from detective_async.testing import DetectiveSimulator, Fault, Latency

@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing import ClockSkew, DetectiveSimulator, Fault
 
 pytestmark = pytest.mark.asyncio

@@ -14,7 +14,7 @@ from attrs import evolve
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-from detective_async.credentials import Credentials
+from detective_async.auth import Credentials
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
 from detective_async.testing.model import service
 from detective_async.testing.operations import STS_OPERATIONS

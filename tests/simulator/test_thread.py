@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from scrutiny import complaints
+from support.scrutiny import complaints
 
 from detective_async import DetectiveClient
 from detective_async.testing import DetectiveSimulator, Fault, Latency, SimulatorThread

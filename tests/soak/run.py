@@ -17,7 +17,7 @@ from soak.server import PERCENT
 from soak.watch import MEBIBYTE, Complaints, Holding, holding, resident, slope
 
 from detective_async import Clock, Credentials, DetectiveClient, RetryPolicy, Timeouts
-from detective_async.retry import RetryQuota
+from detective_async.retry.policy import RetryQuota
 
 #: How much a hundred thousand calls may add to the resident memory: less than three bytes for each call, and no object
 #: is that small. A twentieth of a mebibyte is usual, for pages that are no longer full.

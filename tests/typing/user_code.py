@@ -11,7 +11,7 @@ import detective_async as d
 from detective_async import membership
 from detective_async.integrations import aiohttp_web as served
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
-from detective_async.progress import ProgressBar
+from detective_async.integrations.progress import ProgressBar
 
 
 async def client_and_settings(session: aiohttp.ClientSession) -> None:

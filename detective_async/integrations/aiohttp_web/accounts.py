@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attrs import Factory, define, field
 
-from detective_async.credentials import Credentials, CredentialsSource
+from detective_async.auth import Credentials, CredentialsSource
 
 #: The accounts whose providers are kept, more than an organization has as a rule; the first one goes first.
 _MOST = 16_384

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from attrs import AttrsInstance, fields, frozen, has
 
+from detective_async.api.redaction import mask_addresses, masked, masked_text
+from detective_async.api.wire import wire_name
 from detective_async.fleet import Target
 from detective_async.integrations.aiohttp_web.problem import describe
-from detective_async.masking import mask_addresses, masked, masked_text
-from detective_async.wire import wire_name
 
-_AWS = "detective_async.models."
+_AWS = "detective_async.api.models."
 _OURS = "detective_async."
 
 

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import hdrs, web
 from attrs import evolve
 
-from detective_async.client import DetectiveClient
-from detective_async.credentials import CredentialsSource
+from detective_async.api.models.constraints import ACCOUNT_ID
+from detective_async.auth import CredentialsSource
+from detective_async.client.client import DetectiveClient
 from detective_async.errors import ConfigurationError, ParameterError
 from detective_async.fleet import DetectiveFleet
 from detective_async.integrations.aiohttp_web.accounts import Accounts
@@ -14,8 +15,7 @@ from detective_async.integrations.aiohttp_web.deadline import DEADLINE
 from detective_async.integrations.aiohttp_web.middleware import problems
 from detective_async.integrations.aiohttp_web.state import STATE, State
 from detective_async.integrations.aiohttp_web.text import dump
-from detective_async.models.constraints import ACCOUNT_ID
-from detective_async.timeouts import Timeouts
+from detective_async.settings.timeouts import Timeouts
 
 #: The app's client; where `setup` was given a fleet, that fleet's.
 CLIENT = web.AppKey("CLIENT", DetectiveClient)

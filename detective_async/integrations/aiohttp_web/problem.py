@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import hdrs, web
 from attrs import Factory, frozen
 
+from detective_async.api.redaction import mask_keys
 from detective_async.errors import (
     AssumeRoleError,
     AttemptTimeout,
@@ -20,8 +21,7 @@ from detective_async.errors import (
     WaiterTimeout,
 )
 from detective_async.integrations.aiohttp_web.text import dump
-from detective_async.masking import mask_keys
-from detective_async.retry import Kind, kind_of
+from detective_async.retry.policy import Kind, kind_of
 
 CONTENT_TYPE = "application/problem+json"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from detective_async.retry import RetryQuota
+from detective_async.retry.policy import RetryQuota
 
 #: Error codes that are told apart: three times as many as Detective, STS and the transport have between them.
 _MOST_CODES = 100

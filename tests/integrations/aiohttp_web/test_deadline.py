@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import KEYS, Site, loud, serving_routes
 from integrations.aiohttp_web.streaming import asking
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import DetectiveClient, Timeouts
 from detective_async.integrations.aiohttp_web import get_client, stream_events, stream_ndjson, to_json

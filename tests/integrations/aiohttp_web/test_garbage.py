@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import serving_routes
 from integrations.aiohttp_web.streaming import Items, Stream, answering, asking, both
-from resilience.cycles import collecting_cycles
-from resilience.wire_server import until
+from support.reference_cycles import collecting_cycles
+from support.wire_server import until
 
 from detective_async import ServiceError
 

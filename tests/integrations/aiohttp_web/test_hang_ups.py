@@ -12,7 +12,7 @@ from aiohttp import web
 from fleet.leftovers import at_work
 from integrations.aiohttp_web.site import Site, loud, serving_routes
 from integrations.aiohttp_web.streaming import Items, Stream, answering, asking, both, read_all, settled
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import Account, DetectiveClient, DetectiveFleet, Target
 from detective_async.integrations.aiohttp_web import get_client, get_fleet, stream_events, stream_ndjson

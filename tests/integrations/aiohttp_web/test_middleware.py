@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from integrations.aiohttp_web.site import Handle, Site, loud, make_app, serving, serving_routes
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async import ParameterError, TooManyRequestsException
 from detective_async.integrations.aiohttp_web import ProblemError, problems

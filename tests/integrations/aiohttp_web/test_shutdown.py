@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import make_app, serving
 from integrations.aiohttp_web.streaming import Items, Stream, answering, asking, both, read_all, settled
-from resilience.wire_server import until
+from support.wire_server import until
 
 from detective_async.integrations.aiohttp_web import stream_ndjson
 

@@ -34,7 +34,7 @@ from detective_async import (
 )
 from detective_async.integrations.aiohttp_web import ProblemError, to_json
 from detective_async.integrations.aiohttp_web.problem import Problem, describe
-from detective_async.retry import _THROTTLING_CODES
+from detective_async.retry.policy import _THROTTLING_CODES
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
 STATUSES = {

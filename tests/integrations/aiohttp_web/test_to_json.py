@@ -33,10 +33,10 @@ from detective_async import (
     TTPsObservedDetail,
     UnprocessedAccount,
 )
+from detective_async.api.models.base import ResponseMetadata
 from detective_async.integrations.aiohttp_web import to_json
 from detective_async.integrations.aiohttp_web.text import dump
 from detective_async.membership.report import AccountReport
-from detective_async.models.base import ResponseMetadata
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 MEMBER = MemberDetail(

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from fakes import FakeTime
 from integrations.opentelemetry.recorded import Recorded, recording, settings
+from support.fakes import FakeTime
 
 from detective_async import ClientOptions, DetectiveClient
 from detective_async.testing import DetectiveSimulator

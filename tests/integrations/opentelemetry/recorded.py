@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from attrs import frozen
-from fakes import FakeTime
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -12,6 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import Span, SpanContext, Tracer
+from support.fakes import FakeTime
 
 from detective_async import ClientOptions
 from detective_async.integrations.opentelemetry import OpenTelemetryHook

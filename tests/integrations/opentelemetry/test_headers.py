@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from fakes import FakeTime
 from integrations.opentelemetry.recorded import id_of, recording, settings
 from multidict import CIMultiDict
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from support.fakes import FakeTime
 
 from detective_async import DetectiveClient
 from detective_async.testing import DetectiveSimulator

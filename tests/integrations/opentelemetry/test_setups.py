@@ -7,13 +7,13 @@ import sys
 import textwrap
 
 import pytest
-from fakes import FakeTime
 from integrations.opentelemetry.recorded import Recorded, recording, settings
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from support.fakes import FakeTime
 
 from detective_async import DetectiveClient
 from detective_async.integrations.opentelemetry import OpenTelemetryHook

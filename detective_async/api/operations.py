@@ -1,0 +1,114 @@
+"""The API as data: one row per operation."""
+
+# A row names the model of its answer to type checkers, and must not import it.
+from __future__ import annotations
+
+from functools import cached_property
+from types import NoneType
+from typing import Generic, TypeVar, cast
+
+from attrs import AttrsInstance, Factory, frozen
+
+from detective_async.api import models
+
+Answer = TypeVar("Answer")
+
+
+# Compared by identity: there is one row per operation, and caches are keyed by it.
+@frozen(eq=False)
+class Operation(Generic[Answer]):
+    """One operation of the API.
+
+    Attributes:
+        name: the API's name.
+        method: the HTTP method.
+        path: the path; a member in braces is filled in from the request.
+        query: the request's attributes that travel in the query string -> the name they have there.
+        repeatable: whether sending it twice does no more than sending it once, so that it may be sent again when
+            nobody knows whether the first one arrived.
+    """
+
+    name: str
+    method: str
+    path: str
+    query: dict[str, str] = Factory(dict)
+    repeatable: bool = True
+
+    @cached_property
+    def request(self) -> type[AttrsInstance] | None:
+        """The model of its request, or None where it takes no members."""
+        return getattr(models, f"{self.name}Request", None)
+
+    @cached_property
+    def answer(self) -> type[Answer]:
+        """The model of its answer; NoneType where the API models none."""
+        return cast("type[Answer]", getattr(models, f"{self.name}Response", NoneType))
+
+
+ACCEPT_INVITATION: Operation[None] = Operation("AcceptInvitation", "PUT", "/invitation")
+BATCH_GET_GRAPH_MEMBER_DATASOURCES: Operation[models.BatchGetGraphMemberDatasourcesResponse] = Operation(
+    "BatchGetGraphMemberDatasources", "POST", "/graph/datasources/get"
+)
+BATCH_GET_MEMBERSHIP_DATASOURCES: Operation[models.BatchGetMembershipDatasourcesResponse] = Operation(
+    "BatchGetMembershipDatasources", "POST", "/membership/datasources/get"
+)
+CREATE_GRAPH: Operation[models.CreateGraphResponse] = Operation("CreateGraph", "POST", "/graph")
+CREATE_MEMBERS: Operation[models.CreateMembersResponse] = Operation("CreateMembers", "POST", "/graph/members")
+DELETE_GRAPH: Operation[None] = Operation("DeleteGraph", "POST", "/graph/removal")
+DELETE_MEMBERS: Operation[models.DeleteMembersResponse] = Operation("DeleteMembers", "POST", "/graph/members/removal")
+DESCRIBE_ORGANIZATION_CONFIGURATION: Operation[models.DescribeOrganizationConfigurationResponse] = Operation(
+    "DescribeOrganizationConfiguration", "POST", "/orgs/describeOrganizationConfiguration"
+)
+DISABLE_ORGANIZATION_ADMIN_ACCOUNT: Operation[None] = Operation(
+    "DisableOrganizationAdminAccount", "POST", "/orgs/disableAdminAccount"
+)
+DISASSOCIATE_MEMBERSHIP: Operation[None] = Operation("DisassociateMembership", "POST", "/membership/removal")
+ENABLE_ORGANIZATION_ADMIN_ACCOUNT: Operation[None] = Operation(
+    "EnableOrganizationAdminAccount", "POST", "/orgs/enableAdminAccount"
+)
+GET_INVESTIGATION: Operation[models.GetInvestigationResponse] = Operation(
+    "GetInvestigation", "POST", "/investigations/getInvestigation"
+)
+GET_MEMBERS: Operation[models.GetMembersResponse] = Operation("GetMembers", "POST", "/graph/members/get")
+LIST_DATASOURCE_PACKAGES: Operation[models.ListDatasourcePackagesResponse] = Operation(
+    "ListDatasourcePackages", "POST", "/graph/datasources/list"
+)
+LIST_GRAPHS: Operation[models.ListGraphsResponse] = Operation("ListGraphs", "POST", "/graphs/list")
+LIST_INDICATORS: Operation[models.ListIndicatorsResponse] = Operation(
+    "ListIndicators", "POST", "/investigations/listIndicators"
+)
+LIST_INVESTIGATIONS: Operation[models.ListInvestigationsResponse] = Operation(
+    "ListInvestigations", "POST", "/investigations/listInvestigations"
+)
+LIST_INVITATIONS: Operation[models.ListInvitationsResponse] = Operation("ListInvitations", "POST", "/invitations/list")
+LIST_MEMBERS: Operation[models.ListMembersResponse] = Operation("ListMembers", "POST", "/graph/members/list")
+LIST_ORGANIZATION_ADMIN_ACCOUNTS: Operation[models.ListOrganizationAdminAccountsResponse] = Operation(
+    "ListOrganizationAdminAccounts", "POST", "/orgs/adminAccountslist"
+)
+LIST_TAGS_FOR_RESOURCE: Operation[models.ListTagsForResourceResponse] = Operation(
+    "ListTagsForResource", "GET", "/tags/{ResourceArn}"
+)
+REJECT_INVITATION: Operation[None] = Operation("RejectInvitation", "POST", "/invitation/removal")
+START_INVESTIGATION: Operation[models.StartInvestigationResponse] = Operation(
+    "StartInvestigation",
+    "POST",
+    "/investigations/startInvestigation",
+    # It takes no client token: a second one starts a second investigation.
+    repeatable=False,
+)
+START_MONITORING_MEMBER: Operation[None] = Operation("StartMonitoringMember", "POST", "/graph/member/monitoringstate")
+TAG_RESOURCE: Operation[models.TagResourceResponse] = Operation("TagResource", "POST", "/tags/{ResourceArn}")
+UNTAG_RESOURCE: Operation[models.UntagResourceResponse] = Operation(
+    "UntagResource", "DELETE", "/tags/{ResourceArn}", query={"tag_keys": "tagKeys"}
+)
+UPDATE_DATASOURCE_PACKAGES: Operation[None] = Operation("UpdateDatasourcePackages", "POST", "/graph/datasources/update")
+UPDATE_INVESTIGATION_STATE: Operation[None] = Operation(
+    "UpdateInvestigationState", "POST", "/investigations/updateInvestigationState"
+)
+UPDATE_ORGANIZATION_CONFIGURATION: Operation[None] = Operation(
+    "UpdateOrganizationConfiguration", "POST", "/orgs/updateOrganizationConfiguration"
+)
+
+OPERATIONS: dict[str, Operation[object]] = {
+    row.name: row for row in tuple(globals().values()) if isinstance(row, Operation)
+}

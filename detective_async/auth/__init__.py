@@ -1,0 +1,33 @@
+"""Credentials: providers, their cache, and the signature made with them."""
+
+from detective_async.auth.cache import RefreshingCache
+from detective_async.auth.chain import DefaultCredentials, EnvironmentCredentials
+from detective_async.auth.credentials import Caller, Credentials, CredentialsProvider, ManagedProvider
+from detective_async.auth.providers import (
+    CredentialsSource,
+    FixedCredentials,
+    SessionCredentials,
+    StaticCredentials,
+    account_of,
+    as_provider,
+    failed,
+    name_of,
+)
+
+__all__ = [
+    "Caller",
+    "Credentials",
+    "CredentialsProvider",
+    "CredentialsSource",
+    "DefaultCredentials",
+    "EnvironmentCredentials",
+    "FixedCredentials",
+    "ManagedProvider",
+    "RefreshingCache",
+    "SessionCredentials",
+    "StaticCredentials",
+    "account_of",
+    "as_provider",
+    "failed",
+    "name_of",
+]

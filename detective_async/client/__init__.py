@@ -1,0 +1,1 @@
+"""`DetectiveClient` and its methods: operations, iterators, bulk calls, waiters."""

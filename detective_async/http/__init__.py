@@ -1,0 +1,1 @@
+"""How a request travels: the retry loop, one exchange, the connection pool."""

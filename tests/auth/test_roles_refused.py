@@ -1,0 +1,275 @@
+"""Roles that are not to be had: what is raised, and what is tried before."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.cloud import ROLE
+from support.wire_server import Request, serving
+
+from detective_async import (
+    AssumeRole,
+    AssumeRoleError,
+    ConnectError,
+    ConnectionLost,
+    Credentials,
+    CredentialsError,
+    DeadlineExceeded,
+    DetectiveClient,
+    ParameterError,
+    RetryPolicy,
+    ServiceError,
+    Timeouts,
+)
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
+
+HUB = "111122223333"
+SPOKE = "444455556666"
+KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-the-source", "token-of-the-source")
+
+
+@pytest.fixture
+def role(sim: DetectiveSimulator) -> AssumeRole:
+    return AssumeRole(sim.role(SPOKE, "Audit", trusted=[HUB]), source=sim.account(HUB))
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [
+        [Throttle(), Throttle(retry_after_ms=10)],
+        [Failure(), Failure(status=503)],
+        [Drop("before"), Drop("after")],
+        [Drop("during"), Garbage(status=502)],
+        [Throttle(code="Throttling", status=400), Failure(status=504)],
+    ],
+    ids=lambda effects: ",".join(type(effect).__name__ for effect in effects),
+)
+async def test_what_passes_is_tried_again(
+    sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole, effects: list[Any]
+) -> None:
+    """Throttles, failures and broken connections of STS cost attempts of its own, not of the call that needs the role.
+
+    The call itself is throttled too, and has its three attempts all the same.
+    """
+    for effect in effects:
+        sim.inject(Fault(effect, "AssumeRole"))
+    sim.throttle(2, operation="ListGraphs")
+    answer = await client.with_options(credentials=role).list_graphs()
+    assert answer.response_metadata.attempts == 3
+    assert [request.operation for request in sim.requests] == ["AssumeRole"] * 3 + ["ListGraphs"] * 3
+    assert sim.faults == []
+
+
+async def test_a_refusal_is_final(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """AccessDenied is raised at once, with all that AWS said of it, and the call that needed the role is not sent."""
+    arn = sim.role(SPOKE, "Guarded", trusted=[HUB], external_id="right")
+    wrong = AssumeRole(arn, source=sim.account(HUB), external_id="wrong")
+    client = client.with_options(credentials=wrong)
+    with pytest.raises(AssumeRoleError) as caught:
+        await client.list_graphs()
+    (request,) = sim.requests
+    error = caught.value
+    assert (error.code, error.status, error.role_arn) == ("AccessDenied", 403, arn)
+    assert error.request_id == request.request_id
+    assert isinstance(error, CredentialsError)
+    assert not error.outcome_unknown
+    assert str(error).startswith(f"cannot assume {arn}: AccessDenied: User: arn:aws:iam::{HUB}:user/")
+    assert isinstance(error.__cause__, ServiceError)
+    assert (error.__cause__.operation, error.__cause__.attempts) == ("AssumeRole", 1)
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert (type(again), str(again), vars(again)) == (AssumeRoleError, str(error), vars(error))
+
+
+@pytest.mark.parametrize(
+    ("effect", "code", "cause"),
+    [
+        (Throttle(), "Throttling", ServiceError),
+        (Failure(), "InternalFailure", ServiceError),
+        (Drop("before"), None, ConnectionLost),
+        (Drop("during"), None, ConnectionLost),
+        (Garbage(status=502), "502", ServiceError),
+    ],
+)
+async def test_what_does_not_pass(
+    sim: DetectiveSimulator, client: DetectiveClient, effect: Any, code: str | None, cause: type[Exception]
+) -> None:
+    """After the last attempt the error tells the last failure, and Detective was never asked."""
+    role = AssumeRole(sim.role(SPOKE, "Audit", trusted=[HUB]), source=sim.account(HUB))
+    sim.inject(Fault(effect, "AssumeRole", count=None))
+    with pytest.raises(AssumeRoleError) as caught:
+        await client.with_options(credentials=role).list_graphs()
+    error = caught.value
+    assert error.code == code
+    assert (error.status is None) == (code is None)
+    assert isinstance(error.__cause__, cause)
+    assert not error.outcome_unknown
+    assert [request.operation for request in sim.requests] == ["AssumeRole"] * 3
+
+
+async def test_one_attempt_means_one(sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole) -> None:
+    """The client's retry policy holds for STS too."""
+    sim.throttle(operation="AssumeRole")
+    with pytest.raises(AssumeRoleError):
+        await client.with_options(credentials=role, retry=RetryPolicy(max_attempts=1)).list_graphs()
+    assert len(sim.requests) == 1
+
+
+async def test_nobody_answers(client: DetectiveClient) -> None:
+    """No connection, no code."""
+    role = AssumeRole(ROLE, source=KEYS, endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(AssumeRoleError, match=r"cannot connect to 127\.0\.0\.1") as caught:
+        await client.with_options(credentials=role).list_graphs()
+    assert (caught.value.code, caught.value.status, caught.value.request_id) == (None, None, None)
+    assert isinstance(caught.value.__cause__, ConnectError)
+
+
+async def test_the_deadline_of_the_call_holds(
+    sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole
+) -> None:
+    """An STS that takes for ever costs no more than the call may take; nothing was sent for the call itself."""
+    sim.inject(Fault(Latency(60), "AssumeRole", count=None))
+    hasty = client.with_options(credentials=role, timeouts=Timeouts(total=0.05))
+    with pytest.raises(DeadlineExceeded) as caught:
+        await hasty.list_graphs()
+    assert (caught.value.operation, caught.value.attempts, caught.value.outcome_unknown) == ("ListGraphs", 0, False)
+
+
+async def test_a_source_that_has_none(client: DetectiveClient) -> None:
+    """The error names the role and what its source lacks."""
+
+    async def vault() -> Credentials:
+        raise CredentialsError("the vault is sealed")
+
+    with pytest.raises(CredentialsError, match=f"cannot assume {ROLE}: the vault is sealed"):
+        await client.with_options(credentials=AssumeRole(ROLE, source=vault)).list_graphs()
+
+
+WRONG: tuple[tuple[str, Any], ...] = (
+    ("role_arn", ""),
+    ("role_arn", None),
+    ("role_arn", "Audit"),
+    ("role_arn", "arn:aws:iam::1234:role/Audit"),
+    ("role_arn", "arn:aws:sts::444455556666:assumed-role/Audit/me"),
+    ("role_arn", "arn:aws:iam::444455556666:role/"),
+    ("role_arn", f"arn:aws:iam::444455556666:role/{'a' * 2048}"),
+    ("session_name", "x"),
+    ("session_name", ""),
+    ("session_name", "x" * 65),
+    ("session_name", "not a name"),
+    ("session_name", "café-session"),
+    ("session_name", 5),
+    ("external_id", "x"),
+    ("external_id", "x" * 1225),
+    ("external_id", "hunter2 hunter2"),
+    ("duration", 899),
+    ("duration", 43_201),
+    ("duration", 3600.0),
+    ("duration", None),
+    ("duration", True),
+    ("policy_arns", ["SecurityAudit"]),
+    ("policy_arns", "arn:aws:iam::aws:policy/SecurityAudit"),
+    ("policy_arns", ["arn:aws:iam::aws:policy/SecurityAudit"] * 11),
+    ("tags", {"": "a"}),
+    ("tags", {"a": None}),
+    ("tags", {"k" * 129: "a"}),
+    ("tags", {"a": "v" * 257}),
+    ("tags", {str(number): "" for number in range(51)}),
+)
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_malformed_arguments(name: str, value: Any) -> None:
+    """Refused by name when the role is described, long before anything is sent."""
+    arguments = {"role_arn": ROLE, "source": KEYS, name: value}
+    with pytest.raises(ParameterError) as caught:
+        AssumeRole(arguments.pop("role_arn"), **arguments)
+    assert name in caught.value.parameter
+    assert "hunter2" not in str(caught.value)
+
+
+def _answering(body: bytes, status: str = "200 OK", *headers: str) -> Callable[[Request], None]:
+    return lambda request: request.answer(body, status, *headers)
+
+
+def _document(**members: str) -> bytes:
+    keys = {"AccessKeyId": "ASIAIOSFODNN7EXAMPLE", "SecretAccessKey": "secret-of-the-role", "SessionToken": "token"}
+    keys |= {"Expiration": "2100-01-01T00:00:00Z"} | members
+    text = "".join(f"<{name}>{value}</{name}>" for name, value in keys.items() if value)
+    for name in ("Credentials", "AssumeRoleResult", "AssumeRoleResponse"):
+        text = f"<{name}>{text}</{name}>"
+    return text.encode()
+
+
+_LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+_BOMB = f'<!DOCTYPE a [<!ENTITY l0 "ha">{_LAUGHS}]>'.encode() + _document(SessionToken="&l9;")
+_PEEK = b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + _document(SessionToken="&e;")
+NONSENSE: dict[str, bytes] = {
+    "nothing": b"",
+    "text": b"<html>Welcome to the hotel",
+    "JSON": b'{"AccessKeyId": "ASIAIOSFODNN7EXAMPLE"}',
+    "zeros": b"\0" * 1000,
+    "another document": b"<a><AccessKeyId>ASIAIOSFODNN7EXAMPLE</AccessKeyId></a>",
+    "half a document": _document()[:200],
+    "no token": _document(SessionToken=""),
+    "no secret": _document(SecretAccessKey=""),
+    "no expiry": _document(Expiration=""),
+    "no time": _document(Expiration="soon"),
+    "a time of no zone": _document(Expiration="2100-01-01T00:00:00"),
+    "a key with a line break": _document(AccessKeyId="a&#10;b"),
+    "a harmless entity": b'<!DOCTYPE a [<!ENTITY e "token">]>' + _document(SessionToken="&e;"),
+    "entities that grow": _BOMB,
+    "entities that peek": _PEEK,
+    "UTF-16": _BOMB.decode().encode("utf-16"),
+    "depth": b"<a>" * 200_000,
+    "depth that ends": b"<a>" * 200_000 + b"</a>" * 200_000,
+    "too much": b"<a>" + b" " * (16 * 2**20) + b"</a>",
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "302 Found", "403 Forbidden"])
+async def test_nonsense_for_an_answer(name: str, status: str) -> None:
+    """Whatever comes back is an error of credentials that quotes none of it, and takes neither memory nor time."""
+    async with serving(_answering(NONSENSE[name], status, "location: http://127.0.0.1:1/")) as server:
+        role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=server.url)
+        with pytest.raises(CredentialsError) as caught:
+            await role.get_credentials()
+        assert len(server.requests) == 1
+    assert len(str(caught.value)) < 1000
+    for secret in ("secret-of", "token-of", "ASIAIOSFODNN7EXAMPLE", "root:"):
+        assert secret not in str(caught.value)
+    if not status.startswith("200"):
+        assert isinstance(caught.value, AssumeRoleError)
+        assert caught.value.status == int(status[:3])
+        assert caught.value.code == status[:3]
+
+
+async def test_the_document_that_the_nonsense_was_made_of_is_fine() -> None:
+    """Else it would be refused for another reason than it seems."""
+    async with serving(_answering(_document())) as server:
+        role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=server.url)
+        assert (await role.get_credentials()).secret_access_key == "secret-of-the-role"
+
+
+async def test_an_error_quotes_no_keys() -> None:
+    """What STS repeats of the request in its message is masked."""
+
+    def quote(request: Request) -> None:
+        message = f"{request.header('authorization')} {KEYS.session_token} {KEYS.secret_access_key}"
+        request.answer(
+            f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
+            "<RequestId>the-request</RequestId></ErrorResponse>".encode(),
+            "403 Forbidden",
+        )
+
+    async with serving(quote) as server:
+        role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=server.url)
+        with pytest.raises(AssumeRoleError, match=r"SignatureDoesNotMatch: .*[*]{3}") as caught:
+            await role.get_credentials()
+        signature = server.requests[0].header("authorization").rpartition("=")[2]
+    assert caught.value.request_id == "the-request"
+    for secret in (KEYS.secret_access_key, KEYS.session_token, KEYS.access_key_id, signature):
+        assert secret is not None
+        assert secret not in f"{caught.value!r} {caught.value.__cause__!r}"

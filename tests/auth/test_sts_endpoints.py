@@ -1,0 +1,112 @@
+"""Where STS is: by botocore's own rules, and by its reading of the settings."""
+
+import asyncio
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore.endpoint_provider import EndpointProvider
+from botocore.loaders import Loader
+from support.cloud import ROLE, Cloud
+
+from detective_async import AssumeRole, AssumeRoleError, Credentials, DetectiveClient
+from detective_async.settings.endpoints import resolve_sts
+
+LOADER = Loader()
+PARTITIONS = LOADER.load_data("partitions")
+RULES = EndpointProvider(LOADER.load_service_model("sts", "endpoint-rule-set-1"), PARTITIONS)
+REGIONS = sorted(
+    {region for partition in PARTITIONS["partitions"] for region in partition["regions"] if "-global" not in region}
+    | {"eu-north-9", "cn-south-9", "us-gov-north-9", "us-iso-north-9", "mars-1", "eusc-de-west-9"}
+)
+KEYS = Credentials("a", "b")
+
+
+@pytest.mark.parametrize("use_fips", [False, True])
+@pytest.mark.parametrize("use_dualstack", [False, True])
+def test_endpoints_are_botocores(use_fips: bool, use_dualstack: bool) -> None:
+    """Every region of every partition, and regions of tomorrow, with each flag; always regional."""
+    assert len(REGIONS) > 30
+    for region in REGIONS:
+        expected = RULES.resolve_endpoint(
+            Region=region, UseFIPS=use_fips, UseDualStack=use_dualstack, UseGlobalEndpoint=False
+        ).url
+        endpoint = resolve_sts(region, use_fips=use_fips, use_dualstack=use_dualstack)
+        assert endpoint.url == expected == f"https://{endpoint.host}"
+        assert (endpoint.region, endpoint.path, endpoint.service) == (region, "", "sts")
+
+
+_SERVICES = "[default]\nservices = mine\n[services mine]\nsts =\n  endpoint_url = http://sts.services.example\n"
+SETTINGS: dict[str, tuple[dict[str, str], str]] = {
+    "nothing": ({}, ""),
+    "AWS_ENDPOINT_URL_STS": ({"AWS_ENDPOINT_URL_STS": "http://sts.example:4580"}, _SERVICES),
+    "AWS_ENDPOINT_URL": ({"AWS_ENDPOINT_URL": "http://all.example"}, _SERVICES),
+    "both": ({"AWS_ENDPOINT_URL": "http://all.example", "AWS_ENDPOINT_URL_STS": "http://sts.example"}, ""),
+    "another service's": ({"AWS_ENDPOINT_URL_DETECTIVE": "http://detective.example"}, ""),
+    "services": ({}, _SERVICES),
+    "another service of the services": ({}, _SERVICES.replace("sts =", "detective =")),
+    "the profile's": ({}, "[default]\nendpoint_url = http://profile.example\n"),
+    "services go before the profile": ({}, _SERVICES.replace("mine\n[", "mine\nendpoint_url = http://p.example\n[")),
+    "ignored": ({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true", "AWS_ENDPOINT_URL_STS": "http://sts.example"}, ""),
+    "FIPS": ({"AWS_USE_FIPS_ENDPOINT": "true"}, ""),
+    "dual stack": ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, ""),
+    "FIPS of the profile": ({}, "[default]\nuse_fips_endpoint = true\nuse_dualstack_endpoint = true\n"),
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+async def test_settings_are_read_as_botocore_reads_them(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The STS of a client is where botocore's client of STS would send to."""
+    environ, config = SETTINGS[setting]
+    (tmp_path / "config").write_text(config)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def ask_botocore() -> str:
+        client = botocore.session.Session().create_client("sts", region_name="eu-west-1")
+        client.close()
+        return str(client.meta.endpoint_url)
+
+    expected = await asyncio.to_thread(ask_botocore)
+    async with DetectiveClient(region="eu-west-1", credentials=KEYS) as client:
+        assert client._transport.shared.sts_endpoint("eu-west-1").url == expected
+
+
+async def test_the_roles_own_goes_first(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a role was told goes before all settings."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+    role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=cloud.url)
+    await role.get_credentials()
+    assert len(cloud.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "expected"),
+    [
+        ("http://127.0.0.1:4580", "http://127.0.0.1:4580"),
+        ("http://127.8.9.1/prefix/", "http://127.8.9.1/prefix"),
+        ("http://localhost:4580", "http://localhost:4580"),
+        ("http://[::1]:4580", "http://[::1]:4580"),
+        ("https://vpce-1.example.com", "https://sts.eu-west-1.amazonaws.com"),
+        ("http://127.example.com", "https://sts.eu-west-1.amazonaws.com"),
+    ],
+)
+async def test_a_simulator_has_an_sts_too(endpoint_url: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of an endpoint on this machine asks that one for roles, and no other does; a setting goes before."""
+    async with DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=endpoint_url) as client:
+        assert client._transport.shared.sts_endpoint("eu-west-1").url == expected
+        assert client.with_options(region="us-east-1")._transport.shared.sts_endpoint("us-east-1").region == "us-east-1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example")
+    async with DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=endpoint_url) as client:
+        assert client._transport.shared.sts_endpoint("eu-west-1").url == "http://sts.example"
+
+
+async def test_an_endpoint_that_is_none() -> None:
+    """What is wrong with it is said, and its password is not."""
+    role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url="http://me:hunter2@sts.example")
+    with pytest.raises(AssumeRoleError, match="the endpoint URL must not hold a user") as caught:
+        await role.get_credentials()
+    assert "hunter2" not in str(caught.value)

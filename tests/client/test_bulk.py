@@ -1,0 +1,349 @@
+"""Lists of any length: cut, sent, merged, and what is said of chunks that failed."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from attrs import AttrsInstance
+
+from detective_async import (
+    AccessDeniedException,
+    Account,
+    ConnectionLost,
+    CreateMembersResponse,
+    DetectiveClient,
+    DetectiveError,
+    GetMembersResponse,
+    MemberDetail,
+    ParameterError,
+    ResponseMetadata,
+    UnprocessedAccount,
+)
+from detective_async.api.models.constraints import GRAPH_ARN
+from detective_async.api.operations import Operation
+from detective_async.client.bulk import Bulk
+from detective_async.client.bulk_results import BulkGetMembers, ChunkFailure
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
+
+ADMINISTRATOR = "111122223333"
+ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
+# Not sorted, so that an order by account id cannot be mistaken for the order asked.
+IDS = [f"{number:012d}" for number in range(130, 0, -1)]
+ACCOUNTS = [Account(one, f"account-{one}@example.com") for one in IDS]
+DENIED = Failure(403, "AccessDeniedException", "no, said root@example.com")
+
+
+@pytest.fixture
+async def graph_arn(client: DetectiveClient) -> str:
+    arn = (await client.create_graph()).graph_arn
+    assert arn is not None
+    return arn
+
+
+def sizes(sim: DetectiveSimulator, operation: str, member: str) -> list[int]:
+    """How many items the requests of an operation had, in order of size."""
+    bodies = [json.loads(request.body) for request in sim.requests if request.operation == operation]
+    return sorted((len(body[member]) for body in bodies), reverse=True)
+
+
+class Service:
+    """Stands in for the transport: answers as it is told to, and counts what is under way."""
+
+    def __init__(self, answer: Callable[[Any], Awaitable[object]]) -> None:
+        self.answer = answer
+        self.under_way = 0
+        self.most = 0
+
+    async def call(self, _operation: Operation[Any], request: AttrsInstance) -> object:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(0)
+            return await self.answer(request)
+        finally:
+            self.under_way -= 1
+
+    @property
+    def bulk(self) -> Bulk:
+        return Bulk(self)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def test_members_come_in_the_order_asked(
+    client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str
+) -> None:
+    """130 accounts take three requests, and the result has them as they were given."""
+    result = await client.bulk.create_members(graph_arn, ACCOUNTS)
+    assert [member.account_id for member in result.members] == IDS
+    assert (result.unprocessed_accounts, result.failures) == ([], [])
+    assert sizes(sim, "CreateMembers", "Accounts") == [50, 50, 30]
+
+    got = await client.bulk.get_members(graph_arn, IDS)
+    assert [member.account_id for member in got.member_details] == IDS
+    assert (got.unprocessed_accounts, got.failures) == ([], [])
+    assert sizes(sim, "GetMembers", "AccountIds") == [50, 50, 30]
+
+
+async def test_datasources_of_members(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """They go out 200 at a time, and come back in the order asked, as do the accounts that were not found."""
+    strangers = [f"9{number:011d}" for number in range(100, 0, -1)]
+    await client.bulk.create_members(graph_arn, ACCOUNTS)
+    result = await client.bulk.get_graph_member_datasources(graph_arn, [*strangers, *IDS])
+    assert [one.account_id for one in result.member_datasources] == IDS
+    assert [one.account_id for one in result.unprocessed_accounts] == strangers
+    assert {one.reason for one in result.unprocessed_accounts} == {"Account is not a member"}
+    assert result.failures == []
+    assert sizes(sim, "BatchGetGraphMemberDatasources", "AccountIds") == [200, 30]
+
+
+async def test_datasources_of_memberships(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """They go out 50 graphs at a time; of 60 graphs the account is in one."""
+    others = [f"arn:aws:detective:eu-west-1:444455556666:graph:{number:032x}" for number in range(59, 0, -1)]
+    result = await client.bulk.get_membership_datasources([*others, graph_arn])
+    assert [one.graph_arn for one in result.membership_datasources] == [graph_arn]
+    assert [one.graph_arn for one in result.unprocessed_graphs] == others
+    assert result.failures == []
+    assert sizes(sim, "BatchGetMembershipDatasources", "GraphArns") == [50, 10]
+
+
+async def test_removing_members(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """The accounts that were removed and those that were none come in the order asked, and it is done."""
+    await client.bulk.create_members(graph_arn, ACCOUNTS[:100])
+    result = await client.bulk.delete_members(graph_arn, IDS)
+    assert result.account_ids == IDS[:100]
+    assert [one.account_id for one in result.unprocessed_accounts] == IDS[100:]
+    assert result.failures == []
+    assert sizes(sim, "DeleteMembers", "AccountIds") == [50, 50, 30]
+    assert await client.iter_members(graph_arn).collect() == []
+
+
+async def test_every_unprocessed_account_is_told(client: DetectiveClient, graph_arn: str) -> None:
+    """Those of all chunks, with the reason of each."""
+    already = [ACCOUNTS[7], ACCOUNTS[60], ACCOUNTS[129]]
+    await client.create_members(graph_arn, already)
+    result = await client.bulk.create_members(graph_arn, [*ACCOUNTS, Account(ADMINISTRATOR, "root@example.com")])
+    assert result.unprocessed_accounts == [
+        *(UnprocessedAccount(account_id=one.account_id, reason="Account is already a member") for one in already),
+        UnprocessedAccount(account_id=ADMINISTRATOR, reason="Account is the administrator of the behavior graph"),
+    ]
+    assert len(result.members) == 127
+
+
+async def test_what_is_said_once_goes_with_every_chunk(
+    client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str
+) -> None:
+    """The message and the wish for no e-mail are in each request."""
+    await client.bulk.create_members(graph_arn, ACCOUNTS, message="Hello", disable_email_notification=True)
+    bodies = [json.loads(request.body) for request in sim.requests if request.operation == "CreateMembers"]
+    assert [(body["Message"], body["DisableEmailNotification"]) for body in bodies] == [("Hello", True)] * 3
+
+
+async def test_any_iterable_will_do(client: DetectiveClient, graph_arn: str) -> None:
+    """A generator is gone through once."""
+    result = await client.bulk.create_members(graph_arn, (account for account in ACCOUNTS))
+    assert [member.account_id for member in result.members] == IDS
+
+
+async def test_a_chunk_that_fails(
+    client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its accounts stand in `failures` with the error, it is logged, and the other chunks are carried out."""
+    sim.inject(Fault(DENIED, operation="CreateMembers"))
+    with caplog.at_level(logging.WARNING, "detective_async.bulk"):
+        result = await client.bulk.create_members(graph_arn, ACCOUNTS, concurrency=1)
+    (failure,) = result.failures
+    assert failure.items == IDS[:50]
+    assert isinstance(failure.error, AccessDeniedException)
+    assert [member.account_id for member in result.members] == IDS[50:]
+    assert {member.account_id async for member in client.iter_members(graph_arn)} == set(IDS[50:])
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("detective_async.bulk", logging.WARNING)
+    assert record.getMessage() == f"CreateMembers for 50 of the accounts failed: {failure.error}"
+    assert vars(record)["error_code"] == "AccessDeniedException"
+    assert vars(record)["items"] == IDS[:50]
+    assert "@" not in f"{caplog.text} {result!r}"
+
+
+async def test_a_chunk_that_got_no_answer(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """Its error says that the service may have acted."""
+    sim.inject(Fault(Drop("after"), operation="DeleteMembers", count=3))
+    await client.bulk.create_members(graph_arn, ACCOUNTS)
+    result = await client.bulk.delete_members(graph_arn, IDS, concurrency=1)
+    (failure,) = result.failures
+    assert isinstance(failure.error, ConnectionLost)
+    assert failure.error.outcome_unknown
+    assert result.account_ids == IDS[50:]
+
+
+async def test_all_chunks_fail(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """Nothing is raised; every account is in one of the failures, in the order asked."""
+    sim.inject(Fault(DENIED, count=None))
+    result = await client.bulk.get_members(graph_arn, IDS)
+    assert [one for failure in result.failures for one in failure.items] == IDS
+    assert (result.member_details, result.unprocessed_accounts, result.response_metadata) == ([], [], [])
+
+
+async def test_failures_of_graphs(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """A chunk of graphs is told by their ARNs."""
+    sim.inject(Fault(DENIED))
+    result = await client.bulk.get_membership_datasources([graph_arn])
+    (failure,) = result.failures
+    assert failure.items == [graph_arn]
+
+
+async def test_the_order_does_not_depend_on_the_answers() -> None:
+    """Chunks that end last first, and answers that are shuffled, are merged in the order asked; odd ones come last."""
+    odd = MemberDetail(account_id="999999999999")
+
+    async def answer(request: Any) -> GetMembersResponse:
+        ids: list[str] = request.account_ids
+        # The first chunk has the most to wait.
+        for _ in range(200 - IDS.index(ids[0])):
+            await asyncio.sleep(0)
+        if ids[0] == IDS[50]:
+            raise DetectiveError("the second one")
+        if ids[0] == IDS[100]:
+            raise DetectiveError("the third one")
+        return GetMembersResponse(
+            member_details=[odd, MemberDetail(), *(MemberDetail(account_id=one) for one in sorted(ids)[:40])],
+            unprocessed_accounts=[UnprocessedAccount(account_id=one) for one in sorted(ids)[40:]],
+            response_metadata=ResponseMetadata(request_id=ids[0]),
+        )
+
+    ids = [*IDS, *(f"8{number:011d}" for number in range(50, 0, -1))][:150]
+    result = await Service(answer).bulk.get_members(ARN, ids)
+    assert [one.account_id for one in result.member_details] == [*IDS[10:50], "999999999999", None]
+    assert [one.account_id for one in result.unprocessed_accounts] == IDS[:10]
+    assert [str(failure.error) for failure in result.failures] == ["the second one", "the third one"]
+    assert [one.request_id for one in result.response_metadata] == [IDS[0]]
+
+
+@pytest.mark.parametrize(("concurrency", "most"), [(None, 8), (3, 3), (100, 24)])
+async def test_how_many_requests_are_under_way(concurrency: int | None, most: int) -> None:
+    """As many as may be and never more: 8 unless told otherwise."""
+
+    async def answer(_request: Any) -> CreateMembersResponse:
+        await asyncio.sleep(0)
+        return CreateMembersResponse()
+
+    service = Service(answer)
+    accounts = [Account(f"{number:012d}", "root@example.com") for number in range(1200)]
+    bulk = service.bulk
+    await (
+        bulk.create_members(ARN, accounts, concurrency=concurrency)
+        if concurrency
+        else bulk.create_members(ARN, accounts)
+    )
+    assert service.most == most
+
+
+def replaced(index: int, account: object) -> list[Any]:
+    """All accounts, one of them another one."""
+    return [*ACCOUNTS[:index], account, *ACCOUNTS[index + 1 :]]
+
+
+BAD_INPUT: list[tuple[str, Callable[[Bulk], Awaitable[object]]]] = [
+    ("accounts: must not be empty", lambda bulk: bulk.create_members(ARN, [])),
+    ("account_ids: must not be empty", lambda bulk: bulk.get_members(ARN, [])),
+    ("account_ids: must not be empty", lambda bulk: bulk.delete_members(ARN, iter(()))),
+    ("account_ids: must not be empty", lambda bulk: bulk.get_graph_member_datasources(ARN, [])),
+    ("graph_arns: must not be empty", lambda bulk: bulk.get_membership_datasources([])),
+    (
+        "accounts[73].email_address: expected an e-mail address (name@domain.tld), but the value given is not one",
+        lambda bulk: bulk.create_members(ARN, replaced(73, Account(IDS[73], "somebody@nowhere"))),
+    ),
+    (
+        "accounts[73].account_id: expected an account id (12 digits, as a string) of exactly 12 characters, got 3",
+        lambda bulk: bulk.create_members(ARN, replaced(73, Account("123", "root@example.com"))),
+    ),
+    ("accounts[73]: expected an Account, got a str", lambda bulk: bulk.create_members(ARN, replaced(73, IDS[73]))),
+    (
+        f"accounts[73].account_id: {IDS[2]} is there already, as accounts[2]",
+        lambda bulk: bulk.create_members(ARN, replaced(73, Account(IDS[2], "another@example.com"))),
+    ),
+    (
+        "account_ids[7]: 123456789012 is there already, as account_ids[2]",
+        lambda bulk: bulk.get_members(ARN, [*IDS[:2], "123456789012", *IDS[2:6], "123456789012"]),
+    ),
+    (
+        "graph_arns[1]: " + ARN + " is there already, as graph_arns[0]",
+        lambda bulk: bulk.get_membership_datasources([ARN] * 2),
+    ),
+    ("account_ids: expected a list, got a str", lambda bulk: bulk.get_members(ARN, IDS[0])),
+    (
+        "account_ids[129]: expected an account id (12 digits, as a string), got an int",
+        lambda bulk: bulk.delete_members(ARN, [*IDS[:129], 123456789012]),  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    ),
+    (
+        f"graph_arn: expected {GRAPH_ARN.meaning}, but 'arn' is not one",
+        lambda bulk: bulk.get_graph_member_datasources("arn", IDS),
+    ),
+    ("message: must not be empty; expected a message", lambda bulk: bulk.create_members(ARN, ACCOUNTS, message="")),
+    ("concurrency: must be at least 1, got 0", lambda bulk: bulk.get_members(ARN, IDS, concurrency=0)),
+]
+
+
+@pytest.mark.parametrize(("problem", "call"), BAD_INPUT, ids=[problem[:48] for problem, _ in BAD_INPUT])
+async def test_bad_input_is_refused_before_anything_is_sent(
+    client: DetectiveClient, sim: DetectiveSimulator, problem: str, call: Callable[[Bulk], Awaitable[object]]
+) -> None:
+    """The error names the item by its place in the whole list, and no chunk goes out, the good ones neither."""
+    with pytest.raises(ParameterError) as caught:
+        await call(client.bulk)
+    assert str(caught.value) == problem
+    assert sim.requests == []
+
+
+def under_way() -> list["asyncio.Task[Any]"]:
+    """The tasks that work on chunks."""
+    return [task for task in asyncio.all_tasks() if "each.<locals>" in repr(task.get_coro())]
+
+
+async def test_cancelling_cancels_all_chunks(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """No task is left, nothing is carried out later, and the client goes on working."""
+    sim.inject(Fault(Latency(3600), operation="CreateMembers", count=None))
+    call = asyncio.create_task(client.bulk.create_members(graph_arn, ACCOUNTS))
+    while len(under_way()) < 3:  # noqa: ASYNC110 - it is a matter of one pass
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert under_way() == []
+    sim.clear_faults()
+    assert await client.iter_members(graph_arn).collect() == []
+
+
+async def test_what_is_no_failure_of_a_chunk_is_raised(client: DetectiveClient) -> None:
+    """A client that is closed is a mistake of the program, and told as such."""
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        await client.bulk.get_members(ARN, IDS)
+
+
+async def test_a_derived_client_has_its_own(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """Its bulk operations go out in its account's name."""
+    derived = client.with_options(credentials=sim.account("444455556666"))
+    result = await derived.bulk.get_membership_datasources([graph_arn])
+    assert [one.graph_arn for one in result.unprocessed_graphs] == [graph_arn]
+    assert sim.requests[-1].account_id == "444455556666"
+
+
+async def test_results_show_no_address(client: DetectiveClient, graph_arn: str) -> None:
+    """The `repr` masks the addresses of the members, and leaves out how the answers came about."""
+    result = await client.bulk.create_members(graph_arn, ACCOUNTS[:2])
+    assert result.members[0].email_address == ACCOUNTS[0].email_address
+    assert IDS[0] in repr(result)
+    assert "example.com" not in repr(result)
+    assert "response_metadata" not in repr(result)
+    assert [one.http_status for one in result.response_metadata] == [200]
+
+
+def test_results_are_compared_by_what_they_say() -> None:
+    """How the answers came about is no part of it."""
+    failures = [ChunkFailure([IDS[0]], DetectiveError("no"))]
+    one = BulkGetMembers(failures=failures, response_metadata=[ResponseMetadata(request_id="1")])
+    assert one == BulkGetMembers(failures=failures)
+    assert one != BulkGetMembers()

@@ -1,0 +1,221 @@
+"""Opening, sharing and closing: nothing is left open, and nothing is closed that is not ours."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+import textwrap
+
+import aiohttp
+import pytest
+from support.scrutiny import complaints
+
+from detective_async import (
+    ConfigurationError,
+    DetectiveClient,
+    ResourceNotFoundException,
+    RetryPolicy,
+    StaticCredentials,
+    Timeouts,
+)
+from detective_async.testing import DetectiveSimulator, Fault, Gzip
+
+ADMINISTRATOR = "111122223333"
+OTHER = "444455556666"
+
+
+def make(sim: DetectiveSimulator, session: aiohttp.ClientSession | None = None) -> DetectiveClient:
+    return DetectiveClient(
+        region="eu-west-1", credentials=sim.account(ADMINISTRATOR), endpoint_url=sim.url, session=session
+    )
+
+
+async def test_async_with_closes(sim: DetectiveSimulator) -> None:
+    """After the block no call can be made, and the session is closed."""
+    async with make(sim) as client:
+        await client.list_graphs()
+        session = client._transport.connections._reusing
+        assert session is not None
+        assert "open" in repr(client)
+    assert session.closed
+    assert repr(client) == f"<DetectiveClient {sim.url} [eu-west-1, closed]>"
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        await client.list_graphs()
+
+
+async def test_a_client_that_was_never_entered(sim: DetectiveSimulator) -> None:
+    """It opens its session at its first call; `aclose` closes it, and closing twice is harmless."""
+    client = make(sim)
+    assert client._transport.connections._reusing is None
+    await client.list_graphs()
+    await client.aclose()
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        await client.list_graphs()
+
+
+async def test_a_client_that_was_never_used_has_nothing_to_close(sim: DetectiveSimulator) -> None:
+    """Closing it is allowed all the same."""
+    await make(sim).aclose()
+
+
+def test_a_client_can_be_made_without_a_loop() -> None:
+    """At import time, or in a configuration object."""
+    client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"))
+    assert client.region == "eu-west-1"
+
+
+async def test_the_callers_session_is_used_and_left_open(sim: DetectiveSimulator) -> None:
+    """A session that was passed in is not ours to close."""
+    requests = []
+
+    async def on_start(*_: object) -> None:
+        requests.append(True)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(on_start)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+        async with make(sim, session) as client:
+            await client.list_graphs()
+        assert requests == [True]
+        assert not session.closed
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            await client.list_graphs()
+
+
+async def test_a_session_with_settings_of_its_own_makes_no_difference(sim: DetectiveSimulator) -> None:
+    """One that raises for statuses, keeps bodies compressed, has timeouts, headers and middlewares."""
+    seen = []
+
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: aiohttp.client_middlewares.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        seen.append(request.method)
+        return await handler(request)
+
+    async with aiohttp.ClientSession(
+        raise_for_status=True,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=0.000001),
+        headers={"X-Mine": "yes"},
+        middlewares=[middleware],
+    ) as session:
+        client = make(sim, session)
+        sim.inject(Fault(Gzip()))
+        assert (await client.create_graph()).graph_arn
+        arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0" * 32
+        with pytest.raises(ResourceNotFoundException):
+            await client.list_tags_for_resource(arn)
+    assert seen == ["POST", "GET"]
+
+
+async def test_with_options_shares_the_connections(sim: DetectiveSimulator) -> None:
+    """Another account and another region through the same session; closing the derived client closes nothing."""
+    async with make(sim) as client:
+        mine = (await client.create_graph()).graph_arn
+        other = client.with_options(credentials=sim.account(OTHER))
+        elsewhere = client.with_options(region="us-east-1")
+        patient = client.with_options(timeouts=Timeouts(total=5), retry=RetryPolicy(max_attempts=1))
+        theirs = (await other.create_graph()).graph_arn
+        there = (await elsewhere.create_graph()).graph_arn
+        assert len({mine, theirs, there}) == 3
+        assert (await patient.create_graph()).graph_arn == mine
+        assert elsewhere.region == "us-east-1"
+        assert elsewhere.endpoint_url == client.endpoint_url == sim.url
+        assert client.region == "eu-west-1"
+        async with other:
+            pass
+        await elsewhere.aclose()
+        assert (await other.list_graphs()).graph_list[0].arn == theirs
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        await other.list_graphs()
+
+
+def test_with_options_finds_the_regions_own_endpoint() -> None:
+    """Where no URL was set, another region has another one."""
+    client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"), use_fips=True)
+    assert client.endpoint_url == "https://api.detective-fips.eu-west-1.amazonaws.com"
+    assert client.with_options(region="us-gov-west-1").endpoint_url == (
+        "https://api.detective-fips.us-gov-west-1.amazonaws.com"
+    )
+    with pytest.raises(ConfigurationError, match="is not a region name"):
+        client.with_options(region="no region")
+
+
+async def test_connections_are_at_most_a_hundred(sim: DetectiveSimulator) -> None:
+    """Three hundred calls at once take turns, and all of them succeed."""
+    async with make(sim) as client:
+        calls = [asyncio.create_task(client.list_graphs()) for _ in range(300)]
+        await asyncio.sleep(0.05)
+        session = client._transport.connections._reusing
+        assert session is not None
+        assert isinstance(session.connector, aiohttp.TCPConnector)
+        assert len(session.connector._acquired) <= 100
+        assert len(await asyncio.gather(*calls)) == 300
+
+
+async def test_cancelled_calls_leave_no_connection_behind(sim: DetectiveSimulator) -> None:
+    """The connection of a call that was cancelled is closed, and its turn goes to the next one."""
+    async with make(sim) as client:
+        for _ in range(3):
+            calls = [asyncio.create_task(client.list_graphs()) for _ in range(150)]
+            await asyncio.sleep(0.005)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            session = client._transport.connections._reusing
+            assert session is not None
+            assert isinstance(session.connector, aiohttp.TCPConnector)
+            assert not session.connector._acquired
+        await client.list_graphs()
+
+
+def test_a_whole_program_is_clean_under_scrutiny() -> None:
+    """Warnings as errors, development mode, asyncio's debug mode: calls, breaks, cancellation, and not a word."""
+    program = textwrap.dedent("""
+        import asyncio, gc
+        from detective_async import Account, DetectiveClient, DetectiveError
+        from detective_async.testing import DetectiveSimulator, Fault, Gzip
+
+        async def main():
+            async with DetectiveSimulator() as sim:
+                settings = dict(region="eu-west-1", credentials=sim.account("111122223333"), endpoint_url=sim.url)
+                async with DetectiveClient(**settings) as client:
+                    arn = (await client.create_graph()).graph_arn
+                    await client.create_members(arn, [Account(f"{n:012}", "a@b.org") for n in range(1, 31)])
+                    async for member in client.iter_members(arn, page_size=5, prefetch=3):
+                        break
+                    calls = [asyncio.create_task(client.list_members(arn)) for _ in range(20)]
+                    await asyncio.sleep(0)
+                    for call in calls[::2]:
+                        call.cancel()
+                    await asyncio.gather(*calls, return_exceptions=True)
+                    try:
+                        await client.delete_members(arn, ["nobody"])
+                    except DetectiveError:
+                        pass
+                unentered = DetectiveClient(**settings)
+                await unentered.list_graphs()
+                await unentered.aclose()
+
+        asyncio.run(main(), debug=True)
+        gc.collect()
+    """)
+    run = subprocess.run(
+        [sys.executable, "-P", "-W", "error", "-X", "dev", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout, complaints(run.stderr)) == (0, "", "")
+
+
+async def test_no_task_is_left_behind(sim: DetectiveSimulator) -> None:
+    """After a walk that was broken off and a client that was closed, only the tasks from before are there."""
+    before = asyncio.all_tasks()
+    async with make(sim) as client:
+        await client.create_graph()
+        async for _ in client.iter_graphs(prefetch=2):
+            break
+    gc.collect()
+    await asyncio.sleep(0.01)
+    # The simulator keeps a task for each connection until that is closed.
+    await asyncio.sleep(0.05)
+    assert {task for task in asyncio.all_tasks() - before if "detective_async/testing" not in repr(task)} == set()

@@ -1,0 +1,102 @@
+"""Waiting for an investigation, and for the organization's administrator."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.waits import ADMINISTRATOR, IDS, NEVER, Story
+
+from detective_async import (
+    Administrator,
+    DetectiveClient,
+    GetInvestigationResponse,
+    ResourceNotFoundException,
+    Status,
+)
+from detective_async.errors import WaiterTimeout
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Garbage
+
+
+async def start(client: DetectiveClient, graph_arn: str) -> str:
+    now = datetime(2026, 7, 1, tzinfo=UTC)
+    role = f"arn:aws:iam::{ADMINISTRATOR}:role/Suspect"
+    return str((await client.start_investigation(graph_arn, role, now - timedelta(days=1), now)).investigation_id)
+
+
+@pytest.mark.parametrize("outcome", ["SUCCESSFUL", "FAILED"])
+async def test_an_investigation(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story, outcome: str
+) -> None:
+    """It is given once it no longer runs, however it went."""
+    sim.investigations(duration=NEVER, outcome=outcome)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    investigation_id = await start(waiter, slow_graph)
+    story.chapters[2] = lambda: sim.advance(NEVER)
+    found = await waiter.wait_for_investigation(slow_graph, investigation_id, timeout=60)
+    assert (found.investigation_id, found.status) == (investigation_id, Status(outcome))
+    assert story.slept == [0.25, 0.375]
+
+
+async def test_an_investigation_that_goes_on(waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str) -> None:
+    """The timeout names it, with its status, and has its last state."""
+    sim.investigations(duration=NEVER)
+    investigation_id = await start(waiter, slow_graph)
+    with pytest.raises(WaiterTimeout) as caught:
+        await waiter.wait_for_investigation(slow_graph, investigation_id, timeout=60)
+    error = caught.value
+    assert str(error) == f"investigation: 1 of 1 not settled within 60 s: {investigation_id} RUNNING"
+    assert error.pending == [investigation_id]
+    assert isinstance(error.last_states[investigation_id], GetInvestigationResponse)
+
+
+@pytest.mark.parametrize(
+    ("status", "ends"), [('"CANCELLED"', True), ('"RUNNING"', False), ("null", False)], ids=["new", "running", "none"]
+)
+async def test_a_status_that_is_new(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, status: str, ends: bool
+) -> None:
+    """One of a later release ends the wait; an answer without one does not."""
+    sim.inject(Fault(Garbage(b'{"Status": %s}' % status.encode(), content_type="application/json"), count=None))
+    waiting = waiter.wait_for_investigation(slow_graph, "1" * 21, timeout=5)
+    if ends:
+        assert (await waiting).status == "CANCELLED"
+    else:
+        with pytest.raises(WaiterTimeout, match=r"1{21} (RUNNING|without a status)$"):
+            await waiting
+
+
+async def test_an_investigation_that_is_not_there(waiter: DetectiveClient, slow_graph: str, story: Story) -> None:
+    """It is not waited for."""
+    with pytest.raises(ResourceNotFoundException):
+        await waiter.wait_for_investigation(slow_graph, "1" * 21, timeout=60)
+    assert story.slept == []
+
+
+async def test_an_investigation_and_failures_that_may_pass(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+) -> None:
+    """They do not end the wait."""
+    investigation_id = await start(waiter, slow_graph)
+    sim.inject(Fault(Failure(), operation="GetInvestigation", count=3))
+    found = await waiter.wait_for_investigation(slow_graph, investigation_id, timeout=60)
+    assert found.status is Status.SUCCESSFUL
+    assert len(story.slept) == 3
+
+
+async def test_an_organization_admin_account(waiter: DetectiveClient, sim: DetectiveSimulator, story: Story) -> None:
+    """It is waited for until it is in the list."""
+    sim.organization(ADMINISTRATOR, [IDS[0]])
+    story.chapters[3] = lambda: waiter.enable_organization_admin_account(IDS[0])
+    administrator = await waiter.wait_for_organization_admin_account(IDS[0], timeout=60)
+    assert administrator == (await waiter.list_organization_admin_accounts()).administrators[0]
+    assert isinstance(administrator, Administrator)
+    assert administrator.account_id == IDS[0]
+    assert len(story.slept) == 3
+
+
+async def test_another_organization_admin_account(waiter: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Another one in the list is not the one that is waited for."""
+    sim.organization(ADMINISTRATOR, IDS[:2])
+    await waiter.enable_organization_admin_account(IDS[0])
+    with pytest.raises(WaiterTimeout) as caught:
+        await waiter.wait_for_organization_admin_account(IDS[1], timeout=60)
+    assert str(caught.value) == f"organization admin account: 1 of 1 not settled within 60 s: {IDS[1]} was never seen"
+    assert caught.value.last_states == {IDS[1]: None}

@@ -1,1 +1,0 @@
-"""What Amazon states about its API, and what boto3 does, held against this library."""

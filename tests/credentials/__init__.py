@@ -1,1 +1,0 @@
-"""Where keys come from, judged by the SDKs and servers of others."""

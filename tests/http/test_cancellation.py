@@ -1,0 +1,296 @@
+"""Calls that are given up, at every moment at which that can happen: nothing is swallowed, lost or left behind."""
+
+import asyncio
+import logging
+import signal
+import sys
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from support.certificates import Certificates
+from support.fakes import FakeTime
+from support.interruptions import (
+    INTERRUPTS,
+    Call,
+    Interrupt,
+    after_steps,
+    as_an_await_ends,
+    by_a_timeout_from_outside,
+    passes,
+)
+from support.one_connection import FAILURES, setting
+from support.scrutiny import complaints
+from support.wire_server import LoopClock, after_passes, serving, until
+
+from detective_async import Clock, Credentials, DetectiveClient, ParameterError, Timeouts, ValidationException
+from detective_async.http.pool import MAX_CONNECTIONS
+
+every_interrupt = pytest.mark.parametrize("interrupt", INTERRUPTS, ids=lambda interrupt: interrupt.__name__)
+
+
+@pytest.fixture(params=["our session", "the caller's session"])
+def owner(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    said = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING]
+    # asyncio's debug mode tells which steps took long; on a busy machine any step does.
+    assert [message for message in said if not message.startswith("Executing ")] == []
+
+
+@every_interrupt
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_a_call_with_a_retry(owner: str, failure: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """At every moment of its two attempts and of the wait between them."""
+    async with setting(owner, fake_time.clock(), failure) as scene:
+        moments = await scene.sweep(interrupt, lambda n: scene.caller(n).list_graphs(next_token="swept"))
+        assert moments > 2
+        assert {request.attempt for request in scene.server.requests if request.token == "swept"} == {1, 2}
+
+
+@pytest.mark.parametrize("interrupt", [after_steps, as_an_await_ends])
+async def test_a_call_over_tls(
+    owner: str, interrupt: Interrupt, fake_time: FakeTime, certificates: Certificates
+) -> None:
+    """At every moment of the handshakes too."""
+    async with setting(owner, fake_time.clock(), certificates=certificates) as scene:
+        assert await scene.sweep(interrupt, lambda n: scene.caller(n).list_graphs(next_token="swept")) > 4
+
+
+@every_interrupt
+@pytest.mark.parametrize("prefetch", [0, 2])
+async def test_a_walk_through_pages(owner: str, prefetch: int, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """While a page is fetched, ahead or not, and while the consumer is busy."""
+
+    async def walk(client: DetectiveClient) -> None:
+        graphs = []
+        async for graph in client.iter_graphs(starting_token="page-1", prefetch=prefetch):
+            graphs.append(graph.arn)
+            await asyncio.sleep(0)
+        assert graphs == ["page-1", "page-2", "page-3"]
+
+    async with setting(owner, fake_time.clock()) as scene:
+        assert await scene.sweep(interrupt, lambda n: walk(scene.caller(n))) > 4
+
+
+@every_interrupt
+async def test_a_call_in_the_queue(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """Before its turn comes, as it comes and after it; the one whose turn it was is not disturbed."""
+
+    async def queue(client: DetectiveClient) -> None:
+        assert (await client.list_graphs(next_token="queued")).next_token == "queued"
+
+    async with setting(owner, fake_time.clock()) as scene:
+
+        async def interrupt_behind_another(call: Call, moment: int) -> bool:
+            first = asyncio.create_task(scene.client.list_graphs(next_token="slow"))
+            await asyncio.sleep(0)
+            interrupted = await interrupt(call, moment)
+            assert (await first).next_token == "slow"
+            return interrupted
+
+        assert await scene.sweep(interrupt_behind_another, lambda n: queue(scene.caller(n))) > 1
+
+
+@every_interrupt
+async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """The others that wait for the same refresh get what it brings, and it is done once."""
+    refreshes = begun = 0
+    others: list[asyncio.Task[Any]] = []
+
+    async def refresh() -> Credentials:
+        nonlocal refreshes
+        refreshes += 1
+        await passes(10)
+        return Credentials("a", "b", expires_at=datetime.now(UTC) + timedelta(hours=1))
+
+    async with setting(owner, fake_time.clock()) as scene:
+
+        async def call(client: DetectiveClient) -> None:
+            nonlocal begun
+            begun += 1
+            # Another one joins in, right after this one has begun the refresh.
+            after_passes(1, lambda: others.append(asyncio.create_task(client.list_graphs(next_token="other"))))
+            await client.list_graphs(next_token="given up")
+
+        async def interrupt_beside_another(call: Call, moment: int) -> bool:
+            interrupted = await interrupt(call, moment)
+            await passes(2)
+            while others:
+                assert (await others.pop()).next_token == "other"
+            assert refreshes == begun
+            return interrupted
+
+        def start(_: int) -> Call:
+            # Another callable each time, or the credentials would be there already.
+            return call(scene.client.with_options(credentials=partial(refresh)))
+
+        assert await scene.sweep(interrupt_beside_another, start) > 1
+
+
+@pytest.mark.parametrize("interrupt", [after_steps, by_a_timeout_from_outside])
+async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """It is nobody's concern: nothing is logged, and the next call has it done again."""
+    refreshes = 0
+
+    async def refresh() -> Credentials:
+        nonlocal refreshes
+        refreshes += 1
+        await passes(10)
+        if refreshes == 1:
+            raise OSError("the vault is closed")
+        return Credentials("a", "b", expires_at=datetime.now(UTC) + timedelta(hours=1))
+
+    async with setting("our session", fake_time.clock()) as scene:
+        client = scene.client.with_options(credentials=refresh)
+        assert await interrupt(client.list_graphs(next_token="given up"), 5)
+        await passes(20)
+        assert (await client.list_graphs(next_token="next")).next_token == "next"
+        assert refreshes == 2
+
+
+@pytest.mark.parametrize("kind", ["cancel", "timeout"])
+async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
+    """The wait for a retry ends at once, and held no connection."""
+    waits = 0
+
+    async def sleep(_: float) -> None:
+        nonlocal waits
+        waits += 1
+        await asyncio.Event().wait()
+
+    async with setting(owner, Clock(sleep=sleep)) as scene:
+        limit = asyncio.timeout(None)
+
+        async def limited() -> None:
+            async with limit:
+                await scene.client.list_graphs(next_token="swept")
+
+        task = asyncio.create_task(limited())
+        await until(lambda: waits, "the call waits for its retry")
+        token = "meanwhile"
+        assert (await scene.client.list_graphs(next_token=token)).next_token == token
+        if kind == "cancel":
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        else:
+            limit.reschedule(asyncio.get_running_loop().time())
+            with pytest.raises(TimeoutError) as caught:
+                await task
+            assert type(caught.value) is TimeoutError
+        await scene.is_as_before()
+
+
+async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> None:
+    """It cancels the calls beside it, under way and queued, and is the only error of the group."""
+    async with setting(owner, fake_time.clock()) as scene:
+        calls: list[asyncio.Task[Any]] = []
+
+        async def fail() -> None:
+            await until(lambda: scene.server.requests, "one of them is under way")
+            await scene.client.list_graphs(max_results=0)
+
+        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - a group raises at its end
+            async with asyncio.TaskGroup() as group:
+                calls += [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
+                group.create_task(fail())
+        assert [type(error) for error in caught.value.exceptions] == [ParameterError]
+        assert all(call.cancelled() for call in calls)
+        await scene.is_as_before()
+
+        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
+            async with asyncio.TaskGroup() as group:
+                group.create_task(scene.client.list_graphs(next_token="refused"))
+                calls = [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
+        assert [type(error) for error in caught.value.exceptions] == [ValidationException]
+        assert all(call.cancelled() for call in calls)
+        await scene.is_as_before()
+
+
+@pytest.mark.parametrize("first", ["the caller", "the deadline", "the attempt's timeout"])
+@pytest.mark.parametrize("kind", ["cancel", "timeout"])
+async def test_at_the_very_moment_of_a_deadline(
+    owner: str, kind: str, first: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The caller has the last word, whoever was first: its cancellation comes out, or its own TimeoutError."""
+    mine, total, attempt = {
+        "the caller": (10.0, 20.0, 30.0),
+        "the deadline": (20.0, 10.0, 30.0),
+        "the attempt's timeout": (30.0, 20.0, 10.0),
+    }[first]
+    clock = LoopClock(monkeypatch)
+    timeouts = Timeouts(connect=None, read=None, attempt=attempt, total=total)
+    async with setting(owner, fake_time.clock(), timeouts=timeouts) as scene:
+        loop = asyncio.get_running_loop()
+        cancelling = None
+
+        async def call() -> None:
+            nonlocal cancelling
+            task = asyncio.current_task()
+            assert task is not None
+            if kind == "cancel":
+                loop.call_later(mine, task.cancel)
+            try:
+                async with asyncio.timeout(mine if kind == "timeout" else None):
+                    await scene.client.list_graphs(next_token="held")
+            finally:
+                cancelling = task.cancelling()
+
+        task = asyncio.create_task(call())
+        await until(lambda: scene.server.requests, "the request is under way")
+        # All three come due in the same turn of the event loop, in the order of their times.
+        clock.pass_time(40)
+        with pytest.raises(asyncio.CancelledError if kind == "cancel" else TimeoutError) as caught:
+            await task
+        assert type(caught.value) in (asyncio.CancelledError, TimeoutError)
+        assert cancelling == (1 if kind == "cancel" else 0)
+        await scene.is_as_before()
+
+
+async def test_ctrl_c() -> None:
+    """A program with calls under way, queued and ahead of their consumer ends with a KeyboardInterrupt, and no more."""
+    program = textwrap.dedent("""
+        import asyncio, signal, sys
+        from detective_async import Credentials, DetectiveClient
+
+        async def walk(client):
+            async for _ in client.iter_graphs(prefetch=2):
+                pass
+
+        async def main():
+            credentials = Credentials("a", "b")
+            async with DetectiveClient(region="eu-west-1", credentials=credentials, endpoint_url=sys.argv[1]) as client:
+                await asyncio.gather(walk(client), *(client.list_graphs() for _ in range(200)))
+
+        # Where the tests run in the background it may be ignored, and that is inherited.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        asyncio.run(main(), debug=True)
+    """)
+    async with serving() as server:
+        options = ("-P", "-W", "error", "-X", "dev", "-c", program, server.url)
+        run = await asyncio.create_subprocess_exec(
+            sys.executable, *options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        while len(server.requests) < MAX_CONNECTIONS:
+            assert run.returncode is None
+            await asyncio.sleep(0.01)
+        run.send_signal(signal.SIGINT)
+        out, error = await run.communicate()
+        await server.emptied()
+    assert (run.returncode, out) == (-signal.SIGINT, b"")
+    lines = complaints(error.decode()).splitlines()
+    assert lines[-1] == "KeyboardInterrupt"
+    assert {line for line in lines if line and not line.startswith(" ")} <= {
+        "Traceback (most recent call last):",
+        "asyncio.exceptions.CancelledError",
+        "During handling of the above exception, another exception occurred:",
+        "KeyboardInterrupt",
+    }

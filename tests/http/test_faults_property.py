@@ -1,0 +1,274 @@
+"""Whatever goes wrong: what returned was done exactly once, and what raised was not done or says that it may have been.
+
+The faults are the simulator's, and so is the truth about what was done.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from attrs import frozen
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from support.twins import ADMINS, MEMBERS, STATUSES, Job, Step, call_of, client_of, simulator, twins
+
+from detective_async import Account, DetectiveClient, DetectiveError, GetMembersResponse, ListTagsForResourceResponse
+from detective_async.api.models.base import Response
+from detective_async.testing import (
+    ClockSkew,
+    DetectiveSimulator,
+    Drip,
+    Drop,
+    Failure,
+    Fault,
+    Garbage,
+    Gzip,
+    Latency,
+    Throttle,
+    Truncate,
+)
+from detective_async.testing.faults import Effect
+
+_DAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
+
+FAULTS: list[Effect] = [
+    Drop("after"),
+    Drop("before"),
+    Drop("during"),
+    Throttle(),
+    Throttle(retry_after_ms=70),
+    Throttle(code="ThrottlingException", status=400),
+    Throttle(code="SlowDown", status=503),
+    Failure(),
+    Failure(status=503, code="ServiceUnavailable"),
+    Garbage(),
+    Garbage(status=502),
+    Garbage(b"[]", content_type="application/json"),
+    Truncate(),
+    Truncate(keep=0),
+    Gzip(),
+    Latency(0.001),
+    Drip(0.0005, size=100),
+    ClockSkew(900),
+    ClockSkew(-900),
+]
+
+# Explaining a failure takes minutes, and its steps say enough.
+SETTINGS = settings(
+    derandomize=True, deadline=None, database=None, phases=(Phase.explicit, Phase.generate, Phase.shrink)
+)
+
+
+def _some(values: tuple[str, ...], least: int = 1) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(values), min_size=least, max_size=4, unique=True)
+
+
+def _admins(method: str, *, investigation: bool = False, **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Job]:
+    """Give calls of administrators about their graphs, seldom about another's."""
+    number = st.integers(0, 2) if investigation else st.none()
+    return st.tuples(st.sampled_from(ADMINS), st.sampled_from([False] * 7 + [True])).flatmap(
+        lambda who: st.builds(
+            Job, st.just(who[0]), st.just(method), st.just(_another(who[0]) if who[1] else who[0]), number,
+            st.fixed_dictionaries(given),
+        )
+    )  # fmt: skip
+
+
+def _another(admin: str) -> str:
+    return ADMINS[1 - ADMINS.index(admin)]
+
+
+def _members(method: str, *, graph: bool = True) -> st.SearchStrategy[Job]:
+    graphs = st.sampled_from(ADMINS) if graph else st.none()
+    return st.builds(Job, st.sampled_from(MEMBERS), st.just(method), graphs)
+
+
+_NUMBERS = st.integers(1, 3)
+_TAGS = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"), min_size=1)
+_STARTS = _admins(
+    "start_investigation",
+    entity_arn=st.sampled_from([f"arn:aws:iam::{ADMINS[0]}:role/{name}" for name in ("A", "B")]),
+    scope_start_time=st.just(_DAY[0]),
+    scope_end_time=st.just(_DAY[1]),
+)
+_CREATES = _admins("create_members", accounts=_some((*MEMBERS, *ADMINS)))
+_WRITES = [
+    st.builds(Job, st.sampled_from(ADMINS), st.just("create_graph"), given=st.fixed_dictionaries({"tags": _TAGS})),
+    # Of one of the two graphs, so that the other one has a long life.
+    st.just(Job(ADMINS[1], "delete_graph", ADMINS[1])),
+    _CREATES,
+    _admins("delete_members", account_ids=_some((*MEMBERS, *ADMINS))),
+    _members("accept_invitation"),
+    _members("reject_invitation"),
+    _members("disassociate_membership"),
+    _admins("start_monitoring_member", account_id=st.sampled_from(MEMBERS)),
+    _admins("tag_resource", tags=_TAGS),
+    _admins("untag_resource", tag_keys=_some(("a", "b", "c"))),
+    _STARTS,
+    _admins("update_investigation_state", investigation=True, state=st.sampled_from(["ACTIVE", "ARCHIVED"])),
+    _admins("update_datasource_packages", datasource_packages=_some(("EKS_AUDIT", "ASFF_SECURITYHUB_FINDING"))),
+]
+_READS = [
+    _admins("get_members", account_ids=_some(MEMBERS)),
+    _admins("list_members", max_results=_NUMBERS),
+    _admins("iter_members", page_size=_NUMBERS, prefetch=st.integers(0, 2)),
+    _admins("list_tags_for_resource"),
+    _admins("get_investigation", investigation=True),
+    _admins("iter_investigations", page_size=_NUMBERS),
+    _admins("iter_indicators", investigation=True, page_size=_NUMBERS),
+    _admins("iter_datasource_packages", page_size=_NUMBERS),
+    _admins("batch_get_graph_member_datasources", account_ids=_some(MEMBERS)),
+    _members("list_invitations", graph=False),
+    _members("iter_invitations", graph=False),
+    st.builds(Job, st.sampled_from(ADMINS), st.just("list_graphs")),
+]
+_SEQUENCES = st.lists(st.sampled_from(FAULTS), max_size=4).map(tuple)
+_ATTEMPTS = st.integers(1, 4)
+
+
+def _steps(*jobs: st.SearchStrategy[Job]) -> st.SearchStrategy[list[Step]]:
+    return st.lists(st.builds(Step, st.one_of(jobs), _SEQUENCES, _ATTEMPTS), min_size=1, max_size=8)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(main, debug=True)
+
+
+async def _go_through(steps: list[Step]) -> None:
+    async with twins() as pair:
+        for step in steps:
+            await pair.run(step)
+
+
+@settings(SETTINGS, max_examples=120)
+@given(_steps(*_WRITES, *_READS))
+def test_a_call_is_carried_out_once_or_its_error_tells(steps: list[Step]) -> None:
+    """Any calls with any faults leave the service as the same calls do without; what was not done raised."""
+    _run(_go_through(steps))
+
+
+@settings(SETTINGS, max_examples=60)
+@given(_steps(_STARTS, _CREATES))
+def test_what_must_not_happen_twice_does_not(steps: list[Step]) -> None:
+    """An investigation is started at most once a call; an account that is told to be unprocessed was a member."""
+    _run(_go_through(steps))
+
+
+_SLOW_SEQUENCES = st.lists(st.sampled_from([Latency(0.06), *FAULTS[:5]]), min_size=1, max_size=3).map(tuple)
+_SLOW_JOBS = st.one_of(_STARTS, _CREATES, _admins("delete_members", account_ids=_some(MEMBERS)), _READS[0])
+
+
+@settings(SETTINGS, max_examples=15)
+@given(st.lists(st.builds(Step, _SLOW_JOBS, _SLOW_SEQUENCES, _ATTEMPTS, st.just(True)), min_size=1, max_size=4))
+def test_what_is_done_after_the_client_gave_up_counts_too(steps: list[Step]) -> None:
+    """The service may act on an attempt long after its timeout, and even after the call; then the call says so."""
+    _run(_go_through(steps))
+
+
+@frozen
+class Ask:
+    """A call among many at once, by what only its request and its answer hold."""
+
+    kind: Literal["get", "tags", "walk", "start", "create"]
+    mark: str
+
+
+#: The accounts and roles that only one call is about.
+_NEWCOMERS = [f"30000000000{number}" for number in range(1, 5)]
+_ROLES = [f"arn:aws:iam::{ADMINS[0]}:role/Role{number}" for number in range(1, 5)]
+_ASKS = [
+    *(Ask("get", member) for member in MEMBERS),
+    *(Ask("tags", admin) for admin in ADMINS),
+    *(Ask("walk", admin) for admin in ADMINS),
+    *(Ask("start", role) for role in _ROLES),
+    *(Ask("create", account) for account in _NEWCOMERS),
+]
+
+
+@settings(SETTINGS, max_examples=35)
+@given(st.permutations(_ASKS), st.lists(st.sampled_from(FAULTS), max_size=20), _ATTEMPTS)
+def test_calls_at_once_keep_their_answers_apart(asks: list[Ask], faults: list[Effect], max_attempts: int) -> None:
+    """Each of many calls on one client gets the answer to its own request, and is carried out once."""
+    _run(_ask_at_once(asks, faults, max_attempts))
+
+
+@settings(SETTINGS, max_examples=10)
+@given(st.permutations(_ASKS), st.sampled_from([900, -900]))
+def test_a_clock_that_is_off_is_put_right_for_all_calls_at_once(asks: list[Ask], skew: float) -> None:
+    """Many calls are refused for it at once, and each of them is sent again, with one attempt allowed."""
+    _run(_ask_at_once(asks, [], 1, skew))
+
+
+async def _ask_at_once(asks: list[Ask], faults: list[Effect], max_attempts: int, skew: float = 0) -> None:
+    async with simulator() as sim, client_of(sim, max_attempts=max_attempts) as client:
+        for effect in faults:
+            sim.inject(Fault(effect))
+        if skew:
+            sim.inject(Fault(ClockSkew(skew), count=None))
+        others = client.with_options(credentials=sim.account(ADMINS[1]))
+        graphs = {graph["administrator"]: arn for arn, graph in sim.snapshot().items()}
+        outcomes = await asyncio.gather(
+            *(_ask(others if ask.mark == ADMINS[1] else client, graphs, ask) for ask in asks)
+        )
+        told = [f"{ask}: {outcome!r} {problem}" for ask, outcome in zip(asks, outcomes, strict=True)
+                if (problem := _problem(sim, graphs, ask, outcome))]  # fmt: skip
+        assert not told, "\n".join(["", *told])
+        if not faults:
+            failed = [outcome for outcome in outcomes if isinstance(outcome, DetectiveError)]
+            assert not failed, f"without faults, {len(failed)} calls failed, such as: {failed[0]}"
+
+
+async def _ask(client: DetectiveClient, graphs: dict[str, str], ask: Ask) -> Any:
+    mine = graphs[ADMINS[0]]
+    try:
+        match ask.kind:
+            case "get":
+                return await client.get_members(mine, [ask.mark])
+            case "tags":
+                return await client.list_tags_for_resource(graphs[ask.mark])
+            case "walk":
+                return await client.iter_members(graphs[ask.mark], page_size=2, prefetch=1).collect()
+            case "start":
+                return await client.start_investigation(mine, ask.mark, *_DAY)
+            case "create":
+                return await client.create_members(mine, [Account(ask.mark, f"account-{ask.mark}@example.com")])
+    except DetectiveError as error:
+        return error
+
+
+def _problem(sim: DetectiveSimulator, graphs: dict[str, str], ask: Ask, outcome: Any) -> str | None:
+    """Tell what is wrong with the outcome of a call."""
+    if isinstance(outcome, DetectiveError):
+        done = _times_done(sim, ask)
+        return None if done == 0 or (done == 1 and outcome.outcome_unknown) else f"done {done} times"
+    if isinstance(outcome, Response):
+        answered = [one for one in sim.requests if one.request_id == outcome.response_metadata.request_id]
+        if len(answered) != 1 or ask.mark not in f"{unquote(answered[0].target)} {answered[0].body.decode()}":
+            return f"the request was another: {answered}"
+        attempts = sum(call_of(one) == call_of(answered[0]) for one in sim.requests)
+        if outcome.response_metadata.attempts != attempts:
+            return f"there were {attempts} attempts"
+    match ask.kind, outcome:
+        case "get", GetMembersResponse():
+            found = [one.account_id for one in outcome.member_details]
+            fine = [*found, *(one.account_id for one in outcome.unprocessed_accounts)] == [ask.mark]
+        case "tags", ListTagsForResourceResponse():
+            fine = outcome.tags == {"owner": ask.mark}
+        case "walk", [*members]:
+            # Newcomers come last, or too late.
+            there = [member.account_id for member in members]
+            fine = there[: len(STATUSES)] == list(MEMBERS[: len(STATUSES)]) and len(set(there)) == len(there)
+            fine = fine and {member.graph_arn for member in members} == {graphs[ask.mark]}
+        case _:
+            fine = _times_done(sim, ask) == 1
+    return None if fine else "is not its answer"
+
+
+def _times_done(sim: DetectiveSimulator, ask: Ask) -> int:
+    if ask.kind not in ("start", "create"):
+        return 0
+    graph = next(one for one in sim.dump()["graphs"] if one["administrator"] == ADMINS[0])
+    done = [one["entity_arn"] for one in graph["investigations"]] + [one["account"] for one in graph["members"]]
+    return done.count(ask.mark)

@@ -1,0 +1,129 @@
+"""Errors are gone when nobody holds them any more: none of them keeps itself, its call and its answer alive in a cycle.
+
+What only the garbage collector can free piles up where many calls fail, and then stops the event loop for its rounds.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from support.interruptions import passes
+from support.reference_cycles import collecting_cycles
+
+from detective_async import (
+    AssumeRole,
+    Credentials,
+    DetectiveClient,
+    DetectiveError,
+    DetectiveFleet,
+    RetryPolicy,
+    Target,
+    Timeouts,
+)
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
+
+ACCOUNT = "111122223333"
+Work = Callable[[DetectiveClient], Awaitable[object]]
+
+
+async def list_graphs(client: DetectiveClient) -> None:
+    await client.list_graphs()
+
+
+async def page_through(client: DetectiveClient) -> None:
+    await client.iter_graphs(prefetch=1).collect()
+
+
+async def cancel(client: DetectiveClient) -> None:
+    async with asyncio.timeout(0.01):
+        await client.list_graphs()
+
+
+async def hurry(client: DetectiveClient) -> None:
+    await client.with_options(timeouts=Timeouts(total=0.01)).list_graphs()
+
+
+async def refused_role(client: DetectiveClient) -> None:
+    role = AssumeRole("arn:aws:iam::444455556666:role/Nobody", source=client._transport.credentials)
+    await asyncio.gather(*(client.with_options(credentials=role).list_graphs() for _ in range(3)))
+
+
+async def broken_provider(client: DetectiveClient) -> None:
+    async def vault() -> Credentials:
+        raise LookupError("closed")
+
+    await client.with_options(credentials=vault).list_graphs()
+
+
+async def another_broken_provider(client: DetectiveClient) -> None:
+    class Vault:
+        async def get_credentials(self) -> Credentials:
+            raise LookupError("closed")
+
+    await client.with_options(credentials=Vault()).list_graphs()
+
+
+async def role_of_a_client_that_is_gone(client: DetectiveClient) -> None:
+    role = AssumeRole("arn:aws:iam::444455556666:role/Nobody", source=client._transport.credentials)
+    async with DetectiveClient(region="eu-west-1", credentials=role, endpoint_url=client.endpoint_url) as another:
+        await another.list_graphs()
+
+
+async def in_a_fleet(client: DetectiveClient) -> None:
+    keys = Credentials("AKIAIOSFODNN7EXAMPLE", "of nobody")
+    async with DetectiveFleet([Target(ACCOUNT, "eu-west-1", keys)], endpoint_url=client.endpoint_url) as fleet:
+        async for outcome in fleet.run(lambda client, _: client.list_graphs()):
+            assert outcome.error is not None
+
+
+CASES: dict[str, tuple[Work, Fault | None]] = {
+    "refused": (list_graphs, Fault(Failure(403, "AccessDeniedException"), count=None)),
+    "throttled out": (list_graphs, Fault(Throttle(), count=None)),
+    "server fault": (list_graphs, Fault(Failure(500), count=None)),
+    "no answer": (list_graphs, Fault(Drop("before"), count=None)),
+    "half an answer": (list_graphs, Fault(Drop("during"), count=None)),
+    "malformed": (list_graphs, Fault(Garbage(), count=None)),
+    "expired": (list_graphs, Fault(Failure(403, "ExpiredTokenException"), count=None)),
+    "in a list": (page_through, Fault(Failure(403, "AccessDeniedException"), count=None)),
+    "cancelled": (cancel, Fault(Latency(5), count=None)),
+    "too late": (hurry, Fault(Latency(5), count=None)),
+    "refused role": (refused_role, None),
+    "broken provider": (broken_provider, None),
+    "another broken provider": (another_broken_provider, None),
+    "role of a client that is gone": (role_of_a_client_that_is_gone, None),
+    "in a fleet": (in_a_fleet, None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_errors_are_in_no_cycle(sim: DetectiveSimulator, case: str) -> None:
+    """Nothing of a failed call waits for the garbage collector, whatever it failed with."""
+    work, fault = CASES[case]
+    async with DetectiveClient(
+        region="eu-west-1",
+        credentials=sim.account(ACCOUNT),
+        endpoint_url=sim.url,
+        retry=RetryPolicy(max_attempts=2),
+    ) as client:
+        await client.list_graphs()
+        if fault is not None:
+            sim.inject(fault)
+        failed = 0
+        with collecting_cycles() as cycles:
+            for _ in range(3):
+                try:
+                    await work(client)
+                except (DetectiveError, TimeoutError):
+                    failed += 1
+            await passes(5)
+            assert cycles() == []
+    assert failed == (0 if work is in_a_fleet else 3)
+
+
+async def test_what_is_in_one_is_found() -> None:
+    """A function of the library that holds itself; else finding nothing would prove nothing."""
+    with collecting_cycles() as cycles:
+        paginator = DetectiveClient(region="eu-west-1").iter_graphs()
+        paginator.__dict__["itself"] = paginator
+        del paginator
+        assert "Iterators.iter_graphs.<locals>.<lambda>" in cycles()

@@ -1,0 +1,124 @@
+"""What the loggers say, with structured fields, and that they say nothing unless they are asked to."""
+
+import logging
+from typing import Any
+
+import pytest
+from aioresponses import aioresponses
+from attrs import asdict
+from support.fakes import FakeTime
+
+from detective_async import (
+    AssumeRole,
+    AttemptEvent,
+    CallEvent,
+    Credentials,
+    DetectiveClient,
+    RetryEvent,
+)
+from detective_async.events import Event
+from detective_async.testing import DetectiveSimulator
+
+ADMINISTRATOR, MEMBER = "111122223333", "444455556666"
+URL = "https://api.detective.eu-west-1.amazonaws.com/graphs/list"
+THROTTLED = "TooManyRequestsException"
+#: What a record has anyway.
+_USUAL = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _USUAL}
+
+
+async def call(credentials: Credentials, fake_time: FakeTime, *hooks: Any) -> None:
+    """Make a call that is throttled once."""
+    async with DetectiveClient(
+        region="eu-west-1", credentials=credentials, clock=fake_time.clock(), hooks=hooks
+    ) as client:
+        await client.list_graphs()
+
+
+@pytest.fixture
+def throttled_once(mock_aws: aioresponses) -> None:
+    mock_aws.post(URL, status=429, headers={"x-amzn-errortype": THROTTLED, "x-amzn-requestid": "r1"})
+    mock_aws.post(URL, payload={}, headers={"x-amzn-requestid": "r2"})
+
+
+@pytest.mark.usefixtures("throttled_once")
+async def test_attempts_retries_and_calls_are_logged(
+    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A line for each, and all that the event knows as fields of the record."""
+    events: list[Event] = []
+    caplog.set_level(logging.DEBUG, "detective_async")
+    await call(credentials, fake_time, events.append)
+    records = [record for record in caplog.records if record.name.startswith("detective_async")]
+    assert [(record.name, record.levelname, record.getMessage()) for record in records] == [
+        (
+            "detective_async",
+            "DEBUG",
+            f"ListGraphs in eu-west-1: attempt 1 of 3 took 0.000 s: {THROTTLED}",
+        ),
+        (
+            "detective_async.retry",
+            "INFO",
+            f"ListGraphs in eu-west-1: attempt 1 of 3 failed ({THROTTLED}), the next one follows in 1.000 s",
+        ),
+        ("detective_async", "DEBUG", "ListGraphs in eu-west-1: attempt 2 of 3 took 0.000 s: 200"),
+        ("detective_async", "DEBUG", "ListGraphs in eu-west-1: done after 2 attempts and 1.000 s"),
+    ]
+    assert [type(event) for event in events] == [AttemptEvent, RetryEvent, AttemptEvent, CallEvent]
+    assert [fields_of(record) for record in records] == [asdict(event) for event in events]
+
+
+@pytest.mark.usefixtures("throttled_once")
+async def test_calls_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
+    """They can be had without those of retries."""
+    caplog.set_level(logging.WARNING, "detective_async.retry")
+    caplog.set_level(logging.DEBUG, "detective_async")
+    await call(credentials, fake_time)
+    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
+        "detective_async"
+    ] * 3
+
+
+@pytest.mark.usefixtures("throttled_once")
+async def test_retries_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
+    """They can be had without the lines for each attempt and call."""
+    caplog.set_level(logging.INFO, "detective_async.retry")
+    await call(credentials, fake_time)
+    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
+        "detective_async.retry"
+    ]
+
+
+@pytest.mark.usefixtures("throttled_once")
+async def test_nothing_is_said_unasked(
+    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With logging as Python has it, not even an event is made."""
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("an event was made")
+
+    monkeypatch.setattr("detective_async.http.call.AttemptEvent", refuse)
+    monkeypatch.setattr("detective_async.http.call.CallEvent", refuse)
+    await call(credentials, fake_time)
+    assert [record for record in caplog.records if record.name.startswith("detective_async")] == []
+
+
+async def test_credentials_that_were_fetched(sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Where from, whose they are and how long they last; none of the keys."""
+    sim.role(MEMBER, "Audit", trusted=[ADMINISTRATOR])
+    role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account(ADMINISTRATOR))
+    caplog.set_level(logging.DEBUG, "detective_async.credentials")
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role) as client:
+        await client.list_graphs()
+        keys = await role.get_credentials_for(client._transport)
+    (record,) = [record for record in caplog.records if record.name == "detective_async.credentials"]
+    assert fields_of(record) == {
+        "source": f"assuming {role.role_arn}",
+        "account": MEMBER,
+        "expires_at": keys.expires_at,
+    }
+    assert record.getMessage() == f"assuming {role.role_arn} gave credentials, good until {keys.expires_at}"

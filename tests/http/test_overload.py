@@ -1,0 +1,276 @@
+"""Far more calls at once than there are connections: they queue, in order, and waiting is no failure."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from attrs import define, field
+from support.wire_server import LoopClock, Request, WireServer, serving, until
+
+from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, DetectiveError, Timeouts
+from detective_async.http.pool import MAX_CONNECTIONS
+
+CALLS = 2000
+#: The queue as a whole takes many times as long as any of these allows.
+TIMEOUTS = Timeouts(connect=10, read=20, attempt=20, total=None)
+WAVE = 15.0
+
+#: The most connections of a pool, and what makes it; None for a session of our own.
+POOLS: dict[str, tuple[int, Callable[[], aiohttp.TCPConnector] | None]] = {
+    "our own": (MAX_CONNECTIONS, None),
+    "limit=7": (7, lambda: aiohttp.TCPConnector(limit=7)),
+    "limit_per_host=5": (5, lambda: aiohttp.TCPConnector(limit_per_host=5)),
+}
+
+
+@define
+class Crowd:
+    """Calls on one client, and a server that keeps them waiting."""
+
+    limit: int
+    server: WireServer
+    client: DetectiveClient
+    held: list[Request]
+    session: aiohttp.ClientSession | None
+    finished: list[int] = field(factory=list)
+
+    async def call(self, number: int, client: DetectiveClient | None = None) -> None:
+        answer = await (client or self.client).list_graphs(next_token=str(number))
+        assert answer.next_token == str(number)
+        self.finished.append(number)
+
+    def start(self, numbers: range, client: DetectiveClient | None = None) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self.call(number, client)) for number in numbers]
+
+    async def holds(self, count: int) -> list[int]:
+        """Wait until that many calls, and no more, are with the server; which ones?"""
+        await until(lambda: len(self._waiting()) >= count, f"the server has {count} requests")
+        await settled()
+        assert len(self._waiting()) == count
+        return sorted(asked(request) for request in self._waiting())
+
+    def release(self, count: int | None = None) -> None:
+        """Answer so many that are with the server, or all, in any order."""
+        waiting = self._waiting()
+        for request in random.sample(waiting, len(waiting) if count is None else count):
+            self.held.remove(request)
+            request.echo()
+
+    async def release_until_done(self, calls: list[asyncio.Task[None]]) -> None:
+        def release_and_look() -> bool:
+            self.release()
+            return all(call.done() for call in calls)
+
+        await until(release_and_look, "every call is done")
+
+    async def has_every_turn(self) -> bool:
+        """Tell whether as many calls as ever can be under way at once."""
+        calls = self.start(range(self.limit))
+        everyone = await self.holds(self.limit) == list(range(self.limit))
+        await self.release_until_done(calls)
+        return everyone
+
+    def _waiting(self) -> list[Request]:
+        return [request for request in self.held if request.connection.transport is not None]
+
+
+def asked(request: Request) -> int:
+    return int(request.token)
+
+
+async def settled() -> None:
+    """Let everything happen that can happen now."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def crowding(
+    pool: str, clock: Clock = Clock(), fail: Callable[[Request], bool] = lambda _: False
+) -> AsyncIterator[Crowd]:
+    limit, connector = POOLS[pool]
+    held: list[Request] = []
+
+    def react(request: Request) -> None:
+        if fail(request):
+            request.answer(b"{}", "500 Oops")
+        else:
+            held.append(request)
+
+    before = asyncio.all_tasks()
+    async with serving(react) as server:
+        session = None if connector is None else aiohttp.ClientSession(connector=connector())
+        async with DetectiveClient(
+            region="eu-west-1",
+            credentials=Credentials("a", "b"),
+            endpoint_url=server.url,
+            session=session,
+            timeouts=TIMEOUTS,
+            clock=clock,
+        ) as client:
+            yield Crowd(limit, server, client, held, session)
+        if session is not None:
+            await session.close()
+        await server.emptied()
+        assert server.most_connections <= limit
+    assert asyncio.all_tasks() <= before
+
+
+@pytest.fixture(params=POOLS)
+def pool(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
+    return LoopClock(monkeypatch)
+
+
+async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> None:
+    """All succeed, in the order in which they were started: to wait for a turn is neither to connect nor an attempt."""
+    # Debug mode would keep a stack for every step of every call.
+    asyncio.get_running_loop().set_debug(enabled=False)
+    async with crowding(pool) as crowd:
+        calls = crowd.start(range(CALLS))
+        for begun in range(0, CALLS, crowd.limit):
+            await crowd.holds(min(crowd.limit, CALLS - begun))
+            clock.pass_time(WAVE)
+            await settled()
+            crowd.release()
+        await asyncio.gather(*calls)
+        # Those that are with the server at the same time finish in any order, and nobody overtakes anybody else.
+        assert max(abs(place - number) for place, number in enumerate(crowd.finished)) < crowd.limit
+        assert sorted(crowd.finished) == list(range(CALLS))
+        assert crowd.server.most_connections == crowd.limit
+
+
+async def test_a_retry_queues_up_again(pool: str) -> None:
+    """A call that waits to be repeated keeps nobody waiting, and is repeated after those that were there before."""
+    backoff = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        await backoff.wait()
+
+    # Few, for retries have a quota.
+    failing = range(5)
+    async with crowding(
+        pool, Clock(sleep=sleep), lambda request: asked(request) in failing and request.attempt == 1
+    ) as crowd:
+        first, second = (range(5 + n * crowd.limit, 5 + (n + 1) * crowd.limit) for n in range(2))
+        calls = crowd.start(range(second.stop))
+        assert await crowd.holds(crowd.limit) == list(first)
+        backoff.set()
+        await settled()
+        for wave in (second, failing):
+            crowd.release()
+            assert await crowd.holds(len(wave)) == list(wave)
+        crowd.release()
+        await asyncio.gather(*calls)
+
+
+async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
+    """Other regions and accounts share the connections, and the order."""
+    async with crowding(pool) as crowd:
+        elsewhere = crowd.client.with_options(region="us-east-1")
+        other = crowd.client.with_options(credentials=Credentials("c", "d"))
+        clients = (crowd.client, elsewhere, other)
+        calls = [task for n in range(3 * crowd.limit) for task in crowd.start(range(n, n + 1), clients[n % 3])]
+        for wave in range(3):
+            assert await crowd.holds(crowd.limit) == list(range(wave * crowd.limit, (wave + 1) * crowd.limit))
+            crowd.release()
+        await asyncio.gather(*calls)
+
+
+async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
+    """Every second call, under way or queued, is cancelled: the others succeed, and no turn is lost."""
+    async with crowding(pool) as crowd:
+        count = 8 * crowd.limit
+        calls = crowd.start(range(count))
+        await crowd.holds(crowd.limit)
+        for call in calls[::2]:
+            call.cancel()
+        await crowd.release_until_done(calls)
+        assert all(call.cancelled() for call in calls[::2])
+        await asyncio.gather(*calls[1::2])
+        assert sorted(crowd.finished) == list(range(1, count, 2))
+        # What was cancelled in the queue was never sent.
+        sent = {asked(request) for request in crowd.server.requests}
+        assert sent == set(range(crowd.limit)) | set(range(1, count, 2))
+        assert await crowd.has_every_turn()
+
+
+async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> None:
+    """In the very moment in which a turn is given, its owner is cancelled; the next one has it."""
+    async with crowding(pool) as crowd:
+        calls = crowd.start(range(crowd.limit + 50))
+        await crowd.holds(crowd.limit)
+        for steps in range(20):
+            sent = {asked(request) for request in crowd.server.requests}
+            next_one = next(number for number, call in enumerate(calls) if number not in sent and not call.done())
+            crowd.release(1)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            calls[next_one].cancel()
+            await crowd.holds(crowd.limit)
+        await crowd.release_until_done(calls)
+        assert [call.exception() for call in calls if not call.cancelled()].count(None) == len(crowd.finished)
+        assert await crowd.has_every_turn()
+
+
+async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
+    """A call whose time is up before its turn has come says that nothing was sent, and its place is gone."""
+    async with crowding(pool) as crowd:
+        patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
+        hasty = crowd.client.with_options(timeouts=Timeouts(total=50))
+        calls = crowd.start(range(crowd.limit), patient)
+        await crowd.holds(crowd.limit)
+        late = crowd.start(range(crowd.limit, 3 * crowd.limit), hasty)
+        await settled()
+        clock.pass_time(60)
+        for error in await asyncio.gather(*late, return_exceptions=True):
+            assert isinstance(error, DeadlineExceeded)
+            assert (error.attempts, error.outcome_unknown) == (0, False)
+        crowd.release()
+        await asyncio.gather(*calls)
+        assert len(crowd.server.requests) == crowd.limit
+        assert await crowd.has_every_turn()
+
+
+async def test_closing_ends_the_queue(pool: str) -> None:
+    """Calls that are queued when the client is closed end at once, and say why; nothing hangs."""
+    async with crowding(pool) as crowd:
+        calls = crowd.start(range(3 * crowd.limit))
+        await crowd.holds(crowd.limit)
+        await crowd.client.aclose()
+        # Those that are under way on a session of the caller's own may finish: it is still open.
+        await crowd.release_until_done(calls)
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(error is None or isinstance(error, DetectiveError | RuntimeError) for error in errors)
+        for error in errors[crowd.limit :]:
+            assert str(error) == "the client is closed"
+        assert len(crowd.server.requests) == crowd.limit
+
+
+@pytest.mark.parametrize("pool", [name for name, (_, connector) in POOLS.items() if connector])
+async def test_two_clients_on_one_session(pool: str, clock: LoopClock) -> None:
+    """Their calls queue together, within the session's limit, and neither fails for waiting."""
+    async with crowding(pool) as crowd:
+        other = DetectiveClient(
+            region="eu-west-1",
+            credentials=Credentials("a", "b"),
+            endpoint_url=crowd.server.url,
+            session=crowd.session,
+            timeouts=TIMEOUTS,
+        )
+        clients = (crowd.client, other)
+        calls = [task for n in range(6 * crowd.limit) for task in crowd.start(range(n, n + 1), clients[n % 2])]
+        for _ in range(6):
+            await crowd.holds(crowd.limit)
+            clock.pass_time(WAVE)
+            await settled()
+            crowd.release()
+        await asyncio.gather(*calls)
+        await other.aclose()

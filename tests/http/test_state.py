@@ -1,0 +1,109 @@
+"""What clients that were made from one another share."""
+
+from datetime import UTC, datetime
+
+import botocore.session
+from attrs import define
+from support.fakes import FakeTime
+
+from detective_async import Credentials, DetectiveClient, EnvironmentCredentials, RetryPolicy, StaticCredentials
+from detective_async.http.state import Pair, Shared
+from detective_async.settings.endpoints import resolve_sts
+
+
+@define
+class Unhashable:
+    """A provider that is equal to others of its kind, and no key."""
+
+    async def get_credentials(self) -> Credentials:
+        return Credentials("a", "b")
+
+
+async def provide() -> Credentials:
+    return Credentials("a", "b")
+
+
+def client(fake_time: FakeTime) -> DetectiveClient:
+    return DetectiveClient(region="eu-west-1", credentials=Credentials("id-1", "b"), clock=fake_time.clock())
+
+
+def pair_of(client: DetectiveClient) -> Pair:
+    return client._transport.pair
+
+
+def test_one_state_for_each_account_and_region(fake_time: FakeTime) -> None:
+    """Derived clients of the same credentials and region share it, however they came about."""
+    root = client(fake_time)
+    home = pair_of(root)
+    assert pair_of(root.with_options()) is home
+    assert pair_of(root.with_options(region="eu-west-1", retry=RetryPolicy(max_attempts=1))) is home
+    assert pair_of(root.with_options(credentials=Credentials("id-1", "b", "token"))) is home
+    assert pair_of(root.with_options(credentials=StaticCredentials("id-1", "b"))) is home
+    abroad = pair_of(root.with_options(region="us-east-1"))
+    assert abroad is not home
+    other = root.with_options(credentials=StaticCredentials("id-2", "b"))
+    assert pair_of(other) is not home
+    assert pair_of(other.with_options(region="us-east-1").with_options(credentials=Credentials("id-1", "b"))) is abroad
+    assert pair_of(client(fake_time)) is not home
+
+
+def test_a_provider_stands_for_its_account(fake_time: FakeTime) -> None:
+    """The same one, or one that equals it; what cannot be a key counts as itself."""
+    root = client(fake_time)
+    assert pair_of(root.with_options(credentials=provide)) is pair_of(root.with_options(credentials=provide))
+    assert pair_of(root.with_options(credentials=EnvironmentCredentials())) is pair_of(
+        root.with_options(credentials=EnvironmentCredentials())
+    )
+    one, two = Unhashable(), Unhashable()
+    assert pair_of(root.with_options(credentials=one)) is pair_of(root.with_options(credentials=one))
+    assert pair_of(root.with_options(credentials=one)) is not pair_of(root.with_options(credentials=two))
+
+
+def test_only_so_many_states_are_kept() -> None:
+    """The one that was not asked for the longest goes first."""
+    shared = Shared(EnvironmentCredentials(), resolve_sts)
+    one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
+    first, second = shared.pair(one, "eu-west-1"), shared.pair(two, "eu-west-1")
+    for number in range(16_382):
+        shared.pair(one, f"region-{number}")
+    assert shared.pair(one, "eu-west-1") is first
+    shared.pair(two, "one-more")
+    assert shared.pair(one, "eu-west-1") is first
+    assert shared.pair(two, "eu-west-1") is not second
+
+
+async def test_one_that_was_made_of_the_same_callable_or_session_has_its_credentials(fake_time: FakeTime) -> None:
+    """Clients for which the same was given ask it once."""
+    asked = []
+
+    async def vault() -> Credentials:
+        asked.append(1)
+        return Credentials("a", "b", expires_at=datetime.fromtimestamp(fake_time.now + 3600, UTC))
+
+    session = botocore.session.Session()
+    session.set_credentials("c", "d")
+    root = client(fake_time)
+    for source in (vault, session):
+        clients = [root.with_options(credentials=source, region=region) for region in ("eu-west-1", "us-east-1")]
+        assert clients[0]._transport.credentials is clients[1]._transport.credentials
+        for one in clients:
+            await one._transport.credentials.get_credentials_for(one._transport)  # type: ignore[attr-defined]
+    assert asked == [1]
+
+
+async def test_turns_of_an_account_in_a_region() -> None:
+    """Where there is a limit, each pair has so many of its own; STS, which all accounts share, has none."""
+    shared = Shared(EnvironmentCredentials(), resolve_sts)
+    one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
+    before = shared.pair(one, "eu-west-1")
+    assert before.gate is None
+    shared.limit(2)
+    limited = [shared.pair(one, "eu-west-1"), shared.pair(one, "us-east-1"), shared.pair(two, "eu-west-1")]
+    assert shared.pair(one, "eu-west-1") is limited[0]
+    for pair in limited:
+        assert pair is not before
+        assert pair.gate is not None
+        for _ in range(2):
+            await pair.gate.acquire()
+        assert pair.gate.locked()
+    assert shared.pair(one, "eu-west-1", "sts").gate is None

@@ -1,0 +1,108 @@
+"""A clock that is off."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from aioresponses import aioresponses
+from support.fakes import FakeTime
+
+from detective_async import Credentials, DetectiveClient, RetryPolicy, ServiceError
+from detective_async.retry.clock_skew import correction
+from detective_async.testing import ClockSkew, DetectiveSimulator, Fault
+
+DATE = "Mon, 23 Nov 2026 10:00:00 GMT"
+NOW = 1_795_428_000.0
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "headers", "now", "offset"),
+    [
+        (403, "RequestTimeTooSkewed", {"Date": DATE}, NOW - 600, 600.0),
+        (403, "RequestExpired", {"Date": DATE}, NOW - 600, 600.0),
+        (403, "RequestInTheFuture", {"Date": DATE}, NOW + 3600, -3600.0),
+        (403, "InvalidSignatureException", {"Date": DATE}, NOW + 241, -241.0),
+        (403, "SignatureDoesNotMatch", {"Date": DATE}, NOW - 86400, 86400.0),
+        (403, "AuthFailure", {"Date": DATE}, NOW - 600, 600.0),
+        (403, "SignatureDoesNotMatch", {"Date": "Mon, 23 Nov 2026 10:00:00"}, NOW - 600, 600.0),
+        # Our clock is right: the signature is wrong for another reason.
+        (403, "SignatureDoesNotMatch", {"Date": DATE}, NOW + 239, None),
+        (403, "AccessDeniedException", {"Date": DATE}, NOW - 600, None),
+        (401, "SignatureDoesNotMatch", {"Date": DATE}, NOW - 600, None),
+        (403, "SignatureDoesNotMatch", {}, NOW - 600, None),
+        (403, "SignatureDoesNotMatch", {"Date": "yesterday"}, NOW - 600, None),
+        (403, "SignatureDoesNotMatch", {"Date": "Mon, 99 Nov 2026 10:00:00 GMT"}, NOW - 600, None),
+    ],
+)
+def test_what_is_corrected(status: int, code: str, headers: dict[str, str], now: float, offset: float | None) -> None:
+    """A refusal for a signature, at a time that is more than four minutes from ours."""
+    assert correction(status, code, headers, now) == offset
+
+
+@pytest.mark.parametrize("seconds", [-7200, 7200])
+async def test_the_correction_is_kept(sim: DetectiveSimulator, fake_time: FakeTime, seconds: float) -> None:
+    """One call is sent twice, at once; all later ones, on derived clients too, are right the first time."""
+    sim.inject(Fault(ClockSkew(seconds), count=None))
+    async with DetectiveClient(
+        region="eu-west-1",
+        credentials=sim.account("111122223333"),
+        endpoint_url=sim.url,
+        clock=fake_time.clock(real_dates=True),
+        retry=RetryPolicy(max_attempts=1),
+    ) as client:
+        assert (await client.list_graphs()).response_metadata.attempts == 2
+        assert (await client.list_graphs()).response_metadata.attempts == 1
+        another = client.with_options(region="us-east-1", credentials=sim.account("444455556666"))
+        assert (await another.list_graphs()).response_metadata.attempts == 1
+        # And back again, when the clock has been put right.
+        sim.clear_faults()
+        assert (await client.list_graphs()).response_metadata.attempts == 2
+        assert (await client.list_graphs()).response_metadata.attempts == 1
+    assert fake_time.slept == []
+
+
+async def test_calls_that_are_refused_together_are_all_sent_again(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """The first one corrects the clock; the others were signed by the old one, and not refused for another reason."""
+    sim.inject(Fault(ClockSkew(7200), count=None))
+    async with DetectiveClient(
+        region="eu-west-1",
+        credentials=sim.account("111122223333"),
+        endpoint_url=sim.url,
+        clock=fake_time.clock(real_dates=True),
+    ) as client:
+        answers = await asyncio.gather(*(client.list_graphs() for _ in range(50)))
+        assert {answer.response_metadata.attempts for answer in answers} == {2}
+
+
+async def test_a_service_that_names_another_time_each_time(mock_aws: aioresponses, fake_time: FakeTime) -> None:
+    """One correction a call: then its error is raised, instead of going round."""
+    url = "https://api.detective.eu-west-1.amazonaws.com/graphs/list"
+    for date in ("Mon, 23 Nov 2026 10:00:00 GMT", "Mon, 23 Nov 2020 10:00:00 GMT", DATE):
+        mock_aws.post(url, status=403, headers={"x-amzn-errortype": "RequestExpired", "Date": date})
+    async with DetectiveClient(
+        region="eu-west-1", credentials=Credentials("a", "b"), clock=fake_time.clock()
+    ) as client:
+        with pytest.raises(ServiceError, match="RequestExpired") as caught:
+            await client.list_graphs()
+    assert caught.value.attempts == 2
+    assert not caught.value.outcome_unknown
+
+
+async def test_start_investigation_is_corrected_too(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """A request that was refused for its date was not executed."""
+    sim.inject(Fault(ClockSkew(7200), operation="StartInvestigation", count=None))
+    async with DetectiveClient(
+        region="eu-west-1",
+        credentials=sim.account("111122223333"),
+        endpoint_url=sim.url,
+        clock=fake_time.clock(real_dates=True),
+    ) as client:
+        arn = (await client.create_graph()).graph_arn or ""
+        started = await client.start_investigation(
+            arn,
+            "arn:aws:iam::111122223333:user/alice",
+            datetime(2026, 1, 1, tzinfo=UTC),
+            datetime(2026, 1, 2, tzinfo=UTC),
+        )
+        assert started.response_metadata.attempts == 2
+        assert len(await client.iter_investigations(arn).collect()) == 1

@@ -1,0 +1,224 @@
+"""Settings: from the environment and the shared files, the same as botocore finds them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import botocore.session
+import pytest
+
+from detective_async import ConfigurationError, DetectiveClient, RetryPolicy, StaticCredentials
+from detective_async.settings.config import read_settings
+
+KEYS = StaticCredentials("key", "secret")
+CONFIG = """
+[default]
+region = eu-west-1
+max_attempts = 7
+
+[profile work]
+region = eu-west-2
+use_fips_endpoint = true
+
+[profile "two words"]
+region = eu-west-3
+use_dualstack_endpoint = TRUE
+
+[profile local]
+region = eu-north-1
+endpoint_url = http://localhost:1
+services = mine
+
+[services mine]
+detective =
+  endpoint_url = http://localhost:2
+s3 =
+  endpoint_url = http://localhost:3
+
+[profile deaf]
+region = eu-north-1
+endpoint_url = http://localhost:1
+ignore_configured_endpoint_urls = true
+"""
+CREDENTIALS = """
+[work]
+aws_access_key_id = x
+region = eu-south-1
+[only-keys]
+aws_access_key_id = x
+region = eu-south-2
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    def write(config: str, credentials: str = "") -> None:
+        (tmp_path / "config").write_text(config)
+        (tmp_path / "credentials").write_text(credentials)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+    write(CONFIG, CREDENTIALS)
+    return write
+
+
+@pytest.mark.parametrize("profile", [None, "default", "work", "two words", "local", "only-keys"])
+@pytest.mark.usefixtures("files")
+def test_regions_and_flags_are_botocores(profile: str | None) -> None:
+    """For each profile of a file with everything in it, botocore finds the same."""
+    session = botocore.session.Session(profile=profile)
+    settings = read_settings(profile)
+    assert settings.region == session.get_config_variable("region")
+    assert settings.use_fips == session.get_config_variable("use_fips_endpoint")
+    assert settings.use_dualstack == session.get_config_variable("use_dualstack_endpoint")
+    expected = session.get_config_variable("max_attempts")
+    assert settings.max_attempts == (None if expected is None else int(expected))
+
+
+@pytest.mark.parametrize("profile", ["default", "local", "deaf"])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"AWS_ENDPOINT_URL": "http://localhost:4"},
+        {"AWS_ENDPOINT_URL_DETECTIVE": "http://localhost:5"},
+        {"AWS_ENDPOINT_URL": "http://localhost:4", "AWS_ENDPOINT_URL_DETECTIVE": "http://localhost:5"},
+        {"AWS_ENDPOINT_URL": "http://localhost:4", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+    ],
+)
+@pytest.mark.usefixtures("files")
+def test_endpoint_urls_are_botocores(profile: str, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environment, services section and profile take precedence in botocore's order."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    client = botocore.session.Session(profile=profile).create_client(
+        "detective", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with_custom_url = client.meta.endpoint_url if "localhost" in client.meta.endpoint_url else None
+    client.close()
+    assert read_settings(profile).endpoint_url == with_custom_url
+
+
+@pytest.mark.usefixtures("files")
+def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each variable is read, and what the caller says goes before all."""
+    assert read_settings().region == "eu-west-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert read_settings().region == "us-east-1"
+    monkeypatch.setenv("AWS_REGION", "us-east-2")
+    monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "true")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
+    client = DetectiveClient(credentials=KEYS)
+    assert client.region == "us-east-2"
+    assert client.endpoint_url == "https://detective-fips.us-east-2.api.aws"
+    assert client._transport.max_attempts == 9
+    client = DetectiveClient(
+        region="eu-west-3",
+        credentials=KEYS,
+        use_fips=False,
+        use_dualstack=False,
+        retry=RetryPolicy(max_attempts=2),
+    )
+    assert client.endpoint_url == "https://api.detective.eu-west-3.amazonaws.com"
+    assert client._transport.max_attempts == 2
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert DetectiveClient(credentials=KEYS, use_dualstack=False).region == "eu-south-1"
+    assert DetectiveClient(credentials=KEYS, profile="two words").region == "eu-west-3"
+
+
+def test_a_changed_file_is_read_again(files: Callable[[str, str], None]) -> None:
+    """The cache knows the file by its time and size."""
+    assert read_settings().region == "eu-west-1"
+    files("[default]\nregion = ap-southeast-2\n", "")
+    assert read_settings().region == "ap-southeast-2"
+
+
+def test_no_region_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is a to-do list."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(ConfigurationError) as caught:
+        DetectiveClient(credentials=KEYS)
+    for place in ("region=", "AWS_REGION", "AWS_DEFAULT_REGION", "'default'", str(tmp_path / "config")):
+        assert place in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "profile", "problem"),
+    [
+        ("[default]\nregion = x\n", "typo", "profile 'typo' is in neither"),
+        ("[default]\nuse_fips_endpoint = yes\n", None, "use_fips_endpoint in profile 'default' must be true or false"),
+        ("[default]\nmax_attempts = many\n", None, "must be a whole number of at least 1, got 'many'"),
+        ("[default]\nretry_mode = never\n", None, "must be one of adaptive, legacy, standard, got 'never'"),
+        ("[default]\nmax_attempts = 0\n", None, "must be a whole number of at least 1"),
+        ("aws_secret_access_key = hunter2\n", None, "cannot be read as a shared config file"),
+        ("[default\nhunter2\n", None, "cannot be read"),
+    ],
+)
+def test_a_malformed_setting_is_named(
+    config: str, profile: str | None, problem: str, files: Callable[[str], None]
+) -> None:
+    """The error says where the value came from, and never quotes a line of the file."""
+    files(config)
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        DetectiveClient(region="eu-west-1", credentials=KEYS, profile=profile)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A binary file gives the same clear error."""
+    (tmp_path / "config").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(ConfigurationError, match="UnicodeDecodeError"):
+        read_settings()
+
+
+def test_a_home_that_cannot_be_found_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a user that has no entry anywhere."""
+
+    def no_home(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("AWS_CONFIG_FILE")
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert read_settings().region is None
+
+
+@pytest.mark.parametrize(
+    ("variable", "config", "policy", "adaptive"),
+    [
+        (None, "", RetryPolicy(), False),
+        ("adaptive", "", RetryPolicy(), True),
+        ("ADAPTIVE", "retry_mode = standard", RetryPolicy(), True),
+        (None, "retry_mode = adaptive", RetryPolicy(), True),
+        ("legacy", "retry_mode = adaptive", RetryPolicy(), False),
+        ("adaptive", "", RetryPolicy(mode="standard"), False),
+        ("standard", "", RetryPolicy(mode="adaptive"), True),
+    ],
+)
+def test_the_retry_mode(  # noqa: PLR0917 - a table and two fixtures
+    variable: str | None,
+    config: str,
+    policy: RetryPolicy,
+    adaptive: bool,
+    files: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The caller, the variable, the file; `legacy` is taken for `standard`."""
+    files(f"[default]\nregion = eu-west-1\n{config}\n", "")
+    if variable:
+        monkeypatch.setenv("AWS_RETRY_MODE", variable)
+    client = DetectiveClient(credentials=KEYS, retry=policy)
+    assert client._transport.adaptive is adaptive
+    other = RetryPolicy(mode="standard" if adaptive else "adaptive")
+    assert client.with_options(retry=other)._transport.adaptive is not adaptive
+
+
+def test_the_ca_bundle(files: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable goes before the file."""
+    assert read_settings().ca_bundle is None
+    files("[default]\nca_bundle = /in/the/file.pem\n", "")
+    assert read_settings().ca_bundle == "/in/the/file.pem"
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/in/the/environment.pem")
+    assert read_settings().ca_bundle == "/in/the/environment.pem"

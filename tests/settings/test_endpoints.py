@@ -1,0 +1,127 @@
+"""Endpoints: the same as botocore's own rules give, for every region that it knows."""
+
+import pytest
+from botocore.endpoint_provider import EndpointProvider
+from botocore.loaders import Loader
+
+from detective_async import ConfigurationError, ParameterError
+from detective_async.settings.endpoints import check_region, partition_of, resolve
+
+LOADER = Loader()
+PARTITIONS = LOADER.load_data("partitions")
+RULES = EndpointProvider(LOADER.load_service_model("detective", "endpoint-rule-set-1"), PARTITIONS)
+REGIONS = sorted(
+    {region for partition in PARTITIONS["partitions"] for region in partition["regions"] if "-global" not in region}
+    | {"eu-north-9", "cn-south-9", "us-gov-north-9", "us-iso-north-9", "mars-1", "eusc-de-west-9"}
+)
+
+
+@pytest.mark.parametrize("use_fips", [False, True])
+@pytest.mark.parametrize("use_dualstack", [False, True])
+def test_endpoints_are_botocores(use_fips: bool, use_dualstack: bool) -> None:
+    """Every region of every partition, and regions of tomorrow, with each flag."""
+    assert len(REGIONS) > 30
+    for region in REGIONS:
+        expected = RULES.resolve_endpoint(Region=region, UseFIPS=use_fips, UseDualStack=use_dualstack).url
+        endpoint = resolve(region, use_fips=use_fips, use_dualstack=use_dualstack)
+        assert endpoint.url == expected == f"https://{endpoint.host}"
+        assert (endpoint.region, endpoint.path) == (region, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "path"),
+    [
+        ("http://localhost:4580", "localhost:4580", ""),
+        ("http://LocalHost:80/", "localhost", ""),
+        ("https://example.com:443", "example.com", ""),
+        ("https://example.com:80", "example.com:80", ""),
+        ("http://[::1]:4580/a/b/", "[::1]:4580", "/a/b"),
+    ],
+)
+def test_a_custom_endpoint(url: str, host: str, path: str) -> None:
+    """The Host header leaves out the scheme's own port; a path is kept as a prefix."""
+    endpoint = resolve("eu-west-1", url)
+    assert (endpoint.host, endpoint.path) == (host, path)
+    assert endpoint.url == f"{url.partition(':')[0]}://{host}{path}"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("localhost:4580", "must start with http"),
+        ("ftp://localhost", "must start with http"),
+        ("http://", "name a host"),
+        ("http://me:hunter2@localhost", "must not hold a user"),
+        ("http://localhost/?a=b", "must not hold"),
+        ("http://localhost:99999", "malformed"),
+        ("http://[::1", "malformed"),
+    ],
+)
+def test_a_malformed_custom_endpoint_is_refused(url: str, problem: str) -> None:
+    """Before anything is sent, and without quoting what may hold a password."""
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        resolve("eu-west-1", url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("region", ["", "eu west 1", "../x", "-x", "x.evil.com", "é", "x" * 64, "eu-west-1\n"])
+def test_a_malformed_region_is_refused(region: str) -> None:
+    """A region becomes part of a host name."""
+    with pytest.raises(ConfigurationError, match="is not a region name"):
+        resolve(region)
+
+
+@pytest.mark.parametrize("flag", ["use_fips", "use_dualstack"])
+def test_a_custom_endpoint_excludes_the_flags(flag: str) -> None:
+    """The two contradict each other."""
+    with pytest.raises(ConfigurationError, match="cannot be combined"):
+        resolve("eu-west-1", "http://localhost", **{flag: True})
+
+
+def test_partitions_are_botocores() -> None:
+    """Of every region; one that no partition claims is taken to be in the first."""
+    for partition in PARTITIONS["partitions"]:
+        for region in partition["regions"]:
+            if "-global" not in region:
+                assert partition_of(region) == partition["id"]
+    assert partition_of("mars-1") == "aws"
+    with pytest.raises(ConfigurationError, match="is not a region name"):
+        partition_of("eu west 1")
+
+
+def test_every_region_looks_like_one() -> None:
+    """Those that botocore knows, and those of tomorrow."""
+    for region in {*REGIONS, "af-southwest-12", "mx-north-3"} - {"mars-1"}:
+        check_region(region, "regions[0]")
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        "mars-1",
+        "eu-wset-1",
+        "eu-west",
+        "eu-west-",
+        "eu-west-1a",
+        "eu-west-1 ",
+        "eu-west-1\n",
+        "eu-west-\N{ARABIC-INDIC DIGIT ONE}",
+        "EU-WEST-1",
+        "eu_west_1",
+        "euwest1",
+        "us-gov-1",
+        "xx-west-1",
+        "us-global-1",
+        "eu-westcentral-1",
+        "",
+        "aws-global",
+        None,
+        5,
+        ["eu-west-1"],
+    ],
+)
+def test_a_slip_of_the_pen_is_no_region(region: object) -> None:
+    """It would look like a region that nobody has opted in to."""
+    with pytest.raises(ParameterError) as caught:
+        check_region(region, "regions[3]")
+    assert str(caught.value) == f"regions[3]: expected a region, such as eu-west-1, got {region!r}"
