@@ -1,20 +1,20 @@
-// The least contrast between the colour of a text and what is behind it, and the text, over the whole page.
+// Returns the lowest contrast between a visible text of the page and its background, and that text.
 () => {
   const parts = (colour) => colour.match(/[\d.]+/g).map(Number);
-  const light = (colour) => {
+  const luminance = (colour) => {
     const [r, g, b] = parts(colour)
       .map((part) => part / 255)
       .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const behind = (node) => {
+  const background = (node) => {
     for (let one = node; one; one = one.parentElement) {
       const colour = getComputedStyle(one).backgroundColor;
       if (parts(colour)[3] !== 0) return colour;
     }
   };
   const ratio = (one, other) => {
-    const [more, less] = [light(one), light(other)].sort((a, b) => b - a);
+    const [more, less] = [luminance(one), luminance(other)].sort((a, b) => b - a);
     return (more + 0.05) / (less + 0.05);
   };
   const texts = [...document.body.querySelectorAll("*")]
@@ -23,7 +23,7 @@
     .map((node) => {
       const style = getComputedStyle(node);
       const colour = node instanceof SVGElement ? style.fill : style.color;
-      return [ratio(colour, behind(node)), node.textContent];
+      return [ratio(colour, background(node)), node.textContent];
     });
   return texts.sort((a, b) => a[0] - b[0])[0];
 };
