@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from support.fences import read_blocks
-from support.programs import STRICT, finish, run
+from support.programs import STRICT, finish, free_port, run
 from support.scrutiny import complaints
 
 from detective_async import Account, DetectiveClient
@@ -95,9 +94,7 @@ async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> No
         graph_arn = (await own.create_graph()).graph_arn
         assert graph_arn is not None
         await own.create_members(graph_arn, [Account("444455556666", "account-444455556666@example.com")])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *STRICT,
@@ -159,9 +156,7 @@ def test_each_promise_names_an_existing_test() -> None:
 
 async def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
     """It prints the line in README, with its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-P", "-m", "detective_async.testing", "--port", str(port)),
@@ -175,24 +170,17 @@ async def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
     assert f"export AWS_ENDPOINT_URL_DETECTIVE=http://127.0.0.1:{port}\n" in lines
 
 
-def test_boto3_has_the_same_operations_and_cannot_page() -> None:
-    """The rows about boto3 in the table are true."""
-    client = boto3.client("detective", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
-    names = client.meta.method_to_api_mapping
-    assert sorted(names.values()) == sorted(OPERATIONS)
+async def test_the_other_clients_have_the_same_operations_and_cannot_page() -> None:
+    """The rows about boto3 and aiobotocore in the table are true."""
+    settings = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
     assert len(OPERATIONS) == 29
-    assert not any(client.can_paginate(name) for name in names)
-    client.close()
-
-
-async def test_aiobotocore_has_the_same_operations_and_cannot_page() -> None:
-    """The rows about aiobotocore in the table are true."""
-    async with aiobotocore.session.get_session().create_client(
-        "detective", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
-    ) as client:
-        names = client.meta.method_to_api_mapping
-        assert sorted(names.values()) == sorted(OPERATIONS)
-        assert not any(client.can_paginate(name) for name in names)
+    async with aiobotocore.session.get_session().create_client("detective", **settings) as client:
+        blocking = boto3.client("detective", **settings)
+        for one in (client, blocking):
+            names = one.meta.method_to_api_mapping
+            assert sorted(names.values()) == sorted(OPERATIONS)
+            assert not any(one.can_paginate(name) for name in names)
+        blocking.close()
 
 
 MALFORMED: list[tuple[str, dict[str, object]]] = [
@@ -229,12 +217,12 @@ async def test_both_send_malformed_input_and_return_dicts(sim: DetectiveSimulato
 def test_linked_files_exist(name: str) -> None:
     """README has no dead links within the repository."""
     assert f"({name})" in README
-    assert (Path(__file__).parent.parent / name).is_file()
+    assert (ROOT / name).is_file()
 
 
 def test_the_figures_are_those_of_the_committed_benchmark() -> None:
     """The two rows about CPU time are the medians in `benchmarks/results/latest.json`."""
-    results = json.loads((Path(__file__).parent.parent / "benchmarks" / "results" / "latest.json").read_text())
+    results = json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text())
     assert not results["quick"]
     for row, measurement in (("a page of 200 members", "page"), ("a small call", "small-call")):
         (line,) = re.findall(rf"^\| CPU time of {row}.*$", README, re.MULTILINE)

@@ -22,7 +22,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import sys
 import warnings
 from collections.abc import AsyncIterator, Mapping
@@ -33,7 +32,7 @@ from typing import Any
 
 from attrs import define, field
 from support.fences import Block
-from support.programs import STRICT, finish
+from support.programs import STRICT, finish, free_port
 from support.scrutiny import complaints
 
 from docs.checks import actions_of, check_syntax, is_only_checked
@@ -159,9 +158,7 @@ class Reader:
 
     def _free_port(self, shown: str) -> str:
         if shown not in self._ports:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self._ports[shown] = str(free.getsockname()[1])
+            self._ports[shown] = str(free_port())
         return self._ports[shown]
 
     def _shell_environ(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from types import ModuleType
 
 import pytest
 from support.inventories import CLOSED, HUB, OPEN, ROLE, World, found_in, world
-from support.programs import EXAMPLES, command
+from support.programs import EXAMPLES, Ended, command
 from support.scrutiny import complaints
 
 from detective_async.testing import Failure, Fault, Latency
@@ -47,18 +47,19 @@ def inventory() -> ModuleType:
     return module
 
 
-Main = Callable[..., int]
+Main = Callable[..., Ended]
 
 
 @pytest.fixture
-def main(inventory: ModuleType) -> Main:
-    """Run it in this process, and return its exit code."""
+def main(inventory: ModuleType, capsys: pytest.CaptureFixture[str]) -> Main:
+    """Run it in this process."""
 
-    def run(*arguments: str) -> int:
+    def run(*arguments: str) -> Ended:
         try:
-            return int(inventory.main([*arguments, "--quiet"]))
+            code = int(inventory.main([*arguments, "--quiet"]))
         except SystemExit as error:
-            return int(error.code or 0)
+            code = int(error.code or 0)
+        return Ended(code, *capsys.readouterr())
 
     return run
 
@@ -86,7 +87,7 @@ def test_the_script_writes_to_standard_output(a_world: World, tmp_path: Path) ->
 @pytest.mark.parametrize("with_addresses", [False, True])
 def test_a_line_has_every_field(a_world: World, main: Main, *, with_addresses: bool) -> None:
     """It has all fields of the API, times in ISO 8601, and the e-mail address only on request."""
-    assert main(*a_world.to_files(*(["--with-email-addresses"] if with_addresses else []))) == 0
+    assert main(*a_world.to_files(*(["--with-email-addresses"] if with_addresses else []))).code == 0
     line = json.loads(a_world.output.read_text().splitlines()[0])
     member = line.pop("member")
     assert line.keys() == {"account_id", "region", "graph_arn"}
@@ -113,7 +114,7 @@ ACCOUNTS = {
 def test_formats_of_account_lists(a_world: World, main: Main, kind: str) -> None:
     """A list has ids only, or is a CSV file for AWS's console."""
     (a_world.folder / "some").write_bytes(ACCOUNTS[kind])
-    assert main(*a_world.arguments("--output", str(a_world.output), accounts="some")) == 0
+    assert main(*a_world.arguments("--output", str(a_world.output), accounts="some")).code == 0
     wanted = {"100000000000", "100000000001"}
     assert found_in(a_world.output.read_bytes()) == Counter(
         {member: count for member, count in a_world.members.items() if member[0] in wanted}
@@ -124,7 +125,7 @@ def test_accounts_from_standard_input(a_world: World, main: Main, monkeypatch: p
     """A minus sign stands for standard input."""
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(ACCOUNTS["ids"])))
     arguments = ["--role-name", ROLE, "--accounts", "-", "--regions", OPEN[0], "--output", str(a_world.output)]
-    assert main(*arguments) == 0
+    assert main(*arguments).code == 0
     assert {member[0] for member in found_in(a_world.output.read_bytes())} == {"100000000000", "100000000001"}
 
 
@@ -148,15 +149,15 @@ WRONG_ACCOUNTS = {
 
 
 @pytest.mark.parametrize("kind", WRONG_ACCOUNTS)
-def test_wrong_accounts_are_refused(a_world: World, main: Main, capsys: pytest.CaptureFixture[str], kind: str) -> None:
+def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> None:
     """Every wrong line is named by its number, without its address; nothing is sent or written."""
     content, expected = WRONG_ACCOUNTS[kind]
     (a_world.folder / "wrong").write_bytes(content)
-    assert main(*a_world.arguments("--output", str(a_world.output), accounts="wrong")) == 2
-    errors = capsys.readouterr().err
-    assert [part for part in expected if part not in errors] == []
-    assert errors.count("\nline ") == sum(part.startswith("line") for part in expected)
-    assert "example.com" not in errors
+    ended = main(*a_world.arguments("--output", str(a_world.output), accounts="wrong"))
+    assert ended.code == 2
+    assert [part for part in expected if part not in ended.err] == []
+    assert ended.err.count("\nline ") == sum(part.startswith("line") for part in expected)
+    assert "example.com" not in ended.err
     assert (a_world.sim.requests, a_world.output.exists()) == ([], False)
 
 
@@ -175,39 +176,38 @@ def test_wrong_accounts_are_refused(a_world: World, main: Main, capsys: pytest.C
         (["--checkpoint", "/nowhere/checkpoint"], "--output"),
     ],
 )
-def test_wrong_arguments_are_refused(
-    a_world: World, main: Main, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
-) -> None:
+def test_wrong_arguments_are_refused(a_world: World, main: Main, arguments: list[str], expected: str) -> None:
     """The error names the argument, and nothing is sent."""
-    assert main(*a_world.arguments(), *arguments) == 2
-    assert expected in capsys.readouterr().err.splitlines()[-1]
+    ended = main(*a_world.arguments(), *arguments)
+    assert ended.code == 2
+    assert expected in ended.err.splitlines()[-1]
     assert a_world.sim.requests == []
 
 
-def test_failed_targets_are_reported_and_retried(
-    a_world: World, main: Main, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_failed_targets_are_reported_and_retried(a_world: World, main: Main) -> None:
     """The next run with the same checkpoint lists only them, and in the end nothing is missing."""
     sim, failing = a_world.sim, a_world.accounts[0]
     sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers", failing, OPEN[0]))
-    assert main(*a_world.to_files()) == 1
-    report = capsys.readouterr().err
-    assert f"failed: {failing} in {OPEN[0]}: AccessDeniedException: AccessDeniedException: no (ListMembers" in report
-    assert report.count("failed: ") == 1
-    assert " 1 failed, " in report
+    ended = main(*a_world.to_files())
+    assert ended.code == 1
+    assert f"failed: {failing} in {OPEN[0]}: AccessDeniedException: AccessDeniedException: no (ListMembers" in ended.err
+    assert ended.err.count("failed: ") == 1
+    assert " 1 failed, " in ended.err
     assert {member[:2] for member in found_in(a_world.output.read_bytes())} == {
         member[:2] for member in a_world.members if member[:2] != (failing, OPEN[0])
     }
 
     sim.forget_requests()
-    assert main(*a_world.to_files()) == 0
+    ended = main(*a_world.to_files())
+    assert ended.code == 0
     assert listed_targets(a_world) == {(failing, OPEN[0])}
     assert found_in(a_world.output.read_bytes()) == a_world.members
-    assert capsys.readouterr().err.startswith("3 members in 1 targets, 0 failed, 14 finished earlier, ")
+    assert ended.err.startswith("3 members in 1 targets, 0 failed, 14 finished earlier, ")
 
     sim.forget_requests()
-    assert main(*a_world.to_files()) == 0
-    assert capsys.readouterr().err.startswith("0 members in 0 targets, 0 failed, 15 finished earlier, ")
+    ended = main(*a_world.to_files())
+    assert ended.code == 0
+    assert ended.err.startswith("0 members in 0 targets, 0 failed, 15 finished earlier, ")
     assert (sim.requests, found_in(a_world.output.read_bytes())) == ([], a_world.members)
 
 
@@ -250,7 +250,7 @@ def test_it_goes_on_after_a_signal(
     finished = len(json.loads(a_world.checkpoint.read_text())["finished"])
     assert finished >= at_least
     sim.forget_requests()
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     assert found_in(a_world.output.read_bytes()) == a_world.members
     assert len(listed_targets(a_world)) == 120 - finished
 
@@ -285,7 +285,7 @@ def test_it_goes_on_after_a_crash_between_any_two_writes(a_world: World, main: M
     # An incomplete line, as a crash of the whole machine may leave it.
     with a_world.output.open("ab") as output:
         output.write(b'{"account_id": "1000')
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 
@@ -310,7 +310,7 @@ def test_the_output_is_on_the_disk_before_the_checkpoint(
     sizes: list[int] = []
     monkeypatch.setattr(os, "fsync", record_fsync)
     monkeypatch.setattr(Path, "replace", record_replace)
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     output, checkpoint = a_world.output.name, a_world.checkpoint.name
     once = [output, f"{checkpoint}.new", f"{checkpoint}.new -> {checkpoint}"]
     # At the first target and at the end, and in between at most once a second.
@@ -329,60 +329,61 @@ def test_the_output_is_on_the_disk_before_the_checkpoint(
     ],
 )
 def test_the_checkpoint_of_another_job_is_refused(
-    a_world: World, main: Main, capsys: pytest.CaptureFixture[str], change: dict[str, str | None], named: str
+    a_world: World, main: Main, change: dict[str, str | None], named: str
 ) -> None:
     """The error says what is different; nothing is sent, and no file is changed."""
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     a_world.sim.forget_requests()
     (a_world.folder / "fewer").write_text(a_world.accounts[0])
     before = {path.name: path.read_bytes() for path in a_world.folder.iterdir()}
     ((name, value),) = change.items()
     if name in {"--accounts", "--output"}:
         value = str(a_world.folder / str(value))
-    assert main(*a_world.to_files(), *([name] if value is None else [name, value])) == 2
-    assert f"belongs to another job with a different {named}; " in capsys.readouterr().err.splitlines()[-1]
+    ended = main(*a_world.to_files(), *([name] if value is None else [name, value]))
+    assert ended.code == 2
+    assert f"belongs to another job with a different {named}; " in ended.err.splitlines()[-1]
     assert {path.name: path.read_bytes() for path in a_world.folder.iterdir()} == before
     assert a_world.sim.requests == []
 
 
 def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order of accounts and regions, e-mail addresses in the list and the path to the output may differ."""
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     a_world.sim.forget_requests()
     ids = sorted(a_world.accounts, reverse=True)
     (a_world.folder / "other").write_text("\n".join(f"{one},root@example.com" for one in ids))
     monkeypatch.chdir(a_world.folder)
     arguments = a_world.arguments(accounts="other", regions=(CLOSED, *reversed(OPEN)))
-    assert main(*arguments, "--output", a_world.output.name, "--checkpoint", a_world.checkpoint.name) == 0
+    assert main(*arguments, "--output", a_world.output.name, "--checkpoint", a_world.checkpoint.name).code == 0
     assert a_world.sim.requests == []
 
 
 @pytest.mark.parametrize("content", ["", "100000000000\n", "[]", '{"job": 1, "size": 2, "finished": 3}', '{"size": 0}'])
-def test_a_file_that_is_not_a_checkpoint(
-    a_world: World, main: Main, capsys: pytest.CaptureFixture[str], content: str
-) -> None:
+def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main, content: str) -> None:
     """Another file that was passed by mistake is refused, and not changed."""
     a_world.checkpoint.write_text(content)
-    assert main(*a_world.to_files()) == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith("is not a checkpoint")
+    ended = main(*a_world.to_files())
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].endswith("is not a checkpoint")
     assert (a_world.checkpoint.read_text(), a_world.output.exists()) == (content, False)
     assert a_world.sim.requests == []
 
 
-def test_a_missing_output_is_refused(a_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_output_is_refused(a_world: World, main: Main) -> None:
     """The job cannot continue if the output is shorter than the checkpoint says."""
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     a_world.output.unlink()
     a_world.sim.forget_requests()
-    assert main(*a_world.to_files()) == 2
-    assert "is shorter than" in capsys.readouterr().err
+    ended = main(*a_world.to_files())
+    assert ended.code == 2
+    assert "is shorter than" in ended.err
     assert a_world.sim.requests == []
 
 
 def test_without_a_checkpoint_the_output_is_overwritten(a_world: World, main: Main) -> None:
     """Its old content is gone."""
     a_world.output.write_text("something else\n" * 100_000)
-    assert main(*a_world.arguments("--output", str(a_world.output))) == 0
+    assert main(*a_world.arguments("--output", str(a_world.output))).code == 0
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,14 @@ import {example}
 sys.exit({example}.main())
 """
     return [sys.executable, *(STRICT if strict else ("-P",)), "-c", program, *arguments]
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
 
 
 @frozen

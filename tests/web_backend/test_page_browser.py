@@ -44,10 +44,35 @@ async def page() -> AsyncIterator[Page]:
         yield page
 
 
+async def survey_is_complete(page: Page) -> None:
+    """Wait for the end of the survey; the closed account fails in each region."""
+    text = re.compile(rf"^{TARGETS} of {TARGETS} answered, \d failed")
+    await expect(page.locator("#fleet-count")).to_have_text(text)
+
+
 async def load(page: Page, url: str, view: str = "") -> None:
     """Open the page, and wait until the survey of the fleet is complete."""
     await page.goto(f"{url}/{view and f'#{view}'}")
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered"))
+    await survey_is_complete(page)
+
+
+async def record_texts(page: Page, element_id: str) -> None:
+    """Record the texts of an element in `window.recorded`, from the next load of the page on."""
+    await page.add_init_script(
+        f"""window.recorded = []; document.addEventListener("DOMContentLoaded", () => {{
+          const element = document.getElementById("{element_id}");
+          new MutationObserver(() => window.recorded.push(element.textContent)).observe(element, {{ childList: true }});
+        }});"""
+    )
+
+
+async def make_plan(page: Page, accounts: str | None = None) -> None:
+    """Ask for the plan of a list of accounts; None inserts the example."""
+    if accounts is None:
+        await page.get_by_role("button", name="Insert an example").click()
+    else:
+        await page.get_by_label("Accounts, one per line").fill(accounts)
+    await page.get_by_role("button", name="Show the plan").click()
 
 
 def section(page: Page, name: str | re.Pattern[str]) -> Locator:
@@ -60,6 +85,11 @@ def members_by_region(sim: DetectiveSimulator) -> dict[str, Counter[str]]:
     for (region, _), statuses in readable_members(sim).items():
         counts[region].update(statuses)
     return counts
+
+
+def numbers_in(chart: dict[str, dict[str, tuple[int, float]]]) -> dict[str, dict[str, int]]:
+    """Return the numbers of a chart without zeros, in the form of `members_by_region`."""
+    return {region: {status: n for status, (n, _) in one.items() if n} for region, one in chart.items()}
 
 
 async def read_chart(page: Page) -> dict[str, dict[str, tuple[int, float]]]:
@@ -77,22 +107,17 @@ async def test_the_fleet_is_updated_while_the_survey_runs(
 ) -> None:
     """Numbers appear as accounts answer, the progress is announced at most four times, and in the end all is right."""
     sim.inject(Fault(Latency(0.6), count=None))
-    await page.add_init_script(
-        """window.announced = []; document.addEventListener("DOMContentLoaded", () => {
-          const status = document.getElementById("fleet-status");
-          new MutationObserver(() => window.announced.push(status.textContent)).observe(status, { childList: true });
-        });"""
-    )
+    await record_texts(page, "fleet-status")
     await page.goto(url)
     halfway = page.locator("#fleet-count", has_text=re.compile(rf"^([1-9]|[1-9]\d|10\d) of {TARGETS} answered"))
     await expect(halfway).to_be_visible()
     some = sum(number for counts in (await read_chart(page)).values() for number, _ in counts.values())
     await page.screenshot(path=tmp_path / "halfway.png")
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered, 3 failed"))
+    await survey_is_complete(page)
     expected = members_by_region(sim)
     assert 0 <= some < sum(counts.total() for counts in expected.values())
     chart = await read_chart(page)
-    assert {region: {s: n for s, (n, _) in one.items() if n} for region, one in chart.items()} == expected
+    assert numbers_in(chart) == expected
     widths = [width / number for one in chart.values() for number, width in one.values() if number]
     assert max(widths) == pytest.approx(min(widths))
     rows = page.locator("#regions tbody tr")
@@ -101,7 +126,7 @@ async def test_the_fleet_is_updated_while_the_survey_runs(
         numbers = [counts["ENABLED"], counts["INVITED"], counts["VERIFICATION_IN_PROGRESS"]]
         numbers += [counts["VERIFICATION_FAILED"], counts["ACCEPTED_BUT_DISABLED"], counts.total()]
         assert await rows.nth(index).locator("th, td").all_text_contents() == [region, *map(str, numbers)]
-    announced = await page.evaluate("window.announced")
+    announced = await page.evaluate("window.recorded")
     assert 1 <= len(announced) <= 4
     assert "members" in announced[-1]
     await page.screenshot(path=tmp_path / "whole.png", full_page=True)
@@ -153,7 +178,7 @@ async def test_failures_are_shown(sim: DetectiveSimulator, url: str, page: Page)
     sim.clear_faults()
     await page.get_by_role("button", name="Refresh").first.click()
     await expect(row).to_have_count(0)
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered, 3 failed"))
+    await survey_is_complete(page)
 
 
 async def test_the_server_is_restarted(settings: Settings, sim: DetectiveSimulator, page: Page) -> None:
@@ -171,8 +196,7 @@ async def test_the_server_is_restarted(settings: Settings, sim: DetectiveSimulat
         await expect(alert).to_be_empty()
         await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of"))
     await page.get_by_role("link", name="Onboarding").click()
-    await page.get_by_label("Accounts, one per line").fill("111122223333,a@example.com")
-    await page.get_by_role("button", name="Show the plan").click()
+    await make_plan(page, "111122223333,a@example.com")
     await expect(page.locator("#plan-alert")).to_contain_text("The server cannot be reached")
 
 
@@ -221,13 +245,7 @@ async def wire(url: str) -> AsyncIterator[Wire]:
 async def test_a_lost_connection_is_resumed(sim: DetectiveSimulator, wire: Wire, page: Page) -> None:
     """The page shows it once and continues by itself: nothing is counted twice, and nothing is requested again."""
     sim.inject(Fault(Latency(1.5), count=None))
-    await page.add_init_script(
-        """document.addEventListener("DOMContentLoaded", () => {
-          const alert = document.getElementById("fleet-alert");
-          window.alerts = [];
-          new MutationObserver(() => window.alerts.push(alert.textContent)).observe(alert, { childList: true });
-        });"""
-    )
+    await record_texts(page, "fleet-alert")
     await page.goto(f"http://127.0.0.1:{wire.port}")
     await expect(page.locator("#fleet-count")).to_have_text(re.compile(r"^\d\d+ of"))
     wire.cut()
@@ -237,10 +255,9 @@ async def test_a_lost_connection_is_resumed(sim: DetectiveSimulator, wire: Wire,
     await asyncio.sleep(2.5)
     await wire.connect()
     await expect(alert).to_be_empty()
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered, 3 failed"))
-    chart = await read_chart(page)
-    assert {region: {s: n for s, (n, _) in one.items() if n} for region, one in chart.items()} == members_by_region(sim)
-    alerts = await page.evaluate("window.alerts")
+    await survey_is_complete(page)
+    assert numbers_in(await read_chart(page)) == members_by_region(sim)
+    alerts = await page.evaluate("window.recorded")
     assert len([one for one in alerts if "connection is lost" in one]) == 1
     assert sum(request.operation == "ListGraphs" for request in sim.requests) == TARGETS - len(world.REGIONS)
 
@@ -253,8 +270,7 @@ async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_pat
     form = section(page, "Onboarding")
     await form.get_by_label("Administrator account").select_option(world.ACCOUNTS[5])
     await form.get_by_label(world.REGIONS[2]).uncheck()
-    await form.get_by_label("Accounts, one per line").fill(world.example())
-    await form.get_by_role("button", name="Show the plan").click()
+    await make_plan(page, world.example())
     plan = section(page, "Plan")
     await expect(plan.get_by_role("heading", name="Plan", exact=True)).to_be_focused()
     await expect(plan).to_contain_text("2 invalid lines")
@@ -288,8 +304,7 @@ async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_pat
         (world.example(), "There are no actions"),
         (world.example().splitlines()[0], "There is nothing to do"),
     ):
-        await form.get_by_label("Accounts, one per line").fill(lines)
-        await form.get_by_role("button", name="Show the plan").click()
+        await make_plan(page, lines)
         await expect(plan).to_contain_text(summary)
         await expect(plan.get_by_role("button", name="Apply this plan")).to_be_hidden()
 
@@ -298,13 +313,11 @@ async def test_refused_requests_are_explained(url: str, page: Page) -> None:
     """A list without a valid line, no region, an unknown job: the error is shown in the section of the request."""
     await load(page, url, "onboarding")
     form = section(page, "Onboarding")
-    await form.get_by_label("Accounts, one per line").fill("12345,a@example.com")
-    await form.get_by_role("button", name="Show the plan").click()
+    await make_plan(page, "12345,a@example.com")
     await expect(form.get_by_role("alert")).to_contain_text("has no valid line")
-    await form.get_by_label("Accounts, one per line").fill(world.example())
     for region in world.REGIONS:
         await form.get_by_label(region).uncheck()
-    await form.get_by_role("button", name="Show the plan").click()
+    await make_plan(page, world.example())
     await expect(form.get_by_role("alert")).to_contain_text("Regions")
     await page.goto(f"{url}/#onboarding/{'0' * 32}")
     await expect(section(page, "Progress").get_by_role("alert")).to_contain_text("The job does not exist")
@@ -314,8 +327,7 @@ async def test_a_job_is_stopped(sim: DetectiveSimulator, url: str, page: Page) -
     """The button stops it, and the page shows that."""
     sim.set_verification_delay(600)
     await load(page, url, "onboarding")
-    await page.get_by_role("button", name="Insert an example").click()
-    await page.get_by_role("button", name="Show the plan").click()
+    await make_plan(page)
     await page.get_by_role("button", name="Apply this plan").click()
     job = section(page, "Progress")
     await job.get_by_role("button", name="Stop").click()
@@ -411,8 +423,7 @@ async def test_the_page_fits_and_is_legible(
 
     await check("fleet")
     await page.get_by_role("link", name="Onboarding").click()
-    await page.get_by_role("button", name="Insert an example").click()
-    await page.get_by_role("button", name="Show the plan").click()
+    await make_plan(page)
     await expect(section(page, "Plan")).to_be_visible()
     await page.get_by_text("As text").click()
     await check("plan")
