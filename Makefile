@@ -20,9 +20,10 @@ test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the buil
 soak: $(VENV)/package $(VENV)/test  ## 200,000 calls with 5 % faults, after which everything must be as before; in minutes
 	cd tests && $(abspath $(BIN))/python -W error -m soak $(ARGS)
 
-check: $(VENV)/package $(VENV)/check  ## format, lint and types, over package, tests, examples and benchmarks
+check: $(VENV)/package $(VENV)/check  ## format, lint, imports and types, over package, tests, examples and benchmarks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy detective_async tests examples benchmarks
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 

@@ -77,8 +77,8 @@ class DetectiveFleet(FleetIterators):
         with_region: ClientOptions = {**options, "region": region}
         self._client = DetectiveClient(**with_region)
         # Both are of our own classes, and this is before anything was asked of them.
-        self._client._transport.connections.limit(concurrency)  # noqa: SLF001
-        self._client._transport.shared.limit(concurrency_per_target)  # noqa: SLF001
+        self._client._transport.pool.limit(concurrency)  # noqa: SLF001
+        self._client._transport.shared.limit_requests(concurrency_per_target)  # noqa: SLF001
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from attrs import define, field
 
-from detective_async.client.concurrency import together
+from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback, Tally
 from detective_async.membership import graphs
@@ -50,7 +50,7 @@ class Application:
         """Do what there is to do, and report."""
         self._deadline = self.job.clock.monotonic() + self.timeout
         try:
-            async with asyncio.timeout(self.timeout), together() as group:
+            async with asyncio.timeout(self.timeout), unwrapped_task_group() as group:
                 for record in self._records.values():
                     group.create_task(self._region(record))
         except TimeoutError:
@@ -76,7 +76,7 @@ class Application:
             self._end_rows(record)
             return
         job, goals, client = self.job, self.goals, self.job.at(record.region)
-        async with together() as group:
+        async with unwrapped_task_group() as group:
             for look in (graphs.tag_step, graphs.package_step):
                 step = partial(look, job, client, graph_arn, goals)
                 group.create_task(_noting(record, partial(bring_about, job, record, step)))
@@ -110,7 +110,7 @@ class Application:
         to_do = [row for row in rows if not row.ended]
         # A graph may be full: first those go that are to go.
         for some in ([row for row in to_do if row.wanted is None], [row for row in to_do if row.wanted is not None]):
-            async with together() as group:
+            async with unwrapped_task_group() as group:
                 for start in range(0, len(some), SIZE):
                     share = some[start : start + SIZE]
                     chunk = Chunk(self.job, self.goals, client, graph_arn, terms, share, self._deadline)

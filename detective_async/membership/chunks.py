@@ -11,7 +11,7 @@ from detective_async.api.models.members import GetMembersRequest, MemberDetail
 from detective_async.api.models.unprocessed import UnprocessedAccount
 from detective_async.client.batches import size_of
 from detective_async.client.client import DetectiveClient
-from detective_async.client.concurrency import together
+from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decide import Terms
@@ -50,7 +50,7 @@ class Chunk:
         """Take all rows to their end, unless time runs out."""
         clock = self.job.clock
         pause = pauses(clock)
-        async with together() as group:
+        async with unwrapped_task_group() as group:
             while True:
                 changed = await self._read()
                 started = self._step(group)

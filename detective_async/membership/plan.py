@@ -8,7 +8,7 @@ from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.api.models.members import Account, MemberDetail
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
-from detective_async.client.concurrency import together
+from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback
@@ -147,7 +147,7 @@ async def plan_membership(
     )
     job = Job(client, concurrency)
     plans = [_RegionPlan(job, goals, region) for region in goals.accounts]
-    async with together() as group:
+    async with unwrapped_task_group() as group:
         for plan in plans:
             group.create_task(plan.make())
     return MembershipPlan(

@@ -8,7 +8,7 @@ from attrs import field, frozen
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.client.client import DetectiveClient
-from detective_async.client.concurrency import together
+from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError, ParameterError
 from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
@@ -99,7 +99,7 @@ class TeardownPlan:
             what = f"whose {count(len(self.graphs), 'graph')} would be deleted"
             raise ParameterError("confirm", f"pass {' or '.join(map(repr, owners))}, the administrator account {what}")
         job = Job(self._client, self._concurrency)
-        async with together() as group:
+        async with unwrapped_task_group() as group:
             work = [group.create_task(_delete(job, graph)) for graph in self.graphs]
         unknown = (RegionReport(region=one.region, problem=one.text, error=one.error) for one in self.problems)
         return TeardownReport(regions=(*(task.result() for task in work), *unknown))
@@ -124,7 +124,7 @@ async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], conc
     names = check_regions(regions)
     Integer(1)(concurrency, "concurrency")
     job = Job(client, concurrency)
-    async with together() as group:
+    async with unwrapped_task_group() as group:
         looks = [group.create_task(_look(job, region)) for region in names]
     found = [look.result() for look in looks]
     return TeardownPlan(

@@ -89,13 +89,13 @@ async def test_nothing_is_done_for_those_that_are_never_reached(sim: DetectiveSi
         "Audit", every, REGIONS[:2], source=sim.account(HUB), endpoint_url=sim.url, concurrency=CONCURRENCY
     ) as fleet:
         transport = fleet._client._transport
-        assert transport.connections._reusing is None
-        assert len(transport.shared._providers._things) == 1
+        assert transport.pool._reusing is None
+        assert len(transport.shared._providers._values) == 1
         async for outcome in fleet.run(lambda client, _: client.list_graphs()):
             assert outcome.ok
             break
         # One role for each account that was begun; the fleet's own credentials among them.
-        assert len(transport.shared._providers._things) <= MOST_AHEAD
+        assert len(transport.shared._providers._values) <= MOST_AHEAD
     asked = [request.operation for request in sim.requests]
     assert 0 < asked.count("AssumeRole") <= MOST_AHEAD
     assert len({request.account_id for request in sim.requests}) <= MOST_AHEAD + 1
@@ -108,7 +108,7 @@ async def test_connections_are_opened_for_requests_only() -> None:
         for _ in range(50):
             await anext(run)
         await run.aclose()
-        assert fleet._client._transport.connections._reusing is None
+        assert fleet._client._transport.pool._reusing is None
 
 
 async def test_targets_are_taken_as_room_comes() -> None:

@@ -170,9 +170,9 @@ async def _recover(simulator: FaultySimulator, client: DetectiveClient) -> list[
     problems = []
     for account, region in product(EVERYBODY, REGIONS):
         one = client.with_options(region=region, credentials=simulator.keys[account])
-        for _ in range(_FULL_QUOTA - one._transport.pair.quota.available):
+        for _ in range(_FULL_QUOTA - one._transport.limits.quota.available):
             await one.list_graphs()
-        if (left := one._transport.pair.quota.available) != _FULL_QUOTA:
+        if (left := one._transport.limits.quota.available) != _FULL_QUOTA:
             problems.append(f"the retry quota of {account} in {region} stays at {left} of {_FULL_QUOTA}")
     return problems
 

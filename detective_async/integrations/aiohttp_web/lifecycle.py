@@ -143,7 +143,7 @@ async def health(request: web.Request) -> web.Response:
     """
     state = request.config_dict.get(STATE)
     client = request.config_dict.get(CLIENT)
-    closed = client is None or client._transport.connections.closed  # noqa: SLF001 - of our own class
+    closed = client is None or client._transport.pool.closed  # noqa: SLF001 - of our own class
     fit = state is not None and not state.closing and not closed
     return web.Response(
         status=200 if fit else 503,

@@ -21,7 +21,7 @@ from detective_async.errors import (
     WaiterTimeout,
 )
 from detective_async.integrations.aiohttp_web.text import dump
-from detective_async.retry.policy import Kind, kind_of
+from detective_async.retry.policy import Kind, failure_kind
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -176,7 +176,7 @@ def _describe_refusal(error: ServiceError) -> Problem:
 
 
 def _status_of_refusal(error: ServiceError) -> int:
-    if kind_of(error) is Kind.THROTTLING:
+    if failure_kind(error) is Kind.THROTTLING:
         return 503
     if error.status in _UPSTREAM:
         return error.status

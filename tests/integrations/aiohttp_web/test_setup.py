@@ -51,9 +51,9 @@ async def test_a_client_lives_as_long_as_the_app(sim: DetectiveSimulator) -> Non
         answers = await asyncio.gather(*(site.get("/") for _ in range(5)))
         assert [answer.status for answer in answers] == [200] * 5
         assert FLEET not in site.app
-        assert client._transport.connections._reusing
+        assert client._transport.pool._reusing
     assert found == [client] * 5
-    assert client._transport.connections.closed
+    assert client._transport.pool.closed
 
 
 async def test_a_session_of_the_callers_own_is_not_closed(sim: DetectiveSimulator) -> None:
@@ -74,8 +74,8 @@ async def test_nothing_given(sim: DetectiveSimulator, monkeypatch: pytest.Monkey
     async with serving(app) as site:
         assert b"eu-central-1" in (await site.get("/")).body
         client = app[CLIENT]
-        assert not client._transport.connections.closed
-    assert client._transport.connections.closed
+        assert not client._transport.pool.closed
+    assert client._transport.pool.closed
 
 
 async def test_settings_that_are_wrong_end_the_start() -> None:
@@ -107,7 +107,7 @@ async def test_a_fleet(sim: DetectiveSimulator) -> None:
         assert (await site.get("/")).body == b'["succeeded", "succeeded"]'
         assert b"us-west-2" in (await site.get("/graphs?region=us-west-2")).body
     assert fleet._closed
-    assert fleet.client._transport.connections.closed
+    assert fleet.client._transport.pool.closed
 
 
 async def test_no_fleet() -> None:

@@ -1,11 +1,14 @@
 """Answers that say yes: JSON to models, strict about types and open to what is new."""
 
+import contextlib
 import math
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Any, NoReturn, cast, get_args, get_origin
+from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 from attrs import fields, has
 from cattrs import Converter, transform_error
@@ -14,13 +17,17 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from detective_async.api import models
 from detective_async.api.models.base import OpenEnum, Response, ResponseMetadata
-from detective_async.api.operations import Answer, Operation
+from detective_async.api.operations import Operation
 from detective_async.api.wire.compiled import Compiler, Read
 from detective_async.api.wire.json import MismatchError, load, load_fast, mismatch
 from detective_async.api.wire.names import wire_name
 from detective_async.errors import DecodeError
 
-#: How many things wrong with one answer are worth telling.
+Answer = TypeVar("Answer")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_COMPILED = os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS") != "off"
+#: How many problems of one response an error lists.
 _MAX_PROBLEMS = 3
 
 
@@ -35,9 +42,16 @@ def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseM
     Raises:
         DecodeError: it is not what the API promises; the message says where.
     """
-    if operation.answer is NoneType and body == b"":
+    if operation.response is NoneType and body == b"":
         return cast("Answer", None)
-    answer, problem = _structure(operation, body)
+    answer, problem = None, ""
+    read = _reader(operation)
+    if read is not None and body:
+        with contextlib.suppress(Exception):
+            # Whatever went wrong, the reading in detail says what and where.
+            answer = read(load_fast(body))
+    if answer is None:
+        answer, problem = _read_in_detail(operation, body)
     if problem:
         raise DecodeError(
             problem,
@@ -46,29 +60,29 @@ def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseM
             request_id=metadata.request_id,
             attempts=metadata.attempts,
         )
-    if operation.answer is NoneType:
+    if operation.response is NoneType:
         return cast("Answer", None)
     # The one write to a frozen answer, before anybody has seen it: the alternative is to copy it.
     object.__setattr__(answer, "response_metadata", metadata)
     return cast("Answer", answer)
 
 
-def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, str]:
-    """Give an answer, or what is wrong with it: as a text, for exceptions hold pieces of the body."""
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """Find the request id among the headers of an answer; what could not be one is None."""
+    found = headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or ""
+    return found if _REQUEST_ID.fullmatch(found) else None
+
+
+def _read_in_detail(operation: Operation[Any], body: bytes | None) -> tuple[object, str]:
+    """Give a response, or what is wrong with it: as text, because exceptions refer to pieces of the body."""
     if body is None:
         return None, "the answer is larger than 16 MiB"
-    read = _reader(operation)
-    if body and read is not None:
-        try:
-            return read(load_fast(body)), ""
-        except Exception:  # noqa: BLE001, S110 - whatever it was, the second reading says what and where
-            pass
     try:
         document = load(body) if body or _promises_members(operation) else {}
-        if operation.answer is NoneType:
+        if operation.response is NoneType:
             # Nothing is promised, but what is no answer of the API's at all may be a proxy's or a portal's.
             return None, "" if type(document) is dict else str(mismatch("an object", document))
-        return _detailed_converter().structure(document, operation.answer), ""
+        return _detailed_converter().structure(document, operation.response), ""
     except Exception as error:  # noqa: BLE001 - nothing that a server sends may surface as a bare error
         problems = transform_error(error, format_exception=_describe)
     more = len(problems) - _MAX_PROBLEMS
@@ -77,13 +91,13 @@ def _structure(operation: Operation[Any], body: bytes | None) -> tuple[object, s
 
 @cache
 def _reader(operation: Operation[Any]) -> Read | None:
-    """Give what reads the answers of an operation; None where there is nothing in them to read."""
-    return None if operation.answer is NoneType else _ANSWERS.get_structure_hook(operation.answer)
+    """Give the compiled reader of an operation's responses; None without one, or where a response has no members."""
+    return None if not _COMPILED or operation.response is NoneType else _ANSWERS.get_structure_hook(operation.response)
 
 
 @cache
 def _promises_members(operation: Operation[Any]) -> bool:
-    return len(fields(operation.answer)) > len(fields(Response))
+    return len(fields(operation.response)) > len(fields(Response))
 
 
 def _describe(error: BaseException, _type: type | None) -> str:

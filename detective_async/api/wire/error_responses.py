@@ -7,10 +7,10 @@ from typing import Any
 from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
 from detective_async.api.redaction import mask
 from detective_async.api.wire.json import MismatchError, load
+from detective_async.api.wire.responses import request_id
 from detective_async.errors import ServiceError
 
 _CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 #: Characters of AWS's words that are kept.
 _MAX_TEXT = 10_000
 
@@ -60,12 +60,6 @@ def _unless_secret(text: str | None, secrets: Iterable[str | None]) -> str | Non
 
 def _text(value: object, secrets: Iterable[str | None]) -> str | None:
     return mask(value[:_MAX_TEXT], secrets) if isinstance(value, str) else None
-
-
-def request_id(headers: Mapping[str, str]) -> str | None:
-    """Find the request id among the headers of an answer; what could not be one is None."""
-    found = headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or ""
-    return found if _REQUEST_ID.fullmatch(found) else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
