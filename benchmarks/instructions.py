@@ -1,7 +1,7 @@
-"""Count the instructions of the parts of a call that do no I/O: a figure that no other load on the machine can change.
+"""Count the instructions of the parts of a call that do no I/O: a figure that does not depend on other load.
 
 Usage: `python benchmarks/instructions.py [--json FILE]`. Needs valgrind; takes a minute. With FILE, the figures of this
-Python are put beside those of others that are in it; the tests hold the parts to `results/instructions.json`.
+Python are added to those of other Pythons in the file; the tests compare the parts with `results/instructions.json`.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from hot_parts import PARTS
 
 _HERE = Path(__file__).parent
 _YARDSTICK = "yardstick"
-#: By how much a part may cost more than it did: as counted on the very same build of Python, on another one, as timed.
+#: The largest allowed growth of a part: counted on the same build of Python, counted on another build, and timed.
 _MARGIN, _MARGIN_ELSEWHERE, _MARGIN_OF_TIME = 1.15, 1.5, 2.5
 _ROUNDS = 15
 
@@ -33,13 +33,13 @@ class CountError(Exception):
 
 
 def count() -> dict[str, int]:
-    """Give what each part costs, in instructions for each time that it is done.
+    """Return the number of instructions of each part.
 
     Raises:
-        CountError: there is no valgrind, or it failed.
+        CountError: valgrind is not installed, or failed.
     """
     for name in PARTS:
-        # Whatever is compiled to bytecode once is so before anything is counted.
+        # Compiles everything to bytecode before anything is counted.
         subprocess.run(_command(name, 0), check=True)
     runs = [(name, times) for name, (_, most) in PARTS.items() for times in (0, most)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -48,12 +48,12 @@ def count() -> dict[str, int]:
 
 
 def build() -> str:
-    """Name the interpreter so exactly that two of the same name need the same instructions for the same work."""
+    """Return a name of the interpreter that is exact enough for instruction counts to be comparable."""
     return f"{platform.python_version()}, {platform.python_compiler()}, {platform.machine()}"
 
 
 def time_ratios() -> dict[str, float]:
-    """Give what each part costs in CPU time, as a ratio to the yardstick in the same round; medians."""
+    """Return the CPU time of each part as a ratio to the yardstick in the same round; medians."""
     parts = {name: (make(), most) for name, (make, most) in PARTS.items()}
     rounds: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(_ROUNDS):
@@ -69,16 +69,16 @@ def time_ratios() -> dict[str, float]:
 
 
 def count_ratios(counts: Mapping[str, int]) -> dict[str, float]:
-    """Give the parts' instructions in those of the yardstick, which other builds of a Python have nearly in common."""
+    """Return the parts' instructions as ratios to the yardstick, which differ little between builds of a Python."""
     return {name: number / counts[_YARDSTICK] for name, number in counts.items() if name != _YARDSTICK}
 
 
 def grown(counts: Mapping[str, int], before: Mapping[str, Any]) -> list[str]:
-    """Name the parts that need more instructions than they may.
+    """Return a line for each part that needs more instructions than allowed.
 
     Args:
         counts: part -> instructions now.
-        before: what was written of this version of Python.
+        before: the stored figures of this version of Python.
     """
     if before["build"] == build():
         return _grown(counts, before["instructions"], _MARGIN)
@@ -86,13 +86,13 @@ def grown(counts: Mapping[str, int], before: Mapping[str, Any]) -> list[str]:
 
 
 def slowed(ratios: Mapping[str, float], before: Mapping[str, Any]) -> list[str]:
-    """Name the parts that take more of the yardstick's time than they may, with a margin for machines that differ."""
+    """Return a line for each part whose time ratio has grown too much; the margin allows for differing machines."""
     return _grown(ratios, before["time_ratios"], _MARGIN_OF_TIME)
 
 
 def _grown(now: Mapping[str, float], before: Mapping[str, float], margin: float) -> list[str]:
     return [
-        f"{name}: {now[name]:.6g}, and it was {figure:.6g}"
+        f"{name}: {now[name]:.6g}, before: {figure:.6g}"
         for name, figure in before.items()
         if now[name] > figure * margin
     ]
@@ -101,12 +101,12 @@ def _grown(now: Mapping[str, float], before: Mapping[str, float], margin: float)
 def _total(part: str, times: int) -> int:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
-        raise CountError("there is no valgrind here")
+        raise CountError("valgrind is not installed")
     done = subprocess.run(
         [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", *_command(part, times)],
         capture_output=True,
         text=True,
-        # Else dictionaries have another order each time.
+        # Otherwise hash tables have another layout in each process.
         env=os.environ | {"PYTHONHASHSEED": "0"},
         check=False,
     )
@@ -121,9 +121,9 @@ def _command(part: str, times: int) -> list[str]:
 
 
 def main() -> int:
-    """Do what the command line says; give the exit code."""
+    """Count and time the parts, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args()
     try:
         counts = count()

@@ -1,4 +1,4 @@
-"""The parts of a call that do no I/O cost no more than they did when their figures were written down."""
+"""The parts of a call that do no I/O cost no more than the stored figures say."""
 
 import json
 import shutil
@@ -23,13 +23,13 @@ def before() -> Mapping[str, Any]:
 
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind counts the instructions")
 def test_no_part_needs_more_instructions(before: Mapping[str, Any]) -> None:
-    """Than 15 % above what was written down; on another build of Python, than half above it, in json's instructions."""
+    """At most 15 % more than stored; on another build of Python, at most 50 % more, relative to json's instructions."""
     assert instructions.grown(instructions.count(), before) == []
 
 
 def test_no_part_takes_longer(before: Mapping[str, Any]) -> None:
-    """In the time that json takes in the same rounds, so that another machine is no reason to fail."""
-    # In a process of its own: this one may be traced, line by line, for what is covered.
+    """The times are relative to json's in the same rounds, so that they do not depend on the machine."""
+    # In a process of its own, since coverage may trace every line of this one.
     program = "import instructions, json; print(json.dumps(instructions.time_ratios()))"
     done = subprocess.run([sys.executable, "-c", program], cwd=BENCHMARKS, capture_output=True, text=True, check=True)
     assert instructions.slowed(json.loads(done.stdout), before) == []
@@ -39,8 +39,8 @@ def test_no_part_takes_longer(before: Mapping[str, Any]) -> None:
     ("build", "factor", "fails"),
     [("this", 1.1, False), ("this", 1.2, True), ("another", 1.2, False), ("another", 1.6, True)],
 )
-def test_growth_is_noticed(build: str, factor: float, fails: bool, before: Mapping[str, Any]) -> None:
-    """One part that has grown is named, and no other one."""
+def test_growth_is_detected(build: str, factor: float, fails: bool, before: Mapping[str, Any]) -> None:
+    """Only the part that has grown is named."""
     counts = before["instructions"]
     more = counts | {"signing a request": counts["signing a request"] * factor}
     built = instructions.build() if build == "this" else "another"
@@ -48,8 +48,8 @@ def test_growth_is_noticed(build: str, factor: float, fails: bool, before: Mappi
     assert [text.partition(":")[0] for text in found] == (["signing a request"] if fails else [])
 
 
-def test_a_part_that_has_slowed_down_is_noticed(before: Mapping[str, Any]) -> None:
-    """By a factor that no noise explains."""
+def test_a_slower_part_is_detected(before: Mapping[str, Any]) -> None:
+    """A part that takes three times as long is named."""
     ratios = before["time_ratios"]
     found = instructions.slowed(ratios | {"building a request": 3 * ratios["building a request"]}, before)
     assert [text.partition(":")[0] for text in found] == ["building a request"]

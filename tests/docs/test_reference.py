@@ -1,4 +1,4 @@
-"""The reference has everything that is public, and nothing else."""
+"""The reference has all public names, and no others."""
 
 import re
 from collections import Counter
@@ -10,6 +10,6 @@ _DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|exception|function)|py:data):: (
 
 
 def test_every_public_name_is_documented_once() -> None:
-    """By the name that it is imported by."""
+    """The directive has the name that users import."""
     pages = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
     assert Counter(_DIRECTIVE.findall(pages)) == Counter(public_names())

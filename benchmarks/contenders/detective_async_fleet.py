@@ -8,8 +8,8 @@ from world import KEYS, REGIONS, ROLE_NAME, STS_REGION
 from detective_async import Credentials, DetectiveFleet
 
 
-async def run(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
-    """Do the job. Each role is assumed once, when it is first needed, for all its regions."""
+async def run_fleet(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
+    """List all members; each role is assumed once, at its first use."""
     async with DetectiveFleet.assume_role(
         ROLE_NAME,
         accounts,

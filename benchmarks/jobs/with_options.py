@@ -1,4 +1,4 @@
-"""Clients for one account and region after the other, all of them kept: time and memory of each."""
+"""Time and memory of a client for another account and region; all clients are kept."""
 
 import gc
 import json
@@ -18,17 +18,17 @@ from world import REGIONS, Keys, account_ids, keys
 
 from jobs import Do, with_client
 
-#: So many are made before anything is measured: what is done once is none of the client's.
+#: Clients that are made before anything is measured, so that one-time work is not counted.
 _WARMUP = len(REGIONS)
 
 
 def open_job(contender: Contender, url: str) -> AbstractContextManager[Do]:
-    """Open a client; each order says how many others to make, and how many more with every allocation traced."""
+    """Open a client; each run says how many clients to derive, and how many more with every allocation traced."""
     return with_client(contender, url, partial(_make, contender))
 
 
 async def _make(contender: Contender, client: Client, count: int, traced: int) -> dict[str, Any]:
-    # An account each: none of them can share what belongs to the keys. Their keys are no part of the client.
+    # An account for each client, so that nothing that belongs to the keys is shared. The keys are made in advance.
     accounts = account_ids(_WARMUP + count + traced)
     targets = [(keys(account_id), region) for account_id, region in zip(accounts, cycle(REGIONS), strict=False)]
     await _clients(client, targets[:_WARMUP])
@@ -50,12 +50,12 @@ async def _make(contender: Contender, client: Client, count: int, traced: int) -
 
 
 async def _clients(client: Client, targets: Sequence[tuple[Keys, str]]) -> list[Callable[[], Awaitable[object]]]:
-    assert client.another is not None
-    return [await client.another(keys, region) for keys, region in targets]
+    assert client.derive is not None
+    return [await client.derive(keys, region) for keys, region in targets]
 
 
 async def _call(contender: Contender, list_graphs: Callable[[], Awaitable[object]], given: Keys, region: str) -> None:
-    """Show that what was made works: the server answers with the graph of the account and region that signed."""
+    """Check that a derived client works: the server answers with the graph of the account and region that signed."""
     account_id = given.session_token.partition("/")[0]
     got = normalise(await list_graphs(), times_are_text=contender.times_are_text)
     expected = normalise(json.loads(graphs_page(account_id, region)), times_are_text=True)
