@@ -14,7 +14,9 @@ web: $(VENV)/package  ## a backend with a page for operators, on a simulated wor
 	$(BIN)/python examples/web_backend $(ARGS)
 
 test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
-	$(BIN)/coverage run $(BIN)/pytest $(ARGS)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 soak: $(VENV)/package $(VENV)/test  ## 200,000 calls with 5 % faults, after which everything must be as before; in minutes

@@ -21,6 +21,11 @@ def pytest_report_header() -> str:
     return f"detective_async: {detective_async.__version__} from {detective_async.__file__}"
 
 
+def pytest_collection() -> None:
+    """Measure no coverage in the programs that tests start; pytest-xdist's workers are running by now."""
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the developer's own AWS settings and proxies out of the tests."""
