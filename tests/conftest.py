@@ -8,12 +8,15 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 from fakes import FakeTime
+from support import hypothesis_profiles
 
 import detective_async
 from detective_async import Credentials, DetectiveClient
 from detective_async.testing import DetectiveSimulator
 
 ADMINISTRATOR = "111122223333"
+
+hypothesis_profiles.register()
 
 
 def pytest_report_header() -> str:

@@ -1,6 +1,6 @@
 """Runs AWS CLI commands that arrive on standard input, in one process: a line of JSON for each, and one for its result.
 
-Importing the AWS CLI takes longer than a command. What runs is its own entry point, which makes a new session each time.
+Importing the AWS CLI takes longer than a command. Its own entry point runs each, with a new session.
 """
 
 import json
@@ -27,4 +27,5 @@ def run(arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
 
 
 for line in sys.stdin:
-    print(json.dumps(run(**json.loads(line))), flush=True)
+    sys.stdout.write(json.dumps(run(**json.loads(line))) + "\n")
+    sys.stdout.flush()

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 from fakes import FakeTime
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.hypothesis_profiles import UNEXPLAINED, examples
 
 from detective_async import (
     AccessDeniedException,
@@ -546,8 +547,4 @@ TestMembership = Membership.TestCase
 TestMembership.__doc__ = (
     "Whatever is called by whom and when: the model, the lists and the walks agree after each step."
 )
-# To explain a failure, hypothesis would repeat it for minutes.
-_PHASES = [phase for phase in Phase if phase is not Phase.explain]
-TestMembership.settings = settings(
-    derandomize=True, deadline=None, max_examples=40, stateful_step_count=40, phases=_PHASES
-)
+TestMembership.settings = settings(max_examples=examples(12), stateful_step_count=40, phases=UNEXPLAINED)

@@ -8,6 +8,7 @@ import pytest
 from attrs import has
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 
 from contract.answers import JSON_VALUES, answers
 from contract.api import OPERATION_NAMES, SERVICE_MODEL
@@ -15,7 +16,7 @@ from contract.clients import Pair
 from contract.server import Reply
 from detective_async import DecodeError, DetectiveError, ServiceError
 
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
+_SETTINGS = settings(max_examples=examples(60))
 _STATUSES = st.one_of(st.just(200), st.integers(201, 599).filter(lambda status: status not in (204, 205, 304)))
 _HEADERS = st.fixed_dictionaries(
     {},

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, StructureShape
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 
 from contract.answers import JSON_VALUES, TEXTS
 from contract.api import OPERATION_NAMES, SERVICE_MODEL
@@ -16,7 +17,7 @@ from contract.server import Reply
 from detective_async import ErrorCode, ServiceError
 from detective_async.wire import wire_name
 
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
+_SETTINGS = settings(max_examples=examples(25))
 _SHAPES: dict[str, StructureShape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}
 #: Where a service puts the code, and what it puts around it: header, members of the body.
 _PLACES: dict[str, tuple[str | None, dict[str, str]]] = {

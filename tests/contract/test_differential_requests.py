@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 
 from contract.api import OPERATION_NAMES, SERVICE_MODEL
 from contract.clients import SESSION_TOKEN, Pair
@@ -14,7 +15,7 @@ from contract.signatures import problems_of_signature
 from contract.strategies import ARNS, AWKWARD, requests
 
 # The same examples every time: a failure in CI is one that everybody has.
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
+_SETTINGS = settings(max_examples=examples(25))
 _TOKENS = st.sampled_from([None, SESSION_TOKEN])
 _TAGGING = ["ListTagsForResource", "TagResource", "UntagResource"]
 

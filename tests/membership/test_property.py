@@ -11,8 +11,9 @@ from typing import Any
 from unittest.mock import patch
 
 from attrs import frozen
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import UNEXPLAINED, examples
 
 from detective_async import Account
 from detective_async.membership import MembershipPlan, MembershipReport, plan_membership
@@ -139,14 +140,7 @@ _TROUBLES = st.one_of(
 )
 
 
-@settings(
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    # Explaining a failure takes minutes, and the world says enough.
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-)
+@settings(max_examples=examples(60), phases=UNEXPLAINED)
 @given(_CASES, _TROUBLES, st.sampled_from([1, 3]))
 def test_it_converges(case: Case, troubles: list[Fault], max_attempts: int) -> None:
     """Every good account ends as it is wanted, every other one is named with its reason, and then nothing is left."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 
 from detective_async.testing import DetectiveSimulator, SeedError, seed, toml
 from detective_async.testing.operations import OPERATIONS, Call
@@ -365,7 +366,7 @@ CALLS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     calls=st.lists(st.tuples(CALLS, st.sampled_from([HUB, ONE, TWO, MANAGEMENT])), max_size=25),
     delay=st.sampled_from([0, 60]),
@@ -412,7 +413,6 @@ PLAIN = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(content=st.dictionaries(st.text(), PLAIN, max_size=4))
 def test_what_is_written_as_toml_is_read_back(content: dict[str, Any]) -> None:
     """Any keys, texts and nesting survive the writer and the standard library's reader."""
