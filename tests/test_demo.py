@@ -11,6 +11,8 @@ import pytest
 from detective_async import Credentials
 from detective_async.testing import environment
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import detective_async
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 USER_CODE = Path(__file__).parent / "typing" / "user_code.py"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import instructions
 import pytest
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 VERSION = "{}.{}".format(*sys.version_info)
 

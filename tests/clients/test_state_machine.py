@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from itertools import product
 from typing import Any, TypeVar
 
+import pytest
 from attrs import define, field
 from fakes import FakeTime
 from hypothesis import settings
@@ -26,6 +27,8 @@ from detective_async import (
     ServiceError,
 )
 from detective_async.testing import DetectiveSimulator
+
+pytestmark = pytest.mark.slow
 
 REGIONS = ["eu-west-1", "us-east-1"]
 ADMINS = ["100000000001", "300000000003"]

@@ -14,6 +14,8 @@ from clients.by_cli import open_cli
 from clients.by_ours import open_ours
 from clients.story import Told, tell
 
+pytestmark = pytest.mark.cli
+
 #: What opens each client, and how its requests begin to say that they are its own.
 CLIENTS: dict[str, tuple[Opener, str]] = {
     "boto3": (open_boto3, "Boto3/"),

@@ -21,6 +21,8 @@ from credentials.heartbeat import longest_stall
 from detective_async import DeadlineExceeded, DefaultCredentials, DetectiveClient, Timeouts
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = pytest.mark.slow
+
 HUB = "111122223333"
 # What a call may take here, in seconds.
 DEADLINE = 0.25

@@ -9,6 +9,8 @@ from detective_async.credentials import cache
 from detective_async.retry import Kind
 from docs.pages import DOCS
 
+pytestmark = pytest.mark.once
+
 
 def default_of(function: object, parameter: str) -> object:
     """Give the default of a parameter."""

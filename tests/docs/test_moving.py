@@ -19,6 +19,8 @@ from docs.pages import MOVING, WORLD
 from docs.peers import PEERS, plain
 from docs.reader import run_piece
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 ADMINISTRATOR, MANAGEMENT, MEMBER, INVITED = "111122223333", "999999999999", "444455556666", "777788889999"
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:0123456789abcdef0123456789abcdef"
 #: Who makes the call, where it is not the administrator: the page says so.

@@ -14,6 +14,8 @@ from inventories import CLOSED, EXAMPLES, OPEN, World, command, found_in, world
 
 from detective_async.testing import Fault, Latency
 
+pytestmark = pytest.mark.slow
+
 # Looked for and not imported: what it warns of in which version is not our concern.
 if importlib.util.find_spec("distributed") is None:
     pytest.skip("distributed is not installed", allow_module_level=True)

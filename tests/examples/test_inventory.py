@@ -21,6 +21,8 @@ from scrutiny import complaints
 
 from detective_async.testing import Failure, Fault, Latency
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = EXAMPLES / "inventory.py"
 
 

@@ -17,6 +17,8 @@ import pytest
 
 from detective_async.testing import Fault, Latency, SimulatorThread
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 ADMINISTRATOR = "111122223333"
 MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]

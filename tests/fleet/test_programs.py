@@ -10,6 +10,8 @@ from scrutiny import complaints
 
 from fleet.gauge import gauging
 
+pytestmark = pytest.mark.slow
+
 START = """
 import asyncio, signal, sys
 from detective_async import Credentials, DetectiveFleet, Target

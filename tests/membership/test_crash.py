@@ -24,6 +24,8 @@ from membership.worlds import (
     writes,
 )
 
+pytestmark = pytest.mark.slow
+
 IDS = [f"{number}" * 12 for number in range(2, 8)]
 WANTED = [account(one) for one in IDS[:5]]
 #: All that has to be done, whoever does it: the second region has no graph to begin with.

@@ -11,6 +11,8 @@ from resilience.matrix import Expected, check
 from resilience.trial import TIMEOUTS, trial
 from resilience.virtual_time import in_virtual_time
 
+pytestmark = pytest.mark.slow
+
 READ, ATTEMPT = TIMEOUTS.read or 0, TIMEOUTS.attempt or 0
 
 #: The connection breaks.

@@ -22,6 +22,8 @@ from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Ga
 from resilience.cycles import collecting_cycles
 from resilience.interruptions import passes
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = "111122223333"
 Work = Callable[[DetectiveClient], Awaitable[object]]
 

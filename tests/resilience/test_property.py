@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import unquote
 
+import pytest
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,8 @@ from detective_async.testing import (
 )
 from detective_async.testing.faults import Effect
 from resilience.twins import ADMINS, MEMBERS, STATUSES, Job, Step, call_of, client_of, simulator, twins
+
+pytestmark = pytest.mark.slow
 
 _DAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -23,6 +23,8 @@ import detective_async.testing
 from detective_async.testing import DetectiveSimulator
 from detective_async.testing.command import main
 
+pytestmark = pytest.mark.slow
+
 HUB = "111122223333"
 ONE = "000000000001"
 PROGRAM = [sys.executable, "-W", "error", "-X", "dev", "-m", "detective_async.testing"]

@@ -12,6 +12,8 @@ import pytest
 import detective_async
 from detective_async.testing import pytest_plugin
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 Run = Callable[..., pytest.RunResult]

@@ -4,7 +4,7 @@ from hypothesis import Phase, settings
 
 DEEP = "deep"
 #: How many times as many examples the `deep` profile tries.
-_FACTOR = 20
+_FACTOR = 10
 #: All phases but the explanation of a failure, which can take minutes.
 UNEXPLAINED = tuple(phase for phase in Phase if phase is not Phase.explain)
 

@@ -14,6 +14,8 @@ import pytest
 from web_backend.command import main
 from web_backend.settings import read_settings
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from attrs import frozen
+
+pytestmark = pytest.mark.load
 
 CLIENTS, SECONDS = 200, 20
 PART = Path(__file__).with_name("loaded.py")

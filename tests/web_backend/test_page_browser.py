@@ -26,6 +26,7 @@ from playwright.async_api import Locator, Page, async_playwright, expect
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.asyncio,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]

@@ -14,6 +14,8 @@ from web_backend.settings import Settings
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
 
+pytestmark = pytest.mark.slow
+
 OVERVIEW = "/api/fleet/overview"
 TARGETS = len(world.ACCOUNTS) * len(world.REGIONS)
 
