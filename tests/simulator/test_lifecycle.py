@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import textwrap
-import time
 from typing import Any
 
 import pytest
@@ -55,13 +54,12 @@ def test_it_leaves_nothing_behind_under_a_strict_python() -> None:
 @pytest.mark.asyncio
 async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator, raw: Any) -> None:
     """A request that is being delayed does not delay the end."""
-    sim.inject(Fault(Latency(30)))
+    sim.inject(Fault(Latency(3600)))
     waiting = asyncio.create_task(raw.ask("POST", "/graphs/list", b"{}"))
     while sim.faults:  # noqa: ASYNC110  it has no event to wait for
         await asyncio.sleep(0.01)
-    start = time.monotonic()
-    await sim.stop()
-    assert time.monotonic() - start < 2
+    async with asyncio.timeout(60):
+        await sim.stop()
     with pytest.raises(OSError, match=r".*"):
         await waiting
 
