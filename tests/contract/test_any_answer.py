@@ -18,7 +18,7 @@ from detective_async import DecodeError, DetectiveError, ServiceError
 
 pytestmark = pytest.mark.slow
 
-_SETTINGS = settings(max_examples=examples(60))
+_SETTINGS = settings(max_examples=examples(30))
 _STATUSES = st.one_of(st.just(200), st.integers(201, 599).filter(lambda status: status not in (204, 205, 304)))
 _HEADERS = st.fixed_dictionaries(
     {},

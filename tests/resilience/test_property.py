@@ -141,7 +141,7 @@ async def _go_through(steps: list[Step]) -> None:
             await pair.run(step)
 
 
-@settings(max_examples=examples(120), phases=UNEXPLAINED)
+@settings(max_examples=examples(80), phases=UNEXPLAINED)
 @given(_steps(*_WRITES, *_READS))
 def test_a_call_is_carried_out_once_or_its_error_tells(steps: list[Step]) -> None:
     """Any calls with any faults leave the service as the same calls do without; what was not done raised."""

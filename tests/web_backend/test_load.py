@@ -1,4 +1,4 @@
-"""200 clients at once for 20 seconds, a tenth of whom hang up in the middle, on an AWS that is not at its best."""
+"""200 clients at once for 10 seconds, a tenth of whom hang up in the middle, on an AWS that is not at its best."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from attrs import frozen
 
 pytestmark = pytest.mark.load
 
-CLIENTS, SECONDS = 200, 20
+CLIENTS, SECONDS = 200, 10
 PART = Path(__file__).with_name("loaded.py")
 TESTS = PART.parents[1]
 #: Seconds of the processor's time that one step of the event loop may take.
