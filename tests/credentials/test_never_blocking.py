@@ -200,7 +200,7 @@ def test_a_program_ends_after_the_deadline(part: str, stuck: Stuck) -> None:
     """An error that nobody catches ends it, with the look-up still hanging."""
     stuck.arrange(part)
     with _run(DEADLINE, "await call") as program:
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (1, ["DeadlineExceeded"])
 
 
@@ -208,7 +208,7 @@ def test_a_program_ends_that_has_not_waited(stuck: Stuck) -> None:
     """So does one that returns, and leaves a call behind."""
     stuck.arrange("metadata")
     with _run(None, "await asyncio.wait([call], timeout=0.3)") as program:
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (0, ["closed"])
 
 
@@ -221,6 +221,6 @@ def test_a_program_can_be_interrupted(stuck: Stuck) -> None:
             assert time.monotonic() < end
             time.sleep(0.01)
         program.send_signal(signal.SIGINT)
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert out.split() == ["KeyboardInterrupt"]
     assert program.returncode in {-signal.SIGINT, 1, 130}

@@ -41,7 +41,7 @@ from docs.console import compare, matches, outputs_of, script_of, split_console
 
 #: A port of the docs, which here is another one, that is free.
 _PORT = re.compile(r"(?<=:|=)(?:4580|8080)\b")
-_PATIENCE = 20.0
+_PATIENCE = 120.0
 #: Commands that go on while the reader reads on.
 _SERVERS = ("python -m detective_async.testing --seed-file", "python server.py")
 

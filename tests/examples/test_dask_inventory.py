@@ -62,7 +62,7 @@ def test_a_worker_is_killed(tmp_path: Path) -> None:
                 assert program.poll() is None
                 time.sleep(0.01)
             psutil.Process(workers_of(program)[0]).kill()
-            _, said = program.communicate(timeout=60)
+            _, said = program.communicate(timeout=120)
         assert found_in(a_world.output.read_bytes()) == a_world.members
         lines = said.splitlines()
         assert f"not opted in: {CLOSED}, accounts: 16" in lines
@@ -90,7 +90,7 @@ def test_a_cluster_that_is_there_already(tmp_path: Path) -> None:
             time.sleep(0.01)
         address = json.loads(file.read_text())["address"]
         with running([*SCRIPT, *a_world.arguments("--scheduler", address)], a_world) as program:
-            out, said = program.communicate(timeout=60)
+            out, said = program.communicate(timeout=120)
         assert found_in(out) == a_world.members
         assert said.splitlines()[-1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed, ")
         assert program.returncode == 0
@@ -109,7 +109,7 @@ def test_a_shard_that_cannot_be_worked_on(tmp_path: Path) -> None:
     with world(tmp_path, accounts=1) as a_world:
         arguments = a_world.arguments("--workers", "1", regions=("eu-west-1", "us-east-1"))
         with running(command("dask_inventory", *arguments, first=BROKEN, strict=False), a_world) as program:
-            out, said = program.communicate(timeout=60)
+            out, said = program.communicate(timeout=120)
     failures = [line for line in said.splitlines() if line.startswith("failed: shard ")]
     assert [line[:23] for line in failures] == ["failed: shard 1 of 2 of", "failed: shard 2 of 2 of"]
     assert all(line.endswith(": MemoryError: too much") for line in failures)

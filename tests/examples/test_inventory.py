@@ -233,7 +233,7 @@ def run_until(stop: Callable[[], bool], a_world: World, number: int, first: str 
             while program.poll() is None and not stop():
                 time.sleep(0.002)
             program.send_signal(number)
-            _, said = program.communicate(timeout=60)
+            _, said = program.communicate(timeout=120)
         finally:
             # One that hangs is to fail the test, and not to hang it too.
             program.kill()
@@ -426,7 +426,7 @@ def test_who_reads_slowly_slows_it_down(a_world: World) -> None:
                 time.sleep(0.5)
             # Those that fit into the pipe, the one that is being written, two that wait for that, and two at work.
             assert len(asked(a_world)) <= 15
-            found, said = program.communicate(timeout=60)
+            found, said = program.communicate(timeout=120)
         finally:
             program.kill()
     assert found_in(found) == a_world.members

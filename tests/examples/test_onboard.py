@@ -270,7 +270,7 @@ def test_interrupted_it_says_so_and_goes_on_the_next_time(
             while not any(status == "INVITED" for status in statuses(sim)):
                 time.sleep(0.01)
             program.send_signal(signal.SIGINT)
-            _, told = program.communicate(timeout=30)
+            _, told = program.communicate(timeout=120)
         finally:
             program.kill()
     assert program.returncode == 130, told.decode()

@@ -42,7 +42,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path, number: signal.Signal
             # Ended in the middle of this.
             answer.readline()
             program.send_signal(number)
-            _, errors = program.communicate(timeout=30)
+            _, errors = program.communicate(timeout=120)
     finally:
         program.kill()
     assert (program.returncode, complaints(errors)) == (0, "")

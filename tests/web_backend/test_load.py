@@ -55,7 +55,7 @@ def part(*arguments: str) -> Iterator[Part]:
     with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             yield Part(process)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=120)
         finally:
             process.kill()
     assert (process.returncode, _UPSTREAM.sub("", errors)) == (0, "")

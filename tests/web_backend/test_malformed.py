@@ -37,7 +37,7 @@ GOOD = {
     "job_id": "0" * 32,
 }
 #: Longer than any answer takes.
-PATIENCE = 20.0
+PATIENCE = 60.0
 #: Nothing listens there: a request that got through to AWS would be 502.
 NOWHERE = "http://127.0.0.1:9"
 
