@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-CALLS = 1000
+CALLS = 2000
 pytestmark = [
     pytest.mark.load,
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process holds"),
