@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo web test soak check lint types docs format bench bench-quick api dist clean
+.PHONY: demo web test test-fast test-deep test-version soak check lint types docs format bench bench-quick api dist clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -14,8 +15,20 @@ web: $(VENV)/package  ## a backend with a page for operators, on a simulated wor
 	$(BIN)/python examples/web_backend $(ARGS)
 
 test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
-	$(BIN)/coverage run $(BIN)/pytest $(ARGS)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(PYTEST) $(ARGS)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-fast: $(VENV)/package $(VENV)/test  ## within a minute: no browser, no AWS CLI, no load, and nothing else that takes seconds
+	$(PYTEST) -m "not (browser or cli or load or slow)" $(ARGS)
+
+test-deep: $(VENV)/package $(VENV)/test  ## the property tests with many more examples, other ones each time
+	$(PYTEST) --hypothesis-profile deep -m hypothesis $(ARGS)
+
+# In debug mode, asyncio finds calls from the wrong thread; under coverage it would take too long.
+test-version: $(VENV)/package $(VENV)/test  ## what depends on the version of Python, in asyncio's debug mode, without coverage
+	$(PYTEST) -o asyncio_debug=true -m "not (browser or cli or once)" $(ARGS)
 
 soak: $(VENV)/package $(VENV)/test  ## 200,000 calls with 5 % faults, after which everything must be as before; in minutes
 	cd tests && $(abspath $(BIN))/python -W error -m soak $(ARGS)

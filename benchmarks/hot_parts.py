@@ -1,10 +1,10 @@
-"""Runs a part of a call that does no I/O several times: `hot_parts.py PART TIMES`.
+"""The parts of a call that do no I/O, each done over and over in forks of one process, for valgrind to count.
 
-`instructions.py` counts the cost of each part; so nothing is printed here, and a part imports only what it needs.
+A line is printed for each fork: its process, the part, and how often it was done. `instructions.py` runs this.
 """
 
 import json
-import sys
+import os
 from collections.abc import Callable
 
 from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
@@ -79,11 +79,19 @@ PARTS: dict[str, tuple[Callable[[], Part], int]] = {
 
 
 def main() -> None:
-    """Run a part that many times, after a first run that does one-time work."""
-    name, times = sys.argv[1:]
-    part = PARTS[name][0]()
-    for _ in range(1 + int(times)):
+    """Do each part not at all and often, in forks, after it was done once, for what is done once in a program."""
+    parts = {name: (make(), times) for name, (make, times) in PARTS.items()}
+    for part, _ in parts.values():
         part()
+    for name, (part, most) in parts.items():
+        for times in (0, most):
+            process = os.fork()
+            if not process:
+                for _ in range(times):
+                    part()
+                os._exit(0)
+            os.waitpid(process, 0)
+            print(process, times, name)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -129,7 +130,8 @@ class Output:
         self.finished: set[tuple[str, str]] = set()
         self._checkpoint, self._job = checkpoint, job or {}
         self._size = 0
-        self._saved_at = 0.0
+        # Never: the first target is saved at once, also where the clock has just started.
+        self._saved_at = -math.inf
         if checkpoint and Path(checkpoint).exists():
             self._load(checkpoint)
         if (Path(path).stat().st_size if path and Path(path).exists() else 0) < self._size:

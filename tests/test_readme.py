@@ -22,6 +22,8 @@ from detective_async import Account, DetectiveClient
 from detective_async.api.operations import OPERATIONS
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 QUICKSTART, CREDENTIALS, FLEET, MEMBERSHIP, BACKEND, WITHOUT_AWS, WITH_FIXTURES = (

@@ -8,6 +8,8 @@ from canned import member_ids, members_page
 from server import SEEN_PATH, Connection, State
 from world import ACCOUNT_ID, KEYS, REGION, graph_arn, keys
 
+pytestmark = pytest.mark.once
+
 GRAPH = graph_arn(ACCOUNT_ID, REGION, 450)
 SIGNED = f"Credential={KEYS.access_key_id}/20260101/{REGION}/detective/aws4_request, Signature=00 {KEYS.session_token}"
 

@@ -16,6 +16,8 @@ from tally import Names, Tally, expected_names, expected_tally
 from workloads import LIST_GRAPHS, LIST_MEMBERS
 from world import PAGE, REGIONS, account_ids, members_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 PLAN = Plan(quick=True, rounds=1, chosen=lambda one: one.client == OURS.name)
 MEMBERS = LIST_MEMBERS.answer["MemberDetails"]
 

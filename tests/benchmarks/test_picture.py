@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from picture import draw
 
+pytestmark = pytest.mark.once
+
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,6 +5,8 @@ from measurements import median_of
 from report import against, cell, figures_table, quotient, ratios, spread
 from targets import Target, verdicts
 
+pytestmark = pytest.mark.once
+
 
 def test_a_spread_has_the_median_and_the_extremes() -> None:
     """The order of the rounds does not matter, and is kept."""

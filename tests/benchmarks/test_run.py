@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NAMES = ["small-call", "page", "stall", "with-options", "start", "fleet", "growth"]
 _TIMEOUT = 240.0

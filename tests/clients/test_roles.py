@@ -11,6 +11,8 @@ import pytest
 from detective_async import CredentialsError, DefaultCredentials, DetectiveClient
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = pytest.mark.cli
+
 SECURITY = "111122223333"
 WORKLOAD = "444455556666"
 

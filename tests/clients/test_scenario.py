@@ -14,6 +14,8 @@ from clients.by_cli import open_cli
 from clients.by_ours import open_ours
 from clients.scenario import Result, run_scenario
 
+pytestmark = pytest.mark.cli
+
 #: The opener of each client, and the beginning of its user agent.
 CLIENTS: dict[str, tuple[Opener, str]] = {
     "boto3": (open_boto3, "Boto3/"),

@@ -6,11 +6,13 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from itertools import product
 from typing import Any, TypeVar
 
+import pytest
 from attrs import define, field
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.fakes import FakeTime
+from support.hypothesis_profiles import UNEXPLAINED, examples
 
 from detective_async import (
     AccessDeniedException,
@@ -25,6 +27,8 @@ from detective_async import (
     ServiceError,
 )
 from detective_async.testing import DetectiveSimulator
+
+pytestmark = pytest.mark.slow
 
 REGIONS = ["eu-west-1", "us-east-1"]
 ADMINS = ["100000000001", "300000000003"]
@@ -546,8 +550,4 @@ async def _ends(pages: AsyncGenerator[ListMembersResponse, None]) -> bool:
 
 TestMembership = Membership.TestCase
 TestMembership.__doc__ = "After random calls, the model, the lists and the iterations agree."
-# To explain a failure, hypothesis would repeat it for minutes.
-_PHASES = [phase for phase in Phase if phase is not Phase.explain]
-TestMembership.settings = settings(
-    derandomize=True, deadline=None, max_examples=40, stateful_step_count=40, phases=_PHASES
-)
+TestMembership.settings = settings(max_examples=examples(12), stateful_step_count=40, phases=UNEXPLAINED)

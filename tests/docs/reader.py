@@ -40,7 +40,7 @@ from docs.console import compare, matches, outputs_of, script_of, split_console
 
 #: The ports in the docs, which are replaced by free ones.
 _PORT = re.compile(r"(?<=:|=)(?:4580|8080)\b")
-_SERVER_TIMEOUT = 20.0
+_SERVER_TIMEOUT = 120.0
 #: Commands that keep running for the rest of the page.
 _SERVERS = ("python -m detective_async.testing --seed-file", "python server.py")
 

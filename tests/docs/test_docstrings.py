@@ -22,6 +22,8 @@ from docs.pages import WORLD
 from docs.public import examples, resolve
 from docs.reader import run_snippet
 
+pytestmark = pytest.mark.once
+
 HUB, MEMBER = "111122223333", "444455556666"
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:0123456789abcdef0123456789abcdef"
 EXAMPLES = examples()

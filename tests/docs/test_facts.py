@@ -11,6 +11,8 @@ from detective_async.retry import policy as retry
 from detective_async.retry.policy import Kind
 from docs.pages import DOCS
 
+pytestmark = pytest.mark.once
+
 
 def default_of(function: object, parameter: str) -> object:
     """Return the default of a parameter."""

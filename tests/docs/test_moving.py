@@ -19,6 +19,8 @@ from docs.pages import MOVING, WORLD
 from docs.peers import PEERS, plain
 from docs.reader import run_snippet
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 ADMINISTRATOR, MANAGEMENT, MEMBER, INVITED = "111122223333", "999999999999", "444455556666", "777788889999"
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:0123456789abcdef0123456789abcdef"
 #: The account that makes the call, if it is not the administrator, as the page says.

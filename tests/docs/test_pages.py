@@ -13,6 +13,8 @@ from detective_async.testing import SimulatorThread
 from docs.pages import DOCS, PAGES, WORLD, contents, readings
 from docs.reader import reading
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 HUB = "111122223333"
 READINGS = readings()
 

@@ -8,6 +8,8 @@ from support.fences import read_blocks
 from docs.pages import PAGES
 from docs.reader import reading
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 
 async def read(folder: Path, page: str) -> None:
     """Process a page in an empty folder, with no variables set."""

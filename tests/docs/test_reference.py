@@ -3,8 +3,12 @@
 import re
 from collections import Counter
 
+import pytest
+
 from docs.pages import DOCS
 from docs.public import public_names
+
+pytestmark = pytest.mark.once
 
 _DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|exception|function)|py:data):: (\S+)$", re.MULTILINE)
 

@@ -15,6 +15,8 @@ from support.programs import EXAMPLES, command
 
 from detective_async.testing import Fault, Latency
 
+pytestmark = pytest.mark.slow
+
 # Not imported, since some versions warn at their import.
 if importlib.util.find_spec("distributed") is None:
     pytest.skip("distributed is not installed", allow_module_level=True)
@@ -61,7 +63,7 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
                 assert program.poll() is None
                 time.sleep(0.01)
             psutil.Process(workers_of(program)[0]).kill()
-            _, errors = program.communicate(timeout=60)
+            _, errors = program.communicate(timeout=120)
         assert found_in(a_world.output.read_bytes()) == a_world.members
         lines = errors.splitlines()
         assert f"not opted in: {CLOSED} (16 accounts)" in lines
@@ -89,7 +91,7 @@ def test_an_existing_cluster_is_used(tmp_path: Path) -> None:
             time.sleep(0.01)
         address = json.loads(file.read_text())["address"]
         with running([*SCRIPT, *a_world.arguments("--scheduler", address)], a_world) as program:
-            out, errors = program.communicate(timeout=60)
+            out, errors = program.communicate(timeout=120)
         assert found_in(out) == a_world.members
         assert errors.splitlines()[-1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed, ")
         assert program.returncode == 0
@@ -108,7 +110,7 @@ def test_a_failed_shard_does_not_stop_the_others(tmp_path: Path) -> None:
     with world(tmp_path, accounts=1) as a_world:
         arguments = a_world.arguments("--workers", "1", regions=("eu-west-1", "us-east-1"))
         with running(command("dask_inventory", *arguments, first=BROKEN, strict=False), a_world) as program:
-            out, errors = program.communicate(timeout=60)
+            out, errors = program.communicate(timeout=120)
     failures = [line for line in errors.splitlines() if line.startswith("failed: shard ")]
     assert [line[:23] for line in failures] == ["failed: shard 1 of 2 of", "failed: shard 2 of 2 of"]
     assert all(line.endswith(": MemoryError: too much") for line in failures)

@@ -12,6 +12,8 @@ from support.programs import EXAMPLES
 from detective_async import Credentials
 from detective_async.testing import environment
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 
 def test_the_demo_succeeds_and_prints_its_figures(tmp_path: Path) -> None:
     """It reports five mistakes in the list and onboards the rest; after the correction, all 900 are members."""

@@ -18,6 +18,8 @@ from support.programs import EXAMPLES, Ended, command
 
 from detective_async.testing import Fault, Latency, SimulatorThread
 
+pytestmark = pytest.mark.slow
+
 ADMINISTRATOR, OTHER = "111122223333", "999988887777"
 MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]
 ROLE = "Onboarding"
@@ -223,7 +225,7 @@ def test_it_goes_on_after_an_interruption(onboard: Example) -> None:
                 assert program.poll() is None
                 time.sleep(0.01)
             program.send_signal(signal.SIGINT)
-            _, errors = program.communicate(timeout=30)
+            _, errors = program.communicate(timeout=120)
         finally:
             program.kill()
     assert program.returncode == 130, errors.decode()

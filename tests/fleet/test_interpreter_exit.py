@@ -10,6 +10,8 @@ from support.scrutiny import complaints
 
 from fleet.counting_server import counting_server
 
+pytestmark = pytest.mark.slow
+
 START = """
 import asyncio, signal, sys
 from detective_async import Credentials, DetectiveFleet, Target

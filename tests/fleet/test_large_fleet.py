@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.load
+
 _BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "fleet_check.py"
 _ACCOUNTS, _REGIONS, _CONCURRENCY = 100, 20, 64
 _TIMEOUT = 120.0

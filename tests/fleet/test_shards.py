@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from fleet.counting_server import REGIONS, accounts, places
@@ -23,7 +24,7 @@ def listed(fleet: DetectiveFleet) -> list[str]:
     return [str(target) for target in fleet._targets]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(count=st.integers(1, 40), shards=st.integers(1, 50))
 def test_partition(count: int, shards: int) -> None:
     """No target is missing or duplicated, and sizes differ by at most one."""
@@ -38,7 +39,7 @@ def test_partition(count: int, shards: int) -> None:
         assert repr(fleet.shard(index, shards)) == f"<DetectiveFleet [targets: {size}, open]>"
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(first=st.integers(1, 5), second=st.integers(1, 5))
 def test_shards_of_shards(first: int, second: int) -> None:
     """Shards can be sharded again."""

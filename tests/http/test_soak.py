@@ -10,7 +10,10 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 CALLS = 2000
-pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process holds")
+pytestmark = [
+    pytest.mark.load,
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process holds"),
+]
 
 #: Leaves an answer of each call in a list, and of one of them a task and a file.
 LEAKS = """

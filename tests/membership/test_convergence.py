@@ -8,8 +8,9 @@ from typing import Any
 from unittest.mock import patch
 
 from attrs import frozen
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import UNEXPLAINED, examples
 
 from detective_async import Account
 from detective_async.membership import MembershipPlan, MembershipReport, plan_membership
@@ -147,14 +148,7 @@ _FAULT_LISTS = st.one_of(
 )
 
 
-@settings(
-    max_examples=60,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    # Without the explain phase, which takes minutes.
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-)
+@settings(max_examples=examples(60), phases=UNEXPLAINED)
 @given(_CASES, _FAULT_LISTS, st.sampled_from([1, 3]))
 def test_convergence(case: Case, faults: list[Fault], max_attempts: int) -> None:
     """Valid accounts reach their desired state, the others are reported with a reason, and no action is left."""

@@ -123,7 +123,7 @@ class Raw:
         return answer
 
     def _send(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
-        connection = http.client.HTTPConnection(self.sim.url[7:], timeout=5)
+        connection = http.client.HTTPConnection(self.sim.url[7:], timeout=60)
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():

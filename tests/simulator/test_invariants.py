@@ -14,6 +14,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.hypothesis_profiles import examples
 
 from detective_async.testing.faults import FaultPlan
 from detective_async.testing.server.backend import Answer, Backend, Request
@@ -157,7 +158,7 @@ class Memberships(RuleBasedStateMachine):
 
 
 TestMemberships = pytest.mark.filterwarnings("ignore")(Memberships.TestCase)
-TestMemberships.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestMemberships.settings = settings(max_examples=examples(40), stateful_step_count=30)
 
 
 JSON = st.recursive(
@@ -177,7 +178,7 @@ def send(backend: Backend, method: str, target: str, body: bytes) -> Answer:
     return admitted if isinstance(admitted, Answer) else backend.carry_out(admitted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     name=st.sampled_from(sorted(operations())),
     values=st.lists(JSON, min_size=6, max_size=6),

@@ -12,6 +12,8 @@ import pytest
 import detective_async
 from detective_async.testing import pytest_plugin
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 Run = Callable[..., pytest.RunResult]
@@ -140,7 +142,7 @@ def test_the_plugin_imports_nothing_until_it_is_used() -> None:
     """A test run that does not use Detective imports two small modules only."""
     (path,) = detective_async.__path__
     found = subprocess.run(
-        [sys.executable, "-c", LIGHT.format(path=path)], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", LIGHT.format(path=path)], capture_output=True, text=True, timeout=120, check=True
     )
     assert found.stdout.strip() == "['detective_async.testing', 'detective_async.testing.pytest_plugin']"
 

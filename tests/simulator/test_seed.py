@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 
 from detective_async.testing import DetectiveSimulator, SeedError, seed
 from detective_async.testing.seed import toml
@@ -364,7 +365,7 @@ CALLS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     calls=st.lists(st.tuples(CALLS, st.sampled_from([HUB, ONE, TWO, MANAGEMENT])), max_size=25),
     delay=st.sampled_from([0, 60]),
@@ -411,7 +412,6 @@ PLAIN = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(content=st.dictionaries(st.text(), PLAIN, max_size=4))
 def test_toml_is_read_back_as_it_was_written(content: dict[str, Any]) -> None:
     """The standard library reads any keys, strings and nesting as they were written."""

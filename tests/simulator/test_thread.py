@@ -182,7 +182,7 @@ def test_it_leaves_no_resources_behind() -> None:
         [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(LEAVES_NOTHING)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (found.returncode, found.stdout.strip(), complaints(found.stderr)) == (0, "clean", "")

@@ -11,6 +11,8 @@ from web_backend.settings import Settings
 
 from detective_async.testing import DetectiveSimulator, Failure, Fault
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 BASE = f"/api/accounts/{ACCOUNT}/regions/{REGION}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Admin"

@@ -12,8 +12,11 @@ from urllib.request import urlopen
 
 import pytest
 from support.programs import EXAMPLES
+from support.scrutiny import complaints
 from web_backend.command import main
 from web_backend.settings import read_settings
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -38,10 +41,10 @@ def test_it_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> Non
             # The signal comes in the middle of the stream.
             answer.readline()
             program.send_signal(number)
-            _, errors = program.communicate(timeout=30)
+            _, errors = program.communicate(timeout=120)
     finally:
         program.kill()
-    assert (program.returncode, errors) == (0, "")
+    assert (program.returncode, complaints(errors)) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from web_backend.settings import Settings
 
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
+pytestmark = pytest.mark.slow
+
 ADMINISTRATOR, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 PLANS, JOBS = "/api/onboarding/plans", "/api/onboarding/jobs"
 

@@ -20,6 +20,7 @@ from attrs import frozen
 from hypothesis import HealthCheck, assume, example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 from web_backend import world
 from web_backend.app import make_app
 from web_backend.serving import serving
@@ -36,7 +37,7 @@ GOOD = {
     "job_id": "0" * 32,
 }
 #: Seconds; longer than any answer takes.
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 SETTINGS = Settings(
     accounts=world.ACCOUNTS,
     regions=world.REGIONS,
@@ -163,14 +164,8 @@ def check(answer: Answer | None, *, head: bool = False) -> Answer:
     return answer
 
 
-def thorough(examples: int) -> effort:
-    return effort(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
+def thorough(count: int) -> effort:
+    return effort(max_examples=examples(count), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 routes = st.sampled_from(ROUTES)

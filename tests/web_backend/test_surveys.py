@@ -13,11 +13,18 @@ from web_backend.settings import Settings
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
 
+pytestmark = pytest.mark.slow
+
 OVERVIEW = "/api/fleet/overview"
 
 
 def calls(sim: DetectiveSimulator, operation: str = "ListGraphs") -> int:
     return sum(request.operation == operation for request in sim.requests)
+
+
+def surveys() -> list[asyncio.Task[object]]:
+    """List those that are under way."""
+    return [task for task in asyncio.all_tasks() if task.get_name().startswith("survey of")]
 
 
 async def settle(sim: DetectiveSimulator) -> int:
@@ -79,6 +86,8 @@ async def test_a_survey_without_readers_is_stopped(backend: Backend, sim: Detect
     async with backend.watch(OVERVIEW) as stream:
         begin = await anext(stream)
         await anext(stream)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*surveys(), return_exceptions=True)
     assert await settle(sim) < 2 * TARGETS
     sim.clear_faults()
     again = await backend.events(OVERVIEW)
@@ -86,7 +95,7 @@ async def test_a_survey_without_readers_is_stopped(backend: Backend, sim: Detect
     assert len(again) == TARGETS + 2
 
 
-@pytest.mark.settings(linger=3.0)
+@pytest.mark.settings(linger=60.0)
 async def test_a_reload_does_not_stop_the_survey(backend: Backend, sim: DetectiveSimulator) -> None:
     """A reader that reconnects soon gets the same survey."""
     sim.inject(Fault(Latency(1), count=None))
@@ -127,7 +136,7 @@ async def test_a_shutdown_ends_streams(sim: DetectiveSimulator, settings: Settin
         async with serving(make_app(settings)) as url, asyncio.timeout(20):
             answer = await http.get(url + path)
             await answer.content.readline()
-        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("survey of")]
+        assert not surveys()
         last = (await answer.read()).decode()
         answer.release()
     assert "going down" in last or "stopped" in last

@@ -18,6 +18,7 @@ _FLAGS = [
 
 #: For `pytestmark` of every module that uses a browser.
 BROWSER_MARKS = [
+    pytest.mark.browser,
     pytest.mark.asyncio,
     pytest.mark.skipif(_CHROMIUM is None, reason="there is no Chromium on this machine"),
 ]
