@@ -1,7 +1,7 @@
 """What the retry loop needs from the API of an AWS service: it is data to the loop, which knows no service itself."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
@@ -9,7 +9,7 @@ from detective_async.api.models.base import ResponseMetadata
 from detective_async.errors import ServiceError
 from detective_async.settings.endpoints import Endpoint
 
-Response_co = TypeVar("Response_co", covariant=True)
+Response = TypeVar("Response")
 
 
 @frozen
@@ -32,20 +32,17 @@ class EncodedRequest:
     content_type: str = "application/json"
 
 
-class ServiceOperation(Protocol[Response_co]):
-    """An operation of a service, as far as the retry loop is concerned."""
+class ServiceOperation(Generic[Response]):
+    """An operation of a service, as far as the retry loop is concerned; `Response` is the type of its response.
 
-    @property
-    def name(self) -> str:
-        """The API's name of it."""
+    Attributes:
+        name: the API's name.
+        repeatable: whether sending it twice does no more than sending it once.
+    """
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
-
-    @property
-    def response(self) -> type[Response_co]:
-        """The type of a successful response."""
+    __slots__ = ()
+    name: str
+    repeatable: bool
 
 
 class ResolveEndpoint(Protocol):

@@ -33,16 +33,16 @@ class StaticCredentials:
     access_key_id: str = field(repr=masked_key_id)
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
-    credentials: Credentials = field(init=False, repr=False, eq=False)
+    _credentials: Credentials = field(init=False, repr=False, eq=False)
 
-    @credentials.default
-    def _make(self) -> Credentials:
-        # With the object, so that a missing key raises here and not at the first call.
-        return Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+    def __attrs_post_init__(self) -> None:
+        # Here, so that a missing key raises with the object and not at the first call; the class is frozen.
+        keys = Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+        object.__setattr__(self, "_credentials", keys)
 
     async def get_credentials(self) -> Credentials:
         """Give the keys."""
-        return self.credentials
+        return self._credentials
 
 
 class SessionCredentials(CachedProvider):
@@ -154,7 +154,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     if isinstance(source, Credentials):
         return FixedCredentials(source)
     if isinstance(source, StaticCredentials):
-        return FixedCredentials(source.credentials)
+        return FixedCredentials(Credentials(source.access_key_id, source.secret_access_key, source.session_token))
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if _is_botocores(source):

@@ -139,7 +139,7 @@ def _session_name() -> str:
     """Name who is at work, for those who read CloudTrail."""
     try:
         user = f"{getpass.getuser()}@"
-    except (OSError, KeyError):
-        # In a container the user may have no name.
+    except (OSError, KeyError, ImportError):
+        # In a container the user may have no name, and on Windows no variable that names it.
         user = ""
     return re.sub(r"[^\w+=,.@-]", "-", f"detective-async-{user}{socket.gethostname()}", flags=re.ASCII)[:64]

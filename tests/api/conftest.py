@@ -13,7 +13,7 @@ from support.contract.clients import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S
 from support.contract.server import Server
 
 from detective_async import DetectiveClient, RetryPolicy, StaticCredentials
-from detective_async.api.wire import answers, requests
+from detective_async.api.wire import requests, responses
 from detective_async.api.wire.json import choose
 
 
@@ -43,7 +43,7 @@ def json_library(request: pytest.FixtureRequest) -> Iterator[str]:
         else:
             patch.setitem(sys.modules, "orjson", None)
         load_fast, dump = choose()
-        patch.setattr(answers, "load_fast", load_fast)
+        patch.setattr(responses, "load_fast", load_fast)
         patch.setattr(requests, "dump", dump)
         yield request.param
 

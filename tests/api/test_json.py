@@ -16,8 +16,8 @@ from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from detective_async import DecodeError
 from detective_async.api import operations
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.wire import answers as reading
 from detective_async.api.wire import decode
+from detective_async.api.wire import responses as reading
 from detective_async.api.wire.json import choose, load
 
 _SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)

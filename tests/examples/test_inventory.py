@@ -64,7 +64,8 @@ def main(inventory: ModuleType, capsys: pytest.CaptureFixture[str]) -> Main:
             code = int(inventory.main([*arguments, "--quiet"]))
         except SystemExit as error:
             code = int(error.code or 0)
-        return Ended(code, *capsys.readouterr())
+        captured = capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
 
     return run
 
