@@ -47,7 +47,8 @@ class Example:
         """Run it."""
         with_role = [] if role is None else ["--member-role", role]
         code = self.main([accounts or str(self.accounts), "--regions", *regions, *with_role, *options])
-        return Ended(code, *self.capsys.readouterr())
+        captured = self.capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
 
     @property
     def statuses(self) -> list[str]:
