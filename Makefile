@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
+# By file, as the dearest fixtures are a module's; in the order that conftest.py gives them.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
 
 .PHONY: demo web test test-fast test-deep test-version soak check docs format bench bench-quick clean
