@@ -14,6 +14,8 @@ from contract.server import Captured, Reply
 from contract.signatures import problems_of_signature
 from contract.strategies import ARNS, AWKWARD, requests
 
+pytestmark = pytest.mark.slow
+
 # The same examples every time: a failure in CI is one that everybody has.
 _SETTINGS = settings(max_examples=examples(25))
 _TOKENS = st.sampled_from([None, SESSION_TOKEN])

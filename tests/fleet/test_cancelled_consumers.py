@@ -19,6 +19,8 @@ from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 from fleet.gauge import REGIONS, accounts, gauging
 from fleet.leftovers import nothing_left
 
+pytestmark = pytest.mark.slow
+
 
 async def ask(client: DetectiveClient, _target: Target) -> int:
     return len(await asyncio.gather(*(client.list_graphs() for _ in range(3))))

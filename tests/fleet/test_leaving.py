@@ -12,6 +12,8 @@ from detective_async import DetectiveClient, DetectiveFleet, Target
 from fleet.gauge import REGIONS, gauging, places
 from fleet.leftovers import at_work, nothing_left
 
+pytestmark = pytest.mark.slow
+
 CLOSED = "the client is closed"
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Ga
 from detective_async.testing.state import Graph, Member
 from detective_async.testing.world import World
 from membership.worlds import ELSEWHERE, REGION, WRONG, address, administrator, fates, fill, graph, member, statuses
+
+pytestmark = pytest.mark.slow
 
 IDS = [f"20000000000{number}" for number in range(1, 7)]
 DELAY = 30.0

@@ -4,12 +4,15 @@ import asyncio
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from resilience.virtual_time import in_virtual_time
 
 from detective_async import Clock, DetectiveClient
 from detective_async.membership import plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Fault, Throttle
 from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, administrator, invited, some_accounts, statuses
+
+pytestmark = pytest.mark.slow
 
 VERIFICATION = 2.0
 

@@ -29,6 +29,8 @@ from resilience.interruptions import (
 from resilience.one_connection import FAILURES, setting
 from resilience.wire_server import LoopClock, after_passes, serving, until
 
+pytestmark = pytest.mark.slow
+
 every_interrupt = pytest.mark.parametrize("interrupt", INTERRUPTS, ids=lambda interrupt: interrupt.__name__)
 
 

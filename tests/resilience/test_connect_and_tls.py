@@ -18,6 +18,8 @@ from resilience.proxy import ConnectionFault, PortFault
 from resilience.trial import TIMEOUTS, trial
 from resilience.virtual_time import in_virtual_time
 
+pytestmark = pytest.mark.slow
+
 CONNECT = TIMEOUTS.connect or 0
 
 

@@ -13,6 +13,8 @@ from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClien
 from detective_async.connections import MAX_CONNECTIONS
 from resilience.wire_server import LoopClock, Request, WireServer, serving, until
 
+pytestmark = pytest.mark.slow
+
 CALLS = 2000
 #: The queue as a whole takes many times as long as any of these allows.
 TIMEOUTS = Timeouts(connect=10, read=20, attempt=20, total=None)

@@ -13,6 +13,8 @@ from resilience.wire_server import until
 
 from detective_async import ServiceError
 
+pytestmark = pytest.mark.slow
+
 
 async def complete() -> AsyncIterator[int]:
     yield 1

@@ -18,6 +18,8 @@ from detective_async import Account, DetectiveClient, DetectiveFleet, Target
 from detective_async.integrations.aiohttp_web import get_client, get_fleet, stream_events, stream_ndjson
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = pytest.mark.slow
+
 ADMINISTRATOR = "111122223333"
 
 
