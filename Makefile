@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
+# By file, because the most expensive fixtures are those of a module; in the order that conftest.py gives.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
 .PHONY: demo web test test-fast test-deep test-version soak check lint types docs format bench bench-quick api dist clean

@@ -29,6 +29,12 @@ def pytest_collection() -> None:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no process is left alone with one of them at the end."""
+    long = {"browser", "cli", "load", "slow"}
+    items.sort(key=lambda item: long.isdisjoint(mark.name for mark in item.iter_markers()))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the developer's own AWS settings and proxies out of the tests."""

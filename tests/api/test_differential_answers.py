@@ -18,6 +18,8 @@ from support.hypothesis_profiles import examples
 
 from detective_async import DecodeError, MemberStatus, ResponseMetadata
 
+pytestmark = pytest.mark.slow
+
 _SETTINGS = settings(max_examples=examples(30))
 _OUTPUTS = {name: SERVICE_MODEL.operation_model(name).output_shape for name in OPERATION_NAMES}
 _ANSWERING = [name for name, shape in _OUTPUTS.items() if shape is not None]

@@ -17,6 +17,8 @@ from support.hypothesis_profiles import examples
 from detective_async import ErrorCode, ServiceError
 from detective_async.api.wire import wire_name
 
+pytestmark = pytest.mark.slow
+
 _SETTINGS = settings(max_examples=examples(25))
 _SHAPES: dict[str, StructureShape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}
 #: Where a service puts the code, and what it puts around it: header, members of the body.

@@ -13,6 +13,8 @@ from support.contract.signatures import problems_of_signature
 from support.contract.strategies import ARNS, AWKWARD, requests
 from support.hypothesis_profiles import examples
 
+pytestmark = pytest.mark.slow
+
 # The same examples every time: a failure in CI is one that everybody has.
 _SETTINGS = settings(max_examples=examples(25))
 _TOKENS = st.sampled_from([None, SESSION_TOKEN])

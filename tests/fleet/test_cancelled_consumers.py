@@ -19,6 +19,8 @@ from detective_async import Credentials, DetectiveFleet
 from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times
 from fleet.leftovers import nothing_left
 
+pytestmark = pytest.mark.slow
+
 
 async def _outcomes(fleet: DetectiveFleet) -> int:
     return len([outcome async for outcome in fleet.run(list_three_times)])

@@ -12,6 +12,8 @@ from detective_async import DetectiveClient, DetectiveFleet, Target
 from fleet.counting_server import REGIONS, counting_fleet, counting_server, list_graphs, list_three_times, places
 from fleet.leftovers import nothing_left, working_tasks
 
+pytestmark = pytest.mark.slow
+
 CLOSED = "the client is closed"
 
 

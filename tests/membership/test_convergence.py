@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +31,8 @@ from membership.worlds import (
     results,
     statuses,
 )
+
+pytestmark = pytest.mark.slow
 
 IDS = [f"20000000000{number}" for number in range(1, 7)]
 DELAY = 30.0

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from support.virtual_time import in_virtual_time
 
 from detective_async import Clock, DetectiveClient
@@ -17,6 +18,8 @@ from membership.worlds import (
     some_accounts,
     statuses,
 )
+
+pytestmark = pytest.mark.slow
 
 VERIFICATION = 2.0
 

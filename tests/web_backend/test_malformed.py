@@ -28,6 +28,8 @@ from web_backend.settings import Settings
 
 from detective_async import Credentials
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 #: Variable of a path -> a valid value.
 GOOD = {

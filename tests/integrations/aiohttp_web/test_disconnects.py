@@ -27,6 +27,8 @@ from detective_async import Account, DetectiveClient, DetectiveFleet, Target
 from detective_async.integrations.aiohttp_web import get_client, get_fleet, stream_events, stream_ndjson
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = pytest.mark.slow
+
 
 @both
 @pytest.mark.parametrize("stop_at", [0, 1])

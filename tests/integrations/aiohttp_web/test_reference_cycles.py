@@ -12,6 +12,8 @@ from support.wire_server import until
 
 from detective_async import ServiceError
 
+pytestmark = pytest.mark.slow
+
 
 async def complete() -> AsyncIterator[int]:
     yield 1
