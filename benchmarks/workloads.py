@@ -1,4 +1,4 @@
-"""The calls that are compared one by one: what is asked of every contender, and what the server answers."""
+"""The calls that are compared one by one: the request of every contender, and the server's answer."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from canned import graphs_page, members_page
 from world import ACCOUNT_ID, PAGE, REGION, graph_arn
 
-#: A graph of which a page is not the last.
+#: A graph with more than one page.
 GRAPH_ARN = graph_arn(ACCOUNT_ID, REGION, 2 * PAGE)
 
 
@@ -17,9 +17,9 @@ class Workload:
 
     Attributes:
         name: the API operation.
-        path: where it is sent.
-        request: the members of its request.
-        body: the answer as it is sent.
+        path: the path of the URL.
+        request: the members of the request.
+        body: the body of the answer.
     """
 
     name: str

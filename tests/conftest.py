@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from support import hypothesis_profiles
 from support.fakes import FakeTime
 
 import detective_async
@@ -15,10 +16,17 @@ from detective_async.testing import DetectiveSimulator
 
 ADMINISTRATOR = "111122223333"
 
+hypothesis_profiles.register()
+
 
 def pytest_report_header() -> str:
     """Show what is tested: the installed package, or by mistake the source folder."""
     return f"detective_async: {detective_async.__version__} from {detective_async.__file__}"
+
+
+def pytest_collection() -> None:
+    """Measure no coverage in the programs that tests start; pytest-xdist's workers are running by now."""
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 @pytest.fixture(autouse=True)

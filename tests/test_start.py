@@ -87,6 +87,6 @@ def test_a_row_finds_its_models(operation: Operation[Any]) -> None:
     """By its name: those that type checkers are told of."""
     constant = next(name for name, row in vars(operations).items() if row is operation)
     (promised,) = get_args(get_type_hints(operations)[constant])
-    assert operation.answer is promised
-    assert operation.answer is NoneType or operation.answer.__name__ == f"{operation.name}Response"
+    assert operation.response is promised
+    assert operation.response is NoneType or operation.response.__name__ == f"{operation.name}Response"
     assert operation.request is None or (has(operation.request) and operation.request.__name__.endswith("Request"))

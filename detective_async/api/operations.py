@@ -1,6 +1,6 @@
 """The API as data: one row per operation."""
 
-# A row names the model of its answer to type checkers, and must not import it.
+# A row names the model of its response to type checkers, and must not import it.
 from __future__ import annotations
 
 from functools import cached_property
@@ -11,12 +11,12 @@ from attrs import AttrsInstance, Factory, frozen
 
 from detective_async.api import models
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 # Compared by identity: there is one row per operation, and caches are keyed by it.
 @frozen(eq=False)
-class Operation(Generic[Answer]):
+class Operation(Generic[Response]):
     """One operation of the API.
 
     Attributes:
@@ -40,9 +40,9 @@ class Operation(Generic[Answer]):
         return getattr(models, f"{self.name}Request", None)
 
     @cached_property
-    def answer(self) -> type[Answer]:
-        """The model of its answer; NoneType where the API models none."""
-        return cast("type[Answer]", getattr(models, f"{self.name}Response", NoneType))
+    def response(self) -> type[Response]:
+        """The model of its response; NoneType where the API models none."""
+        return cast("type[Response]", getattr(models, f"{self.name}Response", NoneType))
 
 
 ACCEPT_INVITATION: Operation[None] = Operation("AcceptInvitation", "PUT", "/invitation")

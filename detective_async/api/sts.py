@@ -1,51 +1,96 @@
-"""STS as far as it is needed, in its own protocol: parameters as a form, answers in XML. Pure."""
+"""The part of STS that is needed to assume roles: parameters travel as a form, responses are XML. Performs no I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
+from attrs import field, frozen
+
+from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.redaction import mask
-from detective_async.api.wire import EncodedRequest
-from detective_async.auth import Credentials
-from detective_async.errors import CredentialsError, ServiceError
+from detective_async.api.service import EncodedRequest, Service
+from detective_async.errors import DecodeError, ServiceError
+from detective_async.settings.endpoints import resolve_sts
+
+Response = TypeVar("Response")
 
 _VERSION = "2011-06-15"
 _NAMESPACE = re.compile(r"^\{.*?\}")
 
 
-def encode(action: str, parameters: Mapping[str, str]) -> EncodedRequest:
-    """Write a request as it goes out."""
-    form = urlencode({"Action": action, "Version": _VERSION, **parameters})
+@frozen
+class Action(Generic[Response]):
+    """An operation of STS.
+
+    Attributes:
+        name: the API's name.
+        response: the type of a successful response.
+        repeatable: whether sending it twice does no more than sending it once.
+    """
+
+    name: str
+    response: type[Response]
+    repeatable: bool = True
+
+
+@frozen
+class AssumedRole:
+    """The response of AssumeRole.
+
+    Attributes:
+        access_key_id: of the temporary keys.
+        secret_access_key: likewise.
+        session_token: likewise.
+        expires_at: when they stop working.
+        account_id: the account of the role; None if the response does not name it.
+    """
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires_at: datetime
+    account_id: str | None
+
+
+ASSUME_ROLE = Action("AssumeRole", AssumedRole)
+
+
+def _encode(action: Action[Any], parameters: Mapping[str, str]) -> EncodedRequest:
+    form = urlencode({"Action": action.name, "Version": _VERSION, **parameters})
     return EncodedRequest("POST", "/", "", form.encode(), "application/x-www-form-urlencoded; charset=utf-8")
 
 
-def read_credentials(body: bytes) -> Credentials:
-    """Read the keys in the answer to an AssumeRole.
-
-    Raises:
-        CredentialsError: they are not there.
-    """
+def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata) -> AssumedRole:
     members = _texts(body)
     try:
-        return Credentials(
+        return AssumedRole(
             members["AccessKeyId"],
             members["SecretAccessKey"],
             members["SessionToken"],
             datetime.fromisoformat(members["Expiration"]),
-            _account_of(members.get("Arn", "")),
+            _account_id_in(members.get("Arn", "")),
         )
     except (KeyError, ValueError):
-        raise CredentialsError("STS answered with something that holds no credentials") from None
+        # Raised below, so that it is not chained to an exception that quotes the response.
+        pass
+    raise DecodeError(
+        "the response contains no credentials",
+        operation=action.name,
+        status=metadata.http_status,
+        request_id=metadata.request_id,
+        attempts=metadata.attempts,
+    )
 
 
-def _account_of(arn: str) -> str | None:
+def _account_id_in(arn: str) -> str | None:
     found = re.fullmatch(r"arn:[^:]+:sts::([0-9]{12}):.*", arn)
     return found[1] if found else None
 
 
-def read_error(
+def _read_error(
     operation: str,
     status: int,
     headers: Mapping[str, str],
@@ -54,8 +99,7 @@ def read_error(
     attempts: int,
     secrets: Iterable[str | None] = (),
 ) -> ServiceError:
-    """Read an answer that says no, whatever it is; see `wire.decode_error`."""
-    members = _texts(body or b"")
+    members = _texts(body)
     return ServiceError(
         members.get("Code") or str(status),
         mask(members.get("Message", ""), secrets),
@@ -66,12 +110,12 @@ def read_error(
     )
 
 
-def _texts(body: bytes) -> dict[str, str]:
-    """Give the text of each element that holds nothing else, by name; nothing where the body is no XML."""
+def _texts(body: bytes | None) -> dict[str, str]:
+    """Map the name of each element without children to its text; empty if the body is not XML."""
     try:
-        text = body.decode()
-        # STS declares no document types; what does is not from there, and may be built to grow.
-        root = None if "<!" in text else ET.fromstring(text)  # noqa: S314 - without them there is nothing to expand
+        text = (body or b"").decode()
+        # STS declares no document types; a body that does is not from STS, and may expand without bound.
+        root = None if "<!" in text else ET.fromstring(text)  # noqa: S314 - without declarations nothing expands
     except (UnicodeDecodeError, ET.ParseError):
         root = None
     if root is None:
@@ -81,3 +125,6 @@ def _texts(body: bytes) -> dict[str, str]:
         for element in root.iter()
         if not len(element) and element.text
     }
+
+
+STS = Service(name="sts", resolve=resolve_sts, encode=_encode, decode=_decode, read_error=_read_error)

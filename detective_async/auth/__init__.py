@@ -8,10 +8,10 @@ from detective_async.auth.providers import (
     FixedCredentials,
     SessionCredentials,
     StaticCredentials,
-    account_of,
     as_provider,
-    failed,
-    name_of,
+    provider_failure,
+    provider_key,
+    provider_name,
 )
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
     "RefreshingCache",
     "SessionCredentials",
     "StaticCredentials",
-    "account_of",
     "as_provider",
-    "failed",
-    "name_of",
+    "provider_failure",
+    "provider_key",
+    "provider_name",
 ]

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import Caller, Credentials, account_id_or_none, from_botocore
-from detective_async.auth.threads import gagged, in_thread, in_words
+from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -102,19 +102,19 @@ class DefaultCredentials(CachedProvider):
         return self._profile is None and bool(os.environ.get("AWS_ACCESS_KEY_ID"))
 
     async def _ask(self) -> Credentials:
-        return await in_thread(self._ask_chain_in_thread)
+        return await run_in_thread(self._ask_chain_in_thread)
 
     def _ask_chain_in_thread(self) -> Credentials:
         import botocore.session  # noqa: PLC0415 - a fifth of a second that most processes need not spend
 
         try:
-            with gagged():
+            with redacted_botocore_logs():
                 found = self._found or self._find(botocore.session.Session(profile=self._profile))
                 keys = found.get_frozen_credentials()
         except CredentialsError:
             raise
         except Exception as error:  # noqa: BLE001 - botocore lets out whatever its parts run into
-            problem = in_words(error).rstrip(". \n") + _advice(error)
+            problem = describe(error).rstrip(". \n") + _advice(error)
         else:
             self._found = found
             return from_botocore(found, keys)

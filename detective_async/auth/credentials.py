@@ -3,13 +3,14 @@
 import re
 from abc import ABC, abstractmethod
 from asyncio import Task
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
 from detective_async.api.redaction import masked_key_id
+from detective_async.api.service import Service
 from detective_async.errors import CredentialsError
 
 #: What comes along when a key is copied or read from a file, and then makes a wrong signature or a broken header.
@@ -71,11 +72,11 @@ class CredentialsProvider(Protocol):
 
 
 class Caller(Protocol):
-    """What a client lends to those providers of ours that want it."""
+    """What a client offers to the providers of this library: its clock, its tasks, and calls to other services."""
 
     @property
     def default_credentials(self) -> CredentialsProvider:
-        """What the client takes where nobody said anything."""
+        """The credentials of a client that was given none."""
         ...
 
     def now(self) -> float:
@@ -83,19 +84,17 @@ class Caller(Protocol):
         ...
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> Task[Credentials]:
-        """Run something that may outlast the call that began it, and ends with the client at the latest."""
+        """Run a coroutine that may outlast the call that started it; it ends with the client at the latest."""
         ...
 
-    async def call_sts(
-        self,
-        action: str,
-        parameters: Mapping[str, str],
-        *,
-        source: CredentialsProvider,
-        region: str | None,
-        endpoint_url: str | None,
-    ) -> bytes:
-        """Call STS in the name of a source, by default in the client's region; gives the answer's body."""
+    def to(
+        self, service: Service, *, credentials: CredentialsProvider, region: str | None, endpoint_url: str | None
+    ) -> "Caller":
+        """Give a caller of another service, by default in the same region, over the same connections."""
+        ...
+
+    async def call(self, operation: Any, request: Any) -> Any:
+        """Send a request until it succeeds or fails for good."""
         ...
 
 

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from detective_async.api.redaction import mask_keys, masked_key_id
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import Credentials, CredentialsProvider, from_botocore
-from detective_async.auth.threads import gagged, in_thread, in_words
+from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 
 CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
@@ -33,16 +33,16 @@ class StaticCredentials:
     access_key_id: str = field(repr=masked_key_id)
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
-    _credentials: Credentials = field(init=False, repr=False, eq=False)
+    credentials: Credentials = field(init=False, repr=False, eq=False)
 
-    def __attrs_post_init__(self) -> None:
-        # Made here, so that a missing key is told where it is missing; a frozen class is written to in this way.
-        made = Credentials(self.access_key_id, self.secret_access_key, self.session_token)
-        object.__setattr__(self, "_credentials", made)
+    @credentials.default
+    def _make(self) -> Credentials:
+        # With the object, so that a missing key raises here and not at the first call.
+        return Credentials(self.access_key_id, self.secret_access_key, self.session_token)
 
     async def get_credentials(self) -> Credentials:
         """Give the keys."""
-        return self._credentials
+        return self.credentials
 
 
 class SessionCredentials(CachedProvider):
@@ -73,12 +73,12 @@ class SessionCredentials(CachedProvider):
 
     async def _ask(self) -> Credentials:
         try:
-            with gagged():
+            with redacted_botocore_logs():
                 return await self._read()
         except CredentialsError:
             raise
         except Exception as error:  # noqa: BLE001 - sessions are refreshed by whatever others have put in them
-            problem = in_words(error)
+            problem = describe(error)
         raise CredentialsError(f"{self._name} failed: {problem}")
 
     async def _read(self) -> Credentials:
@@ -91,7 +91,7 @@ class SessionCredentials(CachedProvider):
 
 
 async def _call(method: Callable[[], Any]) -> Any:
-    return await (method() if inspect.iscoroutinefunction(method) else in_thread(method))
+    return await (method() if inspect.iscoroutinefunction(method) else run_in_thread(method))
 
 
 def _is_botocores(source: object) -> bool:
@@ -106,10 +106,10 @@ class _CallableCredentials(CachedProvider):
 
     def __init__(self, source: Callable[[], Awaitable[Credentials]]) -> None:
         self.source = source
-        super().__init__(RefreshingCache(name_of(self), keep_lasting=False))
+        super().__init__(RefreshingCache(provider_name(self), keep_lasting=False))
 
     def __repr__(self) -> str:
-        return f"<credentials of {name_of(self)}>"
+        return f"<credentials of {provider_name(self)}>"
 
     # Equal for the same callable, so that clients for which it is given share what it gave.
     def __eq__(self, other: object) -> bool:
@@ -124,11 +124,13 @@ class _CallableCredentials(CachedProvider):
         except DetectiveError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a callable raises
-            problem = failed(self, error)
+            problem = provider_failure(self, error)
         else:
             if isinstance(credentials, Credentials):
                 return credentials
-            problem = CredentialsError(f"{name_of(self)} gave a {type(credentials).__name__}, expected Credentials")
+            problem = CredentialsError(
+                f"{provider_name(self)} gave a {type(credentials).__name__}, expected Credentials"
+            )
         raise problem
 
 
@@ -151,6 +153,8 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     """
     if isinstance(source, Credentials):
         return FixedCredentials(source)
+    if isinstance(source, StaticCredentials):
+        return FixedCredentials(source.credentials)
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if _is_botocores(source):
@@ -165,28 +169,28 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     )
 
 
-def failed(provider: CredentialsProvider, error: Exception) -> CredentialsError:
+def provider_failure(provider: CredentialsProvider, error: Exception) -> CredentialsError:
     """Make the error for whatever a provider raised that is none of ours.
 
     It is not to be chained to that, whose text may hold secrets; so it says where to look.
     """
     *_, last = traceback.extract_tb(error.__traceback__)
     reason = mask_keys(f"{type(error).__name__}: {error}")
-    return CredentialsError(f"{name_of(provider)} failed: {reason} ({Path(last.filename).name}, line {last.lineno})")
+    return CredentialsError(
+        f"{provider_name(provider)} failed: {reason} ({Path(last.filename).name}, line {last.lineno})"
+    )
 
 
-def name_of(provider: CredentialsProvider) -> str:
+def provider_name(provider: CredentialsProvider) -> str:
     """Name a provider by its class or function: the `repr` of one that is not ours may show its secrets."""
     named = provider.source if isinstance(provider, _CallableCredentials) else type(provider)
     return getattr(named, "__qualname__", type(named).__qualname__)
 
 
-def account_of(provider: CredentialsProvider) -> Hashable:
+def provider_key(provider: CredentialsProvider) -> Hashable:
     """Give what stands for the account whose credentials a provider gives: equal for those that give the same ones."""
     if isinstance(provider, FixedCredentials):
         return provider.credentials.access_key_id
-    if isinstance(provider, StaticCredentials):
-        return provider.access_key_id
     return provider if _is_hashable(provider) else _Itself(provider)
 
 

@@ -63,11 +63,13 @@ def sign(
     else:
         signed_headers = "host;x-amz-date"
         canonical_headers = f"host:{host}\nx-amz-date:{timestamp}\n"
+    body_hash = sha256(body or b"").hexdigest()
     canonical_request = (
-        f"{method}\n{_canonical_target(path, query)}\n{canonical_headers}\n{signed_headers}\n{_sha256(body or b'')}"
+        f"{method}\n{_canonical_target(path, query)}\n{canonical_headers}\n{signed_headers}\n{body_hash}"
     )
+    request_hash = sha256(canonical_request.encode()).hexdigest()
     signature = keyed.copy()
-    signature.update(f"{_ALGORITHM}\n{timestamp}\n{scope}\n{_sha256(canonical_request.encode())}".encode())
+    signature.update(f"{_ALGORITHM}\n{timestamp}\n{scope}\n{request_hash}".encode())
     headers = {
         "x-amz-date": timestamp,
         "Authorization": (
@@ -92,16 +94,6 @@ def unsigned(headers: Mapping[str, str]) -> dict[str, str]:
         and value.isascii()
         and value.isprintable()
     }
-
-
-def _sha256(data: bytes) -> str:
-    # OpenSSL takes longer to look its algorithms up than to copy what it has looked up before.
-    digest = _NOTHING.copy()
-    digest.update(data)
-    return digest.hexdigest()
-
-
-_NOTHING = sha256()
 
 
 # The same within a second.

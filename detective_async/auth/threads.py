@@ -17,7 +17,7 @@ T = TypeVar("T")
 _ours: ContextVar[bool] = ContextVar("_ours", default=False)
 
 
-async def in_thread(function: Callable[[], T]) -> T:
+async def run_in_thread(function: Callable[[], T]) -> T:
     """Call a function in a new thread, which nobody waits for any longer once the caller is cancelled.
 
     Not `asyncio.to_thread`: its few threads also look up names for every connection, and one that is stuck would keep
@@ -47,7 +47,7 @@ async def in_thread(function: Callable[[], T]) -> T:
     return await outcome
 
 
-def in_words(error: Exception) -> str:
+def describe(error: Exception) -> str:
     """Say what went wrong, without the secrets that programs and servers have said, which botocore quotes.
 
     For the same reason nothing that is raised may be chained to botocore's exceptions.
@@ -57,7 +57,7 @@ def in_words(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def gagged() -> Iterator[None]:
+def redacted_botocore_logs() -> Iterator[None]:
     """Keep the secrets out of what botocore logs meanwhile, here and in the threads that are begun here.
 
     Its debug messages hold whole requests and answers, keys and tokens included; its warnings quote what programs and
@@ -78,6 +78,6 @@ def _censor(record: logging.LogRecord) -> bool:
     if not _ours.get():
         return True
     error = record.exc_info[1] if record.exc_info else None
-    reason = f" ({in_words(error)})" if isinstance(error, Exception) else ""
+    reason = f" ({describe(error)})" if isinstance(error, Exception) else ""
     record.msg, record.args, record.exc_info = mask_keys(record.getMessage()) + reason, None, None
     return record.levelno > logging.DEBUG

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from detective_async.api import sts
 from detective_async.api.models.constraints import Entries, Integer, Items, Rule, Text, as_list
+from detective_async.api.sts import ASSUME_ROLE, STS, AssumedRole
 from detective_async.auth import (
     Caller,
     Credentials,
@@ -98,15 +98,13 @@ class AssumeRole(ManagedProvider):
         self._cache.invalidate(used)
 
     async def _assume(self, caller: Caller) -> Credentials:
+        source = self._provider or caller.default_credentials
+        sts = caller.to(STS, credentials=source, region=self.region, endpoint_url=self.endpoint_url)
         try:
-            body = await caller.call_sts(
-                "AssumeRole",
-                self._parameters(),
-                source=self._provider or caller.default_credentials,
-                region=self.region,
-                endpoint_url=self.endpoint_url,
+            role: AssumedRole = await sts.call(ASSUME_ROLE, self._parameters())
+            return Credentials(
+                role.access_key_id, role.secret_access_key, role.session_token, role.expires_at, role.account_id
             )
-            return sts.read_credentials(body)
         except DetectiveError as error:
             raise _failed(self.role_arn, error) from error
 

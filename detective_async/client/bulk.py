@@ -20,7 +20,7 @@ from detective_async.client.bulk_results import (
     BulkGetMembershipDatasources,
     ChunkFailure,
 )
-from detective_async.client.concurrency import each
+from detective_async.client.concurrency import map_concurrently
 from detective_async.errors import DetectiveError, code_of
 from detective_async.http.call import Transport
 
@@ -193,7 +193,7 @@ class Bulk:
                 )
                 return ChunkFailure(items, error)
 
-        results = await each(send, chunks, concurrency=concurrency)
+        results = await map_concurrently(send, chunks, concurrency=concurrency)
         return _Sent(
             {id_of(item): index for index, item in enumerate(getattr(request, member))},
             [result for result in results if not isinstance(result, ChunkFailure)],

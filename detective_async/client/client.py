@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Self, TypedDict
 import aiohttp
 from attrs import evolve
 
+from detective_async.api.detective import DETECTIVE
+from detective_async.api.service import Service
 from detective_async.auth import CredentialsSource, DefaultCredentials, as_provider
 from detective_async.client.waiters import Waiters
 from detective_async.errors import ConfigurationError
 from detective_async.events import Hook, is_plain_callable
 from detective_async.http.call import Transport
-from detective_async.http.pool import Connections
-from detective_async.http.state import Shared
+from detective_async.http.pool import ConnectionPool
+from detective_async.http.state import SharedState
 from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryPolicy
-from detective_async.settings import endpoints
 from detective_async.settings.clock import Clock
 from detective_async.settings.config import Settings, read_settings, where_the_region_is_looked_for
+from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -113,14 +115,15 @@ class DetectiveClient(Waiters):
         self._owns_connections = True
         default = DefaultCredentials(profile, region=region)
         provider = default if credentials is None else as_provider(credentials)
-        shared = Shared(default, self._resolve_sts)
+        shared = SharedState(default, self._resolve_service)
         self._transport = Transport(
-            connections=Connections(session, settings.ca_bundle),
+            service=DETECTIVE,
+            pool=ConnectionPool(session, settings.ca_bundle),
             endpoint=self._resolve(region),
             credentials=shared.provider(provider),
             max_attempts=_max_attempts(retry, settings),
             adaptive=_is_adaptive(retry, settings),
-            pair=shared.pair(provider, region),
+            limits=shared.limits(provider, region, DETECTIVE.name),
             shared=shared,
             timeouts=timeouts,
             hooks=_checked(hooks),
@@ -186,7 +189,7 @@ class DetectiveClient(Waiters):
             credentials=provider,
             max_attempts=current.max_attempts if retry is None else _max_attempts(retry, self._settings),
             adaptive=current.adaptive if retry is None else _is_adaptive(retry, self._settings),
-            pair=current.shared.pair(provider, endpoint.region),
+            limits=current.shared.limits(provider, endpoint.region, DETECTIVE.name),
             timeouts=timeouts or current.timeouts,
             account_id=account_id,
         )
@@ -195,7 +198,7 @@ class DetectiveClient(Waiters):
     async def aclose(self) -> None:
         """Close the connections, unless they belong to a session that was passed in or to another client."""
         if self._owns_connections:
-            await self._transport.connections.aclose()
+            await self._transport.pool.aclose()
 
     async def __aenter__(self) -> Self:
         """Give the client itself."""
@@ -208,18 +211,18 @@ class DetectiveClient(Waiters):
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self._transport.connections.closed else "open"
+        state = "closed" if self._transport.pool.closed else "open"
         return f"<DetectiveClient {self.endpoint_url} [{self.region}, {state}]>"
 
-    def _resolve(self, region: str) -> endpoints.Endpoint:
-        return endpoints.resolve(region, self._endpoint_url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
+    def _resolve(self, region: str) -> Endpoint:
+        return DETECTIVE.resolve(region, self._endpoint_url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
-    def _resolve_sts(self, region: str) -> endpoints.Endpoint:
-        url = self._settings.sts_endpoint_url
+    def _resolve_service(self, service: Service, region: str) -> Endpoint:
+        url = self._settings.service_urls.get(service.name)
         if url is None and self._transport.endpoint.is_on_this_machine:
-            # A simulator, which has an STS too.
+            # A simulator, which has these services too.
             url = self._endpoint_url
-        return endpoints.resolve_sts(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
+        return service.resolve(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
 
 def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:

@@ -1,4 +1,4 @@
-"""Several things at once, ended by the first that fails, with its exception as it is."""
+"""Concurrent tasks that end with the first failure, whose exception is raised unwrapped."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -10,8 +10,8 @@ Result = TypeVar("Result")
 
 
 @asynccontextmanager
-async def together() -> AsyncIterator[asyncio.TaskGroup]:
-    """Give a task group; what ends it is raised as it is, and not in a group of exceptions."""
+async def unwrapped_task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """Give a task group; the first exception of a task is raised itself, and not in an exception group."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group
@@ -19,25 +19,27 @@ async def together() -> AsyncIterator[asyncio.TaskGroup]:
         error = errors.exceptions[0]
     else:
         return
-    # Out here, so that it is not chained to the group.
+    # Outside of the handler, so that it is not chained to the group.
     raise error
 
 
-async def each(work: Callable[[T], Awaitable[Result]], items: Sequence[T], *, concurrency: int) -> list[Result]:
+async def map_concurrently(
+    work: Callable[[T], Awaitable[Result]], items: Sequence[T], *, concurrency: int
+) -> list[Result]:
     """Work on items, so many at a time, and give the results in the items' order.
 
     Whatever `work` raises ends the work on the others and is raised as it is; so does being cancelled.
     """
     results: dict[int, Result] = {}
-    waiting = enumerate(items)
+    remaining = enumerate(items)
 
     async def worker() -> None:
-        for index, item in waiting:
+        for index, item in remaining:
             results[index] = await work(item)
 
-    async with together() as group:
+    async with unwrapped_task_group() as group:
         workers = [group.create_task(worker()) for _ in range(min(concurrency, len(items)))]
-    for ended in workers:
-        # A group does not tell of one that was cancelled by itself.
-        ended.result()
+    for finished in workers:
+        # A task group does not report a task that cancelled itself.
+        finished.result()
     return [results[index] for index in range(len(items))]

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from detective_async.api import models, operations
-from detective_async.client.methods import Calls
+from detective_async.client.methods import Methods
 from detective_async.client.paginator import Paginator
 
 _MAX_PAGE_SIZE = 200
 _MAX_INVESTIGATIONS_PAGE_SIZE = 100
 
 
-class Iterators(Calls):
+class Iterators(Methods):
     """The operations that page, each of them as one stream."""
 
     def iter_datasource_packages(

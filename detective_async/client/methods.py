@@ -10,7 +10,7 @@ from detective_async.api import models, operations
 from detective_async.http.call import Transport
 
 
-class Calls:
+class Methods:
     """The operations of the API, each of them one request."""
 
     _transport: Transport

@@ -85,20 +85,17 @@ class Paginator(Generic[Item, PageT]):
         """
         return self._resume_token
 
-    def __aiter__(self) -> AsyncGenerator[Item, None]:  # noqa: PYI058 - so that aclosing() takes it
+    async def __aiter__(self) -> AsyncGenerator[Item, None]:
         """Give item after item.
 
         Raises:
             PaginationError: the service repeated a token.
         """
-        return self._walk_items(self._limit, self._prefetch)
-
-    async def _walk_items(self, limit: int | None, prefetch: int) -> AsyncGenerator[Item, None]:
-        left = limit
-        async with aclosing(self._walk_pages(limit, prefetch)) as pages:
+        left = self._limit
+        async with aclosing(self._fetch_pages(left, self._prefetch)) as pages:
             async for page in pages:
                 items = list(self._items(page))
-                # More than was asked for: the page is not handed out whole, so the way back leads to its beginning.
+                # A page with more items than the limit leaves is not handed out whole, and fetched again when resuming.
                 whole = left is None or len(items) <= left
                 for item in items[:-1] if whole else items[:left]:
                     yield item
@@ -115,7 +112,7 @@ class Paginator(Generic[Item, PageT]):
         Raises:
             PaginationError: the service repeated a token.
         """
-        async with aclosing(self._walk_pages(self._limit, self._prefetch)) as pages:
+        async with aclosing(self._fetch_pages(self._limit, self._prefetch)) as pages:
             async for page in pages:
                 self._resume_token = page.next_token or None
                 yield page
@@ -126,21 +123,30 @@ class Paginator(Generic[Item, PageT]):
 
     async def first(self) -> Item | None:
         """Give the first item, or None where there is none."""
-        async with aclosing(self._walk_items(1 if self._limit is None else min(1, self._limit), prefetch=0)) as items:
-            return await anext(items, None)
+        async with aclosing(self._fetch_pages(1 if self._limit is None else min(1, self._limit), prefetch=0)) as pages:
+            async for page in pages:
+                items = list(self._items(page))
+                if len(items) <= 1:
+                    self._resume_token = page.next_token or None
+                if items:
+                    return items[0]
+        return None
 
-    def _walk_pages(self, limit: int | None, prefetch: int) -> AsyncGenerator[PageT, None]:
+    async def _fetch_pages(self, limit: int | None, prefetch: int) -> AsyncGenerator[PageT, None]:
         self._resume_token = self._starting_token
-        pages = self._fetch_pages(limit)
-        return _ahead(pages, prefetch) if prefetch else pages
-
-    async def _fetch_pages(self, limit: int | None) -> AsyncGenerator[PageT, None]:
+        if prefetch:
+            async with aclosing(_fetch_ahead(self._fetch_pages(limit, 0), prefetch)) as pages:
+                async for page in pages:
+                    yield page
+            return
         token = self._starting_token
         left = limit
         # Hashes and not tokens, which are up to 2 KB each and thousands in a long walk.
         seen = {hash(token)} if token else set()
         while left is None or left > 0:
-            page = await self._fetch(token, self._size(left))
+            # No more than the limit leaves, so that the next token continues exactly where the limit stopped.
+            size = self._page_size if left is None else min(left, self._page_size or self._max_page_size)
+            page = await self._fetch(token, size)
             token = page.next_token or None
             if left is not None:
                 left -= sum(1 for _ in self._items(page))
@@ -151,14 +157,8 @@ class Paginator(Generic[Item, PageT]):
                 raise PaginationError(self._operation)
             seen.add(hash(token))
 
-    def _size(self, left: int | None) -> int | None:
-        """Ask for no more than the limit leaves, so that the next token continues exactly where the limit stopped."""
-        if left is None:
-            return self._page_size
-        return min(left, self._page_size or self._max_page_size)
 
-
-async def _ahead(pages: AsyncGenerator[PageT, None], count: int) -> AsyncGenerator[PageT, None]:
+async def _fetch_ahead(pages: AsyncGenerator[PageT, None], count: int) -> AsyncGenerator[PageT, None]:
     """Fetch up to `count` pages ahead of the consumer, in a task that ends with it."""
     slots = asyncio.Semaphore(count)
     fetched: asyncio.Queue[PageT | None] = asyncio.Queue()

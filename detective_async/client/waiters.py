@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from detective_async.api import models, operations
 from detective_async.api.models.constraints import ACCOUNT_ID, Items, OneOf, as_list, validate
 from detective_async.client.batches import CONCURRENCY, split
-from detective_async.client.concurrency import each
+from detective_async.client.concurrency import map_concurrently
 from detective_async.client.iterators import Iterators
 from detective_async.client.polling import Watch, check_timeout
 from detective_async.errors import ParameterError, ServiceError, TransportError
@@ -77,7 +77,7 @@ class Waiters(Iterators):
 
         async def look() -> None:
             requests = split(models.GetMembersRequest(graph_arn, list(watch.pending)), "account_ids")
-            await each(ask, requests, concurrency=CONCURRENCY)
+            await map_concurrently(ask, requests, concurrency=CONCURRENCY)
 
         await watch.until_settled(look, self._transport.clock, timeout)
         return watch.states

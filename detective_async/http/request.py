@@ -1,9 +1,12 @@
-"""Requests as sessions of our own make them: what never changes is not looked at, and all goes out in one piece.
+"""The short way of a request on sessions of our own: head and body are written at once, and without a task.
 
-aiohttp's own requests can do much more than these need, such as streams, forms and uploads that are under way while
-the answer comes in already; for that it starts a task for every body, which alone costs a seventh of a small call.
+aiohttp's own requests can do more than ours need, such as streams, forms, and uploads that continue while the response
+arrives; for that aiohttp starts a task for every body, which alone costs a seventh of a small call. The reasons are in
+docs/design/short-requests.md; tests/http/test_request.py compares the bytes on the wire with those of aiohttp's own
+requests. `DETECTIVE_ASYNC_SHORT_REQUESTS=off` in the environment turns the short way off.
 """
 
+import os
 from typing import Any
 
 import aiohttp
@@ -12,19 +15,22 @@ from aiohttp.connector import Connection
 from aiohttp.http_writer import StreamWriter
 from yarl import URL
 
-#: The versions of aiohttp whose sessions and pools are known to ask no more of a request than `WholeRequest` has.
-_KNOWN = "3.14."
+#: The versions of aiohttp whose sessions and connectors use no more of a request than `WholeRequest` has.
+_SUPPORTED = "3.14."
+_ENABLED = os.environ.get("DETECTIVE_ASYNC_SHORT_REQUESTS") != "off"
 
 
 class WholeRequest(aiohttp.ClientRequest):
-    """A request whose body is there as bytes, and which goes straight to its host.
+    """A request with a body of bytes and without a proxy.
 
-    Made by aiohttp's session, and handed to its pool.
+    Created by aiohttp's session, and passed to its connector.
     """
 
     def __init__(self, method: str, url: URL, *, data: bytes | None, **options: Any) -> None:
-        """Take over what the session has settled; nothing is checked again, and nothing is copied."""
-        # Not aiohttp's own: what that does is what is spared here.
+        """Take over the session's values without checking or copying them again.
+
+        aiohttp's own `__init__` is not called: its work is what this class saves.
+        """
         self.headers = headers = options["headers"]
         for name, default in self.DEFAULT_HEADERS.items():
             headers.setdefault(name, default)
@@ -43,12 +49,12 @@ class WholeRequest(aiohttp.ClientRequest):
         self._traces = options["traces"]
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write head and body at once, and give what the answer is going to be."""
+        """Write head and body at once, and give the response object that will be filled."""
         protocol = conn.protocol
-        assert protocol is not None  # noqa: S101 - as it has just been connected
+        assert protocol is not None  # noqa: S101 - it has just been connected
         writer = StreamWriter(protocol, self.loop)
         await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
-        # It is small. Whoever waited here until it is gone would miss an answer to a request that is not read.
+        # Without waiting for the socket: bodies are small, and a server may respond before it has read the request.
         await writer.write(self._content, drain=False)
         protocol.start_timeout()
         return self.response_class(
@@ -66,11 +72,8 @@ class WholeRequest(aiohttp.ClientRequest):
 
 
 def new_request(method: str, url: URL, **options: Any) -> aiohttp.ClientRequest:
-    """Make a request, in the short way where it can do what is wanted."""
-    if _is_plain(options):
+    """Make a request, of the short kind unless it needs a proxy, authentication, or another version of aiohttp."""
+    short = _ENABLED and options["proxy"] is None and options["auth"] is None
+    if short and aiohttp.__version__.startswith(_SUPPORTED):
         return WholeRequest(method, url, **options)
     return aiohttp.ClientRequest(method, url, **options)
-
-
-def _is_plain(options: dict[str, Any]) -> bool:
-    return options["proxy"] is None and options["auth"] is None and aiohttp.__version__.startswith(_KNOWN)

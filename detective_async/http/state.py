@@ -1,4 +1,4 @@
-"""What the clients that were made from one another have in common, beside their connections."""
+"""State that clients share: for each account and region, and for all clients that were derived from one."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,92 +7,100 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import Factory, define, field
 
-from detective_async.auth import CredentialsProvider, ManagedProvider, account_of
+from detective_async.api.service import Service
+from detective_async.auth import CredentialsProvider, ManagedProvider, provider_key
 from detective_async.retry.policy import RetryQuota
 from detective_async.settings.endpoints import Endpoint
 
 if TYPE_CHECKING:
     from detective_async.retry.rate_limiter import Pace
 
-#: The pairs of account and region, and the providers, that are kept; the one not asked for the longest goes first.
-_MOST = 16_384
+#: How many accounts and regions, and how many providers, are kept; the least recently used is dropped first.
+_MAX_ENTRIES = 16_384
 
 T = TypeVar("T")
 
 
 @define(eq=False)
-class Pair:
-    """What the calls of one account in one region share.
+class Limits:
+    """The limits that the calls of one account share, in one region and for one service.
 
     Attributes:
         quota: what retries draw on.
-        gate: passed by each request, where there is a limit to how many there may be at once.
+        semaphore: bounds the requests in flight; None for no bound.
     """
 
     quota: RetryQuota = Factory(RetryQuota)
-    gate: asyncio.Semaphore | None = None
+    semaphore: asyncio.Semaphore | None = None
     _pace: "Pace | None" = field(default=None, init=False)
 
     @property
     def pace(self) -> "Pace":
-        """How fast requests may go out, in `adaptive` mode."""
+        """The rate limiter of `adaptive` mode."""
         if self._pace is None:
-            # Most clients never ask, and there may be thousands of pairs.
+            # Made at first use: most clients never use it, and there may be thousands of these objects.
             from detective_async.retry.rate_limiter import Pace  # noqa: PLC0415
 
             self._pace = Pace()
         return self._pace
 
 
-class _Recent(Generic[T]):
-    """The things that were asked for lately, by key."""
+class _RecentlyUsed(Generic[T]):
+    """A cache by key that drops what was not used for the longest time."""
 
     def __init__(self) -> None:
-        self._things: OrderedDict[Hashable, T] = OrderedDict()
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        if key in self._things:
-            self._things.move_to_end(key)
-            return self._things[key]
-        thing = self._things[key] = make()
-        if len(self._things) > _MOST:
-            self._things.popitem(last=False)
-        return thing
+        if key in self._values:
+            self._values.move_to_end(key)
+            return self._values[key]
+        value = self._values[key] = make()
+        if len(self._values) > _MAX_ENTRIES:
+            self._values.popitem(last=False)
+        return value
 
 
 @define(eq=False)
-class Shared:
-    """What all the clients share that were made from one.
+class SharedState:
+    """What all clients share that were derived from one, beside their connections.
 
     Attributes:
-        default_credentials: what they take where nobody said anything.
-        sts_endpoint: finds where STS is for a region.
+        default_credentials: the credentials of a client that was given none.
+        resolve: finds the endpoint of a service in a region, by the settings of the first client.
         clock_offset: the seconds by which the local clock is behind AWS's.
     """
 
     default_credentials: CredentialsProvider
-    sts_endpoint: Callable[[str], Endpoint]
+    resolve: Callable[[Service, str], Endpoint]
     clock_offset: float = 0.0
-    _limit: int | None = None
-    _pairs: _Recent[Pair] = Factory(_Recent)
-    _providers: _Recent[CredentialsProvider] = Factory(_Recent)
+    _max_requests: int | None = None
+    _limits: _RecentlyUsed[Limits] = Factory(_RecentlyUsed)
+    _providers: _RecentlyUsed[CredentialsProvider] = Factory(_RecentlyUsed)
 
-    def pair(self, provider: CredentialsProvider, region: str, service: str = "detective") -> Pair:
-        """Give the state of an account in a region, the same one each time."""
-        # Only requests to Detective: all accounts of a fleet have their roles from the same STS.
-        limit = self._limit if service == "detective" else None
-        return self._pairs.get(
-            (account_of(provider), region, service),
-            Pair if limit is None else lambda: Pair(gate=asyncio.Semaphore(limit)),
+    def limits(self, provider: CredentialsProvider, region: str, service: str, *, gated: bool = True) -> Limits:
+        """Give the limits of an account in a region, the same object each time.
+
+        Args:
+            provider: stands for the account.
+            region: the region.
+            service: the service's name.
+            gated: whether the bound on requests in flight applies. It does not to STS: all accounts of a fleet assume
+                their roles there.
+        """
+        bound = self._max_requests if gated else None
+        return self._limits.get(
+            (provider_key(provider), region, service),
+            Limits if bound is None else lambda: Limits(semaphore=asyncio.Semaphore(bound)),
         )
 
-    def limit(self, requests: int) -> None:
-        """Let no account have more than so many requests at once in a region; to be said before the first one."""
-        self._limit = requests
-        self._pairs = _Recent()
+    def limit_requests(self, requests: int) -> None:
+        """Bound the requests in flight of each account in a region; to be called before the first request."""
+        self._max_requests = requests
+        self._limits = _RecentlyUsed()
 
     def provider(self, provider: CredentialsProvider) -> CredentialsProvider:
-        """Give the provider that was the first of its equals, for that one has the credentials already."""
+        """Give the first provider that is equal to this one: that one has the credentials already."""
         if not isinstance(provider, ManagedProvider):
             return provider
-        return self._providers.get(account_of(provider), lambda: provider)
+        return self._providers.get(provider_key(provider), lambda: provider)

@@ -95,7 +95,7 @@ class RetryQuota:
         self.available = min(_QUOTA, self.available + amount)
 
 
-def kind_of(error: ServiceError | TransportError) -> Kind | None:
+def failure_kind(error: ServiceError | TransportError) -> Kind | None:
     """Say of which passing kind an error is; None for a final one."""
     if isinstance(error, TransportError):
         return Kind.TRANSIENT
@@ -156,7 +156,7 @@ class Attempts:
 
     def failed(self, error: ServiceError | TransportError) -> None:
         """Take note of what the attempt may have done, and tell the error."""
-        kind = kind_of(error)
+        kind = failure_kind(error)
         if isinstance(error, ServiceError):
             error.retryable = kind is not None
             # An answer: a refusal, unless the service failed in the middle of it.
@@ -169,7 +169,7 @@ class Attempts:
 
     def wait_after(self, error: ServiceError | TransportError, random: float) -> float | None:
         """Give the seconds to wait before the next attempt, or None where the error is final."""
-        kind = kind_of(error)
+        kind = failure_kind(error)
         if self.count >= self.max_attempts or kind is None:
             return None
         if self.outcome_unknown and not self.repeatable:

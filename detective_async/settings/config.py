@@ -21,7 +21,7 @@ class Settings:
     Attributes:
         region: which region to talk to.
         endpoint_url: a URL to use instead of the region's own.
-        sts_endpoint_url: likewise, for STS.
+        service_urls: the same for the other services that the library calls, by their names.
         use_fips: whether to use FIPS endpoints.
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
         max_attempts: how many attempts a call may take.
@@ -31,7 +31,7 @@ class Settings:
 
     region: str | None = None
     endpoint_url: str | None = None
-    sts_endpoint_url: str | None = None
+    service_urls: Mapping[str, str] = Factory(dict)
     use_fips: bool | None = None
     use_dualstack: bool | None = None
     max_attempts: int | None = None
@@ -53,7 +53,9 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
     return Settings(
         region=_first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or sections.profile.get("region") or None,
         endpoint_url=_endpoint_url("detective", sections, environ),
-        sts_endpoint_url=_endpoint_url("sts", sections, environ),
+        service_urls={
+            service: url for service in ("sts",) if (url := _endpoint_url(service, sections, environ)) is not None
+        },
         use_fips=_boolean("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", sections, environ),
         use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
         max_attempts=_max_attempts(sections, environ),

@@ -18,15 +18,13 @@ class Endpoint:
         url: scheme, host, port and path prefix, without a trailing slash.
         host: the Host header, port included where it is not the scheme's own.
         path: the path prefix, percent-encoded; empty for none.
-        region: what signatures are made for.
-        service: likewise.
+        region: the region that signatures are made for.
     """
 
     url: str
     host: str
     path: str
     region: str
-    service: str = "detective"
 
     @property
     def is_on_this_machine(self) -> bool:
@@ -80,7 +78,7 @@ def resolve(
     """
     partition = _partition_of(region)
     if endpoint_url is not None:
-        custom = _custom(endpoint_url, region, "detective")
+        custom = _custom(endpoint_url, region)
         if use_fips or use_dualstack:
             raise ConfigurationError(
                 f"a custom endpoint ({custom.url}) cannot be combined with FIPS or dual-stack endpoints: drop one"
@@ -103,12 +101,12 @@ def resolve_sts(
     """
     partition = _partition_of(region)
     if endpoint_url is not None:
-        return _custom(endpoint_url, region, "sts")
+        return _custom(endpoint_url, region)
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
     # There, the plain endpoints are the FIPS ones.
     fips = use_fips and (use_dualstack or not region.startswith("us-gov-"))
     host = f"sts{'-fips' if fips else ''}.{region}.{suffix}"
-    return Endpoint(f"https://{host}", host, "", region, "sts")
+    return Endpoint(f"https://{host}", host, "", region)
 
 
 def _partition_of(region: str) -> _Partition:
@@ -141,7 +139,7 @@ def partition_of(region: str) -> str:
     return _partition_of(region).name
 
 
-def _custom(endpoint_url: str, region: str, service: str) -> Endpoint:
+def _custom(endpoint_url: str, region: str) -> Endpoint:
     # Not quoted in the messages: a malformed URL may hold a password.
     split = _split(endpoint_url)
     if split is None:
@@ -155,7 +153,7 @@ def _custom(endpoint_url: str, region: str, service: str) -> Endpoint:
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
         host = f"{host}:{port}"
     path = parts.path.rstrip("/")
-    return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region, service)
+    return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region)
 
 
 def _split(url: str) -> tuple[SplitResult, int | None] | None:

@@ -9,7 +9,7 @@ from attrs.exceptions import FrozenInstanceError
 from detective_async import Graph, ListGraphsResponse, ListMembersResponse, MemberDetail, MemberStatus
 from detective_async.api import operations
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.wire import answers, decode
+from detective_async.api.wire import decode, responses
 
 pytestmark = pytest.mark.usefixtures("json_library")
 
@@ -55,7 +55,7 @@ def test_half_a_character_is_no_reason_to_refuse_an_answer() -> None:
 
 def test_the_fast_reading_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or nobody would notice that it never comes to it."""
-    monkeypatch.setattr(answers, "load", None)
+    monkeypatch.setattr(responses, "load", None)
     assert [member.account_id for member in _members('{"MemberDetails": [{"AccountId": "1"}, {}]}')] == ["1", None]
 
 

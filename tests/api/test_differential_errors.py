@@ -12,11 +12,12 @@ from support.contract.answers import JSON_VALUES, TEXTS
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.server import Reply
+from support.hypothesis_profiles import examples
 
 from detective_async import ErrorCode, ServiceError
 from detective_async.api.wire import wire_name
 
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
+_SETTINGS = settings(max_examples=examples(25))
 _SHAPES: dict[str, StructureShape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}
 #: Where a service puts the code, and what it puts around it: header, members of the body.
 _PLACES: dict[str, tuple[str | None, dict[str, str]]] = {

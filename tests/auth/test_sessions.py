@@ -86,7 +86,9 @@ async def test_a_session_without_credentials(make: Callable[[], Any], name: str)
             await client.list_graphs()
 
 
-@pytest.mark.parametrize("source", [None, "AKIA", {}, Credentials("a", "b"), object()], ids=repr)
+@pytest.mark.parametrize(
+    "source", [None, "AKIA", {}, Credentials("a", "b"), object()], ids=lambda source: type(source).__name__
+)
 def test_what_is_no_session(source: Any) -> None:
     """Said when it is wrapped, with what it is instead and without what is in it."""
     with pytest.raises(ConfigurationError, match=r"takes a session of boto3, .* got a (NoneType|str|dict|Cred|object)"):

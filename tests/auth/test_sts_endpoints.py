@@ -10,6 +10,7 @@ from botocore.loaders import Loader
 from support.cloud import ROLE, Cloud
 
 from detective_async import AssumeRole, AssumeRoleError, Credentials, DetectiveClient
+from detective_async.api.sts import STS
 from detective_async.settings.endpoints import resolve_sts
 
 LOADER = Loader()
@@ -33,7 +34,7 @@ def test_endpoints_are_botocores(use_fips: bool, use_dualstack: bool) -> None:
         ).url
         endpoint = resolve_sts(region, use_fips=use_fips, use_dualstack=use_dualstack)
         assert endpoint.url == expected == f"https://{endpoint.host}"
-        assert (endpoint.region, endpoint.path, endpoint.service) == (region, "", "sts")
+        assert (endpoint.region, endpoint.path) == (region, "")
 
 
 _SERVICES = "[default]\nservices = mine\n[services mine]\nsts =\n  endpoint_url = http://sts.services.example\n"
@@ -72,7 +73,7 @@ async def test_settings_are_read_as_botocore_reads_them(
 
     expected = await asyncio.to_thread(ask_botocore)
     async with DetectiveClient(region="eu-west-1", credentials=KEYS) as client:
-        assert client._transport.shared.sts_endpoint("eu-west-1").url == expected
+        assert client._transport.shared.resolve(STS, "eu-west-1").url == expected
 
 
 async def test_the_roles_own_goes_first(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,11 +98,11 @@ async def test_the_roles_own_goes_first(cloud: Cloud, monkeypatch: pytest.Monkey
 async def test_a_simulator_has_an_sts_too(endpoint_url: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client of an endpoint on this machine asks that one for roles, and no other does; a setting goes before."""
     async with DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=endpoint_url) as client:
-        assert client._transport.shared.sts_endpoint("eu-west-1").url == expected
-        assert client.with_options(region="us-east-1")._transport.shared.sts_endpoint("us-east-1").region == "us-east-1"
+        assert client._transport.shared.resolve(STS, "eu-west-1").url == expected
+        assert client.with_options(region="us-east-1")._transport.shared.resolve(STS, "us-east-1").region == "us-east-1"
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://sts.example")
     async with DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=endpoint_url) as client:
-        assert client._transport.shared.sts_endpoint("eu-west-1").url == "http://sts.example"
+        assert client._transport.shared.resolve(STS, "eu-west-1").url == "http://sts.example"
 
 
 async def test_an_endpoint_that_is_none() -> None:

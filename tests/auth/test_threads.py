@@ -15,15 +15,19 @@ from pathlib import Path
 import pytest
 from attrs import define
 from support.cloud import ROLE, Cloud
-from support.heartbeat import longest_stall
+from support.heartbeat import beats_during
 
 import detective_async
 from detective_async import DeadlineExceeded, DefaultCredentials, DetectiveClient, Timeouts
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = pytest.mark.slow
+
 HUB = "111122223333"
 # What a call may take here, in seconds.
 DEADLINE = 0.25
+# Another task has that many turns in this time on the busiest machine, and some two hundred on an idle one.
+ENOUGH_BEATS = 5
 PARTS = ("metadata", "process", "file", "container", "role", "sso")
 _SSO = "sso_start_url = corp\nsso_region = eu-west-1\nsso_account_id = 444455556666\nsso_role_name = Reader\n"
 _ROLE = f"role_arn = {ROLE}\nregion = eu-west-1\n"
@@ -91,7 +95,7 @@ def stuck(cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.mark.parametrize("part", PARTS)
 async def test_the_event_loop_is_not_held_up(part: str, stuck: Stuck) -> None:
-    """The longest time that others have to wait is a small part of the time for which the look-up hangs.
+    """Others have their turn again and again while the look-up hangs.
 
     The best of a few times counts, for the machine has other work. The call ends at its deadline, before it began.
     """
@@ -105,8 +109,8 @@ async def test_the_event_loop_is_not_held_up(part: str, stuck: Stuck) -> None:
         error = caught.value
         assert (error.operation, error.attempts, error.outcome_unknown) == ("ListGraphs", 0, False)
 
-    stalls = [await longest_stall(call) for _ in range(3)]
-    assert min(stalls) < DEADLINE / 4
+    beats = [await beats_during(call) for _ in range(3)]
+    assert max(beats) >= ENOUGH_BEATS
     assert len(stuck.threads) == 3
     if part != "file":
         await until(lambda: stuck.has_begun)
@@ -121,12 +125,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_a_stall_would_be_seen() -> None:
-    """What waits on the event loop itself holds everybody up for as long as it takes."""
+    """What waits on the event loop itself leaves others no turn."""
 
     async def block() -> None:
         time.sleep(DEADLINE)  # noqa: ASYNC251 - that is the point
 
-    assert await longest_stall(block) >= DEADLINE / 2
+    assert await beats_during(block) < ENOUGH_BEATS
 
 
 async def test_many_calls_wait_for_one_look_up(stuck: Stuck) -> None:
@@ -196,7 +200,7 @@ def test_a_program_ends_after_the_deadline(part: str, stuck: Stuck) -> None:
     """An error that nobody catches ends it, with the look-up still hanging."""
     stuck.arrange(part)
     with _run(DEADLINE, "await call") as program:
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (1, ["DeadlineExceeded"])
 
 
@@ -204,7 +208,7 @@ def test_a_program_ends_that_has_not_waited(stuck: Stuck) -> None:
     """So does one that returns, and leaves a call behind."""
     stuck.arrange("metadata")
     with _run(None, "await asyncio.wait([call], timeout=0.3)") as program:
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (0, ["closed"])
 
 
@@ -217,6 +221,6 @@ def test_a_program_can_be_interrupted(stuck: Stuck) -> None:
             assert time.monotonic() < end
             time.sleep(0.01)
         program.send_signal(signal.SIGINT)
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert out.split() == ["KeyboardInterrupt"]
     assert program.returncode in {-signal.SIGINT, 1, 130}

@@ -34,7 +34,7 @@ async def test_async_with_closes(sim: DetectiveSimulator) -> None:
     """After the block no call can be made, and the session is closed."""
     async with make(sim) as client:
         await client.list_graphs()
-        session = client._transport.connections._reusing
+        session = client._transport.pool._reusing
         assert session is not None
         assert "open" in repr(client)
     assert session.closed
@@ -46,7 +46,7 @@ async def test_async_with_closes(sim: DetectiveSimulator) -> None:
 async def test_a_client_that_was_never_entered(sim: DetectiveSimulator) -> None:
     """It opens its session at its first call; `aclose` closes it, and closing twice is harmless."""
     client = make(sim)
-    assert client._transport.connections._reusing is None
+    assert client._transport.pool._reusing is None
     await client.list_graphs()
     await client.aclose()
     await client.aclose()
@@ -147,7 +147,7 @@ async def test_connections_are_at_most_a_hundred(sim: DetectiveSimulator) -> Non
     async with make(sim) as client:
         calls = [asyncio.create_task(client.list_graphs()) for _ in range(300)]
         await asyncio.sleep(0.05)
-        session = client._transport.connections._reusing
+        session = client._transport.pool._reusing
         assert session is not None
         assert isinstance(session.connector, aiohttp.TCPConnector)
         assert len(session.connector._acquired) <= 100
@@ -163,7 +163,7 @@ async def test_cancelled_calls_leave_no_connection_behind(sim: DetectiveSimulato
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
-            session = client._transport.connections._reusing
+            session = client._transport.pool._reusing
             assert session is not None
             assert isinstance(session.connector, aiohttp.TCPConnector)
             assert not session.connector._acquired

@@ -1,4 +1,4 @@
-"""What the story needs of a client: to call an operation as an account, in the API's own words."""
+"""The interface of the clients in the scenario: calls of operations in the terms of the API."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -11,7 +11,7 @@ from support.contract.api import SERVICE_MODEL
 from detective_async.testing import DetectiveSimulator
 
 REGION = "eu-west-1"
-#: The exceptions that the API models, by the code that stands for each; every client has a class for each, or says it.
+#: The errors that the API models, by code; every client has a class for each, or prints the code.
 ERROR_SHAPES: dict[str, Shape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}
 
 
@@ -21,10 +21,10 @@ class Refusal:
 
     Args:
         code: such as `ConflictException`.
-        message: the service's words.
-        operation: what was called, by what the error says itself.
-        status: of the HTTP answer; None from a client that does not tell.
-        members: what else the error carries, by wire name; None from a client that does not tell.
+        message: of the service.
+        operation: that the error names.
+        status: of the HTTP response; None if the client does not report it.
+        members: further members of the error, by wire name; None if the client does not report them.
     """
 
     code: str
@@ -35,7 +35,7 @@ class Refusal:
 
 
 class RefusedError(Exception):
-    """A call came back as an error: of the client's own modelled class, where the API models it."""
+    """A call failed with an error of the service."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(f"{refusal.code}: {refusal.message}")
@@ -43,13 +43,13 @@ class RefusedError(Exception):
 
 
 class Adapter(Protocol):
-    """A client, made to be called like all others. Each call is one attempt."""
+    """The common interface of all clients. Each call is one attempt."""
 
     async def call(self, operation: str, account: str, region: str, members: dict[str, Any]) -> dict[str, Any]:
-        """Call an operation; `members` and the answer are by wire name, with timestamps as datetimes.
+        """Call an operation; `members` and the response are by wire name, with timestamps as datetimes.
 
         Raises:
-            RefusedError: the service said no.
+            RefusedError: the service returned an error.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""aiobotocore: botocore's clients on aiohttp."""
+"""aiobotocore, which is botocore on aiohttp."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +10,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from clients.adapter import RefusedError
-from clients.by_boto3 import CONFIG, plain, refusal
+from clients.by_boto3 import CONFIG, checked, refusal
 from detective_async.testing import DetectiveSimulator
 
 
@@ -18,8 +18,8 @@ class Aiobotocore:
     """One aiobotocore client for each account and region.
 
     Args:
-        sim: where they send to.
-        stack: what closes them.
+        sim: the simulator that they use.
+        stack: closes them.
     """
 
     def __init__(self, sim: DetectiveSimulator, stack: AsyncExitStack) -> None:
@@ -34,7 +34,7 @@ class Aiobotocore:
             answer: dict[str, Any] = await getattr(client, xform_name(operation))(**members)
         except ClientError as error:
             raise RefusedError(refusal(client, error)) from error
-        return plain(answer)
+        return checked(operation, answer)
 
     async def _make(self, account: str, region: str) -> Any:
         keys = self._sim.account(account)

@@ -1,4 +1,4 @@
-"""boto3: blocking, so each call has a thread."""
+"""boto3, whose blocking calls run in threads."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,6 +9,7 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from support.contract.api import SERVICE_MODEL
 
 from clients.adapter import ERROR_SHAPES, Refusal, RefusedError
 from detective_async.testing import DetectiveSimulator
@@ -30,7 +31,7 @@ class Boto3:
             answer: dict[str, Any] = await asyncio.to_thread(getattr(client, xform_name(operation)), **members)
         except ClientError as error:
             raise RefusedError(refusal(client, error)) from error
-        return plain(answer)
+        return checked(operation, answer)
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -50,21 +51,22 @@ class Boto3:
         return client
 
 
-def plain(answer: dict[str, Any]) -> dict[str, Any]:
-    """Take botocore's own addition out of an answer."""
+def checked(operation: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """Check the metadata that botocore adds to a response, and remove them."""
     metadata = answer.pop("ResponseMetadata")
+    assert metadata["HTTPStatusCode"] == SERVICE_MODEL.operation_model(operation).http.get("responseCode", 200)
     assert metadata["RequestId"]
     assert metadata["RetryAttempts"] == 0
     return answer
 
 
 def refusal(client: Any, error: ClientError) -> Refusal:
-    """Read an error of a botocore client, which must be of the class that the client has for its code."""
-    told, metadata = error.response["Error"], error.response["ResponseMetadata"]
-    code = told["Code"]
+    """Convert an error of a botocore client, which must be of the client's class for its code."""
+    reported, metadata = error.response["Error"], error.response["ResponseMetadata"]
+    code = reported["Code"]
     assert type(error) is (getattr(client.exceptions, code) if code in ERROR_SHAPES else ClientError)
     members = {name: error.response[name] for name in _members(code) if name in error.response}
-    return Refusal(code, told["Message"], error.operation_name, metadata["HTTPStatusCode"], members)
+    return Refusal(code, reported["Message"], error.operation_name, metadata["HTTPStatusCode"], members)
 
 
 def _members(code: str) -> set[str]:

@@ -1,16 +1,18 @@
-"""The AWS CLI: `aws detective ...`, a process for each call."""
+"""The AWS CLI: `aws detective ...`, whose entry point a single process runs for all calls."""
 
 import asyncio
 import json
 import os
 import re
-import subprocess
 import sys
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from attrs import frozen
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from support.contract.api import SERVICE_MODEL
@@ -18,28 +20,40 @@ from support.contract.api import SERVICE_MODEL
 from clients.adapter import Refusal, RefusedError
 from detective_async.testing import DetectiveSimulator
 
-_AT_A_TIME = 2
-_PATIENCE = 60.0
+_PROGRAM = Path(__file__).with_name("cli_program.py")
+#: No command of the AWS CLI takes that long, in seconds, however busy the machine is.
+_HANGS = 120.0
+#: The longest line that the program may print; a page of 200 members takes a part of it.
+_LONGEST_LINE = 2**24
 _ERROR = re.compile(
     r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation"
     r"(?: \(reached max retries: \d+\))?: (?P<message>.*)"
 )
-#: Version 1 exits with the one, version 2 with the other.
+#: The exit codes of version 1 and version 2.
 _REFUSED = {255, 254}
+
+
+@frozen
+class _Done:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class Cli:
     """The command line, with the environment that the simulator's user would export."""
 
-    def __init__(self, sim: DetectiveSimulator) -> None:
+    def __init__(self, sim: DetectiveSimulator, process: Process) -> None:
         self._sim = sim
-        self._slots = asyncio.Semaphore(_AT_A_TIME)
+        self._process = process
+        self._lock = asyncio.Lock()
 
     async def call(self, operation: str, account: str, region: str, members: dict[str, Any]) -> dict[str, Any]:
-        command = [sys.executable, "-m", "awscli", "detective", xform_name(operation, "-")]
+        command = ["detective", xform_name(operation, "-")]
         command += _arguments(SERVICE_MODEL.operation_model(operation).input_shape, members)
-        async with self._slots:
-            done = await asyncio.to_thread(_run, command, self._environment(account, region))
+        done = await self._run(command, self._environment(account, region))
         if done.returncode != 0:
             raise RefusedError(_refusal(operation, done))
         assert done.stderr == ""
@@ -47,29 +61,29 @@ class Cli:
         answer: dict[str, Any] = _read(shape, json.loads(done.stdout)) if done.stdout else {}
         return answer
 
+    async def _run(self, arguments: list[str], environment: dict[str, str]) -> _Done:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        async with self._lock, asyncio.timeout(_HANGS):
+            line = json.dumps({"arguments": arguments, "environment": environment})
+            self._process.stdin.write(line.encode() + b"\n")
+            await self._process.stdin.drain()
+            return _Done(**json.loads(await self._process.stdout.readline()))
+
     def _environment(self, account: str, region: str) -> dict[str, str]:
         keys = self._sim.account(account)
-        # How Python warns in here is no business of the CLI's.
-        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
-        return inherited | {
+        return {
             "AWS_ACCESS_KEY_ID": keys.access_key_id,
             "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
             "AWS_DEFAULT_REGION": region,
             "AWS_ENDPOINT_URL_DETECTIVE": self._sim.url,
             "AWS_MAX_ATTEMPTS": "1",
             "AWS_PAGER": "",
-            "PYTHONUTF8": "1",
         }
 
 
-def _run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        command, env=environment, capture_output=True, encoding="utf-8", timeout=_PATIENCE, check=False
-    )
-
-
 def _arguments(shape: Shape | None, members: dict[str, Any]) -> list[str]:
-    """Write options as one would type them; what is nested goes into one JSON document."""
+    """Return the options of a command; nested values are passed in one JSON document."""
     arguments: list[str] = []
     document = {}
     for name, value in members.items():
@@ -90,7 +104,7 @@ def _arguments(shape: Shape | None, members: dict[str, Any]) -> list[str]:
 
 
 def _read(shape: Shape | None, value: Any) -> Any:
-    """Turn the timestamps of an answer, which are printed as they came, into datetimes."""
+    """Convert the timestamps of an output, which the CLI prints as received, to datetimes."""
     match shape:
         case StructureShape():
             return {name: _read(shape.members.get(name), member) for name, member in value.items()}
@@ -101,7 +115,7 @@ def _read(shape: Shape | None, value: Any) -> Any:
     return datetime.fromisoformat(value) if shape and shape.type_name == "timestamp" else value
 
 
-def _refusal(operation: str, done: "subprocess.CompletedProcess[str]") -> Refusal:
+def _refusal(operation: str, done: _Done) -> Refusal:
     told = _ERROR.search(done.stderr)
     if told is None or done.returncode not in _REFUSED:
         raise AssertionError(f"aws detective: {operation}: exit code {done.returncode}: {done.stderr}{done.stdout}")
@@ -111,4 +125,14 @@ def _refusal(operation: str, done: "subprocess.CompletedProcess[str]") -> Refusa
 
 @asynccontextmanager
 async def open_cli(sim: DetectiveSimulator) -> AsyncIterator[Cli]:
-    yield Cli(sim)
+    # Without the warnings filter of the tests, which is not meant for the AWS CLI.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, _PROGRAM, env=inherited | {"PYTHONUTF8": "1"}, stdin=PIPE, stdout=PIPE, limit=_LONGEST_LINE
+    )
+    try:
+        yield Cli(sim, process)
+    finally:
+        # A program that hangs fails the test instead of blocking it.
+        process.kill()
+        await process.communicate()

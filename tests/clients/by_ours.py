@@ -1,4 +1,4 @@
-"""Our own client: one, and what `with_options` derives from it for each account and region."""
+"""Our own client, and one that `with_options` derives from it for each account and region."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,8 +18,8 @@ class Ours:
     """Our client.
 
     Args:
-        sim: which keys the accounts have.
-        client: what all others are derived from.
+        sim: has the credentials of the accounts.
+        client: from which all others are derived.
     """
 
     def __init__(self, sim: DetectiveSimulator, client: DetectiveClient) -> None:

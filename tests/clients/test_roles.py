@@ -1,4 +1,4 @@
-"""Roles, as people have them in their profiles: assumed at the simulated STS, used at the simulated Detective."""
+"""Profiles with roles: the clients assume the role at the simulated STS, and use it with the simulated Detective."""
 
 import asyncio
 import json
@@ -11,13 +11,15 @@ import pytest
 from detective_async import CredentialsError, DefaultCredentials, DetectiveClient
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = pytest.mark.cli
+
 SECURITY = "111122223333"
 WORKLOAD = "444455556666"
 
 
 @pytest.fixture
 def profiles(sim: DetectiveSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DetectiveSimulator:
-    """Write a profile of keys and one that assumes a role with them, and point the endpoints at the simulator."""
+    """Write a profile with keys and two that assume a role with them, and set the endpoint variables."""
     role = sim.role(WORKLOAD, "Audit", trusted=[SECURITY], external_id="a-secret-word")
     keys = sim.account(SECURITY)
     (tmp_path / "config").write_text(
@@ -29,7 +31,7 @@ def profiles(sim: DetectiveSimulator, tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "credentials").write_text(
         f"[security]\naws_access_key_id = {keys.access_key_id}\naws_secret_access_key = {keys.secret_access_key}\n"
     )
-    # The CLI keeps what it got for a role below the home directory.
+    # The CLI caches the credentials of roles below the home directory.
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
@@ -53,7 +55,7 @@ async def aws(*arguments: str) -> tuple[int, str, str]:
 
 
 async def test_the_cli_assumes_a_role(profiles: DetectiveSimulator) -> None:
-    """`aws` with a role's profile acts in the role's account; it keeps what it got for the next command."""
+    """`aws` with a role's profile acts in the role's account; it caches the credentials for the next command."""
     status, out, err = await aws("detective", "create-graph", "--profile", "audit")
     assert (status, err) == (0, "")
     assert f":eu-west-1:{WORKLOAD}:graph:" in json.loads(out)["GraphArn"]
@@ -66,8 +68,8 @@ async def test_the_cli_assumes_a_role(profiles: DetectiveSimulator) -> None:
     ]
 
 
-async def test_the_cli_is_refused_a_role(profiles: DetectiveSimulator) -> None:
-    """A wrong external id is an AccessDenied of AssumeRole, and Detective is never asked."""
+async def test_the_cli_reports_a_denied_role(profiles: DetectiveSimulator) -> None:
+    """A wrong external id is an AccessDenied of AssumeRole, and there is no request to Detective."""
     status, _, err = await aws("detective", "list-graphs", "--profile", "intruder")
     assert status != 0
     assert "AccessDenied" in err
@@ -75,7 +77,7 @@ async def test_the_cli_is_refused_a_role(profiles: DetectiveSimulator) -> None:
 
 
 async def test_our_client_uses_a_roles_profile(profiles: DetectiveSimulator) -> None:
-    """Botocore's chain assumes the role for us, once for many calls."""
+    """Botocore's credential chain assumes the role once for several calls."""
     async with DetectiveClient(profile="audit") as client:
         arn = (await client.create_graph()).graph_arn
         assert arn is not None
@@ -84,8 +86,8 @@ async def test_our_client_uses_a_roles_profile(profiles: DetectiveSimulator) -> 
     assert [one.operation for one in profiles.requests] == ["AssumeRole", "CreateGraph", "ListGraphs"]
 
 
-async def test_our_client_is_refused_a_role(profiles: DetectiveSimulator) -> None:
-    """The error says that it was the role, and nothing was sent to Detective."""
+async def test_our_client_reports_a_denied_role(profiles: DetectiveSimulator) -> None:
+    """The error names the credential chain, and there is no request to Detective."""
     with pytest.raises(CredentialsError, match=r"the AWS credential chain failed: .*AccessDenied"):
         await DefaultCredentials(profile="intruder").get_credentials()
     assert [one.operation for one in profiles.requests] == ["AssumeRole"]

@@ -1,4 +1,4 @@
-"""The validator that the story relies on does find what is wrong."""
+"""The validator of the scenario's responses finds invalid ones."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +28,7 @@ def _problems(**changes: Any) -> list[str]:
 
 
 def test_an_answer_of_the_model_has_no_problems() -> None:
-    """What the model describes passes, as does no answer where none is modelled."""
+    """A valid response has no problems, and neither has an empty one of an operation without an output."""
     assert _problems() == []
     assert problems(None, {}) == []
 
@@ -49,7 +49,7 @@ def test_an_answer_of_the_model_has_no_problems() -> None:
         ({"PercentOfGraphUtilization": "1"}, "$.MemberDetails[0].PercentOfGraphUtilization: str instead of double"),
         ({"InvitedTime": "2026"}, "$.MemberDetails[0].InvitedTime: str instead of timestamp"),
         (
-            {"InvitedTime": datetime(2026, 1, 1)},  # noqa: DTZ001  that is what is wrong with it
+            {"InvitedTime": datetime(2026, 1, 1)},  # noqa: DTZ001  the missing zone is the problem
             "$.MemberDetails[0].InvitedTime: datetime instead of timestamp",
         ),
         (
@@ -62,16 +62,16 @@ def test_an_answer_of_the_model_has_no_problems() -> None:
         ),
     ],
 )
-def test_what_is_not_of_the_model_is_found(changes: dict[str, Any], problem: str) -> None:
-    """Unknown members, wrong types, unknown enum values and strings off their pattern are named with their paths."""
+def test_deviations_from_the_model_are_found(changes: dict[str, Any], problem: str) -> None:
+    """Unknown members and enum values, wrong types, and strings that do not match their pattern, with their paths."""
     assert _problems(**changes) == [problem]
 
 
-def test_patterns_lengths_and_required_members_are_looked_at() -> None:
-    """What is too long, empty or missing is named, and so is an answer where there should be none."""
+def test_lengths_and_required_members_are_checked() -> None:
+    """Members that are too long, empty or missing, and a response of an operation without an output."""
     assert _problems(AccountId="1" * 13) == ["$.MemberDetails[0].AccountId: 13 is more than 12"]
     shape = SERVICE_MODEL.operation_model("ListMembers").output_shape
     assert problems(shape, {"NextToken": ""}) == ["$.NextToken: 0 is less than 1"]
     shape = SERVICE_MODEL.operation_model("CreateMembers").input_shape
     assert problems(shape, {"Accounts": []}) == ["$.GraphArn: missing", "$.Accounts: 0 is less than 1"]
-    assert problems(None, {"GraphArn": GRAPH}) == ["$: there should be no answer"]
+    assert problems(None, {"GraphArn": GRAPH}) == ["$: the operation has no output"]

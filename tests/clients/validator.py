@@ -1,4 +1,4 @@
-"""Is an answer what botocore's model of the API describes? Independent of which client has read it."""
+"""Validation of responses by botocore's model of the API, whichever client has decoded them."""
 
 import re
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ _TYPES: dict[str, type] = {
 
 
 def problems(shape: Shape | None, value: Any, where: str = "$") -> list[str]:
-    """Say what is wrong with an answer: members, types, enum values, patterns, lengths and ranges.
+    """Return the deviations of a response from its shape: members, types, enum values, patterns, lengths and ranges.
 
     Args:
-        shape: what it should be; None for an operation without an answer.
-        value: the answer by wire name, timestamps as datetimes.
-        where: the path to it.
+        shape: of the output; None for an operation without one.
+        value: the response by wire name, with timestamps as datetimes.
+        where: the path to the value.
     """
     if shape is None:
-        return [] if value == {} else [f"{where}: there should be no answer"]
+        return [] if value == {} else [f"{where}: the operation has no output"]
     return list(_problems(shape, value, where))
 
 
@@ -68,7 +68,7 @@ def _text(shape: StringShape, value: str, where: str) -> Iterator[str]:
 def _is_a(type_name: str, value: Any) -> bool:
     if type_name == "timestamp":
         return isinstance(value, datetime) and value.tzinfo is not None
-    # An enum member is a string, but a boolean is no integer.
+    # An enum member is a string, but a boolean is not an integer.
     return isinstance(value, _TYPES[type_name]) and (type_name == "boolean" or not isinstance(value, bool))
 
 

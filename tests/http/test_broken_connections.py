@@ -106,7 +106,7 @@ async def test_aiohttp_sends_nothing_again_by_itself(
 ) -> None:
     """A reused connection that drops is one attempt, whatever the method and whoever owns the session."""
     if session == "ours, and aiohttp cannot be told":
-        monkeypatch.setattr("detective_async.http.exchange._RESENDS", "_something_else")
+        monkeypatch.setattr("detective_async.http.exchange._RETRIES", "_something_else")
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await (answer if number == 1 else drop)(reader, writer, number)

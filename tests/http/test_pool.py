@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy, Timeouts
-from detective_async.http.pool import Connections, _input_of
+from detective_async.http.pool import ConnectionPool, Turn, _input_check
 from detective_async.testing import DetectiveSimulator
 
 KEYS = Credentials("a", "b")
@@ -68,7 +68,7 @@ async def test_a_connection_that_was_closed_unseen_is_not_reused(
         async with client_of(url) as client:
             for number in range(1, 6):
                 await client.list_graphs()
-                session = client._transport.connections._reusing
+                session = client._transport.pool._reusing
                 assert session is not None
                 assert session.connector is not None
                 ((connection, _),) = next(iter(session.connector._conns.values()))
@@ -82,8 +82,8 @@ async def test_a_connection_that_was_closed_unseen_is_not_reused(
 
 def test_a_transport_without_a_socket_is_taken_at_its_word() -> None:
     """Not every event loop has one to show."""
-    assert not _input_of(asyncio.Transport())()
-    assert not _input_of(None)()
+    assert not _input_check(asyncio.Transport())(0)
+    assert not _input_check(None)(0)
 
 
 async def test_a_connection_that_lives_is_reused() -> None:
@@ -101,7 +101,7 @@ async def test_start_investigation_goes_out_on_a_new_connection(sim: DetectiveSi
         region="eu-west-1", credentials=sim.account("111122223333"), endpoint_url=sim.url
     ) as client:
         arn = (await client.create_graph()).graph_arn or ""
-        connections = client._transport.connections
+        connections = client._transport.pool
         for number in range(1, 3):
             await client.start_investigation(
                 arn,
@@ -149,23 +149,23 @@ async def test_a_timeout_before_there_is_a_connection_leaves_no_doubt() -> None:
 async def test_clients_of_one_session_wait_in_one_queue() -> None:
     """What they may use together is what its pool holds."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=3)) as session:
-        first, second = Connections(session), Connections(session)
-        async with first.turn("a"), second.turn("a"), first.turn("b"):
+        first, second = ConnectionPool(session), ConnectionPool(session)
+        async with Turn(first, "a", None, None), Turn(second, "a", None, None), Turn(first, "b", None, None):
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.01), second.turn("c"):
+                async with asyncio.timeout(0.01), Turn(second, "c", None, None):
                     raise AssertionError
-        async with second.turn("c"):
+        async with Turn(second, "c", None, None):
             pass
 
 
 async def test_the_limit_per_host_counts_too() -> None:
     """And a host with a queue does not keep the others waiting."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2, limit_per_host=1)) as session:
-        connections = Connections(session)
-        async with connections.turn("a"):
-            waiting = asyncio.ensure_future(connections.turn("a").__aenter__())
+        connections = ConnectionPool(session)
+        async with Turn(connections, "a", None, None):
+            waiting = asyncio.ensure_future(Turn(connections, "a", None, None).__aenter__())
             await asyncio.sleep(0)
-            async with connections.turn("b"):
+            async with Turn(connections, "b", None, None):
                 assert not waiting.done()
             waiting.cancel()
 
@@ -173,19 +173,19 @@ async def test_the_limit_per_host_counts_too() -> None:
 async def test_a_session_without_limits_has_no_queue() -> None:
     """As many at once as there are calls."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        connections = Connections(session)
+        connections = ConnectionPool(session)
         async with asyncio.timeout(10):
-            turns = [connections.turn("a") for _ in range(1000)]
+            turns = [Turn(connections, "a", None, None) for _ in range(1000)]
             for turn in turns:
                 await turn.__aenter__()
 
 
-async def take_all(connections: Connections, turns: AsyncExitStack) -> int:
+async def take_all(connections: ConnectionPool, turns: AsyncExitStack) -> int:
     """Take turns, and keep them, for as long as there are any; how many were there?"""
     for taken in range(500):
         try:
             async with asyncio.timeout(0.01):
-                await turns.enter_async_context(connections.turn("a"))
+                await turns.enter_async_context(Turn(connections, "a", None, None))
         except TimeoutError:
             return taken
     raise AssertionError("endless")
@@ -194,7 +194,7 @@ async def take_all(connections: Connections, turns: AsyncExitStack) -> int:
 @pytest.mark.parametrize("limit", [3, 150])
 async def test_a_limit_of_ones_own(limit: int) -> None:
     """Of our own session it is the pool's size, which may be larger than usual."""
-    connections = Connections()
+    connections = ConnectionPool()
     connections.limit(limit)
     async with AsyncExitStack() as turns:
         turns.push_async_callback(connections.aclose)
@@ -208,7 +208,7 @@ async def test_a_limit_on_a_session_of_the_callers(limit: int, of_the_session: i
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=of_the_session)) as session,
         AsyncExitStack() as turns,
     ):
-        limited, other = Connections(session), Connections(session)
+        limited, other = ConnectionPool(session), ConnectionPool(session)
         limited.limit(limit)
         assert await take_all(limited, turns) == expected
         if of_the_session:
@@ -285,12 +285,12 @@ async def test_requests_that_wait_for_one_host_hold_up_no_other() -> None:
     """With a limit of a fleet's beside those of a session that was passed in."""
     connector = aiohttp.TCPConnector(limit=10, limit_per_host=1)
     async with aiohttp.ClientSession(connector=connector) as session:
-        connections = Connections(session)
+        connections = ConnectionPool(session)
         connections.limit(3)
-        async with connections.turn("a"):
-            waiting = [asyncio.ensure_future(connections.turn("a").__aenter__()) for _ in range(5)]
+        async with Turn(connections, "a", None, None):
+            waiting = [asyncio.ensure_future(Turn(connections, "a", None, None).__aenter__()) for _ in range(5)]
             await asyncio.sleep(0)
-            async with asyncio.timeout(5), connections.turn("b"):
+            async with asyncio.timeout(5), Turn(connections, "b", None, None):
                 assert not any(one.done() for one in waiting)
             for one in waiting:
                 one.cancel()

@@ -100,7 +100,7 @@ async def test_aiohttp_would_have_sent_the_same(
         async with client_of(recorder.url + prefix, fake_time) as client:
             await call(client)
             assert len(made) == 1
-            monkeypatch.setattr(sending, "_KNOWN", "none of them")
+            monkeypatch.setattr(sending, "_SUPPORTED", "none of them")
             await call(client)
             assert len(made) == 1
     ours, aiohttps = recorder.requests

@@ -7,8 +7,9 @@ from attrs import define
 from support.fakes import FakeTime
 
 from detective_async import Credentials, DetectiveClient, EnvironmentCredentials, RetryPolicy, StaticCredentials
-from detective_async.http.state import Pair, Shared
-from detective_async.settings.endpoints import resolve_sts
+from detective_async.api.service import Service
+from detective_async.http.state import Limits, SharedState
+from detective_async.settings.endpoints import Endpoint
 
 
 @define
@@ -27,49 +28,55 @@ def client(fake_time: FakeTime) -> DetectiveClient:
     return DetectiveClient(region="eu-west-1", credentials=Credentials("id-1", "b"), clock=fake_time.clock())
 
 
-def pair_of(client: DetectiveClient) -> Pair:
-    return client._transport.pair
+def resolve(service: Service, region: str) -> Endpoint:
+    return service.resolve(region)
+
+
+def limits_of(client: DetectiveClient) -> Limits:
+    return client._transport.limits
 
 
 def test_one_state_for_each_account_and_region(fake_time: FakeTime) -> None:
     """Derived clients of the same credentials and region share it, however they came about."""
     root = client(fake_time)
-    home = pair_of(root)
-    assert pair_of(root.with_options()) is home
-    assert pair_of(root.with_options(region="eu-west-1", retry=RetryPolicy(max_attempts=1))) is home
-    assert pair_of(root.with_options(credentials=Credentials("id-1", "b", "token"))) is home
-    assert pair_of(root.with_options(credentials=StaticCredentials("id-1", "b"))) is home
-    abroad = pair_of(root.with_options(region="us-east-1"))
+    home = limits_of(root)
+    assert limits_of(root.with_options()) is home
+    assert limits_of(root.with_options(region="eu-west-1", retry=RetryPolicy(max_attempts=1))) is home
+    assert limits_of(root.with_options(credentials=Credentials("id-1", "b", "token"))) is home
+    assert limits_of(root.with_options(credentials=StaticCredentials("id-1", "b"))) is home
+    abroad = limits_of(root.with_options(region="us-east-1"))
     assert abroad is not home
     other = root.with_options(credentials=StaticCredentials("id-2", "b"))
-    assert pair_of(other) is not home
-    assert pair_of(other.with_options(region="us-east-1").with_options(credentials=Credentials("id-1", "b"))) is abroad
-    assert pair_of(client(fake_time)) is not home
+    assert limits_of(other) is not home
+    assert (
+        limits_of(other.with_options(region="us-east-1").with_options(credentials=Credentials("id-1", "b"))) is abroad
+    )
+    assert limits_of(client(fake_time)) is not home
 
 
 def test_a_provider_stands_for_its_account(fake_time: FakeTime) -> None:
     """The same one, or one that equals it; what cannot be a key counts as itself."""
     root = client(fake_time)
-    assert pair_of(root.with_options(credentials=provide)) is pair_of(root.with_options(credentials=provide))
-    assert pair_of(root.with_options(credentials=EnvironmentCredentials())) is pair_of(
+    assert limits_of(root.with_options(credentials=provide)) is limits_of(root.with_options(credentials=provide))
+    assert limits_of(root.with_options(credentials=EnvironmentCredentials())) is limits_of(
         root.with_options(credentials=EnvironmentCredentials())
     )
     one, two = Unhashable(), Unhashable()
-    assert pair_of(root.with_options(credentials=one)) is pair_of(root.with_options(credentials=one))
-    assert pair_of(root.with_options(credentials=one)) is not pair_of(root.with_options(credentials=two))
+    assert limits_of(root.with_options(credentials=one)) is limits_of(root.with_options(credentials=one))
+    assert limits_of(root.with_options(credentials=one)) is not limits_of(root.with_options(credentials=two))
 
 
 def test_only_so_many_states_are_kept() -> None:
     """The one that was not asked for the longest goes first."""
-    shared = Shared(EnvironmentCredentials(), resolve_sts)
+    shared = SharedState(EnvironmentCredentials(), resolve)
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
-    first, second = shared.pair(one, "eu-west-1"), shared.pair(two, "eu-west-1")
+    first, second = shared.limits(one, "eu-west-1", "detective"), shared.limits(two, "eu-west-1", "detective")
     for number in range(16_382):
-        shared.pair(one, f"region-{number}")
-    assert shared.pair(one, "eu-west-1") is first
-    shared.pair(two, "one-more")
-    assert shared.pair(one, "eu-west-1") is first
-    assert shared.pair(two, "eu-west-1") is not second
+        shared.limits(one, f"region-{number}", "detective")
+    assert shared.limits(one, "eu-west-1", "detective") is first
+    shared.limits(two, "one-more", "detective")
+    assert shared.limits(one, "eu-west-1", "detective") is first
+    assert shared.limits(two, "eu-west-1", "detective") is not second
 
 
 async def test_one_that_was_made_of_the_same_callable_or_session_has_its_credentials(fake_time: FakeTime) -> None:
@@ -93,17 +100,18 @@ async def test_one_that_was_made_of_the_same_callable_or_session_has_its_credent
 
 async def test_turns_of_an_account_in_a_region() -> None:
     """Where there is a limit, each pair has so many of its own; STS, which all accounts share, has none."""
-    shared = Shared(EnvironmentCredentials(), resolve_sts)
+    shared = SharedState(EnvironmentCredentials(), resolve)
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
-    before = shared.pair(one, "eu-west-1")
-    assert before.gate is None
-    shared.limit(2)
-    limited = [shared.pair(one, "eu-west-1"), shared.pair(one, "us-east-1"), shared.pair(two, "eu-west-1")]
-    assert shared.pair(one, "eu-west-1") is limited[0]
-    for pair in limited:
-        assert pair is not before
-        assert pair.gate is not None
+    before = shared.limits(one, "eu-west-1", "detective")
+    assert before.semaphore is None
+    shared.limit_requests(2)
+    wanted = [(one, "eu-west-1"), (one, "us-east-1"), (two, "eu-west-1")]
+    limited = [shared.limits(provider, region, "detective") for provider, region in wanted]
+    assert shared.limits(one, "eu-west-1", "detective") is limited[0]
+    for limits in limited:
+        assert limits is not before
+        assert limits.semaphore is not None
         for _ in range(2):
-            await pair.gate.acquire()
-        assert pair.gate.locked()
-    assert shared.pair(one, "eu-west-1", "sts").gate is None
+            await limits.semaphore.acquire()
+        assert limits.semaphore.locked()
+    assert shared.limits(one, "eu-west-1", "sts", gated=False).semaphore is None

@@ -13,7 +13,7 @@ from detective_async import (
     ServiceError,
     TransportError,
 )
-from detective_async.retry.policy import Attempts, Kind, RetryQuota, backoff, kind_of
+from detective_async.retry.policy import Attempts, Kind, RetryQuota, backoff, failure_kind
 
 THROTTLING_CODES = [
     "Throttling",
@@ -48,8 +48,8 @@ def throttled(retry_after: float | None = None) -> ServiceError:
 @pytest.mark.parametrize("code", THROTTLING_CODES)
 def test_throttling_codes(code: str) -> None:
     """Whatever the status, even one that would be transient."""
-    assert kind_of(ServiceError(code, status=400)) is Kind.THROTTLING
-    assert kind_of(ServiceError(code, status=503)) is Kind.THROTTLING
+    assert failure_kind(ServiceError(code, status=400)) is Kind.THROTTLING
+    assert failure_kind(ServiceError(code, status=503)) is Kind.THROTTLING
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_throttling_codes(code: str) -> None:
 )
 def test_kinds_of_service_errors(code: str, status: int, kind: Kind | None) -> None:
     """Which answers are worth another attempt."""
-    assert kind_of(ServiceError(code, status=status)) is kind
+    assert failure_kind(ServiceError(code, status=status)) is kind
 
 
 @pytest.mark.parametrize("kind", [ConnectError, ConnectionLost, AttemptTimeout])
 def test_no_answer_is_transient(kind: type[TransportError]) -> None:
     """Connection errors and timeouts are worth another attempt."""
-    assert kind_of(kind("x", operation="ListGraphs", attempts=1, outcome_unknown=True)) is Kind.TRANSIENT
+    assert failure_kind(kind("x", operation="ListGraphs", attempts=1, outcome_unknown=True)) is Kind.TRANSIENT
 
 
 @pytest.mark.parametrize(

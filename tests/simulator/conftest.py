@@ -1,4 +1,4 @@
-"""Real clients against a real simulator: boto3 in a thread, and sockets for what boto3 would not send."""
+"""boto3 clients and raw HTTP requests for the tests of a running simulator."""
 
 import asyncio
 import contextlib
@@ -15,21 +15,22 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
+from botocore.exceptions import ClientError
 
 from detective_async.auth import Credentials
-from detective_async.testing import DetectiveSimulator
+from detective_async.testing import DetectiveSimulator, SimulatorThread
 
 REGION = "eu-west-1"
 ADMIN = "111122223333"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "simulator(**arguments): how the `sim` fixture is made")
+    config.addinivalue_line("markers", "simulator(**arguments): arguments of the `sim` fixture")
 
 
 @define
 class Boto:
-    """A boto3 client whose methods are awaited."""
+    """A boto3 client with awaitable methods."""
 
     client: Any
 
@@ -43,10 +44,20 @@ class Boto:
 
         return call
 
+    async def refused(self, code: str, method: str, **members: Any) -> Any:
+        """Call an operation that must fail with this code, as the client's own exception; return the response."""
+        with pytest.raises(ClientError) as caught:
+            await getattr(self, method)(**members)
+        assert type(caught.value) is getattr(self.client.exceptions, code, ClientError)
+        response = caught.value.response
+        assert response["Error"]["Code"] == code
+        assert response["ResponseMetadata"]["RequestId"]
+        return response
+
 
 @frozen
 class Reply:
-    """An answer as it came."""
+    """A raw response."""
 
     status: int
     headers: dict[str, str]
@@ -64,7 +75,7 @@ class Reply:
 
 @define
 class Raw:
-    """A client that sends what it is told to."""
+    """A client for arbitrary requests."""
 
     sim: DetectiveSimulator
 
@@ -77,37 +88,42 @@ class Raw:
         credentials: Credentials | None = None,
         service: str = "detective",
         region: str = REGION,
+        headers: dict[str, str] | None = None,
     ) -> dict[str, str]:
         """Return the headers of a request that botocore has signed."""
         keys = credentials or self.sim.account(ADMIN)
-        request = AWSRequest(method, self.sim.url + target, data=body, headers={"Host": self.sim.url[7:]})
+        headers = {"Host": self.sim.url[7:], **(headers or {})}
+        request = AWSRequest(method, self.sim.url + target, data=body, headers=headers)
         boto = BotoCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
         SigV4Auth(boto, service, region).add_auth(request)
         return dict(request.headers.items())
 
     async def send(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Reply:
-        """Send it, and read the answer."""
+        """Send a request, and return the response."""
         return await asyncio.to_thread(self._send, method, target, headers, body)
 
     async def ask(self, method: str, target: str, body: bytes = b"", **options: Any) -> Reply:
-        """Sign it and send it."""
+        """Sign and send a request."""
         return await self.send(method, target, self.sign(method, target, body, **options), body)
 
-    async def pour(self, data: bytes) -> bytes:
-        """Write bytes to a new connection, and read until it closes or falls silent."""
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection."""
         host, port = self.sim.url[7:].split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
+        return await asyncio.open_connection(host, int(port))
+
+    async def send_bytes(self, data: bytes) -> bytes:
+        """Write bytes to a new connection, and read until it closes or no more data arrives."""
+        reader, writer = await self.connect()
         writer.write(data)
         answer = b""
         with contextlib.suppress(TimeoutError):
             while piece := await asyncio.wait_for(reader.read(65536), 0.5):
                 answer += piece
-        writer.close()
-        await writer.wait_closed()
+        await close(writer)
         return answer
 
     def _send(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
-        connection = http.client.HTTPConnection(self.sim.url[7:], timeout=5)
+        connection = http.client.HTTPConnection(self.sim.url[7:], timeout=60)
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
@@ -120,9 +136,15 @@ class Raw:
             connection.close()
 
 
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
 @pytest_asyncio.fixture
 async def sim(request: pytest.FixtureRequest) -> AsyncIterator[DetectiveSimulator]:
-    """A simulator; `@pytest.mark.simulator(...)` gives its arguments."""
+    """A simulator; `@pytest.mark.simulator(...)` sets its arguments."""
     mark = request.node.get_closest_marker("simulator")
     async with DetectiveSimulator(**(mark.kwargs if mark else {})) as simulator:
         yield simulator
@@ -139,16 +161,22 @@ def boto_session() -> boto3.Session:
 
 
 @pytest.fixture
-def boto(sim: DetectiveSimulator, boto_session: boto3.Session) -> Iterator[Callable[..., Boto]]:
-    """Make boto3 clients: `boto(account_id, region=..., attempts=..., credentials=...)`."""
+def client_of(boto_session: boto3.Session) -> Iterator[Callable[..., Any]]:
+    """Create blocking boto3 clients: `client_of(sim, account_id, service=..., region=..., attempts=...)`."""
     clients = []
 
     def make(
-        account_id: str = ADMIN, *, region: str = REGION, attempts: int = 1, credentials: Credentials | None = None
-    ) -> Boto:
+        sim: DetectiveSimulator | SimulatorThread,
+        account_id: str = ADMIN,
+        *,
+        service: str = "detective",
+        region: str = REGION,
+        attempts: int = 1,
+        credentials: Credentials | None = None,
+    ) -> Any:
         keys = credentials or sim.account(account_id)
         client = boto_session.client(
-            "detective",
+            service,
             region_name=region,
             endpoint_url=sim.url,
             aws_access_key_id=keys.access_key_id,
@@ -157,7 +185,7 @@ def boto(sim: DetectiveSimulator, boto_session: boto3.Session) -> Iterator[Calla
             config=Config(retries={"mode": "standard", "total_max_attempts": attempts}, parameter_validation=False),
         )
         clients.append(client)
-        return Boto(client)
+        return client
 
     yield make
     for client in clients:
@@ -165,8 +193,14 @@ def boto(sim: DetectiveSimulator, boto_session: boto3.Session) -> Iterator[Calla
 
 
 @pytest.fixture
+def boto(sim: DetectiveSimulator, client_of: Callable[..., Any]) -> Callable[..., Boto]:
+    """Create awaitable boto3 clients of the simulator: `boto(account_id, region=..., attempts=...)`."""
+    return lambda account_id=ADMIN, **options: Boto(client_of(sim, account_id, **options))
+
+
+@pytest.fixture
 def people() -> Callable[..., list[dict[str, str]]]:
-    """Make the Accounts of CreateMembers: `people(3)`, or `people(3, first=100)`."""
+    """Create the Accounts of CreateMembers: `people(3)`, or `people(3, first=100)`."""
 
     def make(count: int, first: int = 1) -> list[dict[str, str]]:
         ids = [f"{number:012d}" for number in range(first, first + count)]

@@ -1,4 +1,4 @@
-"""Whatever is asked in whatever order: no member lost or doubled, no arrow that is not allowed, no traceback."""
+"""Random calls without sockets: lists stay consistent, statuses change as documented, input never raises."""
 
 import json
 from collections import deque
@@ -14,18 +14,20 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.hypothesis_profiles import examples
 
-from detective_async.testing.clock import Clock
 from detective_async.testing.faults import FaultPlan
-from detective_async.testing.operations import OPERATIONS, Call
-from detective_async.testing.problems import Problem
-from detective_async.testing.protocol import operations
-from detective_async.testing.service import Answer, Request, Service
-from detective_async.testing.signature import Headers
-from detective_async.testing.world import World
+from detective_async.testing.server.backend import Answer, Backend, Request
+from detective_async.testing.server.signature import Headers
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.detective import OPERATIONS
+from detective_async.testing.services.detective.rest_json import operations
+from detective_async.testing.services.errors import ApiError
+from detective_async.testing.world.clock import Clock
+from detective_async.testing.world.world import World
 
 REGION = "eu-west-1"
-SEEDED = Random(0)  # noqa: S311  nothing is kept secret with it
+GENERATOR = Random(0)  # noqa: S311
 ADMINS = ["100000000001", "100000000002"]
 MEMBERS = [f"20000000000{number}" for number in range(4)]
 
@@ -42,29 +44,29 @@ ALLOWED = {
 
 
 class Memberships(RuleBasedStateMachine):
-    """Administrators and members call at random; after each call everything still fits together."""
+    """Random calls of administrators and members; all lists are checked after each of them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock(lambda: 1_800_000_000.0)
-        self.world = World(SEEDED, timedelta(seconds=60))
+        self.world = World(GENERATOR, timedelta(seconds=60))
         for account in [*ADMINS, *MEMBERS[:2]]:
             self.world.register(account)
         self.before: dict[tuple[str, str], str] = {}
 
     def call(self, operation: str, account: str, **members: Any) -> dict[str, Any] | None:
-        """Call an operation as the service would, and check which statuses it changed."""
+        """Call an operation as the backend does, and check the changes of statuses."""
         now = self.clock.now()
-        self.world.settle(now)
-        self.check_arrows()
+        self.world.complete_verifications(now)
+        self.check_changes()
         members.setdefault("GraphArn", "")
         try:
             return OPERATIONS[operation](Call(self.world, operation, account, REGION, now, members))
-        except Problem as problem:
-            assert self.statuses() == self.before, problem  # noqa: PT017  a refusal changes nothing
+        except ApiError as problem:
+            assert self.statuses() == self.before, problem  # noqa: PT017  an error changes nothing
             return None
         finally:
-            self.check_arrows()
+            self.check_changes()
 
     def statuses(self) -> dict[tuple[str, str], str]:
         return {
@@ -73,7 +75,7 @@ class Memberships(RuleBasedStateMachine):
             for name, member in graph.members.items()
         }
 
-    def check_arrows(self) -> None:
+    def check_changes(self) -> None:
         now = self.statuses()
         for key, status in now.items():
             was = self.before.get(key)
@@ -124,12 +126,12 @@ class Memberships(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 30, 61]))
     def advance(self, seconds: int) -> None:
         self.clock.advance(seconds)
-        self.world.settle(self.clock.now())
-        self.check_arrows()
+        self.world.complete_verifications(self.clock.now())
+        self.check_changes()
 
     @invariant()
     def lists_agree(self) -> None:
-        """ListMembers, page by page, holds each member once, and each member's own list the graphs it is open in."""
+        """The pages of ListMembers have each member once; ListInvitations has the graphs with an open membership."""
         self.before = self.statuses()
         for admin in ADMINS:
             graph = self.world.administered(admin, REGION)
@@ -156,7 +158,7 @@ class Memberships(RuleBasedStateMachine):
 
 
 TestMemberships = pytest.mark.filterwarnings("ignore")(Memberships.TestCase)
-TestMemberships.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestMemberships.settings = settings(max_examples=examples(40), stateful_step_count=30)
 
 
 JSON = st.recursive(
@@ -166,35 +168,35 @@ JSON = st.recursive(
 )
 
 
-def send(service: Service, method: str, target: str, body: bytes) -> Answer:
-    """Sign a request and put it to the service, without a socket."""
-    keys = service.world.register("111122223333")
+def send(backend: Backend, method: str, target: str, body: bytes) -> Answer:
+    """Sign a request and pass it to the backend, without a socket."""
+    keys = backend.world.register("111122223333")
     request = AWSRequest(method, f"http://localhost{target}", data=body, headers={"Host": "localhost"})
     SigV4Auth(BotoCredentials(keys.access_key_id, keys.secret_access_key), "detective", REGION).add_auth(request)
-    arrived = Request(method, target, Headers(request.headers.items()), body)
-    admitted = service.admit(arrived)
-    return admitted if isinstance(admitted, Answer) else service.carry_out(arrived, admitted)
+    received = Request(method, target, Headers(request.headers.items()), body)
+    admitted = backend.admit(received)
+    return admitted if isinstance(admitted, Answer) else backend.carry_out(admitted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     name=st.sampled_from(sorted(operations())),
     values=st.lists(JSON, min_size=6, max_size=6),
     resource=st.text(min_size=1),
     query=st.lists(st.tuples(st.sampled_from(["tagKeys", "x"]), st.text())),
 )
-def test_any_json_gets_an_answer_in_awss_form(
+def test_any_json_is_answered_in_awss_form(
     name: str, values: list[Any], resource: str, query: list[tuple[str, str]]
 ) -> None:
-    """Random values for the real members of each operation: a 2xx or a documented refusal, and no exception."""
-    service = Service(World(SEEDED), Clock(), FaultPlan(SEEDED), deque())
+    """Random values of real members of each operation: a success or a documented error, and no exception."""
+    backend = Backend(World(GENERATOR), Clock(), FaultPlan(GENERATOR), deque())
     operation = operations()[name]
     names = ["GraphArn", "Accounts", "AccountIds", "Tags", "FilterCriteria", "NextToken"]
     body = json.dumps(dict(zip(names, values, strict=True))).encode()
     target = operation.uri.replace("{ResourceArn}", quote(resource, safe=""))
     if query:
         target += "?" + urlencode(query, quote_via=quote)
-    answer = send(service, operation.method, target, body)
+    answer = send(backend, operation.method, target, body)
     assert answer.status in {200, 204, 400, 403, 404, 409}
     assert answer.headers["x-amzn-RequestId"]
     if answer.status >= 400:

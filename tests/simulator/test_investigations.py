@@ -1,4 +1,4 @@
-"""Investigations run in virtual time, and find indicators of every type."""
+"""Investigations, which run in virtual time, and their indicators."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,6 @@ from attrs import frozen
 
 from detective_async.testing import DetectiveSimulator
 
-pytestmark = pytest.mark.asyncio
-
 ROLE = "arn:aws:iam::111122223333:role/Admin"
 USER = "arn:aws:iam::111122223333:user/alice"
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 12, 30, 15, 250000, tzinfo=UTC)
@@ -19,7 +17,7 @@ START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 12, 30, 15, 
 
 @frozen
 class Start:
-    """Start investigations in one graph."""
+    """Starts investigations in one graph."""
 
     admin: Any
     graph: str
@@ -53,7 +51,7 @@ async def test_an_investigation_runs_and_finishes(sim: DetectiveSimulator, boto:
 
 
 async def test_an_investigation_can_fail(sim: DetectiveSimulator, boto: Any, start: Any) -> None:
-    """One that is set to fail ends FAILED, and finds nothing."""
+    """An investigation can be made to fail; it has no indicators then."""
     sim.investigations(outcome="FAILED")
     admin = boto()
     name = await start(USER)
@@ -62,8 +60,8 @@ async def test_an_investigation_can_fail(sim: DetectiveSimulator, boto: Any, sta
     assert (await admin.list_indicators(GraphArn=start.graph, InvestigationId=name))["Indicators"] == []
 
 
-async def test_indicators_are_of_all_eight_types_and_page(boto: Any, start: Any) -> None:
-    """Each type comes with its own detail; pages hold all of them; a type can be asked for."""
+async def test_indicators_have_all_eight_types_and_are_paginated(boto: Any, start: Any) -> None:
+    """Each type has its own detail; the pages have all indicators; the list can be filtered by type."""
     admin = boto()
     scope = {"GraphArn": start.graph, "InvestigationId": await start()}
     everything = (await admin.list_indicators(**scope))["Indicators"]
@@ -82,10 +80,10 @@ async def test_indicators_are_of_all_eight_types_and_page(boto: Any, start: Any)
 
 
 async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimulator, boto: Any, start: Any) -> None:
-    """Filters by each criterion, sorting by each field both ways, pages in either."""
+    """Every filter, every sort field in both orders, and pages of a sorted list."""
     admin = boto()
     names = []
-    severities: list[Any] = ["LOW", "CRITICAL", "MEDIUM"]
+    severities: list[Any] = ["LOW", "CRITICAL", "MEDIUM", "HIGH", "INFORMATIONAL"]
     for number, severity in enumerate(severities):
         sim.investigations(severity=severity)
         names.append(await start(USER if number else ROLE))
@@ -100,27 +98,27 @@ async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimul
     async def by(field: Any, order: Any) -> Any:
         return await listed(SortCriteria={"Field": field, "SortOrder": order})
 
-    a, b, c, running = names
-    assert await listed() == [running, c, b, a]
-    assert await by("CREATED_TIME", "ASC") == [a, b, c, running]
-    assert await by("SEVERITY", "DESC") == [b, c, a, running]
-    assert await by("SEVERITY", "ASC") == [running, a, c, b]
-    assert (await by("STATUS", "ASC"))[0] == running
-    assert await listed(FilterCriteria={"Severity": {"Value": "LOW"}}) == [a]
+    low, critical, medium, high, informational, running = names
+    assert await listed() == names[::-1]
+    assert await by("CREATED_TIME", "ASC") == names
+    assert await by("SEVERITY", "DESC") == [critical, high, medium, low, informational, running]
+    assert await by("SEVERITY", "ASC") == [running, informational, low, medium, high, critical]
+    assert (await by("STATUS", "ASC"))[0] == (await by("STATUS", "DESC"))[-1] == running
+    assert await listed(FilterCriteria={"Severity": {"Value": "LOW"}}) == [low]
     assert await listed(FilterCriteria={"Status": {"Value": "RUNNING"}}) == [running]
-    assert await listed(FilterCriteria={"EntityArn": {"Value": USER}}) == [c, b]
-    await admin.update_investigation_state(GraphArn=start.graph, InvestigationId=b, State="ARCHIVED")
-    assert await listed(FilterCriteria={"State": {"Value": "ARCHIVED"}}) == [b]
+    assert await listed(FilterCriteria={"EntityArn": {"Value": USER}}) == [informational, high, medium, critical]
+    await admin.update_investigation_state(GraphArn=start.graph, InvestigationId=critical, State="ARCHIVED")
+    assert await listed(FilterCriteria={"State": {"Value": "ARCHIVED"}}) == [critical]
     window = {"StartInclusive": sim.now - timedelta(hours=2, minutes=30), "EndInclusive": sim.now}
-    assert await listed(FilterCriteria={"CreatedTime": window}) == [running, c, b]
+    assert await listed(FilterCriteria={"CreatedTime": window}) == [running, informational, high]
     page = await admin.list_investigations(GraphArn=start.graph, MaxResults=3)
-    assert await listed(MaxResults=3, NextToken=page["NextToken"]) == [a]
+    assert await listed(MaxResults=3, NextToken=page["NextToken"]) == [medium, critical, low]
     with pytest.raises(admin.exceptions.ValidationException):
         await listed(NextToken=page["NextToken"], FilterCriteria={"Status": {"Value": "RUNNING"}})
 
 
-async def test_what_cannot_be_investigated_is_refused(boto: Any, start: Any) -> None:
-    """An entity that is neither user nor role, and a scope that ends before it starts."""
+async def test_invalid_entities_and_scopes_are_rejected(boto: Any, start: Any) -> None:
+    """An entity that is neither a user nor a role, and a scope that ends before it starts."""
     client = boto()
     for entity in ("arn:aws:s3:::bucket", "arn:aws:iam::111122223333:group/x", "arn:aws:iam::1:user/x"):
         with pytest.raises(client.exceptions.ValidationException, match="entityArn"):
@@ -129,14 +127,9 @@ async def test_what_cannot_be_investigated_is_refused(boto: Any, start: Any) -> 
         await start(scope_end=START)
 
 
-async def test_an_unknown_investigation_is_not_found(boto: Any, start: Any) -> None:
-    """Every operation on an investigation says so when there is none."""
-    admin = boto()
-    scope = {"GraphArn": start.graph, "InvestigationId": "0" * 21}
-    for call in (
-        admin.get_investigation(**scope),
-        admin.list_indicators(**scope),
-        admin.update_investigation_state(**scope, State="ACTIVE"),
-    ):
-        with pytest.raises(admin.exceptions.ResourceNotFoundException):
-            await call
+async def test_a_missing_investigation_is_not_found(boto: Any, start: Any) -> None:
+    """Every operation on an investigation returns ResourceNotFoundException if there is none."""
+    admin, scope = boto(), {"GraphArn": start.graph, "InvestigationId": "0" * 21}
+    await admin.refused("ResourceNotFoundException", "get_investigation", **scope)
+    await admin.refused("ResourceNotFoundException", "list_indicators", **scope)
+    await admin.refused("ResourceNotFoundException", "update_investigation_state", **scope, State="ACTIVE")

@@ -1,4 +1,4 @@
-"""The page at /_simulator/ and its data, as they come over a socket."""
+"""The page at /_simulator/ and its data, over HTTP."""
 
 import json
 import re
@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency
-from detective_async.testing.page.guard import is_ours
-
-pytestmark = pytest.mark.asyncio
+from detective_async.testing.page.host_check import is_local
 
 HOME = "/_simulator/"
 STATE = "/_simulator/state.json"
@@ -35,7 +33,7 @@ async def state(raw: Any, query: str = "") -> Any:
 
 
 async def test_an_empty_world_has_an_empty_state(raw: Any) -> None:
-    """Before anything has happened, everything is there, and empty."""
+    """At the start, all lists are empty."""
     found = await state(raw)
     nothing = {"total": 0, "offset": 0, "size": 50, "items": []}
     lists = ("accounts", "graphs", "invitations", "investigations", "requests")
@@ -46,8 +44,8 @@ async def test_an_empty_world_has_an_empty_state(raw: Any) -> None:
 
 
 @pytest.mark.simulator(verification_delay=60)
-async def test_the_state_tells_what_has_happened(sim: DetectiveSimulator, raw: Any, boto: Any, people: Any) -> None:
-    """Accounts, graphs, members, invitations, investigations, requests, faults and time are all in it."""
+async def test_the_state_has_the_whole_world(sim: DetectiveSimulator, raw: Any, boto: Any, people: Any) -> None:
+    """Accounts, graphs, members, invitations, investigations, requests, faults and the time."""
     admin, member = boto(), boto("000000000001")
     sim.set_volume("000000000002", "VOLUME_TOO_HIGH")
     sim.organization("999999999999", ["111122223333"])
@@ -118,7 +116,7 @@ async def test_the_state_tells_what_has_happened(sim: DetectiveSimulator, raw: A
 
 
 async def test_an_organization_member_was_never_invited(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:
-    """A member from the organization has no time of invitation, and is no open invitation."""
+    """A member of the organization has no time of invitation, and is not an open invitation."""
     sim.organization("999999999999", ["111122223333", "000000000001"])
     await boto("999999999999").enable_organization_admin_account(AccountId="111122223333")
     arn = (await boto().list_graphs())["GraphList"][0]["Arn"]
@@ -132,8 +130,8 @@ async def test_an_organization_member_was_never_invited(sim: DetectiveSimulator,
 
 
 @pytest.mark.simulator(verification_delay=0.01)
-async def test_what_is_due_has_happened(raw: Any, boto: Any, people: Any) -> None:
-    """A verification that is over by now shows as over, although no request came in the meantime."""
+async def test_due_verifications_are_completed(raw: Any, boto: Any, people: Any) -> None:
+    """A verification that has ended by now is shown as ended, although there was no request meanwhile."""
     arn = (await boto().create_graph())["GraphArn"]
     await boto().create_members(GraphArn=arn, Accounts=people(1))
     await raw.sim.advance(0)
@@ -141,8 +139,8 @@ async def test_what_is_due_has_happened(raw: Any, boto: Any, people: Any) -> Non
         pass
 
 
-async def test_no_secret_is_in_the_state(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:
-    """Neither keys nor tokens nor signatures: not from an account, a request, or the query of a presigned one."""
+async def test_the_state_has_no_secrets(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:
+    """Neither keys nor tokens nor signatures, of an account, a request, or the query of a presigned request."""
     keys = sim.temporary_credentials("111122223333")
     await boto(credentials=keys).create_graph()
     own = sim.account("111122223333")
@@ -155,8 +153,8 @@ async def test_no_secret_is_in_the_state(sim: DetectiveSimulator, raw: Any, boto
         assert secret not in text
 
 
-async def test_lists_come_in_parts(raw: Any, boto: Any, people: Any) -> None:
-    """The parts of a graph's members are all of them, once; behind the end is the last part."""
+async def test_lists_are_paginated(raw: Any, boto: Any, people: Any) -> None:
+    """The pages of a graph's members have each member once; an offset beyond the end gives the last page."""
     arn = (await boto().create_graph())["GraphArn"]
     for first in (1, 51, 101):
         await boto().create_members(GraphArn=arn, Accounts=people(50 if first < 101 else 20, first))
@@ -169,8 +167,8 @@ async def test_lists_come_in_parts(raw: Any, boto: Any, people: Any) -> None:
     assert (invitations["offset"], len(invitations["items"]), invitations["total"]) == (100, 20, 120)
 
 
-async def test_members_are_chosen_by_graph_and_status(raw: Any, boto: Any, people: Any) -> None:
-    """The query says which graph, and which status; without one it is the first graph, and everyone."""
+async def test_members_are_selected_by_graph_and_status(raw: Any, boto: Any, people: Any) -> None:
+    """The query selects graph and status; by default, it is the first graph with all its members."""
     first = (await boto(region="us-east-1").create_graph())["GraphArn"]
     second = (await boto().create_graph())["GraphArn"]
     await boto().create_members(GraphArn=second, Accounts=people(3))
@@ -184,11 +182,11 @@ async def test_members_are_chosen_by_graph_and_status(raw: Any, boto: Any, peopl
     assert (await state(raw, "?graph=arn:gone"))["graph"] is None
 
 
-async def test_the_answer_stays_small(sim: DetectiveSimulator, raw: Any) -> None:
-    """Many accounts, graphs and requests do not make the answer long."""
+async def test_the_response_is_small(sim: DetectiveSimulator, raw: Any) -> None:
+    """Its size does not grow with the number of accounts, graphs and requests."""
     for number in range(1, 121):
         sim.account(f"{number:012d}")
-        sim._world.open_graph(f"{number:012d}", "eu-west-1", sim.now)
+        sim._world.ensure_graph(f"{number:012d}", "eu-west-1", sim.now)
     for _ in range(60):
         await raw.ask(*LIST)
     reply = await get(raw, f"{STATE}?graphs=100&accounts=50")
@@ -202,22 +200,22 @@ async def test_the_answer_stays_small(sim: DetectiveSimulator, raw: Any) -> None
 @pytest.mark.parametrize(
     "query", ["?members=x", "?graphs=-1", "?requests=1e3", "?accounts=1234567890", "?members=%D9%A1"]
 )
-async def test_an_offset_that_is_no_number_is_refused(raw: Any, query: str) -> None:
-    """400, in the shape of AWS's errors."""
+async def test_an_invalid_offset_is_rejected(raw: Any, query: str) -> None:
+    """400, in the form of AWS's errors."""
     reply = await get(raw, STATE + query)
     assert (reply.status, reply.code) == (400, "ValidationException")
     assert "whole number" in reply.message
 
 
 @pytest.mark.parametrize("query", ["?", "?&&=", "?graph=%FF%ZZ", "?x=1&x=2", "?status=%00", "?graph=&members="])
-async def test_what_the_query_does_not_know_is_passed_over(raw: Any, query: str) -> None:
-    """An odd query gets the usual answer."""
+async def test_unknown_parameters_are_ignored(raw: Any, query: str) -> None:
+    """Unknown, empty and repeated parameters do not change the response."""
     assert (await state(raw, query))["graph"] is None
 
 
 @pytest.mark.parametrize("target", list(FILES))
 async def test_the_files_come_with_strict_headers(raw: Any, target: str) -> None:
-    """Each has its type, is not stored, and may not load or run anything from elsewhere; HEAD says the same."""
+    """Content type, no caching, no foreign resources or scripts; HEAD has the same headers."""
     reply = await get(raw, target)
     assert (reply.status, reply.headers["content-type"]) == (200, FILES[target])
     assert reply.body
@@ -233,7 +231,7 @@ async def test_the_files_come_with_strict_headers(raw: Any, target: str) -> None
 
 
 async def test_the_page_is_self_contained(raw: Any) -> None:
-    """It names no other host, and what it links to is there; nothing in it makes markup of text."""
+    """It refers to its own files only, and its script never inserts text as markup."""
     page = (await get(raw, HOME)).body.decode()
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert sorted(links) == ["icon.svg", "page.css", "page.js", "state.json"]
@@ -244,8 +242,8 @@ async def test_the_page_is_self_contained(raw: Any) -> None:
     assert not re.search(r"<style|style=|\son\w+=", page)
 
 
-async def test_without_its_slash_it_redirects(raw: Any) -> None:
-    """/_simulator leads to /_simulator/, whatever its query."""
+async def test_a_missing_slash_is_redirected(raw: Any) -> None:
+    """/_simulator redirects to /_simulator/, with any query."""
     for method, target in (("GET", "/_simulator"), ("HEAD", "/_simulator"), ("GET", "/_simulator?graphs=1")):
         reply = await get(raw, target, method)
         assert (reply.status, reply.headers["location"], reply.body) == (308, "/_simulator/", b"")
@@ -254,8 +252,8 @@ async def test_without_its_slash_it_redirects(raw: Any) -> None:
 @pytest.mark.parametrize(
     "target", ["/_simulator/nothing", "/_simulator//", "/_simulator/../graphs", "/_simulator/page.py"]
 )
-async def test_the_page_has_no_other_parts(raw: Any, target: str) -> None:
-    """404, in the shape of AWS's errors."""
+async def test_other_files_are_not_found(raw: Any, target: str) -> None:
+    """404, in the form of AWS's errors."""
     reply = await get(raw, target)
     assert (reply.status, reply.code) == (404, "NotFoundException")
     assert reply.message
@@ -265,8 +263,8 @@ async def test_the_page_has_no_other_parts(raw: Any, target: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 @pytest.mark.parametrize("target", ["/_simulator", HOME, STATE, "/_simulator/nothing"])
-async def test_the_page_can_only_be_read(raw: Any, method: str, target: str) -> None:
-    """405 with the methods that there are, in the shape of AWS's errors."""
+async def test_the_page_is_read_only(raw: Any, method: str, target: str) -> None:
+    """405 with the allowed methods, in the form of AWS's errors."""
     reply = await raw.send(method, target, {"Host": raw.sim.url[7:]}, b"{}")
     assert (reply.status, reply.code) == (405, "MethodNotAllowedException")
     assert reply.headers["allow"] == "GET, HEAD"
@@ -275,15 +273,15 @@ async def test_the_page_can_only_be_read(raw: Any, method: str, target: str) -> 
 
 
 @pytest.mark.parametrize("target", ["/_simulatorx", "/_simulato", "/%5Fsimulator/", "//_simulator/"])
-async def test_other_paths_are_the_services(raw: Any, target: str) -> None:
-    """What only looks like the page's address is refused as an unsigned request."""
+async def test_similar_paths_belong_to_the_services(raw: Any, target: str) -> None:
+    """A path that only resembles the page's is rejected as an unsigned request."""
     reply = await get(raw, target)
     assert (reply.status, reply.code) == (403, "MissingAuthenticationTokenException")
     assert len(raw.sim.requests) == 1
 
 
-async def test_the_page_is_no_request_to_the_service(sim: DetectiveSimulator, raw: Any) -> None:
-    """It is not recorded, and no fault strikes it."""
+async def test_requests_for_the_page_are_not_recorded(sim: DetectiveSimulator, raw: Any) -> None:
+    """They are not recorded, and faults do not apply to them."""
     sim.inject(Fault(Drop(), count=None))
     sim.inject(Fault(Latency(60.0)))
     for target in [*FILES, "/_simulator", "/_simulator/nothing"]:
@@ -295,8 +293,8 @@ async def test_the_page_is_no_request_to_the_service(sim: DetectiveSimulator, ra
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:80", "127.0.0.1", "127.8.8.8:1", "[::1]", "[::1]:4580", "0.0.0.0:4580", "[::]"]
 )
-async def test_this_machines_names_are_let_in(raw: Any, host: str) -> None:
-    """Loopback by name or address, on whatever port it was forwarded from, and what was listened on."""
+async def test_local_hosts_are_accepted(raw: Any, host: str) -> None:
+    """Loopback by name or address with any port, which may be forwarded, and the unspecified address."""
     assert (await get(raw, HOME, Host=host)).status == 200
 
 
@@ -314,23 +312,23 @@ async def test_this_machines_names_are_let_in(raw: Any, host: str) -> None:
     ],
 )
 @pytest.mark.parametrize("target", [HOME, STATE, "/_simulator", "/_simulator/page.js"])
-async def test_a_foreign_name_is_kept_out(raw: Any, host: str, target: str) -> None:
-    """A name that was made to resolve to this machine gets nothing to read."""
+async def test_foreign_hosts_are_rejected(raw: Any, host: str, target: str) -> None:
+    """A foreign domain name that resolves to this machine (DNS rebinding) gets no data."""
     reply = await get(raw, target, Host=host)
     assert (reply.status, reply.code) == (403, "ForbiddenException")
     assert raw.sim.requests == []
 
 
-async def test_a_request_without_a_host_is_kept_out(raw: Any) -> None:
-    """HTTP/1.0 needs no Host, and the page does."""
-    answer = await raw.pour(b"GET /_simulator/ HTTP/1.0\r\n\r\n")
+async def test_a_request_without_a_host_is_rejected(raw: Any) -> None:
+    """HTTP/1.0 does not require a Host header, the page does."""
+    answer = await raw.send_bytes(b"GET /_simulator/ HTTP/1.0\r\n\r\n")
     assert b" 403 " in answer.split(b"\r\n")[0]
     assert b"ForbiddenException" in answer
 
 
-async def test_the_address_listened_on_is_let_in() -> None:
-    """The address that the connection was made to is, unlike a name, not for others to choose."""
-    assert is_ours(["192.0.2.7:4580"], "192.0.2.7")
-    assert is_ours(["[2001:DB8:0::1]"], "2001:db8::1")
-    assert not is_ours(["192.0.2.8"], "192.0.2.7")
-    assert not is_ours(["localhost", "localhost"], "127.0.0.1")
+def test_the_address_of_the_connection_is_accepted() -> None:
+    """The address to which the client has connected, in any notation; other addresses and several hosts are not."""
+    assert is_local(["192.0.2.7:4580"], "192.0.2.7")
+    assert is_local(["[2001:DB8:0::1]"], "2001:db8::1")
+    assert not is_local(["192.0.2.8"], "192.0.2.7")
+    assert not is_local(["localhost", "localhost"], "127.0.0.1")

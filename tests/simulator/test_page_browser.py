@@ -1,70 +1,29 @@
-"""The page at /_simulator/ as a person meets it: in a real browser, headless."""
+"""The page at /_simulator/ in a headless browser."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Locator, Page, expect
+from support.browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 
-pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
-from playwright.async_api import Locator, Page, async_playwright, expect
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.asyncio,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
+pytestmark = BROWSER_MARKS
 
 ADMIN = "111122223333"
 ROLE = f"arn:aws:iam::{ADMIN}:role/admin"
-# A slow machine is no failure.
-expect.set_options(timeout=20_000)
-
-# The least contrast between the colour of a text and what is behind it, and the text, over the whole page.
-_CONTRAST = """() => {
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const light = (colour) => {
-    const [r, g, b] = parts(colour).map((part) => part / 255)
-      .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (node) => {
-    for (let one = node; one; one = one.parentElement) {
-      const colour = getComputedStyle(one).backgroundColor;
-      if (parts(colour)[3] !== 0) return colour;
-    }
-  };
-  const found = [...document.body.querySelectorAll("*")]
-    .filter((node) => [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()))
-    .filter((node) => node.checkVisibility())
-    .map((node) => {
-      const pair = [light(getComputedStyle(node).color), light(behind(node))].sort((a, b) => b - a);
-      return [(pair[0] + 0.05) / (pair[1] + 0.05), node.textContent];
-    });
-  return found.sort((a, b) => a[0] - b[0])[0];
-}"""
 
 
 @pytest_asyncio.fixture
 async def page() -> AsyncIterator[Page]:
-    """A page in a browser of its own; at the end, its console must hold no complaint but of a server that was gone."""
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync"]
-    complaints: list[str] = []
-    async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = await browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    """A page in a new browser; at the end, its console may only have errors of a server that was stopped."""
+    async with opened_page() as (page, console):
         yield page
-        await browser.close()
-    assert [text for text in complaints if "ERR_CONNECTION_REFUSED" not in text] == []
+    assert [text for text in console if "ERR_CONNECTION_REFUSED" not in text] == []
 
 
 async def look(page: Page, sim: DetectiveSimulator) -> None:
@@ -81,17 +40,8 @@ def fact(page: Page, term: str) -> Locator:
     return section(page, "Overview").locator("div", has=page.get_by_text(term, exact=True)).get_by_role("definition")
 
 
-async def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until the focus is there."""
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await target.evaluate("node => node === document.activeElement"):
-            return
-    pytest.fail(f"Tab does not lead to {target}")
-
-
 async def populate(sim: DetectiveSimulator, boto: Any, people: Any) -> str:
-    """Make a world with something in each of the page's sections."""
+    """Create a world with entries in each of the page's sections."""
     admin = boto()
     sim.account("000000000003", "someone-else@example.com")
     sim.set_volume("000000000002", "VOLUME_TOO_HIGH")
@@ -115,7 +65,7 @@ async def populate(sim: DetectiveSimulator, boto: Any, people: Any) -> str:
 
 
 async def test_the_page_shows_the_whole_state(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """Accounts, graphs, members, invitations, investigations, requests, faults and the time are on it."""
+    """Accounts, graphs, members, invitations, investigations, requests, faults and the time."""
     arn = await populate(sim, boto, people)
     await sim.advance(3 * 3600)
     await look(page, sim)
@@ -150,7 +100,7 @@ async def test_the_page_shows_the_whole_state(sim: DetectiveSimulator, boto: Any
 
 @pytest.mark.simulator(verification_delay=60)
 async def test_the_page_refreshes_itself(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """What happens while it is looked at appears, from an empty world on; what is removed goes."""
+    """Starting from an empty world, new entries appear and deleted ones disappear."""
     await look(page, sim)
     await expect(section(page, "Graphs")).to_contain_text("None yet")
     arn = (await boto().create_graph())["GraphArn"]
@@ -167,10 +117,10 @@ async def test_the_page_refreshes_itself(sim: DetectiveSimulator, boto: Any, peo
     await expect(section(page, "Latest requests").get_by_role("row").nth(1)).to_contain_text("DeleteGraph")
 
 
-async def test_a_refresh_moves_neither_focus_nor_scroll(
+async def test_a_refresh_keeps_focus_and_scroll_position(
     sim: DetectiveSimulator, boto: Any, people: Any, page: Page
 ) -> None:
-    """The focus stays on its link, a half-read list stays where it was, and no node is made anew."""
+    """The focused link and the visible rows of a list stay the same nodes in the same place."""
     await populate(sim, boto, people)
     for _ in range(30):
         await boto("444455556666").list_graphs()
@@ -190,16 +140,16 @@ async def test_a_refresh_moves_neither_focus_nor_scroll(
     assert await read.bounding_box() == pytest.approx(before, abs=1)
 
 
-async def test_the_page_survives_its_server(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """It says that the server is gone, keeps what it showed, and goes on when the server is back on its port."""
+async def test_the_page_reconnects(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """While the server does not respond, the page says so and shows the last state; then it continues."""
     await boto().create_graph()
     await look(page, sim)
     sim._listener._port = int(sim.url.rpartition(":")[2])
     await sim.stop()
     await expect(page.get_by_role("status")).to_have_text(
-        re.compile(r"The server is gone; this is from .*Trying again")
+        re.compile(r"No response from the server; showing the state of .*Retrying")
     )
-    await expect(page).to_have_title(re.compile("^Gone"))
+    await expect(page).to_have_title(re.compile("^Disconnected"))
     await expect(section(page, "Graphs").get_by_role("link", name=ADMIN)).to_be_visible()
     await sim.start()
     await expect(page.get_by_role("status")).to_have_text("Live")
@@ -209,7 +159,7 @@ async def test_the_page_survives_its_server(sim: DetectiveSimulator, boto: Any, 
 
 
 async def test_markup_in_the_state_is_text(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """Tags and e-mail addresses that look like scripts are shown as they are, and do nothing."""
+    """Tags and e-mail addresses that contain markup are shown as text, and no script runs."""
     evil = "<script>window.harmed = 1</script><img src=x onerror='window.harmed = 1'>"
     arn = (await boto().create_graph(Tags={"key": evil, "__proto__": "x", "a=b": "c", "a": "b=c"}))["GraphArn"]
     sim.account("000000000001", f"{evil}@example.com")
@@ -227,13 +177,13 @@ async def test_markup_in_the_state_is_text(sim: DetectiveSimulator, boto: Any, p
     assert await page.locator("main script, main img").count() == 0
     assert await page.evaluate("window.harmed") is None
     await page.evaluate("hash => { location.hash = hash; }", f"graph={evil}")
-    await expect(page.get_by_text("There is no such graph any more.")).to_be_visible()
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
     await page.evaluate("hash => { location.hash = hash; }", f"graph={arn}")
     await expect(tags.filter(has_text="key=")).to_be_visible()
 
 
-async def test_the_keyboard_is_enough(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """Tab and Enter lead to a graph, from there to its members and their pages; the focus is never lost."""
+async def test_the_keyboard_is_sufficient(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Tab and Enter select a graph, its members and their pages; the focus is never lost."""
     arn = (await boto("444455556666").create_graph())["GraphArn"]
     await populate(sim, boto, people)
     await look(page, sim)
@@ -268,8 +218,8 @@ async def test_the_keyboard_is_enough(sim: DetectiveSimulator, boto: Any, people
     await expect(page.get_by_role("heading", name="Graphs", exact=True)).to_be_focused()
 
 
-async def test_a_graph_that_is_followed_again_is_gone_to(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """The link of the graph that is shown already leads to it too; when it is deleted, the page says so."""
+async def test_selecting_the_selected_graph_again_focuses_it(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """The link of the graph that is shown already works too; when it is deleted, the page says so."""
     arn = (await boto().create_graph())["GraphArn"]
     await look(page, sim)
     heading = page.get_by_role("heading", name=f"Graph of {ADMIN}")
@@ -278,13 +228,13 @@ async def test_a_graph_that_is_followed_again_is_gone_to(sim: DetectiveSimulator
         await expect(heading).to_be_focused()
         await page.get_by_role("button", name="Pause").focus()
     await boto().delete_graph(GraphArn=arn)
-    await expect(page.get_by_text("There is no such graph any more.")).to_be_visible()
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
     await page.reload()
-    await expect(page.get_by_text("There is no such graph any more.")).to_be_visible()
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
 
 
-async def test_a_page_that_nobody_sees_asks_nothing(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
-    """Polling stops while the page is hidden, and while it is paused; then it goes on at once."""
+async def test_a_hidden_or_paused_page_does_not_poll(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """Polling stops while the page is hidden or paused, and continues at once afterwards."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.clock.install()
@@ -321,10 +271,10 @@ async def test_a_page_that_nobody_sees_asks_nothing(sim: DetectiveSimulator, bot
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 375, 1280])
-async def test_the_page_fits_and_is_legible(
+async def test_the_page_fits_and_has_enough_contrast(
     sim: DetectiveSimulator, boto: Any, people: Any, page: Page, *, scheme: Any, width: int
 ) -> None:
-    """No sideways scrolling of the page, even on a phone; wide tables scroll in their box; contrast is 4.5 at least."""
+    """No horizontal scrolling of the page, even on a phone; tables scroll in their box; contrast of at least 4.5."""
     await populate(sim, boto, people)
     await boto("1" * 12).create_graph(Tags={"k" * 128: "v" * 256})
     await page.set_viewport_size({"width": width, "height": 800})
@@ -334,7 +284,7 @@ async def test_the_page_fits_and_is_legible(
         await section(page, "Graphs").get_by_role("link", name=account).click()
         await expect(section(page, f"Graph of {account}")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == width
-        contrast, text = await page.evaluate(_CONTRAST)
+        contrast, text = await page.evaluate(CONTRAST)
         assert contrast >= 4.5, text
     box = section(page, "Latest requests").locator(".box")
     assert await box.evaluate("node => node.scrollWidth > node.clientWidth")
@@ -343,8 +293,8 @@ async def test_the_page_fits_and_is_legible(
     assert (int(ground[4:].split(",")[0]) > 128) is (scheme == "light")
 
 
-async def test_the_page_makes_sense_unseen(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
-    """Landmarks, headings, tables and controls have the names and roles that a screen reader tells."""
+async def test_the_page_is_accessible(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Landmarks, headings, tables and controls have names and roles for screen readers."""
     await populate(sim, boto, people)
     await look(page, sim)
     await expect(page.get_by_role("banner")).to_match_aria_snapshot(
@@ -366,7 +316,7 @@ async def test_the_page_makes_sense_unseen(sim: DetectiveSimulator, boto: Any, p
         f"""
         - region "Graphs":
           - heading "Graphs" [level=2]
-          - table "Graphs; follow one to see its members":
+          - table "Graphs; select one to see its members":
             - rowgroup:
               - row:
                 - columnheader "Administrator, region"
@@ -388,6 +338,6 @@ async def test_the_page_makes_sense_unseen(sim: DetectiveSimulator, boto: Any, p
     for control in await page.locator("button:visible, select:visible, a:visible").all():
         assert re.search(r'"[^"]+"', await control.aria_snapshot()), await control.inner_html()
     await expect(page.locator("html")).to_have_attribute("lang", "en")
-    # Nothing but the connection's state is read out by itself.
+    # Only the state of the connection is announced automatically.
     assert await page.locator("[aria-live], [role=alert], [role=log]").count() == 0
     assert await page.get_by_role("status").count() == 1

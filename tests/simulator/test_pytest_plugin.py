@@ -1,4 +1,4 @@
-"""The pytest plugin: what a project gets from installing the package."""
+"""The pytest plugin, which a project gets by installing the package."""
 
 import inspect
 import os
@@ -11,6 +11,8 @@ import pytest
 
 import detective_async
 from detective_async.testing import pytest_plugin
+
+pytestmark = pytest.mark.slow
 
 pytest_plugins = ["pytester"]
 
@@ -79,8 +81,8 @@ ASYNCIO = ["-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_sc
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run pytest on a file of tests, with this plugin and those named, and no others."""
-    # Not by the entry point, so that the plugin is the one that is tested here; a plugin cannot be there twice.
+    """Run pytest on a file of tests, with this plugin and the given ones only."""
+    # Not by the entry point: a plugin cannot be loaded twice.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
 
@@ -93,8 +95,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return start
 
 
-def test_sync_tests_have_a_simulator_each_and_unmodified_clients_find_it(run: Run) -> None:
-    """boto3 without arguments works, nothing is left from one test to the next, the environment is put back."""
+def test_each_sync_test_has_its_own_simulator(run: Run) -> None:
+    """boto3 without arguments uses it; tests do not share state; the environment is restored."""
     run(SYNC).assert_outcomes(passed=4)
 
 
@@ -115,17 +117,17 @@ def test_async_tests_use_the_same_fixtures(run: Run, mark: str, arguments: list[
 
 
 def test_fixtures_are_listed_with_what_they_do(run: Run) -> None:
-    """`pytest --fixtures` and `--markers` explain them."""
+    """`pytest --fixtures` and `--markers` document them."""
     fixtures = run("", "--fixtures").stdout.str()
-    assert "A simulated Amazon Detective of the test's own" in fixtures
-    assert "The AWS_* variables that lead to the test's simulator" in fixtures
+    assert "A simulated Amazon Detective for one test" in fixtures
+    assert "The AWS_* variables that point to the test's simulator" in fixtures
     assert "@pytest.mark.detective_simulator(**settings)" in run("", "--markers").stdout.str()
 
 
 LIGHT = """
 import sys, types
 import pytest
-# What the package itself imports is not the question here.
+# An empty package: its own imports are not tested here.
 package = types.ModuleType("detective_async")
 package.__path__ = [{path!r}]
 sys.modules["detective_async"] = package
@@ -137,10 +139,10 @@ print(sorted(name for name in new if not name.startswith("importlib")))
 
 
 def test_the_plugin_imports_nothing_until_it_is_used() -> None:
-    """A test run without Detective pays for two small modules."""
+    """A test run that does not use Detective imports two small modules only."""
     (path,) = detective_async.__path__
     found = subprocess.run(
-        [sys.executable, "-c", LIGHT.format(path=path)], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", LIGHT.format(path=path)], capture_output=True, text=True, timeout=120, check=True
     )
     assert found.stdout.strip() == "['detective_async.testing', 'detective_async.testing.pytest_plugin']"
 
@@ -150,8 +152,8 @@ def function_of(fixture: Any) -> Any:
     return inspect.unwrap(fixture)
 
 
-def test_the_fixtures_work_in_this_run_too(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The functions behind the fixtures, called by hand: what is set, and what is taken away."""
+def test_the_fixtures_restore_the_environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The functions of the fixtures, called directly, so that their coverage is measured."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
     monkeypatch.setenv("NO_PROXY", "example.com")
     steps = function_of(pytest_plugin.detective_simulator)(request)

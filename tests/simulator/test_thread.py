@@ -1,4 +1,4 @@
-"""The simulator in a thread: the same controls, for code without an event loop."""
+"""`SimulatorThread`: the same controls, for code without an event loop."""
 
 import asyncio
 import inspect
@@ -9,9 +9,7 @@ import threading
 import time
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from support.scrutiny import complaints
 
 from detective_async import DetectiveClient
@@ -24,26 +22,10 @@ REGION = "eu-west-1"
 DELAY = 30
 
 
-@pytest.fixture
-def client_of(boto_session: boto3.Session) -> Any:
-    def make(sim: SimulatorThread, account: str = HUB, attempts: int = 2) -> Any:
-        keys = sim.account(account)
-        return boto_session.client(
-            "detective",
-            region_name=REGION,
-            endpoint_url=sim.url,
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            config=Config(retries={"mode": "standard", "total_max_attempts": attempts}),
-        )
-
-    return make
-
-
-def test_boto3_without_an_event_loop_anywhere(client_of: Any) -> None:
-    """Plain blocking code: invite, let time pass, accept."""
+def test_boto3_without_an_event_loop(client_of: Any) -> None:
+    """In blocking code: invite, advance the time, accept."""
     with SimulatorThread(verification_delay=60) as sim:
-        admin, member = client_of(sim), client_of(sim, ONE)
+        admin, member = client_of(sim), client_of(sim, ONE, attempts=2)
         graph = admin.create_graph()["GraphArn"]
         admin.create_members(
             GraphArn=graph, Accounts=[{"AccountId": ONE, "EmailAddress": f"account-{ONE}@example.com"}]
@@ -57,12 +39,10 @@ def test_boto3_without_an_event_loop_anywhere(client_of: Any) -> None:
         assert [request.status for request in sim.requests] == [200, 200, 429, 200]
         assert [request.operation for request in sim.requests][-1] == "AcceptInvitation"
         assert sim.faults == []
-        admin.close()
-        member.close()
 
 
 async def test_async_code_may_use_it_from_its_own_loop() -> None:
-    """The controls do not need the loop of the caller: they can be called beside awaited requests."""
+    """The controls do not need the caller's event loop: they may be called while it serves requests."""
     with SimulatorThread() as sim:
         async with DetectiveClient(region=REGION, credentials=sim.account(HUB), endpoint_url=sim.url) as client:
             graph = (await client.create_graph()).graph_arn
@@ -71,7 +51,7 @@ async def test_async_code_may_use_it_from_its_own_loop() -> None:
 
 
 def test_it_has_every_control_with_the_same_signature() -> None:
-    """No control is missing or differs, and only how time passes does; all of them are documented."""
+    """Both kinds have the same controls, with the same documentation; only `advance` is a coroutine of one of them."""
     controls = {name: one for name, one in vars(Controls).items() if not name.startswith("_")}
     assert len(controls) > 20
     for name, control in controls.items():
@@ -86,7 +66,7 @@ def test_it_has_every_control_with_the_same_signature() -> None:
 
 
 def test_controls_act_in_the_simulators_thread_only() -> None:
-    """The state is touched by one thread; before the start and after the stop by the caller's, as there is no other."""
+    """A running simulator's state is used by its thread only; a stopped one's by the caller's."""
     threads = []
 
     def clock() -> float:
@@ -104,8 +84,8 @@ def test_controls_act_in_the_simulators_thread_only() -> None:
     assert set(threads) == {threading.current_thread()}
 
 
-def test_many_threads_may_use_it_at_once() -> None:
-    """Accounts, faults and dumps from eight threads, with requests in between, all arrive."""
+def test_many_threads_may_use_it_concurrently() -> None:
+    """Accounts, faults and dumps from eight threads."""
     with SimulatorThread() as sim:
         errors = []
 
@@ -128,8 +108,8 @@ def test_many_threads_may_use_it_at_once() -> None:
         assert (len(sim.accounts), len(sim.faults)) == (200, 200)
 
 
-def test_errors_of_a_control_come_to_the_caller() -> None:
-    """What a control raises is raised where it was called, and the simulator goes on."""
+def test_errors_of_a_control_are_raised_in_the_caller() -> None:
+    """An exception of a control is raised in the calling thread, and the simulator keeps running."""
     with SimulatorThread() as sim:
         with pytest.raises(ValueError, match="12 digits"):
             sim.account("1")
@@ -138,8 +118,8 @@ def test_errors_of_a_control_come_to_the_caller() -> None:
         assert sim.accounts == []
 
 
-def test_it_is_started_and_stopped_like_its_twin() -> None:
-    """Starting twice is an error, stopping twice is none; the state outlives a stop; a taken port is told."""
+def test_it_is_started_and_stopped_like_the_async_one() -> None:
+    """Starting a running one and a port in use are errors, stopping a stopped one is not; the state is kept."""
     sim = SimulatorThread(seed=1)
     with pytest.raises(RuntimeError, match="not running"):
         _ = sim.url
@@ -161,26 +141,24 @@ def test_it_is_started_and_stopped_like_its_twin() -> None:
 
 
 def test_stopping_does_not_wait_for_a_slow_answer(client_of: Any) -> None:
-    """A request that is being delayed does not delay the end."""
+    """A delayed request does not delay the end of the block."""
     with SimulatorThread() as sim:
         sim.inject(Fault(Latency(DELAY)))
-        client = client_of(sim, attempts=1)
+        client = client_of(sim)
         failed = []
 
         def ask() -> None:
             try:
                 client.list_graphs()
-            except Exception as error:  # noqa: BLE001  whatever boto3 makes of it
+            except Exception as error:  # noqa: BLE001  any error of boto3
                 failed.append(error)
 
         waiting = threading.Thread(target=ask)
         waiting.start()
         while sim.faults:
             time.sleep(0.01)
-        start = time.monotonic()
-    assert time.monotonic() - start < DELAY / 2
     waiting.join()
-    client.close()
+    # Otherwise the request would have succeeded after the delay.
     assert failed
 
 
@@ -198,20 +176,20 @@ LEAVES_NOTHING = """
 """
 
 
-def test_it_leaves_nothing_behind_under_a_strict_python() -> None:
-    """With warnings as errors and in development mode; one that was never stopped does not hold the interpreter."""
+def test_it_leaves_no_resources_behind() -> None:
+    """In development mode with warnings as errors; one that is never stopped does not block the interpreter's exit."""
     found = subprocess.run(
         [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(LEAVES_NOTHING)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (found.returncode, found.stdout.strip(), complaints(found.stderr)) == (0, "clean", "")
 
 
-async def test_a_loop_of_the_callers_is_left_alone() -> None:
-    """Starting one inside a running loop neither needs nor changes that loop."""
+async def test_the_callers_event_loop_is_not_used() -> None:
+    """Starting one inside a running event loop does not use or change that loop."""
     loop = asyncio.get_running_loop()
     with SimulatorThread() as sim:
         assert asyncio.get_running_loop() is loop

@@ -1,10 +1,10 @@
-"""The parts of the load test, each of which is a process of its own.
+"""The processes of the load test.
 
-    python loaded.py simulator                      # tells its URL, and serves until its stdin ends
-    python loaded.py backend URL                    # likewise; and for each line on stdin, tells how it is doing
-    python loaded.py clients URL COUNT SECONDS      # asks, and tells what came of it
+    python loaded.py simulator                      # prints its URL, and serves until stdin is closed
+    python loaded.py backend URL                    # likewise; prints its state for each line on stdin
+    python loaded.py clients URL COUNT SECONDS      # sends requests, and prints the results
 
-What they tell is JSON, on a line of its own.
+All output is JSON, one object a line.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from typing import Any
 
 import aiohttp
 from attrs import asdict, define, evolve, field
-from soak.watch import holding
+from soak.watch import measure
 from web_backend import world
 from web_backend.app import make_app
-from web_backend.serving import serving, settle_down
+from web_backend.serving import serving, tune_garbage_collector
 
 from detective_async.testing import Drop, Fault, Throttle
 
-#: Of a hundred requests to AWS.
+#: The percentages of requests to AWS that are throttled and dropped.
 _THROTTLED, _DROPPED = 5, 2
-#: Seconds between two looks at the health.
-_BEAT = 0.1
+#: Seconds between two requests for the health.
+_HEALTH_INTERVAL = 0.1
 
 
-def tell(**facts: Any) -> None:
+def write(**facts: Any) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
 
@@ -50,7 +50,7 @@ async def simulate() -> None:
     sim.inject(Fault(Drop("before"), count=None, probability=_DROPPED / 200))
     sim.inject(Fault(Drop("during"), count=None, probability=_DROPPED / 200))
     async with sim:
-        tell(url=sim.url)
+        write(url=sim.url)
         await (await standard_input()).read()
 
 
@@ -59,7 +59,7 @@ async def simulate() -> None:
 
 @define
 class Steps:
-    """How long the steps of the event loop take, in seconds: of the processor's time, and by the clock."""
+    """The durations of the event loop's steps, in seconds of CPU time and by the clock."""
 
     longest: float = 0.0
     longest_by_clock: float = 0.0
@@ -67,7 +67,7 @@ class Steps:
     count: int = 0
 
     def watch(self) -> None:
-        """Measure every step from now on. What other processes take of the machine is no part of a thread's time."""
+        """Measure every step from now on; a thread's CPU time does not include that of other processes."""
         run = events.Handle._run
 
         def measured(handle: events.Handle) -> None:
@@ -87,12 +87,12 @@ async def serve(upstream: str) -> None:
     steps = Steps()
     lines = await standard_input()
     async with serving(make_app(settings)) as url:
-        tell(url=url)
-        settle_down()
+        write(url=url)
+        tune_garbage_collector()
         while line := await lines.readline():
             if line.strip() == b"watch":
                 steps.watch()
-            tell(**asdict(await holding()), steps=asdict(steps))
+            write(**asdict(await measure()), steps=asdict(steps))
 
 
 # ---- the clients
@@ -100,7 +100,7 @@ async def serve(upstream: str) -> None:
 
 @define
 class Load:
-    """So many clients at once, each with one request after the other."""
+    """Many clients at once, each of which sends one request after the other."""
 
     http: aiohttp.ClientSession
     until: float
@@ -110,33 +110,33 @@ class Load:
     slowest_health: float = 0.0
 
     async def client(self, number: int) -> None:
-        """Ask until the time is up. Every tenth does not listen to the end."""
+        """Send requests until the time is up; every tenth client disconnects in the middle of answers."""
         chance = random.Random(number)  # noqa: S311 - for variety
         account, region = chance.choice(world.ACCOUNTS), chance.choice(world.REGIONS)
         base = f"/api/accounts/{account}/regions/{region}"
-        ways: list[tuple[Callable[[str], Awaitable[None]], str]] = [
+        requests: list[tuple[Callable[[str], Awaitable[None]], str]] = [
             (self.stream, "/api/fleet/overview"),
             (self.stream, "/api/fleet/overview?max_age=0"),
             (self.stream, "/api/fleet/members"),
             (self.stream, f"/api/fleet/investigations?region={region}"),
-            (self.ask, f"{base}/members"),
-            (self.ask, f"{base}/investigations"),
-            (self.ask, "/api/settings"),
-            (self.ask, f"{base}/members?max_results=many"),
+            (self.get, f"{base}/members"),
+            (self.get, f"{base}/investigations"),
+            (self.get, "/api/settings"),
+            (self.get, f"{base}/members?max_results=many"),
         ]
         while time.monotonic() < self.until:
             if number % 10 == 0:
-                await self.hang_up(chance)
+                await self.disconnect(chance)
             else:
-                ask, path = chance.choice(ways)
-                await ask(path)
+                send, path = chance.choice(requests)
+                await send(path)
             await asyncio.sleep(chance.random() * 0.2)
 
-    async def ask(self, path: str) -> None:
+    async def get(self, path: str) -> None:
         async with self.http.get(path) as answer:
-            await self.judge(path, answer)
+            await self.read(path, answer)
 
-    async def judge(self, path: str, answer: aiohttp.ClientResponse) -> bytes:
+    async def read(self, path: str, answer: aiohttp.ClientResponse) -> bytes:
         self.statuses[f"{answer.status}"] += 1
         body = await answer.read()
         form = "application/problem+json" if answer.status >= 400 else None
@@ -145,9 +145,9 @@ class Load:
         return body
 
     async def stream(self, path: str) -> None:
-        """Read a stream to its end, and see whether it says that this is the end."""
+        """Read a stream to its end, and record its last record."""
         async with self.http.get(path) as answer:
-            body = await self.judge(path, answer)
+            body = await self.read(path, answer)
         if answer.status != 200:
             return
         if "overview" in path:
@@ -156,11 +156,11 @@ class Load:
             last = "error" if b'"error"' in body.splitlines()[-1][:10] else "whole"
         self.ends[last] += 1
 
-    async def hang_up(self, chance: random.Random) -> None:
-        """Go in the middle of a stream: at once, after a few lines, or in the middle of one."""
+    async def disconnect(self, chance: random.Random) -> None:
+        """Disconnect in the middle of a stream: at once, after a few lines, or within a line."""
         path = chance.choice(["/api/fleet/overview?max_age=0", "/api/fleet/members", "/api/fleet/members?max_age=0"])
         async with self.http.get(path) as answer:
-            self.statuses[f"{answer.status}, hung up"] += 1
+            self.statuses[f"{answer.status}, disconnected"] += 1
             await answer.content.read(chance.choice([1, 500, 5000]))
             answer.close()
 
@@ -171,18 +171,23 @@ class Load:
                 self.statuses[f"{answer.status}, health"] += 1
                 await answer.read()
             self.slowest_health = max(self.slowest_health, time.monotonic() - began)
-            await asyncio.sleep(_BEAT)
+            await asyncio.sleep(_HEALTH_INTERVAL)
 
 
-async def ask(url: str, count: int, seconds: float) -> None:
+async def load(url: str, count: int, seconds: float) -> None:
     timeout = aiohttp.ClientTimeout(total=60)
     async with aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as http:
-        load = Load(http, time.monotonic() + seconds)
+        clients = Load(http, time.monotonic() + seconds)
         async with asyncio.TaskGroup() as group:
-            group.create_task(load.health())
+            group.create_task(clients.health())
             for number in range(count):
-                group.create_task(load.client(number))
-    tell(statuses=dict(load.statuses), ends=dict(load.ends), wrong=load.wrong, slowest_health=load.slowest_health)
+                group.create_task(clients.client(number))
+    write(
+        statuses=dict(clients.statuses),
+        ends=dict(clients.ends),
+        wrong=clients.wrong,
+        slowest_health=clients.slowest_health,
+    )
 
 
 if __name__ == "__main__":
@@ -192,4 +197,4 @@ if __name__ == "__main__":
         case ["backend", url]:
             asyncio.run(serve(url))
         case ["clients", url, count, seconds]:
-            asyncio.run(ask(url, int(count), float(seconds)))
+            asyncio.run(load(url, int(count), float(seconds)))

@@ -1,4 +1,4 @@
-"""News that many follow: all of it, each at their own pace, to the end, and what is stopped before it has begun."""
+"""Feeds: every reader gets all entries, at its own pace; and jobs and surveys that are stopped before they start."""
 
 import asyncio
 
@@ -19,8 +19,8 @@ async def follow(feed: Feed[str], start: int = 0) -> list[tuple[int, str]]:
     return [entry async for entry in feed.follow(start)]
 
 
-async def test_what_was_there_and_what_comes() -> None:
-    """Whoever comes late is given all of it, and whoever waits is told at once."""
+async def test_existing_and_later_entries() -> None:
+    """A late reader gets all entries, and a waiting reader each new one."""
     feed: Feed[str] = Feed()
     early = asyncio.create_task(follow(feed))
     await asyncio.sleep(0)
@@ -34,8 +34,8 @@ async def test_what_was_there_and_what_comes() -> None:
     assert await follow(feed, 2) == []
 
 
-async def test_one_who_has_much_to_catch_up_on() -> None:
-    """Others have their turns meanwhile."""
+async def test_a_reader_of_many_entries_yields() -> None:
+    """Other tasks run meanwhile."""
     feed: Feed[str] = Feed()
     for number in range(1000):
         feed.put(str(number))
@@ -50,7 +50,7 @@ async def test_one_who_has_much_to_catch_up_on() -> None:
 
 
 async def test_an_error_comes_last() -> None:
-    """Everything that was told before is given first, to everybody."""
+    """Every reader gets the entries before it first."""
     feed: Feed[str] = Feed()
     feed.put("a")
     feed.end(ZeroDivisionError())
@@ -61,18 +61,18 @@ async def test_an_error_comes_last() -> None:
             await anext(stream)
 
 
-async def test_a_survey_that_is_stopped_before_it_has_begun(settings: Settings) -> None:
-    """Whoever watches it is told, and does not wait for ever."""
+async def test_a_survey_that_is_stopped_before_it_starts(settings: Settings) -> None:
+    """Its readers get an error instead of waiting for ever."""
     async with DetectiveFleet(settings.targets(), region=world.REGIONS[0]) as fleet, asyncio.timeout(10):
         survey = Survey("members", fleet, 120, linger=1)
         await survey.aclose()
-        assert not survey.serves(1000)
+        assert not survey.is_current(1000)
         with pytest.raises(ProblemError):
             await anext(survey.watch())
 
 
-async def test_a_job_that_is_stopped_before_it_has_begun(sim: DetectiveSimulator) -> None:
-    """It has ended, and says so."""
+async def test_a_job_that_is_stopped_before_it_starts(sim: DetectiveSimulator) -> None:
+    """Its state is "stopped", and its readers get that event."""
     async with (
         asyncio.timeout(10),
         DetectiveClient(
@@ -84,4 +84,4 @@ async def test_a_job_that_is_stopped_before_it_has_begun(sim: DetectiveSimulator
         job = Job(Draft(world.OPERATOR, plan), 60)
         await job.stop()
         assert (job.running, job.describe()["State"]) == (False, "stopped")
-        assert [news.name async for _, news in job.feed.follow()] == ["stopped"]
+        assert [event.name async for _, event in job.feed.follow()] == ["stopped"]

@@ -1,8 +1,8 @@
-"""Who may ask: this backend's own pages, and programs."""
+"""The protection from pages of other origins."""
 
-import aiohttp
 import pytest
-from web_backend.guard import is_from_us, is_meant_for_us, name_of
+from support.backend import Backend
+from web_backend.guard import host_name, is_our_host, is_our_origin
 from web_backend.settings import LOCAL_NAMES
 
 
@@ -18,9 +18,9 @@ from web_backend.settings import LOCAL_NAMES
         ("", ""),
     ],
 )
-def test_the_name_in_a_host(host: str, name: str) -> None:
-    """The port is no part of it, and what is no port is."""
-    assert name_of(host) == name
+def test_the_name_in_a_host_header(host: str, name: str) -> None:
+    """Only a valid port is removed."""
+    assert host_name(host) == name
 
 
 @pytest.mark.parametrize(
@@ -36,9 +36,9 @@ def test_the_name_in_a_host(host: str, name: str) -> None:
         ([], False),
     ],
 )
-def test_whom_a_request_is_meant_for(hosts: list[str], expected: bool) -> None:
-    """One of our names, and nobody else's who has theirs resolve to us."""
-    assert is_meant_for_us(hosts, LOCAL_NAMES) is expected
+def test_host_headers(hosts: list[str], expected: bool) -> None:
+    """There must be one, with a name of the backend."""
+    assert is_our_host(hosts, LOCAL_NAMES) is expected
 
 
 @pytest.mark.parametrize(
@@ -55,19 +55,20 @@ def test_whom_a_request_is_meant_for(hosts: list[str], expected: bool) -> None:
         (["http://localhost:8080", "http://evil.example"], False),
     ],
 )
-def test_where_a_request_comes_from(origins: list[str], expected: bool) -> None:
-    """Our own page, whatever it was encrypted with, or no page at all."""
-    assert is_from_us(origins, "localhost:8080") is expected
+def test_origin_headers(origins: list[str], expected: bool) -> None:
+    """There must be none, or one with the backend's host and any scheme."""
+    assert is_our_origin(origins, "localhost:8080") is expected
 
 
-async def test_a_page_from_elsewhere(http: aiohttp.ClientSession) -> None:
-    """It may not change anything, nor see anything under a name of its own."""
+async def test_a_page_of_another_origin(backend: Backend) -> None:
+    """It can neither change anything, nor read anything under a host name of its own."""
+    http, evil = backend.http, {"Origin": "http://evil.example"}
     async with http.get("/api/settings", headers={"Host": "evil.example"}) as answer:
         assert answer.status == 421
         assert answer.content_type == "application/problem+json"
     for method, path in (("POST", "/api/onboarding/jobs"), ("DELETE", f"/api/onboarding/jobs/{'0' * 32}")):
-        async with http.request(method, path, json={}, headers={"Origin": "http://evil.example"}) as answer:
+        async with http.request(method, path, json={}, headers=evil) as answer:
             assert answer.status == 403
-    async with http.options("/api/settings", headers={"Origin": "http://evil.example"}) as answer:
+    async with http.options("/api/settings", headers=evil) as answer:
         assert answer.status == 405
         assert not [name for name in answer.headers if name.startswith("Access-Control")]

@@ -1,4 +1,4 @@
-"""Reading requests: values, or an error that names the parameter."""
+"""Reading requests: parsed values, or an error that names the parameter."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,11 +8,16 @@ from web_backend import inputs
 
 from detective_async import ParameterError
 
-READERS = {"number": inputs.whole(1, 200), "account": inputs.account_id, "when": inputs.moment, "words": inputs.text}
+READERS = {
+    "number": inputs.integer(1, 200),
+    "account": inputs.account_id,
+    "when": inputs.timestamp,
+    "words": inputs.text,
+}
 
 
-def test_values() -> None:
-    """What was given is read, and what was not is None."""
+def test_valid_values() -> None:
+    """They are parsed; parameters that were not given are None."""
     given = [("number", "7"), ("when", "2026-03-01T12:00:00+02:00")]
     assert inputs.values(given, READERS) == {
         "number": 7,
@@ -25,9 +30,9 @@ def test_values() -> None:
 @pytest.mark.parametrize(
     ("given", "parameter", "problem"),
     [
-        ([("nmuber", "7")], "'nmuber'", "not known"),
-        ([("number", "7"), ("number", "7")], "number", "twice"),
-        ([("account", "111122223333")], "number", "missing"),
+        ([("nmuber", "7")], "'nmuber'", "is not a parameter of this request"),
+        ([("number", "7"), ("number", "7")], "number", "repeated"),
+        ([("account", "111122223333")], "number", "required"),
         ([("number", "0")], "number", "from 1 to 200"),
         ([("number", "201")], "number", "from 1 to 200"),
         ([("number", "1e2")], "number", "whole number"),
@@ -42,35 +47,35 @@ def test_values() -> None:
         ([("number", "7"), ("when", None)], "when", "zone"),
         ([("number", "7"), ("when", "0001-01-01T00:00:00+14:00")], "when", "zone"),
         ([("number", "7"), ("when", "1969-01-01T00:00:00Z")], "when", "1970"),
-        ([("number", "7"), ("words", " \n")], "words", "not empty"),
-        ([("number", "7"), ("words", ["a"])], "words", "not empty"),
+        ([("number", "7"), ("words", " \n")], "words", "expected text"),
+        ([("number", "7"), ("words", ["a"])], "words", "expected text"),
     ],
 )
-def test_what_makes_no_sense(given: list[tuple[str, Any]], parameter: str, problem: str) -> None:
-    """The error names the parameter, and what would be right."""
+def test_invalid_values(given: list[tuple[str, Any]], parameter: str, problem: str) -> None:
+    """The error names the parameter, and the expected value."""
     with pytest.raises(ParameterError, match=problem) as raised:
         inputs.values(given, READERS, "number")
     assert raised.value.parameter == parameter
 
 
 @pytest.mark.parametrize("value", [[], "eu-west-1", None, ["eu-west-1"] * 2, ["eu-west-1", "x"], ["a", "b", "c"]])
-def test_lists(value: Any) -> None:
-    """They have items, not too many, all different, and each as it must be."""
+def test_invalid_lists(value: Any) -> None:
+    """A list must have at least one item, not too many, no repetitions, and only valid ones."""
     with pytest.raises(ParameterError) as raised:
-        inputs.each(inputs.region, 2)(value, "regions")
+        inputs.list_of(inputs.region, 2)(value, "regions")
     assert raised.value.parameter.startswith("regions")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"1", b'"x"', b'{"a":NaN}', b"\xff", b"[" * 2000])
-def test_bodies(body: bytes) -> None:
-    """What is no JSON object is refused."""
+def test_invalid_bodies(body: bytes) -> None:
+    """Anything but a JSON object is refused."""
     with pytest.raises(ParameterError) as raised:
         inputs.json_object(body)
     assert raised.value.parameter == "body"
 
 
-def test_what_is_quoted_back_is_short() -> None:
-    """A long value is not sent back in full."""
+def test_quoted_values_are_cut() -> None:
+    """An error does not quote a long value in full."""
     with pytest.raises(ParameterError) as raised:
         inputs.account_id("9" * 10_000, "account")
     assert len(str(raised.value)) < 200

@@ -1,7 +1,7 @@
-"""Requests that make no sense, generated against every route there is: each gets a 4xx problem answer, and soon.
+"""Generated invalid requests to every route: each is answered soon with a 4xx problem.
 
-The routes are those of the app's own router, so one that is added is tried too; a variable of its path that nobody
-knows here yet makes the tests fail until it has a good value.
+The routes are read from the app's router, so new ones are included; a new variable of a path fails the tests until it
+has a valid value here.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from concurrent.futures import Future
 from urllib.parse import quote
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 from hypothesis import HealthCheck, assume, example, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 from web_backend import world
 from web_backend.app import make_app
 from web_backend.serving import serving
@@ -28,26 +29,30 @@ from web_backend.settings import Settings
 from detective_async import Credentials
 
 ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
-#: Of each variable of a path, a value that is in order.
+#: Variable of a path -> a valid value.
 GOOD = {
     "account_id": ACCOUNT,
     "region": REGION,
     "investigation_id": "1" * 21,
     "job_id": "0" * 32,
 }
-#: Longer than any answer takes.
-PATIENCE = 20.0
-#: Nothing listens there: a request that got through to AWS would be 502.
-NOWHERE = "http://127.0.0.1:9"
+#: Seconds; longer than any answer takes.
+TIMEOUT = 60.0
+SETTINGS = Settings(
+    accounts=world.ACCOUNTS,
+    regions=world.REGIONS,
+    role_name=world.ROLE,
+    credentials=Credentials("AKIAIOSFODNN7EXAMPLE", "none"),
+    # Nothing listens there: a request that reached AWS would be 502.
+    endpoint_url="http://127.0.0.1:9",
+    body_timeout=0.5,
+)
 
 
 def _routes() -> list[tuple[str, str]]:
-    nobody = Settings(
-        accounts=world.ACCOUNTS, regions=world.REGIONS, credentials=Credentials("AKIAIOSFODNN7EXAMPLE", "none")
-    )
     return sorted(
         (route.method, route.resource.canonical)
-        for route in make_app(nobody).router.routes()
+        for route in make_app(SETTINGS).router.routes()
         if route.resource is not None
     )
 
@@ -66,24 +71,24 @@ class Answer:
 
 @frozen
 class Server:
-    """The backend, in a thread of its own."""
+    """The backend in a thread of its own."""
 
     host: str
     port: int
 
-    def ask(self, request: bytes, *, patience: float = PATIENCE) -> Answer | None:
-        """Send bytes, and read an answer; None where the connection ends without one."""
-        with socket.create_connection((self.host, self.port), timeout=patience) as connection:
-            # It may be refused before all of it was sent.
+    def ask(self, request: bytes, *, timeout: float = TIMEOUT) -> Answer | None:
+        """Send bytes, and read an answer; None if the connection ends without one."""
+        with socket.create_connection((self.host, self.port), timeout=timeout) as connection:
+            # The request may be refused before all of it was sent.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(request)
             try:
                 return _read(connection, head_only=request.startswith(b"HEAD "))
             except TimeoutError:
-                if patience == PATIENCE:
+                if timeout == TIMEOUT:
                     raise
-                # It waits for more of the request. None will come.
-                connection.settimeout(PATIENCE)
+                # The backend waits for the rest of the request; closing the connection shows that there is none.
+                connection.settimeout(TIMEOUT)
                 connection.shutdown(socket.SHUT_WR)
                 return _read(connection, head_only=False)
 
@@ -105,7 +110,7 @@ def _read(connection: socket.socket, *, head_only: bool) -> Answer | None:
     length = 0 if head_only else int(headers.get("content-length", 0))
     while len(body) < length:
         piece = connection.recv(65536)
-        assert piece, "an answer that breaks off"
+        assert piece, "the answer is incomplete"
         body += piece
     return Answer(int(first.split()[1]), headers, body)
 
@@ -115,31 +120,23 @@ def server() -> Iterator[Server]:
     ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, str]] = Future()
 
     async def serve() -> None:
-        settings = Settings(
-            accounts=world.ACCOUNTS,
-            regions=world.REGIONS,
-            role_name=world.ROLE,
-            credentials=Credentials("AKIAIOSFODNN7EXAMPLE", "none"),
-            endpoint_url=NOWHERE,
-            body_timeout=0.5,
-        )
-        over = asyncio.Event()
-        async with serving(make_app(evolve(settings))) as url:
-            ready.set_result((asyncio.get_running_loop(), over, url))
-            await over.wait()
+        stop = asyncio.Event()
+        async with serving(make_app(SETTINGS)) as url:
+            ready.set_result((asyncio.get_running_loop(), stop, url))
+            await stop.wait()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    loop, over, url = ready.result(PATIENCE)
+    loop, stop, url = ready.result(TIMEOUT)
     host, _, port = url.removeprefix("http://").partition(":")
     yield Server(host, int(port))
-    loop.call_soon_threadsafe(over.set)
-    thread.join(PATIENCE)
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(TIMEOUT)
     assert not thread.is_alive()
 
 
 def request(method: str, target: str, headers: list[tuple[str, str]] | None = None, body: bytes = b"") -> bytes:
-    """Write a request. Headers that are given take the place of those that are there anyway."""
+    """Make a request; the headers replace the default ones of the same name."""
     given_names = {name.lower() for name, _ in headers or ()}
     usual = [("Host", "localhost"), ("Content-Length", str(len(body)))]
     if method in ("POST", "PATCH", "PUT"):
@@ -154,7 +151,7 @@ def filled(path: str, **others: str) -> str:
 
 
 def check(answer: Answer | None, *, head: bool = False) -> Answer:
-    """Have an answer be a refusal, as a problem that makes sense."""
+    """Check that an answer is a well-formed problem with a 4xx status."""
     assert answer is not None, "no answer"
     assert 400 <= answer.status < 500, answer
     assert answer.headers["content-type"].startswith("application/problem+json"), answer
@@ -167,25 +164,19 @@ def check(answer: Answer | None, *, head: bool = False) -> Answer:
     return answer
 
 
-def thorough(examples: int) -> effort:
-    return effort(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
-    )
+def thorough(count: int) -> effort:
+    return effort(max_examples=examples(count), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 routes = st.sampled_from(ROUTES)
 with_body = st.sampled_from(WITH_BODY)
-#: What may stand in a target without ending it.
+#: Text without the characters that end a request target.
 visible = st.text(st.characters(codec="utf-8", exclude_characters=" \r\n"), min_size=1, max_size=30)
 tokens = st.text(st.sampled_from(string.ascii_uppercase + "-"), min_size=1, max_size=12)
 
 
-def test_every_variable_has_a_good_value() -> None:
-    """What the other tests take for granted; a new variable needs one more."""
+def test_every_variable_has_a_valid_value() -> None:
+    """The other tests rely on it; a new variable needs a value in GOOD."""
     variables = {name for _, path in ROUTES for name in re.findall(r"\{(\w+)\}", path)}
     assert variables == set(GOOD)
     assert len(ROUTES) > 30
@@ -193,17 +184,17 @@ def test_every_variable_has_a_good_value() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_an_unknown_parameter(server: Server, method: str, path: str) -> None:
-    """It is refused wherever it is given, by its name."""
-    answer = check(server.ask(request(method, f"{filled(path)}?nobody_knows=1", body=b"{}")), head=method == "HEAD")
+    """Every route refuses it by its name."""
+    answer = check(server.ask(request(method, f"{filled(path)}?unknown=1", body=b"{}")), head=method == "HEAD")
     if method != "HEAD" and "{job_id}" not in path:
         assert answer.status == 400
-        assert "nobody_knows" in json.loads(answer.body)["parameter"]
+        assert "unknown" in json.loads(answer.body)["parameter"]
 
 
 @thorough(300)
 @given(routes, st.data())
 def test_variables_of_paths(server: Server, route: tuple[str, str], data: st.DataObject) -> None:
-    """Whatever stands where an id or a region belongs."""
+    """Any text in place of an id or a region."""
     method, path = route
     names = re.findall(r"\{(\w+)\}", path)
     assume(names)
@@ -224,7 +215,7 @@ def test_variables_of_paths(server: Server, route: tuple[str, str], data: st.Dat
 @example(("GET", "/api/fleet/members"), [("region", "eu west 1")])
 @example(("GET", "/"), [("%ff", "%")])
 def test_queries(server: Server, route: tuple[str, str], pairs: list[tuple[str, str]]) -> None:
-    """Whatever stands behind the question mark."""
+    """Any text after the question mark."""
     method, path = route
     text = "&".join(f"{name}={value}" for name, value in pairs).replace("#", "%23")
     known = r"(^|&)(max_age=\d+|account_id=\d{12}|region=[a-z0-9-]+|max_results=\d+|next_token=[!-~]+)(&|$)"
@@ -241,7 +232,7 @@ def test_queries(server: Server, route: tuple[str, str], pairs: list[tuple[str, 
 @example(("GET", "/"), "TRACE")
 @example(("GET", "/"), "get")
 def test_methods(server: Server, route: tuple[str, str], method: str) -> None:
-    """A method that a route does not have is told with those that it has."""
+    """The answer to an unsupported method lists the supported ones."""
     _, path = route
     assume(method not in METHODS[path])
     answer = check(server.ask(request(method, filled(path))), head=method == "HEAD")
@@ -256,7 +247,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-#: The members that bodies have, with any values: some of them are in order, all of them never.
+#: Objects with the members of valid bodies and any values, so that they are never valid as a whole.
 _NAMES = ["AdministratorId", "Regions", "Csv", "PlanId", "EntityArn", "ScopeStartTime", "ScopeEndTime", "State"]
 members = st.fixed_dictionaries({}, optional=dict.fromkeys(_NAMES, json_values))
 bodies = st.one_of(
@@ -272,7 +263,7 @@ bodies = st.one_of(
 @example(("POST", "/api/onboarding/plans"), b'{"Csv": "\\ud800"}')
 @example(("POST", "/api/onboarding/plans"), b'{"PlanId": ' + b"9" * 5000 + b"}")
 def test_bodies(server: Server, route: tuple[str, str], body: bytes) -> None:
-    """Whatever is sent where a JSON object with certain members belongs."""
+    """Any bytes or JSON in place of a valid body."""
     method, path = route
     check(server.ask(request(method, filled(path), body=body)))
 
@@ -299,17 +290,17 @@ def test_bodies(server: Server, route: tuple[str, str], body: bytes) -> None:
         ([("Origin", "null")], b"{}", 403),
     ],
 )
-def test_how_bodies_are_sent(
+def test_headers_of_bodies(
     server: Server, *, method: str, path: str, headers: list[tuple[str, str]], body: bytes, status: int
 ) -> None:
-    """Other types, packed, too large, cut short, framed wrongly, or from a page elsewhere."""
+    """Bodies of other types, compressed, too large, incomplete, wrongly framed, or from another origin."""
     assert check(server.ask(request(method, filled(path), headers, body))).status == status
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 @pytest.mark.parametrize("chunks", [b"zz\r\n", b"5\r\nab\r\n0\r\n\r\n", b"-1\r\n", b"ffffffffffffffffff\r\n"])
 def test_bodies_in_broken_chunks(server: Server, method: str, path: str, chunks: bytes) -> None:
-    """They cannot be read, which is no fault of the server's."""
+    """They cannot be read, so they are refused as the client's mistake."""
     head = f"{method} {filled(path)} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     check(server.ask(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + chunks))
 
@@ -332,14 +323,14 @@ def test_bodies_in_broken_chunks(server: Server, method: str, path: str, chunks:
     ids=lambda headers: f"{headers[0][0]}: {headers[0][1][:10]!r}",
 )
 def test_headers(server: Server, method: str, path: str, headers: list[tuple[str, str]]) -> None:
-    """Other hosts, times that are none, and what is no header at all."""
+    """Other hosts, invalid times, and malformed headers."""
     check(server.ask(request(method, filled(path), headers)), head=method == "HEAD")
 
 
 @pytest.mark.parametrize("path", ["/api/fleet/overview", f"/api/onboarding/jobs/{'0' * 32}/events"])
 @pytest.mark.parametrize("value", ["x", "1", "0000-1", f"{'0' * 16}-", f"{'0' * 16}-9999999", "\u00e4"])
 def test_ids_of_events(server: Server, path: str, value: str) -> None:
-    """What no stream of this backend ever sent."""
+    """Ids that the backend never sends."""
     check(server.ask(request("GET", path, [("Last-Event-ID", value)])))
 
 
@@ -351,7 +342,7 @@ def test_ids_of_events(server: Server, path: str, value: str) -> None:
 @example("/api/accounts//regions//graph")
 @example("/%2e%2e/settings.py")
 def test_paths(server: Server, path: str) -> None:
-    """Whatever is nowhere, and what tries to be elsewhere."""
+    """Unknown paths, and paths that try to reach other files."""
     assume(path.partition("?")[0].partition("#")[0] not in ("/", *METHODS))
     check(server.ask(request("GET", path)))
 
@@ -367,8 +358,8 @@ def test_paths(server: Server, path: str) -> None:
 @example(b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
 @example(b"GET " + b"/" * 20_000 + b" HTTP/1.1\r\n\r\n")
 def test_bytes(server: Server, sent: bytes) -> None:
-    """Whatever is no HTTP is refused as soon as that is to be seen; of what may become some, more is waited for."""
-    answer = server.ask(sent, patience=0.2)
+    """Bytes that are not HTTP are refused at once; for the start of a valid request, the backend waits."""
+    answer = server.ask(sent, timeout=0.2)
     if answer is not None:
         check(answer)
 
@@ -376,7 +367,7 @@ def test_bytes(server: Server, sent: bytes) -> None:
 @thorough(200)
 @given(routes, st.data())
 def test_requests_with_a_mistake(server: Server, route: tuple[str, str], data: st.DataObject) -> None:
-    """A byte that is lost, doubled or changed breaks a request, or does not; the server it never does."""
+    """A request with a byte lost, doubled or changed may be invalid, but never leads to a server error."""
     method, path = route
     sent = bytearray(request(method, filled(path), body=b'{"PlanId": "0"}' if route in WITH_BODY else b""))
     place = data.draw(st.integers(0, len(sent) - 1))
@@ -387,6 +378,6 @@ def test_requests_with_a_mistake(server: Server, route: tuple[str, str], data: s
             sent.insert(place, sent[place])
         case _:
             sent[place] = data.draw(st.integers(0, 255))
-    answer = server.ask(bytes(sent), patience=0.5)
+    answer = server.ask(bytes(sent), timeout=0.5)
     if answer is not None and answer.status >= 400 and answer.status != 502:
         check(answer, head=not answer.body)

@@ -1,10 +1,9 @@
-"""The page as an operator meets it: in a real browser, headless, with the backend and its simulated AWS behind it."""
+"""The example's page in a real browser, headless, with the backend and a simulated AWS."""
 
 import asyncio
 import contextlib
 import json
 import re
-import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from attrs import define, field
+from support.backend import TARGETS, readable_members
 from web_backend import world
 from web_backend.app import make_app
 from web_backend.serving import serving
@@ -21,76 +21,73 @@ from web_backend.settings import Settings
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, expect
+from support.browser import BROWSER_MARKS, opened_page, tab_to
+from support.page_checks import check_colour_scheme, check_control_names, check_layout, check_markup
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = [
-    pytest.mark.asyncio,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
-]
-
-TARGETS = len(world.ACCOUNTS) * len(world.REGIONS)
-CONTRAST = Path(__file__).with_name("contrast.js").read_text("utf-8").partition("\n")[2].rstrip(";\n")
-#: What the console says of answers that are refusals, and of a server that is gone: true, and no mistake of the page's.
+pytestmark = BROWSER_MARKS
+#: Console messages about refused requests and a stopped server, which some tests cause.
 EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of 4|net::ERR_)")
-# A slow machine is no failure.
-expect.set_options(timeout=30_000)
 
 
 @pytest_asyncio.fixture
 async def page() -> AsyncIterator[Page]:
-    """A page in a browser of its own; at the end, its console must hold no complaint about the page itself."""
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    flags += ["--disable-component-update", "--disable-sync"]
-    complaints: list[str] = []
-    async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = await browser.new_page(viewport={"width": 1280, "height": 900})
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+    """A page in a new browser; at the end, its console may only have expected messages."""
+    async with opened_page() as (page, console):
         yield page
-        await browser.close()
-    assert [text for text in complaints if not EXPECTED.match(text)] == []
+    assert [text for text in console if not EXPECTED.match(text)] == []
 
 
-@pytest.fixture
-async def url(settings: Settings) -> AsyncIterator[str]:
-    async with serving(make_app(settings)) as url:
-        yield url
+async def survey_is_complete(page: Page, failed: str = "3") -> None:
+    """Wait for the end of the survey; the closed account fails in each region."""
+    text = re.compile(rf"^{TARGETS} of {TARGETS} answered, {failed} failed")
+    await expect(page.locator("#fleet-count")).to_have_text(text)
 
 
-async def look(page: Page, url: str, view: str = "") -> None:
-    """Open the page, and wait until the fleet has been seen."""
+async def load(page: Page, url: str, view: str = "") -> None:
+    """Open the page, and wait until the survey of the fleet is complete."""
     await page.goto(f"{url}/{view and f'#{view}'}")
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered"))
+    await survey_is_complete(page, failed=r"\d")
+
+
+async def record_texts(page: Page, element_id: str) -> None:
+    """Record the texts of an element in `window.recorded`, from the next load of the page on."""
+    await page.add_init_script(
+        f"""window.recorded = []; document.addEventListener("DOMContentLoaded", () => {{
+          const element = document.getElementById("{element_id}");
+          new MutationObserver(() => window.recorded.push(element.textContent)).observe(element, {{ childList: true }});
+        }});"""
+    )
+
+
+async def make_plan(page: Page, accounts: str | None = None) -> None:
+    """Ask for the plan of a list of accounts; None inserts the example."""
+    if accounts is None:
+        await page.get_by_role("button", name="Insert an example").click()
+    else:
+        await page.get_by_label("Accounts, one per line").fill(accounts)
+    await page.get_by_role("button", name="Show the plan").click()
 
 
 def section(page: Page, name: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("region", name=name, exact=isinstance(name, str))
 
 
-async def tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until the focus is there."""
-    for _ in range(80):
-        await page.keyboard.press("Tab")
-        if await target.evaluate("node => node === document.activeElement"):
-            return
-    pytest.fail(f"Tab does not lead to {target}")
-
-
-def truth(sim: DetectiveSimulator, *, without: str = world.CLOSED) -> dict[str, Counter[str]]:
-    """Count the members that there are, by region and status."""
+def members_by_region(sim: DetectiveSimulator) -> dict[str, Counter[str]]:
+    """Count the members by region and status."""
     counts: dict[str, Counter[str]] = {region: Counter() for region in world.REGIONS}
-    for arn, graph in sim.snapshot().items():
-        region, account = arn.split(":")[3:5]
-        if account != without:
-            counts[region].update(graph["members"].values())
+    for (region, _), statuses in readable_members(sim).items():
+        counts[region].update(statuses)
     return counts
 
 
-async def charted(page: Page) -> dict[str, dict[str, tuple[int, float]]]:
-    """Read the chart: region -> status -> how many it says, and how wide that is."""
+def numbers_in(chart: dict[str, dict[str, tuple[int, float]]]) -> dict[str, dict[str, int]]:
+    """Return the numbers of a chart without zeros, in the form of `members_by_region`."""
+    return {region: {status: n for status, (n, _) in one.items() if n} for region, one in chart.items()}
+
+
+async def read_chart(page: Page) -> dict[str, dict[str, tuple[int, float]]]:
+    """Read the chart: region -> status -> number of members and width of the bar."""
     found: dict[str, dict[str, tuple[int, float]]] = await page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll("#chart g")].map((row) => [row.dataset.region,
           Object.fromEntries([...row.querySelectorAll("[data-status]")].map((part) =>
@@ -99,27 +96,22 @@ async def charted(page: Page) -> dict[str, dict[str, tuple[int, float]]]:
     return found
 
 
-async def test_the_fleet_fills_while_it_is_looked_at(
+async def test_the_fleet_is_updated_while_the_survey_runs(
     sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path
 ) -> None:
-    """Numbers appear as accounts answer, progress is told but not at every step, and in the end they are the truth."""
+    """Numbers appear as accounts answer, the progress is announced at most four times, and in the end all is right."""
     sim.inject(Fault(Latency(0.6), count=None))
-    await page.add_init_script(
-        """window.said = []; document.addEventListener("DOMContentLoaded", () => {
-          const status = document.getElementById("fleet-status");
-          new MutationObserver(() => window.said.push(status.textContent)).observe(status, { childList: true });
-        });"""
-    )
+    await record_texts(page, "fleet-status")
     await page.goto(url)
     halfway = page.locator("#fleet-count", has_text=re.compile(rf"^([1-9]|[1-9]\d|10\d) of {TARGETS} answered"))
     await expect(halfway).to_be_visible()
-    some = sum(number for counts in (await charted(page)).values() for number, _ in counts.values())
+    some = sum(number for counts in (await read_chart(page)).values() for number, _ in counts.values())
     await page.screenshot(path=tmp_path / "halfway.png")
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered, 3 failed"))
-    expected = truth(sim)
+    await survey_is_complete(page)
+    expected = members_by_region(sim)
     assert 0 <= some < sum(counts.total() for counts in expected.values())
-    chart = await charted(page)
-    assert {region: {s: n for s, (n, _) in one.items() if n} for region, one in chart.items()} == expected
+    chart = await read_chart(page)
+    assert numbers_in(chart) == expected
     widths = [width / number for one in chart.values() for number, width in one.values() if number]
     assert max(widths) == pytest.approx(min(widths))
     rows = page.locator("#regions tbody tr")
@@ -128,15 +120,15 @@ async def test_the_fleet_fills_while_it_is_looked_at(
         numbers = [counts["ENABLED"], counts["INVITED"], counts["VERIFICATION_IN_PROGRESS"]]
         numbers += [counts["VERIFICATION_FAILED"], counts["ACCEPTED_BUT_DISABLED"], counts.total()]
         assert await rows.nth(index).locator("th, td").all_text_contents() == [region, *map(str, numbers)]
-    said = await page.evaluate("window.said")
-    assert 1 <= len(said) <= 4
-    assert "members" in said[-1]
+    announced = await page.evaluate("window.recorded")
+    assert 1 <= len(announced) <= 4
+    assert "members" in announced[-1]
     await page.screenshot(path=tmp_path / "whole.png", full_page=True)
 
 
-async def test_accounts_are_found(sim: DetectiveSimulator, url: str, page: Page) -> None:
-    """By a part of their ids, by region and by how their members are doing; each with a bar of its members."""
-    await look(page, url)
+async def test_accounts_are_filtered(sim: DetectiveSimulator, url: str, page: Page) -> None:
+    """By a part of the id, by region and by the status of members; each row has a bar of its members."""
+    await load(page, url)
     accounts = section(page, "Accounts")
     shown = accounts.locator("tbody tr")
     await expect(shown).to_have_count(60)
@@ -150,10 +142,10 @@ async def test_accounts_are_found(sim: DetectiveSimulator, url: str, page: Page)
             )),
         ])"""
     )
-    members = {":".join(arn.split(":")[3:5]): Counter(one["members"].values()) for arn, one in sim.snapshot().items()}
+    members = {f"{region}:{account}": counts for (region, account), counts in readable_members(sim).items()}
     for place, counts in bars:
-        seen = Counter() if place.endswith(world.CLOSED) else members.get(place, Counter())
-        assert {status: number for status, number in counts.items() if number} == seen, place
+        shown_counts = {status: number for status, number in counts.items() if number}
+        assert shown_counts == members.get(place, Counter()), place
     await accounts.get_by_label("Account", exact=True).fill(world.CLOSED[-3:])
     await expect(shown).to_have_count(len(world.REGIONS))
     await expect(shown.first).to_contain_text("failed")
@@ -161,30 +153,30 @@ async def test_accounts_are_found(sim: DetectiveSimulator, url: str, page: Page)
     await accounts.get_by_label("With", exact=True).select_option("VERIFICATION_FAILED")
     await accounts.get_by_label("Region", exact=True).select_option(world.REGIONS[0])
     expected = sum(
-        f":{world.REGIONS[0]}:" in arn and world.CLOSED not in arn and "VERIFICATION_FAILED" in one["members"].values()
-        for arn, one in sim.snapshot().items()
+        region == world.REGIONS[0] and "VERIFICATION_FAILED" in counts
+        for (region, _), counts in readable_members(sim).items()
     )
     await expect(shown).to_have_count(expected)
 
 
-async def test_what_fails_upstream_is_shown(sim: DetectiveSimulator, url: str, page: Page) -> None:
-    """Which account, which region, what went wrong and the request's id; and it goes once it is mended."""
+async def test_failures_are_shown(sim: DetectiveSimulator, url: str, page: Page) -> None:
+    """Each has account, region, error and request id, and disappears after a refresh once it is resolved."""
     broken = world.ACCOUNTS[3]
     sim.inject(Fault(Failure(403, "AccessDeniedException"), "ListMembers", broken, world.REGIONS[1], count=None))
-    await look(page, url)
-    row = section(page, "What could not be seen").get_by_role("row", name=broken)
+    await load(page, url)
+    row = section(page, "Failures").get_by_role("row", name=broken)
     await expect(row).to_contain_text(world.REGIONS[1])
     await expect(row).to_contain_text("AccessDeniedException")
     failed = next(r for r in reversed(sim.requests) if r.error_code == "AccessDeniedException")
     await expect(row).to_contain_text(failed.request_id)
     sim.clear_faults()
-    await page.get_by_role("button", name="Look again").first.click()
+    await page.get_by_role("button", name="Refresh").first.click()
     await expect(row).to_have_count(0)
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered, 3 failed"))
+    await survey_is_complete(page)
 
 
-async def test_the_server_goes_and_comes_back(settings: Settings, sim: DetectiveSimulator, page: Page) -> None:
-    """The page says that it is gone, keeps what it knows, and goes on by itself when it is back."""
+async def test_the_server_is_restarted(settings: Settings, sim: DetectiveSimulator, page: Page) -> None:
+    """The page shows that the connection is lost, and works again after the restart."""
     sim.inject(Fault(Latency(0.5), count=None))
     async with serving(make_app(settings)) as url:
         await page.goto(url)
@@ -198,26 +190,25 @@ async def test_the_server_goes_and_comes_back(settings: Settings, sim: Detective
         await expect(alert).to_be_empty()
         await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of"))
     await page.get_by_role("link", name="Onboarding").click()
-    await page.get_by_label("Accounts, one on a line").fill("111122223333,a@example.com")
-    await page.get_by_role("button", name="Show the plan").click()
-    await expect(page.locator("#plan-alert")).to_contain_text("The server is gone")
+    await make_plan(page, "111122223333,a@example.com")
+    await expect(page.locator("#plan-alert")).to_contain_text("The server cannot be reached")
 
 
 @define
 class Wire:
-    """What is between the browser and the backend, and can be cut."""
+    """A TCP proxy between the browser and the backend, whose connections can be cut."""
 
     backend: int
     port: int = 0
     _server: asyncio.Server | None = field(default=None, init=False)
     _writers: list[asyncio.StreamWriter] = field(factory=list, init=False)
 
-    async def mend(self) -> None:
+    async def connect(self) -> None:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
-        """Break what is connected, and let nobody through until it is mended."""
+        """Abort all connections, and accept no new ones until `connect` is called."""
         if self._server is not None:
             self._server.close()
         while self._writers:
@@ -239,56 +230,48 @@ class Wire:
 @pytest.fixture
 async def wire(url: str) -> AsyncIterator[Wire]:
     wire = Wire(int(url.rpartition(":")[2]))
-    await wire.mend()
+    await wire.connect()
     yield wire
     wire.cut()
 
 
 @pytest.mark.settings(linger=60)
-async def test_a_connection_that_breaks(sim: DetectiveSimulator, wire: Wire, page: Page) -> None:
-    """The page says so, and goes on where it broke by itself: nothing is counted twice, and nothing is asked again."""
+async def test_a_lost_connection_is_resumed(sim: DetectiveSimulator, wire: Wire, page: Page) -> None:
+    """The page shows it once and continues by itself: nothing is counted twice, and nothing is requested again."""
     sim.inject(Fault(Latency(1.5), count=None))
-    await page.add_init_script(
-        """document.addEventListener("DOMContentLoaded", () => {
-          const alert = document.getElementById("fleet-alert");
-          window.alerts = [];
-          new MutationObserver(() => window.alerts.push(alert.textContent)).observe(alert, { childList: true });
-        });"""
-    )
+    await record_texts(page, "fleet-alert")
     await page.goto(f"http://127.0.0.1:{wire.port}")
     await expect(page.locator("#fleet-count")).to_have_text(re.compile(r"^\d\d+ of"))
     wire.cut()
     alert = page.locator("#fleet-alert")
     await expect(alert).to_contain_text("The connection is lost")
-    # It tries more than once meanwhile.
+    # The browser tries to reconnect more than once meanwhile.
     await asyncio.sleep(2.5)
-    await wire.mend()
+    await wire.connect()
     await expect(alert).to_be_empty()
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of {TARGETS} answered, 3 failed"))
-    chart = await charted(page)
-    assert {region: {s: n for s, (n, _) in one.items() if n} for region, one in chart.items()} == truth(sim)
-    alerts = await page.evaluate("window.alerts")
+    await survey_is_complete(page)
+    assert numbers_in(await read_chart(page)) == members_by_region(sim)
+    alerts = await page.evaluate("window.recorded")
     assert len([one for one in alerts if "connection is lost" in one]) == 1
     assert sum(request.operation == "ListGraphs" for request in sim.requests) == TARGETS - len(world.REGIONS)
 
 
 async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path) -> None:
-    """A pasted list, two of whose lines are wrong, becomes a plan, then a job with progress, then members."""
+    """A pasted list with two invalid lines becomes a plan, then a job with progress, then members."""
     sim.inject(Fault(Latency(0.1), count=None))
     sim.throttle(None, probability=0.05)
-    await look(page, url, "onboarding")
+    await load(page, url, "onboarding")
     form = section(page, "Onboarding")
     await form.get_by_label("Administrator account").select_option(world.ACCOUNTS[5])
     await form.get_by_label(world.REGIONS[2]).uncheck()
-    await form.get_by_label("Accounts, one on a line").fill(world.example())
-    await form.get_by_role("button", name="Show the plan").click()
+    await make_plan(page, world.example())
     plan = section(page, "Plan")
-    await expect(plan.get_by_role("heading", name="Plan")).to_be_focused()
-    await expect(plan).to_contain_text("2 lines that are no accounts")
+    await expect(plan.get_by_role("heading", name="Plan", exact=True)).to_be_focused()
+    await expect(plan).to_contain_text("2 invalid lines")
     await expect(plan.get_by_role("row", name="3 expected an account id of 12 digits")).to_be_visible()
     await expect(plan.get_by_role("row", name="8 e-mail address")).to_be_visible()
     await expect(plan.get_by_role("row", name="invite 10 10")).to_be_visible()
-    await expect(plan).to_contain_text("Nothing has been done yet")
+    await expect(plan).to_contain_text("Nothing has been changed yet")
     await page.screenshot(path=tmp_path / "plan.png", full_page=True)
     members = [member for one in sim.snapshot().values() for member in one["members"]]
     assert not set(members) & set(world.NEWCOMERS)
@@ -296,7 +279,7 @@ async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_pat
     job = section(page, "Progress")
     await expect(job.get_by_role("heading", name="Progress")).to_be_focused()
     await expect(job.get_by_role("button", name="Stop")).to_be_visible()
-    # A job goes on while nobody looks.
+    # The job runs while the page is reloaded.
     await page.reload()
     await expect(job.get_by_role("status")).to_contain_text("Done. 18 of 20 memberships")
     await expect(job.get_by_role("button", name="Stop")).to_be_hidden()
@@ -311,38 +294,34 @@ async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_pat
 
     await form.get_by_label("Administrator account").select_option(world.ACCOUNTS[5])
     await form.get_by_label(world.REGIONS[2]).uncheck()
-    for lines, said in (
-        (world.example(), "Nothing can be done"),
-        (world.example().splitlines()[0], "Everything is as the list"),
+    for lines, summary in (
+        (world.example(), "There are no actions"),
+        (world.example().splitlines()[0], "There is nothing to do"),
     ):
-        await form.get_by_label("Accounts, one on a line").fill(lines)
-        await form.get_by_role("button", name="Show the plan").click()
-        await expect(plan).to_contain_text(said)
+        await make_plan(page, lines)
+        await expect(plan).to_contain_text(summary)
         await expect(plan.get_by_role("button", name="Apply this plan")).to_be_hidden()
 
 
-async def test_what_is_refused_is_said_where_it_was_asked(url: str, page: Page) -> None:
-    """A list without an account in it, no region, a job that is gone: each in words."""
-    await look(page, url, "onboarding")
+async def test_refused_requests_are_explained(url: str, page: Page) -> None:
+    """A list without a valid line, no region, an unknown job: the error is shown in the section of the request."""
+    await load(page, url, "onboarding")
     form = section(page, "Onboarding")
-    await form.get_by_label("Accounts, one on a line").fill("12345,a@example.com")
-    await form.get_by_role("button", name="Show the plan").click()
-    await expect(form.get_by_role("alert")).to_contain_text("no line of it is an account")
-    await form.get_by_label("Accounts, one on a line").fill(world.example())
+    await make_plan(page, "12345,a@example.com")
+    await expect(form.get_by_role("alert")).to_contain_text("has no valid line")
     for region in world.REGIONS:
         await form.get_by_label(region).uncheck()
-    await form.get_by_role("button", name="Show the plan").click()
+    await make_plan(page, world.example())
     await expect(form.get_by_role("alert")).to_contain_text("Regions")
     await page.goto(f"{url}/#onboarding/{'0' * 32}")
-    await expect(section(page, "Progress").get_by_role("alert")).to_contain_text("no such job")
+    await expect(section(page, "Progress").get_by_role("alert")).to_contain_text("The job does not exist")
 
 
 async def test_a_job_is_stopped(sim: DetectiveSimulator, url: str, page: Page) -> None:
-    """The button stops it, and the page says so."""
+    """The button stops it, and the page shows that."""
     sim.set_verification_delay(600)
-    await look(page, url, "onboarding")
-    await page.get_by_role("button", name="Fill in an example").click()
-    await page.get_by_role("button", name="Show the plan").click()
+    await load(page, url, "onboarding")
+    await make_plan(page)
     await page.get_by_role("button", name="Apply this plan").click()
     job = section(page, "Progress")
     await job.get_by_role("button", name="Stop").click()
@@ -350,11 +329,12 @@ async def test_a_job_is_stopped(sim: DetectiveSimulator, url: str, page: Page) -
 
 
 async def test_an_investigation(sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path) -> None:
-    """All of them are listed; one is followed to what it found, archived, and another one started and waited for."""
-    sim.investigations(duration=2, severity="CRITICAL")
-    await look(page, url, "investigations")
+    """All are listed; one is opened and archived, and another one is started and awaited."""
+    # Longer than the test takes on a busy machine, and short enough that signatures stay valid.
+    sim.investigations(duration=120, severity="CRITICAL")
+    await load(page, url, "investigations")
     all_ = section(page, "Investigations")
-    await expect(all_.get_by_role("alert")).to_contain_text(f"Not all could be seen: {world.CLOSED}")
+    await expect(all_.get_by_role("alert")).to_contain_text(f"The list is incomplete: 3 failures in {world.CLOSED}")
     await expect(all_.get_by_role("status")).to_have_text(re.compile(r"^\d\d found$"))
     await all_.get_by_label("Severity").select_option("CRITICAL")
     await all_.get_by_label("State").select_option("ACTIVE")
@@ -368,7 +348,7 @@ async def test_an_investigation(sim: DetectiveSimulator, url: str, page: Page, t
     await expect(one.get_by_role("row", name="ttp observed").first).to_contain_text("API name: ListBuckets")
     await page.screenshot(path=tmp_path / "investigation.png", full_page=True)
     await one.get_by_role("button", name="Archive").click()
-    await expect(one.get_by_role("button", name="Take out of the archive")).to_be_visible()
+    await expect(one.get_by_role("button", name="Restore from the archive")).to_be_visible()
 
     await all_.get_by_text("Start an investigation").click()
     arn = f"arn:aws:iam::{world.ACCOUNTS[0]}:role/<img/src=x/onerror='window.harmed=1'>"
@@ -379,7 +359,7 @@ async def test_an_investigation(sim: DetectiveSimulator, url: str, page: Page, t
     await all_.get_by_role("button", name="Start").click()
     await expect(one.get_by_role("status")).to_have_text("running")
     await expect(one).to_contain_text(arn)
-    await sim.advance(3)
+    await sim.advance(120)
     await expect(one.get_by_role("status")).to_have_text("successful, 24 indicators")
     assert await page.evaluate("window.harmed") is None
     assert await page.locator("main img").count() == 0
@@ -387,19 +367,19 @@ async def test_an_investigation(sim: DetectiveSimulator, url: str, page: Page, t
 
 async def test_the_keyboard_is_enough(url: str, page: Page) -> None:
     """Tab, Enter and Space lead from the top of the page to a finished onboarding; the focus is never lost."""
-    await look(page, url)
+    await load(page, url)
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("main")).to_be_focused()
-    await tab_to(page, page.get_by_role("button", name="Look again").first)
+    await tab_to(page, page.get_by_role("button", name="Refresh").first)
     await page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     await tab_to(page, page.get_by_role("link", name="Onboarding"))
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Onboarding")).to_be_focused()
     await tab_to(page, page.get_by_label(world.REGIONS[1]))
     await page.keyboard.press("Space")
-    await tab_to(page, page.get_by_label("Accounts, one on a line"))
+    await tab_to(page, page.get_by_label("Accounts, one per line"))
     await page.keyboard.insert_text(world.example())
     await tab_to(page, page.get_by_role("button", name="Show the plan"))
     await page.keyboard.press("Enter")
@@ -412,9 +392,9 @@ async def test_the_keyboard_is_enough(url: str, page: Page) -> None:
     await expect(page.get_by_role("heading", name="Onboarding")).to_be_focused()
 
 
-async def test_the_focus_is_to_be_seen(url: str, page: Page) -> None:
-    """Whatever can be tabbed to shows that it has the focus."""
-    await look(page, url)
+async def test_the_focus_is_visible(url: str, page: Page) -> None:
+    """Every element that Tab reaches has an outline while it has the focus."""
+    await load(page, url)
     for _ in range(12):
         await page.keyboard.press("Tab")
         outline = await page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
@@ -426,24 +406,21 @@ async def test_the_focus_is_to_be_seen(url: str, page: Page) -> None:
 async def test_the_page_fits_and_is_legible(
     sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path, *, scheme: Any, width: int
 ) -> None:
-    """No sideways scrolling of the page, even on a phone; contrast is 4.5 at least, and 3 between bars and ground."""
+    """The page does not scroll horizontally, even on a phone; the contrast of all texts is at least 4.5."""
     sim.set_verification_delay(0)
     await page.set_viewport_size({"width": width, "height": 800})
     await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    await look(page, url)
+    await load(page, url)
 
     async def check(name: str) -> None:
         await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-        assert await page.evaluate("document.documentElement.scrollWidth") == width, name
-        contrast, text = await page.evaluate(CONTRAST)
-        assert contrast >= 4.5, (name, text)
+        await check_layout(page, width)
 
     await check("fleet")
     await page.get_by_role("link", name="Onboarding").click()
-    await page.get_by_role("button", name="Fill in an example").click()
-    await page.get_by_role("button", name="Show the plan").click()
+    await make_plan(page)
     await expect(section(page, "Plan")).to_be_visible()
-    await page.get_by_text("In words").click()
+    await page.get_by_text("As text").click()
     await check("plan")
     await page.get_by_role("button", name="Apply this plan").click()
     await expect(page.locator("#job-status")).to_contain_text("Done.")
@@ -453,17 +430,14 @@ async def test_the_page_fits_and_is_legible(
     await page.locator("#investigations-table a").first.click()
     await expect(page.locator("#investigation-status")).to_have_text(re.compile("indicators"))
     await check("investigations")
-    ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (int(ground[4:].split(",")[0]) > 128) is (scheme == "light")
-    assert (
-        await page.evaluate("getComputedStyle(document.querySelector('#chart [data-status]')).transitionDuration")
-        == "0s"
-    )
+    await check_colour_scheme(page, scheme)
+    transition = "getComputedStyle(document.querySelector('#chart [data-status]')).transitionDuration"
+    assert await page.evaluate(transition) == "0s"
 
 
-async def test_the_page_makes_sense_unseen(url: str, page: Page) -> None:
-    """Landmarks, headings, tables and controls have the names and roles that a screen reader tells."""
-    await look(page, url)
+async def test_the_page_is_accessible(url: str, page: Page) -> None:
+    """Landmarks, headings, tables and controls have the roles and names for screen readers."""
+    await load(page, url)
     await expect(page.get_by_role("banner")).to_match_aria_snapshot(
         """
         - banner:
@@ -478,7 +452,7 @@ async def test_the_page_makes_sense_unseen(url: str, page: Page) -> None:
     await expect(page.get_by_role("img", name="Members by status and region")).to_be_visible()
     await expect(page.get_by_role("progressbar", name="Accounts and regions that have answered")).to_be_visible()
     for view, headings in {
-        "Fleet": ["Fleet", "Members by status and region", "What could not be seen", "Accounts"],
+        "Fleet": ["Fleet", "Members by status and region", "Failures", "Accounts"],
         "Onboarding": ["Onboarding"],
         "Investigations": ["Investigations"],
     }.items():
@@ -488,26 +462,17 @@ async def test_the_page_makes_sense_unseen(url: str, page: Page) -> None:
         await expect(main.get_by_role("heading", level=2)).to_have_text(headings)
         for name in headings:
             await expect(main.get_by_role("region", name=name, exact=True)).to_have_count(1)
-        for control in await page.locator("button:visible, select:visible, input:visible, textarea:visible").all():
-            # What it is, and its name; a select's choices follow, on lines of their own.
-            assert re.match(r"- '?\w+ \"[^\"]+\"", await control.aria_snapshot()), await control.evaluate(
-                "node => node.outerHTML"
-            )
-    for table in await page.locator("table").all():
-        assert await table.locator("caption").text_content()
-        assert await table.locator("th:not([scope])").count() == 0
-    ids = await page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
-    assert len(ids) == len(set(ids))
-    await expect(page.locator("html")).to_have_attribute("lang", "en")
+        await check_control_names(page)
+    await check_markup(page)
 
 
-async def test_nothing_is_loaded_from_elsewhere(url: str, page: Page) -> None:
-    """Every request of the page goes to the backend that it came from."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    await look(page, url)
+async def test_the_page_requests_only_its_own_origin(url: str, page: Page) -> None:
+    """Every request of the page goes to its backend."""
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    await load(page, url)
     await page.get_by_role("link", name="Investigations").click()
     await expect(page.locator("#investigations-status")).to_contain_text("found")
-    assert len(asked) > 8
-    assert [one for one in asked if not one.startswith(url)] == []
-    assert json.dumps(asked).count("@") == 0
+    assert len(urls) > 8
+    assert [one for one in urls if not one.startswith(url)] == []
+    assert json.dumps(urls).count("@") == 0

@@ -1,8 +1,8 @@
-"""Between models and the wire."""
+"""Detective's models to and from HTTP requests and responses."""
 
-from detective_async.api.wire.answers import decode
-from detective_async.api.wire.errors import decode_error, request_id
+from detective_async.api.wire.error_responses import decode_error
 from detective_async.api.wire.names import wire_name
-from detective_async.api.wire.requests import EncodedRequest, encode
+from detective_async.api.wire.requests import encode
+from detective_async.api.wire.responses import decode, request_id
 
-__all__ = ["EncodedRequest", "decode", "decode_error", "encode", "request_id", "wire_name"]
+__all__ = ["decode", "decode_error", "encode", "request_id", "wire_name"]

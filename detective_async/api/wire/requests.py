@@ -7,34 +7,15 @@ from string import Formatter
 from typing import Any
 from urllib.parse import quote
 
-from attrs import AttrsInstance, field, fields, frozen, has
+from attrs import AttrsInstance, fields, has
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from detective_async.api.models.constraints import validate
 from detective_async.api.operations import Operation
+from detective_async.api.service import EncodedRequest
 from detective_async.api.wire.json import dump
 from detective_async.api.wire.names import wire_name
-
-
-@frozen
-class EncodedRequest:
-    """A request as it goes out, before it is signed.
-
-    Attributes:
-        method: the HTTP method.
-        path: percent-encoded.
-        query: percent-encoded; empty for none.
-        body: as it goes out; None for none.
-        content_type: what the body is.
-    """
-
-    method: str
-    path: str
-    query: str
-    # It may hold e-mail addresses.
-    body: bytes | None = field(repr=False)
-    content_type: str = "application/json"
 
 
 def encode(operation: Operation[Any], request: AttrsInstance | None) -> EncodedRequest:

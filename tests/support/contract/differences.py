@@ -6,7 +6,7 @@ from support.contract.differences_of_operations import differences_of_operations
 from support.contract.differences_of_shapes import differences_of_shapes
 
 import detective_async
-from detective_async.settings.endpoints import resolve
+from detective_async.api.detective import DETECTIVE
 
 #: What the model may say about each part of it without anything here having to follow. A trait that is not listed
 #: changes how members travel (`idempotencyToken`, `jsonvalue`, `streaming`, ...), and somebody has to look at it.
@@ -29,7 +29,7 @@ _METADATA = {
     "endpointPrefix": "api.detective",
     "protocol": "rest-json",
     "signatureVersion": "v4",
-    "signingName": resolve("eu-west-1").service,
+    "signingName": DETECTIVE.name,
 }
 
 

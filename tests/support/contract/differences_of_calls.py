@@ -14,7 +14,7 @@ from detective_async.api.wire import wire_name
 from detective_async.auth import StaticCredentials
 from detective_async.client.client import DetectiveClient
 from detective_async.client.iterators import Iterators
-from detective_async.client.methods import Calls
+from detective_async.client.methods import Methods
 from detective_async.errors import ParameterError
 
 #: Every operation may fail so: the methods' docstrings name only what is particular to them.
@@ -23,7 +23,7 @@ _ITERATOR_OPTIONS = {"page_size", "limit", "starting_token", "prefetch"}
 
 
 def differences_of_calls(model: Json) -> list[str]:
-    methods = {wire_name(n): m for n, m in vars(Calls).items() if not n.startswith("_") and callable(m)}
+    methods = {wire_name(n): m for n, m in vars(Methods).items() if not n.startswith("_") and callable(m)}
     theirs = model["operations"]
     found = [f"{name}: AWS has this operation, the client has no method for it" for name in theirs.keys() - methods]
     found += [f"{methods[n].__name__}: AWS has no operation {n}" for n in methods.keys() - theirs.keys()]

@@ -34,7 +34,7 @@ def _differences(model: Json, operation: Json, row: Operation[object]) -> list[s
         "method": row.method,
         "path": row.path,
         "request": row.request and row.request.__name__,
-        "answer": row.answer.__name__,
+        "answer": row.response.__name__,
         "members in the query": {wire_name(attribute): name for attribute, name in row.query.items()},
         "members in the path": {name: name for name in re.findall(r"{(\w+)}", row.path)},
     }

@@ -1,0 +1,7 @@
+"""Amazon Detective, as the retry loop needs it: REST with JSON bodies."""
+
+from detective_async.api.service import Service
+from detective_async.api.wire import decode, decode_error, encode
+from detective_async.settings import endpoints
+
+DETECTIVE = Service(name="detective", resolve=endpoints.resolve, encode=encode, decode=decode, read_error=decode_error)
