@@ -1,4 +1,4 @@
-"""With orjson and without it, the library reads and writes the same."""
+"""With orjson and without it, JSON is read and written the same."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from detective_async.api.wire import decode
 from detective_async.api.wire import responses as reading
 from detective_async.api.wire.json import choose, load
 
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
+_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
 _METADATA = ResponseMetadata(request_id="request-1")
 _OPERATIONS = {operation.name: operation for operation in vars(operations).values() if hasattr(operation, "answer")}
 #: What a library may read in its own way, as the text of a value.
@@ -104,7 +104,7 @@ def test_odd_json_is_read_the_same(libraries: dict[str, Any], template: str, odd
 @example(b'{"NextToken": "\xc0\x80"}')
 @example(b'{"NextToken": "\xf4\x90\x80\x80"}')
 @example(b"{}\0")
-@settings(derandomize=True, deadline=None, max_examples=500)
+@settings(_SETTINGS, max_examples=300)
 def test_what_orjson_reads_json_reads_too(libraries: dict[str, Any], body: bytes) -> None:
     """To the same value, but for whole numbers of more than 64 bits: what it refuses is read again."""
     try:
@@ -139,6 +139,7 @@ _REQUESTS = st.dictionaries(
 )
 
 
+@_SETTINGS
 @given(_REQUESTS)
 @example({"".join(map(chr, range(0x180))): "\u2028\U0001f50e"})
 @example({Key.ODD: {Key.CORE: [Key.ODD]}})
