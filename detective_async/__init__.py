@@ -1,7 +1,7 @@
-"""The asyncio client for Amazon Detective: these are the public names.
+"""An asyncio client for Amazon Detective: the public names.
 
-A name's module is imported when the name is first used, so that whoever needs a part of this package only, as pytest
-does with its plugin, does not pay for all of it.
+A name's module is imported when the name is first used, so that programs which need a part of this package only, such
+as pytest with the plugin, do not import all of it.
 """
 
 from importlib import import_module
@@ -292,7 +292,7 @@ __all__ = [
     "__version__",
 ]
 
-# The modules of the names that are not in `api.models`.
+# Name -> module, for the names that are not in `api.models`.
 _MODULES = {
     "AssumeRole": "client.assume_role",
     "AssumeRoleError": "errors",
@@ -343,7 +343,7 @@ _MODULES = {
 
 
 if not TYPE_CHECKING:
-    # Hidden from type checkers, which would otherwise take any misspelt name for an Any.
+    # Hidden from type checkers: with it, they would accept any misspelt name as Any.
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,40 +1,40 @@
-"""The exceptions that the library raises; the API's own modelled ones are in `models.exceptions`.
+"""The exceptions that the library raises; those that the API models are in `api.models.exceptions`.
 
 DetectiveError
-├── ParameterError            bad input; nothing was sent (also a ValueError)
+├── ParameterError            an invalid parameter; nothing was sent (also a ValueError)
 ├── ConfigurationError        settings that are missing or contradict each other
 ├── CredentialsError          no usable credentials
-│   └── AssumeRoleError       STS did not give those of a role
-├── TransportError            no answer
+│   └── AssumeRoleError       STS returned no credentials for a role
+├── TransportError            no response
 │   ├── ConnectError          nothing was sent
 │   │   └── HostNotFound      there is no such host
 │   ├── ConnectionLost        it may have been sent
 │   ├── AttemptTimeout        one attempt took too long
 │   └── DeadlineExceeded      the whole call took too long
-├── DecodeError               an answer that is not what the API promises
-├── PaginationError           a token that repeats
-├── WaiterTimeout             what was waited for did not come about in time
-└── ServiceError              AWS said no; one subclass per modelled exception
+├── DecodeError               a response that does not have the API's form
+├── PaginationError           a repeated continuation token
+├── WaiterTimeout             a state was not reached in time
+└── ServiceError              an error response; one subclass per exception of the API
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-_ACTED = "the service may have acted on it"
+_MAY_HAVE_ACTED = "the service may have acted on it"
 
 
 class DetectiveError(Exception):
-    """The base of every error of this library.
+    """The base class of all errors of this library.
 
     Attributes:
-        outcome_unknown: whether the service may have acted on the request all the same, so that repeating it by hand
-            may do the thing twice. False where nothing was sent, and where the service refused.
+        outcome_unknown: whether the service may have carried out the request anyway, so that repeating it may have its
+            effect twice. False if nothing was sent, or if the service refused.
     """
 
     outcome_unknown: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exception's own pickling calls the class with `args`, which keyword-only constructors refuse.
+        # By default, unpickling calls the class with `args`, which keyword-only constructors do not accept.
         return _restore, (type(self), self.args, self.__dict__)
 
 
@@ -45,11 +45,11 @@ def _restore(cls: type[DetectiveError], args: tuple[Any, ...], state: dict[str, 
 
 
 class ParameterError(DetectiveError, ValueError):
-    """Bad input: nothing was sent.
+    """A parameter is invalid; nothing was sent.
 
     Attributes:
-        parameter: which one, as a path: `max_results`, `accounts[3].email_address`.
-        problem: what is wrong with it and what would be right. Never quotes a sensitive value.
+        parameter: the path of the parameter: `max_results`, `accounts[3].email_address`.
+        problem: what is wrong and what is expected. Never contains a sensitive value.
     """
 
     def __init__(self, parameter: str, problem: str) -> None:
@@ -59,21 +59,21 @@ class ParameterError(DetectiveError, ValueError):
 
 
 class ConfigurationError(DetectiveError):
-    """A setting is missing, malformed, or contradicts another; the message says where it came from."""
+    """A setting is missing, malformed, or contradicts another; the message names its source."""
 
 
 class CredentialsError(DetectiveError):
-    """No usable credentials; the message names the source and what it lacked."""
+    """No usable credentials; the message names the source and what is missing."""
 
 
 class AssumeRoleError(CredentialsError):
-    """STS did not give the credentials of a role: it refused, or did not answer.
+    """STS returned no credentials for a role: it refused, or sent no response.
 
     Attributes:
         role_arn: the role.
-        code: AWS's error code, such as `AccessDenied`; None where no answer came.
+        code: AWS's error code, such as `AccessDenied`; None without a response.
         status: the HTTP status, or None.
-        request_id: what AWS support asks for, or None.
+        request_id: the request id for AWS support, or None.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class AssumeRoleError(CredentialsError):
 
 
 class TransportError(DetectiveError):
-    """No answer came.
+    """No response arrived.
 
     Attributes:
         operation: the API operation, such as `ListMembers`.
-        attempts: how many attempts were made, this one included.
-        outcome_unknown: False where no attempt sent anything that the service did not refuse.
+        attempts: the number of attempts, including this one.
+        outcome_unknown: False if no request was sent, or if the service refused all that were.
     """
 
     def __init__(self, problem: str, *, operation: str, attempts: int, outcome_unknown: bool) -> None:
@@ -103,40 +103,40 @@ class TransportError(DetectiveError):
         self.outcome_unknown = outcome_unknown
 
     def __str__(self) -> str:
-        fate = _ACTED if self.outcome_unknown else "the service did nothing"
+        fate = _MAY_HAVE_ACTED if self.outcome_unknown else "the service did nothing"
         return f"{self.operation}: {self.problem} ({fate}; attempts: {self.attempts})"
 
 
 class ConnectError(TransportError):
-    """No connection could be made: name lookup, TCP or TLS failed, or took longer than `Timeouts.connect`."""
+    """No connection could be made: DNS, TCP or TLS failed, or took longer than `Timeouts.connect`."""
 
 
 class HostNotFound(ConnectError):
-    """The name of the host does not exist: Detective is not in that region, or the endpoint URL is wrong."""
+    """The host name does not exist: Detective is not available in that region, or the endpoint URL is wrong."""
 
 
 class ConnectionLost(TransportError):
-    """The connection broke after the request was begun and before the answer was complete."""
+    """The connection broke after the request was started and before the response was complete."""
 
 
 class AttemptTimeout(TransportError):
-    """An attempt ran into `Timeouts.read` or `Timeouts.attempt`."""
+    """An attempt exceeded `Timeouts.read` or `Timeouts.attempt`."""
 
 
 class DeadlineExceeded(TransportError):
-    """The call ran into `Timeouts.total`: its attempts and the waits between them together took too long."""
+    """The call exceeded `Timeouts.total`, with all its attempts and delays."""
 
 
 class DecodeError(DetectiveError):
-    """The service answered with success, but not with what the API promises.
+    """The response reports success, but does not have the form that the API documents.
 
     Attributes:
         operation: the API operation, such as `ListMembers`.
-        problem: what was wrong, and where: `expected a string @ $.member_details[3].status`.
+        problem: what is wrong, and where: `expected a string @ $.member_details[3].status`.
         status: the HTTP status.
-        request_id: what AWS support asks for, or None where the answer had none.
-        attempts: how many attempts were made.
-        outcome_unknown: True, for the service most likely did what it was asked to.
+        request_id: the request id for AWS support; None if the response has none.
+        attempts: the number of attempts.
+        outcome_unknown: True: most likely, the service carried out the request.
     """
 
     outcome_unknown = True
@@ -151,25 +151,27 @@ class DecodeError(DetectiveError):
 
 
 class PaginationError(DetectiveError):
-    """The service handed out a continuation token that it had handed out before, which would never end.
+    """The service returned the same continuation token twice; following it would never end.
 
     Attributes:
         operation: the API operation, such as `ListMembers`.
     """
 
     def __init__(self, operation: str) -> None:
-        super().__init__(f"{operation}: the service repeated a continuation token; stopped instead of going round")
+        super().__init__(
+            f"{operation}: the service repeated a continuation token; stopped, because following it would not end"
+        )
         self.operation = operation
 
 
 class WaiterTimeout(DetectiveError):
-    """What was waited for did not come about in time. Where the last look failed, its error is the `__cause__`.
+    """A state was not reached in time. If the last poll failed, its error is the `__cause__`.
 
     Attributes:
-        timeout: how many seconds it had.
-        last_states: all that was waited for, by account id or investigation id -> how it was last seen: a
-            `MemberDetail`, a `GetInvestigationResponse` or an `Administrator`; None where it never was.
-        pending: the ids of what has not settled.
+        timeout: the timeout in seconds.
+        last_states: account id or investigation id -> its last known state, a `MemberDetail`, a
+            `GetInvestigationResponse` or an `Administrator`; None if it was in no response.
+        pending: the ids that have not settled.
     """
 
     def __init__(self, problem: str, *, timeout: float, last_states: Mapping[str, Any], pending: Iterable[str]) -> None:
@@ -180,26 +182,25 @@ class WaiterTimeout(DetectiveError):
 
 
 class ServiceError(DetectiveError):
-    """AWS answered with an error.
+    """AWS sent an error response.
 
-    The API's own exceptions are subclasses under the API's names; any other code is a plain `ServiceError`.
+    The API's exceptions are subclasses with the API's names; any other code is a plain `ServiceError`.
 
     Attributes:
-        code: AWS's error code, such as `ValidationException`; the HTTP status as text where the answer had none.
-        message: AWS's words, which may be empty; what they quote of e-mail addresses and keys is masked.
+        code: AWS's error code, such as `ValidationException`; the HTTP status as text if the response has none.
+        message: AWS's message, which may be empty; e-mail addresses and keys in it are redacted.
         status: the HTTP status.
-        request_id: what AWS support asks for, or None where the answer had none.
+        request_id: the request id for AWS support; None if the response has none.
         operation: the API operation, such as `ListMembers`.
-        attempts: how many attempts were made, this one included.
-        retryable: whether the error is of a passing kind (throttling, a server fault), so that trying again later
-            may succeed.
-        retry_after: the seconds that the service asked to wait before trying again, or None.
-        outcome_unknown: whether the service may have acted on the request: it failed in its middle (HTTP 500, 502,
-            503, 504), or no answer came to an earlier attempt, and this error may be the consequence of that one, as
-            a `ConflictException` for an invitation that it accepted.
+        attempts: the number of attempts, including this one.
+        retryable: whether the error is transient (throttling, a server fault), so that a later call may succeed.
+        retry_after: the delay in seconds that the service asked for, or None.
+        outcome_unknown: whether the service may have carried out the request: it failed while processing it (HTTP 500,
+            502, 503, 504), or an earlier attempt got no response, and this error may be a consequence of it, such as a
+            `ConflictException` for an invitation that it accepted.
     """
 
-    #: What an exception of the API has beyond its message: wire name -> (attribute, type).
+    #: The members of an exception of the API beside its message: wire name -> (attribute, type).
     wire_members: ClassVar[Mapping[str, tuple[str, type]]] = {}
 
     def __init__(
@@ -233,9 +234,9 @@ class ServiceError(DetectiveError):
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(members))}")
 
     def __str__(self) -> str:
-        return f"{super().__str__()}; {_ACTED}" if self.outcome_unknown else super().__str__()
+        return f"{super().__str__()}; {_MAY_HAVE_ACTED}" if self.outcome_unknown else super().__str__()
 
 
 def code_of(error: BaseException) -> str:
-    """Name what went wrong, for events and logs: AWS's code, or else the exception's class."""
+    """Return the error code for events and logs: AWS's code, or else the name of the exception's class."""
     return error.code if isinstance(error, ServiceError) else type(error).__name__

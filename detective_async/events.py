@@ -1,4 +1,4 @@
-"""What hooks and callbacks are told: of each call, attempt and wait, and of the progress of a large job."""
+"""The events that hooks and callbacks receive: calls, attempts, retries, and the progress of a large job."""
 
 import inspect
 import logging
@@ -12,20 +12,20 @@ _logger = logging.getLogger("detective_async")
 
 @frozen(kw_only=True)
 class CallStart:
-    """A call begins: told to those hooks that have a method `on_start`.
+    """A call starts: for hooks that have a method `on_start`.
 
-    That is called in the task of the call, as the hook is for the call's `CallEvent`, which follows in any case: a
-    context variable that is set at the start is set for all that the call does, and can be reset at its end.
+    Both `on_start` and the hook's call with the `CallEvent`, which always follows, run in the task of the call. So a
+    context variable that is set at the start is set during the whole call, and can be reset at its end.
 
     Attributes:
         operation: the API operation, such as `ListMembers`.
-        service: whose it is, as requests are signed: `detective`, or `sts` where a role is assumed.
-        account: the account in whose name it is made, as far as that is known before there are credentials.
-        region: where it will be sent.
-        endpoint_url: the URL of that.
+        service: the service's name in signatures: `detective`, or `sts` when a role is assumed.
+        account: the account of the credentials, if it is known before they are fetched; else None.
+        region: the region that is called.
+        endpoint_url: the URL that is called.
         invocation_id: the same for all events of the call.
-        headers: empty. What a hook adds is sent with each attempt, unsigned, such as a trace's id. Names that belong to
-            the request itself or to AWS's signature are left out, and so is what is no header.
+        headers: empty. Headers that a hook adds, such as a trace id, are sent with each attempt, unsigned. Headers of
+            the request itself or of AWS's signature are ignored, and so are malformed ones.
     """
 
     operation: str
@@ -43,19 +43,20 @@ class AttemptEvent:
 
     Attributes:
         operation: the API operation, such as `ListMembers`.
-        account: the account in whose name it was made, or None where nobody said.
-        region: where it was sent.
-        invocation_id: the same for all events of a call; AWS has it too, as `amz-sdk-invocation-id`.
-        attempt: which attempt, from 1.
-        max_attempts: how many there may be.
-        waited: seconds between the attempt before it and this one.
-        elapsed: seconds it took.
-        status: the HTTP status, or None where no answer came.
+        account: the account of the credentials; None if it is not known.
+        region: the region that was called.
+        invocation_id: the same for all events of a call; sent to AWS as `amz-sdk-invocation-id`.
+        attempt: the attempt's number, from 1.
+        max_attempts: the maximum number of attempts.
+        waited: seconds between the previous attempt and this one.
+        elapsed: seconds that the attempt took.
+        status: the HTTP status; None without a response.
         request_id: AWS's id of the request, or None.
         error_code: AWS's error code, or the class of a transport error; None for success.
-        throttled: whether the service refused it because there were too many.
-        request_bytes: how large the request's body was.
-        response_bytes: how large the answer's body was, unpacked; None where none came, or too much.
+        throttled: whether the service throttled the request.
+        request_bytes: the size of the request's body.
+        response_bytes: the size of the response's body after decompression; None without a response, or if it exceeds
+            the limit.
     """
 
     operation: str
@@ -76,16 +77,16 @@ class AttemptEvent:
 
 @frozen(kw_only=True)
 class RetryEvent:
-    """An attempt failed and another one will follow after a wait.
+    """An attempt failed, and another one will follow after a delay.
 
     Attributes:
         operation: the API operation, such as `ListMembers`.
-        account: the account in whose name it was made, or None where nobody said.
-        region: where it was sent.
+        account: the account of the credentials; None if it is not known.
+        region: the region that was called.
         invocation_id: the same for all events of a call.
-        attempt: which attempt failed, from 1.
-        max_attempts: how many there may be.
-        delay: seconds until the next one.
+        attempt: the number of the attempt that failed, from 1.
+        max_attempts: the maximum number of attempts.
+        delay: seconds until the next attempt.
         error_code: AWS's error code, or the class of a transport error.
     """
 
@@ -101,22 +102,23 @@ class RetryEvent:
 
 @frozen(kw_only=True)
 class CallEvent:
-    """A call has ended, however it did; what was refused before anything could be sent is no call.
+    """A call has ended, successfully or not. There is no event for a call with invalid parameters.
 
     Attributes:
         operation: the API operation, such as `ListMembers`.
-        account: the account in whose name it was made, or None where nobody said.
-        region: where it was sent.
+        account: the account of the credentials; None if it is not known.
+        region: the region that was called.
         invocation_id: the same for all events of the call.
-        attempts: how many attempts it took; 0 where it did not come to one.
-        elapsed: seconds from its beginning, credentials, turns, attempts and waits included.
-        waited: seconds of them that were waits between attempts.
-        status: the HTTP status that the last attempt got, or None where it got none.
+        attempts: the number of attempts; 0 if the call ended before the first one.
+        elapsed: seconds from the start to the end of the call, including credentials, queueing and delays.
+        waited: seconds of them that were delays between attempts.
+        status: the HTTP status of the last attempt; None without a response.
         request_id: AWS's id of the last attempt, or None.
-        error_code: AWS's error code, or else the class of what was raised, `CancelledError` included; None for success.
-        request_bytes: how large the request's body was.
-        response_bytes: how large the body was that the last attempt got, unpacked; None where none came, or too much.
-        retry_quota: what is left for retries of the account in the region, of 500.
+        error_code: AWS's error code, or the class of the exception, including `CancelledError`; None for success.
+        request_bytes: the size of the request's body.
+        response_bytes: the size of the last response's body after decompression; None without a response, or if it
+            exceeds the limit.
+        retry_quota: the rest of the retry quota of the account in the region, of 500.
     """
 
     operation: str
@@ -136,13 +138,13 @@ class CallEvent:
 
 @frozen(kw_only=True)
 class ProgressEvent:
-    """One more part of a large job has ended.
+    """A part of a large job has ended.
 
     Attributes:
-        done: how many parts have ended, those that failed included.
-        failed: how many of them failed.
-        total: how many there are; None where nobody knows before the end.
-        elapsed: seconds since the job began.
+        done: the number of parts that have ended, including those that failed.
+        failed: the number of parts that failed.
+        total: the number of all parts; None if it is not known before the end.
+        elapsed: seconds since the start of the job.
     """
 
     done: int
@@ -152,7 +154,7 @@ class ProgressEvent:
 
     @property
     def rate(self) -> float:
-        """Parts per second so far."""
+        """The average number of parts per second."""
         return self.done / self.elapsed if self.elapsed > 0 else 0.0
 
 
@@ -164,7 +166,7 @@ T = TypeVar("T")
 
 
 def emit(hooks: Iterable[Callable[[T], object]], event: T) -> None:
-    """Tell every hook; one that raises is logged and never fails what it watches."""
+    """Call every hook with an event; an exception from a hook is logged and not raised."""
     for hook in hooks:
         try:
             hook(event)
@@ -173,40 +175,40 @@ def emit(hooks: Iterable[Callable[[T], object]], event: T) -> None:
 
 
 def emit_start(hooks: Iterable[Hook], start: CallStart) -> None:
-    """Tell those hooks that want to know of beginnings."""
+    """Call the `on_start` of every hook that has one."""
     emit([on_start for hook in hooks if (on_start := getattr(hook, "on_start", None)) is not None], start)
 
 
 @define(eq=False)
-class Tally:
-    """Counts the parts of a large job that have ended, and tells whoever wants to know.
+class ProgressCounter:
+    """Counts the parts of a large job that have ended, and calls a progress callback.
 
     Attributes:
-        callback: is told of each; None for nobody.
-        total: how many parts there are; None where nobody knows.
-        now: seconds that never go back.
+        callback: receives an event for each part, or None.
+        total: the number of all parts; None if it is not known.
+        now: returns the seconds of a monotonic clock.
     """
 
     callback: ProgressCallback | None
     total: int | None
     now: Callable[[], float]
-    _began: float = field(init=False)
+    _started_at: float = field(init=False)
     _done: int = field(init=False, default=0)
     _failed: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
-        self._began = self.now()
+        self._started_at = self.now()
 
     def add(self, *, failed: bool) -> None:
-        """Count one more."""
+        """Count a part that has ended."""
         self._done += 1
         self._failed += failed
         if self.callback is not None:
-            elapsed = self.now() - self._began
+            elapsed = self.now() - self._started_at
             event = ProgressEvent(done=self._done, failed=self._failed, total=self.total, elapsed=elapsed)
             emit((self.callback,), event)
 
 
 def is_plain_callable(value: object) -> bool:
-    """Tell whether it can be told of events; what a coroutine function gives would never be awaited."""
+    """Return whether a value is callable and not a coroutine function, whose result would never be awaited."""
     return callable(value) and not inspect.iscoroutinefunction(value)

@@ -1,1 +1,1 @@
-"""The API as data: operations, models, and how both travel on the wire."""
+"""The API as data: operations, models, and their form on the wire."""

@@ -1,4 +1,4 @@
-"""Amazon Detective, as the retry loop needs it: REST with JSON bodies."""
+"""The description of Amazon Detective for the retry loop: REST with JSON bodies."""
 
 from detective_async.api.service import Service
 from detective_async.api.wire import decode, decode_error, encode

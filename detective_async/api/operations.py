@@ -1,6 +1,6 @@
-"""The API as data: one row per operation."""
+"""The operations of the API, one row each."""
 
-# A row names the model of its response to type checkers, and must not import it.
+# The rows name the models of their responses for type checkers without importing them.
 from __future__ import annotations
 
 from functools import cached_property
@@ -15,7 +15,7 @@ from detective_async.api.service import ServiceOperation
 Response = TypeVar("Response")
 
 
-# Compared by identity: there is one row per operation, and caches are keyed by it.
+# Compared by identity: there is one row for each operation, and caches use it as a key.
 @frozen(eq=False)
 class Operation(ServiceOperation[Response]):
     """One operation of the API.
@@ -23,10 +23,10 @@ class Operation(ServiceOperation[Response]):
     Attributes:
         name: the API's name.
         method: the HTTP method.
-        path: the path; a member in braces is filled in from the request.
-        query: the request's attributes that travel in the query string -> the name they have there.
-        repeatable: whether sending it twice does no more than sending it once, so that it may be sent again when
-            nobody knows whether the first one arrived.
+        path: the path; members in braces are replaced by the request's values.
+        query: attribute of the request -> its name in the query string.
+        repeatable: whether sending a request twice has the same effect as once, so that it may be retried even if the
+            first one may have been carried out.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Operation(ServiceOperation[Response]):
 
     @cached_property
     def request(self) -> type[AttrsInstance] | None:
-        """The model of its request, or None where it takes no members."""
+        """The model of the request; None if the operation has no request members."""
         return getattr(models, f"{self.name}Request", None)
 
     @cached_property
     def response(self) -> type[Response]:
-        """The model of its response; NoneType where the API models none."""
+        """The model of the response; NoneType if the API models none."""
         return cast("type[Response]", getattr(models, f"{self.name}Response", NoneType))
 
 
@@ -94,7 +94,7 @@ START_INVESTIGATION: Operation[models.StartInvestigationResponse] = Operation(
     "StartInvestigation",
     "POST",
     "/investigations/startInvestigation",
-    # It takes no client token: a second one starts a second investigation.
+    # It has no client token: a second request starts a second investigation.
     repeatable=False,
 )
 START_MONITORING_MEMBER: Operation[None] = Operation("StartMonitoringMember", "POST", "/graph/member/monitoringstate")

@@ -1,4 +1,4 @@
-"""Keeping secrets out of what others write: AWS's messages quote requests, and exceptions whatever they like."""
+"""Redacts secrets in texts of AWS and of other libraries, which may quote requests."""
 
 import json
 import re
@@ -9,12 +9,12 @@ from urllib.parse import quote
 from attrs import fields, has
 
 MASK = "***"
-#: A known value that is shorter could be part of any word.
+#: A shorter secret could be part of any word, so it is not searched for.
 _SHORTEST_SECRET = 4
-# Bounded, so that no text makes the search long.
+# All repetitions are bounded, so that no text makes the search slow.
 _ADDRESS = re.compile(r"[^\s@'\"<>(),;:=/\[\]{}][^\s@\"<>(),;:=/\[\]{}]{0,63}(?:@|%40)[^\s@'\"<>(),;:=/\[\]{}]{1,255}")
-#: What is as long as a secret key or longer, and of the letters that keys and tokens are made of, but no file's path;
-#: a key that begins as a path does; and a web token, whose parts have dots between them.
+#: Text of the characters of keys and tokens that is at least as long as a secret key and not a path; a secret key that
+#: begins with a slash; and a JSON web token, whose parts are separated by dots.
 _KEY = re.compile(
     r"(?<![\w/+=.~-])(?!/)[\w/+=%-]{40,}"
     r"|(?<![\w/+=.~-])(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)/[A-Za-z0-9/+]{39}(?![\w/+=.-])"
@@ -23,32 +23,32 @@ _KEY = re.compile(
 
 
 def masked(value: str | None) -> str:
-    """Show in a `repr` that a sensitive member is there, and not what it is."""
+    """Return the `repr` of a sensitive value: whether it is set, but not the value."""
     return "None" if value is None else repr(MASK)
 
 
 def masked_text(value: str | None) -> str:
-    """Show in a `repr` a text that may quote e-mail addresses."""
+    """Return the `repr` of a text with e-mail addresses masked."""
     return "None" if value is None else repr(mask_addresses(value))
 
 
 def masked_key_id(value: object) -> str:
-    """Show in a `repr` the end of an access key id: enough to tell one from another."""
+    """Return the `repr` of an access key id: its last characters, enough to tell keys apart."""
     return repr(f"{MASK}{value[-4:]}") if isinstance(value, str) else MASK
 
 
 def mask_addresses(text: str) -> str:
-    """Mask what looks like an e-mail address."""
+    """Mask everything that looks like an e-mail address."""
     return _ADDRESS.sub(MASK, text) if "@" in text or "%40" in text else text
 
 
 def mask_keys(text: str) -> str:
-    """Mask e-mail addresses and what looks like a secret key or a token, in a text of unknown origin."""
+    """Mask e-mail addresses and everything that looks like a secret key or a token."""
     return _KEY.sub(MASK, mask_addresses(text))
 
 
 def mask(text: str, secrets: Iterable[str | None]) -> str:
-    """Mask e-mail addresses and the secrets given, as they are, percent-encoded, and as in JSON."""
+    """Mask e-mail addresses and the given secrets, plain, percent-encoded, and JSON-encoded."""
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST_SECRET:
             for form in _forms(secret):
@@ -57,13 +57,13 @@ def mask(text: str, secrets: Iterable[str | None]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """Give a secret as it may be quoted: as it is or as in a JSON body, and each of these percent-encoded too."""
+    """Return the forms in which a secret may be quoted: plain and as in JSON, each also percent-encoded."""
     plain = {secret, *(json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))}
     return {form for text in plain for form in (text, quote(text), quote(text, safe=""))}
 
 
 def sensitive_values(value: Any) -> list[str]:
-    """Give the members of a request that its `repr` masks, the nested ones too."""
+    """Return the values that the `repr` of a request masks, including nested ones."""
     if isinstance(value, list):
         return [found for item in value for found in sensitive_values(item)]
     if not has(type(value)):

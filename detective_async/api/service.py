@@ -1,4 +1,4 @@
-"""What the retry loop needs from the API of an AWS service: it is data to the loop, which knows no service itself."""
+"""The description of an AWS service for the retry loop, which has no code for particular services."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,30 +14,30 @@ Response = TypeVar("Response")
 
 @frozen
 class EncodedRequest:
-    """A request as it goes out, before it is signed.
+    """A request in its form on the wire, before it is signed.
 
     Attributes:
         method: the HTTP method.
         path: percent-encoded.
         query: percent-encoded; empty for none.
-        body: as it goes out; None for none.
+        body: the encoded body; None for none.
         content_type: the media type of the body.
     """
 
     method: str
     path: str
     query: str
-    # It may contain e-mail addresses.
+    # Not in `repr`: it may contain e-mail addresses.
     body: bytes | None = field(repr=False)
     content_type: str = "application/json"
 
 
 class ServiceOperation(Generic[Response]):
-    """An operation of a service, as far as the retry loop is concerned; `Response` is the type of its response.
+    """The attributes of an operation that the retry loop uses; `Response` is the type of its response.
 
     Attributes:
         name: the API's name.
-        repeatable: whether sending it twice does no more than sending it once.
+        repeatable: whether sending a request twice has the same effect as once.
     """
 
     __slots__ = ()
@@ -46,17 +46,17 @@ class ServiceOperation(Generic[Response]):
 
 
 class ResolveEndpoint(Protocol):
-    """Find the endpoint of a service in a region, or take the URL that is given."""
+    """Return the endpoint of a service in a region, or the endpoint for a custom URL."""
 
     def __call__(
         self, region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
     ) -> Endpoint:
-        """Raise `ConfigurationError` where the region or the URL is malformed."""
+        """Raise `ConfigurationError` if the region or the URL is malformed."""
         ...
 
 
 class ReadError(Protocol):
-    """Make an exception of an error response."""
+    """Convert an error response to an exception."""
 
     def __call__(
         self,
@@ -68,7 +68,7 @@ class ReadError(Protocol):
         attempts: int,
         secrets: Iterable[str | None],
     ) -> ServiceError:
-        """Redact the secrets in what the service says."""
+        """Redact the secrets in the texts of the response."""
         ...
 
 
@@ -78,10 +78,10 @@ class Service:
 
     Attributes:
         name: the service's name in endpoint settings and in signatures, such as `detective`.
-        resolve: finds its endpoint.
-        encode: checks a request of an operation and writes it as it goes out; raises `ParameterError`.
-        decode: reads the body of a successful response of an operation; raises `DecodeError`.
-        read_error: makes an exception of an error response.
+        resolve: returns the endpoint.
+        encode: validates and encodes a request of an operation; raises `ParameterError`.
+        decode: decodes the body of a successful response of an operation; raises `DecodeError`.
+        read_error: converts an error response to an exception.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The part of STS that is needed to assume roles: parameters travel as a form, responses are XML. Performs no I/O."""
+"""The part of STS that is needed to assume roles: requests are forms, responses are XML. Performs no I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ class Action(ServiceOperation[Response]):
     Attributes:
         name: the API's name.
         response: the type of a successful response.
-        repeatable: whether sending it twice does no more than sending it once.
+        repeatable: whether sending a request twice has the same effect as once.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""aws-requests-auth without requests, which would take a good part of a program's start to import.
+"""Imports aws-requests-auth without requests, whose import would take a large part of a program's start.
 
-All that it needs of requests is a base class for what plugs into requests, which is not what it is used for here.
+aws-requests-auth uses one base class of requests, for authentication in requests itself; that part is not used here.
 """
 
 import builtins
@@ -11,24 +11,24 @@ from typing import Any
 __all__ = ["AWSRequestsAuth", "signature_key"]
 
 
-def _load(name: str, stand_ins: dict[str, object]) -> dict[str, Any]:
-    """Run a module of its own, that nobody else sees, in which some imports give something else.
+def _load(name: str, substitutes: dict[str, object]) -> dict[str, Any]:
+    """Execute a module with substitutes for some of its imports, without adding it to `sys.modules`.
 
     Args:
         name: the module.
-        stand_ins: name of a module -> what is imported in its place.
+        substitutes: name of an imported module -> the object to use instead.
     """
     spec = find_spec(name)
-    assert spec is not None  # noqa: S101 - it is a dependency
+    assert spec is not None  # noqa: S101 - it is a dependency of this package
     module = ModuleType(name)
     code = spec.loader.get_code(name)  # type: ignore[union-attr]
 
     def import_(module: str, *rest: Any) -> object:
-        return stand_ins[module] if module in stand_ins else builtins.__import__(module, *rest)
+        return substitutes[module] if module in substitutes else builtins.__import__(module, *rest)
 
     namespace = module.__dict__
     namespace["__builtins__"] = {**vars(builtins), "__import__": import_}
-    exec(code, namespace)  # noqa: S102 - as an import would
+    exec(code, namespace)  # noqa: S102 - as an import does
     return namespace
 
 

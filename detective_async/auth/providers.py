@@ -1,4 +1,4 @@
-"""Whatever a caller may pass as credentials, made a provider."""
+"""Providers for everything that a client accepts as `credentials`."""
 
 import inspect
 import traceback
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from detective_async.api.redaction import mask_keys, masked_key_id
 from detective_async.auth.cache import CachedProvider, RefreshingCache
-from detective_async.auth.credentials import Credentials, CredentialsProvider, from_botocore
+from detective_async.auth.credentials import Credentials, CredentialsProvider, credentials_of_botocore
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 
@@ -19,7 +19,7 @@ CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[C
 
 @frozen
 class StaticCredentials:
-    """Always the same keys.
+    """Fixed keys.
 
     Args:
         access_key_id: such as `AKIAIOSFODNN7EXAMPLE`.
@@ -27,7 +27,7 @@ class StaticCredentials:
         session_token: for temporary credentials; None for long-lived ones.
 
     Raises:
-        CredentialsError: a key is missing or empty or cannot be one.
+        CredentialsError: a key is missing, empty or malformed.
     """
 
     access_key_id: str = field(repr=masked_key_id)
@@ -36,26 +36,27 @@ class StaticCredentials:
     _credentials: Credentials = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        # Here, so that a missing key raises with the object and not at the first call; the class is frozen.
+        # Made in the constructor, so that a missing key raises there and not in the first call. The class is frozen.
         keys = Credentials(self.access_key_id, self.secret_access_key, self.session_token)
         object.__setattr__(self, "_credentials", keys)
 
     async def get_credentials(self) -> Credentials:
-        """Give the keys."""
+        """Return the keys."""
         return self._credentials
 
 
 class SessionCredentials(CachedProvider):
     """The credentials of a session of boto3, botocore or aiobotocore, refreshed by that session.
 
-    What blocks is asked in a thread. A session that is passed as a client's `credentials` is taken for this.
+    Blocking sessions are called in a thread. A session that is passed as a client's `credentials` is wrapped in this
+    class.
 
     Args:
-        source: a session, or the credentials object that its `get_credentials()` gives.
+        source: a session, or the credentials object that its `get_credentials()` returns.
     """
 
     def __init__(self, source: Any) -> None:
-        if not _is_botocores(source):
+        if not _is_botocore_source(source):
             raise ConfigurationError(
                 "SessionCredentials takes a session of boto3, botocore or aiobotocore, or its credentials; "
                 f"got a {type(source).__name__}"
@@ -64,20 +65,20 @@ class SessionCredentials(CachedProvider):
         self._name = f"the {type(source).__module__.partition('.')[0]} session"
         super().__init__(RefreshingCache(self._name))
 
-    # Equal for the same session, so that clients for which it is given share what it gave.
+    # Equal for the same session, so that clients with that session share a cache.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SessionCredentials) and other._source is self._source
 
     def __hash__(self) -> int:
         return id(self._source)
 
-    async def _ask(self) -> Credentials:
+    async def _fetch_from_source(self) -> Credentials:
         try:
             with redacted_botocore_logs():
                 return await self._read()
         except CredentialsError:
             raise
-        except Exception as error:  # noqa: BLE001 - sessions are refreshed by whatever others have put in them
+        except Exception as error:  # noqa: BLE001 - sessions contain providers of other libraries
             problem = describe(error)
         raise CredentialsError(f"{self._name} failed: {problem}")
 
@@ -87,14 +88,14 @@ class SessionCredentials(CachedProvider):
             found = await _call(found.get_credentials)
         if found is None:
             raise CredentialsError(f"{self._name} has no credentials")
-        return from_botocore(found, await _call(found.get_frozen_credentials))
+        return credentials_of_botocore(found, await _call(found.get_frozen_credentials))
 
 
 async def _call(method: Callable[[], Any]) -> Any:
     return await (method() if inspect.iscoroutinefunction(method) else run_in_thread(method))
 
 
-def _is_botocores(source: object) -> bool:
+def _is_botocore_source(source: object) -> bool:
     if hasattr(source, "get_frozen_credentials"):
         return True
     packages = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
@@ -102,54 +103,54 @@ def _is_botocores(source: object) -> bool:
 
 
 class _CallableCredentials(CachedProvider):
-    """A provider around an async callable: asked each time, but for what expires, which is kept until then."""
+    """A provider that wraps an async callable; credentials are cached only if they expire."""
 
     def __init__(self, source: Callable[[], Awaitable[Credentials]]) -> None:
         self.source = source
-        super().__init__(RefreshingCache(provider_name(self), keep_lasting=False))
+        super().__init__(RefreshingCache(provider_name(self), cache_permanent=False))
 
     def __repr__(self) -> str:
         return f"<credentials of {provider_name(self)}>"
 
-    # Equal for the same callable, so that clients for which it is given share what it gave.
+    # Equal for the same callable, so that clients with that callable share a cache.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _CallableCredentials) and other.source == self.source
 
     def __hash__(self) -> int:
         return hash(self.source)
 
-    async def _ask(self) -> Credentials:
+    async def _fetch_from_source(self) -> Credentials:
         try:
             credentials = await self.source()
         except DetectiveError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a callable raises
+        except Exception as error:  # noqa: BLE001 - a user's callable may raise anything
             problem = provider_failure(self, error)
         else:
             if isinstance(credentials, Credentials):
                 return credentials
             problem = CredentialsError(
-                f"{provider_name(self)} gave a {type(credentials).__name__}, expected Credentials"
+                f"{provider_name(self)} returned a {type(credentials).__name__}, expected Credentials"
             )
         raise problem
 
 
 @frozen
 class FixedCredentials:
-    """A provider of one set of credentials."""
+    """A provider that returns one set of credentials."""
 
     credentials: Credentials
 
     async def get_credentials(self) -> Credentials:
-        """Give it."""
+        """Return the credentials."""
         return self.credentials
 
 
 def as_provider(source: CredentialsSource) -> CredentialsProvider:
-    """Take credentials, a provider of them, a session, or an async callable that returns them.
+    """Make a provider of credentials, a provider, a session, or an async callable that returns credentials.
 
     Raises:
-        ConfigurationError: it is none of these.
+        ConfigurationError: the source is none of these.
     """
     if isinstance(source, Credentials):
         return FixedCredentials(source)
@@ -157,7 +158,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         return FixedCredentials(Credentials(source.access_key_id, source.secret_access_key, source.session_token))
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
-    if _is_botocores(source):
+    if _is_botocore_source(source):
         return SessionCredentials(source)
     if isinstance(source, CredentialsProvider):
         return source
@@ -170,9 +171,9 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
 
 
 def provider_failure(provider: CredentialsProvider, error: Exception) -> CredentialsError:
-    """Make the error for whatever a provider raised that is none of ours.
+    """Make the error for an exception from outside this library that a provider raised.
 
-    It is not to be chained to that, whose text may hold secrets; so it says where to look.
+    It must not be chained to that exception, whose text may contain secrets, so it names the file and line instead.
     """
     *_, last = traceback.extract_tb(error.__traceback__)
     reason = mask_keys(f"{type(error).__name__}: {error}")
@@ -182,16 +183,16 @@ def provider_failure(provider: CredentialsProvider, error: Exception) -> Credent
 
 
 def provider_name(provider: CredentialsProvider) -> str:
-    """Name a provider by its class or function: the `repr` of one that is not ours may show its secrets."""
+    """Return the name of a provider's class or function; the `repr` of a user's provider may contain secrets."""
     named = provider.source if isinstance(provider, _CallableCredentials) else type(provider)
     return getattr(named, "__qualname__", type(named).__qualname__)
 
 
 def provider_key(provider: CredentialsProvider) -> Hashable:
-    """Give what stands for the account whose credentials a provider gives: equal for those that give the same ones."""
+    """Return a key for the account of a provider: equal for providers that return the same credentials."""
     if isinstance(provider, FixedCredentials):
         return provider.credentials.access_key_id
-    return provider if _is_hashable(provider) else _Itself(provider)
+    return provider if _is_hashable(provider) else _IdentityKey(provider)
 
 
 def _is_hashable(value: object) -> TypeGuard[Hashable]:
@@ -202,14 +203,14 @@ def _is_hashable(value: object) -> TypeGuard[Hashable]:
     return True
 
 
-class _Itself:
-    """Stands for a provider that cannot be a key; keeps it, so that its identity is not given to another."""
+class _IdentityKey:
+    """The key of a provider that is not hashable; refers to it, so that its id is not reused."""
 
     def __init__(self, provider: CredentialsProvider) -> None:
         self._provider = provider
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and other._provider is self._provider
+        return isinstance(other, _IdentityKey) and other._provider is self._provider
 
     def __hash__(self) -> int:
         return id(self._provider)

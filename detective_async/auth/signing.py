@@ -1,4 +1,4 @@
-"""Signature version 4: the canonical forms and the key are aws-requests-auth's, the time is the caller's."""
+"""Signature Version 4: canonical forms and keys are from aws-requests-auth, the time is a parameter."""
 
 import hmac
 import re
@@ -13,7 +13,7 @@ from detective_async.auth import Credentials
 from detective_async.auth.aws_requests_auth import AWSRequestsAuth, signature_key
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
-#: Headers that say what a request is or how it travels; AWS refuses those that begin with `x-amz-` where unsigned.
+#: Headers that describe the request or its transport. AWS refuses unsigned headers that begin with `x-amz-`.
 _RESERVED = re.compile(
     r"(x-amz-|amz-sdk-|proxy-).*|accept(-encoding)?|authorization|connection|content-.*|cookie|date|expect|host"
     r"|keep-alive|te|trailer|transfer-encoding|upgrade|user-agent"
@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 @frozen
 class _Signable:
-    """What aws-requests-auth reads of a request."""
+    """The attribute of a request that aws-requests-auth reads."""
 
     url: str
 
@@ -40,7 +40,7 @@ def sign(
     credentials: Credentials,
     time: float,
 ) -> dict[str, str]:
-    """Give the headers that prove who sends a request.
+    """Return the headers that authenticate a request.
 
     Args:
         method: the HTTP method, in capitals.
@@ -48,15 +48,15 @@ def sign(
         path: percent-encoded, as it will be sent.
         query: percent-encoded, as it will be sent.
         body: as it will be sent; None for none.
-        region: which region's service is addressed.
-        service: by which name that service goes.
-        credentials: whose name to sign in.
+        region: the region of the service.
+        service: the service's name in signatures.
+        credentials: the keys to sign with.
         time: seconds since the epoch.
     """
     timestamp, date = _timestamp(int(time))
     keyed, scope = _key_and_scope(credentials.secret_access_key, date, region, service)
     token = credentials.session_token
-    # In the order of their names.
+    # The signature requires the headers in the order of their names.
     if token:
         signed_headers = "host;x-amz-date;x-amz-security-token"
         canonical_headers = f"host:{host}\nx-amz-date:{timestamp}\nx-amz-security-token:{token}\n"
@@ -83,7 +83,7 @@ def sign(
 
 
 def unsigned(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give those headers that may go along with a signed request without being signed themselves."""
+    """Return the headers that may be sent unsigned with a signed request."""
     return {
         name: value
         for name, value in headers.items()
@@ -96,7 +96,7 @@ def unsigned(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-# The same within a second.
+# All calls within a second have the same timestamp.
 @lru_cache(maxsize=16)
 def _timestamp(seconds: int) -> tuple[str, str]:
     timestamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -110,7 +110,7 @@ def _canonical_target(path: str, query: str) -> str:
     return f"{AWSRequestsAuth.get_canonical_path(signable)}\n{AWSRequestsAuth.get_canonical_querystring(signable)}"
 
 
-# Four HMACs that only change with the day: one key per secret and region is enough.
+# Four HMACs whose result changes only with the day.
 @lru_cache(maxsize=1024)
 def _key_and_scope(secret: str, date: str, region: str, service: str) -> tuple[hmac.HMAC, str]:
     key = signature_key(secret, date, region, service)

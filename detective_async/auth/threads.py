@@ -1,4 +1,4 @@
-"""Asking botocore, which blocks: in a thread of its own, and with a gag."""
+"""Runs blocking calls of botocore in a thread, with botocore's logging redacted."""
 
 import asyncio
 import contextlib
@@ -13,21 +13,21 @@ from detective_async.api.redaction import mask_keys
 
 T = TypeVar("T")
 
-#: Whether what is running now was begun by us, in whatever thread.
-_ours: ContextVar[bool] = ContextVar("_ours", default=False)
+#: Whether the current context is inside `redacted_botocore_logs`; threads inherit it.
+_redacting: ContextVar[bool] = ContextVar("_redacting", default=False)
 
 
 async def run_in_thread(function: Callable[[], T]) -> T:
-    """Call a function in a new thread, which nobody waits for any longer once the caller is cancelled.
+    """Call a function in a new daemon thread; cancelling the caller does not wait for the thread.
 
-    Not `asyncio.to_thread`: its few threads also look up names for every connection, and one that is stuck would keep
-    the program from ending.
+    Not `asyncio.to_thread`: its few threads also resolve host names, and a blocked one would keep the program from
+    exiting.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
 
     def settle(result: Callable[[], None]) -> None:
-        # A loop that is closed by now has nobody left who waits.
+        # If the event loop is closed, no caller waits for the result.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: None if outcome.done() else result())
 
@@ -35,10 +35,10 @@ async def run_in_thread(function: Callable[[], T]) -> T:
         try:
             result = function()
         except StopIteration as error:
-            # The one exception that no future takes.
+            # A future does not accept StopIteration.
             failure = RuntimeError(f"StopIteration: {error}")
             settle(lambda: outcome.set_exception(failure))
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - it is raised in the caller
             settle(functools.partial(outcome.set_exception, error))
         else:
             settle(lambda: outcome.set_result(result))
@@ -48,34 +48,34 @@ async def run_in_thread(function: Callable[[], T]) -> T:
 
 
 def describe(error: Exception) -> str:
-    """Say what went wrong, without the secrets that programs and servers have said, which botocore quotes.
+    """Describe an exception with secrets redacted: botocore's messages quote output of programs and servers.
 
-    For the same reason nothing that is raised may be chained to botocore's exceptions.
+    For the same reason, exceptions must not be chained to botocore's.
     """
-    speaks_for_itself = isinstance(error, OSError) or type(error).__module__.startswith(("aiobotocore.", "botocore."))
-    return mask_keys(str(error) if speaks_for_itself else f"{type(error).__name__}: {error}")
+    is_self_explanatory = isinstance(error, OSError) or type(error).__module__.startswith(("aiobotocore.", "botocore."))
+    return mask_keys(str(error) if is_self_explanatory else f"{type(error).__name__}: {error}")
 
 
 @contextlib.contextmanager
 def redacted_botocore_logs() -> Iterator[None]:
-    """Keep the secrets out of what botocore logs meanwhile, here and in the threads that are begun here.
+    """Redact secrets in what botocore logs in this context, and in threads that are started in it.
 
-    Its debug messages hold whole requests and answers, keys and tokens included; its warnings quote what programs and
-    servers have said.
+    Its debug messages contain whole requests and responses with keys and tokens; its warnings quote output of programs
+    and servers.
     """
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("aiobotocore", "boto3", "botocore", "urllib3"):
-            # Adding it twice adds it once.
-            logging.getLogger(name).addFilter(_censor)
-    token = _ours.set(True)
+            # Adding the same filter again has no effect.
+            logging.getLogger(name).addFilter(_redact)
+    token = _redacting.set(True)
     try:
         yield
     finally:
-        _ours.reset(token)
+        _redacting.reset(token)
 
 
-def _censor(record: logging.LogRecord) -> bool:
-    if not _ours.get():
+def _redact(record: logging.LogRecord) -> bool:
+    if not _redacting.get():
         return True
     error = record.exc_info[1] if record.exc_info else None
     reason = f" ({describe(error)})" if isinstance(error, Exception) else ""

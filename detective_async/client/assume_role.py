@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import field, frozen
 
-from detective_async.api.models.constraints import Entries, Integer, Items, Rule, Text, as_list
+from detective_async.api.models.constraints import Entries, Integer, Items, Rule, Text, list_if_iterable
 from detective_async.api.sts import ASSUME_ROLE, STS, AssumedRole
 from detective_async.auth import (
     Caller,
@@ -33,20 +33,22 @@ _RULES: Mapping[str, Rule] = {
 
 @frozen(eq=False)
 class AssumeRole(ManagedProvider):
-    """The credentials of a role: STS's AssumeRole, asked when they are first needed and again before they expire.
+    """The credentials of a role, from STS's AssumeRole: fetched at first use, and again before they expire.
 
-    The call goes out on the connections of the client that needs them, with that one's retries, timeouts and hooks.
-    Make one of these for a role and pass it to all clients: they share what it got. One can be the `source` of another.
+    The call uses the connections, retries, timeouts and hooks of the client that needs the credentials. Make one
+    `AssumeRole` for each role and pass it to all clients: they share its cache. One can be the `source` of another.
 
     Args:
         role_arn: the role, `arn:aws:iam::ACCOUNT:role/NAME`.
-        source: who assumes it: whatever a client takes as `credentials`. None takes what the AWS CLI would use.
-        session_name: what CloudTrail shows of the session, 2 to 64 characters. None names the user and the host.
-        external_id: what the role's trust policy may ask for, 2 to 1224 characters.
-        duration: how long each set of credentials lasts, in seconds: 900 to 43200, and up to what the role allows.
-        region: whose STS is asked. None takes the client's region.
+        source: the credentials that assume the role: any value that a client accepts as `credentials`. None uses the
+            same credentials as the AWS CLI.
+        session_name: the session's name in CloudTrail, 2 to 64 characters. None uses the names of the user and host.
+        external_id: the external id that the role's trust policy may require, 2 to 1224 characters.
+        duration: the lifetime of each set of credentials in seconds: 900 to 43200, and at most the role's own maximum.
+        region: the region whose STS endpoint is called. None uses the client's region.
         endpoint_url: a URL to use instead of the region's own. None reads `AWS_ENDPOINT_URL_STS`, `AWS_ENDPOINT_URL`,
-            then the profile; a client whose own `endpoint_url` is on this machine, such as a simulator's, takes that.
+            then the profile; if none is set and the client's own `endpoint_url` is a loopback address, such as a
+            simulator's, that one is used.
         policy_arns: managed policies that narrow the session, up to 10.
         tags: tag key -> tag value of the session, up to 50.
 
@@ -61,7 +63,7 @@ class AssumeRole(ManagedProvider):
     duration: int = field(default=3600, kw_only=True)
     region: str | None = field(default=None, kw_only=True)
     endpoint_url: str | None = field(default=None, kw_only=True, repr=False)
-    policy_arns: Iterable[str] = field(default=(), kw_only=True, converter=as_list)
+    policy_arns: Iterable[str] = field(default=(), kw_only=True, converter=list_if_iterable)
     tags: Mapping[str, str] = field(factory=dict, kw_only=True)
     _provider: CredentialsProvider | None = field(init=False, repr=False)
     _cache: RefreshingCache = field(init=False, repr=False)
@@ -70,23 +72,23 @@ class AssumeRole(ManagedProvider):
         for name, rule in _RULES.items():
             if (value := getattr(self, name)) is not None or name not in ("external_id", "session_name"):
                 rule(value, name)
-        # A frozen class is written to in this way.
+        # The class is frozen, so these attributes cannot be assigned.
         object.__setattr__(self, "_provider", None if self.source is None else as_provider(self.source))
         object.__setattr__(self, "_cache", RefreshingCache(f"assuming {self.role_arn}"))
 
     async def get_credentials(self) -> Credentials:
-        """Give credentials that work now, by a client made for that.
+        """Return valid credentials, fetched by a temporary client.
 
         Raises:
-            AssumeRoleError: STS refused, or did not answer.
-            CredentialsError: the source has none.
+            AssumeRoleError: STS refused, or sent no response.
+            CredentialsError: the source has no credentials.
             ConfigurationError: no region was found.
         """
         async with DetectiveClient(region=self.region) as client:
-            return await self.get_credentials_for(client._transport)  # noqa: SLF001 - of our own class
+            return await self.get_credentials_for(client._transport)  # noqa: SLF001 - of this package
 
     async def get_credentials_for(self, caller: Caller) -> Credentials:
-        """Give credentials that work now, over the caller's connections."""
+        """Return valid credentials, fetched over the caller's connections."""
 
         async def fetch() -> Credentials:
             return await self._assume(caller)
@@ -94,7 +96,7 @@ class AssumeRole(ManagedProvider):
         return await self._cache.get(fetch, now=caller.now, spawn=caller.spawn)
 
     def invalidate(self, used: Credentials) -> None:
-        """Forget these credentials."""
+        """Remove these credentials from the cache."""
         self._cache.invalidate(used)
 
     async def _assume(self, caller: Caller) -> Credentials:
@@ -106,7 +108,7 @@ class AssumeRole(ManagedProvider):
                 role.access_key_id, role.secret_access_key, role.session_token, role.expires_at, role.account_id
             )
         except DetectiveError as error:
-            raise _failed(self.role_arn, error) from error
+            raise _assume_role_error(self.role_arn, error) from error
 
     def _parameters(self) -> dict[str, str]:
         parameters = {
@@ -124,22 +126,22 @@ class AssumeRole(ManagedProvider):
         return parameters
 
 
-def _failed(role_arn: str, error: DetectiveError) -> AssumeRoleError:
-    answer = error if isinstance(error, ServiceError) else None
+def _assume_role_error(role_arn: str, error: DetectiveError) -> AssumeRoleError:
+    response = error if isinstance(error, ServiceError) else None
     return AssumeRoleError(
         f"cannot assume {role_arn}: {error}",
         role_arn=role_arn,
-        code=answer.code if answer else None,
-        status=answer.status if answer else None,
-        request_id=answer.request_id if answer else None,
+        code=response.code if response else None,
+        status=response.status if response else None,
+        request_id=response.request_id if response else None,
     )
 
 
 def _session_name() -> str:
-    """Name who is at work, for those who read CloudTrail."""
+    """Make a session name of the user and the host, which CloudTrail shows."""
     try:
         user = f"{getpass.getuser()}@"
     except (OSError, KeyError, ImportError):
-        # In a container the user may have no name, and on Windows no variable that names it.
+        # A user in a container may have no entry in the password database; Windows has no such database.
         user = ""
     return re.sub(r"[^\w+=,.@-]", "-", f"detective-async-{user}{socket.gethostname()}", flags=re.ASCII)[:64]

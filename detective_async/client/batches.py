@@ -1,4 +1,4 @@
-"""A request for more than the API takes at once, cut into pieces. Pure."""
+"""Splits a request with a long list into requests that keep the API's limit. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from typing import Any, TypeVar
 from attrs import AttrsInstance, evolve, fields_dict
 
 from detective_async.api import models
-from detective_async.api.models.constraints import Distinct, Items, Structure, validate
+from detective_async.api.models.constraints import DistinctItems, Items, ModelInstance, validate
 
-#: How many pieces are under way at a time, unless told otherwise.
+#: The default number of chunks that are sent concurrently.
 CONCURRENCY = 8
 
 Request = TypeVar("Request", bound=AttrsInstance)
 
 
 def split(request: Request, member: str) -> list[Request]:
-    """Check a request, and cut it into requests that have no more items than the API takes.
+    """Validate a request, and split it into requests with at most as many items as the API accepts.
 
     Args:
-        request: its `member` may have any number of items, but none.
-        member: the list to cut.
+        request: its `member` has at least one item, and any number of them.
+        member: the list to split.
 
     Raises:
-        ParameterError: a member breaks what the API states about it, or an item is there twice.
+        ParameterError: a member violates the API's constraints, or an item occurs twice.
     """
-    # mypy takes no protocol's variable for an attrs class, which `evolve` wants.
+    # mypy does not accept a variable of a protocol type as the attrs class that `evolve` needs.
     whole: Any = request
     items: list[Any] = getattr(whole, member)
     rule = _rule(type(whole), member)
-    Distinct(rule.item, "account_id" if isinstance(rule.item, Structure) else None)(items, member)
-    size = size_of(type(whole), member)
+    DistinctItems(rule.item, "account_id" if isinstance(rule.item, ModelInstance) else None)(items, member)
+    size = max_items(type(whole), member)
     chunks = [evolve(whole, **{member: items[start : start + size]}) for start in range(0, len(items), size)]
-    # The other members, which are the same in all of them.
+    # Validates the other members, which are the same in all chunks.
     validate(chunks[0])
     return chunks
 
 
-def size_of(request: type[AttrsInstance], member: str) -> int:
-    """Give how many items the API takes in a list of a request."""
-    size = _rule(request, member).max_items
-    assert size is not None  # noqa: S101 - or there would be nothing to cut
-    return size
+def max_items(request: type[AttrsInstance], member: str) -> int:
+    """Return the maximum number of items that the API accepts in a list of a request."""
+    maximum = _rule(request, member).max_items
+    assert maximum is not None  # noqa: S101 - only lists with a maximum are split
+    return maximum
 
 
-def id_of(item: models.Account | str) -> str:
-    """Give what an item of a request is known by: its account's id, or the id or ARN that it is."""
+def item_id(item: models.Account | str) -> str:
+    """Return an item's identifier: the account's id, or the item itself, which is an id or an ARN."""
     return item.account_id if isinstance(item, models.Account) else item
 
 

@@ -1,4 +1,4 @@
-"""What the bulk operations give: the answers to all chunks as one, and the chunks that failed."""
+"""The results of the bulk operations: the merged responses of all chunks, and the chunks that failed."""
 
 from attrs import Factory, field, frozen
 
@@ -11,11 +11,11 @@ from detective_async.errors import DetectiveError
 
 @frozen
 class ChunkFailure:
-    """A request of a bulk operation that failed.
+    """A chunk of a bulk operation whose request failed.
 
     Attributes:
-        items: what it was about, in the order asked: account ids or graph ARNs.
-        error: why it failed; its `outcome_unknown` says whether the service may have acted on it all the same.
+        items: the account ids or graph ARNs of the chunk, in the requested order.
+        error: why it failed; its `outcome_unknown` says whether the service may have carried out the request anyway.
     """
 
     items: list[str]
@@ -24,12 +24,12 @@ class ChunkFailure:
 
 @frozen(kw_only=True)
 class BulkResult:
-    """The base of what bulk operations give.
+    """The base class of the results of bulk operations.
 
     Attributes:
-        failures: the chunks that failed, in the order asked; empty where all went well.
-        response_metadata: how the answers came about, one entry per chunk that did not fail, in order; outside `==`
-            and `repr`.
+        failures: the chunks that failed, in the requested order; empty if all succeeded.
+        response_metadata: the metadata of the responses, one entry per chunk that succeeded, in order; not part of
+            `==` and `repr`.
     """
 
     failures: list[ChunkFailure] = Factory(list)
@@ -38,13 +38,13 @@ class BulkResult:
 
 @frozen(kw_only=True)
 class BulkCreateMembers(BulkResult):
-    """What became of accounts that were to be members.
+    """The result of inviting or enabling accounts.
 
     Attributes:
-        members: the accounts that are members from now on, whatever their status.
-        unprocessed_accounts: the accounts for which nothing was done, each with the reason; those that were members
-            before are among them.
-        failures: the chunks that failed; of their accounts nothing else is known.
+        members: the accounts that are now members, with any status.
+        unprocessed_accounts: the accounts that the service did not process, each with the reason; they include those
+            that were members already.
+        failures: the chunks that failed; their accounts are in no other list.
     """
 
     members: list[MemberDetail] = Factory(list)
@@ -53,12 +53,12 @@ class BulkCreateMembers(BulkResult):
 
 @frozen(kw_only=True)
 class BulkDeleteMembers(BulkResult):
-    """What became of members that were to be removed.
+    """The result of removing members.
 
     Attributes:
         account_ids: the accounts that were removed.
-        unprocessed_accounts: the accounts for which nothing was done, each with the reason.
-        failures: the chunks that failed; of their accounts nothing else is known.
+        unprocessed_accounts: the accounts that the service did not process, each with the reason.
+        failures: the chunks that failed; their accounts are in no other list.
     """
 
     account_ids: list[str] = Factory(list)
@@ -71,8 +71,8 @@ class BulkGetMembers(BulkResult):
 
     Attributes:
         member_details: the accounts that are members.
-        unprocessed_accounts: the others, each with the reason.
-        failures: the chunks that failed; of their accounts nothing else is known.
+        unprocessed_accounts: the accounts that are not, each with the reason.
+        failures: the chunks that failed; their accounts are in no other list.
     """
 
     member_details: list[MemberDetail] = Factory(list)
@@ -85,8 +85,8 @@ class BulkGetGraphMemberDatasources(BulkResult):
 
     Attributes:
         member_datasources: one entry per account that was found.
-        unprocessed_accounts: the accounts that were not, each with the reason.
-        failures: the chunks that failed; of their accounts nothing else is known.
+        unprocessed_accounts: the accounts that were not found, each with the reason.
+        failures: the chunks that failed; their accounts are in no other list.
     """
 
     member_datasources: list[MembershipDatasources] = Factory(list)
@@ -99,8 +99,8 @@ class BulkGetMembershipDatasources(BulkResult):
 
     Attributes:
         membership_datasources: one entry per graph that was found.
-        unprocessed_graphs: the graphs that were not, each with the reason.
-        failures: the chunks that failed; of their graphs nothing else is known.
+        unprocessed_graphs: the graphs that were not found, each with the reason.
+        failures: the chunks that failed; their graphs are in no other list.
     """
 
     membership_datasources: list[MembershipDatasources] = Factory(list)

@@ -1,4 +1,4 @@
-"""The client: settings, lifecycle, and the operations that it inherits."""
+"""The client: its settings and lifecycle; the operations are inherited."""
 
 from collections.abc import Iterable
 from types import TracebackType
@@ -18,7 +18,7 @@ from detective_async.http.pool import ConnectionPool
 from detective_async.http.state import SharedState
 from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryPolicy
 from detective_async.settings.clock import Clock
-from detective_async.settings.config import Settings, read_settings, where_the_region_is_looked_for
+from detective_async.settings.config import Settings, read_settings, region_sources
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(TypedDict, total=False):
-    """What a `DetectiveClient` takes, for those who make them."""
+    """The keyword arguments of `DetectiveClient`, for code that passes them on."""
 
     region: str | None
     credentials: CredentialsSource | None
@@ -49,18 +49,18 @@ class DetectiveClient(Waiters):
             async for member in detective.iter_members(graph_arn):
                 print(member.account_id, member.status)
 
-    Every method is one request, with retries; the `iter_...` methods are as many as there are pages, the `wait_for_...`
-    methods and those of `bulk` as many as it takes. Any of them may raise:
+    Every method sends one request, with retries; an `iter_...` method sends one for each page, the `wait_for_...`
+    methods and those of `bulk` send as many as needed. All of them may raise:
 
     - `ParameterError`: a parameter is invalid; nothing was sent.
     - `CredentialsError`: there are no usable credentials.
-    - `ServiceError`, or a subclass of it under the API's name: AWS said no.
-    - `TransportError`: no answer came.
-    - `DecodeError`: an answer came that is not what the API promises.
+    - `ServiceError`, or a subclass of it under the API's name: AWS sent an error response.
+    - `TransportError`: no response arrived.
+    - `DecodeError`: the response does not have the form that the API documents.
 
-    The `outcome_unknown` of each says whether the service may have acted all the same.
+    Each error's `outcome_unknown` says whether the service may have carried out the request anyway.
 
-    Safe to share between tasks. One that is not used with `async with` opens its session at its first call and wants
+    Safe to share between tasks. Without `async with`, the session is opened by the first call; then call
     `await client.aclose()` at the end.
     """
 
@@ -79,27 +79,27 @@ class DetectiveClient(Waiters):
         profile: str | None = None,
         clock: Clock = Clock(),
     ) -> None:
-        """Settle where to send requests and in whose name; sends nothing.
+        """Read the settings; sends nothing.
 
         Args:
             region: such as `eu-west-1`. None reads `AWS_REGION`, `AWS_DEFAULT_REGION`, then the profile.
-            credentials: keys, a provider of them, or an async callable that returns them. None takes what the AWS
-                CLI would use.
+            credentials: credentials, a provider, or an async callable that returns credentials. None uses the same
+                credentials as the AWS CLI.
             endpoint_url: a URL to use instead of the region's own. None reads `AWS_ENDPOINT_URL_DETECTIVE`,
                 `AWS_ENDPOINT_URL`, then the profile.
-            session: an aiohttp session to use, which is not closed; its connector decides on limits, proxies and TLS.
-                None opens one with at most 100 connections, with the environment's proxy, and with the authorities of
-                `AWS_CA_BUNDLE`, then of the profile, else the system's.
-            retry: how often to try, and whether to slow down for a service that is too busy.
-            timeouts: how long to wait for what.
-            hooks: callables that are told of each attempt (`AttemptEvent`), each wait (`RetryEvent`) and each call
-                (`CallEvent`) once it has ended, in order. One that has a method `on_start` is told of the beginnings of
-                calls too (`CallStart`).
+            session: an aiohttp session to use; the client does not close it. Its connector determines connection
+                limits, proxies and TLS. None opens a session with at most 100 connections, the environment's proxy, and
+                the certificate authorities of `AWS_CA_BUNDLE`, then of the profile, else the system's.
+            retry: the number of attempts, and whether to limit the request rate when the service throttles.
+            timeouts: the limits of each phase of a call.
+            hooks: callables that receive an `AttemptEvent` after each attempt, a `RetryEvent` before each wait and a
+                `CallEvent` after each call, in order. If a hook has a method `on_start`, it receives a `CallStart`
+                before each call.
             use_fips: whether to use FIPS endpoints. None reads `AWS_USE_FIPS_ENDPOINT`, then the profile; else False.
             use_dualstack: whether to use endpoints that have IPv6 addresses too. None reads
                 `AWS_USE_DUALSTACK_ENDPOINT`, then the profile; else False.
             profile: a profile of the shared config files. None reads `AWS_PROFILE`, then takes `default`.
-            clock: time, sleep and chance; for tests.
+            clock: time, sleep and randomness; for tests.
 
         Raises:
             ConfigurationError: no region was found, or a setting is malformed or contradicts another.
@@ -107,7 +107,7 @@ class DetectiveClient(Waiters):
         settings = read_settings(profile)
         region = region or settings.region
         if not region:
-            raise ConfigurationError(f"no region: looked at {where_the_region_is_looked_for(profile)}")
+            raise ConfigurationError(f"no region: set {region_sources(profile)}")
         self._settings = settings
         self._endpoint_url = endpoint_url or settings.endpoint_url
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
@@ -126,7 +126,7 @@ class DetectiveClient(Waiters):
             limits=shared.limits(provider, region, DETECTIVE.name),
             shared=shared,
             timeouts=timeouts,
-            hooks=_checked(hooks),
+            hooks=_checked_hooks(hooks),
             clock=clock,
         )
 
@@ -143,7 +143,7 @@ class DetectiveClient(Waiters):
     @property
     def bulk(self) -> "Bulk":
         """The operations that take a list of accounts or graphs, for lists of any length."""
-        # Imported where it is wanted: few programs do, and a start has no time for it.
+        # Imported on first use: few programs use it, and the import would delay the start of all others.
         from detective_async.client.bulk import Bulk  # noqa: PLC0415
 
         return Bulk(self._transport)
@@ -157,20 +157,20 @@ class DetectiveClient(Waiters):
         timeouts: Timeouts | None = None,
         account_id: str | None = None,
     ) -> Self:
-        """Give another client on the same connections, for another region, account or patience.
+        """Return a client with other options that shares this client's connections.
 
-        Cheap: thousands of them are fine. It lives as long as the client it was made from, which alone closes the
-        connections. What is not given stays as it is; an endpoint URL that was set stays too. All that are made for
-        the same credentials and region share what they know of the service there: the quota of retries, and in
-        `adaptive` mode the pace.
+        Cheap enough for thousands of derived clients. A derived client can be used until the original client is closed,
+        which closes the connections. Options that are not given keep their values, and so does an endpoint URL that was
+        set. Clients with the same credentials and region share the retry quota and, in `adaptive` mode, the rate
+        limiter.
 
         Args:
             region: such as `eu-west-1`.
-            credentials: keys, a provider of them, or an async callable that returns them.
-            retry: how often to try.
-            timeouts: how long to wait for what.
-            account_id: whose account that is, for events and logs. None takes what the credentials say, which those of
-                a role do.
+            credentials: credentials, a provider, or an async callable that returns credentials.
+            retry: the number of attempts and the retry mode.
+            timeouts: the limits of each phase of a call.
+            account_id: the account in events and logs. None uses the account id of the credentials, which those of a
+                role have.
 
         Raises:
             ConfigurationError: the region or the credentials are malformed.
@@ -201,13 +201,13 @@ class DetectiveClient(Waiters):
             await self._transport.pool.aclose()
 
     async def __aenter__(self) -> Self:
-        """Give the client itself."""
+        """Return the client itself."""
         return self
 
     async def __aexit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Close it, as `aclose` does."""
+        """Close the client, as `aclose` does."""
         await self.aclose()
 
     def __repr__(self) -> str:
@@ -220,7 +220,7 @@ class DetectiveClient(Waiters):
     def _resolve_service(self, service: Service, region: str) -> Endpoint:
         url = self._settings.service_urls.get(service.name)
         if url is None and self._transport.endpoint.is_on_this_machine:
-            # A simulator, which has these services too.
+            # Most likely a simulator, which serves these services too.
             url = self._endpoint_url
         return service.resolve(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
@@ -233,9 +233,9 @@ def _is_adaptive(retry: RetryPolicy, settings: Settings) -> bool:
     return (retry.mode or settings.retry_mode) == "adaptive"
 
 
-def _checked(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
-    checked = tuple(hooks)
-    for hook in checked:
+def _checked_hooks(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
+    hooks = tuple(hooks)
+    for hook in hooks:
         if not is_plain_callable(hook):
-            raise ConfigurationError(f"hooks must be plain callables, and {hook!r} is not one")
-    return checked
+            raise ConfigurationError(f"hooks: expected plain callables (not coroutine functions), got {hook!r}")
+    return hooks

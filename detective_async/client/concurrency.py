@@ -1,4 +1,4 @@
-"""Concurrent tasks that end with the first failure, whose exception is raised unwrapped."""
+"""Concurrent tasks that are cancelled at the first failure, which is raised without an exception group."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 @asynccontextmanager
 async def unwrapped_task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """Give a task group; the first exception of a task is raised itself, and not in an exception group."""
+    """Open a task group that raises the first exception of a task itself instead of an exception group."""
     try:
         async with asyncio.TaskGroup() as group:
             yield group
@@ -19,16 +19,21 @@ async def unwrapped_task_group() -> AsyncIterator[asyncio.TaskGroup]:
         error = errors.exceptions[0]
     else:
         return
-    # Outside of the handler, so that it is not chained to the group.
+    # Raised outside the handler, so that it is not chained to the exception group.
     raise error
 
 
 async def map_concurrently(
     work: Callable[[T], Awaitable[Result]], items: Sequence[T], *, concurrency: int
 ) -> list[Result]:
-    """Work on items, so many at a time, and give the results in the items' order.
+    """Apply a coroutine function to all items and return the results in the items' order.
 
-    Whatever `work` raises ends the work on the others and is raised as it is; so does being cancelled.
+    The first exception cancels the other tasks and is raised unwrapped. Cancelling the call cancels all tasks.
+
+    Args:
+        work: called with each item.
+        items: the items.
+        concurrency: the maximum number of items that are processed concurrently.
     """
     results: dict[int, Result] = {}
     remaining = enumerate(items)
@@ -40,6 +45,6 @@ async def map_concurrently(
     async with unwrapped_task_group() as group:
         workers = [group.create_task(worker()) for _ in range(min(concurrency, len(items)))]
     for finished in workers:
-        # A task group does not report a task that cancelled itself.
+        # A task group does not report a task that raised CancelledError itself.
         finished.result()
     return [results[index] for index in range(len(items))]

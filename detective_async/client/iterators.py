@@ -1,6 +1,6 @@
-"""One iterator per operation of the API that pages."""
+"""One async iterator for each paginated operation of the API."""
 
-# The models in the annotations are imported with the first call that needs them.
+# The models in the annotations are imported by the first call that uses them.
 from __future__ import annotations
 
 from detective_async.api import models, operations
@@ -12,7 +12,7 @@ _MAX_INVESTIGATIONS_PAGE_SIZE = 100
 
 
 class Iterators(Methods):
-    """The operations that page, each of them as one stream."""
+    """The paginated operations, each as an async iterator."""
 
     def iter_datasource_packages(
         self,
@@ -31,10 +31,10 @@ class Iterators(Methods):
 
         Args:
             graph_arn: the graph.
-            page_size: how many to ask for at a time, 1 to 200; None leaves it to the service.
-            limit: how many to give in all; None for no limit.
-            starting_token: the `resume_token` of an earlier paginator; None for the beginning.
-            prefetch: how many pages to fetch ahead.
+            page_size: the number of items in each request, 1 to 200; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the `resume_token` of an earlier paginator; None starts at the first page.
+            prefetch: the number of pages to fetch ahead.
 
         Raises:
             ParameterError: `page_size`, `limit` or `prefetch` is out of range.
@@ -64,10 +64,10 @@ class Iterators(Methods):
         API operation: ListGraphs.
 
         Args:
-            page_size: how many to ask for at a time, 1 to 200; None leaves it to the service.
-            limit: how many to give in all; None for no limit.
-            starting_token: the `resume_token` of an earlier paginator; None for the beginning.
-            prefetch: how many pages to fetch ahead.
+            page_size: the number of items in each request, 1 to 200; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the `resume_token` of an earlier paginator; None starts at the first page.
+            prefetch: the number of pages to fetch ahead.
 
         Raises:
             ParameterError: `page_size`, `limit` or `prefetch` is out of range.
@@ -102,11 +102,11 @@ class Iterators(Methods):
         Args:
             graph_arn: the graph.
             investigation_id: 21 digits.
-            indicator_type: only indicators of this type.
-            page_size: how many to ask for at a time, 1 to 100; None leaves it to the service.
-            limit: how many to give in all; None for no limit.
-            starting_token: the `resume_token` of an earlier paginator; None for the beginning.
-            prefetch: how many pages to fetch ahead.
+            indicator_type: return only indicators of this type.
+            page_size: the number of items in each request, 1 to 100; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the `resume_token` of an earlier paginator; None starts at the first page.
+            prefetch: the number of pages to fetch ahead.
 
         Raises:
             ParameterError: `page_size`, `limit` or `prefetch` is out of range.
@@ -143,11 +143,11 @@ class Iterators(Methods):
         Args:
             graph_arn: the graph.
             filter_criteria: which investigations to list.
-            sort_criteria: in which order.
-            page_size: how many to ask for at a time, 1 to 100; None leaves it to the service.
-            limit: how many to give in all; None for no limit.
-            starting_token: the `resume_token` of an earlier paginator; None for the beginning.
-            prefetch: how many pages to fetch ahead.
+            sort_criteria: the order of the investigations.
+            page_size: the number of items in each request, 1 to 100; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the `resume_token` of an earlier paginator; None starts at the first page.
+            prefetch: the number of pages to fetch ahead.
 
         Raises:
             ParameterError: `page_size`, `limit` or `prefetch` is out of range.
@@ -183,10 +183,10 @@ class Iterators(Methods):
         API operation: ListInvitations.
 
         Args:
-            page_size: how many to ask for at a time, 1 to 200; None leaves it to the service.
-            limit: how many to give in all; None for no limit.
-            starting_token: the `resume_token` of an earlier paginator; None for the beginning.
-            prefetch: how many pages to fetch ahead.
+            page_size: the number of items in each request, 1 to 200; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the `resume_token` of an earlier paginator; None starts at the first page.
+            prefetch: the number of pages to fetch ahead.
 
         Raises:
             ParameterError: `page_size`, `limit` or `prefetch` is out of range.
@@ -218,10 +218,10 @@ class Iterators(Methods):
 
         Args:
             graph_arn: the graph.
-            page_size: how many to ask for at a time, 1 to 200; None leaves it to the service.
-            limit: how many to give in all; None for no limit.
-            starting_token: the `resume_token` of an earlier paginator; None for the beginning.
-            prefetch: how many pages to fetch ahead.
+            page_size: the number of items in each request, 1 to 200; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the `resume_token` of an earlier paginator; None starts at the first page.
+            prefetch: the number of pages to fetch ahead.
 
         Raises:
             ParameterError: `page_size`, `limit` or `prefetch` is out of range.
@@ -251,10 +251,10 @@ class Iterators(Methods):
         API operation: ListOrganizationAdminAccounts.
 
         Args:
-            page_size: how many to ask for at a time, 1 to 200; None leaves it to the service.
-            limit: how many to give in all; None for no limit.
-            starting_token: the `resume_token` of an earlier paginator; None for the beginning.
-            prefetch: how many pages to fetch ahead.
+            page_size: the number of items in each request, 1 to 200; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the `resume_token` of an earlier paginator; None starts at the first page.
+            prefetch: the number of pages to fetch ahead.
 
         Raises:
             ParameterError: `page_size`, `limit` or `prefetch` is out of range.

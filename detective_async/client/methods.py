@@ -1,6 +1,6 @@
-"""One coroutine per operation of the API."""
+"""One coroutine for each operation of the API."""
 
-# The models in the annotations are imported with the first call that needs them.
+# The models in the annotations are imported by the first call that uses them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from detective_async.http.call import Transport
 
 
 class Methods:
-    """The operations of the API, each of them one request."""
+    """The operations of the API; each method sends one request."""
 
     _transport: Transport
 
@@ -19,13 +19,13 @@ class Methods:
         """Accept an invitation, as the member account.
 
         API operation: AcceptInvitation. The invitation must be INVITED; the member becomes ENABLED, or
-        ACCEPTED_BUT_DISABLED where its data volume forbids that.
+        ACCEPTED_BUT_DISABLED if its data volume is too high.
 
         Args:
             graph_arn: the graph.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ConflictException: the membership is changing or in another status.
             ResourceNotFoundException: there is no such invitation.
         """
@@ -44,7 +44,7 @@ class Methods:
             account_ids: 1 to 200 account ids, of 12 digits each.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(
@@ -63,7 +63,7 @@ class Methods:
             graph_arns: 1 to 50 graphs.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(
@@ -74,15 +74,15 @@ class Methods:
     async def create_graph(self, *, tags: Mapping[str, str] | None = None) -> models.CreateGraphResponse:
         """Enable Detective: create the account's graph in this region.
 
-        API operation: CreateGraph. An account has one graph a region: repeating the call gives the same ARN.
+        API operation: CreateGraph. An account has one graph in a region: repeating the call returns the same ARN.
 
         Args:
             tags: tag key (1 to 128 characters) -> tag value (up to 256); 1 to 50 of them.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ConflictException: the graph is being created or deleted.
-            ServiceQuotaExceededException: no further graph is allowed.
+            ServiceQuotaExceededException: the account's quota of graphs is used up.
         """
         return await self._transport.call(operations.CREATE_GRAPH, models.CreateGraphRequest(tags=tags))
 
@@ -96,8 +96,8 @@ class Methods:
     ) -> models.CreateMembersResponse:
         """Invite accounts, or enable accounts of the organization.
 
-        API operation: CreateMembers. The call succeeds for the accounts it can do and lists the others, with
-        reasons, in `unprocessed_accounts`: read it.
+        API operation: CreateMembers. The call succeeds even if some accounts were not processed; those are in
+        `unprocessed_accounts`, with the reasons: check it.
 
         Args:
             graph_arn: the graph.
@@ -106,7 +106,7 @@ class Methods:
             disable_email_notification: True sends no e-mail; AWS's default is to send one.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
             ServiceQuotaExceededException: the graph would have more than 1,200 members.
         """
@@ -126,7 +126,7 @@ class Methods:
             graph_arn: the graph.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         await self._transport.call(operations.DELETE_GRAPH, models.DeleteGraphRequest(graph_arn))
@@ -141,7 +141,7 @@ class Methods:
             account_ids: 1 to 50 account ids, of 12 digits each.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ConflictException: the graph is being changed.
             ResourceNotFoundException: there is no such graph.
         """
@@ -153,7 +153,7 @@ class Methods:
     async def describe_organization_configuration(
         self, graph_arn: str
     ) -> models.DescribeOrganizationConfigurationResponse:
-        """Tell whether new accounts of the organization become members.
+        """Get whether new accounts of the organization become members.
 
         API operation: DescribeOrganizationConfiguration. For the organization's Detective administrator.
 
@@ -161,8 +161,8 @@ class Methods:
             graph_arn: the graph.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
-            TooManyRequestsException: throttled, and retries did not help.
+            AccessDeniedException: the caller is not allowed to do this.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         return await self._transport.call(
             operations.DESCRIBE_ORGANIZATION_CONFIGURATION,
@@ -176,8 +176,8 @@ class Methods:
         organization's graph is deleted.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
-            TooManyRequestsException: throttled, and retries did not help.
+            AccessDeniedException: the caller is not allowed to do this.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         await self._transport.call(operations.DISABLE_ORGANIZATION_ADMIN_ACCOUNT, None)
 
@@ -190,7 +190,7 @@ class Methods:
             graph_arn: the graph.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ConflictException: the membership is changing or in another status.
             ResourceNotFoundException: there is no such membership.
         """
@@ -203,14 +203,14 @@ class Methods:
         """Make an account the organization's Detective administrator.
 
         API operation: EnableOrganizationAdminAccount. For the organization's management account. Enables
-        Detective for the account where it was not.
+        Detective for the account if it is not enabled yet.
 
         Args:
             account_id: 12 digits, as a string.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
-            TooManyRequestsException: throttled, and retries did not help.
+            AccessDeniedException: the caller is not allowed to do this.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         await self._transport.call(
             operations.ENABLE_ORGANIZATION_ADMIN_ACCOUNT,
@@ -227,9 +227,9 @@ class Methods:
             investigation_id: 21 digits.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph or investigation.
-            TooManyRequestsException: throttled, and retries did not help.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         return await self._transport.call(
             operations.GET_INVESTIGATION,
@@ -239,14 +239,14 @@ class Methods:
     async def get_members(self, graph_arn: str, account_ids: Iterable[str]) -> models.GetMembersResponse:
         """Get the details of member accounts.
 
-        API operation: GetMembers. Accounts that are no members are in `unprocessed_accounts`.
+        API operation: GetMembers. Accounts that are not members are in `unprocessed_accounts`.
 
         Args:
             graph_arn: the graph.
             account_ids: 1 to 50 account ids, of 12 digits each.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(operations.GET_MEMBERS, models.GetMembersRequest(graph_arn, account_ids))
@@ -256,15 +256,15 @@ class Methods:
     ) -> models.ListDatasourcePackagesResponse:
         """List one page of a graph's data source packages.
 
-        API operation: ListDatasourcePackages. `iter_datasource_packages` gives them all.
+        API operation: ListDatasourcePackages. `iter_datasource_packages` iterates over all of them.
 
         Args:
             graph_arn: the graph.
-            next_token: the `next_token` of the page before; None for the first page.
-            max_results: how many at the most, 1 to 200; None leaves it to the service.
+            next_token: the `next_token` of the previous page; None for the first page.
+            max_results: the maximum number of items, 1 to 200; None uses the service's default.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(
@@ -277,14 +277,14 @@ class Methods:
     ) -> models.ListGraphsResponse:
         """List one page of the graphs that the account administers here.
 
-        API operation: ListGraphs. There is at most one today; `iter_graphs` gives them all.
+        API operation: ListGraphs. There is at most one today; `iter_graphs` iterates over all of them.
 
         Args:
-            next_token: the `next_token` of the page before; None for the first page.
-            max_results: how many at the most, 1 to 200; None leaves it to the service.
+            next_token: the `next_token` of the previous page; None for the first page.
+            max_results: the maximum number of items, 1 to 200; None uses the service's default.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
         """
         return await self._transport.call(
             operations.LIST_GRAPHS,
@@ -302,19 +302,19 @@ class Methods:
     ) -> models.ListIndicatorsResponse:
         """List one page of an investigation's indicators.
 
-        API operation: ListIndicators. `iter_indicators` gives them all.
+        API operation: ListIndicators. `iter_indicators` iterates over all of them.
 
         Args:
             graph_arn: the graph.
             investigation_id: 21 digits.
-            indicator_type: only indicators of this type.
-            next_token: the `next_token` of the page before; None for the first page.
-            max_results: how many at the most, 1 to 100; None leaves it to the service.
+            indicator_type: return only indicators of this type.
+            next_token: the `next_token` of the previous page; None for the first page.
+            max_results: the maximum number of items, 1 to 100; None uses the service's default.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph or investigation.
-            TooManyRequestsException: throttled, and retries did not help.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         return await self._transport.call(
             operations.LIST_INDICATORS,
@@ -338,19 +338,19 @@ class Methods:
     ) -> models.ListInvestigationsResponse:
         """List one page of a graph's investigations.
 
-        API operation: ListInvestigations. `iter_investigations` gives them all.
+        API operation: ListInvestigations. `iter_investigations` iterates over all of them.
 
         Args:
             graph_arn: the graph.
-            next_token: the `next_token` of the page before; None for the first page.
-            max_results: how many at the most, 1 to 100; None leaves it to the service.
+            next_token: the `next_token` of the previous page; None for the first page.
+            max_results: the maximum number of items, 1 to 100; None uses the service's default.
             filter_criteria: which investigations to list.
-            sort_criteria: in which order.
+            sort_criteria: the order of the investigations.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
-            TooManyRequestsException: throttled, and retries did not help.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         return await self._transport.call(
             operations.LIST_INVESTIGATIONS,
@@ -368,14 +368,14 @@ class Methods:
     ) -> models.ListInvitationsResponse:
         """List one page of the account's own invitations, open and accepted.
 
-        API operation: ListInvitations. `iter_invitations` gives them all.
+        API operation: ListInvitations. `iter_invitations` iterates over all of them.
 
         Args:
-            next_token: the `next_token` of the page before; None for the first page.
-            max_results: how many at the most, 1 to 200; None leaves it to the service.
+            next_token: the `next_token` of the previous page; None for the first page.
+            max_results: the maximum number of items, 1 to 200; None uses the service's default.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
         """
         return await self._transport.call(
             operations.LIST_INVITATIONS,
@@ -387,15 +387,15 @@ class Methods:
     ) -> models.ListMembersResponse:
         """List one page of a graph's members.
 
-        API operation: ListMembers. `iter_members` gives them all.
+        API operation: ListMembers. `iter_members` iterates over all of them.
 
         Args:
             graph_arn: the graph.
-            next_token: the `next_token` of the page before; None for the first page.
-            max_results: how many at the most, 1 to 200; None leaves it to the service.
+            next_token: the `next_token` of the previous page; None for the first page.
+            max_results: the maximum number of items, 1 to 200; None uses the service's default.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(
@@ -409,15 +409,15 @@ class Methods:
         """List one page of the organization's Detective administrators.
 
         API operation: ListOrganizationAdminAccounts. For the organization's management account.
-        `iter_organization_admin_accounts` gives them all.
+        `iter_organization_admin_accounts` iterates over all of them.
 
         Args:
-            next_token: the `next_token` of the page before; None for the first page.
-            max_results: how many at the most, 1 to 200; None leaves it to the service.
+            next_token: the `next_token` of the previous page; None for the first page.
+            max_results: the maximum number of items, 1 to 200; None uses the service's default.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
-            TooManyRequestsException: throttled, and retries did not help.
+            AccessDeniedException: the caller is not allowed to do this.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         return await self._transport.call(
             operations.LIST_ORGANIZATION_ADMIN_ACCOUNTS,
@@ -433,7 +433,7 @@ class Methods:
             resource_arn: the graph.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(
@@ -450,7 +450,7 @@ class Methods:
             graph_arn: the graph.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ConflictException: the membership is changing or in another status.
             ResourceNotFoundException: there is no such invitation.
         """
@@ -461,19 +461,19 @@ class Methods:
     ) -> models.StartInvestigationResponse:
         """Start an investigation of an IAM user or role.
 
-        API operation: StartInvestigation. Each call starts one, so a failed one is repeated only where it
-        certainly started none: where no connection could be made, or where it was throttled.
+        API operation: StartInvestigation. Each request starts an investigation, so a failed request is retried only
+        if it certainly started none: if no connection could be made, or if it was throttled.
 
         Args:
             graph_arn: the graph.
             entity_arn: the user or role.
-            scope_start_time: from when on to look, with a time zone.
-            scope_end_time: until when, with a time zone.
+            scope_start_time: the start of the activity to investigate, with a time zone.
+            scope_end_time: the end of it, with a time zone.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
-            TooManyRequestsException: throttled, and retries did not help.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         return await self._transport.call(
             operations.START_INVESTIGATION,
@@ -483,17 +483,17 @@ class Methods:
     async def start_monitoring_member(self, graph_arn: str, account_id: str) -> None:
         """Try to enable a member that is ACCEPTED_BUT_DISABLED.
 
-        API operation: StartMonitoringMember. Success does not mean that it is ENABLED now: ask `get_members`.
+        API operation: StartMonitoringMember. Success does not mean that the member is ENABLED now: call `get_members`.
 
         Args:
             graph_arn: the graph.
             account_id: 12 digits, as a string.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ConflictException: the member is in another status.
             ResourceNotFoundException: there is no such graph or member.
-            ServiceQuotaExceededException: the graph takes in as much as it may.
+            ServiceQuotaExceededException: the graph's data volume is at its limit.
         """
         await self._transport.call(
             operations.START_MONITORING_MEMBER,
@@ -503,14 +503,14 @@ class Methods:
     async def tag_resource(self, resource_arn: str, tags: Mapping[str, str]) -> models.TagResourceResponse:
         """Set tags of a graph.
 
-        API operation: TagResource. Tags with other keys stay.
+        API operation: TagResource. Tags with other keys are not changed.
 
         Args:
             resource_arn: the graph.
             tags: tag key (1 to 128 characters) -> tag value (up to 256); 1 to 50 of them.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(operations.TAG_RESOURCE, models.TagResourceRequest(resource_arn, tags))
@@ -522,10 +522,10 @@ class Methods:
 
         Args:
             resource_arn: the graph.
-            tag_keys: 1 to 50 keys; those that are not there are passed over.
+            tag_keys: 1 to 50 keys; keys that the graph does not have are ignored.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         return await self._transport.call(
@@ -545,9 +545,9 @@ class Methods:
             datasource_packages: 1 to 25 packages.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
-            ServiceQuotaExceededException: the graph takes in as much as it may.
+            ServiceQuotaExceededException: the graph's data volume is at its limit.
         """
         await self._transport.call(
             operations.UPDATE_DATASOURCE_PACKAGES,
@@ -557,7 +557,7 @@ class Methods:
     async def update_investigation_state(
         self, graph_arn: str, investigation_id: str, state: models.State | str
     ) -> None:
-        """File an investigation away, or take it out again.
+        """Archive an investigation, or make it active again.
 
         API operation: UpdateInvestigationState.
 
@@ -567,9 +567,9 @@ class Methods:
             state: ARCHIVED once its review is done, or ACTIVE.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph or investigation.
-            TooManyRequestsException: throttled, and retries did not help.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         await self._transport.call(
             operations.UPDATE_INVESTIGATION_STATE,
@@ -577,17 +577,17 @@ class Methods:
         )
 
     async def update_organization_configuration(self, graph_arn: str, *, auto_enable: bool | None = None) -> None:
-        """Settle whether new accounts of the organization become members.
+        """Set whether new accounts of the organization become members.
 
         API operation: UpdateOrganizationConfiguration. For the organization's Detective administrator.
 
         Args:
             graph_arn: the graph.
-            auto_enable: whether accounts new to the organization become members by themselves; None changes nothing.
+            auto_enable: whether accounts new to the organization become members automatically; None changes nothing.
 
         Raises:
-            AccessDeniedException: the caller may not do this.
-            TooManyRequestsException: throttled, and retries did not help.
+            AccessDeniedException: the caller is not allowed to do this.
+            TooManyRequestsException: throttled, and the retries were throttled too.
         """
         await self._transport.call(
             operations.UPDATE_ORGANIZATION_CONFIGURATION,

@@ -1,4 +1,4 @@
-"""Following continuation tokens: pages, and the items in them, as async iterators."""
+"""Follows continuation tokens: pages, and their items, as async iterators."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
@@ -10,11 +10,11 @@ from detective_async.errors import PaginationError
 
 
 class Page(Protocol):
-    """An answer that may have a successor."""
+    """A response that may be followed by another page."""
 
     @property
     def next_token(self) -> str | None:
-        """What asks for the next page; None on the last one."""
+        """The token of the next page; None on the last page."""
 
 
 Item = TypeVar("Item")
@@ -22,13 +22,11 @@ PageT = TypeVar("PageT", bound=Page)
 
 
 class Paginator(Generic[Item, PageT]):
-    """The items of a List operation, page after page.
+    """The items of a List operation, page by page; created by the client's `iter_...` methods.
 
-    `async for item in paginator` gives items, `async for page in paginator.pages()` the answers that hold them. Each
-    iteration begins at `starting_token` and fetches a page when it is needed, or ahead of that with `prefetch`. An
-    iteration that stops early leaves nothing running.
-
-    Made by the client's `iter_...` methods.
+    `async for item in paginator` yields the items, `async for page in paginator.pages()` the responses that contain
+    them. Each iteration starts at `starting_token` and fetches a page when it is needed, or in advance with `prefetch`.
+    An iteration that stops early leaves no task running.
     """
 
     def __init__(
@@ -43,17 +41,17 @@ class Paginator(Generic[Item, PageT]):
         starting_token: str | None = None,
         prefetch: int = 0,
     ) -> None:
-        """Set out how to page.
+        """Describe the iteration; nothing is fetched before it starts.
 
         Args:
             operation: the API operation, for messages.
-            fetch: fetches the page at a token, of at most so many items; None for the service's own number.
-            items: takes the items out of a page.
-            max_page_size: the most that the API lets a page hold.
-            page_size: how many items to ask for at a time; None leaves it to the service.
-            limit: how many items to give in all; None for no limit.
-            starting_token: where to begin; None for the beginning.
-            prefetch: how many pages to fetch ahead of the consumer.
+            fetch: called with a token and the maximum number of items (None for the service's default); fetches a page.
+            items: returns the items of a page.
+            max_page_size: the API's maximum for `page_size`.
+            page_size: the number of items in each request; None uses the service's default.
+            limit: the maximum number of items to return; None for no limit.
+            starting_token: the token of the first page to fetch; None for the first page of all.
+            prefetch: the number of pages to fetch ahead of the consumer.
 
         Raises:
             ParameterError: a number is out of range.
@@ -78,36 +76,36 @@ class Paginator(Generic[Item, PageT]):
 
     @property
     def resume_token(self) -> str | None:
-        """Where to go on: the `starting_token` of a paginator that continues after the last page handed out.
+        """The `starting_token` of a paginator that continues after the last page that was yielded completely.
 
-        None once the last page of all was handed out. A page of items counts as handed out with its last item: going
-        on after a stop in its middle repeats the page's first items, and loses none.
+        None after the last page of all. A page is complete when its last item was yielded: resuming after a stop in the
+        middle of a page repeats the page's first items, and loses none.
         """
         return self._resume_token
 
     async def __aiter__(self) -> AsyncGenerator[Item, None]:
-        """Give item after item.
+        """Yield the items.
 
         Raises:
             PaginationError: the service repeated a token.
         """
-        left = self._limit
-        async with aclosing(self._fetch_pages(left, self._prefetch)) as pages:
+        remaining = self._limit
+        async with aclosing(self._fetch_pages(remaining, self._prefetch)) as pages:
             async for page in pages:
                 items = list(self._items(page))
-                # A page with more items than the limit leaves is not handed out whole, and fetched again when resuming.
-                whole = left is None or len(items) <= left
-                for item in items[:-1] if whole else items[:left]:
+                # A page with more items than the limit allows is not complete: resuming fetches it again.
+                complete = remaining is None or len(items) <= remaining
+                for item in items[:-1] if complete else items[:remaining]:
                     yield item
-                if whole:
+                if complete:
                     self._resume_token = page.next_token or None
                     if items:
                         yield items[-1]
-                if left is not None:
-                    left -= min(left, len(items))
+                if remaining is not None:
+                    remaining -= min(remaining, len(items))
 
     async def pages(self) -> AsyncGenerator[PageT, None]:
-        """Give answer after answer, as the service cut them; with a `limit`, until that many items were given.
+        """Yield the responses as the service sent them; with a `limit`, until they contain that many items.
 
         Raises:
             PaginationError: the service repeated a token.
@@ -118,11 +116,11 @@ class Paginator(Generic[Item, PageT]):
                 yield page
 
     async def collect(self) -> list[Item]:
-        """Give all items at once."""
+        """Return all items as a list."""
         return [item async for item in self]
 
     async def first(self) -> Item | None:
-        """Give the first item, or None where there is none."""
+        """Return the first item, or None if there are no items."""
         async with aclosing(self._fetch_pages(1 if self._limit is None else min(1, self._limit), prefetch=0)) as pages:
             async for page in pages:
                 items = list(self._items(page))
@@ -140,16 +138,16 @@ class Paginator(Generic[Item, PageT]):
                     yield page
             return
         token = self._starting_token
-        left = limit
-        # Hashes and not tokens, which are up to 2 KB each and thousands in a long walk.
+        remaining = limit
+        # Hashes instead of tokens: a token has up to 2 KiB, and a long iteration has thousands.
         seen = {hash(token)} if token else set()
-        while left is None or left > 0:
-            # No more than the limit leaves, so that the next token continues exactly where the limit stopped.
-            size = self._page_size if left is None else min(left, self._page_size or self._max_page_size)
+        while remaining is None or remaining > 0:
+            # At most the rest of the limit, so that the next token continues exactly where the limit stopped.
+            size = self._page_size if remaining is None else min(remaining, self._page_size or self._max_page_size)
             page = await self._fetch(token, size)
             token = page.next_token or None
-            if left is not None:
-                left -= sum(1 for _ in self._items(page))
+            if remaining is not None:
+                remaining -= sum(1 for _ in self._items(page))
             yield page
             if token is None:
                 return
@@ -159,7 +157,7 @@ class Paginator(Generic[Item, PageT]):
 
 
 async def _fetch_ahead(pages: AsyncGenerator[PageT, None], count: int) -> AsyncGenerator[PageT, None]:
-    """Fetch up to `count` pages ahead of the consumer, in a task that ends with it."""
+    """Fetch up to `count` pages ahead of the consumer, in a task that ends with the iteration."""
     slots = asyncio.Semaphore(count)
     fetched: asyncio.Queue[PageT | None] = asyncio.Queue()
 
@@ -175,16 +173,16 @@ async def _fetch_ahead(pages: AsyncGenerator[PageT, None], count: int) -> AsyncG
         finally:
             fetched.put_nowait(None)
 
-    filler = asyncio.create_task(fill())
+    prefetcher = asyncio.create_task(fill())
     try:
         while (page := await fetched.get()) is not None:
             slots.release()
             yield page
-        # Raises what ended it, once all the pages from before that were handed out.
-        await filler
+        # All pages that were fetched before a failure have been yielded: now raise it.
+        await prefetcher
     finally:
-        filler.cancel()
-        # Not awaited itself: a failure that the consumer never came to is nobody's concern any more.
-        await asyncio.gather(filler, return_exceptions=True)
-        # It keeps what ended it, whose traceback holds this frame.
-        del filler
+        prefetcher.cancel()
+        # Gathered, because the consumer stopped before the failing page: a failure must not be raised here.
+        await asyncio.gather(prefetcher, return_exceptions=True)
+        # The task's exception has a traceback that refers to this frame: without this, a reference cycle remains.
+        del prefetcher

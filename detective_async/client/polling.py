@@ -1,4 +1,4 @@
-"""Looking again and again until something has settled, or its time is up."""
+"""Polls the service until everything has settled or the timeout is over."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -11,26 +11,26 @@ from detective_async.settings.clock import Clock
 _FIRST_PAUSE = 0.25
 _GROWTH = 1.5
 _LONGEST_PAUSE = 15.0
-#: The part of a pause that chance may take away, so that many waiters do not all ask in the same moment.
+#: The part of a pause that is random, so that many waiters do not poll at the same moment.
 _JITTER = 0.25
-#: The look at the deadline needs some time too; so many seconds, or the timeout where that is less.
-_LAST_LOOK = 1.0
-#: How many of those that did not settle an error names.
-_NAMED = 5
+#: The last poll begins at the deadline and may take this many seconds, or the timeout if that is less.
+_LAST_POLL_LIMIT = 1.0
+#: The maximum number of pending ids in an error message.
+_MAX_IDS_IN_MESSAGE = 5
 
 State = TypeVar("State")
 
 
-class Watch(Generic[State]):
-    """What is waited for, and how it was last seen.
+class Poller(Generic[State]):
+    """The things that are waited for, and their last known states.
 
     Args:
-        subject: what it is, for messages: `members`.
-        ids: of each of them.
+        subject: what the ids identify, for messages: `members`.
+        ids: the ids to wait for.
 
     Attributes:
-        last_states: id -> how it was last seen, in the order given; None where it never was.
-        pending: the ids of those that have not settled, in order.
+        last_states: id -> its last known state, in the order of the ids; None if it was in no response.
+        pending: the ids that have not settled, in order.
     """
 
     def __init__(self, subject: str, ids: Iterable[str]) -> None:
@@ -41,11 +41,11 @@ class Watch(Generic[State]):
 
     @property
     def states(self) -> list[State]:
-        """How those that were seen were last seen, in order."""
+        """The last known states, in order; ids without a state are remaining out."""
         return [state for state in self.last_states.values() if state is not None]
 
-    def see(self, key: str | None, state: State, *, settled: bool) -> bool:
-        """Note how one of them looks, and tell whether it has settled now; what is not waited for is passed over."""
+    def record(self, key: str | None, state: State, *, settled: bool) -> bool:
+        """Record the state of an id and return whether it has just settled; ignore ids that are not pending."""
         if key not in self.pending:
             return False
         self.last_states[key] = state
@@ -53,54 +53,54 @@ class Watch(Generic[State]):
             del self.pending[key]
         return settled
 
-    def excuse(self, error: ServiceError | TransportError) -> None:
-        """Note that a look failed in a way that may pass; raise what will not."""
+    def record_failure(self, error: ServiceError | TransportError) -> None:
+        """Record the failure of a poll, or raise the error if it is not transient."""
         if isinstance(error, ServiceError) and not error.retryable:
             raise error
         self._error = error
 
-    async def until_settled(self, look: Callable[[], Awaitable[object]], clock: Clock, timeout: float) -> None:
-        """Look, and look again after ever longer pauses, until all have settled.
+    async def until_settled(self, poll: Callable[[], Awaitable[object]], clock: Clock, timeout: float) -> None:
+        """Poll, with increasing pauses, until all ids have settled.
 
         Args:
-            look: asks for those that are pending, and calls `see`.
-            clock: time and chance.
-            timeout: seconds; the last look is when they are over.
+            poll: requests the states of the pending ids, and calls `record`.
+            clock: time, sleep and randomness.
+            timeout: seconds; the last poll is at their end.
 
         Raises:
             WaiterTimeout: not all have settled.
         """
         deadline = clock.monotonic() + timeout
-        rests = pauses(clock)
+        pause_lengths = pauses(clock)
         is_last = False
         while True:
-            on_time = await self._look(look, max(deadline - clock.monotonic(), min(timeout, _LAST_LOOK)))
+            finished = await self._poll_once(poll, max(deadline - clock.monotonic(), min(timeout, _LAST_POLL_LIMIT)))
             if not self.pending:
                 return
-            left = deadline - clock.monotonic()
-            if is_last or left <= 0 or not on_time:
+            remaining = deadline - clock.monotonic()
+            if is_last or remaining <= 0 or not finished:
                 break
-            pause = next(rests)
-            is_last = pause >= left
-            await clock.sleep(min(pause, left))
+            pause = next(pause_lengths)
+            is_last = pause >= remaining
+            await clock.sleep(min(pause, remaining))
         raise self._timed_out(timeout) from self._error
 
-    async def _look(self, look: Callable[[], Awaitable[object]], limit: float) -> bool:
-        """Look once, and tell whether that came to its end within the limit."""
+    async def _poll_once(self, poll: Callable[[], Awaitable[object]], limit: float) -> bool:
+        """Poll once and return whether that finished within the limit."""
         self._error = None
         try:
             async with asyncio.timeout(limit):
-                await look()
+                await poll()
         except TimeoutError:
             return False
         except (ServiceError, TransportError) as error:
-            self.excuse(error)
+            self.record_failure(error)
         return True
 
     def _timed_out(self, timeout: float) -> WaiterTimeout:
-        shown = [f"{key} {_status(self.last_states[key])}" for key in islice(self.pending, _NAMED)]
-        if len(self.pending) > _NAMED:
-            shown.append(f"and {len(self.pending) - _NAMED} more")
+        shown = [f"{key} {_status(self.last_states[key])}" for key in islice(self.pending, _MAX_IDS_IN_MESSAGE)]
+        if len(self.pending) > _MAX_IDS_IN_MESSAGE:
+            shown.append(f"and {len(self.pending) - _MAX_IDS_IN_MESSAGE} more")
         return WaiterTimeout(
             f"{self._subject}: {len(self.pending)} of {len(self.last_states)} not settled within {timeout:.10g} s: "
             f"{', '.join(shown)}",
@@ -111,13 +111,13 @@ class Watch(Generic[State]):
 
 
 def check_timeout(timeout: object) -> None:
-    """Raise `ParameterError` for what is no positive number."""
+    """Raise `ParameterError` if the timeout is not a positive number."""
     if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
         raise ParameterError("timeout", f"must be a positive number of seconds, got {timeout!r}")
 
 
 def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:
-    """Give the seconds between one look and the next: ever longer ones, up to 15, spread by chance."""
+    """Yield the seconds between polls: growing up to 15, less a random part."""
     pause = _FIRST_PAUSE
     while True:
         yield pause * (1 - _JITTER * clock.random())

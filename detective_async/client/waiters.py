@@ -1,29 +1,29 @@
-"""Waiting for what the service does in its own time."""
+"""Coroutines that wait for asynchronous changes in the service."""
 
-# The models in the annotations are imported with the first call that needs them.
+# The models in the annotations are imported by the first call that uses them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
 from detective_async.api import models, operations
-from detective_async.api.models.constraints import ACCOUNT_ID, Items, OneOf, as_list, validate
+from detective_async.api.models.constraints import ACCOUNT_ID, Items, OneOf, list_if_iterable, validate
 from detective_async.client.batches import CONCURRENCY, split
 from detective_async.client.concurrency import map_concurrently
 from detective_async.client.iterators import Iterators
-from detective_async.client.polling import Watch, check_timeout
+from detective_async.client.polling import Poller, check_timeout
 from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit, is_plain_callable
 
-#: Where the service has done with an account what it does by itself.
+#: The statuses that do not change without an action of somebody.
 SETTLED = frozenset({"INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_FAILED"})
 
 
 class Waiters(Iterators):
-    """The states that take the service a while to reach, each of them as one coroutine.
+    """Coroutines that poll the service until it has reached a state.
 
-    They ask again and again: after 0.25 s first, then after pauses that grow by half to at most 15 s, less up to a
-    quarter by chance, and a last time when the timeout is over. A call that fails in a way that may pass (throttling,
-    a server fault, no answer), its own retries included, does not end the wait; any other error is raised at once.
+    The first pause is 0.25 s; each further one is longer by half, up to 15 s, and a random part of up to a quarter is
+    subtracted. The last poll is at the end of the timeout. A transient failure (throttling, a server fault, no
+    response), after the call's own retries, does not end the wait; any other error is raised at once.
     """
 
     async def wait_for_members(
@@ -35,111 +35,113 @@ class Waiters(Iterators):
         until: Collection[models.MemberStatus | str] = SETTLED,
         on_settled: Callable[[models.MemberDetail], object] | None = None,
     ) -> list[models.MemberDetail]:
-        """Wait until member accounts have reached a status, and give them in the order asked.
+        """Wait until member accounts have reached a status, and return them in the requested order.
 
-        API operation: GetMembers, for those that have not settled yet, 50 accounts at a time and several at once. An
-        account that is no member, or not yet, is waited for.
+        API operation: GetMembers, for the accounts that have not settled yet, in concurrent requests of up to 50
+        accounts. Accounts that are not members yet are waited for, too.
 
         Args:
             graph_arn: the graph.
-            account_ids: any number of them but none, of 12 digits each; each only once.
-            timeout: how many seconds to wait at most; the last look may take a second more.
-            until: the statuses to wait for. By default those that need somebody else to go on: INVITED, ENABLED,
-                ACCEPTED_BUT_DISABLED and VERIFICATION_FAILED, which always ends the wait for an account. So look at
-                each one's `status`.
-            on_settled: a plain callable that is told of each account once, as soon as it has settled; one that raises
-                is logged and does not end the wait.
+            account_ids: at least one, of 12 digits each; each only once.
+            timeout: the maximum number of seconds to wait; the last poll may take a second more.
+            until: the statuses to wait for. By default those that do not change without an action of somebody: INVITED,
+                ENABLED, ACCEPTED_BUT_DISABLED and VERIFICATION_FAILED. The last one always ends the wait for an
+                account, so check the `status` of each.
+            on_settled: a plain callable that receives each account once, as soon as it has settled; an exception from
+                it is logged and does not end the wait.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.
-            WaiterTimeout: not all have settled in time.
-            AccessDeniedException: the caller may not do this.
+            WaiterTimeout: not all accounts have settled in time.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
         check_timeout(timeout)
         final = _final(until)
         if on_settled is not None and not is_plain_callable(on_settled):
-            raise ParameterError("on_settled", f"expected a plain callable, got {on_settled!r}")
+            raise ParameterError(
+                "on_settled", f"expected a plain callable (not a coroutine function), got {on_settled!r}"
+            )
         listeners = () if on_settled is None else (on_settled,)
-        whole = models.GetMembersRequest(graph_arn, account_ids)
-        split(whole, "account_ids")
-        watch = Watch[models.MemberDetail]("members", whole.account_ids)
+        request = models.GetMembersRequest(graph_arn, account_ids)
+        split(request, "account_ids")
+        poller = Poller[models.MemberDetail]("members", request.account_ids)
 
-        async def ask(request: models.GetMembersRequest) -> None:
+        async def get_chunk(chunk: models.GetMembersRequest) -> None:
             try:
-                answer = await self._transport.call(operations.GET_MEMBERS, request)
+                response = await self._transport.call(operations.GET_MEMBERS, chunk)
             except (ServiceError, TransportError) as error:
-                watch.excuse(error)
+                poller.record_failure(error)
                 return
-            for member in answer.member_details:
-                if watch.see(member.account_id, member, settled=member.status in final):
+            for member in response.member_details:
+                if poller.record(member.account_id, member, settled=member.status in final):
                     emit(listeners, member)
 
-        async def look() -> None:
-            requests = split(models.GetMembersRequest(graph_arn, list(watch.pending)), "account_ids")
-            await map_concurrently(ask, requests, concurrency=CONCURRENCY)
+        async def poll() -> None:
+            chunks = split(models.GetMembersRequest(graph_arn, list(poller.pending)), "account_ids")
+            await map_concurrently(get_chunk, chunks, concurrency=CONCURRENCY)
 
-        await watch.until_settled(look, self._transport.clock, timeout)
-        return watch.states
+        await poller.until_settled(poll, self._transport.clock, timeout)
+        return poller.states
 
     async def wait_for_investigation(
         self, graph_arn: str, investigation_id: str, *, timeout: float
     ) -> models.GetInvestigationResponse:
-        """Wait until an investigation no longer runs, and give it.
+        """Wait until an investigation no longer runs, and return it.
 
-        API operation: GetInvestigation. Any status but RUNNING ends the wait, one that is newer than this release
-        too: look at `status`.
+        API operation: GetInvestigation. Every status other than RUNNING ends the wait, even one that this release does
+        not define: check `status`.
 
         Args:
             graph_arn: the graph.
             investigation_id: 21 digits.
-            timeout: how many seconds to wait at most; the last look may take a second more.
+            timeout: the maximum number of seconds to wait; the last poll may take a second more.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.
-            WaiterTimeout: it still runs.
-            AccessDeniedException: the caller may not do this.
+            WaiterTimeout: the investigation still runs.
+            AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such investigation.
         """
         check_timeout(timeout)
         validate(models.GetInvestigationRequest(graph_arn, investigation_id))
-        watch = Watch[models.GetInvestigationResponse]("investigation", [investigation_id])
+        poller = Poller[models.GetInvestigationResponse]("investigation", [investigation_id])
 
-        async def look() -> None:
-            answer = await self.get_investigation(graph_arn, investigation_id)
-            is_over = answer.status not in (None, models.Status.RUNNING)
-            watch.see(investigation_id, answer, settled=is_over)
+        async def poll() -> None:
+            response = await self.get_investigation(graph_arn, investigation_id)
+            has_ended = response.status not in (None, models.Status.RUNNING)
+            poller.record(investigation_id, response, settled=has_ended)
 
-        await watch.until_settled(look, self._transport.clock, timeout)
-        return watch.states[0]
+        await poller.until_settled(poll, self._transport.clock, timeout)
+        return poller.states[0]
 
     async def wait_for_organization_admin_account(self, account_id: str, *, timeout: float) -> models.Administrator:
-        """Wait until an account is an administrator of Detective for the organization, and give it as that.
+        """Wait until an account is the organization's Detective administrator, and return it.
 
         API operation: ListOrganizationAdminAccounts.
 
         Args:
             account_id: the account that was made the administrator.
-            timeout: how many seconds to wait at most; the last look may take a second more.
+            timeout: the maximum number of seconds to wait; the last poll may take a second more.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.
-            WaiterTimeout: it is not among the administrators.
-            AccessDeniedException: the caller may not do this.
+            WaiterTimeout: the account is not among the administrators.
+            AccessDeniedException: the caller is not allowed to do this.
         """
         check_timeout(timeout)
         ACCOUNT_ID(account_id, "account_id")
-        watch = Watch[models.Administrator]("organization admin account", [account_id])
+        poller = Poller[models.Administrator]("organization admin account", [account_id])
 
-        async def look() -> None:
+        async def poll() -> None:
             async for administrator in self.iter_organization_admin_accounts():
-                watch.see(administrator.account_id, administrator, settled=True)
+                poller.record(administrator.account_id, administrator, settled=True)
 
-        await watch.until_settled(look, self._transport.clock, timeout)
-        return watch.states[0]
+        await poller.until_settled(poll, self._transport.clock, timeout)
+        return poller.states[0]
 
 
 def _final(until: Collection[models.MemberStatus | str]) -> frozenset[str]:
-    statuses = as_list(until)
+    statuses = list_if_iterable(until)
     Items(OneOf(models.MemberStatus))(statuses, "until")
     return frozenset({*statuses, models.MemberStatus.VERIFICATION_FAILED})

@@ -10,7 +10,7 @@ from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.errors import ParameterError
-from detective_async.events import ProgressCallback, Tally, is_plain_callable
+from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.outcomes import Outcome, OutcomeKind, outcome_kind
 from detective_async.fleet.run import Run
@@ -196,7 +196,7 @@ class DetectiveFleet(FleetIterators):
     ) -> AsyncGenerator[Outcome[T], None]:
         if self._closed:
             raise RuntimeError(CLOSED)
-        tally = Tally(progress, target_count(self._targets), self._clock.monotonic)
+        tally = ProgressCounter(progress, target_count(self._targets), self._clock.monotonic)
 
         async def work(target: Target) -> Outcome[T]:
             return await self._work(fn, target, run, tally)
@@ -214,7 +214,7 @@ class DetectiveFleet(FleetIterators):
         fn: Callable[[DetectiveClient, Target], Awaitable[T]],
         target: Target,
         run: Run[Target, Outcome[T]],
-        tally: Tally,
+        tally: ProgressCounter,
     ) -> Outcome[T]:
         began = self._clock.monotonic()
         value: T | None = None

@@ -5,7 +5,7 @@ from itertools import islice
 
 from attrs import Factory, field, frozen
 
-from detective_async.api.models.constraints import ACCOUNT_ID, Distinct, Integer, Text, as_list
+from detective_async.api.models.constraints import ACCOUNT_ID, DistinctItems, Integer, Text, list_if_iterable
 from detective_async.auth import CredentialsProvider, CredentialsSource
 from detective_async.client.assume_role import AssumeRole
 from detective_async.errors import ParameterError
@@ -69,8 +69,8 @@ class RoleTargets:
     """
 
     role_name: str
-    account_ids: Sequence[str] = field(converter=as_list)
-    regions: Sequence[str] = field(converter=as_list)
+    account_ids: Sequence[str] = field(converter=list_if_iterable)
+    regions: Sequence[str] = field(converter=list_if_iterable)
     sts_region: str | None = None
     source: CredentialsProvider | None = field(default=None, repr=False)
     session_name: str | None = None
@@ -80,8 +80,8 @@ class RoleTargets:
 
     def __attrs_post_init__(self) -> None:
         _ROLE_NAME(self.role_name, "role_name")
-        Distinct(ACCOUNT_ID)(self.account_ids, "account_ids")
-        Distinct(endpoints.check_region)(self.regions, "regions")
+        DistinctItems(ACCOUNT_ID)(self.account_ids, "account_ids")
+        DistinctItems(endpoints.check_region)(self.regions, "regions")
         first = self.regions[0]
         for index, region in enumerate(self.regions):
             if endpoints.partition_of(region) != endpoints.partition_of(first):

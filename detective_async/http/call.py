@@ -24,7 +24,7 @@ from detective_async.http.pool import CLOSED, ConnectionPool, Turn, ignore_conne
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, retry_logger
 from detective_async.retry.clock_skew import correction
-from detective_async.retry.policy import Attempts, Kind, failure_kind
+from detective_async.retry.policy import Attempts, FailureKind, failure_kind
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
@@ -198,7 +198,7 @@ class Transport:
         except TimeoutError:
             # The deadline's: the timeouts of attempts and providers have become errors of this library by now.
             raise DeadlineExceeded(
-                f"no answer within {self.timeouts.total} s",
+                f"no response within {self.timeouts.total} s",
                 operation=call.operation,
                 attempts=attempts.count,
                 outcome_unknown=attempts.outcome_unknown or attempts.sent,
@@ -319,7 +319,7 @@ class Transport:
     def _note_failure(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> None:
         call.attempts.failed(error)
         if self.adaptive:
-            throttled = failure_kind(error) is Kind.THROTTLING
+            throttled = failure_kind(error) is FailureKind.THROTTLING
             self.limits.pace.limiter.record(self.clock.monotonic(), throttled=throttled)
         if call.recorder:
             call.recorder.attempt_ended(raw, error)

@@ -9,7 +9,7 @@ from detective_async.auth.signing import unsigned
 from detective_async.errors import ServiceError, TransportError, code_of
 from detective_async.events import AttemptEvent, CallEvent, CallStart, Event, Hook, RetryEvent, emit, emit_start
 from detective_async.http.exchange import NoResponse, RawResponse
-from detective_async.retry.policy import Attempts, Kind, failure_kind
+from detective_async.retry.policy import Attempts, FailureKind, failure_kind
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint
 
@@ -83,7 +83,7 @@ class CallRecorder:
             status=raw.status if isinstance(raw, RawResponse) else None,
             request_id=_request_id(raw, error),
             error_code=None if error is None else code_of(error),
-            throttled=error is not None and failure_kind(error) is Kind.THROTTLING,
+            throttled=error is not None and failure_kind(error) is FailureKind.THROTTLING,
             request_bytes=self.request_bytes,
             response_bytes=_size(raw),
         )

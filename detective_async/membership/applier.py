@@ -8,7 +8,7 @@ from attrs import define, field
 
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
-from detective_async.events import ProgressCallback, Tally
+from detective_async.events import ProgressCallback, ProgressCounter
 from detective_async.membership import graphs
 from detective_async.membership.account_state import AccountState
 from detective_async.membership.batch import SIZE, Batch
@@ -45,13 +45,13 @@ class PlanApplier:
     _regions: dict[str, RegionState] = field(init=False)
     _accounts: dict[str, list[AccountState]] = field(init=False)
     _deadline: float = field(init=False, default=0.0)
-    _tally: Tally = field(init=False)
+    _tally: ProgressCounter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._regions = {region: RegionState(region) for region in self.desired.accounts}
         self._accounts = {region: list(self._accounts_of(region)) for region in self.desired.accounts}
         total = sum(len(accounts) for accounts in self._accounts.values())
-        self._tally = Tally(self.progress, total, self.execution.clock.monotonic)
+        self._tally = ProgressCounter(self.progress, total, self.execution.clock.monotonic)
 
     async def run(self) -> MembershipReport:
         """Apply the plan, and return the report."""

@@ -9,7 +9,7 @@ from attrs import define, field
 from detective_async.api.models.exceptions import ServiceQuotaExceededException, ValidationException
 from detective_async.api.models.members import GetMembersRequest, MemberDetail
 from detective_async.api.models.unprocessed import UnprocessedAccount
-from detective_async.client.batches import size_of
+from detective_async.client.batches import max_items
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
@@ -20,7 +20,7 @@ from detective_async.membership.desired import DesiredState
 from detective_async.membership.execution import Execution, pauses
 
 #: The API's limit of accounts per request, the same for all operations.
-SIZE = size_of(GetMembersRequest, "account_ids")
+SIZE = max_items(GetMembersRequest, "account_ids")
 #: Actions of one account per request; all others share requests.
 _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 

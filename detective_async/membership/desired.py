@@ -11,13 +11,13 @@ from detective_async.api.models.constraints import (
     ACCOUNT_ID,
     MESSAGE,
     TAGS,
-    Distinct,
+    DistinctItems,
     Flag,
     Integer,
     Items,
+    ModelInstance,
     OneOf,
-    Structure,
-    as_list,
+    list_if_iterable,
 )
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.api.models.members import Account
@@ -41,7 +41,7 @@ def _check(rule: Callable[[Any, str], None]) -> Callable[[object, "Attribute[Any
 
 
 def _packages(values: Iterable[DatasourcePackage | str]) -> tuple[DatasourcePackage, ...]:
-    packages = as_list(values)
+    packages = list_if_iterable(values)
     _PACKAGES(packages, "datasource_packages")
     return tuple(dict.fromkeys(DatasourcePackage(package) for package in packages))
 
@@ -138,8 +138,8 @@ def check_regions(regions: Iterable[str]) -> list[str]:
     Raises:
         ParameterError: it is empty, or contains duplicates or something that is not a region.
     """
-    names: list[str] = as_list(regions)
-    Distinct(check_region)(names, "regions")
+    names: list[str] = list_if_iterable(regions)
+    DistinctItems(check_region)(names, "regions")
     return names
 
 
@@ -164,7 +164,7 @@ def accounts_by_region(
     if not isinstance(accounts, Mapping):
         checked = _check_accounts(accounts, "accounts")
         return dict.fromkeys(check_regions(regions), checked)
-    if as_list(regions):
+    if list_if_iterable(regions):
         raise ParameterError("regions", "must be left out if accounts is a mapping, whose keys are the regions")
     if not accounts:
         raise ParameterError("accounts", "must not be empty")
@@ -176,8 +176,8 @@ def accounts_by_region(
 
 
 def _check_accounts(accounts: Iterable[Account], path: str) -> tuple[Account, ...]:
-    checked: list[Account] = as_list(accounts)
-    Distinct(Structure(Account), "account_id")(checked, path)
+    checked: list[Account] = list_if_iterable(accounts)
+    DistinctItems(ModelInstance(Account), "account_id")(checked, path)
     if len(checked) > MAX_MEMBERS:
         raise ParameterError(path, f"a graph has at most {MAX_MEMBERS:,} members, got {len(checked):,} accounts")
     return tuple(checked)

@@ -1,1 +1,1 @@
-"""When to try again: the retry policy and quota, the rate limiter, the clock's correction. Performs no I/O."""
+"""The retry policy and quota, the rate limiter, and the correction of the clock. Performs no I/O."""

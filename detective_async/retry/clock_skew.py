@@ -1,4 +1,4 @@
-"""A clock that is off: AWS refuses what is dated more than five minutes away, and tells its own time."""
+"""Correction of a wrong local clock: AWS refuses requests dated more than five minutes off, and sends its time."""
 
 from collections.abc import Mapping
 from datetime import UTC
@@ -14,18 +14,18 @@ _CODES = frozenset(
         "SignatureDoesNotMatch",
     }
 )
-#: Seconds. Less than the five minutes that AWS grants, so that a clock at the edge is corrected too.
+#: Seconds. Less than the five minutes that AWS tolerates, so that a clock near that limit is corrected too.
 _TOLERANCE = 240.0
 
 
 def correction(status: int, code: str, headers: Mapping[str, str], now: float) -> float | None:
-    """Give the seconds to add to our time, where a refusal is due to a clock that is off; else None.
+    """Return the seconds to add to the local time if a wrong clock caused an error response; else None.
 
     Args:
-        status: the answer's HTTP status.
+        status: the response's HTTP status.
         code: its error code.
-        headers: its headers, of which Date counts.
-        now: what we take for the time, earlier corrections included, in seconds since the epoch.
+        headers: its headers; only Date is used.
+        now: the local time with earlier corrections, in seconds since the epoch.
     """
     if status != 403 or code not in _CODES:  # noqa: PLR2004 - Forbidden
         return None

@@ -1,4 +1,4 @@
-"""When to try again, and after how long: the AWS SDKs' "standard" mode, revision 2.1. Pure: no clock, no sleep."""
+"""Retry decisions and delays: the AWS SDKs' "standard" mode, revision 2.1. Performs no I/O and reads no clock."""
 
 import enum
 
@@ -10,8 +10,8 @@ DEFAULT_MAX_ATTEMPTS = 3
 MODES = ("standard", "adaptive")
 _MAX_BACKOFF = 20.0
 _QUOTA = 500
-#: How much longer than our own backoff the service may make us wait, in seconds.
-_MAX_EXTRA_WAIT = 5.0
+#: The service may ask for a delay that exceeds the backoff by at most this many seconds.
+_MAX_EXTRA_DELAY = 5.0
 
 _TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
 _TRANSIENT_CODES = frozenset({"RequestTimeout", "RequestTimeoutException"})
@@ -36,8 +36,8 @@ _THROTTLING_CODES = frozenset(
 )
 
 
-class Kind(enum.Enum):
-    """A passing kind of failure: what a retry costs of the quota, and the base of its backoff in seconds."""
+class FailureKind(enum.Enum):
+    """A kind of transient failure: the cost of its retry in the quota, and the base of its backoff in seconds."""
 
     TRANSIENT = (14, 0.05)
     THROTTLING = (5, 1.0)
@@ -49,14 +49,14 @@ class Kind(enum.Enum):
 
 @frozen
 class RetryPolicy:
-    """How often to try.
+    """When and how often to retry.
 
     Args:
-        mode: `standard`, the behaviour that the AWS SDKs share, or `adaptive`, which beyond that slows requests down to
-            what the service takes, once it has refused one as too many. None reads `AWS_RETRY_MODE`, then `retry_mode`
-            of the shared config file, and falls back to `standard`, which also stands in for `legacy`.
-        max_attempts: how many attempts a call may take, the first one included; 1 turns retries off. None reads
-            `AWS_MAX_ATTEMPTS`, then `max_attempts` of the shared config file, and falls back to 3.
+        mode: `standard`, the common behaviour of the AWS SDKs, or `adaptive`, which also limits the request rate after
+            the service has throttled a request. None reads `AWS_RETRY_MODE`, then `retry_mode` of the shared config
+            file; the default is `standard`, which is also used for `legacy`.
+        max_attempts: the maximum number of attempts of a call, including the first; 1 disables retries. None reads
+            `AWS_MAX_ATTEMPTS`, then `max_attempts` of the shared config file; the default is 3.
 
     Raises:
         ConfigurationError: a value is out of range.
@@ -67,7 +67,7 @@ class RetryPolicy:
 
     def __attrs_post_init__(self) -> None:
         if self.mode not in (None, *MODES):
-            raise ConfigurationError(f"retry mode {self.mode!r} is not known; use 'standard' or 'adaptive'")
+            raise ConfigurationError(f"retry mode {self.mode!r} does not exist; use 'standard' or 'adaptive'")
         if self.max_attempts is not None and (
             not isinstance(self.max_attempts, int) or isinstance(self.max_attempts, bool) or self.max_attempts < 1
         ):
@@ -76,59 +76,59 @@ class RetryPolicy:
 
 @define
 class RetryQuota:
-    """A bucket that retries draw on and successes fill, so that a failing service is not hammered by retries.
+    """A token bucket: retries consume tokens, successes add some, so that retries do not overload a failing service.
 
-    Shared by all calls of an account in a region: when most of them fail, the bucket runs dry and they fail at once.
+    Shared by all calls of an account in a region. While it is empty, calls fail without retries.
     """
 
     available: int = _QUOTA
 
     def acquire(self, cost: int) -> bool:
-        """Take the cost of one retry; False where there is not enough left."""
+        """Take the cost of one retry, or return False if the quota is too low."""
         if cost > self.available:
             return False
         self.available -= cost
         return True
 
     def release(self, amount: int) -> None:
-        """Give back after a success: the last retry's cost, or 1 where there was no retry."""
+        """Add an amount after a success, up to the maximum."""
         self.available = min(_QUOTA, self.available + amount)
 
 
-def failure_kind(error: ServiceError | TransportError) -> Kind | None:
-    """Say of which passing kind an error is; None for a final one."""
+def failure_kind(error: ServiceError | TransportError) -> FailureKind | None:
+    """Return the kind of a transient error; None for a final one."""
     if isinstance(error, TransportError):
-        return Kind.TRANSIENT
+        return FailureKind.TRANSIENT
     if error.status == _THROTTLING_STATUS or error.code in _THROTTLING_CODES:
-        return Kind.THROTTLING
+        return FailureKind.THROTTLING
     if error.status in _TRANSIENT_STATUSES or error.code in _TRANSIENT_CODES:
-        return Kind.TRANSIENT
+        return FailureKind.TRANSIENT
     return None
 
 
-def backoff(kind: Kind, attempt: int, random: float, retry_after: float | None = None) -> float:
-    """Give the seconds to wait before the next attempt.
+def backoff(kind: FailureKind, attempt: int, random: float, retry_after: float | None = None) -> float:
+    """Return the seconds to wait before the next attempt.
 
     Args:
-        kind: what failed.
+        kind: the kind of the failure.
         attempt: the attempt that failed, from 1.
-        random: from 0 up to 1, drawn for this wait.
-        retry_after: the seconds that the service asked for; at most 5 s more than our own wait are granted.
+        random: a random number from 0 to 1.
+        retry_after: the delay in the service's response; limited to 5 s more than the backoff.
     """
     delay = random * min(kind.base_delay * 2.0 ** min(attempt - 1, 60), _MAX_BACKOFF)
     if retry_after is None:
         return delay
-    return max(delay, min(retry_after, delay + _MAX_EXTRA_WAIT))
+    return max(delay, min(retry_after, delay + _MAX_EXTRA_DELAY))
 
 
 @define
 class Attempts:
-    """The attempts of one call: counts them, and decides after each failure whether there is another.
+    """Counts the attempts of one call and decides after each failure whether there is another.
 
     Attributes:
-        count: how many have been begun.
-        sent: whether something of the one under way may have reached the service.
-        outcome_unknown: whether the service may have acted on one that has failed.
+        count: the number of attempts that were started.
+        sent: whether the service may have received a part of the current attempt.
+        outcome_unknown: whether the service may have carried out an attempt that failed.
     """
 
     max_attempts: int
@@ -142,33 +142,33 @@ class Attempts:
     def begin(self) -> None:
         """Count an attempt."""
         self.count += 1
-        # Until it is known better: not everything that sends requests tells when it has a connection.
+        # Assumed until `connection` is called: not every session reports when it has a connection.
         self.sent = True
 
     def connection(self, there: bool) -> None:  # noqa: FBT001 - a callback
-        """Note whether there is a connection for the attempt: before that, nothing of it can have been sent."""
+        """Record whether the attempt has a connection; without one, nothing can have been sent."""
         self.sent = there
 
     def succeeded(self) -> None:
-        """Refund the quota: what the last retry cost, or 1 where there was none."""
+        """Refund the cost of the last retry to the quota, or 1 if there was no retry."""
         self.sent = False
         self.quota.release(1 if self._last_cost is None else self._last_cost)
 
     def failed(self, error: ServiceError | TransportError) -> None:
-        """Take note of what the attempt may have done, and tell the error."""
+        """Record whether the service may have carried out the attempt, and set the error's attributes."""
         kind = failure_kind(error)
         if isinstance(error, ServiceError):
             error.retryable = kind is not None
-            # An answer: a refusal, unless the service failed in the middle of it.
-            acted = kind is Kind.TRANSIENT
+            # An error response means that nothing was done, unless the service itself failed.
+            may_have_acted = kind is FailureKind.TRANSIENT
         else:
-            acted = self.sent and not isinstance(error, ConnectError)
+            may_have_acted = self.sent and not isinstance(error, ConnectError)
         self.sent = False
-        self.outcome_unknown |= acted
+        self.outcome_unknown |= may_have_acted
         error.outcome_unknown = self.outcome_unknown
 
     def wait_after(self, error: ServiceError | TransportError, random: float) -> float | None:
-        """Give the seconds to wait before the next attempt, or None where the error is final."""
+        """Return the seconds to wait before the next attempt, or None if there is none."""
         kind = failure_kind(error)
         if self.count >= self.max_attempts or kind is None:
             return None

@@ -1,8 +1,8 @@
-"""How fast to send: what the AWS SDKs' "adaptive" retry mode adds to "standard", a rate limit of the client's own.
+"""The client-side rate limiter of the AWS SDKs' "adaptive" retry mode.
 
-The first throttled answer sets a limit, at 0.7 of the rate at which answers came until then. From there it rises by
-the CUBIC curve: fast at first, level around the rate that was too much, then faster and faster. It never exceeds twice
-the measured rate, and every further throttled answer starts the curve anew.
+The first throttled response sets a limit of 0.7 of the measured rate of responses. The limit then grows along the CUBIC
+curve: fast at first, slowly near the rate at which the service throttled, then increasingly fast. It never exceeds
+twice the measured rate. Every further throttled response restarts the curve.
 """
 
 import asyncio
@@ -12,70 +12,70 @@ from attrs import define, field
 
 from detective_async.settings.clock import Clock
 
-#: What is left of the rate after a throttled answer.
+#: The part of the rate that remains after a throttled response.
 _BETA = 0.7
-#: How steep the curve is.
+#: The steepness of the curve.
 _SCALE = 0.4
 #: The weight of the newest measurement.
 _SMOOTHING = 0.8
-#: How many measurements a second are taken at most.
+#: The maximum number of measurements per second.
 _MEASUREMENTS = 2
 _MIN_RATE = 0.5
-#: How far the limit may be above the measured rate.
+#: The maximum ratio of the limit to the measured rate.
 _MAX_LEAD = 2.0
-#: A wait that is shorter, in seconds, is none: it comes from the rounding of clock readings, and would repeat itself.
+#: Shorter waits, in seconds, are rounding errors of clock readings and count as none; else they would repeat.
 _NEGLIGIBLE = 1e-6
 
 
 @define(eq=False, weakref_slot=False)
 class RateLimiter:
-    """The limit of one account and region. Pure: it is told the time, in seconds of a clock that never goes back."""
+    """The rate limit of one account and region. Reads no clock: `now` is in seconds of a monotonic clock."""
 
     _limited: bool = field(default=False, init=False)
-    # A bucket of turns that fills at the allowed rate, up to a second's worth; from the start, as in the AWS SDKs.
+    # A token bucket that fills at the allowed rate, up to one second's tokens; it fills from the start, as in the SDKs.
     _rate: float = field(default=1.0, init=False)
-    _turns: float = field(default=0.0, init=False)
+    _tokens: float = field(default=0.0, init=False)
     _filled_at: float | None = field(default=None, init=False)
-    # The measured rate, and the answers since it was last measured.
+    # The measured rate, and the number of responses since the last measurement.
     _measured: float = field(default=0.0, init=False)
     _measured_at: float = field(default=0.0, init=False)
-    _answers: int = field(default=0, init=False)
-    # Where the curve levels, and when it began.
+    _responses: int = field(default=0, init=False)
+    # The rate at which the curve is level, and the time at which it started.
     _plateau: float = field(default=0.0, init=False)
-    _began_at: float = field(default=0.0, init=False)
+    _curve_started_at: float = field(default=0.0, init=False)
 
     @property
     def rate(self) -> float | None:
-        """The requests a second that are allowed now; None, no limit, before the first throttled answer."""
+        """The allowed requests per second; None (no limit) before the first throttled response."""
         return self._rate if self._limited else None
 
     def reserve(self, now: float) -> float:
-        """Take the turn of one request.
+        """Take a token for one request.
 
         Returns:
-            0 where it was taken. Otherwise nothing was, and it is the seconds to wait before asking again.
+            0 if a token was taken; otherwise the seconds to wait before the next try.
         """
         self._fill(now)
         if not self._limited:
             return 0.0
-        wait = (1.0 - self._turns) / self._rate
+        wait = (1.0 - self._tokens) / self._rate
         if wait > _NEGLIGIBLE:
             return wait
-        # A turn that was taken early leaves less than none, so that many such do not add up.
-        self._turns -= 1.0
+        # May become slightly negative, so that tokens that were taken early do not add up.
+        self._tokens -= 1.0
         return 0.0
 
     def record(self, now: float, *, throttled: bool) -> None:
-        """Take note of an answer: measure the rate and adjust what is allowed."""
-        # What came in until now came in at the old rate.
+        """Record a response: measure the rate and adjust the limit."""
+        # The tokens until now are added at the old rate.
         self._fill(now)
         self._measure(now)
         if throttled:
             self._plateau = min(self._measured, self._rate) if self._limited else self._measured
-            self._began_at = now
+            self._curve_started_at = now
             self._limited = True
         self._rate = max(_MIN_RATE, min(self._curve(now), _MAX_LEAD * self._measured))
-        self._turns = min(self._turns, self._capacity)
+        self._tokens = min(self._tokens, self._capacity)
 
     @property
     def _capacity(self) -> float:
@@ -83,41 +83,41 @@ class RateLimiter:
 
     def _fill(self, now: float) -> None:
         if self._filled_at is None:
-            self._began_at = now
+            self._curve_started_at = now
             self._measured_at = math.floor(now)
         else:
-            self._turns = min(self._capacity, self._turns + (now - self._filled_at) * self._rate)
+            self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now
 
     def _measure(self, now: float) -> None:
-        self._answers += 1
+        self._responses += 1
         measured_at = math.floor(now * _MEASUREMENTS) / _MEASUREMENTS
         if measured_at > self._measured_at:
-            newest = self._answers / (measured_at - self._measured_at)
+            newest = self._responses / (measured_at - self._measured_at)
             self._measured = _SMOOTHING * newest + (1.0 - _SMOOTHING) * self._measured
             self._measured_at = measured_at
-            self._answers = 0
+            self._responses = 0
 
     def _curve(self, now: float) -> float:
-        # So that it begins at 0.7 of the plateau.
+        # Chosen so that the curve starts at 0.7 of the plateau.
         levels_after = math.cbrt(self._plateau * (1.0 - _BETA) / _SCALE)
-        return self._plateau + _SCALE * (now - self._began_at - levels_after) ** 3
+        return self._plateau + _SCALE * (now - self._curve_started_at - levels_after) ** 3
 
 
 @define(eq=False, weakref_slot=False)
 class Pace:
-    """A rate limiter and the queue before it.
+    """A rate limiter, and the queue of the calls that wait for it.
 
     Attributes:
-        limiter: whose turns are waited for; it wants to be told of every answer.
+        limiter: the rate limiter; every response must be recorded there.
     """
 
     limiter: RateLimiter = field(factory=RateLimiter, init=False)
-    # There is none until somebody has to wait: most are never throttled, and there may be thousands.
+    # Created when a call has to wait: most accounts are never throttled, and there may be thousands.
     _queue: asyncio.Lock | None = field(default=None, init=False)
 
     async def wait(self, clock: Clock) -> None:
-        """Wait for a turn and take it. First come, first served; who is cancelled has taken none."""
+        """Wait for a token and take it, in the order of the calls; a cancelled call takes none."""
         if self._queue is None:
             if not self.limiter.reserve(clock.monotonic()):
                 return

@@ -1,1 +1,1 @@
-"""Where a client's settings come from: arguments, the environment, the shared config file."""
+"""A client's settings, from arguments, the environment and the shared config file."""

@@ -1,4 +1,4 @@
-"""The time, the waiting and the chance that the library depends on, in one place so that a test can replace them."""
+"""Time, sleep and randomness in one object, so that tests can replace them."""
 
 from asyncio import sleep
 from collections.abc import Awaitable, Callable
@@ -10,13 +10,13 @@ from attrs import frozen
 
 @frozen
 class Clock:
-    """What the library asks of time and chance.
+    """The sources of time, sleep and randomness.
 
     Args:
-        time: seconds since the epoch; dates the signatures.
-        monotonic: seconds that never go back; measures how long things took.
-        sleep: waits that many seconds; between attempts.
-        random: a number from 0 up to, but not, 1; spreads the waits.
+        time: returns seconds since the epoch, for signatures.
+        monotonic: returns seconds that never decrease, for durations.
+        sleep: waits for a number of seconds, between attempts.
+        random: returns a number from 0 to less than 1, for the jitter of delays.
     """
 
     time: Callable[[], float] = time

@@ -1,4 +1,4 @@
-"""What the environment and the shared config file say, where the caller said nothing."""
+"""Reads the settings of the environment and the shared config file, for arguments that were not given."""
 
 import os
 from collections.abc import Mapping
@@ -10,23 +10,23 @@ from attrs import Factory, frozen
 from detective_async.errors import ConfigurationError
 
 _BOOLEANS = {"true": True, "false": False}
-# What the SDKs did before `standard` is not worth having.
+# `legacy`, the SDKs' first mode, is not implemented; `standard` corrects its faults.
 _RETRY_MODES = {"adaptive": "adaptive", "legacy": "standard", "standard": "standard"}
 
 
 @frozen
 class Settings:
-    """What was found; None where nothing was.
+    """The settings that were found; None for those that were not.
 
     Attributes:
-        region: which region to talk to.
+        region: the region to call.
         endpoint_url: a URL to use instead of the region's own.
-        service_urls: the same for the other services that the library calls, by their names.
+        service_urls: service name -> URL, for the other services that the library calls.
         use_fips: whether to use FIPS endpoints.
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
-        max_attempts: how many attempts a call may take.
-        retry_mode: how to retry.
-        ca_bundle: a file with the certificates of the authorities to trust.
+        max_attempts: the maximum number of attempts of a call.
+        retry_mode: the retry mode.
+        ca_bundle: a file with the certificates of trusted authorities.
     """
 
     region: str | None = None
@@ -40,14 +40,14 @@ class Settings:
 
 
 def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings from where the AWS SDKs look: environment variables, then the profile in the shared files.
+    """Read the settings from the same places as the AWS SDKs: the environment, then the profile in the shared files.
 
     Args:
-        profile: the profile's name; None reads `AWS_PROFILE`, then takes `default`.
+        profile: the profile's name; None reads `AWS_PROFILE`, then uses `default`.
         environ: the environment variables.
 
     Raises:
-        ConfigurationError: the profile that was asked for does not exist, a file is malformed, or a value is.
+        ConfigurationError: the profile does not exist, or a file or a value is malformed.
     """
     sections = _profile_sections(profile, environ)
     return Settings(
@@ -64,15 +64,15 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
     )
 
 
-def where_the_region_is_looked_for(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
-    """Name the places, for the error that says that none of them had it."""
+def region_sources(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
+    """List the settings that may contain the region, for the error if none of them does."""
     name = profile or _first(environ, "AWS_PROFILE", "AWS_DEFAULT_PROFILE") or "default"
-    return f"region=..., AWS_REGION, AWS_DEFAULT_REGION, and profile {name!r} in {_config_path(environ)}"
+    return f"region=..., AWS_REGION, AWS_DEFAULT_REGION, or region in profile {name!r} of {_config_path(environ)}"
 
 
 @frozen
 class _Sections:
-    """The parts of the shared files that concern one profile."""
+    """The sections of the shared files that one profile uses."""
 
     name: str
     profile: Mapping[str, str] = Factory(dict)
@@ -81,15 +81,15 @@ class _Sections:
 
 
 def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Sections:
-    asked_for = profile or _first(environ, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
-    name = asked_for or "default"
+    requested = profile or _first(environ, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+    name = requested or "default"
     config = _read(_config_path(environ))
     credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
     found = [config.get(f"profile {name}"), credentials.get(name)]
     if name == "default":
         found.insert(0, config.get("default"))
-    if asked_for and not any(section is not None for section in found):
-        raise ConfigurationError(f"profile {asked_for!r} is in neither the shared config nor the credentials file")
+    if requested and not any(section is not None for section in found):
+        raise ConfigurationError(f"profile {requested!r} is in neither the shared config nor the credentials file")
     merged: dict[str, str] = {}
     for section in found:
         merged.update(section or {})
@@ -105,12 +105,12 @@ def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:
-        # No home directory: then there is no file of that name either.
+        # No home directory, so the file does not exist either.
         return path
 
 
 def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
-    """Read one of the shared files; one that is not there is empty, as in the AWS CLI."""
+    """Read one of the shared files; a missing file counts as empty, as in the AWS CLI."""
     try:
         stat = path.stat()
     except OSError:
@@ -118,10 +118,10 @@ def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
     return _parse(path, stat.st_mtime_ns, stat.st_size)
 
 
-# A service may make a client for every account it looks after: read the file again only when it has changed.
+# A program may create a client for each of many accounts: parse a file again only if it has changed.
 @lru_cache(maxsize=8)
 def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Mapping[str, str]]:
-    # Imported where there is something to read, which there is not in most containers.
+    # Imported only if there is a file to read; most containers have none.
     from configparser import Error, RawConfigParser  # noqa: PLC0415
 
     parser = RawConfigParser(default_section="", strict=False)
@@ -131,7 +131,7 @@ def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Mapping[str, 
     except (OSError, UnicodeDecodeError, Error) as error:
         problem = type(error).__name__
     if problem:
-        # Out here, and without the parser's own words, for these quote the line at fault, which may hold a secret.
+        # Raised outside the handler and without the parser's message, which quotes the line and may contain a secret.
         raise ConfigurationError(f"{path} cannot be read as a shared config file ({problem})")
     return {" ".join(name.replace('"', "").split()): dict(parser.items(name)) for name in parser.sections()}
 
@@ -182,7 +182,7 @@ def _retry_mode(sections: _Sections, environ: Mapping[str, str]) -> str | None:
 
 
 def _setting(variable: str, key: str, sections: _Sections, environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """Give a setting and, for messages, where it came from."""
+    """Return where a setting comes from, for messages, and its value."""
     if environ.get(variable):
         return variable, environ[variable].strip()
     return f"{key} in profile {sections.name!r}", sections.profile.get(key) or None

@@ -1,4 +1,4 @@
-"""Which URL a region's requests go to."""
+"""Resolves the endpoint URLs of regions."""
 
 import ipaddress
 import re
@@ -12,13 +12,13 @@ from detective_async.errors import ConfigurationError, ParameterError
 
 @frozen
 class Endpoint:
-    """Where requests go.
+    """The destination of requests.
 
     Attributes:
         url: scheme, host, port and path prefix, without a trailing slash.
-        host: the Host header, port included where it is not the scheme's own.
+        host: the Host header, with the port if it is not the scheme's default.
         path: the path prefix, percent-encoded; empty for none.
-        region: the region that signatures are made for.
+        region: the region in signatures.
     """
 
     url: str
@@ -28,7 +28,7 @@ class Endpoint:
 
     @property
     def is_on_this_machine(self) -> bool:
-        """Whether it is a loopback address: a simulator, most likely."""
+        """Whether the host is a loopback address, as a simulator's is."""
         host = urlsplit(self.url).hostname or ""
         try:
             return ipaddress.ip_address(host).is_loopback
@@ -38,13 +38,13 @@ class Endpoint:
 
 @frozen
 class _Partition:
-    """A separate part of AWS, with domains of its own."""
+    """A partition of AWS, which has its own domains."""
 
     name: str
     regions: str
     suffix: str
     dualstack_suffix: str
-    #: How dual-stack host names begin: only two partitions drop the `api.`.
+    #: The prefix of dual-stack host names; only two partitions omit `api.`.
     dualstack_prefix: str = "api.detective"
 
 
@@ -65,11 +65,11 @@ _PARTITIONS = (
 def resolve(
     region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> Endpoint:
-    """Find the endpoint of a region, or take the one that is given.
+    """Return the endpoint of Detective in a region, or the endpoint for a custom URL.
 
     Args:
-        region: such as `eu-west-1`. One that no partition claims is taken to be new in the first partition.
-        endpoint_url: a URL to use instead; it cannot go with the two flags.
+        region: such as `eu-west-1`. A region of no known partition is assumed to be a new one in the first partition.
+        endpoint_url: a URL to use instead; cannot be combined with the two flags.
         use_fips: use the FIPS endpoint.
         use_dualstack: use the endpoint that has IPv6 addresses too.
 
@@ -81,7 +81,7 @@ def resolve(
         custom = _custom(endpoint_url, region)
         if use_fips or use_dualstack:
             raise ConfigurationError(
-                f"a custom endpoint ({custom.url}) cannot be combined with FIPS or dual-stack endpoints: drop one"
+                f"a custom endpoint ({custom.url}) cannot be combined with FIPS or dual-stack endpoints: remove one"
             )
         return custom
     prefix = partition.dualstack_prefix if use_dualstack else "api.detective"
@@ -94,7 +94,7 @@ def resolve(
 def resolve_sts(
     region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> Endpoint:
-    """Find the STS endpoint of a region, or take the one that is given; the flags are for the former.
+    """Return the endpoint of STS in a region, or the endpoint for a custom URL, which ignores the flags.
 
     Raises:
         ConfigurationError: the region or the URL is malformed.
@@ -103,7 +103,7 @@ def resolve_sts(
     if endpoint_url is not None:
         return _custom(endpoint_url, region)
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
-    # There, the plain endpoints are the FIPS ones.
+    # In us-gov regions, the standard endpoints are FIPS endpoints.
     fips = use_fips and (use_dualstack or not region.startswith("us-gov-"))
     host = f"sts{'-fips' if fips else ''}.{region}.{suffix}"
     return Endpoint(f"https://{host}", host, "", region)
@@ -116,12 +116,12 @@ def _partition_of(region: str) -> _Partition:
 
 
 def check_region(value: object, path: str) -> None:
-    """Refuse what cannot be a region of AWS, going by the names that regions have.
+    """Check that a value has the form of AWS's region names.
 
-    It is for lists of regions: a slip of the pen would look like a region that an account has not opted in to.
+    For lists of regions: calls to a misspelt region would fail like calls to a region that is not enabled.
 
     Raises:
-        ParameterError: it is none.
+        ParameterError: it does not.
     """
     if isinstance(value, str) and any(re.fullmatch(partition.regions, value, re.ASCII) for partition in _PARTITIONS):
         where = value.rpartition("-")[0].rpartition("-")[2]
@@ -131,7 +131,7 @@ def check_region(value: object, path: str) -> None:
 
 
 def partition_of(region: str) -> str:
-    """Give the name of the partition that a region is in, as it stands in ARNs: `aws`, `aws-cn`, ...
+    """Return the name of a region's partition, as in ARNs: `aws`, `aws-cn`, ...
 
     Raises:
         ConfigurationError: the region is malformed.
@@ -140,15 +140,17 @@ def partition_of(region: str) -> str:
 
 
 def _custom(endpoint_url: str, region: str) -> Endpoint:
-    # Not quoted in the messages: a malformed URL may hold a password.
+    # The messages do not quote the URL, which may contain a password.
     split = _split(endpoint_url)
     if split is None:
-        raise ConfigurationError("the endpoint URL is malformed: its port is no number up to 65535, or its host none")
+        raise ConfigurationError(
+            "the endpoint URL is malformed: its port is not a number up to 65535, or its host is not a host name"
+        )
     parts, port = split
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError("the endpoint URL must start with http:// or https:// and name a host")
+        raise ConfigurationError("the endpoint URL must start with http:// or https:// and have a host")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ConfigurationError("the endpoint URL must not hold a user, a query or a fragment")
+        raise ConfigurationError("the endpoint URL must not contain a user, a query or a fragment")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
         host = f"{host}:{port}"

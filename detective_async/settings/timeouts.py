@@ -1,4 +1,4 @@
-"""How long to wait for what."""
+"""The timeouts of a call."""
 
 from attrs import fields, frozen
 
@@ -7,13 +7,13 @@ from detective_async.errors import ConfigurationError
 
 @frozen(kw_only=True)
 class Timeouts:
-    """How long to wait for what, in seconds; None waits without end.
+    """The timeouts of a call, in seconds; None disables one.
 
     Args:
-        connect: for a new connection, TLS included; `ConnectError` after that.
-        read: for the next piece of an answer; `AttemptTimeout` after that.
-        attempt: for one attempt, from its first byte to the answer's last; `AttemptTimeout` after that.
-        total: for the whole call, with credentials, retries and the waits between them; `DeadlineExceeded` after that.
+        connect: for a new connection, including TLS; raises `ConnectError`.
+        read: for the next part of a response; raises `AttemptTimeout`.
+        attempt: for one attempt, from its first byte to the last byte of the response; raises `AttemptTimeout`.
+        total: for the whole call, including credentials, retries and delays; raises `DeadlineExceeded`.
 
     Raises:
         ConfigurationError: a value is not a positive number.

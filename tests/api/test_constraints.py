@@ -21,7 +21,7 @@ from detective_async import (
     StringFilter,
 )
 from detective_async.api import operations, wire
-from detective_async.api.models.constraints import ACCOUNT_ID, Distinct, Structure
+from detective_async.api.models.constraints import ACCOUNT_ID, DistinctItems, ModelInstance
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 ACCOUNT = Account("111122223333", "root@example.com")
@@ -181,7 +181,7 @@ ONE, TWO = ACCOUNT.account_id, "444455556666"
 )
 def test_a_list_of_different_things(values: object, parameter: str, problem: str) -> None:
     """Any number of them; the first that is wrong, or there already, is named by its place."""
-    rule = Distinct(ACCOUNT_ID)
+    rule = DistinctItems(ACCOUNT_ID)
     rule([f"{number:012}" for number in range(5000)], "ids")
     rule((ONE, TWO), "ids")
     with pytest.raises(ParameterError) as caught:
@@ -192,7 +192,7 @@ def test_a_list_of_different_things(values: object, parameter: str, problem: str
 
 def test_different_in_one_member() -> None:
     """What tells them apart may be a part of them; the rest, which may be sensitive, is not quoted."""
-    rule = Distinct(Structure(Account), "account_id")
+    rule = DistinctItems(ModelInstance(Account), "account_id")
     rule([ACCOUNT, Account(TWO, ACCOUNT.email_address)], "accounts")
     with pytest.raises(ParameterError) as caught:
         rule([ACCOUNT, Account(TWO, "a@b.org"), Account(ONE, "other@example.com")], "accounts")

@@ -40,9 +40,9 @@ class Source:
 class Asking:
     """A cache, and whoever asks it."""
 
-    def __init__(self, *steps: Step, keep_lasting: bool = True) -> None:
+    def __init__(self, *steps: Step, cache_permanent: bool = True) -> None:
         self.source = Source(*steps)
-        self.cache = RefreshingCache("the source", keep_lasting=keep_lasting)
+        self.cache = RefreshingCache("the source", cache_permanent=cache_permanent)
         self.spawned: list[asyncio.Task[Credentials]] = []
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
@@ -251,7 +251,7 @@ async def test_short_lived_ones_are_given_once() -> None:
 @pytest.mark.parametrize(("keep", "keys"), [(True, ["key-1", "key-1"]), (False, ["key-1", "key-2"])])
 async def test_those_that_never_expire(keep: bool, keys: list[str]) -> None:
     """Kept, or asked for each time, as the source wants it."""
-    asking = Asking(float("inf"), float("inf"), keep_lasting=keep)
+    asking = Asking(float("inf"), float("inf"), cache_permanent=keep)
     assert [await asking.key(), await asking.key()] == keys
 
 
@@ -304,10 +304,10 @@ def test_another_loop_starts_a_fetch_of_its_own() -> None:
     loop.close()
 
 
-@pytest.mark.parametrize("keep_lasting", [True, False])
-async def test_a_cache_goes_without_what_it_keeps(keep_lasting: bool) -> None:
+@pytest.mark.parametrize("cache_permanent", [True, False])
+async def test_a_cache_goes_without_what_it_keeps(cache_permanent: bool) -> None:
     """Keys are of this process; what unpickles it fetches its own, and keeps what it would have kept here."""
-    asking = Asking(3600, 3600, float("inf"), float("inf"), keep_lasting=keep_lasting)
+    asking = Asking(3600, 3600, float("inf"), float("inf"), cache_permanent=cache_permanent)
     assert await asking.key() == "key-1"
     pickled = pickle.dumps(asking.cache)
     assert b"key-1" not in pickled
@@ -316,7 +316,7 @@ async def test_a_cache_goes_without_what_it_keeps(keep_lasting: bool) -> None:
     assert await asking.key() == "key-2"
     asking.source.now += 3600
     assert await asking.key() == "key-3"
-    assert await asking.key() == ("key-3" if keep_lasting else "key-4")
+    assert await asking.key() == ("key-3" if cache_permanent else "key-4")
 
 
 async def test_a_cache_goes_while_a_fetch_is_under_way() -> None:

@@ -140,7 +140,7 @@ async def test_the_session_refreshes(kind: str) -> None:
     refresher.lifetime = 3600
     # Less than a minute is left of it, by a clock that says so.
     late = keys.expires_at.timestamp() - 59
-    given = await provider._cache.get(provider._ask, now=lambda: late)
+    given = await provider._cache.get(provider._fetch_from_source, now=lambda: late)
     assert given.access_key_id == "key-3"
     assert await provider.get_credentials() == given
 

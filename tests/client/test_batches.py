@@ -4,7 +4,7 @@ import pytest
 
 from detective_async import Account, ParameterError
 from detective_async.api.models import BatchGetGraphMemberDatasourcesRequest, CreateMembersRequest, GetMembersRequest
-from detective_async.api.models.constraints import ACCOUNT_ID, Distinct
+from detective_async.api.models.constraints import ACCOUNT_ID, DistinctItems
 from detective_async.client.batches import split
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
@@ -39,5 +39,5 @@ def test_the_other_members_are_in_every_chunk() -> None:
 def test_any_number_but_none() -> None:
     """A list has one item at least, and no limit is named, for there is none."""
     with pytest.raises(ParameterError, match=r"^some\.path: must not be empty$"):
-        Distinct(ACCOUNT_ID)([], "some.path")
-    Distinct(ACCOUNT_ID)(IDS, "some.path")
+        DistinctItems(ACCOUNT_ID)([], "some.path")
+    DistinctItems(ACCOUNT_ID)(IDS, "some.path")

@@ -8,7 +8,7 @@ from detective_async import DetectiveFleet, Timeouts
 from detective_async.auth import cache
 from detective_async.client import polling as waiting
 from detective_async.retry import policy as retry
-from detective_async.retry.policy import Kind
+from detective_async.retry.policy import FailureKind
 from docs.pages import DOCS
 
 pytestmark = pytest.mark.once
@@ -23,18 +23,22 @@ def default_of(function: object, parameter: str) -> object:
 WORDS = {3: "three"}
 FACTS = [
     ("explanation/retries.md", f"A call has {WORDS[retry.DEFAULT_MAX_ATTEMPTS]} attempts"),
-    ("explanation/retries.md", f"{Kind.TRANSIENT.base_delay:g} s after a transient failure"),
-    ("explanation/retries.md", f"{Kind.THROTTLING.base_delay:g} s after throttling"),
+    ("explanation/retries.md", f"{FailureKind.TRANSIENT.base_delay:g} s after a transient failure"),
+    ("explanation/retries.md", f"{FailureKind.THROTTLING.base_delay:g} s after throttling"),
     ("explanation/retries.md", f"up to {retry._MAX_BACKOFF:g} s"),
-    ("explanation/retries.md", f"no more than {retry._MAX_EXTRA_WAIT:g} s are added"),
+    ("explanation/retries.md", f"no more than {retry._MAX_EXTRA_DELAY:g} s are added"),
     (
         "explanation/retries.md",
-        f"it holds {retry._QUOTA}, a retry costs {Kind.TRANSIENT.cost}, or {Kind.THROTTLING.cost} after throttling",
+        f"a retry costs {FailureKind.TRANSIENT.cost}, or {FailureKind.THROTTLING.cost} after throttling",
+    ),
+    (
+        "explanation/retries.md",
+        f"it holds {retry._QUOTA}, a retry costs",
     ),
     ("explanation/retries.md", f"{Timeouts().total:g} s if nothing else is said"),
     ("explanation/retries.md", f"HTTP {', '.join(map(str, sorted(retry._TRANSIENT_STATUSES)[:-1]))} and 504"),
     ("explanation/retries.md", f"HTTP {retry._THROTTLING_STATUS}"),
-    ("explanation/credentials.md", f"no more than {'a minute' if cache._MANDATORY == 60 else '?'} left"),
+    ("explanation/credentials.md", f"no more than {'a minute' if cache._MINIMUM_LIFETIME == 60 else '?'} left"),
     ("explanation/consistency.md", f"pauses that grow by half, to {waiting._LONGEST_PAUSE:g} s"),
     ("explanation/consistency.md", "After a quarter of a second" if waiting._FIRST_PAUSE == 0.25 else "?"),
     ("explanation/fleets.md", f"`concurrency`, {default_of(DetectiveFleet, 'concurrency')} by default"),

@@ -13,7 +13,7 @@ from detective_async import (
     ServiceError,
     TransportError,
 )
-from detective_async.retry.policy import Attempts, Kind, RetryQuota, backoff, failure_kind
+from detective_async.retry.policy import Attempts, FailureKind, RetryQuota, backoff, failure_kind
 
 THROTTLING_CODES = [
     "Throttling",
@@ -48,21 +48,21 @@ def throttled(retry_after: float | None = None) -> ServiceError:
 @pytest.mark.parametrize("code", THROTTLING_CODES)
 def test_throttling_codes(code: str) -> None:
     """Whatever the status, even one that would be transient."""
-    assert failure_kind(ServiceError(code, status=400)) is Kind.THROTTLING
-    assert failure_kind(ServiceError(code, status=503)) is Kind.THROTTLING
+    assert failure_kind(ServiceError(code, status=400)) is FailureKind.THROTTLING
+    assert failure_kind(ServiceError(code, status=503)) is FailureKind.THROTTLING
 
 
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
-        ("Anything", 429, Kind.THROTTLING),
-        ("Anything", 500, Kind.TRANSIENT),
-        ("Anything", 502, Kind.TRANSIENT),
-        ("Anything", 503, Kind.TRANSIENT),
-        ("Anything", 504, Kind.TRANSIENT),
-        ("RequestTimeout", 400, Kind.TRANSIENT),
-        ("RequestTimeoutException", 400, Kind.TRANSIENT),
-        ("InternalServerException", 500, Kind.TRANSIENT),
+        ("Anything", 429, FailureKind.THROTTLING),
+        ("Anything", 500, FailureKind.TRANSIENT),
+        ("Anything", 502, FailureKind.TRANSIENT),
+        ("Anything", 503, FailureKind.TRANSIENT),
+        ("Anything", 504, FailureKind.TRANSIENT),
+        ("RequestTimeout", 400, FailureKind.TRANSIENT),
+        ("RequestTimeoutException", 400, FailureKind.TRANSIENT),
+        ("InternalServerException", 500, FailureKind.TRANSIENT),
         ("ServiceQuotaExceededException", 402, None),
         ("ValidationException", 400, None),
         ("AccessDeniedException", 403, None),
@@ -70,7 +70,7 @@ def test_throttling_codes(code: str) -> None:
         ("Anything", 301, None),
     ],
 )
-def test_kinds_of_service_errors(code: str, status: int, kind: Kind | None) -> None:
+def test_kinds_of_service_errors(code: str, status: int, kind: FailureKind | None) -> None:
     """Which answers are worth another attempt."""
     assert failure_kind(ServiceError(code, status=status)) is kind
 
@@ -78,23 +78,23 @@ def test_kinds_of_service_errors(code: str, status: int, kind: Kind | None) -> N
 @pytest.mark.parametrize("kind", [ConnectError, ConnectionLost, AttemptTimeout])
 def test_no_answer_is_transient(kind: type[TransportError]) -> None:
     """Connection errors and timeouts are worth another attempt."""
-    assert failure_kind(kind("x", operation="ListGraphs", attempts=1, outcome_unknown=True)) is Kind.TRANSIENT
+    assert failure_kind(kind("x", operation="ListGraphs", attempts=1, outcome_unknown=True)) is FailureKind.TRANSIENT
 
 
 @pytest.mark.parametrize(
     ("kind", "attempt", "delay"),
     [
-        (Kind.TRANSIENT, 1, 0.05),
-        (Kind.TRANSIENT, 2, 0.1),
-        (Kind.TRANSIENT, 9, 12.8),
-        (Kind.TRANSIENT, 10, 20.0),
-        (Kind.THROTTLING, 1, 1.0),
-        (Kind.THROTTLING, 5, 16.0),
-        (Kind.THROTTLING, 6, 20.0),
-        (Kind.THROTTLING, 100_000, 20.0),
+        (FailureKind.TRANSIENT, 1, 0.05),
+        (FailureKind.TRANSIENT, 2, 0.1),
+        (FailureKind.TRANSIENT, 9, 12.8),
+        (FailureKind.TRANSIENT, 10, 20.0),
+        (FailureKind.THROTTLING, 1, 1.0),
+        (FailureKind.THROTTLING, 5, 16.0),
+        (FailureKind.THROTTLING, 6, 20.0),
+        (FailureKind.THROTTLING, 100_000, 20.0),
     ],
 )
-def test_backoff_doubles_up_to_20_seconds(kind: Kind, attempt: int, delay: float) -> None:
+def test_backoff_doubles_up_to_20_seconds(kind: FailureKind, attempt: int, delay: float) -> None:
     """With the largest draw; half the draw gives half the wait."""
     assert backoff(kind, attempt, 1.0) == pytest.approx(delay)
     assert backoff(kind, attempt, 0.5) == pytest.approx(delay / 2)
@@ -106,7 +106,7 @@ def test_backoff_doubles_up_to_20_seconds(kind: Kind, attempt: int, delay: float
 )
 def test_the_service_may_ask_for_up_to_5_seconds_more(retry_after: float, delay: float) -> None:
     """Never less than our own wait, never more than 5 s beyond it."""
-    assert backoff(Kind.THROTTLING, 1, 0.5, retry_after) == pytest.approx(delay)
+    assert backoff(FailureKind.THROTTLING, 1, 0.5, retry_after) == pytest.approx(delay)
 
 
 def test_the_quota_is_drawn_on_and_refunded() -> None:

@@ -124,7 +124,7 @@ def test_it_is_botocores(origin: float, asked_first: bool, steps: list[tuple[flo
         assert ours._measured == pytest.approx(theirs.clocker.measured_rate)
         assert ours._rate == pytest.approx(theirs.bucket.max_rate)
         assert (ours.rate is not None) is theirs.limiter._enabled
-        assert ours._turns == pytest.approx(theirs.bucket.available_capacity, abs=1e-5) or not theirs.limiter._enabled
+        assert ours._tokens == pytest.approx(theirs.bucket.available_capacity, abs=1e-5) or not theirs.limiter._enabled
 
 
 @_SETTINGS

@@ -1,7 +1,7 @@
-"""The API's shapes as attrs classes, one module per part of the API, under the API's names.
+"""The API's shapes as attrs classes with the API's names, one module for each part of the API.
 
-A module is imported when a name of it is first used: to make all these classes takes as long as to import aiohttp's
-client, and most programs need few of them.
+A module is imported when one of its names is first used: creating all these classes takes as long as importing
+aiohttp's client, and most programs need few of them.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What all models share: open enums, and the metadata of an answer."""
+"""The base classes of models: open enums, and responses with their metadata."""
 
 from enum import StrEnum
 from typing import Self
@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 
 class OpenEnum(StrEnum):
-    """A string enum that takes values it does not know: they arrive as themselves and equal their string.
+    """A string enum that accepts unknown values: they become members that equal their string.
 
     `MemberStatus("ENABLED") is MemberStatus.ENABLED`, and `MemberStatus("ADDED_TOMORROW") == "ADDED_TOMORROW"`.
     """
@@ -17,7 +17,7 @@ class OpenEnum(StrEnum):
         if not isinstance(value, str):
             return None
         member = str.__new__(cls, value)
-        # Enum hashes by name, and every name in this API is its value: so an unknown value hashes as its string too.
+        # Enum hashes the name, and in this API every name is the value: so an unknown value has its string's hash, too.
         member._name_ = value
         member._value_ = value
         return member
@@ -29,14 +29,14 @@ class OpenEnum(StrEnum):
 
 @frozen(kw_only=True)
 class ResponseMetadata:
-    """How an answer came about.
+    """The metadata of a response.
 
     Attributes:
-        request_id: what AWS support asks for, or None where the answer had none.
+        request_id: the request id for AWS support; None if the response has none.
         http_status: the HTTP status.
-        attempts: how many attempts the call took, retries included.
-        repeated: whether an earlier attempt may have been carried out already, for no answer to it came. CreateMembers
-            then counts accounts as unprocessed that the earlier attempt made members, and DeleteMembers likewise.
+        attempts: the number of attempts of the call, including retries.
+        repeated: whether an earlier attempt got no response and may have been carried out, too. CreateMembers then
+            lists accounts as unprocessed that the earlier attempt made members, and DeleteMembers those it removed.
     """
 
     request_id: str | None = None
@@ -47,10 +47,10 @@ class ResponseMetadata:
 
 @frozen(kw_only=True)
 class Response:
-    """The base of every answer.
+    """The base class of all responses.
 
     Attributes:
-        response_metadata: how the answer came about; outside `==` and `repr`.
+        response_metadata: the response's metadata; not part of `==` and `repr`.
     """
 
     response_metadata: ResponseMetadata = field(default=ResponseMetadata(), eq=False, repr=False)

@@ -1,8 +1,7 @@
-"""What the API states about each request member, as rules that name the parameter they refuse.
+"""The API's constraints on request members, as rules that raise `ParameterError` with the parameter's path.
 
-A rule is called with a value and the path to it; it returns nothing or raises `ParameterError`. The rules sit in the
-fields' metadata and not in attrs validators, because only a walk from the request downwards knows the whole path
-(`accounts[3].email_address`).
+A rule is called with a value and its path; it returns nothing or raises. The rules are in the fields' metadata and not
+in attrs validators, because a validator does not get the whole path (`accounts[3].email_address`).
 """
 
 import re
@@ -20,25 +19,25 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Rule(Protocol):
-    """Raise `ParameterError` where `value`, found at `path`, breaks what the API states."""
+    """Raise `ParameterError` if `value`, at `path`, violates a constraint."""
 
     def __call__(self, value: object, path: str) -> None: ...
 
 
 def rule(constraint: Rule) -> dict[str, Rule]:
-    """Give the metadata of a request member that `validate` checks."""
+    """Return the metadata of a request member for `validate`."""
     return {"rule": constraint}
 
 
 def validate(request: AttrsInstance, path: str = "") -> None:
-    """Check every member of a request, the nested ones too.
+    """Check all members of a request, including nested ones.
 
     Args:
         request: an instance of a request model.
-        path: where it was found; empty for the request itself.
+        path: the path of the instance; empty for the request itself.
 
     Raises:
-        ParameterError: for the first member that breaks its rule.
+        ParameterError: for the first member that violates its rule.
     """
     for name, optional, check in _rules(type(request)):
         value = getattr(request, name)
@@ -53,8 +52,8 @@ def _rules(model: type[AttrsInstance]) -> tuple[tuple[str, bool, Rule], ...]:
     return tuple((a.name, a.default is None, a.metadata["rule"]) for a in attributes)
 
 
-def as_list(values: Any) -> Any:
-    """Take any iterable where the API wants a list; what is no collection of items is left for the rule to refuse."""
+def list_if_iterable(values: Any) -> Any:
+    """Convert an iterable to a list; strings, mappings and other values are left for the rule to refuse."""
     if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
         return values
     return list(values)
@@ -62,14 +61,14 @@ def as_list(values: Any) -> Any:
 
 @frozen(eq=False, repr=False)
 class Text:
-    """A string, with the length and the pattern that the API states.
+    """A string with the API's limits of length and its pattern.
 
     Args:
         min_length: in characters.
         max_length: in characters; None for no limit.
         pattern: what the whole string must match, read as ASCII.
-        meaning: what the string is, for the message.
-        sensitive: keep the value out of the message.
+        meaning: the description of the string, for the message.
+        sensitive: whether the message must not contain the value.
     """
 
     min_length: int = 1
@@ -80,7 +79,7 @@ class Text:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, str):
-            raise ParameterError(path, f"expected {self.meaning}, got {_kind(value)}")
+            raise ParameterError(path, f"expected {self.meaning}, got {_type_name(value)}")
         if len(value) < self.min_length:
             raise ParameterError(
                 path, f"must not be empty; expected {self.meaning}" if not value else self._length(value)
@@ -91,7 +90,7 @@ class Text:
             shown = "the value given" if self.sensitive else repr(value[:100])
             raise ParameterError(path, f"expected {self.meaning}, but {shown} is not one")
         if not value.isascii() and _SURROGATE.search(value):
-            raise ParameterError(path, "holds a lone surrogate, which UTF-8 cannot carry")
+            raise ParameterError(path, "contains a lone surrogate, which UTF-8 cannot encode")
 
     def _length(self, value: str) -> str:
         bounds = (
@@ -102,7 +101,7 @@ class Text:
         return f"expected {self.meaning} of {bounds} characters, got {len(value)}"
 
 
-# Later than the rules are made: there are many, and few programs need them all.
+# Compiled on first use: there are many patterns, and few programs need all of them.
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
@@ -112,8 +111,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 class OneOf:
     """A member of an enum, or its string.
 
-    An instance of the enum is taken as it is, whatever its value, so that a value newer than this release can be sent
-    by saying so: `DatasourcePackage("NEWER")`.
+    An instance of the enum is accepted with any value, so that a value newer than this release can be sent explicitly:
+    `DatasourcePackage("NEWER")`.
     """
 
     enum: type[OpenEnum]
@@ -122,21 +121,21 @@ class OneOf:
         if isinstance(value, self.enum):
             return
         if not isinstance(value, str):
-            raise ParameterError(path, f"expected a {self.enum.__name__} or its string, got {_kind(value)}")
+            raise ParameterError(path, f"expected a {self.enum.__name__} or its string, got {_type_name(value)}")
         if value not in self.enum.__members__:
             raise ParameterError(path, f"{value[:100]!r} is not one of {', '.join(self.enum.__members__)}")
 
 
 @frozen(eq=False, repr=False)
 class Integer:
-    """A whole number within bounds, both included; a maximum of None is no bound."""
+    """A whole number between two bounds, both included; None for no maximum."""
 
     minimum: int
     maximum: int | None = None
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ParameterError(path, f"expected a whole number, got {_kind(value)}")
+            raise ParameterError(path, f"expected a whole number, got {_type_name(value)}")
         if value < self.minimum or (self.maximum is not None and value > self.maximum):
             bounds = f"at least {self.minimum}" if self.maximum is None else f"{self.minimum} to {self.maximum}"
             raise ParameterError(path, f"must be {bounds}, got {value}")
@@ -148,23 +147,23 @@ class Flag:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, bool):
-            raise ParameterError(path, f"expected True or False, got {_kind(value)}")
+            raise ParameterError(path, f"expected True or False, got {_type_name(value)}")
 
 
 @frozen(eq=False, repr=False)
-class Moment:
-    """A point in time that says which: a datetime with a time zone."""
+class AwareDatetime:
+    """A datetime with a time zone."""
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, datetime):
-            raise ParameterError(path, f"expected a datetime, got {_kind(value)}")
+            raise ParameterError(path, f"expected a datetime, got {_type_name(value)}")
         if value.utcoffset() is None:
-            raise ParameterError(path, "needs a time zone, such as datetime.now(UTC) has")
+            raise ParameterError(path, "must have a time zone, as datetime.now(UTC) has")
 
 
 @frozen(eq=False, repr=False)
 class Items:
-    """A list whose items obey one rule; a maximum of None is no bound."""
+    """A list whose items follow a rule; None for no maximum."""
 
     item: Rule
     max_items: int | None = None
@@ -172,19 +171,19 @@ class Items:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, list | tuple):
-            raise ParameterError(path, f"expected a list, got {_kind(value)}")
+            raise ParameterError(path, f"expected a list, got {_type_name(value)}")
         _check_size(value, self.min_items, self.max_items, path)
         for index, item in enumerate(value):
             self.item(item, f"{path}[{index}]")
 
 
 @frozen(eq=False, repr=False)
-class Distinct:
-    """A list of any length, but not empty, whose items obey one rule and are all different.
+class DistinctItems:
+    """A list of at least one item, whose items follow a rule and are all different.
 
     Args:
         item: the rule.
-        member: what tells the items apart, where it is not the whole item.
+        member: the attribute that must differ; None for the whole item.
     """
 
     item: Rule
@@ -192,7 +191,7 @@ class Distinct:
 
     def __call__(self, value: object, path: str) -> None:
         Items(self.item)(value, path)
-        assert isinstance(value, list | tuple)  # noqa: S101 - as it has just been checked
+        assert isinstance(value, list | tuple)  # noqa: S101 - `Items` has checked it
         seen: dict[object, int] = {}
         for index, item in enumerate(value):
             key = item if self.member is None else getattr(item, self.member)
@@ -204,7 +203,7 @@ class Distinct:
 
 @frozen(eq=False, repr=False)
 class Entries:
-    """A mapping whose keys obey one rule and whose values obey another."""
+    """A mapping whose keys and values follow one rule each."""
 
     key: Rule
     value: Rule
@@ -213,7 +212,7 @@ class Entries:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
-            raise ParameterError(path, f"expected a mapping, got {_kind(value)}")
+            raise ParameterError(path, f"expected a mapping, got {_type_name(value)}")
         _check_size(value, self.min_items, self.max_items, path)
         for key, item in value.items():
             self.key(key, f"a key of {path}")
@@ -221,14 +220,14 @@ class Entries:
 
 
 @frozen(eq=False, repr=False)
-class Structure:
-    """An instance of a model, whose members are checked in turn."""
+class ModelInstance:
+    """An instance of a model, whose members are checked, too."""
 
     model: type[AttrsInstance]
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, self.model):
-            raise ParameterError(path, f"expected {_article(self.model.__name__)}, got {_kind(value)}")
+            raise ParameterError(path, f"expected {_with_article(self.model.__name__)}, got {_type_name(value)}")
         validate(value, path)
 
 
@@ -244,11 +243,11 @@ def _check_size(value: Sized, minimum: int, maximum: int | None, path: str) -> N
         raise ParameterError(path, f"must have {minimum} to {maximum} items, got {size}")
 
 
-def _kind(value: object) -> str:
-    return "None" if value is None else _article(type(value).__name__)
+def _type_name(value: object) -> str:
+    return "None" if value is None else _with_article(type(value).__name__)
 
 
-def _article(name: str) -> str:
+def _with_article(name: str) -> str:
     return f"an {name}" if name[0] in "AEIOaeio" else f"a {name}"
 
 
@@ -271,6 +270,6 @@ PAGINATION_TOKEN = Text(1, 1024, meaning="a pagination token")
 INVESTIGATION_PAGINATION_TOKEN = Text(1, 2048, meaning="a pagination token")
 MAX_RESULTS = Integer(1, 200)
 INVESTIGATION_MAX_RESULTS = Integer(1, 100)
-#: The API's own pattern for keys is narrower than what it takes, so the service is left to judge the characters.
+#: The API's own pattern for keys is stricter than what the service accepts, so the characters are not checked here.
 TAG_KEY = Text(1, 128, meaning="a tag key")
 TAGS = Entries(TAG_KEY, Text(0, 256, meaning="a tag value"), max_items=50)

@@ -1,4 +1,4 @@
-"""Data source packages: which kinds of log data a graph takes in, since when, and how much."""
+"""Data source packages: the kinds of log data that a graph ingests, since when, and how much."""
 
 from datetime import datetime
 
@@ -12,14 +12,14 @@ from detective_async.api.models.constraints import (
     PAGINATION_TOKEN,
     Items,
     OneOf,
-    as_list,
+    list_if_iterable,
     rule,
 )
 from detective_async.api.models.unprocessed import UnprocessedAccount, UnprocessedGraph
 
 
 class DatasourcePackage(OpenEnum):
-    """A kind of log data that a graph can take in."""
+    """A kind of log data that a graph can ingest."""
 
     DETECTIVE_CORE = "DETECTIVE_CORE"
     EKS_AUDIT = "EKS_AUDIT"
@@ -27,7 +27,7 @@ class DatasourcePackage(OpenEnum):
 
 
 class DatasourcePackageIngestState(OpenEnum):
-    """Whether a package's data is taken in."""
+    """Whether a package's data is ingested."""
 
     STARTED = "STARTED"
     STOPPED = "STOPPED"
@@ -47,10 +47,10 @@ class TimestampForCollection:
 
 @frozen(kw_only=True)
 class DatasourcePackageIngestDetail:
-    """How a package stands in a graph.
+    """The state of a package in a graph.
 
     Attributes:
-        datasource_package_ingest_state: its state now.
+        datasource_package_ingest_state: the current state.
         last_ingest_state_change: state -> when the package last entered it.
     """
 
@@ -63,7 +63,7 @@ class DatasourcePackageUsageInfo:
     """How much data of a package a member contributes.
 
     Attributes:
-        volume_usage_in_bytes: bytes a day.
+        volume_usage_in_bytes: bytes per day.
         volume_usage_update_time: when that was measured.
     """
 
@@ -93,16 +93,16 @@ class BatchGetGraphMemberDatasourcesRequest:
     """The members of BatchGetGraphMemberDatasources."""
 
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
-    account_ids: list[str] = field(converter=as_list, metadata=rule(Items(ACCOUNT_ID, max_items=200)))
+    account_ids: list[str] = field(converter=list_if_iterable, metadata=rule(Items(ACCOUNT_ID, max_items=200)))
 
 
 @frozen(kw_only=True)
 class BatchGetGraphMemberDatasourcesResponse(Response):
-    """The answer of BatchGetGraphMemberDatasources.
+    """The response of BatchGetGraphMemberDatasources.
 
     Attributes:
         member_datasources: one entry per account that was found.
-        unprocessed_accounts: the accounts that were not, each with the reason.
+        unprocessed_accounts: the accounts that were not found, each with the reason.
     """
 
     member_datasources: list[MembershipDatasources] = Factory(list)
@@ -113,16 +113,16 @@ class BatchGetGraphMemberDatasourcesResponse(Response):
 class BatchGetMembershipDatasourcesRequest:
     """The members of BatchGetMembershipDatasources."""
 
-    graph_arns: list[str] = field(converter=as_list, metadata=rule(Items(GRAPH_ARN, max_items=50)))
+    graph_arns: list[str] = field(converter=list_if_iterable, metadata=rule(Items(GRAPH_ARN, max_items=50)))
 
 
 @frozen(kw_only=True)
 class BatchGetMembershipDatasourcesResponse(Response):
-    """The answer of BatchGetMembershipDatasources.
+    """The response of BatchGetMembershipDatasources.
 
     Attributes:
         membership_datasources: one entry per graph that was found.
-        unprocessed_graphs: the graphs that were not, each with the reason.
+        unprocessed_graphs: the graphs that were not found, each with the reason.
     """
 
     membership_datasources: list[MembershipDatasources] = Factory(list)
@@ -143,8 +143,8 @@ class ListDatasourcePackagesResponse(Response):
     """A page of ListDatasourcePackages.
 
     Attributes:
-        datasource_packages: package -> how it stands in the graph.
-        next_token: what asks for the next page; None on the last one.
+        datasource_packages: package -> its state in the graph.
+        next_token: the token of the next page; None on the last page.
     """
 
     datasource_packages: dict[DatasourcePackage, DatasourcePackageIngestDetail] = Factory(dict)
@@ -157,5 +157,5 @@ class UpdateDatasourcePackagesRequest:
 
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
     datasource_packages: list[DatasourcePackage | str] = field(
-        converter=as_list, metadata=rule(Items(OneOf(DatasourcePackage), max_items=25))
+        converter=list_if_iterable, metadata=rule(Items(OneOf(DatasourcePackage), max_items=25))
     )

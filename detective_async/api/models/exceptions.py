@@ -1,4 +1,4 @@
-"""The exceptions that the API models, under the API's names."""
+"""The exceptions of the API, with the API's names."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -8,7 +8,7 @@ from detective_async.errors import ServiceError
 
 
 class ErrorCode(OpenEnum):
-    """What kind of refusal it was, beside the exception's name."""
+    """The reason for an error, in addition to the exception's name."""
 
     INVALID_GRAPH_ARN = "INVALID_GRAPH_ARN"
     INVALID_REQUEST_BODY = "INVALID_REQUEST_BODY"
@@ -16,10 +16,10 @@ class ErrorCode(OpenEnum):
 
 
 class AccessDeniedException(ServiceError):
-    """The caller may not do this, by its IAM permissions or by its account's role in the graph. HTTP 403.
+    """The caller is not allowed to do this, by its IAM permissions or by its account's role in the graph. HTTP 403.
 
     Attributes:
-        error_code: the SDK's code for the refusal, or None.
+        error_code: the SDK's code for the error, or None.
         error_code_reason: the SDK's explanation, or None.
         sub_error_code: the service's own code, or None.
         sub_error_code_reason: the service's own explanation, or None.
@@ -38,22 +38,22 @@ class AccessDeniedException(ServiceError):
 
 
 class ConflictException(ServiceError):
-    """The resource is not in a state that allows this, or another change is under way. HTTP 409."""
+    """The resource is not in a state that allows this, or another change is in progress. HTTP 409."""
 
 
 class InternalServerException(ServiceError):
-    """The service failed. HTTP 500; retried."""
+    """An internal error of the service. HTTP 500; retried."""
 
 
 class ResourceNotFoundException(ServiceError):
-    """There is no such graph, member or investigation, or none that the caller may see. HTTP 404."""
+    """The graph, member or investigation does not exist, or the caller is not allowed to see it. HTTP 404."""
 
 
 class ServiceQuotaExceededException(ServiceError):
     """A quota is used up, such as the 1,200 members of a graph. HTTP 402; final.
 
     Attributes:
-        resources: the kinds of resource that are over their quota; empty where the service named none.
+        resources: the types of resources over their quota; empty if the service names none.
     """
 
     resources: list[str]
@@ -61,14 +61,14 @@ class ServiceQuotaExceededException(ServiceError):
 
 
 class TooManyRequestsException(ServiceError):
-    """Too many requests in too short a time. HTTP 429; retried as throttling."""
+    """Too many requests in a short time. HTTP 429; retried as throttling."""
 
 
 class ValidationException(ServiceError):
     """The service found a request member invalid. HTTP 400; final.
 
     Attributes:
-        error_code: which kind of member was at fault, or None.
+        error_code: the kind of the invalid member, or None.
         error_code_reason: the explanation, or None.
     """
 

@@ -13,7 +13,7 @@ from detective_async.api.models.constraints import (
     TAG_KEY,
     TAGS,
     Items,
-    as_list,
+    list_if_iterable,
     rule,
 )
 
@@ -40,10 +40,10 @@ class CreateGraphRequest:
 
 @frozen(kw_only=True)
 class CreateGraphResponse(Response):
-    """The answer of CreateGraph.
+    """The response of CreateGraph.
 
     Attributes:
-        graph_arn: the graph's ARN; the same one if the account had a graph already.
+        graph_arn: the graph's ARN; the existing graph's if the account had one already.
     """
 
     graph_arn: str | None = None
@@ -70,7 +70,7 @@ class ListGraphsResponse(Response):
 
     Attributes:
         graph_list: the graphs; at most one per account and region today.
-        next_token: what asks for the next page; None on the last one.
+        next_token: the token of the next page; None on the last page.
     """
 
     graph_list: list[Graph] = Factory(list)
@@ -86,7 +86,7 @@ class ListTagsForResourceRequest:
 
 @frozen(kw_only=True)
 class ListTagsForResourceResponse(Response):
-    """The answer of ListTagsForResource.
+    """The response of ListTagsForResource.
 
     Attributes:
         tags: tag key -> tag value; at most 50.
@@ -105,7 +105,7 @@ class TagResourceRequest:
 
 @frozen(kw_only=True)
 class TagResourceResponse(Response):
-    """The answer of TagResource: nothing beyond its metadata."""
+    """The response of TagResource: nothing beyond its metadata."""
 
 
 @frozen
@@ -113,9 +113,9 @@ class UntagResourceRequest:
     """The members of UntagResource."""
 
     resource_arn: str = field(metadata=rule(GRAPH_ARN))
-    tag_keys: list[str] = field(converter=as_list, metadata=rule(Items(TAG_KEY, max_items=50)))
+    tag_keys: list[str] = field(converter=list_if_iterable, metadata=rule(Items(TAG_KEY, max_items=50)))
 
 
 @frozen(kw_only=True)
 class UntagResourceResponse(Response):
-    """The answer of UntagResource: nothing beyond its metadata."""
+    """The response of UntagResource: nothing beyond its metadata."""

@@ -14,7 +14,7 @@ from detective_async.api.models.constraints import (
 
 
 class IndicatorType(OpenEnum):
-    """What kind of sign it is; it says which member of `IndicatorDetail` is filled."""
+    """The type of an indicator; it determines which member of `IndicatorDetail` is set."""
 
     TTP_OBSERVED = "TTP_OBSERVED"
     IMPOSSIBLE_TRAVEL = "IMPOSSIBLE_TRAVEL"
@@ -37,13 +37,13 @@ class TTPsObservedDetail:
     """A tactic, technique and procedure that was seen.
 
     Attributes:
-        tactic: what the attacker is after.
-        technique: by what means.
-        procedure: how it was done.
-        ip_address: from where.
-        api_name: through which API call.
-        api_success_count: how many such calls succeeded.
-        api_failure_count: how many failed.
+        tactic: the attacker's goal.
+        technique: the general method.
+        procedure: the concrete actions.
+        ip_address: the source address.
+        api_name: the API operation.
+        api_success_count: the number of calls that succeeded.
+        api_failure_count: the number of calls that failed.
     """
 
     tactic: str | None = None
@@ -62,9 +62,9 @@ class ImpossibleTravelDetail:
     Attributes:
         starting_ip_address: the first address.
         ending_ip_address: the second address.
-        starting_location: where the first one is.
-        ending_location: where the second one is.
-        hourly_time_delta: the hours between.
+        starting_location: the location of the first address.
+        ending_location: the location of the second address.
+        hourly_time_delta: the hours between the two.
     """
 
     starting_ip_address: str | None = None
@@ -76,11 +76,11 @@ class ImpossibleTravelDetail:
 
 @frozen(kw_only=True)
 class FlaggedIpAddressDetail:
-    """Activity from an address of bad repute.
+    """Activity from an address that is known as malicious.
 
     Attributes:
         ip_address: the address.
-        reason: who flagged it.
+        reason: why it is flagged.
     """
 
     ip_address: str | None = None
@@ -120,7 +120,7 @@ class NewUserAgentDetail:
     """Activity with a client program not seen before.
 
     Attributes:
-        user_agent: what the program calls itself.
+        user_agent: the user agent string.
         is_new_for_entire_account: whether it is new for the whole account, or just for this entity.
     """
 
@@ -135,7 +135,7 @@ class RelatedFindingDetail:
     Attributes:
         arn: the finding.
         type: its type.
-        ip_address: the address it speaks of.
+        ip_address: the address in the finding.
     """
 
     arn: str | None = None
@@ -156,7 +156,7 @@ class RelatedFindingGroupDetail:
 
 @frozen(kw_only=True)
 class IndicatorDetail:
-    """The detail of an indicator: the one member that its type names is filled, the others are None.
+    """The detail of an indicator: the member for its type is set, the others are None.
 
     Attributes:
         ttps_observed_detail: for TTP_OBSERVED.
@@ -184,8 +184,8 @@ class Indicator:
     """A sign of compromise that an investigation found.
 
     Attributes:
-        indicator_type: of which kind.
-        indicator_detail: what was seen.
+        indicator_type: its type.
+        indicator_detail: what was observed.
     """
 
     indicator_type: IndicatorType | None = None
@@ -210,7 +210,7 @@ class ListIndicatorsResponse(Response):
     Attributes:
         graph_arn: the graph.
         investigation_id: 21 digits.
-        next_token: what asks for the next page; None on the last one.
+        next_token: the token of the next page; None on the last page.
         indicators: the indicators.
     """
 

@@ -1,4 +1,4 @@
-"""Investigations of IAM users and roles: starting, listing and filing them away."""
+"""Investigations of IAM users and roles: starting, listing and archiving them."""
 
 from datetime import datetime
 
@@ -13,22 +13,22 @@ from detective_async.api.models.constraints import (
     INVESTIGATION_ID,
     INVESTIGATION_MAX_RESULTS,
     INVESTIGATION_PAGINATION_TOKEN,
-    Moment,
+    AwareDatetime,
+    ModelInstance,
     OneOf,
-    Structure,
     rule,
 )
 
 
 class EntityType(OpenEnum):
-    """What is investigated."""
+    """The type of the investigated entity."""
 
     IAM_ROLE = "IAM_ROLE"
     IAM_USER = "IAM_USER"
 
 
 class Field(OpenEnum):
-    """By what to sort investigations."""
+    """The property to sort investigations by."""
 
     SEVERITY = "SEVERITY"
     STATUS = "STATUS"
@@ -36,7 +36,7 @@ class Field(OpenEnum):
 
 
 class Severity(OpenEnum):
-    """How bad the indicators of an investigation are, taken together."""
+    """The overall severity of an investigation's indicators."""
 
     INFORMATIONAL = "INFORMATIONAL"
     LOW = "LOW"
@@ -46,21 +46,21 @@ class Severity(OpenEnum):
 
 
 class SortOrder(OpenEnum):
-    """Which way to sort."""
+    """The direction of sorting."""
 
     ASC = "ASC"
     DESC = "DESC"
 
 
 class State(OpenEnum):
-    """Whether an investigation is still looked at; ARCHIVED says that its review is done."""
+    """Whether an investigation is active; ARCHIVED means that its review is done."""
 
     ACTIVE = "ACTIVE"
     ARCHIVED = "ARCHIVED"
 
 
 class Status(OpenEnum):
-    """How far an investigation is."""
+    """The progress of an investigation."""
 
     RUNNING = "RUNNING"
     FAILED = "FAILED"
@@ -69,7 +69,7 @@ class Status(OpenEnum):
 
 @frozen
 class StringFilter:
-    """Keep the investigations whose member has this value.
+    """Select the investigations whose property has this value.
 
     Args:
         value: 1 to 500 characters.
@@ -80,20 +80,20 @@ class StringFilter:
 
 @frozen
 class DateFilter:
-    """Keep the investigations whose time is in this span, both ends included.
+    """Select the investigations whose time is in this interval, both ends included.
 
     Args:
         start_inclusive: an aware datetime.
         end_inclusive: an aware datetime.
     """
 
-    start_inclusive: datetime = field(metadata=rule(Moment()))
-    end_inclusive: datetime = field(metadata=rule(Moment()))
+    start_inclusive: datetime = field(metadata=rule(AwareDatetime()))
+    end_inclusive: datetime = field(metadata=rule(AwareDatetime()))
 
 
 @frozen
 class FilterCriteria:
-    """Which investigations to list: those that pass every filter given.
+    """The investigations to list: those that match all given filters.
 
     Args:
         severity: a `Severity`, as a filter.
@@ -103,39 +103,39 @@ class FilterCriteria:
         created_time: when the investigation was started.
     """
 
-    severity: StringFilter | None = field(default=None, kw_only=True, metadata=rule(Structure(StringFilter)))
-    status: StringFilter | None = field(default=None, kw_only=True, metadata=rule(Structure(StringFilter)))
-    state: StringFilter | None = field(default=None, kw_only=True, metadata=rule(Structure(StringFilter)))
-    entity_arn: StringFilter | None = field(default=None, kw_only=True, metadata=rule(Structure(StringFilter)))
-    created_time: DateFilter | None = field(default=None, kw_only=True, metadata=rule(Structure(DateFilter)))
+    severity: StringFilter | None = field(default=None, kw_only=True, metadata=rule(ModelInstance(StringFilter)))
+    status: StringFilter | None = field(default=None, kw_only=True, metadata=rule(ModelInstance(StringFilter)))
+    state: StringFilter | None = field(default=None, kw_only=True, metadata=rule(ModelInstance(StringFilter)))
+    entity_arn: StringFilter | None = field(default=None, kw_only=True, metadata=rule(ModelInstance(StringFilter)))
+    created_time: DateFilter | None = field(default=None, kw_only=True, metadata=rule(ModelInstance(DateFilter)))
 
 
 @frozen
 class SortCriteria:
-    """In which order to list investigations.
+    """The order in which investigations are listed.
 
     Args:
-        field: by what.
-        sort_order: which way.
+        field: the property to sort by.
+        sort_order: the direction.
     """
 
-    # The API calls this member `field`, which hides the function of that name from here on.
+    # The API names this member `field`, which hides attrs's function of that name in the rest of the class.
     field: Field | str | None = attrs.field(default=None, kw_only=True, metadata=rule(OneOf(Field)))
     sort_order: SortOrder | str | None = attrs.field(default=None, kw_only=True, metadata=rule(OneOf(SortOrder)))
 
 
 @frozen(kw_only=True)
 class InvestigationDetail:
-    """An investigation, as ListInvestigations tells it.
+    """An investigation in the list of ListInvestigations.
 
     Attributes:
         investigation_id: 21 digits.
-        severity: how bad it looks; None while it runs.
-        status: how far it is.
-        state: whether it is still looked at.
+        severity: the overall severity; None while it runs.
+        status: the progress.
+        state: whether it is active or archived.
         created_time: when it was started.
         entity_arn: the user or role.
-        entity_type: which of the two.
+        entity_type: whether it is a user or a role.
     """
 
     investigation_id: str | None = None
@@ -157,19 +157,19 @@ class GetInvestigationRequest:
 
 @frozen(kw_only=True)
 class GetInvestigationResponse(Response):
-    """The answer of GetInvestigation.
+    """The response of GetInvestigation.
 
     Attributes:
         graph_arn: the graph.
         investigation_id: 21 digits.
         entity_arn: the user or role.
-        entity_type: which of the two.
+        entity_type: whether it is a user or a role.
         created_time: when it was started.
-        scope_start_time: from when on the entity's activity is looked at.
-        scope_end_time: until when.
-        status: how far it is.
-        severity: how bad it looks; None while it runs.
-        state: whether it is still looked at.
+        scope_start_time: the start of the investigated activity.
+        scope_end_time: the end of it.
+        status: the progress.
+        severity: the overall severity; None while it runs.
+        state: whether it is active or archived.
     """
 
     graph_arn: str | None = None
@@ -191,8 +191,10 @@ class ListInvestigationsRequest:
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
     next_token: str | None = field(default=None, kw_only=True, metadata=rule(INVESTIGATION_PAGINATION_TOKEN))
     max_results: int | None = field(default=None, kw_only=True, metadata=rule(INVESTIGATION_MAX_RESULTS))
-    filter_criteria: FilterCriteria | None = field(default=None, kw_only=True, metadata=rule(Structure(FilterCriteria)))
-    sort_criteria: SortCriteria | None = field(default=None, kw_only=True, metadata=rule(Structure(SortCriteria)))
+    filter_criteria: FilterCriteria | None = field(
+        default=None, kw_only=True, metadata=rule(ModelInstance(FilterCriteria))
+    )
+    sort_criteria: SortCriteria | None = field(default=None, kw_only=True, metadata=rule(ModelInstance(SortCriteria)))
 
 
 @frozen(kw_only=True)
@@ -201,7 +203,7 @@ class ListInvestigationsResponse(Response):
 
     Attributes:
         investigation_details: the investigations.
-        next_token: what asks for the next page; None on the last one.
+        next_token: the token of the next page; None on the last page.
     """
 
     investigation_details: list[InvestigationDetail] = Factory(list)
@@ -214,13 +216,13 @@ class StartInvestigationRequest:
 
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
     entity_arn: str = field(metadata=rule(ENTITY_ARN))
-    scope_start_time: datetime = field(metadata=rule(Moment()))
-    scope_end_time: datetime = field(metadata=rule(Moment()))
+    scope_start_time: datetime = field(metadata=rule(AwareDatetime()))
+    scope_end_time: datetime = field(metadata=rule(AwareDatetime()))
 
 
 @frozen(kw_only=True)
 class StartInvestigationResponse(Response):
-    """The answer of StartInvestigation.
+    """The response of StartInvestigation.
 
     Attributes:
         investigation_id: 21 digits.

@@ -14,8 +14,8 @@ from detective_async.api.models.constraints import (
     PAGINATION_TOKEN,
     Flag,
     Items,
-    Structure,
-    as_list,
+    ModelInstance,
+    list_if_iterable,
     rule,
 )
 from detective_async.api.models.datasources import (
@@ -28,10 +28,10 @@ from detective_async.api.redaction import masked
 
 
 class MemberStatus(OpenEnum):
-    """Where a member account is on its way into a graph.
+    """The status of a member account.
 
-    An invited account goes VERIFICATION_IN_PROGRESS -> INVITED or VERIFICATION_FAILED, and on accepting -> ENABLED or
-    ACCEPTED_BUT_DISABLED. An account of the organization goes straight to one of the last two.
+    An invited account changes from VERIFICATION_IN_PROGRESS to INVITED or VERIFICATION_FAILED, and on acceptance to
+    ENABLED or ACCEPTED_BUT_DISABLED. An account of the organization starts with one of the last two.
     """
 
     INVITED = "INVITED"
@@ -42,14 +42,14 @@ class MemberStatus(OpenEnum):
 
 
 class MemberDisabledReason(OpenEnum):
-    """Why an account that accepted contributes no data: its volume is over the graph's limit, or not known."""
+    """Why an account that accepted contributes no data: its data volume exceeds the graph's limit, or is not known."""
 
     VOLUME_TOO_HIGH = "VOLUME_TOO_HIGH"
     VOLUME_UNKNOWN = "VOLUME_UNKNOWN"
 
 
 class InvitationType(OpenEnum):
-    """How an account came to be a member."""
+    """How an account became a member."""
 
     INVITATION = "INVITATION"
     ORGANIZATION = "ORGANIZATION"
@@ -78,18 +78,18 @@ class MemberDetail:
         graph_arn: the graph.
         master_id: the administrator account. Deprecated by AWS: read `administrator_id`.
         administrator_id: the administrator account.
-        status: where the account is on its way into the graph.
-        disabled_reason: why no data flows, for ACCEPTED_BUT_DISABLED; else None.
+        status: the status of the membership.
+        disabled_reason: why the account contributes no data, if it is ACCEPTED_BUT_DISABLED; else None.
         invited_time: when the invitation was sent.
-        updated_time: when anything here last changed.
-        volume_usage_in_bytes: bytes a day. Deprecated by AWS: read `volume_usage_by_datasource_package`.
+        updated_time: when the membership last changed.
+        volume_usage_in_bytes: bytes per day. Deprecated by AWS: read `volume_usage_by_datasource_package`.
         volume_usage_updated_time: when that was measured. Deprecated by AWS.
-        percent_of_graph_utilization: the account's volume in percent (0 to 100) of the most that a graph may take in.
+        percent_of_graph_utilization: the account's volume in percent (0 to 100) of the graph's maximum.
             Deprecated by AWS.
         percent_of_graph_utilization_updated_time: when that was measured. Deprecated by AWS.
-        invitation_type: by invitation or through the organization.
-        volume_usage_by_datasource_package: package -> how much data of it the account contributes.
-        datasource_package_ingest_states: package -> whether its data is taken in.
+        invitation_type: whether it joined by invitation or through the organization.
+        volume_usage_by_datasource_package: package -> how much of its data the account contributes.
+        datasource_package_ingest_states: package -> whether its data is ingested.
     """
 
     account_id: str | None = None
@@ -122,19 +122,21 @@ class CreateMembersRequest:
     """The members of CreateMembers."""
 
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
-    accounts: list[Account] = field(converter=as_list, metadata=rule(Items(Structure(Account), max_items=50)))
+    accounts: list[Account] = field(
+        converter=list_if_iterable, metadata=rule(Items(ModelInstance(Account), max_items=50))
+    )
     message: str | None = field(default=None, kw_only=True, repr=masked, metadata=rule(MESSAGE))
     disable_email_notification: bool | None = field(default=None, kw_only=True, metadata=rule(Flag()))
 
 
 @frozen(kw_only=True)
 class CreateMembersResponse(Response):
-    """The answer of CreateMembers.
+    """The response of CreateMembers.
 
     Attributes:
-        members: the accounts that are members from now on, whatever their status.
-        unprocessed_accounts: the accounts for which nothing was done, each with the reason; those that were members
-            before are among them.
+        members: the accounts that are now members, with any status.
+        unprocessed_accounts: the accounts that the service did not process, each with the reason; they include those
+            that were members already.
     """
 
     members: list[MemberDetail] = Factory(list)
@@ -146,16 +148,16 @@ class DeleteMembersRequest:
     """The members of DeleteMembers."""
 
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
-    account_ids: list[str] = field(converter=as_list, metadata=rule(Items(ACCOUNT_ID, max_items=50)))
+    account_ids: list[str] = field(converter=list_if_iterable, metadata=rule(Items(ACCOUNT_ID, max_items=50)))
 
 
 @frozen(kw_only=True)
 class DeleteMembersResponse(Response):
-    """The answer of DeleteMembers.
+    """The response of DeleteMembers.
 
     Attributes:
         account_ids: the accounts that were removed.
-        unprocessed_accounts: the accounts for which nothing was done, each with the reason.
+        unprocessed_accounts: the accounts that the service did not process, each with the reason.
     """
 
     account_ids: list[str] = Factory(list)
@@ -174,16 +176,16 @@ class GetMembersRequest:
     """The members of GetMembers."""
 
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
-    account_ids: list[str] = field(converter=as_list, metadata=rule(Items(ACCOUNT_ID, max_items=50)))
+    account_ids: list[str] = field(converter=list_if_iterable, metadata=rule(Items(ACCOUNT_ID, max_items=50)))
 
 
 @frozen(kw_only=True)
 class GetMembersResponse(Response):
-    """The answer of GetMembers.
+    """The response of GetMembers.
 
     Attributes:
         member_details: the accounts that are members.
-        unprocessed_accounts: the others, each with the reason.
+        unprocessed_accounts: the accounts that are not, each with the reason.
     """
 
     member_details: list[MemberDetail] = Factory(list)
@@ -204,7 +206,7 @@ class ListInvitationsResponse(Response):
 
     Attributes:
         invitations: the calling account's invitations, open and accepted.
-        next_token: what asks for the next page; None on the last one.
+        next_token: the token of the next page; None on the last page.
     """
 
     invitations: list[MemberDetail] = Factory(list)
@@ -226,7 +228,7 @@ class ListMembersResponse(Response):
 
     Attributes:
         member_details: the members; the administrator is not among them.
-        next_token: what asks for the next page; None on the last one.
+        next_token: the token of the next page; None on the last page.
     """
 
     member_details: list[MemberDetail] = Factory(list)

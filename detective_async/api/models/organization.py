@@ -1,4 +1,4 @@
-"""The organization: its Detective administrator, and what becomes of new accounts."""
+"""The organization: its Detective administrator, and the setting for new accounts."""
 
 from datetime import datetime
 
@@ -32,10 +32,10 @@ class DescribeOrganizationConfigurationRequest:
 
 @frozen(kw_only=True)
 class DescribeOrganizationConfigurationResponse(Response):
-    """The answer of DescribeOrganizationConfiguration.
+    """The response of DescribeOrganizationConfiguration.
 
     Attributes:
-        auto_enable: whether accounts new to the organization become members by themselves.
+        auto_enable: whether accounts new to the organization become members automatically.
     """
 
     auto_enable: bool | None = None
@@ -62,7 +62,7 @@ class ListOrganizationAdminAccountsResponse(Response):
 
     Attributes:
         administrators: the organization's Detective administrators.
-        next_token: what asks for the next page; None on the last one.
+        next_token: the token of the next page; None on the last page.
     """
 
     administrators: list[Administrator] = Factory(list)

@@ -1,4 +1,4 @@
-"""What a request for many left undone, with the reason: read it, for such a request succeeds all the same."""
+"""The items that a request did not process, with reasons; such a request succeeds anyway, so check them."""
 
 from attrs import field, frozen
 
@@ -7,11 +7,11 @@ from detective_async.api.redaction import masked_text
 
 @frozen(kw_only=True)
 class UnprocessedAccount:
-    """An account for which the request did nothing.
+    """An account that the request did not process.
 
     Attributes:
         account_id: the account.
-        reason: AWS's words; e-mail addresses in them are masked in `repr`.
+        reason: AWS's explanation; e-mail addresses in it are masked in `repr`.
     """
 
     account_id: str | None = None
@@ -20,11 +20,11 @@ class UnprocessedAccount:
 
 @frozen(kw_only=True)
 class UnprocessedGraph:
-    """A graph for which the request found nothing.
+    """A graph that the request did not process.
 
     Attributes:
         graph_arn: the graph.
-        reason: AWS's words.
+        reason: AWS's explanation.
     """
 
     graph_arn: str | None = None

@@ -1,4 +1,4 @@
-"""Answers that say no: whatever came back, to the exception that fits it."""
+"""Decodes error responses to exceptions."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from detective_async.api.wire.responses import request_id
 from detective_async.errors import ServiceError
 
 _CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
-#: Characters of AWS's words that are kept.
+#: The maximum length of a text of AWS; the rest is dropped.
 _MAX_TEXT = 10_000
 
 
@@ -24,15 +24,15 @@ def decode_error(
     attempts: int,
     secrets: Iterable[str | None] = (),
 ) -> ServiceError:
-    """Read an answer that says no; anything goes, for such a body may be HTML, empty or cut short.
+    """Convert an error response to an exception; its body may be anything, such as HTML, empty or incomplete.
 
     Args:
         operation: the API operation.
         status: the HTTP status.
-        headers: the answer's headers.
-        body: its body; None where that was too large to be taken in.
-        attempts: how many attempts were made.
-        secrets: what the request held that must not show; AWS may quote it.
+        headers: the response's headers.
+        body: its body; None if it exceeded the limit.
+        attempts: the number of attempts.
+        secrets: secrets in the request, which are redacted because AWS may quote them.
     """
     try:
         document = load(body or b"")
@@ -68,7 +68,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _error_code(text: object) -> str | None:
-    """Cut `namespace#Code:http://more` down to `Code`; what could not be one is None."""
+    """Extract `Code` from `namespace#Code:http://more`; None if it is malformed."""
     if not isinstance(text, str):
         return None
     code = text[:_MAX_TEXT].partition(":")[0].rpartition("#")[2].strip()
@@ -78,7 +78,7 @@ def _error_code(text: object) -> str | None:
 def _error_members(
     kind: type[ServiceError], members: Mapping[str, Any], secrets: Iterable[str | None]
 ) -> dict[str, Any]:
-    """Pick out an exception's own members; one of the wrong type is left out, for the error matters more."""
+    """Return the members of an exception of the API; members of the wrong type are ignored."""
     found: dict[str, Any] = {}
     for name, (attribute, member_type) in kind.wire_members.items():
         value = members.get(name)

@@ -1,9 +1,9 @@
-"""The API's names of attributes."""
+"""The names of attributes on the wire."""
 
-#: The words of the API's names that are not simply capitalised.
+#: The words in the API's names that are not just capitalised.
 _SPELLING = {"api": "API", "ttps": "TTPs"}
 
 
 def wire_name(attribute: str) -> str:
-    """Give the API's name of an attribute: `graph_arn` -> `GraphArn`, `api_name` -> `APIName`."""
+    """Return the API's name of an attribute: `graph_arn` -> `GraphArn`, `api_name` -> `APIName`."""
     return "".join(_SPELLING.get(word, word.capitalize()) for word in attribute.split("_"))

@@ -1,4 +1,4 @@
-"""Requests as they go out: models to paths, queries and JSON bodies."""
+"""Encodes requests: models to paths, queries and JSON bodies."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,10 +19,10 @@ from detective_async.api.wire.names import wire_name
 
 
 def encode(operation: Operation[Any], request: AttrsInstance | None) -> EncodedRequest:
-    """Check a request and write it as it goes out.
+    """Validate and encode a request.
 
     Raises:
-        ParameterError: a member breaks what the API states about it.
+        ParameterError: a member violates the API's constraints.
     """
     if request is None:
         return EncodedRequest(operation.method, operation.path, "", None)
@@ -34,15 +34,15 @@ def encode(operation: Operation[Any], request: AttrsInstance | None) -> EncodedR
     if operation.query:
         named = ((name, getattr(request, attribute)) for attribute, name in operation.query.items())
         query = "&".join(f"{name}={_quote(value)}" for name, values in named for value in values)
-    # GET and DELETE carry everything in the URL; the API sends an object, empty if need be, with all the others.
+    # GET and DELETE have everything in the URL; all other requests have an object as their body, even if it is empty.
     body = None if operation.method in ("GET", "DELETE") else dump(unstructure(request))
     return EncodedRequest(operation.method, path, query, body)
 
 
 @cache
 def _plan(operation: Operation[Any]) -> tuple[tuple[str, ...], Callable[[Any], dict[str, Any]]]:
-    """Settle once per operation which attributes fill the path, and how the body is made of the others."""
-    assert operation.request is not None  # noqa: S101 - `encode` has seen a request
+    """Return, once for each operation, the attributes in the path and the function that makes the body."""
+    assert operation.request is not None  # noqa: S101 - `encode` has a request
     in_path = {name for _, name, _, _ in Formatter().parse(operation.path) if name}
     uri_attributes = tuple(a.name for a in fields(operation.request) if wire_name(a.name) in in_path)
     return uri_attributes, _unstructure_fn(operation.request, omit={*uri_attributes, *operation.query})

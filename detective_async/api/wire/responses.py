@@ -1,4 +1,4 @@
-"""Answers that say yes: JSON to models, strict about types and open to what is new."""
+"""Decodes successful responses: JSON to models, strict about types, with unknown members ignored."""
 
 import contextlib
 import math
@@ -18,12 +18,12 @@ from cattrs.gen import make_dict_structure_fn, override
 from detective_async.api import models
 from detective_async.api.models.base import OpenEnum, Response, ResponseMetadata
 from detective_async.api.operations import Operation
-from detective_async.api.wire.compiled import Compiler, Read
+from detective_async.api.wire.compiled import Compiler, Reader
 from detective_async.api.wire.json import MismatchError, load, load_fast, mismatch
 from detective_async.api.wire.names import wire_name
 from detective_async.errors import DecodeError
 
-Answer = TypeVar("Answer")
+ResponseT = TypeVar("ResponseT")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _COMPILED = os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS") != "off"
@@ -31,27 +31,27 @@ _COMPILED = os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS") != "off"
 _MAX_PROBLEMS = 3
 
 
-def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseMetadata) -> Answer:
-    """Read the answer of a request that succeeded.
+def decode(operation: Operation[ResponseT], body: bytes | None, metadata: ResponseMetadata) -> ResponseT:
+    """Decode a successful response.
 
     Args:
         operation: the API operation.
-        body: the answer's body; None where that was too large to be taken in.
-        metadata: what the answer is to carry.
+        body: the response's body; None if it exceeded the limit.
+        metadata: the metadata of the response.
 
     Raises:
-        DecodeError: it is not what the API promises; the message says where.
+        DecodeError: the body does not have the form that the API documents; the message says where.
     """
     if operation.response is NoneType and body == b"":
-        return cast("Answer", None)
-    answer, problem = None, ""
+        return cast("ResponseT", None)
+    response, problem = None, ""
     read = _reader(operation)
     if read is not None and body:
         with contextlib.suppress(Exception):
-            # Whatever went wrong, the reading in detail says what and where.
-            answer = read(load_fast(body))
-    if answer is None:
-        answer, problem = _read_in_detail(operation, body)
+            # If anything is wrong, the detailed reader finds out what and where.
+            response = read(load_fast(body))
+    if response is None:
+        response, problem = _read_in_detail(operation, body)
     if problem:
         raise DecodeError(
             problem,
@@ -61,42 +61,44 @@ def decode(operation: Operation[Answer], body: bytes | None, metadata: ResponseM
             attempts=metadata.attempts,
         )
     if operation.response is NoneType:
-        return cast("Answer", None)
-    # The one write to a frozen answer, before anybody has seen it: the alternative is to copy it.
-    object.__setattr__(answer, "response_metadata", metadata)
-    return cast("Answer", answer)
+        return cast("ResponseT", None)
+    # The response is frozen, but no other code refers to it yet; the alternative is a copy.
+    object.__setattr__(response, "response_metadata", metadata)
+    return cast("ResponseT", response)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """Find the request id among the headers of an answer; what could not be one is None."""
+    """Return the request id of a response's headers; None if it is missing or malformed."""
     found = headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or ""
     return found if _REQUEST_ID.fullmatch(found) else None
 
 
 def _read_in_detail(operation: Operation[Any], body: bytes | None) -> tuple[object, str]:
-    """Give a response, or what is wrong with it: as text, because exceptions refer to pieces of the body."""
+    """Return a response, or what is wrong with it: as text, because the exceptions refer to parts of the body."""
     if body is None:
-        return None, "the answer is larger than 16 MiB"
+        return None, "the response is larger than 16 MiB"
     try:
-        document = load(body) if body or _promises_members(operation) else {}
+        document = load(body) if body or _has_members(operation) else {}
         if operation.response is NoneType:
-            # Nothing is promised, but what is no answer of the API's at all may be a proxy's or a portal's.
+            # The API models no members, but a body that is no JSON object is not from the API: from a proxy, perhaps.
             return None, "" if type(document) is dict else str(mismatch("an object", document))
         return _detailed_converter().structure(document, operation.response), ""
-    except Exception as error:  # noqa: BLE001 - nothing that a server sends may surface as a bare error
+    except Exception as error:  # noqa: BLE001 - whatever a server sends must raise DecodeError
         problems = transform_error(error, format_exception=_describe)
     more = len(problems) - _MAX_PROBLEMS
     return None, "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
 
 
 @cache
-def _reader(operation: Operation[Any]) -> Read | None:
-    """Give the compiled reader of an operation's responses; None without one, or where a response has no members."""
-    return None if not _COMPILED or operation.response is NoneType else _ANSWERS.get_structure_hook(operation.response)
+def _reader(operation: Operation[Any]) -> Reader | None:
+    """Return the compiled reader of an operation's responses; None if they are off or the response has no model."""
+    return (
+        None if not _COMPILED or operation.response is NoneType else _RESPONSES.get_structure_hook(operation.response)
+    )
 
 
 @cache
-def _promises_members(operation: Operation[Any]) -> bool:
+def _has_members(operation: Operation[Any]) -> bool:
     return len(fields(operation.response)) > len(fields(Response))
 
 
@@ -124,8 +126,8 @@ def _integer(value: object, _: object = None) -> int:
     raise mismatch("a whole number", value)
 
 
-def _no_integer(value: object) -> NoReturn:
-    # To the fast reading of JSON, whole numbers of more than 64 bits are floats, and those have lost digits.
+def _inexact_integer(value: object) -> NoReturn:
+    # The fast JSON parser reads whole numbers of more than 64 bits as floats, which lose digits.
     raise mismatch("a whole number", value)
 
 
@@ -151,12 +153,12 @@ def _timestamp(value: object, _: object = None) -> datetime:
         if type(value) is int or type(value) is float:
             return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
-        raise MismatchError("expected a timestamp (ISO 8601), got something else in its form") from None
+        raise MismatchError("expected a timestamp (ISO 8601), got a malformed one") from None
     raise mismatch("a timestamp (ISO 8601)", value)
 
 
 def _enum(enum: type[OpenEnum]) -> Callable[..., OpenEnum]:
-    # Looking a known member up takes a tenth of the time that calling the enum's class does.
+    # Looking up a known member takes a tenth of the time of calling the enum's class.
     known = dict(enum.__members__)
 
     def hook(value: object, _: object = None) -> OpenEnum:
@@ -167,7 +169,7 @@ def _enum(enum: type[OpenEnum]) -> Callable[..., OpenEnum]:
     return hook
 
 
-_READS: dict[type, Callable[..., Any]] = {
+_READERS: dict[type, Callable[..., Any]] = {
     str: _string,
     bool: _boolean,
     int: _integer,
@@ -177,9 +179,9 @@ _READS: dict[type, Callable[..., Any]] = {
 
 
 def _converter() -> Converter:
-    """Make the converter of answers: strict about types, open to members it does not know."""
+    """Make the converter of responses, with compiled readers."""
     converter = Converter(detailed_validation=False)
-    compiler = Compiler(_READS | {int: _no_integer}, _enum, mismatch)
+    compiler = Compiler(_READERS | {int: _inexact_integer}, _enum, mismatch)
     converter.register_structure_hook_factory(has, compiler.function_for)
     return converter
 
@@ -191,11 +193,11 @@ def _all_enums() -> list[type[OpenEnum]]:
 
 @cache
 def _detailed_converter() -> Converter:
-    """Make one that gives the same, more slowly, and whose errors carry the path to what is wrong."""
+    """Make a slower converter with the same results, whose errors contain the path to the problem."""
     converter = Converter(detailed_validation=True)
-    # By class, for these go before what cattrs brings of its own, which would make a string of anything; each enum too,
-    # or the hook of str would serve them, of which they are subclasses.
-    for kind, hook in _READS.items():
+    # Hooks for classes take precedence over cattrs's own, which convert anything to a string. Each enum needs one, too:
+    # it is a subclass of str, whose hook would be used.
+    for kind, hook in _READERS.items():
         converter.register_structure_hook(kind, hook)
     for enum in _all_enums():
         converter.register_structure_hook(enum, _enum(enum))
@@ -229,7 +231,7 @@ def _detailed_converter() -> Converter:
     def optional(kind: Any) -> Callable[[Any, Any], Any]:
         (inner,) = (part for part in get_args(kind) if part is not NoneType)
         structure = converter.get_structure_hook(inner)
-        # Bound here once: cattrs itself would look the hook up for every value.
+        # The hook is looked up once; cattrs would look it up for every value.
         return lambda value, _: None if value is None else structure(value, inner)
 
     converter.register_structure_hook_factory(has, model)
@@ -246,7 +248,7 @@ def _is_generic(origin: object, kind: Any) -> bool:
 def _null_is_empty(
     collection: type, expected: str, target: Any, structure: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
-    """Check the kind of a list or map; a null one means the same as one that is left out."""
+    """Check the type of a list or map; null means the same as a missing member."""
 
     def hook(value: Any, _: Any) -> Any:
         if type(value) is collection:
@@ -258,4 +260,4 @@ def _null_is_empty(
     return hook
 
 
-_ANSWERS = _converter()
+_RESPONSES = _converter()

@@ -21,7 +21,7 @@ from detective_async.errors import (
     WaiterTimeout,
 )
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
-from detective_async.retry.policy import Kind, failure_kind
+from detective_async.retry.policy import FailureKind, failure_kind
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -176,7 +176,7 @@ def _service_problem(error: ServiceError) -> Problem:
 
 
 def _service_status(error: ServiceError) -> int:
-    if failure_kind(error) is Kind.THROTTLING:
+    if failure_kind(error) is FailureKind.THROTTLING:
         return 503
     if error.status in _RETRYABLE:
         return error.status

@@ -91,7 +91,7 @@ async def test_call_reaches_the_deadline(sim: DetectiveSimulator) -> None:
     async with serving_routes({"/": create}, client) as site:
         problem = (await site.ask("POST", "/", headers={HEADER: "1"})).problem()
     assert (problem["status"], problem["code"], problem["outcome_unknown"]) == (504, "DeadlineExceeded", True)
-    assert problem["detail"].startswith("CreateGraph: no answer within 0.")
+    assert problem["detail"].startswith("CreateGraph: no response within 0.")
 
 
 @pytest.mark.parametrize(("method", "unknown"), [("GET", None), ("POST", True)])

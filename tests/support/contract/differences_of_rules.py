@@ -6,7 +6,17 @@ from typing import Any
 from support.contract.api import Json
 
 import detective_async
-from detective_async.api.models.constraints import Entries, Flag, Integer, Items, Moment, OneOf, Rule, Structure, Text
+from detective_async.api.models.constraints import (
+    AwareDatetime,
+    Entries,
+    Flag,
+    Integer,
+    Items,
+    ModelInstance,
+    OneOf,
+    Rule,
+    Text,
+)
 
 #: AWS's pattern for tag keys is narrower than what the service takes, so no rule of ours enforces it.
 _UNENFORCED_PATTERNS = {"TagKey"}
@@ -35,7 +45,7 @@ def differences_of_rule(rule: Rule | None, shape_name: str, shapes: Json) -> lis
             found = _bounds(shape, rule.min_items, rule.max_items)
             found += _within("its keys", rule.key, shape["key"]["shape"], shapes)
             found += _within("its values", rule.value, shape["value"]["shape"], shapes)
-        case Structure():
+        case ModelInstance():
             found = _unequal("structure", getattr(detective_async, shape_name, shape_name), rule.model)
         case _:
             found = []
@@ -50,8 +60,8 @@ _RULES: dict[str, type] = {
     "long": Integer,
     "map": Entries,
     "string": Text,
-    "structure": Structure,
-    "timestamp": Moment,
+    "structure": ModelInstance,
+    "timestamp": AwareDatetime,
 }
 
 
