@@ -156,9 +156,9 @@ class Caller:
         accounts = [Account(member, f"account-{member}@example.com") for member in self._members]
         created = await self._call(client.create_members(arn, accounts))
         if created is not None:
-            ids = [member.account_id for member in created.members]
-            ids += [account.account_id for account in created.unprocessed_accounts]
-            self._check("CreateMembers", sorted(map(str, ids)) == self._members)
+            returned = [one.account_id for one in created.members]
+            returned += [one.account_id for one in created.unprocessed_accounts]
+            self._check("CreateMembers", sorted(map(str, returned)) == self._members)
         for two in (self._members[:2], self._members[2:4]):
             found = await self._call(client.get_members(arn, two))
             self._check("GetMembers", found is None or [one.account_id for one in found.member_details] == two)

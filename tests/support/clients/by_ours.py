@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from support.clients.adapter import ERROR_SHAPES, REGION, Refusal, RefusedError
 from support.contract.api import SERVICE_MODEL, our_method
 from support.contract.conversion import as_plain, our_arguments
 
 import detective_async
-from clients.adapter import ERROR_SHAPES, REGION, Refusal, RefusedError
 from detective_async import DetectiveClient, RetryPolicy, ServiceError
 from detective_async.api.wire import wire_name
 from detective_async.testing import DetectiveSimulator

@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from support.clients.validator import problems
 from support.contract.api import SERVICE_MODEL
-
-from clients.validator import problems
 
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0" * 32
 PATTERN: str = SERVICE_MODEL.shape_for("GraphArn").metadata["pattern"]

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from support.clients.adapter import ERROR_SHAPES, Opener, Refusal
+from support.clients.by_aiobotocore import open_aiobotocore
+from support.clients.by_boto3 import open_boto3
+from support.clients.by_cli import open_cli
+from support.clients.by_ours import open_ours
+from support.clients.scenario import Result, run_scenario
 from support.contract.api import OPERATION_NAMES
-
-from clients.adapter import ERROR_SHAPES, Opener, Refusal
-from clients.by_aiobotocore import open_aiobotocore
-from clients.by_boto3 import open_boto3
-from clients.by_cli import open_cli
-from clients.by_ours import open_ours
-from clients.scenario import Result, run_scenario
 
 pytestmark = pytest.mark.cli
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.load
 
 CLIENTS, SECONDS = 200, 10
 PART = Path(__file__).with_name("loaded.py")
-TESTS = PART.parents[1]
+TESTS = PART.parents[2]
 #: The most seconds of CPU time for one step of the event loop.
 STALL = 0.05
 MEBIBYTE = 2**20

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve, field, frozen
+from support.clients.adapter import REGION, Adapter, Opener, Refusal, RefusedError
+from support.clients.validator import problems
 from support.contract.api import SERVICE_MODEL
 
-from clients.adapter import REGION, Adapter, Opener, Refusal, RefusedError
-from clients.validator import problems
 from detective_async import Account, DetectiveClient
 from detective_async.testing import DetectiveSimulator, Failure, Fault, RecordedRequest
 

@@ -9,9 +9,9 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from support.clients.adapter import ERROR_SHAPES, Refusal, RefusedError
 from support.contract.api import SERVICE_MODEL
 
-from clients.adapter import ERROR_SHAPES, Refusal, RefusedError
 from detective_async.testing import DetectiveSimulator
 
 CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 1}}

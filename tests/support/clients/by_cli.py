@@ -15,9 +15,9 @@ from typing import Any
 from attrs import frozen
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, Shape, StructureShape
+from support.clients.adapter import Refusal, RefusedError
 from support.contract.api import SERVICE_MODEL
 
-from clients.adapter import Refusal, RefusedError
 from detective_async.testing import DetectiveSimulator
 
 _PROGRAM = Path(__file__).with_name("cli_program.py")

@@ -8,9 +8,9 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from support.clients.adapter import RefusedError
+from support.clients.by_boto3 import CONFIG, checked, refusal
 
-from clients.adapter import RefusedError
-from clients.by_boto3 import CONFIG, checked, refusal
 from detective_async.testing import DetectiveSimulator
 
 

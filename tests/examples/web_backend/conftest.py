@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 # The examples are not part of the package.
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
 
 from support.backend import Backend
 from web_backend import world
