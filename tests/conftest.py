@@ -1,6 +1,7 @@
-"""What the tests share."""
+"""Fixtures for all tests."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from unittest.mock import Mock
 
@@ -20,7 +21,7 @@ hypothesis_profiles.register()
 
 
 def pytest_report_header() -> str:
-    """Show what is tested: the installed package, or by mistake the source folder."""
+    """Show which package is tested: the installed one, or by mistake the source folder."""
     return f"detective_async: {detective_async.__version__} from {detective_async.__file__}"
 
 
@@ -53,12 +54,22 @@ def fake_time() -> FakeTime:
 
 
 @pytest.fixture
+def local_time_of_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A local time zone other than UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
 def credentials() -> Credentials:
     return Credentials("AKIAIOSFODNN7EXAMPLE", "a secret of forty characters or so......", "a session token")
 
 
 class _Response(aiohttp.ClientResponse):
-    """What aioresponses builds, plus the writer that aiohttp 3.14 asks for."""
+    """The response of aioresponses, with the writer that aiohttp 3.14 needs."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)  # type: ignore[arg-type]
@@ -66,7 +77,7 @@ class _Response(aiohttp.ClientResponse):
 
 @pytest.fixture
 def mock_aws() -> Iterator[aioresponses]:
-    """Canned answers in place of the network, for what needs no server."""
+    """Prepared responses instead of the network, for tests without a server."""
     with aioresponses() as mock:
         add = mock.add
 
@@ -85,7 +96,7 @@ async def sim() -> AsyncIterator[DetectiveSimulator]:
 
 @pytest.fixture
 async def client(sim: DetectiveSimulator, fake_time: FakeTime) -> AsyncIterator[DetectiveClient]:
-    """A client of the administrator account on the simulator; its waits take no time."""
+    """A client of the administrator account at the simulator, with a fake clock."""
     async with DetectiveClient(
         region="eu-west-1",
         credentials=sim.account(ADMINISTRATOR),

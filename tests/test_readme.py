@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from support.fences import read_blocks
 from support.programs import STRICT, finish, free_port, run
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from detective_async import Account, DetectiveClient
 from detective_async.api.operations import OPERATIONS
@@ -124,7 +124,7 @@ async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> No
     process.terminate()
     _, err = await process.communicate()
     # In development mode, aiohttp logs each request.
-    others = [line for line in complaints(err.decode()).splitlines() if not line.startswith("127.0.0.1 ")]
+    others = [line for line in warnings_in(err.decode()).splitlines() if not line.startswith("127.0.0.1 ")]
     assert (process.returncode, others) == (0, [])
 
 

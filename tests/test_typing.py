@@ -51,7 +51,7 @@ MISTAKES = {
 
 
 @pytest.fixture(scope="module")
-def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def warnings_in(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Check all mistakes in one file, since starting mypy takes longest, and give what it says about each."""
     directory = tmp_path_factory.mktemp("mistakes")
     file = directory / "mistakes.py"
@@ -66,8 +66,8 @@ def complaints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]
 
 
 @pytest.mark.parametrize("code", MISTAKES)
-def test_mypy_refuses_mistakes(code: str, complaints: dict[str, list[str]]) -> None:
+def test_mypy_refuses_mistakes(code: str, warnings_in: dict[str, list[str]]) -> None:
     """The types refuse it, with one error of their own and perhaps that a coroutine is not awaited."""
-    texts = [text for text in complaints[code] if not text.startswith("Value of type")]
+    texts = [text for text in warnings_in[code] if not text.startswith("Value of type")]
     assert len(texts) == 1
     assert MISTAKES[code] in texts[0]

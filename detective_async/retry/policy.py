@@ -151,7 +151,6 @@ class Attempts:
 
     def succeeded(self) -> None:
         """Refund the cost of the last retry to the quota, or 1 if there was no retry."""
-        self.sent = False
         self.quota.release(1 if self._last_cost is None else self._last_cost)
 
     def failed(self, error: ServiceError | TransportError) -> None:

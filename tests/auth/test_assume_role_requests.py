@@ -1,4 +1,4 @@
-"""Roles: what is asked of STS, compared with what boto3 asks, and what others make of it."""
+"""The requests of AssumeRole, compared with boto3's, and sent to moto and the simulator."""
 
 import asyncio
 import getpass
@@ -27,7 +27,7 @@ HUB = "111122223333"
 SPOKE = "444455556666"
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
 POLICIES = ["arn:aws:iam::aws:policy/SecurityAudit", "arn:aws:iam::aws:policy/ReadOnly+More"]
-# What boto3 is told, and what we are told for the same.
+# The arguments of boto3's method, and those of AssumeRole for the same request.
 FORMS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
     ({}, {}),
     ({"DurationSeconds": 900}, {"duration": 900}),
@@ -45,18 +45,22 @@ FORMS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("theirs", "ours"), FORMS, ids=lambda form: ",".join(form) or "plain")
-async def test_the_same_as_boto3_sends(cloud: Cloud, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
-    """The same parameters, signed with the same key for the same region."""
+@pytest.mark.parametrize(("boto3_arguments", "arguments"), FORMS, ids=lambda form: ",".join(form) or "plain")
+async def test_requests_are_the_same_as_boto3s(
+    cloud: Cloud, boto3_arguments: dict[str, Any], arguments: dict[str, Any]
+) -> None:
+    """They have the same parameters, and are signed with the same key for the same region."""
 
     def by_boto3() -> None:
         client = sts_client(cloud.url, KEYS)
-        # We always say how long, they leave the default to STS.
-        client.assume_role(RoleArn=ROLE, RoleSessionName="me@work", **{"DurationSeconds": 3600, **theirs})
+        # boto3 omits the duration by default.
+        client.assume_role(RoleArn=ROLE, RoleSessionName="me@work", **{"DurationSeconds": 3600, **boto3_arguments})
         client.close()
 
     await asyncio.to_thread(by_boto3)
-    role = AssumeRole(ROLE, source=KEYS, session_name="me@work", region="eu-west-1", endpoint_url=cloud.url, **ours)
+    role = AssumeRole(
+        ROLE, source=KEYS, session_name="me@work", region="eu-west-1", endpoint_url=cloud.url, **arguments
+    )
     await role.get_credentials()
     one, two = cloud.asked
     assert two.values == one.values
@@ -66,8 +70,8 @@ async def test_the_same_as_boto3_sends(cloud: Cloud, theirs: dict[str, Any], our
 
 
 @pytest.mark.parametrize("arn", [ROLE, "arn:aws:iam::444455556666:role/a/path/Audit"])
-async def test_moto_gives_a_role(moto: str, arn: str) -> None:
-    """An STS that others wrote gives keys that it then knows as the role's; the name is what CloudTrail would show."""
+async def test_a_role_from_moto(moto: str, arn: str) -> None:
+    """Moto's STS identifies the keys as the role's, with the session name that CloudTrail would show."""
     role = AssumeRole(
         arn, source=KEYS, session_name="me@work", external_id="open", duration=900, region="eu-west-1",
         endpoint_url=moto, policy_arns=POLICIES, tags={"team": "secops"},
@@ -80,8 +84,8 @@ async def test_moto_gives_a_role(moto: str, arn: str) -> None:
     assert await asyncio.to_thread(whoami, moto, keys) == "arn:aws:sts::444455556666:assumed-role/Audit/me@work"
 
 
-async def test_roles_of_roles_at_moto(moto: str) -> None:
-    """The second is asked for with the keys of the first."""
+async def test_a_role_can_be_the_source_of_another(moto: str) -> None:
+    """The second role is assumed with the keys of the first."""
     options: dict[str, Any] = {"region": "eu-west-1", "endpoint_url": moto}
     first = AssumeRole(f"{ROLE}First", source=KEYS, session_name="one", **options)
     second = AssumeRole(ROLE, source=first, session_name="two", **options)
@@ -99,10 +103,10 @@ async def test_roles_of_roles_at_moto(moto: str) -> None:
         ("alice", "h" * 255, f"detective-async-alice@{'h' * 42}"),
     ],
 )
-async def test_a_session_has_a_name(
+async def test_the_default_session_name(
     moto: str, monkeypatch: pytest.MonkeyPatch, user: str | Exception, host: str, name: str
 ) -> None:
-    """Unless told, it names user and host, in the letters and the length that STS takes; a user may have no name."""
+    """It contains user and host, in the characters and the length that STS accepts; a user may have no name."""
 
     def getuser() -> str:
         if isinstance(user, Exception):
@@ -139,7 +143,7 @@ SOURCES: dict[str, Callable[[DetectiveSimulator], Any]] = {
     "temporary keys": lambda sim: sim.temporary_credentials(HUB),
     "static": lambda sim: StaticCredentials(sim.account(HUB).access_key_id, sim.account(HUB).secret_access_key),
     "environment": lambda _: EnvironmentCredentials(),
-    "nothing said": lambda _: None,
+    "none": lambda _: None,
     "callable": lambda sim: lambda: vault(sim),
     "provider": Vault,
     "role": lambda sim: AssumeRole(sim.role(HUB, "Middle", trusted=[HUB]), source=sim.account(HUB)),
@@ -149,8 +153,8 @@ SOURCES: dict[str, Callable[[DetectiveSimulator], Any]] = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_whoever_may_assume_it(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    """Whatever will do as credentials will do as a source, and the call acts in the role's account."""
+async def test_every_kind_of_source(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """Everything that a client accepts as credentials can be a source; the call is made in the role's account."""
     for name, value in sim.environment(HUB).items():
         monkeypatch.setenv(name, value)
     role = AssumeRole(
@@ -168,7 +172,7 @@ async def test_whoever_may_assume_it(sim: DetectiveSimulator, monkeypatch: pytes
 
 
 async def test_many_accounts_over_one_pool(sim: DetectiveSimulator) -> None:
-    """Derived clients assume each its own role, in the region that they are told, with what the client has."""
+    """Each derived client assumes its own role, in the role's region or else in the client's."""
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=sim.account(HUB)) as client:
         calls: list[Awaitable[Any]] = []
         for number in range(20):
@@ -176,14 +180,14 @@ async def test_many_accounts_over_one_pool(sim: DetectiveSimulator) -> None:
             region = "us-east-1" if number % 2 else None
             role = AssumeRole(arn, source=sim.account(HUB), region=region)
             calls.append(client.with_options(credentials=role, region="eu-north-1").create_graph())
-        answers = await asyncio.gather(*calls)
-    assert {answer.graph_arn.split(":")[4] for answer in answers} == {f"{number:012}" for number in range(20)}
+        responses = await asyncio.gather(*calls)
+    assert {response.graph_arn.split(":")[4] for response in responses} == {f"{number:012}" for number in range(20)}
     asked = [request.region for request in sim.requests if request.operation == "AssumeRole"]
     assert sorted(map(str, asked)) == ["eu-north-1"] * 10 + ["us-east-1"] * 10
 
 
-async def test_without_a_client(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A role can be asked for by itself, with the environment's settings, and keeps what it got."""
+async def test_get_credentials_without_a_client(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment's settings are used, and the credentials are cached."""
     for name, value in sim.environment(HUB).items():
         monkeypatch.setenv(name, value)
     role = AssumeRole(sim.role(SPOKE, "Audit", trusted=[HUB]), region="eu-north-1")
@@ -196,14 +200,14 @@ async def test_without_a_client(sim: DetectiveSimulator, monkeypatch: pytest.Mon
     ]
 
 
-async def test_without_a_client_and_a_region() -> None:
-    """The error says where one was looked for; nothing was sent."""
-    with pytest.raises(ConfigurationError, match=r"no region: looked at .*AWS_REGION"):
+async def test_get_credentials_without_a_client_and_a_region() -> None:
+    """The error names the settings that could contain a region."""
+    with pytest.raises(ConfigurationError, match=r"no region: set region=.*, or region in profile"):
         await AssumeRole(ROLE, source=KEYS).get_credentials()
 
 
-def test_what_it_shows() -> None:
-    """The external id, which is a shared secret, is in no `repr`, and neither are the source's keys."""
+def test_repr_shows_no_secrets() -> None:
+    """Neither the external id nor the source's keys are in the `repr` of a role."""
     shown = repr(AssumeRole(ROLE, source=StaticCredentials("AKIAIOSFODNN7EXAMPLE", "hunter2"), external_id="hunter3"))
     assert ROLE in shown
     assert "hunter" not in shown

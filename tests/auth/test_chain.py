@@ -1,4 +1,4 @@
-"""The chain, with botocore as the oracle: from the same files and variables the same keys, or none."""
+"""The credential chain gives the same keys as botocore from the same files and variables, or none."""
 
 import asyncio
 import sys
@@ -29,22 +29,24 @@ def _arrange(case: Case, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(variable, filled_in(value))
 
 
-def _botocores(profile: str | None) -> Credentials | None:
-    """Ask botocore itself; nothing where it refuses."""
+def _from_botocore(profile: str | None) -> Credentials | None:
+    """Return the credentials that botocore finds; None if it raises."""
     try:
         found = botocore.session.Session(profile=profile).get_credentials()
         keys = found.get_frozen_credentials() if found else None
-    except Exception:  # noqa: BLE001 - it has no base for all of its errors
+    except Exception:  # noqa: BLE001 - botocore's errors have no common base
         return None
     expires_at: datetime | None = getattr(found, "_expiry_time", None)
     return keys and Credentials(keys.access_key, keys.secret_key, keys.token, expires_at)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_the_same_as_botocore(case: Case, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same keys, token and expiry; or neither gives any, and our error says what is wrong and what to do."""
+async def test_profiles_give_the_same_keys_as_botocore(
+    case: Case, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same keys, token and expiry; or both raise, and our error says what is wrong and what to do."""
     _arrange(case, cloud, home, monkeypatch)
-    oracle = await asyncio.to_thread(_botocores, case.profile)
+    oracle = await asyncio.to_thread(_from_botocore, case.profile)
     provider = DefaultCredentials(case.profile)
     if case.gives is not None:
         given = await provider.get_credentials()
@@ -56,13 +58,13 @@ async def test_the_same_as_botocore(case: Case, cloud: Cloud, home: Path, monkey
         await provider.get_credentials()
     for words in case.says:
         assert words.replace("{home}", str(home)) in str(caught.value)
-    # Its exceptions quote what programs and servers said, secrets included.
+    # botocore's exceptions quote output of programs and servers, including secrets.
     assert caught.value.__cause__ is None
 
 
 @pytest.fixture
 def role(home: Path) -> None:
-    """A profile of a role that says nothing of a region."""
+    """A profile with a role and without a region."""
     (home / ".aws/config").write_text(
         f"[profile audit]\nrole_arn = {ROLE}\nsource_profile = default\n"
         "[default]\naws_access_key_id = home\naws_secret_access_key = home-secret\n"
@@ -70,15 +72,15 @@ def role(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("role")
-async def test_a_role_is_asked_for_where_the_client_is(cloud: Cloud) -> None:
-    """As with an SDK's client, the region of the calls is that of STS."""
+async def test_a_role_of_a_profile_is_assumed_in_the_clients_region(cloud: Cloud) -> None:
+    """The same as with botocore's client."""
 
-    def ask_botocore() -> None:
+    def assume_by_botocore() -> None:
         session = botocore.session.Session(profile="audit")
         session.create_client("detective", region_name="eu-north-1").close()
         session.get_credentials().get_frozen_credentials()
 
-    await asyncio.to_thread(ask_botocore)
+    await asyncio.to_thread(assume_by_botocore)
     await DefaultCredentials("audit", region="eu-north-1").get_credentials()
     async with DetectiveClient(region="eu-north-1", profile="audit") as client:
         transport = client._transport
@@ -87,8 +89,8 @@ async def test_a_role_is_asked_for_where_the_client_is(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("role")
-async def test_aws_region_is_read_too(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable that all SDKs but botocore read does for its roles as well."""
+async def test_aws_region_is_the_region_of_sts(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Botocore itself does not read AWS_REGION."""
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     await DefaultCredentials("audit").get_credentials()
@@ -96,8 +98,8 @@ async def test_aws_region_is_read_too(cloud: Cloud, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("role")
-async def test_motos_sts_gives_a_role(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A role of a profile, from an STS that others wrote, which then knows the keys as the role's."""
+async def test_a_role_of_a_profile_from_moto(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moto's STS then identifies the keys as the role's."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto)
     keys = await DefaultCredentials("audit", region="eu-west-1").get_credentials()
     identity = await asyncio.to_thread(whoami, moto, keys)
@@ -105,8 +107,8 @@ async def test_motos_sts_gives_a_role(moto: str, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.usefixtures("home")
-async def test_motos_instance_gives_its_role(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keys of an instance, from metadata that others wrote."""
+async def test_instance_metadata_from_moto(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of moto's instance metadata are found."""
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", moto)
     given = await DefaultCredentials().get_credentials()

@@ -1,4 +1,4 @@
-"""Where keys come from, and that their secrets stay there."""
+"""Providers of credentials, and the validation of keys."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ SECRET = "hunter2hunter2hunter2"
 
 
 def test_secrets_are_not_in_repr() -> None:
-    """Neither the secret key nor the session token shows."""
+    """The secret key and the session token are in no `repr`."""
     for thing in (Credentials("AKIA", SECRET, SECRET), StaticCredentials("AKIA", SECRET, SECRET)):
         assert "AKIA" in repr(thing)
         assert SECRET not in repr(thing)
@@ -32,8 +32,8 @@ def test_secrets_are_not_in_repr() -> None:
 
 
 @pytest.mark.parametrize("keys", [("", "s"), ("a", ""), ("a", " "), (None, "s"), ("a", None)])
-def test_missing_keys_are_refused(keys: tuple[str, str]) -> None:
-    """An empty key would only fail at AWS, with a message about signatures."""
+def test_empty_keys_are_refused(keys: tuple[str, str]) -> None:
+    """Otherwise AWS would refuse the request with a message about signatures."""
     with pytest.raises(CredentialsError, match="must be a non-empty string"):
         Credentials(*keys)
     with pytest.raises(CredentialsError):
@@ -44,22 +44,22 @@ def test_missing_keys_are_refused(keys: tuple[str, str]) -> None:
     "stray", ["{}\n", "\t{}", "{}\u00a0", "a{}\x00b", "a\r\nx-amz-date: {}", "{}\x7f{}", "\u3000{}"]
 )
 @pytest.mark.parametrize("name", ["access_key_id", "secret_access_key", "session_token"])
-def test_what_came_along_when_a_key_was_copied_is_refused(name: str, stray: str) -> None:
-    """White space at an end, and control characters anywhere; what is in between is the key's own affair."""
+def test_keys_with_white_space_at_an_end_or_control_characters_are_refused(name: str, stray: str) -> None:
+    """Other characters within a key are accepted."""
     keys = {"access_key_id": "AKIA", "secret_access_key": "secret", "session_token": "token"}
     Credentials(**keys | {name: "in \u00e9 between"})  # type: ignore[arg-type]
-    with pytest.raises(CredentialsError, match=f"{name} has white space at an end, or a control character"):
+    with pytest.raises(CredentialsError, match=f"{name} has white space at an end or contains a control character"):
         Credentials(**keys | {name: stray.format("secret", "secret")})  # type: ignore[arg-type]
 
 
 def test_an_expiry_without_a_time_zone_is_refused() -> None:
-    """It would be compared with the wrong clock."""
+    """It could be compared with the wrong clock."""
     with pytest.raises(CredentialsError, match="time zone"):
         Credentials("a", "b", expires_at=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
 
 
-async def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read anew at each call; what is missing is named."""
+async def test_keys_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read for each call; an error names the missing variables."""
     with pytest.raises(CredentialsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY not set"):
         await EnvironmentCredentials().get_credentials()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
@@ -72,8 +72,10 @@ async def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [("111122223333", "111122223333"), ("my account", None), ("", None)])
-async def test_whose_keys_the_environment_has(monkeypatch: pytest.MonkeyPatch, text: str, expected: str | None) -> None:
-    """Said by `AWS_ACCOUNT_ID`, as for other SDKs; it is for events and logs, so nonsense in there stops nobody."""
+async def test_the_account_id_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, text: str, expected: str | None
+) -> None:
+    """`AWS_ACCOUNT_ID` is for events and logs only, so a malformed one is ignored."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_ACCOUNT_ID", text)
@@ -81,20 +83,20 @@ async def test_whose_keys_the_environment_has(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.parametrize("account_id", ["1234", "11112222333x", "\uff11" * 12, 111122223333])
-def test_an_account_id_must_be_one(account_id: str) -> None:
-    """Where it is given by hand."""
+def test_a_malformed_account_id_argument_is_refused(account_id: str) -> None:
+    """An account id must be a string of 12 ASCII digits."""
     with pytest.raises(CredentialsError, match="account_id must be 12 digits"):
         Credentials("a", "b", account_id=account_id)
 
 
-def test_the_same_keys_are_equal_whoever_knows_whose_they_are() -> None:
-    """The state of an account and region hangs on that."""
+def test_the_account_id_is_not_compared() -> None:
+    """The same keys have the same state, whether or not their account is known."""
     assert Credentials("a", "b", account_id="111122223333") == Credentials("a", "b")
     assert hash(Credentials("a", "b", account_id="111122223333")) == hash(Credentials("a", "b"))
 
 
 def test_with_keys_in_the_environment_botocore_is_not_imported() -> None:
-    """A process whose keys are in its environment does not pay for the chain."""
+    """A program with keys in its environment does not import the chain."""
     script = (
         "import asyncio, os, sys; os.environ.update(AWS_ACCESS_KEY_ID='a', AWS_SECRET_ACCESS_KEY='b')\n"
         "from detective_async import DefaultCredentials\n"
@@ -106,7 +108,7 @@ def test_with_keys_in_the_environment_botocore_is_not_imported() -> None:
 
 
 async def test_the_chain_reads_the_shared_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A profile's keys are found by botocore; a profile that is named goes before the environment."""
+    """A profile's keys are found, and an explicit profile takes precedence over the environment."""
     (tmp_path / "credentials").write_text(
         "[default]\naws_access_key_id = d\naws_secret_access_key = x\n"
         "[work]\naws_access_key_id = w\naws_secret_access_key = y\naws_session_token = z\n"
@@ -122,8 +124,8 @@ async def test_the_chain_reads_the_shared_files(tmp_path: Path, monkeypatch: pyt
     assert repr(provider) == "DefaultCredentials(profile='work')"
 
 
-async def test_the_chain_is_asked_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A provider that blocks does so in a thread."""
+async def test_the_chain_runs_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blocking provider does not block the event loop."""
     threads = []
 
     def get_credentials(_: botocore.session.Session) -> None:
@@ -136,11 +138,8 @@ async def test_the_chain_is_asked_off_the_event_loop(monkeypatch: pytest.MonkeyP
     assert threads[0] is not threading.main_thread()
 
 
-async def test_the_chain_is_asked_again_when_its_credentials_expire(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A process that gives short-lived keys is run again by botocore; the session is made once."""
-    expiry = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+def _configure_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expiry: str) -> None:
+    """Configure a credential_process that prints different keys each time."""
     process = tmp_path / "process.py"
     process.write_text(
         "import json, uuid\n"
@@ -148,6 +147,14 @@ async def test_the_chain_is_asked_again_when_its_credentials_expire(
     )
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {process}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+
+async def test_a_credential_process_runs_again_when_its_keys_expire(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Botocore runs it again for keys that expire within a minute."""
+    expiry = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    _configure_process(tmp_path, monkeypatch, expiry)
     provider = DefaultCredentials()
     first = await provider.get_credentials()
     assert first.expires_at is not None
@@ -155,16 +162,9 @@ async def test_the_chain_is_asked_again_when_its_credentials_expire(
     assert (await provider.get_credentials()).access_key_id != first.access_key_id
 
 
-async def test_what_aws_calls_expired_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Botocore forgets it too, though it would go on giving it for hours."""
-    expiry = (datetime.now(UTC) + timedelta(hours=12)).isoformat()
-    process = tmp_path / "process.py"
-    process.write_text(
-        "import json, uuid\n"
-        f"print(json.dumps(dict(Version=1, AccessKeyId=uuid.uuid4().hex, SecretAccessKey='s', Expiration={expiry!r})))"
-    )
-    (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {process}\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+async def test_invalidate_makes_botocore_fetch_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise botocore would return the same keys for hours."""
+    _configure_process(tmp_path, monkeypatch, (datetime.now(UTC) + timedelta(hours=12)).isoformat())
     provider = DefaultCredentials()
     first = await provider.get_credentials()
     assert await provider.get_credentials() == first
@@ -173,7 +173,7 @@ async def test_what_aws_calls_expired_is_asked_for_again(tmp_path: Path, monkeyp
 
 
 async def test_a_failing_chain_says_so() -> None:
-    """Botocore's own words are kept, as one of our errors."""
+    """The error is a CredentialsError with botocore's message."""
     with pytest.raises(CredentialsError, match=r"the AWS credential chain failed: .*nowhere"):
         await DefaultCredentials(profile="nowhere").get_credentials()
 
@@ -190,8 +190,8 @@ async def keys_from_a_vault() -> Credentials:
         (keys_from_a_vault, "vault"),
     ],
 )
-async def test_what_will_do_as_credentials(source: Credentials, key: str) -> None:
-    """Keys, a provider of them, or an async callable."""
+async def test_accepted_credentials(source: Credentials, key: str) -> None:
+    """Credentials, a provider, or an async callable."""
     assert (await as_provider(source).get_credentials()).access_key_id == key
 
 
@@ -203,29 +203,29 @@ async def test_what_will_do_as_credentials(source: Credentials, key: str) -> Non
         ("AKIA", "got a str"),
     ],
 )
-def test_what_will_not_do_as_credentials(source: Credentials, problem: str) -> None:
-    """Said when the client is made."""
+def test_other_values_are_refused_as_credentials(source: Credentials, problem: str) -> None:
+    """The constructor of the client raises."""
     with pytest.raises(ConfigurationError, match=problem):
         DetectiveClient(region="eu-west-1", credentials=source)
 
 
 def test_a_callable_is_shown_by_its_name() -> None:
-    """The repr of a callable may show what it was bound to."""
+    """The `repr` of a callable may show bound secrets."""
     assert repr(as_provider(keys_from_a_vault)) == "<credentials of keys_from_a_vault>"
 
 
-async def test_a_callable_that_gives_something_else() -> None:
+async def test_a_callable_that_returns_something_else() -> None:
     """The error names the callable."""
 
     async def vault() -> dict[str, str]:
         return {}
 
-    with pytest.raises(CredentialsError, match=r"vault.* gave a dict, expected Credentials"):
+    with pytest.raises(CredentialsError, match=r"vault.* returned a dict, expected Credentials"):
         await as_provider(vault).get_credentials()  # type: ignore[arg-type]
 
 
-async def test_a_provider_that_fails_is_a_credentials_error() -> None:
-    """What it raised is told, and where, but not chained: its text may hold secrets."""
+async def test_an_exception_of_a_provider_becomes_a_credentials_error() -> None:
+    """The error names the exception and its place, and is not chained to it: its text may contain secrets."""
 
     async def vault() -> Credentials:
         raise LookupError("sealed")

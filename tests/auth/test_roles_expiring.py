@@ -1,4 +1,4 @@
-"""Keys that stop working: when they are fetched anew, by whom, and how often. One clock, which only the tests move."""
+"""Expiring credentials of roles and other sources: when and how often they are fetched again, on a fake clock."""
 
 import asyncio
 import time
@@ -30,8 +30,8 @@ HOUR = 3600
 
 
 @define
-class World:
-    """A simulator and clients that live by the same clock."""
+class ClockedSimulator:
+    """A simulator and clients with the same fake clock."""
 
     time: FakeTime = field(factory=lambda: FakeTime(1_800_000_000.0))
     sim: DetectiveSimulator = field(init=False)
@@ -49,22 +49,22 @@ class World:
         return AssumeRole(arn, source=source or self.sim.account(HUB))
 
     @property
-    def asked(self) -> list[str]:
-        """What has been asked for, and how each ended that did not end well."""
+    def operations(self) -> list[str]:
+        """The operations that were called, with the error codes of those that failed."""
         return [
             f"{one.operation} {one.error_code}" if one.error_code else str(one.operation) for one in self.sim.requests
         ]
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = World()
-    async with world.sim:
-        yield world
+async def env() -> AsyncIterator[ClockedSimulator]:
+    env = ClockedSimulator()
+    async with env.sim:
+        yield env
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let everybody else run until something is so; far more patient than any machine is slow."""
+    """Run other tasks until a condition is true, for up to 30 s."""
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
@@ -81,254 +81,243 @@ async def closed_at_the_end(*clients: DetectiveClient) -> AsyncIterator[None]:
 
 
 def fetches() -> list[asyncio.Task[Any]]:
-    """Give the fetches of credentials that are under way."""
+    """Return the running fetches of credentials."""
     return [task for task in asyncio.all_tasks() if "RefreshingCache" in str(task.get_coro())]
 
 
-async def test_keys_that_the_service_calls_expired(world: World) -> None:
-    """A role's keys that die before their time are fetched anew, and the call is repeated once; so is the next time."""
-    async with world.client(world.role()) as client:
+async def test_a_call_with_expired_keys_is_repeated_with_new_ones(env: ClockedSimulator) -> None:
+    """If the service calls a role's keys expired, new ones are fetched, without a delay; and so the next time."""
+    async with env.client(env.role()) as client:
         await client.create_graph()
         for _ in range(2):
-            world.sim.forget_requests()
-            await world.sim.advance(HOUR + 1)
-            answer = await client.list_graphs()
-            assert answer.response_metadata.attempts == 2
-            assert world.asked == ["ListGraphs ExpiredTokenException", "AssumeRole", "ListGraphs"]
-    assert world.time.slept == []
+            env.sim.forget_requests()
+            await env.sim.advance(HOUR + 1)
+            response = await client.list_graphs()
+            assert response.response_metadata.attempts == 2
+            assert env.operations == ["ListGraphs ExpiredTokenException", "AssumeRole", "ListGraphs"]
+    assert env.time.slept == []
 
 
-async def test_that_repetition_is_no_retry(world: World) -> None:
-    """It is made even where retries are turned off, and it is the only one."""
-    world.sim.inject(Fault(Failure(403, "ExpiredTokenException"), operation="ListGraphs", count=None))
-    async with world.client(world.role()) as client:
+async def test_the_repetition_with_new_keys_is_no_retry(env: ClockedSimulator) -> None:
+    """It happens even with one attempt, and once only."""
+    env.sim.inject(Fault(Failure(403, "ExpiredTokenException"), operation="ListGraphs", count=None))
+    async with env.client(env.role()) as client:
         with pytest.raises(ServiceError, match="ExpiredTokenException") as caught:
             await client.with_options(retry=RetryPolicy(max_attempts=1)).list_graphs()
     assert caught.value.attempts == 2
     failed = "ListGraphs ExpiredTokenException"
-    assert world.asked == ["AssumeRole", failed, "AssumeRole", failed]
+    assert env.operations == ["AssumeRole", failed, "AssumeRole", failed]
 
 
-async def test_many_calls_that_are_told_so_at_once(world: World) -> None:
-    """Each is repeated, and the role is assumed once."""
-    async with world.client(world.role()) as client:
+async def test_concurrent_calls_with_expired_keys(env: ClockedSimulator) -> None:
+    """Each call is repeated, and the role is assumed once."""
+    async with env.client(env.role()) as client:
         await client.list_graphs()
-        await world.sim.advance(HOUR + 1)
+        await env.sim.advance(HOUR + 1)
         await asyncio.gather(*(client.list_graphs() for _ in range(60)))
-    # Those that came late found fresh keys; a hundred connections keep none of these waiting.
-    assert world.asked.count("AssumeRole") == 2
-    assert world.asked.count("ListGraphs ExpiredTokenException") <= 60
-    assert world.asked.count("ListGraphs") == 61
+    # Calls that start late may find new keys; with a hundred connections, none of these waits for one.
+    assert env.operations.count("AssumeRole") == 2
+    assert env.operations.count("ListGraphs ExpiredTokenException") <= 60
+    assert env.operations.count("ListGraphs") == 61
 
 
-async def test_one_that_is_told_so_late(world: World) -> None:
-    """A call that is refused with old keys, when others have fetched new ones already, takes nothing from them."""
-    role = world.role()
-    async with world.client(role) as client:
+async def test_a_late_refusal_of_old_keys_keeps_the_new_ones(env: ClockedSimulator) -> None:
+    """Invalidating old keys after new ones were fetched has no effect."""
+    role = env.role()
+    async with env.client(role) as client:
         old = await role.get_credentials_for(client._transport)
         role.invalidate(old)
         new = await role.get_credentials_for(client._transport)
         role.invalidate(old)
         assert await role.get_credentials_for(client._transport) == new != old
-    assert world.asked == ["AssumeRole"] * 2
+    assert env.operations == ["AssumeRole"] * 2
 
 
-async def test_the_keys_of_a_source_expire_too(world: World) -> None:
-    """STS says it in its own words; the role in the middle is assumed anew, and the other call repeated."""
-    middle = world.role("Middle")
-    role = world.role("Audit", middle)
-    async with world.client(role) as client:
+async def test_expired_keys_of_a_source_role(env: ClockedSimulator) -> None:
+    """STS has its own code for them; the source role is assumed again, and then the role itself."""
+    middle = env.role("Middle")
+    role = env.role("Audit", middle)
+    async with env.client(role) as client:
         await client.list_graphs()
-        world.sim.forget_requests()
-        await world.sim.advance(HOUR + 1)
+        env.sim.forget_requests()
+        await env.sim.advance(HOUR + 1)
         await client.list_graphs()
-    first, *rest = world.asked
+    first, *rest = env.operations
     assert first == "ListGraphs ExpiredTokenException"
     assert rest == ["AssumeRole ExpiredToken", "AssumeRole", "AssumeRole", "ListGraphs"]
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-async def test_keys_that_are_what_they_are(world: World, wrapped: bool) -> None:
-    """With fixed keys the refusal is final at once."""
-    keys = world.sim.temporary_credentials(HUB)
+async def test_expired_fixed_keys_are_final(env: ClockedSimulator, wrapped: bool) -> None:
+    """There are no other keys, so the call is not repeated."""
+    keys = env.sim.temporary_credentials(HUB)
     fixed = StaticCredentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
-    await world.sim.advance(HOUR + 1)
-    async with world.client(fixed if wrapped else keys) as client:
+    await env.sim.advance(HOUR + 1)
+    async with env.client(fixed if wrapped else keys) as client:
         with pytest.raises(ServiceError, match="ExpiredTokenException") as caught:
             await client.list_graphs()
-    assert (caught.value.attempts, len(world.sim.requests)) == (1, 1)
+    assert (caught.value.attempts, len(env.sim.requests)) == (1, 1)
 
 
-async def test_a_source_of_expired_keys_that_are_fixed(world: World) -> None:
-    """The role cannot be had, and that is said of the role."""
-    role = world.role(source=world.sim.temporary_credentials(HUB))
-    await world.sim.advance(HOUR + 1)
-    async with world.client(role) as client:
+async def test_expired_fixed_keys_as_the_source_of_a_role(env: ClockedSimulator) -> None:
+    """The error is about the role."""
+    role = env.role(source=env.sim.temporary_credentials(HUB))
+    await env.sim.advance(HOUR + 1)
+    async with env.client(role) as client:
         with pytest.raises(AssumeRoleError) as caught:
             await client.list_graphs()
     assert caught.value.code == "ExpiredToken"
-    assert world.asked == ["AssumeRole ExpiredToken"]
+    assert env.operations == ["AssumeRole ExpiredToken"]
 
 
 class Vault:
-    """Gives temporary keys; new ones once it is told to."""
+    """A provider of temporary keys, which `renew` replaces."""
 
     def __init__(self, sim: DetectiveSimulator) -> None:
         self.sim = sim
-        self.asked = 0
+        self.calls = 0
         self.renew()
 
     def renew(self) -> None:
         self.keys = self.sim.temporary_credentials(HUB)
 
     async def get_credentials(self) -> Credentials:
-        self.asked += 1
+        self.calls += 1
         return self.keys
 
 
 @pytest.mark.parametrize("called", [False, True])
-@pytest.mark.parametrize("expiry_told", [False, True])
-async def test_a_source_of_ones_own(world: World, called: bool, expiry_told: bool) -> None:
-    """A provider or a callable is asked again: with the same keys the refusal is final, with others all is well."""
-    vault = Vault(world.sim)
+@pytest.mark.parametrize("with_expiry", [False, True])
+async def test_a_users_provider_is_called_again(env: ClockedSimulator, called: bool, with_expiry: bool) -> None:
+    """A provider or callable that returns the same expired keys makes the refusal final; new keys are used."""
+    vault = Vault(env.sim)
 
     async def call() -> Credentials:
         keys = await vault.get_credentials()
-        return keys if expiry_told else Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+        return keys if with_expiry else Credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
 
-    async with world.client(call if called else vault) as client:
+    async with env.client(call if called else vault) as client:
         await client.list_graphs()
-        await world.sim.advance(HOUR + 1)
-        vault.asked = 0
+        await env.sim.advance(HOUR + 1)
+        vault.calls = 0
         with pytest.raises(ServiceError, match="ExpiredTokenException") as caught:
             await client.list_graphs()
         assert caught.value.attempts == 1
-        # Keys whose end is known are kept until then, unless they are the provider's own affair.
-        assert vault.asked == (1 if called and expiry_told else 2)
+        # Keys of a callable that have an expiry are cached; a provider is called each time.
+        assert vault.calls == (1 if called and with_expiry else 2)
         vault.renew()
-        answer = await client.list_graphs()
-        assert answer.response_metadata.http_status == 200
+        response = await client.list_graphs()
+        assert response.response_metadata.http_status == 200
 
 
-async def test_a_refresh_ahead_of_time(world: World) -> None:
-    """In the last quarter of an hour a call goes out with the old keys at once, and new ones are fetched beside it."""
-    role = world.role()
-    async with world.client(role) as client:
+async def test_an_early_refresh_does_not_delay_calls(env: ClockedSimulator) -> None:
+    """In the last quarter of an hour, a call uses the old keys while new ones are fetched in the background."""
+    role = env.role()
+    async with env.client(role) as client:
         await client.list_graphs()
         old = await role.get_credentials_for(client._transport)
-        world.time.now += 44 * MINUTE
+        env.time.now += 44 * MINUTE
         await client.list_graphs()
-        assert world.asked == ["AssumeRole", "ListGraphs", "ListGraphs"]
-        world.time.now += 2 * MINUTE
-        world.sim.inject(Fault(Latency(0.05), operation="AssumeRole"))
+        assert env.operations == ["AssumeRole", "ListGraphs", "ListGraphs"]
+        env.time.now += 2 * MINUTE
+        env.sim.inject(Fault(Latency(0.05), operation="AssumeRole"))
         await client.list_graphs()
-        # The one answered before the other, which it did not wait for.
-        assert world.asked[3] == "ListGraphs"
-        await until(lambda: world.asked.count("AssumeRole") == 2 and not fetches())
+        # The call ended before the refresh.
+        assert env.operations[3] == "ListGraphs"
+        await until(lambda: env.operations.count("AssumeRole") == 2 and not fetches())
         new = await role.get_credentials_for(client._transport)
         assert new != old
-        world.time.now += 13 * MINUTE
+        env.time.now += 13 * MINUTE
         assert (await client.list_graphs()).response_metadata.attempts == 1
-        assert world.asked.count("AssumeRole") == 2
+        assert env.operations.count("AssumeRole") == 2
 
 
-async def test_a_refresh_ahead_of_time_that_fails(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """The old keys go on working until their last minute, and then the error is told."""
-    async with world.client(world.role()) as client:
+async def test_a_failed_early_refresh_raises_in_the_last_minute(
+    env: ClockedSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until then the old keys are used, and a warning is logged."""
+    async with env.client(env.role()) as client:
         await client.list_graphs()
-        world.sim.inject(Fault(Failure(403, "AccessDenied"), operation="AssumeRole", count=None))
-        world.time.now += 50 * MINUTE
+        env.sim.inject(Fault(Failure(403, "AccessDenied"), operation="AssumeRole", count=None))
+        env.time.now += 50 * MINUTE
         await client.list_graphs()
         await until(lambda: not fetches())
         await client.list_graphs()
-        assert world.asked.count("AssumeRole AccessDenied") == 1
+        assert env.operations.count("AssumeRole AccessDenied") == 1
         (message,) = caplog.messages
         assert "the old credentials are used until" in message
         assert "AccessDenied" in message
         assert vars(caplog.records[0])["error_code"] == "AssumeRoleError"
-        assert vars(caplog.records[0])["account"] == world.role().role_arn.split(":")[4]
-        world.time.now += 9 * MINUTE
+        assert vars(caplog.records[0])["account"] == env.role().role_arn.split(":")[4]
+        env.time.now += 9 * MINUTE
         with pytest.raises(AssumeRoleError, match="AccessDenied"):
             await client.list_graphs()
 
 
-async def test_ten_thousand_tasks_assume_a_role_once(world: World) -> None:
-    """At the start, and again when all of them find the keys expired."""
-    role = world.role()
-    # It takes down where each of the tasks was made, at ten times the price of making it.
-    asyncio.get_running_loop().set_debug(False)
-    async with world.client(role) as client:
-        for times in (1, 2):
-            given = await asyncio.gather(*(role.get_credentials_for(client._transport) for _ in range(10_000)))
-            assert len(set(given)) == 1
-            assert world.asked == ["AssumeRole"] * times
-            world.time.now += HOUR
-
-
-async def test_many_calls_at_once_assume_a_role_once(world: World) -> None:
-    """The same with calls to the service, of many clients."""
-    role = world.role()
-    async with world.client(world.sim.account(HUB)) as client:
+async def test_concurrent_calls_of_many_clients_assume_a_role_once(env: ClockedSimulator) -> None:
+    """At the start, and again after the keys have expired."""
+    role = env.role()
+    async with env.client(env.sim.account(HUB)) as client:
         for times in (1, 2):
             calls = [client.with_options(credentials=role).list_graphs() for _ in range(200)]
             await asyncio.gather(*calls)
-            assert world.asked.count("AssumeRole") == times
-            world.time.now += HOUR
+            assert env.operations.count("AssumeRole") == times
+            env.time.now += HOUR
 
 
-async def test_one_that_gives_up_takes_nothing_from_the_others(world: World) -> None:
-    """The call that began to assume the role is cancelled; it is assumed all the same, once."""
-    world.sim.inject(Fault(Latency(0.05), operation="AssumeRole"))
-    async with world.client(world.role()) as client:
+async def test_cancelling_the_first_call_does_not_cancel_the_fetch(env: ClockedSimulator) -> None:
+    """The role is assumed once, for the other calls."""
+    env.sim.inject(Fault(Latency(0.05), operation="AssumeRole"))
+    async with env.client(env.role()) as client:
         first, *others = [asyncio.create_task(client.list_graphs()) for _ in range(5)]
-        await until(lambda: not world.sim.faults)
+        await until(lambda: not env.sim.faults)
         first.cancel()
         await asyncio.gather(*others)
         assert first.cancelled()
-    assert world.asked == ["AssumeRole", *["ListGraphs"] * 4]
+    assert env.operations == ["AssumeRole", *["ListGraphs"] * 4]
 
 
-async def test_a_client_that_is_closed_leaves_no_task(world: World) -> None:
-    """A refresh in the background ends with the client that runs it."""
-    client = world.client(world.role())
+async def test_closing_the_client_cancels_its_early_refresh(env: ClockedSimulator) -> None:
+    """No task remains."""
+    client = env.client(env.role())
     await client.list_graphs()
-    world.time.now += 50 * MINUTE
-    world.sim.inject(Fault(Latency(60), operation="AssumeRole"))
+    env.time.now += 50 * MINUTE
+    env.sim.inject(Fault(Latency(60), operation="AssumeRole"))
     await client.list_graphs()
-    await until(lambda: not world.sim.faults)
+    await until(lambda: not env.sim.faults)
     assert len(fetches()) == 1
     await client.aclose()
     assert fetches() == []
 
 
 @pytest.mark.parametrize("waiting", [1, 50])
-async def test_one_of_two_clients_is_closed(world: World, waiting: int) -> None:
-    """They share a role, and the one that assumes it is closed in the middle: the other assumes it itself, once."""
-    role = world.role()
-    one, two = world.client(role), world.client(role)
+async def test_closing_one_of_two_clients_that_share_a_role(env: ClockedSimulator, waiting: int) -> None:
+    """If the client that fetches is closed, the other client fetches itself, once for all its calls."""
+    role = env.role()
+    one, two = env.client(role), env.client(role)
     async with closed_at_the_end(one, two):
-        world.sim.inject(Fault(Latency(60), operation="AssumeRole"))
+        env.sim.inject(Fault(Latency(60), operation="AssumeRole"))
         first = asyncio.create_task(one.list_graphs())
-        await until(lambda: not world.sim.faults)
+        await until(lambda: not env.sim.faults)
         others = [asyncio.create_task(two.list_graphs()) for _ in range(waiting)]
         await asyncio.sleep(0.01)
         assert len(fetches()) == 1
         await one.aclose()
         await asyncio.gather(*others)
-        # It asks again, of a client that is closed by now.
+        # The call tries to fetch again with its closed client.
         with pytest.raises(RuntimeError, match="the client is closed"):
             await first
-    assert world.asked == ["AssumeRole", *["ListGraphs"] * waiting]
+    assert env.operations == ["AssumeRole", *["ListGraphs"] * waiting]
 
 
-async def test_a_closed_client_does_not_take_the_keys_along(world: World) -> None:
-    """What a client got is there for the next one, and refreshed by it."""
-    role = world.role()
-    async with world.client(role) as client:
+async def test_keys_stay_in_the_role_when_a_client_is_closed(env: ClockedSimulator) -> None:
+    """The next client uses them, and refreshes them."""
+    role = env.role()
+    async with env.client(role) as client:
         await client.list_graphs()
-    async with world.client(role) as client:
+    async with env.client(role) as client:
         await client.list_graphs()
-        assert world.asked == ["AssumeRole", "ListGraphs", "ListGraphs"]
-        world.time.now += HOUR
+        assert env.operations == ["AssumeRole", "ListGraphs", "ListGraphs"]
+        env.time.now += HOUR
         await client.list_graphs()
-    assert world.asked[3:] == ["AssumeRole", "ListGraphs"]
+    assert env.operations[3:] == ["AssumeRole", "ListGraphs"]

@@ -1,4 +1,4 @@
-"""Roles that are not to be had: what is raised, and what is tried before."""
+"""AssumeRole that fails: which failures are retried, and what is raised."""
 
 import copy
 import pickle
@@ -48,24 +48,24 @@ def role(sim: DetectiveSimulator) -> AssumeRole:
     ],
     ids=lambda effects: ",".join(type(effect).__name__ for effect in effects),
 )
-async def test_what_passes_is_tried_again(
+async def test_transient_failures_of_sts_are_retried(
     sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole, effects: list[Any]
 ) -> None:
-    """Throttles, failures and broken connections of STS cost attempts of its own, not of the call that needs the role.
+    """Retries of AssumeRole do not count as attempts of the call that needs the role.
 
-    The call itself is throttled too, and has its three attempts all the same.
+    The call itself is throttled too, and still has its three attempts.
     """
     for effect in effects:
         sim.inject(Fault(effect, "AssumeRole"))
     sim.throttle(2, operation="ListGraphs")
-    answer = await client.with_options(credentials=role).list_graphs()
-    assert answer.response_metadata.attempts == 3
+    response = await client.with_options(credentials=role).list_graphs()
+    assert response.response_metadata.attempts == 3
     assert [request.operation for request in sim.requests] == ["AssumeRole"] * 3 + ["ListGraphs"] * 3
     assert sim.faults == []
 
 
-async def test_a_refusal_is_final(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """AccessDenied is raised at once, with all that AWS said of it, and the call that needed the role is not sent."""
+async def test_access_denied_is_final(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is raised without a retry, with all of AWS's details, and the call that needs the role is not sent."""
     arn = sim.role(SPOKE, "Guarded", trusted=[HUB], external_id="right")
     wrong = AssumeRole(arn, source=sim.account(HUB), external_id="wrong")
     client = client.with_options(credentials=wrong)
@@ -94,10 +94,10 @@ async def test_a_refusal_is_final(sim: DetectiveSimulator, client: DetectiveClie
         (Garbage(status=502), "502", ServiceError),
     ],
 )
-async def test_what_does_not_pass(
+async def test_repeated_failures_of_sts_raise(
     sim: DetectiveSimulator, client: DetectiveClient, effect: Any, code: str | None, cause: type[Exception]
 ) -> None:
-    """After the last attempt the error tells the last failure, and Detective was never asked."""
+    """The error has the code and the cause of the last attempt; the call to Detective is not sent."""
     role = AssumeRole(sim.role(SPOKE, "Audit", trusted=[HUB]), source=sim.account(HUB))
     sim.inject(Fault(effect, "AssumeRole", count=None))
     with pytest.raises(AssumeRoleError) as caught:
@@ -110,16 +110,18 @@ async def test_what_does_not_pass(
     assert [request.operation for request in sim.requests] == ["AssumeRole"] * 3
 
 
-async def test_one_attempt_means_one(sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole) -> None:
-    """The client's retry policy holds for STS too."""
+async def test_the_clients_retry_policy_applies_to_sts(
+    sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole
+) -> None:
+    """With one attempt, AssumeRole is not retried."""
     sim.throttle(operation="AssumeRole")
     with pytest.raises(AssumeRoleError):
         await client.with_options(credentials=role, retry=RetryPolicy(max_attempts=1)).list_graphs()
     assert len(sim.requests) == 1
 
 
-async def test_nobody_answers(client: DetectiveClient) -> None:
-    """No connection, no code."""
+async def test_sts_cannot_be_reached(client: DetectiveClient) -> None:
+    """Without a connection, the error has no code, status or request id."""
     role = AssumeRole(ROLE, source=KEYS, endpoint_url="http://127.0.0.1:1")
     with pytest.raises(AssumeRoleError, match=r"cannot connect to 127\.0\.0\.1") as caught:
         await client.with_options(credentials=role).list_graphs()
@@ -127,10 +129,10 @@ async def test_nobody_answers(client: DetectiveClient) -> None:
     assert isinstance(caught.value.__cause__, ConnectError)
 
 
-async def test_the_deadline_of_the_call_holds(
+async def test_the_deadline_of_the_call_includes_sts(
     sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole
 ) -> None:
-    """An STS that takes for ever costs no more than the call may take; nothing was sent for the call itself."""
+    """A slow STS raises DeadlineExceeded for the call, of which nothing was sent."""
     sim.inject(Fault(Latency(60), "AssumeRole", count=None))
     hasty = client.with_options(credentials=role, timeouts=Timeouts(total=0.05))
     with pytest.raises(DeadlineExceeded) as caught:
@@ -138,8 +140,8 @@ async def test_the_deadline_of_the_call_holds(
     assert (caught.value.operation, caught.value.attempts, caught.value.outcome_unknown) == ("ListGraphs", 0, False)
 
 
-async def test_a_source_that_has_none(client: DetectiveClient) -> None:
-    """The error names the role and what its source lacks."""
+async def test_a_source_without_credentials(client: DetectiveClient) -> None:
+    """The error names the role and the problem of its source."""
 
     async def vault() -> Credentials:
         raise CredentialsError("the vault is sealed")
@@ -183,7 +185,7 @@ WRONG: tuple[tuple[str, Any], ...] = (
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_malformed_arguments(name: str, value: Any) -> None:
-    """Refused by name when the role is described, long before anything is sent."""
+    """The constructor raises, and the error names the argument without a secret value."""
     arguments = {"role_arn": ROLE, "source": KEYS, name: value}
     with pytest.raises(ParameterError) as caught:
         AssumeRole(arguments.pop("role_arn"), **arguments)
@@ -191,7 +193,7 @@ def test_malformed_arguments(name: str, value: Any) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def _answering(body: bytes, status: str = "200 OK", *headers: str) -> Callable[[Request], None]:
+def _responding(body: bytes, status: str = "200 OK", *headers: str) -> Callable[[Request], None]:
     return lambda request: request.answer(body, status, *headers)
 
 
@@ -204,10 +206,10 @@ def _document(**members: str) -> bytes:
     return text.encode()
 
 
-_LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
-_BOMB = f'<!DOCTYPE a [<!ENTITY l0 "ha">{_LAUGHS}]>'.encode() + _document(SessionToken="&l9;")
-_PEEK = b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + _document(SessionToken="&e;")
-NONSENSE: dict[str, bytes] = {
+_ENTITIES = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+_ENTITY_EXPANSION = f'<!DOCTYPE a [<!ENTITY l0 "ha">{_ENTITIES}]>'.encode() + _document(SessionToken="&l9;")
+_EXTERNAL_ENTITY = b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]>' + _document(SessionToken="&e;")
+MALFORMED: dict[str, bytes] = {
     "nothing": b"",
     "text": b"<html>Welcome to the hotel",
     "JSON": b'{"AccessKeyId": "ASIAIOSFODNN7EXAMPLE"}',
@@ -217,24 +219,24 @@ NONSENSE: dict[str, bytes] = {
     "no token": _document(SessionToken=""),
     "no secret": _document(SecretAccessKey=""),
     "no expiry": _document(Expiration=""),
-    "no time": _document(Expiration="soon"),
-    "a time of no zone": _document(Expiration="2100-01-01T00:00:00"),
+    "a malformed expiry": _document(Expiration="soon"),
+    "an expiry without a time zone": _document(Expiration="2100-01-01T00:00:00"),
     "a key with a line break": _document(AccessKeyId="a&#10;b"),
     "a harmless entity": b'<!DOCTYPE a [<!ENTITY e "token">]>' + _document(SessionToken="&e;"),
-    "entities that grow": _BOMB,
-    "entities that peek": _PEEK,
-    "UTF-16": _BOMB.decode().encode("utf-16"),
-    "depth": b"<a>" * 200_000,
-    "depth that ends": b"<a>" * 200_000 + b"</a>" * 200_000,
-    "too much": b"<a>" + b" " * (16 * 2**20) + b"</a>",
+    "entities that expand": _ENTITY_EXPANSION,
+    "an external entity": _EXTERNAL_ENTITY,
+    "UTF-16": _ENTITY_EXPANSION.decode().encode("utf-16"),
+    "unclosed nesting": b"<a>" * 200_000,
+    "deep nesting": b"<a>" * 200_000 + b"</a>" * 200_000,
+    "more than the limit": b"<a>" + b" " * (16 * 2**20) + b"</a>",
 }
 
 
-@pytest.mark.parametrize("name", NONSENSE)
+@pytest.mark.parametrize("name", MALFORMED)
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "302 Found", "403 Forbidden"])
-async def test_nonsense_for_an_answer(name: str, status: str) -> None:
-    """Whatever comes back is an error of credentials that quotes none of it, and takes neither memory nor time."""
-    async with serving(_answering(NONSENSE[name], status, "location: http://127.0.0.1:1/")) as server:
+async def test_malformed_responses_of_sts(name: str, status: str) -> None:
+    """They raise CredentialsError, which quotes no part of the response, without a retry."""
+    async with serving(_responding(MALFORMED[name], status, "location: http://127.0.0.1:1/")) as server:
         role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=server.url)
         with pytest.raises(CredentialsError) as caught:
             await role.get_credentials()
@@ -248,15 +250,15 @@ async def test_nonsense_for_an_answer(name: str, status: str) -> None:
         assert caught.value.code == status[:3]
 
 
-async def test_the_document_that_the_nonsense_was_made_of_is_fine() -> None:
-    """Else it would be refused for another reason than it seems."""
-    async with serving(_answering(_document())) as server:
+async def test_the_document_without_changes_is_accepted() -> None:
+    """So the documents above are refused for their changes."""
+    async with serving(_responding(_document())) as server:
         role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=server.url)
         assert (await role.get_credentials()).secret_access_key == "secret-of-the-role"
 
 
-async def test_an_error_quotes_no_keys() -> None:
-    """What STS repeats of the request in its message is masked."""
+async def test_error_messages_of_sts_are_redacted() -> None:
+    """Keys and signature that STS quotes in its message are masked."""
 
     def quote(request: Request) -> None:
         message = f"{request.header('authorization')} {KEYS.session_token} {KEYS.secret_access_key}"

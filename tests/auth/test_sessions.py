@@ -1,4 +1,4 @@
-"""Sessions of other SDKs as credentials: their keys, refreshed by them, off the event loop."""
+"""Sessions of other SDKs as credentials: their keys, and refreshes that do not block the event loop."""
 
 import asyncio
 import threading
@@ -57,8 +57,8 @@ KINDS: dict[str, Callable[[Credentials], Any]] = {
 
 @pytest.mark.parametrize("temporary", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_sessions_have(sim: DetectiveSimulator, kind: str, temporary: bool) -> None:
-    """Passed as they are, or wrapped, their keys sign the calls."""
+async def test_the_keys_of_sessions_sign_calls(sim: DetectiveSimulator, kind: str, temporary: bool) -> None:
+    """Both sessions themselves and `SessionCredentials` are accepted."""
     keys = sim.temporary_credentials(HUB) if temporary else sim.account(HUB)
     source = KINDS[kind](keys)
     for credentials in (source, SessionCredentials(source)):
@@ -70,7 +70,7 @@ async def test_what_sessions_have(sim: DetectiveSimulator, kind: str, temporary:
 
 @pytest.mark.parametrize("make", [boto3.Session, botocore.session.Session, AioSession])
 async def test_the_chain_of_a_session(make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the session finds by itself counts."""
+    """The credentials that a session finds itself are used."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     assert await SessionCredentials(make()).get_credentials() == Credentials("environment", "secret")
@@ -80,7 +80,7 @@ async def test_the_chain_of_a_session(make: Callable[[], Any], monkeypatch: pyte
     ("make", "name"), [(boto3.Session, "boto3"), (botocore.session.Session, "botocore"), (AioSession, "aiobotocore")]
 )
 async def test_a_session_without_credentials(make: Callable[[], Any], name: str) -> None:
-    """An error that names the kind of session, and nothing is sent."""
+    """The error names the library of the session, and nothing is sent."""
     async with DetectiveClient(region="eu-west-1", endpoint_url="http://127.0.0.1:1", credentials=make()) as client:
         with pytest.raises(CredentialsError, match=f"the {name} session has no credentials"):
             await client.list_graphs()
@@ -89,14 +89,14 @@ async def test_a_session_without_credentials(make: Callable[[], Any], name: str)
 @pytest.mark.parametrize(
     "source", [None, "AKIA", {}, Credentials("a", "b"), object()], ids=lambda source: type(source).__name__
 )
-def test_what_is_no_session(source: Any) -> None:
-    """Said when it is wrapped, with what it is instead and without what is in it."""
+def test_values_that_are_not_sessions_are_refused(source: Any) -> None:
+    """The error names the type of the value, and does not contain the value."""
     with pytest.raises(ConfigurationError, match=r"takes a session of boto3, .* got a (NoneType|str|dict|Cred|object)"):
         SessionCredentials(source)
 
 
 class Refresher:
-    """Gives new keys each time that a session wants some."""
+    """Makes new keys for each refresh of a session."""
 
     def __init__(self, lifetime: float = 3600) -> None:
         self.lifetime = lifetime
@@ -130,15 +130,15 @@ class Refresher:
 
 
 @pytest.mark.parametrize("kind", ["refreshable", "aio_refreshable"])
-async def test_the_session_refreshes(kind: str) -> None:
-    """What is about to expire is asked for anew, of the session, which gets others; their end is known."""
+async def test_a_session_is_asked_to_refresh_expiring_keys(kind: str) -> None:
+    """The new keys and their expiry are used."""
     refresher = Refresher(lifetime=100)
     provider = SessionCredentials(getattr(refresher, kind)())
     keys = await provider.get_credentials()
     assert keys.access_key_id == "key-2"
     assert keys.expires_at is not None
     refresher.lifetime = 3600
-    # Less than a minute is left of it, by a clock that says so.
+    # A clock by which the keys expire in less than a minute.
     late = keys.expires_at.timestamp() - 59
     given = await provider._cache.get(provider._fetch_from_source, now=lambda: late)
     assert given.access_key_id == "key-3"
@@ -146,8 +146,8 @@ async def test_the_session_refreshes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["refreshable", "aio_refreshable"])
-async def test_many_tasks_have_a_session_refresh_once(kind: str) -> None:
-    """A thousand at once ask it once."""
+async def test_concurrent_tasks_share_one_refresh(kind: str) -> None:
+    """A thousand tasks cause one refresh."""
     refresher = Refresher(lifetime=100)
     provider = SessionCredentials(getattr(refresher, kind)())
     refresher.lifetime = 3600
@@ -156,8 +156,8 @@ async def test_many_tasks_have_a_session_refresh_once(kind: str) -> None:
     assert refresher.count == 2
 
 
-async def test_what_blocks_does_so_in_a_thread() -> None:
-    """A refresh that waits for the network holds up one thread, no task, and no longer than the call's deadline."""
+async def test_a_blocking_refresh_runs_in_a_thread() -> None:
+    """It does not block the event loop, and the call ends at its deadline."""
     refresher = Refresher()
     refresher.blocked = threading.Event()
     credentials = DeferredRefreshableCredentials(refresher, "tests")
@@ -168,7 +168,7 @@ async def test_what_blocks_does_so_in_a_thread() -> None:
             credentials=credentials,
             timeouts=Timeouts(total=0.05),
         ) as client:
-            with pytest.raises(DeadlineExceeded, match="no answer within"):
+            with pytest.raises(DeadlineExceeded, match="no response within"):
                 await client.list_graphs()
     finally:
         refresher.blocked.set()
@@ -176,8 +176,8 @@ async def test_what_blocks_does_so_in_a_thread() -> None:
     assert thread is not threading.main_thread()
 
 
-async def test_aiobotocore_is_asked_on_the_event_loop() -> None:
-    """What is async is awaited: it belongs to the loop."""
+async def test_aiobotocore_is_awaited_in_the_event_loop() -> None:
+    """An async session is not called in a thread."""
     refresher = Refresher(lifetime=100)
     provider = SessionCredentials(refresher.aio_refreshable())
     refresher.lifetime = 3600
@@ -189,8 +189,8 @@ async def test_aiobotocore_is_asked_on_the_event_loop() -> None:
 @pytest.mark.parametrize(
     "error", [OSError("no route"), LookupError("no entry"), StopIteration("no more"), RuntimeError("locked")]
 )
-async def test_a_session_that_cannot_refresh(kind: str, error: Exception) -> None:
-    """Whatever goes wrong in it is an error of credentials, for those who ask the provider by itself too."""
+async def test_an_exception_of_a_refresh_becomes_a_credentials_error(kind: str, error: Exception) -> None:
+    """Any exception of a session is converted, even StopIteration."""
     refresher = Refresher(lifetime=100)
     provider = SessionCredentials(getattr(refresher, kind)())
     refresher.error = error
@@ -198,8 +198,8 @@ async def test_a_session_that_cannot_refresh(kind: str, error: Exception) -> Non
         await asyncio.wait_for(provider.get_credentials(), 30)
 
 
-async def test_a_session_whose_keys_the_service_calls_expired(sim: DetectiveSimulator) -> None:
-    """The session is asked again; what else it could have is its own affair, and the same keys are final."""
+async def test_expired_keys_of_a_session_are_final(sim: DetectiveSimulator) -> None:
+    """The session returns the same keys again, so the call is not repeated."""
     sessions = boto3.Session(*_parts(sim.temporary_credentials(HUB)))
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=sessions) as client:
         await client.list_graphs()
@@ -211,9 +211,9 @@ async def test_a_session_whose_keys_the_service_calls_expired(sim: DetectiveSimu
 
 
 async def test_one_session_for_many_clients(sim: DetectiveSimulator) -> None:
-    """Clients that are given the same session ask it once."""
+    """Clients with the same session share its credentials."""
     refresher = Refresher(lifetime=100)
-    # It would refresh them each time.
+    # These keys are refreshed whenever they are read.
     credentials = refresher.refreshable()
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=sim.account(HUB)) as client:
         for _ in range(3):

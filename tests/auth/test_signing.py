@@ -1,4 +1,4 @@
-"""Signatures: the same as botocore's, to the last digit, for the same request at the same second."""
+"""Signatures are equal to botocore's for the same request and time."""
 
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -17,7 +17,7 @@ TIME = 1_440_938_160.0
 ARN = "arn:aws-us-gov:detective:us-gov-west-1:111122223333:graph:" + "0a" * 16
 
 
-def botocores(  # noqa: PLR0917 - the same list as `sign` has
+def sign_by_botocore(  # noqa: PLR0917 - the same list as `sign` has
     method: str,
     host: str,
     path: str,
@@ -27,7 +27,7 @@ def botocores(  # noqa: PLR0917 - the same list as `sign` has
     credentials: Credentials,
     time: float,
 ) -> str:
-    """Have botocore sign the same request, with the same headers and at the same time."""
+    """Sign the same request with botocore, with the same headers and time."""
     request = AWSRequest(
         method=method,
         url=f"https://{host}{path}" + (f"?{query}" if query else ""),
@@ -58,8 +58,10 @@ def botocores(  # noqa: PLR0917 - the same list as `sign` has
         ("POST", "/prefix/graph", "", "é".encode()),
     ],
 )
-def test_signatures_are_botocores(method: str, path: str, query: str, body: bytes | None, token: str | None) -> None:
-    """Every form of request that the API has, with and without a session token."""
+def test_every_form_of_request_is_signed_as_by_botocore(
+    method: str, path: str, query: str, body: bytes | None, token: str | None
+) -> None:
+    """All forms of requests of the API, with and without a session token."""
     credentials = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token)
     host = "api.detective.us-gov-west-1.amazonaws.com"
     headers = sign(
@@ -73,17 +75,35 @@ def test_signatures_are_botocores(method: str, path: str, query: str, body: byte
         credentials=credentials,
         time=TIME,
     )
-    expected = botocores(method, host, path, query, body, "us-gov-west-1", credentials, TIME)
+    expected = sign_by_botocore(method, host, path, query, body, "us-gov-west-1", credentials, TIME)
     assert headers["Authorization"].endswith(f"Signature={expected}")
     assert headers["x-amz-date"] == "20150830T123600Z"
     assert headers.get("x-amz-security-token") == token
     assert "Credential=AKIAIOSFODNN7EXAMPLE/20150830/us-gov-west-1/detective/aws4_request" in headers["Authorization"]
 
 
+@pytest.mark.usefixtures("local_time_of_tokyo")
+def test_the_time_is_in_utc() -> None:
+    """The time zone of the machine does not matter."""
+    headers = sign(
+        method="POST",
+        host="localhost",
+        path="/",
+        query="",
+        body=None,
+        region="eu-west-1",
+        service="detective",
+        credentials=Credentials("key", "secret"),
+        # A time that no other test signs: timestamps are cached.
+        time=TIME + 1,
+    )
+    assert headers["x-amz-date"] == "20150830T123601Z"
+
+
 @example(keys=["0"], time=1.9999995231628418)
 @given(keys=st.lists(st.text(min_size=1), min_size=1, max_size=5), time=st.floats(0, 4e9))
-def test_any_query_is_signed_as_botocore_signs_it(keys: list[str], time: float) -> None:
-    """Whatever the characters of tag keys, and whatever their order."""
+def test_any_query_is_signed_as_by_botocore(keys: list[str], time: float) -> None:
+    """Tag keys with any characters, in any order."""
     try:
         query = "&".join(f"tagKeys={quote(key, safe='-._~')}" for key in keys)
     except UnicodeEncodeError:
@@ -100,6 +120,6 @@ def test_any_query_is_signed_as_botocore_signs_it(keys: list[str], time: float) 
         credentials=credentials,
         time=time,
     )
-    # Signatures have whole seconds; a datetime would round what lies within half a microsecond of the next one up.
-    expected = botocores("DELETE", "localhost:4580", "/tags/x", query, None, "eu-west-1", credentials, int(time))
+    # Signatures have whole seconds; a datetime would round a time just below a second up.
+    expected = sign_by_botocore("DELETE", "localhost:4580", "/tags/x", query, None, "eu-west-1", credentials, int(time))
     assert headers["Authorization"].endswith(f"Signature={expected}")

@@ -1,4 +1,4 @@
-"""Where STS is: by botocore's own rules, and by its reading of the settings."""
+"""The endpoint of STS, compared with botocore's endpoint rules and settings."""
 
 import asyncio
 from pathlib import Path
@@ -25,8 +25,8 @@ KEYS = Credentials("a", "b")
 
 @pytest.mark.parametrize("use_fips", [False, True])
 @pytest.mark.parametrize("use_dualstack", [False, True])
-def test_endpoints_are_botocores(use_fips: bool, use_dualstack: bool) -> None:
-    """Every region of every partition, and regions of tomorrow, with each flag; always regional."""
+def test_endpoints_are_the_same_as_botocores(use_fips: bool, use_dualstack: bool) -> None:
+    """All regions of all partitions, and regions that do not exist yet, with each flag; never the global endpoint."""
     assert len(REGIONS) > 30
     for region in REGIONS:
         expected = RULES.resolve_endpoint(
@@ -47,7 +47,10 @@ SETTINGS: dict[str, tuple[dict[str, str], str]] = {
     "services": ({}, _SERVICES),
     "another service of the services": ({}, _SERVICES.replace("sts =", "detective =")),
     "the profile's": ({}, "[default]\nendpoint_url = http://profile.example\n"),
-    "services go before the profile": ({}, _SERVICES.replace("mine\n[", "mine\nendpoint_url = http://p.example\n[")),
+    "services take precedence over the profile": (
+        {},
+        _SERVICES.replace("mine\n[", "mine\nendpoint_url = http://p.example\n["),
+    ),
     "ignored": ({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true", "AWS_ENDPOINT_URL_STS": "http://sts.example"}, ""),
     "FIPS": ({"AWS_USE_FIPS_ENDPOINT": "true"}, ""),
     "dual stack": ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, ""),
@@ -59,25 +62,25 @@ SETTINGS: dict[str, tuple[dict[str, str], str]] = {
 async def test_settings_are_read_as_botocore_reads_them(
     setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The STS of a client is where botocore's client of STS would send to."""
+    """A client uses the same STS endpoint as botocore's client of STS."""
     environ, config = SETTINGS[setting]
     (tmp_path / "config").write_text(config)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
-    def ask_botocore() -> str:
+    def resolve_by_botocore() -> str:
         client = botocore.session.Session().create_client("sts", region_name="eu-west-1")
         client.close()
         return str(client.meta.endpoint_url)
 
-    expected = await asyncio.to_thread(ask_botocore)
+    expected = await asyncio.to_thread(resolve_by_botocore)
     async with DetectiveClient(region="eu-west-1", credentials=KEYS) as client:
         assert client._transport.shared.resolve(STS, "eu-west-1").url == expected
 
 
-async def test_the_roles_own_goes_first(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a role was told goes before all settings."""
+async def test_the_roles_endpoint_url_takes_precedence(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `endpoint_url` argument of a role overrides the environment."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
     role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=cloud.url)
     await role.get_credentials()
@@ -95,8 +98,10 @@ async def test_the_roles_own_goes_first(cloud: Cloud, monkeypatch: pytest.Monkey
         ("http://127.example.com", "https://sts.eu-west-1.amazonaws.com"),
     ],
 )
-async def test_a_simulator_has_an_sts_too(endpoint_url: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client of an endpoint on this machine asks that one for roles, and no other does; a setting goes before."""
+async def test_a_loopback_endpoint_is_used_for_sts(
+    endpoint_url: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a loopback endpoint URL of a client is used for STS, too; a setting for STS takes precedence."""
     async with DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=endpoint_url) as client:
         assert client._transport.shared.resolve(STS, "eu-west-1").url == expected
         assert client.with_options(region="us-east-1")._transport.shared.resolve(STS, "us-east-1").region == "us-east-1"
@@ -105,9 +110,9 @@ async def test_a_simulator_has_an_sts_too(endpoint_url: str, expected: str, monk
         assert client._transport.shared.resolve(STS, "eu-west-1").url == "http://sts.example"
 
 
-async def test_an_endpoint_that_is_none() -> None:
-    """What is wrong with it is said, and its password is not."""
+async def test_a_malformed_endpoint_url() -> None:
+    """The error says what is wrong, without the password in the URL."""
     role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url="http://me:hunter2@sts.example")
-    with pytest.raises(AssumeRoleError, match="the endpoint URL must not hold a user") as caught:
+    with pytest.raises(AssumeRoleError, match="the endpoint URL must not contain a user") as caught:
         await role.get_credentials()
     assert "hunter2" not in str(caught.value)

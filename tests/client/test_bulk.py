@@ -1,4 +1,4 @@
-"""Lists of any length: cut, sent, merged, and what is said of chunks that failed."""
+"""Bulk operations: splitting, concurrency, merging, and chunks that fail."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, La
 
 ADMINISTRATOR = "111122223333"
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
-# Not sorted, so that an order by account id cannot be mistaken for the order asked.
+# Not sorted, so that the requested order differs from the order of the account ids.
 IDS = [f"{number:012d}" for number in range(130, 0, -1)]
 ACCOUNTS = [Account(one, f"account-{one}@example.com") for one in IDS]
 DENIED = Failure(403, "AccessDeniedException", "no, said root@example.com")
@@ -44,37 +44,37 @@ async def graph_arn(client: DetectiveClient) -> str:
 
 
 def sizes(sim: DetectiveSimulator, operation: str, member: str) -> list[int]:
-    """How many items the requests of an operation had, in order of size."""
+    """Return the numbers of items in the requests of an operation, the largest first."""
     bodies = [json.loads(request.body) for request in sim.requests if request.operation == operation]
     return sorted((len(body[member]) for body in bodies), reverse=True)
 
 
-class Service:
-    """Stands in for the transport: answers as it is told to, and counts what is under way."""
+class FakeTransport:
+    """A transport that calls a function for each request, and counts concurrent requests."""
 
-    def __init__(self, answer: Callable[[Any], Awaitable[object]]) -> None:
-        self.answer = answer
-        self.under_way = 0
+    def __init__(self, respond: Callable[[Any], Awaitable[object]]) -> None:
+        self.respond = respond
+        self.running = 0
         self.most = 0
 
     async def call(self, _operation: Operation[Any], request: AttrsInstance) -> object:
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
+        self.running += 1
+        self.most = max(self.most, self.running)
         try:
             await asyncio.sleep(0)
-            return await self.answer(request)
+            return await self.respond(request)
         finally:
-            self.under_way -= 1
+            self.running -= 1
 
     @property
     def bulk(self) -> Bulk:
         return Bulk(self)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-async def test_members_come_in_the_order_asked(
+async def test_members_are_returned_in_the_requested_order(
     client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str
 ) -> None:
-    """130 accounts take three requests, and the result has them as they were given."""
+    """130 accounts are sent in three requests."""
     result = await client.bulk.create_members(graph_arn, ACCOUNTS)
     assert [member.account_id for member in result.members] == IDS
     assert (result.unprocessed_accounts, result.failures) == ([], [])
@@ -87,7 +87,7 @@ async def test_members_come_in_the_order_asked(
 
 
 async def test_datasources_of_members(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """They go out 200 at a time, and come back in the order asked, as do the accounts that were not found."""
+    """Requests have up to 200 accounts; results and accounts that were not found are in the requested order."""
     strangers = [f"9{number:011d}" for number in range(100, 0, -1)]
     await client.bulk.create_members(graph_arn, ACCOUNTS)
     result = await client.bulk.get_graph_member_datasources(graph_arn, [*strangers, *IDS])
@@ -99,7 +99,7 @@ async def test_datasources_of_members(client: DetectiveClient, sim: DetectiveSim
 
 
 async def test_datasources_of_memberships(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """They go out 50 graphs at a time; of 60 graphs the account is in one."""
+    """Requests have up to 50 graphs; the account is a member of one of 60."""
     others = [f"arn:aws:detective:eu-west-1:444455556666:graph:{number:032x}" for number in range(59, 0, -1)]
     result = await client.bulk.get_membership_datasources([*others, graph_arn])
     assert [one.graph_arn for one in result.membership_datasources] == [graph_arn]
@@ -109,7 +109,7 @@ async def test_datasources_of_memberships(client: DetectiveClient, sim: Detectiv
 
 
 async def test_removing_members(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """The accounts that were removed and those that were none come in the order asked, and it is done."""
+    """Accounts that were removed, and those that were no members, are in the requested order."""
     await client.bulk.create_members(graph_arn, ACCOUNTS[:100])
     result = await client.bulk.delete_members(graph_arn, IDS)
     assert result.account_ids == IDS[:100]
@@ -119,8 +119,8 @@ async def test_removing_members(client: DetectiveClient, sim: DetectiveSimulator
     assert await client.iter_members(graph_arn).collect() == []
 
 
-async def test_every_unprocessed_account_is_told(client: DetectiveClient, graph_arn: str) -> None:
-    """Those of all chunks, with the reason of each."""
+async def test_unprocessed_accounts_of_all_chunks(client: DetectiveClient, graph_arn: str) -> None:
+    """Each has its reason."""
     already = [ACCOUNTS[7], ACCOUNTS[60], ACCOUNTS[129]]
     await client.create_members(graph_arn, already)
     result = await client.bulk.create_members(graph_arn, [*ACCOUNTS, Account(ADMINISTRATOR, "root@example.com")])
@@ -131,17 +131,17 @@ async def test_every_unprocessed_account_is_told(client: DetectiveClient, graph_
     assert len(result.members) == 127
 
 
-async def test_what_is_said_once_goes_with_every_chunk(
+async def test_other_parameters_are_in_every_request(
     client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str
 ) -> None:
-    """The message and the wish for no e-mail are in each request."""
+    """Each request has the message and the setting for e-mails."""
     await client.bulk.create_members(graph_arn, ACCOUNTS, message="Hello", disable_email_notification=True)
     bodies = [json.loads(request.body) for request in sim.requests if request.operation == "CreateMembers"]
     assert [(body["Message"], body["DisableEmailNotification"]) for body in bodies] == [("Hello", True)] * 3
 
 
-async def test_any_iterable_will_do(client: DetectiveClient, graph_arn: str) -> None:
-    """A generator is gone through once."""
+async def test_any_iterable_is_accepted(client: DetectiveClient, graph_arn: str) -> None:
+    """A generator is iterated once."""
     result = await client.bulk.create_members(graph_arn, (account for account in ACCOUNTS))
     assert [member.account_id for member in result.members] == IDS
 
@@ -149,7 +149,7 @@ async def test_any_iterable_will_do(client: DetectiveClient, graph_arn: str) -> 
 async def test_a_chunk_that_fails(
     client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its accounts stand in `failures` with the error, it is logged, and the other chunks are carried out."""
+    """Its accounts are in `failures` with the error, a warning is logged, and the other chunks are sent."""
     sim.inject(Fault(DENIED, operation="CreateMembers"))
     with caplog.at_level(logging.WARNING, "detective_async.bulk"):
         result = await client.bulk.create_members(graph_arn, ACCOUNTS, concurrency=1)
@@ -161,13 +161,15 @@ async def test_a_chunk_that_fails(
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("detective_async.bulk", logging.WARNING)
     assert record.getMessage() == f"CreateMembers for 50 of the accounts failed: {failure.error}"
+    assert failure.error.operation == vars(record)["operation"] == "CreateMembers"
+    assert "CreateMembers" in str(failure.error)
     assert vars(record)["error_code"] == "AccessDeniedException"
     assert vars(record)["items"] == IDS[:50]
     assert "@" not in f"{caplog.text} {result!r}"
 
 
-async def test_a_chunk_that_got_no_answer(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """Its error says that the service may have acted."""
+async def test_a_chunk_without_a_response(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
+    """Its error has an unknown outcome."""
     sim.inject(Fault(Drop("after"), operation="DeleteMembers", count=3))
     await client.bulk.create_members(graph_arn, ACCOUNTS)
     result = await client.bulk.delete_members(graph_arn, IDS, concurrency=1)
@@ -178,7 +180,7 @@ async def test_a_chunk_that_got_no_answer(client: DetectiveClient, sim: Detectiv
 
 
 async def test_all_chunks_fail(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """Nothing is raised; every account is in one of the failures, in the order asked."""
+    """Nothing is raised; all accounts are in the failures, in the requested order."""
     sim.inject(Fault(DENIED, count=None))
     result = await client.bulk.get_members(graph_arn, IDS)
     assert [one for failure in result.failures for one in failure.items] == IDS
@@ -186,20 +188,20 @@ async def test_all_chunks_fail(client: DetectiveClient, sim: DetectiveSimulator,
 
 
 async def test_failures_of_graphs(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """A chunk of graphs is told by their ARNs."""
+    """The items of a chunk of graphs are ARNs."""
     sim.inject(Fault(DENIED))
     result = await client.bulk.get_membership_datasources([graph_arn])
     (failure,) = result.failures
     assert failure.items == [graph_arn]
 
 
-async def test_the_order_does_not_depend_on_the_answers() -> None:
-    """Chunks that end last first, and answers that are shuffled, are merged in the order asked; odd ones come last."""
-    odd = MemberDetail(account_id="999999999999")
+async def test_the_order_does_not_depend_on_the_responses() -> None:
+    """Results are merged in the requested order; items that were not requested come last."""
+    unrequested = MemberDetail(account_id="999999999999")
 
-    async def answer(request: Any) -> GetMembersResponse:
+    async def respond(request: Any) -> GetMembersResponse:
         ids: list[str] = request.account_ids
-        # The first chunk has the most to wait.
+        # The first chunk ends last.
         for _ in range(200 - IDS.index(ids[0])):
             await asyncio.sleep(0)
         if ids[0] == IDS[50]:
@@ -207,13 +209,13 @@ async def test_the_order_does_not_depend_on_the_answers() -> None:
         if ids[0] == IDS[100]:
             raise DetectiveError("the third one")
         return GetMembersResponse(
-            member_details=[odd, MemberDetail(), *(MemberDetail(account_id=one) for one in sorted(ids)[:40])],
+            member_details=[unrequested, MemberDetail(), *(MemberDetail(account_id=one) for one in sorted(ids)[:40])],
             unprocessed_accounts=[UnprocessedAccount(account_id=one) for one in sorted(ids)[40:]],
             response_metadata=ResponseMetadata(request_id=ids[0]),
         )
 
     ids = [*IDS, *(f"8{number:011d}" for number in range(50, 0, -1))][:150]
-    result = await Service(answer).bulk.get_members(ARN, ids)
+    result = await FakeTransport(respond).bulk.get_members(ARN, ids)
     assert [one.account_id for one in result.member_details] == [*IDS[10:50], "999999999999", None]
     assert [one.account_id for one in result.unprocessed_accounts] == IDS[:10]
     assert [str(failure.error) for failure in result.failures] == ["the second one", "the third one"]
@@ -221,14 +223,14 @@ async def test_the_order_does_not_depend_on_the_answers() -> None:
 
 
 @pytest.mark.parametrize(("concurrency", "most"), [(None, 8), (3, 3), (100, 24)])
-async def test_how_many_requests_are_under_way(concurrency: int | None, most: int) -> None:
-    """As many as may be and never more: 8 unless told otherwise."""
+async def test_the_number_of_concurrent_requests(concurrency: int | None, most: int) -> None:
+    """It reaches the maximum and does not exceed it; the default is 8."""
 
-    async def answer(_request: Any) -> CreateMembersResponse:
+    async def respond(_request: Any) -> CreateMembersResponse:
         await asyncio.sleep(0)
         return CreateMembersResponse()
 
-    service = Service(answer)
+    service = FakeTransport(respond)
     accounts = [Account(f"{number:012d}", "root@example.com") for number in range(1200)]
     bulk = service.bulk
     await (
@@ -240,7 +242,7 @@ async def test_how_many_requests_are_under_way(concurrency: int | None, most: in
 
 
 def replaced(index: int, account: object) -> list[Any]:
-    """All accounts, one of them another one."""
+    """Return all accounts, with one of them replaced."""
     return [*ACCOUNTS[:index], account, *ACCOUNTS[index + 1 :]]
 
 
@@ -286,53 +288,55 @@ BAD_INPUT: list[tuple[str, Callable[[Bulk], Awaitable[object]]]] = [
 
 
 @pytest.mark.parametrize(("problem", "call"), BAD_INPUT, ids=[problem[:48] for problem, _ in BAD_INPUT])
-async def test_bad_input_is_refused_before_anything_is_sent(
+async def test_invalid_parameters_raise_before_anything_is_sent(
     client: DetectiveClient, sim: DetectiveSimulator, problem: str, call: Callable[[Bulk], Awaitable[object]]
 ) -> None:
-    """The error names the item by its place in the whole list, and no chunk goes out, the good ones neither."""
+    """The error names the item by its index in the whole list, and no chunk is sent."""
     with pytest.raises(ParameterError) as caught:
         await call(client.bulk)
     assert str(caught.value) == problem
     assert sim.requests == []
 
 
-def under_way() -> list["asyncio.Task[Any]"]:
-    """The tasks that work on chunks."""
-    return [task for task in asyncio.all_tasks() if "each.<locals>" in repr(task.get_coro())]
+def chunk_tasks() -> list["asyncio.Task[Any]"]:
+    """Return the tasks that send chunks."""
+    return [task for task in asyncio.all_tasks() if "map_concurrently.<locals>" in repr(task.get_coro())]
 
 
 async def test_cancelling_cancels_all_chunks(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """No task is left, nothing is carried out later, and the client goes on working."""
+    """No task remains, no chunk is carried out later, and the client can be used."""
     sim.inject(Fault(Latency(3600), operation="CreateMembers", count=None))
     call = asyncio.create_task(client.bulk.create_members(graph_arn, ACCOUNTS))
-    while len(under_way()) < 3:  # noqa: ASYNC110 - it is a matter of one pass
+    while len(chunk_tasks()) < 3:  # noqa: ASYNC110 - it takes one pass of the event loop
         await asyncio.sleep(0)
     await asyncio.sleep(0.05)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert under_way() == []
+    assert chunk_tasks() == []
     sim.clear_faults()
     assert await client.iter_members(graph_arn).collect() == []
 
 
-async def test_what_is_no_failure_of_a_chunk_is_raised(client: DetectiveClient) -> None:
-    """A client that is closed is a mistake of the program, and told as such."""
+async def test_a_closed_client_raises(client: DetectiveClient) -> None:
+    """An error of the program is not a failure of a chunk."""
     await client.aclose()
     with pytest.raises(RuntimeError, match="the client is closed"):
         await client.bulk.get_members(ARN, IDS)
 
 
-async def test_a_derived_client_has_its_own(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
-    """Its bulk operations go out in its account's name."""
+async def test_a_derived_client_uses_its_own_account(
+    client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str
+) -> None:
+    """Its bulk operations are sent with its credentials."""
     derived = client.with_options(credentials=sim.account("444455556666"))
     result = await derived.bulk.get_membership_datasources([graph_arn])
     assert [one.graph_arn for one in result.unprocessed_graphs] == [graph_arn]
     assert sim.requests[-1].account_id == "444455556666"
 
 
-async def test_results_show_no_address(client: DetectiveClient, graph_arn: str) -> None:
-    """The `repr` masks the addresses of the members, and leaves out how the answers came about."""
+async def test_repr_of_results(client: DetectiveClient, graph_arn: str) -> None:
+    """E-mail addresses are masked, and the metadata is left out."""
     result = await client.bulk.create_members(graph_arn, ACCOUNTS[:2])
     assert result.members[0].email_address == ACCOUNTS[0].email_address
     assert IDS[0] in repr(result)
@@ -341,8 +345,8 @@ async def test_results_show_no_address(client: DetectiveClient, graph_arn: str) 
     assert [one.http_status for one in result.response_metadata] == [200]
 
 
-def test_results_are_compared_by_what_they_say() -> None:
-    """How the answers came about is no part of it."""
+def test_results_are_compared_without_metadata() -> None:
+    """Failures are compared, response metadata is not."""
     failures = [ChunkFailure([IDS[0]], DetectiveError("no"))]
     one = BulkGetMembers(failures=failures, response_metadata=[ResponseMetadata(request_id="1")])
     assert one == BulkGetMembers(failures=failures)

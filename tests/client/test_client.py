@@ -1,4 +1,4 @@
-"""Opening, sharing and closing: nothing is left open, and nothing is closed that is not ours."""
+"""Opening, sharing and closing of clients and their sessions."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ import textwrap
 
 import aiohttp
 import pytest
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from detective_async import (
     ConfigurationError,
@@ -30,8 +30,8 @@ def make(sim: DetectiveSimulator, session: aiohttp.ClientSession | None = None) 
     )
 
 
-async def test_async_with_closes(sim: DetectiveSimulator) -> None:
-    """After the block no call can be made, and the session is closed."""
+async def test_async_with_closes_the_client(sim: DetectiveSimulator) -> None:
+    """After the block, the session is closed and calls raise."""
     async with make(sim) as client:
         await client.list_graphs()
         session = client._transport.pool._reusing
@@ -43,8 +43,8 @@ async def test_async_with_closes(sim: DetectiveSimulator) -> None:
         await client.list_graphs()
 
 
-async def test_a_client_that_was_never_entered(sim: DetectiveSimulator) -> None:
-    """It opens its session at its first call; `aclose` closes it, and closing twice is harmless."""
+async def test_a_client_without_async_with(sim: DetectiveSimulator) -> None:
+    """The first call opens the session; `aclose` closes it and may be called twice."""
     client = make(sim)
     assert client._transport.pool._reusing is None
     await client.list_graphs()
@@ -54,19 +54,19 @@ async def test_a_client_that_was_never_entered(sim: DetectiveSimulator) -> None:
         await client.list_graphs()
 
 
-async def test_a_client_that_was_never_used_has_nothing_to_close(sim: DetectiveSimulator) -> None:
-    """Closing it is allowed all the same."""
+async def test_a_client_that_was_never_used_can_be_closed(sim: DetectiveSimulator) -> None:
+    """There is no session to close."""
     await make(sim).aclose()
 
 
-def test_a_client_can_be_made_without_a_loop() -> None:
-    """At import time, or in a configuration object."""
+def test_a_client_can_be_created_without_an_event_loop() -> None:
+    """For example, when a module is imported."""
     client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"))
     assert client.region == "eu-west-1"
 
 
 async def test_the_callers_session_is_used_and_left_open(sim: DetectiveSimulator) -> None:
-    """A session that was passed in is not ours to close."""
+    """Closing the client does not close a session that was passed in."""
     requests = []
 
     async def on_start(*_: object) -> None:
@@ -83,8 +83,8 @@ async def test_the_callers_session_is_used_and_left_open(sim: DetectiveSimulator
             await client.list_graphs()
 
 
-async def test_a_session_with_settings_of_its_own_makes_no_difference(sim: DetectiveSimulator) -> None:
-    """One that raises for statuses, keeps bodies compressed, has timeouts, headers and middlewares."""
+async def test_settings_of_the_callers_session_do_not_matter(sim: DetectiveSimulator) -> None:
+    """It may raise for statuses, leave bodies compressed, and have timeouts, headers and middlewares."""
     seen = []
 
     async def middleware(
@@ -110,7 +110,7 @@ async def test_a_session_with_settings_of_its_own_makes_no_difference(sim: Detec
 
 
 async def test_with_options_shares_the_connections(sim: DetectiveSimulator) -> None:
-    """Another account and another region through the same session; closing the derived client closes nothing."""
+    """Derived clients use the same session for other accounts and regions, and do not close it."""
     async with make(sim) as client:
         mine = (await client.create_graph()).graph_arn
         other = client.with_options(credentials=sim.account(OTHER))
@@ -131,8 +131,8 @@ async def test_with_options_shares_the_connections(sim: DetectiveSimulator) -> N
         await other.list_graphs()
 
 
-def test_with_options_finds_the_regions_own_endpoint() -> None:
-    """Where no URL was set, another region has another one."""
+def test_with_options_resolves_the_endpoint_of_the_region() -> None:
+    """Without a custom URL, another region has another endpoint."""
     client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"), use_fips=True)
     assert client.endpoint_url == "https://api.detective-fips.eu-west-1.amazonaws.com"
     assert client.with_options(region="us-gov-west-1").endpoint_url == (
@@ -142,8 +142,8 @@ def test_with_options_finds_the_regions_own_endpoint() -> None:
         client.with_options(region="no region")
 
 
-async def test_connections_are_at_most_a_hundred(sim: DetectiveSimulator) -> None:
-    """Three hundred calls at once take turns, and all of them succeed."""
+async def test_at_most_a_hundred_connections(sim: DetectiveSimulator) -> None:
+    """Three hundred concurrent calls succeed with them."""
     async with make(sim) as client:
         calls = [asyncio.create_task(client.list_graphs()) for _ in range(300)]
         await asyncio.sleep(0.05)
@@ -154,8 +154,8 @@ async def test_connections_are_at_most_a_hundred(sim: DetectiveSimulator) -> Non
         assert len(await asyncio.gather(*calls)) == 300
 
 
-async def test_cancelled_calls_leave_no_connection_behind(sim: DetectiveSimulator) -> None:
-    """The connection of a call that was cancelled is closed, and its turn goes to the next one."""
+async def test_cancelled_calls_release_their_connections(sim: DetectiveSimulator) -> None:
+    """No connection stays acquired, and later calls succeed."""
     async with make(sim) as client:
         for _ in range(3):
             calls = [asyncio.create_task(client.list_graphs()) for _ in range(150)]
@@ -170,8 +170,8 @@ async def test_cancelled_calls_leave_no_connection_behind(sim: DetectiveSimulato
         await client.list_graphs()
 
 
-def test_a_whole_program_is_clean_under_scrutiny() -> None:
-    """Warnings as errors, development mode, asyncio's debug mode: calls, breaks, cancellation, and not a word."""
+def test_a_program_in_development_mode_causes_no_warnings() -> None:
+    """Calls, early stops and cancellation with warnings as errors and asyncio's debug mode."""
     program = textwrap.dedent("""
         import asyncio, gc
         from detective_async import Account, DetectiveClient, DetectiveError
@@ -191,7 +191,7 @@ def test_a_whole_program_is_clean_under_scrutiny() -> None:
                         call.cancel()
                     await asyncio.gather(*calls, return_exceptions=True)
                     try:
-                        await client.delete_members(arn, ["nobody"])
+                        await client.delete_members(arn, ["not an id"])
                     except DetectiveError:
                         pass
                 unentered = DetectiveClient(**settings)
@@ -204,11 +204,11 @@ def test_a_whole_program_is_clean_under_scrutiny() -> None:
     run = subprocess.run(
         [sys.executable, "-P", "-W", "error", "-X", "dev", "-c", program], capture_output=True, text=True, check=False
     )
-    assert (run.returncode, run.stdout, complaints(run.stderr)) == (0, "", "")
+    assert (run.returncode, run.stdout, warnings_in(run.stderr)) == (0, "", "")
 
 
 async def test_no_task_is_left_behind(sim: DetectiveSimulator) -> None:
-    """After a walk that was broken off and a client that was closed, only the tasks from before are there."""
+    """After an iteration that stopped early and a client that was closed, no new task remains."""
     before = asyncio.all_tasks()
     async with make(sim) as client:
         await client.create_graph()
@@ -216,6 +216,6 @@ async def test_no_task_is_left_behind(sim: DetectiveSimulator) -> None:
             break
     gc.collect()
     await asyncio.sleep(0.01)
-    # The simulator keeps a task for each connection until that is closed.
+    # The simulator has a task for each connection until it is closed.
     await asyncio.sleep(0.05)
     assert {task for task in asyncio.all_tasks() - before if "detective_async/testing" not in repr(task)} == set()

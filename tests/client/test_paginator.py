@@ -1,4 +1,4 @@
-"""Following tokens: items, pages, limits, resuming, fetching ahead, and stopping early."""
+"""Paginators: items, pages, limits, resuming, prefetching, and early stops."""
 
 import asyncio
 from contextlib import aclosing
@@ -30,15 +30,15 @@ class NumberPage:
     next_token: str | None
 
 
-class Service:
-    """Pages of numbers, with a record of what was asked for."""
+class PagedService:
+    """A service with fixed pages of numbers, which records the requests."""
 
     def __init__(self, pages: list[list[int]]) -> None:
         self.pages = pages
-        self.asked: list[tuple[str | None, int | None]] = []
+        self.requests: list[tuple[str | None, int | None]] = []
 
     async def fetch(self, token: str | None, size: int | None) -> NumberPage:
-        self.asked.append((token, size))
+        self.requests.append((token, size))
         await asyncio.sleep(0)
         index = int(token or 0)
         return NumberPage(self.pages[index], str(index + 1) if index + 1 < len(self.pages) else None)
@@ -63,15 +63,15 @@ class Service:
         )
 
 
-class Shelf(Service):
-    """Numbers that are cut into pages as large as was asked for, as AWS does it."""
+class SizedPages(PagedService):
+    """A service with a number of items, in pages of the requested size."""
 
     def __init__(self, count: int) -> None:
         super().__init__([])
         self.count = count
 
     async def fetch(self, token: str | None, size: int | None) -> NumberPage:
-        self.asked.append((token, size))
+        self.requests.append((token, size))
         await asyncio.sleep(0)
         start = int(token or 0)
         end = min(start + (size or 200), self.count)
@@ -79,31 +79,31 @@ class Shelf(Service):
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 3, 50])
-async def test_all_items_in_order(prefetch: int) -> None:
-    """Empty pages in the middle and at the end are no end by themselves."""
-    service = Service([[1, 2], [], [3], [], []])
+async def test_all_items_are_returned_in_order(prefetch: int) -> None:
+    """Empty pages do not end the iteration."""
+    service = PagedService([[1, 2], [], [3], [], []])
     paginator = service.paginator(prefetch=prefetch)
     assert [number async for number in paginator] == [1, 2, 3]
     assert await paginator.collect() == [1, 2, 3]
     assert paginator.resume_token is None
-    assert service.asked[:5] == [(None, None), ("1", None), ("2", None), ("3", None), ("4", None)]
+    assert service.requests[:5] == [(None, None), ("1", None), ("2", None), ("3", None), ("4", None)]
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
-async def test_pages(prefetch: int) -> None:
-    """The answers come as the service cut them, with the token that continues after each."""
-    paginator = Service([[1, 2], [], [3]]).paginator(prefetch=prefetch)
+async def test_pages_with_their_resume_tokens(prefetch: int) -> None:
+    """After each page, the resume token continues after it."""
+    paginator = PagedService([[1, 2], [], [3]]).paginator(prefetch=prefetch)
     seen = [(page.numbers, paginator.resume_token) async for page in paginator.pages()]
     assert seen == [([1, 2], "1"), ([], "2"), ([3], None)]
 
 
-async def test_first() -> None:
-    """The first item costs a page of one, wherever it is; None where there is none."""
-    service = Service([[], [7, 8], [9]])
+async def test_first_requests_pages_of_one_item() -> None:
+    """Empty pages are skipped; the result is None if there are no items."""
+    service = PagedService([[], [7, 8], [9]])
     assert await service.paginator(prefetch=5).first() == 7
-    assert service.asked == [(None, 1), ("1", 1)]
-    assert await Service([[]]).paginator().first() is None
-    assert await Service([[1]]).paginator(limit=0).first() is None
+    assert service.requests == [(None, 1), ("1", 1)]
+    assert await PagedService([[]]).paginator().first() is None
+    assert await PagedService([[1]]).paginator(limit=0).first() is None
 
 
 @pytest.mark.parametrize(
@@ -116,37 +116,48 @@ async def test_first() -> None:
         (1000, 150, [150, 150]),
     ],
 )
-async def test_a_limit_asks_for_no_more_than_it_needs(limit: int, page_size: int | None, sizes: list[int]) -> None:
-    """Pages shrink to what is left, so that a later walk continues exactly where this one stopped."""
-    shelf = Shelf(300)
-    paginator = shelf.paginator(limit=limit, page_size=page_size)
+async def test_requests_do_not_exceed_the_limit(limit: int, page_size: int | None, sizes: list[int]) -> None:
+    """The last page is smaller, so that a later iteration continues exactly where this one stopped."""
+    service = SizedPages(300)
+    paginator = service.paginator(limit=limit, page_size=page_size)
     got = await paginator.collect()
     assert got == list(range(min(limit, 300)))
-    assert [size for _, size in shelf.asked] == sizes
+    assert [size for _, size in service.requests] == sizes
     if 0 < limit < 300:
-        rest = await shelf.paginator(starting_token=paginator.resume_token).collect()
+        rest = await service.paginator(starting_token=paginator.resume_token).collect()
         assert got + rest == list(range(300))
 
 
-async def test_a_limit_bounds_pages_too() -> None:
-    """Pages stop once they have held that many items."""
-    paginator = Shelf(300).paginator(limit=5, page_size=2)
+async def test_a_limit_ends_pages() -> None:
+    """The iteration of pages ends when they contain that many items."""
+    paginator = SizedPages(300).paginator(limit=5, page_size=2)
     assert [page.numbers async for page in paginator.pages()] == [[0, 1], [2, 3], [4]]
 
 
-async def test_a_service_that_gives_more_than_was_asked_for() -> None:
-    """The surplus is left out, and continuing repeats that page instead of losing the surplus."""
-    service = Service([[1, 2], [3, 4], [5]])
+async def test_a_limit_of_zero_fetches_nothing() -> None:
+    """Items and pages are empty, and resuming starts at the same token."""
+    service = PagedService([[1], [2]])
+    paginator = service.paginator(limit=0, starting_token="1")
+    assert await paginator.collect() == []
+    assert [page async for page in paginator.pages()] == []
+    assert await paginator.first() is None
+    assert service.requests == []
+    assert paginator.resume_token == "1"
+
+
+async def test_a_page_with_more_items_than_requested() -> None:
+    """Items beyond the limit are left out, and resuming fetches that page again."""
+    service = PagedService([[1, 2], [3, 4, 5], [6]])
     paginator = service.paginator(limit=3)
     assert await paginator.collect() == [1, 2, 3]
     assert paginator.resume_token == "1"
-    assert await service.paginator(starting_token="1").collect() == [3, 4, 5]
+    assert await service.paginator(starting_token="1").collect() == [3, 4, 5, 6]
 
 
 @pytest.mark.parametrize(("stop_after", "token"), [(1, None), (2, "1"), (3, "1"), (4, "2"), (5, None)])
 async def test_resuming_after_a_break_loses_nothing(stop_after: int, token: str | None) -> None:
-    """A page counts as handed out with its last item: within a page, its first items come again."""
-    service = Service([[1, 2], [3, 4], [5]])
+    """After a stop within a page, its first items are repeated."""
+    service = PagedService([[1, 2], [3, 4], [5]])
     paginator = service.paginator()
     seen = []
     async with aclosing(aiter(paginator)) as numbers:
@@ -166,10 +177,10 @@ async def test_resuming_after_a_break_loses_nothing(stop_after: int, token: str 
     prefetch=st.integers(0, 3),
 )
 async def test_any_number_of_breaks_loses_nothing(sizes: list[int], stops: list[int], prefetch: int) -> None:
-    """Stop at any items and resume each time: all items are seen, in order, and none is skipped."""
+    """Stopping at any items and resuming each time yields all items."""
     numbers = iter(range(100))
     pages = [[next(numbers) for _ in range(size)] for size in sizes] or [[]]
-    service, token, seen = Service(pages), None, []
+    service, token, seen = PagedService(pages), None, []
     for stop in [*stops, 1000]:
         paginator = service.paginator(starting_token=token, prefetch=prefetch)
         taken, complete = 0, True
@@ -188,8 +199,8 @@ async def test_any_number_of_breaks_loses_nothing(sizes: list[int], stops: list[
 
 @pytest.mark.parametrize("prefetch", [0, 1, 4])
 @pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"], ["a", "b", "c", "b"]])
-async def test_a_token_that_repeats_is_an_error(tokens: list[str], prefetch: int) -> None:
-    """Everything up to the repetition is handed out; then the walk ends instead of going round for ever."""
+async def test_a_repeated_token_raises(tokens: list[str], prefetch: int) -> None:
+    """All items up to the repetition are yielded before."""
     remaining = iter(tokens)
 
     async def fetch(_token: str | None, _size: int | None) -> NumberPage:
@@ -198,40 +209,58 @@ async def test_a_token_that_repeats_is_an_error(tokens: list[str], prefetch: int
     paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200, prefetch=prefetch)
     seen = []
 
-    async def walk() -> None:
+    async def iterate() -> None:
         async for number in paginator:
-            seen.append(number)  # noqa: PERF401 - what came before the error is what counts
+            seen.append(number)  # noqa: PERF401 - the items before the error are needed
 
     with pytest.raises(PaginationError, match="ListNumbers: the service repeated a continuation token") as caught:
-        await walk()
+        await iterate()
     assert len(seen) == len(tokens)
     assert caught.value.operation == "ListNumbers"
 
 
-async def test_a_walk_that_comes_back_to_its_starting_token_is_an_error() -> None:
-    """The token that was given counts as handed out."""
+async def test_a_repeated_starting_token_raises() -> None:
+    """The starting token counts as a token that was used."""
+    requests = []
 
     async def fetch(token: str | None, _size: int | None) -> NumberPage:
+        requests.append(token)
         return NumberPage([], token)
 
     paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200, starting_token="a")
     with pytest.raises(PaginationError):
         await paginator.collect()
+    assert requests == ["a"]
 
 
-async def test_prefetch_fetches_that_many_pages_ahead_and_no_more() -> None:
-    """While the consumer looks at a page, the next ones are on their way, up to the number asked for."""
-    service = Service([[n] for n in range(20)])
+async def test_an_empty_token_ends_the_iteration() -> None:
+    """It means the same as no token, for items, pages and the first item."""
+
+    async def fetch(_token: str | None, _size: int | None) -> NumberPage:
+        return NumberPage([1], "")
+
+    paginator = Paginator("ListNumbers", fetch, lambda page: page.numbers, max_page_size=200)
+    assert await paginator.collect() == [1]
+    assert paginator.resume_token is None
+    assert [page.numbers async for page in paginator.pages()] == [[1]]
+    assert paginator.resume_token is None
+    assert await paginator.first() == 1
+    assert paginator.resume_token is None
+
+
+async def test_prefetch_bounds_the_pages_fetched_ahead() -> None:
+    """Exactly that many pages are fetched while the consumer handles a page."""
+    service = PagedService([[n] for n in range(20)])
     async with aclosing(service.paginator(prefetch=3).pages()) as pages:
-        for handed_out in (1, 2, 3):
+        for yielded in (1, 2, 3):
             await anext(pages)
             await asyncio.sleep(0.01)
-            assert len(service.asked) == handed_out + 3
+            assert len(service.requests) == yielded + 3
 
 
 @pytest.mark.parametrize("stop", ["break", "cancel", "error"])
-async def test_prefetch_ends_with_its_consumer(stop: str) -> None:  # noqa: C901 - three ways to stop, one test
-    """However the consumer stops, the fetching stops too and no task is left."""
+async def test_prefetching_ends_with_its_consumer(stop: str) -> None:  # noqa: C901 - three ways to stop, one test
+    """If the consumer stops, for any reason, the fetch is cancelled and no task remains."""
     before = asyncio.all_tasks()
     fetching = asyncio.Event()
     stopped: list[bool] = []
@@ -271,10 +300,10 @@ async def test_prefetch_ends_with_its_consumer(stop: str) -> None:  # noqa: C901
     assert asyncio.all_tasks() == before
 
 
-async def test_a_failed_prefetch_that_nobody_came_to_is_quiet() -> None:
-    """The consumer stopped before it: the failure is not reported as never retrieved."""
-    complaints: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+async def test_a_prefetch_that_fails_after_the_consumer_stopped_is_not_reported() -> None:
+    """Asyncio does not log the exception as never retrieved."""
+    reports: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
 
     async def fetch(token: str | None, _size: int | None) -> NumberPage:
         if token is None:
@@ -287,7 +316,7 @@ async def test_a_failed_prefetch_that_nobody_came_to_is_quiet() -> None:
         await asyncio.sleep(0.01)
     with pytest.raises(LookupError):
         await paginator.collect()
-    assert complaints == []
+    assert reports == []
 
 
 @pytest.mark.parametrize(
@@ -302,16 +331,16 @@ async def test_a_failed_prefetch_that_nobody_came_to_is_quiet() -> None:
         ({"prefetch": "2"}, "prefetch: expected a whole number"),
     ],
 )
-def test_senseless_numbers_are_refused(parameters: dict[str, int], problem: str) -> None:
-    """When the paginator is made, before the first page is fetched."""
+def test_numbers_out_of_range_are_refused(parameters: dict[str, int], problem: str) -> None:
+    """The iterator method raises before anything is fetched."""
     client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"))
     with pytest.raises(ParameterError, match=problem):
         client.iter_members(ARN, **parameters)  # type: ignore[arg-type]
 
 
-def test_repr_shows_what_is_walked() -> None:
-    """For logs and the debugger."""
-    assert repr(Service([]).paginator(page_size=5)) == "<Paginator ListNumbers [page_size: 5, limit: None]>"
+def test_repr() -> None:
+    """It contains the operation and the settings."""
+    assert repr(PagedService([]).paginator(page_size=5)) == "<Paginator ListNumbers [page_size: 5, limit: None]>"
 
 
 @pytest.fixture
@@ -323,8 +352,8 @@ async def arn(client: DetectiveClient) -> str:
 
 
 @pytest.mark.parametrize("prefetch", [0, 2])
-async def test_members_of_a_real_server(client: DetectiveClient, arn: str, prefetch: int) -> None:
-    """All members once, over sockets, in pages of the size asked for."""
+async def test_members_of_the_simulator(client: DetectiveClient, arn: str, prefetch: int) -> None:
+    """All members are returned once, in pages of the requested size."""
     paginator = client.iter_members(arn, page_size=10, prefetch=prefetch)
     assert [len(page.member_details) async for page in paginator.pages()] == [10, 10, 5]
     ids = [member.account_id for member in await paginator.collect()]
@@ -336,10 +365,8 @@ async def test_members_of_a_real_server(client: DetectiveClient, arn: str, prefe
     assert sorted(map(str, ids)) == [f"{n:012}" for n in range(1, 26)]
 
 
-async def test_all_seven_iterators_give_what_they_promise(
-    client: DetectiveClient, arn: str, sim: DetectiveSimulator
-) -> None:
-    """Each one walks its own operation and gives its own items."""
+async def test_each_iterator_calls_its_operation(client: DetectiveClient, arn: str, sim: DetectiveSimulator) -> None:
+    """All seven iterators return the items of their operations."""
     graph = await client.iter_graphs().first()
     assert graph is not None
     assert graph.arn == arn
@@ -368,7 +395,7 @@ async def test_all_seven_iterators_give_what_they_promise(
     assert administrator.account_id == "111122223333"
 
 
-async def test_an_error_of_the_service_ends_the_walk(client: DetectiveClient, arn: str) -> None:
-    """A starting token that the service did not hand out is its to refuse."""
+async def test_an_error_response_ends_the_iteration(client: DetectiveClient, arn: str) -> None:
+    """An unknown starting token is refused by the service."""
     with pytest.raises(ValidationException):
         await client.iter_members(arn, starting_token="made up").collect()

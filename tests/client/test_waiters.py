@@ -1,10 +1,10 @@
-"""Waiting for members: what is asked for, what ends a wait, and who is told."""
+"""wait_for_members: its requests, the statuses that end it, and its callback."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support.waits import ARN, IDS, NEVER, Scripted, Story, asked, invite, invited
+from support.waits import ARN, IDS, NEVER, ScriptedTime, ScriptedWaiters, invite, invited, requested_ids
 
 from detective_async import (
     Account,
@@ -17,31 +17,33 @@ from detective_async.errors import WaiterTimeout
 from detective_async.testing import DetectiveSimulator, Fault, Latency
 
 
-async def test_members_that_have_settled(waiter: DetectiveClient, sim: DetectiveSimulator, story: Story) -> None:
-    """One look is enough, one request for each 50, no pause; the members come in the order asked."""
+async def test_members_that_have_settled_already(
+    waiter: DetectiveClient, sim: DetectiveSimulator, scripted_time: ScriptedTime
+) -> None:
+    """One poll without a pause, in requests of up to 50 accounts; the members are in the requested order."""
     graph_arn = str((await waiter.create_graph()).graph_arn)
     await invite(waiter, graph_arn, IDS)
     members = await waiter.wait_for_members(graph_arn, IDS, timeout=60)
     assert [member.account_id for member in members] == IDS
     assert {member.status for member in members} == {MemberStatus.INVITED}
-    assert sorted(len(ids) for ids in asked(sim)) == [20, 50, 50]
-    assert story.slept == []
+    assert sorted(len(ids) for ids in requested_ids(sim)) == [20, 50, 50]
+    assert scripted_time.slept == []
 
 
-async def test_only_those_that_have_not_settled_are_asked_for(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+async def test_only_pending_members_are_requested_again(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
 ) -> None:
-    """Once 100 of 120 have settled, one request is enough for the others."""
+    """After 100 of 120 have settled, the others are in one request."""
     late = [one for index, one in enumerate(IDS) if index % 6 == 0]
     await invite(waiter, slow_graph, [one for one in IDS if one not in late])
     await sim.advance(NEVER)
     await invite(waiter, slow_graph, late)
-    story.chapters[2] = lambda: sim.advance(NEVER)
+    scripted_time.actions[2] = lambda: sim.advance(NEVER)
     members = await waiter.wait_for_members(slow_graph, (one for one in IDS), timeout=60)
     assert [member.account_id for member in members] == IDS
-    assert [len(ids) for ids in asked(sim)[3:]] == [20, 20]
-    assert asked(sim)[3:] == [late, late]
-    assert story.slept == [0.25, 0.375]
+    assert [len(ids) for ids in requested_ids(sim)[3:]] == [20, 20]
+    assert requested_ids(sim)[3:] == [late, late]
+    assert scripted_time.slept == [0.25, 0.375]
 
 
 async def enabled(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: str) -> None:
@@ -66,7 +68,7 @@ async def failed(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: st
 
 
 @pytest.mark.parametrize(
-    ("happen", "status"),
+    ("reach_status", "status"),
     [
         (verified, MemberStatus.INVITED),
         (enabled, MemberStatus.ENABLED),
@@ -74,111 +76,117 @@ async def failed(client: DetectiveClient, sim: DetectiveSimulator, graph_arn: st
         (failed, MemberStatus.VERIFICATION_FAILED),
     ],
 )
-async def test_each_final_status_ends_a_wait(
+async def test_each_settled_status_ends_the_wait(
     waiter: DetectiveClient,
     sim: DetectiveSimulator,
     slow_graph: str,
-    story: Story,
+    scripted_time: ScriptedTime,
     *,
-    happen: Callable[[DetectiveClient, DetectiveSimulator, str], Awaitable[None]],
+    reach_status: Callable[[DetectiveClient, DetectiveSimulator, str], Awaitable[None]],
     status: MemberStatus,
 ) -> None:
-    """Whichever it is, the wait goes on before it and ends with it."""
+    """The wait goes on until the status is reached."""
     await invite(waiter, slow_graph, IDS[:1])
-    story.chapters[3] = lambda: happen(waiter, sim, slow_graph)
+    scripted_time.actions[3] = lambda: reach_status(waiter, sim, slow_graph)
     (member,) = await waiter.wait_for_members(slow_graph, IDS[:1], timeout=60)
     assert member.status is status
-    assert len(story.slept) == 3
+    assert len(scripted_time.slept) == 3
 
 
 @pytest.mark.parametrize("until", [[MemberStatus.ENABLED], {"ENABLED"}, ("ENABLED", MemberStatus("TOMORROW"))])
-async def test_until_another_status(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story, until: list[str]
+async def test_until_selects_the_statuses(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime, until: list[str]
 ) -> None:
     """INVITED does not end a wait for ENABLED."""
     await invite(waiter, slow_graph, IDS[:1])
     await sim.advance(NEVER)
-    story.chapters[4] = lambda: enabled(waiter, sim, slow_graph)
+    scripted_time.actions[4] = lambda: enabled(waiter, sim, slow_graph)
     (member,) = await waiter.wait_for_members(slow_graph, IDS[:1], timeout=60, until=until)
     assert member.status is MemberStatus.ENABLED
-    assert len(story.slept) == 4
+    assert len(scripted_time.slept) == 4
 
 
-async def test_a_verification_that_failed_always_ends_the_wait(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+async def test_verification_failed_always_ends_the_wait(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
 ) -> None:
-    """Nothing will come of it, whatever is waited for."""
+    """That status ends the wait with any `until`."""
     await failed(waiter, sim, slow_graph)
     (member,) = await waiter.wait_for_members(slow_graph, IDS[:1], timeout=60, until=["ENABLED"])
     assert member.status is MemberStatus.VERIFICATION_FAILED
-    assert story.slept == []
+    assert scripted_time.slept == []
 
 
-async def test_a_member_that_is_not_there_yet(waiter: DetectiveClient, slow_graph: str, story: Story) -> None:
-    """It is waited for."""
+async def test_an_account_that_is_not_a_member_yet(
+    waiter: DetectiveClient, slow_graph: str, scripted_time: ScriptedTime
+) -> None:
+    """The wait goes on until the account is a member and has settled."""
 
-    async def organize() -> None:
+    async def create_member() -> None:
         await waiter.create_members(slow_graph, [Account(IDS[0], f"account-{IDS[0]}@example.com")])
 
-    story.chapters[2] = organize
+    scripted_time.actions[2] = create_member
     until = [MemberStatus.VERIFICATION_IN_PROGRESS]
     (member,) = await waiter.wait_for_members(slow_graph, IDS[:1], timeout=60, until=until)
     assert member.account_id == IDS[0]
-    assert len(story.slept) == 2
+    assert len(scripted_time.slept) == 2
 
 
-async def test_a_member_that_is_gone_again(waiter: DetectiveClient, slow_graph: str, story: Story) -> None:
-    """It has not settled, and is remembered as it was last seen."""
+async def test_a_member_that_was_removed(waiter: DetectiveClient, slow_graph: str, scripted_time: ScriptedTime) -> None:
+    """It has not settled, and the error has its last known state."""
     await invite(waiter, slow_graph, IDS[:1])
-    story.chapters[2] = lambda: waiter.delete_members(slow_graph, IDS[:1])
+    scripted_time.actions[2] = lambda: waiter.delete_members(slow_graph, IDS[:1])
     with pytest.raises(WaiterTimeout, match=f"{IDS[0]} VERIFICATION_IN_PROGRESS$") as caught:
         await waiter.wait_for_members(slow_graph, IDS[:1], timeout=60)
     assert isinstance(caught.value.last_states[IDS[0]], MemberDetail)
 
 
-async def test_on_settled_is_told_of_each_once(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+async def test_on_settled_receives_each_member_once(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
 ) -> None:
-    """In the order in which they settled, before the wait is over, and never twice."""
-    told: list[tuple[int, str | None]] = []
+    """It is called in the order in which the members settle, before the wait ends."""
+    received: list[tuple[int, str | None]] = []
     await invite(waiter, slow_graph, [IDS[3], IDS[1]])
     await sim.advance(NEVER)
     await invite(waiter, slow_graph, [IDS[0], IDS[2]])
-    story.chapters[3] = lambda: sim.advance(NEVER)
+    scripted_time.actions[3] = lambda: sim.advance(NEVER)
     members = await waiter.wait_for_members(
         slow_graph,
         IDS[:4],
         timeout=60,
-        on_settled=lambda member: told.append((len(story.slept), member.account_id)),
+        on_settled=lambda member: received.append((len(scripted_time.slept), member.account_id)),
     )
-    assert told == [(0, IDS[1]), (0, IDS[3]), (3, IDS[0]), (3, IDS[2])]
+    assert received == [(0, IDS[1]), (0, IDS[3]), (3, IDS[0]), (3, IDS[2])]
     assert [member.account_id for member in members] == IDS[:4]
 
 
-async def test_on_settled_is_told_of_nothing_else(story: Story) -> None:
-    """Nor is a member told of that nobody asked for, nor one twice that an answer has twice."""
-    told: list[MemberDetail] = []
+async def test_on_settled_receives_no_other_members(scripted_time: ScriptedTime) -> None:
+    """Members that were not requested, and members that a response contains twice, are ignored."""
+    received: list[MemberDetail] = []
 
-    async def answer(_: list[str]) -> list[MemberDetail]:
+    async def respond(_: list[str]) -> list[MemberDetail]:
         return [MemberDetail(status=MemberStatus.INVITED), *invited(IDS[5], IDS[0], IDS[0])]
 
-    members = await Scripted(story, answer).wait_for_members(ARN, IDS[:1], timeout=60, on_settled=told.append)
-    assert members == told == invited(IDS[0])
+    members = await ScriptedWaiters(scripted_time, respond).wait_for_members(
+        ARN, IDS[:1], timeout=60, on_settled=received.append
+    )
+    assert members == received == invited(IDS[0])
 
 
-async def test_on_settled_is_told_at_once(waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str) -> None:
-    """A chunk that takes long does not keep the news of another one."""
+async def test_on_settled_does_not_wait_for_other_requests(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str
+) -> None:
+    """A slow chunk does not delay the callback for another one."""
     await invite(waiter, slow_graph, IDS[:60])
     await sim.advance(NEVER)
     sim.inject(Fault(Latency(3600), operation="GetMembers"))
-    told = asyncio.Queue[str | None]()
+    received = asyncio.Queue[str | None]()
     waiting = asyncio.create_task(
         waiter.wait_for_members(
-            slow_graph, IDS[:60], timeout=3600, on_settled=lambda member: told.put_nowait(member.account_id)
+            slow_graph, IDS[:60], timeout=3600, on_settled=lambda member: received.put_nowait(member.account_id)
         )
     )
-    # Either chunk may be the one that hangs.
-    first = await told.get()
+    # Either chunk may be the slow one.
+    first = await received.get()
     assert first in (IDS[0], IDS[50])
     assert not waiting.done()
     waiting.cancel()
@@ -186,19 +194,19 @@ async def test_on_settled_is_told_at_once(waiter: DetectiveClient, sim: Detectiv
         await waiting
 
 
-async def test_on_settled_that_raises(
+async def test_exceptions_of_on_settled_are_logged(
     waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, and told of the next one all the same."""
+    """The callback is called for the next member anyway."""
     await invite(waiter, slow_graph, IDS[:2])
     await sim.advance(NEVER)
-    told: list[MemberDetail] = []
+    received: list[MemberDetail] = []
 
     def raises(member: MemberDetail) -> None:
-        told.append(member)
+        received.append(member)
         raise RuntimeError("the callback broke")
 
-    assert await waiter.wait_for_members(slow_graph, IDS[:2], timeout=60, on_settled=raises) == told
+    assert await waiter.wait_for_members(slow_graph, IDS[:2], timeout=60, on_settled=raises) == received
     assert len(caplog.records) == 2
     assert "the callback broke" in caplog.text
 
@@ -231,7 +239,7 @@ BAD_INPUT: list[tuple[str, Callable[[DetectiveClient], Awaitable[object]]]] = [
         lambda c: c.wait_for_members(ARN, IDS, timeout=1, until=["ENABLE"]),
     ),
     (
-        "on_settled: expected a plain callable, got 5",
+        "on_settled: expected a plain callable (not a coroutine function), got 5",
         lambda c: c.wait_for_members(ARN, IDS, timeout=1, on_settled=5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ),
     (
@@ -250,23 +258,25 @@ BAD_INPUT: list[tuple[str, Callable[[DetectiveClient], Awaitable[object]]]] = [
 
 
 @pytest.mark.parametrize(("problem", "call"), BAD_INPUT, ids=[problem[:60] for problem, _ in BAD_INPUT])
-async def test_bad_input(
+async def test_invalid_parameters_raise(
     waiter: DetectiveClient,
     sim: DetectiveSimulator,
     problem: str,
     call: Callable[[DetectiveClient], Awaitable[object]],
 ) -> None:
-    """It is refused before anything is sent."""
+    """Nothing is sent."""
     with pytest.raises(ParameterError) as caught:
         await call(waiter)
     assert str(caught.value) == problem
     assert sim.requests == []
 
 
-async def test_a_coroutine_function_is_no_callback(waiter: DetectiveClient) -> None:
-    """Nobody would await it."""
+async def test_a_coroutine_function_is_refused_as_callback(waiter: DetectiveClient) -> None:
+    """Its coroutines would never be awaited."""
 
     async def tell(_: MemberDetail) -> None: ...
 
-    with pytest.raises(ParameterError, match=r"^on_settled: expected a plain callable, got <function"):
+    with pytest.raises(
+        ParameterError, match=r"^on_settled: expected a plain callable \(not a coroutine function\), got <function"
+    ):
         await waiter.wait_for_members(ARN, IDS, timeout=1, on_settled=tell)

@@ -1,4 +1,4 @@
-"""Pauses, deadlines, failures on the way, and cancelling."""
+"""Waiters: pauses, deadlines, failures during the wait, and cancellation."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,18 @@ from contextlib import asynccontextmanager
 import pytest
 from attrs import evolve
 from support.virtual_time import in_virtual_time
-from support.waits import ADMINISTRATOR, ARN, IDS, NEVER, Scripted, Story, asked, hang, invite, invited
+from support.waits import (
+    ADMINISTRATOR,
+    ARN,
+    IDS,
+    NEVER,
+    ScriptedTime,
+    ScriptedWaiters,
+    hang,
+    invite,
+    invited,
+    requested_ids,
+)
 
 from detective_async import (
     AccessDeniedException,
@@ -23,7 +34,7 @@ from detective_async import (
 from detective_async.errors import WaiterTimeout
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency
 
-#: The most that a wait may last beyond its deadline, in virtual seconds.
+#: How long a wait may exceed its deadline, in virtual seconds.
 LATE = 0.05
 DENIED = Failure(403, "AccessDeniedException", "no")
 
@@ -39,84 +50,90 @@ DENIED = Failure(403, "AccessDeniedException", "no")
     ],
 )
 async def test_the_pauses_grow(
-    waiter: DetectiveClient, slow_graph: str, story: Story, random: float, pauses: list[float]
+    waiter: DetectiveClient, slow_graph: str, scripted_time: ScriptedTime, random: float, pauses: list[float]
 ) -> None:
-    """By half each time and to 15 s at most, less up to a quarter by chance."""
-    story.random = random
+    """By half each time, up to 15 s, less a random part of up to a quarter."""
+    scripted_time.random = random
     with pytest.raises(WaiterTimeout):
         await waiter.wait_for_members(slow_graph, IDS[:1], timeout=100)
-    assert story.slept[: len(pauses)] == pauses
+    assert scripted_time.slept[: len(pauses)] == pauses
     longest = 15 * (1 - 0.25 * random)
-    assert story.slept[10:-1] == [
+    assert scripted_time.slept[10:-1] == [
         pytest.approx(14.41625976 * (1 - 0.25 * random)),
-        *[longest] * len(story.slept[11:-1]),
+        *[longest] * len(scripted_time.slept[11:-1]),
     ]
-    assert len(story.slept[11:-1]) >= 2
+    assert len(scripted_time.slept[11:-1]) >= 2
 
 
-async def test_the_last_look_is_at_the_deadline(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+async def test_the_last_poll_is_at_the_deadline(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
 ) -> None:
-    """The last pause ends there, and what has settled until then counts."""
+    """Members that have settled until then are found."""
     await invite(waiter, slow_graph, IDS[:1])
-    story.chapters[4] = lambda: sim.advance(NEVER)
-    begun = story.now
+    scripted_time.actions[4] = lambda: sim.advance(NEVER)
+    begun = scripted_time.now
     (member,) = await waiter.wait_for_members(slow_graph, IDS[:1], timeout=1.5)
     assert member.status == MemberStatus.INVITED
-    assert story.now == begun + 1.5
-    assert story.slept == [0.25, 0.375, 0.5625, 0.3125]
+    assert scripted_time.now == begun + 1.5
+    assert scripted_time.slept == [0.25, 0.375, 0.5625, 0.3125]
 
 
-async def test_no_look_comes_after_the_deadline(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+async def test_no_poll_after_the_deadline(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
 ) -> None:
-    """Where the last look finds it pending, the wait is over; where a look itself takes the time, too."""
+    """Neither after the last poll nor after a poll that took longer than the rest of the time."""
     with pytest.raises(WaiterTimeout):
         await waiter.wait_for_members(slow_graph, IDS[:1], timeout=1)
-    assert sum(story.slept) == 1
-    assert len(asked(sim)) == 4
+    assert sum(scripted_time.slept) == 1
+    assert len(requested_ids(sim)) == 4
 
     def take_time(_: object) -> None:
-        story.now += 2
+        scripted_time.now += 2
 
-    story.slept.clear()
+    scripted_time.slept.clear()
     await invite(waiter, slow_graph, IDS[:2])
     await sim.advance(NEVER)
     with pytest.raises(WaiterTimeout) as caught:
         await waiter.wait_for_members(slow_graph, IDS[1:3], timeout=1, on_settled=take_time)
     assert caught.value.pending == [IDS[2]]
-    assert story.slept == []
+    assert scripted_time.slept == []
 
 
 @pytest.mark.parametrize("effect", [Failure(), Drop("before"), Failure(429, "TooManyRequestsException")])
-async def test_a_failure_that_may_pass(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story, effect: Failure | Drop
+async def test_a_transient_failure_does_not_end_the_wait(
+    waiter: DetectiveClient,
+    sim: DetectiveSimulator,
+    slow_graph: str,
+    scripted_time: ScriptedTime,
+    effect: Failure | Drop,
 ) -> None:
-    """The wait goes on, and the other chunk's news are not lost."""
+    """Only the chunk that failed is requested again."""
     await invite(waiter, slow_graph, IDS[:60])
     await sim.advance(NEVER)
     sim.inject(Fault(effect, operation="GetMembers"))
     members = await waiter.wait_for_members(slow_graph, IDS[:60], timeout=60)
     assert [member.account_id for member in members] == IDS[:60]
-    assert story.slept == [0.25]
-    assert len(asked(sim)) == 3
+    assert scripted_time.slept == [0.25]
+    assert len(requested_ids(sim)) == 3
 
 
 @pytest.mark.parametrize(
     ("effect", "kind"), [(Failure(), InternalServerException), (Drop("before"), ConnectionLost)], ids=["500", "dropped"]
 )
-async def test_failures_until_the_deadline(
+async def test_transient_failures_until_the_deadline(
     waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, effect: Failure | Drop, kind: type[Exception]
 ) -> None:
-    """The last one is the cause of the timeout."""
+    """The last failure is the cause of the WaiterTimeout."""
     sim.inject(Fault(effect, operation="GetMembers", count=None))
     with pytest.raises(WaiterTimeout, match="was never seen") as caught:
         await waiter.wait_for_members(slow_graph, IDS[:1], timeout=5)
     assert isinstance(caught.value.__cause__, kind)
 
 
-async def test_a_failure_that_passed(waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str) -> None:
-    """It is not the cause of a timeout whose last look succeeded."""
+async def test_an_earlier_failure_is_not_the_cause_of_a_timeout(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str
+) -> None:
+    """The WaiterTimeout has no cause if the last poll succeeded."""
     sim.inject(Fault(Failure(), operation="GetMembers", count=2))
     with pytest.raises(WaiterTimeout) as caught:
         await waiter.wait_for_members(slow_graph, IDS[:1], timeout=5)
@@ -132,107 +149,107 @@ async def test_a_failure_that_passed(waiter: DetectiveClient, sim: DetectiveSimu
     ],
     ids=["denied", "garbage", "not found"],
 )
-async def test_a_failure_that_will_not_pass(
+async def test_a_final_failure_is_raised_at_once(
     waiter: DetectiveClient,
     sim: DetectiveSimulator,
     slow_graph: str,
-    story: Story,
+    scripted_time: ScriptedTime,
     *,
     effect: Failure | Garbage,
     kind: type[Exception],
 ) -> None:
-    """It is raised at once and as it is."""
+    """It is raised unwrapped, without another poll."""
     sim.inject(Fault(effect, operation="GetMembers"))
     with pytest.raises(kind):
         await waiter.wait_for_members(slow_graph, IDS[:60], timeout=60)
-    assert story.slept == []
+    assert scripted_time.slept == []
 
 
-async def test_a_failure_that_will_not_pass_while_another_chunk_hangs(story: Story) -> None:
-    """It does not wait for that one, and leaves nothing under way."""
+async def test_a_final_failure_cancels_the_other_chunks(scripted_time: ScriptedTime) -> None:
+    """No request is left running."""
 
-    async def answer(ids: list[str]) -> list[MemberDetail]:
+    async def respond(ids: list[str]) -> list[MemberDetail]:
         if ids == IDS[50:100]:
             raise AccessDeniedException("AccessDeniedException")
         return await hang(ids)
 
-    waiters = Scripted(story, answer)
+    waiters = ScriptedWaiters(scripted_time, respond)
     with pytest.raises(AccessDeniedException):
         await waiters.wait_for_members(ARN, IDS, timeout=3600)
-    assert waiters.under_way == 0
+    assert waiters.running == 0
 
 
-async def test_a_failure_that_may_pass_while_another_chunk_is_under_way(story: Story) -> None:
-    """That one goes on, and need not be asked for again."""
+async def test_a_transient_failure_does_not_cancel_the_other_chunks(scripted_time: ScriptedTime) -> None:
+    """Only the chunk that failed is requested again."""
 
-    async def answer(ids: list[str]) -> list[MemberDetail]:
-        if ids == IDS[:50] and not story.slept:
+    async def respond(ids: list[str]) -> list[MemberDetail]:
+        if ids == IDS[:50] and not scripted_time.slept:
             raise InternalServerException("InternalServerException", retryable=True)
         for _ in range(10):
             await asyncio.sleep(0)
         return invited(*ids)
 
-    waiters = Scripted(story, answer)
+    waiters = ScriptedWaiters(scripted_time, respond)
     assert await waiters.wait_for_members(ARN, IDS, timeout=60) == invited(*IDS)
-    assert waiters.asked == [IDS[:50], IDS[50:100], IDS[100:], IDS[:50]]
+    assert waiters.requested_ids == [IDS[:50], IDS[50:100], IDS[100:], IDS[:50]]
 
 
-async def test_a_look_that_is_cut_short_is_the_last(story: Story) -> None:
-    """Also where the clock says that there is time left, as one may that is coarser than the timer."""
-    waiters = Scripted(story, hang)
+async def test_a_poll_that_is_cut_off_is_the_last(scripted_time: ScriptedTime) -> None:
+    """Even if a coarse clock says that there is time left."""
+    waiters = ScriptedWaiters(scripted_time, hang)
     with pytest.raises(WaiterTimeout):
         await waiters.wait_for_members(ARN, IDS[:1], timeout=0.01)
-    assert (len(waiters.asked), story.slept) == (1, [])
+    assert (len(waiters.requested_ids), scripted_time.slept) == (1, [])
 
 
-async def test_a_sleep_that_ends_early(story: Story) -> None:
-    """The look after the last pause is the last one, even if it is not quite at the deadline."""
+async def test_a_sleep_that_ends_early(scripted_time: ScriptedTime) -> None:
+    """The poll after the last pause is the last one, even if it is slightly before the deadline."""
 
-    async def answer(_: list[str]) -> list[MemberDetail]:
-        if len(story.slept) == 2:
-            story.now -= 0.01
+    async def respond(_: list[str]) -> list[MemberDetail]:
+        if len(scripted_time.slept) == 2:
+            scripted_time.now -= 0.01
         return []
 
-    waiters = Scripted(story, answer)
+    waiters = ScriptedWaiters(scripted_time, respond)
     with pytest.raises(WaiterTimeout):
         await waiters.wait_for_members(ARN, IDS[:1], timeout=0.5)
-    assert (len(waiters.asked), len(story.slept)) == (3, 2)
+    assert (len(waiters.requested_ids), len(scripted_time.slept)) == (3, 2)
 
 
-async def test_cancelling_a_look(story: Story) -> None:
-    """It ends at once, and its calls with it."""
-    waiters = Scripted(story, hang)
+async def test_cancelling_a_poll(scripted_time: ScriptedTime) -> None:
+    """All its requests are cancelled."""
+    waiters = ScriptedWaiters(scripted_time, hang)
     waiting = asyncio.create_task(waiters.wait_for_members(ARN, IDS, timeout=3600))
-    while waiters.under_way < 3:  # noqa: ASYNC110 - it is a matter of one pass
+    while waiters.running < 3:  # noqa: ASYNC110 - it takes one pass of the event loop
         await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert waiters.under_way == 0
+    assert waiters.running == 0
 
 
 async def test_cancelling_a_pause(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
 ) -> None:
-    """It ends at once, and nothing is asked for any more."""
+    """No further request is sent."""
     pausing = asyncio.Event()
 
     async def pause() -> None:
         pausing.set()
         await asyncio.Event().wait()
 
-    story.chapters[2] = pause
+    scripted_time.actions[2] = pause
     waiting = asyncio.create_task(waiter.wait_for_members(slow_graph, IDS[:1], timeout=60))
     await pausing.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert len(asked(sim)) == 2
+    assert len(requested_ids(sim)) == 2
 
 
 @asynccontextmanager
 async def in_loop_time() -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient, str]]:
-    """Give a client that waits by the event loop's own clock, and a graph that it has."""
+    """Open a client with the event loop's clock, and create a graph."""
     clock = Clock(monotonic=asyncio.get_running_loop().time, random=lambda: 0.0)
     async with (
         DetectiveSimulator() as sim,
@@ -245,7 +262,7 @@ async def in_loop_time() -> AsyncIterator[tuple[DetectiveSimulator, DetectiveCli
 
 @in_virtual_time
 async def test_the_deadline_bounds_the_calls() -> None:
-    """A service that hangs does not make the wait longer; what was seen before is told."""
+    """A request that hangs does not extend the wait; the error has the states of the other chunk."""
     async with in_loop_time() as (sim, client, graph_arn):
         await invite(client, graph_arn, IDS[:60])
         sim.inject(Fault(Latency(3600), operation="GetMembers"))
@@ -259,8 +276,8 @@ async def test_the_deadline_bounds_the_calls() -> None:
 
 @pytest.mark.parametrize(("timeout", "grace"), [(0.2, 0.2), (0.5, 0.5), (20, 1)])
 @in_virtual_time
-async def test_the_last_look_is_bounded_too(timeout: float, grace: float) -> None:
-    """It has a second beyond the deadline, or the timeout where that is less."""
+async def test_the_last_poll_has_a_limit(timeout: float, grace: float) -> None:
+    """It may take a second beyond the deadline, or the timeout if that is less."""
     async with in_loop_time() as (sim, client, graph_arn):
         clock = client._transport.clock
         begun = clock.monotonic()

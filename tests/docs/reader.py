@@ -33,7 +33,7 @@ from typing import Any
 from attrs import define, field
 from support.fences import Block
 from support.programs import STRICT, finish, free_port
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from docs.checks import actions_of, check_syntax, is_only_checked
 from docs.console import compare, matches, outputs_of, script_of, split_console
@@ -108,7 +108,7 @@ class Reader:
     async def _run(self, block: Block, text: str) -> str:
         if "asyncio.run(" in text:
             ended = await finish(sys.executable, *STRICT, "-c", text, environ=self.environ, directory=self.folder)
-            assert (ended.code, complaints(ended.err)) == (0, ""), str(block)
+            assert (ended.code, warnings_in(ended.err)) == (0, ""), str(block)
             return ended.out
         with contextlib.redirect_stdout(io.StringIO()) as out:
             await run_snippet(block, text, self._namespace)

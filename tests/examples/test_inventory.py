@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 from support.inventories import CLOSED, HUB, OPEN, ROLE, World, found_in, world
 from support.programs import EXAMPLES, Ended, command
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from detective_async.testing import Failure, Fault, Latency
 
@@ -84,7 +84,7 @@ def test_the_script_writes_to_standard_output(a_world: World, tmp_path: Path) ->
         check=False,
     )
     assert found_in(run.stdout) == a_world.members
-    report = complaints(run.stderr.decode()).splitlines()
+    report = warnings_in(run.stderr.decode()).splitlines()
     assert report[0] == f"not opted in: {CLOSED} (5 accounts)"
     assert report[1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed, ")
     assert (run.returncode, len(report)) == (0, 2)
@@ -299,7 +299,7 @@ def test_it_goes_on_after_a_crash_between_any_two_writes(a_world: World, main: M
         run = subprocess.run(
             command("inventory", *arguments, first=CRASHING.format(steps)), capture_output=True, check=False
         )
-        assert (run.returncode, complaints(run.stderr.decode())) == (7, "")
+        assert (run.returncode, warnings_in(run.stderr.decode())) == (7, "")
     # An incomplete line, as a crash of the whole machine may leave it.
     with a_world.output.open("ab") as output:
         output.write(b'{"account_id": "1000')
@@ -413,7 +413,7 @@ def test_the_progress_bar(a_world: World, first: str) -> None:
     """It is on standard error; without rich there is none."""
     run = subprocess.run(command("inventory", *a_world.arguments(), first=first), capture_output=True, check=False)
     assert found_in(run.stdout) == a_world.members
-    assert ("15/15" in complaints(run.stderr.decode())) == (not first)
+    assert ("15/15" in warnings_in(run.stderr.decode())) == (not first)
     assert run.returncode == 0
 
 
@@ -434,7 +434,7 @@ def test_a_slow_reader_slows_it_down(a_world: World) -> None:
         finally:
             program.kill()
     assert found_in(found) == a_world.members
-    assert (program.returncode, len(complaints(errors.decode()).splitlines())) == (0, 2)
+    assert (program.returncode, len(warnings_in(errors.decode()).splitlines())) == (0, 2)
 
 
 def test_a_closed_pipe_ends_it(a_world: World) -> None:
@@ -444,7 +444,7 @@ def test_a_closed_pipe_ends_it(a_world: World) -> None:
         assert program.stdout is not None
         assert program.stderr is not None
         program.stdout.close()
-        errors = complaints(program.stderr.read().decode())
+        errors = warnings_in(program.stderr.read().decode())
     assert program.returncode == 1
     assert "Traceback" not in errors
     assert "failed: output: BrokenPipeError" in errors

@@ -6,7 +6,7 @@ import sys
 import textwrap
 
 import pytest
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from fleet.counting_server import counting_server
 
@@ -136,7 +136,7 @@ async def test_program_ends_during_a_run() -> None:
         """)
         ended = await run(program, server.url, *ENDS)
         out, error = await ended.communicate()
-    said = complaints(error.decode())
+    said = warnings_in(error.decode())
     assert (ended.returncode, out) == (0, b""), said
     assert said.splitlines() == [f"--- {name}" for name in ENDS]
 
@@ -165,7 +165,7 @@ async def test_ctrl_c(loop: str) -> None:
         finally:
             if ended.returncode is None:
                 ended.kill()
-    lines = complaints(error.decode()).splitlines()
+    lines = warnings_in(error.decode()).splitlines()
     assert (ended.returncode, out) == (-signal.SIGINT, b""), lines
     assert lines[-1] == "KeyboardInterrupt"
     assert {line for line in lines if line and not line.startswith(" ")} <= {

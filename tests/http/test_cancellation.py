@@ -23,7 +23,7 @@ from support.interruptions import (
     passes,
 )
 from support.one_connection import FAILURES, setting
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 from support.wire_server import LoopClock, after_passes, serving, until
 
 from detective_async import Clock, Credentials, DetectiveClient, ParameterError, Timeouts, ValidationException
@@ -288,7 +288,7 @@ async def test_ctrl_c() -> None:
         out, error = await run.communicate()
         await server.emptied()
     assert (run.returncode, out) == (-signal.SIGINT, b"")
-    lines = complaints(error.decode()).splitlines()
+    lines = warnings_in(error.decode()).splitlines()
     assert lines[-1] == "KeyboardInterrupt"
     assert {line for line in lines if line and not line.startswith(" ")} <= {
         "Traceback (most recent call last):",

@@ -1,4 +1,4 @@
-"""A clock that is off."""
+"""Correction of the clock after a refusal."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -24,8 +24,7 @@ NOW = 1_795_428_000.0
         (403, "InvalidSignatureException", {"Date": DATE}, NOW + 241, -241.0),
         (403, "SignatureDoesNotMatch", {"Date": DATE}, NOW - 86400, 86400.0),
         (403, "AuthFailure", {"Date": DATE}, NOW - 600, 600.0),
-        (403, "SignatureDoesNotMatch", {"Date": "Mon, 23 Nov 2026 10:00:00"}, NOW - 600, 600.0),
-        # Our clock is right: the signature is wrong for another reason.
+        # The clock is right: the signature is wrong for another reason.
         (403, "SignatureDoesNotMatch", {"Date": DATE}, NOW + 239, None),
         (403, "AccessDeniedException", {"Date": DATE}, NOW - 600, None),
         (401, "SignatureDoesNotMatch", {"Date": DATE}, NOW - 600, None),
@@ -34,14 +33,23 @@ NOW = 1_795_428_000.0
         (403, "SignatureDoesNotMatch", {"Date": "Mon, 99 Nov 2026 10:00:00 GMT"}, NOW - 600, None),
     ],
 )
-def test_what_is_corrected(status: int, code: str, headers: dict[str, str], now: float, offset: float | None) -> None:
-    """A refusal for a signature, at a time that is more than four minutes from ours."""
+def test_which_refusals_correct_the_clock(
+    status: int, code: str, headers: dict[str, str], now: float, offset: float | None
+) -> None:
+    """Signature errors, if the service's time differs by more than four minutes."""
     assert correction(status, code, headers, now) == offset
+
+
+@pytest.mark.usefixtures("local_time_of_tokyo")
+@pytest.mark.parametrize("date", [DATE, DATE.removesuffix(" GMT"), DATE.replace("GMT", "-0000")])
+def test_a_date_without_a_time_zone_is_in_utc(date: str) -> None:
+    """The time zone of the machine does not matter."""
+    assert correction(403, "RequestExpired", {"Date": date}, NOW - 600) == 600.0
 
 
 @pytest.mark.parametrize("seconds", [-7200, 7200])
 async def test_the_correction_is_kept(sim: DetectiveSimulator, fake_time: FakeTime, seconds: float) -> None:
-    """One call is sent twice, at once; all later ones, on derived clients too, are right the first time."""
+    """The first call is sent twice, without a delay; later calls, also of derived clients, are sent once."""
     sim.inject(Fault(ClockSkew(seconds), count=None))
     async with DetectiveClient(
         region="eu-west-1",
@@ -54,15 +62,15 @@ async def test_the_correction_is_kept(sim: DetectiveSimulator, fake_time: FakeTi
         assert (await client.list_graphs()).response_metadata.attempts == 1
         another = client.with_options(region="us-east-1", credentials=sim.account("444455556666"))
         assert (await another.list_graphs()).response_metadata.attempts == 1
-        # And back again, when the clock has been put right.
+        # The correction is undone when the clock is right again.
         sim.clear_faults()
         assert (await client.list_graphs()).response_metadata.attempts == 2
         assert (await client.list_graphs()).response_metadata.attempts == 1
     assert fake_time.slept == []
 
 
-async def test_calls_that_are_refused_together_are_all_sent_again(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """The first one corrects the clock; the others were signed by the old one, and not refused for another reason."""
+async def test_concurrent_calls_that_are_refused_are_all_repeated(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """The first refusal corrects the clock; the other calls were signed before that."""
     sim.inject(Fault(ClockSkew(7200), count=None))
     async with DetectiveClient(
         region="eu-west-1",
@@ -70,12 +78,12 @@ async def test_calls_that_are_refused_together_are_all_sent_again(sim: Detective
         endpoint_url=sim.url,
         clock=fake_time.clock(real_dates=True),
     ) as client:
-        answers = await asyncio.gather(*(client.list_graphs() for _ in range(50)))
-        assert {answer.response_metadata.attempts for answer in answers} == {2}
+        responses = await asyncio.gather(*(client.list_graphs() for _ in range(50)))
+        assert {response.response_metadata.attempts for response in responses} == {2}
 
 
-async def test_a_service_that_names_another_time_each_time(mock_aws: aioresponses, fake_time: FakeTime) -> None:
-    """One correction a call: then its error is raised, instead of going round."""
+async def test_a_call_corrects_the_clock_once(mock_aws: aioresponses, fake_time: FakeTime) -> None:
+    """If the service sends another time in its second refusal, the error is raised."""
     url = "https://api.detective.eu-west-1.amazonaws.com/graphs/list"
     for date in ("Mon, 23 Nov 2026 10:00:00 GMT", "Mon, 23 Nov 2020 10:00:00 GMT", DATE):
         mock_aws.post(url, status=403, headers={"x-amzn-errortype": "RequestExpired", "Date": date})
@@ -88,8 +96,8 @@ async def test_a_service_that_names_another_time_each_time(mock_aws: aioresponse
     assert not caught.value.outcome_unknown
 
 
-async def test_start_investigation_is_corrected_too(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """A request that was refused for its date was not executed."""
+async def test_start_investigation_is_repeated_after_a_correction(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """A request that was refused for its date was not carried out."""
     sim.inject(Fault(ClockSkew(7200), operation="StartInvestigation", count=None))
     async with DetectiveClient(
         region="eu-west-1",

@@ -1,4 +1,4 @@
-"""The retry rules, without a clock or a network."""
+"""The retry policy: kinds of failures, backoff, quota and attempts."""
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ def throttled(retry_after: float | None = None) -> ServiceError:
 
 @pytest.mark.parametrize("code", THROTTLING_CODES)
 def test_throttling_codes(code: str) -> None:
-    """Whatever the status, even one that would be transient."""
+    """They count with any status, even with one that is transient by itself."""
     assert failure_kind(ServiceError(code, status=400)) is FailureKind.THROTTLING
     assert failure_kind(ServiceError(code, status=503)) is FailureKind.THROTTLING
 
@@ -71,13 +71,13 @@ def test_throttling_codes(code: str) -> None:
     ],
 )
 def test_kinds_of_service_errors(code: str, status: int, kind: FailureKind | None) -> None:
-    """Which answers are worth another attempt."""
+    """Which error responses are throttling, transient or final."""
     assert failure_kind(ServiceError(code, status=status)) is kind
 
 
 @pytest.mark.parametrize("kind", [ConnectError, ConnectionLost, AttemptTimeout])
-def test_no_answer_is_transient(kind: type[TransportError]) -> None:
-    """Connection errors and timeouts are worth another attempt."""
+def test_transport_errors_are_transient(kind: type[TransportError]) -> None:
+    """Connection errors and timeouts are retried."""
     assert failure_kind(kind("x", operation="ListGraphs", attempts=1, outcome_unknown=True)) is FailureKind.TRANSIENT
 
 
@@ -95,7 +95,7 @@ def test_no_answer_is_transient(kind: type[TransportError]) -> None:
     ],
 )
 def test_backoff_doubles_up_to_20_seconds(kind: FailureKind, attempt: int, delay: float) -> None:
-    """With the largest draw; half the draw gives half the wait."""
+    """The delay is the random number times that maximum."""
     assert backoff(kind, attempt, 1.0) == pytest.approx(delay)
     assert backoff(kind, attempt, 0.5) == pytest.approx(delay / 2)
     assert backoff(kind, attempt, 0.0) == 0.0
@@ -105,12 +105,12 @@ def test_backoff_doubles_up_to_20_seconds(kind: FailureKind, attempt: int, delay
     ("retry_after", "delay"), [(0.0, 0.5), (0.3, 0.5), (2.0, 2.0), (5.5, 5.5), (5.6, 5.5), (1e9, 5.5)]
 )
 def test_the_service_may_ask_for_up_to_5_seconds_more(retry_after: float, delay: float) -> None:
-    """Never less than our own wait, never more than 5 s beyond it."""
+    """The delay is at least the backoff, and at most 5 s more."""
     assert backoff(FailureKind.THROTTLING, 1, 0.5, retry_after) == pytest.approx(delay)
 
 
-def test_the_quota_is_drawn_on_and_refunded() -> None:
-    """A transient retry costs 14, a throttled one 5; success gives the last cost back, or 1, up to 500."""
+def test_retries_cost_quota_and_successes_refund_it() -> None:
+    """A transient retry costs 14, a throttled one 5; a success refunds the last cost, or 1, up to 500."""
     quota = RetryQuota()
     attempts = Attempts(3, quota, repeatable=True)
     attempts.begin()
@@ -131,8 +131,17 @@ def test_the_quota_is_drawn_on_and_refunded() -> None:
     assert quota.available == 500
 
 
-def test_an_empty_quota_ends_the_call_at_once() -> None:
-    """The error is raised, and nothing is drawn."""
+def test_the_quota_can_be_used_up_exactly() -> None:
+    """A retry that costs all that is left is allowed."""
+    quota = RetryQuota(available=14)
+    attempts = Attempts(3, quota, repeatable=True)
+    attempts.begin()
+    assert attempts.wait_after(lost(), 1.0) is not None
+    assert quota.available == 0
+
+
+def test_an_exhausted_quota_makes_failures_final() -> None:
+    """A retry that costs more than is left is not allowed, and costs nothing."""
     quota = RetryQuota(available=13)
     attempts = Attempts(3, quota, repeatable=True)
     attempts.begin()
@@ -141,8 +150,8 @@ def test_an_empty_quota_ends_the_call_at_once() -> None:
     assert quota.available == 8
 
 
-def test_the_last_attempt_draws_nothing() -> None:
-    """Attempts are looked at before the quota."""
+def test_the_last_attempt_costs_no_quota() -> None:
+    """The number of attempts is checked before the quota."""
     quota = RetryQuota()
     attempts = Attempts(1, quota, repeatable=True)
     attempts.begin()
@@ -150,8 +159,8 @@ def test_the_last_attempt_draws_nothing() -> None:
     assert quota.available == 500
 
 
-def test_retry_after_makes_nothing_retryable_by_itself() -> None:
-    """A final error stays final."""
+def test_retry_after_does_not_make_an_error_transient() -> None:
+    """A final error with that header is not retried."""
     attempts = Attempts(3, RetryQuota(), repeatable=True)
     attempts.begin()
     assert attempts.wait_after(ServiceError("ValidationException", retry_after=1.0), 1.0) is None
@@ -166,10 +175,10 @@ def test_retry_after_makes_nothing_retryable_by_itself() -> None:
         (ServiceError("InternalServerException", status=500), False),
     ],
 )
-def test_what_is_not_repeatable_is_repeated_only_if_it_certainly_was_not_executed(
+def test_an_unrepeatable_request_is_retried_only_if_it_was_certainly_not_carried_out(
     error: ServiceError | TransportError, repeated: bool
 ) -> None:
-    """Could not connect, or throttled: then, and only then."""
+    """That is, if no connection could be made, or if it was throttled."""
     attempts = Attempts(3, RetryQuota(), repeatable=False)
     attempts.begin()
     attempts.failed(error)
@@ -177,8 +186,8 @@ def test_what_is_not_repeatable_is_repeated_only_if_it_certainly_was_not_execute
     assert (attempts.wait_after(error, 1.0) is not None) is repeated
 
 
-def test_what_got_no_connection_is_repeated_whatever_ended_it() -> None:
-    """A timeout before anything was sent leaves no doubt."""
+def test_an_unrepeatable_request_without_a_connection_is_retried() -> None:
+    """After a timeout before anything was sent, the outcome is known."""
     attempts = Attempts(3, RetryQuota(), repeatable=False)
     attempts.begin()
     attempts.connection(False)
@@ -188,8 +197,8 @@ def test_what_got_no_connection_is_repeated_whatever_ended_it() -> None:
     assert attempts.wait_after(error, 1.0) is not None
 
 
-def test_a_doubt_from_an_earlier_attempt_stays() -> None:
-    """What may have been executed once is not repeated because a later attempt was refused."""
+def test_an_unrepeatable_request_with_an_unknown_outcome_is_never_retried() -> None:
+    """Not even after a later attempt that was throttled."""
     attempts = Attempts(9, RetryQuota(), repeatable=False)
     attempts.begin()
     attempts.failed(lost())
@@ -200,8 +209,8 @@ def test_a_doubt_from_an_earlier_attempt_stays() -> None:
     assert attempts.wait_after(error, 1.0) is None
 
 
-def test_an_unknown_outcome_is_not_forgotten() -> None:
-    """Once an attempt may have been executed, later ones that were not do not change that."""
+def test_an_unknown_outcome_stays_unknown() -> None:
+    """Later attempts that were certainly not carried out do not change it."""
     attempts = Attempts(3, RetryQuota(), repeatable=True)
     attempts.begin()
     attempts.failed(refused())
@@ -218,7 +227,7 @@ def test_an_unknown_outcome_is_not_forgotten() -> None:
     max_attempts=st.integers(1, 5),
 )
 def test_the_quota_stays_within_its_bounds(outcomes: list[str], max_attempts: int) -> None:
-    """Whatever happens in whatever order, it is never below 0 or above 500, and no call exceeds its attempts."""
+    """With any outcomes in any order, it is from 0 to 500, and no call exceeds its attempts."""
     quota = RetryQuota()
     errors: dict[str, ServiceError | TransportError] = {
         "lost": lost(),
@@ -238,13 +247,13 @@ def test_the_quota_stays_within_its_bounds(outcomes: list[str], max_attempts: in
 
 
 @pytest.mark.parametrize("max_attempts", [0, -1, True, 1.5, "3"])
-def test_a_senseless_number_of_attempts_is_refused(max_attempts: int) -> None:
-    """When the policy is made, not when it is first needed."""
+def test_an_invalid_number_of_attempts_is_refused(max_attempts: int) -> None:
+    """The constructor raises."""
     with pytest.raises(ConfigurationError, match="max_attempts must be a whole number of at least 1"):
         RetryPolicy(max_attempts=max_attempts)
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    """The error names those there are."""
+    """The error names the modes that exist."""
     with pytest.raises(ConfigurationError, match="use 'standard' or 'adaptive'"):
         RetryPolicy(mode="legacy")

@@ -1,4 +1,4 @@
-"""The rate limit of the adaptive mode, next to botocore's own."""
+"""The rate limiter of the adaptive mode, compared with botocore's."""
 
 import asyncio
 import tracemalloc
@@ -15,15 +15,15 @@ from support.hypothesis_profiles import examples
 
 from detective_async.retry.rate_limiter import Pace, RateLimiter
 
-# A busy machine is no failure.
+# The machine may be busy.
 _SETTINGS = settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 NEGLIGIBLE = 1e-6
-#: Of a clock that starts at 0, of one that counts since the machine started, and of the time of day.
+#: Start times of clocks: near 0, since the start of the machine, and since the epoch.
 ORIGINS = st.sampled_from([-7.3, 0.0, 0.75, 86_399.9, 4e6 + 0.123, 1_790_000_000.4])
-#: From bursts within one measurement to a client that was idle for a month.
+#: From bursts within one measurement to a month without calls.
 PAUSES = st.one_of(st.just(0.0), st.floats(0.0, 0.6), st.floats(0.0, 10.0), st.floats(0.0, 2_600_000.0))
 STEPS = st.lists(
-    st.tuples(PAUSES, st.sampled_from(["send", "send when told", "success", "success", "throttle"])), max_size=80
+    st.tuples(PAUSES, st.sampled_from(["send", "send after the wait", "success", "success", "throttle"])), max_size=80
 )
 
 
@@ -35,15 +35,15 @@ class BotocoreTime:
         return self.now
 
 
-class Told:
-    """In place of what looks into an answer to see whether it is a throttle."""
+class ThrottlingFlag:
+    """Replaces botocore's detector, which inspects responses: the test says whether one is throttled."""
 
     def is_throttling_error(self, *, throttled: bool) -> bool:
         return throttled
 
 
 class Botocore:
-    """botocore's rate limiter, on a clock of ours and without its sleep."""
+    """botocore's rate limiter with a fake clock and without sleeps."""
 
     def __init__(self, now: float) -> None:
         self.clock = BotocoreTime(now)
@@ -53,7 +53,7 @@ class Botocore:
             rate_adjustor=CubicCalculator(starting_max_rate=0, start_time=now),
             rate_clocker=self.clocker,
             token_bucket=self.bucket,
-            throttling_detector=Told(),
+            throttling_detector=ThrottlingFlag(),
             clock=self.clock,
         )
 
@@ -67,7 +67,7 @@ class Botocore:
         if not self.limiter._enabled:
             self.limiter.on_sending_request(request=None)
         elif self.wait():
-            # A rounding error is left to wait for, which we do not.
+            # botocore would wait for a rounding error, which our limiter does not.
             self.bucket._current_capacity -= 1
         else:
             assert self.bucket.acquire(block=False)
@@ -77,28 +77,30 @@ class Botocore:
 
 
 def steady(rate: float, seconds: float, *, limiter: RateLimiter, start: float = 0.0) -> float:
-    """Answer at a steady rate, without a throttle; give the time of the last one."""
-    answers = round(rate * seconds)
-    for number in range(answers + 1):
+    """Record responses at a steady rate without throttling; return the time of the last one."""
+    responses = round(rate * seconds)
+    for number in range(responses + 1):
         limiter.record(start + number / rate, throttled=False)
-    return start + answers / rate
+    return start + responses / rate
 
 
-def at_the_least(now: float = 0.0) -> Pace:
-    """Give one that was throttled at its first request: a request every 2 seconds, none of them saved up."""
+def at_minimum_rate(now: float = 0.0) -> Pace:
+    """Return one that was throttled by the first response: one request every 2 seconds, and no tokens."""
     pace = Pace()
     pace.limiter.record(now, throttled=True)
     return pace
 
 
 @_SETTINGS
-@given(origin=ORIGINS, asked_first=st.booleans(), steps=STEPS)
-def test_it_is_botocores(origin: float, asked_first: bool, steps: list[tuple[float, str]]) -> None:
-    """Whatever is sent and answered when: the same rates, and a request may be sent at the same instants."""
+@given(origin=ORIGINS, reserved_first=st.booleans(), steps=STEPS)
+def test_rates_and_waits_are_the_same_as_botocores(
+    origin: float, reserved_first: bool, steps: list[tuple[float, str]]
+) -> None:
+    """With any requests and responses at any times, the rates and the times of requests are equal."""
     theirs = Botocore(origin)
     ours = RateLimiter()
-    # Its time begins when it is first used, whichever way.
-    if asked_first:
+    # The limiter's time starts with its first use, of either kind.
+    if reserved_first:
         assert ours.reserve(origin) == 0.0
     else:
         theirs.record(throttled=False)
@@ -110,7 +112,7 @@ def test_it_is_botocores(origin: float, asked_first: bool, steps: list[tuple[flo
         if step.startswith("send"):
             wait = ours.reserve(now)
             assert wait == pytest.approx(theirs.wait(), abs=2 * NEGLIGIBLE)
-            if wait and step == "send when told":
+            if wait and step == "send after the wait":
                 now += wait
                 theirs.clock.now = now
                 wait = ours.reserve(now)
@@ -129,8 +131,8 @@ def test_it_is_botocores(origin: float, asked_first: bool, steps: list[tuple[flo
 
 @_SETTINGS
 @given(origin=ORIGINS, steps=STEPS)
-def test_what_holds_whatever_happens(origin: float, steps: list[tuple[float, str]]) -> None:
-    """Never under 0.5 a second nor over twice what is measured; no wait is negative, endless or more than 2 s."""
+def test_the_rate_and_the_waits_are_bounded(origin: float, steps: list[tuple[float, str]]) -> None:
+    """The rate is from 0.5 per second to twice the measured rate; waits are from 0 to 2 s."""
     limiter = RateLimiter()
     now = origin
     for pause, step in steps:
@@ -139,7 +141,7 @@ def test_what_holds_whatever_happens(origin: float, steps: list[tuple[float, str
             wait = limiter.reserve(now)
             assert 0.0 <= wait <= 2.0 + 2 * NEGLIGIBLE
             if wait:
-                assert limiter.reserve(now) == wait, "asking takes nothing"
+                assert limiter.reserve(now) == wait, "a wait takes no token"
                 now += wait
                 assert limiter.reserve(now) == 0.0
         else:
@@ -149,7 +151,7 @@ def test_what_holds_whatever_happens(origin: float, steps: list[tuple[float, str
 
 @pytest.mark.parametrize("origin", [0.0, 1_790_000_000.4])
 def test_there_is_no_limit_before_the_first_throttle(origin: float) -> None:
-    """Any number at once, however many were answered."""
+    """Any number of requests is allowed."""
     limiter = RateLimiter()
     for _ in range(1000):
         assert limiter.reserve(origin) == 0.0
@@ -159,7 +161,7 @@ def test_there_is_no_limit_before_the_first_throttle(origin: float) -> None:
 
 @pytest.mark.parametrize("measured", [2.0, 10.0, 400.0])
 def test_a_throttle_sets_the_limit(measured: float) -> None:
-    """At 0.7 of what was measured, and the next one at 0.7 of that."""
+    """To 0.7 of the measured rate; the next one to 0.7 of that."""
     limiter = RateLimiter()
     now = steady(measured, 10.0, limiter=limiter)
     assert limiter._measured == pytest.approx(measured, rel=0.01)
@@ -169,8 +171,8 @@ def test_a_throttle_sets_the_limit(measured: float) -> None:
     assert limiter.rate == pytest.approx(0.49 * measured, rel=0.01)
 
 
-def test_the_limit_has_a_floor() -> None:
-    """A request every 2 seconds is left, however often the service throttles."""
+def test_the_limit_has_a_minimum() -> None:
+    """One request every 2 seconds is allowed, however often the service throttles."""
     limiter = RateLimiter()
     now = steady(10.0, 5.0, limiter=limiter)
     for _ in range(50):
@@ -182,7 +184,7 @@ def test_the_limit_has_a_floor() -> None:
 
 
 def test_the_limit_rises_by_the_cubic_curve() -> None:
-    """Throttled at 32 a second, it is back there after the cube root of 24 seconds, and level around that."""
+    """Throttled at 32 per second, it is there again after the cube root of 24 seconds, where the curve is level."""
     limiter = RateLimiter()
     start = steady(32.0, 20.0, limiter=limiter)
     limiter.record(start, throttled=True)
@@ -198,8 +200,8 @@ def test_the_limit_rises_by_the_cubic_curve() -> None:
     assert rates[-1] > 36.0
 
 
-def test_the_limit_stays_within_twice_what_is_measured() -> None:
-    """Long after the throttle the curve is sky-high, but who sends 4 a second may not suddenly send a million."""
+def test_the_limit_is_at_most_twice_the_measured_rate() -> None:
+    """Even long after the throttling, when the curve is much higher."""
     limiter = RateLimiter()
     start = steady(4.0, 10.0, limiter=limiter)
     limiter.record(start, throttled=True)
@@ -207,23 +209,23 @@ def test_the_limit_stays_within_twice_what_is_measured() -> None:
     assert limiter.rate == pytest.approx(8.0, rel=0.01)
 
 
-def test_idle_days_save_up_a_second_of_turns() -> None:
-    """And no number is too large to be cubed."""
+def test_idle_days_save_up_tokens_for_one_second() -> None:
+    """And large times do not overflow."""
     limiter = RateLimiter()
     start = steady(10.0, 10.0, limiter=limiter)
     limiter.record(start, throttled=True)
     now = start + 400 * 86_400.0
-    turns = 0
+    tokens = 0
     while limiter.reserve(now) == 0.0:
-        turns += 1
-    assert turns == 7
+        tokens += 1
+    assert tokens == 7
     limiter.record(now, throttled=False)
     assert limiter.rate is not None
     assert 0.5 <= limiter.rate <= 2 * limiter._measured
 
 
-def test_only_a_rounding_error_is_not_waited_for() -> None:
-    """Half a microsecond early is in time, 10 microseconds are not, and what is taken early is missing afterwards."""
+def test_rounding_errors_are_not_waited_for() -> None:
+    """A token may be taken half a microsecond early, but not 10, and the difference is subtracted afterwards."""
     limiter = RateLimiter()
     limiter.record(0.0, throttled=True)
     assert limiter.reserve(2.0 - 10e-6) == pytest.approx(10e-6)
@@ -231,8 +233,8 @@ def test_only_a_rounding_error_is_not_waited_for() -> None:
     assert limiter.reserve(2.0) == pytest.approx(2.0, abs=1e-9)
 
 
-def test_requests_go_out_at_the_limit() -> None:
-    """Who asks, waits what he is told and asks again, gets 7 turns a second: no more, and no fewer."""
+def test_requests_are_sent_at_the_limit() -> None:
+    """Waiting as long as `reserve` says gives exactly 7 tokens per second."""
     limiter = RateLimiter()
     start = now = steady(10.0, 10.0, limiter=limiter)
     limiter.record(now, throttled=True)
@@ -244,29 +246,29 @@ def test_requests_go_out_at_the_limit() -> None:
     assert now - start == pytest.approx(1000.0, rel=0.001)
 
 
-async def test_waiters_go_in_order(fake_time: FakeTime) -> None:
-    """First come, first served, one every 2 seconds."""
+async def test_waiters_are_served_in_order(fake_time: FakeTime) -> None:
+    """One every 2 seconds, in the order of their calls."""
     start = fake_time.now
-    pace = at_the_least(start)
-    went: list[tuple[int, float]] = []
+    pace = at_minimum_rate(start)
+    served: list[tuple[int, float]] = []
 
     async def go(number: int) -> None:
         await pace.wait(fake_time.clock())
-        went.append((number, fake_time.now - start))
+        served.append((number, fake_time.now - start))
 
     await asyncio.gather(*(go(number) for number in range(20)))
-    assert [number for number, _ in went] == list(range(20))
-    assert [when for _, when in went] == pytest.approx([2.0 * (turn + 1) for turn in range(20)])
+    assert [number for number, _ in served] == list(range(20))
+    assert [when for _, when in served] == pytest.approx([2.0 * (index + 1) for index in range(20)])
 
 
-async def test_nobody_jumps_the_queue(fake_time: FakeTime) -> None:
-    """Not even who comes when there is a turn to be had, and the one whose it is has been called but not yet woken."""
-    pace = at_the_least(fake_time.now)
-    went: list[str] = []
+async def test_later_callers_do_not_overtake_waiters(fake_time: FakeTime) -> None:
+    """Not even if there is a token, and the waiter that gets it has not been woken yet."""
+    pace = at_minimum_rate(fake_time.now)
+    served: list[str] = []
 
     async def go(name: str) -> None:
         await pace.wait(fake_time.clock())
-        went.append(name)
+        served.append(name)
 
     async def go_twice() -> None:
         await go("first")
@@ -274,43 +276,43 @@ async def test_nobody_jumps_the_queue(fake_time: FakeTime) -> None:
         await go("first again")
 
     await asyncio.gather(go_twice(), go("second"), go("third"))
-    assert went == ["first", "second", "third", "first again"]
+    assert served == ["first", "second", "third", "first again"]
 
 
 @pytest.mark.parametrize("cancelled", [0, 1, 2])
-async def test_a_cancelled_waiter_takes_no_turn(cancelled: int, fake_time: FakeTime) -> None:
-    """Whether it is the one that sleeps or stands behind it: the others go as if it had never come."""
+async def test_a_cancelled_waiter_takes_no_token(cancelled: int, fake_time: FakeTime) -> None:
+    """Whether it sleeps or is in the queue, the others are served as if it had not been there."""
     start = fake_time.now
-    pace = at_the_least(start)
-    went: list[float] = []
+    pace = at_minimum_rate(start)
+    served: list[float] = []
 
     async def go() -> None:
         await pace.wait(fake_time.clock())
-        went.append(fake_time.now - start)
+        served.append(fake_time.now - start)
 
     tasks = [asyncio.create_task(go()) for _ in range(3)]
     await asyncio.sleep(0)
     tasks[cancelled].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert [task.cancelled() for task in tasks] == [number == cancelled for number in range(3)]
-    assert went == pytest.approx([2.0, 4.0])
+    assert served == pytest.approx([2.0, 4.0])
     await go()
-    assert went[2:] == pytest.approx([6.0])
+    assert served[2:] == pytest.approx([6.0])
 
 
 @_SETTINGS
 @given(cancels=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7)), max_size=8))
-def test_cancelling_at_any_moment_blocks_nobody(cancels: list[tuple[int, int]]) -> None:
-    """Whoever is cancelled after whatever number of steps: the rest go in order, every 2 seconds."""
+def test_cancelling_at_any_moment_blocks_no_other_waiter(cancels: list[tuple[int, int]]) -> None:
+    """The others are served in order, every 2 seconds."""
 
     async def run() -> None:
         fake_time = FakeTime(start=0.0)
-        pace = at_the_least()
-        went: list[tuple[int, float]] = []
+        pace = at_minimum_rate()
+        served: list[tuple[int, float]] = []
 
         async def go(number: int) -> None:
             await pace.wait(fake_time.clock())
-            went.append((number, fake_time.now))
+            served.append((number, fake_time.now))
 
         tasks = [asyncio.create_task(go(number)) for number in range(8)]
         for steps, number in cancels:
@@ -319,16 +321,16 @@ def test_cancelling_at_any_moment_blocks_nobody(cancels: list[tuple[int, int]]) 
             tasks[number].cancel()
         async with asyncio.timeout(60):
             await asyncio.gather(*tasks, return_exceptions=True)
-        assert [number for number, _ in went] == [number for number in range(8) if not tasks[number].cancelled()]
-        assert [when for _, when in went] == pytest.approx([2.0 * (turn + 1) for turn in range(len(went))])
+        assert [number for number, _ in served] == [number for number in range(8) if not tasks[number].cancelled()]
+        assert [when for _, when in served] == pytest.approx([2.0 * (index + 1) for index in range(len(served))])
 
     asyncio.run(run())
 
 
-async def test_a_sleep_that_ends_early_is_slept_again(fake_time: FakeTime) -> None:
-    """A turn is taken when there is one, and not when a sleep is over."""
+async def test_a_sleep_that_ends_early_is_repeated(fake_time: FakeTime) -> None:
+    """A token is taken when there is one, and not when a sleep ends."""
     start = fake_time.now
-    pace = at_the_least(start)
+    pace = at_minimum_rate(start)
     clock = fake_time.clock()
 
     async def half(seconds: float) -> None:
@@ -340,8 +342,8 @@ async def test_a_sleep_that_ends_early_is_slept_again(fake_time: FakeTime) -> No
     assert len(fake_time.slept) == 6
 
 
-def test_it_outlives_an_event_loop(fake_time: FakeTime) -> None:
-    """Made outside of any, and used in one after the other."""
+def test_it_can_be_used_in_several_event_loops(fake_time: FakeTime) -> None:
+    """It is created without a loop, and used in one after the other."""
     pace = Pace()
     asyncio.run(pace.wait(fake_time.clock()))
     pace.limiter.record(fake_time.now, throttled=True)
@@ -350,8 +352,8 @@ def test_it_outlives_an_event_loop(fake_time: FakeTime) -> None:
     assert sum(fake_time.slept) == pytest.approx(4.0)
 
 
-async def test_ten_thousand_are_small(fake_time: FakeTime) -> None:
-    """Used but never throttled, each is less than half a kilobyte, and has no queue."""
+async def test_memory_without_throttling(fake_time: FakeTime) -> None:
+    """Each takes less than half a kilobyte and has no queue."""
     clock = fake_time.clock()
     tracemalloc.start()
     try:

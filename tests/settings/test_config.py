@@ -1,4 +1,4 @@
-"""Settings: from the environment and the shared files, the same as botocore finds them."""
+"""Settings from the environment and the shared files, compared with botocore's."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ detective =
 s3 =
   endpoint_url = http://localhost:3
 
-[profile deaf]
+[profile ignoring]
 region = eu-north-1
 endpoint_url = http://localhost:1
 ignore_configured_endpoint_urls = true
@@ -63,8 +63,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
 
 @pytest.mark.parametrize("profile", [None, "default", "work", "two words", "local", "only-keys"])
 @pytest.mark.usefixtures("files")
-def test_regions_and_flags_are_botocores(profile: str | None) -> None:
-    """For each profile of a file with everything in it, botocore finds the same."""
+def test_regions_and_flags_are_the_same_as_botocores(profile: str | None) -> None:
+    """For each profile of a file that has all settings."""
     session = botocore.session.Session(profile=profile)
     settings = read_settings(profile)
     assert settings.region == session.get_config_variable("region")
@@ -74,7 +74,7 @@ def test_regions_and_flags_are_botocores(profile: str | None) -> None:
     assert settings.max_attempts == (None if expected is None else int(expected))
 
 
-@pytest.mark.parametrize("profile", ["default", "local", "deaf"])
+@pytest.mark.parametrize("profile", ["default", "local", "ignoring"])
 @pytest.mark.parametrize(
     "environ",
     [
@@ -86,7 +86,9 @@ def test_regions_and_flags_are_botocores(profile: str | None) -> None:
     ],
 )
 @pytest.mark.usefixtures("files")
-def test_endpoint_urls_are_botocores(profile: str, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_urls_are_the_same_as_botocores(
+    profile: str, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Environment, services section and profile take precedence in botocore's order."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -99,8 +101,8 @@ def test_endpoint_urls_are_botocores(profile: str, environ: dict[str, str], monk
 
 
 @pytest.mark.usefixtures("files")
-def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each variable is read, and what the caller says goes before all."""
+def test_the_environment_takes_precedence_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All variables are read, and arguments take precedence over them."""
     assert read_settings().region == "eu-west-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     assert read_settings().region == "us-east-1"
@@ -129,14 +131,14 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_changed_file_is_read_again(files: Callable[[str, str], None]) -> None:
-    """The cache knows the file by its time and size."""
+    """The cache depends on the file's time and size."""
     assert read_settings().region == "eu-west-1"
     files("[default]\nregion = ap-southeast-2\n", "")
     assert read_settings().region == "ap-southeast-2"
 
 
-def test_no_region_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is a to-do list."""
+def test_the_error_without_a_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lists the settings that can contain a region."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with pytest.raises(ConfigurationError) as caught:
         DetectiveClient(credentials=KEYS)
@@ -159,23 +161,23 @@ def test_no_region_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pyt
 def test_a_malformed_setting_is_named(
     config: str, profile: str | None, problem: str, files: Callable[[str], None]
 ) -> None:
-    """The error says where the value came from, and never quotes a line of the file."""
+    """The error names the source of the value, and never quotes a line of the file."""
     files(config)
     with pytest.raises(ConfigurationError, match=problem) as caught:
         DetectiveClient(region="eu-west-1", credentials=KEYS, profile=profile)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_file_that_is_no_text_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A binary file gives the same clear error."""
+def test_a_binary_file_is_malformed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It raises the same error as other malformed files."""
     (tmp_path / "config").write_bytes(b"\xff\xfe")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with pytest.raises(ConfigurationError, match="UnicodeDecodeError"):
         read_settings()
 
 
-def test_a_home_that_cannot_be_found_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container with a user that has no entry anywhere."""
+def test_a_missing_home_directory_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user in a container may have no home directory."""
 
     def no_home(_: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -205,7 +207,7 @@ def test_the_retry_mode(  # noqa: PLR0917 - a table and two fixtures
     files: Callable[[str, str], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The caller, the variable, the file; `legacy` is taken for `standard`."""
+    """The argument takes precedence over the variable, and that over the file; `legacy` means `standard`."""
     files(f"[default]\nregion = eu-west-1\n{config}\n", "")
     if variable:
         monkeypatch.setenv("AWS_RETRY_MODE", variable)
@@ -216,7 +218,7 @@ def test_the_retry_mode(  # noqa: PLR0917 - a table and two fixtures
 
 
 def test_the_ca_bundle(files: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable goes before the file."""
+    """The variable takes precedence over the file."""
     assert read_settings().ca_bundle is None
     files("[default]\nca_bundle = /in/the/file.pem\n", "")
     assert read_settings().ca_bundle == "/in/the/file.pem"

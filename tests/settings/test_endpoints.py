@@ -1,4 +1,4 @@
-"""Endpoints: the same as botocore's own rules give, for every region that it knows."""
+"""Endpoints, compared with botocore's rules for all its regions."""
 
 import pytest
 from botocore.endpoint_provider import EndpointProvider
@@ -18,8 +18,8 @@ REGIONS = sorted(
 
 @pytest.mark.parametrize("use_fips", [False, True])
 @pytest.mark.parametrize("use_dualstack", [False, True])
-def test_endpoints_are_botocores(use_fips: bool, use_dualstack: bool) -> None:
-    """Every region of every partition, and regions of tomorrow, with each flag."""
+def test_endpoints_are_the_same_as_botocores(use_fips: bool, use_dualstack: bool) -> None:
+    """All regions of all partitions, and regions that do not exist yet, with each flag."""
     assert len(REGIONS) > 30
     for region in REGIONS:
         expected = RULES.resolve_endpoint(Region=region, UseFIPS=use_fips, UseDualStack=use_dualstack).url
@@ -39,10 +39,29 @@ def test_endpoints_are_botocores(use_fips: bool, use_dualstack: bool) -> None:
     ],
 )
 def test_a_custom_endpoint(url: str, host: str, path: str) -> None:
-    """The Host header leaves out the scheme's own port; a path is kept as a prefix."""
+    """The Host header omits the scheme's default port; a path is kept as a prefix."""
     endpoint = resolve("eu-west-1", url)
     assert (endpoint.host, endpoint.path) == (host, path)
     assert endpoint.url == f"{url.partition(':')[0]}://{host}{path}"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1:4580", True),
+        ("127.8.9.1", True),
+        ("[::1]:4580", True),
+        ("localhost", True),
+        ("sim.localhost", True),
+        ("notlocalhost", False),
+        ("localhost.example.com", False),
+        ("127.example.com", False),
+        ("10.0.0.1", False),
+    ],
+)
+def test_which_endpoints_are_on_this_machine(host: str, expected: bool) -> None:
+    """Loopback addresses and names under localhost are, other addresses and names are not."""
+    assert resolve("eu-west-1", f"http://{host}").is_on_this_machine is expected
 
 
 @pytest.mark.parametrize(
@@ -50,15 +69,15 @@ def test_a_custom_endpoint(url: str, host: str, path: str) -> None:
     [
         ("localhost:4580", "must start with http"),
         ("ftp://localhost", "must start with http"),
-        ("http://", "name a host"),
-        ("http://me:hunter2@localhost", "must not hold a user"),
-        ("http://localhost/?a=b", "must not hold"),
+        ("http://", "have a host"),
+        ("http://me:hunter2@localhost", "must not contain a user"),
+        ("http://localhost/?a=b", "must not contain"),
         ("http://localhost:99999", "malformed"),
         ("http://[::1", "malformed"),
     ],
 )
 def test_a_malformed_custom_endpoint_is_refused(url: str, problem: str) -> None:
-    """Before anything is sent, and without quoting what may hold a password."""
+    """The error does not quote the URL, which may contain a password."""
     with pytest.raises(ConfigurationError, match=problem) as caught:
         resolve("eu-west-1", url)
     assert "hunter2" not in str(caught.value)
@@ -73,13 +92,13 @@ def test_a_malformed_region_is_refused(region: str) -> None:
 
 @pytest.mark.parametrize("flag", ["use_fips", "use_dualstack"])
 def test_a_custom_endpoint_excludes_the_flags(flag: str) -> None:
-    """The two contradict each other."""
+    """The error says that they cannot be combined."""
     with pytest.raises(ConfigurationError, match="cannot be combined"):
         resolve("eu-west-1", "http://localhost", **{flag: True})
 
 
-def test_partitions_are_botocores() -> None:
-    """Of every region; one that no partition claims is taken to be in the first."""
+def test_partitions_are_the_same_as_botocores() -> None:
+    """For all its regions; a region of no known partition is assumed to be in the first."""
     for partition in PARTITIONS["partitions"]:
         for region in partition["regions"]:
             if "-global" not in region:
@@ -89,8 +108,8 @@ def test_partitions_are_botocores() -> None:
         partition_of("eu west 1")
 
 
-def test_every_region_looks_like_one() -> None:
-    """Those that botocore knows, and those of tomorrow."""
+def test_check_region_accepts_all_regions() -> None:
+    """Those of botocore, and regions that do not exist yet."""
     for region in {*REGIONS, "af-southwest-12", "mx-north-3"} - {"mars-1"}:
         check_region(region, "regions[0]")
 
@@ -120,8 +139,8 @@ def test_every_region_looks_like_one() -> None:
         ["eu-west-1"],
     ],
 )
-def test_a_slip_of_the_pen_is_no_region(region: object) -> None:
-    """It would look like a region that nobody has opted in to."""
+def test_check_region_refuses_misspelt_regions(region: object) -> None:
+    """Calls to them would fail like calls to regions that are not enabled."""
     with pytest.raises(ParameterError) as caught:
         check_region(region, "regions[3]")
     assert str(caught.value) == f"regions[3]: expected a region, such as eu-west-1, got {region!r}"

@@ -1,4 +1,4 @@
-"""Stand-ins for time and chance."""
+"""Fake time and randomness."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from detective_async import Clock
 
 
 class FakeTime:
-    """A clock that moves only when somebody sleeps on it; what was slept is on record."""
+    """A clock that advances only by its own sleeps, and records them."""
 
     def __init__(self, start: float = 1_440_938_160.0) -> None:
         self.now = start
@@ -17,11 +17,11 @@ class FakeTime:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
-        # A real sleep lets others run, and lets a cancellation in.
+        # A real sleep lets other tasks run, and can be cancelled.
         await asyncio.sleep(0)
 
     def clock(self, *, real_dates: bool = False) -> Clock:
-        """Give a clock on this time; with real dates, its signatures pass a server that looks at them."""
+        """Return a clock with this time; with real dates, a server accepts its signatures."""
         return Clock(
             time=time.time if real_dates else lambda: self.now,
             monotonic=lambda: self.now,

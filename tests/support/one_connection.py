@@ -112,5 +112,5 @@ async def setting(
         yield Scene(await stack.enter_async_context(client), server, tasks)
     gc.collect()
     # What the server has to say about a client that went away in the middle of a handshake is no concern of ours.
-    complaints = [context for context in said if not isinstance(context.get("protocol"), Connection)]
-    assert not complaints, complaints
+    warnings_in = [context for context in said if not isinstance(context.get("protocol"), Connection)]
+    assert not warnings_in, warnings_in

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import frozen
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Python's options: warnings are errors, development mode is on, and the current folder is not on the path.
@@ -69,5 +69,5 @@ async def finish(*command: str, environ: Mapping[str, str], directory: Path) -> 
 async def run(program: str, environ: Mapping[str, str], directory: Path) -> str:
     """Run a Python program in a folder, with warnings as errors; it must succeed. Return its output."""
     ended = await finish(sys.executable, *STRICT, "-c", program, environ=environ, directory=directory)
-    assert (ended.code, complaints(ended.err)) == (0, "")
+    assert (ended.code, warnings_in(ended.err)) == (0, "")
     return ended.out

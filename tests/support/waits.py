@@ -1,4 +1,4 @@
-"""What the tests of waiters share: a clock on which things happen, and questions to the simulator."""
+"""Helpers for the tests of waiters: a scripted clock, a scripted service, and the requests of the simulator."""
 
 import asyncio
 import json
@@ -13,50 +13,52 @@ from detective_async.testing import DetectiveSimulator
 
 ADMINISTRATOR = "111122223333"
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
-#: Not sorted, so that an order by account id cannot be mistaken for the order asked.
+#: Not sorted, so that the requested order differs from the order of the account ids.
 IDS = [f"{number:012d}" for number in range(120, 0, -1)]
-#: In seconds: longer than any test goes on.
+#: In seconds: longer than any timeout in the tests.
 NEVER = 1e7
 
 
-class Story(FakeTime):
-    """A clock that moves only when somebody sleeps on it, and what happens during one sleep or another."""
+class ScriptedTime(FakeTime):
+    """A fake clock that runs actions during its sleeps."""
 
     def __init__(self) -> None:
         super().__init__()
         self.random = 0.0
-        #: The number of a sleep, from 1 -> what happens in it.
-        self.chapters: dict[int, Callable[[], Awaitable[object]]] = {}
+        #: The number of a sleep, from 1 -> the action during it.
+        self.actions: dict[int, Callable[[], Awaitable[object]]] = {}
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(seconds)
-        if chapter := self.chapters.pop(len(self.slept), None):
-            await chapter()
+        if action := self.actions.pop(len(self.slept), None):
+            await action()
 
 
-class Scripted(Waiters):
-    """Waits by a function in place of the service, which is given account ids and returns members."""
+class ScriptedWaiters(Waiters):
+    """Waiters with a function in place of the service: it takes account ids and returns members."""
 
-    def __init__(self, story: Story, answer: Callable[[list[str]], Awaitable[list[MemberDetail]]]) -> None:
-        self.clock = story.clock()
-        self.answer = answer
-        self.asked: list[list[str]] = []
-        self.under_way = 0
+    def __init__(
+        self, scripted_time: ScriptedTime, respond: Callable[[list[str]], Awaitable[list[MemberDetail]]]
+    ) -> None:
+        self.clock = scripted_time.clock()
+        self.respond = respond
+        self.requested_ids: list[list[str]] = []
+        self.running = 0
         self._transport = self  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
 
     async def call(self, _operation: object, request: GetMembersRequest) -> GetMembersResponse:
-        self.asked.append(request.account_ids)
-        self.under_way += 1
+        self.requested_ids.append(request.account_ids)
+        self.running += 1
         try:
-            return GetMembersResponse(member_details=await self.answer(request.account_ids))
+            return GetMembersResponse(member_details=await self.respond(request.account_ids))
         finally:
-            self.under_way -= 1
+            self.running -= 1
 
 
 async def hang(_: list[str]) -> list[MemberDetail]:
-    """Never answer."""
+    """Never return."""
     await asyncio.Event().wait()
-    raise AssertionError("nobody sets it")
+    raise AssertionError("the event is never set")
 
 
 def invited(*ids: str) -> list[MemberDetail]:
@@ -67,6 +69,6 @@ async def invite(client: DetectiveClient, graph_arn: str, ids: list[str]) -> Non
     await client.bulk.create_members(graph_arn, [Account(one, f"account-{one}@example.com") for one in ids])
 
 
-def asked(sim: DetectiveSimulator) -> list[list[str]]:
-    """The accounts that GetMembers was asked for, request by request."""
+def requested_ids(sim: DetectiveSimulator) -> list[list[str]]:
+    """Return the account ids of each GetMembers request."""
     return [json.loads(request.body)["AccountIds"] for request in sim.requests if request.operation == "GetMembers"]

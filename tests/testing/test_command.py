@@ -17,7 +17,7 @@ from typing import Any
 
 import boto3
 import pytest
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 import detective_async.testing
 from detective_async.testing import DetectiveSimulator
@@ -92,7 +92,7 @@ def test_it_serves_until_a_signal(start: Start, monkeypatch: pytest.MonkeyPatch,
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (0, "")
-    intro, account = complaints(err).splitlines()
+    intro, account = warnings_in(err).splitlines()
     assert intro.startswith("Amazon Detective and STS are simulated at http://127.0.0.1:")
     assert account == f"account {HUB}: {' '.join(list(variables.values())[-2:])}"
 

@@ -7,7 +7,7 @@ import textwrap
 from typing import Any
 
 import pytest
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 import detective_async.testing.services.detective
 from detective_async.testing import DetectiveSimulator, Fault, Latency
@@ -48,7 +48,7 @@ def test_it_leaves_no_resources_behind() -> None:
         timeout=120,
         check=False,
     )
-    assert (found.returncode, found.stdout.strip(), complaints(found.stderr)) == (0, "clean", "")
+    assert (found.returncode, found.stdout.strip(), warnings_in(found.stderr)) == (0, "clean", "")
 
 
 async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator, raw: Any) -> None:

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 
 from detective_async import DetectiveClient
 from detective_async.testing import DetectiveSimulator, Fault, Latency, SimulatorThread
@@ -185,7 +185,7 @@ def test_it_leaves_no_resources_behind() -> None:
         timeout=120,
         check=False,
     )
-    assert (found.returncode, found.stdout.strip(), complaints(found.stderr)) == (0, "clean", "")
+    assert (found.returncode, found.stdout.strip(), warnings_in(found.stderr)) == (0, "clean", "")
 
 
 async def test_the_callers_event_loop_is_not_used() -> None:

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 from support.programs import EXAMPLES
-from support.scrutiny import complaints
+from support.strict_mode import warnings_in
 from web_backend.command import main
 from web_backend.settings import read_settings
 
@@ -44,7 +44,7 @@ def test_it_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> Non
             _, errors = program.communicate(timeout=120)
     finally:
         program.kill()
-    assert (program.returncode, complaints(errors)) == (0, "")
+    assert (program.returncode, warnings_in(errors)) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""Waiting for an investigation, and for the organization's administrator."""
+"""wait_for_investigation and wait_for_organization_admin_account."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.waits import ADMINISTRATOR, IDS, NEVER, Story
+from support.waits import ADMINISTRATOR, IDS, NEVER, ScriptedTime
 
 from detective_async import (
     Administrator,
@@ -23,20 +23,22 @@ async def start(client: DetectiveClient, graph_arn: str) -> str:
 
 
 @pytest.mark.parametrize("outcome", ["SUCCESSFUL", "FAILED"])
-async def test_an_investigation(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story, outcome: str
+async def test_an_investigation_that_ends(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime, outcome: str
 ) -> None:
-    """It is given once it no longer runs, however it went."""
+    """It is returned when it no longer runs, successful or failed."""
     sim.investigations(duration=NEVER, outcome=outcome)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     investigation_id = await start(waiter, slow_graph)
-    story.chapters[2] = lambda: sim.advance(NEVER)
+    scripted_time.actions[2] = lambda: sim.advance(NEVER)
     found = await waiter.wait_for_investigation(slow_graph, investigation_id, timeout=60)
     assert (found.investigation_id, found.status) == (investigation_id, Status(outcome))
-    assert story.slept == [0.25, 0.375]
+    assert scripted_time.slept == [0.25, 0.375]
 
 
-async def test_an_investigation_that_goes_on(waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str) -> None:
-    """The timeout names it, with its status, and has its last state."""
+async def test_an_investigation_that_keeps_running(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str
+) -> None:
+    """The WaiterTimeout has its id, status and last state."""
     sim.investigations(duration=NEVER)
     investigation_id = await start(waiter, slow_graph)
     with pytest.raises(WaiterTimeout) as caught:
@@ -50,10 +52,10 @@ async def test_an_investigation_that_goes_on(waiter: DetectiveClient, sim: Detec
 @pytest.mark.parametrize(
     ("status", "ends"), [('"CANCELLED"', True), ('"RUNNING"', False), ("null", False)], ids=["new", "running", "none"]
 )
-async def test_a_status_that_is_new(
+async def test_an_unknown_status_of_an_investigation(
     waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, status: str, ends: bool
 ) -> None:
-    """One of a later release ends the wait; an answer without one does not."""
+    """An unknown status ends the wait; a response without a status does not."""
     sim.inject(Fault(Garbage(b'{"Status": %s}' % status.encode(), content_type="application/json"), count=None))
     waiting = waiter.wait_for_investigation(slow_graph, "1" * 21, timeout=5)
     if ends:
@@ -63,37 +65,41 @@ async def test_a_status_that_is_new(
             await waiting
 
 
-async def test_an_investigation_that_is_not_there(waiter: DetectiveClient, slow_graph: str, story: Story) -> None:
-    """It is not waited for."""
+async def test_an_investigation_that_does_not_exist(
+    waiter: DetectiveClient, slow_graph: str, scripted_time: ScriptedTime
+) -> None:
+    """The error is raised without a pause."""
     with pytest.raises(ResourceNotFoundException):
         await waiter.wait_for_investigation(slow_graph, "1" * 21, timeout=60)
-    assert story.slept == []
+    assert scripted_time.slept == []
 
 
-async def test_an_investigation_and_failures_that_may_pass(
-    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, story: Story
+async def test_transient_failures_of_get_investigation(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
 ) -> None:
     """They do not end the wait."""
     investigation_id = await start(waiter, slow_graph)
     sim.inject(Fault(Failure(), operation="GetInvestigation", count=3))
     found = await waiter.wait_for_investigation(slow_graph, investigation_id, timeout=60)
     assert found.status is Status.SUCCESSFUL
-    assert len(story.slept) == 3
+    assert len(scripted_time.slept) == 3
 
 
-async def test_an_organization_admin_account(waiter: DetectiveClient, sim: DetectiveSimulator, story: Story) -> None:
-    """It is waited for until it is in the list."""
+async def test_an_organization_admin_account(
+    waiter: DetectiveClient, sim: DetectiveSimulator, scripted_time: ScriptedTime
+) -> None:
+    """The wait ends when it is in the list."""
     sim.organization(ADMINISTRATOR, [IDS[0]])
-    story.chapters[3] = lambda: waiter.enable_organization_admin_account(IDS[0])
+    scripted_time.actions[3] = lambda: waiter.enable_organization_admin_account(IDS[0])
     administrator = await waiter.wait_for_organization_admin_account(IDS[0], timeout=60)
     assert administrator == (await waiter.list_organization_admin_accounts()).administrators[0]
     assert isinstance(administrator, Administrator)
     assert administrator.account_id == IDS[0]
-    assert len(story.slept) == 3
+    assert len(scripted_time.slept) == 3
 
 
 async def test_another_organization_admin_account(waiter: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """Another one in the list is not the one that is waited for."""
+    """Another administrator does not end the wait."""
     sim.organization(ADMINISTRATOR, IDS[:2])
     await waiter.enable_organization_admin_account(IDS[0])
     with pytest.raises(WaiterTimeout) as caught:

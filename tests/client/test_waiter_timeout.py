@@ -1,4 +1,4 @@
-"""What is said when the time is up."""
+"""WaiterTimeout: its message and attributes."""
 
 import pickle
 
@@ -14,8 +14,8 @@ from detective_async.errors import WaiterTimeout
 from detective_async.testing import DetectiveSimulator
 
 
-async def test_what_a_timeout_tells(waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str) -> None:
-    """The message counts and names some that are pending; the states of all are there, settled or not or never seen."""
+async def test_message_and_attributes(waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str) -> None:
+    """The message lists pending ids; the attributes have the last known states of all ids."""
     await invite(waiter, slow_graph, IDS[:2])
     await sim.advance(NEVER)
     await invite(waiter, slow_graph, IDS[2:4])
@@ -41,20 +41,20 @@ async def test_what_a_timeout_tells(waiter: DetectiveClient, sim: DetectiveSimul
     assert "@" not in f"{error!r} {vars(error)!r}"
 
 
-async def test_a_timeout_names_five_at_most(waiter: DetectiveClient, slow_graph: str) -> None:
-    """The others it counts."""
+async def test_the_message_lists_five_ids_at_most(waiter: DetectiveClient, slow_graph: str) -> None:
+    """It has the number of the other ids."""
     with pytest.raises(WaiterTimeout) as caught:
         await waiter.wait_for_members(slow_graph, IDS[:17], timeout=0.5)
     named = ", ".join(f"{one} was never seen" for one in IDS[:5])
     assert str(caught.value) == f"members: 17 of 17 not settled within 0.5 s: {named}, and 12 more"
 
 
-async def test_a_timeout_pickles(waiter: DetectiveClient, slow_graph: str) -> None:
-    """It comes back with its words and all that it knows."""
+async def test_a_timeout_can_be_pickled(waiter: DetectiveClient, slow_graph: str) -> None:
+    """The copy has the same message and attributes."""
     await invite(waiter, slow_graph, IDS[:1])
     with pytest.raises(WaiterTimeout) as caught:
         await waiter.wait_for_members(slow_graph, IDS[:2], timeout=1)
-    twin = pickle.loads(pickle.dumps(caught.value))
-    assert type(twin) is WaiterTimeout
-    assert str(twin) == str(caught.value)
-    assert vars(twin) == vars(caught.value)
+    unpickled = pickle.loads(pickle.dumps(caught.value))
+    assert type(unpickled) is WaiterTimeout
+    assert str(unpickled) == str(caught.value)
+    assert vars(unpickled) == vars(caught.value)
