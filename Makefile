@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
+# By file, because the most expensive fixtures are those of a module; in the order that conftest.py gives.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo web test soak check docs format bench bench-quick clean
+.PHONY: demo web test test-fast test-deep test-version soak check lint types docs format bench bench-quick api dist clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -14,15 +16,32 @@ web: $(VENV)/package  ## a backend with a page for operators, on a simulated wor
 	$(BIN)/python examples/web_backend $(ARGS)
 
 test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
-	$(BIN)/coverage run $(BIN)/pytest $(ARGS)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run $(PYTEST) $(ARGS)
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-fast: $(VENV)/package $(VENV)/test  ## within a minute: no browser, no AWS CLI, no load, and nothing else that takes seconds
+	$(PYTEST) -m "not (browser or cli or load or slow)" $(ARGS)
+
+test-deep: $(VENV)/package $(VENV)/test  ## the property tests with many more examples, other ones each time
+	$(PYTEST) --hypothesis-profile deep -m hypothesis $(ARGS)
+
+# In debug mode, asyncio finds calls from the wrong thread; under coverage it would take too long.
+test-version: $(VENV)/package $(VENV)/test  ## what depends on the version of Python, in asyncio's debug mode, without coverage
+	$(PYTEST) -o asyncio_debug=true -m "not (browser or cli or once)" $(ARGS)
 
 soak: $(VENV)/package $(VENV)/test  ## 200,000 calls with 5 % faults, after which everything must be as before; in minutes
 	cd tests && $(abspath $(BIN))/python -W error -m soak $(ARGS)
 
-check: $(VENV)/package $(VENV)/check  ## format, lint and types, over package, tests, examples and benchmarks
+check: lint types  ## format, lint, imports and types, over package, tests, examples and benchmarks
+
+lint: $(VENV)/package $(VENV)/check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/package $(VENV)/check
 	$(BIN)/mypy detective_async tests examples benchmarks
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
@@ -38,6 +57,18 @@ bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other
 
 bench-quick: $(VENV)/package $(VENV)/bench  ## the same in a minute, to see that it works
 	$(BIN)/python benchmarks/run.py --quick $(ARGS)
+
+api: $(VENV)/package $(VENV)/test  ## record the public API of the version that is about to be released
+	cd tests && $(abspath $(BIN))/python -m public_api
+
+# The second build makes the wheel from the working tree, the first one from the sdist.
+dist: $(VENV)-dist/dist  ## the sdist and the wheel, in dist/: built twice to the same bytes, and checked
+	rm -rf dist build/again
+	$(VENV)-dist/bin/python -m build --outdir dist
+	$(VENV)-dist/bin/python -m build --sdist --wheel --outdir build/again
+	diff -r dist build/again
+	$(VENV)-dist/bin/twine check --strict dist/*
+	$(VENV)-dist/bin/check-wheel-contents dist
 
 clean:
 	rm -rf .venv* dist build docs/_build
@@ -59,6 +90,12 @@ $(VENV)-docs/docs: $(SOURCES) | $(VENV)/pip
 	$(BIN)/python -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(VENV)-docs/bin/pip install --quiet --group docs '.[opentelemetry,progress]'
+	@touch $@
+
+$(VENV)-dist/dist: pyproject.toml | $(VENV)/pip
+	$(BIN)/python -m venv $(VENV)-dist
+	$(VENV)-dist/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-dist/bin/pip install --quiet --group dist
 	@touch $@
 
 # pip knows dependency groups from 25.1 on, which is newer than what some Pythons bring.

@@ -1,4 +1,4 @@
-"""What a contender got, in one form for all of them, so that it can be compared."""
+"""Brings the answers of all contenders into one form, so that they can be compared."""
 
 import json
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ import attrs
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 #: What clients add about the call itself.
-_NOT_THE_ANSWER = frozenset({"ResponseMetadata", "response_metadata"})
+_METADATA = frozenset({"ResponseMetadata", "response_metadata"})
 
 
-class NotTheSameAnswerError(Exception):
-    """A contender gave something else than the server sent."""
+class DifferentAnswerError(Exception):
+    """A contender returned another answer than the server sent."""
 
 
 def normalise(answer: object, *, times_are_text: bool = False) -> Any:
-    """Give an answer as plain JSON values under the API's names, with timestamps as microseconds since the epoch.
+    """Return an answer as plain JSON values under the API's names, with timestamps as microseconds since the epoch.
 
     Args:
-        answer: a model, a dictionary, or whatever else a client returns, with everything in it.
-        times_are_text: whether the client leaves timestamps unread. One that promises datetimes must give them.
+        answer: a model, a dictionary, or another value that a client returns.
+        times_are_text: whether the client leaves timestamps as text. One that promises datetimes must return them.
 
     Raises:
-        NotTheSameAnswerError: a timestamp was not read by a client that promises to.
+        DifferentAnswerError: a client that promises datetimes left a timestamp as text.
     """
     kind = type(answer)
     if attrs.has(kind):
@@ -37,7 +37,7 @@ def normalise(answer: object, *, times_are_text: bool = False) -> Any:
         return {
             _wire_name(key): _member(_wire_name(key), value, times_are_text=times_are_text)
             for key, value in answer.items()
-            if value is not None and key not in _NOT_THE_ANSWER
+            if value is not None and key not in _METADATA
         }
     if isinstance(answer, list | tuple):
         return [normalise(item, times_are_text=times_are_text) for item in answer]
@@ -47,7 +47,7 @@ def normalise(answer: object, *, times_are_text: bool = False) -> Any:
 
 
 def digest(normalised: object) -> str:
-    """Give the fingerprint of a normalised answer."""
+    """Return a hash of a normalised answer."""
     return sha256(json.dumps(normalised, sort_keys=True).encode()).hexdigest()
 
 
@@ -55,7 +55,7 @@ def compare(expected: object, got: object, path: str = "$") -> None:
     """Check that two normalised answers are the same.
 
     Raises:
-        NotTheSameAnswerError: they differ; the message says where first.
+        DifferentAnswerError: they differ; the message has the path of the first difference.
     """
     if isinstance(expected, dict) and isinstance(got, dict):
         for key in sorted(expected.keys() | got.keys()):
@@ -64,19 +64,19 @@ def compare(expected: object, got: object, path: str = "$") -> None:
         for place, value in enumerate(expected):
             compare(value, got[place], f"{path}[{place}]")
     elif digest(expected) != digest(got):
-        raise NotTheSameAnswerError(f"at {path}: expected {_short(expected)}, got {_short(got)}")
+        raise DifferentAnswerError(f"at {path}: expected {_short(expected)}, got {_short(got)}")
 
 
 def _member(name: str, value: object, *, times_are_text: bool) -> Any:
     if name.endswith("Time") and isinstance(value, str):
         if not times_are_text:
-            raise NotTheSameAnswerError(f"{name} was left as text")
+            raise DifferentAnswerError(f"{name} was left as text")
         value = datetime.fromisoformat(value)
     return normalise(value, times_are_text=times_are_text)
 
 
 def _wire_name(key: object) -> str:
-    """Give the API's name of a Python one; names of data source packages are in capitals and stay as they are."""
+    """Return the API's name for a Python name; the names of data source packages are in capitals and stay unchanged."""
     text = str(key.value if isinstance(key, Enum) else key)
     return "".join(word.capitalize() for word in text.split("_")) if text.islower() else text
 

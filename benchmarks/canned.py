@@ -1,4 +1,4 @@
-"""The answers of STS and Detective: made once, so that an answer costs the server next to nothing."""
+"""The answers of STS and Detective: made once, so that an answer costs the server almost no time."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 from world import PAGE, ROLE_NAME, graph_arn, keys, members_of
 
-#: How many members the one graph has that ListGraphs gives.
+#: The number of members of the one graph that ListGraphs returns.
 MEMBERS = 50
 
 _START = datetime(2025, 1, 1, 12, 0, 0, 284_000, UTC)
@@ -19,13 +19,13 @@ _REASONS = ("VOLUME_TOO_HIGH", "VOLUME_UNKNOWN")
 _TYPES = ("INVITATION", "ORGANIZATION")
 _STATES = ("STARTED", "STOPPED", "DISABLED")
 
-# What stands in a canned page for what differs: the page's number, the graph, and the graph's account.
+# Placeholders in a cached page: for the page's number, the graph, and the graph's account.
 _NUMBER, _GRAPH, _ACCOUNT = "@number", "@graph", "@account"
 _DIGITS = 7
 
 
 def assumed_role(account_id: str) -> bytes:
-    """Give STS's answer to AssumeRole."""
+    """Return STS's answer to AssumeRole."""
     given = keys(account_id)
     return f"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <AssumeRoleResult>
@@ -45,17 +45,17 @@ def assumed_role(account_id: str) -> bytes:
 
 
 def graphs_page(account_id: str, region: str) -> bytes:
-    """Give the answer to ListGraphs: one graph."""
+    """Return the answer to ListGraphs: one graph."""
     return _dump({"GraphList": [{"Arn": graph_arn(account_id, region, MEMBERS), "CreatedTime": _time(0)}]})
 
 
 def members_page(arn: str, size: int = PAGE, token: str | None = None) -> bytes:
-    """Give the answer to ListMembers.
+    """Return the answer to ListMembers.
 
     Args:
-        arn: of the graph.
-        size: how many members to a page.
-        token: what the page before gave; None for the first page.
+        arn: the ARN of the graph.
+        size: the number of members per page.
+        token: the NextToken of the page before; None for the first page.
     """
     page = 0 if token is None else int(token[-_DIGITS:]) + 1
     left = members_of(arn) - page * size
@@ -63,13 +63,13 @@ def members_page(arn: str, size: int = PAGE, token: str | None = None) -> bytes:
 
 
 def member_ids(members: int) -> Iterator[str]:
-    """Give the account ids of a graph's members, in pages of the API's size, in order."""
+    """Return the account ids of a graph's members, in pages of the API's size, in order."""
     return (_member_id(f"{place // PAGE:0{_DIGITS}}", place % PAGE) for place in range(members))
 
 
 @lru_cache(maxsize=16)
 def _page(arn: str, count: int, *, more: bool) -> bytes:
-    """Give a page that lacks its number only."""
+    """Return a page with the placeholder of its number still in it."""
     account_id = arn.split(":")[4]
     return _text(count, more=more).replace(_GRAPH, arn).replace(_ACCOUNT, account_id).encode()
 
@@ -81,7 +81,7 @@ def _text(count: int, *, more: bool) -> str:
 
 
 def _member(number: int) -> dict[str, Any]:
-    """Fill every member that the API has, those included that no real answer would hold together."""
+    """Fill every field of the API, even those that no real answer has at the same time."""
     return {
         "AccountId": _member_id(_NUMBER, number),
         "EmailAddress": f"aws-account-{number:04}@example.com",
@@ -94,7 +94,7 @@ def _member(number: int) -> dict[str, Any]:
         "UpdatedTime": _time(number + 1),
         "VolumeUsageInBytes": 5_000_000_000 + number,
         "VolumeUsageUpdatedTime": _time(number + 2),
-        # Never a whole number: 12 and 12.0 are the same answer, and would not look it.
+        # Never a whole number: 12 and 12.0 are equal, but their JSON texts differ.
         "PercentOfGraphUtilization": round(number / 10 + 0.05, 2),
         "PercentOfGraphUtilizationUpdatedTime": _time(number + 3),
         "InvitationType": _TYPES[number % len(_TYPES)],
@@ -109,7 +109,7 @@ def _member(number: int) -> dict[str, Any]:
 
 
 def _member_id(page: str, number: int) -> str:
-    """Name a member, by its page and its place there, in twelve digits."""
+    """Return a member's account id, which consists of its page and its place there."""
     return f"2{page}{number:04}"
 
 

@@ -1,4 +1,4 @@
-"""The processes of a run: started, spoken to in lines of JSON, and ended with it whatever happens."""
+"""The child processes of a run: they are asked and answer in lines of JSON, and never outlive the run."""
 
 import json
 import os
@@ -11,22 +11,22 @@ from types import TracebackType
 from typing import Any, Self
 
 _HERE = Path(__file__).parent
-#: Seconds after which a process that does not answer is taken to hang.
-_PATIENCE = 300.0
-_TIME_TO_LEAVE = 5.0
+#: Seconds after which a process that does not answer is killed.
+_ANSWER_TIMEOUT = 300.0
+_EXIT_TIMEOUT = 5.0
 
 
 class ChildError(Exception):
-    """A process did not do what it was asked."""
+    """A child process ended, or does not answer."""
 
 
 class Child:
     """A process that answers every line with a line.
 
     Args:
-        name: what to call it when something goes wrong.
-        script: a script of this folder.
-        arguments: for the script.
+        name: the name of the process in error messages.
+        script: a script in this folder.
+        arguments: the arguments of the script.
     """
 
     def __init__(self, name: str, script: str, *arguments: str) -> None:
@@ -37,7 +37,7 @@ class Child:
             stdout=subprocess.PIPE,
             text=True,
             env=environment(os.environ),
-            # Ctrl-C is for this process, which ends the others.
+            # Ctrl-C reaches only this process, which ends its children.
             start_new_session=True,
         )
 
@@ -47,14 +47,14 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End the process: politely, unless the run has failed."""
+        """End the process: by closing its stdin, or by killing it if the run has failed."""
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
         try:
             if kind is None:
                 process.stdin.close()
-                process.wait(_TIME_TO_LEAVE)
+                process.wait(_EXIT_TIMEOUT)
         except (OSError, subprocess.TimeoutExpired):
             pass
         finally:
@@ -66,38 +66,38 @@ class Child:
         """Send a line and wait for the answer.
 
         Raises:
-            ChildError: the process ended, or hangs.
+            ChildError: the process ended, or does not answer.
         """
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(question) + "\n")
             self._process.stdin.flush()
         except OSError:
-            raise ChildError(f"{self.name}: the process has ended; what it said is above") from None
-        return self.listen()
+            raise ChildError(f"{self.name}: the process has ended; its error output is above") from None
+        return self.read()
 
-    def listen(self) -> dict[str, Any]:
+    def read(self) -> dict[str, Any]:
         """Wait for a line.
 
         Raises:
-            ChildError: the process ended, or hangs.
+            ChildError: the process ended, or does not answer.
         """
         assert self._process.stdout is not None
-        alarm = Timer(_PATIENCE, self._process.kill)
-        alarm.daemon = True
-        alarm.start()
+        timer = Timer(_ANSWER_TIMEOUT, self._process.kill)
+        timer.daemon = True
+        timer.start()
         try:
             line = self._process.stdout.readline()
         finally:
-            alarm.cancel()
+            timer.cancel()
         if not line:
-            raise ChildError(f"{self.name}: no answer; what the process said, if anything, is above")
+            raise ChildError(f"{self.name}: the process ended without an answer; its error output, if any, is above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
-    """Keep what belongs to the machine's owner out of it: AWS settings and files, and proxies."""
+    """Return an environment without the developer's AWS settings, AWS files and proxies."""
     kept = {
         name: value for name, value in of.items() if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
     }

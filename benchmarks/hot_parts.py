@@ -1,10 +1,10 @@
-"""The parts of a call that do no I/O, each to be done over and over: `hot_parts.py PART TIMES`.
+"""The parts of a call that do no I/O, each done over and over in forks of one process, for valgrind to count.
 
-`instructions.py` counts what they cost; nothing is printed here, and nothing is imported that the part does not need.
+A line is printed for each fork: its process, the part, and how often it was done. `instructions.py` runs this.
 """
 
 import json
-import sys
+import os
 from collections.abc import Callable
 
 from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
@@ -14,13 +14,13 @@ Part = Callable[[], object]
 
 
 def yardstick() -> Part:
-    """Read a page with Python's own json: what the others are measured in."""
+    """Read a page with Python's own json: the unit for the other parts."""
     body = LIST_MEMBERS.body
     return lambda: json.loads(body)
 
 
 def sign() -> Part:
-    """Sign a request; one in ten is in another second than the one before."""
+    """Sign a request; the second changes every ten requests."""
     from detective_async import Credentials  # noqa: PLC0415
     from detective_async.auth.signing import sign  # noqa: PLC0415
 
@@ -40,7 +40,7 @@ def sign() -> Part:
 
 
 def build() -> Part:
-    """Check the members of a request and write it."""
+    """Validate and encode a request."""
     from detective_async.api import models, operations, wire  # noqa: PLC0415
 
     def part() -> object:
@@ -51,7 +51,7 @@ def build() -> Part:
 
 
 def read_little() -> Part:
-    """Make a model of a short answer."""
+    """Decode a short answer into a model."""
     from detective_async.api import operations, wire  # noqa: PLC0415
     from detective_async.api.models.base import ResponseMetadata  # noqa: PLC0415
 
@@ -60,7 +60,7 @@ def read_little() -> Part:
 
 
 def read_page() -> Part:
-    """Make models of a page of members that have every field."""
+    """Decode a page of members that have every field."""
     from detective_async.api import operations, wire  # noqa: PLC0415
     from detective_async.api.models.base import ResponseMetadata  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ def read_page() -> Part:
     return lambda: wire.decode(operations.LIST_MEMBERS, body, metadata)
 
 
-#: Name -> what makes it, and how often it is done for a figure.
+#: Name -> the function that prepares the part, and how many times it is run for a figure.
 PARTS: dict[str, tuple[Callable[[], Part], int]] = {
     "yardstick": (yardstick, 4),
     "signing a request": (sign, 200),
@@ -79,11 +79,19 @@ PARTS: dict[str, tuple[Callable[[], Part], int]] = {
 
 
 def main() -> None:
-    """Do a part so many times, after it was done once, for what is done once in a program."""
-    name, times = sys.argv[1:]
-    part = PARTS[name][0]()
-    for _ in range(1 + int(times)):
+    """Do each part not at all and often, in forks, after it was done once, for what is done once in a program."""
+    parts = {name: (make(), times) for name, (make, times) in PARTS.items()}
+    for part, _ in parts.values():
         part()
+    for name, (part, most) in parts.items():
+        for times in (0, most):
+            process = os.fork()
+            if not process:
+                for _ in range(times):
+                    part()
+                os._exit(0)
+            os.waitpid(process, 0)
+            print(process, times, name)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Count the instructions of the parts of a call that do no I/O: a figure that no other load on the machine can change.
+"""Count the instructions of the parts of a call that do no I/O: a figure that does not depend on other load.
 
-Usage: `python benchmarks/instructions.py [--json FILE]`. Needs valgrind; takes a minute. With FILE, the figures of this
+Usage: `python benchmarks/instructions.py [--json FILE]`. Needs valgrind. With FILE, the figures of this
 Python are put beside those of others that are in it; the tests hold the parts to `results/instructions.json`.
 """
 
@@ -13,19 +13,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
-from time import process_time_ns
 from typing import Any
 
 from hot_parts import PARTS
 
 _HERE = Path(__file__).parent
+_COMMAND = [sys.executable, "-W", "ignore", str(_HERE / "hot_parts.py")]
 _YARDSTICK = "yardstick"
-#: By how much a part may cost more than it did: as counted on the very same build of Python, on another one, as timed.
-_MARGIN, _MARGIN_ELSEWHERE, _MARGIN_OF_TIME = 1.15, 1.5, 2.5
-_ROUNDS = 15
+#: By how much a part may cost more than it did: on the very same build of Python, and on another one.
+_MARGIN, _MARGIN_ELSEWHERE = 1.15, 1.5
 
 
 class CountError(Exception):
@@ -33,111 +30,81 @@ class CountError(Exception):
 
 
 def count() -> dict[str, int]:
-    """Give what each part costs, in instructions for each time that it is done.
+    """Return the number of instructions of each part.
 
     Raises:
-        CountError: there is no valgrind, or it failed.
+        CountError: valgrind is not installed, or failed.
     """
-    for name in PARTS:
-        # Whatever is compiled to bytecode once is so before anything is counted.
-        subprocess.run(_command(name, 0), check=True)
-    runs = [(name, times) for name, (_, most) in PARTS.items() for times in (0, most)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        totals = dict(zip(runs, pool.map(lambda run: _total(*run), runs), strict=True))
-    return {name: (totals[name, most] - totals[name, 0]) // most for name, (_, most) in PARTS.items()}
-
-
-def build() -> str:
-    """Name the interpreter so exactly that two of the same name need the same instructions for the same work."""
-    return f"{platform.python_version()}, {platform.python_compiler()}, {platform.machine()}"
-
-
-def time_ratios() -> dict[str, float]:
-    """Give what each part costs in CPU time, as a ratio to the yardstick in the same round; medians."""
-    parts = {name: (make(), most) for name, (make, most) in PARTS.items()}
-    rounds: dict[str, list[float]] = {name: [] for name in parts}
-    for _ in range(_ROUNDS):
-        took = {}
-        for name, (part, times) in parts.items():
-            began = process_time_ns()
-            for _ in range(times):
-                part()
-            took[name] = (process_time_ns() - began) / times
-        for name, figures in rounds.items():
-            figures.append(took[name] / took[_YARDSTICK])
-    return {name: median(figures) for name, figures in rounds.items() if name != _YARDSTICK}
-
-
-def count_ratios(counts: Mapping[str, int]) -> dict[str, float]:
-    """Give the parts' instructions in those of the yardstick, which other builds of a Python have nearly in common."""
-    return {name: number / counts[_YARDSTICK] for name, number in counts.items() if name != _YARDSTICK}
-
-
-def grown(counts: Mapping[str, int], before: Mapping[str, Any]) -> list[str]:
-    """Name the parts that need more instructions than they may.
-
-    Args:
-        counts: part -> instructions now.
-        before: what was written of this version of Python.
-    """
-    if before["build"] == build():
-        return _grown(counts, before["instructions"], _MARGIN)
-    return _grown(count_ratios(counts), count_ratios(before["instructions"]), _MARGIN_ELSEWHERE)
-
-
-def slowed(ratios: Mapping[str, float], before: Mapping[str, Any]) -> list[str]:
-    """Name the parts that take more of the yardstick's time than they may, with a margin for machines that differ."""
-    return _grown(ratios, before["time_ratios"], _MARGIN_OF_TIME)
-
-
-def _grown(now: Mapping[str, float], before: Mapping[str, float], margin: float) -> list[str]:
-    return [
-        f"{name}: {now[name]:.6g}, and it was {figure:.6g}"
-        for name, figure in before.items()
-        if now[name] > figure * margin
-    ]
-
-
-def _total(part: str, times: int) -> int:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise CountError("there is no valgrind here")
+    # Whatever is compiled to bytecode once is so before anything is counted.
+    subprocess.run(_COMMAND, stdout=subprocess.DEVNULL, check=True)
     done = subprocess.run(
-        [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", *_command(part, times)],
+        [valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *_COMMAND],
         capture_output=True,
         text=True,
         # Else dictionaries have another order each time.
         env=os.environ | {"PYTHONHASHSEED": "0"},
         check=False,
     )
-    collected = re.search(r"Collected : (\d+)", done.stderr)
-    if done.returncode or not collected:
-        raise CountError(f"valgrind failed on {part}: {done.stderr[-500:]}")
-    return int(collected[1])
+    # A fork goes on counting where its parent was.
+    refs = re.findall(r"^==(\d+)== I +refs: +([\d,]+)$", done.stderr, re.MULTILINE)
+    totals = {process: int(number.replace(",", "")) for process, number in refs}
+    forks = re.findall(r"^(\d+) (\d+) (.*)$", done.stdout, re.MULTILINE)
+    if done.returncode or not totals.keys() >= {process for process, _, _ in forks}:
+        raise CountError(f"valgrind failed: {done.stderr[-500:]}")
+    counted = {(name, int(times)): totals[process] for process, times, name in forks}
+    return {name: (counted[name, most] - counted[name, 0]) // most for name, (_, most) in PARTS.items()}
 
 
-def _command(part: str, times: int) -> list[str]:
-    return [sys.executable, "-W", "ignore", str(_HERE / "hot_parts.py"), part, str(times)]
+def build() -> str:
+    """Return a name of the interpreter that is exact enough for instruction counts to be comparable."""
+    return f"{platform.python_version()}, {platform.python_compiler()}, {platform.machine()}"
+
+
+def count_ratios(counts: Mapping[str, int]) -> dict[str, float]:
+    """Return the parts' instructions as ratios to the yardstick, which differ little between builds of a Python."""
+    return {name: number / counts[_YARDSTICK] for name, number in counts.items() if name != _YARDSTICK}
+
+
+def grown(counts: Mapping[str, int], before: Mapping[str, Any]) -> list[str]:
+    """Return a line for each part that needs more instructions than allowed.
+
+    Args:
+        counts: part -> instructions now.
+        before: the stored figures of this version of Python.
+    """
+    if before["build"] == build():
+        return _grown(counts, before["instructions"], _MARGIN)
+    return _grown(count_ratios(counts), count_ratios(before["instructions"]), _MARGIN_ELSEWHERE)
+
+
+def _grown(now: Mapping[str, float], before: Mapping[str, float], margin: float) -> list[str]:
+    return [
+        f"{name}: {now[name]:.6g}, before: {figure:.6g}"
+        for name, figure in before.items()
+        if now[name] > figure * margin
+    ]
 
 
 def main() -> int:
-    """Do what the command line says; give the exit code."""
+    """Count and time the parts, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     options = parser.parse_args()
     try:
         counts = count()
     except CountError as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
-    ratios = time_ratios()
     print(f"Python {build()}")
     for name, number in counts.items():
-        print(f"{name:24} {number:12,} instructions, {ratios.get(name, 1.0):7.4f} of the yardstick's time")
+        print(f"{name:24} {number:12,} instructions")
     if options.json:
         version = "{}.{}".format(*sys.version_info)
         known: dict[str, Any] = json.loads(options.json.read_text()) if options.json.exists() else {}
-        known[version] = {"build": build(), "instructions": counts, "time_ratios": ratios}
+        known[version] = {"build": build(), "instructions": counts}
         options.json.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
     return 0
 

@@ -1,4 +1,4 @@
-"""What the figures are measured on: the interpreter, the machine, its CPUs and its memory."""
+"""The interpreter, the machine, its CPUs and its memory."""
 
 import os
 import platform
@@ -11,23 +11,23 @@ from pathlib import Path
 
 
 def python() -> str:
-    """Name the interpreter."""
+    """Return the name and version of the interpreter."""
     return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def machine(used: str = "") -> str:
-    """Name the machine, and say what of it was used."""
+    """Return a description of the machine, and of the CPUs that were used."""
     parts = [f"{platform.system()} {platform.machine()}", _cpu(), f"{os.cpu_count()} CPUs", used]
     return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True)
 class Cpus:
-    """Who runs where.
+    """The assignment of CPUs.
 
     Attributes:
-        used: says so, for readers.
-        server: the CPU that the server is to take; None leaves it to the system.
+        used: a description for readers.
+        server: the CPU for the server; None leaves that to the system.
     """
 
     used: str
@@ -36,12 +36,12 @@ class Cpus:
 
 @contextmanager
 def cpus(*, apart: bool) -> Iterator[Cpus]:
-    """Settle on which CPUs this process and those it starts run, and put it back at the end.
+    """Set the CPUs for this process and its children, and restore the setting at the end.
 
     Args:
-        apart: whether the server has a CPU of its own, where there are two. Otherwise all share one: waking a process
-            on another CPU can cost a virtual machine tens of microseconds, and whether a contender pays for that would
-            be the scheduler's whim.
+        apart: whether the server has a CPU of its own, if there are two. Otherwise all processes share one: on a
+            virtual machine, waking a process on another CPU can take tens of microseconds, and the scheduler's choice
+            would decide which contender pays for that.
     """
     if sys.platform != "linux":
         yield Cpus("all CPUs used", None)
@@ -60,13 +60,13 @@ def cpus(*, apart: bool) -> Iterator[Cpus]:
 
 
 def take_cpu(number: int) -> None:
-    """Run on one CPU from here on, where the system has a say in that."""
+    """Run this process on one CPU from now on, if the system supports that."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, {number})
 
 
 def resident_bytes() -> int:
-    """Give the resident memory in bytes; where the system does not tell, the most that there was."""
+    """Return the resident memory in bytes; where the system does not provide it, the maximum so far."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -75,9 +75,9 @@ def resident_bytes() -> int:
 
 
 def most_resident_bytes() -> int:
-    """Give the most resident memory that there was, in bytes.
+    """Return the maximum of the resident memory so far, in bytes.
 
-    Linux counts the process that started this one into getrusage's figure, so it is asked otherwise.
+    On Linux, getrusage's figure includes the parent's memory at the fork, so /proc is read instead.
     """
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()

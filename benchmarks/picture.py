@@ -1,4 +1,4 @@
-"""Draw the picture that README shows, from the results of a run.
+"""Draw the chart of README from the results of a run.
 
 Usage: `python benchmarks/picture.py JSON SVG`.
 """
@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from contenders import BASELINE, OURS
 
-#: Measurement, heading, and the figure that is drawn: a ratio to bare aiohttp's.
+#: Measurement, heading, and the figure that is drawn: a ratio to bare aiohttp.
 _PANELS = (
     ("small-call", "A small call: CPU time", "cpu_ratio"),
     ("page", "A page of 200 members: CPU time", "cpu_ratio"),
@@ -27,12 +27,12 @@ _SUBTITLE = f"as a multiple of {BASELINE.name}'s; less is better; the scale is l
 _WIDTH, _MARGIN = 640, 18
 _BARS, _BARS_END = 160, 566
 _HEAD, _HEADING, _ROW, _BAR, _FOOT = 66, 36, 25, 17, 64
-#: The scale begins left of 1, so that the measure of all others has a bar too.
+#: The scale begins below 1, so that the baseline has a bar too.
 _LEAST = 0.5
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
-# Light colours, and dark ones where the reader's system asks for them. The ground is painted, since a page may be dark
-# where the system is not.
+# Light colours, and dark ones if the reader's system asks for them. The background is drawn too, since a page may be
+# dark on a system that is not.
 _STYLE = """
     text { font: 16px -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; fill: #1f2328 }
     .title { font-size: 20px; font-weight: 600 }
@@ -62,8 +62,8 @@ class Panel:
     """One group of bars.
 
     Attributes:
-        heading: what is compared.
-        ratios: contender -> multiple of bare aiohttp's.
+        heading: the heading.
+        ratios: contender -> multiple of bare aiohttp's figure.
     """
 
     heading: str
@@ -71,7 +71,7 @@ class Panel:
 
 
 def draw(results: Mapping[str, Any]) -> str:
-    """Give the picture of a run's results, as SVG; the same for the same results."""
+    """Return the chart of a run's results as SVG; equal results give equal charts."""
     panels = _panels(results)
     height = _HEAD + sum(_HEADING + _ROW * len(panel.ratios) for panel in panels) + _FOOT
     most = max(ratio for panel in panels for ratio in panel.ratios.values())
@@ -103,11 +103,11 @@ def _panels(results: Mapping[str, Any]) -> list[Panel]:
 
 
 def _in_words(panels: Sequence[Panel]) -> str:
-    told = [
+    sentences = [
         f"{panel.heading}: {', '.join(f'{who} {_number(ratio)}' for who, ratio in panel.ratios.items())}."
         for panel in panels
     ]
-    return f"Bars, {_SUBTITLE}. {' '.join(told)}"
+    return f"Bars, {_SUBTITLE}. {' '.join(sentences)}"
 
 
 def _bars(panels: Sequence[Panel], most: float, ticks: Sequence[int]) -> Iterator[str]:
@@ -135,7 +135,7 @@ def _lines(ticks: Sequence[int], most: float, top: int, bottom: int) -> Iterator
 
 
 def _place(ratio: float, most: float) -> float:
-    """Give where on the scale a ratio is."""
+    """Return the x coordinate of a ratio on the scale."""
     share = math.log(max(ratio, _LEAST) / _LEAST) / math.log(most / _LEAST)
     return _BARS + share * (_BARS_END - _BARS)
 
@@ -149,7 +149,7 @@ def _text(x: float, y: float, text: str, kind: str, *, anchor: str = "start") ->
 
 
 def main() -> None:
-    """Draw what the command line names."""
+    """Draw the chart of the results file into the SVG file."""
     results, picture = sys.argv[1:]
     drawn = draw(json.loads(Path(results).read_text(encoding="utf-8")))
     Path(picture).write_text(drawn, encoding="utf-8")

@@ -1,6 +1,6 @@
 """Measure detective-async beside bare aiohttp and the other clients of Amazon Detective.
 
-Usage: `python benchmarks/run.py [--quick] [--json FILE]`; README.md beside this file says what the figures mean.
+Usage: `python benchmarks/run.py [--quick] [--json FILE]`. README.md in this folder explains the figures.
 """
 
 import argparse
@@ -28,7 +28,7 @@ MEASUREMENTS = {each.name: each for each in (SMALL_CALL, PAGE, STALL, WITH_OPTIO
 
 
 def measure(measurements: Sequence[Measurement], plan: Plan) -> dict[str, Any]:
-    """Measure one after the other, and give the results as JSON has them."""
+    """Run the measurements one after the other, and return the results as JSON has them."""
     taking_part = plan.among(CONTENDERS)
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -42,10 +42,10 @@ def measure(measurements: Sequence[Measurement], plan: Plan) -> dict[str, Any]:
 
 
 def show(results: Mapping[str, Any]) -> str:
-    """Give the results in Markdown: what was used, the targets, and the table of each measurement."""
+    """Return the results in Markdown: versions, targets, and the table of each measurement."""
     measured = [(MEASUREMENTS[name], results["measurements"][name]) for name in results["measurements"]]
     used = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    quick = " A quick run: to see that everything works, and not to quote." if results["quick"] else ""
+    quick = " A quick run, only to check that everything works: do not quote it." if results["quick"] else ""
     return "\n\n".join(
         [
             f"{results['date']}, {results['python']} on {results['machine']}.{quick}\n{used}.",
@@ -59,20 +59,26 @@ def show(results: Mapping[str, Any]) -> str:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [contender.name for contender in CONTENDERS]
-    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds: to see that it works")
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="what to measure")
-    parser.add_argument("--contenders", nargs="+", choices=names, default=names, help="who, beside bare aiohttp")
-    parser.add_argument("--rounds", type=int, metavar="N", help="how many count (default: each measurement's own)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to a file, too")
-    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: print the tables of such a file")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller rounds, to check that everything works")
+    parser.add_argument(
+        "--only", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS), help="the measurements (default: all)"
+    )
+    parser.add_argument(
+        "--contenders", nargs="+", choices=names, default=names, help="the clients beside bare aiohttp (default: all)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="the number of rounds that count (default: each measurement's own)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing; print the tables of a results file")
     options = parser.parse_args(arguments)
     if options.rounds is not None and options.rounds < 1:
-        parser.error("at least 1 round")
+        parser.error("--rounds must be at least 1")
     return options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; give the exit code."""
+    """Measure or show, as the arguments say, and return the exit code."""
     options = _options(arguments)
     if options.show:
         print(show(json.loads(options.show.read_text(encoding="utf-8"))))

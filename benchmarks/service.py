@@ -1,4 +1,4 @@
-"""The server of a measurement, the processes of those who use it, and the order in which they take turns."""
+"""The server of a measurement, the contenders' processes, and the order of the contenders in each round."""
 
 import http.client
 import json
@@ -14,28 +14,28 @@ from server import SEEN_PATH
 
 
 class WorkDroppedError(Exception):
-    """A contender did less, or other, than the rest."""
+    """A contender did not do all of the work, or got another result."""
 
 
 class Service:
-    """The server.
+    """The server's process.
 
     Args:
-        stack: what ends it.
-        cpu: the CPU that it is to take; None leaves it to the system.
+        stack: ends the process when it is closed.
+        cpu: the CPU to run on; None leaves that to the system.
         latency: milliseconds between a request and its answer.
     """
 
     def __init__(self, stack: ExitStack, cpu: int | None, latency: int = 0) -> None:
         options = ["--latency", str(latency), *([] if cpu is None else ["--cpu", str(cpu)])]
-        self.url: str = stack.enter_context(Child("the server", "server.py", *options)).listen()["url"]
+        self.url: str = stack.enter_context(Child("the server", "server.py", *options)).read()["url"]
 
     def start(self, contender: Contender, job: str) -> AbstractContextManager[Child]:
         """Start a contender's process."""
         return Child(contender.name, "worker.py", job, contender.module, self.url)
 
     def seen(self) -> dict[str, Any]:
-        """Give what the server was asked since this was last called."""
+        """Return the server's counts since the last call of this method."""
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
             connection.request("GET", SEEN_PATH)
@@ -45,28 +45,28 @@ class Service:
         return seen
 
 
-def order(child: Child, **members: object) -> dict[str, Any]:
-    """Have an order done, and give what it took.
+def run_job(child: Child, **parameters: object) -> dict[str, Any]:
+    """Run a contender's job once, and return its results.
 
     Raises:
-        WorkDroppedError: something else came of it than the server sent.
+        WorkDroppedError: the contender got another answer than the server sent.
     """
-    took = child.ask(members)
-    if "problem" in took:
-        raise WorkDroppedError(f"{child.name}: {took['problem']}")
-    return took
+    results = child.ask(parameters)
+    if "problem" in results:
+        raise WorkDroppedError(f"{child.name}: {results['problem']}")
+    return results
 
 
-def demand(what: str, expected: object, got: object) -> None:
-    """Check that something is as it has to be.
+def check_equal(what: str, expected: object, got: object) -> None:
+    """Check a result of a contender.
 
     Args:
-        what: whose it is, and what.
-        expected: what it has to be.
-        got: what it is.
+        what: names the contender and the result, for the error message.
+        expected: the expected value.
+        got: the actual value.
 
     Raises:
-        WorkDroppedError: it is not.
+        WorkDroppedError: the values differ.
     """
     if got != expected:
         raise WorkDroppedError(f"{what}: expected {expected}, got {got}")
@@ -75,16 +75,16 @@ def demand(what: str, expected: object, got: object) -> None:
 def turns(
     title: str, contenders: Sequence[Contender], rounds: int, *, warmups: int = 0
 ) -> Iterator[tuple[bool, Contender]]:
-    """Give whose turn it is, and whether it counts: everybody's in each round, beginning with another one each time.
+    """Yield whether a turn counts, and the contender whose turn it is; each round starts with another contender.
 
     Args:
-        title: what is measured, for those who watch.
-        contenders: who take part.
-        rounds: how many of them count.
-        warmups: how many come before, and do not.
+        title: the name of the measurement, for the display of progress.
+        contenders: the contenders.
+        rounds: the number of rounds that count.
+        warmups: the number of rounds before them, which do not count.
     """
     for number in range(rounds + warmups):
-        # There may be nobody, where who was chosen has no part in this.
+        # The list is empty where no chosen contender takes part in this measurement.
         first = number % max(1, len(contenders))
         for contender in [*contenders[first:], *contenders[:first]]:
             progress(f"{title}: round {number + 1} of {rounds + warmups}: {contender.name}")
@@ -93,6 +93,6 @@ def turns(
 
 
 def progress(text: str) -> None:
-    """Show what is going on, to whoever watches."""
+    """Show the progress in the terminal, if stderr is one."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

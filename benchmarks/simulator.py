@@ -1,6 +1,6 @@
-"""Measure the simulator: small requests a second on one core, latency under load, and what a member costs in memory.
+"""Measure the simulator: small requests a second on one core, latency under load, and the memory of a member.
 
-Usage: `python benchmarks/simulator.py [--quick] [--json FILE]`; README.md beside this file says what the figures mean.
+Usage: `python benchmarks/simulator.py [--quick] [--json FILE]`. README.md in this folder explains the figures.
 """
 
 import argparse
@@ -18,12 +18,13 @@ from urllib.parse import quote
 
 from children import Child, ChildError
 from machine import cpus, machine, python
-from report import spread
+from report import cell, spread, table
+from service import progress
 from simulator_load import Load, Signer, WrongAnswerError, connect, exchange
 
 import detective_async
 
-#: Who asks for small things: more than one, so that more than one signing key is in use.
+#: The accounts that send small requests: more than one, so that more than one signing key is in use.
 CALLERS = 50
 CONNECTIONS = 16
 LISTED_AT_ONCE = 8
@@ -37,26 +38,23 @@ _FEWEST_ROUNDS = 7
 _PACKAGES = ("aiohttp", "attrs", "botocore")
 
 
-# What is measured.
-
-
 def rates(rounds: int, count: int) -> dict[str, Any]:
     """Measure small requests a second.
 
     Args:
-        rounds: how many rounds count; one more, before them, only warms up.
-        count: how many requests to a round.
+        rounds: the number of rounds that count; one warm-up round comes before them.
+        count: the number of requests per round.
     """
     with Child("the simulator", "simulator_server.py", "20000") as server:
-        url = server.listen()["url"]
+        url = server.read()["url"]
         signer = Signer(server, url)
         accounts = [f"{number:012d}" for number in range(100_000_000_000, 100_000_000_000 + CALLERS)]
-        signer.learn(accounts)
+        signer.load_keys(accounts)
         load = Load(url, CONNECTIONS, 1)
         bodies = [load.send([signer.request(name, "/graph", {"Tags": {"team": "secops"}})]) for name in accounts]
         load.close()
         graphs = [json.loads(body)["GraphArn"] for (body,) in bodies]
-        _check_that_signatures_are_checked(url, signer.request(accounts[0], "/graphs/list", {}))
+        _check_signatures(url, signer.request(accounts[0], "/graphs/list", {}))
 
         def list_graphs() -> list[bytes]:
             return [signer.request(name, "/graphs/list", {}) for name in accounts]
@@ -85,18 +83,19 @@ def rates(rounds: int, count: int) -> dict[str, Any]:
         }
 
 
-def _check_that_signatures_are_checked(url: str, request: bytes) -> None:
+def _check_signatures(url: str, request: bytes) -> None:
+    """Check that the simulator refuses a request that was changed after it was signed."""
     load = Load(url, 1, 1)
     try:
         load.send([request])
         load.send([request.replace(b"{}", b"[]")])
-    except WrongAnswerError as refused:
-        if "InvalidSignatureException" in str(refused):
+    except WrongAnswerError as error:
+        if "InvalidSignatureException" in str(error):
             return
         raise
     finally:
         load.close()
-    raise WrongAnswerError("a request that was changed after it was signed was not refused")
+    raise WrongAnswerError("the simulator accepted a request that was changed after it was signed")
 
 
 def _rate(
@@ -104,8 +103,8 @@ def _rate(
 ) -> dict[str, Any]:
     a_second, cpu_us = [], []
     for number in range(rounds + 1):
-        _progress(f"{title}: round {number} of {rounds}")
-        # Signed anew each round, for a signature is good for five minutes.
+        progress(f"{title}: round {number} of {rounds}")
+        # Signed in each round, since a signature is valid for five minutes.
         requests = [request for _, request in zip(range(count), cycle(make()), strict=False)]
         cpu = server.ask({"do": "cpu"})["ns"]
         began = perf_counter_ns()
@@ -120,27 +119,27 @@ def _rate(
 
 
 def many_members(graphs: int) -> dict[str, Any]:
-    """Measure what members cost in memory, and how long it takes to list them all.
+    """Measure the memory of a member, and the time of listing all members.
 
     Args:
-        graphs: how many graphs of 1,200 enabled members each.
+        graphs: the number of graphs, of 1,200 enabled members each.
     """
     with Child("the simulator", "simulator_server.py", "100") as server:
-        url = server.listen()["url"]
+        url = server.read()["url"]
         signer = Signer(server, url)
         numbers = range(graphs)
         managements = [f"{700_000_000_000 + number}" for number in numbers]
         administrators = [f"{800_000_000_000 + number}" for number in numbers]
-        signer.learn([*managements, *administrators])
+        signer.load_keys([*managements, *administrators])
         members = [[f"{900_000_000_000 + number * MEMBERS + one}" for one in range(MEMBERS)] for number in numbers]
         load = Load(url, 1, 1)
-        # One of everything before the first measure, so that what is made once is not counted.
+        # One organization and one graph are made before the memory is read, so that one-time work is not counted.
         arns = []
         before_accounts = 0
         for number in numbers:
             if number == 1:
                 before_accounts = server.ask({"do": "memory"})["bytes"]
-            _progress(f"organization {number + 1} of {graphs}")
+            progress(f"organization {number + 1} of {graphs}")
             server.ask(
                 {"do": "organization", "accounts": [managements[number], administrators[number], *members[number]]}
             )
@@ -148,7 +147,7 @@ def many_members(graphs: int) -> dict[str, Any]:
         for number in numbers:
             if number == 1:
                 before_members = server.ask({"do": "memory"})["bytes"]
-            _progress(f"members of graph {number + 1} of {graphs}")
+            progress(f"members of graph {number + 1} of {graphs}")
             arns.append(_graph_of(load, signer, managements[number], administrators[number], members[number]))
         after = server.ask({"do": "memory"})["bytes"]
         load.close()
@@ -160,14 +159,14 @@ def many_members(graphs: int) -> dict[str, Any]:
             "bytes_a_member": round((after - before_members) / counted, 1),
             "bytes_an_account": round((before_members - before_accounts) / counted, 1),
         }
-        _progress("listing")
+        progress("listing")
         listing = asyncio.run(_list_all(url, signer, dict(zip(administrators, arns, strict=True))))
         memory["rss_after_listing_bytes"] = server.ask({"do": "memory"})["bytes"]
         return {"graphs": graphs, "memory": memory, "listing": listing}
 
 
 def _graph_of(load: Load, signer: Signer, management: str, administrator: str, members: Sequence[str]) -> str:
-    """Make a graph whose members are enabled at once, as accounts of an organization are."""
+    """Create a graph; its members are enabled at once, since they are accounts of the organization."""
     load.send([signer.request(management, "/orgs/enableAdminAccount", {"AccountId": administrator})])
     (body,) = load.send([signer.request(administrator, "/graphs/list", {})])
     (graph,) = json.loads(body)["GraphList"]
@@ -179,12 +178,12 @@ def _graph_of(load: Load, signer: Signer, management: str, administrator: str, m
         given = {"GraphArn": graph["Arn"], "Accounts": chosen}
         (body,) = load.send([signer.request(administrator, "/graph/members", given)])
         if {one["Status"] for one in json.loads(body)["Members"]} != {"ENABLED"}:
-            raise WrongAnswerError("not all members were enabled")
+            raise WrongAnswerError("the simulator did not enable all members")
     return str(graph["Arn"])
 
 
 async def _list_all(url: str, signer: Signer, graphs: dict[str, str]) -> dict[str, Any]:
-    """List every graph's members, some graphs at once, and send a small request now and then."""
+    """List every graph's members, several graphs at once, and send a small request at intervals."""
     pages: list[float] = []
     probes: list[float] = []
     to_list = iter(graphs.items())
@@ -207,7 +206,7 @@ async def _list_all(url: str, signer: Signer, graphs: dict[str, str]) -> dict[st
                     break
                 given["NextToken"] = page["NextToken"]
             if len(names) != MEMBERS:
-                raise WrongAnswerError(f"{len(names)} members instead of {MEMBERS}")
+                raise WrongAnswerError(f"a graph has {len(names)} members instead of {MEMBERS}")
             found += len(names)
         writer.close()
 
@@ -249,11 +248,11 @@ def _latency(milliseconds: Sequence[float]) -> dict[str, float]:
 
 
 def run(rounds: int, count: int, graphs: int) -> dict[str, Any]:
-    """Measure everything and give the results."""
+    """Measure everything, and return the results."""
     with cpus(apart=True) as where:
         small = rates(rounds, count)
         members = many_members(graphs)
-    _progress("")
+    progress("")
     return {
         "python": python(),
         "machine": machine(where.used),
@@ -265,13 +264,8 @@ def run(rounds: int, count: int, graphs: int) -> dict[str, Any]:
     }
 
 
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
 def show(results: dict[str, Any]) -> str:
-    """Give the results of a run, in Markdown."""
+    """Return the results of a run, in Markdown."""
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     memory, listing = results["memory"], results["listing"]
     rates_header = [
@@ -280,7 +274,7 @@ def show(results: dict[str, Any]) -> str:
         "server CPU each, us",
     ]
     rates_rows = [
-        [title, _cell(row["requests_a_second"]), _cell(row["cpu_us"])] for title, row in results["rates"].items()
+        [title, cell(row["requests_a_second"], 0), cell(row["cpu_us"], 0)] for title, row in results["rates"].items()
     ]
     latencies = {f"a page of {PAGE} members": listing["page_ms"], "ListGraphs meanwhile": listing["small_request_ms"]}
     figures = ["median", "p95", "p99", "max"]
@@ -294,43 +288,31 @@ def show(results: dict[str, Any]) -> str:
     cost = (
         f"Memory: {memory['rss_before_bytes'] / 2**20:,.0f} MiB before {memory['members']:,} members, "
         f"{memory['rss_after_bytes'] / 2**20:,.0f} MiB after: {memory['bytes_a_member']:,.0f} bytes a member, "
-        f"and {memory['bytes_an_account']:,.0f} bytes for an account to be known."
+        f"and {memory['bytes_an_account']:,.0f} bytes a known account."
     )
     return "\n\n".join(
         [
             f"{results['python']} on {results['machine']}.\n{versions}.",
-            _table(rates_header, rates_rows),
+            table(rates_header, rates_rows),
             listed,
-            _table(["latency, ms", "count", *figures], latency_rows),
+            table(["latency, ms", "count", *figures], latency_rows),
             cost,
         ]
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |" for line in lines
-    )
-
-
-def _cell(figures: dict[str, float]) -> str:
-    return f"{figures['median']:,.0f} ({figures['min']:,.0f}-{figures['max']:,.0f})"
-
-
 def main() -> int:
-    """Do what the command line says; give the exit code."""
+    """Measure or show, as the arguments say, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=10, help=f"at least {_FEWEST_ROUNDS} (default: 10)")
-    parser.add_argument("--count", type=int, default=3000, help="small requests a round (default: 3000)")
-    parser.add_argument("--graphs", type=int, default=200, help="graphs of 1,200 members (default: 200)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds, 4 graphs: to see that it works")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to a file, too")
-    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing: print the tables of such a file")
+    parser.add_argument("--rounds", type=int, default=10, help=f"the number of rounds, at least {_FEWEST_ROUNDS} (10)")
+    parser.add_argument("--count", type=int, default=3000, help="the number of small requests per round (%(default)s)")
+    parser.add_argument("--graphs", type=int, default=200, help="the number of graphs of 1,200 members (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds and 4 graphs, to check that everything works")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing; print the tables of a results file")
     options = parser.parse_args()
     if options.rounds < _FEWEST_ROUNDS or options.count < CONNECTIONS or options.graphs < 2:
-        parser.error(f"at least {_FEWEST_ROUNDS} rounds, {CONNECTIONS} requests and 2 graphs")
+        parser.error(f"at least {_FEWEST_ROUNDS} rounds, {CONNECTIONS} requests per round and 2 graphs are needed")
     try:
         if options.show:
             results = json.loads(options.show.read_text(encoding="utf-8"))

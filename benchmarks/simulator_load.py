@@ -1,4 +1,4 @@
-"""Load for the simulator: requests that are signed beforehand, over connections that are kept open."""
+"""Load for the simulator: requests that are signed in advance, over connections that are kept open."""
 
 import asyncio
 import json
@@ -21,15 +21,15 @@ _HEAD_OF_200 = b"HTTP/1.1 200 "
 
 
 class WrongAnswerError(Exception):
-    """The simulator did not answer what it should have."""
+    """The simulator gave another answer than expected."""
 
 
 class Signer:
-    """Signs requests, as accounts whose keys the server has told.
+    """Signs requests with the keys of simulated accounts.
 
     Args:
         server: the simulator's process.
-        url: where it listens.
+        url: the simulator's URL.
     """
 
     def __init__(self, server: Child, url: str) -> None:
@@ -37,13 +37,13 @@ class Signer:
         self._url = url
         self._keys: dict[str, Credentials] = {}
 
-    def learn(self, accounts: Sequence[str]) -> None:
-        """Ask for the keys of accounts."""
-        told = self._server.ask({"do": "keys", "accounts": list(accounts)})
-        self._keys |= {name: Credentials(*keys) for name, keys in told.items()}
+    def load_keys(self, accounts: Sequence[str]) -> None:
+        """Get the keys of accounts from the simulator."""
+        found = self._server.ask({"do": "keys", "accounts": list(accounts)})
+        self._keys |= {name: Credentials(*keys) for name, keys in found.items()}
 
     def request(self, account: str, path: str, members: dict[str, Any] | None, method: str = "POST") -> bytes:
-        """Give a whole request, as bytes."""
+        """Return a whole signed request, as bytes."""
         host = urlsplit(self._url).netloc
         body = b"" if members is None else json.dumps(members).encode()
         request = AWSRequest(method, self._url + path, data=body, headers={"Host": host})
@@ -56,7 +56,7 @@ class Signer:
 
 
 def _answers_in(data: bytearray) -> Iterator[tuple[bytes, bytes]]:
-    """Take the answers that are complete off the front: head and body of each."""
+    """Remove the complete answers from the buffer, and yield the head and body of each."""
     while (end := data.find(_END_OF_HEAD)) >= 0:
         length = _LENGTH.search(data, 0, end)
         stop = end + len(_END_OF_HEAD) + (int(length[1]) if length else 0)
@@ -68,12 +68,12 @@ def _answers_in(data: bytearray) -> Iterator[tuple[bytes, bytes]]:
 
 
 class Load:
-    """Connections to the server that are kept open, and send what was signed before.
+    """Connections to the simulator that are kept open.
 
     Args:
-        url: where the server listens.
-        connections: how many.
-        depth: how many requests each has under way; more than one is pipelining.
+        url: the simulator's URL.
+        connections: the number of connections.
+        depth: how many requests each connection has under way; more than one is pipelining.
     """
 
     def __init__(self, url: str, connections: int, depth: int) -> None:
@@ -91,7 +91,7 @@ class Load:
             one.close()
 
     def send(self, requests: Sequence[bytes]) -> list[bytes]:
-        """Send them all, and give the bodies of the answers, in the order in which they came.
+        """Send all requests, and return the bodies of the answers in the order of arrival.
 
         Raises:
             WrongAnswerError: one of the answers is not a 200.
@@ -109,7 +109,7 @@ class Load:
                     assert isinstance(connection, socket.socket)
                     piece = connection.recv(262_144)
                     if not piece:
-                        raise WrongAnswerError("the server closed a connection")
+                        raise WrongAnswerError("the simulator closed a connection")
                     received[connection] += piece
                     before = len(bodies)
                     for head, body in _answers_in(received[connection]):
@@ -126,13 +126,13 @@ def _next(requests: Iterator[bytes], count: int) -> list[bytes]:
 
 
 async def connect(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Open a connection that takes a whole page at once."""
+    """Open a connection whose buffer is large enough for a whole page."""
     address = urlsplit(url)
     return await asyncio.open_connection(address.hostname, address.port, limit=2**22)
 
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
-    """Send a request and give the body of its answer."""
+    """Send a request, and return the body of its answer."""
     writer.write(request)
     head = await reader.readuntil(_END_OF_HEAD)
     length = _LENGTH.search(head)

@@ -1,4 +1,4 @@
-"""The simulator in a process of its own, which does what it is told on stdin."""
+"""The simulator in a process of its own, which runs the commands on its stdin."""
 
 import asyncio
 import gc
@@ -15,14 +15,14 @@ from detective_async.testing import DetectiveSimulator
 
 
 async def serve(remember: int) -> None:
-    """Run a simulator, and do what stdin says, a line of JSON at a time, until it is closed."""
+    """Run a simulator, and a command for each line of JSON on stdin, until stdin is closed."""
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str] = asyncio.Queue()
     async with DetectiveSimulator(remember=remember) as sim:
         reader = loop.run_in_executor(None, _read_lines, loop, lines)
         print(json.dumps({"url": sim.url}), flush=True)
         while line := await lines.get():
-            print(json.dumps(_do(sim, **json.loads(line))), flush=True)
+            print(json.dumps(_run(sim, **json.loads(line))), flush=True)
         await reader
 
 
@@ -32,7 +32,7 @@ def _read_lines(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") ->
     loop.call_soon_threadsafe(lines.put_nowait, "")
 
 
-def _do(sim: DetectiveSimulator, do: str, accounts: Sequence[str] = ()) -> dict[str, Any]:
+def _run(sim: DetectiveSimulator, do: str, accounts: Sequence[str] = ()) -> dict[str, Any]:
     if do == "keys":
         keys = {name: sim.account(name) for name in accounts}
         return {name: [one.access_key_id, one.secret_access_key] for name, one in keys.items()}
@@ -46,6 +46,6 @@ def _do(sim: DetectiveSimulator, do: str, accounts: Sequence[str] = ()) -> dict[
 
 
 if __name__ == "__main__":
-    # The one CPU that the process that started this one has left.
+    # The CPU that the parent process does not use.
     take_cpu((os.cpu_count() or 1) - 1)
     asyncio.run(serve(int(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""What a contender found, in a form that takes no room, and what it must have found."""
+"""The members that a contender found, as counts and checksums, and those that it must find."""
 
 import json
 from zlib import crc32
@@ -7,7 +7,7 @@ from answers import digest, normalise
 from canned import MEMBERS, member_ids, members_page
 from world import REGIONS, account_ids, graph_arn
 
-#: (account, region) -> how many members it has, and a checksum of them.
+#: (account, region) -> the number of members, and a checksum of them.
 Found = dict[tuple[str, str], tuple[int, int]]
 
 
@@ -19,18 +19,18 @@ class Names:
         self.checksum = 0
 
     def see(self, name: str) -> None:
-        """Take note of a name."""
+        """Add a name."""
         self.count += 1
         self.checksum = crc32(name.encode(), self.checksum)
 
     @property
     def found(self) -> list[int]:
-        """Both, as JSON has them."""
+        """The count and the checksum, as JSON has them."""
         return [self.count, self.checksum]
 
 
 def expected_names(members: int) -> list[int]:
-    """Give what must come of the account ids of a graph of so many members."""
+    """Return the expected count and checksum of the account ids of a graph of that many members."""
     names = Names()
     for name in member_ids(members):
         names.see(name)
@@ -41,8 +41,8 @@ class Tally:
     """The members of many targets.
 
     Args:
-        whole: whether to look at every field of every member, which takes long, or at the names only.
-        times_are_text: whether the contender leaves timestamps as they came.
+        whole: whether to include every field of every member, which is slow, or only the names.
+        times_are_text: whether the contender leaves timestamps as text.
     """
 
     def __init__(self, *, whole: bool = False, times_are_text: bool = False) -> None:
@@ -51,13 +51,13 @@ class Tally:
         self._times_are_text = times_are_text
 
     def add(self, account_id: str, region: str, name: str, member: object) -> None:
-        """Take note of a member of a target; the order of a target's members counts.
+        """Add a member of a target; the order of a target's members matters.
 
         Args:
-            account_id: of the target.
-            region: likewise.
+            account_id: the target's account.
+            region: the target's region.
             name: the member's account id and graph, with a space between them, as the contender read them.
-            member: all of it.
+            member: the whole member.
         """
         count, checksum = self.found.get((account_id, region), (0, 0))
         if self._whole:
@@ -66,13 +66,13 @@ class Tally:
 
 
 def expected_tally(accounts: int, *, whole: bool = False) -> Found:
-    """Give what every contender must find in so many accounts."""
+    """Return the members that every contender must find in that many accounts."""
     tally = Tally(whole=whole, times_are_text=True)
     names = list(member_ids(MEMBERS))
     for account_id in account_ids(accounts):
         for region in REGIONS:
             arn = graph_arn(account_id, region, MEMBERS)
-            # Read only where it is looked at: there are a thousand of them.
+            # A thousand pages, read only if the members are compared.
             members = json.loads(members_page(arn))["MemberDetails"] if whole else names
             for name, member in zip(names, members, strict=True):
                 tally.add(account_id, region, f"{name} {arn}", member)

@@ -1,4 +1,4 @@
-"""What the figures are held against."""
+"""The targets: limits for the figures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from report import table
 
 @dataclass(frozen=True)
 class Target:
-    """A limit that a figure is to keep.
+    """A limit for a figure.
 
     Attributes:
-        what: what the figure is, for readers.
-        figure: takes it out of the results of its measurement; a KeyError means that somebody was absent.
-        limit: the most that it may be.
-        unit: what both are in.
-        at_least: whether the limit is the least that it may be, instead.
+        what: the name of the figure, for readers.
+        figure: reads the figure from the results of its measurement; a KeyError means that a contender was absent.
+        limit: the largest allowed value.
+        unit: the unit of figure and limit.
+        at_least: whether the limit is the smallest allowed value instead.
     """
 
     what: str
@@ -26,7 +26,7 @@ class Target:
     at_least: bool = False
 
     def judge(self, results: Mapping[str, Any]) -> list[str]:
-        """Give a row of the table: what, figure, target, and whether it is met."""
+        """Return a row of the table: name, figure, target, and whether the target is met."""
         limit = f"{'at least' if self.at_least else 'at most'} {self.limit:,g} {self.unit}"
         try:
             figure = self.figure(results)
@@ -37,10 +37,10 @@ class Target:
 
 
 def verdicts(targets: Sequence[tuple[Target, Mapping[str, Any]]]) -> str:
-    """Give the table of all targets, each with the results of its measurement."""
+    """Return the table of all targets, each with the results of its measurement."""
     return table(["figure", "measured", "target", ""], [target.judge(results) for target, results in targets])
 
 
 def _digits(figure: float) -> int:
-    """Give three digits that count, whatever the size."""
+    """Return the number of digits after the point, for about three significant digits."""
     return 0 if figure >= 100 else 1 if figure >= 10 else 2

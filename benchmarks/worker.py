@@ -1,7 +1,7 @@
 """The process of one contender.
 
-Usage: `worker.py JOB MODULE URL`. `jobs/JOB.py` says what it is told and what it tells: each line of stdin is an order
-in JSON, and is answered by one line on stdout. It ends when stdin is closed.
+Usage: `worker.py JOB MODULE URL`. Each line of stdin has the parameters of a run of `jobs/JOB.py` in JSON, and is
+answered by one line on stdout with the results. The process ends when stdin is closed.
 """
 
 import importlib
@@ -9,38 +9,37 @@ import json
 import os
 import sys
 
-from answers import NotTheSameAnswerError
-from contenders import CONTENDERS
-from fleet_contenders import FLEET_CONTENDERS
+from answers import DifferentAnswerError
+from contenders import CONTENDERS, FLEET_CONTENDERS
 
-#: More than the buffer of 256 KiB that asyncio reads into.
+#: More than the 256 KiB of the buffer that asyncio reads into.
 _LARGE = 2**20
 
 
 def _settle_memory() -> None:
-    """Free a large block, as any process has that has run for a while.
+    """Free a large block, as every process does sooner or later.
 
-    Until then, glibc asks the system for each of asyncio's buffers, and gives it back: a fifth of a small call's CPU
+    Until then, glibc requests each of asyncio's buffers from the system and returns it: a fifth of a small call's CPU
     time, which would depend on what happened to be imported.
     """
     bytes(_LARGE)
 
 
 def main() -> None:
-    """Serve the harness until it closes stdin."""
+    """Run the job for each line of stdin."""
     _settle_memory()
     job, module, url = sys.argv[1:]
     contender = next(each for each in (*CONTENDERS, *FLEET_CONTENDERS) if each.module == module)
-    # The real stdout carries the protocol: nothing that a library prints may get in between.
+    # The real stdout carries the answers: output that a library prints must not get in between.
     with os.fdopen(os.dup(1), "w", buffering=1) as out:
         os.dup2(2, 1)
         with importlib.import_module(f"jobs.{job}").open_job(contender, url) as do:
             for line in sys.stdin:
                 try:
-                    said = do(**json.loads(line))
-                except NotTheSameAnswerError as error:
-                    said = {"problem": str(error)}
-                out.write(json.dumps(said) + "\n")
+                    results = do(**json.loads(line))
+                except DifferentAnswerError as error:
+                    results = {"problem": str(error)}
+                out.write(json.dumps(results) + "\n")
 
 
 if __name__ == "__main__":

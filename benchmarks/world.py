@@ -1,8 +1,8 @@
-"""The AWS that the server plays: accounts, keys, roles and graphs, made up and of the lengths that real ones have."""
+"""The simulated AWS: accounts, keys, roles and graphs, with names as long as real ones."""
 
 from typing import NamedTuple
 
-#: The regions that accounts have without opting in, and three more to make it twenty.
+#: The regions that are open without opting in, and three more to make it twenty.
 REGIONS = (
     "us-east-1",
     "us-east-2",
@@ -28,14 +28,14 @@ REGIONS = (
 STS_REGION = "us-east-1"
 ROLE_NAME = "SecurityAudit"
 
-#: As the SDKs have it by default today; said to each that would do otherwise.
+#: The SDKs' default; set for each client that has another one.
 MAX_ATTEMPTS = 3
-#: The most members that the API gives at a time.
+#: The API's largest page of members.
 PAGE = 200
 
 
 class Keys(NamedTuple):
-    """The keys of an account, which the server knows the account by."""
+    """The keys of an account; the server derives the account from them."""
 
     access_key_id: str
     secret_access_key: str
@@ -43,7 +43,7 @@ class Keys(NamedTuple):
 
 
 def keys(account_id: str) -> Keys:
-    """Give an account's keys."""
+    """Return an account's keys."""
     return Keys(
         f"ASIA{account_id}0000",
         "benchmarks/need/no/real/secret+access+00",
@@ -52,26 +52,26 @@ def keys(account_id: str) -> Keys:
 
 
 def account_ids(count: int) -> list[str]:
-    """Name so many accounts."""
+    """Return that many account ids."""
     return [f"{number}" for number in range(300_000_000_000, 300_000_000_000 + count)]
 
 
 def role_arn(account_id: str) -> str:
-    """Name the role of an account."""
+    """Return the ARN of the role of an account."""
     return f"arn:aws:iam::{account_id}:role/{ROLE_NAME}"
 
 
 def graph_arn(account_id: str, region: str, members: int) -> str:
-    """Name a graph; its name says how many members it has."""
+    """Return the ARN of a graph, which contains its number of members."""
     return f"arn:aws:detective:{region}:{account_id}:graph:{members:032}"
 
 
 def members_of(arn: str) -> int:
-    """Tell how many members a graph has."""
+    """Return the number of members of a graph."""
     return int(arn.rpartition(":")[2])
 
 
-#: Who asks, where only one does.
+#: The caller of the measurements with one account.
 ACCOUNT_ID = "111122223333"
 REGION = "eu-west-1"
 KEYS = keys(ACCOUNT_ID)

@@ -1,14 +1,14 @@
-r"""The inventory of `inventory.py`, shared out over the machines of a Dask cluster.
+r"""The inventory of `inventory.py`, distributed over the machines of a Dask cluster.
 
     python dask_inventory.py --role-name SecurityAudit --accounts accounts.csv --regions eu-west-1 us-east-1 \
         --scheduler tcp://scheduler.example.com:8786 --output members.ndjson
 
 Needs the extra `dask`, here and on the workers: pip install "detective-async[dask]". Without --scheduler, a cluster of
---workers processes is started on this machine. Roles are assumed with the credentials that the AWS CLI would use where
-the worker runs.
+--workers processes is started on this machine. Roles are assumed with the credentials that the AWS CLI would use on the
+worker's machine.
 
-The targets are dealt out in shards, many more than there are workers. If a worker dies, Dask gives its shard to
-another; the lines of a shard are written when it has come back as a whole, and so each of them is written once.
+The targets are split into shards, many more than there are workers. If a worker dies, Dask runs its shard again on
+another one. The lines of a shard are written once, after all of its results have arrived.
 """
 
 # mypy: allow-untyped-calls
@@ -27,15 +27,15 @@ from distributed import Client, Future, as_completed
 
 from detective_async import DetectiveFleet, Outcome, OutcomeKind
 
-#: For each worker; the more there are, the less is lost with a worker, and the more evenly they end.
+#: Shards per worker: with more of them, less work is lost with a worker, and the workers finish at more similar times.
 SHARDS = 8
 
-# So that the workers need not have that file.
+# The workers need not have the file inventory.py.
 cloudpickle.register_pickle_by_value(inventory)
 
 
 def work_on(shard: DetectiveFleet, *, with_email_addresses: bool) -> list[Outcome[list[bytes]]]:
-    """Read the members of a shard's targets; this is done by a worker."""
+    """Read the members of a shard's targets; runs on a worker."""
     read = functools.partial(inventory.read_members, with_email_addresses=with_email_addresses)
 
     async def collect() -> list[Outcome[list[bytes]]]:
@@ -45,13 +45,13 @@ def work_on(shard: DetectiveFleet, *, with_email_addresses: bool) -> list[Outcom
     return asyncio.run(collect())
 
 
-def share_out(
+def distribute(
     client: Client, fleet: DetectiveFleet, targets: int, options: argparse.Namespace
 ) -> Iterator[Future[list[Outcome[list[bytes]]]]]:
-    """Have the shards worked on, and give each as it ends."""
+    """Submit the shards to the cluster, and yield each one as it finishes."""
     client.wait_for_workers(1, timeout=60)
     workers = len(client.scheduler_info(n_workers=-1)["workers"])
-    # A worker works on all targets of a shard at once.
+    # A worker runs all targets of a shard at once.
     count = min(targets, max(SHARDS * workers, -(-targets // options.concurrency)))
     work = functools.partial(work_on, with_email_addresses=options.with_email_addresses)
     job = uuid.uuid4()
@@ -59,20 +59,22 @@ def share_out(
         client.submit(work, fleet.shard(index, count), key=f"shard {index + 1} of {count} of job {job}")
         for index in range(count)
     )
-    # Two for a worker, and then one for each that has ended: their results are in the workers' memory until fetched.
-    ended = as_completed(itertools.islice(submitted, 2 * workers))
-    for future in ended:
-        ended.update(itertools.islice(submitted, 1))
+    # Two shards per worker at first, then one more for each that finishes: workers keep results until they are read.
+    finished = as_completed(itertools.islice(submitted, 2 * workers))
+    for future in finished:
+        finished.update(itertools.islice(submitted, 1))
         yield future
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the inventory, and give the exit code."""
+    """Write the inventory, and return the exit code."""
     parser = inventory.argument_parser(__doc__)
     parser.add_argument(
-        "--scheduler", metavar="ADDRESS", help="the cluster's, such as tcp://scheduler.example.com:8786"
+        "--scheduler", metavar="ADDRESS", help="the address of the cluster, such as tcp://scheduler.example.com:8786"
     )
-    parser.add_argument("--workers", type=int, default=2, help="how many to start without --scheduler (%(default)s)")
+    parser.add_argument(
+        "--workers", type=int, default=2, help="the number of workers to start without --scheduler (%(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         account_ids = inventory.read_accounts(options.accounts)
@@ -84,10 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = inventory.Report()
     try:
         with output, Client(options.scheduler, **({} if options.scheduler else local)) as client:
-            for future in share_out(client, fleet, len(account_ids) * len(options.regions), options):
+            for future in distribute(client, fleet, len(account_ids) * len(options.regions), options):
                 try:
                     outcomes = future.result()
-                except Exception as error:  # noqa: BLE001 - it is of no other shard's concern
+                except Exception as error:  # noqa: BLE001 - a shard that fails must not stop the others
                     report.fail(str(future.key), error)
                     continue
                 for outcome in outcomes:
@@ -95,11 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     if outcome.kind is not OutcomeKind.FAILED:
                         output.add(outcome.target, outcome.value or [])
     except KeyboardInterrupt:
-        report.tell()
+        report.write()
         return 130
     except OSError as error:
         report.fail("cluster or output", error)
-    return report.tell()
+    return report.write()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The main job, start to end, on the embedded simulator: no AWS account, no network.
+"""Onboards accounts from start to end on the embedded simulator: no AWS account, no network.
 
-An administrator makes 300 accounts members of Detective in 3 regions, by the example `onboard.py`. Each e-mail address
-takes a second to verify, the service throttles, two lines of the list make no sense, and three addresses are not those
-of their accounts. The list is then corrected, and the example run again: it does what is left, and no more.
+An administrator makes 300 accounts members of Detective in 3 regions, with the example `onboard.py`. Each e-mail
+address takes a second to verify, the service throttles, two lines of the list are invalid, and three addresses do not
+belong to their accounts. Then the list is corrected and the example is run again: it does only what is left to do.
 """
 
 import os
@@ -22,30 +22,30 @@ ADMINISTRATOR = "111122223333"
 REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-2")
 MEMBERS = [f"{number:012}" for number in range(100_000_000_001, 100_000_000_301)]
 ROLE = "DetectiveOnboarding"
-#: Whose address is another one than the list has at first.
+#: The accounts whose address is wrong in the first list.
 MOVED = {MEMBERS[41], MEMBERS[141], MEMBERS[241]}
-#: Line numbers of the list -> what stands there at first.
+#: Line number -> invalid line of the first list.
 BAD_LINES = {9: "10000000009,account-10000000009@example.com", 77: f"{MEMBERS[76]},account at example.com"}
 VERIFICATION = 1.0
 
 
 class UnexpectedError(Exception):
-    """Something is not as it should be."""
+    """A result of the demo is wrong."""
 
 
 def expect(what: str, actual: object, expected: object) -> None:
-    """Stop the demo where a result is wrong."""
+    """Stop the demo if a result is wrong."""
     if actual != expected:
         raise UnexpectedError(f"{what}: expected {expected}, got {actual}")
 
 
 def line(account_id: str) -> str:
-    """Give an account's line of the list, as it should be."""
+    """Return the correct line of an account."""
     return f"{account_id},{'moved' if account_id in MOVED else 'account'}-{account_id}@example.com"
 
 
 def first_list() -> str:
-    """Give the list as it is at first."""
+    """Return the list with its mistakes."""
     lines = [f"{account_id},account-{account_id}@example.com" for account_id in MEMBERS]
     for number, bad in BAD_LINES.items():
         lines[number - 1] = bad
@@ -53,7 +53,7 @@ def first_list() -> str:
 
 
 def prepare(sim: SimulatorThread) -> None:
-    """Make the accounts, with a role in each that the administrator may assume."""
+    """Create the accounts, with a role in each that the administrator may assume."""
     for account_id in MEMBERS:
         sim.account(account_id, line(account_id).partition(",")[2])
         sim.role(account_id, ROLE, trusted=[ADMINISTRATOR])
@@ -62,7 +62,7 @@ def prepare(sim: SimulatorThread) -> None:
 
 
 def run(title: str, sim: SimulatorThread, accounts: Path, expected_exit_code: int) -> None:
-    """Run the example, and show what it did and what came of it."""
+    """Run the example, and print its report and the calls that it made."""
     print(f"\n{title}\n")
     sys.stdout.flush()
     sim.forget_requests()
@@ -75,44 +75,44 @@ def run(title: str, sim: SimulatorThread, accounts: Path, expected_exit_code: in
     for row in report.read_text().splitlines():
         if not row.endswith("accept"):
             print(f"    {row}")
-    done = Counter(request.operation for request in sim.requests if request.status == HTTPStatus.OK)
+    calls = Counter(request.operation for request in sim.requests if request.status == HTTPStatus.OK)
     throttled = sum(request.status == HTTPStatus.TOO_MANY_REQUESTS for request in sim.requests)
-    print(f"\n    exit code {exit_code}; {elapsed:.1f} s; {throttled} requests were throttled and sent again; calls:")
-    for operation, count in sorted(done.items()):
+    print(f"\n    exit code {exit_code}; {elapsed:.1f} s; {throttled} requests were throttled and retried; calls:")
+    for operation, count in sorted(calls.items()):
         print(f"    {operation:<28}{count:>6}")
     expect("exit code", exit_code, expected_exit_code)
 
 
 def members(sim: SimulatorThread) -> Counter[str]:
-    """Count the members of all graphs by status, as the simulator has them."""
+    """Count the members of all graphs by status, from the simulator's state."""
     return Counter(status for graph in sim.snapshot().values() for status in graph["members"].values())
 
 
 def main() -> None:
     """Run the demo."""
     with SimulatorThread(seed=1, verification_delay=VERIFICATION) as sim, tempfile.TemporaryDirectory() as folder:
-        print(f"A simulated Amazon Detective listens on {sim.url}; an address takes {VERIFICATION:g} s to verify,")
-        print("one request in twenty is throttled, and the list of accounts has five mistakes in it.")
+        print(f"A simulated Amazon Detective listens on {sim.url}. An address takes {VERIFICATION:g} s to verify,")
+        print("5 % of the requests are throttled, and the list of accounts has five mistakes.")
         prepare(sim)
         accounts = Path(folder) / "accounts.csv"
         accounts.write_text(first_list())
-        run("1. Onboarding; rows of accounts that went well are left out:", sim, accounts, onboard.NOT_ALL)
+        run("1. Onboarding; the rows of accounts without a problem are left out:", sim, accounts, onboard.NOT_ALL)
         good = len(MEMBERS) - len(BAD_LINES) - len(MOVED)
         bad = len(MOVED)
         expect("members", members(sim), {"ENABLED": good * len(REGIONS), "VERIFICATION_FAILED": bad * len(REGIONS)})
 
         accounts.write_text("\n".join(line(account_id) for account_id in MEMBERS))
-        run("2. The list is corrected, and the same command run again:", sim, accounts, onboard.OK)
+        run("2. The same command again, with the corrected list:", sim, accounts, onboard.OK)
         expect("members", members(sim), {"ENABLED": len(MEMBERS) * len(REGIONS)})
 
-        run("3. And once more: there is nothing left to do.", sim, accounts, onboard.OK)
+        run("3. The same command once more: nothing is left to do.", sim, accounts, onboard.OK)
         writes = {request.operation for request in sim.requests} - {"ListGraphs", "ListMembers", "GetMembers"}
-        expect("what was changed", writes, set())
-    print("\nEverything is as it should be.")
+        expect("operations that change something", writes, set())
+    print("\nAll results are as expected.")
 
 
 if __name__ == "__main__":
     try:
         main()
     except UnexpectedError as error:
-        sys.exit(f"Not as it should be: {error}")
+        sys.exit(f"The demo failed: {error}")

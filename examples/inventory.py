@@ -1,21 +1,22 @@
-r"""Every member of every graph in many accounts and regions, as one JSON object a line (NDJSON).
+r"""Writes every member of every graph in many accounts and regions, as one JSON object a line (NDJSON).
 
     python inventory.py --role-name SecurityAudit --accounts accounts.csv --regions eu-west-1 us-east-1 \
         --output members.ndjson --checkpoint members.checkpoint
 
 The role is assumed in each account, with the credentials that the AWS CLI would use. A line has the `account_id` and
-`region` that were asked, the `graph_arn`, and the `member`, with its e-mail address only if you ask for it.
+`region` of the request, the `graph_arn`, and the `member`, with its e-mail address only with --with-email-addresses.
 
-With a checkpoint, the same command goes on where it was stopped, by Ctrl-C or in whatever way, and tries again what
-failed; in the end the output has each member once. Without one, the output is written anew.
+With a checkpoint, the same command continues where it was stopped, by Ctrl-C or otherwise, and retries what failed; in
+the end the output has each member once. Without a checkpoint, the output is overwritten.
 
-Exit codes: 0 all is well, 1 something failed, 2 the arguments are wrong and nothing was sent, 130 Ctrl-C.
+Exit codes: 0 success, 1 something failed, 2 the arguments are wrong and nothing was sent, 130 Ctrl-C.
 """
 
 import argparse
 import asyncio
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -41,55 +42,55 @@ from detective_async import (
 )
 from detective_async.integrations.progress import ProgressBar
 
-#: Seconds of work that a crash may cost: waiting for the disk after each target would cost more.
+#: Seconds between two saves of the checkpoint, and so the work that a crash may lose: syncing each target is slow.
 SAVE_EVERY = 1.0
-#: An account id, and as in the files that Detective's console takes, perhaps an e-mail address.
+#: An account id, with an optional e-mail address, as in the files for Detective's console.
 ACCOUNT = re.compile(r'\s*"?([0-9]{12})"?\s*(,\s*("?[^\s",@]+@[^\s",@]+"?)?\s*)?')
 
 
 class InputError(Exception):
-    """What was passed in is wrong."""
+    """A file or an argument is wrong."""
 
 
-#: What may be raised before anything is sent.
+#: The errors of wrong input, which are raised before anything is sent.
 BAD_INPUT = InputError, ParameterError, ConfigurationError, OSError, UnicodeError
 
 
 def argument_parser(description: str | None) -> argparse.ArgumentParser:
-    """Make a parser of what the inventory is told, on one machine or on many."""
+    """Make the parser of the arguments that the inventories on one machine and on many have in common."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--role-name", required=True, help="the role to assume in each account")
-    parser.add_argument("--external-id", help="what the role's trust policy asks for")
+    parser.add_argument("--external-id", help="the external id that the role's trust policy requires")
     parser.add_argument(
-        "--accounts", required=True, metavar="FILE", help="account ids, one a line; - for standard input"
+        "--accounts", required=True, metavar="FILE", help="a file of account ids, one a line; - for standard input"
     )
-    parser.add_argument("--regions", required=True, nargs="+", metavar="REGION", help="such as eu-west-1")
-    parser.add_argument("--concurrency", type=int, default=64, help="how many requests at a time (%(default)s)")
-    parser.add_argument("--endpoint-url", help="where to send requests, instead of to the regions' own endpoints")
-    parser.add_argument("--output", metavar="FILE", help="where to write, instead of to standard output")
-    parser.add_argument("--with-email-addresses", action="store_true", help="write the members' e-mail addresses too")
+    parser.add_argument("--regions", required=True, nargs="+", metavar="REGION", help="the regions, such as eu-west-1")
+    parser.add_argument("--concurrency", type=int, default=64, help="the most requests at a time (%(default)s)")
+    parser.add_argument("--endpoint-url", help="send all requests to this URL (default: the regions' own endpoints)")
+    parser.add_argument("--output", metavar="FILE", help="write to this file (default: standard output)")
+    parser.add_argument("--with-email-addresses", action="store_true", help="also write the members' e-mail addresses")
     return parser
 
 
 def read_accounts(name: str) -> list[str]:
-    """Read the ids of the accounts."""
+    """Read the account ids from a file."""
     content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     found: dict[str, int] = {}
     problems: list[str] = []
-    # Spreadsheets begin a file with a mark.
+    # Files of spreadsheets start with a byte order mark.
     for number, line in enumerate(content.decode("utf-8-sig").splitlines(), start=1):
         match = ACCOUNT.fullmatch(line)
         if match is None:
             is_header = number == 1 and line.lower().replace(" ", "").startswith("accountid")
             if line.strip() and not is_header:
-                # It is not shown, for there may be an address in it.
-                problems.append(f"line {number}: expected 12 digits, and then nothing or a comma and an e-mail address")
+                # The line is not shown, since it may contain an e-mail address.
+                problems.append(f"line {number}: expected an account id of 12 digits, or ACCOUNT_ID,EMAIL_ADDRESS")
         elif match[1] in found:
-            problems.append(f"line {number}: {match[1]} is there already, on line {found[match[1]]}")
+            problems.append(f"line {number}: account {match[1]} is already on line {found[match[1]]}")
         else:
             found[match[1]] = number
     if problems or not found:
-        raise InputError("\n".join([f"--accounts {name}:", *(problems or ["there are none in it"])]))
+        raise InputError("\n".join([f"--accounts {name}:", *(problems or ["the file has no account ids"])]))
     return list(found)
 
 
@@ -106,7 +107,7 @@ def make_fleet(options: argparse.Namespace, account_ids: Iterable[str]) -> Detec
 
 
 async def read_members(client: DetectiveClient, target: Target, *, with_email_addresses: bool) -> list[bytes]:
-    """Read the members of a target's graph, 1,200 at most, as lines."""
+    """Read the members of a target's graph, at most 1,200, as lines."""
     lines: list[bytes] = []
     async for graph in client.iter_graphs():
         where = {"account_id": target.account_id, "region": target.region, "graph_arn": graph.arn}
@@ -119,21 +120,22 @@ async def read_members(client: DetectiveClient, target: Target, *, with_email_ad
 
 
 class Output:
-    """Where the lines go; with a checkpoint, which of the targets have all of theirs there.
+    """The output, and the checkpoint if there is one.
 
-    The checkpoint says what job it is of, which targets are finished, and how long the output is with them. What comes
-    after that in the output was cut short, and is cut off when the job goes on.
+    The checkpoint names the job, the finished targets, and the size of the output that has all of their lines. Anything
+    after that size is an incomplete write, and is cut off when the job continues.
     """
 
     def __init__(self, path: str | None, checkpoint: str | None = None, job: dict[str, object] | None = None) -> None:
         self.finished: set[tuple[str, str]] = set()
         self._checkpoint, self._job = checkpoint, job or {}
         self._size = 0
-        self._saved_at = 0.0
+        # Never: the first target is saved at once, also where the clock has just started.
+        self._saved_at = -math.inf
         if checkpoint and Path(checkpoint).exists():
             self._load(checkpoint)
         if (Path(path).stat().st_size if path and Path(path).exists() else 0) < self._size:
-            raise InputError(f"{path} is shorter than {checkpoint} says: delete both to begin anew")
+            raise InputError(f"{path} is shorter than {checkpoint} says; delete both to start over")
         name = sys.stdout.fileno() if path is None else path
         self._file = open(name, "ab" if checkpoint else "wb", closefd=path is not None)  # noqa: SIM115
         if checkpoint:
@@ -145,9 +147,12 @@ class Output:
             job, self._size = dict(state["job"]), int(state["size"])
             self.finished = {(account_id, region) for account_id, region in state["finished"]}
         except (ValueError, KeyError, TypeError):
-            raise InputError(f"{checkpoint} is no checkpoint") from None
+            raise InputError(f"{checkpoint} is not a checkpoint") from None
         if different := [name for name, value in self._job.items() if job.get(name) != value]:
-            raise InputError(f"{checkpoint} is of another job, with a different {', '.join(different)}")
+            raise InputError(
+                f"{checkpoint} belongs to another job with a different {', '.join(different)}; "
+                "repeat its arguments to continue it, or name another checkpoint"
+            )
 
     def add(self, target: Target, lines: Iterable[bytes]) -> None:
         """Write all the lines of a target."""
@@ -159,7 +164,7 @@ class Output:
     def _save(self) -> None:
         self._file.flush()
         if self._checkpoint:
-            # What the checkpoint speaks of has to be on the disk before it, and the old one until there is the new one.
+            # The output must be on the disk before the checkpoint; the old checkpoint stays until the new one is there.
             os.fsync(self._file.fileno())
             with Path(f"{self._checkpoint}.new").open("w") as file:
                 json.dump({"job": self._job, "size": self._size, "finished": sorted(self.finished)}, file)
@@ -177,7 +182,7 @@ class Output:
 
 
 class Report:
-    """What came of it."""
+    """The counts and failures of a run."""
 
     def __init__(self, finished_before: int = 0) -> None:
         self._finished_before = finished_before
@@ -187,7 +192,7 @@ class Report:
         self._failures: list[str] = []
 
     def add(self, outcome: Outcome[list[bytes]]) -> None:
-        """Take note of how a target ended."""
+        """Record the outcome of a target."""
         self._targets += 1
         self._members += len(outcome.value or [])
         if outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
@@ -196,26 +201,25 @@ class Report:
             self.fail(str(outcome.target), outcome.error)
 
     def fail(self, what: str, error: BaseException) -> None:
-        """Take note of what failed."""
+        """Record a failure."""
         self._failures.append(f"failed: {what}: {type(error).__name__}: {error}")
 
-    def tell(self) -> int:
-        """Write it to standard error, and give the exit code."""
-        closed = [f"not opted in: {region}, accounts: {count}" for region, count in self._unavailable.items()]
+    def write(self) -> int:
+        """Write the report to standard error, and return the exit code."""
+        closed = [f"not opted in: {region} ({count} accounts)" for region, count in self._unavailable.items()]
         summary = (
             f"{self._members} members in {self._targets} targets, {len(self._failures)} failed, "
-            f"{self._finished_before} were finished before, {time.monotonic() - self._began:.1f} s"
+            f"{self._finished_before} finished earlier, {time.monotonic() - self._began:.1f} s"
         )
         print(*sorted(closed), *sorted(self._failures), summary, sep="\n", file=sys.stderr)
         return 1 if self._failures else 0
 
 
 def progress_bar(*, quiet: bool) -> AbstractContextManager[Callable[[ProgressEvent], object] | None]:
-    """Make a progress bar, if it is wanted and can be drawn."""
+    """Make a progress bar, unless it was switched off or rich is not installed."""
     try:
         return nullcontext() if quiet else ProgressBar("targets")
     except ConfigurationError:
-        # What draws it is not installed.
         return nullcontext()
 
 
@@ -235,18 +239,18 @@ async def collect(fleet: DetectiveFleet, output: Output, report: Report, options
                     continue
                 report.add(outcome)
                 if outcome.kind is not OutcomeKind.FAILED:
-                    # In a thread, because a disk or a pipe may be slow, and the others go on meanwhile.
+                    # In a thread, since a disk or a pipe may be slow and must not block the other targets.
                     await asyncio.to_thread(output.add, outcome.target, outcome.value or [])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the inventory, and give the exit code."""
+    """Write the inventory, and return the exit code."""
     parser = argument_parser(__doc__)
-    parser.add_argument("--checkpoint", metavar="FILE", help="where to note what is finished, and to go on from")
-    parser.add_argument("--quiet", action="store_true", help="draw no progress bar")
+    parser.add_argument("--checkpoint", metavar="FILE", help="save the progress in this file, and continue from it")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
     options = parser.parse_args(arguments)
     if options.checkpoint and not options.output:
-        parser.error("--checkpoint needs --output: of standard output, nothing can be taken back")
+        parser.error("--checkpoint needs --output: an incomplete write to standard output cannot be cut off")
     try:
         account_ids = read_accounts(options.accounts)
         fleet = make_fleet(options, account_ids)
@@ -258,16 +262,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with output:
             asyncio.run(collect(fleet, output, report, options))
     except KeyboardInterrupt:
-        report.tell()
-        print("interrupted: run it again to go on" if options.checkpoint else "interrupted", file=sys.stderr)
+        report.write()
+        hint = ": run the same command again to continue" if options.checkpoint else ""
+        print(f"interrupted{hint}", file=sys.stderr)
         return 130
     except OSError as error:
-        report.fail("writing", error)
-    return report.tell()
+        report.fail("output", error)
+    return report.write()
 
 
 def job_of(options: argparse.Namespace, account_ids: Iterable[str]) -> dict[str, object]:
-    """Say what has to be the same when the job goes on."""
+    """Return the arguments that must be the same when the job continues."""
     return {
         "role": options.role_name,
         "list of accounts": hashlib.sha256(" ".join(sorted(account_ids)).encode()).hexdigest(),

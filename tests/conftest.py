@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from support import hypothesis_profiles
 from support.fakes import FakeTime
 
 import detective_async
@@ -16,10 +17,23 @@ from detective_async.testing import DetectiveSimulator
 
 ADMINISTRATOR = "111122223333"
 
+hypothesis_profiles.register()
+
 
 def pytest_report_header() -> str:
     """Show which package is tested: the installed one, or by mistake the source folder."""
     return f"detective_async: {detective_async.__version__} from {detective_async.__file__}"
+
+
+def pytest_collection() -> None:
+    """Measure no coverage in the programs that tests start; pytest-xdist's workers are running by now."""
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no process is left alone with one of them at the end."""
+    long = {"browser", "cli", "load", "slow"}
+    items.sort(key=lambda item: long.isdisjoint(mark.name for mark in item.iter_markers()))
 
 
 @pytest.fixture(autouse=True)

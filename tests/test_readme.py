@@ -1,10 +1,9 @@
-"""What README says is so."""
+"""README: its programs work, and its statements are true."""
 
 import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -16,12 +15,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from support.fences import read_blocks
-from support.programs import STRICT, finish, run
+from support.programs import STRICT, finish, free_port, run
 from support.strict_mode import warnings_in
 
 from detective_async import Account, DetectiveClient
 from detective_async.api.operations import OPERATIONS
 from detective_async.testing import DetectiveSimulator
+
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -31,7 +32,7 @@ QUICKSTART, CREDENTIALS, FLEET, MEMBERSHIP, BACKEND, WITHOUT_AWS, WITH_FIXTURES 
 
 
 async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> None:
-    """With settings from the environment, as a user's would come; only AWS is the simulator."""
+    """The settings come from the environment, as for a user; the simulator stands in for AWS."""
     keys = sim.account("111122223333")
     environ = {
         "AWS_ACCESS_KEY_ID": keys.access_key_id,
@@ -43,7 +44,7 @@ async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> N
 
 
 async def test_the_lines_about_credentials_run(tmp_path: Path) -> None:
-    """They send nothing."""
+    """They make providers, and send nothing."""
     assert await run(CREDENTIALS, {}, tmp_path) == ""
 
 
@@ -64,28 +65,28 @@ async def test_the_program_for_many_accounts_runs(sim: DetectiveSimulator, tmp_p
             scope_start_time=datetime(2026, 1, 1, tzinfo=UTC),
             scope_end_time=datetime(2026, 1, 2, tzinfo=UTC),
         )
-    told = await run(FLEET, sim.environment("111122223333"), tmp_path)
-    assert "444455556666 in eu-west-1 1 investigations\n" in told
-    assert "777788889999 in us-east-1 0 investigations\n" in told
-    assert told.count("in ap-southeast-2 region unavailable UnrecognizedClientException") == 2
-    assert told.endswith("444455556666 in eu-west-1 123456789012 INVITED\n")
-    assert len(told.splitlines()) == 7
+    output = await run(FLEET, sim.environment("111122223333"), tmp_path)
+    assert "444455556666 in eu-west-1 1 investigations\n" in output
+    assert "777788889999 in us-east-1 0 investigations\n" in output
+    assert output.count("in ap-southeast-2 region unavailable UnrecognizedClientException") == 2
+    assert output.endswith("444455556666 in eu-west-1 123456789012 INVITED\n")
+    assert len(output.splitlines()) == 7
 
 
 async def test_the_program_for_memberships_runs(sim: DetectiveSimulator, tmp_path: Path) -> None:
-    """It names the bad line, shows its plan, makes members of the others, and then there is nothing to do."""
+    """It reports the bad line, prints its plan and onboards the other accounts; the second run has nothing to do."""
     for account_id, email in (("444455556666", "root@example.com"), ("777788889999", "other@example.com")):
         sim.account(account_id, email)
         sim.role(account_id, "DetectiveOnboarding", trusted=["111122223333"])
-    told = await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
-    assert told.startswith("line 3 expected an account id of 12 digits")
-    assert "  invite 2 accounts: 444455556666, 777788889999\n" in told
-    assert "4 of 4 memberships in 2 regions are as wanted" in told
+    output = await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
+    assert output.startswith("line 3 expected an account id of 12 digits")
+    assert "  invite 2 accounts: 444455556666, 777788889999\n" in output
+    assert "4 of 4 memberships in 2 regions are as wanted" in output
     assert "nothing had to be done" in await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
 
 
 async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> None:
-    """Graphs of an account in a region by its role, members as events, and a problem for what is wrong."""
+    """It serves the graphs of an account in a region, members as events, and a problem for a wrong request."""
     sim.role("444455556666", "SecurityAudit", trusted=["111122223333"])
     async with DetectiveClient(
         region="eu-west-1", endpoint_url=sim.url, credentials=sim.account("444455556666")
@@ -95,9 +96,7 @@ async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> No
         graph_arn = (await own.create_graph()).graph_arn
         assert graph_arn is not None
         await own.create_members(graph_arn, [Account("444455556666", "account-444455556666@example.com")])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *STRICT,
@@ -115,34 +114,34 @@ async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> No
         async with session.get("/444455556666/eu-west-1/graphs") as answer:
             assert [graph["Arn"] for graph in await answer.json()] == [arn]
         async with session.get("/members", params={"graph": graph_arn}) as answer:
-            told = await answer.text()
+            events = await answer.text()
         async with session.get("/not-an-account/eu-west-1/graphs") as answer:
             assert (answer.status, answer.content_type) == (400, "application/problem+json")
         async with session.get("/health") as answer:
             assert answer.status == 200
-    assert '"AccountId":"444455556666"' in told
-    assert told.endswith("event: end\ndata: {}\n\n")
+    assert '"AccountId":"444455556666"' in events
+    assert events.endswith("event: end\ndata: {}\n\n")
     process.terminate()
     _, err = await process.communicate()
-    # In development mode, aiohttp logs whom it answered.
+    # In development mode, aiohttp logs each request.
     others = [line for line in warnings_in(err.decode()).splitlines() if not line.startswith("127.0.0.1 ")]
     assert (process.returncode, others) == (0, [])
 
 
 async def test_the_program_without_aws_runs(tmp_path: Path) -> None:
-    """It needs nothing at all."""
+    """It needs no settings."""
     assert re.fullmatch(r"after 3 attempts: arn:aws:detective:\S+\n", await run(WITHOUT_AWS, {}, tmp_path))
 
 
 async def test_the_test_with_fixtures_passes(tmp_path: Path) -> None:
-    """The fixtures are there by themselves, in a project that has nothing but the installed package."""
+    """A project that has only installed the package has the fixtures."""
     (tmp_path / "test_it.py").write_text(WITH_FIXTURES)
     ended = await finish(sys.executable, *("-P", "-m", "pytest", "-q"), environ={}, directory=tmp_path)
     assert "1 passed" in ended.out
 
 
-def test_each_promise_names_a_test_that_is_there() -> None:
-    """File and name; that it passes, this run of the tests shows."""
+def test_each_promise_names_an_existing_test() -> None:
+    """The file and the function exist."""
     rows = re.findall(
         r"^\| .* \| (.*) \|$", README.partition("when things go wrong")[2].partition("##")[0], re.MULTILINE
     )
@@ -158,10 +157,8 @@ def test_each_promise_names_a_test_that_is_there() -> None:
 
 
 async def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
-    """The line that README shows is what it prints, for the port that it was given."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """It prints the line in README, with its port."""
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-P", "-m", "detective_async.testing", "--port", str(port)),
@@ -175,24 +172,17 @@ async def test_the_command_prints_what_to_export(tmp_path: Path) -> None:
     assert f"export AWS_ENDPOINT_URL_DETECTIVE=http://127.0.0.1:{port}\n" in lines
 
 
-def test_boto3_has_the_same_operations_and_cannot_page() -> None:
-    """The rows of the table about boto3."""
-    client = boto3.client("detective", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
-    names = client.meta.method_to_api_mapping
-    assert sorted(names.values()) == sorted(OPERATIONS)
+async def test_the_other_clients_have_the_same_operations_and_cannot_page() -> None:
+    """The rows about boto3 and aiobotocore in the table are true."""
+    settings = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
     assert len(OPERATIONS) == 29
-    assert not any(client.can_paginate(name) for name in names)
-    client.close()
-
-
-async def test_aiobotocore_has_the_same_operations_and_cannot_page() -> None:
-    """The rows of the table about aiobotocore."""
-    async with aiobotocore.session.get_session().create_client(
-        "detective", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
-    ) as client:
-        names = client.meta.method_to_api_mapping
-        assert sorted(names.values()) == sorted(OPERATIONS)
-        assert not any(client.can_paginate(name) for name in names)
+    async with aiobotocore.session.get_session().create_client("detective", **settings) as client:
+        blocking = boto3.client("detective", **settings)
+        for one in (client, blocking):
+            names = one.meta.method_to_api_mapping
+            assert sorted(names.values()) == sorted(OPERATIONS)
+            assert not any(one.can_paginate(name) for name in names)
+        blocking.close()
 
 
 MALFORMED: list[tuple[str, dict[str, object]]] = [
@@ -202,7 +192,7 @@ MALFORMED: list[tuple[str, dict[str, object]]] = [
 ]
 
 
-async def test_both_send_malformed_input_and_answer_with_dicts(sim: DetectiveSimulator) -> None:
+async def test_both_send_malformed_input_and_return_dicts(sim: DetectiveSimulator) -> None:
     """An account id of letters, an ARN of a bucket and an e-mail address without a domain reach the service."""
     keys = sim.account("111122223333")
     settings = {
@@ -225,16 +215,16 @@ async def test_both_send_malformed_input_and_answer_with_dicts(sim: DetectiveSim
     blocking.close()
 
 
-@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md"])
-def test_what_readme_links_to_is_there(name: str) -> None:
-    """No dead links within the repository."""
+@pytest.mark.parametrize("name", ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md"])
+def test_linked_files_exist(name: str) -> None:
+    """README has no dead links within the repository."""
     assert f"({name})" in README
-    assert (Path(__file__).parent.parent / name).is_file()
+    assert (ROOT / name).is_file()
 
 
 def test_the_figures_are_those_of_the_committed_benchmark() -> None:
     """The two rows about CPU time are the medians in `benchmarks/results/latest.json`."""
-    results = json.loads((Path(__file__).parent.parent / "benchmarks" / "results" / "latest.json").read_text())
+    results = json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text())
     assert not results["quick"]
     for row, measurement in (("a page of 200 members", "page"), ("a small call", "small-call")):
         (line,) = re.findall(rf"^\| CPU time of {row}.*$", README, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""boto3: one client, reused; synchronous, and therefore called without an event loop."""
+"""boto3: one client that is reused; it is synchronous, so it is called without an event loop."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager

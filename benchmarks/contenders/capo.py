@@ -1,4 +1,4 @@
-"""capo-detective: one asynchronous client, reused, and others like it."""
+"""capo-detective: one asynchronous client that is reused, or a client for each account and region."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,7 +43,7 @@ async def open_client(url: str) -> AsyncIterator[Client]:
                     return
                 request["next_token"] = page["next_token"]
 
-        async def another(keys: Keys, region: str) -> Callable[[], Awaitable[object]]:
+        async def derive(keys: Keys, region: str) -> Callable[[], Awaitable[object]]:
             list_graphs: Callable[[], Awaitable[object]] = (await make(keys, region)).list_graphs
             return list_graphs
 
@@ -51,4 +51,4 @@ async def open_client(url: str) -> AsyncIterator[Client]:
             LIST_GRAPHS.name: client.list_graphs,
             LIST_MEMBERS.name: partial(client.list_members, GRAPH_ARN, max_results=PAGE),
         }
-        yield Client(calls, walk, another)
+        yield Client(calls, walk, derive)

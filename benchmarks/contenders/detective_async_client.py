@@ -1,14 +1,16 @@
-"""detective-async: one client, reused, and others made from it."""
+"""detective-async: one client that is reused, and clients derived from it for other accounts and regions."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from tally import Tally
 from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
-from world import KEYS, MAX_ATTEMPTS, PAGE, REGION, Keys
+from world import KEYS, MAX_ATTEMPTS, PAGE, REGION, REGIONS, STS_REGION, Keys, role_arn
 
 from contenders import AsyncCalls, Client
-from detective_async import Credentials, DetectiveClient, RetryPolicy
+from detective_async import AssumeRole, Credentials, DetectiveClient, RetryPolicy
 
 
 @asynccontextmanager
@@ -26,11 +28,29 @@ async def open_client(url: str) -> AsyncIterator[Client]:
                 assert member.account_id is not None
                 see(member.account_id)
 
-        async def another(keys: Keys, region: str) -> Callable[[], Awaitable[object]]:
+        async def derive(keys: Keys, region: str) -> Callable[[], Awaitable[object]]:
             return client.with_options(region=region, credentials=Credentials(*keys)).list_graphs
 
         calls: AsyncCalls = {
             LIST_GRAPHS.name: client.list_graphs,
             LIST_MEMBERS.name: partial(client.list_members, GRAPH_ARN, max_results=PAGE),
         }
-        yield Client(calls, walk, another)
+        yield Client(calls, walk, derive)
+
+
+async def run_fleet(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
+    """List all members without DetectiveFleet, region after region; each role is assumed once, at its first use."""
+    semaphore = asyncio.Semaphore(concurrency)
+    source = Credentials(*KEYS)
+    roles = {account_id: AssumeRole(role_arn(account_id), source=source, region=STS_REGION) for account_id in accounts}
+    async with DetectiveClient(region=STS_REGION, endpoint_url=url, credentials=source) as base:
+
+        async def work(account_id: str, region: str) -> None:
+            client = base.with_options(region=region, credentials=roles[account_id])
+            async with semaphore:
+                async for graph in client.iter_graphs():
+                    assert graph.arn is not None
+                    async for member in client.iter_members(graph.arn):
+                        tally.add(account_id, region, f"{member.account_id} {member.graph_arn}", member)
+
+        await asyncio.gather(*(work(account_id, region) for region in REGIONS for account_id in accounts))

@@ -1,4 +1,4 @@
-"""One call after the other, as often as told; of each batch the last answer is compared."""
+"""Batches of sequential calls; the last answer of each batch is compared with what the server sent."""
 
 import gc
 import importlib
@@ -19,22 +19,22 @@ Took = tuple[int, int, object]
 
 @contextmanager
 def open_job(contender: Contender, url: str) -> Iterator[Do]:
-    """Open the client once; each order names an operation and says how often to call it."""
+    """Open the client once; each run names an operation and the number of calls."""
     if contender.asynchronous:
 
         async def do(client: Client, operation: str, calls: int) -> dict[str, Any]:
-            return _tell(contender, operation, await _async_batch(client.calls[operation], calls))
+            return _results(contender, operation, await _async_batch(client.calls[operation], calls))
 
-        with with_client(contender, url, do) as orders:
-            yield orders
+        with with_client(contender, url, do) as run:
+            yield run
         return
     sync_calls: Calls
     with importlib.import_module(f"contenders.{contender.module}").open_client(url) as sync_calls:
-        yield lambda operation, calls: _tell(contender, operation, _sync_batch(sync_calls[operation], calls))
+        yield lambda operation, calls: _results(contender, operation, _sync_batch(sync_calls[operation], calls))
 
 
 async def _async_batch(call: Callable[[], Awaitable[object]], calls: int) -> Took:
-    # Not timed: a connection that went idle between two batches is replaced here, and imports are done.
+    # Not timed: lazy imports, and a new connection in place of one that went idle between two batches.
     answer = await call()
     gc.collect()
     wall, cpu = perf_counter_ns(), process_time_ns()
@@ -52,7 +52,7 @@ def _sync_batch(call: Callable[[], object], calls: int) -> Took:
     return process_time_ns() - cpu, perf_counter_ns() - wall, answer
 
 
-def _tell(contender: Contender, operation: str, took: Took) -> dict[str, Any]:
+def _results(contender: Contender, operation: str, took: Took) -> dict[str, Any]:
     cpu, wall, answer = took
     got = normalise(answer, times_are_text=contender.times_are_text)
     compare(normalise(WORKLOADS[operation].answer, times_are_text=True), got)

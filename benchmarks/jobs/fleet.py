@@ -1,4 +1,4 @@
-"""The members of every graph of many accounts in twenty regions, once."""
+"""List the members of every graph of many accounts in twenty regions, once."""
 
 import asyncio
 import importlib
@@ -17,14 +17,14 @@ from jobs import Do
 
 @contextmanager
 def open_job(contender: Contender, url: str) -> Iterator[Do]:
-    """Import the contender; an order says how many accounts, how many requests at once, and how closely to look."""
-    module = importlib.import_module(f"fleet_contenders.{contender.module}")
+    """Import the contender; a run names the numbers of accounts and of requests at once, and what to compare."""
+    module = importlib.import_module(f"contenders.{contender.module}")
 
     def do(accounts: int, concurrency: int, *, whole: bool) -> dict[str, Any]:
         tally = Tally(whole=whole, times_are_text=contender.times_are_text)
         imported = most_resident_bytes()
         wall, cpu = perf_counter_ns(), process_time_ns()
-        asyncio.run(module.run(url, account_ids(accounts), concurrency, tally))
+        asyncio.run(module.run_fleet(url, account_ids(accounts), concurrency, tally))
         return {
             "wall_ns": perf_counter_ns() - wall,
             "cpu_ns": process_time_ns() - cpu,

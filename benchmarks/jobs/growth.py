@@ -1,4 +1,4 @@
-"""The members of a graph as a stream, none of which is kept; what counts is whether time or memory grows on the way."""
+"""Stream the members of a graph without keeping any; the figures show whether time or memory grows on the way."""
 
 import gc
 from contextlib import AbstractContextManager
@@ -13,12 +13,12 @@ from jobs import Do, with_client
 
 
 def open_job(contender: Contender, url: str) -> AbstractContextManager[Do]:
-    """Open the client once; each order names two graphs, the first of which only warms up."""
+    """Open the client once; each run names two graphs, the first of which only warms up."""
     return with_client(contender, url, _stream)
 
 
 async def _stream(client: Client, first_arn: str, graph_arn: str, settled: int) -> dict[str, Any]:
-    # Not timed: what is done once, whatever the size.
+    # Not timed: one-time work, which does not depend on the size.
     await client.walk(first_arn, Names().see)
     gc.collect()
     names = Names()

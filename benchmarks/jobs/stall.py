@@ -1,4 +1,4 @@
-"""One task goes through the pages of a graph while another one beats; what counts is the longest pause of the beat."""
+"""One task reads the pages of a graph while another one measures the longest pause of the event loop."""
 
 import asyncio
 import gc
@@ -12,21 +12,20 @@ from tally import Names
 from jobs import Do, with_client
 
 
-class _Heart:
-    """Beats whenever the loop lets it, and knows its longest pauses, in nanoseconds.
+class _Pauses:
+    """Measures the longest pauses between two turns of the event loop, in nanoseconds.
 
     Attributes:
-        wall: the longest pause.
-        cpu: the most CPU time that the loop's thread took between two beats: what is left of a pause where other
-            processes had no part in it.
+        wall: the longest pause by the clock.
+        cpu: the most CPU time that the loop's thread used between two turns, which other processes do not affect.
     """
 
     def __init__(self) -> None:
         self.wall = 0
         self.cpu = 0
 
-    async def beat(self) -> None:
-        """Beat until cancelled, each time that the loop comes round."""
+    async def measure(self) -> None:
+        """Take a turn in each iteration of the loop, until cancelled."""
         wall, cpu = perf_counter_ns(), thread_time_ns()
         while True:
             await asyncio.sleep(0)
@@ -39,29 +38,29 @@ class _Heart:
 def open_job(contender: Contender, url: str) -> AbstractContextManager[Do]:
     """Open the client once.
 
-    Each order names two graphs, the first of which only warms up, and says how many times to go through the other.
+    Each run names two graphs, the first of which only warms up, and says how many times to read the second.
     """
     return with_client(contender, url, _walk)
 
 
 async def _walk(client: Client, first_arn: str, graph_arn: str, passes: int) -> dict[str, Any]:
-    # Not timed: what is done once, at the first page and at the first one after it.
+    # Not timed: one-time work at the first page and at the first one after it.
     await client.walk(first_arn, Names().see)
-    walked = [await _beside_a_heart(client, graph_arn) for _ in range(passes)]
+    walked = [await _measured(client, graph_arn) for _ in range(passes)]
     return {
-        "wall_ns": min(heart.wall for heart, _ in walked),
-        "cpu_ns": min(heart.cpu for heart, _ in walked),
+        "wall_ns": min(pauses.wall for pauses, _ in walked),
+        "cpu_ns": min(pauses.cpu for pauses, _ in walked),
         "found": [names.found for _, names in walked],
     }
 
 
-async def _beside_a_heart(client: Client, graph_arn: str) -> tuple[_Heart, Names]:
+async def _measured(client: Client, graph_arn: str) -> tuple[_Pauses, Names]:
     gc.collect()
     names = Names()
-    heart = _Heart()
-    beating = asyncio.create_task(heart.beat())
+    pauses = _Pauses()
+    measuring = asyncio.create_task(pauses.measure())
     await asyncio.sleep(0)
     await client.walk(graph_arn, names.see)
-    beating.cancel()
-    await asyncio.wait([beating])
-    return heart, names
+    measuring.cancel()
+    await asyncio.wait([measuring])
+    return pauses, names

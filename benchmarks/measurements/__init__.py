@@ -1,4 +1,4 @@
-"""What is measured: one module each, which knows how, what the table looks like, and what the figures have to keep."""
+"""The measurements: one module each, with the procedure, the table, and the targets for the figures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from targets import Target
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything there is to be.
+    """The size of a run.
 
     Attributes:
-        quick: whether to see that everything works is enough.
-        rounds: how many rounds count, whatever the measurement; None for each one's own number.
-        chosen: whether a contender takes part: it is installed and wanted.
+        quick: whether the run is only to check that everything works.
+        rounds: the number of rounds that count; None for each measurement's own number.
+        chosen: whether a contender takes part: it is installed and was asked for.
     """
 
     quick: bool
@@ -24,28 +24,28 @@ class Plan:
     chosen: Callable[[Contender], bool]
 
     def size(self, full: int, quick: int) -> int:
-        """Choose a size."""
+        """Return the size for a full or a quick run."""
         return quick if self.quick else full
 
     def rounds_of(self, full: int) -> int:
-        """Choose a number of rounds."""
+        """Return the number of rounds that count."""
         return self.rounds or self.size(full, 2)
 
     def among(self, contenders: Sequence[Contender]) -> list[Contender]:
-        """Choose who takes part; the baseline always does."""
+        """Return the contenders that take part; the baseline always does."""
         return [one for one in contenders if one.name == BASELINE.name or self.chosen(one)]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Something that is measured.
+    """A measurement.
 
     Attributes:
-        name: what it is called on the command line.
-        title: what it is, for readers.
-        measure: does so, and gives the results as JSON has them.
-        show: gives the results in Markdown.
-        targets: what they are held against.
+        name: the name on the command line.
+        title: the heading of its table.
+        measure: runs it, and returns the results as JSON has them.
+        show: returns the results in Markdown.
+        targets: the limits that the figures are compared with.
     """
 
     name: str
@@ -56,20 +56,20 @@ class Measurement:
 
 
 def median_of(contender: str, figure: str) -> Callable[[Mapping[str, Any]], float]:
-    """Give what takes a contender's median out of a measurement's results."""
+    """Return a function that reads a contender's median from a measurement's results."""
 
-    def take(results: Mapping[str, Any]) -> float:
+    def read(results: Mapping[str, Any]) -> float:
         median: float = results["contenders"][contender][figure]["median"]
         return median
 
-    return take
+    return read
 
 
 def quotient_of(contender: str, by: str, figure: str) -> Callable[[Mapping[str, Any]], float]:
-    """Give what takes the median of one contender's figure by another's out of a measurement's results."""
+    """Return a function that computes the median ratio of one contender's figure to another's from the results."""
 
-    def take(results: Mapping[str, Any]) -> float:
+    def read(results: Mapping[str, Any]) -> float:
         contenders = results["contenders"]
         return quotient(contenders[contender][figure], by=contenders[by][figure])
 
-    return take
+    return read

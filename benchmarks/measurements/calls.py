@@ -1,4 +1,4 @@
-"""What a call costs: a small one, and one whose answer is a page of 200 members."""
+"""The cost of a call: a small one, and one whose answer is a page of 200 members."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from children import Child
 from contenders import BASELINE, CONTENDERS, OURS, Contender
 from machine import cpus
 from report import Times, figures_table
-from service import Service, demand, order, turns
+from service import Service, check_equal, run_job, turns
 from targets import Target
 from workloads import LIST_GRAPHS, LIST_MEMBERS, Workload
 
@@ -26,7 +26,7 @@ _COLUMNS = (
 
 
 class _Calls:
-    """Everybody who makes the calls, each in its process, against one server."""
+    """The contenders that make the calls, each in a process of its own, against one server."""
 
     def __init__(self, stack: ExitStack, cpu: int | None, workload: Workload, contenders: list[Contender]) -> None:
         self._service = Service(stack, cpu)
@@ -37,15 +37,16 @@ class _Calls:
         self._digest = digest(normalise(workload.answer, times_are_text=True))
 
     def batch(self, contender: Contender, calls: int) -> dict[str, Any]:
-        """Let a contender make so many calls, and see that it did."""
+        """Run a batch of calls of a contender, and check that all were made."""
         self._service.seen()
-        took = order(self._children[contender], operation=self._workload.name, calls=calls)
+        took = run_job(self._children[contender], operation=self._workload.name, calls=calls)
         seen = self._service.seen()
-        # One more than was timed: the one that sees to the connection.
-        demand(f"{contender.name}: requests", {self._workload.name: calls + 1}, seen["calls"])
-        demand(f"{contender.name}: signed requests", calls + 1 if contender.signs else 0, seen["signed"])
-        demand(f"{contender.name}: members of the request", self._workload.request, json.loads(seen["last"]["body"]))
-        demand(f"{contender.name}: digest of the answer", self._digest, took["digest"])
+        # The first call of a batch is not timed.
+        check_equal(f"{contender.name}: requests", {self._workload.name: calls + 1}, seen["calls"])
+        check_equal(f"{contender.name}: signed requests", calls + 1 if contender.signs else 0, seen["signed"])
+        request = json.loads(seen["last"]["body"])
+        check_equal(f"{contender.name}: members of the request", self._workload.request, request)
+        check_equal(f"{contender.name}: digest of the answer", self._digest, took["digest"])
         return took
 
 
@@ -54,9 +55,9 @@ def _measure(workload: Workload, full: int, quick: int, plan: Plan) -> dict[str,
     rounds = plan.rounds_of(10)
     times = Times("us", [one.name for one in contenders])
     with cpus(apart=False) as where, ExitStack() as stack:
-        everybody = _Calls(stack, where.server, workload, contenders)
+        callers = _Calls(stack, where.server, workload, contenders)
         for counts, contender in turns(workload.name, contenders, rounds, warmups=1):
-            took = everybody.batch(contender, calls)
+            took = callers.batch(contender, calls)
             if counts:
                 times.add(contender.name, wall=took["wall_ns"] / calls / 1000, cpu=took["cpu_ns"] / calls / 1000)
     return {

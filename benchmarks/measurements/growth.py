@@ -1,4 +1,4 @@
-"""Whether time or memory grows with the length of a stream: members that are gone through and not kept."""
+"""Whether the time per member or the memory grows with the length of a stream whose members are not kept."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from contenders import BASELINE, OURS, Contender
 from machine import cpus
 from report import cell, ratios, spread, table
-from service import Service, demand, order, turns
+from service import Service, check_equal, run_job, turns
 from tally import expected_names
 from targets import Target
 from world import ACCOUNT_ID, PAGE, REGION, graph_arn
@@ -16,12 +16,12 @@ from world import ACCOUNT_ID, PAGE, REGION, graph_arn
 from measurements import Measurement, Plan, median_of
 
 _SIZES = (1_000, 10_000, 100_000, 1_000_000)
-#: After so many members, memory is as it ought to stay.
+#: The number of members after which the memory is taken as the base.
 _SETTLED = 1_000
-#: How many members warm up.
+#: The number of members of the warm-up.
 _FIRST = 2 * PAGE
 
-#: What one stream took, by contender and size.
+#: The figures of each stream, by contender and size.
 _Took = dict[tuple[Contender, int], list[dict[str, Any]]]
 
 
@@ -44,13 +44,13 @@ def _measure(plan: Plan) -> dict[str, Any]:
 
 
 def _stream(service: Service, contender: Contender, size: int, to_find: list[int]) -> dict[str, Any]:
-    """Let a contender go through a graph of so many members, in a new process."""
+    """Stream a graph of that many members in a new process of a contender."""
     first, graph = (graph_arn(ACCOUNT_ID, REGION, count) for count in (_FIRST, size))
     service.seen()
     with service.start(contender, "growth") as child:
-        took = order(child, first_arn=first, graph_arn=graph, settled=_SETTLED)
-    demand(f"{contender.name}: requests", {"ListMembers": (_FIRST + size) // PAGE}, service.seen()["calls"])
-    demand(f"{contender.name}: count and checksum of the members", to_find, took["found"])
+        took = run_job(child, first_arn=first, graph_arn=graph, settled=_SETTLED)
+    check_equal(f"{contender.name}: requests", {"ListMembers": (_FIRST + size) // PAGE}, service.seen()["calls"])
+    check_equal(f"{contender.name}: count and checksum of the members", to_find, took["found"])
     return took
 
 

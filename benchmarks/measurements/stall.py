@@ -1,4 +1,4 @@
-"""How long the event loop stands still at most, while one task goes through many pages."""
+"""The longest time for which the event loop is blocked while one task reads many pages."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -7,7 +7,7 @@ from typing import Any
 from contenders import AIOBOTOCORE, BASELINE, CONTENDERS, OURS
 from machine import cpus
 from report import Times, figures_table
-from service import Service, demand, order, turns
+from service import Service, check_equal, run_job, turns
 from tally import expected_names
 from targets import Target
 from world import ACCOUNT_ID, PAGE, REGION, graph_arn
@@ -20,15 +20,15 @@ _COLUMNS = (
     ("most CPU between beats, ms", "cpu_ms", 2),
     ("CPU / bare aiohttp", "cpu_ratio", 2),
 )
-#: How many times each goes through the pages in a round. The quietest time counts: what else goes on on a machine can
-#: only make a stall longer.
+#: How many times each contender reads the pages in a round. The shortest stall counts, since other load on the machine
+#: can only make a stall longer.
 _PASSES = 3
-#: Pages that only warm up.
+#: The number of pages of the warm-up.
 _FIRST = 2
 
 
 def _measure(plan: Plan) -> dict[str, Any]:
-    # A synchronous client stops the loop for as long as it takes, by its nature.
+    # A synchronous client blocks the loop for the whole call.
     contenders = [one for one in plan.among(CONTENDERS) if one.asynchronous]
     pages, rounds = plan.size(100, 10), plan.rounds_of(5)
     members = pages * PAGE
@@ -39,13 +39,14 @@ def _measure(plan: Plan) -> dict[str, Any]:
         service = Service(stack, where.server)
         children = {one: stack.enter_context(service.start(one, "stall")) for one in contenders}
         for child in children.values():
-            # Not timed: nobody's imports are to be in the way of another one's pages.
-            order(child, first_arn=first, graph_arn=first, passes=1)
+            # Not timed: lazy imports in one process must not coincide with the pages of another.
+            run_job(child, first_arn=first, graph_arn=first, passes=1)
         for _, contender in turns("stall", contenders, rounds):
             service.seen()
-            took = order(children[contender], first_arn=first, graph_arn=graph, passes=_PASSES)
-            demand(f"{contender.name}: requests", {"ListMembers": _FIRST + _PASSES * pages}, service.seen()["calls"])
-            demand(f"{contender.name}: count and checksum of the members", _PASSES * [to_find], took["found"])
+            took = run_job(children[contender], first_arn=first, graph_arn=graph, passes=_PASSES)
+            requests = {"ListMembers": _FIRST + _PASSES * pages}
+            check_equal(f"{contender.name}: requests", requests, service.seen()["calls"])
+            check_equal(f"{contender.name}: count and checksum of the members", _PASSES * [to_find], took["found"])
             times.add(contender.name, wall=took["wall_ns"] / 1e6, cpu=took["cpu_ns"] / 1e6)
     return {
         "cpus": where.used,

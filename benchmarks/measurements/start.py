@@ -1,4 +1,4 @@
-"""How long it takes from nothing to the first answer: a new process, its imports, a client, a call."""
+"""The time from the start of a process to its first answer: imports, a client, a call."""
 
 import os
 import resource
@@ -16,7 +16,7 @@ from children import environment
 from contenders import BASELINE, CONTENDERS, OURS, Contender
 from machine import cpus
 from report import Times, figures_table
-from service import Service, WorkDroppedError, demand, turns
+from service import Service, WorkDroppedError, check_equal, turns
 from targets import Target
 from workloads import LIST_GRAPHS
 from world import KEYS, REGION
@@ -30,7 +30,7 @@ _COLUMNS = (
     ("CPU of the process, ms", "cpu_ms", 0),
     ("CPU / bare aiohttp", "cpu_ratio", 2),
 )
-_PATIENCE = 60.0
+_EXIT_TIMEOUT = 60.0
 
 
 def _measure(plan: Plan) -> dict[str, Any]:
@@ -38,11 +38,11 @@ def _measure(plan: Plan) -> dict[str, Any]:
     times = Times("ms", [one.name for one in contenders])
     with cpus(apart=True) as where, ExitStack() as stack:
         service = Service(stack, where.server)
-        # The first time, sources may have to be compiled.
+        # The warm-up compiles the sources.
         for counts, contender in turns("start", contenders, rounds, warmups=1):
             service.seen()
             waited, spent = _start(contender, service.url)
-            demand(f"{contender.name}: requests", {LIST_GRAPHS.name: 1}, service.seen()["calls"])
+            check_equal(f"{contender.name}: requests", {LIST_GRAPHS.name: 1}, service.seen()["calls"])
             if counts:
                 times.add(contender.name, wall=waited, cpu=spent)
     return {
@@ -53,7 +53,7 @@ def _measure(plan: Plan) -> dict[str, Any]:
 
 
 def _start(contender: Contender, url: str) -> tuple[float, float]:
-    """Run a contender's script; gives milliseconds to its first line, and those of CPU of all of it."""
+    """Run a contender's script; return the milliseconds to its first line, and the CPU time of the whole process."""
     settings = {
         "AWS_ENDPOINT_URL_DETECTIVE": url,
         "AWS_ACCESS_KEY_ID": KEYS.access_key_id,
@@ -73,7 +73,7 @@ def _start(contender: Contender, url: str) -> tuple[float, float]:
         assert process.stdout is not None
         line = process.stdout.readline()
         waited = perf_counter_ns() - began
-        process.wait(_PATIENCE)
+        process.wait(_EXIT_TIMEOUT)
     _compare(contender, line)
     return waited / 1e6, (_cpu_of_children() - spent) * 1000
 
@@ -85,11 +85,11 @@ def _compare(contender: Contender, line: str) -> None:
         got = normalise({"GraphList": [{"Arn": arn, "CreatedTime": datetime.fromisoformat(created)}]})
     except ValueError:
         raise WorkDroppedError(f"{contender.name}: no graph in {line!r}") from None
-    demand(f"{contender.name}: answer", normalise(LIST_GRAPHS.answer, times_are_text=True), got)
+    check_equal(f"{contender.name}: answer", normalise(LIST_GRAPHS.answer, times_are_text=True), got)
 
 
 def _cpu_of_children() -> float:
-    """Give the seconds of CPU of all processes that were started here and have ended."""
+    """Return the seconds of CPU time of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

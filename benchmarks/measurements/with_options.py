@@ -1,4 +1,4 @@
-"""What a client for another account and region costs, in time and in memory."""
+"""The cost of a client for another account and region, in time and in memory."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from typing import Any
 from contenders import AIOBOTOCORE, CAPO, OURS, Contender
 from machine import cpus
 from report import cell, spread, table
-from service import Service, demand, order, turns
+from service import Service, check_equal, run_job, turns
 from targets import Target
 from world import REGIONS, account_ids
 
 from measurements import Measurement, Plan, median_of
 
-#: Who -> how many clients: as many as take about a second.
+#: Contender -> number of clients: as many as take about a second.
 _FULL = {OURS: 10_000, CAPO: 1_000, AIOBOTOCORE: 20}
 _QUICK = {OURS: 10_000, CAPO: 100, AIOBOTOCORE: 5}
-#: Of so many the allocations are traced, where that many are made.
+#: The allocations of at most this many clients are traced.
 _TRACED = 1_000
 
 
@@ -31,9 +31,9 @@ def _measure(plan: Plan) -> dict[str, Any]:
         for _, contender in turns("with_options", contenders, rounds):
             service.seen()
             count, traced = counts[contender], min(counts[contender], _TRACED)
-            with service.start(contender, "clients") as child:
-                took[contender].append(order(child, count=count, traced=traced))
-            _see_that_it_works(contender, count, service.seen())
+            with service.start(contender, "with_options") as child:
+                took[contender].append(run_job(child, count=count, traced=traced))
+            _check_last(contender, count, service.seen())
     return {
         "cpus": where.used,
         "rounds": rounds,
@@ -41,13 +41,14 @@ def _measure(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _see_that_it_works(contender: Contender, count: int, seen: Mapping[str, Any]) -> None:
-    """Check that the last of those that were timed made one call, in the name of its account, in its region."""
-    # Before it, each region has had its turn once to warm up.
+def _check_last(contender: Contender, count: int, seen: Mapping[str, Any]) -> None:
+    """Check that the last timed client made one call, with the keys of its account, in its region."""
+    # The warm-up comes before it, with one client for each region.
     made = len(REGIONS) + count
     target = (account_ids(made)[-1], REGIONS[(made - 1) % len(REGIONS)])
-    demand(f"{contender.name}: requests", ({"ListGraphs": 1}, 1), (seen["calls"], seen["signed"]))
-    demand(f"{contender.name}: target of the request", target, (seen["last"]["account_id"], seen["last"]["region"]))
+    check_equal(f"{contender.name}: requests", ({"ListGraphs": 1}, 1), (seen["calls"], seen["signed"]))
+    last = seen["last"]
+    check_equal(f"{contender.name}: target of the request", target, (last["account_id"], last["region"]))
 
 
 def _figures(count: int, took: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From nothing to the first answer: aiobotocore."""
+"""A program from its start to its first answer: aiobotocore."""
 
 import asyncio
 

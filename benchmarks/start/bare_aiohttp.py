@@ -1,4 +1,4 @@
-"""From nothing to the first answer: aiohttp alone."""
+"""A program from its start to its first answer: aiohttp alone."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""From nothing to the first answer: capo-detective."""
+"""A program from its start to its first answer: capo-detective."""
 
 import asyncio
 import os

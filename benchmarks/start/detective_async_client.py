@@ -1,4 +1,4 @@
-"""From nothing to the first answer: detective-async."""
+"""A program from its start to its first answer: detective-async."""
 
 import asyncio
 

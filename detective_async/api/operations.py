@@ -5,18 +5,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import NoneType
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 from attrs import AttrsInstance, Factory, frozen
 
 from detective_async.api import models
+from detective_async.api.service import ServiceOperation
 
 Response = TypeVar("Response")
 
 
 # Compared by identity: there is one row for each operation, and caches use it as a key.
 @frozen(eq=False)
-class Operation(Generic[Response]):
+class Operation(ServiceOperation[Response]):
     """One operation of the API.
 
     Attributes:

@@ -1,7 +1,7 @@
 """The description of an AWS service for the retry loop, which has no code for particular services."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
 
@@ -9,7 +9,7 @@ from detective_async.api.models.base import ResponseMetadata
 from detective_async.errors import ServiceError
 from detective_async.settings.endpoints import Endpoint
 
-Response_co = TypeVar("Response_co", covariant=True)
+Response = TypeVar("Response")
 
 
 @frozen
@@ -32,20 +32,17 @@ class EncodedRequest:
     content_type: str = "application/json"
 
 
-class ServiceOperation(Protocol[Response_co]):
-    """The attributes of an operation that the retry loop uses."""
+class ServiceOperation(Generic[Response]):
+    """The attributes of an operation that the retry loop uses; `Response` is the type of its response.
 
-    @property
-    def name(self) -> str:
-        """The API's name of the operation."""
+    Attributes:
+        name: the API's name.
+        repeatable: whether sending a request twice has the same effect as once.
+    """
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether sending a request twice has the same effect as once."""
-
-    @property
-    def response(self) -> type[Response_co]:
-        """The type of a successful response."""
+    __slots__ = ()
+    name: str
+    repeatable: bool
 
 
 class ResolveEndpoint(Protocol):

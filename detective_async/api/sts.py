@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.redaction import mask
-from detective_async.api.service import EncodedRequest, Service
+from detective_async.api.service import EncodedRequest, Service, ServiceOperation
 from detective_async.errors import DecodeError, ServiceError
 from detective_async.settings.endpoints import resolve_sts
 
@@ -22,7 +22,7 @@ _NAMESPACE = re.compile(r"^\{.*?\}")
 
 
 @frozen
-class Action(Generic[Response]):
+class Action(ServiceOperation[Response]):
     """An operation of STS.
 
     Attributes:

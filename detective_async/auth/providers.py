@@ -33,16 +33,16 @@ class StaticCredentials:
     access_key_id: str = field(repr=masked_key_id)
     secret_access_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
-    credentials: Credentials = field(init=False, repr=False, eq=False)
+    _credentials: Credentials = field(init=False, repr=False, eq=False)
 
-    @credentials.default
-    def _make(self) -> Credentials:
-        # Made in the constructor, so that a missing key raises there and not in the first call.
-        return Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+    def __attrs_post_init__(self) -> None:
+        # Made in the constructor, so that a missing key raises there and not in the first call. The class is frozen.
+        keys = Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+        object.__setattr__(self, "_credentials", keys)
 
     async def get_credentials(self) -> Credentials:
         """Return the keys."""
-        return self.credentials
+        return self._credentials
 
 
 class SessionCredentials(CachedProvider):
@@ -155,7 +155,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     if isinstance(source, Credentials):
         return FixedCredentials(source)
     if isinstance(source, StaticCredentials):
-        return FixedCredentials(source.credentials)
+        return FixedCredentials(Credentials(source.access_key_id, source.secret_access_key, source.session_token))
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if _is_botocore_source(source):

@@ -141,7 +141,7 @@ def _session_name() -> str:
     """Make a session name of the user and the host, which CloudTrail shows."""
     try:
         user = f"{getpass.getuser()}@"
-    except (OSError, KeyError):
-        # A user in a container may have no entry in the password database.
+    except (OSError, KeyError, ImportError):
+        # A user in a container may have no entry in the password database; Windows has no such database.
         user = ""
     return re.sub(r"[^\w+=,.@-]", "-", f"detective-async-{user}{socket.gethostname()}", flags=re.ASCII)[:64]

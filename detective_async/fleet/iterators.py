@@ -1,16 +1,16 @@
 """The client's iterators, over all targets of a fleet."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
 from detective_async.api import models
 from detective_async.client.client import DetectiveClient
-from detective_async.client.paginator import PageT, Paginator
+from detective_async.client.paginator import Paginator
 from detective_async.events import ProgressCallback
 from detective_async.fleet.outcomes import Outcome
-from detective_async.fleet.streams import FleetStream
+from detective_async.fleet.streams import FleetStream, Pages
 from detective_async.fleet.targets import Target
 
 T = TypeVar("T")
@@ -18,9 +18,10 @@ Item = TypeVar("Item")
 
 
 class FleetIterators(ABC):
-    """The lists of all targets, each of them as one stream of `(target, item)` pairs.
+    """The lists of all targets, each as one stream of `(target, item)` pairs.
 
-    What belongs to a graph comes from the graph that the target's account administers; it has at most one in a region.
+    Items that belong to a graph are those of the graph that the target's account administers; an account administers
+    at most one in a region.
     """
 
     @abstractmethod
@@ -30,14 +31,14 @@ class FleetIterators(ABC):
         *,
         progress: ProgressCallback | None = None,
     ) -> AsyncGenerator[Outcome[T], None]:
-        """Do something in every target, and give the outcomes as they come."""
+        """Run a coroutine function for every target, and yield the outcomes as they complete."""
 
     def iter_graphs(self) -> FleetStream[models.Graph]:
         """Iterate over the graphs that the accounts administer.
 
         API operation: ListGraphs.
         """
-        return FleetStream(self.run, lambda client: _pages(client.iter_graphs(), lambda page: page.graph_list))
+        return self._stream(lambda client: client.iter_graphs())
 
     def iter_members(self, *, page_size: int | None = None) -> FleetStream[models.MemberDetail]:
         """Iterate over the members of all graphs.
@@ -45,30 +46,23 @@ class FleetIterators(ABC):
         API operations: ListGraphs, ListMembers.
 
         Args:
-            page_size: how many to ask for at a time, 1 to 200; None leaves it to the service.
+            page_size: the number of members per page, 1 to 200; None uses the service's default.
         """
-        return self._by_graph(
-            lambda client, graph_arn: _pages(
-                client.iter_members(graph_arn, page_size=page_size), lambda page: page.member_details
-            )
-        )
+        return self._graph_stream(lambda client, graph_arn: client.iter_members(graph_arn, page_size=page_size))
 
     def iter_invitations(self) -> FleetStream[models.MemberDetail]:
         """Iterate over the graphs that the accounts are invited to, or have joined.
 
         API operation: ListInvitations.
         """
-        return FleetStream(self.run, lambda client: _pages(client.iter_invitations(), lambda page: page.invitations))
+        return self._stream(lambda client: client.iter_invitations())
 
     def iter_organization_admin_accounts(self) -> FleetStream[models.Administrator]:
         """Iterate over the Detective administrators of the organizations that the accounts manage.
 
         API operation: ListOrganizationAdminAccounts.
         """
-        return FleetStream(
-            self.run,
-            lambda client: _pages(client.iter_organization_admin_accounts(), lambda page: page.administrators),
-        )
+        return self._stream(lambda client: client.iter_organization_admin_accounts())
 
     def iter_datasource_packages(
         self,
@@ -77,11 +71,7 @@ class FleetIterators(ABC):
 
         API operations: ListGraphs, ListDatasourcePackages.
         """
-        return self._by_graph(
-            lambda client, graph_arn: _pages(
-                client.iter_datasource_packages(graph_arn), lambda page: page.datasource_packages.items()
-            )
-        )
+        return self._graph_stream(lambda client, graph_arn: client.iter_datasource_packages(graph_arn))
 
     def iter_investigations(
         self,
@@ -95,12 +85,11 @@ class FleetIterators(ABC):
 
         Args:
             filter_criteria: which investigations to list.
-            sort_criteria: in which order those of one graph come.
+            sort_criteria: the order of the investigations within each graph.
         """
-        return self._by_graph(
-            lambda client, graph_arn: _pages(
-                client.iter_investigations(graph_arn, filter_criteria=filter_criteria, sort_criteria=sort_criteria),
-                lambda page: page.investigation_details,
+        return self._graph_stream(
+            lambda client, graph_arn: client.iter_investigations(
+                graph_arn, filter_criteria=filter_criteria, sort_criteria=sort_criteria
             )
         )
 
@@ -115,7 +104,7 @@ class FleetIterators(ABC):
         API operations: ListGraphs, ListInvestigations, ListIndicators.
 
         Args:
-            filter_criteria: of which investigations.
+            filter_criteria: which investigations to list.
             indicator_type: only indicators of this type.
         """
 
@@ -126,33 +115,36 @@ class FleetIterators(ABC):
             async with aclosing(aiter(investigations)) as found:
                 async for investigation in found:
                     if investigation.investigation_id is None:
-                        # There is nothing to ask for them by.
+                        # ListIndicators needs the id.
                         continue
                     indicators = client.iter_indicators(
                         graph_arn, investigation.investigation_id, indicator_type=indicator_type
                     )
-                    async with aclosing(_pages(indicators, lambda page: page.indicators)) as found_here:
-                        async for items in found_here:
+                    async with aclosing(_item_pages(indicators)) as indicator_pages:
+                        async for items in indicator_pages:
                             yield [(investigation, indicator) for indicator in items]
 
-        return self._by_graph(pages)
+        return FleetStream(self.run, _of_each_graph(pages))
 
-    def _by_graph(
-        self, pages: Callable[[DetectiveClient, str], AsyncGenerator[Sequence[Item], None]]
-    ) -> FleetStream[Item]:
-        async def all_pages(client: DetectiveClient) -> AsyncGenerator[Sequence[Item], None]:
-            for graph in await client.iter_graphs().collect():
-                if graph.arn is not None:
-                    async with aclosing(pages(client, graph.arn)) as found:
-                        async for items in found:
-                            yield items
+    def _stream(self, paginate: Callable[[DetectiveClient], Paginator[Item, Any]]) -> FleetStream[Item]:
+        return FleetStream(self.run, lambda client: _item_pages(paginate(client)))
 
-        return FleetStream(self.run, all_pages)
+    def _graph_stream(self, paginate: Callable[[DetectiveClient, str], Paginator[Item, Any]]) -> FleetStream[Item]:
+        return FleetStream(self.run, _of_each_graph(lambda client, graph_arn: _item_pages(paginate(client, graph_arn))))
 
 
-async def _pages(
-    paginator: Paginator[Any, PageT], items: Callable[[PageT], Iterable[Item]]
-) -> AsyncGenerator[Sequence[Item], None]:
+def _of_each_graph(pages: Callable[[DetectiveClient, str], AsyncGenerator[Sequence[Item], None]]) -> Pages[Item]:
+    async def all_pages(client: DetectiveClient) -> AsyncGenerator[Sequence[Item], None]:
+        for graph in await client.iter_graphs().collect():
+            if graph.arn is not None:
+                async with aclosing(pages(client, graph.arn)) as found:
+                    async for items in found:
+                        yield items
+
+    return all_pages
+
+
+async def _item_pages(paginator: Paginator[Item, Any]) -> AsyncGenerator[Sequence[Item], None]:
     async with aclosing(paginator.pages()) as pages:
         async for page in pages:
-            yield list(items(page))
+            yield list(paginator._items(page))  # noqa: SLF001 - of our own class

@@ -1,6 +1,7 @@
-"""How the work on a target ended."""
+"""The result of the work on one target."""
 
 import enum
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from attrs import Factory, evolve, field, frozen
@@ -10,18 +11,18 @@ from detective_async.fleet.targets import Target
 
 T = TypeVar("T")
 
-#: What AWS says to the credentials of an account that has not opted in to the region.
+#: The error codes that AWS sends if the account has not opted in to the region.
 _NOT_OPTED_IN = frozenset({"UnrecognizedClientException", "OptInRequired"})
 
 
 class OutcomeKind(enum.StrEnum):
-    """In which way the work on a target ended.
+    """How the work on a target ended.
 
     Attributes:
-        SUCCEEDED: it has a value.
-        FAILED: it raised.
-        REGION_UNAVAILABLE: it raised because the account has not opted in to the region, or Detective is not there.
-            Keys that AWS does not know at all look the same, but in every region.
+        SUCCEEDED: it returned a value.
+        FAILED: it raised an exception.
+        REGION_UNAVAILABLE: it raised because the account has not opted in to the region, or the region has no
+            Detective. Access keys that do not exist cause the same error, but in every region.
     """
 
     SUCCEEDED = "succeeded"
@@ -29,16 +30,16 @@ class OutcomeKind(enum.StrEnum):
     REGION_UNAVAILABLE = "region unavailable"
 
 
-def kind_of(error: Exception | None, *, regional: bool = True) -> OutcomeKind:
-    """Tell what kind of end an error is.
+def outcome_kind(error: Exception | None, *, regional: bool = True) -> OutcomeKind:
+    """Classify the exception that ended the work.
 
     Args:
-        error: what was raised, if anything was.
-        regional: whether the host was the region's own, so that its absence says something of the region.
+        error: the exception; None if there was none.
+        regional: whether the client used the region's own host, so that a missing host means a missing region.
     """
     if error is None:
         return OutcomeKind.SUCCEEDED
-    # Not what STS says to a role: that is of the region whose STS was asked, which is another one as a rule.
+    # Errors of AssumeRole are not ServiceErrors: they concern the region of the STS, usually a different one.
     refused = isinstance(error, ServiceError) and error.code in _NOT_OPTED_IN
     if refused or (regional and isinstance(error, HostNotFound)):
         return OutcomeKind.REGION_UNAVAILABLE
@@ -47,23 +48,23 @@ def kind_of(error: Exception | None, *, regional: bool = True) -> OutcomeKind:
 
 @frozen
 class Outcome(Generic[T]):
-    """How the work on one target ended.
+    """The result of the work on one target.
 
-    A pickle of it leaves the target's credentials out.
+    Its pickle omits the target's credentials.
 
     Attributes:
-        target: where.
-        value: what the work gave; None where it failed.
-        error: what it raised; None where it did not.
-        elapsed: the seconds it took.
-        kind: whether it succeeded, failed, or could not be done in that region at all.
+        target: the account and region.
+        value: what the work returned; None if it failed.
+        error: what the work raised; None if it succeeded.
+        elapsed: the duration in seconds.
+        kind: whether it succeeded, failed, or the region is unavailable to the account.
     """
 
     target: Target
     value: T | None
     error: Exception | None
     elapsed: float
-    kind: OutcomeKind = field(kw_only=True, default=Factory(lambda self: kind_of(self.error), takes_self=True))
+    kind: OutcomeKind = field(kw_only=True, default=Factory(lambda self: outcome_kind(self.error), takes_self=True))
 
     @property
     def ok(self) -> bool:
@@ -71,15 +72,11 @@ class Outcome(Generic[T]):
         return self.error is None
 
     def result(self) -> T:
-        """Give what the work gave, or raise what it raised."""
+        """Return the value, or raise the error."""
         if self.error is not None:
             raise self.error
-        return self.value  # type: ignore[return-value] # None where that is what the work gave
+        return self.value  # type: ignore[return-value] # None only if the work returned None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        members = evolve(self.target, credentials=None), self.value, self.error, self.elapsed
-        return _restore, (*members, self.kind)
-
-
-def _restore(target: Target, value: Any, error: Exception | None, elapsed: float, kind: OutcomeKind) -> Outcome[Any]:
-    return Outcome(target, value, error, elapsed, kind=kind)
+        target = evolve(self.target, credentials=None)
+        return partial(Outcome, kind=self.kind), (target, self.value, self.error, self.elapsed)

@@ -13,19 +13,19 @@ from detective_async.fleet.targets import Target
 
 _logger = logging.getLogger("detective_async.fleet")
 
-#: Pages that wait to be taken, beside the one that each target holds.
-_PAGES_AHEAD = 8
+#: Pages in the queue, in addition to the one that each target in progress holds.
+_QUEUED_PAGES = 8
 
 Item = TypeVar("Item")
 
-#: Gives the items of one target, page by page.
+#: Iterates over the items of one target, a page at a time.
 Pages = Callable[[DetectiveClient], AsyncGenerator[Sequence[Item], None]]
-#: Works on all targets, and gives the outcomes as they come.
+#: `DetectiveFleet.run`, for work that returns a number of items.
 RunAll = Callable[[Callable[[DetectiveClient, Target], Coroutine[Any, Any, int]]], AsyncGenerator[Outcome[int], None]]
 
 
 class FleetStream(Generic[Item]):
-    """The items of all targets, as `(target, item)` pairs: those of one target in their order, the targets mixed.
+    """The items of all targets, as `(target, item)` pairs: in order for each target, with the targets interleaved.
 
         members = fleet.iter_members()
         async for target, member in members:
@@ -33,11 +33,11 @@ class FleetStream(Generic[Item]):
         for outcome in members.failures:
             print("not complete:", outcome.target, outcome.error)
 
-    Pages are fetched as they are needed: where items are taken slowly, no more than a page for each target that is
-    worked on waits, and a few. A target that fails is logged as a warning and stops no other one; an account for which
-    no region is available is logged too.
+    Pages are fetched on demand: for a slow consumer, at most one page per target in progress and a few more are
+    buffered. A target that fails is logged as a warning and does not stop the others; an account to which no region
+    is available is logged too.
 
-    Made by the `iter_...` methods of a fleet.
+    Created by the `iter_...` methods of a fleet.
     """
 
     def __init__(self, run: RunAll, pages: Pages[Item]) -> None:
@@ -47,64 +47,64 @@ class FleetStream(Generic[Item]):
 
     @property
     def outcomes(self) -> list[Outcome[int]]:
-        """How the targets ended that have ended so far; the value is how many items each had."""
+        """The outcomes of the targets that have ended so far; each value is the target's number of items."""
         return list(self._outcomes)
 
     @property
     def failures(self) -> list[Outcome[int]]:
-        """Those that failed: of these targets, some or all items are missing."""
+        """The outcomes of the targets that failed: some or all of their items are missing."""
         return [outcome for outcome in self._outcomes if outcome.kind is OutcomeKind.FAILED]
 
     async def __aiter__(self) -> AsyncGenerator[tuple[Target, Item], None]:
-        """Give pair after pair."""
+        """Iterate over the pairs."""
         self._outcomes = []
-        slots = asyncio.Semaphore(_PAGES_AHEAD)
-        arrived: asyncio.Queue[tuple[Target, Sequence[Item]] | None] = asyncio.Queue()
+        slots = asyncio.Semaphore(_QUEUED_PAGES)
+        queue: asyncio.Queue[tuple[Target, Sequence[Item]] | None] = asyncio.Queue()
 
-        async def pump(client: DetectiveClient, target: Target) -> int:
+        async def enqueue_target(client: DetectiveClient, target: Target) -> int:
             count = 0
             async with aclosing(self._pages(client)) as pages:
                 async for items in pages:
                     if items:
                         await slots.acquire()
-                        arrived.put_nowait((target, items))
+                        queue.put_nowait((target, items))
                         count += len(items)
             return count
 
-        async def pump_all() -> None:
+        async def enqueue_all() -> None:
             try:
-                async with aclosing(self._run(pump)) as outcomes:
+                async with aclosing(self._run(enqueue_target)) as outcomes:
                     async for outcome in outcomes:
-                        self._note(outcome)
+                        self._add_outcome(outcome)
             finally:
-                arrived.put_nowait(None)
+                queue.put_nowait(None)
 
-        pumping = asyncio.create_task(pump_all())
+        producer = asyncio.create_task(enqueue_all())
         try:
-            while (page := await arrived.get()) is not None:
+            while (page := await queue.get()) is not None:
                 slots.release()
                 target, items = page
                 for item in items:
                     yield target, item
-            # Raises what ended it.
-            await pumping
-            self._warn_of_unknown_accounts()
+            # Raises the exception that ended the run.
+            await producer
+            self._warn_of_unavailable_accounts()
         finally:
-            pumping.cancel()
-            await asyncio.gather(pumping, return_exceptions=True)
+            producer.cancel()
+            await asyncio.gather(producer, return_exceptions=True)
 
-    def _warn_of_unknown_accounts(self) -> None:
-        """Tell of those that are in no region: each of them looks like one that is not opted in to."""
-        found = {one.target.account_id for one in self._outcomes if one.kind is not OutcomeKind.REGION_UNAVAILABLE}
+    def _warn_of_unavailable_accounts(self) -> None:
+        """Log accounts whose regions are all unavailable: wrong keys or a DNS failure look like that."""
+        available = {one.target.account_id for one in self._outcomes if one.kind is not OutcomeKind.REGION_UNAVAILABLE}
         for account_id in dict.fromkeys(one.target.account_id for one in self._outcomes):
-            if account_id not in found:
+            if account_id not in available:
                 _logger.warning(
-                    "%s is in no region: does AWS know its keys, and can its names be found?",
+                    "no region is available to %s: check that its access keys exist and that DNS resolves",
                     account_id,
                     extra={"account": account_id},
                 )
 
-    def _note(self, outcome: Outcome[int]) -> None:
+    def _add_outcome(self, outcome: Outcome[int]) -> None:
         self._outcomes.append(outcome)
         if outcome.kind is OutcomeKind.FAILED:
             target, error = outcome.target, outcome.error

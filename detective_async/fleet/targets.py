@@ -1,4 +1,4 @@
-"""Where a fleet's work is done: an account in a region, with the credentials for it."""
+"""A fleet's targets: accounts in regions, with their credentials."""
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
@@ -16,8 +16,8 @@ _ROLE_NAME = Text(
     1, 576, r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", "a role's name, with its path if it has one (path/NAME)"
 )
 
-#: So many accounts are gone through region by region, before the next ones.
-_ACCOUNTS_AT_A_TIME = 64
+#: Accounts per round: the targets of a round go region by region.
+_ACCOUNTS_PER_ROUND = 64
 
 
 @frozen
@@ -25,10 +25,10 @@ class Target:
     """An account in a region.
 
     Args:
-        account_id: 12 digits, as a string: what the target is called in outcomes. Which account is really asked is up
-            to the credentials.
+        account_id: 12 digits, as a string. It identifies the target in outcomes; the credentials decide which account
+            is actually called.
         region: such as `eu-west-1`.
-        credentials: whatever a client takes as `credentials`. None takes those of the fleet.
+        credentials: anything that a client accepts as `credentials`. None uses the fleet's credentials.
 
     Raises:
         ParameterError: the account id or the region is malformed.
@@ -48,23 +48,24 @@ class Target:
 
 @frozen(eq=False)
 class RoleTargets:
-    """Every account in every region, by a role that has the same name in all of them.
+    """Every account in every region, by a role that has the same name in all accounts.
 
-    The roles are made as the targets are taken, one for an account, which its regions share: it is assumed once.
+    Each account's role provider is created with its first target and shared by its regions, so that the role is
+    assumed once per account.
 
     Args:
-        role_name: its name, with its path if it has one.
-        account_ids: whose role.
-        regions: all of one partition.
-        sts_region: whose STS is asked; one and the same for all, because a target's own may not be opted in to. None,
-            or one of another partition, takes the first of `regions`.
-        source: who assumes the roles; None takes the fleet's credentials.
-        session_name: see `AssumeRole`, as for the following.
-        external_id: as above.
-        duration: as above.
+        role_name: the role's name, with its path if it has one.
+        account_ids: the accounts.
+        regions: the regions, all in one partition.
+        sts_region: the region whose STS is called for all roles: an account may not have opted in to the target's own
+            region. None, or a region of another partition, uses the first of `regions`.
+        source: the credentials that assume the roles; None uses the fleet's credentials.
+        session_name: as for `AssumeRole`.
+        external_id: as for `AssumeRole`.
+        duration: as for `AssumeRole`.
 
     Raises:
-        ParameterError: an argument is malformed, or a list empty or with something in it twice.
+        ParameterError: an argument is malformed, or a list is empty or contains duplicates.
     """
 
     role_name: str
@@ -87,19 +88,20 @@ class RoleTargets:
                 problem = f"{region} and {first} are in different partitions of AWS: make a fleet for each"
                 raise ParameterError(f"regions[{index}]", problem)
         if self.sts_region is None or endpoints.partition_of(self.sts_region) != endpoints.partition_of(first):
-            # A frozen class is written to in this way.
+            # The class is frozen.
             object.__setattr__(self, "sts_region", first)
-        # The first one tells whether the rest of the arguments is in order, before anything is sent.
+        # Creating the first provider validates the remaining arguments.
         self._role(self.account_ids[0])
 
     def __len__(self) -> int:
         return len(self.account_ids) * len(self.regions)
 
     def __iter__(self) -> Iterator[Target]:
-        # Not account by account: all regions of a few would wait for the roles of these, and others not be asked for.
-        for start in range(0, len(self.account_ids), _ACCOUNTS_AT_A_TIME):
+        # Not account by account: then all slots would wait for the roles of a few accounts, while no other role is
+        # being assumed.
+        for start in range(0, len(self.account_ids), _ACCOUNTS_PER_ROUND):
             for region in self.regions:
-                for account_id in self.account_ids[start : start + _ACCOUNTS_AT_A_TIME]:
+                for account_id in self.account_ids[start : start + _ACCOUNTS_PER_ROUND]:
                     yield Target(account_id, region, self._role(account_id))
 
     def _role(self, account_id: str) -> AssumeRole:
@@ -115,14 +117,14 @@ class RoleTargets:
         return self._roles[account_id]
 
 
-class Once:
-    """The targets of an iterator: whoever comes second would get what the first one left, and not know.
+class SingleUseTargets:
+    """The targets of an iterator, for one run: a second run would silently get only what the first one left.
 
     Args:
-        targets: what to iterate over.
+        targets: the iterator.
 
     Raises:
-        RuntimeError: while iterating: they were taken already.
+        RuntimeError: while iterating: a run has taken them already.
     """
 
     def __init__(self, targets: Iterator[Target]) -> None:
@@ -136,12 +138,12 @@ class Once:
 
 
 class Shard:
-    """Every n-th of the targets, so that n machines that have the same ones share them out.
+    """Every `count`-th target, beginning at `index`: `count` machines with the same targets divide the work.
 
     Args:
-        targets: what is shared out.
-        index: whose part: 0 to `count` - 1.
-        count: how many parts.
+        targets: all targets.
+        index: 0 to `count` - 1.
+        count: the number of shards.
 
     Raises:
         ParameterError: a number is out of range.
@@ -157,24 +159,24 @@ class Shard:
     def __iter__(self) -> Iterator[Target]:
         return islice(self._targets, self._index, None, self._count)
 
-    def count(self) -> int | None:
-        """Tell how many there are; None where nobody knows without taking them."""
-        whole = count_of(self._targets)
-        return None if whole is None else len(range(self._index, whole, self._count))
+    def size(self) -> int | None:
+        """Return the number of targets in this shard; None if it cannot be known without iterating."""
+        total = target_count(self._targets)
+        return None if total is None else len(range(self._index, total, self._count))
 
 
-def count_of(targets: Iterable[Target]) -> int | None:
-    """Tell how many there are; None where nobody knows without taking them."""
+def target_count(targets: Iterable[Target]) -> int | None:
+    """Return the number of targets; None if it cannot be known without iterating."""
     if isinstance(targets, Shard):
-        return targets.count()
+        return targets.size()
     return len(targets) if isinstance(targets, Sized) else None
 
 
-def checked(targets: Iterable[Target]) -> Iterator[Target]:
-    """Give them one after the other.
+def validated(targets: Iterable[Target]) -> Iterator[Target]:
+    """Iterate over targets, and check the type of each.
 
     Raises:
-        ParameterError: one is none.
+        ParameterError: an element is not a `Target`.
     """
     for index, target in enumerate(targets):
         if not isinstance(target, Target):

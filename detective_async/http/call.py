@@ -107,15 +107,15 @@ class Transport:
         recorder = None
         if self.hooks or retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
             recorder = CallRecorder(
-                operation.name,
-                self.service.name,
-                self.endpoint,
-                invocation_id,
-                attempts,
-                len(encoded.body or b""),
-                self.hooks,
-                self.clock,
-                self.account_id,
+                operation=operation.name,
+                service=self.service.name,
+                endpoint=self.endpoint,
+                account_id=self.account_id,
+                invocation_id=invocation_id,
+                attempts=attempts,
+                request_bytes=len(encoded.body or b""),
+                hooks=self.hooks,
+                clock=self.clock,
             )
         call = _Call(operation.name, request, encoded, attempts, deadline, invocation_id, recorder)
         try:

@@ -19,7 +19,7 @@ call_logger = logging.getLogger("detective_async")
 retry_logger = logging.getLogger("detective_async.retry")
 
 
-@define(eq=False)
+@define(kw_only=True, eq=False)
 class CallRecorder:
     """Reports one call to its hooks; made only where there are any, or where log lines are read.
 
@@ -30,12 +30,12 @@ class CallRecorder:
     operation: str
     service: str
     endpoint: Endpoint
+    account_id: str | None
     invocation_id: str
     attempts: Attempts
     request_bytes: int
     hooks: tuple[Hook, ...]
     clock: Clock
-    account_id: str | None
     headers: dict[str, str] = field(init=False)
     _account: str | None = field(init=False)
     _call_started: float = field(init=False)

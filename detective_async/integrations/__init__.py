@@ -1,1 +1,1 @@
-"""Where the library meets others: each module is named after what it needs, and imported by those who have that."""
+"""Integrations with other libraries. Each module is named after the library that it needs; nothing here imports it."""

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """A bar that shows how far a job is, what failed, how fast it goes, and how long it has left.
+    """A progress bar: parts done and failed, the rate, and the estimated time left.
 
         with ProgressBar("listing graphs") as bar:
             async for outcome in fleet.run(list_graphs, progress=bar):
                 ...
 
-    Needs the extra `progress`: `pip install "detective-async[progress]"`. Written to standard error, so that what the
-    program prints can be piped on; where that is no terminal, only the end of it is written.
+    Needs the extra `progress`: `pip install "detective-async[progress]"`. The bar is drawn on standard error, so that
+    the program's output can be piped. If that is not a terminal, only the final state is written.
 
     Args:
-        description: what is being done.
-        console: rich's, to draw on; None for one on standard error.
+        description: the text in front of the bar.
+        console: the rich console to draw on; None uses standard error.
 
     Raises:
         ConfigurationError: rich is not installed.
@@ -36,18 +36,18 @@ class ProgressBar:
         self._task = self._progress.add_task(description, total=None, failed=0, rate=0.0)
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Show how far it is."""
+        """Update the bar."""
         self._progress.update(self._task, completed=event.done, total=event.total, failed=event.failed, rate=event.rate)
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
+        """Start drawing."""
         self._progress.start()
         return self
 
     def __exit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Leave the last state standing."""
+        """Stop drawing, and leave the final state visible."""
         self._progress.stop()
 
 

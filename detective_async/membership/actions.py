@@ -1,4 +1,4 @@
-"""What can be done about memberships, and what stands in the way: the words of plans and reports."""
+"""The elements of a plan: actions, and problems that no action can solve."""
 
 import enum
 
@@ -6,20 +6,20 @@ from attrs import frozen
 
 
 class ActionKind(enum.StrEnum):
-    """A kind of change, in the order in which they come.
+    """A kind of change, in the order in which the kinds are carried out.
 
     Attributes:
         ENABLE_ADMINISTRATOR: make an account the organization's Detective administrator.
         CREATE_GRAPH: enable Detective.
         TAG_GRAPH: set tags of the graph.
         START_PACKAGES: start data source packages.
-        REMOVE: remove a member that is not wanted.
-        REINVITE: remove a member whose e-mail address was wrong, and invite it with the right one.
+        REMOVE: remove a member that is not among the desired accounts.
+        REINVITE: remove a member whose e-mail address was wrong, and invite it with the new address.
         INVITE: invite an account.
         ENABLE_MEMBER: enable an account of the organization, which needs no invitation.
         ACCEPT: accept the invitation, as the member account.
-        START_MONITORING: try to enable a member that accepted and is disabled.
-        DELETE_GRAPH: disable Detective, for all members; only a teardown does it.
+        START_MONITORING: try to enable a member that has accepted but is disabled.
+        DELETE_GRAPH: disable Detective, for all members; only a teardown does this.
     """
 
     ENABLE_ADMINISTRATOR = "enable administrator"
@@ -37,13 +37,13 @@ class ActionKind(enum.StrEnum):
 
 @frozen
 class Action:
-    """One change that a plan wants to make.
+    """One planned change.
 
     Attributes:
-        kind: which.
-        region: where.
-        account_id: whom it is about; None where it is about the graph.
-        detail: what more there is to say, such as the keys of the tags.
+        kind: the kind of change.
+        region: the region.
+        account_id: the account; None if the action concerns the graph.
+        detail: more about the action, such as the keys of the tags.
     """
 
     kind: ActionKind
@@ -54,13 +54,13 @@ class Action:
 
 @frozen
 class Problem:
-    """Something that a plan cannot do anything about.
+    """Something that the plan cannot solve.
 
     Attributes:
-        region: where.
-        account_id: whom it is about; None for the whole region.
-        text: what is wrong, and what might help; without e-mail addresses.
-        error: the error that it follows from, or None.
+        region: the region.
+        account_id: the account; None if the problem concerns the whole region.
+        text: what is wrong and what may help; contains no e-mail addresses.
+        error: the error that caused it, or None.
     """
 
     region: str

@@ -1,4 +1,4 @@
-"""The graph of a region: how it stands, what is to be done about it, and doing so."""
+"""The graph of a region: its state, the next action on it, and that action."""
 
 from collections.abc import Mapping
 
@@ -8,24 +8,23 @@ from detective_async.api.models.datasources import DatasourcePackage, Datasource
 from detective_async.api.models.exceptions import AccessDeniedException, ValidationException
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import ServiceError
 from detective_async.membership.actions import ActionKind
-from detective_async.membership.job import Hindrance, Job, Step, explain
-from detective_async.membership.wanted import Goals
+from detective_async.membership.desired import DesiredState
+from detective_async.membership.execution import BlockedError, Execution, Step, error_text
 
-#: Seconds until a new administrator is expected to be in the organization's list.
-_PATIENCE = 60.0
-#: As many as the API gives at once.
+#: Seconds to wait until a new administrator is in the organization's list.
+_ADMINISTRATOR_TIMEOUT = 60.0
+#: The API's maximum.
 _PAGE_SIZE = 200
 
 
 @frozen
-class Ground:
-    """How a region stands.
+class GraphState:
+    """The state of a region.
 
     Attributes:
-        graph_arn: the graph of the client's account, if it has one.
-        administrators: the organization's Detective administrators, by account id; None where nobody asked.
+        graph_arn: the graph of the client's account; None if it has none.
+        administrators: the account ids of the organization's Detective administrators; None if they were not read.
     """
 
     graph_arn: str | None
@@ -33,148 +32,151 @@ class Ground:
 
 
 def administrator_of(graph_arn: str) -> str:
-    """Give the account whose graph it is."""
+    """Return the account that owns a graph."""
     return graph_arn.split(":")[4]
 
 
-async def survey(job: Job, goals: Goals, region: str) -> Ground:
-    """Look which graph there is, and in organization mode whether it is the organization's.
+async def read_graph_state(execution: Execution, desired: DesiredState, region: str) -> GraphState:
+    """Read which graph there is, and in organization mode whether it is the organization's.
 
     Raises:
-        Hindrance: it is not.
+        BlockedError: it is not the organization's.
     """
-    client = job.at(region)
-    graph_arn = await find_graph(job, client)
-    if not goals.organization:
-        return Ground(graph_arn)
-    if goals.management_credentials is not None:
-        management = job.at(region, goals.management_credentials)
-        async with job.gate:
+    client = execution.client_for(region)
+    graph_arn = await find_graph(execution, client)
+    if not desired.organization:
+        return GraphState(graph_arn)
+    if desired.management_credentials is not None:
+        management = execution.client_for(region, desired.management_credentials)
+        async with execution.semaphore:
             administrators = await management.iter_organization_admin_accounts().collect()
-        return Ground(graph_arn, tuple(one.account_id or "" for one in administrators))
+        return GraphState(graph_arn, tuple(one.account_id or "" for one in administrators))
     if graph_arn is not None:
-        await _check_that_it_is_the_organizations(job, client, graph_arn)
-    return Ground(graph_arn)
+        await _check_organization_graph(execution, client, graph_arn)
+    return GraphState(graph_arn)
 
 
-async def find_graph(job: Job, client: DetectiveClient) -> str | None:
-    """Give the ARN of the graph that the client's account has in the client's region."""
-    async with job.gate:
+async def find_graph(execution: Execution, client: DetectiveClient) -> str | None:
+    """Return the ARN of the graph that the client's account has in the client's region."""
+    async with execution.semaphore:
         graph = await client.iter_graphs().first()
     return None if graph is None else graph.arn
 
 
-def decide_on_graph(ground: Ground, goals: Goals) -> ActionKind | None:
-    """Say what is next before there can be members; None where there is a graph for them.
+def decide_on_graph(graph: GraphState, desired: DesiredState) -> ActionKind | None:
+    """Return the next action before there can be members; None if the graph is ready for them.
 
     Raises:
-        Hindrance: nothing that can be done here would help.
+        BlockedError: no action can help.
     """
-    if not goals.organization:
-        return None if ground.graph_arn else ActionKind.CREATE_GRAPH
-    if ground.administrators is None:
-        if ground.graph_arn is None:
-            # One that is created by an account that is not the administrator would send invitations.
-            raise Hindrance(
+    if not desired.organization:
+        return None if graph.graph_arn else ActionKind.CREATE_GRAPH
+    if graph.administrators is None:
+        if graph.graph_arn is None:
+            # A graph of an account that is not the administrator would send invitations.
+            raise BlockedError(
                 "the client's account has no graph here, so it is not the organization's Detective administrator: "
-                "make it that with management_credentials and administrator_id"
+                "designate it with management_credentials and administrator_id"
             )
         return None
-    present, account_id = ground.administrators, goals.administrator_id
+    present, account_id = graph.administrators, desired.administrator_id
     if present and account_id not in present:
-        raise Hindrance(f"the organization's Detective administrator here is {present[0]}, and not {account_id}")
-    if ground.graph_arn is not None and administrator_of(ground.graph_arn) != account_id:
-        raise Hindrance(
-            f"the client has the credentials of account {administrator_of(ground.graph_arn)}, and not those of the "
+        raise BlockedError(f"the organization's Detective administrator here is {present[0]}, and not {account_id}")
+    if graph.graph_arn is not None and administrator_of(graph.graph_arn) != account_id:
+        raise BlockedError(
+            f"the client has the credentials of account {administrator_of(graph.graph_arn)}, and not those of the "
             f"administrator {account_id}"
         )
-    return None if present and ground.graph_arn else ActionKind.ENABLE_ADMINISTRATOR
+    return None if present and graph.graph_arn else ActionKind.ENABLE_ADMINISTRATOR
 
 
-async def next_step(job: Job, goals: Goals, region: str) -> tuple[Ground, Step | None]:
-    """Look, and say what is next and how it is done."""
-    ground = await survey(job, goals, region)
+async def next_step(execution: Execution, desired: DesiredState, region: str) -> tuple[GraphState, Step | None]:
+    """Read the state, and return it with the next step."""
+    graph = await read_graph_state(execution, desired, region)
 
     async def enable_administrator() -> None:
-        # For that is where it is decided on.
-        assert goals.administrator_id is not None  # noqa: S101
-        management = job.at(region, goals.management_credentials)
-        async with job.gate:
-            await management.enable_organization_admin_account(goals.administrator_id)
-            await management.wait_for_organization_admin_account(goals.administrator_id, timeout=_PATIENCE)
+        assert desired.administrator_id is not None  # noqa: S101 - otherwise this step is never decided on
+        management = execution.client_for(region, desired.management_credentials)
+        async with execution.semaphore:
+            await management.enable_organization_admin_account(desired.administrator_id)
+            await management.wait_for_organization_admin_account(
+                desired.administrator_id, timeout=_ADMINISTRATOR_TIMEOUT
+            )
 
     async def create_graph() -> None:
-        async with job.gate:
-            await job.at(region).create_graph(tags=goals.tags or None)
+        async with execution.semaphore:
+            await execution.client_for(region).create_graph(tags=desired.tags or None)
 
-    kind = decide_on_graph(ground, goals)
+    kind = decide_on_graph(graph, desired)
     if kind is None:
-        return ground, None
-    return ground, (kind, create_graph if kind is ActionKind.CREATE_GRAPH else enable_administrator)
+        return graph, None
+    return graph, (kind, create_graph if kind is ActionKind.CREATE_GRAPH else enable_administrator)
 
 
-async def list_members(job: Job, client: DetectiveClient, graph_arn: str) -> dict[str, MemberDetail]:
-    """Give the members of a graph by account id."""
-    async with job.gate:
+async def list_members(execution: Execution, client: DetectiveClient, graph_arn: str) -> dict[str, MemberDetail]:
+    """Return the members of a graph by account id."""
+    async with execution.semaphore:
         members = await client.iter_members(graph_arn, page_size=_PAGE_SIZE).collect()
     return {member.account_id: member for member in members if member.account_id is not None}
 
 
-async def lacking_tags(job: Job, client: DetectiveClient, graph_arn: str, goals: Goals) -> Mapping[str, str]:
-    """Give the wanted tags that the graph does not have; asks only where any are wanted."""
-    if not goals.tags:
+async def missing_tags(
+    execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState
+) -> Mapping[str, str]:
+    """Return the desired tags that the graph does not have; sends a request only if tags are desired."""
+    if not desired.tags:
         return {}
-    async with job.gate:
+    async with execution.semaphore:
         present = (await client.list_tags_for_resource(graph_arn)).tags
-    return {key: value for key, value in goals.tags.items() if present.get(key) != value}
+    return {key: value for key, value in desired.tags.items() if present.get(key) != value}
 
 
-async def lacking_packages(job: Job, client: DetectiveClient, graph_arn: str, goals: Goals) -> list[DatasourcePackage]:
-    """Give the wanted packages that are not started; asks only where any are wanted."""
-    if not goals.datasource_packages:
+async def missing_packages(
+    execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState
+) -> list[DatasourcePackage]:
+    """Return the desired packages that are not started; sends a request only if packages are desired."""
+    if not desired.datasource_packages:
         return []
-    async with job.gate:
+    async with execution.semaphore:
         present = dict(await client.iter_datasource_packages(graph_arn).collect())
     started = {
         package
         for package, detail in present.items()
         if detail.datasource_package_ingest_state == DatasourcePackageIngestState.STARTED
     }
-    return [package for package in goals.datasource_packages if package not in started]
+    return [package for package in desired.datasource_packages if package not in started]
 
 
-async def tag_step(job: Job, client: DetectiveClient, graph_arn: str, goals: Goals) -> Step | None:
-    """Look at the tags, and say what is next and how it is done."""
-    tags = await lacking_tags(job, client, graph_arn, goals)
+async def tag_step(execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState) -> Step | None:
+    """Read the tags, and return the step that adds the missing ones."""
+    tags = await missing_tags(execution, client, graph_arn, desired)
 
     async def tag_graph() -> None:
-        async with job.gate:
+        async with execution.semaphore:
             await client.tag_resource(graph_arn, tags)
 
     return (ActionKind.TAG_GRAPH, tag_graph) if tags else None
 
 
-async def package_step(job: Job, client: DetectiveClient, graph_arn: str, goals: Goals) -> Step | None:
-    """Look at the data source packages, and say what is next and how it is done."""
-    packages = await lacking_packages(job, client, graph_arn, goals)
+async def package_step(
+    execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState
+) -> Step | None:
+    """Read the data source packages, and return the step that starts the missing ones."""
+    packages = await missing_packages(execution, client, graph_arn, desired)
 
     async def start_packages() -> None:
-        async with job.gate:
+        async with execution.semaphore:
             await client.update_datasource_packages(graph_arn, packages)
 
     return (ActionKind.START_PACKAGES, start_packages) if packages else None
 
 
-async def _check_that_it_is_the_organizations(job: Job, client: DetectiveClient, graph_arn: str) -> None:
+async def _check_organization_graph(execution: Execution, client: DetectiveClient, graph_arn: str) -> None:
     try:
-        async with job.gate:
+        async with execution.semaphore:
             await client.describe_organization_configuration(graph_arn)
     except (AccessDeniedException, ValidationException) as error:
-        raise _not_the_organizations(graph_arn, error) from error
-
-
-def _not_the_organizations(graph_arn: str, error: ServiceError) -> Hindrance:
-    return Hindrance(
-        f"the graph of {administrator_of(graph_arn)} is not the organization's, or its credentials do not allow "
-        f"DescribeOrganizationConfiguration: {explain(error)}"
-    )
+        raise BlockedError(
+            f"the graph of {administrator_of(graph_arn)} is not the organization's, or its credentials do not allow "
+            f"DescribeOrganizationConfiguration: {error_text(error)}"
+        ) from error

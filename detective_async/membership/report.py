@@ -1,4 +1,4 @@
-"""What came of a plan."""
+"""The results of applying plans."""
 
 from collections import Counter
 
@@ -7,22 +7,22 @@ from attrs import frozen
 from detective_async.api.models.members import MemberStatus
 from detective_async.membership.actions import ActionKind
 
-#: How many failures the text of a report shows.
+#: The number of failures in the text of a report.
 _SHOWN = 20
 
 
 @frozen(kw_only=True)
 class AccountReport:
-    """What became of one account in one region.
+    """The result for one account in one region.
 
     Attributes:
         account_id: the account.
-        region: where.
-        before: its status when the work began; None where it was no member.
-        after: its status when it was last seen; None where it is no member, or nobody could look.
-        done: what was done for it, in order.
-        problem: why it is not as it is wanted; None where it is.
-        error: the error that this follows from, or None.
+        region: the region.
+        before: its status at the beginning; None if it was not a member.
+        after: its status when last read; None if it is not a member, or its status could not be read.
+        done: the actions that were carried out for it, in order.
+        problem: why it is not in its desired state; None if it is.
+        error: the error that caused the problem, or None.
     """
 
     account_id: str
@@ -35,20 +35,20 @@ class AccountReport:
 
     @property
     def ok(self) -> bool:
-        """Whether it is as it is wanted."""
+        """Whether the account is in its desired state."""
         return self.problem is None
 
 
 @frozen(kw_only=True)
 class RegionReport:
-    """What became of the graph of one region.
+    """The result for the graph of one region.
 
     Attributes:
-        region: where.
-        graph_arn: the graph; None where there is none, or nobody could look.
-        done: what was done about it, in order.
-        problem: why it is not as it is wanted; None where it is.
-        error: the error that this follows from, or None.
+        region: the region.
+        graph_arn: the graph; None if there is none, or it could not be read.
+        done: the actions that were carried out on the graph, in order.
+        problem: why it is not in its desired state; None if it is.
+        error: the error that caused the problem, or None.
     """
 
     region: str
@@ -59,16 +59,16 @@ class RegionReport:
 
     @property
     def ok(self) -> bool:
-        """Whether it is as it is wanted; the accounts in it are another matter."""
+        """Whether the graph itself is in its desired state, regardless of its accounts."""
         return self.problem is None
 
 
 @frozen(kw_only=True)
 class MembershipReport:
-    """What came of a membership plan.
+    """The result of a membership plan.
 
     Attributes:
-        rows: one for each account in each region that is wanted there, or was to be removed.
+        rows: one for each account in each region that should be a member or should be removed.
         regions: one for each region.
     """
 
@@ -77,16 +77,16 @@ class MembershipReport:
 
     @property
     def ok(self) -> bool:
-        """Whether all accounts, and all graphs, are as they are wanted."""
+        """Whether all accounts and all graphs are in their desired state."""
         return not self.failures and all(region.ok for region in self.regions)
 
     @property
     def failures(self) -> tuple[AccountReport, ...]:
-        """The rows of the accounts that are not as they are wanted."""
+        """The rows of the accounts that are not in their desired state."""
         return tuple(row for row in self.rows if not row.ok)
 
     def __str__(self) -> str:
-        """Say what was done and what failed, in a few lines."""
+        """Summarize actions and failures in a few lines."""
         done = Counter(kind for region in self.regions for kind in region.done)
         done.update(kind for row in self.rows for kind in row.done)
         summary = ", ".join(f"{kind}: {done[kind]}" for kind in ActionKind if done[kind]) or "nothing had to be done"
@@ -96,9 +96,9 @@ class MembershipReport:
         ]
         failed = [region for region in self.regions if not region.ok]
         lines += [f"  {region.region}: {region.problem}" for region in failed]
-        # Where the region's problem is theirs, once is enough.
-        told = {(region.region, region.problem) for region in failed}
-        rows = [row for row in self.failures if (row.region, row.problem) not in told]
+        # A region's problem is shown once, and not again for each of its accounts.
+        shown = {(region.region, region.problem) for region in failed}
+        rows = [row for row in self.failures if (row.region, row.problem) not in shown]
         lines += [f"  {row.region} {row.account_id}: {row.problem}" for row in rows[:_SHOWN]]
         if len(rows) > _SHOWN:
             lines.append(f"  ... and {len(rows) - _SHOWN} more")
@@ -107,26 +107,26 @@ class MembershipReport:
 
 @frozen(kw_only=True)
 class TeardownReport:
-    """What came of a teardown.
+    """The result of a teardown.
 
     Attributes:
-        regions: one for each region where there was a graph, or where nobody could look.
+        regions: one for each region that had a graph, or whose graph could not be read.
     """
 
     regions: tuple[RegionReport, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether no graph is left."""
+        """Whether no graph remains."""
         return not self.failures
 
     @property
     def failures(self) -> tuple[RegionReport, ...]:
-        """The regions where one may be left."""
+        """The regions in which a graph may remain."""
         return tuple(region for region in self.regions if not region.ok)
 
     def __str__(self) -> str:
-        """Say what is gone and what failed, in a few lines."""
+        """Summarize deletions and failures in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
         lines = [f"{count(len(deleted), 'graph')} gone"]
         lines += [f"  {region.region}: {region.problem}" for region in self.failures]
@@ -134,5 +134,5 @@ class TeardownReport:
 
 
 def count(number: int, noun: str) -> str:
-    """Say how many there are: `1 graph`, `2 graphs`."""
+    """Return a number with its noun: `1 graph`, `2 graphs`."""
     return f"{number} {noun if number == 1 else f'{noun}s'}"

@@ -1,4 +1,4 @@
-"""Deleting the graphs of regions, which only happens when their owner is named."""
+"""Deletes the graphs of regions, after their administrator account is given as confirmation."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,20 +12,20 @@ from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError, ParameterError
 from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
-from detective_async.membership.apply import report_region
-from detective_async.membership.job import (
-    Hindrance,
-    Job,
-    Record,
+from detective_async.membership.applier import region_report
+from detective_async.membership.desired import check_regions
+from detective_async.membership.execution import (
+    BlockedError,
+    Execution,
+    RegionState,
     Step,
-    bring_about,
-    cause_of,
-    explain,
-    patiently,
+    error_text,
+    library_error,
+    read_with_retries,
+    reconcile,
 )
+from detective_async.membership.plan_text import format_plan
 from detective_async.membership.report import RegionReport, TeardownReport, count
-from detective_async.membership.text import show_plan
-from detective_async.membership.wanted import check_regions
 
 
 @frozen
@@ -33,9 +33,9 @@ class GraphToDelete:
     """A graph that a teardown deletes.
 
     Attributes:
-        region: where it is.
+        region: the region.
         graph_arn: the graph.
-        members: how many accounts lose it.
+        members: the number of member accounts.
     """
 
     region: str
@@ -45,13 +45,13 @@ class GraphToDelete:
 
 @frozen(kw_only=True)
 class TeardownPlan:
-    """The graphs that an account has in some regions, for deletion; `print(teardown)` shows it.
+    """The graphs of an account to be deleted; `print(teardown)` shows them.
 
-    True where there is something to delete.
+    True if there are graphs.
 
     Attributes:
         graphs: the graphs.
-        problems: the regions that could not be looked at.
+        problems: the regions whose graphs could not be read.
     """
 
     graphs: tuple[GraphToDelete, ...]
@@ -62,7 +62,7 @@ class TeardownPlan:
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """What is to be done, as in a membership plan."""
+        """The actions, as in a membership plan."""
         return tuple(
             Action(
                 ActionKind.DELETE_GRAPH,
@@ -76,20 +76,20 @@ class TeardownPlan:
         return bool(self.graphs)
 
     def __str__(self) -> str:
-        """Show it, region by region."""
-        return show_plan(self._regions, self.actions, self.problems)
+        """Return the plan as text, by region."""
+        return format_plan(self._regions, self.actions, self.problems)
 
     async def apply(self, *, confirm: str) -> TeardownReport:
-        """Delete the graphs: their data is gone, for all members too.
+        """Delete the graphs with all their data, for all members too.
 
-        API operations: DeleteGraph; ListGraphs after a failure that does not tell whether the graph is gone.
+        API operations: DeleteGraph; ListGraphs after a failure that leaves open whether the graph was deleted.
 
         Args:
-            confirm: the id of the administrator account whose graphs they are.
+            confirm: the id of the administrator account that owns the graphs.
 
         Returns:
-            What became of each graph, and the regions that could not be looked at; nothing is raised for those that
-            failed. See its `ok`.
+            The result for each graph, and the regions whose graphs could not be read. Failures are not raised: see the
+            report's `ok`.
 
         Raises:
             ParameterError: `confirm` is not that account; nothing was sent.
@@ -98,35 +98,35 @@ class TeardownPlan:
         if any(confirm != owner for owner in owners):
             what = f"whose {count(len(self.graphs), 'graph')} would be deleted"
             raise ParameterError("confirm", f"pass {' or '.join(map(repr, owners))}, the administrator account {what}")
-        job = Job(self._client, self._concurrency)
+        execution = Execution(self._client, self._concurrency)
         async with unwrapped_task_group() as group:
-            work = [group.create_task(_delete(job, graph)) for graph in self.graphs]
+            work = [group.create_task(_delete(execution, graph)) for graph in self.graphs]
         unknown = (RegionReport(region=one.region, problem=one.text, error=one.error) for one in self.problems)
         return TeardownReport(regions=(*(task.result() for task in work), *unknown))
 
 
 async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], concurrency: int = 32) -> TeardownPlan:
-    """Look which graphs an account has in some regions, in order to delete them; changes nothing.
+    """Plan the deletion of an account's graphs in some regions; changes nothing.
 
     API operations: ListGraphs, ListMembers.
 
     Args:
-        client: of the administrator account; used when the plan is applied, too.
+        client: a client of the administrator account; also used to apply the plan.
         regions: the regions, such as `eu-west-1`.
-        concurrency: how many calls may be under way at once.
+        concurrency: the maximum number of concurrent calls.
 
     Returns:
-        The plan. A region that cannot be looked at is among its `problems`.
+        The plan. A region whose graphs cannot be read is among its `problems`.
 
     Raises:
         ParameterError: a parameter is invalid; nothing was sent.
     """
     names = check_regions(regions)
     Integer(1)(concurrency, "concurrency")
-    job = Job(client, concurrency)
+    execution = Execution(client, concurrency)
     async with unwrapped_task_group() as group:
-        looks = [group.create_task(_look(job, region)) for region in names]
-    found = [look.result() for look in looks]
+        tasks = [group.create_task(_find(execution, region)) for region in names]
+    found = [task.result() for task in tasks]
     return TeardownPlan(
         graphs=tuple(one for one in found if isinstance(one, GraphToDelete)),
         problems=tuple(one for one in found if isinstance(one, Problem)),
@@ -136,37 +136,37 @@ async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], conc
     )
 
 
-async def _look(job: Job, region: str) -> GraphToDelete | Problem | None:
-    client = job.at(region)
+async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | None:
+    client = execution.client_for(region)
     try:
-        graph_arn = await patiently(job, lambda: graphs.find_graph(job, client))
+        graph_arn = await read_with_retries(execution, lambda: graphs.find_graph(execution, client))
         if graph_arn is None:
             return None
-        members = await patiently(job, lambda: graphs.list_members(job, client, graph_arn))
+        members = await read_with_retries(execution, lambda: graphs.list_members(execution, client, graph_arn))
     except DetectiveError as error:
-        return Problem(region, None, explain(error), cause_of(error))
+        return Problem(region, None, error_text(error), library_error(error))
     return GraphToDelete(region, graph_arn, len(members))
 
 
-async def _delete(job: Job, graph: GraphToDelete) -> RegionReport:
-    client, record = job.at(graph.region), Record(graph.region, graph.graph_arn)
-    has_failed = False
+async def _delete(execution: Execution, graph: GraphToDelete) -> RegionReport:
+    client, state = execution.client_for(graph.region), RegionState(graph.region, graph.graph_arn)
+    attempted = False
 
-    async def look() -> Step | None:
-        nonlocal has_failed
-        if has_failed and not record.done and await graphs.find_graph(job, client) != graph.graph_arn:
-            record.done.append(ActionKind.DELETE_GRAPH)
-        has_failed = True
-        return None if record.done else (ActionKind.DELETE_GRAPH, delete)
+    async def next_step() -> Step | None:
+        nonlocal attempted
+        if attempted and not state.done and await graphs.find_graph(execution, client) != graph.graph_arn:
+            state.done.append(ActionKind.DELETE_GRAPH)
+        attempted = True
+        return None if state.done else (ActionKind.DELETE_GRAPH, delete)
 
     async def delete() -> None:
-        # Whoever deleted it, it is gone.
+        # A graph that was deleted in the meantime is no failure.
         with suppress(ResourceNotFoundException):
-            async with job.gate:
+            async with execution.semaphore:
                 await client.delete_graph(graph.graph_arn)
 
     try:
-        await bring_about(job, record, look)
-    except (DetectiveError, Hindrance) as error:
-        record.fail(error)
-    return report_region(record)
+        await reconcile(execution, state, next_step)
+    except (DetectiveError, BlockedError) as error:
+        state.fail(error)
+    return region_report(state)

@@ -1,7 +1,6 @@
 """A simulated Amazon Detective, for tests without AWS.
 
-The names are imported when they are first used: pytest imports this package for its plugin, in runs that have nothing
-to do with it too.
+The names are imported when they are first used: pytest imports this package in every run, for its plugin.
 """
 
 from importlib import import_module
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
         Throttle,
         Truncate,
     )
-    from detective_async.testing.records import RecordedRequest
-    from detective_async.testing.seed_schema import SeedError
+    from detective_async.testing.seed.schema import SeedError
+    from detective_async.testing.server.requests import RecordedRequest
     from detective_async.testing.simulator import DetectiveSimulator
     from detective_async.testing.thread import SimulatorThread
 
@@ -42,17 +41,17 @@ __all__ = [
     "Truncate",
 ]
 
-# Those that are not in `faults`.
+# The modules of the names that are not in `faults`.
 _MODULES = {
     "DetectiveSimulator": "simulator",
-    "RecordedRequest": "records",
-    "SeedError": "seed_schema",
+    "RecordedRequest": "server.requests",
+    "SeedError": "seed.schema",
     "SimulatorThread": "thread",
 }
 
 
 if not TYPE_CHECKING:
-    # Hidden from type checkers, which would otherwise take any misspelt name for an Any.
+    # Hidden from type checkers, for which any misspelt name would otherwise have the type Any.
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

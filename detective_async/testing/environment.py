@@ -1,9 +1,9 @@
-"""The environment variables that point an AWS client at a simulator."""
+"""The environment variables that point an AWS client to a simulator."""
 
 from detective_async.auth import Credentials
 
-#: What would lead a client elsewhere, or make it sign with something else.
-DISTURBING = (
+#: Variables that would point a client to another endpoint or to other credentials.
+CONFLICTING = (
     "AWS_ENDPOINT_URL",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
@@ -20,7 +20,7 @@ def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]
         "AWS_ENDPOINT_URL_DETECTIVE": url,
         "AWS_ENDPOINT_URL_STS": url,
         "AWS_REGION": region,
-        # The one that boto3 reads.
+        # boto3 reads only this one.
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,

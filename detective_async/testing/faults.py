@@ -1,7 +1,7 @@
-"""Things that go wrong on demand.
+"""Faults that tests inject.
 
-A fault is an effect and when it strikes. To add an effect: write its class here, and what it does to an answer in
-`http` (if it is about the connection) or in `service` (if it is about the answer).
+A fault is an effect and the requests that it applies to. To add an effect: write its class here, and apply it in
+`server.http` if it is about the connection, or in `server.backend` if it is about the response.
 """
 
 import random
@@ -14,11 +14,11 @@ from attrs import define, field, frozen
 
 @frozen
 class Throttle:
-    """Refuse the request for coming too soon; nothing is carried out.
+    """Reject the request as throttled; the operation is not carried out.
 
     Args:
-        retry_after_ms: the value of `x-amz-retry-after`; a string may be anything.
-        code: the error's code.
+        retry_after_ms: the value of `x-amz-retry-after`; a string may be invalid.
+        code: the error code.
         status: the HTTP status.
     """
 
@@ -30,7 +30,7 @@ class Throttle:
 
 @frozen
 class Failure:
-    """Answer with an error, by default the service's own; nothing is carried out."""
+    """Respond with an error, by default an internal error of the service; the operation is not carried out."""
 
     status: int = 500
     code: str = "InternalServerException"
@@ -40,7 +40,7 @@ class Failure:
 
 @frozen
 class Garbage:
-    """Answer with a body that means nothing, in place of the real answer; the request is carried out."""
+    """Replace the response's body by one that is not of the protocol; the operation is carried out."""
 
     body: bytes = b"<html><body>502 Bad Gateway</body></html>"
     status: int = 200
@@ -49,10 +49,10 @@ class Garbage:
 
 @frozen
 class Truncate:
-    """Cut the answer's body short, in a well-formed HTTP message; the request is carried out.
+    """Truncate the response's body, in a well-formed HTTP message; the operation is carried out.
 
     Args:
-        keep: how many bytes are left; by default half.
+        keep: how many bytes remain; by default half.
     """
 
     keep: int | None = None
@@ -60,7 +60,7 @@ class Truncate:
 
 @frozen
 class Gzip:
-    """Compress the answer, with the header that says so."""
+    """Compress the response, with the Content-Encoding header."""
 
 
 @frozen
@@ -68,7 +68,8 @@ class Drop:
     """Close the connection.
 
     Args:
-        when: `before` the request is carried out; `after`, with no answer; `during` the answer, after half of its body.
+        when: `before` the operation is carried out; `after` it, without a response; `during` the response, after half
+            of its body.
     """
 
     when: Literal["before", "during", "after"] = "before"
@@ -76,14 +77,14 @@ class Drop:
 
 @frozen
 class Latency:
-    """Wait before the request is carried out, in seconds of real time; other faults strike all the same."""
+    """Wait before the operation is carried out, in seconds of real time; another fault may apply as well."""
 
     seconds: float
 
 
 @frozen
 class Drip:
-    """Send the answer's body in small pieces, with a pause of so many seconds of real time between them."""
+    """Send the response's body in small pieces, with a pause between them, in seconds of real time."""
 
     seconds: float
     size: int = 16
@@ -91,7 +92,7 @@ class Drip:
 
 @frozen
 class ClockSkew:
-    """Judge signatures by a clock that is so many seconds ahead of the true one, and say so in the Date header."""
+    """Let the server's clock be so many seconds ahead, for checking the signature and in the Date header."""
 
     seconds: float
 
@@ -102,15 +103,15 @@ E = TypeVar("E", bound=Effect)
 
 @frozen
 class Fault:
-    """An effect, and the requests that it strikes.
+    """An effect, and the requests that it applies to.
 
     Args:
         effect: what happens.
-        operation: only requests of this operation, such as `ListMembers`.
-        account: only requests from this account.
-        region: only requests for this region.
-        count: how many times it strikes; None for ever.
-        probability: how likely it strikes a request that it could; drawn from the simulator's seed.
+        operation: only requests for this operation, such as `ListMembers`.
+        account: only requests of this account.
+        region: only requests in this region.
+        count: how many times it applies; None for an unlimited number.
+        probability: that it applies to a matching request; repeatable by the simulator's seed.
     """
 
     effect: Effect
@@ -126,8 +127,8 @@ class Fault:
         if not 0 <= self.probability <= 1:
             raise ValueError(f"probability must be from 0 to 1, got {self.probability}")
 
-    def concerns(self, operation: str, account: str, region: str) -> bool:
-        """Tell whether it is about such a request."""
+    def matches(self, operation: str, account: str, region: str) -> bool:
+        """Return whether the fault may apply to such a request."""
         return self.operation in (None, operation) and self.account in (None, account) and self.region in (None, region)
 
 
@@ -139,40 +140,40 @@ class _Pending:
 
 @define
 class FaultPlan:
-    """The faults that are still to strike."""
+    """The faults that are still pending."""
 
     random: random.Random
     _pending: list[_Pending] = field(factory=list)
 
     def add(self, fault: Fault) -> None:
-        """Have a fault strike from now on."""
+        """Add a fault."""
         if fault.count != 0:
             self._pending.append(_Pending(fault, fault.count))
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         self._pending.clear()
 
     def pending(self) -> list[Fault]:
-        """Return the faults that may still strike."""
+        """Return the faults that may still apply."""
         return [entry.fault for entry in self._pending]
 
-    def skews(self, operation: str, account: str, region: str) -> list[ClockSkew]:
-        """Return the clock skews that strike this request; they add up."""
-        return list(self._strike((ClockSkew,), operation, account, region))
+    def take_clock_skews(self, operation: str, account: str, region: str) -> list[ClockSkew]:
+        """Return the clock skews for a request, whose sum applies, and count them as used."""
+        return list(self._take((ClockSkew,), operation, account, region))
 
-    def strike(self, operation: str, account: str, region: str) -> list[Effect]:
-        """Return what strikes this request: delays, and at most one other effect, the one that was added first."""
+    def take_effects(self, operation: str, account: str, region: str) -> list[Effect]:
+        """Return the other effects for a request, and count them as used: latencies, and the first other effect."""
         if not self._pending:
             return []
-        effects: list[Effect] = [*self._strike((Latency,), operation, account, region)]
+        effects: list[Effect] = [*self._take((Latency,), operation, account, region)]
         others = (Throttle, Failure, Garbage, Truncate, Gzip, Drop, Drip)
-        return [*effects, *islice(self._strike(others, operation, account, region), 1)]
+        return [*effects, *islice(self._take(others, operation, account, region), 1)]
 
-    def _strike(self, kinds: tuple[type[E], ...], operation: str, account: str, region: str) -> Iterator[E]:
+    def _take(self, kinds: tuple[type[E], ...], operation: str, account: str, region: str) -> Iterator[E]:
         for entry in list(self._pending):
             fault, effect = entry.fault, entry.fault.effect
-            if not isinstance(effect, kinds) or not fault.concerns(operation, account, region):
+            if not isinstance(effect, kinds) or not fault.matches(operation, account, region):
                 continue
             if fault.probability < 1 and self.random.random() >= fault.probability:
                 continue

@@ -1,4 +1,4 @@
-"""The simulator for async code: it runs in the event loop that it is started in."""
+"""The simulator for async code: it runs in the event loop of its caller."""
 
 from types import TracebackType
 from typing import Self
@@ -7,25 +7,25 @@ from detective_async.testing.controls import Controls
 
 
 class DetectiveSimulator(Controls):
-    """A stateful Amazon Detective for tests, over HTTP on this machine, with an STS beside it.
+    """A stateful Amazon Detective for tests, over HTTP on this machine, and an STS.
 
-    Any AWS client works against it: give it `url` as its endpoint, and the credentials of an `account`.
-    The account comes from the access key that signed a request, the region from the signature.
+    Any AWS client works with it: give the client `url` as its endpoint, and the credentials of an `account`.
+    The calling account follows from the access key of a request's signature, and the region from the signature.
 
-    An invitation verifies if its e-mail address is that of the account's registration with `account()`; an account
-    that was never registered verifies with any address.
+    An invitation verifies if it was sent to the e-mail address with which `account()` registered its account; an
+    account that is not registered verifies with any address.
 
     Args:
         host: the address to listen on.
         port: the port to listen on; 0 for a free one.
         verification_delay: seconds of virtual time from an invitation to the end of its verification.
-        seed: makes graph ids, investigation ids and the faults' probabilities repeatable.
-        wall_clock: the time that signatures are judged by, in seconds since the epoch.
-        remember: how many requests `requests` holds at most.
+        seed: makes graph ids, investigation ids and the probabilities of faults repeatable.
+        wall_clock: the time for checking signatures, in seconds since the epoch.
+        remember: the maximum length of `requests`.
     """
 
     async def __aenter__(self) -> Self:
-        """Start to listen."""
+        """Start listening."""
         await self.start()
         return self
 
@@ -36,16 +36,16 @@ class DetectiveSimulator(Controls):
         await self.stop()
 
     async def start(self) -> None:
-        """Start to listen; its state is kept from one start to the next."""
+        """Start listening; the state is kept when the simulator is stopped and started again."""
         await self._listener.open()
 
     async def stop(self) -> None:
-        """Stop listening and close every connection; doing so again changes nothing."""
+        """Stop listening and close every connection; stopping again has no effect."""
         await self._listener.close()
 
     async def advance(self, seconds: float) -> None:
-        """Push the virtual time forward, and let happen what is due by then.
+        """Advance the virtual time, and complete what is due by then.
 
-        Signatures are judged by the wall clock, which stays: clients go on working.
+        Signatures are checked against the wall clock, which does not change: clients keep working.
         """
         self._advance(seconds)

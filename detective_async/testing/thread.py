@@ -1,4 +1,4 @@
-"""The simulator for everybody else: it runs in a thread with an event loop of its own."""
+"""The simulator for all other code: it runs in a thread, with its own event loop."""
 
 import asyncio
 import functools
@@ -15,23 +15,23 @@ R = TypeVar("R")
 
 
 class SimulatorThread(Controls):
-    """A `DetectiveSimulator` for code without an event loop, or with one that is not to be shared.
+    """A `DetectiveSimulator` for code without an event loop, or with one that the simulator must not share.
 
-    It takes the same arguments and has the same controls, as plain methods that any thread may call: each is carried
-    out in the simulator's thread, between two requests, and is done when it returns. So is `advance`, which blocks
-    here and is awaited there.
+    It has the same arguments and the same methods and properties. Any thread may call them: they are carried out in
+    the simulator's thread, between two requests, before they return. `advance` is an ordinary method here, and a
+    coroutine of `DetectiveSimulator`.
     """
 
     def __init__(self, **settings: Unpack[Settings]) -> None:
         super().__init__(**settings)
-        # Held by whoever makes the thread do something, so that it does not end meanwhile.
+        # Held by a caller while it waits for the thread, so that another caller cannot stop the thread meanwhile.
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end = asyncio.Event()
 
     def __enter__(self) -> Self:
-        """Start to listen."""
+        """Start listening."""
         self.start()
         return self
 
@@ -42,19 +42,19 @@ class SimulatorThread(Controls):
         self.stop()
 
     def start(self) -> None:
-        """Start the thread and listen; the state is kept from one start to the next."""
+        """Start the thread and listen; the state is kept when the simulator is stopped and started again."""
         with self._lock:
             if self._thread is not None:
                 raise RuntimeError("the simulator has been started already")
             ready: Future[asyncio.AbstractEventLoop] = Future()
-            # One that nobody stops does not keep the interpreter from ending.
+            # A daemon: a simulator that is not stopped must not prevent the interpreter from exiting.
             thread = threading.Thread(target=self._run, args=(ready,), name="detective-simulator", daemon=True)
             thread.start()
             self._loop = ready.result()
             self._thread = thread
 
     def stop(self) -> None:
-        """Stop listening and end the thread; doing so again changes nothing."""
+        """Stop listening and end the thread; stopping again has no effect."""
         with self._lock:
             thread, loop, self._thread, self._loop = self._thread, self._loop, None, None
             if thread is not None and loop is not None:
@@ -62,9 +62,9 @@ class SimulatorThread(Controls):
                 thread.join()
 
     def advance(self, seconds: float) -> None:
-        """Push the virtual time forward, and let happen what is due by then; it is over when this returns.
+        """Advance the virtual time, and complete what is due by then, before returning.
 
-        Signatures are judged by the wall clock, which stays: clients go on working.
+        Signatures are checked against the wall clock, which does not change: clients keep working.
         """
         self._call(self._advance, seconds)
 
@@ -78,16 +78,16 @@ class SimulatorThread(Controls):
 
         try:
             asyncio.run(serve())
-        except BaseException as error:  # noqa: BLE001  it is raised where the thread was started
+        except BaseException as error:  # noqa: BLE001  `start` raises it in the caller's thread
             ready.set_exception(error)
 
     def _call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Have a function called in the simulator's thread, as its state is touched nowhere else."""
+        """Call a function in the simulator's thread, the only one that may use its state while it is running."""
 
         async def call() -> R:
             return function(*args, **kwargs)
 
-        # A control may use another one, and is in the right thread already.
+        # A control that uses another one is in the simulator's thread already.
         if threading.current_thread() is self._thread:
             return function(*args, **kwargs)
         with self._lock:
@@ -96,10 +96,10 @@ class SimulatorThread(Controls):
             return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
 
 
-def _handed_over(control: Any) -> Any:
-    """Return a control of `Controls` as `SimulatorThread` has it: carried out in the simulator's thread."""
+def _in_thread(control: Any) -> Any:
+    """Wrap a method or property of `Controls`, so that it is carried out in the simulator's thread."""
     if isinstance(control, property):
-        return property(_handed_over(control.fget))
+        return property(_in_thread(control.fget))
 
     @functools.wraps(control)
     def call(self: SimulatorThread, *args: Any, **kwargs: Any) -> Any:
@@ -108,7 +108,7 @@ def _handed_over(control: Any) -> Any:
     return call
 
 
-# Type checkers read the controls where they are written; here they get their detour through the thread, each and all.
+# Type checkers use the inherited signatures, which the wrappers keep.
 for _name, _control in vars(Controls).items():
     if not _name.startswith("_"):
-        setattr(SimulatorThread, _name, _handed_over(_control))
+        setattr(SimulatorThread, _name, _in_thread(_control))

@@ -1,12 +1,12 @@
-"""A small backend on `detective_async.integrations.aiohttp_web`, with the page that an operator looks at.
+"""A small backend on `detective_async.integrations.aiohttp_web`, with a page for operators.
 
-    python examples/web_backend                         # on the simulator, with a made-up world of 40 accounts
+    python examples/web_backend                         # on the simulator, with 40 simulated accounts
     python examples/web_backend --config fleet.json     # on AWS: see `settings`
 
-It has no login of its own: it listens on this machine alone unless told otherwise, and belongs behind something that
-knows who may do what.
+It has no authentication: it listens on this machine only, unless `--host` says otherwise, and belongs behind a proxy
+that authenticates and authorizes its users.
 
-`app` puts it together; `api_fleet`, `api_account` and `api_onboarding` are the routes, `inputs` reads what they are
-given, `surveys` looks into all accounts at once for any number of watchers, `jobs` carries plans out, `feed` is what
-both tell their news by. `page` holds the page's own files.
+`app` makes the app from the routes in `api_fleet`, `api_account` and `api_onboarding`. `inputs` parses requests,
+`surveys` reads all accounts at once for any number of readers, `jobs` applies plans, and `feed` streams the results of
+both. `page` has the files of the page.
 """

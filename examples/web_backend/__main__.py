@@ -1,10 +1,10 @@
-"""The backend as a program; see `python examples/web_backend --help`."""
+"""The command; see `python examples/web_backend --help`."""
 
 import sys
 from pathlib import Path
 
 if not __package__:
-    # It was started as a folder, and not as a module of the folder above.
+    # Started as a folder, instead of as a module of the folder above.
     sys.path[0] = str(Path(__file__).parents[1])
 
 from web_backend.command import main

@@ -1,4 +1,4 @@
-"""Making accounts members: a plan to look at, then a job that carries it out, and what it tells on its way."""
+"""Routes for making accounts members: a plan for review, a job that applies it, and the stream of its progress."""
 
 import io
 from collections.abc import AsyncGenerator
@@ -11,101 +11,101 @@ from detective_async import DetectiveClient, ParameterError, RetryPolicy
 from detective_async.integrations.aiohttp_web import CLIENT, ServerEvent, stream_events, to_json
 from detective_async.membership import LineProblem, MembershipPlan, plan_membership, read_accounts
 from web_backend import inputs
-from web_backend.common import JOBS, SETTINGS, as_it_is, body_of, check_account, check_region, path_of, query_of
-from web_backend.jobs import MAX_RUNNING, Draft, Job, TooManyError
+from web_backend.common import JOBS, SETTINGS, check_account, check_region, identity, read_body, read_path, read_query
+from web_backend.jobs import MAX_RUNNING, Draft, Job, TooManyJobsError
 
-_PLAN = {"AdministratorId": inputs.account_id, "Regions": inputs.each(inputs.region, 40), "Csv": inputs.text}
-#: More patient than the default: there are many calls, and each of them should succeed.
-_PATIENT = RetryPolicy(max_attempts=8)
+_PLAN = {"AdministratorId": inputs.account_id, "Regions": inputs.list_of(inputs.region, 40), "Csv": inputs.text}
+#: More attempts than the default, since there are many calls and each of them should succeed.
+_RETRY = RetryPolicy(max_attempts=8)
 
 
 async def make_plan(request: web.Request) -> web.Response:
-    """Compare the accounts of a CSV with the members that there are, and show what would be done; changes nothing."""
-    query_of(request)
-    wanted = await body_of(request, _PLAN, *_PLAN)
+    """Compare the accounts of a CSV with the existing members, and return a plan; nothing is changed."""
+    read_query(request)
+    wanted = await read_body(request, _PLAN, *_PLAN)
     settings = request.config_dict[SETTINGS]
     check_account(settings, wanted["AdministratorId"])
     for region in wanted["Regions"]:
         check_region(settings, region)
-    # The ends of lines as any system writes them, and no others: numbers are to be those that an editor shows.
+    # Splits lines as editors do, so that the line numbers agree.
     accounts, bad_lines = read_accounts(io.StringIO(wanted["Csv"], newline=None))
     if not accounts:
-        problems = "; ".join(str(line) for line in bad_lines[:3]) or "there is nothing in it"
-        raise ParameterError("Csv", f"no line of it is an account: {problems}")
+        problems = "; ".join(str(line) for line in bad_lines[:3]) or "it is empty"
+        raise ParameterError("Csv", f"has no valid line: {problems}")
     plan = await plan_membership(
         _administrator(request, wanted["AdministratorId"]),
         accounts,
         regions=wanted["Regions"],
-        member_credentials=settings.member_role_of if settings.member_role else None,
+        member_credentials=settings.member_credentials_for if settings.member_role else None,
     )
     draft = request.config_dict[JOBS].add(wanted["AdministratorId"], plan)
     return web.json_response(_preview(draft, plan, bad_lines), status=201)
 
 
 async def start_job(request: web.Request) -> web.Response:
-    """Begin to carry a plan out."""
-    query_of(request)
-    wanted = await body_of(request, {"PlanId": inputs.random_id}, "PlanId")
+    """Start a job that applies a plan."""
+    read_query(request)
+    wanted = await read_body(request, {"PlanId": inputs.random_id}, "PlanId")
     jobs = request.config_dict[JOBS]
     draft = jobs.draft(wanted["PlanId"])
     if draft is None:
-        raise web.HTTPNotFound(text="There is no such plan any more: make it again.")
+        raise web.HTTPNotFound(text="The plan does not exist or has expired. Make a new plan.")
     try:
         job = jobs.start(draft)
-    except TooManyError:
-        text = f"{MAX_RUNNING} jobs are under way: try again when one of them is done."
+    except TooManyJobsError:
+        text = f"{MAX_RUNNING} jobs are running already. Try again when one of them has finished."
         raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from None
     return web.json_response(job.describe(), status=202, headers={"Location": f"/api/onboarding/jobs/{job.id}"})
 
 
 async def list_jobs(request: web.Request) -> web.Response:
-    """Show all jobs that are remembered, the newest first."""
-    query_of(request)
+    """Return all stored jobs, newest first."""
+    read_query(request)
     return web.json_response({"Jobs": [job.describe() for job in request.config_dict[JOBS]]})
 
 
 async def show_job(request: web.Request) -> web.Response:
-    """Show how a job is doing."""
+    """Return the state of a job."""
     job = _job_of(request)
-    query_of(request)
+    read_query(request)
     return web.json_response(job.describe())
 
 
 async def stop_job(request: web.Request) -> web.Response:
-    """Stop a job; what it did stays done, and a new plan goes on from there."""
+    """Stop a job; its changes stay, and a new plan continues from there."""
     job = _job_of(request)
-    query_of(request)
+    read_query(request)
     await job.stop()
     return web.json_response(job.describe())
 
 
 async def watch_job(request: web.Request) -> web.StreamResponse:
-    """Stream what happens in a job, from the beginning or from where the connection broke, as server-sent events."""
+    """Stream the events of a job as server-sent events, from the first one or after the last one received."""
     job = _job_of(request)
-    query_of(request)
+    read_query(request)
     last = request.headers.get("Last-Event-ID")
     job_id, _, seen = (inputs.event_id(last, "Last-Event-ID") if last else "").partition("-")
-    return await stream_events(request, _events(job, int(seen) if job_id == job.id else 0), to_json=as_it_is, retry=1)
+    return await stream_events(request, _events(job, int(seen) if job_id == job.id else 0), to_json=identity, retry=1)
 
 
 async def _events(job: Job, start: int) -> AsyncGenerator[ServerEvent, None]:
     async with aclosing(job.feed.follow(start)) as entries:
-        async for number, news in entries:
-            yield ServerEvent(news.data, event=news.name, id=f"{job.id}-{number + 1}")
+        async for number, event in entries:
+            yield ServerEvent(event.data, event=event.name, id=f"{job.id}-{number + 1}")
 
 
 def _administrator(request: web.Request, account_id: str) -> DetectiveClient:
-    """Give a client that outlives the request: the plan keeps it, for when it is applied."""
+    """Return a client that is not bound to the request: the plan uses it when it is applied."""
     settings = request.config_dict[SETTINGS]
     return request.config_dict[CLIENT].with_options(
-        credentials=settings.role_of(account_id), account_id=account_id, retry=_PATIENT
+        credentials=settings.credentials_for(account_id), account_id=account_id, retry=_RETRY
     )
 
 
 def _job_of(request: web.Request) -> Job:
-    job = request.config_dict[JOBS].get(path_of(request, job_id=inputs.random_id)["job_id"])
+    job = request.config_dict[JOBS].get(read_path(request, job_id=inputs.random_id)["job_id"])
     if job is None:
-        raise web.HTTPNotFound(text="There is no such job any more.")
+        raise web.HTTPNotFound(text="The job does not exist or has expired.")
     return job
 
 

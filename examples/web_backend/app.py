@@ -1,4 +1,4 @@
-"""The backend, put together."""
+"""Makes the app from settings and routes."""
 
 from collections.abc import AsyncIterator
 
@@ -7,22 +7,22 @@ from aiohttp import web
 from detective_async import DetectiveFleet, Timeouts
 from detective_async.integrations.aiohttp_web import FLEET, health, setup
 from web_backend import api_account, api_fleet, api_onboarding, pages
-from web_backend.common import JOBS, SETTINGS, SURVEYS, query_of
+from web_backend.common import JOBS, SETTINGS, SURVEYS, read_query
 from web_backend.guard import add_headers, guard
 from web_backend.jobs import Jobs
 from web_backend.settings import Settings
 from web_backend.surveys import Surveys
 
-#: More is a file that was pasted by mistake, or worse: 1,200 accounts are at most 95,000 characters.
+#: Far more than a list of 1,200 accounts, which has at most 95,000 characters.
 _MAX_BODY = 256 * 1024
 
 
 def make_app(settings: Settings) -> web.Application:
-    """Make the app; sends nothing before it is asked.
+    """Make the app; nothing is sent to AWS before the first request.
 
     Raises:
         ParameterError: an account or a region is malformed.
-        ConfigurationError: a setting makes no sense.
+        ConfigurationError: a setting is invalid.
     """
     targets = settings.targets()
     fleet = DetectiveFleet(
@@ -33,7 +33,7 @@ def make_app(settings: Settings) -> web.Application:
         timeouts=Timeouts(total=settings.call_timeout),
     )
     app = web.Application(client_max_size=_MAX_BODY, middlewares=[guard(settings.hosts)])
-    setup(app, fleet, account_credentials=settings.role_of)
+    setup(app, fleet, account_credentials=settings.credentials_for)
     app[SETTINGS] = settings
 
     async def background(app: web.Application) -> AsyncIterator[None]:
@@ -51,5 +51,5 @@ def make_app(settings: Settings) -> web.Application:
 
 
 async def _health(request: web.Request) -> web.Response:
-    query_of(request)
+    read_query(request)
     return await health(request)

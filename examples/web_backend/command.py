@@ -1,4 +1,4 @@
-"""The command line: on the simulator unless told otherwise, until Ctrl-C."""
+"""The command: serves on the simulator, or on AWS with a configuration file, until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -11,12 +11,12 @@ from pathlib import Path
 from detective_async import DetectiveError
 from web_backend import world
 from web_backend.app import make_app
-from web_backend.serving import serving, settle_down
+from web_backend.serving import serving, tune_garbage_collector
 from web_backend.settings import Settings, read_settings
 
 _PORT = 8080
 _BAD_SETTINGS = 2
-#: Seconds that each answer of the simulator takes, so that there is something to watch.
+#: The latency of the simulator in seconds, so that progress is visible.
 _DELAY = 0.15
 
 
@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python examples/web_backend",
-        description="A backend over the Detective graphs of many accounts, with a page. Without --config it runs on "
-        "the simulator, with a made-up world of 40 accounts in 3 regions.",
+        description="A backend for the Detective graphs of many accounts, with a page. Without --config it runs on "
+        "the simulator, with 40 simulated accounts in 3 regions.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=_PORT, help="the port, 0 for a free one (%(default)s)")
@@ -43,18 +43,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--config",
         type=Path,
         metavar="FILE",
-        help="work on AWS, with the credentials that the AWS CLI would use: a JSON object with accounts, regions, and "
-        "perhaps role_name, member_role, external_id, partition, hosts",
+        help="run on AWS, with the credentials that the AWS CLI would use; the file has a JSON object with accounts, "
+        "regions, and optionally role_name, member_role, external_id, partition, hosts",
     )
     return parser.parse_args(arguments)
 
 
 async def _serve(options: argparse.Namespace) -> None:
     async with _settings(options) as settings, serving(make_app(settings), options.host, options.port) as url:
-        print(f"{url}/ shows {len(settings.accounts)} accounts in {len(settings.regions)} regions; Ctrl-C ends it.")
+        print(
+            f"Serving {len(settings.accounts)} accounts in {len(settings.regions)} regions at {url}/ (Ctrl-C to stop)"
+        )
         sys.stdout.flush()
-        settle_down()
-        await _signalled()
+        tune_garbage_collector()
+        await _wait_for_signal()
 
 
 @asynccontextmanager
@@ -63,14 +65,14 @@ async def _settings(options: argparse.Namespace) -> AsyncIterator[Settings]:
         yield read_settings(options.config)
         return
     async with world.simulator(delay=_DELAY) as sim:
-        print(f"The simulated Detective shows its state at {sim.url}/_simulator/")
+        print(f"The state of the simulated Detective is at {sim.url}/_simulator/")
         yield world.settings(sim)
 
 
-async def _signalled() -> None:
+async def _wait_for_signal() -> None:
     """Wait for SIGINT or SIGTERM."""
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    loop, received = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Not the loop's own handlers, which Windows has none of.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(over.set))
-    await over.wait()
+        # Not `loop.add_signal_handler`, which Windows does not support.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(received.set))
+    await received.wait()

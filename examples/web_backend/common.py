@@ -1,4 +1,4 @@
-"""What all routes share: where things are kept, and how a request is taken apart."""
+"""What all routes share: the keys of the app, and how requests are read."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,27 +18,27 @@ SURVEYS = web.AppKey("SURVEYS", Surveys)
 JOBS = web.AppKey("JOBS", Jobs)
 
 
-def query_of(request: web.Request, readers: Mapping[str, inputs.Reader] | None = None) -> dict[str, Any]:
+def read_query(request: web.Request, readers: Mapping[str, inputs.Reader] | None = None) -> dict[str, Any]:
     """Read the query; see `inputs.values`. Without readers it must be empty."""
     return inputs.values(request.query.items(), readers or {})
 
 
-def path_of(request: web.Request, **readers: inputs.Reader) -> dict[str, Any]:
-    """Read the variable parts of the path."""
+def read_path(request: web.Request, **readers: inputs.Reader) -> dict[str, Any]:
+    """Read the variables of the path."""
     return inputs.values(((name, request.match_info[name]) for name in readers), readers)
 
 
-async def body_of(request: web.Request, readers: Mapping[str, inputs.Reader], *required: str) -> dict[str, Any]:
-    """Read a body, which is a JSON object; see `inputs.values`.
+async def read_body(request: web.Request, readers: Mapping[str, inputs.Reader], *required: str) -> dict[str, Any]:
+    """Read a body, which must be a JSON object; see `inputs.values`.
 
     Raises:
-        HTTPUnsupportedMediaType: it is something else, or compressed.
-        HTTPRequestEntityTooLarge: it is larger than the app takes.
+        HTTPUnsupportedMediaType: it is not JSON in UTF-8, or is compressed.
+        HTTPRequestEntityTooLarge: it exceeds the app's limit.
         HTTPRequestTimeout: it did not arrive in time.
     """
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
         raise web.HTTPUnsupportedMediaType(text="The body must be application/json, in UTF-8.")
-    # Not unpacked: a few bytes can become many.
+    # A compressed body of a few bytes can become very large.
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise web.HTTPUnsupportedMediaType(text="The body must not be compressed.")
     try:
@@ -50,36 +50,36 @@ async def body_of(request: web.Request, readers: Mapping[str, inputs.Reader], *r
 
 
 def check_account(settings: Settings, account_id: str) -> None:
-    """Refuse an account that is none of ours.
+    """Check that an account is in the settings.
 
     Raises:
         HTTPNotFound: it is not.
     """
     if account_id not in settings.accounts:
-        raise web.HTTPNotFound(text=f"Account {account_id} is not one of those that are worked in here.")
+        raise web.HTTPNotFound(text=f"Account {account_id} is not in the settings of this backend.")
 
 
 def check_region(settings: Settings, region: str) -> None:
-    """Refuse a region that is none of ours.
+    """Check that a region is in the settings.
 
     Raises:
         HTTPNotFound: it is not.
     """
     if region not in settings.regions:
-        raise web.HTTPNotFound(text=f"Region {region} is not one of those that are worked in here.")
+        raise web.HTTPNotFound(text=f"Region {region} is not in the settings of this backend.")
 
 
-def client_of(request: web.Request) -> DetectiveClient:
-    """Give the client for the account and the region in the path."""
+def client_for(request: web.Request) -> DetectiveClient:
+    """Return the client for the account and the region in the path."""
     settings = request.config_dict[SETTINGS]
-    place = path_of(request, account_id=inputs.account_id, region=inputs.region)
+    place = read_path(request, account_id=inputs.account_id, region=inputs.region)
     check_account(settings, place["account_id"])
     check_region(settings, place["region"])
     return get_client(request, account_id=place["account_id"], region=place["region"])
 
 
-async def graph_of(client: DetectiveClient) -> Graph:
-    """Find the account's graph in the region, of which there is one at most.
+async def find_graph(client: DetectiveClient) -> Graph:
+    """Return the account's graph in the region; there is at most one.
 
     Raises:
         HTTPNotFound: there is none.
@@ -90,12 +90,12 @@ async def graph_of(client: DetectiveClient) -> Graph:
     return graph
 
 
-async def graph_arn_of(client: DetectiveClient) -> str:
-    """Give the ARN of that graph; see `graph_of`."""
-    # The API promises one.
-    return (await graph_of(client)).arn or ""
+async def find_graph_arn(client: DetectiveClient) -> str:
+    """Return the ARN of the account's graph in the region; see `find_graph`."""
+    # AWS always sends the ARN.
+    return (await find_graph(client)).arn or ""
 
 
-def as_it_is(value: Any) -> Any:
-    """Give what is JSON already; for streams of such."""
+def identity(value: Any) -> Any:
+    """Return the value; the `to_json` of streams whose items are JSON already."""
     return value

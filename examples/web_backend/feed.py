@@ -1,20 +1,20 @@
-"""News that any number of watchers follow, each at a pace of its own and from the beginning."""
+"""A growing list that any number of readers follow, each at its own pace."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
-#: So many entries that are there already are given before others have their turn.
+#: After this many available entries, a reader yields to the event loop.
 _AT_A_TIME = 20
 
 Entry = TypeVar("Entry")
 
 
 class Feed(Generic[Entry]):
-    """A list that grows until it ends.
+    """A list that grows until it is ended.
 
-    It is held once however many watch it, so a watcher who is slow costs nothing and holds up nobody: it is up to
-    whoever fills it that it stays small.
+    All readers share the one list, so a slow reader needs no memory and delays no other. The list is not bounded: its
+    writer must keep it small.
     """
 
     def __init__(self) -> None:
@@ -27,20 +27,20 @@ class Feed(Generic[Entry]):
         return len(self._entries)
 
     def put(self, entry: Entry) -> None:
-        """Tell something new."""
+        """Add an entry."""
         self._entries.append(entry)
         self._wake()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Say that nothing comes any more; an error is raised to all who come to the end."""
+        """End the feed; with an error, it is raised in every reader that reaches the end."""
         self.ended, self._error = True, error
         self._wake()
 
     async def follow(self, start: int = 0) -> AsyncGenerator[tuple[int, Entry], None]:
-        """Give the entries, those to come included, as (number, entry), until it ends.
+        """Yield (number, entry) for the existing and all later entries, until the feed ends.
 
         Args:
-            start: the number of the first entry to give, from 0.
+            start: the number of the first entry, from 0.
         """
         index = start
         while True:

@@ -1,4 +1,4 @@
-"""Who may ask: pages of this backend, and programs; no page from elsewhere in a browser that can reach it."""
+"""Protects the backend from pages of other origins in a browser that can reach it."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler, Middleware
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 HEADERS = {
-    # Only what comes with the page may run, be loaded or be asked; and text never becomes markup.
+    # The page may only run, load and request files of this backend, and cannot turn text into markup.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -21,28 +21,28 @@ HEADERS = {
 }
 
 
-def name_of(host: str) -> str:
-    """Give the name in a Host header, without the port: in lower case, an IPv6 address in its brackets."""
+def host_name(host: str) -> str:
+    """Return the name in a Host header without the port, in lower case; an IPv6 address keeps its brackets."""
     name, colon, port = host.rpartition(":")
-    # A port has digits and nothing else, which the end of `[::1]` has not.
+    # A port consists of digits, unlike the end of `[::1]`.
     return (name if colon and port.isascii() and port.isdigit() else host).lower()
 
 
-def is_meant_for_us(hosts: Sequence[str], names: Collection[str]) -> bool:
-    """Tell whether a request names a host that is ours.
+def is_our_host(hosts: Sequence[str], names: Collection[str]) -> bool:
+    """Return whether the Host header has a name of this backend.
 
-    A page from elsewhere can have its own name resolve to this machine, and then its scripts may read our answers as
-    if they were theirs. The browser still sends that name.
+    This prevents DNS rebinding: a page of another origin can have its own name resolve to this machine, so that its
+    scripts may read the answers. The browser still sends that name in the Host header.
 
     Args:
         hosts: the values of all Host headers.
-        names: our names.
+        names: the names of this backend.
     """
-    return len(hosts) == 1 and name_of(hosts[0]) in names
+    return len(hosts) == 1 and host_name(hosts[0]) in names
 
 
-def is_from_us(origins: Sequence[str], host: str) -> bool:
-    """Tell whether a request that changes something comes from a page of ours, or from no page at all.
+def is_our_origin(origins: Sequence[str], host: str) -> bool:
+    """Return whether a request that changes something comes from this backend's page, or from a program.
 
     Args:
         origins: the values of all Origin headers, which browsers always send with such a request.
@@ -50,30 +50,32 @@ def is_from_us(origins: Sequence[str], host: str) -> bool:
     """
     if not origins:
         return True
-    # The scheme may have been changed on the way, by a proxy that speaks TLS.
+    # The scheme is not compared: a proxy may terminate TLS.
     return len(origins) == 1 and origins[0].partition("://")[2].lower() == host.lower()
 
 
 def guard(names: Collection[str]) -> Middleware:
-    """Make the middleware that refuses what comes from elsewhere.
+    """Make the middleware that refuses requests of other origins.
 
     Args:
-        names: under which this backend is reached, without ports.
+        names: the host names of this backend, without ports.
     """
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # A whole URL in the place of the path names a host of its own.
-        if not request.raw_path.startswith("/") or not is_meant_for_us(request.headers.getall("Host", []), names):
-            raise web.HTTPMisdirectedRequest(text="The request does not name this backend.")
-        if request.method not in _READING and not is_from_us(request.headers.getall("Origin", []), request.host):
-            raise web.HTTPForbidden(text="Pages from elsewhere may change nothing here.")
+        # A request target in absolute form names a host of its own.
+        if not request.raw_path.startswith("/") or not is_our_host(request.headers.getall("Host", []), names):
+            raise web.HTTPMisdirectedRequest(
+                text="The Host header does not name this backend; see `hosts` in its settings."
+            )
+        if request.method not in _READING and not is_our_origin(request.headers.getall("Origin", []), request.host):
+            raise web.HTTPForbidden(text="Pages of other origins may not change anything.")
         return await handler(request)
 
     return check
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Have every answer say what a browser may do with it; for `on_response_prepare`."""
+    """Add the security headers to every answer; for `on_response_prepare`."""
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")

@@ -1,50 +1,49 @@
-"""Reading what requests bring: paths, queries and bodies, into values that make sense. All of it is pure.
+"""Parses and validates paths, queries and bodies of requests; without I/O.
 
-What makes no sense is a `ParameterError` that names the parameter, and becomes the answer 400 before anything is asked
-of AWS. A parameter that nobody knows is one too: a filter that is misspelt must not look as if it had found everything.
+An invalid value raises a `ParameterError` that names the parameter, which becomes the answer 400 before anything is
+sent to AWS. So does an unknown parameter: a misspelt filter must not return everything.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
-
-import orjson
+from typing import Any, NoReturn
 
 from detective_async import ParameterError
 
-#: Makes a value of what was given for a parameter, whose name comes second, or raises `ParameterError`.
+#: Takes the raw value and the name of a parameter; returns the parsed value, or raises `ParameterError`.
 Reader = Callable[[Any, str], Any]
 
-#: So much of a value is quoted back.
+#: At most this many characters of an invalid value are quoted.
 _SHOWN = 60
 
 
 def values(given: Iterable[tuple[str, Any]], readers: Mapping[str, Reader], *required: str) -> dict[str, Any]:
-    """Read named values.
+    """Read named parameters.
 
     Args:
-        given: name -> value, as pairs.
-        readers: name -> what reads it, for all names that may be given.
-        required: those that must be given.
+        given: pairs of name and raw value.
+        readers: name -> reader, for all parameters.
+        required: the names of the required parameters.
 
     Returns:
         The values of all names in `readers`; None for those that were not given.
 
     Raises:
-        ParameterError: one is unknown, there twice, missing, or makes no sense.
+        ParameterError: a parameter is unknown, repeated, missing or invalid.
     """
     found: dict[str, Any] = {}
     for name, value in given:
         if name not in readers:
             known = ", ".join(readers) or "none"
-            raise ParameterError(_shown(name), f"is not known here; what may be given: {known}")
+            raise ParameterError(_shown(name), f"is not a parameter of this request; its parameters: {known}")
         if name in found:
-            raise ParameterError(name, "is there twice")
+            raise ParameterError(name, "must not be repeated")
         found[name] = readers[name](value, name)
     for name in required:
         if name not in found:
-            raise ParameterError(name, "is missing")
+            raise ParameterError(name, "is required")
     return {name: found.get(name) for name in readers}
 
 
@@ -52,19 +51,23 @@ def json_object(body: bytes) -> Iterable[tuple[str, Any]]:
     """Read a body that is a JSON object, as pairs of name and value.
 
     Raises:
-        ParameterError: it is no JSON, or something else than an object.
+        ParameterError: it is not JSON, or not an object.
     """
     try:
-        content = orjson.loads(body)
-    except ValueError as error:
+        content = json.loads(body.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise ParameterError("body", f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise ParameterError("body", "must be a JSON object")
     return content.items()
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
 def matching(pattern: str, meaning: str) -> Reader:
-    """Make a reader of text that matches a pattern, read as ASCII."""
+    """Make a reader of text that matches a pattern of ASCII characters."""
     compiled = re.compile(pattern, re.ASCII)
 
     def read(value: Any, name: str) -> str:
@@ -76,12 +79,12 @@ def matching(pattern: str, meaning: str) -> Reader:
 
 
 def one_of(*choices: str) -> Reader:
-    """Make a reader of one of some words."""
+    """Make a reader of one of several words."""
     return matching("|".join(map(re.escape, choices)), f"one of {', '.join(choices)}")
 
 
-def whole(least: int, most: int) -> Reader:
-    """Make a reader of a whole number, as it stands in a query."""
+def integer(least: int, most: int) -> Reader:
+    """Make a reader of a whole number in a query."""
 
     def read(value: Any, name: str) -> int:
         if not isinstance(value, str) or not re.fullmatch(r"\d{1,9}", value, re.ASCII):
@@ -94,8 +97,8 @@ def whole(least: int, most: int) -> Reader:
     return read
 
 
-def each(read_one: Reader, most: int) -> Reader:
-    """Make a reader of a list of different values, of which there is at least one."""
+def list_of(read_one: Reader, most: int) -> Reader:
+    """Make a reader of a list of at least one value, without repetitions."""
 
     def read(value: Any, name: str) -> list[Any]:
         if not isinstance(value, list) or not 1 <= len(value) <= most:
@@ -104,16 +107,16 @@ def each(read_one: Reader, most: int) -> Reader:
         for index, one in enumerate(value):
             item = read_one(one, f"{name}[{index}]")
             if item in found:
-                raise ParameterError(f"{name}[{index}]", "is there twice")
+                raise ParameterError(f"{name}[{index}]", "must not be repeated")
             found.append(item)
         return found
 
     return read
 
 
-def moment(value: Any, name: str) -> datetime:
-    """Read a time that says which: ISO 8601 with its time zone, such as 2026-03-01T12:00:00Z."""
-    expected = f"expected a time with its zone, such as 2026-03-01T12:00:00Z, got {_shown(value)}"
+def timestamp(value: Any, name: str) -> datetime:
+    """Read an ISO 8601 time with a time zone, such as 2026-03-01T12:00:00Z."""
+    expected = f"expected a time with a time zone, such as 2026-03-01T12:00:00Z, got {_shown(value)}"
     try:
         found = datetime.fromisoformat(value)
         naive = found.tzinfo is None
@@ -122,16 +125,16 @@ def moment(value: Any, name: str) -> datetime:
         raise ParameterError(name, expected) from None
     if naive:
         raise ParameterError(name, expected)
-    # What JavaScript and AWS can both count from.
+    # The range that both JavaScript and AWS support.
     if not 1970 <= found.year < 3000:  # noqa: PLR2004
         raise ParameterError(name, "must be from 1970 to 2999")
     return found
 
 
 def text(value: Any, name: str) -> str:
-    """Read any text; it is never quoted back, for there may be e-mail addresses in it."""
+    """Read any text; errors never quote it, since it may contain e-mail addresses."""
     if not isinstance(value, str) or not value.strip():
-        raise ParameterError(name, "expected a text that is not empty")
+        raise ParameterError(name, "expected text, and not an empty one")
     return value
 
 

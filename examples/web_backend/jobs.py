@@ -1,4 +1,4 @@
-"""Plans that wait to be applied, and the work of applying them, which goes on whoever watches it."""
+"""Plans that wait to be applied, and the jobs that apply them, which run whether or not anyone watches."""
 
 import asyncio
 import logging
@@ -17,28 +17,28 @@ from web_backend.feed import Feed
 
 _logger = logging.getLogger("web_backend")
 
-#: How many plans wait at most; the oldest go first.
+#: The most plans that are stored; the oldest are dropped first.
 _MAX_DRAFTS = 20
-#: How many jobs that are over are remembered.
+#: The most finished jobs that are stored.
 _MAX_FINISHED = 20
-#: How many are under way at most.
+#: The most jobs that run at once.
 MAX_RUNNING = 8
-#: How many times a job tells of its progress, and how many rows of its report it tells at a time.
+#: The most progress events of a job, and the number of rows of its report per event.
 _STEPS = 200
 _ROWS = 100
 
 
-class TooManyError(Exception):
-    """As many jobs are under way as may be."""
+class TooManyJobsError(Exception):
+    """The limit of running jobs is reached."""
 
 
 @frozen
-class News:
-    """Something that happened in a job.
+class JobEvent:
+    """An event of a job.
 
     Attributes:
-        name: `begin`, `progress`, `rows`, and at last one of `report`, `failed` and `stopped`.
-        data: more about it, as JSON.
+        name: `begin`, `progress`, `rows`, and as the last one `report`, `failed` or `stopped`.
+        data: its details, as JSON.
     """
 
     name: str
@@ -47,13 +47,13 @@ class News:
 
 @define(eq=False)
 class Draft:
-    """A plan that somebody looks at.
+    """A plan for review.
 
     Attributes:
-        id: tells it from others, and cannot be guessed.
-        administrator: the account whose members it is about.
+        id: a random id.
+        administrator: the account whose members the plan changes.
         plan: the plan.
-        job: what applies it; None where nobody has asked for that.
+        job: the job that applies it, if it was started.
     """
 
     administrator: str
@@ -63,16 +63,16 @@ class Draft:
 
 
 class Job:
-    """A plan that is being applied, or was.
+    """The application of a plan, running or finished.
 
     Attributes:
-        id: tells it from others.
-        feed: what happens in it.
+        id: a random id.
+        feed: the events of the job.
     """
 
     def __init__(self, draft: Draft, timeout: float) -> None:
         self.id = secrets.token_hex(16)
-        self.feed: Feed[News] = Feed()
+        self.feed: Feed[JobEvent] = Feed()
         self._administrator = draft.administrator
         self._started = datetime.now(UTC)
         self._state = "running"
@@ -82,11 +82,11 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether it is under way."""
+        """Whether it has not finished yet."""
         return not self.feed.ended
 
     def describe(self) -> dict[str, Any]:
-        """Tell how it is doing, as JSON."""
+        """Return the state and the progress, as JSON."""
         return {
             "JobId": self.id,
             "AdministratorId": self._administrator,
@@ -96,21 +96,21 @@ class Job:
         }
 
     async def stop(self) -> None:
-        """Stop it, if it is under way, and wait until it has ended."""
+        """Stop it, if it is running, and wait until it has ended."""
         if self.running:
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def _run(self, plan: MembershipPlan, timeout: float) -> dict[str, Any]:
-        self.feed.put(News("begin", self.describe()))
-        report = await plan.apply(timeout=timeout, progress=self._note)
+        self.feed.put(JobEvent("begin", self.describe()))
+        report = await plan.apply(timeout=timeout, progress=self._record)
         rows = [_row(row) for row in report.rows]
         for start in range(0, len(rows), _ROWS):
-            self.feed.put(News("rows", rows[start : start + _ROWS]))
+            self.feed.put(JobEvent("rows", rows[start : start + _ROWS]))
         return _summary(report)
 
     def _close(self, task: asyncio.Task[dict[str, Any]]) -> None:
-        # Not at the end of `_run`, which may be cancelled before it has begun.
+        # Not at the end of `_run`, which may be cancelled before it has started.
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
             self._end("stopped")
@@ -120,23 +120,23 @@ class Job:
             self._end("failed", Error=to_json(error))
         else:
             _logger.error("an onboarding job failed", exc_info=error)
-            self._end("failed", Error={"title": "Internal Server Error", "detail": "The server's log tells more."})
+            self._end("failed", Error={"title": "Internal Server Error", "detail": "See the server's log."})
 
-    def _note(self, progress: ProgressEvent) -> None:
+    def _record(self, progress: ProgressEvent) -> None:
         before, self._progress = self._progress, progress
         total = progress.total or 1
-        # Each row of a large list would be more than anybody reads.
+        # An event for each row would be too many for a large list.
         if before is None or before.done * _STEPS // total != progress.done * _STEPS // total:
-            self.feed.put(News("progress", _progress(progress)))
+            self.feed.put(JobEvent("progress", _progress(progress)))
 
     def _end(self, state: str, *, name: str | None = None, **more: Any) -> None:
         self._state = state
-        self.feed.put(News(name or state, {**self.describe(), **more}))
+        self.feed.put(JobEvent(name or state, {**self.describe(), **more}))
         self.feed.end()
 
 
 class Jobs:
-    """All plans and jobs of a backend; what they hold in memory is bounded."""
+    """All plans and jobs of a backend, in bounded numbers."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
@@ -144,46 +144,46 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
 
     def __iter__(self) -> Iterator[Job]:
-        """Give the jobs, the newest first."""
+        """Return the jobs, newest first."""
         return iter(list(reversed(self._jobs.values())))
 
     def add(self, administrator: str, plan: MembershipPlan) -> Draft:
-        """Keep a plan until somebody wants it applied."""
+        """Store a plan."""
         draft = Draft(administrator, plan)
         self._drafts[draft.id] = draft
-        _keep(self._drafts, list(self._drafts), _MAX_DRAFTS)
+        _drop_oldest(self._drafts, list(self._drafts), _MAX_DRAFTS)
         return draft
 
     def draft(self, draft_id: str) -> Draft | None:
-        """Find a plan."""
+        """Return a plan."""
         return self._drafts.get(draft_id)
 
     def get(self, job_id: str) -> Job | None:
-        """Find a job."""
+        """Return a job."""
         return self._jobs.get(job_id)
 
     def start(self, draft: Draft) -> Job:
-        """Begin to apply a plan, which is done once: asked again, it gives the same job.
+        """Start the job of a plan, or return the one that was started before: a plan is applied only once.
 
         Raises:
-            TooManyError: as many are under way as may be.
+            TooManyJobsError: the limit of running jobs is reached.
         """
         if draft.job is not None:
             return draft.job
         if sum(job.running for job in self._jobs.values()) >= MAX_RUNNING:
-            raise TooManyError
+            raise TooManyJobsError
         job = draft.job = Job(draft, self._timeout)
         self._jobs[job.id] = job
-        _keep(self._jobs, [job_id for job_id, one in self._jobs.items() if not one.running], _MAX_FINISHED)
+        _drop_oldest(self._jobs, [job_id for job_id, one in self._jobs.items() if not one.running], _MAX_FINISHED)
         return job
 
     async def aclose(self) -> None:
-        """Stop what is under way."""
+        """Stop all running jobs."""
         await asyncio.gather(*(job.stop() for job in self._jobs.values()))
 
 
-def _keep(entries: dict[str, Any], candidates: list[str], most: int) -> None:
-    """Drop the oldest candidates that are too many."""
+def _drop_oldest(entries: dict[str, Any], candidates: list[str], most: int) -> None:
+    """Drop the oldest candidates in excess of `most`."""
     for name in candidates[: max(0, len(candidates) - most)]:
         del entries[name]
 
@@ -197,7 +197,7 @@ def _progress(progress: ProgressEvent | None) -> dict[str, Any]:
 def _summary(report: MembershipReport) -> dict[str, Any]:
     return {
         "Ok": report.ok,
-        # Its first line: the others repeat what the rows tell.
+        # Only the first line, since the others repeat the rows.
         "Summary": str(report).partition("\n")[0],
         "Regions": [
             {

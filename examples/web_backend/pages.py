@@ -1,11 +1,11 @@
-"""The page's own files, which are read once."""
+"""Routes for the files of the page, which are read from the disk once."""
 
 from functools import cache
 from pathlib import Path
 
 from aiohttp import web
 
-from web_backend.common import query_of
+from web_backend.common import read_query
 
 _FOLDER = Path(__file__).parent / "page"
 _TYPES = {
@@ -22,7 +22,7 @@ def _read(name: str) -> bytes:
 
 
 async def _show(request: web.Request) -> web.Response:
-    query_of(request)
+    read_query(request)
     name = request.path.removeprefix("/") or "index.html"
     return web.Response(body=_read(name), headers={"Content-Type": _TYPES[Path(name).suffix]})
 

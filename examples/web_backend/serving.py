@@ -1,26 +1,25 @@
-"""Listening, with answers for those too who do not speak HTTP."""
+"""Serves the app; malformed HTTP too is answered with a problem (RFC 9457)."""
 
 import asyncio
 import gc
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 
-import orjson
 from aiohttp import web
 
 from web_backend.guard import HEADERS
 
-#: Seconds after which a connection is closed that sends nothing, or never the end of a request's head.
-_PATIENCE = 30.0
-#: After how many new objects the garbage collector looks at those, after how many of these looks at older ones, and
-#: after how many of those at all.
-_OFTEN = (1_000, 5, 2)
+#: Seconds after which a connection is closed that is idle, or has not sent a complete head of a request.
+_IDLE_TIMEOUT = 30.0
+#: The thresholds of the garbage collector's three generations.
+_GC_THRESHOLDS = (1_000, 5, 2)
 
 
 class _Connection(web.RequestHandler):
-    """A connection that answers with problems even where aiohttp itself refuses a request, before the app sees it."""
+    """A connection that also answers with a problem when aiohttp refuses a request before the app handles it."""
 
     __slots__ = ()
 
@@ -31,18 +30,18 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what cannot be read, or what nobody foresaw; aiohttp's own words would be plain text."""
+        """Answer a malformed request or an unexpected error; aiohttp's own answer would be plain text."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            # Which logs it, too.
+            # Only for its log entry.
             super().handle_error(request, status, exc, message)
         if request.writer.output_size:
-            raise ConnectionError("an answer had begun")
+            raise ConnectionError("part of an answer has been sent already")
         return _refusal(status)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; that to an expectation which nobody can meet is not the app's, and plain text so far."""
+        """Send an answer; aiohttp's own answer to an unknown Expect header, which is plain text, is replaced."""
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = _refusal(resp.status)
         return await super().finish_response(request, resp, start_time)
@@ -51,7 +50,7 @@ class _Connection(web.RequestHandler):
 def _refusal(status: int) -> web.Response:
     response = web.Response(
         status=status,
-        body=orjson.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}),
+        body=json.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}).encode(),
         headers={**HEADERS, "Cache-Control": "no-store"},
         content_type="application/problem+json",
     )
@@ -60,7 +59,7 @@ def _refusal(status: int) -> web.Response:
 
 
 class _Site(web.BaseSite):
-    """Where the backend listens."""
+    """The listening socket."""
 
     __slots__ = ("_place",)
 
@@ -70,36 +69,36 @@ class _Site(web.BaseSite):
 
     @property
     def name(self) -> str:
-        """Its URL."""
+        """The URL."""
         if self._server is None:
             return "not listening"
         host, port = self._server.sockets[0].getsockname()[:2]  # type: ignore[attr-defined] # as asyncio's have
         return f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         await super().start()
         loop, manager = asyncio.get_running_loop(), self._runner.server
         if manager is None:
             raise RuntimeError("the runner is not set up")
-        # Bodies are not unpacked on the way in: a few bytes can become many.
-        connection = partial(_Connection, manager, loop=loop, keepalive_timeout=_PATIENCE, auto_decompress=False)
+        # Bodies are not decompressed: a few bytes can become very large.
+        connection = partial(_Connection, manager, loop=loop, keepalive_timeout=_IDLE_TIMEOUT, auto_decompress=False)
         self._server = await loop.create_server(connection, *self._place)
 
 
-def settle_down() -> None:
-    """Keep the garbage collector from holding up answers for tens of milliseconds; for programs, once they serve.
+def tune_garbage_collector() -> None:
+    """Prevent garbage collections that block the event loop for tens of milliseconds; called once when serving starts.
 
-    It never again looks at what is there by now, which stays; and collects the rest before it has become much.
+    The objects that exist by now are excluded from all later collections, and newer ones are collected more often.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_OFTEN)
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 @asynccontextmanager
 async def serving(app: web.Application, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve an app as long as the block lasts, and give its URL.
+    """Serve an app until the end of the block, and yield its URL.
 
     Args:
         app: the app.
@@ -107,7 +106,7 @@ async def serving(app: web.Application, host: str = "127.0.0.1", port: int = 0) 
         port: the port to listen on; 0 for a free one.
 
     Raises:
-        OSError: it cannot be listened on.
+        OSError: the address or the port is not available.
     """
     runner = web.AppRunner(app, shutdown_timeout=5.0)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""What a backend has to know: which accounts and regions, and in whose name."""
+"""The settings of a backend: accounts, regions and roles."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ from attrs import Factory, field, fields_dict, frozen
 from detective_async import AssumeRole, ConfigurationError, Target
 from detective_async.auth import CredentialsSource
 
-#: What a browser on this machine calls it.
+#: The host names for a browser on this machine.
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-#: What a file may say; the rest is for programs that make a backend.
+#: The settings that a file may have; the others are for programs that make a backend.
 _IN_A_FILE = ("accounts", "regions", "role_name", "member_role", "external_id", "partition", "hosts")
 
 
 def _as_tuple(values: object) -> tuple[str, ...]:
-    """Take a list of strings, and nothing else: a string would be a list of its letters."""
+    """Convert a list of strings; a single string is refused, since it would become a tuple of its letters."""
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ConfigurationError(f"expected a list of strings, got {values!r}")
     return tuple(values)
@@ -23,25 +23,25 @@ def _as_tuple(values: object) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class Settings:
-    """How a backend is made.
+    """The settings of a backend.
 
     Args:
         accounts: the accounts that have graphs, 12 digits each.
-        regions: where they may have them.
-        role_name: the role in each of these accounts in which it is looked at and worked in.
-        member_role: the role in each account that is to become a member, to accept its invitation; None has the
-            accounts accept by themselves.
-        external_id: what the trust policies of the roles ask for.
-        partition: of the roles' ARNs: `aws`, `aws-cn`, `aws-us-gov`.
-        hosts: the names, without ports, under which browsers reach the backend; others are refused.
-        credentials: who assumes the roles; None takes what the AWS CLI would use.
-        endpoint_url: instead of AWS's, such as a simulator's.
-        example: a CSV that the page offers for trying the onboarding out.
-        call_timeout: seconds that one call to AWS may take, retries included.
-        body_timeout: seconds that a request's body may take to arrive.
-        job_timeout: seconds that an onboarding may take.
-        keep: seconds for which what was found in all accounts is shown to those who ask next.
-        linger: seconds for which a look into all accounts goes on when the last watcher has gone.
+        regions: the regions of the graphs.
+        role_name: the role to assume in each of these accounts for all calls.
+        member_role: the role to assume in each new member account, to accept its invitation; None leaves that to the
+            accounts themselves.
+        external_id: the external id that the trust policies of the roles require.
+        partition: the partition of the roles' ARNs: `aws`, `aws-cn` or `aws-us-gov`.
+        hosts: the host names, without ports, under which browsers reach the backend; others are refused.
+        credentials: the source that assumes the roles; None uses the credentials that the AWS CLI would use.
+        endpoint_url: the URL for all calls instead of AWS's endpoints, such as a simulator's.
+        example: a CSV that the page offers as an example for onboarding.
+        call_timeout: the time limit of one call to AWS in seconds, retries included.
+        body_timeout: the time limit for receiving a request's body, in seconds.
+        job_timeout: the time limit of an onboarding, in seconds.
+        keep: seconds for which a finished survey of all accounts is reused.
+        linger: seconds for which a survey continues after its last reader has disconnected.
     """
 
     accounts: tuple[str, ...] = field(converter=_as_tuple)
@@ -61,20 +61,20 @@ class Settings:
     linger: float = 5.0
     _roles: dict[str, AssumeRole] = field(init=False, repr=False, eq=False, default=Factory(dict))
 
-    def role_of(self, account_id: str) -> AssumeRole:
-        """Give the credentials of an account; the same each time, so that its role is assumed once for everything."""
+    def credentials_for(self, account_id: str) -> AssumeRole:
+        """Return the credentials of an account; the same object each time, so that its role is assumed only once."""
         if account_id not in self._roles:
             self._roles[account_id] = self._assume(account_id, self.role_name)
         return self._roles[account_id]
 
-    def member_role_of(self, account_id: str) -> AssumeRole:
-        """Give the credentials with which an account accepts its invitation; needed once, so not kept."""
+    def member_credentials_for(self, account_id: str) -> AssumeRole:
+        """Return the credentials for accepting an account's invitation; not stored, since they are needed once."""
         return self._assume(account_id, self.member_role or "")
 
     def targets(self) -> list[Target]:
-        """Give every account in every region, all accounts of a region after each other."""
+        """Return every account in every region, region by region."""
         return [
-            Target(account_id, region, self.role_of(account_id))
+            Target(account_id, region, self.credentials_for(account_id))
             for region in self.regions
             for account_id in self.accounts
         ]
@@ -84,7 +84,7 @@ class Settings:
             f"arn:{self.partition}:iam::{account_id}:role/{role_name}",
             source=self.credentials,
             external_id=self.external_id,
-            # One STS for all: a target's own region may not be opted in to.
+            # Not the target's own region, which may not be opted in to.
             region=self.regions[0],
         )
 
@@ -93,7 +93,7 @@ def read_settings(path: Path) -> Settings:
     """Read settings from a JSON file: `{"accounts": [...], "regions": [...], "role_name": "...", ...}`.
 
     Raises:
-        ConfigurationError: it is not JSON, lacks something, or says something that is not known.
+        ConfigurationError: it is not JSON, lacks a setting, or has an unknown one.
         OSError: it cannot be read.
     """
     try:
@@ -101,10 +101,10 @@ def read_settings(path: Path) -> Settings:
     except ValueError as error:
         raise ConfigurationError(f"{path}: not JSON: {error}") from None
     if not isinstance(given, dict):
-        raise ConfigurationError(f"{path}: expected an object")
+        raise ConfigurationError(f"{path}: expected a JSON object")
     for name in given:
         if name not in _IN_A_FILE or name not in fields_dict(Settings):
-            raise ConfigurationError(f"{path}: {name!r} is not one of {', '.join(_IN_A_FILE)}")
+            raise ConfigurationError(f"{path}: unknown setting {name!r}; the settings are {', '.join(_IN_A_FILE)}")
     for name in ("accounts", "regions"):
         if not given.get(name):
             raise ConfigurationError(f"{path}: {name!r} is missing or empty")

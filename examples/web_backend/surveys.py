@@ -1,6 +1,7 @@
-"""Looking into all accounts and regions at once, once for all who want to see it."""
+"""Surveys: all accounts and regions are read once, for any number of readers."""
 
 import asyncio
+import json
 import secrets
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -8,7 +9,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from attrs import frozen
 
 from detective_async import DetectiveClient, DetectiveFleet, Outcome, Target
@@ -36,7 +36,7 @@ async def _investigations(client: DetectiveClient) -> Sequence[Any]:
     return [] if graph is None else await client.iter_investigations(graph.arn or "").collect()
 
 
-#: What can be looked for -> how, and what one of it is called.
+#: Kind of item -> how it is collected, and the name of one item in JSON.
 KINDS: Mapping[str, tuple[Collect, str]] = {
     "graphs": (_graphs, "Graph"),
     "members": (_members, "Member"),
@@ -47,29 +47,29 @@ KINDS: Mapping[str, tuple[Collect, str]] = {
 
 @frozen(kw_only=True)
 class Found:
-    """What there is in one account in one region, as JSON: written once, for however many watch.
+    """The items of one account in one region, as JSON that is serialized once for all readers.
 
     Attributes:
         account_id: the account.
         region: the region.
-        lines: what was found, one by one, and last what went wrong, if anything did.
-        summary: how many of the items have which status, and what went wrong.
+        lines: the items, and at the end the failure, if there was one.
+        summary: the numbers of items by status, and the failure.
     """
 
     account_id: str
     region: str
-    lines: tuple[orjson.Fragment, ...]
-    summary: orjson.Fragment
+    lines: tuple[bytes, ...]
+    summary: bytes
 
 
 class Survey:
-    """One look into all accounts and regions.
+    """One pass over all accounts and regions.
 
     Attributes:
-        id: tells it from others.
-        started: when it began.
-        total: how many targets there are.
-        feed: what was found, target by target.
+        id: a random id.
+        started: when it started.
+        total: the number of targets.
+        feed: the results, target by target.
     """
 
     def __init__(self, kind: str, fleet: DetectiveFleet, total: int, linger: float) -> None:
@@ -81,24 +81,24 @@ class Survey:
         self._fleet = fleet
         self._linger = linger
         self._watchers = 0
-        self._leaving: asyncio.TimerHandle | None = None
+        self._stop_timer: asyncio.TimerHandle | None = None
         self._ended_at = 0.0
-        self._good = True
+        self._usable = True
         self._task = asyncio.create_task(self._run(), name=f"survey of {kind}")
         self._task.add_done_callback(self._end)
 
-    def serves(self, max_age: float) -> bool:
-        """Tell whether it is good for somebody who comes now: it is under way, or ended no more than so long ago."""
-        return self._good and (not self.feed.ended or asyncio.get_running_loop().time() - self._ended_at <= max_age)
+    def is_current(self, max_age: float) -> bool:
+        """Return whether it is running, or ended successfully at most that many seconds ago."""
+        return self._usable and (not self.feed.ended or asyncio.get_running_loop().time() - self._ended_at <= max_age)
 
     def hold(self) -> None:
-        """Keep it from being stopped for want of watchers, for one is about to come."""
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
+        """Cancel the timer that would stop it, since another reader is about to come."""
+        if self._stop_timer is not None:
+            self._stop_timer.cancel()
+            self._stop_timer = None
 
     async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Found], None]:
-        """Give what was found and what will be, as (number, found).
+        """Yield (number, found) for all targets, as the results arrive.
 
         Raises:
             ProblemError: it was stopped before its end.
@@ -112,13 +112,13 @@ class Survey:
         finally:
             self._watchers -= 1
             if not self._watchers and not self.feed.ended:
-                # Who reloads a page is back in a moment.
-                self._leaving = asyncio.get_running_loop().call_later(self._linger, self.stop)
+                # Not stopped at once: after a reload of the page, the reader comes back.
+                self._stop_timer = asyncio.get_running_loop().call_later(self._linger, self.stop)
 
     def stop(self) -> None:
-        """Stop it, if it is under way."""
+        """Stop it, if it is running."""
         if not self.feed.ended:
-            self._good = False
+            self._usable = False
             self._task.cancel()
 
     async def aclose(self) -> None:
@@ -133,10 +133,10 @@ class Survey:
                 self.feed.put(_found(outcome, self._name, len(self.feed) + 1))
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        # Not at the end of `_run`, which may be cancelled before it has begun.
-        stopped = ProblemError(503, None, "The look into the accounts was stopped.")
+        # Not at the end of `_run`, which may be cancelled before it has started.
+        stopped = ProblemError(503, None, "The survey of the accounts was stopped.")
         error = stopped if task.cancelled() else task.exception()
-        self._good = error is None
+        self._usable = error is None
         self._ended_at = asyncio.get_running_loop().time()
         self.feed.end(error)
 
@@ -145,7 +145,7 @@ class Survey:
 
 
 class Surveys:
-    """The latest survey of each kind: one at a time of each is under way, however many watch it."""
+    """The latest survey of each kind; at most one of each kind runs at a time."""
 
     def __init__(self, fleet: DetectiveFleet, total: int, *, keep: float, linger: float) -> None:
         self._fleet = fleet
@@ -155,20 +155,20 @@ class Surveys:
         self._latest: dict[str, Survey] = {}
 
     def get(self, kind: str, max_age: float | None = None) -> Survey:
-        """Give a survey that is under way, or was over not long ago, or else begin one.
+        """Return the current survey of a kind, or start a new one.
 
         Args:
             kind: one of `KINDS`.
-            max_age: how many seconds ago it may have ended; None takes what is kept.
+            max_age: how many seconds ago it may have ended; None means as long as surveys are kept.
         """
         survey = self._latest.get(kind)
-        if survey is None or not survey.serves(self._keep if max_age is None else min(max_age, self._keep)):
+        if survey is None or not survey.is_current(self._keep if max_age is None else min(max_age, self._keep)):
             survey = self._latest[kind] = Survey(kind, self._fleet, self._total, self._linger)
         survey.hold()
         return survey
 
     async def aclose(self) -> None:
-        """Stop what is under way."""
+        """Stop all running surveys."""
         for survey in self._latest.values():
             await survey.aclose()
         self._latest.clear()
@@ -177,18 +177,18 @@ class Surveys:
 def _found(outcome: Outcome[Sequence[Any]], name: str, done: int) -> Found:
     items = outcome.value or ()
     place = {"AccountId": outcome.target.account_id, "Region": outcome.target.region}
-    lines = [_fragment({**place, name: to_json(one)}) for one in items]
+    lines = [_written({**place, name: to_json(one)}) for one in items]
     error = None if outcome.error is None else to_json(outcome.error)
     if error is not None:
-        lines.append(_fragment({**place, "Failure": {"Outcome": outcome.kind, **error}}))
+        lines.append(_written({**place, "Failure": {"Outcome": outcome.kind, **error}}))
     counts = Counter(str(status) for one in items if (status := getattr(one, "status", None)) is not None)
     return Found(
         account_id=outcome.target.account_id,
         region=outcome.target.region,
         lines=tuple(lines),
-        summary=_fragment({**place, "Outcome": outcome.kind, "Counts": dict(counts), "Error": error, "Done": done}),
+        summary=_written({**place, "Outcome": outcome.kind, "Counts": dict(counts), "Error": error, "Done": done}),
     )
 
 
-def _fragment(value: Any) -> orjson.Fragment:
-    return orjson.Fragment(orjson.dumps(value))
+def _written(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""The world that the backend is tried out in: 40 accounts with graphs in 3 regions, and what may be in such."""
+"""The simulated accounts for trying out the backend: 40 accounts with graphs in 3 regions."""
 
 import random
 from collections.abc import Iterator
@@ -11,15 +11,15 @@ from web_backend.settings import Settings
 OPERATOR = "111122223333"
 REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-2")
 ACCOUNTS = tuple(f"{number:012}" for number in range(200_000_000_001, 200_000_000_041))
-#: Has not let the operator in, so that what a failure looks like is to be seen.
+#: An account whose role does not trust the operator, as an example of a failure.
 CLOSED = ACCOUNTS[28]
-#: Those that are members of the graphs, and those that are to become so.
+#: The accounts that are members of the graphs, and those to be onboarded.
 _MEMBERS = tuple(f"{number:012}" for number in range(300_000_000_001, 300_000_000_241))
 NEWCOMERS = tuple(f"{number:012}" for number in range(400_000_000_001, 400_000_000_013))
 ROLE, MEMBER_ROLE = "DetectiveOperations", "DetectiveOnboarding"
-#: Whose address is another one than the example says.
+#: The account whose address in the example is wrong.
 MOVED = NEWCOMERS[4]
-#: How members are doing, and how many of a hundred.
+#: Status of members -> percentage.
 _STATUSES = {
     "ENABLED": 78,
     "INVITED": 9,
@@ -33,9 +33,8 @@ _DAY = timedelta(days=1)
 
 
 def seed(now: datetime) -> dict[str, Any]:
-    """Give the world, the same each time but for the dates: what `DetectiveSimulator.load` takes."""
-    # What it is for is variety and not secrecy.
-    chance = random.Random(2)  # noqa: S311
+    """Return the world for `DetectiveSimulator.load`; it is always the same except for the dates."""
+    chance = random.Random(2)  # noqa: S311 - for variety, not for secrecy
     return {
         "verification_delay": _VERIFICATION,
         "investigations": {"duration": 5, "severity": "HIGH"},
@@ -53,12 +52,12 @@ def seed(now: datetime) -> dict[str, Any]:
 
 
 def address(account_id: str, *, moved: bool = False) -> str:
-    """Give the e-mail address of an account's root user."""
+    """Return the e-mail address of an account's root user."""
     return f"{'moved' if moved else 'root'}-{account_id}@example.com"
 
 
 def example() -> str:
-    """Give a list of accounts to onboard: two of its lines make no sense, and one address is no longer right."""
+    """Return a list of accounts to onboard, with two invalid lines and one wrong address."""
     lines = [f"{one},{address(one)}" for one in NEWCOMERS]
     lines[2] = f"{NEWCOMERS[2][1:]},{address(NEWCOMERS[2])}"
     lines[7] = f"{NEWCOMERS[7]},root at example.com"
@@ -69,8 +68,8 @@ def simulator(*, port: int = 0, delay: float = 0.0) -> DetectiveSimulator:
     """Make a simulator with the world in it.
 
     Args:
-        port: where it is to listen; 0 for a free port.
-        delay: seconds that each answer takes, so that there is something to watch.
+        port: the port to listen on; 0 for a free one.
+        delay: the latency in seconds, so that progress is visible.
     """
     sim = DetectiveSimulator(port=port, seed=2)
     sim.load(seed(datetime.now(UTC)))
@@ -80,11 +79,11 @@ def simulator(*, port: int = 0, delay: float = 0.0) -> DetectiveSimulator:
 
 
 def settings(sim: DetectiveSimulator, url: str | None = None) -> Settings:
-    """Give the settings of a backend on such a simulator.
+    """Return the settings of a backend on a simulator.
 
     Args:
         sim: the simulator.
-        url: where it is, if it is another one of the same kind that runs there: accounts have the same keys in all.
+        url: the URL, if the simulator runs in another process; the keys of accounts are the same in all simulators.
     """
     return Settings(
         accounts=ACCOUNTS,
@@ -100,12 +99,12 @@ def settings(sim: DetectiveSimulator, url: str | None = None) -> Settings:
 def _graphs(chance: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
     for region in REGIONS:
         for number, account_id in enumerate(ACCOUNTS):
-            # A few have not enabled Detective everywhere.
+            # A few accounts have not enabled Detective in all regions.
             if chance.random() < 0.07:  # noqa: PLR2004
                 continue
             created = now - _DAY * chance.randint(40, 400)
             members = chance.sample(_MEMBERS, chance.randint(3, 30))
-            # Some are members of each other's.
+            # Some accounts are members of each other's graphs.
             others = chance.sample([one for one in ACCOUNTS if one != account_id], 2) if number % 4 == 0 else []
             yield {
                 "administrator": account_id,
@@ -126,7 +125,7 @@ def _member(chance: random.Random, account_id: str, now: datetime) -> dict[str, 
         "status": status,
         "invited_at": invited,
         "updated_at": invited + _DAY,
-        # Not during anybody's visit.
+        # Not while the backend is tried out.
         **({"verifies_at": now + _DAY} if status == "VERIFICATION_IN_PROGRESS" else {}),
     }
 

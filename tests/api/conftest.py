@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -12,6 +13,8 @@ from support.contract.clients import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S
 from support.contract.server import Server
 
 from detective_async import DetectiveClient, RetryPolicy, StaticCredentials
+from detective_async.api.wire import requests, responses
+from detective_async.api.wire.json import choose
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,20 @@ def isolated() -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         yield
+
+
+@pytest.fixture(scope="module", params=["orjson", "json"])
+def json_library(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Read and write JSON with each library in turn; the one that is not installed is left out."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "orjson":
+            pytest.importorskip("orjson")
+        else:
+            patch.setitem(sys.modules, "orjson", None)
+        load_fast, dump = choose()
+        patch.setattr(responses, "load_fast", load_fast)
+        patch.setattr(requests, "dump", dump)
+        yield request.param
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,13 @@ from support.contract.answers import JSON_VALUES, answers
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.server import Reply
+from support.hypothesis_profiles import examples
 
 from detective_async import DecodeError, DetectiveError, ServiceError
 
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=60)
+pytestmark = pytest.mark.slow
+
+_SETTINGS = settings(max_examples=examples(30))
 _STATUSES = st.one_of(st.just(200), st.integers(201, 599).filter(lambda status: status not in (204, 205, 304)))
 _HEADERS = st.fixed_dictionaries(
     {},

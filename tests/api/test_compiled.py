@@ -11,6 +11,8 @@ from detective_async.api import operations
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.wire import decode, responses
 
+pytestmark = pytest.mark.usefixtures("json_library")
+
 _METADATA = ResponseMetadata(request_id="request-1")
 
 

@@ -12,11 +12,14 @@ from support.contract.answers import JSON_VALUES, TEXTS
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.server import Reply
+from support.hypothesis_profiles import examples
 
 from detective_async import ErrorCode, ServiceError
 from detective_async.api.wire import wire_name
 
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
+pytestmark = pytest.mark.slow
+
+_SETTINGS = settings(max_examples=examples(25))
 _SHAPES: dict[str, StructureShape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}
 #: The places and forms of the code: header, members of the body.
 _PLACES: dict[str, tuple[str | None, dict[str, str]]] = {

@@ -11,9 +11,11 @@ from support.contract.clients import SESSION_TOKEN, Pair
 from support.contract.server import Captured, Reply
 from support.contract.signatures import problems_of_signature
 from support.contract.strategies import ARNS, AWKWARD, requests
+from support.hypothesis_profiles import examples
 
-# The same examples every time, so that failures can be reproduced.
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
+pytestmark = pytest.mark.slow
+
+_SETTINGS = settings(max_examples=examples(25))
 _TOKENS = st.sampled_from([None, SESSION_TOKEN])
 _TAGGING = ["ListTagsForResource", "TagResource", "UntagResource"]
 

@@ -14,10 +14,13 @@ from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.conversion import as_plain
 from support.contract.server import Reply
+from support.hypothesis_profiles import examples
 
 from detective_async import DecodeError, MemberStatus, ResponseMetadata
 
-_SETTINGS = settings(derandomize=True, deadline=None, max_examples=30)
+pytestmark = pytest.mark.slow
+
+_SETTINGS = settings(max_examples=examples(30))
 _OUTPUTS = {name: SERVICE_MODEL.operation_model(name).output_shape for name in OPERATION_NAMES}
 _ANSWERING = [name for name, shape in _OUTPUTS.items() if shape is not None]
 _SILENT = [name for name, shape in _OUTPUTS.items() if shape is None]
@@ -102,7 +105,7 @@ def test_204_without_a_body(pair: Pair, operation: str) -> None:
     assert (ours.request_id, ours.http_status) == (theirs["RequestId"], theirs["HTTPStatusCode"]) == ("request-2", 204)
 
 
-@settings(_SETTINGS, max_examples=200)
+@settings(max_examples=examples(200))
 @given(written=TIMESTAMPS)
 def test_timestamps_are_the_same_as_boto3s(pair: Pair, written: str | float) -> None:
     """ISO 8601 in UTC or with an offset, with fractions of any length, and epoch seconds give the same time."""

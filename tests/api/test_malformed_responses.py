@@ -10,6 +10,8 @@ from support.contract.server import Reply
 
 from detective_async import DecodeError, ServiceError
 
+pytestmark = pytest.mark.usefixtures("json_library")
+
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _DEEP = 1_000_000
 _DEEP_INSIDE = "$.member_datasources[0].datasource_package_ingest_history['EKS_AUDIT']['STARTED']"

@@ -13,6 +13,8 @@ from support.profiles import CASES, Case
 
 from detective_async import Credentials, CredentialsError, DefaultCredentials, DetectiveClient
 
+pytestmark = pytest.mark.slow
+
 
 def _arrange(case: Case, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def filled_in(text: str) -> str:

@@ -21,6 +21,8 @@ from detective_async import (
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
+pytestmark = pytest.mark.slow
+
 HUB = "111122223333"
 SPOKE = "444455556666"
 MINUTE = 60

@@ -25,6 +25,8 @@ from detective_async import (
 )
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 
+pytestmark = pytest.mark.slow
+
 HUB = "111122223333"
 SPOKE = "444455556666"
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret-of-the-source", "token-of-the-source")

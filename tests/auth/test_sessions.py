@@ -86,7 +86,9 @@ async def test_a_session_without_credentials(make: Callable[[], Any], name: str)
             await client.list_graphs()
 
 
-@pytest.mark.parametrize("source", [None, "AKIA", {}, Credentials("a", "b"), object()], ids=repr)
+@pytest.mark.parametrize(
+    "source", [None, "AKIA", {}, Credentials("a", "b"), object()], ids=lambda source: type(source).__name__
+)
 def test_values_that_are_not_sessions_are_refused(source: Any) -> None:
     """The error names the type of the value, and does not contain the value."""
     with pytest.raises(ConfigurationError, match=r"takes a session of boto3, .* got a (NoneType|str|dict|Cred|object)"):

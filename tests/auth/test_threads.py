@@ -15,15 +15,19 @@ from pathlib import Path
 import pytest
 from attrs import define
 from support.cloud import ROLE, Cloud
-from support.heartbeat import longest_stall
+from support.heartbeat import beats_during
 
 import detective_async
 from detective_async import DeadlineExceeded, DefaultCredentials, DetectiveClient, Timeouts
 from detective_async.testing import DetectiveSimulator
 
+pytestmark = pytest.mark.slow
+
 HUB = "111122223333"
 # The deadline of calls, in seconds.
 DEADLINE = 0.25
+# In this time, another task runs at least this often on a busy machine, and about two hundred times on an idle one.
+ENOUGH_BEATS = 5
 PARTS = ("metadata", "process", "file", "container", "role", "sso")
 _SSO = "sso_start_url = corp\nsso_region = eu-west-1\nsso_account_id = 444455556666\nsso_role_name = Reader\n"
 _ROLE = f"role_arn = {ROLE}\nregion = eu-west-1\n"
@@ -91,7 +95,7 @@ def hanging_chain(cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("part", PARTS)
 async def test_the_event_loop_is_not_blocked(part: str, hanging_chain: HangingChain) -> None:
-    """Other tasks are blocked for a small part of the time only, and the call ends at its deadline, before an attempt.
+    """Other tasks run again and again while the look-up hangs, and the call ends at its deadline, before an attempt.
 
     The best of several measurements counts, because the machine may be busy.
     """
@@ -105,8 +109,8 @@ async def test_the_event_loop_is_not_blocked(part: str, hanging_chain: HangingCh
         error = caught.value
         assert (error.operation, error.attempts, error.outcome_unknown) == ("ListGraphs", 0, False)
 
-    stalls = [await longest_stall(call) for _ in range(3)]
-    assert min(stalls) < DEADLINE / 4
+    beats = [await beats_during(call) for _ in range(3)]
+    assert max(beats) >= ENOUGH_BEATS
     assert len(hanging_chain.threads) == 3
     if part != "file":
         await until(lambda: hanging_chain.has_started)
@@ -121,12 +125,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_blocking_is_measured() -> None:
-    """A blocking call in the event loop is found by the measurement."""
+    """While a call blocks the event loop, other tasks do not run."""
 
     async def block() -> None:
         time.sleep(DEADLINE)  # noqa: ASYNC251 - that is the point
 
-    assert await longest_stall(block) >= DEADLINE / 2
+    assert await beats_during(block) < ENOUGH_BEATS
 
 
 async def test_calls_share_one_hanging_look_up(hanging_chain: HangingChain) -> None:
@@ -198,7 +202,7 @@ def test_a_program_exits_after_the_deadline(part: str, hanging_chain: HangingCha
     """An uncaught DeadlineExceeded ends it, although the look-up hangs."""
     hanging_chain.configure(part)
     with _run(DEADLINE, "await call") as program:
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (1, ["DeadlineExceeded"])
 
 
@@ -206,7 +210,7 @@ def test_a_program_exits_without_waiting_for_the_call(hanging_chain: HangingChai
     """It returns while a call is running."""
     hanging_chain.configure("metadata")
     with _run(None, "await asyncio.wait([call], timeout=0.3)") as program:
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (0, ["closed"])
 
 
@@ -219,6 +223,6 @@ def test_a_program_can_be_interrupted(hanging_chain: HangingChain) -> None:
             assert time.monotonic() < end
             time.sleep(0.01)
         program.send_signal(signal.SIGINT)
-        out, _ = program.communicate(timeout=60)
+        out, _ = program.communicate(timeout=120)
     assert out.split() == ["KeyboardInterrupt"]
     assert program.returncode in {-signal.SIGINT, 1, 130}

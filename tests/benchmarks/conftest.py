@@ -1,4 +1,4 @@
-"""Makes the benchmarks' modules importable, as they are for the scripts beside them."""
+"""Makes the benchmarks' modules importable, as they are for the scripts in the same folder."""
 
 import sys
 from pathlib import Path

@@ -1,39 +1,41 @@
-"""What the server has ready: pages that follow one another, and nothing that nobody may ask for."""
+"""The benchmarks' server: its pages, its counts, and the requests that it refuses."""
 
 import asyncio
 import json
 
 import pytest
 from canned import member_ids, members_page
-from server import SEEN_PATH, CannedConnection, State
+from server import SEEN_PATH, Connection, State
 from world import ACCOUNT_ID, KEYS, REGION, graph_arn, keys
+
+pytestmark = pytest.mark.once
 
 GRAPH = graph_arn(ACCOUNT_ID, REGION, 450)
 SIGNED = f"Credential={KEYS.access_key_id}/20260101/{REGION}/detective/aws4_request, Signature=00 {KEYS.session_token}"
 
 
-class _Connection(CannedConnection):
-    """Keeps what it would have sent."""
+class _Connection(Connection):
+    """Keeps the answers instead of sending them."""
 
     def __init__(self) -> None:
         super().__init__(State(latency=0))
         self.sent: list[bytes] = []
         self.answered = asyncio.Event()
 
-    def reply(self, response: bytes) -> None:
-        self.sent.append(response)
+    def reply(self, answer: bytes) -> None:
+        self.sent.append(answer)
         if len(self.sent) == 3:
             self.answered.set()
 
     def ask(self, path: str, body: str, headers: str = "") -> tuple[str, str]:
-        """Send a request; gives the status line and the body of the answer."""
-        self.take(f"POST {path} HTTP/1.1\r\n{headers}".encode(), body.encode())
+        """Send a request; return the status line and the body of the answer."""
+        self.handle(f"POST {path} HTTP/1.1\r\n{headers}".encode(), body.encode())
         head, _, answer = self.sent.pop().decode().partition("\r\n\r\n")
         return head.partition("\r\n")[0], answer
 
 
-def test_pages_follow_one_another() -> None:
-    """By their tokens, to the last page, which has none; every member is there once, in order."""
+def test_pages_have_every_member_once() -> None:
+    """The tokens lead to the last page, which has none; every member is on one page, in order."""
     found: list[str] = []
     sizes: list[int] = []
     token: str | None = None
@@ -48,8 +50,8 @@ def test_pages_follow_one_another() -> None:
     assert len(set(found)) == 450
 
 
-def test_members_are_of_the_graph_that_is_asked_for() -> None:
-    """Its ARN and its account are in each."""
+def test_members_belong_to_the_requested_graph() -> None:
+    """Each member has the ARN and the account of the graph."""
     for account_id in (ACCOUNT_ID, "300000000000"):
         arn = graph_arn(account_id, REGION, 50)
         members = json.loads(members_page(arn))["MemberDetails"]
@@ -58,8 +60,8 @@ def test_members_are_of_the_graph_that_is_asked_for() -> None:
         }
 
 
-def test_the_server_counts_what_it_is_asked() -> None:
-    """Calls, and those that are signed with the token that goes with the key; told once, they begin anew."""
+def test_the_server_counts_requests() -> None:
+    """It counts the calls, and those signed with the token of the key; reading the counts resets them."""
     server = _Connection()
     server.ask("/graphs/list", "{}", SIGNED)
     server.ask("/graphs/list", "{}", SIGNED.replace(KEYS.session_token, keys("300000000000").session_token))
@@ -77,19 +79,19 @@ def test_the_server_counts_what_it_is_asked() -> None:
         ("/", "Action=AssumeRole&RoleArn=arn:aws:iam::300000000000:role/Another"),
     ],
 )
-def test_what_nobody_may_ask_for_is_refused(path: str, body: str) -> None:
-    """Another account's graph, another region's, another path, another role: none of them counts as work done."""
+def test_a_wrong_request_is_refused(path: str, body: str) -> None:
+    """Another account's graph, another region's, another path, another role: they are refused and not counted."""
     server = _Connection()
     assert server.ask(path, body, SIGNED)[0] == "HTTP/1.1 400 Bad Request"
     assert json.loads(server.ask(SEEN_PATH, "")[1])["calls"] == {}
 
 
-async def test_an_answer_takes_its_time() -> None:
-    """With a latency, requests are under way until they are answered, and the most at once is told."""
+async def test_the_latency_delays_answers() -> None:
+    """With a latency, requests are under way until they are answered, and the most at once is counted."""
     server = _Connection()
     server._state.latency = 0.001
     for _ in range(3):
-        server.take(b"POST /graphs/list HTTP/1.1\r\n", b"{}")
+        server.handle(b"POST /graphs/list HTTP/1.1\r\n", b"{}")
     assert server.sent == []
     await asyncio.wait_for(server.answered.wait(), 10)
     assert json.loads(server.ask(SEEN_PATH, "")[1])["most_in_flight"] == 3

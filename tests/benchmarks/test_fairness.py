@@ -1,4 +1,4 @@
-"""Nobody wins by dropping work: what a contender leaves out, or gets wrong, ends the run."""
+"""A contender that leaves work out, or gets another result, ends the run."""
 
 import copy
 from collections.abc import Callable
@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import NotTheSameAnswerError, compare, digest, normalise
+from answers import DifferentAnswerError, compare, digest, normalise
 from contenders import BASELINE, OURS, Contender, absent
 from measurements import Plan, calls, fleet, growth, stall, start, with_options
 from service import WorkDroppedError
 from tally import Names, Tally, expected_names, expected_tally
 from workloads import LIST_GRAPHS, LIST_MEMBERS
 from world import PAGE, REGIONS, account_ids, members_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 PLAN = Plan(quick=True, rounds=1, chosen=lambda one: one.client == OURS.name)
 MEMBERS = LIST_MEMBERS.answer["MemberDetails"]
@@ -38,24 +40,24 @@ def _with(key: str, value: object) -> Callable[[dict[str, Any]], None]:
         (_with("InvitedTime", "2025-01-01T00:00:00Z"), r"at \$.MemberDetails\[150\].InvitedTime"),
     ],
 )
-def test_a_page_that_is_not_what_was_sent_is_noticed(change: Callable[[dict[str, Any]], None], where: str) -> None:
-    """A member, a field or a token that is missing, and a value that is another one; the message says where."""
+def test_a_different_page_is_detected(change: Callable[[dict[str, Any]], None], where: str) -> None:
+    """A missing member, field or token, and a different value are found; the message has the path."""
     sent = normalise(LIST_MEMBERS.answer, times_are_text=True)
     got = copy.deepcopy(LIST_MEMBERS.answer)
     compare(sent, normalise(got, times_are_text=True))
     change(got)
-    with pytest.raises(NotTheSameAnswerError, match=where):
+    with pytest.raises(DifferentAnswerError, match=where):
         compare(sent, normalise(got, times_are_text=True))
 
 
-def test_timestamps_left_as_text_are_noticed() -> None:
-    """Of a client that promises datetimes, that is."""
-    with pytest.raises(NotTheSameAnswerError, match="CreatedTime was left as text"):
+def test_timestamps_left_as_text_are_detected() -> None:
+    """A client that promises datetimes must return them."""
+    with pytest.raises(DifferentAnswerError, match="CreatedTime was left as text"):
         normalise(LIST_GRAPHS.answer)
 
 
-def test_a_stream_that_is_not_what_was_sent_is_noticed() -> None:
-    """A member dropped, told twice, or out of order gives another count or checksum."""
+def test_a_different_stream_is_detected() -> None:
+    """A member that is missing, repeated or out of order gives another count or checksum."""
     names = [member["AccountId"] for member in MEMBERS]
     swapped = [names[1], names[0], *names[2:]]
     for seen, same in ((names, True), (names[1:], False), ([*names, names[0]], False), (swapped, False)):
@@ -65,8 +67,8 @@ def test_a_stream_that_is_not_what_was_sent_is_noticed() -> None:
         assert (found.found == expected_names(PAGE)) is same
 
 
-def test_the_tally_of_many_targets_knows_every_field() -> None:
-    """Looked at as a whole, one member's changed field is another tally."""
+def test_the_tally_of_whole_members_includes_every_field() -> None:
+    """A changed field of one member gives another tally."""
     (account_id,) = account_ids(1)
     tally = Tally(whole=True, times_are_text=True)
     tally.add(account_id, REGIONS[0], "any name", MEMBERS[0])
@@ -76,7 +78,7 @@ def test_the_tally_of_many_targets_knows_every_field() -> None:
 
 
 class _Child:
-    """A contender's process that says what it is told to say."""
+    """A contender's process whose results the test sets."""
 
     name = "a contender"
 
@@ -85,10 +87,10 @@ class _Child:
 
 
 class _Service:
-    """A server and contenders that work as they should, but for what `spoil` changes.
+    """A server and contenders that work correctly, except for what `spoil` changes.
 
     Args:
-        spoil: changes what a contender says of what it found, and what the server saw.
+        spoil: changes a contender's results and the server's counts.
     """
 
     url = "http://127.0.0.1"
@@ -106,40 +108,42 @@ class _Service:
     def seen(self) -> dict[str, Any]:
         return self._seen
 
-    def _say(self, took: dict[str, Any], calls: dict[str, int], **seen: object) -> dict[str, Any]:
+    def _result(self, took: dict[str, Any], calls: dict[str, int], **seen: object) -> dict[str, Any]:
         took |= {"cpu_ns": 1, "wall_ns": 1}
         self._seen = {"calls": calls, "signed": 0, "most_in_flight": 1, "connections": 1, **seen}
         self._spoil(took, self._seen)
         return took
 
-    def _calls(self, contender: Contender, told: dict[str, Any]) -> dict[str, Any]:
+    def _calls(self, contender: Contender, asked: dict[str, Any]) -> dict[str, Any]:
         answer = digest(normalise(LIST_GRAPHS.answer, times_are_text=True))
-        said = {told["operation"]: told["calls"] + 1}
-        return self._say({"digest": answer}, said, last={"body": "{}"}, signed=contender.signs * (told["calls"] + 1))
+        made = asked["calls"] + 1
+        return self._result(
+            {"digest": answer}, {asked["operation"]: made}, last={"body": "{}"}, signed=contender.signs * made
+        )
 
-    def _stall(self, _: Contender, told: dict[str, Any]) -> dict[str, Any]:
-        members, passes = members_of(told["graph_arn"]), told["passes"]
-        pages = (members_of(told["first_arn"]) + passes * members) // PAGE
-        return self._say({"found": [expected_names(members) for _ in range(passes)]}, {"ListMembers": pages})
+    def _stall(self, _: Contender, asked: dict[str, Any]) -> dict[str, Any]:
+        members, passes = members_of(asked["graph_arn"]), asked["passes"]
+        pages = (members_of(asked["first_arn"]) + passes * members) // PAGE
+        return self._result({"found": [expected_names(members) for _ in range(passes)]}, {"ListMembers": pages})
 
-    def _growth(self, _: Contender, told: dict[str, Any]) -> dict[str, Any]:
-        members = members_of(told["graph_arn"])
-        pages = (members_of(told["first_arn"]) + members) // PAGE
-        said = {"found": expected_names(members), "early_bytes": 0, "late_bytes": 0}
-        return self._say(said, {"ListMembers": pages})
+    def _growth(self, _: Contender, asked: dict[str, Any]) -> dict[str, Any]:
+        members = members_of(asked["graph_arn"])
+        pages = (members_of(asked["first_arn"]) + members) // PAGE
+        took = {"found": expected_names(members), "early_bytes": 0, "late_bytes": 0}
+        return self._result(took, {"ListMembers": pages})
 
-    def _fleet(self, contender: Contender, told: dict[str, Any]) -> dict[str, Any]:
-        accounts, targets = told["accounts"], told["accounts"] * len(REGIONS)
-        found = [[*target, *members] for target, members in expected_tally(accounts, whole=told["whole"]).items()]
-        said = {"found": found, "most_bytes": 1, "imported_bytes": 1}
+    def _fleet(self, contender: Contender, asked: dict[str, Any]) -> dict[str, Any]:
+        accounts, targets = asked["accounts"], asked["accounts"] * len(REGIONS)
+        found = [[*target, *members] for target, members in expected_tally(accounts, whole=asked["whole"]).items()]
+        took = {"found": found, "most_bytes": 1, "imported_bytes": 1}
         calls = {"AssumeRole": accounts, "ListGraphs": targets, "ListMembers": targets}
-        return self._say(said, calls, signed=contender.signs * 2 * targets)
+        return self._result(took, calls, signed=contender.signs * 2 * targets)
 
-    def _clients(self, _: Contender, told: dict[str, Any]) -> dict[str, Any]:
-        # Each region warms up once.
-        made = len(REGIONS) + told["count"]
+    def _with_options(self, _: Contender, asked: dict[str, Any]) -> dict[str, Any]:
+        # The warm-up makes one client for each region.
+        made = len(REGIONS) + asked["count"]
         last = {"account_id": account_ids(made)[-1], "region": REGIONS[(made - 1) % len(REGIONS)]}
-        return self._say({"traced_bytes": 1, "rss_bytes": 1}, {"ListGraphs": 1}, signed=1, last=last)
+        return self._result({"traced_bytes": 1, "rss_bytes": 1}, {"ListGraphs": 1}, signed=1, last=last)
 
 
 MEASUREMENTS = {
@@ -158,8 +162,8 @@ def _measure(name: str, spoil: Callable[[dict[str, Any], dict[str, Any]], object
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
-def test_work_that_is_done_is_let_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The contenders below are refused for what is spoilt, and for nothing else."""
+def test_complete_work_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the contenders in the next test fail because of what is spoilt, and for no other reason."""
     assert OURS.name in _measure(name, lambda _took, _seen: None, monkeypatch)["contenders"]
 
 
@@ -180,17 +184,17 @@ def test_work_that_is_done_is_let_pass(name: str, monkeypatch: pytest.MonkeyPatc
         ("fleet", lambda took, _: took["found"].append(["1", "eu-west-1", 1, 1]), "targets with other members"),
         ("fleet", lambda _, seen: seen["calls"].pop("AssumeRole"), "requests"),
         ("fleet", lambda _, seen: seen.update(signed=1), "signed with the role's token"),
-        ("fleet", lambda _, seen: seen.update(most_in_flight=65), "too many requests at once"),
+        ("fleet", lambda _, seen: seen.update(most_in_flight=65), "requests above the concurrency"),
         ("with_options", lambda _, seen: seen["calls"].clear(), "requests"),
         ("with_options", lambda _, seen: seen.update(signed=0), "requests"),
         ("with_options", lambda _, seen: seen["last"].update(region="eu-south-2"), "target of the request"),
         ("with_options", lambda _, seen: seen["last"].update(account_id="300000000000"), "target of the request"),
     ],
 )
-def test_work_that_is_dropped_ends_the_run(
+def test_incomplete_work_ends_the_run(
     name: str, spoil: Callable[[dict[str, Any], dict[str, Any]], object], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is wrong, in what was found or in what the server saw, is told by name."""
+    """A wrong result, or a wrong count of the server, raises an error that names it."""
     with pytest.raises(WorkDroppedError, match=message):
         _measure(name, spoil, monkeypatch)
 
@@ -213,10 +217,10 @@ _RIGHT = f"{_GRAPH['Arn']} {_GRAPH['CreatedTime']}"
 def test_a_start_without_the_answer_ends_the_run(
     line: str, calls: int, message: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A program has to print the one graph, and to have asked for it once; then it is let pass."""
+    """A program passes only if it prints the one graph after one request."""
     (tmp_path / f"{BASELINE.module}.py").write_text(f"print({line!r})")
     service = _Service(lambda _took, _seen: None)
-    service._say({}, {"ListGraphs": calls})
+    service._result({}, {"ListGraphs": calls})
     monkeypatch.setattr(start, "Service", service)
     monkeypatch.setattr(start, "_SCRIPTS", tmp_path)
     plan = Plan(quick=True, rounds=1, chosen=lambda _: False)
@@ -224,7 +228,7 @@ def test_a_start_without_the_answer_ends_the_run(
         start.START.measure(plan)
 
 
-def test_who_is_not_installed_is_absent() -> None:
-    """And is said to be; the others are not."""
-    nobody = Contender("nobody", "nobody", "no_such_package", ("no-such-package",))
-    assert absent([BASELINE, nobody]) == {"nobody": "the package no_such_package is not installed"}
+def test_a_client_that_is_not_installed_is_absent() -> None:
+    """It is reported with the reason; installed clients are not."""
+    missing = Contender("missing", "missing", "no_such_package", ("no-such-package",))
+    assert absent([BASELINE, missing]) == {"missing": "the package no_such_package is not installed"}

@@ -1,4 +1,4 @@
-"""The picture that README shows: of the committed figures, in proportion, and told to those who cannot see it."""
+"""The chart in README: it shows the committed figures, in proportion, with a description for screen readers."""
 
 import json
 import math
@@ -9,41 +9,43 @@ from xml.etree import ElementTree as ET
 import pytest
 from picture import draw
 
+pytestmark = pytest.mark.once
+
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
 def results() -> dict[str, Any]:
-    """Four measurements of three contenders, whose figures are powers of two."""
+    """Four measurements of three contenders, with powers of two as figures."""
     ratios = {"bare aiohttp": 1.0, "detective-async": 2.0, "aiobotocore": 32.0}
     figures = {who: {name: {"median": ratio} for name in ("cpu_ratio", "wall_ratio")} for who, ratio in ratios.items()}
     measurements = {name: {"contenders": figures} for name in ("small-call", "page", "stall", "start")}
     return {"date": "2026-01-02", "python": "CPython 3.11.7", "quick": False, "measurements": measurements}
 
 
-def test_the_committed_picture_is_of_the_committed_figures() -> None:
-    """Drawn again, it is the same to the last byte."""
+def test_the_committed_chart_shows_the_committed_figures() -> None:
+    """Drawing it again gives the same bytes."""
     drawn = draw(json.loads((RESULTS / "latest.json").read_text(encoding="utf-8")))
     assert (RESULTS / "latest.svg").read_text(encoding="utf-8") == drawn
 
 
 def test_bars_are_in_proportion(results: dict[str, Any]) -> None:
-    """On a logarithmic scale, five times as many doublings are five times as far from the mark of 1."""
+    """On the logarithmic scale, five times as many doublings are five times as far from 1."""
     bars = [float(bar.get("width", "")) for bar in ET.fromstring(draw(results)).iter(f"{SVG}rect")][1:]  # noqa: S314 - our own
     bare, ours, theirs = bars[:3]
     assert bars == [bare, ours, theirs] * 4
     assert math.isclose(theirs - bare, 5 * (ours - bare), abs_tol=1)
 
 
-def test_ours_stands_out(results: dict[str, Any]) -> None:
-    """Of each group one bar has the colour of its own, and it is detective-async's."""
+def test_the_bar_of_detective_async_has_another_colour(results: dict[str, Any]) -> None:
+    """It is the only one in each group."""
     picture = ET.fromstring(draw(results))  # noqa: S314 - our own
     assert [bar.get("class") for bar in picture.iter(f"{SVG}rect")][1:] == ["bar", "bar ours", "bar"] * 4
 
 
-def test_the_figures_are_printed_and_told(results: dict[str, Any]) -> None:
-    """Beside the bars, and in the description that screen readers read."""
+def test_the_figures_are_printed_and_described(results: dict[str, Any]) -> None:
+    """They stand beside the bars, and in the description for screen readers."""
     picture = ET.fromstring(draw(results))  # noqa: S314 - our own
     texts = [text.text for text in picture.iter(f"{SVG}text")]
     assert texts.count("2.00x") == texts.count("32x") == 4
@@ -53,7 +55,7 @@ def test_the_figures_are_printed_and_told(results: dict[str, Any]) -> None:
     assert picture.get("aria-labelledby") == "title description"
 
 
-def test_a_quick_run_is_called_one(results: dict[str, Any]) -> None:
-    """Nobody is to take its picture for the real one."""
+def test_a_quick_run_is_marked(results: dict[str, Any]) -> None:
+    """Its chart says that it is not to be quoted."""
     assert "not to be quoted" not in draw(results)
     assert "not to be quoted" in draw({**results, "quick": True})

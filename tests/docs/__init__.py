@@ -1,1 +1,1 @@
-"""The documentation: every example in it is run, every file and every output that it shows is the real one."""
+"""The documentation: every example is run, and every file and output on its pages is checked."""

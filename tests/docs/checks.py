@@ -1,4 +1,4 @@
-"""Whether what is shown, and is not run, is right: files, policies, and what is installed or made."""
+"""Checks for the parts of the pages that are not run: files, policies, and `pip install` and `make` commands."""
 
 import ast
 import configparser
@@ -17,7 +17,7 @@ _ROOT = DOCS.parent
 
 
 def is_only_checked(command: str) -> bool:
-    """Tell whether a command is not for a test to run; what it is about has to be there."""
+    """Return whether a command is not run; check that its packages or its make target exist."""
     words = shlex.split(command, comments=True)
     if words[:2] == ["pip", "install"]:
         for requirement in words[2:]:
@@ -30,7 +30,7 @@ def is_only_checked(command: str) -> bool:
 
 
 def check_requirement(requirement: str) -> None:
-    """Fail where something would be installed that the tests do without, or an extra that there is not."""
+    """Fail if a requirement is neither a package of the tests nor this package with an existing extra."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     parts = re.fullmatch(r"([\w-]+)(?:\[([\w,-]+)\])?", requirement)
     assert parts, requirement
@@ -42,7 +42,7 @@ def check_requirement(requirement: str) -> None:
 
 
 def check_syntax(name: str, text: str) -> None:
-    """Fail where a file is not what its name says."""
+    """Fail if the syntax of a file does not match its name."""
     match Path(name).suffix:
         case ".py":
             ast.parse(text)
@@ -53,11 +53,11 @@ def check_syntax(name: str, text: str) -> None:
         case "" if name == "config":
             configparser.ConfigParser(interpolation=None).read_string(text)
         case _:
-            raise AssertionError(f"nobody knows how to check {name}")
+            raise AssertionError(f"there is no check for files like {name}")
 
 
 def actions_of(text: str) -> set[str]:
-    """Give the actions that an IAM policy allows; fail where it is none, or one of them is none."""
+    """Return the actions that an IAM policy allows; fail if the policy or an action is invalid."""
     policy: Mapping[str, Any] = json.loads(text)
     assert policy["Version"] == "2012-10-17"
     allowed: set[str] = set()
@@ -71,6 +71,6 @@ def actions_of(text: str) -> set[str]:
 
 
 def _is_action(action: str) -> bool:
-    """Tell whether there is such an action."""
+    """Return whether an action exists."""
     service, _, name = action.partition(":")
     return action == "sts:AssumeRole" or (service == "detective" and name in OPERATIONS)

@@ -1,4 +1,4 @@
-"""What a console shows: commands, and what they print."""
+"""Console blocks: commands and their output."""
 
 import doctest
 import re
@@ -10,7 +10,7 @@ _MARK = "---- exit code"
 
 
 def split_console(text: str) -> list[tuple[str, str]]:
-    """Give the commands of a console, each with what it prints."""
+    """Return the commands of a console block, each with its output."""
     shown: list[tuple[str, str]] = []
     for line in text.splitlines(keepends=True):
         command, output = shown[-1] if shown else ("", "")
@@ -19,29 +19,29 @@ def split_console(text: str) -> list[tuple[str, str]]:
         elif line.startswith("$ "):
             shown.append((line[2:], ""))
         else:
-            assert shown, f"an output comes before any command: {line}"
+            assert shown, f"there is output before the first command: {line}"
             shown[-1] = (command, output + line)
     return [(command.rstrip("\n"), output) for command, output in shown]
 
 
 def script_of(commands: Iterable[str], variables: Path) -> str:
-    """Give a script that runs commands one after the other, and writes the variables that it ends with to a file."""
+    """Return a script that runs commands one after the other, and writes its final environment to a file."""
     marked = (f'{command}\n__=$?; echo; echo "{_MARK} $__"; (exit $__)' for command in commands)
     return "\n".join(("exec 2>&1", *marked, f"env -0 > {shlex.quote(str(variables))}"))
 
 
 def outputs_of(printed: str) -> list[tuple[str, int]]:
-    """Give what each command of a script has printed, and its exit code."""
+    """Return the output and the exit code of each command of a script."""
     return [(output, int(code)) for output, code in re.findall(rf"(.*?)\n{_MARK} (\d+)\n", printed, re.DOTALL)]
 
 
 def matches(expected: str, printed: str) -> bool:
-    """Tell whether an output is the expected one; a line's end that is missing at its end does not matter."""
+    """Return whether an output is as expected; a missing newline at its end does not matter."""
     printed = printed if printed.endswith("\n") else f"{printed}\n"
     return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
 
 
 def compare(expected: str, printed: str, *, of: str = "") -> None:
-    """Fail where an output is not the expected one; where none is shown, it may be any."""
+    """Fail if an output is not as expected; if none is expected, any output is allowed."""
     if expected and not matches(expected, printed):
         raise AssertionError(f"{of}\nexpected:\n{expected}\ngot:\n{printed}")

@@ -1,4 +1,4 @@
-"""The three kinds of client that the page on moving compares, as the pieces on it expect them."""
+"""The three clients that the page on moving from boto3 compares."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,7 +32,7 @@ async def _ours() -> AsyncIterator[Any]:
         yield client
 
 
-#: In the order of the columns: the name at their head, and what gives a client with settings from the environment.
+#: In the order of the columns: the heading, and a function that opens a client with settings from the environment.
 PEERS: dict[str, Callable[[], AbstractAsyncContextManager[Any]]] = {
     "boto3": _boto3,
     "aiobotocore": _aiobotocore,
@@ -41,7 +41,7 @@ PEERS: dict[str, Callable[[], AbstractAsyncContextManager[Any]]] = {
 
 
 def plain(answer: Any) -> Any:
-    """Give an answer of any of them as the same plain data; what is empty is left out."""
+    """Return an answer of any of the clients in the same form, without empty members."""
     if isinstance(answer, dict):
         return {name: value for name, value in answer.items() if name != "ResponseMetadata" and value not in ([], {})}
     return as_plain(answer)

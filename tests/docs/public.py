@@ -1,4 +1,4 @@
-"""What is public: the names that the modules for users export, and the examples in their docstrings."""
+"""The public names of the package, and the examples in their docstrings."""
 
 import importlib
 import inspect
@@ -21,7 +21,7 @@ _EXAMPLE = re.compile(r"(?<=\n\n)(?: {4}.*\n+)+(?=\S|\Z)")
 
 
 def public_names() -> Iterator[str]:
-    """Give each public name with its module, dunder names excepted."""
+    """Yield each public name with its module, except for dunder names."""
     for module in MODULES:
         for name in importlib.import_module(module).__all__:
             if not name.startswith("__"):
@@ -29,18 +29,18 @@ def public_names() -> Iterator[str]:
 
 
 def examples() -> dict[str, str]:
-    """Give the examples in docstrings, by the full name of what has them: those of modules, classes and functions."""
+    """Return the examples in docstrings of modules, classes and functions, by full name."""
     found = {}
     for name in (*MODULES, *public_names()):
         doc = _SECTION.split(inspect.getdoc(resolve(name)) or "")[0]
         for example in _EXAMPLE.findall(f"{doc}\n"):
-            assert name not in found, f"{name} has two examples: give each a name"
+            assert name not in found, f"{name} has two examples; only one is supported"
             found[name] = textwrap.dedent(example).rstrip("\n") + "\n"
     return found
 
 
 def resolve(name: str) -> Any:
-    """Give what a full name stands for."""
+    """Return the object with a full name."""
     if name in MODULES:
         return importlib.import_module(name)
     module, _, attribute = name.rpartition(".")

@@ -1,16 +1,16 @@
-"""A reader who tries everything: saves the files, runs the programs, types the commands, and compares the output.
+"""Simulates a reader who saves the files of a page, runs its programs and commands, and compares the output.
 
-What is done with a block follows from its language, and from its caption if it has one:
+The language of a block, and its caption if there is one, say what is done with it:
 
-- With a caption, it is a file of that name, in the reader's folder. A later block has to make use of it.
-- `python` that calls `asyncio.run` is a program, and is run in a process of its own. Any other is a piece that may
-  `await`, and is run in one namespace with the other pieces of its page, as in `python -m asyncio`.
-- `console` has commands after `$`, and beneath each what it prints. A server goes on while the reader reads on. What
-  would be installed, and what make would make, has to be there.
-- `text` is what the block before it prints.
+- A block with a caption is a file of that name in the reader's folder. A later block must use it.
+- `python` that calls `asyncio.run` is a program, and is run in a process of its own. Other `python` blocks are snippets
+  that may `await`; those of a page are run in one namespace, as in `python -m asyncio`.
+- `console` has commands after `$`, each followed by its output. A server keeps running for the rest of the page. The
+  packages of `pip install` and the targets of `make` must exist.
+- `text` is the output of the block before it.
 - `json` is an IAM policy.
 
-An output may have `...` in place of what differs each time.
+`...` in an output stands for any text.
 """
 
 import ast
@@ -22,7 +22,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import sys
 import warnings
 from collections.abc import AsyncIterator, Mapping
@@ -33,27 +32,27 @@ from typing import Any
 
 from attrs import define, field
 from support.fences import Block
-from support.programs import STRICT, finish
+from support.programs import STRICT, finish, free_port
 from support.strict_mode import warnings_in
 
 from docs.checks import actions_of, check_syntax, is_only_checked
 from docs.console import compare, matches, outputs_of, script_of, split_console
 
-#: A port of the docs, which here is another one, that is free.
+#: The ports in the docs, which are replaced by free ones.
 _PORT = re.compile(r"(?<=:|=)(?:4580|8080)\b")
-_PATIENCE = 20.0
-#: Commands that go on while the reader reads on.
+_SERVER_TIMEOUT = 120.0
+#: Commands that keep running for the rest of the page.
 _SERVERS = ("python -m detective_async.testing --seed-file", "python server.py")
 
 
 @define
 class Reader:
-    """Somebody with a folder, a shell, and a page before them.
+    """A simulated reader, with a folder and a shell.
 
     Attributes:
-        folder: where files are saved and commands run.
-        environ: the variables that are set in the shell, beside those of the tests.
-        allowed: what the IAM policies allow that were read.
+        folder: the folder of the files and commands.
+        environ: the variables of the shell in addition to those of the tests.
+        allowed: the actions that the IAM policies of the page allow.
     """
 
     folder: Path
@@ -66,12 +65,12 @@ class Reader:
     _printed: str = field(init=False, default="")
 
     async def read(self, block: Block) -> None:
-        """Do with a block what its language asks for."""
+        """Process a block by its language."""
         text = _PORT.sub(lambda match: self._free_port(match[0]), block.text)
         for name in [name for name in self._unused if name in text or Path(name).stem in text]:
             del self._unused[name]
         printed, self._printed = self._printed, ""
-        assert not printed or block.language == "text", f"before {block}, this was printed and not shown: {printed}"
+        assert not printed or block.language == "text", f"before {block}, this output is not on the page: {printed}"
         match block:
             case Block(directive="toctree" | "eval-rst"):
                 pass
@@ -80,22 +79,22 @@ class Reader:
             case Block(language="python"):
                 self._printed = await self._run(block, text)
             case Block(language="console"):
-                await self._type(text)
+                await self._run_console(text)
             case Block(language="text"):
-                assert printed, f"{block}: nothing was printed before it"
+                assert printed, f"{block}: the block before it has no output"
                 compare(text, printed)
             case Block(language="json"):
                 self.allowed |= actions_of(text)
             case _:
-                raise AssertionError(f"{block}: nobody knows what to do with a block of {block.language!r}")
+                raise AssertionError(f"{block}: blocks of the language {block.language!r} are not supported")
 
     def end(self) -> None:
-        """Fail where something was saved and never used, or printed and not shown."""
-        assert not self._printed, f"in the end, this was printed and not shown: {self._printed}"
-        assert not self._unused, f"saved, and never used: {[str(block) for block in self._unused.values()]}"
+        """Fail if a file was never used, or an output is not on the page."""
+        assert not self._printed, f"at the end, this output is not on the page: {self._printed}"
+        assert not self._unused, f"files that are never used: {[str(block) for block in self._unused.values()]}"
 
     async def close(self) -> None:
-        """Stop the servers that were started."""
+        """Stop the servers."""
         for server in self._servers:
             if server.returncode is None:
                 server.send_signal(signal.SIGINT)
@@ -112,10 +111,10 @@ class Reader:
             assert (ended.code, warnings_in(ended.err)) == (0, ""), str(block)
             return ended.out
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            await run_piece(block, text, self._namespace)
+            await run_snippet(block, text, self._namespace)
         return out.getvalue()
 
-    async def _type(self, text: str) -> None:
+    async def _run_console(self, text: str) -> None:
         shown = split_console(text)
         if shown[0][0].startswith(_SERVERS):
             ((command, expected),) = shown
@@ -125,15 +124,15 @@ class Reader:
         variables = self.folder.parent / f"{self.folder.name}.environ"
         ended = await finish(
             *("bash", "-c", script_of([command for command, _ in shown], variables)),
-            environ=self._of_the_shell(),
+            environ=self._shell_environ(),
             directory=self.folder,
         )
         outputs = outputs_of(ended.out)
         assert len(outputs) == len(shown), ended.out
         for number, ((command, expected), (output, code)) in enumerate(zip(shown, outputs, strict=True)):
             compare(expected, output, of=command)
-            is_told = number + 1 < len(shown) and shown[number + 1][0] == "echo $?"
-            assert code == 0 or is_told, f"{command}: exit code {code}: {output}"
+            code_is_shown = number + 1 < len(shown) and shown[number + 1][0] == "echo $?"
+            assert code == 0 or code_is_shown, f"{command}: exit code {code}: {output}"
         self.environ = dict(entry.split("=", 1) for entry in variables.read_text().split("\0") if entry)
 
     async def _start(self, command: str, expected: str) -> None:
@@ -143,14 +142,14 @@ class Reader:
             *shlex.split(command)[1:],
             *port,
             cwd=self.folder,
-            env={**os.environ, **self._of_the_shell()},
+            env={**os.environ, **self._shell_environ()},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         self._servers.append(server)
         assert server.stdout is not None
         printed = ""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_SERVER_TIMEOUT):
             while not matches(expected, printed):
                 line = await server.stdout.readline()
                 if not line:
@@ -159,20 +158,18 @@ class Reader:
 
     def _free_port(self, shown: str) -> str:
         if shown not in self._ports:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self._ports[shown] = str(free.getsockname()[1])
+            self._ports[shown] = str(free_port())
         return self._ports[shown]
 
-    def _of_the_shell(self) -> dict[str, str]:
+    def _shell_environ(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        # As at a terminal, where nothing is held back, and which has a width.
+        # As in a terminal: unbuffered, and with a width.
         return {"COLUMNS": "80", "PATH": path, "PYTHONUNBUFFERED": "1", **self.environ}
 
 
-async def run_piece(block: Block, text: str, namespace: dict[str, Any]) -> None:
-    """Run a piece of Python that may await, with warnings as errors."""
-    # As many lines above it as in the page, so that a traceback leads there.
+async def run_snippet(block: Block, text: str, namespace: dict[str, Any]) -> None:
+    """Run a snippet of Python that may await, with warnings as errors."""
+    # Padded, so that the line numbers in tracebacks are those of the page.
     source = "\n" * block.line + text
     code: CodeType = compile(source, str(block.path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     with warnings.catch_warnings():
@@ -184,7 +181,7 @@ async def run_piece(block: Block, text: str, namespace: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def reading(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[Reader]:
-    """Give a reader, and see to it that everything has an end and its use."""
+    """Yield a reader; at the end, check that everything was used, and stop its servers."""
     reader = Reader(folder, dict(environ))
     try:
         yield reader

@@ -20,14 +20,16 @@ from detective_async.membership import plan_membership, read_accounts
 from detective_async.testing import SimulatorThread
 from docs.pages import WORLD
 from docs.public import examples, resolve
-from docs.reader import run_piece
+from docs.reader import run_snippet
+
+pytestmark = pytest.mark.once
 
 HUB, MEMBER = "111122223333", "444455556666"
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:0123456789abcdef0123456789abcdef"
 EXAMPLES = examples()
 
-#: Example -> something that it prints in the world of the how-tos, or that its server answers.
-SAID = {
+#: Example -> a part of its output in the world of the how-tos, or of its server's answer.
+OUTPUTS = {
     "detective_async.DetectiveClient": f"{MEMBER} ENABLED\n",
     "detective_async.DetectiveFleet": f"{MEMBER} in us-east-1 succeeded ListGraphsResponse(",
     "detective_async.FleetStream": f"{MEMBER} us-east-1 777788889999 ENABLED\n",
@@ -42,7 +44,7 @@ SAID = {
 
 @pytest.fixture
 def _world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """The world of the how-tos, and a list of accounts in the folder."""
+    """The simulated world of the how-tos, and a list of accounts in the folder."""
     (tmp_path / "accounts.csv").write_text(f"{MEMBER},account-{MEMBER}@example.com\n")
     monkeypatch.chdir(tmp_path)
     with SimulatorThread() as sim:
@@ -61,8 +63,8 @@ def role_of(account_id: str) -> AssumeRole:
 
 
 @asynccontextmanager
-async def surroundings() -> AsyncIterator[dict[str, Any]]:
-    """Give the names that the examples take for granted."""
+async def example_names() -> AsyncIterator[dict[str, Any]]:
+    """Yield the names that the examples use without defining them."""
     account_ids = [HUB, MEMBER]
     async with (
         DetectiveClient() as client,
@@ -87,7 +89,7 @@ async def surroundings() -> AsyncIterator[dict[str, Any]]:
 
 
 async def answer_of(app: web.Application, path: str) -> str:
-    """Ask a server, once."""
+    """Return the answer of an app to one request."""
     async with TestClient(TestServer(app)) as browser, browser.get(path) as answer:
         assert answer.status == 200
         return await answer.text()
@@ -96,27 +98,27 @@ async def answer_of(app: web.Application, path: str) -> str:
 @pytest.mark.usefixtures("_world")
 @pytest.mark.parametrize("name", EXAMPLES)
 async def test_an_example_runs(name: str) -> None:
-    """As a piece of a program, or of a handler where it returns something."""
+    """It is run as a snippet, or as a handler if it returns something."""
     thing = resolve(name)
     code = EXAMPLES[name]
     if code.startswith("return "):
         code = "async def handler(request):\n" + textwrap.indent(code, "    ")
-    async with surroundings() as names:
+    async with example_names() as names:
         if isinstance(thing, type):
             names[thing.__name__] = thing
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            await run_piece(Block(Path(name), 0, "", "python", "", code), code, names)
-        said = out.getvalue()
+            await run_snippet(Block(Path(name), 0, "", "python", "", code), code, names)
+        output = out.getvalue()
         if "handler" in names:
             app = web.Application()
             app.router.add_get("/", names["handler"])
             aiohttp_web.setup(app, names["fleet"])
-            said = await answer_of(app, "/")
+            output = await answer_of(app, "/")
         elif "app" in names:
-            said = await answer_of(names["app"], f"/eu-west-1/members?graph={GRAPH}")
-    assert SAID[name] in said
+            output = await answer_of(names["app"], f"/eu-west-1/members?graph={GRAPH}")
+    assert OUTPUTS[name] in output
 
 
-def test_no_example_is_forgotten() -> None:
-    """It is known of each what it has to print; and where none is left, of none."""
-    assert EXAMPLES.keys() == SAID.keys()
+def test_every_example_has_an_expected_output() -> None:
+    """And every expected output has an example."""
+    assert EXAMPLES.keys() == OUTPUTS.keys()

@@ -1,4 +1,4 @@
-"""The page on moving from the other clients: each row does the same three times."""
+"""The page on moving from the other clients: the snippets of a row do the same."""
 
 import contextlib
 import io
@@ -17,11 +17,13 @@ from detective_async.api.operations import OPERATIONS
 from detective_async.testing import SimulatorThread
 from docs.pages import MOVING, WORLD
 from docs.peers import PEERS, plain
-from docs.reader import run_piece
+from docs.reader import run_snippet
+
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 ADMINISTRATOR, MANAGEMENT, MEMBER, INVITED = "111122223333", "999999999999", "444455556666", "777788889999"
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:0123456789abcdef0123456789abcdef"
-#: Who makes the call, where it is not the administrator: the page says so.
+#: The account that makes the call, if it is not the administrator, as the page says.
 CALLERS = {
     "AcceptInvitation": INVITED,
     "BatchGetMembershipDatasources": MEMBER,
@@ -40,13 +42,13 @@ IN_GENERAL = {
     "Retries and timeouts",
     "Another account, by a role of it",
 }
-#: More than the service gives at a time.
+#: More than a page.
 MANY_MEMBERS = 450
 
 
 @frozen
 class Result:
-    """What came of a piece."""
+    """The output, the answer and the final world of a snippet."""
 
     printed: str
     answer: Any
@@ -54,7 +56,7 @@ class Result:
 
 
 def rows() -> dict[str, list[Block]]:
-    """Give the pieces of each row, by the heading that it stands under."""
+    """Return the snippets of each row, by its heading."""
     blocks = read_blocks(MOVING)
     found: dict[str, list[Block]] = {}
     heading = ""
@@ -62,7 +64,7 @@ def rows() -> dict[str, list[Block]]:
         if line.startswith("### "):
             heading = line[4:]
         found.setdefault(heading, []).extend(block for block in blocks if block.line == number)
-    return {name: pieces for name, pieces in found.items() if pieces}
+    return {name: snippets for name, snippets in found.items() if snippets}
 
 
 ROWS = rows()
@@ -70,14 +72,14 @@ ROWS = rows()
 
 @pytest.fixture
 def sim() -> Iterator[SimulatorThread]:
-    """A simulator whose clock stands still, so that the same gives the same again."""
+    """A simulator with a stopped clock, so that equal calls give equal answers."""
     now = time.time()
     with SimulatorThread(wall_clock=lambda: now) as simulator:
         yield simulator
 
 
 def prepare(sim: SimulatorThread, name: str) -> None:
-    """Put the world into the state from before the row."""
+    """Load the world as the row expects it."""
     sim.load(WORLD)
     world = sim.dump()
     match name:
@@ -88,8 +90,8 @@ def prepare(sim: SimulatorThread, name: str) -> None:
     sim.load(world)
 
 
-async def try_out(piece: Block, peer: str, sim: SimulatorThread, name: str) -> Result:
-    """Run a piece in a fresh world, with a client of its kind."""
+async def try_out(snippet: Block, peer: str, sim: SimulatorThread, name: str) -> Result:
+    """Run a snippet in a fresh world, with its client."""
     prepare(sim, name)
     async with PEERS[peer]() as client:
         names: dict[str, Any] = {
@@ -101,41 +103,41 @@ async def try_out(piece: Block, peer: str, sim: SimulatorThread, name: str) -> R
             "end": datetime(2026, 3, 5, tzinfo=UTC),
         }
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            await run_piece(piece, piece.text, names)
+            await run_snippet(snippet, snippet.text, names)
     return Result(out.getvalue(), plain(names.get("answer")), sim.dump())
 
 
 @pytest.mark.parametrize("name", ROWS)
-async def test_the_pieces_of_a_row_do_the_same(
+async def test_the_snippets_of_a_row_do_the_same(
     name: str, sim: SimulatorThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They print the same, get the same answer, and leave the same world behind."""
+    """They print the same, get the same answer, and leave the world in the same state."""
     for variable, value in sim.environment(CALLERS.get(name, ADMINISTRATOR), region="eu-west-1").items():
         monkeypatch.setenv(variable, value)
-    # It would remember the keys of the row before.
+    # boto3's default session would keep the keys of the row before.
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     prepare(sim, name)
     before = sim.dump()
-    pieces = ROWS[name]
-    assert len(pieces) == len(PEERS)
-    first, *others = [await try_out(piece, peer, sim, name) for piece, peer in zip(pieces, PEERS, strict=True)]
+    snippets = ROWS[name]
+    assert len(snippets) == len(PEERS)
+    first, *others = [await try_out(snippet, peer, sim, name) for snippet, peer in zip(snippets, PEERS, strict=True)]
     for other in others:
         assert other == first
     if name in OPERATIONS:
         asked = [request.operation for request in sim.requests if request.error_code is None]
         assert asked == [name] * len(PEERS)
-    # Whatever it is, it can be seen that it was done.
+    # The snippets have a visible effect.
     assert first.printed or first.world != before
 
 
 def test_there_is_a_row_for_each_operation() -> None:
-    """All of them, once, and nothing else beside the general ones."""
+    """Each operation has one row; all other rows are the general ones."""
     headings = re.findall(r"^### (.*)$", MOVING.read_text(), re.MULTILINE)
     assert sorted(headings) == sorted([*OPERATIONS, *IN_GENERAL])
     assert set(ROWS) == set(headings)
 
 
 def test_the_columns_have_the_names_of_the_clients() -> None:
-    """In the order in which the pieces are tried."""
+    """They are in the order in which the snippets are run."""
     heads = re.findall(r"^\* - (\S+)\n  - (\S+)\n  - (\S+)\n\* - ```", MOVING.read_text(), re.MULTILINE)
     assert heads == [tuple(PEERS)] * len(ROWS)

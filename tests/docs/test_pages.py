@@ -1,4 +1,4 @@
-"""What the pages show is what happens."""
+"""The pages: their examples work, and their outputs are right."""
 
 import shutil
 import subprocess
@@ -13,35 +13,37 @@ from detective_async.testing import SimulatorThread
 from docs.pages import DOCS, PAGES, WORLD, contents, readings
 from docs.reader import reading
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 HUB = "111122223333"
 READINGS = readings()
 
 
 @pytest.fixture
 def how_to_world() -> Iterator[SimulatorThread]:
-    """The simulator that a reader has started by what the how-tos' first page says."""
+    """The simulator that the first page of the how-tos starts."""
     with SimulatorThread() as simulator:
         simulator.load(WORLD)
         yield simulator
 
 
 @pytest.mark.parametrize("name", READINGS)
-async def test_everything_that_a_page_shows_is_so(
+async def test_the_blocks_of_a_page_work(
     name: str, how_to_world: SimulatorThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its files, programs, commands and outputs, one after the other, as a reader would try them."""
+    """Its files, programs, commands and outputs are processed in order, as a reader would do."""
     environ = how_to_world.environment(HUB, region="eu-west-1") if name.startswith("how-to/") else {}
     for variable, value in environ.items():
         monkeypatch.setenv(variable, value)
     folder = tmp_path / "folder"
     folder.mkdir()
     if environ:
-        # As one who has downloaded it.
+        # The page tells the reader to download it.
         shutil.copy(WORLD, folder)
     monkeypatch.chdir(folder)
     blocks = [block for page in READINGS[name] for block in read_blocks(page)]
     if shutil.which("curl") is None and any("$ curl " in block.text for block in blocks):
-        pytest.skip("there is no curl")
+        pytest.skip("curl is not installed")
     async with reading(folder, environ) as reader:
         for block in blocks:
             await reader.read(block)
@@ -51,7 +53,7 @@ async def test_everything_that_a_page_shows_is_so(
 
 
 def test_the_programs_type_check(tmp_path: Path) -> None:
-    """Those that are shown as files, tests excepted, as strictly as the library itself."""
+    """All files of Python except tests pass mypy in strict mode."""
     programs = {block.caption: block.text for page in PAGES for block in read_blocks(page) if is_typed(block)}
     for name, text in programs.items():
         (tmp_path / name).write_text(text)
@@ -62,11 +64,11 @@ def test_the_programs_type_check(tmp_path: Path) -> None:
 
 
 def is_typed(block: Block) -> bool:
-    """Tell whether a block is a file of Python, and not of tests."""
+    """Return whether a block is a file of Python, except for tests."""
     return block.caption.endswith(".py") and not block.caption.startswith("test_")
 
 
 def test_every_page_is_in_a_table_of_contents_once() -> None:
-    """From the first page on, whatever there is can be reached."""
+    """Every page can be reached from the first one."""
     listed = [page for index in PAGES for page in contents(index)]
     assert sorted([*listed, DOCS / "index.md"]) == PAGES

@@ -1,4 +1,4 @@
-"""The inventory: complete, on one line each, and still so after whatever stopped it."""
+"""The inventory: it is complete, with one line per member, even after interruptions and crashes."""
 
 import importlib.util
 import json
@@ -10,30 +10,36 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from support.inventories import CLOSED, EXAMPLES, HUB, OPEN, ROLE, World, command, found_in, world
+from support.inventories import CLOSED, HUB, OPEN, ROLE, World, found_in, world
+from support.programs import EXAMPLES, Ended, command
 from support.strict_mode import warnings_in
 
 from detective_async.testing import Failure, Fault, Latency
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = EXAMPLES / "inventory.py"
 
 
 @pytest.fixture(params=[5])
 def a_world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A world that programs find, with as many accounts as a test asks for."""
+    """A world in the environment, with as many accounts as a test asks for."""
     with world(tmp_path, request.param) as made:
         for name, value in made.sim.environment(HUB).items():
             monkeypatch.setenv(name, value)
         yield made
 
 
-# Large enough to be in the middle still, when it is to be interrupted.
+# Large enough that the run is not finished when it is interrupted.
 in_a_large_world = pytest.mark.parametrize("a_world", [40], indirect=True)
+# Seconds between two checkpoints: longer than any machine has been running, so that only the first target is saved.
+NEVER_AGAIN = 10**9
 
 
 @pytest.fixture(scope="module")
@@ -46,29 +52,31 @@ def inventory() -> ModuleType:
     return module
 
 
-Main = Callable[..., int]
+Main = Callable[..., Ended]
 
 
 @pytest.fixture
-def main(inventory: ModuleType) -> Main:
-    """Run it in this process; a usage error is its exit code."""
+def main(inventory: ModuleType, capsys: pytest.CaptureFixture[str]) -> Main:
+    """Run it in this process."""
 
-    def run(*arguments: str) -> int:
+    def run(*arguments: str) -> Ended:
         try:
-            return int(inventory.main([*arguments, "--quiet"]))
+            code = int(inventory.main([*arguments, "--quiet"]))
         except SystemExit as error:
-            return int(error.code or 0)
+            code = int(error.code or 0)
+        captured = capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
 
     return run
 
 
-def asked(a_world: World) -> set[tuple[str | None, str | None]]:
-    """Tell which targets were asked for their graphs."""
+def listed_targets(a_world: World) -> set[tuple[str | None, str | None]]:
+    """Return the targets whose graphs were listed."""
     return {(one.account_id, one.region) for one in a_world.sim.requests if one.operation == "ListGraphs"}
 
 
-def test_everything_on_standard_output(a_world: World, tmp_path: Path) -> None:
-    """As a script, from anywhere: each member on a line of its own, and what came of it on standard error."""
+def test_the_script_writes_to_standard_output(a_world: World, tmp_path: Path) -> None:
+    """It runs in any folder; each member is on a line of its own, and the report is on standard error."""
     run = subprocess.run(
         [sys.executable, "-P", "-W", "error", "-X", "dev", str(SCRIPT), *a_world.arguments("--quiet")],
         cwd=tmp_path,
@@ -76,16 +84,16 @@ def test_everything_on_standard_output(a_world: World, tmp_path: Path) -> None:
         check=False,
     )
     assert found_in(run.stdout) == a_world.members
-    said = warnings_in(run.stderr.decode()).splitlines()
-    assert said[0] == f"not opted in: {CLOSED}, accounts: 5"
-    assert said[1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed, ")
-    assert (run.returncode, len(said)) == (0, 2)
+    report = warnings_in(run.stderr.decode()).splitlines()
+    assert report[0] == f"not opted in: {CLOSED} (5 accounts)"
+    assert report[1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed, ")
+    assert (run.returncode, len(report)) == (0, 2)
 
 
 @pytest.mark.parametrize("with_addresses", [False, True])
-def test_a_line(a_world: World, main: Main, *, with_addresses: bool) -> None:
-    """It has all that the API says, times in ISO 8601, and the e-mail address only if that was asked for."""
-    assert main(*a_world.to_files(*(["--with-email-addresses"] if with_addresses else []))) == 0
+def test_a_line_has_every_field(a_world: World, main: Main, *, with_addresses: bool) -> None:
+    """It has all fields of the API, times in ISO 8601, and the e-mail address only on request."""
+    assert main(*a_world.to_files(*(["--with-email-addresses"] if with_addresses else []))).code == 0
     line = json.loads(a_world.output.read_text().splitlines()[0])
     member = line.pop("member")
     assert line.keys() == {"account_id", "region", "graph_arn"}
@@ -102,17 +110,17 @@ def test_a_line(a_world: World, main: Main, *, with_addresses: bool) -> None:
 
 ACCOUNTS = {
     "ids": b"100000000000\n100000000001",
-    "of the console": b"Account ID,Email address\r\n100000000000,a@example.com\r\n100000000001,b@example.com\r\n",
-    "of a spreadsheet": b'\xef\xbb\xbf"100000000000","a@example.com"\n"100000000001",\n\n',
-    "of a careless person": b"\n  100000000000 ,  a@example.com \n\t100000000001\t\n   \n",
+    "console": b"Account ID,Email address\r\n100000000000,a@example.com\r\n100000000001,b@example.com\r\n",
+    "spreadsheet": b'\xef\xbb\xbf"100000000000","a@example.com"\n"100000000001",\n\n',
+    "spaces": b"\n  100000000000 ,  a@example.com \n\t100000000001\t\n   \n",
 }
 
 
-@pytest.mark.parametrize("form", ACCOUNTS)
-def test_forms_of_account_lists(a_world: World, main: Main, form: str) -> None:
-    """Ids alone, or a CSV file as AWS's console takes it."""
-    (a_world.folder / "some").write_bytes(ACCOUNTS[form])
-    assert main(*a_world.arguments("--output", str(a_world.output), accounts="some")) == 0
+@pytest.mark.parametrize("kind", ACCOUNTS)
+def test_formats_of_account_lists(a_world: World, main: Main, kind: str) -> None:
+    """A list has ids only, or is a CSV file for AWS's console."""
+    (a_world.folder / "some").write_bytes(ACCOUNTS[kind])
+    assert main(*a_world.arguments("--output", str(a_world.output), accounts="some")).code == 0
     wanted = {"100000000000", "100000000001"}
     assert found_in(a_world.output.read_bytes()) == Counter(
         {member: count for member, count in a_world.members.items() if member[0] in wanted}
@@ -120,42 +128,42 @@ def test_forms_of_account_lists(a_world: World, main: Main, form: str) -> None:
 
 
 def test_accounts_from_standard_input(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minus sign stands for it."""
+    """A minus sign stands for standard input."""
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(ACCOUNTS["ids"])))
     arguments = ["--role-name", ROLE, "--accounts", "-", "--regions", OPEN[0], "--output", str(a_world.output)]
-    assert main(*arguments) == 0
+    assert main(*arguments).code == 0
     assert {member[0] for member in found_in(a_world.output.read_bytes())} == {"100000000000", "100000000001"}
 
 
 WRONG_ACCOUNTS = {
     "malformed": (
         b"100000000000\n10000000000\nroot@example.com,100000000001\n1000000000012\n",
-        ["line 2: expected 12 digits", "line 3: expected", "line 4: expected"],
+        ["line 2: expected an account id of 12 digits", "line 3: expected", "line 4: expected"],
     ),
-    "not the address": (b"100000000000,nobody\n", ["line 1: expected 12 digits"]),
-    "two on a line": (b"\n100000000000,100000000001\n", ["line 2: expected 12 digits"]),
-    "three columns": (b"100000000000,a@example.com,b\n", ["line 1: expected 12 digits"]),
-    "a header in the middle": (b"100000000000\nAccount ID,Email address\n", ["line 2: expected 12 digits"]),
-    "other digits": ("\N{FULLWIDTH DIGIT ONE}00000000000\n".encode(), ["line 1: expected 12 digits"]),
-    "twice": (
+    "no address": (b"100000000000,nobody\n", ["line 1: expected an account id"]),
+    "two on a line": (b"\n100000000000,100000000001\n", ["line 2: expected an account id"]),
+    "three columns": (b"100000000000,a@example.com,b\n", ["line 1: expected an account id"]),
+    "a header in the middle": (b"100000000000\nAccount ID,Email address\n", ["line 2: expected an account id"]),
+    "other digits": ("\N{FULLWIDTH DIGIT ONE}00000000000\n".encode(), ["line 1: expected an account id"]),
+    "repeated": (
         b"100000000000\n100000000001\n100000000000,a@example.com\n",
-        ["line 3: 100000000000 is there already, on line 1"],
+        ["line 3: account 100000000000 is already on line 1"],
     ),
-    "empty": (b"\n\n", ["there are none"]),
-    "no text": (b"\xff\xfe1\x000\x00", ["utf-8"]),
+    "empty": (b"\n\n", ["the file has no account ids"]),
+    "binary": (b"\xff\xfe1\x000\x00", ["utf-8"]),
 }
 
 
 @pytest.mark.parametrize("kind", WRONG_ACCOUNTS)
-def test_wrong_accounts(a_world: World, main: Main, capsys: pytest.CaptureFixture[str], kind: str) -> None:
-    """Every line that is wrong is named, by its number and without its address; nothing is sent or written."""
+def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> None:
+    """Every wrong line is named by its number, without its address; nothing is sent or written."""
     content, expected = WRONG_ACCOUNTS[kind]
     (a_world.folder / "wrong").write_bytes(content)
-    assert main(*a_world.arguments("--output", str(a_world.output), accounts="wrong")) == 2
-    said = capsys.readouterr().err
-    assert [part for part in expected if part not in said] == []
-    assert said.count("\nline ") == sum(part.startswith("line") for part in expected)
-    assert "example.com" not in said
+    ended = main(*a_world.arguments("--output", str(a_world.output), accounts="wrong"))
+    assert ended.code == 2
+    assert [part for part in expected if part not in ended.err] == []
+    assert ended.err.count("\nline ") == sum(part.startswith("line") for part in expected)
+    assert "example.com" not in ended.err
     assert (a_world.sim.requests, a_world.output.exists()) == ([], False)
 
 
@@ -174,84 +182,95 @@ def test_wrong_accounts(a_world: World, main: Main, capsys: pytest.CaptureFixtur
         (["--checkpoint", "/nowhere/checkpoint"], "--output"),
     ],
 )
-def test_wrong_arguments(
-    a_world: World, main: Main, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
-) -> None:
-    """They are named, and nothing is sent."""
-    assert main(*a_world.arguments(), *arguments) == 2
-    assert expected in capsys.readouterr().err.splitlines()[-1]
+def test_wrong_arguments_are_refused(a_world: World, main: Main, arguments: list[str], expected: str) -> None:
+    """The error names the argument, and nothing is sent."""
+    ended = main(*a_world.arguments(), *arguments)
+    assert ended.code == 2
+    assert expected in ended.err.splitlines()[-1]
     assert a_world.sim.requests == []
 
 
-def test_failed_targets_are_told_and_tried_again(
-    a_world: World, main: Main, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Next time with the same checkpoint only they are asked, and in the end nothing is missing."""
+def test_failed_targets_are_reported_and_retried(a_world: World, main: Main) -> None:
+    """The next run with the same checkpoint lists only them, and in the end nothing is missing."""
     sim, failing = a_world.sim, a_world.accounts[0]
     sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers", failing, OPEN[0]))
-    assert main(*a_world.to_files()) == 1
-    said = capsys.readouterr().err
-    assert f"failed: {failing} in {OPEN[0]}: AccessDeniedException: AccessDeniedException: no (ListMembers" in said
-    assert said.count("failed: ") == 1
-    assert " 1 failed, " in said
+    ended = main(*a_world.to_files())
+    assert ended.code == 1
+    assert f"failed: {failing} in {OPEN[0]}: AccessDeniedException: AccessDeniedException: no (ListMembers" in ended.err
+    assert ended.err.count("failed: ") == 1
+    assert " 1 failed, " in ended.err
     assert {member[:2] for member in found_in(a_world.output.read_bytes())} == {
         member[:2] for member in a_world.members if member[:2] != (failing, OPEN[0])
     }
 
     sim.forget_requests()
-    assert main(*a_world.to_files()) == 0
-    assert asked(a_world) == {(failing, OPEN[0])}
+    ended = main(*a_world.to_files())
+    assert ended.code == 0
+    assert listed_targets(a_world) == {(failing, OPEN[0])}
     assert found_in(a_world.output.read_bytes()) == a_world.members
-    assert capsys.readouterr().err.startswith("3 members in 1 targets, 0 failed, 14 were finished before, ")
+    assert ended.err.startswith("3 members in 1 targets, 0 failed, 14 finished earlier, ")
 
     sim.forget_requests()
-    assert main(*a_world.to_files()) == 0
-    assert capsys.readouterr().err.startswith("0 members in 0 targets, 0 failed, 15 were finished before, ")
+    ended = main(*a_world.to_files())
+    assert ended.code == 0
+    assert ended.err.startswith("0 members in 0 targets, 0 failed, 15 finished earlier, ")
     assert (sim.requests, found_in(a_world.output.read_bytes())) == ([], a_world.members)
 
 
+def finished_in(checkpoint: Path) -> int:
+    """Count the targets that are finished by a checkpoint; it is replaced as a whole, and may not be there yet."""
+    return len(json.loads(checkpoint.read_text())["finished"]) if checkpoint.exists() else 0
+
+
+def enough(a_world: World, requests: int, saved: int) -> bool:
+    """Tell whether so many requests were sent, and so many targets saved."""
+    return len(a_world.sim.requests) >= requests and finished_in(a_world.checkpoint) >= saved
+
+
 def run_until(stop: Callable[[], bool], a_world: World, number: int, first: str = "") -> int:
-    """Run it, send it a signal as soon as that is to be done, and give its exit code."""
+    """Run it until `stop` says so, send it a signal, and return its exit code."""
     arguments = a_world.to_files("--quiet", "--concurrency", "2")
     with subprocess.Popen(command("inventory", *arguments, first=first), stderr=subprocess.PIPE) as program:
         try:
             while program.poll() is None and not stop():
                 time.sleep(0.002)
             program.send_signal(number)
-            _, said = program.communicate(timeout=60)
+            _, errors = program.communicate(timeout=120)
         finally:
-            # One that hangs is to fail the test, and not to hang it too.
+            # A program that hangs must fail the test instead of blocking it.
             program.kill()
-    assert "Traceback" not in said.decode()
+    assert "Traceback" not in errors.decode()
     return program.returncode
 
 
 @in_a_large_world
 @pytest.mark.parametrize(
-    ("number", "save_every", "at_least"), [(signal.SIGKILL, 0, 2), (signal.SIGKILL, 3600, 1), (signal.SIGINT, 3600, 2)]
+    ("number", "save_every", "at_least"),
+    [(signal.SIGKILL, 0, 2), (signal.SIGKILL, NEVER_AGAIN, 1), (signal.SIGINT, NEVER_AGAIN, 2)],
 )
 def test_it_goes_on_after_a_signal(
     a_world: World, main: Main, number: signal.Signals, save_every: int, at_least: int
 ) -> None:
-    """Wherever it struck, and again: what was saved is not asked for again, nothing is lost or there twice."""
+    """After two signals, saved targets are not listed again, and no member is missing or repeated."""
     sim = a_world.sim
     sim.inject(Fault(Latency(0.03), count=None))
-    for answered in (2, 12):
+    # The first signal may come before anything is saved; the second one waits until that has happened.
+    for answered, saved in ((2, 0), (12, 2 if save_every == 0 else 1)):
         sim.forget_requests()
         code = run_until(
-            lambda enough=answered: len(sim.requests) >= enough,  # type: ignore[misc]
+            partial(enough, a_world, answered, saved),
             a_world,
             number,
             f"inventory.SAVE_EVERY = {save_every}",
         )
         assert code == (130 if number == signal.SIGINT else -number)
     sim.clear_faults()
-    finished = len(json.loads(a_world.checkpoint.read_text())["finished"])
-    assert finished >= at_least
+    finished = finished_in(a_world.checkpoint)
+    assert at_least <= finished < 120
     sim.forget_requests()
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     assert found_in(a_world.output.read_bytes()) == a_world.members
-    assert len(asked(a_world)) == 120 - finished
+    assert len(listed_targets(a_world)) == 120 - finished
 
 
 CRASHING = """
@@ -273,46 +292,46 @@ pathlib.Path.replace = dying(pathlib.Path.replace)
 """
 
 
-def test_it_goes_on_after_a_crash_between_any_two_steps_to_the_disk(a_world: World, main: Main) -> None:
-    """Each run gets a step further: the output, the new checkpoint, its taking the place of the old one."""
+def test_it_goes_on_after_a_crash_between_any_two_writes(a_world: World, main: Main) -> None:
+    """Each run gets a step further: the output, the new checkpoint, the replacement of the old one."""
     arguments = a_world.to_files("--quiet", "--concurrency", "2")
     for steps in range(5):
         run = subprocess.run(
             command("inventory", *arguments, first=CRASHING.format(steps)), capture_output=True, check=False
         )
         assert (run.returncode, warnings_in(run.stderr.decode())) == (7, "")
-    # And half a line, as a crash of the whole machine may leave it.
+    # An incomplete line, as a crash of the whole machine may leave it.
     with a_world.output.open("ab") as output:
         output.write(b'{"account_id": "1000')
-    assert main(*a_world.to_files()) == 0
+    assert main(*a_world.to_files()).code == 0
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 
 def test_the_output_is_on_the_disk_before_the_checkpoint(
     a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A power cut leaves a checkpoint that speaks of nothing that is not there."""
+    """After a power cut, the checkpoint never refers to lines that are not in the output."""
     steps: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
-    def note_fsync(descriptor: int) -> None:
+    def record_fsync(descriptor: int) -> None:
         steps.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
         if steps[-1] == a_world.output.name:
             sizes.append(os.fstat(descriptor).st_size)
         fsync(descriptor)
 
-    def note_replace(path: Path, target: str) -> Path:
+    def record_replace(path: Path, target: str) -> Path:
         steps.append(f"{path.name} -> {Path(target).name}")
         assert json.loads(path.read_text())["size"] == sizes[-1]
         return replace(path, target)
 
     sizes: list[int] = []
-    monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(Path, "replace", note_replace)
-    assert main(*a_world.to_files()) == 0
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(Path, "replace", record_replace)
+    assert main(*a_world.to_files()).code == 0
     output, checkpoint = a_world.output.name, a_world.checkpoint.name
     once = [output, f"{checkpoint}.new", f"{checkpoint}.new -> {checkpoint}"]
-    # At the first target and at the end, and between them but every second.
+    # At the first target and at the end, and in between at most once a second.
     assert steps[:6] == once * 2
     assert len(steps) < len(once) * 15
 
@@ -327,59 +346,62 @@ def test_the_output_is_on_the_disk_before_the_checkpoint(
         ({"--with-email-addresses": None}, "choice of e-mail addresses"),
     ],
 )
-def test_another_jobs_checkpoint(
-    a_world: World, main: Main, capsys: pytest.CaptureFixture[str], change: dict[str, str | None], named: str
+def test_the_checkpoint_of_another_job_is_refused(
+    a_world: World, main: Main, change: dict[str, str | None], named: str
 ) -> None:
-    """It is refused, and says what is different; nothing is sent, and no file is touched."""
-    assert main(*a_world.to_files()) == 0
+    """The error says what is different; nothing is sent, and no file is changed."""
+    assert main(*a_world.to_files()).code == 0
     a_world.sim.forget_requests()
     (a_world.folder / "fewer").write_text(a_world.accounts[0])
     before = {path.name: path.read_bytes() for path in a_world.folder.iterdir()}
     ((name, value),) = change.items()
     if name in {"--accounts", "--output"}:
         value = str(a_world.folder / str(value))
-    assert main(*a_world.to_files(), *([name] if value is None else [name, value])) == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith(f"is of another job, with a different {named}")
+    ended = main(*a_world.to_files(), *([name] if value is None else [name, value]))
+    assert ended.code == 2
+    assert f"belongs to another job with a different {named}; " in ended.err.splitlines()[-1]
     assert {path.name: path.read_bytes() for path in a_world.folder.iterdir()} == before
     assert a_world.sim.requests == []
 
 
-def test_the_same_job_told_otherwise(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order of accounts and regions, e-mail addresses in the list and the way to the output are no difference."""
-    assert main(*a_world.to_files()) == 0
+def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of accounts and regions, e-mail addresses in the list and the path to the output may differ."""
+    assert main(*a_world.to_files()).code == 0
     a_world.sim.forget_requests()
     ids = sorted(a_world.accounts, reverse=True)
     (a_world.folder / "other").write_text("\n".join(f"{one},root@example.com" for one in ids))
     monkeypatch.chdir(a_world.folder)
     arguments = a_world.arguments(accounts="other", regions=(CLOSED, *reversed(OPEN)))
-    assert main(*arguments, "--output", a_world.output.name, "--checkpoint", a_world.checkpoint.name) == 0
+    assert main(*arguments, "--output", a_world.output.name, "--checkpoint", a_world.checkpoint.name).code == 0
     assert a_world.sim.requests == []
 
 
 @pytest.mark.parametrize("content", ["", "100000000000\n", "[]", '{"job": 1, "size": 2, "finished": 3}', '{"size": 0}'])
-def test_what_is_no_checkpoint(a_world: World, main: Main, capsys: pytest.CaptureFixture[str], content: str) -> None:
-    """Another file that was passed by mistake is refused, and left as it is."""
+def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main, content: str) -> None:
+    """Another file that was passed by mistake is refused, and not changed."""
     a_world.checkpoint.write_text(content)
-    assert main(*a_world.to_files()) == 2
-    assert capsys.readouterr().err.splitlines()[-1].endswith("is no checkpoint")
+    ended = main(*a_world.to_files())
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].endswith("is not a checkpoint")
     assert (a_world.checkpoint.read_text(), a_world.output.exists()) == (content, False)
     assert a_world.sim.requests == []
 
 
-def test_an_output_that_is_gone(a_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where it is shorter than the checkpoint says, nobody can go on."""
-    assert main(*a_world.to_files()) == 0
+def test_a_missing_output_is_refused(a_world: World, main: Main) -> None:
+    """The job cannot continue if the output is shorter than the checkpoint says."""
+    assert main(*a_world.to_files()).code == 0
     a_world.output.unlink()
     a_world.sim.forget_requests()
-    assert main(*a_world.to_files()) == 2
-    assert "is shorter than" in capsys.readouterr().err
+    ended = main(*a_world.to_files())
+    assert ended.code == 2
+    assert "is shorter than" in ended.err
     assert a_world.sim.requests == []
 
 
-def test_without_a_checkpoint_the_output_is_written_anew(a_world: World, main: Main) -> None:
-    """Whatever was in it."""
+def test_without_a_checkpoint_the_output_is_overwritten(a_world: World, main: Main) -> None:
+    """Its old content is gone."""
     a_world.output.write_text("something else\n" * 100_000)
-    assert main(*a_world.arguments("--output", str(a_world.output))) == 0
+    assert main(*a_world.arguments("--output", str(a_world.output))).code == 0
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 
@@ -388,17 +410,16 @@ WITHOUT_RICH = 'sys.modules["rich"] = None'
 
 @pytest.mark.parametrize("first", ["", WITHOUT_RICH], ids=["with rich", "without"])
 def test_the_progress_bar(a_world: World, first: str) -> None:
-    """It is on standard error, and does without rich."""
+    """It is on standard error; without rich there is none."""
     run = subprocess.run(command("inventory", *a_world.arguments(), first=first), capture_output=True, check=False)
-    said = warnings_in(run.stderr.decode())
     assert found_in(run.stdout) == a_world.members
-    assert ("15/15" in said) == (not first)
+    assert ("15/15" in warnings_in(run.stderr.decode())) == (not first)
     assert run.returncode == 0
 
 
 @in_a_large_world
-def test_who_reads_slowly_slows_it_down(a_world: World) -> None:
-    """Targets are not asked while a pipe is full; in the end it is all there."""
+def test_a_slow_reader_slows_it_down(a_world: World) -> None:
+    """No targets are listed while the pipe is full; in the end the output is complete."""
     sim, arguments = a_world.sim, a_world.arguments("--quiet", "--concurrency", "2")
     with subprocess.Popen(command("inventory", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         try:
@@ -407,23 +428,23 @@ def test_who_reads_slowly_slows_it_down(a_world: World) -> None:
                 assert program.poll() is None
                 seen = len(sim.requests)
                 time.sleep(0.5)
-            # Those that fit into the pipe, the one that is being written, two that wait for that, and two at work.
-            assert len(asked(a_world)) <= 15
-            found, said = program.communicate(timeout=60)
+            # Those that fit into the pipe, the one that is being written, two that wait for that, and two under way.
+            assert len(listed_targets(a_world)) <= 15
+            found, errors = program.communicate(timeout=120)
         finally:
             program.kill()
     assert found_in(found) == a_world.members
-    assert (program.returncode, len(warnings_in(said.decode()).splitlines())) == (0, 2)
+    assert (program.returncode, len(warnings_in(errors.decode()).splitlines())) == (0, 2)
 
 
-def test_a_reader_that_goes(a_world: World) -> None:
-    """A pipe into `head` ends it, without ado."""
+def test_a_closed_pipe_ends_it(a_world: World) -> None:
+    """A pipe into `head` ends it without a traceback."""
     arguments = a_world.arguments("--quiet", "--concurrency", "1")
     with subprocess.Popen(command("inventory", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         assert program.stdout is not None
         assert program.stderr is not None
         program.stdout.close()
-        said = warnings_in(program.stderr.read().decode())
+        errors = warnings_in(program.stderr.read().decode())
     assert program.returncode == 1
-    assert "Traceback" not in said
-    assert "failed: writing: BrokenPipeError" in said
+    assert "Traceback" not in errors
+    assert "failed: output: BrokenPipeError" in errors

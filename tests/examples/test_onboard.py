@@ -1,10 +1,9 @@
-"""The example that onboards accounts: what it makes of good and bad lists, and what its exit code says."""
+"""The onboarding example: good and bad lists, its reports, and its exit codes."""
 
 import csv
 import importlib
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,156 +13,135 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import frozen
+from support.programs import EXAMPLES, Ended, command
 
 from detective_async.testing import Fault, Latency, SimulatorThread
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-ADMINISTRATOR = "111122223333"
+pytestmark = pytest.mark.slow
+
+ADMINISTRATOR, OTHER = "111122223333", "999988887777"
 MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]
 ROLE = "Onboarding"
 REGIONS = ("eu-west-1", "us-east-1")
-READING = {"ListGraphs", "ListMembers", "GetMembers"}
-
-Onboard = Callable[..., int]
-
-
-@pytest.fixture
-def sim(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatorThread]:
-    """A simulator that the environment leads to, with accounts that may be onboarded."""
-    with SimulatorThread() as simulator:
-        for account_id in MEMBERS:
-            simulator.role(account_id, ROLE, trusted=[ADMINISTRATOR])
-        for name, value in simulator.environment(ADMINISTRATOR).items():
-            monkeypatch.setenv(name, value)
-        yield simulator
+ONE_REGION = ("eu-west-1",)
+READING = {"ListGraphs", "ListMembers", "GetMembers", "AssumeRole"}
 
 
-@pytest.fixture
-def onboard(monkeypatch: pytest.MonkeyPatch) -> Onboard:
-    monkeypatch.syspath_prepend(EXAMPLES)
-    main: Onboard = importlib.import_module("onboard").main
+@frozen
+class Example:
+    """The example, with a good list of accounts and a simulator in its environment."""
 
-    def run(accounts: Path | str, *options: str, role: str | None = ROLE, regions: tuple[str, ...] = REGIONS) -> int:
+    sim: SimulatorThread
+    accounts: Path
+    main: Callable[[list[str]], int]
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(
+        self,
+        *options: str,
+        accounts: str | None = None,
+        role: str | None = ROLE,
+        regions: tuple[str, ...] = REGIONS,
+    ) -> Ended:
+        """Run it."""
         with_role = [] if role is None else ["--member-role", role]
-        return main([str(accounts), "--regions", *regions, *with_role, *options])
+        code = self.main([accounts or str(self.accounts), "--regions", *regions, *with_role, *options])
+        captured = self.capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
 
-    return run
+    @property
+    def statuses(self) -> list[str]:
+        return [status for graph in self.sim.snapshot().values() for status in graph["members"].values()]
+
+    @property
+    def changes(self) -> list[str | None]:
+        return [request.operation for request in self.sim.requests if request.operation not in READING]
 
 
 @pytest.fixture
-def accounts(tmp_path: Path) -> Path:
-    """A good list."""
-    file = tmp_path / "accounts.csv"
-    file.write_text("".join(f"{account_id},account-{account_id}@example.com\n" for account_id in MEMBERS))
-    return file
+def onboard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Example]:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    accounts = tmp_path / "accounts.csv"
+    accounts.write_text("".join(f"{account_id},account-{account_id}@example.com\n" for account_id in MEMBERS))
+    with SimulatorThread() as sim:
+        for account_id in MEMBERS:
+            sim.role(account_id, ROLE, trusted=[ADMINISTRATOR])
+        for name, value in sim.environment(ADMINISTRATOR).items():
+            monkeypatch.setenv(name, value)
+        yield Example(sim, accounts, importlib.import_module("onboard").main, capsys)
 
 
-def statuses(sim: SimulatorThread) -> list[str]:
-    return [status for graph in sim.snapshot().values() for status in graph["members"].values()]
-
-
-def changes(sim: SimulatorThread) -> list[str | None]:
-    return [request.operation for request in sim.requests if request.operation not in READING | {"AssumeRole"}]
-
-
-def test_a_good_list_makes_members_of_all(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Every account in every region, a table of them on standard output, the rest on standard error, and success."""
-    assert onboard(accounts) == 0
-    assert statuses(sim) == ["ENABLED"] * 10
-    told = capsys.readouterr()
-    header, *rows = told.out.splitlines()
+def test_a_good_list_enables_all_accounts(onboard: Example) -> None:
+    """Every account is a member in every region; the table is on standard output; a second run changes nothing."""
+    ended = onboard()
+    assert (ended.code, onboard.statuses) == (0, ["ENABLED"] * 10)
+    header, *rows = ended.out.splitlines()
     assert header.split() == ["account_id", "region", "before", "after", "done", "problem"]
     assert [row.split() for row in rows[:2]] == [[region, "create", "graph"] for region in REGIONS]
     assert {tuple(row.split()) for row in rows[2:]} == {
         (account_id, region, "ENABLED", "invite,", "accept") for account_id in MEMBERS for region in REGIONS
     }
-    assert "10 of 10 memberships in 2 regions are as wanted" in told.err
+    assert "10 of 10 memberships in 2 regions are as wanted" in ended.err
+    onboard.sim.forget_requests()
+    assert onboard().code == 0
+    assert onboard.changes == []
 
 
-def test_done_again_it_changes_nothing(sim: SimulatorThread, onboard: Onboard, accounts: Path) -> None:
-    """And succeeds."""
-    assert onboard(accounts) == 0
-    sim.forget_requests()
-    assert onboard(accounts) == 0
-    assert changes(sim) == []
-
-
-def test_bad_lines_are_named_and_the_others_stand(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With the number of the line and what is wrong, but no e-mail address; the exit code is not that of success."""
-    bad = ["12345,root@example.com", MEMBERS[0], f"{MEMBERS[1]},other@example.com", "999988887777,root at example.com"]
-    accounts.write_text(accounts.read_text() + "\n\n" + "\n".join(bad))
-    assert onboard(accounts, "--format", "json") == 1
-    assert statuses(sim) == ["ENABLED"] * 10
-    told = capsys.readouterr()
-    report = json.loads(told.out)
+def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Example) -> None:
+    """Each has its line number and the reason, but no e-mail address; the exit code is 1."""
+    bad = ["12345,root@example.com", MEMBERS[0], f"{MEMBERS[1]},other@example.com", f"{OTHER},root at example.com"]
+    onboard.accounts.write_text(onboard.accounts.read_text() + "\n\n" + "\n".join(bad))
+    ended = onboard("--format", "json")
+    assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 10)
+    report = json.loads(ended.out)
     assert report["ok"] is False
     assert [line["line"] for line in report["bad_lines"]] == [8, 9, 10, 11]
     for number in (8, 9, 10, 11):
-        assert f"accounts.csv, line {number}: " in told.err
-    assert "example.com" not in told.err
-    assert not any("999988887777" in request.body.decode() for request in sim.requests)
+        assert f"accounts.csv, line {number}: " in ended.err
+    assert "example.com" not in ended.err
+    assert not any(OTHER in request.body.decode() for request in onboard.sim.requests)
+
+
+GOOD_LINE = f"{MEMBERS[0]},root@example.com"
 
 
 @pytest.mark.parametrize(
-    ("content", "regions", "told"),
+    ("content", "options", "error"),
     [
-        ("", REGIONS, "accounts: must not be empty"),
-        ("nonsense\n", REGIONS, "line 1: expected 2 columns"),
-        (f"{MEMBERS[0]},root@example.com", ("eu-wset-1",), "regions[0]: expected a region"),
-        (f"{MEMBERS[0]},root@example.com", ("eu-west-1", "eu-west-1"), "regions[1]: eu-west-1 is there already"),
-        (None, REGIONS, "No such file"),
-        ("\udcff", REGIONS, "decode"),
+        ("", {}, "accounts: must not be empty"),
+        ("nonsense\n", {}, "line 1: expected 2 columns"),
+        (GOOD_LINE, {"regions": ("eu-wset-1",)}, "regions[0]: expected a region"),
+        (GOOD_LINE, {"regions": ("eu-west-1", "eu-west-1")}, "regions[1]: eu-west-1"),
+        (GOOD_LINE, {"tag": "team"}, "--tag: expected KEY=VALUE, got 'team'"),
+        (None, {}, "No such file"),
+        ("\udcff", {}, "decode"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_sent(
-    sim: SimulatorThread,
-    onboard: Onboard,
-    accounts: Path,
-    *,
-    content: str | None,
-    regions: tuple[str, ...],
-    told: str,
-    capsys: pytest.CaptureFixture[str],
+    onboard: Example, content: str | None, options: dict[str, Any], error: str
 ) -> None:
-    """Exit code 2."""
+    """The exit code is 2."""
     if content is None:
-        accounts.unlink()
+        onboard.accounts.unlink()
     else:
-        accounts.write_text(content, errors="surrogateescape")
-    assert onboard(accounts, regions=regions) == 2
-    assert told in capsys.readouterr().err
-    assert sim.requests == []
+        onboard.accounts.write_text(content, errors="surrogateescape")
+    tag = ["--tag", options["tag"]] if "tag" in options else []
+    ended = onboard(*tag, regions=options.get("regions", REGIONS))
+    assert ended.code == 2
+    assert error in ended.err
+    assert onboard.sim.requests == []
 
 
-def test_a_malformed_tag_is_bad_input_too(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It has no equals sign."""
-    assert onboard(accounts, "--tag", "team") == 2
-    assert "--tag: expected KEY=VALUE, got 'team'" in capsys.readouterr().err
-    assert sim.requests == []
-
-
-@pytest.mark.parametrize("form", ["table", "json", "csv"])
-def test_a_dry_run_changes_nothing(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, form: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It says what would be done, in the form that was asked for."""
-    assert onboard(accounts, "--dry-run", "--format", form, regions=("eu-west-1",)) == 0
-    assert changes(sim) == []
-    out = capsys.readouterr().out
-    rows: list[dict[str, Any]]
-    if form == "json":
-        rows = json.loads(out)["rows"]
-    elif form == "csv":
-        rows = list(csv.DictReader(io.StringIO(out)))
-    else:
-        assert out.count("accept") == 5
+@pytest.mark.parametrize("format_", ["table", "json", "csv"])
+def test_a_dry_run_changes_nothing(onboard: Example, format_: str) -> None:
+    """It prints the plan in the requested format."""
+    ended = onboard("--dry-run", "--format", format_, regions=ONE_REGION)
+    assert (ended.code, onboard.changes) == (0, [])
+    if format_ == "table":
+        assert ended.out.count("accept") == 5
         return
+    rows = json.loads(ended.out)["rows"] if format_ == "json" else csv.DictReader(io.StringIO(ended.out))
     assert [(row["account_id"], row["action"]) for row in rows] == [
         ("", "create graph"),
         *[(account_id, "invite") for account_id in MEMBERS],
@@ -171,113 +149,91 @@ def test_a_dry_run_changes_nothing(
     ]
 
 
-def test_a_report_as_csv_has_a_line_for_each(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A wrong address is in it with its reason, and the exit code says that not all went well."""
-    sim.account(MEMBERS[2], "moved@example.com")
-    assert onboard(accounts, "--format", "csv", regions=("eu-west-1",)) == 1
-    rows = {row["account_id"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+def test_a_report_as_csv_has_a_line_for_each(onboard: Example) -> None:
+    """A wrong address is reported with the reason, and the exit code is 1."""
+    onboard.sim.account(MEMBERS[2], "moved@example.com")
+    ended = onboard("--format", "csv", regions=ONE_REGION)
+    assert ended.code == 1
+    rows = {row["account_id"]: row for row in csv.DictReader(io.StringIO(ended.out))}
     assert {account_id for account_id, row in rows.items() if row["problem"]} == {MEMBERS[2]}
     assert rows[MEMBERS[2]]["after"] == "VERIFICATION_FAILED"
     assert "address" in rows[MEMBERS[2]]["problem"]
 
 
-def test_a_region_that_fails_is_told_and_the_other_stands(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One that is not opted in to; in a dry run too, the exit code says so."""
-    sim.close_region("us-east-1")
-    assert onboard(accounts, "--dry-run") == 1
-    assert "not available" in capsys.readouterr().out
-    assert onboard(accounts, "--format", "json") == 1
-    assert statuses(sim) == ["ENABLED"] * 5
-    problems = [row for row in json.loads(capsys.readouterr().out)["rows"] if row["problem"]]
+def test_a_closed_region_does_not_stop_the_other(onboard: Example) -> None:
+    """It is reported, and the exit code is 1, in a dry run too."""
+    onboard.sim.close_region("us-east-1")
+    ended = onboard("--dry-run")
+    assert ended.code == 1
+    assert "not available" in ended.out
+    ended = onboard("--format", "json")
+    assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 5)
+    problems = [row for row in json.loads(ended.out)["rows"] if row["problem"]]
     assert {row["region"] for row in problems} == {"us-east-1"}
     assert len(problems) == 1 + len(MEMBERS)
 
 
-def test_an_account_whose_role_is_refused_stays_invited(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It is named with AWS's reason; the others are members."""
-    sim.role(MEMBERS[3], ROLE, trusted=["999988887777"])
-    assert onboard(accounts, "--format", "json", regions=("eu-west-1",)) == 1
-    rows = {row["account_id"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
-    assert rows[MEMBERS[3]]["after"] == "INVITED"
-    assert f"cannot assume arn:aws:iam::{MEMBERS[3]}:role/{ROLE}: AccessDenied" in rows[MEMBERS[3]]["problem"]
-    assert sorted(statuses(sim)) == ["ENABLED"] * 4 + ["INVITED"]
+def test_an_account_whose_role_is_refused_stays_invited(onboard: Example) -> None:
+    """It is reported with AWS's reason; the others are members."""
+    onboard.sim.role(MEMBERS[3], ROLE, trusted=[OTHER])
+    ended = onboard("--format", "json", regions=ONE_REGION)
+    assert ended.code == 1
+    row = next(row for row in json.loads(ended.out)["rows"] if row["account_id"] == MEMBERS[3])
+    assert row["after"] == "INVITED"
+    assert f"cannot assume arn:aws:iam::{MEMBERS[3]}:role/{ROLE}: AccessDenied" in row["problem"]
+    assert sorted(onboard.statuses) == ["ENABLED"] * 4 + ["INVITED"]
 
 
-def test_without_a_role_accounts_stay_invited(sim: SimulatorThread, onboard: Onboard, accounts: Path) -> None:
-    """That is then what was wanted."""
-    assert onboard(accounts, "--tag", "team=secops", "--no-email", "--message", "Please join", role=None) == 0
-    assert statuses(sim) == ["INVITED"] * 10
+def test_without_a_role_accounts_stay_invited(onboard: Example) -> None:
+    """The exit code is 0, since nothing else was wanted."""
+    assert onboard("--tag", "team=secops", "--no-email", "--message", "Please join", role=None).code == 0
+    assert onboard.statuses == ["INVITED"] * 10
 
 
-def test_it_can_be_somebody_elses_role(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The administrator's, whose account then has the graphs."""
-    for name, value in sim.environment("999988887777").items():
+def test_the_administrator_role_is_assumed(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graphs belong to the account of the role."""
+    for name, value in onboard.sim.environment(OTHER).items():
         monkeypatch.setenv(name, value)
-    administrator = sim.role(ADMINISTRATOR, "Admin", trusted=["999988887777"], external_id="ours")
-    assert onboard(accounts, "--administrator-role", administrator, "--external-id", "ours", role=None) == 0
-    assert all(f":{ADMINISTRATOR}:" in arn for arn in sim.snapshot())
+    administrator = onboard.sim.role(ADMINISTRATOR, "Admin", trusted=[OTHER], external_id="ours")
+    assert onboard("--administrator-role", administrator, "--external-id", "ours", role=None).code == 0
+    graphs = onboard.sim.snapshot()
+    assert len(graphs) == 2
+    assert all(f":{ADMINISTRATOR}:" in arn for arn in graphs)
 
 
-def test_the_list_may_come_from_standard_input(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As `-`."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO(accounts.read_text()))
-    assert onboard("-") == 0
-    assert statuses(sim) == ["ENABLED"] * 10
+def test_the_list_may_come_from_standard_input(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minus sign stands for it."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(onboard.accounts.read_text()))
+    assert onboard(accounts="-").code == 0
+    assert onboard.statuses == ["ENABLED"] * 10
 
 
-def test_a_failure_of_the_whole_is_no_success(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Keys that nobody knows."""
+def test_wrong_credentials_fail(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 1."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    assert onboard(accounts) == 1
-    assert statuses(sim) == []
+    assert onboard().code == 1
+    assert onboard.statuses == []
 
 
-INTERRUPTIBLE = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-import onboard
-sys.exit(onboard.main(sys.argv[1:]))
-"""
-
-
-def test_interrupted_it_says_so_and_goes_on_the_next_time(
-    sim: SimulatorThread, onboard: Onboard, accounts: Path
-) -> None:
-    """Ctrl-C in the middle of accepting: exit code 130 and no traceback; run again, nothing is done twice."""
+def test_it_goes_on_after_an_interruption(onboard: Example) -> None:
+    """Ctrl-C while accepting gives exit code 130 and no traceback; the next run repeats nothing."""
+    sim = onboard.sim
     sim.inject(Fault(Latency(0.3), "AcceptInvitation", count=None))
-    command = [sys.executable, "-W", "error", "-c", INTERRUPTIBLE, str(accounts), "--regions", "eu-west-1"]
-    with subprocess.Popen(
-        [*command, "--member-role", ROLE],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(EXAMPLES), os.environ.get("PYTHONPATH", "")])},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    ) as program:
+    arguments = [str(onboard.accounts), "--regions", *ONE_REGION, "--member-role", ROLE]
+    with subprocess.Popen(command("onboard", *arguments), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as program:
         try:
-            while not any(status == "INVITED" for status in statuses(sim)):
+            while "INVITED" not in onboard.statuses:
+                assert program.poll() is None
                 time.sleep(0.01)
             program.send_signal(signal.SIGINT)
-            _, told = program.communicate(timeout=30)
+            _, errors = program.communicate(timeout=120)
         finally:
             program.kill()
-    assert program.returncode == 130, told.decode()
-    assert b"run it again to go on" in told
-    assert b"Traceback" not in told
+    assert program.returncode == 130, errors.decode()
+    assert b"run the same command again to continue" in errors
+    assert b"Traceback" not in errors
     sim.clear_faults()
-    assert onboard(accounts, regions=("eu-west-1",)) == 0
-    assert statuses(sim) == ["ENABLED"] * 5
-    done = [request for request in sim.requests if request.status == 200]
-    assert len([request for request in done if request.operation == "CreateGraph"]) == 1
-    assert len([request for request in done if request.operation == "CreateMembers"]) == 1
-    assert len([request for request in done if request.operation == "AcceptInvitation"]) == 5
+    assert onboard(regions=ONE_REGION).code == 0
+    assert onboard.statuses == ["ENABLED"] * 5
+    done = [request.operation for request in sim.requests if request.status == 200]
+    assert [done.count(name) for name in ("CreateGraph", "CreateMembers", "AcceptInvitation")] == [1, 1, 5]

@@ -1,1 +1,1 @@
-"""Many targets at once, and whatever may go wrong in some of them."""
+"""Fleets: many targets at once, and failures in some of them."""

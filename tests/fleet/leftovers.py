@@ -1,4 +1,4 @@
-"""What is left of a run when it should be over."""
+"""Checks for leftovers of a run that has ended."""
 
 import asyncio
 import gc
@@ -12,7 +12,7 @@ from support.wire_server import until
 
 @asynccontextmanager
 async def nothing_left() -> AsyncIterator[None]:
-    """See that the tasks are those that were there before, and that asyncio has nothing to complain of."""
+    """Check that no new task is left, and that asyncio has reported nothing."""
     before = asyncio.all_tasks()
     said: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
@@ -23,7 +23,7 @@ async def nothing_left() -> AsyncIterator[None]:
     assert not said
 
 
-def at_work() -> list[object]:
-    """Give the tasks that work on targets."""
+def working_tasks() -> list[object]:
+    """Return the tasks that work on targets."""
     work = "DetectiveFleet._run.<locals>.work"
     return [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == work]

@@ -1,4 +1,4 @@
-"""Whoever takes the outcomes or the items is cancelled: nothing of the run is left behind."""
+"""A consumer that is cancelled leaves nothing of the run behind."""
 
 import asyncio
 import random
@@ -15,17 +15,15 @@ from support.interruptions import (
 )
 from support.wire_server import until
 
-from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
-from fleet.gauge import REGIONS, accounts, gauging
+from detective_async import Credentials, DetectiveFleet
+from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times
 from fleet.leftovers import nothing_left
 
-
-async def ask(client: DetectiveClient, _target: Target) -> int:
-    return len(await asyncio.gather(*(client.list_graphs() for _ in range(3))))
+pytestmark = pytest.mark.slow
 
 
 async def _outcomes(fleet: DetectiveFleet) -> int:
-    return len([outcome async for outcome in fleet.run(ask)])
+    return len([outcome async for outcome in fleet.run(list_three_times)])
 
 
 async def _items(fleet: DetectiveFleet) -> int:
@@ -42,13 +40,11 @@ async def _slowly(fleet: DetectiveFleet) -> int:
 
 @pytest.mark.parametrize("consume", [_outcomes, _items, _slowly])
 @pytest.mark.parametrize("interrupt", [after_steps, at_an_await, as_an_await_ends, by_a_timeout_from_outside])
-async def test_a_consumer_that_is_cancelled(
-    interrupt: Interrupt, consume: Callable[[DetectiveFleet], Awaitable[int]]
-) -> None:
-    """At any moment of a whole run, from the first STS request to the closing: no task is left, and no socket."""
+async def test_cancelled_consumer(interrupt: Interrupt, consume: Callable[[DetectiveFleet], Awaitable[int]]) -> None:
+    """Cancelled at any moment, it leaves no task and no socket."""
     chance = random.Random(f"{interrupt.__name__} {consume.__name__}")  # noqa: S311 - it picks moments
     sparsely = interrupt in (after_steps, by_a_timeout_from_outside)
-    async with gauging(passes=1, pages=2) as gauge, nothing_left():
+    async with counting_server(passes=1, pages=2) as server, nothing_left():
         before = asyncio.all_tasks()
 
         async def consume_all() -> None:
@@ -57,7 +53,7 @@ async def test_a_consumer_that_is_cancelled(
                 accounts(3),
                 REGIONS[:1],
                 source=Credentials("hub", "s"),
-                endpoint_url=gauge.url,
+                endpoint_url=server.url,
                 concurrency=2,
             ) as fleet:
                 seen = await consume(fleet)
@@ -69,7 +65,7 @@ async def test_a_consumer_that_is_cancelled(
                 continue
             moments += 1
             interrupted = await interrupt(consume_all(), moment)
-            await gauge.server.emptied()
+            await server.wire_server.emptied()
             await until(lambda: asyncio.all_tasks() <= before, "no task is left")
             if not interrupted:
                 break

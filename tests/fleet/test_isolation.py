@@ -1,4 +1,4 @@
-"""Whatever goes wrong in one target is that one's outcome, and of no concern to the others."""
+"""A failure in one target is its outcome, and does not affect the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ from detective_async import (
     TooManyRequestsException,
 )
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
-from fleet.gauge import accounts, gauging, place_of, places
+from fleet.counting_server import accounts, counting_server, create_graph, place_of, places
 
 HUB = "111122223333"
 EVERY = accounts(6)
@@ -41,14 +41,8 @@ GOOD = [one for one in EVERY if one != BAD]
 Work = Callable[[DetectiveClient, Target], Awaitable[Any]]
 
 
-async def create(client: DetectiveClient, _target: Target) -> str:
-    arn = (await client.create_graph()).graph_arn
-    assert arn is not None
-    return arn
-
-
-async def outcomes_of(fleet: DetectiveFleet, work: Work = create) -> dict[str, Outcome[Any]]:
-    """Run it to the end, and see that all but one went well."""
+async def outcomes_of(fleet: DetectiveFleet, work: Work = create_graph) -> dict[str, Outcome[Any]]:
+    """Run the work in all targets, and check that all but one succeed."""
     async with fleet:
         outcomes = [outcome async for outcome in fleet.run(work)]
     assert len(outcomes) == len(EVERY)
@@ -58,7 +52,7 @@ async def outcomes_of(fleet: DetectiveFleet, work: Work = create) -> dict[str, O
 
 
 def fleet_of(sim: DetectiveSimulator, fake_time: FakeTime, **options: Any) -> DetectiveFleet:
-    """Have fewer at work than there are, so that what goes wrong in one could keep others from being begun."""
+    """Create a fleet with more targets than slots, so that a failing target could block others."""
     targets = [Target(one, "eu-west-1", sim.account(one)) for one in EVERY]
     clock = fake_time.clock(real_dates=True)
     return DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=clock, **options)
@@ -68,14 +62,14 @@ DENIED = Failure(403, "AccessDeniedException", "no")
 FAULTS: dict[str, tuple[Fault, type[Exception]]] = {
     "access denied": (Fault(DENIED, account=BAD, count=None), AccessDeniedException),
     "a server fault": (Fault(Failure(), account=BAD, count=None), InternalServerException),
-    "nonsense": (Fault(Garbage(), account=BAD, count=None), DecodeError),
-    "no answer": (Fault(Drop(), account=BAD, count=None), ConnectionLost),
+    "a malformed response": (Fault(Garbage(), account=BAD, count=None), DecodeError),
+    "a lost connection": (Fault(Drop(), account=BAD, count=None), ConnectionLost),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_what_the_service_does_to_one(sim: DetectiveSimulator, fake_time: FakeTime, fault: str) -> None:
-    """Refused, broken or unanswered: it has failed, and with that error."""
+async def test_service_errors(sim: DetectiveSimulator, fake_time: FakeTime, fault: str) -> None:
+    """A refused, failed or lost request fails the target with the error."""
     injected, kind = FAULTS[fault]
     sim.inject(injected)
     outcome = (await outcomes_of(fleet_of(sim, fake_time)))[BAD]
@@ -85,25 +79,25 @@ async def test_what_the_service_does_to_one(sim: DetectiveSimulator, fake_time: 
         outcome.result()
 
 
-async def test_one_that_is_throttled_out(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """Its retries draw on a quota of its own: it may use that up, and all others have theirs."""
+async def test_retry_quota_is_per_target(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """A throttled target exhausts its own retry quota only."""
     sim.throttle(None, account=BAD)
     sim.throttle(2, account=GOOD[-1])
 
     async def insist(client: DetectiveClient, target: Target) -> str:
         if target.account_id != BAD:
-            return await create(client, target)
+            return await create_graph(client, target)
         for _ in range(60):
             try:
                 await client.list_graphs()
             except TooManyRequestsException as error:
                 attempts.append(error.attempts)
-        return await create(client, target)
+        return await create_graph(client, target)
 
     attempts: list[int] = []
     outcome = (await outcomes_of(fleet_of(sim, fake_time), insist))[BAD]
     assert isinstance(outcome.error, TooManyRequestsException)
-    # There was nothing left to pay for a second attempt with.
+    # The retry quota is exhausted: there is only one attempt.
     assert (attempts[0], attempts[-1], outcome.error.attempts) == (3, 1, 1)
 
 
@@ -116,13 +110,13 @@ async def test_one_that_is_throttled_out(sim: DetectiveSimulator, fake_time: Fak
     ],
 )
 @in_virtual_time
-async def test_one_that_is_not_answered_in_time(timeouts: Timeouts, kind: type[Exception], takes: float) -> None:
-    """The fleet's timeouts are those of each target, and the others do not wait for them."""
+async def test_timeouts(timeouts: Timeouts, kind: type[Exception], takes: float) -> None:
+    """The fleet's timeouts apply to each target, and the others do not wait."""
     loop = asyncio.get_running_loop()
-    async with gauging(lambda request: place_of(request)[0] == BAD) as gauge:
+    async with counting_server(lambda request: place_of(request)[0] == BAD) as server:
         targets = places(len(EVERY), ["eu-west-1"])
         async with DetectiveFleet(
-            targets, endpoint_url=gauge.url, concurrency=2, timeouts=timeouts, clock=FakeTime().clock()
+            targets, endpoint_url=server.url, concurrency=2, timeouts=timeouts, clock=FakeTime().clock()
         ) as fleet:
             run = fleet.run(lambda client, _: client.list_graphs())
             for _ in GOOD:
@@ -133,8 +127,8 @@ async def test_one_that_is_not_answered_in_time(timeouts: Timeouts, kind: type[E
     assert takes <= loop.time() < takes + 1
 
 
-async def test_a_closed_region(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """It is told from a failure: the account has not opted in to it."""
+async def test_region_not_opted_in(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """It is distinguished from a failure."""
     regions = ["eu-west-1", "ap-east-1", "us-east-1"]
     sim.close_region("ap-east-1")
     for one in EVERY:
@@ -142,7 +136,7 @@ async def test_a_closed_region(sim: DetectiveSimulator, fake_time: FakeTime) -> 
     async with DetectiveFleet.assume_role(
         "Audit", EVERY, regions, source=sim.account(HUB), endpoint_url=sim.url, clock=fake_time.clock(real_dates=True)
     ) as fleet:
-        outcomes = [outcome async for outcome in fleet.run(create)]
+        outcomes = [outcome async for outcome in fleet.run(create_graph)]
     kinds = {(outcome.target.region, outcome.kind) for outcome in outcomes}
     assert kinds == {
         ("eu-west-1", OutcomeKind.SUCCEEDED),
@@ -154,8 +148,8 @@ async def test_a_closed_region(sim: DetectiveSimulator, fake_time: FakeTime) -> 
     assert all(isinstance(error, ServiceError) and error.code == "UnrecognizedClientException" for error in errors)
 
 
-async def test_a_role_that_may_not_be_assumed(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """It fails in all regions of that account, with what STS said; the other accounts' roles are assumed."""
+async def test_role_denied(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """All regions of the account fail with STS's error; the other roles are assumed."""
     for one in EVERY:
         sim.role(one, "Audit", trusted=[HUB if one != BAD else BAD])
     async with DetectiveFleet.assume_role(
@@ -167,7 +161,7 @@ async def test_a_role_that_may_not_be_assumed(sim: DetectiveSimulator, fake_time
         clock=fake_time.clock(real_dates=True),
         concurrency=2,
     ) as fleet:
-        outcomes = [outcome async for outcome in fleet.run(create)]
+        outcomes = [outcome async for outcome in fleet.run(create_graph)]
     failed = [outcome for outcome in outcomes if not outcome.ok]
     assert {outcome.target.account_id for outcome in failed} == {BAD}
     assert len(failed) == 2
@@ -176,7 +170,7 @@ async def test_a_role_that_may_not_be_assumed(sim: DetectiveSimulator, fake_time
         assert (outcome.error.code, outcome.kind) == ("AccessDenied", OutcomeKind.FAILED)
 
 
-async def _sealed() -> Credentials:
+async def _failing_source() -> Credentials:
     raise OSError("the vault is sealed")
 
 
@@ -184,23 +178,23 @@ async def _sealed() -> Credentials:
     ("credentials", "kind"),
     [
         (5, ConfigurationError),
-        (_sealed, CredentialsError),
+        (_failing_source, CredentialsError),
         (StaticCredentials("AKIAIOSFODNN7EXAMPLE", "wrong"), ServiceError),
-        (AssumeRole("arn:aws:iam::444455556666:role/x", source=_sealed), CredentialsError),
+        (AssumeRole("arn:aws:iam::444455556666:role/x", source=_failing_source), CredentialsError),
     ],
 )
-async def test_credentials_that_are_none(
+async def test_invalid_credentials(
     sim: DetectiveSimulator, fake_time: FakeTime, credentials: Any, kind: type[Exception]
 ) -> None:
-    """Those of one target fail that one."""
+    """Only the target with the invalid credentials fails."""
     targets = [Target(one, "eu-west-1", credentials if one == BAD else sim.account(one)) for one in EVERY]
     fleet = DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=fake_time.clock(real_dates=True))
     outcome = (await outcomes_of(fleet))[BAD]
     assert isinstance(outcome.error, kind)
 
 
-async def test_bad_input_in_one(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """What the work asks for wrongly is an error like any other."""
+async def test_parameter_error(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+    """An invalid parameter in the work is an error like any other."""
 
     async def work(client: DetectiveClient, target: Target) -> None:
         await client.list_graphs(max_results=0 if target.account_id == BAD else 1)

@@ -1,4 +1,4 @@
-"""What a run gives: an outcome for every target, each as soon as it is there."""
+"""A run yields an outcome for every target as soon as it ends."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator
-from fleet.gauge import REGIONS, accounts, gauging, place_of, places
+from fleet.counting_server import REGIONS, accounts, counting_fleet, list_graphs, place_of, places
 
 SECRET = "hunter2hunter2hunter2"
 HERE = Target("111122223333", "eu-west-1", Credentials("AKIAIOSFODNN7EXAMPLE", SECRET))
@@ -28,7 +28,7 @@ NOT_FOUND = HostNotFound("no such name", operation="ListGraphs", attempts=3, out
 
 
 async def test_each_target_has_one_outcome(sim: DetectiveSimulator) -> None:
-    """With what was done there, by the account that it names, in the region that it names."""
+    """The work ran for the target's account in the target's region."""
     targets = [Target(one, region, sim.account(one)) for one in accounts(7) for region in REGIONS]
 
     async def create(client: DetectiveClient, target: Target) -> str | None:
@@ -44,25 +44,22 @@ async def test_each_target_has_one_outcome(sim: DetectiveSimulator) -> None:
         assert (outcome.ok, outcome.kind, outcome.error) == (True, OutcomeKind.SUCCEEDED, None)
 
 
-async def test_a_slow_target_does_not_hold_up_the_fast_ones() -> None:
-    """They come as they end, whatever the order of the targets is."""
+async def test_order_of_completion() -> None:
+    """Outcomes come in the order of completion."""
     slow = places(5)[:3]
     held = {(one.account_id, one.region) for one in slow}
-    async with (
-        gauging(lambda request: place_of(request) in held) as gauge,
-        DetectiveFleet(places(5), concurrency=5, endpoint_url=gauge.url) as fleet,
-    ):
-        run = fleet.run(lambda client, _: client.list_graphs())
+    async with counting_fleet(places(5), lambda request: place_of(request) in held, concurrency=5) as (server, fleet):
+        run = fleet.run(list_graphs)
         fast = [await anext(run) for _ in range(12)]
-        assert len(gauge.held) == 3
+        assert len(server.held) == 3
         assert not {one.target for one in fast} & set(slow)
-        gauge.release()
+        server.release()
         assert {outcome.target async for outcome in run} == set(slow)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks are never eager before 3.12")
-async def test_tasks_that_begin_at_once() -> None:
-    """With a task factory that does not wait for the next turn of the event loop, all is as it was."""
+async def test_eager_tasks() -> None:
+    """An eager task factory makes no difference."""
 
     async def at_once(_client: DetectiveClient, target: Target) -> Target:
         if int(target.account_id) % 2:
@@ -75,8 +72,8 @@ async def test_tasks_that_begin_at_once() -> None:
         assert {outcome.result() async for outcome in fleet.run(at_once)} == set(places(30))
 
 
-async def test_how_long_each_took(fake_time: FakeTime) -> None:
-    """From the moment in which its work was begun, by the fleet's clock."""
+async def test_elapsed(fake_time: FakeTime) -> None:
+    """It is measured from the start of the work, by the fleet's clock."""
 
     async def work(_client: DetectiveClient, target: Target) -> None:
         fake_time.now += int(target.account_id)
@@ -87,8 +84,8 @@ async def test_how_long_each_took(fake_time: FakeTime) -> None:
         assert [outcome.elapsed async for outcome in fleet.run(work)] == [1.0, 2.0, 3.0]
 
 
-async def test_none_is_a_value_too() -> None:
-    """Work that gives nothing has succeeded."""
+async def test_value_none() -> None:
+    """Work that returns None succeeds."""
 
     async def nothing(_client: DetectiveClient, _target: Target) -> None:
         pass
@@ -99,8 +96,8 @@ async def test_none_is_a_value_too() -> None:
     assert outcome.result() is None
 
 
-def test_a_result_is_the_value_or_the_error() -> None:
-    """What failed raises the very error, however often it is asked."""
+def test_result() -> None:
+    """`result()` returns the value, or raises the same error each time."""
     assert Outcome(HERE, 5, None, 0.1).result() == 5
     error = ValueError("no")
     failed: Outcome[int] = Outcome(HERE, None, error, 0.1)
@@ -120,7 +117,7 @@ def test_a_result_is_the_value_or_the_error() -> None:
         (ServiceError("UnrecognizedClientException"), OutcomeKind.REGION_UNAVAILABLE),
         (ServiceError("OptInRequired"), OutcomeKind.REGION_UNAVAILABLE),
         (
-            # Of the region whose STS was asked, and not of the target's.
+            # It concerns the region of the STS, not the target's.
             AssumeRoleError("no", role_arn="", code="RegionDisabledException", status=403, request_id=None),
             OutcomeKind.FAILED,
         ),
@@ -130,23 +127,23 @@ def test_a_result_is_the_value_or_the_error() -> None:
         (ConnectError("no", operation="ListGraphs", attempts=3, outcome_unknown=False), OutcomeKind.FAILED),
     ],
 )
-def test_the_kind_follows_from_the_error(error: Exception | None, kind: OutcomeKind) -> None:
-    """A region that an account has not opted in to, or that has no Detective, is no failure."""
+def test_kind(error: Exception | None, kind: OutcomeKind) -> None:
+    """An unavailable region is distinguished from a failure."""
     outcome: Outcome[None] = Outcome(HERE, None, error, 0.1)
     assert outcome.kind is kind
     assert outcome.ok == (error is None)
 
 
-def test_an_outcome_shows_no_secret() -> None:
-    """Its target's credentials are no part of what it shows; its target reads as a place."""
+def test_repr_contains_no_credentials() -> None:
+    """The target's credentials are hidden."""
     assert SECRET not in repr(Outcome(HERE, None, None, 0.1))
     assert "AKIA" not in repr(Outcome(HERE, None, None, 0.1))
     assert str(HERE) == "111122223333 in eu-west-1"
     assert f"{OutcomeKind.REGION_UNAVAILABLE}" == "region unavailable"
 
 
-async def test_the_work_may_be_any_callable_that_gives_an_awaitable(sim: DetectiveSimulator) -> None:
-    """A lambda, a bound method, an object; what it returns is awaited within the target."""
+async def test_callables_that_return_awaitables(sim: DetectiveSimulator) -> None:
+    """Objects and bound methods may be the work, and return any awaitable."""
 
     class Work:
         async def __call__(self, client: DetectiveClient, _target: Target) -> int:

@@ -1,4 +1,4 @@
-"""What is sent to other processes: fleets and their shards go with their keys, outcomes come back without any."""
+"""Pickles for other processes: fleets and shards keep their credentials, outcomes have none."""
 
 import asyncio
 import multiprocessing
@@ -12,7 +12,6 @@ import pytest
 from detective_async import (
     AssumeRole,
     Credentials,
-    DetectiveClient,
     DetectiveFleet,
     HostNotFound,
     Outcome,
@@ -21,7 +20,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault, SimulatorThread
-from fleet.gauge import accounts, places
+from fleet.counting_server import accounts, create_graph, places
 
 HUB = "111122223333"
 SECRET = "hunter2hunter2hunter2"
@@ -29,19 +28,15 @@ KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, SECRET)
 HERE = Target(HUB, "eu-west-1", KEYS)
 
 
-def twin_of(thing: Any) -> Any:
+def copy_of(thing: Any) -> Any:
     return pickle.loads(pickle.dumps(thing))
 
 
-async def create(client: DetectiveClient, _target: Target) -> str | None:
-    return (await client.create_graph()).graph_arn
-
-
-def test_a_target_goes_with_its_credentials() -> None:
-    """For it is to be worked on where it arrives."""
-    assert twin_of(HERE) == HERE
-    assert twin_of(HERE).credentials == KEYS
-    assert twin_of(Target(HUB, "eu-west-1")) == Target(HUB, "eu-west-1")
+def test_target() -> None:
+    """A target keeps its credentials."""
+    assert copy_of(HERE) == HERE
+    assert copy_of(HERE).credentials == KEYS
+    assert copy_of(Target(HUB, "eu-west-1")) == Target(HUB, "eu-west-1")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +45,7 @@ def test_a_target_goes_with_its_credentials() -> None:
         Outcome(HERE, ["a", 5], None, 1.5),
         Outcome(HERE, None, KeyError("x"), 0.0),
         Outcome(HERE, None, HostNotFound("x", operation="ListGraphs", attempts=3, outcome_unknown=False), 0.0),
-        # At an endpoint of one's own, which is what the error alone cannot tell.
+        # With a custom endpoint, which the error does not show.
         Outcome(
             HERE,
             None,
@@ -61,44 +56,44 @@ def test_a_target_goes_with_its_credentials() -> None:
     ],
     ids=lambda outcome: f"{outcome.kind}",
 )
-def test_an_outcome_comes_without_credentials(outcome: Outcome[Any]) -> None:
-    """Nobody needs them any more; all the rest of it is there."""
+def test_outcome(outcome: Outcome[Any]) -> None:
+    """An outcome keeps everything but the target's credentials."""
     pickled = pickle.dumps(outcome)
     assert SECRET.encode() not in pickled
     assert b"AKIA" not in pickled
-    twin = pickle.loads(pickled)
-    assert twin.target == Target(HUB, "eu-west-1")
-    assert (twin.value, twin.elapsed, twin.kind) == (outcome.value, outcome.elapsed, outcome.kind)
-    assert (type(twin.error), str(twin.error)) == (type(outcome.error), str(outcome.error))
-    # The one that was pickled still has them.
+    copy = pickle.loads(pickled)
+    assert copy.target == Target(HUB, "eu-west-1")
+    assert (copy.value, copy.elapsed, copy.kind) == (outcome.value, outcome.elapsed, outcome.kind)
+    assert (type(copy.error), str(copy.error)) == (type(outcome.error), str(outcome.error))
+    # The original keeps them.
     assert outcome.target.credentials == KEYS
 
 
-async def test_a_fleet_is_what_it_was(sim: DetectiveSimulator) -> None:
-    """Its targets and settings arrive; its connections and what is under way do not."""
+async def test_fleet(sim: DetectiveSimulator) -> None:
+    """A fleet keeps its targets and settings, but not its connections and runs."""
     targets = [Target(one, "eu-west-1", sim.account(one)) for one in accounts(5)]
     async with DetectiveFleet(targets, concurrency=3, concurrency_per_target=2, endpoint_url=sim.url) as fleet:
-        run = fleet.run(create)
+        run = fleet.run(create_graph)
         await anext(run)
-        async with twin_of(fleet) as twin:
-            assert repr(twin) == "<DetectiveFleet [targets: 5, open]>"
-            assert (twin._concurrency, twin._concurrency_per_target) == (3, 2)
-            assert twin._client.endpoint_url == sim.url
-            assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 5
+        async with copy_of(fleet) as copy:
+            assert repr(copy) == "<DetectiveFleet [targets: 5, open]>"
+            assert (copy._concurrency, copy._concurrency_per_target) == (3, 2)
+            assert copy._client.endpoint_url == sim.url
+            assert len([outcome async for outcome in copy.run(create_graph) if outcome.ok]) == 5
         await run.aclose()
-    # One that was closed arrives as one that was not.
-    async with twin_of(fleet).shard(1, 2) as twin:
-        assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 2
+    # The copy of a closed fleet is open.
+    async with copy_of(fleet).shard(1, 2) as copy:
+        assert len([outcome async for outcome in copy.run(create_graph) if outcome.ok]) == 2
 
 
-async def test_assumed_roles_go_without_what_they_got(sim: DetectiveSimulator) -> None:
-    """Neither a fleet nor a role has a session's keys in its pickle; the other process assumes the roles anew."""
+async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
+    """Pickles contain no session keys; the other process assumes the roles again."""
     for one in accounts(3):
         sim.role(one, "Audit", trusted=[HUB])
     async with DetectiveFleet.assume_role(
         "Audit", accounts(3), ["eu-west-1"], source=sim.account(HUB), endpoint_url=sim.url
     ) as fleet:
-        assert len([outcome async for outcome in fleet.run(create) if outcome.ok]) == 3
+        assert len([outcome async for outcome in fleet.run(create_graph) if outcome.ok]) == 3
         target = next(iter(fleet._targets))
         role = target.credentials
         assert isinstance(role, AssumeRole)
@@ -109,17 +104,17 @@ async def test_assumed_roles_go_without_what_they_got(sim: DetectiveSimulator) -
             pickled = pickle.dumps(thing)
             for secret in (kept.access_key_id, kept.secret_access_key, kept.session_token):
                 assert secret.encode() not in pickled
-        again = twin_of(role)
+        again = copy_of(role)
         assert (again.role_arn, again.region, again.duration) == (role.role_arn, role.region, role.duration)
         assert again._cache._cached is None
         sim.forget_requests()
-        async with twin_of(fleet) as twin:
-            assert len([outcome async for outcome in twin.run(create) if outcome.ok]) == 3
+        async with copy_of(fleet) as copy:
+            assert len([outcome async for outcome in copy.run(create_graph) if outcome.ok]) == 3
     assert [request.operation for request in sim.requests].count("AssumeRole") == 3
 
 
-def test_an_iterator_stays_where_it_is() -> None:
-    """There is no way to send it; the fleet has to be made of a list."""
+def test_iterator_cannot_be_pickled() -> None:
+    """A fleet of an iterator cannot be pickled."""
     with pytest.raises(TypeError, match="pickle"):
         pickle.dumps(DetectiveFleet(one for one in places(1)))
 
@@ -130,18 +125,18 @@ def simulator() -> Iterator[SimulatorThread]:
         yield simulator
 
 
-def work_through(fleet: DetectiveFleet) -> list[Outcome[str | None]]:
-    """Do a shard's work, in another process."""
+def work_through(fleet: DetectiveFleet) -> list[Outcome[str]]:
+    """Work on a shard, in another process."""
 
-    async def run() -> list[Outcome[str | None]]:
+    async def run() -> list[Outcome[str]]:
         async with fleet:
-            return [outcome async for outcome in fleet.run(create)]
+            return [outcome async for outcome in fleet.run(create_graph)]
 
     return asyncio.run(run())
 
 
-def test_shards_over_processes(simulator: SimulatorThread) -> None:
-    """Each does its part, and the outcomes come back, with errors and without keys."""
+def test_shards_in_other_processes(simulator: SimulatorThread) -> None:
+    """Each process works on its shard, and outcomes return with errors and without credentials."""
     every = accounts(7)
     for one in every:
         simulator.role(one, "Audit", trusted=[HUB])

@@ -1,11 +1,12 @@
-"""Sharing the targets out: each is in one shard, and the shards are of a size."""
+"""Shards: each target is in exactly one, and their sizes are balanced."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import examples
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
-from fleet.gauge import REGIONS, accounts, places
+from fleet.counting_server import REGIONS, accounts, places
 
 KEYS = Credentials("a", "b")
 
@@ -23,10 +24,10 @@ def listed(fleet: DetectiveFleet) -> list[str]:
     return [str(target) for target in fleet._targets]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(count=st.integers(1, 40), shards=st.integers(1, 50))
-def test_all_of_them_together_are_the_whole(count: int, shards: int) -> None:
-    """None is left out and none is there twice; no shard has more than one target more than another."""
+def test_partition(count: int, shards: int) -> None:
+    """No target is missing or duplicated, and sizes differ by at most one."""
     targets = places(count, ["eu-west-1"])
     fleet = DetectiveFleet(targets)
     parts = [listed(fleet.shard(index, shards)) for index in range(shards)]
@@ -38,17 +39,17 @@ def test_all_of_them_together_are_the_whole(count: int, shards: int) -> None:
         assert repr(fleet.shard(index, shards)) == f"<DetectiveFleet [targets: {size}, open]>"
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(first=st.integers(1, 5), second=st.integers(1, 5))
 def test_shards_of_shards(first: int, second: int) -> None:
-    """They are shards too."""
+    """Shards can be sharded again."""
     fleet = DetectiveFleet.assume_role("Audit", accounts(7), REGIONS, source=KEYS)
     parts = [listed(fleet.shard(one, first).shard(two, second)) for one in range(first) for two in range(second)]
     assert sorted(one for part in parts for one in part) == sorted(listed(fleet))
 
 
-async def test_a_run_of_each() -> None:
-    """What a shard has is what it works on; it can be run again, and has settings and connections of its own."""
+async def test_run_of_each_shard() -> None:
+    """A shard works on its targets, repeatedly, with its own settings and connections."""
     fleet = DetectiveFleet(places(5), concurrency=3, concurrency_per_target=2, region="eu-west-1")
     shards = [fleet.shard(index, 4) for index in range(4)]
     assert [await names(shard) for shard in shards] == [sorted(listed(shard)) for shard in shards]
@@ -58,8 +59,8 @@ async def test_a_run_of_each() -> None:
     assert sorted(map(str, places(5))) == await names(fleet)
 
 
-async def test_of_a_generator() -> None:
-    """How many there are is not known; one of the shards can be had, for it takes the others' targets along."""
+async def test_shard_of_an_iterator() -> None:
+    """The count is unknown; only one shard can be used, as it consumes the iterator."""
     fleet = DetectiveFleet(iter(places(5)))
     one, other = fleet.shard(1, 4), fleet.shard(2, 4)
     assert repr(one) == "<DetectiveFleet [targets: unknown, open]>"
@@ -70,6 +71,6 @@ async def test_of_a_generator() -> None:
 
 
 async def test_more_shards_than_targets() -> None:
-    """Some have nothing to do, which is no mistake."""
+    """Some shards are empty."""
     fleet = DetectiveFleet(places(1))
     assert [len(await names(fleet.shard(index, 5))) for index in range(5)] == [1, 1, 1, 0, 0]

@@ -1,6 +1,5 @@
-"""The merged streams: each gives what the clients' own iterators give, target by target, and in their order."""
+"""Merged streams yield the items of the clients' own iterators, target by target, in order."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -23,7 +22,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault
-from fleet.gauge import accounts
+from fleet.counting_server import accounts, disable_debug
 
 EVERY = accounts(4)
 MANAGER = "999999999999"
@@ -31,13 +30,13 @@ REGIONS = ("eu-west-1", "us-east-1")
 
 
 def _graph(administrator: str, region: str, number: int) -> dict[str, Any]:
-    """Have graphs of all sizes: without members, with a few, and with more than a page of them."""
+    """Return a graph; the sizes range from no members to more than a page."""
     members = accounts(1000)[100 : 100 + number * 70]
     return {
         "administrator": administrator,
         "region": region,
         "members": [
-            # Everybody is invited by everybody else.
+            # Every account is invited by all others.
             *({"account": one, "status": "INVITED"} for one in EVERY if one != administrator),
             *({"account": one} for one in members),
         ],
@@ -73,8 +72,7 @@ WORLD = {
 @pytest.fixture
 async def fleet(sim: DetectiveSimulator, fake_time: FakeTime) -> AsyncIterator[DetectiveFleet]:
     sim.load(WORLD)
-    # Debug mode would keep a stack for every step of every request.
-    asyncio.get_running_loop().set_debug(False)
+    disable_debug()
     targets = [Target(one, region, sim.account(one)) for one in (*EVERY, MANAGER) for region in REGIONS]
     clock = fake_time.clock(real_dates=True)
     async with DetectiveFleet(targets, endpoint_url=sim.url, concurrency=4, clock=clock) as fleet:
@@ -98,7 +96,7 @@ async def _indicators(client: DetectiveClient, arn: str, criteria: Any = None, k
 
 
 Truth = Callable[[DetectiveClient], Any]
-#: How many items there are at least, what the fleet is asked for, and what the client of a target is asked for.
+#: The minimum number of items, the fleet's stream, and the items according to a target's own client.
 STREAMS: dict[str, tuple[int, Callable[[DetectiveFleet], FleetStream[Any]], Truth]] = {
     "graphs": (7, lambda fleet: fleet.iter_graphs(), lambda client: client.iter_graphs().collect()),
     "members": (
@@ -150,13 +148,13 @@ STREAMS: dict[str, tuple[int, Callable[[DetectiveFleet], FleetStream[Any]], Trut
         lambda client: _by_graph(client, lambda client, arn: _indicators(client, arn, CRITERIA, NEW_ASO)),
     ),
 }
-#: Who may not ask for it: only the management account knows the administrators, and it has no graph nor invitation.
+#: The accounts that may not call it: only the management account may list the administrators.
 BARRED = {"administrators": EVERY}
 
 
 @pytest.mark.parametrize("name", STREAMS)
-async def test_each_gives_what_there_is(fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture, name: str) -> None:
-    """No item is left out, doubled, or taken for another target's; the outcomes count them."""
+async def test_items(fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    """No item is missing, duplicated or attributed to a wrong target; the outcomes count them."""
     least, open_stream, truth = STREAMS[name]
     barred = {str(target) for target in fleet._targets if target.account_id in BARRED.get(name, ())}
     expected: dict[str, list[Any]] = {}
@@ -166,7 +164,7 @@ async def test_each_gives_what_there_is(fleet: DetectiveFleet, caplog: pytest.Lo
             expected[str(target)] = await truth(client)
     stream = open_stream(fleet)
     assert (stream.outcomes, stream.failures) == ([], [])
-    # A second time, everything is asked anew.
+    # A second iteration sends the requests again.
     for _ in range(2):
         found: dict[str, list[Any]] = defaultdict(list)
         async for target, item in stream:
@@ -180,8 +178,8 @@ async def test_each_gives_what_there_is(fleet: DetectiveFleet, caplog: pytest.Lo
     assert len([one for one in caplog.messages if "failed" in one]) == 2 * len(barred)
 
 
-async def test_one_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged with its reason, and stands in `failures`; what it had given until then stands, as do the others."""
+async def test_failing_target(sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged and in `failures`; its earlier items and the other targets' items remain."""
     bad = EVERY[3]
     seen = []
     stream = fleet.iter_members(page_size=50)
@@ -193,7 +191,7 @@ async def test_one_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet, ca
     (failure,) = stream.failures
     assert (failure.target.account_id, failure.value, failure.kind) == (bad, None, OutcomeKind.FAILED)
     assert isinstance(failure.error, AccessDeniedException)
-    # The page that was there when it began to fail, and those that were on their way.
+    # The page before the failure, and those in flight.
     assert 50 <= len([1 for target, _ in seen if target.account_id == bad]) < 500
     assert sum(outcome.value or 0 for outcome in stream.outcomes) == len(
         [1 for target, _ in seen if target.account_id != bad]
@@ -207,10 +205,8 @@ async def test_one_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet, ca
     assert vars(warning)["error_code"] == "AccessDeniedException"
 
 
-async def test_a_closed_region_is_no_failure(
-    sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It has an outcome that says so, and nothing is logged of it."""
+async def test_closed_region(sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture) -> None:
+    """It has its own outcome kind, and is not logged."""
     sim.close_region(REGIONS[1])
     stream = fleet.iter_graphs()
     assert {target.region async for target, _ in stream} == {REGIONS[0]}
@@ -220,24 +216,25 @@ async def test_a_closed_region_is_no_failure(
     assert not [record for record in caplog.records if record.name == "detective_async.fleet"]
 
 
-async def test_an_account_in_no_region_is_told(
+async def test_account_without_available_region(
     sim: DetectiveSimulator, fleet: DetectiveFleet, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Keys that AWS does not know look like regions that are not opted in to, so nobody is to overlook them."""
+    """It is logged: wrong access keys look like closed regions."""
     for region in REGIONS:
         sim.close_region(region)
     stream = fleet.iter_graphs()
     assert [pair async for pair in stream] == []
     assert stream.failures == []
     warnings = [record.getMessage() for record in caplog.records if record.name == "detective_async.fleet"]
-    assert [warning.partition(" is in no region")[0] for warning in warnings] == list(
-        dict.fromkeys(outcome.target.account_id for outcome in stream.outcomes)
-    )
+    accounts = dict.fromkeys(outcome.target.account_id for outcome in stream.outcomes)
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        f"no region is available to {account}" for account in accounts
+    ]
     assert len(warnings) == 5
 
 
-async def test_what_comes_back_is_a_copy(fleet: DetectiveFleet) -> None:
-    """Nobody can take an outcome out of the stream's own list."""
+async def test_outcomes_is_a_copy(fleet: DetectiveFleet) -> None:
+    """Changing the list does not change the stream's own."""
     stream = fleet.iter_graphs()
     async with aclosing(aiter(stream)) as pairs:
         await anext(pairs)
@@ -247,8 +244,8 @@ async def test_what_comes_back_is_a_copy(fleet: DetectiveFleet) -> None:
     assert count <= 10
 
 
-async def test_what_aws_left_out(mock_aws: Any) -> None:
-    """A graph without an ARN, or an investigation without an id, cannot be asked for anything; the others are."""
+async def test_missing_ids(mock_aws: Any) -> None:
+    """Graphs without an ARN and investigations without an id are skipped."""
     base = "https://api.detective.eu-west-1.amazonaws.com"
     arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
     mock_aws.post(f"{base}/graphs/list", payload={"GraphList": [{}, {"Arn": arn}]}, repeat=True)

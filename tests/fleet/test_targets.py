@@ -1,6 +1,7 @@
-"""Targets that are none are refused by name, before anything is sent; and what becomes of an iterator of them."""
+"""Invalid targets are refused by name, before any request; and fleets of iterators."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from detective_async import (
     Target,
 )
 from detective_async.fleet.targets import RoleTargets
-from fleet.gauge import places
+from fleet.counting_server import places
 
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "hunter2hunter2hunter2")
 ID, OTHER = "111122223333", "444455556666"
@@ -28,12 +29,12 @@ async def work(_client: DetectiveClient, _target: Target) -> None:
 
 
 def never() -> float:
-    raise AssertionError("something was about to be sent")
+    raise AssertionError("a request was about to be signed")
 
 
 OFFLINE = Clock(time=never)
 
-BAD_TARGETS: list[tuple[Any, Any, str, str]] = [
+TARGETS: list[tuple[Any, Any, str, str]] = [
     ("11112222333", "eu-west-1", "account_id", "of exactly 12 characters, got 11"),
     (111122223333, "eu-west-1", "account_id", "got an int"),
     ("", "eu-west-1", "account_id", "must not be empty"),
@@ -51,17 +52,8 @@ BAD_TARGETS: list[tuple[Any, Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("account_id", "region", "parameter", "problem"), BAD_TARGETS)
-def test_a_malformed_target(account_id: Any, region: Any, parameter: str, problem: str) -> None:
-    """It cannot even be made."""
-    with pytest.raises(ParameterError) as caught:
-        Target(account_id, region, KEYS)
-    assert caught.value.parameter == parameter
-    assert problem in caught.value.problem
-
-
-def test_what_a_target_shows() -> None:
-    """Its place, and nothing of its credentials; equal ones are the same place with the same keys."""
+def test_target_repr_and_equality() -> None:
+    """Credentials are hidden, but compared."""
     target = Target(ID, "eu-west-1", KEYS)
     assert repr(target) == f"Target(account_id='{ID}', region='eu-west-1')"
     assert str(target) == f"{ID} in eu-west-1"
@@ -94,15 +86,6 @@ FLEETS: list[tuple[Callable[[], object], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "parameter", "problem"), FLEETS)
-def test_bad_input_is_refused_by_name(make: Callable[[], object], parameter: str, problem: str) -> None:
-    """At once, where it is given."""
-    with pytest.raises(ParameterError) as caught:
-        make()
-    assert caught.value.parameter == parameter
-    assert problem in caught.value.problem
-
-
 ROLES: list[tuple[dict[str, Any], str, str]] = [
     ({"role_name": ""}, "role_name", "must not be empty"),
     ({"role_name": None}, "role_name", "got None"),
@@ -110,7 +93,7 @@ ROLES: list[tuple[dict[str, Any], str, str]] = [
     ({"role_name": "Audit/"}, "role_name", "is not one"),
     ({"role_name": "two words"}, "role_name", "is not one"),
     ({"role_name": "a" * 65}, "role_name", "is not one"),
-    # Easily taken for it, and would be assumed as `arn:...:role/arn:...:role/Audit`.
+    # Easily mistaken for a name; would become `arn:...:role/arn:...:role/Audit`.
     ({"role_name": f"arn:aws:iam::{ID}:role/Audit"}, "role_name", "expected a role's name"),
     ({"account_ids": []}, "account_ids", "must not be empty"),
     ({"account_ids": iter([])}, "account_ids", "must not be empty"),
@@ -136,12 +119,19 @@ ROLES: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "parameter", "problem"), ROLES)
-def test_bad_roles_are_refused_by_name(wrong: dict[str, Any], parameter: str, problem: str) -> None:
-    """With the place in the list where that is what is wrong."""
-    right: dict[str, Any] = {"role_name": "Audit", "account_ids": [ID], "regions": ["eu-west-1"], "source": KEYS}
+RIGHT: dict[str, Any] = {"role_name": "Audit", "account_ids": [ID], "regions": ["eu-west-1"], "source": KEYS}
+INVALID: list[tuple[Callable[[], object], str, str]] = [
+    *((partial(Target, one, region, KEYS), name, problem) for one, region, name, problem in TARGETS),
+    *FLEETS,
+    *((partial(DetectiveFleet.assume_role, **{**RIGHT, **wrong}), name, problem) for wrong, name, problem in ROLES),
+]
+
+
+@pytest.mark.parametrize(("make", "parameter", "problem"), INVALID)
+def test_invalid_parameters(make: Callable[[], object], parameter: str, problem: str) -> None:
+    """They are refused at once, by name and index, without secrets in the message."""
     with pytest.raises(ParameterError) as caught:
-        DetectiveFleet.assume_role(**{**right, **wrong})
+        make()
     assert caught.value.parameter == parameter
     assert problem in caught.value.problem
     assert "hunter2" not in str(caught.value)
@@ -157,16 +147,16 @@ def test_bad_roles_are_refused_by_name(wrong: dict[str, Any], parameter: str, pr
         ({"hooks": [5]}, "hooks must be plain callables"),
     ],
 )
-def test_settings_are_those_of_a_client(options: dict[str, Any], problem: str) -> None:
-    """And are refused as a client refuses them."""
+def test_invalid_client_options(options: dict[str, Any], problem: str) -> None:
+    """They are refused as by a client."""
     with pytest.raises(ConfigurationError, match=problem):
         DetectiveFleet(places(1), **options)
     with pytest.raises(ConfigurationError, match=problem):
         DetectiveFleet.assume_role("Audit", [ID], ["eu-west-1"], **options)
 
 
-def test_accounts_are_gone_through_region_by_region() -> None:
-    """64 at a time, so that as many roles are assumed at once; each account is in each region once."""
+def test_order_of_role_targets() -> None:
+    """Rounds of 64 accounts go region by region, so that as many roles are assumed at once."""
     accounts = [f"{number:012}" for number in range(70)]
     targets = [(one.account_id, one.region) for one in RoleTargets("Audit", accounts, ["eu-west-1", "us-east-1"])]
     assert [account_id for account_id, _ in targets] == [*accounts[:64] * 2, *accounts[64:] * 2]
@@ -178,8 +168,8 @@ def test_accounts_are_gone_through_region_by_region() -> None:
     ]
 
 
-def test_a_role_with_a_path() -> None:
-    """The path is part of the name; the partition is that of the regions."""
+def test_role_with_a_path() -> None:
+    """The path is part of the ARN, whose partition is that of the regions."""
     fleet = DetectiveFleet.assume_role("security/deep/Audit", [ID], ["cn-north-1"], source=KEYS)
     (target,) = fleet._targets
     assert isinstance(target.credentials, AssumeRole)
@@ -187,7 +177,7 @@ def test_a_role_with_a_path() -> None:
 
 
 class Broken(Exception):
-    """The list of accounts could not be read to its end."""
+    """The iterator of targets fails."""
 
 
 def breaking(count: int) -> Iterator[Target]:
@@ -201,13 +191,11 @@ def wrong(count: int) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("make", "kind"), [(breaking, Broken), (wrong, ParameterError)], ids=["breaks off", "gives something else"]
+    ("make", "kind"), [(breaking, Broken), (wrong, ParameterError)], ids=["raises", "yields another type"]
 )
 @pytest.mark.parametrize("count", [0, 1, 5, 30])
-async def test_an_iterator_that_fails(
-    make: Callable[[int], Iterator[Target]], kind: type[Exception], count: int
-) -> None:
-    """All that were begun come to their end and are handed out; then its error is raised."""
+async def test_failing_iterator(make: Callable[[int], Iterator[Target]], kind: type[Exception], count: int) -> None:
+    """Started work completes and its outcomes are yielded; then the error is raised."""
     outcomes = []
     async with DetectiveFleet(make(count), concurrency=10) as fleet:
         with pytest.raises(kind) as caught:  # noqa: PT012 - the loop is what raises, at its end
@@ -220,28 +208,28 @@ async def test_an_iterator_that_fails(
         assert str(caught.value) == f"targets[{count}]: expected a Target, got str"
 
 
-class Unwilling:
-    """Fails before there is a first one."""
+class FailsToIterate:
+    """Fails before the first target."""
 
     def __iter__(self) -> Iterator[Target]:
         raise Broken
 
 
-async def test_targets_that_cannot_be_iterated_over() -> None:
-    """Their error is the run's."""
-    async with DetectiveFleet(Unwilling()) as fleet:
+async def test_iter_raises() -> None:
+    """The run raises the error."""
+    async with DetectiveFleet(FailsToIterate()) as fleet:
         with pytest.raises(Broken):
             _ = [outcome async for outcome in fleet.run(work)]
 
 
-async def test_no_targets_in_an_iterator() -> None:
-    """That is known only when it is asked; then there is nothing to do."""
+async def test_empty_iterator() -> None:
+    """The run yields nothing."""
     async with DetectiveFleet(iter(())) as fleet:
         assert [outcome async for outcome in fleet.run(work)] == []
 
 
-async def test_an_iterator_serves_once() -> None:
-    """The second run would silently do nothing; it says so, and is the same with the merged streams."""
+async def test_iterator_is_single_use() -> None:
+    """A second run or stream raises instead of yielding nothing."""
     async with DetectiveFleet(iter(places(2)), clock=OFFLINE) as fleet:
         unused = fleet.run(work)
         assert len([outcome async for outcome in fleet.run(work)]) == 6
@@ -250,16 +238,16 @@ async def test_an_iterator_serves_once() -> None:
                 await anext(again)
 
 
-async def test_what_is_no_iterator_serves_again() -> None:
-    """A list, a set, a tuple, or an object that makes a new iterator each time."""
+async def test_collections_are_reusable() -> None:
+    """Lists, sets, tuples and dicts can be used repeatedly."""
     for targets in (places(2), set(places(2)), tuple(places(2)), dict.fromkeys(places(2))):
         async with DetectiveFleet(targets) as fleet:
             for _ in range(2):
                 assert {outcome.target async for outcome in fleet.run(work)} == set(places(2))
 
 
-def test_what_a_fleet_shows() -> None:
-    """How many targets it has, if that can be known."""
+def test_fleet_repr() -> None:
+    """It contains the number of targets if known."""
     assert repr(DetectiveFleet(places(2))) == "<DetectiveFleet [targets: 6, open]>"
     assert repr(DetectiveFleet(iter(places(2)))) == "<DetectiveFleet [targets: unknown, open]>"
     roles = DetectiveFleet.assume_role("Audit", [ID, OTHER], ["eu-west-1"], source=KEYS)

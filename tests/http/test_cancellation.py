@@ -29,6 +29,8 @@ from support.wire_server import LoopClock, after_passes, serving, until
 from detective_async import Clock, Credentials, DetectiveClient, ParameterError, Timeouts, ValidationException
 from detective_async.http.pool import MAX_CONNECTIONS
 
+pytestmark = pytest.mark.slow
+
 every_interrupt = pytest.mark.parametrize("interrupt", INTERRUPTS, ids=lambda interrupt: interrupt.__name__)
 
 

@@ -18,6 +18,8 @@ from support.virtual_time import in_virtual_time
 
 from detective_async import ConnectError
 
+pytestmark = pytest.mark.slow
+
 CONNECT = TIMEOUTS.connect or 0
 
 

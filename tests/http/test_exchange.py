@@ -11,6 +11,8 @@ from support.virtual_time import in_virtual_time
 
 from detective_async import AttemptTimeout, ConnectionLost, DecodeError, ServiceError
 
+pytestmark = pytest.mark.slow
+
 READ, ATTEMPT = TIMEOUTS.read or 0, TIMEOUTS.attempt or 0
 
 #: The connection breaks.

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import unquote
 
+import pytest
 from attrs import frozen
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hypothesis_profiles import UNEXPLAINED, examples
 from support.simulator_pair import (
     ADMINS,
     MEMBERS,
@@ -41,6 +43,8 @@ from detective_async.testing import (
 )
 from detective_async.testing.faults import Effect
 
+pytestmark = pytest.mark.slow
+
 _DAY = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
 
 FAULTS: list[Effect] = [
@@ -64,11 +68,6 @@ FAULTS: list[Effect] = [
     ClockSkew(900),
     ClockSkew(-900),
 ]
-
-# Explaining a failure takes minutes, and its steps say enough.
-SETTINGS = settings(
-    derandomize=True, deadline=None, database=None, phases=(Phase.explicit, Phase.generate, Phase.shrink)
-)
 
 
 def _some(values: tuple[str, ...], least: int = 1) -> st.SearchStrategy[list[str]]:
@@ -156,14 +155,14 @@ async def _go_through(steps: list[Step]) -> None:
             await pair.run(step)
 
 
-@settings(SETTINGS, max_examples=120)
+@settings(max_examples=examples(80), phases=UNEXPLAINED)
 @given(_steps(*_WRITES, *_READS))
 def test_a_call_is_carried_out_once_or_its_error_tells(steps: list[Step]) -> None:
     """Any calls with any faults leave the service as the same calls do without; what was not done raised."""
     _run(_go_through(steps))
 
 
-@settings(SETTINGS, max_examples=60)
+@settings(max_examples=examples(60), phases=UNEXPLAINED)
 @given(_steps(_STARTS, _CREATES))
 def test_what_must_not_happen_twice_does_not(steps: list[Step]) -> None:
     """An investigation is started at most once a call; an account that is told to be unprocessed was a member."""
@@ -174,7 +173,7 @@ _SLOW_SEQUENCES = st.lists(st.sampled_from([Latency(0.06), *FAULTS[:5]]), min_si
 _SLOW_JOBS = st.one_of(_STARTS, _CREATES, _admins("delete_members", account_ids=_some(MEMBERS)), _READS[0])
 
 
-@settings(SETTINGS, max_examples=15)
+@settings(max_examples=examples(15), phases=UNEXPLAINED)
 @given(st.lists(st.builds(Step, _SLOW_JOBS, _SLOW_SEQUENCES, _ATTEMPTS, st.just(True)), min_size=1, max_size=4))
 def test_what_is_done_after_the_client_gave_up_counts_too(steps: list[Step]) -> None:
     """The service may act on an attempt long after its timeout, and even after the call; then the call says so."""
@@ -201,14 +200,14 @@ _ASKS = [
 ]
 
 
-@settings(SETTINGS, max_examples=35)
+@settings(max_examples=examples(35), phases=UNEXPLAINED)
 @given(st.permutations(_ASKS), st.lists(st.sampled_from(FAULTS), max_size=20), _ATTEMPTS)
 def test_calls_at_once_keep_their_answers_apart(asks: list[Ask], faults: list[Effect], max_attempts: int) -> None:
     """Each of many calls on one client gets the answer to its own request, and is carried out once."""
     _run(_ask_at_once(asks, faults, max_attempts))
 
 
-@settings(SETTINGS, max_examples=10)
+@settings(max_examples=examples(10), phases=UNEXPLAINED)
 @given(st.permutations(_ASKS), st.sampled_from([900, -900]))
 def test_a_clock_that_is_off_is_put_right_for_all_calls_at_once(asks: list[Ask], skew: float) -> None:
     """Many calls are refused for it at once, and each of them is sent again, with one attempt allowed."""

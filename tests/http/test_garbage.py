@@ -22,6 +22,8 @@ from detective_async import (
 )
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = "111122223333"
 Work = Callable[[DetectiveClient], Awaitable[object]]
 

@@ -13,6 +13,8 @@ from support.wire_server import LoopClock, Request, WireServer, serving, until
 from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, DetectiveError, Timeouts
 from detective_async.http.pool import MAX_CONNECTIONS
 
+pytestmark = pytest.mark.slow
+
 CALLS = 2000
 #: The queue as a whole takes many times as long as any of these allows.
 TIMEOUTS = Timeouts(connect=10, read=20, attempt=20, total=None)

@@ -1,1 +1,1 @@
-"""Memberships brought to a wanted state, against the simulator."""
+"""Reconciling memberships, against the simulator."""

@@ -1,4 +1,4 @@
-"""The organization's graph: its administrator is named where it is not, and accounts are enabled without invitation."""
+"""The organization's graph: its administrator is designated, and accounts are enabled without invitation."""
 
 from typing import Any
 
@@ -9,12 +9,14 @@ from detective_async.membership import Action, ActionKind, plan_membership
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
+    DENIED,
     ELSEWHERE,
     REGION,
-    Fate,
+    Result,
     account,
     administrator,
-    fates,
+    plan_and_apply,
+    results,
     some_accounts,
     statuses,
     writes,
@@ -24,7 +26,7 @@ MANAGEMENT = "999999999999"
 OUTSIDER = "888888888888"
 WANTED = some_accounts(3)
 ONE, TWO, THREE = (one.account_id for one in WANTED)
-ENABLED = Fate(None, "ENABLED", "enable member")
+ENABLED = Result(None, "ENABLED", "enable member")
 
 
 @pytest.fixture(autouse=True)
@@ -41,115 +43,115 @@ def management(sim: DetectiveSimulator) -> dict[str, Any]:
     }
 
 
-async def name(client: DetectiveClient, sim: DetectiveSimulator, account_id: str = ADMINISTRATOR) -> None:
+async def designate(client: DetectiveClient, sim: DetectiveSimulator, account_id: str = ADMINISTRATOR) -> None:
     await client.with_options(credentials=sim.account(MANAGEMENT)).enable_organization_admin_account(account_id)
 
 
-async def test_from_nothing(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """The management account names the administrator in each region, and its graph gets tags, packages and members."""
+async def test_designates_the_administrator(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """Each region gets the administrator, and its graph tags, packages and members."""
     options = {**management, "tags": {"a": "b"}, "datasource_packages": ["EKS_AUDIT"]}
     sim.set_volume(TWO, "VOLUME_UNKNOWN")
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
-        assert plan.problems == ()
-        assert plan.actions[:6] == (
-            Action(ActionKind.ENABLE_ADMINISTRATOR, REGION, ADMINISTRATOR),
-            Action(ActionKind.TAG_GRAPH, REGION, detail="a"),
-            Action(ActionKind.START_PACKAGES, REGION, detail="EKS_AUDIT"),
-            *(Action(ActionKind.ENABLE_MEMBER, REGION, one) for one in (ONE, TWO, THREE)),
-        )
-        assert f"make the organization's Detective administrator 1 account: {ADMINISTRATOR}" in str(plan)
-        report = await plan.apply()
-        done = ("enable administrator", "tag graph", "start packages")
-        assert [region.done for region in report.regions] == [done, done]
-        problem = "start monitoring was done, but it is ACCEPTED_BUT_DISABLED (VOLUME_UNKNOWN)"
-        stuck = Fate(None, "ACCEPTED_BUT_DISABLED", "enable member, start monitoring", problem)
-        assert fates(report) == fates(report, ELSEWHERE) == {ONE: ENABLED, TWO: stuck, THREE: ENABLED}
-        assert writes(sim)["AcceptInvitation"] == 0
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
+    assert plan.problems == ()
+    assert plan.actions[:6] == (
+        Action(ActionKind.ENABLE_ADMINISTRATOR, REGION, ADMINISTRATOR),
+        Action(ActionKind.TAG_GRAPH, REGION, detail="a"),
+        Action(ActionKind.START_PACKAGES, REGION, detail="EKS_AUDIT"),
+        *(Action(ActionKind.ENABLE_MEMBER, REGION, one) for one in (ONE, TWO, THREE)),
+    )
+    assert f"make the organization's Detective administrator 1 account: {ADMINISTRATOR}" in str(plan)
+    report = await plan.apply()
+    done = ("enable administrator", "tag graph", "start packages")
+    assert [region.done for region in report.regions] == [done, done]
+    problem = "start monitoring was done, but the account is ACCEPTED_BUT_DISABLED (VOLUME_UNKNOWN)"
+    stuck = Result(None, "ACCEPTED_BUT_DISABLED", "enable member, start monitoring", problem)
+    assert results(report) == results(report, ELSEWHERE) == {ONE: ENABLED, TWO: stuck, THREE: ENABLED}
+    assert writes(sim)["AcceptInvitation"] == 0
 
-        sim.set_volume(TWO, None)
-        sim.forget_requests()
-        report = await plan.apply()
-        assert report.ok
-        assert writes(sim) == {"StartMonitoringMember": 2}
-        assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
-        # Once it is the administrator, the management account is not needed any more.
-        assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
+    sim.set_volume(TWO, None)
+    sim.forget_requests()
+    report = await plan.apply()
+    assert report.ok
+    assert writes(sim) == {"StartMonitoringMember": 2}
+    assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
+    # The management account is needed only until then.
+    assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
 
 
-async def test_a_graph_that_was_there_before(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """An account that had a graph keeps it, and its members."""
-    async with administrator(sim) as client:
-        arn = (await client.create_graph()).graph_arn or ""
-        await client.create_members(arn, [account(ONE)])
-        await client.with_options(credentials=sim.account(ONE)).accept_invitation(arn)
-        plan = await plan_membership(client, WANTED, regions=[REGION], **management)
-        assert [action.kind for action in plan.actions] == ["enable administrator", "enable member", "enable member"]
-        report = await plan.apply()
+async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
+    """The graph and its members remain."""
+    arn = (await client.create_graph()).graph_arn or ""
+    await client.create_members(arn, [account(ONE)])
+    await client.with_options(credentials=sim.account(ONE)).accept_invitation(arn)
+    plan = await plan_membership(client, WANTED, regions=[REGION], **management)
+    assert [action.kind for action in plan.actions] == ["enable administrator", "enable member", "enable member"]
+    report = await plan.apply()
     assert report.regions[0].graph_arn == arn
-    assert fates(report) == {ONE: Fate("ENABLED", "ENABLED", ""), TWO: ENABLED, THREE: ENABLED}
+    assert results(report) == {ONE: Result("ENABLED", "ENABLED", ""), TWO: ENABLED, THREE: ENABLED}
 
 
-async def test_an_account_outside_the_organization(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """AWS invites it; it accepts where there are credentials, and is named where there are not."""
-    async with administrator(sim) as client:
-        wanted = [*WANTED, account(OUTSIDER)]
-        plan = await plan_membership(client, wanted, regions=[REGION], **management)
-        report = await plan.apply()
-        (failure,) = report.failures
-        assert (failure.account_id, failure.after) == (OUTSIDER, "INVITED")
-        assert (failure.problem or "").startswith("it is invited, as accounts outside the organization are")
-        plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account, **management)
-        assert [(action.kind, action.account_id) for action in plan.actions] == [("accept", OUTSIDER)]
-        assert (await plan.apply()).ok
+async def test_account_outside_the_organization(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """AWS invites it; it accepts if there are credentials, and is a failure otherwise."""
+    wanted = [*WANTED, account(OUTSIDER)]
+    report = await plan_and_apply(client, wanted, **management)
+    (failure,) = report.failures
+    assert (failure.account_id, failure.after) == (OUTSIDER, "INVITED")
+    assert (failure.problem or "").startswith("it is invited, either because it is outside the organization")
+    plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account, **management)
+    assert [(action.kind, action.account_id) for action in plan.actions] == [("accept", OUTSIDER)]
+    assert (await plan.apply()).ok
 
 
-async def test_no_graph_of_the_organization(sim: DetectiveSimulator) -> None:
-    """Without the management account's credentials nothing is begun that would send invitations instead."""
-    async with administrator(sim) as client:
-        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
-        assert plan.actions == ()
-        assert {problem.text[:43] for problem in plan.problems} == {"the client's account has no graph here, so "}
-        await client.create_graph()
-        plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
-        assert plan.actions == ()
-        (problem,) = plan.problems
-        assert problem.text.startswith(f"the graph of {ADMINISTRATOR} is not the organization's, or its credentials do")
-        assert isinstance(problem.error, AccessDeniedException)
-        report = await plan.apply()
-        assert {row.problem for row in report.failures} == {report.regions[0].problem}
-        assert {type(row.error) for row in report.failures} == {AccessDeniedException}
-        assert writes(sim) == {"CreateGraph": 1}
-        await name(client, sim)
-        assert (await plan.apply()).ok
+async def test_graph_is_not_the_organizations(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Without management credentials there is no action that would send invitations."""
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
+    assert plan.actions == ()
+    assert {problem.text[:43] for problem in plan.problems} == {"the client's account has no graph here, so "}
+    await client.create_graph()
+    plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
+    assert plan.actions == ()
+    (problem,) = plan.problems
+    assert problem.text.startswith(f"the graph of {ADMINISTRATOR} is not the organization's, or its credentials do")
+    assert isinstance(problem.error, AccessDeniedException)
+    report = await plan.apply()
+    assert {row.problem for row in report.failures} == {report.regions[0].problem}
+    assert {type(row.error) for row in report.failures} == {AccessDeniedException}
+    assert writes(sim) == {"CreateGraph": 1}
+    await designate(client, sim)
+    assert (await plan.apply()).ok
 
 
-async def test_an_error_that_says_nothing_of_the_organization(sim: DetectiveSimulator) -> None:
-    """It is a problem as it is."""
-    async with administrator(sim) as client:
-        await name(client, sim)
-        sim.inject(Fault(Failure(402, "ServiceQuotaExceededException", "no"), "DescribeOrganizationConfiguration"))
-        plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
-        assert plan.problems[0].text.startswith("ServiceQuotaExceededException: no")
+async def test_other_error(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Any other error is reported unchanged."""
+    await designate(client, sim)
+    sim.inject(Fault(Failure(402, "ServiceQuotaExceededException", "no"), "DescribeOrganizationConfiguration"))
+    plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
+    assert plan.problems[0].text.startswith("ServiceQuotaExceededException: no")
 
 
-async def test_another_administrator(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """One that is there already is not replaced, which would delete its graph."""
-    async with administrator(sim) as client:
-        await name(client, sim, ONE)
-        plan = await plan_membership(client, WANTED, regions=[REGION], **management)
-        assert plan.actions == ()
-        text = f"the organization's Detective administrator here is {ONE}, and not {ADMINISTRATOR}"
-        assert [problem.text for problem in plan.problems] == [text]
-        assert (await plan.apply()).regions[0].problem == text
+async def test_different_administrator(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """A different administrator is not replaced, which would delete its graph."""
+    await designate(client, sim, ONE)
+    plan = await plan_membership(client, WANTED, regions=[REGION], **management)
+    assert plan.actions == ()
+    text = f"the organization's Detective administrator here is {ONE}, and not {ADMINISTRATOR}"
+    assert [problem.text for problem in plan.problems] == [text]
+    assert (await plan.apply()).regions[0].problem == text
 
 
-async def test_a_client_of_another_account(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """A client that is not the administrator's is found out by its graph, or by not having one."""
+async def test_client_of_a_different_account(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
+    """It is detected by the owner of its graph, or by the missing graph."""
     async with administrator(sim, account_id=TWO) as client:
-        plan = await plan_membership(client, [account(ONE)], regions=[REGION], **management)
-        report = await plan.apply()
-        assert report.regions[0].problem == "enable administrator was done, and there is still no sign of it"
+        report = await plan_and_apply(client, [account(ONE)], **management)
+        assert report.regions[0].problem == (
+            "enable administrator was done, but its effect is not visible yet: plan again later"
+        )
         assert writes(sim) == {"EnableOrganizationAdminAccount": 1}
         await client.create_graph()
         plan = await plan_membership(client, [account(ONE)], regions=[REGION], **management)
@@ -159,24 +161,24 @@ async def test_a_client_of_another_account(sim: DetectiveSimulator, management: 
     assert statuses(sim) == {}
 
 
-async def test_half_a_plan_is_none(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """Where the members cannot be listed, the administrator is not named either."""
-    async with administrator(sim) as client:
-        await client.create_graph()
-        sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers"))
-        plan = await plan_membership(client, WANTED, regions=[REGION], **management)
+async def test_unreadable_members(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
+    """If the members cannot be listed, the administrator is not designated either."""
+    await client.create_graph()
+    sim.inject(Fault(DENIED, "ListMembers"))
+    plan = await plan_membership(client, WANTED, regions=[REGION], **management)
     assert not plan
     assert [problem.text[:21] for problem in plan.problems] == ["AccessDeniedException"]
 
 
-async def test_what_goes_wrong_on_the_way(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """A management account that may not do it is told; throttles on the way make no difference."""
-    async with administrator(sim, max_attempts=1) as client:
-        plan = await plan_membership(client, WANTED, regions=[REGION], **management)
-        sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "EnableOrganizationAdminAccount"))
-        report = await plan.apply()
-        assert isinstance(report.regions[0].error, AccessDeniedException)
-        assert {type(row.error) for row in report.failures} == {AccessDeniedException}
-        sim.inject(Fault(Throttle(), "EnableOrganizationAdminAccount", count=2))
-        sim.inject(Fault(Throttle(), "ListOrganizationAdminAccounts", count=4))
-        assert (await plan.apply()).ok
+async def test_errors_while_applying(
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """A refused designation is reported; throttles are retried."""
+    plan = await plan_membership(one_attempt_client, WANTED, regions=[REGION], **management)
+    sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount"))
+    report = await plan.apply()
+    assert isinstance(report.regions[0].error, AccessDeniedException)
+    assert {type(row.error) for row in report.failures} == {AccessDeniedException}
+    sim.inject(Fault(Throttle(), "EnableOrganizationAdminAccount", count=2))
+    sim.inject(Fault(Throttle(), "ListOrganizationAdminAccounts", count=4))
+    assert (await plan.apply()).ok

@@ -1,18 +1,18 @@
-"""Deleting graphs: what is shown, who has to be named, and what becomes of failures."""
+"""Deleting graphs: the plan's text, the confirmation, and failures."""
 
 import pytest
 
-from detective_async import AccessDeniedException, ParameterError
+from detective_async import AccessDeniedException, DetectiveClient, ParameterError
 from detective_async.membership import ActionKind, plan_teardown
-from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Throttle
+from detective_async.testing import DetectiveSimulator, Drop, Fault, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
+    DENIED,
     ELSEWHERE,
     REGION,
-    administrator,
     arn_in,
-    fill,
     graph,
+    load_world,
     member,
     some_accounts,
     writes,
@@ -24,68 +24,65 @@ REGIONS = [REGION, ELSEWHERE, "eu-central-1"]
 @pytest.fixture(autouse=True)
 def _two_graphs(sim: DetectiveSimulator) -> None:
     many = [member(one.account_id, "ENABLED") for one in some_accounts(250)]
-    fill(sim, graph(*many), graph(*many[:1], region=ELSEWHERE))
+    load_world(sim, graph(*many), graph(*many[:1], region=ELSEWHERE))
 
 
-async def test_it_shows_what_would_be_lost(sim: DetectiveSimulator) -> None:
-    """Each graph with the number of its members; nothing is deleted for another name, or none."""
-    async with administrator(sim) as client:
-        teardown = await plan_teardown(client, regions=REGIONS)
-        assert teardown
-        assert str(teardown).splitlines() == [
-            "eu-west-1:",
-            "  delete the graph, for all members too",
-            f"    ({arn_in(REGION)}, which has 250 members)",
-            "us-east-1:",
-            "  delete the graph, for all members too",
-            f"    ({arn_in(ELSEWHERE)}, which has 1 member)",
-            "eu-central-1:",
-            "  nothing to do",
-        ]
-        assert [(action.kind, action.region) for action in teardown.actions] == [
-            (ActionKind.DELETE_GRAPH, REGION),
-            (ActionKind.DELETE_GRAPH, ELSEWHERE),
-        ]
-        for confirm in ("", "444455556666", REGION):
-            with pytest.raises(ParameterError) as raised:
-                await teardown.apply(confirm=confirm)
-            assert str(raised.value) == (
-                "confirm: pass '111122223333', the administrator account whose 2 graphs would be deleted"
-            )
-        assert writes(sim) == {}
+async def test_text_and_confirmation(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The plan shows each graph with its number of members; any other confirmation deletes nothing."""
+    teardown = await plan_teardown(client, regions=REGIONS)
+    assert teardown
+    assert str(teardown).splitlines() == [
+        "eu-west-1:",
+        "  delete the graph, for all members too",
+        f"    ({arn_in(REGION)}, which has 250 members)",
+        "us-east-1:",
+        "  delete the graph, for all members too",
+        f"    ({arn_in(ELSEWHERE)}, which has 1 member)",
+        "eu-central-1:",
+        "  nothing to do",
+    ]
+    assert [(action.kind, action.region) for action in teardown.actions] == [
+        (ActionKind.DELETE_GRAPH, REGION),
+        (ActionKind.DELETE_GRAPH, ELSEWHERE),
+    ]
+    for confirm in ("", "444455556666", REGION):
+        with pytest.raises(ParameterError) as raised:
+            await teardown.apply(confirm=confirm)
+        assert str(raised.value) == (
+            "confirm: pass '111122223333', the administrator account whose 2 graphs would be deleted"
+        )
+    assert writes(sim) == {}
 
 
-async def test_it_deletes_what_it_showed(sim: DetectiveSimulator) -> None:
-    """Confirmed, the graphs go; a graph that was made anew since then, or that has gone, is left alone."""
-    async with administrator(sim) as client:
-        teardown = await plan_teardown(client, regions=REGIONS)
-        elsewhere = client.with_options(region=ELSEWHERE)
-        await elsewhere.delete_graph(arn_in(ELSEWHERE))
-        anew = (await elsewhere.create_graph()).graph_arn
-        sim.forget_requests()
-        report = await teardown.apply(confirm=ADMINISTRATOR)
-        assert list(sim.snapshot()) == [anew]
-        assert writes(sim)["DeleteGraph"] == 2
-        gone, other = report.regions
-        assert gone.ok
-        assert gone.done == (ActionKind.DELETE_GRAPH,)
-        assert (gone.graph_arn, other.graph_arn) == (arn_in(REGION), arn_in(ELSEWHERE))
-        # It is gone, whoever did it.
-        assert other.ok
-        assert report.ok
-        again = await plan_teardown(client, regions=[REGION])
-        assert not again
-        assert (await again.apply(confirm="whoever")).regions == ()
+async def test_deletes_planned_graphs(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A graph that was created or deleted since then is not touched."""
+    teardown = await plan_teardown(client, regions=REGIONS)
+    elsewhere = client.with_options(region=ELSEWHERE)
+    await elsewhere.delete_graph(arn_in(ELSEWHERE))
+    anew = (await elsewhere.create_graph()).graph_arn
+    sim.forget_requests()
+    report = await teardown.apply(confirm=ADMINISTRATOR)
+    assert list(sim.snapshot()) == [anew]
+    assert writes(sim)["DeleteGraph"] == 2
+    gone, other = report.regions
+    assert gone.ok
+    assert gone.done == (ActionKind.DELETE_GRAPH,)
+    assert (gone.graph_arn, other.graph_arn) == (arn_in(REGION), arn_in(ELSEWHERE))
+    # Already deleted.
+    assert other.ok
+    assert report.ok
+    again = await plan_teardown(client, regions=[REGION])
+    assert not again
+    assert (await again.apply(confirm="whoever")).regions == ()
 
 
-async def test_failures(sim: DetectiveSimulator) -> None:
-    """A region that cannot be looked at, or refuses, is told; the others are deleted."""
-    sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "DeleteGraph", region=REGION))
-    sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListGraphs", region="eu-central-1"))
-    async with administrator(sim) as client:
-        teardown = await plan_teardown(client, regions=REGIONS)
-        assert "eu-central-1:\n  problem: AccessDeniedException: no" in str(teardown)
-        report = await teardown.apply(confirm=ADMINISTRATOR)
+async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """An unreadable region and a refused deletion are reported; other graphs are deleted."""
+    sim.inject(Fault(DENIED, "DeleteGraph", region=REGION))
+    sim.inject(Fault(DENIED, "ListGraphs", region="eu-central-1"))
+    teardown = await plan_teardown(client, regions=REGIONS)
+    assert "eu-central-1:\n  problem: AccessDeniedException: no" in str(teardown)
+    report = await teardown.apply(confirm=ADMINISTRATOR)
     assert not report.ok
     assert [(region.region, type(region.error)) for region in report.failures] == [
         (REGION, AccessDeniedException),
@@ -96,13 +93,12 @@ async def test_failures(sim: DetectiveSimulator) -> None:
     assert [line.split(":")[0].strip() for line in str(report).splitlines()[1:]] == [REGION, "eu-central-1"]
 
 
-async def test_what_is_uncertain_is_looked_at(sim: DetectiveSimulator) -> None:
-    """A deletion without an answer was carried out, and is not repeated; one that failed in passing is."""
+async def test_unknown_outcome(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """A deletion without a response is not repeated if the graph is gone; a throttled one is."""
     sim.inject(Fault(Drop("after"), "DeleteGraph", region=REGION))
     sim.inject(Fault(Throttle(), "DeleteGraph", region=ELSEWHERE, count=5))
-    async with administrator(sim, max_attempts=1) as client:
-        teardown = await plan_teardown(client, regions=REGIONS)
-        report = await teardown.apply(confirm=ADMINISTRATOR)
+    teardown = await plan_teardown(one_attempt_client, regions=REGIONS)
+    report = await teardown.apply(confirm=ADMINISTRATOR)
     assert report.ok
     assert str(report) == "2 graphs gone"
     assert sim.snapshot() == {}

@@ -1,4 +1,4 @@
-"""Simulators with members in any state, clients whose waits take no time, and what has come of it all."""
+"""Simulated worlds with members in any state, clients whose waits take no time, and readable results."""
 
 import asyncio
 import inspect
@@ -8,18 +8,20 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from attrs import define, frozen
+from attrs import frozen
 from support.fakes import FakeTime
 
 from detective_async import Account, DetectiveClient, RetryPolicy
-from detective_async.membership import MembershipReport
-from detective_async.testing import DetectiveSimulator
+from detective_async.membership import MembershipReport, plan_membership
+from detective_async.testing import DetectiveSimulator, Failure
 
 ADMINISTRATOR = "111122223333"
 REGION = "eu-west-1"
 ELSEWHERE = "us-east-1"
+IDS = [f"{number}" * 12 for number in range(2, 10)]
 WRONG = "somebody.else@example.com"
-#: What plans ask, and what they never do.
+DENIED = Failure(403, "AccessDeniedException", "not you")
+#: The operations that plans may call.
 READS = frozenset(
     {
         "GetMembers",
@@ -34,7 +36,7 @@ READS = frozenset(
 
 
 class WorldTime(FakeTime):
-    """Time that passes only when somebody sleeps, for the client and the service alike."""
+    """A clock that moves only by sleeping, for the client and the simulator alike."""
 
     def __init__(self, sim: DetectiveSimulator) -> None:
         super().__init__()
@@ -48,17 +50,27 @@ class WorldTime(FakeTime):
 
 @asynccontextmanager
 async def administrator(
-    sim: DetectiveSimulator, *, account_id: str = ADMINISTRATOR, max_attempts: int = 3
+    sim: DetectiveSimulator,
+    kind: type[DetectiveClient] = DetectiveClient,
+    *,
+    account_id: str = ADMINISTRATOR,
+    max_attempts: int = 3,
+    time: WorldTime | None = None,
 ) -> AsyncIterator[DetectiveClient]:
-    """Give a client of an administrator account whose waits take no time."""
-    async with DetectiveClient(
+    """Yield a client of an administrator account whose waits take no time."""
+    async with kind(
         region=REGION,
         endpoint_url=sim.url,
         credentials=sim.account(account_id),
-        clock=WorldTime(sim).clock(real_dates=True),
+        clock=(time or WorldTime(sim)).clock(real_dates=True),
         retry=RetryPolicy(max_attempts=max_attempts),
     ) as client:
         yield client
+
+
+async def plan_and_apply(client: DetectiveClient, accounts: Iterable[Account], **options: Any) -> MembershipReport:
+    """Plan and apply, by default in one region."""
+    return await (await plan_membership(client, accounts, **{"regions": [REGION], **options})).apply()
 
 
 def address(account_id: str) -> str:
@@ -78,24 +90,24 @@ def arn_in(region: str, owner: str = ADMINISTRATOR) -> str:
 
 
 def graph(*members: Mapping[str, Any], region: str = REGION, **more: Any) -> dict[str, Any]:
-    """Describe a graph for a simulator's seed."""
+    """Return a graph for a simulator's seed."""
     return {"administrator": ADMINISTRATOR, "region": region, "id": "0a" * 16, "members": list(members), **more}
 
 
 def member(account_id: str, status: str, email: str | None = None, **more: Any) -> dict[str, Any]:
-    """Describe a member for a simulator's seed."""
+    """Return a member for a simulator's seed."""
     if status == "ACCEPTED_BUT_DISABLED":
         more = {"disabled_reason": "VOLUME_UNKNOWN", **more}
     return {"account": account_id, "status": status, "email": email or address(account_id), **more}
 
 
-def fill(
+def load_world(
     sim: DetectiveSimulator,
     *graphs: Mapping[str, Any],
     accounts: Iterable[Mapping[str, Any]] = (),
     verification_delay: float = 0.0,
 ) -> None:
-    """Put graphs, and accounts with what is special about them, in the place of a simulator's world."""
+    """Replace the simulator's world by these graphs and accounts."""
     known = {ADMINISTRATOR: {"id": ADMINISTRATOR}}
     known.update({one["account"]: {"id": one["account"]} for graph in graphs for one in graph["members"]})
     known.update({one["id"]: dict(one) for one in accounts})
@@ -103,7 +115,7 @@ def fill(
 
 
 def statuses(sim: DetectiveSimulator, region: str = REGION) -> dict[str, str]:
-    """Give the members of the administrator's graph in a region."""
+    """Return the members of the administrator's graph in a region, with their statuses."""
     for arn, one in sim.snapshot().items():
         if arn.split(":")[3:5] == [region, ADMINISTRATOR]:
             return dict(one["members"])
@@ -111,17 +123,17 @@ def statuses(sim: DetectiveSimulator, region: str = REGION) -> dict[str, str]:
 
 
 def writes(sim: DetectiveSimulator) -> Counter[str]:
-    """Count what was asked for that changes something."""
+    """Count the requests of operations that change something."""
     return Counter(one.operation or "?" for one in sim.requests if one.operation not in READS)
 
 
-def asked(sim: DetectiveSimulator, operation: str) -> list[Any]:
-    """Give the bodies of the requests of an operation."""
+def request_bodies(sim: DetectiveSimulator, operation: str) -> list[Any]:
+    """Return the bodies of an operation's requests."""
     return [json.loads(one.body) for one in sim.requests if one.operation == operation]
 
 
-def invited(sim: DetectiveSimulator) -> Counter[tuple[str | None, str]]:
-    """Count how often each account in each region was asked to be a member in a request that was carried out."""
+def invitations(sim: DetectiveSimulator) -> Counter[tuple[str | None, str]]:
+    """Count the successful CreateMembers requests that contain an account, by region and account."""
     return Counter(
         (one.region, account["AccountId"])
         for one in sim.requests
@@ -130,16 +142,16 @@ def invited(sim: DetectiveSimulator) -> Counter[tuple[str | None, str]]:
     )
 
 
-def work_left() -> list[str]:
-    """Name the tasks of the package's that run, those of the simulator aside."""
+def running_tasks() -> list[str]:
+    """Return the source files of the package's running tasks, without those of the simulator."""
     coroutines = [task.get_coro() for task in asyncio.all_tasks()]
-    places = [inspect.getfile(one.cr_code) for one in coroutines if inspect.iscoroutine(one)]
-    return [place for place in places if "detective_async/" in place and "detective_async/testing/" not in place]
+    files = [inspect.getfile(one.cr_code) for one in coroutines if inspect.iscoroutine(one)]
+    return [file for file in files if "detective_async/" in file and "detective_async/testing/" not in file]
 
 
 @frozen
-class Fate:
-    """What a report says of an account."""
+class Result:
+    """What a report says about an account."""
 
     before: str | None
     after: str | None
@@ -147,19 +159,13 @@ class Fate:
     problem: str | None = None
 
 
-def fates(report: MembershipReport, region: str = REGION) -> dict[str, Fate]:
+#: The result of an account that was not a member before.
+ONBOARDED = Result(None, "ENABLED", "invite, accept")
+
+
+def results(report: MembershipReport, region: str = REGION) -> dict[str, Result]:
     return {
-        row.account_id: Fate(row.before, row.after, ", ".join(row.done), row.problem)
+        row.account_id: Result(row.before, row.after, ", ".join(row.done), row.problem)
         for row in report.rows
         if row.region == region
     }
-
-
-@define
-class Told:
-    """A progress callback that remembers."""
-
-    events: list[Any]
-
-    def __call__(self, event: Any) -> None:
-        self.events.append(event)

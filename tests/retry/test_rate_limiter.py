@@ -11,11 +11,12 @@ from botocore.retries.throttling import CubicCalculator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.fakes import FakeTime
+from support.hypothesis_profiles import examples
 
 from detective_async.retry.rate_limiter import Pace, RateLimiter
 
 # The machine may be busy.
-_SETTINGS = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+_SETTINGS = settings(max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 NEGLIGIBLE = 1e-6
 #: Start times of clocks: near 0, since the start of the machine, and since the epoch.
 ORIGINS = st.sampled_from([-7.3, 0.0, 0.75, 86_399.9, 4e6 + 0.123, 1_790_000_000.4])

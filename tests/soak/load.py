@@ -1,4 +1,4 @@
-"""What the soak's callers do, over and over, and what they make of what comes back."""
+"""The callers of the soak test: the calls that they repeat, and the checks of the results."""
 
 import asyncio
 from collections import Counter
@@ -26,13 +26,13 @@ REGIONS = ("eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-
 ADMINS = [f"1000000000{number:02}" for number in range(10)]
 MEMBERS = {admin: [f"20000000{admin[-2:]}{number:02}" for number in range(8)] for admin in ADMINS}
 EVERYBODY = [*ADMINS, *(member for members in MEMBERS.values() for member in members)]
-#: Seconds after which a call is taken to hang; its own timeouts end it long before.
-_PATIENCE = 120.0
+#: Seconds after which a call has failed to time out; its own timeouts end it long before.
+_HANG_TIMEOUT = 120.0
 _DAYS = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
 
-#: What the faults come to where the attempts do not suffice.
+#: The errors that the faults lead to when all attempts fail.
 _OF_FAULTS = {"TooManyRequestsException", "InternalServerException", "ConnectionLost", "AttemptTimeout", "DecodeError"}
-#: What becomes of a signature whose date is off.
+#: The error of a signature with a wrong date.
 _REFUSED = "InvalidSignatureException"
 _CODES_OF_FAULTS = {"502", "ServiceUnavailable", "SlowDown"}
 
@@ -40,19 +40,19 @@ T = TypeVar("T")
 
 
 class WrongError(Exception):
-    """Something came of a call that no fault explains."""
+    """A result of a call that no fault explains."""
 
 
 @define
 class Tally:
-    """How the calls went, for all callers together.
+    """The counts of all callers together.
 
     Attributes:
-        calls: how many have ended.
-        outcomes: how they ended, and how often.
-        attempts: how their attempts ended, and how often.
-        jumps: how many times the service's clock has jumped.
-        watchers: are told the number of calls after each of them.
+        calls: the number of finished calls.
+        outcomes: outcome of a call -> number.
+        attempts: outcome of an attempt -> number.
+        jumps: how many times the simulator's clock has jumped.
+        watchers: are called with the number of calls after each call.
     """
 
     calls: int = 0
@@ -64,34 +64,34 @@ class Tally:
     def count(self, outcome: str) -> None:
         self.calls += 1
         self.outcomes[outcome] += 1
-        for tell in self.watchers:
-            tell(self.calls)
+        for watcher in self.watchers:
+            watcher(self.calls)
 
 
 _caller: ContextVar["Caller"] = ContextVar("_caller")
 
 
 def watch(event: Event) -> None:
-    """Note which caller's attempts have failed; a hook of the client."""
+    """Record the outcome of an attempt for its caller; a hook of the client."""
     if isinstance(event, AttemptEvent):
         caller = _caller.get()
-        caller.tally.attempts[event.error_code or "fine"] += 1
-        caller.note(event.error_code)
+        caller.tally.attempts[event.error_code or "success"] += 1
+        caller.record(event.error_code)
 
 
 @define
 class Caller:
-    """One who administers a graph in one region, and lives through its whole life again and again.
+    """The administrator of a graph in one region, which creates, uses and deletes it again and again.
 
     Args:
-        client: what its own clients are made from.
-        keys: everybody's.
+        client: the client that its own clients are derived from.
+        keys: the keys of all accounts.
         admin: the account.
         region: the region.
-        tally: where to count.
+        tally: the counts.
 
     Attributes:
-        troubled: whether an attempt has failed since its graph was gone for certain, so that what was done is not.
+        troubled: whether an attempt has failed since its graph certainly did not exist, so that the state is uncertain.
     """
 
     client: DetectiveClient
@@ -108,30 +108,30 @@ class Caller:
         self._members = MEMBERS[self.admin]
 
     def become_current(self) -> None:
-        """Have what is called from here on counted as this caller's."""
+        """Count all later calls in this context as this caller's."""
         _caller.set(self)
 
-    def note(self, error_code: str | None) -> None:
-        """Take note of how an attempt ended."""
+    def record(self, error_code: str | None) -> None:
+        """Record the outcome of an attempt."""
         self.troubled = self.troubled or error_code is not None
         self._gave_up = self._gave_up or error_code == "AttemptTimeout"
         self._refusals += error_code == _REFUSED
 
-    async def live(self, calls: int) -> None:
-        """Go on until there were so many calls of all callers.
+    async def run(self, calls: int) -> None:
+        """Repeat until all callers together have made that many calls.
 
         Raises:
-            WrongError: something came of a call that no fault explains.
+            WrongError: no fault explains the result of a call.
         """
         self.become_current()
         while self.tally.calls < calls:
-            await self._live_once()
+            await self._run_once()
             if self._gave_up:
-                # What was given up is done later, and not in the next life if that waits for it.
+                # The simulator still carries out the attempts that timed out; they must not affect the next graph.
                 await asyncio.sleep(LONG)
                 self._gave_up = False
 
-    async def _live_once(self) -> None:
+    async def _run_once(self) -> None:
         client = self._as(self.admin)
         graph = await self._call(client.create_graph(tags={"owner": self.admin}))
         if graph is None:
@@ -156,11 +156,9 @@ class Caller:
         accounts = [Account(member, f"account-{member}@example.com") for member in self._members]
         created = await self._call(client.create_members(arn, accounts))
         if created is not None:
-            told = [
-                *(one.account_id for one in created.members),
-                *(one.account_id for one in created.unprocessed_accounts),
-            ]
-            self._check("CreateMembers", sorted(map(str, told)) == self._members)
+            returned = [one.account_id for one in created.members]
+            returned += [one.account_id for one in created.unprocessed_accounts]
+            self._check("CreateMembers", sorted(map(str, returned)) == self._members)
         for two in (self._members[:2], self._members[2:4]):
             found = await self._call(client.get_members(arn, two))
             self._check("GetMembers", found is None or [one.account_id for one in found.member_details] == two)
@@ -185,7 +183,7 @@ class Caller:
         await self._call(client.update_datasource_packages(arn, ["EKS_AUDIT"]))
         await self._call(client.iter_datasource_packages(arn, page_size=2).collect())
         await self._call(client.batch_get_graph_member_datasources(arn, self._members[:2]))
-        # An error that is the service's own: this member has been enabled. Garbage may hide it.
+        # A real error of the service: this member is enabled already. A garbage answer may replace it.
         await self._call(client.start_monitoring_member(arn, self._members[0]), refused=ConflictException)
 
     async def _investigate(self, client: DetectiveClient, arn: str) -> None:
@@ -208,19 +206,19 @@ class Caller:
         return self.client.with_options(region=self.region, credentials=self.keys[account])
 
     async def _call(self, call: Awaitable[T], refused: type[ServiceError] | None = None) -> T | None:
-        """Give the answer, or None where the call failed as calls do under these faults."""
+        """Return the answer, or None if the call failed in a way that the faults explain."""
         self._refusals = 0
         jumps = self.tally.jumps
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_HANG_TIMEOUT):
                 answer = await call
         except TimeoutError:
-            raise WrongError(f"a call hangs, after {self.tally.calls} calls") from None
+            raise WrongError(f"a call does not end, after {self.tally.calls} calls") from None
         except DetectiveError as error:
             self._judge(error, refused, jumped=self.tally.jumps > jumps)
             return None
         except Exception as error:
-            raise WrongError(f"not an error of ours: {error!r}") from error
+            raise WrongError(f"not a DetectiveError: {error!r}") from error
         self.tally.count("answers")
         return answer
 
@@ -230,14 +228,14 @@ class Caller:
         self.tally.count(kind if kind != "ServiceError" else f"ServiceError {code}")
         if kind in _OF_FAULTS or code in _CODES_OF_FAULTS or (refused is not None and isinstance(error, refused)):
             return
-        # A call gets over one jump of the clock: it is sent again, and only another jump can be in the way of that.
+        # A call survives one jump of the clock, since it is sent again; only a second jump makes it fail.
         if code == _REFUSED and jumped and self._refusals > 1:
             return
-        # What was done unseen is not there to be done again, and what was not done is missed later.
+        # After a failed attempt, an earlier change may have been made or not, so that a later one may fail.
         if isinstance(error, ResourceNotFoundException | ConflictException) and self.troubled:
             return
-        raise WrongError(f"no fault leads to {kind}: {error}") from error
+        raise WrongError(f"no fault explains {kind}: {error}") from error
 
     def _check(self, what: str, right: bool) -> None:
         if not right and not self.troubled:
-            raise WrongError(f"{what} gave a wrong answer to {self.admin} in {self.region}")
+            raise WrongError(f"{what} returned a wrong answer to {self.admin} in {self.region}")

@@ -1,4 +1,4 @@
-"""A great many calls through bad weather, after which the process must hold what it held before."""
+"""The soak test: many calls to a simulator with faults, after which the process must hold no more than before."""
 
 import asyncio
 import json
@@ -14,44 +14,44 @@ from pathlib import Path
 from attrs import define, field
 from soak.load import ADMINS, EVERYBODY, REGIONS, Caller, Tally, WrongError, watch
 from soak.server import PERCENT
-from soak.watch import MEBIBYTE, Complaints, Holding, holding, resident, slope
+from soak.watch import MEBIBYTE, Resources, WarningCollector, measure, resident, slope
 
 from detective_async import Clock, Credentials, DetectiveClient, RetryPolicy, Timeouts
 from detective_async.retry.policy import RetryQuota
 
-#: How much a hundred thousand calls may add to the resident memory: less than three bytes for each call, and no object
-#: is that small. A twentieth of a mebibyte is usual, for pages that are no longer full.
+#: The most growth of the resident memory in 100,000 calls: less than three bytes per call, and no object is that small.
+#: A twentieth of a mebibyte is usual, because of fragmentation.
 MOST_GROWTH = MEBIBYTE // 4
-#: By how much the memory may differ between beginning and end: what is made once and kept, and those pages. Short runs
-#: are judged by it alone, for a line through a few seconds says nothing.
+#: The largest difference of the memory between start and end: lazily created objects, and fragmentation. For short runs
+#: it is the only limit, since a trend over a few seconds is not significant.
 NOISE = 2 * MEBIBYTE
-#: How many more blocks of memory Python may have given out at the end: what is made once and kept, such as the readers
-#: that tell what is wrong with an answer. Where each call leaves something behind there are thousands more.
+#: The most additional blocks of memory at the end: lazily created objects, such as the decoders of error answers. If
+#: each call left an object behind, there would be thousands more.
 MOST_BLOCKS = 4_000
 _SHORT = 50_000
 _SAMPLES = 40
-#: How far the service's clock is ahead of ours, one after the other.
+#: The seconds by which the simulator's clock is ahead, one after the other.
 _SKEWS = (0.0, 900.0, 0.0, -900.0)
 _JUMPS = 20
 _FULL_QUOTA = RetryQuota().available
 
 
 @define
-class Weather:
-    """The simulator's process, and what goes wrong in it."""
+class FaultySimulator:
+    """The simulator's process, and its faults."""
 
     process: "subprocess.Popen[str]"
     url: str = ""
     keys: dict[str, Credentials] = field(factory=dict, repr=False)
 
     def set(self, *, percent: float, skew: float = 0.0) -> None:
-        """Set it; the process has it when this returns."""
+        """Set the percentage of faults and the clock's skew; they apply when this returns."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"percent": percent, "skew": skew}) + "\n")
         self.process.stdin.flush()
-        self.hear()
+        self.read()
 
-    def hear(self) -> None:
+    def read(self) -> None:
         """Wait for a line of the process."""
         assert self.process.stdout is not None
         facts = json.loads(self.process.stdout.readline())
@@ -61,126 +61,126 @@ class Weather:
 
 
 @contextmanager
-def weather() -> Iterator[Weather]:
+def faulty_simulator() -> Iterator[FaultySimulator]:
     command = [sys.executable, str(Path(__file__).with_name("server.py")), *EVERYBODY]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            outside = Weather(process)
-            outside.hear()
-            yield outside
+            simulator = FaultySimulator(process)
+            simulator.read()
+            yield simulator
         finally:
             process.kill()
 
 
 def main(calls: int, callers: int = 50) -> int:
-    """Run a soak and tell of it; gives the exit code."""
-    # The settings of the machine's owner, and a proxy, are no part of it.
+    """Run the soak test, print its figures, and return the exit code."""
+    # The developer's own settings and proxies must not affect it.
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    with weather() as outside:
-        problems = asyncio.run(soak(outside, calls, callers))
+    with faulty_simulator() as simulator:
+        problems = asyncio.run(soak(simulator, calls, callers))
     for problem in problems:
-        _say(f"WRONG: {problem}")
-    _say("the soak failed" if problems else "all is as it was")
+        _print(f"problem: {problem}")
+    _print("failed" if problems else "passed: nothing is left behind")
     return 1 if problems else 0
 
 
-async def soak(outside: Weather, calls: int, callers: int) -> list[str]:
-    """Make so many calls, by so many callers at once; gives what is wrong afterwards."""
-    complaints = Complaints()
-    complaints.listen()
-    # What is made once and kept is made now.
-    problems = await _spell(outside, Tally(), min(10_000, calls // 2), callers)
-    start = await holding()
-    _say(f"start: {start}")
+async def soak(simulator: FaultySimulator, calls: int, callers: int) -> list[str]:
+    """Make that many calls, with that many callers at once; return the problems."""
+    warnings = WarningCollector()
+    warnings.install()
+    # The warm-up creates everything that is created lazily.
+    problems = await _make_calls(simulator, Tally(), min(10_000, calls // 2), callers)
+    start = await measure()
+    _print(f"start: {start}")
     began = time.monotonic()
     tally, samples = Tally(), Samples(max(1, calls // _SAMPLES))
     tally.watchers.append(samples.take)
-    problems += await _spell(outside, tally, calls, callers)
-    end = await holding()
+    problems += await _make_calls(simulator, tally, calls, callers)
+    end = await measure()
     growth = slope(samples.taken) * 100_000
-    _say(f"end:   {end}")
-    _say(f"{tally.calls} calls in {time.monotonic() - began:.0f} s; {growth / MEBIBYTE:+.2f} MiB in 100,000 calls")
-    _say(f"calls:    {dict(tally.outcomes.most_common())}")
-    _say(f"attempts: {dict(tally.attempts.most_common())}")
+    _print(f"end:   {end}")
+    _print(f"{tally.calls} calls in {time.monotonic() - began:.0f} s; {growth / MEBIBYTE:+.2f} MiB in 100,000 calls")
+    _print(f"calls:    {dict(tally.outcomes.most_common())}")
+    _print(f"attempts: {dict(tally.attempts.most_common())}")
     if calls >= _SHORT and growth > MOST_GROWTH:
         problems.append(f"the memory grows by {growth / MEBIBYTE:.2f} MiB in 100,000 calls")
-    return [*problems, *_left(start, end), *(f"complaint: {one}" for one in complaints.heard)]
+    return [*problems, *_leaks(start, end), *(f"warning: {one}" for one in warnings.collected)]
 
 
 @define
 class Samples:
-    """The resident memory along the way."""
+    """Samples of the resident memory."""
 
     every: int
     taken: list[tuple[float, float]] = field(factory=list)
 
     def take(self, calls: int) -> None:
-        """Look, if it is time to."""
+        """Take a sample after every `every` calls."""
         if calls % self.every == 0:
             self.taken.append((calls, resident()))
 
 
 @define
 class Jumps:
-    """Lets the service's clock jump along the way."""
+    """Makes the simulator's clock jump during the test."""
 
-    outside: Weather
+    simulator: FaultySimulator
     tally: Tally
     every: int
 
     def jump(self, calls: int) -> None:
-        """Do so, if it is time to."""
+        """Change the clock's skew after every `every` calls."""
         if calls % self.every == 0:
             self.tally.jumps += 1
-            self.outside.set(percent=PERCENT, skew=_SKEWS[calls // self.every % len(_SKEWS)])
+            self.simulator.set(percent=PERCENT, skew=_SKEWS[calls // self.every % len(_SKEWS)])
 
 
-async def _spell(outside: Weather, tally: Tally, calls: int, callers: int) -> list[str]:
-    """Make calls with a client of its own; gives what went wrong."""
+async def _make_calls(simulator: FaultySimulator, tally: Tally, calls: int, callers: int) -> list[str]:
+    """Make calls with a new client; return the problems."""
     async with DetectiveClient(
         region=REGIONS[0],
-        credentials=outside.keys[ADMINS[0]],
-        endpoint_url=outside.url,
-        clock=Clock(sleep=_hurry),
+        credentials=simulator.keys[ADMINS[0]],
+        endpoint_url=simulator.url,
+        clock=Clock(sleep=_short_sleep),
         retry=RetryPolicy(max_attempts=3),
-        # An attempt is given up before the simulator's longest delay is over.
+        # The attempt timeout is shorter than the simulator's longest delay.
         timeouts=Timeouts(connect=20, read=None, attempt=1, total=60),
         hooks=[watch],
     ) as client:
         places = list(product(ADMINS, REGIONS))[:callers]
-        outside.set(percent=PERCENT)
-        tally.watchers.append(Jumps(outside, tally, max(1, calls // _JUMPS)).jump)
+        simulator.set(percent=PERCENT)
+        tally.watchers.append(Jumps(simulator, tally, max(1, calls // _JUMPS)).jump)
         problems: list[str] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for admin, region in places:
-                    group.create_task(Caller(client, outside.keys, admin, region, tally).live(calls))
+                    group.create_task(Caller(client, simulator.keys, admin, region, tally).run(calls))
         except* WrongError as errors:
             problems += map(str, errors.exceptions)
-        return problems or await _recover(outside, client)
+        return problems or await _recover(simulator, client)
 
 
-async def _recover(outside: Weather, client: DetectiveClient) -> list[str]:
-    """Call in good weather until every quota of retries must be full again; gives those that are not."""
-    outside.set(percent=0)
-    Caller(client, outside.keys, ADMINS[0], REGIONS[0], Tally()).become_current()
+async def _recover(simulator: FaultySimulator, client: DetectiveClient) -> list[str]:
+    """Make calls without faults until every retry quota must be full again; return a problem for each that is not."""
+    simulator.set(percent=0)
+    Caller(client, simulator.keys, ADMINS[0], REGIONS[0], Tally()).become_current()
     problems = []
     for account, region in product(EVERYBODY, REGIONS):
-        one = client.with_options(region=region, credentials=outside.keys[account])
+        one = client.with_options(region=region, credentials=simulator.keys[account])
         for _ in range(_FULL_QUOTA - one._transport.limits.quota.available):
             await one.list_graphs()
         if (left := one._transport.limits.quota.available) != _FULL_QUOTA:
-            problems.append(f"the quota of {account} in {region} stays at {left} of {_FULL_QUOTA}")
+            problems.append(f"the retry quota of {account} in {region} stays at {left} of {_FULL_QUOTA}")
     return problems
 
 
-def _left(start: Holding, end: Holding) -> list[str]:
-    """Tell what is there at the end that was not there at the start."""
+def _leaks(start: Resources, end: Resources) -> list[str]:
+    """Return a problem for each kind of resource of which there are more at the end."""
     problems = [
-        f"there are {now} {what}, and were {before}"
+        f"{now} {what}, {before} at the start"
         for what, before, now in (
             ("tasks", start.tasks, end.tasks),
             ("sockets", start.sockets, end.sockets),
@@ -189,16 +189,16 @@ def _left(start: Holding, end: Holding) -> list[str]:
         if before != now
     ]
     if end.blocks - start.blocks > MOST_BLOCKS:
-        problems.append(f"there are {end.blocks} blocks of memory, and were {start.blocks}")
+        problems.append(f"{end.blocks} blocks of memory, {start.blocks} at the start")
     if end.memory - start.memory > NOISE:
-        problems.append(f"the memory is {end.memory / MEBIBYTE:.1f} MiB, and was {start.memory / MEBIBYTE:.1f} MiB")
+        problems.append(f"{end.memory / MEBIBYTE:.1f} MiB of memory, {start.memory / MEBIBYTE:.1f} MiB at the start")
     return problems
 
 
-async def _hurry(seconds: float) -> None:
+async def _short_sleep(seconds: float) -> None:
     await asyncio.sleep(seconds / 100)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

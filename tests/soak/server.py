@@ -1,4 +1,4 @@
-"""A simulator in a process of its own, whose faults are turned on and off by the lines on stdin."""
+"""A simulator in a process of its own; lines on stdin set its faults."""
 
 import asyncio
 import json
@@ -18,11 +18,11 @@ from detective_async.testing import (
 )
 from detective_async.testing.faults import Effect
 
-#: How many requests of a hundred are struck.
+#: The percentage of requests with a fault.
 PERCENT = 5.0
-#: Longer than the soak's client waits for an attempt, so that the service acts on what was given up.
+#: Seconds; longer than the attempt timeout of the soak test, so that the simulator acts on attempts that timed out.
 LONG = 1.3
-#: What strikes, and how often, compared with the others.
+#: The faults, with their relative frequencies.
 _EFFECTS: list[tuple[Effect, int]] = [
     (Throttle(), 12),
     (Throttle(retry_after_ms=1500), 6),
@@ -43,21 +43,21 @@ _EFFECTS: list[tuple[Effect, int]] = [
 
 
 async def serve(accounts: list[str]) -> None:
-    """Tell the URL and the accounts' keys, and do what stdin says, a line at a time, until it ends."""
+    """Print the URL and the accounts' keys, and set the faults for each line on stdin until it is closed."""
     lines = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with DetectiveSimulator(remember=0) as sim:
         keys = {account: sim.account(account) for account in accounts}
-        _tell(url=sim.url, keys={account: [key.access_key_id, key.secret_access_key] for account, key in keys.items()})
+        _print(url=sim.url, keys={account: [key.access_key_id, key.secret_access_key] for account, key in keys.items()})
         while line := await lines.readline():
             set_faults(sim, **json.loads(line))
-            _tell()
+            _print()
     pipe.close()
 
 
 def set_faults(sim: DetectiveSimulator, *, percent: float, skew: float) -> None:
-    """Have so many requests of a hundred struck, and the clock be so many seconds ahead."""
+    """Set the percentage of requests with faults, and the seconds by which the clock is ahead."""
     sim.clear_faults()
     parts = sum(part for _, part in _EFFECTS)
     for effect, part in _EFFECTS if percent else []:
@@ -66,7 +66,7 @@ def set_faults(sim: DetectiveSimulator, *, percent: float, skew: float) -> None:
         sim.inject(Fault(ClockSkew(skew), count=None))
 
 
-def _tell(**facts: object) -> None:
+def _print(**facts: object) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
     sys.stdout.flush()
 

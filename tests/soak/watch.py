@@ -1,4 +1,4 @@
-"""What a process holds, and what it complains about where nobody looks."""
+"""Measures the resources of the process, and collects warnings that would otherwise only be printed."""
 
 import asyncio
 import ctypes
@@ -15,20 +15,20 @@ from attrs import frozen
 
 _FILES = Path("/proc/self/fd")
 MEBIBYTE = 2**20
-# glibc's; other C libraries have none.
+# Only glibc has it.
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 @frozen
-class Holding:
-    """What a process holds while it does nothing.
+class Resources:
+    """The resources of an idle process.
 
     Attributes:
-        tasks: asyncio's.
-        sockets: open ones.
-        files: open file descriptors, sockets among them.
-        blocks: pieces of memory of up to 512 bytes that Python has given out: one or more for each object.
-        memory: bytes of resident memory.
+        tasks: the number of asyncio tasks.
+        sockets: the number of open sockets.
+        files: the number of open file descriptors, sockets included.
+        blocks: the number of memory blocks that Python has allocated: one or more for each object.
+        memory: the bytes of resident memory.
     """
 
     tasks: int
@@ -44,13 +44,13 @@ class Holding:
         )
 
 
-async def holding() -> Holding:
-    """Look, after everything that is on its way out has left."""
+async def measure() -> Resources:
+    """Measure the resources after pending callbacks and garbage collections."""
     for _ in range(3):
         await asyncio.sleep(0.05)
         gc.collect()
     links = _open_files()
-    return Holding(
+    return Resources(
         tasks=len(asyncio.all_tasks()),
         sockets=sum(link.startswith("socket:") for link in links),
         files=len(links),
@@ -60,9 +60,9 @@ async def holding() -> Holding:
 
 
 def resident() -> int:
-    """Give the bytes of resident memory, less what is free and was not given back to the system yet.
+    """Return the bytes of resident memory, after free memory was returned to the system.
 
-    That part grows by mebibytes in a run while what is in use stays the same to a hundredth of one.
+    The free part would otherwise vary by mebibytes within a run.
     """
     gc.collect()
     if _TRIM is not None:
@@ -71,7 +71,7 @@ def resident() -> int:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Give how steeply the line rises that fits the points best; 0 where there are too few of them."""
+    """Return the slope of the line that fits the points best (least squares); 0 for fewer than two points."""
     if not points:
         return 0.0
     mean_x = sum(x for x, _ in points) / len(points)
@@ -80,28 +80,28 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-class Complaints(logging.Handler):
-    """Collects what asyncio, warnings and destructors say: things never awaited, never retrieved, never closed."""
+class WarningCollector(logging.Handler):
+    """Collects log entries, warnings, and errors in destructors and callbacks, such as about tasks never awaited."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.heard: list[str] = []
+        self.collected: list[str] = []
 
-    def listen(self) -> None:
-        """Hear everything from now on; must be called where the event loop runs."""
+    def install(self) -> None:
+        """Collect everything from now on; the event loop must be running."""
         warnings.simplefilter("error")
         logging.getLogger().addHandler(self)
-        # Warnings that strike in a destructor, where an error has nowhere to go.
-        sys.unraisablehook = lambda what: self.heard.append(f"{what.err_msg}: {what.exc_value!r} {what.object!r}")
-        asyncio.get_running_loop().set_exception_handler(self._hear)
+        # Warnings in a destructor are errors that cannot be raised.
+        sys.unraisablehook = lambda what: self.collected.append(f"{what.err_msg}: {what.exc_value!r} {what.object!r}")
+        asyncio.get_running_loop().set_exception_handler(self._handle_exception)
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(record.getMessage())
+        self.collected.append(record.getMessage())
 
-    def _hear(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self.heard.append(f"{context.get('message')} {context.get('exception')!r}")
+    def _handle_exception(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.collected.append(f"{context.get('message')} {context.get('exception')!r}")
 
 
 def _open_files() -> list[str]:
-    # The one with which the folder is being listed is gone when it is looked at.
+    # The file descriptor of the listing itself is closed by now.
     return [str(link.readlink()) for link in _FILES.iterdir() if link.is_symlink()]

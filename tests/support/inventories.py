@@ -1,8 +1,7 @@
-"""A world to make an inventory of, and how the examples that make one are run."""
+"""A simulated world for the tests of the inventory examples."""
 
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +11,20 @@ from attrs import define
 
 from detective_async.testing import SimulatorThread
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 HUB = "999999999999"
 OPEN = ["eu-west-1", "us-east-1"]
 CLOSED = "me-south-1"
 ROLE = "SecurityAudit"
-#: Members of the graphs, in turn: few, more than a page, some; an account that has no graph; and none.
+#: The numbers of members of the graphs, in turn: few, more than a page, some, no graph at all, none.
 SIZES = [3, 230, 40, None, 0]
 
-#: What there is, or what was found: (account, region, member) -> how often.
+#: (account, region, member) -> how many times it is there.
 Members = Counter[tuple[str, str, str]]
 
 
 @define
 class World:
-    """A simulator, and what is in it."""
+    """A simulator with accounts and members."""
 
     sim: SimulatorThread
     accounts: list[str]
@@ -44,21 +42,21 @@ class World:
     def arguments(
         self, *more: str, accounts: str = "accounts", regions: tuple[str, ...] = (*OPEN, CLOSED)
     ) -> list[str]:
-        """Give the arguments that make an inventory of everything."""
+        """Return the arguments for an inventory of all accounts."""
         return ["--role-name", ROLE, "--accounts", str(self.folder / accounts), "--regions", *regions, *more]
 
     def to_files(self, *more: str) -> list[str]:
-        """Give those that make it in a file, with a checkpoint."""
+        """Return the arguments for an inventory of all accounts in a file, with a checkpoint."""
         return self.arguments("--output", str(self.output), "--checkpoint", str(self.checkpoint), *more)
 
     def environment(self) -> dict[str, str]:
-        """Give the environment in which programs find the simulator, and their way to the package."""
+        """Return the environment for programs, with the simulator in it."""
         return {**os.environ, **self.sim.environment(HUB)}
 
 
 @contextmanager
 def world(folder: Path, accounts: int = 5) -> Iterator[World]:
-    """Make a world of so many accounts in two regions, and one that they have not opted in to."""
+    """Make a world of that many accounts in two regions, and a third region that they have not opted in to."""
     ids = [f"{number:012}" for number in range(100_000_000_000, 100_000_000_000 + accounts)]
     members = Members()
     graphs = []
@@ -76,26 +74,8 @@ def world(folder: Path, accounts: int = 5) -> Iterator[World]:
 
 
 def found_in(lines: str | bytes) -> Members:
-    """Count the members in an output; each line of it has to be whole."""
+    """Count the members in an output, each line of which must be complete."""
     text = lines if isinstance(lines, str) else lines.decode()
     assert not text or text.endswith("\n")
     entries = [json.loads(line) for line in text.splitlines()]
     return Members((entry["account_id"], entry["region"], entry["member"]["account_id"]) for entry in entries)
-
-
-def command(example: str, *arguments: str, first: str = "", strict: bool = True) -> list[str]:
-    """Give the command that runs an example, with its settings changed first if need be.
-
-    A strict one is run with warnings as errors and in development mode.
-    """
-    program = f"""
-import signal, sys
-# Where the tests run in the background it may be ignored, and that is inherited.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path.insert(0, {str(EXAMPLES)!r})
-import {example}
-{first}
-sys.exit({example}.main())
-"""
-    scrutiny = ["-W", "error", "-X", "dev"] if strict else []
-    return [sys.executable, "-P", *scrutiny, "-c", program, *arguments]

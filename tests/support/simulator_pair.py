@@ -26,9 +26,17 @@ from detective_async import (
     Timeouts,
 )
 from detective_async.api.models.base import Response
-from detective_async.testing import ClockSkew, DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle
+from detective_async.testing import (
+    ClockSkew,
+    DetectiveSimulator,
+    Drop,
+    Failure,
+    Fault,
+    Garbage,
+    RecordedRequest,
+    Throttle,
+)
 from detective_async.testing.faults import Effect
-from detective_async.testing.records import RecordedRequest
 
 NOW = 1_800_000_000.0
 REGION = "eu-west-1"

@@ -1,4 +1,4 @@
-"""What a user might write: every public name, with the types that a checker must see. Checked, never run."""
+"""Code that a user might write, with every public name and the types that a checker must infer. It is never run."""
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
@@ -32,13 +32,13 @@ async def client_and_settings(session: aiohttp.ClientSession) -> None:
                 assert_type(event.retry_quota, int)
 
     class Watcher:
-        """Wants to know of beginnings too."""
+        """A hook with `on_start`."""
 
         def on_start(self, start: d.CallStart) -> None:
             assert_type(start.headers, dict[str, str])
 
         def __call__(self, event: object) -> None:
-            """Be told of the rest."""
+            """Handle the other events."""
 
     sources: Sequence[d.CredentialsProvider] = [
         d.StaticCredentials("key", "secret"),

@@ -1,4 +1,4 @@
-"""Detective in an aiohttp server: one client for the app, problem answers, and streams for browsers.
+"""Detective in an aiohttp server: one client per app, problem responses, and streams for browsers.
 
     from detective_async.integrations import aiohttp_web as detective
 
@@ -11,7 +11,7 @@
     app.router.add_get("/health", detective.health)
     detective.setup(app)
 
-All of it works on the app's one pool of connections.
+All requests share the app's connection pool.
 """
 
 from detective_async.integrations.aiohttp_web.encoding import to_json

@@ -1,4 +1,4 @@
-"""Watching the connection while an answer is on its way."""
+"""The connection of a streaming response: interrupts the work for a reader that disconnected or stalled."""
 
 import asyncio
 import socket
@@ -13,98 +13,98 @@ from aiohttp import hdrs, web
 from detective_async.integrations.aiohttp_web.problem import ProblemError
 from detective_async.integrations.aiohttp_web.state import State
 
-#: aiohttp tells no handler that a browser has gone, unless its server was made to cancel them all. So we look, so many
-#: seconds apart: a timer costs less than a task, and there may be hundreds.
-_INTERVAL = 0.1
-#: Bytes that wait in the system: beyond the server's own buffer, and where nobody sees whether they are taken.
-_MOST_UNSENT = 65_536
-#: TCP_NOTSENT_LOWAT, which Python has a name for from 3.12 on. Linux would take in megabytes otherwise, and ask for
-#: more only once a third of them has gone, which may be minutes later.
+#: Seconds between checks. aiohttp does not notify handlers of a disconnect (unless its server was created to cancel
+#: handlers), so the connection is polled: by a timer, which is cheaper than a task for each of hundreds of streams.
+_CHECK_INTERVAL = 0.1
+#: Bytes that the operating system may buffer in addition to the server: whether a reader takes these is not visible.
+_MAX_UNSENT_BYTES = 65_536
+#: TCP_NOTSENT_LOWAT, which Python defines from 3.12 on. Without it Linux buffers megabytes, and reports the socket as
+#: writable only after a third of them was sent, for slow readers minutes later.
 _NOTSENT_LOWAT = 25 if sys.platform == "linux" else getattr(socket, "TCP_NOTSENT_LOWAT", -1)
-#: To wait for nothing to be delivered when a socket is closed.
-_AT_ONCE = struct.pack("ii", 1, 0)
+#: The value of SO_LINGER that discards unsent data when the socket is closed.
+_LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
-class Gone(Exception):
-    """Nobody takes the answer any more."""
+class ClientDisconnected(Exception):
+    """The client has disconnected, or has stopped reading."""
 
 
-def is_gone(request: web.BaseRequest) -> bool:
-    """Tell whether the connection is closed, or being closed."""
+def is_disconnected(request: web.BaseRequest) -> bool:
+    """Return whether the connection is closed or closing."""
     transport = request.transport
     return transport is None or transport.is_closing()
 
 
-def break_off(request: web.BaseRequest) -> None:
-    """Reset the connection, and forget what was to be written to it.
+def reset_connection(request: web.BaseRequest) -> None:
+    """Reset the connection, and discard unsent data.
 
-    An ordinary end would look to HTTP/1.0 like that of the answer, and leave it to the system for minutes to deliver
-    what nobody takes.
+    A regular close would look like the end of a complete response to an HTTP/1.0 client, and the operating system
+    would keep trying to send the data for minutes.
     """
     transport = request.transport
     if transport is not None:
-        _set(transport, socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        _set_option(transport, socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         transport.abort()
 
 
-def hold_little(request: web.BaseRequest) -> None:
-    """Have the system take in no more than it needs of what is written, so that the writing is held up early."""
+def limit_unsent_bytes(request: web.BaseRequest) -> None:
+    """Limit the operating system's send buffer, so that a slow reader pauses the writer early."""
     if request.transport is not None:
-        _set(request.transport, socket.IPPROTO_TCP, _NOTSENT_LOWAT, _MOST_UNSENT)
+        _set_option(request.transport, socket.IPPROTO_TCP, _NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
 
 
-async def taken(request: web.BaseRequest) -> None:
-    """Wait until what was written is on its way, or nobody is there any more.
+async def wait_until_sent(request: web.BaseRequest) -> None:
+    """Wait until the server's buffer has drained, or the client has disconnected.
 
-    Not by aiohttp's own waiting: once that was interrupted, it raises `CancelledError` until the buffer is empty.
+    aiohttp's own drain is not used: once cancelled, it raises `CancelledError` until the buffer is empty.
     """
-    while request.protocol.writing_paused and not is_gone(request):  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(_INTERVAL)
+    while request.protocol.writing_paused and not is_disconnected(request):  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(_CHECK_INTERVAL)
 
 
-def _set(transport: asyncio.Transport, level: int, option: int, value: int | bytes) -> None:
-    # A socket that is not TCP's, and a system that does not know the option, work well enough without.
+def _set_option(transport: asyncio.Transport, level: int, option: int, value: int | bytes) -> None:
+    # Not essential: the socket may not be a TCP socket, or the system may not support the option.
     with suppress(OSError):
         transport.get_extra_info("socket").setsockopt(level, option, value)
 
 
 @asynccontextmanager
-async def watched(
+async def interruptible(
     request: web.BaseRequest, *, state: State | None, end: float | None, write_timeout: float
 ) -> AsyncIterator[None]:
-    """Interrupt what is done for a request once there is no sense in it.
+    """Interrupt the body of the `with` statement when the response can no longer be completed.
 
     Args:
-        request: whose connection is watched.
-        state: tells that the server goes down; None where nobody does.
-        end: the end of the request's time, by the event loop's clock; None for no limit.
-        write_timeout: the seconds after which one who has taken nothing more counts as gone.
+        request: the request whose connection is checked.
+        state: indicates a shutdown of the server; None if `setup` was not called.
+        end: the end of the request's time limit, by the event loop's clock; None for no limit.
+        write_timeout: the seconds without progress after which the reader counts as disconnected.
 
     Raises:
-        Gone: the connection was closed, or nothing is taken any more.
-        ProblemError: the server goes down.
-        TimeoutError: the time is up.
+        ClientDisconnected: the connection was closed, or the reader has stalled.
+        ProblemError: the server is shutting down.
+        TimeoutError: the time limit has passed.
     """
     loop = asyncio.get_running_loop()
-    reader = _Reader(request, write_timeout)
+    detector = _StallDetector(request, write_timeout)
     handle: asyncio.TimerHandle
     reason: Exception | None = None
 
-    # Handed to itself, for a function that is a variable of its own is freed by the garbage collector alone.
-    def look(again: Callable[[Any], None]) -> None:
+    # Receives itself as an argument: a function that refers to its own variable is a reference cycle.
+    def check(again: Callable[[Any], None]) -> None:
         nonlocal handle, reason
-        if is_gone(request) or reader.is_stuck(loop.time()):
-            reason = Gone()
+        if is_disconnected(request) or detector.is_stalled(loop.time()):
+            reason = ClientDisconnected()
         elif state is not None and state.closing:
             reason = ProblemError(503, detail="The server is going down.", headers={hdrs.RETRY_AFTER: "1"})
         if reason is None:
-            handle = loop.call_later(_INTERVAL, again, again)
+            handle = loop.call_later(_CHECK_INTERVAL, again, again)
         elif not timeout.expired():
             timeout.reschedule(loop.time())
 
     try:
         async with asyncio.timeout_at(end) as timeout:
-            handle = loop.call_later(_INTERVAL, look, look)
+            handle = loop.call_later(_CHECK_INTERVAL, check, check)
             try:
                 yield
             finally:
@@ -115,29 +115,29 @@ async def watched(
     else:
         return
     try:
-        # Out here, so that it is not chained to the timeout.
+        # Outside the except block, so that the TimeoutError is not chained.
         raise reason
     finally:
-        # Its traceback holds this frame, which must not hold it in turn.
+        # The traceback refers to this frame: without this the frame would refer back, a reference cycle.
         reason = None
 
 
-class _Reader:
-    """Whoever reads the answer, as far as the buffer tells."""
+class _StallDetector:
+    """Detects a reader that takes nothing, by the size of the server's write buffer."""
 
-    def __init__(self, request: web.BaseRequest, patience: float) -> None:
+    def __init__(self, request: web.BaseRequest, timeout: float) -> None:
         self._request = request
-        self._patience = patience
-        self._left = 0
+        self._timeout = timeout
+        self._buffered = 0
         self._since: float | None = None
 
-    def is_stuck(self, now: float) -> bool:
-        """Tell whether writing has to wait, and nothing was taken for too long."""
+    def is_stalled(self, now: float) -> bool:
+        """Return whether writing is paused and the buffer has not shrunk for the timeout."""
         transport = self._request.transport
         if transport is None or not self._request.protocol.writing_paused:
             self._since = None
             return False
-        left = transport.get_write_buffer_size()
-        if self._since is None or left < self._left:
-            self._left, self._since = left, now
-        return now - self._since >= self._patience
+        buffered = transport.get_write_buffer_size()
+        if self._since is None or buffered < self._buffered:
+            self._buffered, self._since = buffered, now
+        return now - self._since >= self._timeout

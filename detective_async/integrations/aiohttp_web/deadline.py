@@ -1,4 +1,4 @@
-"""How long a request may take."""
+"""The time limit of a request."""
 
 import asyncio
 import re
@@ -12,40 +12,40 @@ from detective_async.integrations.aiohttp_web.problem import ProblemError
 from detective_async.integrations.aiohttp_web.state import STATE, State
 
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-#: How many seconds later the work ends than its calls: one that runs into the deadline can tell whether AWS may have
-#: acted on it, and one that is cut off cannot.
+#: Seconds by which the handler may outlast its calls: a call that reaches the deadline reports whether AWS may have
+#: carried it out, a cancelled one cannot.
 _GRACE = 0.25
 
 
 @define(eq=False)
 class Deadline:
-    """When a request must have been answered, by the event loop's clock.
+    """The deadline of a request, by the event loop's clock.
 
     Attributes:
-        until: when the calls for it end.
-        end: when whatever else is done for it ends.
+        until: when its calls end.
+        end: when the handler ends.
     """
 
     until: float
     end: float
     _timeout: asyncio.Timeout
 
-    def rest(self) -> float:
-        """Give the seconds that are left.
+    def remaining(self) -> float:
+        """Return the seconds until the deadline.
 
         Raises:
-            TimeoutError: none are.
+            TimeoutError: it has passed.
         """
-        rest = self.until - asyncio.get_running_loop().time()
-        if rest <= 0:
+        remaining = self.until - asyncio.get_running_loop().time()
+        if remaining <= 0:
             raise TimeoutError
-        return rest
+        return remaining
 
-    def take_over(self) -> None:
-        """Leave it to the caller to end in time, from here on.
+    def hand_over(self) -> None:
+        """Disable the middleware's timeout: from here on the caller enforces the deadline.
 
         Raises:
-            TimeoutError: it is too late for that, and whoever was cancelled for it has gone on.
+            TimeoutError: the timeout has expired already, and the handler suppressed its cancellation.
         """
         if self._timeout.expired():
             raise TimeoutError
@@ -56,15 +56,15 @@ DEADLINE = web.RequestKey("DEADLINE", Deadline)
 
 
 @asynccontextmanager
-async def bounded(request: web.Request) -> AsyncIterator[None]:
-    """Bound what is done for a request by its deadline, where it has one.
+async def request_deadline(request: web.Request) -> AsyncIterator[None]:
+    """Enforce the request's deadline, if it has one.
 
     Raises:
         ProblemError: the header is malformed.
-        TimeoutError: the time is up.
+        TimeoutError: the deadline has passed.
     """
     state = request.config_dict.get(STATE)
-    # An app within the app may have been set up as well: the outer one is the one that counts.
+    # For a sub-app with its own `setup`, the deadline of the outer app applies.
     seconds = None if state is None or DEADLINE in request else _seconds(request, state)
     if seconds is None:
         yield
@@ -77,10 +77,10 @@ async def bounded(request: web.Request) -> AsyncIterator[None]:
 
 def _seconds(request: web.Request, state: State) -> float | None:
     name = state.deadline_header
-    asked = request.headers.getall(name, []) if name else []
-    if not asked:
+    values = request.headers.getall(name, []) if name else []
+    if not values:
         return state.deadline
-    seconds = float(asked[0]) if len(asked) == 1 and _SECONDS.fullmatch(asked[0]) else 0.0
+    seconds = float(values[0]) if len(values) == 1 and _SECONDS.fullmatch(values[0]) else 0.0
     if not seconds > 0:
         raise ProblemError(400, detail=f"{name}: expected a positive number of seconds", parameter=name)
     return seconds if state.deadline is None else min(seconds, state.deadline)

@@ -1,4 +1,4 @@
-"""What the library gives, as JSON can hold it: AWS's members under AWS's names, our own under ours."""
+"""The library's objects as JSON values: models under the API's names, the library's own classes under Python's."""
 
 import enum
 import math
@@ -13,29 +13,30 @@ from attrs import AttrsInstance, fields, frozen, has
 from detective_async.api.redaction import mask_addresses, masked, masked_text
 from detective_async.api.wire import wire_name
 from detective_async.fleet import Target
-from detective_async.integrations.aiohttp_web.problem import describe
+from detective_async.integrations.aiohttp_web.problem import problem_of
 
-_AWS = "detective_async.api.models."
-_OURS = "detective_async."
+_MODELS = "detective_async.api.models."
+_PACKAGE = "detective_async."
 
 
 def to_json(value: object, *, sensitive: bool = False) -> Any:
-    """Give a model, or anything else that the library gives, as JSON can hold it.
+    """Convert a model, or any other object of the library, to a JSON value.
 
-    Models become objects with the API's names, without the members that AWS left out: `{"AccountId": "111122223333",
-    "Status": "ENABLED"}`. What is the library's own, as an `Outcome`, a `Target` or a `ProgressEvent`, has the names
-    that it has in Python; of credentials no key is told. A pair of a fleet's stream becomes `{"target": ..., "item":
-    ...}`, an error the members of its problem (`status`, `title`, `detail`, `code`, ...). Timestamps are ISO 8601 in
-    UTC, enums their strings, tuples and sets lists; numbers that JSON does not have are null.
+    Models become objects with the API's names, without the members that AWS omitted: `{"AccountId": "111122223333",
+    "Status": "ENABLED"}`. The library's own classes, such as `Outcome`, `Target` or `ProgressEvent`, keep their Python
+    names; secrets of credentials are omitted. A pair of a fleet's stream becomes `{"target": ..., "item": ...}`, an
+    error the members of its problem (`status`, `title`, `detail`, `code`, ...). Timestamps become ISO 8601 in UTC,
+    enums strings, tuples and sets lists; NaN and infinity become null.
 
     Args:
-        value: what to give.
-        sensitive: whether to tell what the API marks sensitive too: e-mail addresses, and the messages of invitations.
+        value: the object.
+        sensitive: whether to include what the API marks as sensitive: e-mail addresses, and the messages of
+            invitations.
 
     Raises:
-        TypeError: it is, or holds, something that has no form in JSON.
+        TypeError: it is, or contains, an object without a JSON equivalent.
     """
-    # All classes have a hash, whatever their instances have.
+    # mypy does not accept classes as Hashable.
     return _encoder(type(value))(value, sensitive=sensitive)  # type: ignore[arg-type]
 
 
@@ -45,16 +46,16 @@ class _Encoder(Protocol):
 
 @cache
 def _encoder(kind: type) -> _Encoder:
-    """Settle once per class what becomes of its values."""
+    """Return the encoder of a class; determined once per class."""
     if has(kind):
-        return partial(_object, _form(kind))
+        return partial(_object, _fields(kind))
     found = next((encoder for known, encoder in _ENCODERS if issubclass(kind, known)), None)
     if found is None or issubclass(kind, _BINARY):
-        raise TypeError(f"{kind.__name__} has no form in JSON")
+        raise TypeError(f"{kind.__name__} has no JSON equivalent")
     return found
 
 
-def _as_it_is(value: object, *, sensitive: bool) -> object:  # noqa: ARG001
+def _unchanged(value: object, *, sensitive: bool) -> object:  # noqa: ARG001
     return value
 
 
@@ -70,12 +71,12 @@ def _number(value: float, *, sensitive: bool) -> float | None:  # noqa: ARG001
     return value if math.isfinite(value) else None
 
 
-def _moment(value: datetime, *, sensitive: bool) -> str:  # noqa: ARG001
+def _timestamp(value: datetime, *, sensitive: bool) -> str:  # noqa: ARG001
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _error(value: BaseException, *, sensitive: bool) -> dict[str, object]:  # noqa: ARG001
-    return describe(value).document()
+    return problem_of(value).document()
 
 
 def _mapping(value: Mapping[object, object], *, sensitive: bool) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def _mapping(value: Mapping[object, object], *, sensitive: bool) -> dict[str, An
 
 def _key(key: object) -> str:
     if not isinstance(key, str):
-        raise TypeError(f"an object has strings for keys in JSON, not {type(key).__name__}")
+        raise TypeError(f"the keys of a JSON object must be strings, got {type(key).__name__}")
     return str(to_json(key))
 
 
@@ -101,14 +102,14 @@ def _list(value: Collection[object], *, sensitive: bool) -> list[Any]:
 
 
 _BINARY = (bytes, bytearray, memoryview)
-#: The first that fits counts.
+#: The first match applies.
 _ENCODERS: tuple[tuple[type, _Encoder], ...] = (
     (enum.Enum, _enum),
     (str, _text),
-    (int, _as_it_is),
-    (NoneType, _as_it_is),
+    (int, _unchanged),
+    (NoneType, _unchanged),
     (float, _number),
-    (datetime, _moment),
+    (datetime, _timestamp),
     (BaseException, _error),
     (Mapping, _mapping),
     (tuple, _tuple),
@@ -117,7 +118,7 @@ _ENCODERS: tuple[tuple[type, _Encoder], ...] = (
 
 
 @frozen
-class _Member:
+class _Field:
     attribute: str
     name: str
     sensitive: bool = False
@@ -125,41 +126,41 @@ class _Member:
 
 
 @frozen
-class _Form:
-    """What is told of a class.
+class _Fields:
+    """The fields of a class that are included.
 
     Attributes:
-        members: which of its attributes, and how.
-        complete: whether those that are None are told too.
+        fields: the fields.
+        include_none: whether fields that are None are included.
     """
 
-    members: tuple[_Member, ...]
-    complete: bool
+    fields: tuple[_Field, ...]
+    include_none: bool
 
 
-def _form(kind: type[AttrsInstance]) -> _Form:
-    if kind.__module__.startswith(_AWS):
-        # Of answers, the metadata is not AWS's, and not shown in their repr for the same reason.
-        told = [attribute for attribute in fields(kind) if attribute.repr is not False]
-        members = [_Member(a.name, wire_name(a.name), a.repr is masked, _mask_of(a.repr)) for a in told]
-        return _Form(tuple(members), complete=False)
-    # What a class does not show as it is, it has reasons to hide. What texts others put into theirs is their affair.
-    mask = mask_addresses if kind.__module__.startswith(_OURS) else None
-    shown = [attribute.name for attribute in fields(kind) if attribute.repr is True]
-    return _Form(tuple(_Member(name, name, mask=mask) for name in shown if name[0] != "_"), complete=True)
+def _fields(kind: type[AttrsInstance]) -> _Fields:
+    if kind.__module__.startswith(_MODELS):
+        # The response metadata is not part of the API's shape; it has no repr for the same reason.
+        shown = [attribute for attribute in fields(kind) if attribute.repr is not False]
+        found = [_Field(a.name, wire_name(a.name), a.repr is masked, _mask_of(a.repr)) for a in shown]
+        return _Fields(tuple(found), include_none=False)
+    # Fields with a custom repr are secret. Texts are masked in the library's own classes only.
+    mask = mask_addresses if kind.__module__.startswith(_PACKAGE) else None
+    names = [attribute.name for attribute in fields(kind) if attribute.repr is True]
+    return _Fields(tuple(_Field(name, name, mask=mask) for name in names if name[0] != "_"), include_none=True)
 
 
-def _mask_of(shown_by: object) -> Callable[[str], str] | None:
-    return mask_addresses if shown_by is masked_text else None
+def _mask_of(field_repr: object) -> Callable[[str], str] | None:
+    return mask_addresses if field_repr is masked_text else None
 
 
-def _object(form: _Form, value: object, *, sensitive: bool) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    for member in form.members:
-        item = getattr(value, member.attribute)
-        if (item is None and not form.complete) or (member.sensitive and not sensitive):
+def _object(included: _Fields, value: object, *, sensitive: bool) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for field in included.fields:
+        item = getattr(value, field.attribute)
+        if (item is None and not included.include_none) or (field.sensitive and not sensitive):
             continue
-        if member.mask is not None and not sensitive and isinstance(item, str):
-            item = member.mask(item)
-        told[member.name] = to_json(item, sensitive=sensitive)
-    return told
+        if field.mask is not None and not sensitive and isinstance(item, str):
+            item = field.mask(item)
+        document[field.name] = to_json(item, sensitive=sensitive)
+    return document

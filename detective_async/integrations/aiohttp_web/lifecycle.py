@@ -1,4 +1,4 @@
-"""A client or a fleet that lives as long as the app, and what a request takes of it."""
+"""The app's client or fleet: opened at startup, closed at cleanup, and provided to requests."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -10,16 +10,15 @@ from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import ConfigurationError, ParameterError
 from detective_async.fleet import DetectiveFleet
-from detective_async.integrations.aiohttp_web.accounts import Accounts
 from detective_async.integrations.aiohttp_web.deadline import DEADLINE
+from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.integrations.aiohttp_web.middleware import problems
-from detective_async.integrations.aiohttp_web.state import STATE, State
-from detective_async.integrations.aiohttp_web.text import dump
+from detective_async.integrations.aiohttp_web.state import STATE, AccountCredentials, State
 from detective_async.settings.timeouts import Timeouts
 
-#: The app's client; where `setup` was given a fleet, that fleet's.
+#: The app's client; if `setup` was given a fleet, the fleet's client.
 CLIENT = web.AppKey("CLIENT", DetectiveClient)
-#: The app's fleet, where `setup` was given one.
+#: The app's fleet, if `setup` was given one.
 FLEET = web.AppKey("FLEET", DetectiveFleet)
 
 
@@ -31,33 +30,33 @@ def setup(
     deadline: float | None = None,
     deadline_header: str | None = "X-Request-Timeout",
 ) -> None:
-    """Give an app a client or a fleet from its start to its end, and have it answer errors with problems.
+    """Add a client or a fleet to an app, from its startup to its cleanup, and the middleware for problem responses.
 
-    The middleware `problems` becomes the app's outermost. Handlers of apps within this one find the client too. When
-    the server goes down, the streams that are under way end with a record that says so.
+    The middleware `problems` becomes the app's outermost. Handlers of sub-apps use the client too. When the server
+    shuts down, streams in progress end with a record that says so.
 
     Args:
-        app: an app that was neither started nor made part of another one.
-        source: a client or a fleet, which is closed with the app. None makes a client when the app starts, with
-            nothing but the environment's settings.
-        account_credentials: gives whatever a client takes as `credentials`, for an account id: `lambda account_id:
-            AssumeRole(f"arn:aws:iam::{account_id}:role/SecurityAudit")`. What it gave is kept, unless it is plain
-            `Credentials`, so that a role is not assumed for each request.
-        deadline: the seconds that a request may take; None for no limit.
-        deadline_header: the header by which a request may ask for less, in seconds; None for none.
+        app: an app that was neither started nor added to another app.
+        source: a client or a fleet, which is closed with the app. None creates a client at startup, configured by the
+            environment only.
+        account_credentials: returns anything that a client accepts as `credentials`, for an account id: `lambda
+            account_id: AssumeRole(f"arn:aws:iam::{account_id}:role/SecurityAudit")`. The result is cached unless it is
+            plain `Credentials`, so that a role is not assumed again for each request.
+        deadline: the time limit of a request in seconds; None for no limit.
+        deadline_header: the request header that can lower the limit, in seconds; None for no such header.
 
     Raises:
         ParameterError: the deadline is not a positive number.
-        RuntimeError: the app was set up already, or it was started or made part of another one.
+        RuntimeError: the app was set up already, or was started or added to another app.
     """
     if deadline is not None and not deadline > 0:
         raise ParameterError("deadline", f"must be a positive number of seconds, got {deadline!r}")
     if STATE in app or app.pre_frozen:
-        raise RuntimeError("setup() is for an app that it has not seen yet, and that nobody has started")
-    accounts = None if account_credentials is None else Accounts(account_credentials)
+        raise RuntimeError("setup() must be called once per app, before the app is started or added to another app")
+    accounts = None if account_credentials is None else AccountCredentials(account_credentials)
     state = State(accounts=accounts, deadline=deadline, deadline_header=deadline_header)
 
-    async def lend(app: web.Application) -> AsyncIterator[None]:
+    async def open_source(app: web.Application) -> AsyncIterator[None]:
         async with DetectiveClient() if source is None else source as opened:
             if isinstance(opened, DetectiveFleet):
                 app[FLEET] = opened
@@ -66,13 +65,13 @@ def setup(
                 app[CLIENT] = opened
             yield
 
-    async def close(_app: web.Application) -> None:
+    async def mark_closing(_app: web.Application) -> None:
         state.closing = True
 
     app[STATE] = state
     app.middlewares.insert(0, problems)
-    app.cleanup_ctx.append(lend)
-    app.on_shutdown.append(close)
+    app.cleanup_ctx.append(open_source)
+    app.on_shutdown.append(mark_closing)
 
 
 def get_client(
@@ -82,22 +81,22 @@ def get_client(
     region: str | None = None,
     credentials: CredentialsSource | None = None,
 ) -> DetectiveClient:
-    """Give the app's client as a request needs it: of an account, in a region, and for no longer than the request has.
+    """Return the app's client for a request: for an account, in a region, and limited by the request's deadline.
 
-    Cheap enough for every request. What is left of the request's time is counted from here: take the client where the
-    calls are made. Those that run into it raise `DeadlineExceeded`.
+    Cheap enough for every request. The client's total timeout is the time that remains when this is called: call it
+    where the calls are made. Calls that reach the deadline raise `DeadlineExceeded`.
 
     Args:
-        request: whose app, and whose deadline.
-        account_id: whose account; without `credentials`, those that `account_credentials` gives are used.
-        region: such as `eu-west-1`; None for the app's.
-        credentials: whatever a client takes as `credentials`; None for the account's, or the app's.
+        request: the request.
+        account_id: the account; without `credentials`, those that `account_credentials` returns are used.
+        region: such as `eu-west-1`; None uses the app's.
+        credentials: anything that a client accepts as `credentials`; None uses the account's, or the app's.
 
     Raises:
         ParameterError: the account id is malformed.
-        ConfigurationError: the region or the credentials are malformed, or nobody gives credentials for accounts.
-        TimeoutError: the request's time is up.
-        KeyError: there was no `setup`.
+        ConfigurationError: the region or the credentials are malformed, or `setup` was given no `account_credentials`.
+        TimeoutError: the request's deadline has passed.
+        KeyError: `setup` was not called.
     """
     client = request.config_dict[CLIENT]
     if account_id is not None:
@@ -112,9 +111,9 @@ def get_client(
 def _credentials(request: web.Request, account_id: str) -> CredentialsSource:
     accounts = request.config_dict[STATE].accounts
     if accounts is None:
-        # The app's own would be another account's.
-        raise ConfigurationError("setup: no account_credentials were given, and an account was asked for")
-    return accounts.credentials(account_id)
+        # The app's own credentials belong to a different account.
+        raise ConfigurationError("get_client: account_id needs credentials, or account_credentials in setup()")
+    return accounts.get(account_id)
 
 
 def _timeouts(request: web.Request, client: DetectiveClient) -> Timeouts | None:
@@ -122,32 +121,32 @@ def _timeouts(request: web.Request, client: DetectiveClient) -> Timeouts | None:
     if deadline is None:
         return None
     own = client._transport.timeouts  # noqa: SLF001 - of our own class
-    rest = deadline.rest()
-    return evolve(own, total=rest if own.total is None else min(own.total, rest))
+    remaining = deadline.remaining()
+    return evolve(own, total=remaining if own.total is None else min(own.total, remaining))
 
 
 def get_fleet(request: web.Request) -> DetectiveFleet:
-    """Give the app's fleet.
+    """Return the app's fleet.
 
     Raises:
-        KeyError: there was no `setup`, or not with a fleet.
+        KeyError: `setup` was not called, or not with a fleet.
     """
     return request.config_dict[FLEET]
 
 
 async def health(request: web.Request) -> web.Response:
-    """Tell whether the server can work, and ask nothing of AWS: a handler.
+    """Handle health checks: return whether the server can work, without a request to AWS.
 
-    It answers 200 with `{"status": "ok"}`, or 503 with `{"status": "unavailable"}` where the server goes down, or the
-    client was closed or never opened.
+    The response is 200 with `{"status": "ok"}`, or 503 with `{"status": "unavailable"}` if the server is shutting down,
+    or the client was closed or never opened.
     """
     state = request.config_dict.get(STATE)
     client = request.config_dict.get(CLIENT)
     closed = client is None or client._transport.pool.closed  # noqa: SLF001 - of our own class
-    fit = state is not None and not state.closing and not closed
+    healthy = state is not None and not state.closing and not closed
     return web.Response(
-        status=200 if fit else 503,
-        body=dump({"status": "ok" if fit else "unavailable"}),
+        status=200 if healthy else 503,
+        body=dump_json({"status": "ok" if healthy else "unavailable"}),
         content_type="application/json",
         headers={hdrs.CACHE_CONTROL: "no-store"},
     )

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems: which status, what is told of them, and what is not."""
+"""Errors as RFC 9457 problems: their status, and which details may leave the server."""
 
 import math
 from collections.abc import Mapping
@@ -20,25 +20,25 @@ from detective_async.errors import (
     ServiceError,
     WaiterTimeout,
 )
-from detective_async.integrations.aiohttp_web.text import dump
+from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.retry.policy import FailureKind, failure_kind
 
 CONTENT_TYPE = "application/problem+json"
 
-#: What AWS's refusals are to whoever asked us. All others are no fault of theirs: 502.
+#: The statuses of AWS's error codes, from the client's point of view. All other codes become 502.
 _STATUS_OF_CODE: Mapping[str, int] = {
     "ValidationException": 400,
     "AccessDenied": 403,
     "AccessDeniedException": 403,
-    # The account has not opted in to the region, or AWS does not know its keys: the second says it of both.
+    # The account has not opted in to the region, or the access key does not exist: AWS sends the second code for both.
     "OptInRequired": 403,
     "UnrecognizedClientException": 403,
     "ResourceNotFoundException": 404,
     "ConflictException": 409,
-    # AWS has 402 for it, Payment Required, of which nobody in front of a browser could make anything. What is in the
-    # way is the state of the graph: trying again does not help, removing a member does.
+    # AWS sends 402, Payment Required, which misleads a browser's user. The obstacle is the state of the graph: a retry
+    # does not help, removing a member does.
     "ServiceQuotaExceededException": 409,
-    # The server's own keys are at fault, as with a CredentialsError.
+    # The server's own keys are invalid, as with a CredentialsError.
     "ExpiredToken": 500,
     "ExpiredTokenException": 500,
     "IncompleteSignature": 500,
@@ -49,26 +49,26 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "MissingAuthenticationTokenException": 500,
     "SignatureDoesNotMatch": 500,
 }
-#: Those that say that trying again later may do.
-_UPSTREAM = frozenset({502, 503, 504})
-#: What STS's answers about a role are to whoever asked: the account may be one that does not let us in.
-_OF_ROLES = _UPSTREAM | {403}
-_NOT_SET_UP = "The server's settings or credentials do not allow this."
-_UNEXPECTED = "Something unexpected went wrong."
-_LATE = "The time for the answer is up."
+#: The statuses after which a later retry may succeed.
+_RETRYABLE = frozenset({502, 503, 504})
+#: The statuses of STS that are passed on for a role: 403 means that the account does not allow access.
+_STS_STATUSES = _RETRYABLE | {403}
+_NOT_CONFIGURED = "The server's settings or credentials do not allow this."
+_UNEXPECTED = "An unexpected error occurred."
+_TIMED_OUT = "The request took too long."
 _MALFORMED_BODY = "The body of the request is malformed."
 
 
 @frozen(kw_only=True)
 class Problem:
-    """What went wrong, as it is told to whoever asked.
+    """A problem, as shown to the client.
 
     Attributes:
         status: the HTTP status, 400 to 599.
-        title: what kind of problem it is.
-        detail: what it is this time; None where there is nothing to add.
-        members: what is told beside that, such as `code` and `request_id`.
-        headers: what the answer is to carry.
+        title: the kind of problem.
+        detail: this occurrence of it; None if there are no details.
+        members: additional members, such as `code` and `request_id`.
+        headers: additional response headers.
     """
 
     status: int
@@ -78,27 +78,27 @@ class Problem:
     headers: Mapping[str, str] = Factory(dict)
 
     def document(self, **members: object) -> dict[str, object]:
-        """Give the members of the JSON object, with further ones."""
+        """Return the members of the problem document, with additional ones."""
         detail = {} if self.detail is None else {"detail": self.detail}
-        # With about:blank the title is the status in words, as a rule, and there is nothing more to look up.
+        # RFC 9457: about:blank has no further documentation, and its title should be the status phrase.
         head = {"type": "about:blank", "title": self.title, "status": self.status}
         return {**head, **detail, **self.members, **members}
 
 
 class ProblemError(web.HTTPException):
-    """What a handler raises to answer with a problem: `raise ProblemError(404, detail="there is no such job")`.
+    """Raised by a handler to respond with a problem: `raise ProblemError(404, detail="there is no such job")`.
 
-    It is an exception of aiohttp's, and an answer as it is: it works without the middleware too.
+    It is an aiohttp exception with a complete response: it works without the middleware too.
 
     Args:
         status: the HTTP status, 400 to 599.
-        title: what kind of problem it is; None for the status in words.
-        detail: what it is this time.
-        headers: what the answer is to carry beside its type.
-        **members: what else to tell, as JSON can hold it; those that are None are left out.
+        title: the kind of problem; None uses the status phrase.
+        detail: this occurrence of it.
+        headers: additional response headers.
+        **members: additional members, as JSON values; those that are None are omitted.
 
     Raises:
-        ValueError: the status is not that of an error.
+        ValueError: the status is not an error status.
     """
 
     def __init__(
@@ -112,27 +112,27 @@ class ProblemError(web.HTTPException):
     ) -> None:
         if not 400 <= status < 600:  # noqa: PLR2004 - HTTP's own numbers
             raise ValueError(f"a problem has a status from 400 to 599, not {status}")
-        self.problem = _make(status, detail, title=title, headers=headers, **members)
+        self.problem = _problem(status, detail, title=title, headers=headers, **members)
         self.status_code = status
-        super().__init__(headers=headers, text=dump(self.problem.document()).decode(), content_type=CONTENT_TYPE)
+        super().__init__(headers=headers, text=dump_json(self.problem.document()).decode(), content_type=CONTENT_TYPE)
 
 
-def describe(error: BaseException) -> Problem:
-    """Tell an error to whoever asked: what concerns them, and nothing secret."""
+def problem_of(error: BaseException) -> Problem:
+    """Return an error as a problem for the client, without secrets."""
     match error:
         case ProblemError():
             return error.problem
         case web.HTTPException():
-            return _describe_aiohttps(error)
+            return _http_exception_problem(error)
         case ServiceError():
-            return _describe_refusal(error)
+            return _service_problem(error)
         case DetectiveError():
-            return _describe_ours(error)
+            return _library_problem(error)
         case _:
-            return _describe_foreign(error)
+            return _other_problem(error)
 
 
-def _make(
+def _problem(
     status: int,
     detail: str | None,
     *,
@@ -140,34 +140,34 @@ def _make(
     headers: Mapping[str, str] | None = None,
     **members: object,
 ) -> Problem:
-    told = {name: value for name, value in members.items() if value is not None}
+    present = {name: value for name, value in members.items() if value is not None}
     title = title or web.Response(status=status).reason
-    return Problem(status=status, title=title, detail=detail, members=told, headers=headers or {})
+    return Problem(status=status, title=title, detail=detail, members=present, headers=headers or {})
 
 
-def _describe_aiohttps(error: web.HTTPException) -> Problem:
+def _http_exception_problem(error: web.HTTPException) -> Problem:
     headers = error.headers.copy()
-    # What these say is of the body that the problem takes the place of.
+    # They describe the body that the problem document replaces.
     for name in (hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH):
         headers.popall(name, None)
-    # aiohttp's own text says what the title does.
+    # aiohttp's default text repeats the title.
     detail = None if error.text == f"{error.status}: {error.reason}" else error.text
-    return _make(error.status, detail, title=error.reason, headers=headers)
+    return _problem(error.status, detail, title=error.reason, headers=headers)
 
 
-def _describe_foreign(error: BaseException) -> Problem:
+def _other_problem(error: BaseException) -> Problem:
     if isinstance(error, TimeoutError):
-        return _make(504, _LATE, code=DeadlineExceeded.__name__)
+        return _problem(504, _TIMED_OUT, code=DeadlineExceeded.__name__)
     if isinstance(error, web.RequestPayloadError):
-        return _make(400, _MALFORMED_BODY)
-    return _make(500, _UNEXPECTED)
+        return _problem(400, _MALFORMED_BODY)
+    return _problem(500, _UNEXPECTED)
 
 
-def _describe_refusal(error: ServiceError) -> Problem:
-    status = _status_of_refusal(error)
-    return _make(
+def _service_problem(error: ServiceError) -> Problem:
+    status = _service_status(error)
+    return _problem(
         status,
-        _NOT_SET_UP if status == HTTPStatus.INTERNAL_SERVER_ERROR else mask_keys(error.message) or None,
+        _NOT_CONFIGURED if status == HTTPStatus.INTERNAL_SERVER_ERROR else mask_keys(error.message) or None,
         headers=_retry_after(status, error.retry_after),
         code=error.code,
         request_id=error.request_id,
@@ -175,20 +175,20 @@ def _describe_refusal(error: ServiceError) -> Problem:
     )
 
 
-def _status_of_refusal(error: ServiceError) -> int:
+def _service_status(error: ServiceError) -> int:
     if failure_kind(error) is FailureKind.THROTTLING:
         return 503
-    if error.status in _UPSTREAM:
+    if error.status in _RETRYABLE:
         return error.status
     return _STATUS_OF_CODE.get(error.code) or _STATUS_OF_CODE.get(type(error).__name__, 502)
 
 
-def _describe_ours(error: DetectiveError) -> Problem:
-    status = _status_of_ours(error)
+def _library_problem(error: DetectiveError) -> Problem:
+    status = _library_status(error)
     code: Any = getattr(error, "code", None)
-    return _make(
+    return _problem(
         status,
-        _detail_of_ours(error, status),
+        _library_detail(error, status),
         headers=_retry_after(status, None),
         code=code or type(error).__name__,
         request_id=getattr(error, "request_id", None),
@@ -197,21 +197,21 @@ def _describe_ours(error: DetectiveError) -> Problem:
     )
 
 
-def _detail_of_ours(error: DetectiveError, status: int) -> str:
+def _library_detail(error: DetectiveError, status: int) -> str:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _NOT_SET_UP
+        return _NOT_CONFIGURED
     if isinstance(error, AssumeRoleError) and status == HTTPStatus.FORBIDDEN:
-        # STS's own words name who we are.
-        return f"{error.role_arn} is not there, or does not trust this server."
-    # The texts quote no secret of ours, but those of proxies and credential providers are of unknown origin.
+        # STS's message names the server's own identity.
+        return f"The role {error.role_arn} does not exist, or does not trust this server."
+    # The library's texts contain no secrets, but texts of proxies and credentials providers may.
     return mask_keys(str(error))
 
 
-def _status_of_ours(error: DetectiveError) -> int:
+def _library_status(error: DetectiveError) -> int:
     match error:
         case ParameterError():
             return 400
-        case AssumeRoleError() if (status := _status_of_sts(error)) in _OF_ROLES:
+        case AssumeRoleError() if (status := _sts_status(error)) in _STS_STATUSES:
             return status
         case ConfigurationError() | CredentialsError():
             return 500
@@ -221,17 +221,17 @@ def _status_of_ours(error: DetectiveError) -> int:
             return 502
 
 
-def _status_of_sts(error: AssumeRoleError) -> int:
-    """Tell an STS that is too busy or out of reach, and a role that is closed to us, from keys that do not work."""
+def _sts_status(error: AssumeRoleError) -> int:
+    """Return the status of a failed AssumeRole: STS unavailable, access denied, or the server's keys invalid."""
     cause: BaseException | None = error
     seen: set[int] = set()
-    # A role may have been assumed by way of another one; and what is its own cause would never end.
+    # Roles may be chained; `seen` ends the loop if an error is its own cause.
     while isinstance(cause, AssumeRoleError) and id(cause) not in seen:
         seen.add(id(cause))
         cause = cause.__cause__
     if isinstance(cause, DetectiveError) and not isinstance(cause, AssumeRoleError):
-        return describe(cause).status
-    # Its cause was left behind in another process.
+        return problem_of(cause).status
+    # A pickled error has lost its cause.
     return _STATUS_OF_CODE.get(error.code or "", 500)
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events as the WHATWG's standard has them; pure."""
+"""Server-sent events, in the format of the WHATWG's HTML standard. Pure."""
 
 import re
 from typing import Any
@@ -6,38 +6,38 @@ from typing import Any
 from aiohttp import web
 from attrs import Attribute, field, frozen
 
-#: What would end the line, or have the browser ignore an id; and halves of surrogate pairs, which UTF-8 does not have.
-_UNFIT = re.compile("[\0\r\n\ud800-\udfff]")
+#: Characters that end a line, or make browsers ignore an id (NUL); and lone surrogates, which UTF-8 cannot encode.
+_INVALID = re.compile("[\0\r\n\ud800-\udfff]")
 
-#: A comment, which browsers ignore and proxies take for life.
+#: A comment: ignored by browsers, and traffic to proxies.
 COMMENT = b":\n\n"
 
 
-def _is_a_line(_event: object, attribute: "Attribute[Any]", value: str | None) -> None:
-    if value is not None and _UNFIT.search(value):
+def _check_line(_event: object, attribute: "Attribute[Any]", value: str | None) -> None:
+    if value is not None and _INVALID.search(value):
         raise ValueError(f"{attribute.name}: expected one line of text, got {value!r}")
 
 
 @frozen
 class ServerEvent:
-    """An item of `stream_events` that has a name or an id.
+    """An item of `stream_events` with a name or an id.
 
     Args:
-        data: what it tells; it goes through `to_json`.
-        event: its name, for `addEventListener`; None for `message`. A stream's last one is named `end` or `error`.
-        id: what the browser sends as `Last-Event-ID` when it comes back; None leaves that as it was.
+        data: the data; it is converted by `to_json`.
+        event: its name, for `addEventListener`; None for `message`. A stream's last event is named `end` or `error`.
+        id: the id that the browser sends as `Last-Event-ID` when it reconnects; None leaves the previous id in effect.
 
     Raises:
         ValueError: the name or the id is not one line of text.
     """
 
     data: object
-    event: str | None = field(default=None, kw_only=True, validator=_is_a_line)
-    id: str | None = field(default=None, kw_only=True, validator=_is_a_line)
+    event: str | None = field(default=None, kw_only=True, validator=_check_line)
+    id: str | None = field(default=None, kw_only=True, validator=_check_line)
 
 
 def encode_event(data: bytes, *, event: str | None = None, event_id: str | None = None) -> bytes:
-    """Write an event, of a name, an id and data that are one line each."""
+    """Encode an event; its name, id and data are one line each."""
     lines = [b"data: " + data]
     if event:
         lines.insert(0, b"event: " + event.encode())
@@ -47,10 +47,10 @@ def encode_event(data: bytes, *, event: str | None = None, event_id: str | None 
 
 
 def encode_retry(seconds: float) -> bytes:
-    """Write how long a browser is to wait before it comes back."""
+    """Encode the seconds that a browser waits before it reconnects."""
     return b"retry: %d\n\n" % round(seconds * 1000)
 
 
 def last_event_id(request: web.BaseRequest) -> str | None:
-    """Give the id of the last event that a browser has got which comes back, or None where it is a new one."""
+    """Return the id of the last event that a reconnecting browser received; None for a new connection."""
     return request.headers.get("Last-Event-ID") or None

@@ -4,7 +4,7 @@
     async with DetectiveClient(region="eu-west-1", hooks=[hook]) as detective:
         await detective.list_graphs()
 
-Where traces and metrics go is settled by OpenTelemetry's own providers. Without any, the hook does next to nothing.
+OpenTelemetry's own providers decide where traces and metrics go. Without providers the hook has no effect.
 """
 
 try:

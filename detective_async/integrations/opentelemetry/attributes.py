@@ -1,4 +1,4 @@
-"""What OpenTelemetry's semantic conventions call the things that events tell. Pure."""
+"""The attributes of events under the names of OpenTelemetry's semantic conventions. Pure."""
 
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -7,22 +7,22 @@ from opentelemetry.util.types import AttributeValue
 
 from detective_async.events import AttemptEvent, CallEvent, CallStart
 
-#: How AWS's own SDKs call the services.
+#: The services' names in AWS's own SDKs.
 _SERVICES = {"detective": "Detective", "sts": "STS"}
 _PORTS = {"http": 80, "https": 443}
 
 Attributes = dict[str, AttributeValue]
 
 
-def name_of(start: CallStart) -> str:
-    """Give what the span of a call is called."""
+def span_name(start: CallStart) -> str:
+    """Return the name of a call's span."""
     return f"{_SERVICES[start.service]}.{start.operation}"
 
 
-def of_operation(start: CallStart) -> Attributes:
-    """Give what a call has in common with all others of the operation in the region: few enough values for metrics."""
+def operation_attributes(start: CallStart) -> Attributes:
+    """Return the attributes that all calls of an operation in a region share: of low cardinality, for metrics."""
     return {
-        # The conventions for RPC have renamed it, those for AWS demand the old name still.
+        # The conventions for RPC have renamed it; those for AWS still require the old name.
         "rpc.system": "aws-api",
         "rpc.system.name": "aws-api",
         "rpc.service": _SERVICES[start.service],
@@ -32,14 +32,14 @@ def of_operation(start: CallStart) -> Attributes:
 
 
 @lru_cache(maxsize=1024)
-def of_server(endpoint_url: str) -> Attributes:
-    """Give where requests go."""
+def server_attributes(endpoint_url: str) -> Attributes:
+    """Return the address and port of an endpoint."""
     parts = urlsplit(endpoint_url)
     return {"server.address": parts.hostname or "", "server.port": parts.port or _PORTS[parts.scheme]}
 
 
-def of_end(event: AttemptEvent | CallEvent) -> Attributes:
-    """Give how an attempt or a call ended. The error's class or code, never its message, which AWS writes."""
+def result_attributes(event: AttemptEvent | CallEvent) -> Attributes:
+    """Return the result of an attempt or a call. Of errors the class or code, but not the message, which AWS writes."""
     found = {
         "http.response.status_code": event.status,
         "aws.request_id": event.request_id,

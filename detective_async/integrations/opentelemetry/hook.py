@@ -1,4 +1,4 @@
-"""The hook: what a client tells, in OpenTelemetry's terms."""
+"""The hook: turns a client's events into spans and metrics."""
 
 from contextvars import Token
 from typing import Any
@@ -13,7 +13,7 @@ from opentelemetry.trace import Span, TracerProvider
 from detective_async._version import __version__
 from detective_async.events import AttemptEvent, CallEvent, CallStart, Event, RetryEvent
 from detective_async.integrations.opentelemetry import spans
-from detective_async.integrations.opentelemetry.attributes import Attributes, of_operation
+from detective_async.integrations.opentelemetry.attributes import Attributes, operation_attributes
 from detective_async.integrations.opentelemetry.metrics import Metrics
 
 _NAME = "detective_async"
@@ -21,7 +21,7 @@ _NAME = "detective_async"
 
 @define(eq=False)
 class _Call:
-    """A call under way."""
+    """A call in progress."""
 
     invocation_id: str
     operation: Attributes
@@ -31,33 +31,33 @@ class _Call:
 
 
 class _Headers(Setter[dict[str, str]]):
-    """Writes the headers of a request."""
+    """Writes a propagator's headers into those of a request."""
 
     def set(self, carrier: dict[str, str], key: str, value: str) -> None:
-        """Write one."""
+        """Set a header."""
         carrier[key] = value
 
 
 class OpenTelemetryHook:
-    """Makes a span of each call, and counts.
+    """Creates a span for each call, and records metrics.
 
-    The span is a child of the one that is current where the call is made, also where a fleet, a paginator or `bulk`
-    makes it in a task of its own. While the call is under way it is the current one itself: log records carry its ids,
-    and spans of what instruments aiohttp are below it, as is the AssumeRole that the call needed. Attempts and waits
-    are its events, and a call that raises, a cancelled one too, is an error. Nothing is told but names, numbers and
-    ids.
+    The parent of the span is the span that is current where the call is made, also if a fleet, a paginator or `bulk`
+    makes the call in a task of its own. During the call, its span is the current one: log records carry its ids, and
+    spans of an instrumented aiohttp are its children, as is the span of an AssumeRole that the call needs. Attempts and
+    waits are span events. A call that raises or is cancelled has the status ERROR. Spans contain only names, numbers
+    and ids.
 
-    Metrics count calls, attempts and throttles, and show durations and the quota of retries. Only spans tell accounts
-    apart, of which there may be thousands; the quota is that of the account that has least left in a region.
+    Metrics count calls, attempts and throttles, and record durations and the retry quota. Only spans carry account ids,
+    of which there may be thousands; the quota is the lowest one of all accounts in a region.
 
-    One is enough for all clients of a program. Sent to another process, it takes what is set globally there.
+    One hook serves all clients of a program. Unpickled in another process, it uses the global providers there.
 
     Args:
-        tracer_provider: makes the spans; None for the global one.
-        meter_provider: takes the metrics; None for the global one.
-        propagator: writes the trace's ids into the requests' headers, unsigned; None for no such headers. AWS reads
-            `X-Amzn-Trace-Id`, which `AwsXRayPropagator` writes, and nothing else. The global one is not used by
-            itself: as a rule it writes the baggage too, which is not for others.
+        tracer_provider: creates the spans; None uses the global provider.
+        meter_provider: creates the metrics; None uses the global provider.
+        propagator: writes the trace's ids into unsigned request headers; None writes no headers. AWS reads only
+            `X-Amzn-Trace-Id`, which `AwsXRayPropagator` writes. The global propagator is not the default: it usually
+            writes the baggage too, which is not meant for AWS.
     """
 
     def __init__(
@@ -70,26 +70,26 @@ class OpenTelemetryHook:
         self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)
         self._metrics = Metrics(metrics.get_meter(_NAME, __version__, meter_provider))
         self._propagator = propagator
-        # What is known of a call lies in its own context, so that nothing is left of one whose end never comes.
+        # A call's state is kept in its own context, so that a call without an end event leaves nothing behind.
         self._key = create_key(_NAME)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (), {"_propagator": self._propagator}
 
     def on_start(self, start: CallStart) -> None:
-        """Begin the call's span, and make it the current one."""
-        operation = of_operation(start)
-        span = spans.begin(self._tracer, start, operation)
+        """Start the call's span, and make it the current one."""
+        operation = operation_attributes(start)
+        span = spans.start(self._tracer, start, operation)
         call = _Call(start.invocation_id, operation, span)
         call.token = attach(set_value(self._key, call, trace.set_span_in_context(span)))
         if self._propagator is not None:
             self._propagator.inject(start.headers, setter=_Headers())
 
     def __call__(self, event: Event) -> None:
-        """Take note of an attempt, a wait, or the call's end."""
+        """Record an attempt, a wait, or the end of a call."""
         call = get_value(self._key)
         if not isinstance(call, _Call) or call.invocation_id != event.invocation_id:
-            # A call that nobody awaits any more, closed by whoever clears up: its context is not this one.
+            # An abandoned call, closed by the garbage collector or the event loop in a context other than its own.
             return
         match event:
             case AttemptEvent():
@@ -102,11 +102,11 @@ class OpenTelemetryHook:
                 self._end(call, event)
 
     def _end(self, call: _Call, event: CallEvent) -> None:
-        assert call.token is not None  # noqa: S101 - it was attached when it began
+        assert call.token is not None  # noqa: S101 - set by on_start
         try:
-            # While its span is the current one, so that the metrics' exemplars are of it.
+            # While the span is current, so that the metrics' exemplars refer to it.
             self._metrics.count_call(call.operation, event, unfinished=event.attempts - call.attempts)
             spans.end(call.span, event)
         finally:
-            # Whatever the SDK does, or all that the task does later would be below this call.
+            # Even if the SDK raises: otherwise later spans of the task would be children of this call.
             detach(call.token)

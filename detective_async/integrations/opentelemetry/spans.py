@@ -1,30 +1,35 @@
-"""A span for each call, with its attempts and waits as events."""
+"""The span of a call, with its attempts and waits as span events."""
 
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from detective_async.events import AttemptEvent, CallEvent, CallStart, RetryEvent
-from detective_async.integrations.opentelemetry.attributes import Attributes, name_of, of_end, of_server
+from detective_async.integrations.opentelemetry.attributes import (
+    Attributes,
+    result_attributes,
+    server_attributes,
+    span_name,
+)
 
 
-def begin(tracer: Tracer, start: CallStart, operation: Attributes) -> Span:
-    """Begin the span of a call, as a child of the one that is current."""
+def start(tracer: Tracer, call: CallStart, operation: Attributes) -> Span:
+    """Start the span of a call, as a child of the current span."""
     return tracer.start_span(
-        name_of(start),
+        span_name(call),
         kind=SpanKind.CLIENT,
-        # All that is known by now, for samplers to go by.
-        attributes={**operation, **of_server(start.endpoint_url)},
+        # At the start, so that samplers see them.
+        attributes={**operation, **server_attributes(call.endpoint_url)},
     )
 
 
 def add_attempt(span: Span, event: AttemptEvent) -> None:
-    """Note that an attempt has ended."""
+    """Add an attempt that has ended."""
     if span.is_recording():
         numbers = {"detective_async.attempt": event.attempt, "detective_async.elapsed": event.elapsed}
-        span.add_event("detective_async.attempt", {**numbers, **of_end(event)})
+        span.add_event("detective_async.attempt", {**numbers, **result_attributes(event)})
 
 
 def add_retry(span: Span, event: RetryEvent) -> None:
-    """Note that a wait begins."""
+    """Add a wait before a retry."""
     if span.is_recording():
         attributes: Attributes = {
             "detective_async.attempt": event.attempt,
@@ -44,7 +49,7 @@ def end(span: Span, event: CallEvent) -> None:
         }
         if event.account is not None:
             attributes["cloud.account.id"] = event.account
-        span.set_attributes({**attributes, **of_end(event)})
+        span.set_attributes({**attributes, **result_attributes(event)})
         if event.error_code is not None:
             span.set_status(StatusCode.ERROR)
     span.end()

@@ -1,8 +1,8 @@
-"""The page at `/_simulator/`, for a person to look at while their code runs.
+"""The web page at `/_simulator/`, which shows the state of a running simulator.
 
-`guard` decides who may see it, `view` what there is to see, `server` answers; the rest are the files of the page.
+`host_check` restricts access, `view` builds the data, `handler` answers requests; `static` has the page's files.
 """
 
-from detective_async.testing.page.server import Page
+from detective_async.testing.page.handler import Page
 
 __all__ = ["Page"]

@@ -1,46 +1,82 @@
-"""What there is to see, as plain data. Keys, tokens, signatures and bodies are no part of it.
+"""The state that the page shows, as plain data, without keys, tokens, signatures and bodies.
 
-Every list comes in parts, so that what is sent and drawn stays small however large the world is.
+Every list is paginated, so that responses and tables stay small however large the world is.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from heapq import nlargest
 from itertools import islice
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
+from urllib.parse import parse_qsl
 
-from attrs import NOTHING, fields
+from attrs import NOTHING, fields, frozen
 
 from detective_async.testing.faults import Effect, Fault
-from detective_async.testing.page.query import Query
-from detective_async.testing.records import RecordedRequest
-from detective_async.testing.service import Service
-from detective_async.testing.state import Account, Graph, Investigation, Member
-from detective_async.testing.world import World
+from detective_async.testing.server.backend import Backend
+from detective_async.testing.server.requests import RecordedRequest
+from detective_async.testing.services.errors import invalid
+from detective_async.testing.world.entities import Account, Graph, Investigation, Member
+from detective_async.testing.world.world import World
 
-# How many entries a part of a list has.
-PART = 50
+# How many entries a page of a list has.
+PAGE_SIZE = 50
 
-# An invitation that is still to be accepted or declined, or on its way to be.
+# The statuses of an invitation that has not been answered yet.
 _OPEN = ("VERIFICATION_IN_PROGRESS", "INVITED")
-# Of a path, which may be as long as its sender likes.
-_SHOWN = 200
+# Paths and values are truncated to this length, since clients may send very long ones.
+_MAX_SHOWN = 200
+# The paginated lists.
+_LISTS = ("accounts", "graphs", "investigations", "invitations", "members", "requests")
+_OFFSET = re.compile(r"\d{1,9}", re.ASCII)
 
 T = TypeVar("T")
 _Counts = dict[str, Counter[str]]
 _status = attrgetter("status")
 
 
-def describe(service: Service, query: Query) -> dict[str, Any]:
-    """Describe the part of the simulated world that is asked for."""
-    world, clock, offsets = service.world, service.clock, query.offsets
+@frozen
+class Selection:
+    """The part of the state that a request asks for.
+
+    Args:
+        graph: the ARN of the graph whose members to show; None for the first one.
+        status: show only members with this status.
+        offsets: the first entry to show, for each list.
+    """
+
+    graph: str | None
+    status: str | None
+    offsets: Mapping[str, int]
+
+    @classmethod
+    def parse(cls, query: str) -> Self:
+        """Parse a query string; empty and unknown parameters are ignored.
+
+        Raises:
+            ApiError: an offset is not a number.
+        """
+        given = dict(parse_qsl(query))
+        offsets = {}
+        for name in _LISTS:
+            value = given.get(name, "0")
+            if not _OFFSET.fullmatch(value):
+                raise invalid(f"1 validation error detected: '{name}' must be a whole number of at most 9 digits")
+            offsets[name] = int(value)
+        return cls(given.get("graph"), given.get("status"), offsets)
+
+
+def describe(backend: Backend, selection: Selection) -> dict[str, Any]:
+    """Describe the selected part of the simulated world."""
+    world, clock, offsets = backend.world, backend.clock, selection.offsets
     now = clock.now()
-    world.settle(now)
-    # The one look at every member of every graph: 240,000 of them take some milliseconds.
+    world.complete_verifications(now)
+    # The only pass over every member of every graph: 240,000 members take a few milliseconds.
     counts = {arn: Counter(map(_status, graph.members.values())) for arn, graph in world.graphs.items()}
-    faults = service.faults.pending()
+    faults = backend.faults.pending()
     return {
         "now": _time(now),
         "ahead": round((now - clock.wall()).total_seconds()),
@@ -49,47 +85,47 @@ def describe(service: Service, query: Query) -> dict[str, Any]:
             "accounts": len(world.accounts),
             "graphs": len(world.graphs),
             "members": dict(sum(counts.values(), Counter[str]())),
-            "requests": len(service.requests),
+            "requests": len(backend.requests),
             "faults": len(faults),
         },
-        "accounts": _part(
+        "accounts": _page(
             world.accounts.values(), len(world.accounts), offsets["accounts"], lambda one: _account(world, one)
         ),
-        "graphs": _part(
+        "graphs": _page(
             world.graphs.values(), len(counts), offsets["graphs"], lambda one: _graph(one, counts[one.arn])
         ),
-        "graph": _chosen(world, counts, query),
+        "graph": _chosen(world, counts, selection),
         "invitations": _invitations(world, counts, offsets["invitations"]),
         "investigations": _investigations(world, offsets["investigations"], now),
-        "requests": _part(reversed(service.requests), len(service.requests), offsets["requests"], _request),
+        "requests": _page(reversed(backend.requests), len(backend.requests), offsets["requests"], _request),
         "faults": [_fault(fault) for fault in faults],
     }
 
 
-def _part(entries: Iterable[T], total: int, offset: int, show: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
-    """Cut a part out of a list; behind its end, the last part there is."""
-    start = min(offset, max(0, total - 1) // PART * PART)
+def _page(entries: Iterable[T], total: int, offset: int, show: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+    """Return one page of a list; for an offset beyond its end, the last page."""
+    start = min(offset, max(0, total - 1) // PAGE_SIZE * PAGE_SIZE)
     return {
         "total": total,
         "offset": start,
-        "size": PART,
-        "items": [show(entry) for entry in islice(entries, start, start + PART)],
+        "size": PAGE_SIZE,
+        "items": [show(entry) for entry in islice(entries, start, start + PAGE_SIZE)],
     }
 
 
-def _chosen(world: World, counts: _Counts, query: Query) -> dict[str, Any] | None:
+def _chosen(world: World, counts: _Counts, selection: Selection) -> dict[str, Any] | None:
     """Describe one graph with its members, if it exists."""
-    arn = query.graph or next(iter(world.graphs), "")
+    arn = selection.graph or next(iter(world.graphs), "")
     graph = world.graphs.get(arn)
     if graph is None:
         return None
     members: Iterator[Member] = map(graph.members.__getitem__, graph.order)
     total = len(graph.order)
-    if query.status:
-        members = (member for member in members if member.status == query.status)
-        total = counts[arn][query.status]
+    if selection.status:
+        members = (member for member in members if member.status == selection.status)
+        total = counts[arn][selection.status]
     shown = _graph(graph, counts[arn])
-    return {**shown, "members": _part(members, total, query.offsets["members"], _member)}
+    return {**shown, "members": _page(members, total, selection.offsets["members"], _member)}
 
 
 def _invitations(world: World, counts: _Counts, offset: int) -> dict[str, Any]:
@@ -101,14 +137,14 @@ def _invitations(world: World, counts: _Counts, offset: int) -> dict[str, Any]:
         for member in map(graph.members.__getitem__, graph.order)
         if member.status in _OPEN
     )
-    return _part(entries, sum(totals.values()), offset, lambda entry: {**_member(entry[1]), **_place(entry[0])})
+    return _page(entries, sum(totals.values()), offset, lambda entry: {**_member(entry[1]), **_place(entry[0])})
 
 
 def _investigations(world: World, offset: int, now: datetime) -> dict[str, Any]:
     """Describe investigations, the newest first."""
     everything = [(graph, one) for graph in world.graphs.values() for one in graph.investigations.values()]
-    newest = nlargest(offset + PART, everything, key=lambda entry: (entry[1].created, entry[1].investigation_id))
-    return _part(newest, len(everything), offset, lambda entry: _investigation(*entry, now))
+    newest = nlargest(offset + PAGE_SIZE, everything, key=lambda entry: (entry[1].created, entry[1].investigation_id))
+    return _page(newest, len(everything), offset, lambda entry: _investigation(*entry, now))
 
 
 def _account(world: World, account: Account) -> dict[str, Any]:
@@ -159,7 +195,6 @@ def _investigation(graph: Graph, one: Investigation, now: datetime) -> dict[str,
         **_place(graph),
         "entity": one.entity_arn,
         "status": status,
-        # It is found out in the end.
         "severity": one.severity if status == "SUCCESSFUL" else None,
         "state": one.state,
         "created": _time(one.created),
@@ -167,8 +202,8 @@ def _investigation(graph: Graph, one: Investigation, now: datetime) -> dict[str,
 
 
 def _request(request: RecordedRequest) -> dict[str, Any]:
-    # A query is left out: a presigned one has a token in it.
-    path = request.target.partition("?")[0][:_SHOWN]
+    # Without the query: that of a presigned request contains a token.
+    path = request.target.partition("?")[0][:_MAX_SHOWN]
     return {
         "id": request.request_id,
         "time": _time(request.time),
@@ -195,13 +230,13 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 
 def _effect(effect: Effect) -> str:
-    """Name an effect, with what is special about it."""
-    told = []
+    """Format an effect with the arguments that differ from their defaults."""
+    arguments = []
     for one in fields(type(effect)):
         value = getattr(effect, one.name)
         if one.default is NOTHING or value != one.default:
-            told.append(f"{one.name}={value!r}"[:_SHOWN])
-    return f"{type(effect).__name__}({', '.join(told)})" if told else type(effect).__name__
+            arguments.append(f"{one.name}={value!r}"[:_MAX_SHOWN])
+    return f"{type(effect).__name__}({', '.join(arguments)})" if arguments else type(effect).__name__
 
 
 def _time(moment: datetime) -> str:

@@ -1,7 +1,7 @@
-// Asking the server. What goes wrong is a Failure that holds a problem (RFC 9457), whoever found it.
+// Requests to the server. Every error is a Failure with a problem (RFC 9457).
 
-const GONE = { title: "The server is gone", detail: "no answer came; is it running, and the network up?" };
-const BROKEN = { title: "The answer broke off", detail: "the connection ended before it was complete" };
+const UNREACHABLE = { title: "The server cannot be reached", detail: "check that it is running, and the network connection" };
+const INCOMPLETE = { title: "The answer is incomplete", detail: "the connection was lost before the end" };
 
 export class Failure extends Error {
   constructor(problem) {
@@ -18,43 +18,43 @@ async function problemOf(answer) {
   }
 }
 
-async function open(path, how) {
+async function open(path, options) {
   let answer;
   try {
-    answer = await fetch(path, { cache: "no-store", ...how });
+    answer = await fetch(path, { cache: "no-store", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(GONE);
+    throw new Failure(UNREACHABLE);
   }
   if (!answer.ok) throw new Failure(await problemOf(answer));
   return answer;
 }
 
-export async function ask(path, method = "GET", content = undefined) {
-  const how = { method };
+export async function call(path, method = "GET", content = undefined) {
+  const options = { method };
   if (content !== undefined) {
-    how.headers = { "Content-Type": "application/json" };
-    how.body = JSON.stringify(content);
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(content);
   }
-  const answer = await open(path, how);
+  const answer = await open(path, options);
   try {
     return await answer.json();
   } catch {
-    throw new Failure(BROKEN);
+    throw new Failure(INCOMPLETE);
   }
 }
 
-// All pages of a list: `name` is the member that holds the items.
+// All items of a paged list: `name` is the member of the answer that has the items.
 export async function* pages(path, name) {
   let token = null;
   do {
-    const page = await ask(token ? `${path}?next_token=${encodeURIComponent(token)}` : path);
+    const page = await call(token ? `${path}?next_token=${encodeURIComponent(token)}` : path);
     yield* page[name];
     token = page.NextToken;
   } while (token);
 }
 
-// The lines of an NDJSON stream, as values.
+// The values of an NDJSON stream.
 export async function* lines(path, signal) {
   const answer = await open(path, { signal });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -65,7 +65,7 @@ export async function* lines(path, signal) {
       piece = await reader.read();
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new Failure(BROKEN);
+      throw new Failure(INCOMPLETE);
     }
     if (piece.done) return;
     const whole = (rest + piece.value).split("\n");
@@ -78,33 +78,33 @@ export async function* lines(path, signal) {
   }
 }
 
-// Follow server-sent events. `on` has a function for each kind of event, and beside these
-// `ended(problem)`: the stream is over, with a problem or null; `lost()`: the connection is, and is being made again;
-// `back()`: it is there.
-// Returns a function that stops it.
+// Reads server-sent events. `on` has a function for each kind of event, and these:
+// `ended(problem)`: the stream has ended, with a problem or null;
+// `disconnected()`: the connection is lost, and the browser reconnects; `connected()`: the connection is open.
+// Returns a function that stops reading.
 export function follow(path, on) {
-  const { ended, lost, back, ...events } = on;
+  const { ended, disconnected, connected, ...events } = on;
   const source = new EventSource(path);
   const end = (problem) => {
     source.close();
     ended(problem);
   };
-  for (const [name, tell] of Object.entries(events)) {
-    source.addEventListener(name, (event) => tell(JSON.parse(event.data)));
+  for (const [name, handle] of Object.entries(events)) {
+    source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
   }
-  source.addEventListener("open", back);
+  source.addEventListener("open", connected);
   source.addEventListener("end", () => end(null));
   source.addEventListener("error", async (event) => {
-    // The server's word for what went wrong has data; the browser's own event of that name has none.
+    // The server's error event has data; the browser's own event of the same name has none.
     if (event.data !== undefined) return end(JSON.parse(event.data));
-    if (source.readyState !== EventSource.CLOSED) return lost();
-    // The answer was no stream, and an EventSource does not tell what it was.
+    if (source.readyState !== EventSource.CLOSED) return disconnected();
+    // The answer was not a stream. An EventSource does not give access to it, so the request is repeated.
     const control = new AbortController();
     try {
       await open(path, { signal: control.signal });
-      end(BROKEN);
+      end(INCOMPLETE);
     } catch (error) {
-      end(error.problem ?? BROKEN);
+      end(error.problem ?? INCOMPLETE);
     } finally {
       control.abort();
     }

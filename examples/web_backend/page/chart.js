@@ -1,11 +1,11 @@
-// Stacked bars: one for each region, a part for each status. The table beside it has the same numbers for those who
-// do not see it; colours are such that they differ for everybody, and light enough apart to differ without any.
+// Stacked bars: one for each region, with a part for each status. The table below has the same numbers for screen
+// readers. The colours differ in brightness too, so that colour-blind people can tell them apart.
 
 import { ALL, total } from "./statuses.js";
 import { count, element, find } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const ROW = 52; // pixels, label and bar
+const ROW = 52; // pixels of label and bar
 const BAR = 24;
 const LABEL = 18;
 
@@ -25,7 +25,7 @@ function prepare(regions) {
     const name = make("text", { class: "label", x: 0, y: LABEL - 5 });
     name.textContent = region;
     row.append(name, make("text", { class: "sum", "text-anchor": "end", y: LABEL - 5 }));
-    row.append(make("rect", { class: "ground", y: LABEL, height: BAR, rx: 3 }));
+    row.append(make("rect", { class: "background", y: LABEL, height: BAR, rx: 3 }));
     for (const [status, word] of ALL) {
       const part = make("rect", { "data-status": status, y: LABEL, height: BAR });
       part.append(make("title", {}));
@@ -37,7 +37,7 @@ function prepare(regions) {
   chart.setAttribute("height", regions.length * ROW);
 }
 
-// `totals` is region -> status -> how many.
+// `totals`: region -> status -> number of members.
 export function draw(totals) {
   latest = totals;
   const width = chart.clientWidth;
@@ -50,7 +50,7 @@ export function draw(totals) {
     const sum = row.querySelector(".sum");
     sum.setAttribute("x", width);
     sum.textContent = count(total(counts));
-    row.querySelector(".ground").setAttribute("width", width);
+    row.querySelector(".background").setAttribute("width", width);
     let before = 0;
     for (const part of row.querySelectorAll("[data-status]")) {
       const value = counts[part.dataset.status];
@@ -63,7 +63,8 @@ export function draw(totals) {
   }
 }
 
-// A bar as wide as a cell, for one account in one region: `most` fills it. The numbers stand beside it.
+// The bar of one account in one region; `most` members fill it. It is hidden from screen readers, since the numbers are
+// in the other cells of the row.
 export function bar(counts, most) {
   const made = make("svg", { class: "strip", "aria-hidden": "true", viewBox: `0 0 ${most} 1`, preserveAspectRatio: "none" });
   let before = 0;

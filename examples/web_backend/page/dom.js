@@ -1,12 +1,12 @@
-// Small changes to the document. Whatever comes from the server is put in as text, never as markup.
+// Functions that change the document. Content from the server is inserted as text, never as markup.
 
 const number = new Intl.NumberFormat("en");
 
 export const find = (id) => document.getElementById(id);
 export const count = (value) => number.format(value);
 
-// ISO 8601 in UTC, as the server writes it -> for people, still in UTC.
-export const moment = (time) => (time ? `${time.slice(0, 10)} ${time.slice(11, 19)}` : "");
+// An ISO 8601 time in UTC, in a form for people, still in UTC.
+export const timestamp = (time) => (time ? `${time.slice(0, 10)} ${time.slice(11, 19)}` : "");
 
 export function element(tag, text, attributes = {}) {
   const made = document.createElement(tag);
@@ -19,10 +19,10 @@ export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-// Text of up to so many characters stays on one line.
+// Text of up to this many characters is not wrapped.
 const SHORT = 24;
 
-// A row whose first cell is its heading. A cell is text, a number, or a node.
+// A table row whose first cell is its heading. A cell is text, a number, or a node.
 export function row(cells) {
   const made = document.createElement("tr");
   cells.forEach((content, index) => {
@@ -58,8 +58,8 @@ export function focus(node) {
   node.focus();
 }
 
-// A box that scrolls can be reached with the keyboard; one that does not is no stop.
-export function settle(box) {
+// Makes a box focusable for the keyboard if it scrolls.
+export function updateFocusability(box) {
   const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
   const caption = box.querySelector("caption");
   if (scrolls) {
@@ -71,13 +71,13 @@ export function settle(box) {
   }
 }
 
-// Say what went wrong where it went wrong, with a button that tries again; null takes it away.
-export function complain(id, problem, again) {
+// Shows a problem in its alert, with a button that calls `retry`; null clears the alert.
+export function showProblem(id, problem, retry) {
   const place = find(id);
-  const said = JSON.stringify(problem);
-  // What is put in anew is read out anew.
-  if (place.dataset.said === said) return;
-  place.dataset.said = said;
+  const shown = JSON.stringify(problem);
+  // Screen readers would read an alert again if its content were replaced.
+  if (place.dataset.shown === shown) return;
+  place.dataset.shown = shown;
   place.replaceChildren();
   if (problem === null) return;
   const words = element("p");
@@ -85,14 +85,16 @@ export function complain(id, problem, again) {
   place.append(words);
   const facts = [problem.code, problem.parameter, problem.request_id && `request id ${problem.request_id}`];
   if (facts.some(Boolean)) place.append(element("p", facts.filter(Boolean).join(", "), { class: "quiet" }));
-  if (problem.outcome_unknown) place.append(element("p", "AWS may have acted on it all the same: look before you repeat it."));
-  if (again) {
+  if (problem.outcome_unknown) {
+    place.append(element("p", "AWS may have carried out the request nevertheless. Check before you repeat it."));
+  }
+  if (retry) {
     const button = element("button", "Try again", { type: "button" });
     button.addEventListener("click", () => {
-      complain(id, null);
-      // The button is gone, and with it the focus.
+      showProblem(id, null);
+      // The focus was on the button, which has been removed.
       focus(place.closest("section")?.querySelector("h2") ?? find("main"));
-      again();
+      retry();
     });
     place.append(button);
   }

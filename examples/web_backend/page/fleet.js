@@ -1,18 +1,18 @@
-// The fleet: members by status in every account and region, filled while the server looks into them.
+// The fleet view: members by status in every account and region, updated while the survey runs.
 
 import { follow } from "./api.js";
 import { bar, draw, legend } from "./chart.js";
-import { badge, complain, count, element, find, headings, options, row, settle, write } from "./dom.js";
+import { badge, count, element, find, headings, options, row, showProblem, updateFocusability, write } from "./dom.js";
 import { ALL, STATUSES, add, none, total } from "./statuses.js";
 
-const PART = 60; // rows of the long table that are shown at a time
+const PART = 60; // rows that "Show more" adds to the table of accounts
 
 let regions = [];
-let targets = new Map(); // "account region" -> what the server said of it
-let totals = new Map(); // region -> status -> how many
+let targets = new Map(); // "account region" -> the data of its event
+let totals = new Map(); // region -> status -> number of members
 let shown = PART;
-let survey = null; // when it began, and how many targets it has
-let told = 0; // the last quarter of the way that was announced
+let survey = null; // the data of the `begin` event
+let announced = 0; // the last quarter of the progress that was announced
 let stop = () => {};
 let waiting = false;
 
@@ -24,69 +24,69 @@ export function start(settings) {
   options(find("targets-region"), regions);
   find("targets-status").append(...STATUSES.map(([status, word]) => element("option", word, { value: status })));
   find("targets-status").append(element("option", "A failure", { value: "failure" }));
-  find("fleet-again").addEventListener("click", () => look(0));
+  find("fleet-refresh").addEventListener("click", () => load(0));
   find("targets-filter").addEventListener("input", () => {
     shown = PART;
-    later();
+    scheduleRender();
   });
   find("targets-filter").addEventListener("submit", (event) => event.preventDefault());
   find("targets-more").addEventListener("click", () => {
     shown += PART;
-    later();
+    scheduleRender();
   });
-  look();
+  load();
 }
 
 function clear() {
   targets = new Map();
   totals = new Map(regions.map((region) => [region, none()]));
-  told = 0;
+  announced = 0;
 }
 
-// `age`: how many seconds old the numbers may be; none has the server decide.
-function look(age) {
+// `age`: how many seconds old the numbers may be; undefined leaves that to the server.
+function load(age) {
   stop();
-  complain("fleet-alert", null);
+  showProblem("fleet-alert", null);
   clear();
   survey = null;
   write(find("fleet-count"), "Connecting");
   stop = follow(age === undefined ? "api/fleet/overview" : `api/fleet/overview?max_age=${age}`, {
-    begin(begun) {
+    begin(data) {
       clear();
-      survey = begun;
-      later();
+      survey = data;
+      scheduleRender();
     },
     target(target) {
       targets.set(name(target), target);
       if (!totals.has(target.Region)) totals.set(target.Region, none());
       add(totals.get(target.Region), target.Counts);
-      later();
+      scheduleRender();
     },
-    lost: () => complain("fleet-alert", { title: "The connection is lost", detail: "trying to get it back" }, look),
-    back: () => complain("fleet-alert", null),
-    ended: (problem) => complain("fleet-alert", problem, look),
+    disconnected: () => showProblem("fleet-alert", { title: "The connection is lost", detail: "reconnecting" }, load),
+    connected: () => showProblem("fleet-alert", null),
+    ended: (problem) => showProblem("fleet-alert", problem, load),
   });
-  later();
+  scheduleRender();
 }
 
-// As often as the screen is drawn, and no more.
-function later() {
+// At most one rendering per frame of the screen.
+function scheduleRender() {
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(() => {
     waiting = false;
-    show();
+    render();
   });
 }
 
-function show() {
+function render() {
   showProgress();
   legend(statuses());
   draw(totals);
   showRegions();
   showFailures();
   showTargets();
-  document.querySelectorAll("#fleet .box").forEach(settle);
+  document.querySelectorAll("#fleet .box").forEach(updateFocusability);
 }
 
 function showProgress() {
@@ -96,13 +96,13 @@ function showProgress() {
   bar.max = all || 1;
   bar.value = targets.size;
   if (!survey) return;
-  const trouble = failed ? `, ${count(failed)} failed` : "";
-  const words = `${count(targets.size)} of ${count(all)} answered${trouble}`;
+  const suffix = failed ? `, ${count(failed)} failed` : "";
+  const words = `${count(targets.size)} of ${count(all)} answered${suffix}`;
   write(find("fleet-count"), `${words}, as of ${survey.StartedTime.slice(11, 19)} UTC`);
-  // Read out at quarters only.
+  // Announced to screen readers at each quarter only.
   const quarter = Math.floor((targets.size / all) * 4);
-  if (quarter > told) {
-    told = quarter;
+  if (quarter > announced) {
+    announced = quarter;
     const members = [...totals.values()].reduce((sum, counts) => sum + total(counts), 0);
     write(find("fleet-status"), quarter < 4 ? words : `${words}: ${count(members)} members`);
   }
@@ -134,7 +134,7 @@ function showFailures() {
   );
 }
 
-function wanted(target) {
+function matchesFilter(target) {
   const { value: status } = find("targets-status");
   const region = find("targets-region").value;
   return (
@@ -149,7 +149,7 @@ function showTargets() {
   const table = find("targets");
   table.tHead.replaceChildren(headings(["Account", "Region", ...columns.map(([, word]) => word), "All", "Members"]));
   const most = Math.max(1, ...[...targets.values()].map((target) => total(target.Counts)));
-  const all = [...targets.values()].filter(wanted).sort((a, b) => (name(a) < name(b) ? -1 : 1));
+  const all = [...targets.values()].filter(matchesFilter).sort((a, b) => (name(a) < name(b) ? -1 : 1));
   table.tBodies[0].replaceChildren(
     ...all.slice(0, shown).map((target) => {
       const counts = add(none(), target.Counts);

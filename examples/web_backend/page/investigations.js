@@ -1,16 +1,28 @@
-// Investigations of all accounts and regions; one of them with its indicators; and starting one.
+// The investigations view: all accounts and regions, one investigation with its indicators, and a form to start one.
 
-import { ask, lines, pages } from "./api.js";
-import { badge, complain, count, element, find, focus, moment, options, row, settle, write } from "./dom.js";
+import { call, lines, pages } from "./api.js";
+import {
+  badge,
+  count,
+  element,
+  find,
+  focus,
+  options,
+  row,
+  showProblem,
+  timestamp,
+  updateFocusability,
+  write,
+} from "./dom.js";
 
 const KINDS = { CRITICAL: "bad", HIGH: "bad", MEDIUM: "wait", FAILED: "bad", RUNNING: "wait", SUCCESSFUL: "good" };
-const EVERY = 1500; // milliseconds from one look at an investigation that is under way to the next
+const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 const HOUR = 3600000;
 
-let all = null; // what there is; null before anybody looked
-let control = null; // stops a look that is under way
+let all = null; // all investigations; null before they were loaded
+let control = null; // aborts the request that is loading them
 let shown = null; // the path of the investigation that is shown
-let current = null;
+let current = null; // that investigation
 
 export function start(settings) {
   options(find("start-account"), settings.Accounts);
@@ -22,16 +34,16 @@ export function start(settings) {
   suggest();
   find("start-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    begin();
+    startInvestigation();
   });
-  find("investigations-again").addEventListener("click", () => look(0));
+  find("investigations-refresh").addEventListener("click", () => load(0));
   find("investigations-filter").addEventListener("input", table);
   find("investigations-filter").addEventListener("submit", (event) => event.preventDefault());
   find("investigation-archive").addEventListener("click", archive);
 }
 
 export function show([account, region, id]) {
-  if (all === null) look();
+  if (all === null) load();
   if (id) open(account, region, id);
   else shown = null;
   find("investigation").hidden = !id;
@@ -42,16 +54,16 @@ const suggest = () => {
 };
 const pathOf = (account, region) => `api/accounts/${account}/regions/${region}/investigations`;
 
-// ---- all of them
+// ---- all investigations
 
-async function look(age) {
+async function load(age) {
   control?.abort();
   control = new AbortController();
   const { signal } = control;
   all = [];
   const failures = [];
-  complain("investigations-alert", null);
-  write(find("investigations-status"), "Looking");
+  showProblem("investigations-alert", null);
+  write(find("investigations-status"), "Loading");
   try {
     const path = `api/fleet/investigations${age === undefined ? "" : `?max_age=${age}`}`;
     for await (const line of lines(path, signal)) {
@@ -59,25 +71,24 @@ async function look(age) {
       else all.push({ ...line.Investigation, AccountId: line.AccountId, Region: line.Region });
     }
   } catch (error) {
-    // A later look has taken its place.
+    // A newer request has replaced this one.
     if (signal.aborted) return;
     if (!error.problem) throw error;
     write(find("investigations-status"), "");
-    complain("investigations-alert", error.problem, () => look(0));
+    showProblem("investigations-alert", error.problem, () => load(0));
     return table();
   }
-  const words = `${count(all.length)} found`;
-  write(find("investigations-status"), words);
+  write(find("investigations-status"), `${count(all.length)} found`);
   if (failures.length) {
     const accounts = [...new Set(failures.map((one) => one.AccountId))].join(", ");
     const [first] = failures;
-    const detail = `${accounts} did not answer in ${count(failures.length)} places; the first said: ${first.Failure.title}`;
-    complain("investigations-alert", { ...first.Failure, title: "Not all could be seen", detail }, () => look(0));
+    const detail = `${count(failures.length)} failures in ${accounts}; the first one: ${first.Failure.title}`;
+    showProblem("investigations-alert", { ...first.Failure, title: "The list is incomplete", detail }, () => load(0));
   }
   table();
 }
 
-const who = (one) => one.EntityArn.split(":").slice(4).join(":");
+const entityName = (one) => one.EntityArn.split(":").slice(4).join(":");
 
 function table() {
   const severity = find("investigations-severity").value;
@@ -89,19 +100,19 @@ function table() {
   body.replaceChildren(
     ...some.map((one) => {
       const href = `#investigations/${one.AccountId}/${one.Region}/${one.InvestigationId}`;
-      const link = element("a", who(one), { href });
-      return row([link, mark(one.Severity), mark(one.Status), one.State, one.Region, moment(one.CreatedTime)]);
+      const link = element("a", entityName(one), { href });
+      return row([link, mark(one.Severity), mark(one.Status), one.State, one.Region, timestamp(one.CreatedTime)]);
     }),
   );
   const box = body.closest(".box");
   box.hidden = some.length === 0;
   find("investigations-empty").hidden = some.length > 0;
-  settle(box);
+  updateFocusability(box);
 }
 
 const mark = (word) => (word ? badge(word, KINDS[word]) : "");
 
-// ---- one of them
+// ---- one investigation
 
 function open(account, region, id) {
   shown = `${pathOf(account, region)}/${id}`;
@@ -115,14 +126,14 @@ function open(account, region, id) {
 }
 
 async function read(path) {
-  complain("investigation-alert", null);
+  showProblem("investigation-alert", null);
   try {
-    const found = await ask(path);
+    const found = await call(path);
     if (path !== shown) return;
     current = found;
     facts();
     if (found.Status === "RUNNING") {
-      setTimeout(() => path === shown && read(path), EVERY);
+      setTimeout(() => path === shown && read(path), POLL_INTERVAL);
       return;
     }
     const rows = [];
@@ -132,30 +143,30 @@ async function read(path) {
     find("indicators-empty").hidden = rows.length > 0;
     const box = find("indicators").parentElement;
     box.hidden = rows.length === 0;
-    settle(box);
+    updateFocusability(box);
     write(find("investigation-status"), `${found.Status.toLowerCase()}, ${count(rows.length)} indicators`);
   } catch (error) {
     if (!error.problem) throw error;
-    if (path === shown) complain("investigation-alert", error.problem, () => read(path));
+    if (path === shown) showProblem("investigation-alert", error.problem, () => read(path));
   }
 }
 
 function facts() {
   const one = current;
-  write(find("investigation-title"), `Investigation of ${who(one)}`);
+  write(find("investigation-title"), `Investigation of ${entityName(one)}`);
   write(find("investigation-status"), one.Status.toLowerCase());
-  write(find("investigation-archive"), one.State === "ARCHIVED" ? "Take out of the archive" : "Archive");
-  const told = [
+  write(find("investigation-archive"), one.State === "ARCHIVED" ? "Restore from the archive" : "Archive");
+  const entries = [
     ["Severity", mark(one.Severity ?? "UNKNOWN")],
     ["State", one.State],
-    ["Begun", `${moment(one.CreatedTime)} UTC`],
-    ["Looks at", `${moment(one.ScopeStartTime)} to ${moment(one.ScopeEndTime)} UTC`],
+    ["Started", `${timestamp(one.CreatedTime)} UTC`],
+    ["Scope", `${timestamp(one.ScopeStartTime)} to ${timestamp(one.ScopeEndTime)} UTC`],
     ["Entity", element("code", one.EntityArn)],
     ["Graph", element("code", one.GraphArn)],
     ["Id", element("code", one.InvestigationId)],
   ];
   find("investigation-facts").replaceChildren(
-    ...told.flatMap(([name, value]) => {
+    ...entries.flatMap(([name, value]) => {
       const cell = element("dd");
       cell.append(value);
       return [element("dt", name), cell];
@@ -163,7 +174,7 @@ function facts() {
   );
 }
 
-// The one member of the detail that is filled holds plain values: said as they come, whatever the kind.
+// The detail has one member, which depends on the kind of indicator and has plain values: they are all shown.
 function indicator(one) {
   const [detail = {}] = Object.values(one.IndicatorDetail ?? {});
   const words = Object.entries(detail).map(([name, value]) => `${spaced(name)}: ${value}`);
@@ -181,30 +192,30 @@ async function archive() {
   const state = current.State === "ARCHIVED" ? "ACTIVE" : "ARCHIVED";
   const path = shown;
   try {
-    await ask(path, "PATCH", { State: state });
+    await call(path, "PATCH", { State: state });
     all = all.map((one) => (one.InvestigationId === current.InvestigationId ? { ...one, State: state } : one));
     table();
     await read(path);
   } catch (error) {
     if (!error.problem) throw error;
-    complain("investigation-alert", error.problem, archive);
+    showProblem("investigation-alert", error.problem, archive);
   }
 }
 
-async function begin() {
+async function startInvestigation() {
   const account = find("start-account").value;
   const region = find("start-region").value;
-  complain("start-alert", null);
+  showProblem("start-alert", null);
   try {
-    const { InvestigationId: id } = await ask(pathOf(account, region), "POST", {
+    const { InvestigationId: id } = await call(pathOf(account, region), "POST", {
       EntityArn: find("start-entity").value.trim(),
       ScopeStartTime: `${find("start-from").value}Z`,
       ScopeEndTime: `${find("start-to").value}Z`,
     });
-    look(0);
+    load(0);
     location.hash = `investigations/${account}/${region}/${id}`;
   } catch (error) {
     if (!error.problem) throw error;
-    complain("start-alert", error.problem, null);
+    showProblem("start-alert", error.problem, null);
   }
 }

@@ -1,14 +1,27 @@
-// Onboarding: a pasted list becomes a plan to look at, and the plan a job that can be watched, left and come back to.
+// The onboarding view: a list of accounts becomes a plan for review, and the plan a job, which runs without the page too.
 
-import { ask, follow } from "./api.js";
-import { badge, complain, count, element, find, focus, headings, moment, options, row, settle, write } from "./dom.js";
+import { call, follow } from "./api.js";
+import {
+  badge,
+  count,
+  element,
+  find,
+  focus,
+  headings,
+  options,
+  row,
+  showProblem,
+  timestamp,
+  updateFocusability,
+  write,
+} from "./dom.js";
 import { inWords } from "./statuses.js";
 
-const WORDS = { running: "Under way", done: "Done", failed: "Failed", stopped: "Stopped" };
+const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped" };
 
 let plan = null;
 let watched = null; // the id of the job that is shown
-let told = 0; // the last quarter of the way that was announced
+let announced = 0; // the last quarter of the progress that was announced
 let stop = () => {};
 
 export function start(settings) {
@@ -30,59 +43,62 @@ export function start(settings) {
   });
   find("plan-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    make();
+    makePlan();
   });
-  find("plan-apply").addEventListener("click", apply);
-  find("job-stop").addEventListener("click", halt);
+  find("plan-apply").addEventListener("click", applyPlan);
+  find("job-stop").addEventListener("click", stopJob);
 }
 
 export function show([id]) {
-  list();
+  listJobs();
   if (id && id !== watched) watch(id);
 }
 
-// While something is asked for, its button says so and does nothing; it is not disabled, which would drop the focus.
-async function busy(button, alert, work, again) {
+// Runs the work of a button. Meanwhile the button is aria-disabled: a disabled button would lose the focus.
+async function whileDisabled(button, alert, work) {
   if (button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
-  complain(alert, null);
+  showProblem(alert, null);
   try {
     await work();
   } catch (error) {
     if (!error.problem) throw error;
-    complain(alert, error.problem, again);
+    showProblem(alert, error.problem);
   } finally {
     button.removeAttribute("aria-disabled");
   }
 }
 
-function make() {
+function makePlan() {
   const regions = [...document.querySelectorAll("#plan-regions input:checked")].map((box) => box.value);
-  return busy(find("plan-make"), "plan-alert", async () => {
+  return whileDisabled(find("plan-make"), "plan-alert", async () => {
     find("plan").hidden = true;
-    plan = await ask("api/onboarding/plans", "POST", {
+    plan = await call("api/onboarding/plans", "POST", {
       AdministratorId: find("plan-administrator").value,
       Regions: regions,
       Csv: find("plan-csv").value,
     });
-    preview();
+    showPlan();
   });
 }
 
-function preview() {
+function showPlan() {
   const accounts = new Set(plan.Actions.map((action) => action.AccountId).filter(Boolean));
   const lines = plan.Lines.length;
-  const nothing = lines || plan.Problems.length ? "Nothing can be done from here about what follows." : "Everything is as the list says.";
-  const actions = `${count(plan.Actions.length)} actions for ${count(accounts.size)} accounts. Nothing has been done yet.`;
+  const nothing =
+    lines || plan.Problems.length
+      ? "There are no actions. The problems below have to be solved first."
+      : "There is nothing to do: all accounts of the list are members already.";
+  const actions = `${count(plan.Actions.length)} actions for ${count(accounts.size)} accounts. Nothing has been changed yet.`;
   write(find("plan-summary"), plan.Actions.length ? actions : nothing);
-  write(find("plan-lines-title"), lines === 1 ? "One line that is no account" : `${count(lines)} lines that are no accounts`);
+  write(find("plan-lines-title"), lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`);
   table("plan-lines", plan.Lines.map((line) => [String(line.Line), line.Problem]));
   table("plan-problems", plan.Problems.map((one) => [one.Region, one.AccountId ?? "all", one.Problem]));
   showActions();
   write(find("plan-text"), plan.Text);
   find("plan-apply").parentElement.hidden = plan.Actions.length === 0;
   find("plan").hidden = false;
-  document.querySelectorAll("#plan .box").forEach(settle);
+  document.querySelectorAll("#plan .box").forEach(updateFocusability);
   focus(find("plan-title"));
 }
 
@@ -95,13 +111,13 @@ function showActions() {
   const regions = [...new Set(plan.Actions.map((action) => action.Region))];
   const kinds = [...new Set(plan.Actions.map((action) => action.Kind))];
   const some = (kind, region) => plan.Actions.filter((one) => one.Kind === kind && one.Region === region).length;
-  find("plan-actions").tHead.replaceChildren(headings(["What", ...regions]));
+  find("plan-actions").tHead.replaceChildren(headings(["Action", ...regions]));
   table("plan-actions", kinds.map((kind) => [kind, ...regions.map((region) => some(kind, region))]));
 }
 
-function apply() {
-  return busy(find("plan-apply"), "apply-alert", async () => {
-    const job = await ask("api/onboarding/jobs", "POST", { PlanId: plan.PlanId });
+function applyPlan() {
+  return whileDisabled(find("plan-apply"), "apply-alert", async () => {
+    const job = await call("api/onboarding/jobs", "POST", { PlanId: plan.PlanId });
     find("plan").hidden = true;
     location.hash = `onboarding/${job.JobId}`;
   });
@@ -112,91 +128,93 @@ function apply() {
 function watch(id) {
   stop();
   watched = id;
-  told = 0;
+  announced = 0;
   find("job").hidden = false;
   find("job-stop").hidden = true;
   find("job-rows-part").hidden = true;
   find("job-rows").tBodies[0].replaceChildren();
   for (const part of ["job-count", "job-status"]) write(find(part), "");
-  complain("job-alert", null);
+  showProblem("job-alert", null);
   focus(find("job-title"));
-  const again = () => watch(id);
   stop = follow(`api/onboarding/jobs/${id}/events`, {
-    begin: progress,
-    progress,
-    rows: add,
+    begin: showProgress,
+    progress: showProgress,
+    rows: addRows,
     report: finish,
     stopped: finish,
     failed(job) {
       finish(job);
-      complain("job-alert", job.Error);
+      showProblem("job-alert", job.Error);
     },
-    lost: () => complain("job-alert", { title: "The connection is lost", detail: "the job goes on; trying to get back to it" }),
-    back: () => complain("job-alert", null),
+    disconnected: () =>
+      showProblem("job-alert", { title: "The connection is lost", detail: "the job continues; reconnecting" }),
+    connected: () => showProblem("job-alert", null),
     ended(problem) {
-      if (problem) complain("job-alert", problem, again);
-      list();
+      if (problem) showProblem("job-alert", problem, () => watch(id));
+      listJobs();
     },
   });
 }
 
-function progress(job) {
+function showProgress(job) {
   const { Done: done, Total: all, Failed: failed } = job;
   const bar = find("job-progress");
-  // Until it is known how many there are, the bar says just that it is under way.
+  // A bar without a value shows that the job is running while the total is unknown.
   if (all === null) bar.removeAttribute("value");
   else Object.assign(bar, { max: all || 1, value: done });
   if (job.State === "running") find("job-stop").hidden = false;
-  const words = all === null ? "Looking at what there is" : `${count(done)} of ${count(all)} memberships, ${count(failed)} with a problem`;
+  const words =
+    all === null ? "Reading the current members" : `${count(done)} of ${count(all)} memberships, ${count(failed)} with a problem`;
   write(find("job-count"), words);
-  // Read out at quarters only.
+  // Announced to screen readers at each quarter only.
   const quarter = all ? Math.floor((done / all) * 4) : 0;
-  if (quarter > told && quarter < 4) {
-    told = quarter;
+  if (quarter > announced && quarter < 4) {
+    announced = quarter;
     write(find("job-status"), words);
   }
 }
 
-function add(rows) {
+function addRows(rows) {
   const body = find("job-rows").tBodies[0];
   for (const one of rows) {
     const problem = one.Problem ? element("span", one.Problem) : "";
     if (one.Error?.code) problem.prepend(badge(one.Error.code, "bad"), " ");
     const made = row([one.AccountId, one.Region, inWords(one.Before), inWords(one.After), one.Done.join(", "), problem]);
-    // What somebody has to look at comes first.
+    // Rows with problems come first.
     if (one.Problem) body.prepend(made);
     else body.append(made);
   }
 }
 
 function finish(job) {
-  progress(job);
+  showProgress(job);
   find("job-stop").hidden = true;
   const bad = (job.Regions ?? []).filter((region) => region.Problem);
   const problems = bad.map((region) => ` ${region.Region}: ${region.Problem}.`).join("");
   write(find("job-status"), `${WORDS[job.State]}. ${job.Summary ?? ""}${problems}`);
   find("job-rows-part").hidden = find("job-rows").tBodies[0].childElementCount === 0;
-  settle(find("job-rows-part"));
+  updateFocusability(find("job-rows-part"));
 }
 
-function halt() {
-  return busy(find("job-stop"), "job-alert", async () => {
-    await ask(`api/onboarding/jobs/${watched}`, "DELETE");
+function stopJob() {
+  return whileDisabled(find("job-stop"), "job-alert", async () => {
+    await call(`api/onboarding/jobs/${watched}`, "DELETE");
   });
 }
 
-async function list() {
+async function listJobs() {
   let jobs;
   try {
-    ({ Jobs: jobs } = await ask("api/onboarding/jobs"));
+    ({ Jobs: jobs } = await call("api/onboarding/jobs"));
   } catch (error) {
     if (!error.problem) throw error;
-    return complain("plan-alert", error.problem, list);
+    return showProblem("plan-alert", error.problem, listJobs);
   }
   find("jobs-section").hidden = jobs.length === 0;
   find("jobs").replaceChildren(
     ...jobs.map((job) => {
-      const link = element("a", `${moment(job.StartedTime)} UTC, ${job.AdministratorId}`, { href: `#onboarding/${job.JobId}` });
+      const label = `${timestamp(job.StartedTime)} UTC, ${job.AdministratorId}`;
+      const link = element("a", label, { href: `#onboarding/${job.JobId}` });
       const entry = element("li");
       entry.append(link, ` ${WORDS[job.State].toLowerCase()}`);
       return entry;

@@ -1,7 +1,7 @@
-// Which view is shown, and how each begins.
+// Starts the views, and shows the one that the address names.
 
-import { ask } from "./api.js";
-import { complain, find, focus } from "./dom.js";
+import { call } from "./api.js";
+import { find, focus, showProblem } from "./dom.js";
 import * as fleet from "./fleet.js";
 import * as investigations from "./investigations.js";
 import * as onboarding from "./onboarding.js";
@@ -9,8 +9,9 @@ import * as onboarding from "./onboarding.js";
 const VIEWS = { fleet: "Fleet", onboarding: "Onboarding", investigations: "Investigations" };
 const SHOW = { onboarding: onboarding.show, investigations: investigations.show };
 
-// The address has the view, and after it what is shown there: #investigations/ACCOUNT/REGION/ID.
-function follow(byHand) {
+// The fragment of the address has the view and its parameters: #investigations/ACCOUNT/REGION/ID. `byUser`: whether the
+// user followed a link, so that the focus has to move.
+function showView(byUser) {
   const [first, ...rest] = location.hash.slice(1).split("/").map(decodeURIComponent);
   if (first === "main") return focus(find("main"));
   const view = first in VIEWS ? first : "fleet";
@@ -20,22 +21,22 @@ function follow(byHand) {
     else link.removeAttribute("aria-current");
   }
   document.title = `${VIEWS[view]}: Detective`;
-  if (byHand && !rest.length) focus(find(`${view}-title`));
-  SHOW[view]?.(rest, byHand);
+  if (byUser && !rest.length) focus(find(`${view}-title`));
+  SHOW[view]?.(rest);
 }
 
-async function begin() {
+async function start() {
   try {
-    const settings = await ask("api/settings");
+    const settings = await call("api/settings");
     fleet.start(settings);
     onboarding.start(settings);
     investigations.start(settings);
   } catch (error) {
     if (!error.problem) throw error;
-    return complain("alert", error.problem, begin);
+    return showProblem("alert", error.problem, start);
   }
-  follow(false);
-  window.addEventListener("hashchange", () => follow(true));
+  showView(false);
+  window.addEventListener("hashchange", () => showView(true));
 }
 
-begin();
+start();

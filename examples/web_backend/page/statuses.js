@@ -1,4 +1,4 @@
-// How members may be doing, in the order in which they are shown, and in words.
+// The statuses of members, in the order of display, with their labels.
 
 export const STATUSES = [
   ["ENABLED", "Enabled"],
@@ -8,19 +8,19 @@ export const STATUSES = [
   ["ACCEPTED_BUT_DISABLED", "Disabled"],
 ];
 const KNOWN = new Set(STATUSES.map(([status]) => status));
-// What AWS adds tomorrow is counted all the same.
+// A status that AWS may add later.
 const OTHER = ["OTHER", "Other"];
 export const ALL = [...STATUSES, OTHER];
 
 const WORDS = new Map(ALL);
 
-// In words; what is not known is said as AWS says it, and null that it is no member.
+// The label of a status; an unknown status is its own label, and null means that the account is not a member.
 export const inWords = (status) => (status === null ? "No member" : (WORDS.get(status) ?? status));
 
 export const none = () => Object.fromEntries(ALL.map(([status]) => [status, 0]));
 
-export function add(sum, counts, times = 1) {
-  for (const [status, some] of Object.entries(counts)) sum[KNOWN.has(status) ? status : "OTHER"] += times * some;
+export function add(sum, counts) {
+  for (const [status, some] of Object.entries(counts)) sum[KNOWN.has(status) ? status : "OTHER"] += some;
   return sum;
 }
 

@@ -1,4 +1,4 @@
-"""An app of the test's own, served on this machine."""
+"""A small app, served on this machine."""
 
 import json
 import logging
@@ -11,18 +11,21 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from attrs import frozen
+from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet
 from detective_async.integrations.aiohttp_web import setup
+from detective_async.testing import DetectiveSimulator
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+ADMINISTRATOR = "111122223333"
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "a secret of forty characters or so......", "a session token")
 
 
 @frozen
 class Site:
-    """A server that runs, and a session that knows where."""
+    """A running server, and a session for it."""
 
     app: web.Application
     runner: web.AppRunner
@@ -36,10 +39,14 @@ class Site:
         async with self.session.request(method, path, allow_redirects=False, **options) as answer:
             return Reply(answer.status, answer.headers, await answer.read(), answer.cookies)
 
+    async def disconnected(self) -> None:
+        """Wait until the server has no connections."""
+        await until(lambda: self.runner.server and not self.runner.server.connections, "the connection is gone")
+
 
 @frozen
 class Reply:
-    """An answer that has come in whole."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -47,7 +54,7 @@ class Reply:
     cookies: Any
 
     def problem(self) -> dict[str, Any]:
-        """Give the problem that it is."""
+        """Return the problem document."""
         assert self.headers["Content-Type"] == "application/problem+json"
         problem: dict[str, Any] = json.loads(self.body)
         assert problem["status"] == self.status
@@ -55,8 +62,14 @@ class Reply:
 
 
 def idle_client() -> DetectiveClient:
-    """Make a client of which nobody asks anything."""
+    """Create a client whose endpoint refuses connections."""
     return DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url="http://127.0.0.1:9")
+
+
+def client_of(sim: DetectiveSimulator, **options: Any) -> DetectiveClient:
+    """Create a client of the administrator account."""
+    keys = sim.account(ADMINISTRATOR)
+    return DetectiveClient(region="eu-west-1", credentials=keys, endpoint_url=sim.url, **options)
 
 
 def make_app(
@@ -66,7 +79,7 @@ def make_app(
     middlewares: Iterable[Middleware] = (),
     **settings: Any,
 ) -> web.Application:
-    """Make an app, each path with its handler for GET and POST."""
+    """Create an app with a handler per path, for GET and POST."""
     app = web.Application(middlewares=middlewares)
     for path, handler in routes.items():
         app.router.add_get(path, handler)
@@ -91,12 +104,12 @@ async def serving(app: web.Application, **options: Any) -> AsyncIterator[Site]:
 
 @asynccontextmanager
 async def serving_routes(routes: Mapping[str, Handle], source: Any = None, **settings: Any) -> AsyncIterator[Site]:
-    """Serve an app that is made of handlers."""
+    """Serve an app with these handlers."""
     async with serving(make_app(routes, source, **settings)) as site:
         yield site
 
 
-def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    """Give what was logged for people to read; not how slow the machine is, which asyncio tells."""
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return the log records above INFO, without asyncio's about slow callbacks."""
     records = [record for record in caplog.records if record.levelno > logging.INFO]
     return [record for record in records if not record.getMessage().startswith("Executing <")]

@@ -1,4 +1,4 @@
-"""Streams that are watched, and browsers that take little of them."""
+"""Observable streams, and clients that read slowly."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Items:
-    """Numbered items of a size, as many as are wanted; from one on, they never come."""
+    """Items of a size, and how often the iterator was started, advanced and closed; from `stop_at` on, it waits."""
 
     def __init__(self, *, size: int = 10, stop_at: int | None = None, count: int = 10_000) -> None:
         self.size = size
@@ -40,28 +40,51 @@ class Items:
             self.ended += 1
 
 
-def answering(stream: Stream, items: object, **options: Any) -> Handle:
+class BufferFiller:
+    """Small items until the server's buffer is full, so that whatever follows must wait for the reader.
+
+    Args:
+        error: raised at the end.
+    """
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.request: web.Request | None = None
+        self.full = False
+
+    async def __call__(self, request: web.Request) -> AsyncIterator[str]:
+        self.request = request
+        while not request.protocol.writing_paused:
+            yield "x" * 500
+        self.full = True
+        if self.error is not None:
+            raise self.error
+
+
+def streaming(stream: Stream, items: Any, **options: Any) -> Handle:
+    """Return a handler that streams an iterable, or what a callable returns for the request."""
+
     async def handler(request: web.Request) -> web.StreamResponse:
-        answer: web.StreamResponse = await stream(request, items, **options)
-        return answer
+        response: web.StreamResponse = await stream(request, items(request) if callable(items) else items, **options)
+        return response
 
     return handler
 
 
 @asynccontextmanager
-async def asking(site: Site, request: bytes = _GET) -> AsyncIterator[socket.socket]:
-    """Send a request on a socket that takes little at a time, and read nothing."""
-    with socket.socket() as browser:
-        browser.setblocking(False)
-        browser.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+async def requesting(site: Site, request: bytes = _GET) -> AsyncIterator[socket.socket]:
+    """Send a request on a socket with a small receive buffer, and read nothing."""
+    with socket.socket() as client:
+        client.setblocking(False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(browser, ("127.0.0.1", site.port))
-        await loop.sock_sendall(browser, request)
-        yield browser
+        await loop.sock_connect(client, ("127.0.0.1", site.port))
+        await loop.sock_sendall(client, request)
+        yield client
 
 
 async def settled(items: Items) -> int:
-    """Wait until no further item is taken, and tell how many were."""
+    """Wait until no further item is taken, and return how many were."""
     given = -1
     while items.given != given:
         given = items.given
@@ -69,9 +92,9 @@ async def settled(items: Items) -> int:
     return given
 
 
-async def read_all(browser: socket.socket) -> bytes:
+async def read_all(client: socket.socket) -> bytes:
     """Read until the connection is closed."""
     pieces = []
-    while piece := await asyncio.get_running_loop().sock_recv(browser, 2**20):
+    while piece := await asyncio.get_running_loop().sock_recv(client, 2**20):
         pieces.append(piece)
     return b"".join(pieces)

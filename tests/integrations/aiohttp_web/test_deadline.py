@@ -1,4 +1,4 @@
-"""A request's deadline bounds whatever is done for it."""
+"""A request's deadline limits its calls, its handler and its stream."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import KEYS, Site, loud, serving_routes
-from integrations.aiohttp_web.streaming import asking
-from support.wire_server import until
+from integrations.aiohttp_web.site import KEYS, Handle, Site, serving_routes, warnings_of
+from integrations.aiohttp_web.streaming import requesting, streaming
 
 from detective_async import DetectiveClient, Timeouts
 from detective_async.integrations.aiohttp_web import get_client, stream_events, stream_ndjson, to_json
@@ -19,7 +18,7 @@ HEADER = "X-Request-Timeout"
 
 
 async def totals(request: web.Request) -> web.StreamResponse:
-    """Tell how long a call made now may take."""
+    """Respond with the total timeout of the request's client."""
     return web.json_response(get_client(request)._transport.timeouts.total)
 
 
@@ -40,16 +39,16 @@ async def total(site: Site, **headers: str) -> float:
         (1000.0, None, 300, 300),
     ],
 )
-async def test_calls_have_what_is_left(deadline: float | None, header: str | None, low: float, high: float) -> None:
-    """The total of the client is the least of its own, the app's deadline and the header's, less what has passed."""
+async def test_total_timeout_of_calls(deadline: float | None, header: str | None, low: float, high: float) -> None:
+    """It is the lowest of the client's, the app's and the header's, minus the elapsed time."""
     async with serving_routes({"/": totals}, deadline=deadline) as site:
         found = await total(site, **({} if header is None else {HEADER.replace("-", "_"): header}))
     assert low <= found <= high
     assert (found < high) == (high != 300)
 
 
-async def test_a_client_without_a_limit_has_the_requests() -> None:
-    """Its other timeouts stay as they are."""
+async def test_client_without_total_timeout() -> None:
+    """The deadline applies, and its other timeouts remain."""
     timeouts = Timeouts(total=None, read=3.0)
     client = DetectiveClient(region="eu-west-1", credentials=KEYS, timeouts=timeouts)
 
@@ -61,23 +60,19 @@ async def test_a_client_without_a_limit_has_the_requests() -> None:
         assert (await site.get("/")).body == b"[true, 3.0]"
 
 
-@pytest.mark.parametrize("value", ["", "0", "0.0", "-1", "1e3", "nan", "inf", "1,5", "1 2", "٣", "1" * 10, "1s", "1."])
-async def test_a_malformed_header(value: str) -> None:
-    """It is a bad request, and the answer names the header."""
+MALFORMED = ["", "0", "0.0", "-1", "1e3", "nan", "inf", "1,5", "1 2", "٣", "1" * 10, "1s", "1."]
+
+
+@pytest.mark.parametrize("values", [["1", "2"], *([value] for value in MALFORMED)], ids=str)
+async def test_malformed_or_repeated_header(values: list[str]) -> None:
+    """It is a 400 that names the header."""
     async with serving_routes({"/": totals}) as site:
-        problem = (await site.get("/", headers={HEADER: value})).problem()
+        problem = (await site.get("/", headers=[(HEADER, value) for value in values])).problem()
     assert (problem["status"], problem["parameter"]) == (400, HEADER)
 
 
-async def test_two_headers() -> None:
-    """Nobody guesses which one is meant."""
-    async with serving_routes({"/": totals}) as site:
-        problem = (await site.get("/", headers=[(HEADER, "1"), (HEADER, "2")])).problem()
-    assert (problem["status"], problem["parameter"]) == (400, HEADER)
-
-
-async def test_another_header_or_none() -> None:
-    """The header has the name that it was given, or is not looked at."""
+async def test_custom_header_or_none() -> None:
+    """The header can be renamed or disabled."""
     async with serving_routes({"/": totals}, deadline_header="X-Patience") as site:
         assert await total(site, X_Patience="9") <= 9
         assert await total(site, X_Request_Timeout="nonsense") == 300
@@ -85,8 +80,8 @@ async def test_another_header_or_none() -> None:
         assert await total(site, X_Request_Timeout="nonsense") == 300
 
 
-async def test_a_call_that_runs_into_it(sim: DetectiveSimulator) -> None:
-    """It ends with the library's own error, which knows whether the service may have acted: it was sent."""
+async def test_call_reaches_the_deadline(sim: DetectiveSimulator) -> None:
+    """It raises the library's error, which says whether AWS may have acted."""
     sim.inject(Fault(Latency(60.0)))
     client = DetectiveClient(region="eu-west-1", credentials=sim.account("111122223333"), endpoint_url=sim.url)
 
@@ -100,8 +95,8 @@ async def test_a_call_that_runs_into_it(sim: DetectiveSimulator) -> None:
 
 
 @pytest.mark.parametrize(("method", "unknown"), [("GET", None), ("POST", True)])
-async def test_a_handler_that_runs_into_it(method: str, unknown: bool | None) -> None:
-    """Whatever it waits for is given up, and the answer is the same."""
+async def test_handler_reaches_the_deadline(method: str, unknown: bool | None) -> None:
+    """It is cancelled, and the response is the same."""
     ended = asyncio.Event()
 
     async def wait(_request: web.Request) -> web.StreamResponse:
@@ -118,19 +113,8 @@ async def test_a_handler_that_runs_into_it(method: str, unknown: bool | None) ->
     assert problem.get("outcome_unknown") is unknown
 
 
-async def test_a_client_asked_for_too_late() -> None:
-    """There is no time left for any call, which is said at once."""
-
-    async def late(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.1)
-        return await totals(request)
-
-    async with serving_routes({"/": late}, deadline=0.05) as site:
-        assert (await site.get("/")).problem()["status"] == 504
-
-
-async def test_an_answer_in_time() -> None:
-    """Nothing goes off behind a request that has been answered."""
+async def test_response_in_time() -> None:
+    """No timeout fires after the response."""
     async with serving_routes({"/": totals}, deadline=1) as site:
         await total(site)
         await asyncio.sleep(1.5)
@@ -143,50 +127,20 @@ async def trickle() -> AsyncIterator[int]:
     await asyncio.Event().wait()
 
 
-async def test_streams_that_run_into_it() -> None:
+async def test_streams_reach_the_deadline() -> None:
     """Their last record is the problem."""
-
-    async def lines(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, trickle())
-
-    async def events(request: web.Request) -> web.StreamResponse:
-        return await stream_events(request, trickle())
-
-    async with serving_routes({"/lines": lines, "/events": events}, deadline=0.4) as site:
-        first, second = (await site.get("/lines")).body, (await site.get("/events")).body
+    routes = {
+        f"/{stream.__name__}": streaming(stream, lambda _: trickle()) for stream in (stream_ndjson, stream_events)
+    }
+    async with serving_routes(routes, deadline=0.4) as site:
+        first, second = [(await site.get(path)).body for path in routes]
     assert first.startswith(b'0\n1\n{"error":{"type":"about:blank","title":"Gateway Timeout","status":504,')
     assert b"event: error\ndata: {" in second
     assert b"event: end" not in second
 
 
-async def test_a_stream_without_a_first_item() -> None:
-    """Its time is up before anything was sent: that is an answer of its own."""
-
-    async def nothing() -> AsyncIterator[Any]:
-        await asyncio.Event().wait()
-        yield
-
-    async def lines(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, nothing())
-
-    async with serving_routes({"/": lines}, deadline=0.05) as site:
-        assert (await site.get("/")).problem()["status"] == 504
-
-
-async def test_a_stream_that_begins_when_the_time_is_up() -> None:
-    """A handler that was cancelled and goes on has nothing to begin any more."""
-
-    async def stubborn(request: web.Request) -> web.StreamResponse:
-        with suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-        return await stream_events(request, trickle())
-
-    async with serving_routes({"/": stubborn}, deadline=0.05) as site:
-        assert (await site.get("/")).problem()["status"] == 504
-
-
-async def test_an_iterator_that_takes_long_to_end(caplog: pytest.LogCaptureFixture) -> None:
-    """Its end is waited for; that the browser has gone meanwhile is noticed, and changes nothing."""
+async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
+    """It is awaited, and a disconnect meanwhile has no effect."""
     ending, ended = asyncio.Event(), asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
@@ -198,12 +152,39 @@ async def test_an_iterator_that_takes_long_to_end(caplog: pytest.LogCaptureFixtu
             await asyncio.sleep(0.3)
             ended.set()
 
-    async def lines(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, items())
-
-    async with serving_routes({"/": lines}, deadline=0.4) as site:
-        async with asking(site):
+    async with serving_routes({"/": streaming(stream_ndjson, lambda _: items())}, deadline=0.4) as site:
+        async with requesting(site):
             await ending.wait()
         await ended.wait()
-        await until(lambda: site.runner.server and not site.runner.server.connections, "the connection is gone")
-    assert not loud(caplog)
+        await site.disconnected()
+    assert not warnings_of(caplog)
+
+
+async def call_late(request: web.Request) -> web.StreamResponse:
+    """Create a client after the deadline of its calls."""
+    await asyncio.sleep(0.1)
+    return await totals(request)
+
+
+async def stream_nothing(request: web.Request) -> web.StreamResponse:
+    """Stream an iterator that never yields."""
+
+    async def items() -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield
+
+    return await stream_ndjson(request, items())
+
+
+async def stream_late(request: web.Request) -> web.StreamResponse:
+    """Suppress the cancellation, and start a stream after the deadline."""
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    return await stream_events(request, trickle())
+
+
+@pytest.mark.parametrize("handler", [call_late, stream_nothing, stream_late])
+async def test_deadline_before_the_response(handler: Handle) -> None:
+    """The response is a problem."""
+    async with serving_routes({"/": handler}, deadline=0.05) as site:
+        assert (await site.get("/")).problem()["status"] == 504

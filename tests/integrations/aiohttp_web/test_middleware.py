@@ -1,4 +1,4 @@
-"""What handlers raise becomes problem answers, whatever it is, and whoever raised it."""
+"""Exceptions of handlers become problem responses."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from integrations.aiohttp_web.site import Handle, Site, loud, make_app, serving, serving_routes
+from integrations.aiohttp_web.site import Handle, Site, make_app, serving, serving_routes, warnings_of
 from support.wire_server import until
 
 from detective_async import ParameterError, TooManyRequestsException
@@ -31,47 +31,60 @@ async def read(request: web.Request) -> web.StreamResponse:
     return web.Response(body=await request.read())
 
 
-async def test_an_error_of_the_librarys() -> None:
-    """It is answered with its status, as a problem that says which request it was; the query is not repeated."""
-    async with serving_routes({"/a/{b}": raising(lambda: ParameterError("graph_arn", "must be one"))}) as site:
-        answer = await site.get("/a/%C3%A9?secret=1")
-    assert answer.status == 400
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.problem() == {
-        "type": "about:blank",
-        "title": "Bad Request",
-        "status": 400,
-        "detail": "graph_arn: must be one",
-        "code": "ParameterError",
-        "outcome_unknown": False,
-        "parameter": "graph_arn",
-        "instance": "/a/%C3%A9",
-    }
+#: The exception, the members and headers of the response, and the log record.
+EXCEPTIONS: dict[str, tuple[Exception, dict[str, Any], dict[str, str], tuple[str, str] | None]] = {
+    "an error of the library": (
+        ParameterError("graph_arn", "must be one"),
+        {
+            "title": "Bad Request",
+            "status": 400,
+            "detail": "graph_arn: must be one",
+            "code": "ParameterError",
+            "outcome_unknown": False,
+            "parameter": "graph_arn",
+        },
+        {"Cache-Control": "no-store"},
+        None,
+    ),
+    "a throttle": (
+        TooManyRequestsException("TooManyRequestsException", "slow down", status=429, retry_after=2.5),
+        {
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "slow down",
+            "code": "TooManyRequestsException",
+            "outcome_unknown": False,
+        },
+        {"Retry-After": "3"},
+        ("WARNING", "GET /a/%C3%A9: 503 slow down"),
+    ),
+    "an unexpected exception": (
+        KeyError("a secret"),
+        {"title": "Internal Server Error", "status": 500, "detail": "An unexpected error occurred."},
+        {},
+        ("ERROR", "Error handling request from 127.0.0.1"),
+    ),
+    "a problem of the handler's": (
+        ProblemError(409, "Conflict", "taken", headers={"X-A": "1", "Cache-Control": "no-cache"}, by="kim"),
+        {"title": "Conflict", "status": 409, "detail": "taken", "by": "kim"},
+        {"X-A": "1", "Cache-Control": "no-cache"},
+        None,
+    ),
+}
 
 
-async def test_a_throttle(caplog: pytest.LogCaptureFixture) -> None:
-    """It says when to come back, and is a line in the log."""
-    busy = TooManyRequestsException("TooManyRequestsException", "slow down", status=429, retry_after=2.5)
-    async with serving_routes({"/": raising(lambda: busy)}) as site:
-        answer = await site.get("/?secret=1")
-    assert answer.status == 503
-    assert answer.headers["Retry-After"] == "3"
-    assert answer.problem()["code"] == "TooManyRequestsException"
-    [record] = loud(caplog)
-    assert (record.name, record.levelname) == ("aiohttp.server", "WARNING")
-    assert record.message == "GET /: 503 slow down"
-
-
-async def test_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None:
-    """It is a 500 that shows nothing, and aiohttp's logger has all of it."""
-    async with serving_routes({"/": raising(lambda: KeyError("a secret"))}) as site:
-        answer = await site.get("/")
-    assert answer.status == 500
-    assert b"secret" not in answer.body
-    assert answer.problem()["detail"] == "Something unexpected went wrong."
-    [record] = loud(caplog)
-    assert (record.name, record.levelname) == ("aiohttp.server", "ERROR")
-    assert "a secret" in caplog.text
+@pytest.mark.parametrize("name", EXCEPTIONS)
+async def test_exceptions(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The problem has the path without the query; server errors are logged, with details only in the log."""
+    error, members, headers, log = EXCEPTIONS[name]
+    async with serving_routes({"/a/{b}": raising(lambda: error)}) as site:
+        reply = await site.get("/a/%C3%A9?secret=1")
+    assert reply.problem() == {"type": "about:blank", **members, "instance": "/a/%C3%A9"}
+    assert headers.items() <= dict(reply.headers).items()
+    assert [(record.name, record.levelname, record.message) for record in warnings_of(caplog)] == (
+        [] if log is None else [("aiohttp.server", *log)]
+    )
+    assert ("a secret" in caplog.text) == (members["status"] == 500)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +96,10 @@ async def test_an_unexpected_exception(caplog: pytest.LogCaptureFixture) -> None
         ("POST", "/", BytesIO(b"x" * 2**21), 413, {}),
     ],
 )
-async def test_errors_of_aiohttps(
+async def test_aiohttp_errors(
     method: str, path: str, body: BytesIO | None, status: int, header: dict[str, str]
 ) -> None:
-    """An unknown path, a wrong method and a body that is too large are problems too, with their own headers."""
+    """Unknown paths, wrong methods and large bodies are problems with their own headers."""
     async with serving_routes({"/": read}) as site:
         answer = await site.ask(method, path, data=body)
     assert answer.status == status
@@ -94,8 +107,8 @@ async def test_errors_of_aiohttps(
     assert header.items() <= dict(answer.headers).items()
 
 
-async def test_a_body_that_is_malformed() -> None:
-    """It is the browser's fault, and not an error of the server's."""
+async def test_malformed_body() -> None:
+    """It is a 400."""
     async with serving_routes({"/": read}) as site:
         headers = {"Content-Encoding": "deflate"}
         answer = await site.ask("POST", "/", data=b"no deflated data", headers=headers)
@@ -103,8 +116,8 @@ async def test_a_body_that_is_malformed() -> None:
     assert answer.status == 400
 
 
-async def test_a_browser_that_goes_while_it_sends(caplog: pytest.LogCaptureFixture) -> None:
-    """Its absence is no error, and the handler has ended."""
+async def test_disconnect_during_the_request(caplog: pytest.LogCaptureFixture) -> None:
+    """It is not logged."""
     inside, ended = asyncio.Event(), asyncio.Event()
 
     async def work(request: web.Request) -> web.StreamResponse:
@@ -115,14 +128,14 @@ async def test_a_browser_that_goes_while_it_sends(caplog: pytest.LogCaptureFixtu
             ended.set()
 
     async with serving_routes({"/": work}) as site:
-        await gone_before(site, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", inside)
+        await disconnect_during(site, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", inside)
         await ended.wait()
         await asyncio.sleep(0.01)
-    assert not loud(caplog)
+    assert not warnings_of(caplog)
 
 
-async def test_heads_of_problems() -> None:
-    """HEAD has the status and the headers of GET, and no body."""
+async def test_head() -> None:
+    """HEAD has the status and headers of GET."""
     async with serving_routes({"/": raising(lambda: ParameterError("a", "b"))}) as site:
         got, asked = await site.get("/"), await site.ask("HEAD", "/")
     assert (asked.status, asked.body) == (400, b"")
@@ -130,8 +143,8 @@ async def test_heads_of_problems() -> None:
         assert asked.headers[name] == got.headers[name]
 
 
-async def test_aiohttps_exceptions_with_words_headers_and_cookies() -> None:
-    """What the handler put into one is in the answer, and its words are the detail."""
+async def test_aiohttp_exception_with_details() -> None:
+    """Its reason, text, headers and cookies are kept."""
 
     def error() -> web.HTTPException:
         error = web.HTTPForbidden(text="not you", reason="Nope", headers={"X-A": "1"})
@@ -153,24 +166,8 @@ async def test_aiohttps_exceptions_with_words_headers_and_cookies() -> None:
     }
 
 
-async def test_a_problem_of_the_handlers_own() -> None:
-    """Its members and headers are in the answer, and nothing is logged."""
-    error = ProblemError(409, "Conflict", "taken", headers={"X-A": "1", "Cache-Control": "no-cache"}, by="kim")
-    async with serving_routes({"/": raising(lambda: error)}) as site:
-        answer = await site.get("/")
-    assert answer.problem() == {
-        "type": "about:blank",
-        "title": "Conflict",
-        "status": 409,
-        "detail": "taken",
-        "by": "kim",
-        "instance": "/",
-    }
-    assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "no-cache")
-
-
-async def test_a_problem_without_the_middleware() -> None:
-    """It is an answer by itself."""
+async def test_problem_error_without_middleware() -> None:
+    """It is a complete response."""
     app = web.Application()
     app.router.add_get("/", raising(lambda: ProblemError(409, detail="taken")))
     async with serving(app) as site, site.session.get("/") as answer:
@@ -178,8 +175,8 @@ async def test_a_problem_without_the_middleware() -> None:
         assert (await answer.json(content_type=None))["detail"] == "taken"
 
 
-async def test_what_is_no_error_is_left_alone() -> None:
-    """A redirect, an exception that is an answer already, and answers that are returned pass as they are."""
+async def test_other_responses() -> None:
+    """Redirects, HTML pages and returned responses are unchanged."""
 
     async def returned(_request: web.Request) -> web.StreamResponse:
         return web.Response(status=404, text="mine")
@@ -196,8 +193,8 @@ async def test_what_is_no_error_is_left_alone() -> None:
     assert (returned_.status, returned_.body) == (404, b"mine")
 
 
-async def test_middlewares_are_within() -> None:
-    """What other middlewares raise, those of before `setup` and those of after it, is answered too."""
+async def test_outermost_middleware() -> None:
+    """Exceptions of other middlewares are problems too."""
 
     @web.middleware
     async def broken(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -214,7 +211,7 @@ async def test_middlewares_are_within() -> None:
 
 
 async def test_without_setup() -> None:
-    """The middleware works alone, where somebody wants nothing but problems."""
+    """The middleware works alone."""
     app = web.Application(middlewares=[problems])
     app.router.add_get("/", raising(lambda: ParameterError("a", "b")))
     async with serving(app) as site:
@@ -222,16 +219,16 @@ async def test_without_setup() -> None:
 
 
 @pytest.mark.parametrize(("method", "unknown"), [("GET", None), ("POST", True)])
-async def test_a_timeout_of_the_handlers_own(method: str, unknown: bool | None) -> None:
-    """It is a 504; what was to change something may have done it."""
+async def test_handler_raises_timeout(method: str, unknown: bool | None) -> None:
+    """It is a 504; for unsafe methods the outcome is unknown."""
     async with serving_routes({"/": raising(TimeoutError)}) as site:
         problem = (await site.ask(method, "/")).problem()
     assert (problem["status"], problem["code"]) == (504, "DeadlineExceeded")
     assert problem.get("outcome_unknown") is unknown
 
 
-async def test_a_cancellation_is_nothing_to_answer() -> None:
-    """It passes through: the server ends the connection."""
+async def test_cancellation() -> None:
+    """It ends the connection."""
     async with serving_routes({"/": raising(asyncio.CancelledError)}) as site:
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await site.get("/")
@@ -240,8 +237,8 @@ async def test_a_cancellation_is_nothing_to_answer() -> None:
 @pytest.mark.parametrize(
     "error", [ParameterError("a", "a secret"), web.HTTPFound("/"), web.HTTPNotFound(), TimeoutError()], ids=repr
 )
-async def test_an_answer_that_has_begun(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    """It is broken off, visibly, and nothing follows it; the log has the reason."""
+async def test_response_has_started(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    """The connection is reset, and the exception is logged."""
 
     async def begin(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
@@ -253,12 +250,12 @@ async def test_an_answer_that_has_begun(error: Exception, caplog: pytest.LogCapt
         assert answer.status == 200
         with pytest.raises(aiohttp.ClientPayloadError):
             await answer.read()
-    assert "the answer had begun" in caplog.text
+    assert "the response had started" in caplog.text
     assert type(error).__name__ in caplog.text
 
 
-async def gone_before(site: Site, request: bytes, inside: asyncio.Event) -> None:
-    """Ask for something, and leave as soon as the handler is at work."""
+async def disconnect_during(site: Site, request: bytes, inside: asyncio.Event) -> None:
+    """Send a request, and disconnect once the handler has started."""
     _, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(request)
     await inside.wait()
@@ -267,8 +264,8 @@ async def gone_before(site: Site, request: bytes, inside: asyncio.Event) -> None
 
 
 @pytest.mark.parametrize("begun", [False, True])
-async def test_a_browser_that_has_gone(begun: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """Its absence is no error: nothing is logged when writing to it fails."""
+async def test_disconnect_before_the_response(begun: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """The failed write is not logged."""
     inside, seen = asyncio.Event(), asyncio.Event()
     caught: list[Any] = []
 
@@ -277,7 +274,7 @@ async def test_a_browser_that_has_gone(begun: bool, caplog: pytest.LogCaptureFix
         if begun:
             await answer.prepare(request)
         inside.set()
-        await until(lambda: request.transport is None, "the browser has gone")
+        await until(lambda: request.transport is None, "the client has disconnected")
         try:
             await answer.prepare(request)
             await answer.write(b"more")
@@ -289,8 +286,8 @@ async def test_a_browser_that_has_gone(begun: bool, caplog: pytest.LogCaptureFix
         return answer
 
     async with serving_routes({"/": work}) as site:
-        await gone_before(site, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", inside)
+        await disconnect_during(site, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", inside)
         await seen.wait()
         await asyncio.sleep(0.01)
     assert caught
-    assert not loud(caplog)
+    assert not warnings_of(caplog)

@@ -1,4 +1,4 @@
-"""Server-sent events, as a browser reads them."""
+"""Server-sent events, as a browser parses them."""
 
 import json
 import re
@@ -10,23 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detective_async.integrations.aiohttp_web import ServerEvent
+from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.integrations.aiohttp_web.server_events import COMMENT, encode_event, encode_retry
-from detective_async.integrations.aiohttp_web.text import dump
 
 
 @define
 class Browser:
-    """What an `EventSource` makes of a stream, by the standard's section "Interpreting an event stream"."""
+    """A parser like `EventSource`, by the standard's section "Interpreting an event stream"."""
 
     events: list[tuple[str, str, str]] = field(factory=list)
     last_id: str = ""
     retry: int | None = None
 
     def read(self, stream: bytes) -> "Browser":
-        """Take in a stream, whole."""
+        """Parse a whole stream."""
         text = stream.decode("utf-8", "replace").removeprefix("\ufeff")
         lines = re.split("\r\n|\r|\n", text)
-        # What the stream ends with in the middle of a line is thrown away, and so is an event that no empty line ends.
+        # An incomplete last line, and an event without an empty line at its end, are discarded.
         data, kind = "", ""
         for line in lines[:-1]:
             if not line:
@@ -48,7 +48,7 @@ class Browser:
         return self
 
 
-#: All of Unicode, and often what means something to a parser.
+#: All of Unicode, with frequent special characters.
 texts = st.text(st.characters(exclude_categories=()) | st.sampled_from("\0\r\n\t :\ufeff\x85\u2028\ud800\udfff"))
 
 
@@ -57,8 +57,8 @@ def is_a_line(text: str | None) -> bool:
 
 
 @given(st.lists(st.tuples(texts, st.none() | texts, st.none() | texts)))
-def test_what_a_browser_reads(items: list[tuple[str, str | None, str | None]]) -> None:
-    """Any data, name and id arrive as they were, or the event is refused when it is made."""
+def test_roundtrip(items: list[tuple[str, str | None, str | None]]) -> None:
+    """Data, name and id arrive unchanged, or the event is refused when created."""
     stream, expected, last_id = b"", [], ""
     for data, name, event_id in items:
         if not is_a_line(name) or not is_a_line(event_id):
@@ -66,7 +66,7 @@ def test_what_a_browser_reads(items: list[tuple[str, str | None, str | None]]) -
                 ServerEvent(data, event=name, id=event_id)
             continue
         event = ServerEvent(data, event=name, id=event_id)
-        stream += encode_event(dump(event.data), event=event.event, event_id=event.id) + COMMENT
+        stream += encode_event(dump_json(event.data), event=event.event, event_id=event.id) + COMMENT
         last_id = last_id if event_id is None else event_id
         expected.append((name or "message", data, last_id))
     read = Browser().read(stream)
@@ -77,20 +77,20 @@ def test_what_a_browser_reads(items: list[tuple[str, str | None, str | None]]) -
 
 @pytest.mark.parametrize(("seconds", "milliseconds"), [(0, 0), (0.0015, 2), (3, 3000), (0.25, 250)])
 def test_retry(seconds: float, milliseconds: int) -> None:
-    """Seconds become whole milliseconds, and no event."""
+    """Seconds become milliseconds."""
     read = Browser().read(encode_retry(seconds))
     assert (read.retry, read.events) == (milliseconds, [])
 
 
-def test_as_it_is_written() -> None:
-    """The fields come in their usual order."""
+def test_field_order() -> None:
+    """The fields have their usual order."""
     assert encode_event(b"{}", event="end", event_id="7") == b"id: 7\nevent: end\ndata: {}\n\n"
     assert encode_event(b"{}") == b"data: {}\n\n"
     assert encode_event(b"{}", event_id="") == b"id: \ndata: {}\n\n"
 
 
-def test_what_is_wrong_is_named() -> None:
-    """The message says which of the two it is."""
+def test_invalid_lines() -> None:
+    """The message names the parameter."""
     with pytest.raises(ValueError, match=r"^id: expected one line"):
         ServerEvent(1, id="a\nb")
     with pytest.raises(ValueError, match=r"^event: expected one line"):

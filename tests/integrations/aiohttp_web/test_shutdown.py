@@ -1,26 +1,34 @@
-"""The server goes down while streams are under way."""
+"""A shutdown of the server during streams."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import make_app, serving
-from integrations.aiohttp_web.streaming import Items, Stream, answering, asking, both, read_all, settled
+from integrations.aiohttp_web.streaming import (
+    BufferFiller,
+    Items,
+    Stream,
+    both,
+    read_all,
+    requesting,
+    settled,
+    streaming,
+)
 from support.wire_server import until
 
 from detective_async.integrations.aiohttp_web import stream_ndjson
 
-#: aiohttp would wait for them for twice as long.
-PATIENCE = 30
+#: Half of the time that aiohttp would wait for the handlers.
+TIMEOUT = 30
 
 
 @both
-async def test_streams_say_so_and_end(stream: Stream) -> None:
-    """Their last record is a problem, and the server need not wait for them."""
+async def test_streams_end(stream: Stream) -> None:
+    """Their last record is the problem, and the shutdown does not wait for them."""
     items = Items(stop_at=2)
-    async with serving(make_app({"/": answering(stream, items)})) as site, asyncio.timeout(PATIENCE):
+    async with serving(make_app({"/": streaming(stream, items)})) as site, asyncio.timeout(TIMEOUT):
         answers = [await site.session.get("/") for _ in range(20)]
         await site.runner.cleanup()
         bodies = [await answer.read() for answer in answers]
@@ -31,10 +39,10 @@ async def test_streams_say_so_and_end(stream: Stream) -> None:
     assert items.ended == 20
 
 
-async def test_lines_that_have_not_begun() -> None:
-    """They become an answer of their own, which says when to come back."""
+async def test_lines_before_the_first_item() -> None:
+    """The response is a problem with Retry-After."""
     items = Items(stop_at=0)
-    async with serving(make_app({"/": answering(stream_ndjson, items)})) as site, asyncio.timeout(PATIENCE):
+    async with serving(make_app({"/": streaming(stream_ndjson, items)})) as site, asyncio.timeout(TIMEOUT):
         asked = asyncio.create_task(site.get("/"))
         await until(lambda: items.begun, "it waits")
         await site.runner.cleanup()
@@ -45,59 +53,44 @@ async def test_lines_that_have_not_begun() -> None:
 
 
 @both
-async def test_one_who_reads_nothing(stream: Stream) -> None:
-    """The server does not wait for that either: the connection is broken off."""
+async def test_stalled_reader(stream: Stream) -> None:
+    """Its connection is reset."""
     items = Items(size=100_000)
-    async with serving(make_app({"/": answering(stream, items)})) as site, asyncio.timeout(PATIENCE):
-        async with asking(site) as browser:
+    async with serving(make_app({"/": streaming(stream, items)})) as site, asyncio.timeout(TIMEOUT):
+        async with requesting(site) as client:
             await settled(items)
             await site.runner.cleanup()
             with pytest.raises(ConnectionResetError):
-                await read_all(browser)
+                await read_all(client)
         assert items.ended == 1
 
 
 @both
-async def test_one_who_has_not_read_the_end(stream: Stream) -> None:
-    """A stream that was complete is broken off too, where its end is still on the way, and nothing follows that."""
-    asked: list[web.Request] = []
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        async def pieces() -> AsyncIterator[str]:
-            # Small ones, so that it is the end that has to wait.
-            while not request.protocol.writing_paused:
-                yield "x" * 500
-
-        asked.append(request)
-        answer: web.StreamResponse = await stream(request, pieces())
-        return answer
-
-    async with serving(make_app({"/": handler})) as site, asyncio.timeout(PATIENCE), asking(site) as browser:
-        await until(lambda: asked and asked[0].protocol.writing_paused, "all is on its way")
+async def test_complete_stream_for_a_stalled_reader(stream: Stream) -> None:
+    """Its connection is reset, and nothing follows the end."""
+    items = BufferFiller()
+    async with (
+        serving(make_app({"/": streaming(stream, items)})) as site,
+        asyncio.timeout(TIMEOUT),
+        requesting(site) as client,
+    ):
+        await until(lambda: items.full, "all items are written")
         await site.runner.cleanup()
         with pytest.raises(ConnectionResetError):
-            await read_all(browser)
+            await read_all(client)
 
 
 @both
 async def test_without_setup(stream: Stream) -> None:
-    """Streams work where nobody tells them that the server goes down."""
-
-    async def items() -> AsyncIterator[int]:
-        yield 1
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        answer: web.StreamResponse = await stream(request, items())
-        return answer
-
+    """Streams work without `setup`."""
     app = web.Application()
-    app.router.add_get("/", handler)
+    app.router.add_get("/", streaming(stream, Items(count=1)))
     async with serving(app) as site:
-        assert b"1\n" in (await site.get("/")).body
+        assert b"xxx" in (await site.get("/")).body
 
 
-async def test_other_requests_are_waited_for() -> None:
-    """A handler that is no stream has the time that aiohttp gives it."""
+async def test_other_requests() -> None:
+    """Other handlers have aiohttp's usual time."""
     inside, go_on = asyncio.Event(), asyncio.Event()
 
     async def handler(_request: web.Request) -> web.StreamResponse:

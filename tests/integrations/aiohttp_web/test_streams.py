@@ -1,14 +1,15 @@
-"""Iterators as answers: newline-delimited JSON, and server-sent events."""
+"""Streaming responses: newline-delimited JSON, and server-sent events."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import Handle, Reply, loud, serving_routes
+from integrations.aiohttp_web.site import ADMINISTRATOR, Reply, client_of, serving_routes, warnings_of
+from integrations.aiohttp_web.streaming import Stream, both, streaming
 
 from detective_async import (
     Account,
@@ -31,25 +32,13 @@ from detective_async.integrations.aiohttp_web import (
 )
 from detective_async.testing import DetectiveSimulator
 
-ADMINISTRATOR = "111122223333"
-Stream = Callable[..., Any]
-both = pytest.mark.parametrize("stream", [stream_ndjson, stream_events])
-
 
 async def counting(count: int, error: Exception | None = None) -> AsyncIterator[Any]:
-    """Give numbers, and then fail."""
+    """Yield numbers, and then raise."""
     for number in range(count):
         yield number
     if error is not None:
         raise error
-
-
-def answering(stream: Stream, items: Callable[[], Any], **options: Any) -> Handle:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        answer: web.StreamResponse = await stream(request, items(), **options)
-        return answer
-
-    return handler
 
 
 def lines(answer: Reply) -> list[Any]:
@@ -60,7 +49,7 @@ def lines(answer: Reply) -> list[Any]:
 
 
 def events(answer: Reply) -> list[tuple[str, Any]]:
-    """Give the names and data of events that have nothing else; comments are left out."""
+    """Return the names and data of events, without comments."""
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/event-stream"
     assert answer.body.endswith(b"\n\n")
@@ -76,7 +65,7 @@ def events(answer: Reply) -> list[tuple[str, Any]]:
 @pytest.fixture
 async def client(sim: DetectiveSimulator) -> DetectiveClient:
     """A client of an account whose graph has members; the app closes it."""
-    client = DetectiveClient(region="eu-west-1", credentials=sim.account(ADMINISTRATOR), endpoint_url=sim.url)
+    client = client_of(sim)
     graph_arn = (await client.create_graph()).graph_arn
     assert graph_arn is not None
     accounts = [Account(f"{number:012}", f"account-{number}@example.com") for number in range(1, 31)]
@@ -93,7 +82,7 @@ async def members(request: web.Request, stream: Stream = stream_ndjson, **option
 
 
 async def test_members_as_lines(client: DetectiveClient) -> None:
-    """Each is an object of its own, over all pages, with no address in it; and proxies are told to pass it on."""
+    """Each member of all pages is a line without e-mail addresses; the headers disable buffering."""
     async with serving_routes({"/": members}, client) as site:
         answer = await site.get("/")
     assert [line["AccountId"] for line in lines(answer)] == [f"{number:012}" for number in range(1, 31)]
@@ -104,7 +93,7 @@ async def test_members_as_lines(client: DetectiveClient) -> None:
 
 
 async def test_members_as_events(client: DetectiveClient) -> None:
-    """Each is an event, and the last one says that these were all."""
+    """Each member is an event, followed by the event `end`."""
     async with serving_routes({"/": partial(members, stream=stream_events)}, client) as site:
         *found, last = events(await site.get("/"))
     assert [name for name, _ in found] == ["message"] * 30
@@ -112,8 +101,8 @@ async def test_members_as_events(client: DetectiveClient) -> None:
     assert last == ("end", {})
 
 
-async def test_what_is_asked_for(client: DetectiveClient) -> None:
-    """Addresses, other forms of items and other headers are there where the handler wants them."""
+async def test_options(client: DetectiveClient) -> None:
+    """Sensitive members and additional headers are included on request."""
     own = partial(members, to_json=partial(to_json, sensitive=True), headers={"X-A": "1", "Cache-Control": "private"})
     async with serving_routes({"/": own}, client) as site:
         answer = await site.get("/")
@@ -121,37 +110,33 @@ async def test_what_is_asked_for(client: DetectiveClient) -> None:
     assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "private")
 
 
-async def test_a_fleets_pairs(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """The items of a whole fleet come with where they are from."""
+async def test_fleet_stream(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Each line has the target and the item."""
     await client.aclose()
     targets = [Target(ADMINISTRATOR, region, sim.account(ADMINISTRATOR)) for region in ("eu-west-1", "us-east-1")]
     fleet = DetectiveFleet(targets, endpoint_url=sim.url)
 
-    async def graphs(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, get_fleet(request).iter_graphs())
-
-    async with serving_routes({"/": graphs}, fleet) as site:
+    routes = {"/": streaming(stream_ndjson, lambda request: get_fleet(request).iter_graphs())}
+    async with serving_routes(routes, fleet) as site:
         [line] = lines(await site.get("/"))
     assert line["target"] == {"account_id": ADMINISTRATOR, "region": "eu-west-1"}
     assert "Arn" in line["item"]
 
 
 @both
-async def test_nothing(stream: Stream) -> None:
-    """A stream without items is complete as well."""
-    async with serving_routes({"/": answering(stream, lambda: counting(0))}) as site:
+async def test_no_items(stream: Stream) -> None:
+    """An empty stream is complete."""
+    async with serving_routes({"/": streaming(stream, lambda _: counting(0))}) as site:
         answer = await site.get("/")
     assert (lines(answer) == []) if stream is stream_ndjson else (events(answer) == [("end", {})])
 
 
-async def test_lines_that_fail_at_once(client: DetectiveClient) -> None:
-    """Nothing was sent yet: the answer is a problem, with the status that the error has."""
+async def test_lines_fail_before_the_first_item(client: DetectiveClient) -> None:
+    """The response is a problem with the error's status."""
     arn = f"arn:aws:detective:eu-west-1:{ADMINISTRATOR}:graph:{'0' * 32}"
 
-    async def nowhere(request: web.Request) -> web.StreamResponse:
-        return await stream_ndjson(request, get_client(request).iter_members(arn))
-
-    async with serving_routes({"/": nowhere}, client) as site:
+    routes = {"/": streaming(stream_ndjson, lambda request: get_client(request).iter_members(arn))}
+    async with serving_routes(routes, client) as site:
         problem = (await site.get("/")).problem()
     assert (problem["status"], problem["code"]) == (404, "ResourceNotFoundException")
     assert problem["request_id"]
@@ -161,7 +146,7 @@ ERRORS = [
     (ResourceNotFoundException("ResourceNotFoundException", "gone", status=404, request_id="an-id"), 404, None),
     (PaginationError("ListMembers"), 502, "WARNING"),
     (ConnectionLost("it broke", operation="ListMembers", attempts=3, outcome_unknown=False), 502, "WARNING"),
-    # These two are also what a deadline and a browser's hang-up look like.
+    # A deadline and a disconnect raise the same exceptions.
     (TimeoutError(), 504, "WARNING"),
     (ConnectionResetError("a secret"), 500, "ERROR"),
     (KeyError("a secret"), 500, "ERROR"),
@@ -171,13 +156,13 @@ ERRORS = [
 
 @both
 @pytest.mark.parametrize(("error", "status", "level"), ERRORS, ids=lambda value: type(value).__name__)
-async def test_a_failure_on_the_way(
+async def test_failure_during_the_stream(
     stream: Stream, error: Exception, status: int, level: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was sent stays, and the last record is the problem; the log has what concerns the server."""
-    async with serving_routes({"/path": answering(stream, lambda: counting(2, error))}) as site:
+    """The last record is the problem; server errors are logged."""
+    async with serving_routes({"/path": streaming(stream, lambda _: counting(2, error))}) as site:
         answer = await site.get("/path?query")
-        # The connection is in order.
+        # The connection can be reused.
         assert (await site.get("/path")).status == 200
         assert len(site.runner.server.connections if site.runner.server else []) == 1
     found = (
@@ -192,48 +177,48 @@ async def test_a_failure_on_the_way(
     assert "secret" not in json.dumps(problem)
     if stream is stream_events:
         assert [name for name, _ in events(answer)] == ["message", "message", "error"]
-    logged = [record.levelname for record in loud(caplog)]
+    logged = [record.levelname for record in warnings_of(caplog)]
     assert logged == ([] if level is None else [level] * 2)
 
 
-async def test_events_that_fail_at_once() -> None:
-    """The page was told that the stream is open already: an event says what went wrong."""
-    async with serving_routes({"/": answering(stream_events, lambda: counting(0, PaginationError("A")))}) as site:
+async def test_events_fail_before_the_first_item() -> None:
+    """The only event is the problem: the response has started."""
+    async with serving_routes({"/": streaming(stream_events, lambda _: counting(0, PaginationError("A")))}) as site:
         [(name, problem)] = events(await site.get("/"))
     assert (name, problem["status"], problem["code"]) == ("error", 502, "PaginationError")
 
 
 @both
-async def test_an_item_that_has_no_form(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """That is a mistake in the handler: a 500 that shows nothing, as the last record."""
+async def test_item_without_json_equivalent(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """The last record is a 500 without details."""
 
     async def items() -> AsyncIterator[object]:
         yield 1
         yield object()
 
-    async with serving_routes({"/": answering(stream, items)}) as site:
+    async with serving_routes({"/": streaming(stream, lambda _: items())}) as site:
         answer = await site.get("/")
     assert b'"status":500' in answer.body
     assert b"object" not in answer.body
-    assert "object has no form in JSON" in caplog.text
+    assert "object has no JSON equivalent" in caplog.text
 
 
 @both
-async def test_what_cannot_be_iterated_over(stream: Stream) -> None:
-    """That is a mistake in the handler too, and nothing was sent yet."""
-    async with serving_routes({"/": answering(stream, lambda: [1])}) as site:
+async def test_not_iterable(stream: Stream) -> None:
+    """The response is a 500."""
+    async with serving_routes({"/": streaming(stream, lambda _: [1])}) as site:
         assert (await site.get("/")).problem()["status"] == 500
 
 
-class Watched:
-    """An iterator that notes what is done with it."""
+class RecordingIterator:
+    """An iterator that records its use."""
 
     def __init__(self, count: int = 3) -> None:
         self.given = 0
         self.count = count
         self.closed = 0
 
-    def __aiter__(self) -> "Watched":
+    def __aiter__(self) -> "RecordingIterator":
         return self
 
     async def __anext__(self) -> int:
@@ -247,18 +232,18 @@ class Watched:
 
 
 @both
-async def test_the_iterator_is_closed(stream: Stream) -> None:
-    """Whether all was taken or a mistake came in between."""
-    made: list[Watched] = []
+async def test_iterator_is_closed(stream: Stream) -> None:
+    """It is closed after all items, and after an exception."""
+    made: list[RecordingIterator] = []
 
-    def items() -> Watched:
-        made.append(Watched())
+    def items() -> RecordingIterator:
+        made.append(RecordingIterator())
         return made[-1]
 
     def fail(value: int) -> int:
         raise KeyError(value)
 
-    routes = {"/all": answering(stream, items), "/none": answering(stream, items, to_json=fail)}
+    routes = {"/all": streaming(stream, lambda _: items()), "/none": streaming(stream, lambda _: items(), to_json=fail)}
     async with serving_routes(routes) as site:
         await site.get("/all")
         await site.get("/none")
@@ -266,8 +251,8 @@ async def test_the_iterator_is_closed(stream: Stream) -> None:
 
 
 @both
-async def test_an_iterator_that_cannot_be_closed(stream: Stream) -> None:
-    """It need not be."""
+async def test_iterator_without_aclose(stream: Stream) -> None:
+    """`aclose` is optional."""
 
     class Items:
         def __init__(self) -> None:
@@ -282,15 +267,15 @@ async def test_an_iterator_that_cannot_be_closed(stream: Stream) -> None:
             self.left -= 1
             return 7
 
-    async with serving_routes({"/": answering(stream, Items)}) as site:
+    async with serving_routes({"/": streaming(stream, lambda _: Items())}) as site:
         assert b"7\n" in (await site.get("/")).body
 
 
 @both
 async def test_head(stream: Stream) -> None:
-    """It has the headers of GET, takes nothing of the iterator, and closes it."""
-    items = Watched()
-    async with serving_routes({"/": answering(stream, lambda: items, headers={"X-A": "1"})}) as site:
+    """HEAD has the headers of GET, takes no items, and closes the iterator."""
+    items = RecordingIterator()
+    async with serving_routes({"/": streaming(stream, lambda _: items, headers={"X-A": "1"})}) as site:
         asked = await site.ask("HEAD", "/")
         got = await site.get("/")
     assert (asked.status, asked.body) == (200, b"")
@@ -301,51 +286,42 @@ async def test_head(stream: Stream) -> None:
 
 
 @both
-async def test_an_iterator_that_fails_at_its_end(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """What was sent is complete, and that of HEAD has no body: nothing more is said of it but in the log."""
+async def test_aclose_raises(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
+    """The response is complete, and the exception is logged."""
 
-    class Broken(Watched):
+    class Broken(RecordingIterator):
         async def aclose(self) -> None:
             raise KeyError("its end")
 
-    async with serving_routes({"/": answering(stream, Broken)}) as site:
+    async with serving_routes({"/": streaming(stream, lambda _: Broken())}) as site:
         answers = [await site.ask(method, "/") for method in ("HEAD", "GET", "HEAD", "GET")]
     assert [answer.status for answer in answers] == [200] * 4
     assert [b"error" in answer.body for answer in answers] == [False] * 4
     assert [len(answer.body) > 5 for answer in answers] == [False, True] * 2
-    assert [record.levelname for record in loud(caplog)] == ["ERROR"] * 4
+    assert [record.levelname for record in warnings_of(caplog)] == ["ERROR"] * 4
 
 
 @both
 async def test_http_1_0(stream: Stream) -> None:
-    """What knows no chunks gets all of it, until the connection is closed."""
-    async with serving_routes({"/": answering(stream, lambda: counting(3))}) as site:
+    """A client without chunked encoding gets everything until the connection is closed."""
+    async with serving_routes({"/": streaming(stream, lambda _: counting(3))}) as site:
         reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
     assert b"chunked" not in head
-    assert body == (b"0\n1\n2\n" if stream is stream_ndjson else Anything())
+    assert body.endswith(b"0\n1\n2\n" if stream is stream_ndjson else b"data: 2\n\nevent: end\ndata: {}\n\n")
 
 
-class Anything:
-    """Equals whatever a stream of three numbers as events looks like."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, bytes) and other.endswith(b"data: 2\n\nevent: end\ndata: {}\n\n")
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-async def test_events_begin_at_once() -> None:
-    """The page knows that the stream is open before there is an item; so much is not said of lines."""
+async def test_events_start_at_once() -> None:
+    """The response starts before the first item."""
     go_on = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
         await go_on.wait()
         yield 1
 
-    site = serving_routes({"/": answering(stream_events, items, retry=2.5)})
+    site = serving_routes({"/": streaming(stream_events, lambda _: items(), retry=2.5)})
     async with site as served, served.session.get("/") as answer:
         assert answer.status == 200
         assert await answer.content.readuntil(b"\n\n") == b"retry: 2500\n\n"
@@ -354,13 +330,13 @@ async def test_events_begin_at_once() -> None:
 
 
 async def test_names_and_ids() -> None:
-    """A `ServerEvent` has them, and its data is what `to_json` makes of it."""
+    """A `ServerEvent` has them, and its data goes through `to_json`."""
 
     async def items() -> AsyncIterator[object]:
         yield ServerEvent({"a": Target("111122223333", "eu-west-1")}, event="found", id="7")
         yield ServerEvent(None, id="8")
 
-    async with serving_routes({"/": answering(stream_events, items)}) as site:
+    async with serving_routes({"/": streaming(stream_events, lambda _: items())}) as site:
         answer = await site.get("/")
     assert answer.body == (
         b":\n\n"
@@ -371,19 +347,19 @@ async def test_names_and_ids() -> None:
 
 
 @pytest.mark.parametrize(("sent", "expected"), [("7 é", "7 é"), ("", None), (None, None)])
-async def test_coming_back(sent: str | None, expected: str | None) -> None:
-    """What the browser has seen last is there to be read."""
+async def test_last_event_id(sent: str | None, expected: str | None) -> None:
+    """A reconnecting browser's id is available."""
 
-    async def tell(request: web.Request) -> web.StreamResponse:
+    async def last_id(request: web.Request) -> web.StreamResponse:
         return web.json_response(last_event_id(request))
 
-    async with serving_routes({"/": tell}) as site:
+    async with serving_routes({"/": last_id}) as site:
         answer = await site.get("/", headers={} if sent is None else {"Last-Event-ID": sent})
     assert json.loads(answer.body) == expected
 
 
 async def test_heartbeats() -> None:
-    """While nothing comes, comments do; and they stop with the stream."""
+    """Comments are sent while there are no items."""
     go_on = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
@@ -391,7 +367,7 @@ async def test_heartbeats() -> None:
         await go_on.wait()
         yield 2
 
-    site = serving_routes({"/": answering(stream_events, items, heartbeat=0.02)})
+    site = serving_routes({"/": streaming(stream_events, lambda _: items(), heartbeat=0.02)})
     async with site as served, served.session.get("/") as answer:
         assert await answer.content.readuntil(b"data: 1\n\n")
         for _ in range(3):
@@ -402,16 +378,16 @@ async def test_heartbeats() -> None:
 
 
 async def test_no_heartbeats_beside_items() -> None:
-    """Where items come more often than they would, there is no need of any."""
+    """Frequent items replace heartbeats."""
 
     async def items() -> AsyncIterator[int]:
         for number in range(100):
             yield number
             await asyncio.sleep(0.01)
 
-    async with serving_routes({"/": answering(stream_events, items, heartbeat=0.2)}) as site:
+    async with serving_routes({"/": streaming(stream_events, lambda _: items(), heartbeat=0.2)}) as site:
         answer = await site.get("/")
-    # The one that the stream begins with, and perhaps another one where the machine had no time for a while.
+    # One at the beginning, and perhaps more if the machine is busy.
     assert answer.body.count(b":\n\n") < 4
 
 
@@ -420,16 +396,16 @@ async def test_no_heartbeats_beside_items() -> None:
     [(stream_events, "heartbeat"), *((one, "write_timeout") for one in (stream_events, stream_ndjson))],
 )
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
-async def test_times_that_are_none(stream: Stream, name: str, seconds: float, caplog: pytest.LogCaptureFixture) -> None:
-    """They are a mistake in the handler, which is told."""
-    async with serving_routes({"/": answering(stream, lambda: counting(1), **{name: seconds})}) as site:
+async def test_invalid_seconds(stream: Stream, name: str, seconds: float, caplog: pytest.LogCaptureFixture) -> None:
+    """They are an error in the handler, and logged."""
+    async with serving_routes({"/": streaming(stream, lambda _: counting(1), **{name: seconds})}) as site:
         assert (await site.get("/")).problem()["status"] == 500
     assert f"{name} must be a positive number of seconds" in caplog.text
 
 
 @both
-async def test_others_have_their_turn(stream: Stream) -> None:
-    """Many items that are there already do not hold up the event loop, though the socket takes them all at once."""
+async def test_event_loop_is_not_blocked(stream: Stream) -> None:
+    """Other tasks run while many available items are written."""
     turns = 0
 
     async def items() -> AsyncIterator[int]:
@@ -445,7 +421,7 @@ async def test_others_have_their_turn(stream: Stream) -> None:
             turns += 1
 
     others = asyncio.create_task(take_turns())
-    async with serving_routes({"/": answering(stream, items)}) as site:
+    async with serving_routes({"/": streaming(stream, lambda _: items())}) as site:
         answer = await site.get("/")
     others.cancel()
     assert b"error" not in answer.body

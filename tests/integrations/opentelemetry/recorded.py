@@ -1,4 +1,4 @@
-"""What a hook tells OpenTelemetry's SDK, kept in memory."""
+"""A hook whose spans and metrics are kept in memory."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ REGION = "eu-west-1"
 
 @frozen(kw_only=True, eq=False)
 class Recorded:
-    """A hook, and what came of it."""
+    """A hook, and the spans and metrics that it created."""
 
     hook: OpenTelemetryHook
     traces: TracerProvider
@@ -32,28 +32,28 @@ class Recorded:
 
     @property
     def tracer(self) -> Tracer:
-        """For the spans of the program around the calls."""
+        """A tracer for the caller's spans."""
         return self.traces.get_tracer("a program")
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:
-        """All that have ended, in that order."""
+        """All spans that have ended, in order."""
         return self.exporter.get_finished_spans()
 
     @property
     def calls(self) -> list[ReadableSpan]:
-        """Those that are the hook's."""
+        """The hook's spans."""
         return [span for span in self.spans if span.name.startswith(("Detective.", "STS."))]
 
     def points(self, metric: str) -> list[Any]:
-        """The series of a metric, as they are now."""
+        """The data points of a metric."""
         data = self.reader.get_metrics_data()
         scopes = [scope for resource in data.resource_metrics for scope in resource.scope_metrics] if data else []
         metrics = [found for scope in scopes for found in scope.metrics if found.name == metric]
         return [point for found in metrics for point in found.data.data_points]
 
     def counted(self, metric: str) -> dict[tuple[Any, ...], Any]:
-        """The counts of a metric by operation and error."""
+        """The counts of a metric, by operation and error."""
         return {
             (point.attributes["rpc.method"], point.attributes.get("error.type")): point.value
             for point in self.points(metric)
@@ -61,7 +61,7 @@ class Recorded:
 
 
 def recording(sampler: Sampler = ALWAYS_ON, **options: Any) -> Recorded:
-    """Make a hook and what takes in what it tells."""
+    """Create a hook with in-memory exporters."""
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     traces = TracerProvider(sampler, shutdown_on_exit=False)
     traces.add_span_processor(SimpleSpanProcessor(exporter))
@@ -70,7 +70,7 @@ def recording(sampler: Sampler = ALWAYS_ON, **options: Any) -> Recorded:
 
 
 def settings(recorded: Recorded, sim: DetectiveSimulator, fake_time: FakeTime) -> ClientOptions:
-    """Give what makes a client, or a fleet, of the administrator; its waits take no time."""
+    """Return the options of a client or fleet of the administrator, whose waits take no time."""
     return {
         "region": REGION,
         "endpoint_url": sim.url,
@@ -81,17 +81,17 @@ def settings(recorded: Recorded, sim: DetectiveSimulator, fake_time: FakeTime) -
 
 
 def id_of(span: ReadableSpan) -> SpanContext:
-    """Give what tells it from all others."""
+    """Return the span's context."""
     context = span.get_span_context()
     assert context is not None
     return context
 
 
-def is_below(span: ReadableSpan, parent: ReadableSpan | Span) -> bool:
-    """Tell whether it is the child of another, in the same trace."""
+def is_child(span: ReadableSpan, parent: ReadableSpan | Span) -> bool:
+    """Return whether a span is the child of another."""
     return span.parent == parent.get_span_context()
 
 
 def attributes_of(thing: Any) -> dict[str, Any]:
-    """Give the attributes of a span, an event or a point."""
+    """Return the attributes of a span, an event or a data point."""
     return dict(thing.attributes or {})

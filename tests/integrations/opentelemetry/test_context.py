@@ -1,4 +1,4 @@
-"""The span of a call is below the caller's, wherever the call is made, and above whatever the call does."""
+"""The span of a call is a child of the caller's, and the parent of whatever the call does."""
 
 import asyncio
 import gc
@@ -10,7 +10,7 @@ from weakref import ref
 
 import aiohttp
 import pytest
-from integrations.opentelemetry.recorded import HUB, Recorded, id_of, is_below, recording
+from integrations.opentelemetry.recorded import HUB, Recorded, id_of, is_child, recording
 from opentelemetry import trace
 
 from detective_async import (
@@ -79,23 +79,23 @@ async def by_a_plan(client: DetectiveClient, _options: ClientOptions) -> None:
 
 
 @pytest.mark.parametrize("work", [directly, at_once, page_by_page, ahead, in_a_fleet, as_a_stream, by_a_plan])
-async def test_a_call_is_below_its_caller(
+async def test_parent(
     work: Callable[[DetectiveClient, ClientOptions], Awaitable[None]],
     recorded: Recorded,
     client: DetectiveClient,
     options: ClientOptions,
     sim: DetectiveSimulator,
 ) -> None:
-    """All calls of a piece of work are children of the span that it is done in, in whichever task they are made."""
+    """All calls of a job are children of the current span, in whichever task they are made."""
     with recorded.tracer.start_as_current_span("the caller") as caller:
         await work(client, options)
         assert trace.get_current_span() is caller
     assert len(recorded.calls) == len(sim.requests)
-    assert all(is_below(span, caller) for span in recorded.calls)
+    assert all(is_child(span, caller) for span in recorded.calls)
 
 
-async def test_a_call_of_nobody(recorded: Recorded, client: DetectiveClient) -> None:
-    """Without a span around it, each call begins a trace of its own."""
+async def test_without_parent(recorded: Recorded, client: DetectiveClient) -> None:
+    """Without a current span each call starts its own trace."""
     await client.list_graphs()
     await client.list_graphs()
     first, second = recorded.calls
@@ -103,8 +103,8 @@ async def test_a_call_of_nobody(recorded: Recorded, client: DetectiveClient) -> 
     assert id_of(first).trace_id != id_of(second).trace_id
 
 
-async def test_what_instruments_aiohttp(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
-    """While each request of a call is sent, its span is the current one: those of HTTP get below it."""
+async def test_instrumented_aiohttp(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """During each request the call's span is current, so that HTTP spans become its children."""
     seen: list[trace.Span] = []
 
     async def note(*_: object) -> None:
@@ -119,22 +119,20 @@ async def test_what_instruments_aiohttp(recorded: Recorded, options: ClientOptio
     assert [one.get_span_context() for one in seen] == [id_of(span)] * 2
 
 
-async def test_a_role_is_below_the_call_that_needed_it(
-    recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator
-) -> None:
-    """It is assumed once, in the background, on behalf of the first of those that wait for it."""
+async def test_assume_role(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """It runs once in the background, as a child of the first call that needs it."""
     role = sim.role("444455556666", "Audit", trusted=[HUB])
     options["credentials"] = AssumeRole(role, source=sim.account(HUB))
     async with DetectiveClient(**options) as client:
         await asyncio.gather(*(client.list_graphs() for _ in range(3)))
     [assumed] = [span for span in recorded.calls if span.name == "STS.AssumeRole"]
     listed = [span for span in recorded.calls if span is not assumed]
-    assert [is_below(assumed, span) for span in listed].count(True) == 1
+    assert [is_child(assumed, span) for span in listed].count(True) == 1
     assert len(listed) == 3
 
 
-async def test_log_lines_of_a_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """They are written while its span is the current one, that of its end too, so they carry its ids."""
+async def test_log_records(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """All log records of a call, the last one included, carry its span's ids."""
     seen: list[tuple[str, int]] = []
 
     class Handler(logging.Handler):
@@ -161,8 +159,8 @@ async def test_log_lines_of_a_call(recorded: Recorded, client: DetectiveClient, 
     ]
 
 
-async def test_a_call_within_a_call(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
-    """Credentials that take a call of their own, in the same task: it is below the one that asked for them."""
+async def test_nested_call(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """A call of a credentials provider is a child of the call that needs the credentials."""
     keys = sim.account(HUB)
     inner = DetectiveClient(**options)
 
@@ -174,12 +172,12 @@ async def test_a_call_within_a_call(recorded: Recorded, options: ClientOptions, 
     async with inner, DetectiveClient(**options) as outer:
         await outer.list_graphs()
     invitations, graphs = recorded.calls
-    assert is_below(invitations, graphs)
+    assert is_child(invitations, graphs)
     assert [len(span.events) for span in recorded.calls] == [1, 1]
 
 
 async def test_two_hooks(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
-    """Each makes its own span of the same call, and afterwards all is as it was."""
+    """Each creates its own span, and the current span is restored."""
     other = recording()
     sim.throttle()
     options["hooks"] = [recorded.hook, other.hook]
@@ -188,12 +186,12 @@ async def test_two_hooks(recorded: Recorded, options: ClientOptions, sim: Detect
             await client.list_graphs()
             assert trace.get_current_span() is caller
     [first], [second] = recorded.calls, other.calls
-    assert is_below(second, first)
+    assert is_child(second, first)
     assert len(first.events) == len(second.events) == 3
 
 
-async def test_a_task_that_is_cancelled(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """It finds the current span as it was before the call."""
+async def test_cancelled_task(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """The current span is restored."""
     sim.inject(Fault(Latency(60)))
     found: list[trace.Span] = []
 
@@ -210,22 +208,20 @@ async def test_a_task_that_is_cancelled(recorded: Recorded, client: DetectiveCli
     with pytest.raises(asyncio.CancelledError):
         await task
     [call, caller] = recorded.spans
-    assert is_below(call, caller)
+    assert is_child(call, caller)
     assert [span.get_span_context() for span in found] == [id_of(caller)]
 
 
 class Never:
-    """Credentials that are waited for in vain."""
+    """A credentials provider that never returns."""
 
     async def get_credentials(self) -> Credentials:
         await asyncio.Event().wait()
         raise AssertionError
 
 
-async def test_a_call_that_nobody_awaits_any_more(
-    recorded: Recorded, options: ClientOptions, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Closed in another context, as by those who clear up after an event loop, it disturbs nobody and is forgotten."""
+async def test_abandoned_call(recorded: Recorded, options: ClientOptions, caplog: pytest.LogCaptureFixture) -> None:
+    """Closed in a different context, it affects no other span and is freed."""
     started: list[ref[Any]] = []
 
     class Noting:
@@ -236,25 +232,25 @@ async def test_a_call_that_nobody_awaits_any_more(
 
     options["hooks"] = [recorded.hook, Noting()]
     options["credentials"] = Never()
-    # The event loop keeps timers that were cancelled for a while, and with them their contexts.
+    # The event loop keeps cancelled timers, with their contexts, for a while.
     options["timeouts"] = Timeouts(total=None)
     async with DetectiveClient(**options) as client:
         coroutine = client.list_graphs()
         copy_context().run(coroutine.send, None)
-        with recorded.tracer.start_as_current_span("someone else") as current:
+        with recorded.tracer.start_as_current_span("another task") as current:
             coroutine.close()
             assert trace.get_current_span() is current
     del coroutine
     gc.collect()
     assert (len(started), started[0]()) == (1, None)
-    assert [span.name for span in recorded.spans] == ["someone else"]
+    assert [span.name for span in recorded.spans] == ["another task"]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def test_one_that_is_closed_within_another_call(
+async def test_abandoned_call_closed_within_a_call(
     recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator
 ) -> None:
-    """It does not end that one, which has its own end and all its attempts."""
+    """It does not end the other call's span."""
     keys = sim.account(HUB)
     options["credentials"] = Never()
     options["timeouts"] = Timeouts(total=None)

@@ -1,10 +1,10 @@
-"""The trace's ids are sent along where that is asked for, and change nothing of what was signed."""
+"""Trace headers are sent only with a propagator, unsigned."""
 
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from integrations.opentelemetry.recorded import id_of, recording, settings
+from integrations.opentelemetry.recorded import Recorded, id_of, recording, settings
 from multidict import CIMultiDict
 from opentelemetry import baggage, context, trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
@@ -19,7 +19,7 @@ Sent = list[CIMultiDict[str]]
 
 @pytest.fixture
 async def session(sent: Sent) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session that notes what goes out."""
+    """A session that records request headers."""
 
     async def note(
         _session: aiohttp.ClientSession, _context: object, params: aiohttp.TraceRequestHeadersSentParams
@@ -37,46 +37,48 @@ def sent() -> Sent:
     return []
 
 
-async def test_by_itself_it_sends_nothing(
-    sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
+async def list_graphs(
+    recorded: Recorded, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
 ) -> None:
-    """Neither ids nor the baggage of the program goes out to AWS, whatever the global propagator writes."""
-    recorded = recording()
     options = settings(recorded, sim, fake_time)
     options["session"] = session
+    await DetectiveClient(**options).list_graphs()
+
+
+async def test_no_headers_by_default(
+    sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
+) -> None:
+    """Neither ids nor baggage are sent, whatever the global propagator is."""
+    recorded = recording()
     token = context.attach(baggage.set_baggage("customer", "a secret"))
     try:
         with recorded.tracer.start_as_current_span("the caller"):
-            await DetectiveClient(**options).list_graphs()
+            await list_graphs(recorded, session, sim, fake_time)
     finally:
         context.detach(token)
     [headers] = sent
     assert not {"traceparent", "tracestate", "baggage", "x-amzn-trace-id"} & {name.lower() for name in headers}
 
 
-async def test_a_propagator_of_one_s_own(
+async def test_propagator(
     sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
 ) -> None:
-    """Each attempt carries the ids of the call's span; the server, which looks at signatures, takes it."""
+    """Each attempt carries the ids of the call's span, and the signature remains valid."""
     recorded = recording(propagator=TraceContextTextMapPropagator())
-    options = settings(recorded, sim, fake_time)
-    options["session"] = session
     sim.throttle()
-    await DetectiveClient(**options).list_graphs()
+    await list_graphs(recorded, session, sim, fake_time)
     span = id_of(recorded.calls[0])
     expected = f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}"
     assert [headers["traceparent"] for headers in sent] == [expected] * 2
     assert all("traceparent" not in headers["Authorization"] for headers in sent)
 
 
-async def test_of_a_trace_that_is_not_sampled(
+async def test_trace_is_not_sampled(
     sent: Sent, session: aiohttp.ClientSession, sim: DetectiveSimulator, fake_time: FakeTime
 ) -> None:
-    """The ids go out all the same, and that the trace is not sampled."""
+    """The headers say that the trace is not sampled."""
     recorded = recording(ALWAYS_OFF, propagator=TraceContextTextMapPropagator())
-    options = settings(recorded, sim, fake_time)
-    options["session"] = session
-    await DetectiveClient(**options).list_graphs()
+    await list_graphs(recorded, session, sim, fake_time)
     [headers] = sent
     flags = trace.TraceFlags(int(headers["traceparent"].rpartition("-")[2], 16))
     assert not flags.sampled

@@ -1,4 +1,4 @@
-"""A call is a span, whose attributes are those of the semantic conventions; attempts and waits are its events."""
+"""Spans with the attributes of the semantic conventions; attempts and waits are span events."""
 
 import asyncio
 import json
@@ -31,8 +31,8 @@ from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Ga
 SECRET = "hunter2hunter2hunter2"
 
 
-async def test_a_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """It has the name, the kind and the attributes that the conventions for AWS's SDKs ask for."""
+async def test_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Name, kind and attributes are those of the conventions for AWS SDKs."""
     await client.list_graphs()
     [span] = recorded.calls
     assert (span.name, span.kind, span.status.status_code) == (
@@ -40,6 +40,9 @@ async def test_a_call(recorded: Recorded, client: DetectiveClient, sim: Detectiv
         SpanKind.CLIENT,
         StatusCode.UNSET,
     )
+    scope = span.instrumentation_scope
+    assert scope is not None
+    assert (scope.name, scope.version) == ("detective_async", __version__)
     attributes = attributes_of(span)
     assert attributes.pop("aws.request_id") == sim.requests[-1].request_id
     assert attributes == {
@@ -58,10 +61,8 @@ async def test_a_call(recorded: Recorded, client: DetectiveClient, sim: Detectiv
     }
 
 
-async def test_the_names_are_the_conventions(
-    recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator
-) -> None:
-    """No attribute has a name that is neither OpenTelemetry's nor begins with the library's."""
+async def test_attribute_names(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Each is in the conventions or starts with `detective_async.`."""
     sim.inject(Fault(Failure(), count=None))
     with pytest.raises(ServiceError):
         await client.list_graphs()
@@ -80,16 +81,8 @@ async def test_the_names_are_the_conventions(
         assert names <= conventional
 
 
-async def test_who_tells(recorded: Recorded, client: DetectiveClient) -> None:
-    """The scope is the library, in its version."""
-    await client.list_graphs()
-    scope = recorded.calls[0].instrumentation_scope
-    assert scope is not None
-    assert (scope.name, scope.version) == ("detective_async", __version__)
-
-
 async def test_attempts_and_waits(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """Each is an event of the span, in order and at its time, with how it ended."""
+    """Each is a span event, in order, with its time and result."""
     sim.throttle()
     sim.inject(Fault(Drop()))
     await client.list_graphs()
@@ -131,13 +124,13 @@ async def test_attempts_and_waits(recorded: Recorded, client: DetectiveClient, s
     assert times == sorted(time for time in times if time is not None)
     attributes = attributes_of(span)
     assert (attributes["detective_async.attempts"], attributes["detective_async.waited"]) == (3, pytest.approx(1.1))
-    # What was overcome is no error of the call.
+    # The call has succeeded.
     assert "error.type" not in attributes
 
 
 @frozen
 class Ending:
-    """What goes wrong, and what is told of it."""
+    """A fault, and its attributes."""
 
     fault: Fault
     raised: type[DetectiveError]
@@ -148,20 +141,20 @@ class Ending:
 
 ENDINGS = {
     "the service fails": Ending(Fault(Failure(), count=None), ServiceError, "InternalServerException", 500),
-    "it is refused": Ending(
+    "access denied": Ending(
         Fault(Failure(status=403, code="AccessDeniedException")), ServiceError, "AccessDeniedException", 403
     ),
-    "no answer": Ending(Fault(Drop(), count=None), ConnectionLost, "ConnectionLost", None),
-    "no such answer": Ending(Fault(Garbage()), DecodeError, "DecodeError", 200),
-    "no answer in time": Ending(Fault(Latency(60)), DeadlineExceeded, "DeadlineExceeded", None, total=0.05),
+    "connection lost": Ending(Fault(Drop(), count=None), ConnectionLost, "ConnectionLost", None),
+    "malformed response": Ending(Fault(Garbage()), DecodeError, "DecodeError", 200),
+    "deadline": Ending(Fault(Latency(60)), DeadlineExceeded, "DeadlineExceeded", None, total=0.05),
 }
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-async def test_a_call_that_fails(
+async def test_failed_call(
     ending: Ending, recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator
 ) -> None:
-    """Its status is ERROR, and the error's code or class is told."""
+    """The status is ERROR, and the attributes have the error's code or class."""
     sim.inject(ending.fault)
     with pytest.raises(ending.raised):
         await client.with_options(timeouts=Timeouts(total=ending.total)).list_graphs()
@@ -171,8 +164,8 @@ async def test_a_call_that_fails(
     assert (attributes["error.type"], attributes.get("http.response.status_code")) == (ending.code, ending.status)
 
 
-async def test_a_call_that_is_cancelled(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """Its span ends with it, and says so."""
+async def test_cancelled_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """The span ends with the status ERROR."""
     sim.inject(Fault(Latency(60)))
     task = asyncio.create_task(client.list_graphs())
     while not sim.requests and not task.done():
@@ -184,8 +177,8 @@ async def test_a_call_that_is_cancelled(recorded: Recorded, client: DetectiveCli
     assert (span.status.status_code, attributes_of(span)["error.type"]) == (StatusCode.ERROR, "CancelledError")
 
 
-async def test_no_credentials(recorded: Recorded, options: ClientOptions) -> None:
-    """A call that comes to no attempt has none among its events, and nothing to tell of an answer."""
+async def test_without_credentials(recorded: Recorded, options: ClientOptions) -> None:
+    """A call without attempts has no span events and no response attributes."""
 
     async def broken() -> Credentials:
         raise LookupError(SECRET)
@@ -204,8 +197,8 @@ async def test_no_credentials(recorded: Recorded, options: ClientOptions) -> Non
     assert not {"http.response.status_code", "aws.request_id", "cloud.account.id"} & set(attributes)
 
 
-async def test_a_role(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
-    """To assume it is a call of STS, in the name of who assumes it."""
+async def test_assume_role(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
+    """AssumeRole has its own span, with the source's account id."""
     role = sim.role("444455556666", "Audit", trusted=[HUB])
     options["credentials"] = AssumeRole(role, source=sim.account(HUB))
     async with DetectiveClient(**options) as client:
@@ -216,8 +209,8 @@ async def test_a_role(recorded: Recorded, options: ClientOptions, sim: Detective
     assert attributes_of(listed)["cloud.account.id"] == "444455556666"
 
 
-async def test_the_endpoint_of_a_region(recorded: Recorded, credentials: Credentials) -> None:
-    """Its name is the server's address, and its port that of HTTPS."""
+async def test_server_address(recorded: Recorded, credentials: Credentials) -> None:
+    """It is the regional host with the HTTPS port."""
     at_once = Timeouts(total=1e-9)
     async with DetectiveClient(
         region=REGION, credentials=credentials, hooks=[recorded.hook], timeouts=at_once
@@ -228,15 +221,15 @@ async def test_the_endpoint_of_a_region(recorded: Recorded, credentials: Credent
     assert (attributes["server.address"], attributes["server.port"]) == (f"api.detective.{REGION}.amazonaws.com", 443)
 
 
-async def test_what_is_said_is_not_told(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """Neither what AWS says nor what was sent is in a span: no message, no address, no ARN, no key."""
+async def test_no_secrets(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """Spans contain no message, e-mail address, ARN or key."""
     graph_arn = (await client.create_graph()).graph_arn
     assert graph_arn is not None
     sim.inject(Fault(Failure(status=400, code="ValidationException", message=f"{SECRET} of {graph_arn}")))
     with pytest.raises(ServiceError, match=graph_arn):
         await client.create_members(graph_arn, [Account("444455556666", "root@example.com")], message=SECRET)
-    told = json.dumps([json.loads(span.to_json() or "") for span in recorded.calls])
-    assert "ValidationException" in told
+    exported = json.dumps([json.loads(span.to_json() or "") for span in recorded.calls])
+    assert "ValidationException" in exported
     keys = sim.account(HUB)
     for secret in (SECRET, "root@", graph_arn, keys.secret_access_key, keys.access_key_id):
-        assert secret not in told
+        assert secret not in exported

@@ -1,0 +1,123 @@
+"""A concurrency-limited run of one coroutine function over many items; independent of AWS."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_CANCELLED = "the work was cancelled from outside"
+
+
+class Run(Generic[Item, Result]):
+    """Works on items concurrently, a task per item, and gives the results in the order of completion.
+
+    Iterate over it once: that starts the run.
+
+    An item is taken only when a slot is free: fewer than `concurrency` items are in progress and fewer than
+    `concurrency` results wait to be consumed. A slow consumer therefore slows the work down (backpressure).
+
+    Args:
+        items: what to work on.
+        work: processes one item. It may raise `CancelledError` only after the run was stopped; any other exception
+            ends the run.
+        concurrency: the maximum number of items in progress.
+        on_end: called with the run when it has ended, even if its consumer is gone.
+
+    Attributes:
+        stopped: whether the run has ended or is being cancelled.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        work: Callable[[Item], Coroutine[Any, Any, Result]],
+        concurrency: int,
+        on_end: Callable[["Run[Item, Result]"], object],
+    ) -> None:
+        self._items = iter(items)
+        self._work = work
+        self._concurrency = concurrency
+        self._on_end = on_end
+        self._tasks: set[asyncio.Task[Result]] = set()
+        self._results: asyncio.Queue[Result | None] = asyncio.Queue()
+        self._changed = asyncio.Event()
+        self._error: BaseException | None = None
+        self.stopped = False
+
+    def __aiter__(self) -> Self:
+        # One driver task starts all others, rather than the done callbacks of finished tasks: asyncio.run() cancels
+        # every task at its end, the driver included, so that no new task starts during shutdown.
+        self._driver = asyncio.create_task(self._drive())
+        self._driver.add_done_callback(self._on_driver_done)
+        return self
+
+    # Not an async generator: asyncio.run() closes all generators at its end, and would close this one while the
+    # generator that iterates over it still runs.
+    async def __anext__(self) -> Result:
+        result = await self._results.get()
+        self._changed.set()
+        if result is not None:
+            return result
+        raise self._error or StopAsyncIteration
+
+    async def stop(self, error: Exception | None = None) -> None:
+        """Cancel the tasks of a started run and wait until they have ended.
+
+        Args:
+            error: raised to a consumer that asks for the next result; None ends its iteration.
+        """
+        self._error = self._error or error
+        if not self.stopped:
+            # Cancel once only: a second cancellation would interrupt the wait for tasks that end slowly.
+            self.stopped = True
+            self._driver.cancel()
+        await asyncio.wait([self._driver])
+
+    async def _drive(self) -> None:
+        try:
+            await self._start_all()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            self.stopped = True
+            for task in self._tasks:
+                task.cancel()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def _start_all(self) -> None:
+        try:
+            for item in self._items:
+                task = asyncio.create_task(self._work(item))
+                self._tasks.add(task)
+                task.add_done_callback(self._on_task_done)
+                while len(self._tasks) >= self._concurrency or self._results.qsize() >= self._concurrency:
+                    self._changed.clear()
+                    await self._changed.wait()
+                if self._error is not None:
+                    return
+        except Exception as error:  # noqa: BLE001 - from the items' iterator; raised after the started tasks have ended
+            self._error = error
+
+    def _on_task_done(self, task: asyncio.Task[Result]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            # Before its first step, or because the run was stopped.
+            self._error = self._error or RuntimeError(_CANCELLED)
+        elif (error := task.exception()) is not None:
+            self._error = self._error or error
+        else:
+            self._results.put_nowait(task.result())
+        self._changed.set()
+
+    def _on_driver_done(self, driver: asyncio.Task[None]) -> None:
+        if driver.cancelled():
+            self._error = self._error or RuntimeError(_CANCELLED)
+        elif (error := driver.exception()) is not None:
+            self._error = error
+        self._results.put_nowait(None)
+        self._on_end(self)
+        # `work` usually refers to the run: without this only the garbage collector could free the cycle.
+        del self._work

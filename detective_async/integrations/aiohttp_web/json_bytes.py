@@ -1,0 +1,33 @@
+"""JSON as bytes."""
+
+import json
+import math
+from typing import Any
+
+from detective_async.api.wire.json import dump
+
+
+def dump_json(value: Any) -> bytes:
+    """Write what `to_json` returns, or any other JSON value, on one line; NaN and infinity become null.
+
+    Bytes are returned unchanged: JSON that was encoded before.
+    """
+    if isinstance(value, bytes):
+        return value
+    try:
+        return dump(value)
+    except (TypeError, ValueError):
+        # Not every JSON library writes lone surrogates and integers of more than 64 bits, which are valid JSON.
+        return json.dumps(_with_null(value), separators=(",", ":"), allow_nan=False).encode()
+
+
+def _with_null(value: Any) -> Any:
+    """Replace numbers that JSON does not have."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {key: _with_null(member) for key, member in value.items()}
+        case list() | tuple():
+            return [_with_null(member) for member in value]
+    return value

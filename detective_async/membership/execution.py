@@ -1,0 +1,172 @@
+"""What planning and applying share: clients, a limit to concurrent calls, repeated reads, and texts for errors."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from attrs import Factory, define, field
+
+from detective_async.api.models.exceptions import ConflictException
+from detective_async.auth import CredentialsSource
+from detective_async.client import polling
+from detective_async.client.client import DetectiveClient
+from detective_async.errors import AssumeRoleError, DetectiveError, ServiceError, TransportError
+from detective_async.fleet.outcomes import OutcomeKind, outcome_kind
+from detective_async.membership.actions import ActionKind
+from detective_async.settings.clock import Clock
+
+#: How often something is tried or read again without any change of state.
+MAX_RETRIES = 5
+_GROWTH = 1.25
+
+T = TypeVar("T")
+
+
+class BlockedError(Exception):
+    """An obstacle for which the library has no error; its text is shown to the user."""
+
+
+@define(eq=False)
+class Execution:
+    """The planning or applying of a plan.
+
+    Attributes:
+        client: the administrator's client.
+        concurrency: the maximum number of concurrent calls.
+        semaphore: held during each call. The client has no such limit: its timeouts would include the wait.
+        sources: account id -> its credentials, so that a role is assumed once for all regions.
+    """
+
+    client: DetectiveClient
+    concurrency: int
+    semaphore: asyncio.Semaphore = field(
+        init=False, default=Factory(lambda self: asyncio.Semaphore(self.concurrency), takes_self=True)
+    )
+    sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
+
+    @property
+    def clock(self) -> Clock:
+        """The client's clock."""
+        return self.client._transport.clock  # noqa: SLF001 - of our own class
+
+    def client_for(
+        self, region: str, credentials: CredentialsSource | None = None, account_id: str | None = None
+    ) -> DetectiveClient:
+        """Return a client for a region; by default for the administrator account."""
+        return self.client.with_options(region=region, credentials=credentials, account_id=account_id)
+
+
+@define(eq=False)
+class RegionState:
+    """The state of a region's graph while a plan is applied.
+
+    Attributes:
+        region: the region.
+        graph_arn: the graph; None until there is one.
+        done: the actions that were carried out.
+        problem: why the graph is not as desired; None if it is.
+        error: the error that caused the problem, or None.
+        unfinished: the number of tasks in progress.
+    """
+
+    region: str
+    graph_arn: str | None = None
+    done: list[ActionKind] = Factory(list)
+    problem: str | None = None
+    error: Exception | None = None
+    unfinished: int = 0
+
+    def fail(self, error: Exception) -> None:
+        """Add a problem."""
+        problem = error_text(error)
+        self.problem = problem if self.problem is None else f"{self.problem}; {problem}"
+        self.error = self.error or library_error(error)
+
+
+def pauses(clock: Clock) -> Iterator[float]:
+    """Yield the seconds between reads; they grow slowly, so that the last read follows soon after the last change."""
+    return polling.pauses(clock, growth=_GROWTH)
+
+
+def is_transient(error: BaseException | None) -> bool:
+    """Return whether it is worth reading the state and deciding again.
+
+    That applies to retryable errors, to requests that may have been carried out, and to conflicts: then the state
+    differs from what was read, or is changing.
+    """
+    if isinstance(error, AssumeRoleError):
+        return is_transient(error.__cause__)
+    if not isinstance(error, DetectiveError) or outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+        return False
+    if isinstance(error, ServiceError) and error.retryable:
+        return True
+    return error.outcome_unknown or isinstance(error, TransportError | ConflictException)
+
+
+def error_text(error: Exception) -> str:
+    """Return the text of an error for a report."""
+    if isinstance(error, DetectiveError) and outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+        return f"Detective is not available to the account in this region: {error}"
+    return str(error)
+
+
+def library_error(error: Exception) -> Exception | None:
+    """Return the library's error: the given one, or the cause of a `BlockedError`; None if it has none."""
+    if isinstance(error, BlockedError):
+        return error.__cause__ if isinstance(error.__cause__, Exception) else None
+    return error
+
+
+async def read_with_retries(execution: Execution, read: Callable[[], Awaitable[T]]) -> T:
+    """Read something, and retry after transient errors.
+
+    Raises:
+        DetectiveError: the error is not transient, or the retries are exhausted.
+        BlockedError: raised by `read`.
+    """
+    for pause in islice(pauses(execution.clock), MAX_RETRIES):
+        try:
+            return await read()
+        except DetectiveError as error:
+            if not is_transient(error):
+                raise
+        await execution.clock.sleep(pause)
+    return await read()
+
+
+Step = tuple[ActionKind, Callable[[], Awaitable[object]]]
+
+
+async def reconcile(execution: Execution, state: RegionState, next_step: Callable[[], Awaitable[Step | None]]) -> None:
+    """Read, act, and read again, until there is nothing left to do.
+
+    Args:
+        execution: provides the clock.
+        state: records the actions that were carried out; none is repeated.
+        next_step: reads the current state and returns the next action; None if there is none.
+
+    Raises:
+        DetectiveError: an error is not transient, or the retries are exhausted.
+        BlockedError: raised by `next_step`; or an action succeeded and has no visible effect.
+    """
+    failure: Exception | None = None
+    retries = islice(pauses(execution.clock), MAX_RETRIES)
+    while (step := await read_with_retries(execution, next_step)) is not None:
+        kind, act = step
+        if kind in state.done:
+            failure = BlockedError(f"{kind} was done, but its effect is not visible yet: plan again later")
+        else:
+            try:
+                await act()
+            except DetectiveError as error:
+                if not is_transient(error):
+                    raise
+                failure = error
+            else:
+                state.done.append(kind)
+                continue
+        pause = next(retries, None)
+        if pause is None:
+            raise failure
+        await execution.clock.sleep(pause)

@@ -1,0 +1,90 @@
+"""Answers the requests for the page; they are not recorded, and faults do not apply to them."""
+
+import json
+import uuid
+from functools import cache
+from importlib import resources
+
+from aiohttp import web
+
+from detective_async.testing.page.host_check import is_local
+from detective_async.testing.page.view import Selection, describe
+from detective_async.testing.server.backend import Backend
+from detective_async.testing.services.errors import ApiError
+
+_HOME = "/_simulator"
+_JSON = "application/json"
+# Path below the page's own -> the file, and its content type.
+_FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    # Only the page's own files may run, be loaded or be requested, and text can never become markup.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Page:
+    """The page of one simulator."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def answer(self, http: web.BaseRequest) -> web.Response | None:
+        """Answer a request, or return None if it is not for the page."""
+        # The fast path for requests to the services, which are nearly all.
+        if not http.raw_path.startswith(_HOME):
+            return None
+        path, _, query = http.raw_path.removeprefix(_HOME).partition("?")
+        if path and not path.startswith("/"):
+            return None
+        try:
+            return self._answer(http, path, query)
+        except ApiError as error:
+            return _error_response(error)
+
+    def _answer(self, http: web.BaseRequest, path: str, query: str) -> web.Response:
+        address = http.get_extra_info("sockname", ("",))[0]
+        if not is_local(http.headers.getall("Host", []), address):
+            raise ApiError("ForbiddenException", "The page is available at localhost or an IP address only", status=403)
+        if http.method not in ("GET", "HEAD"):
+            raise ApiError("MethodNotAllowedException", "The page is read-only: use GET or HEAD", status=405)
+        if path == "":
+            return web.Response(status=308, headers={**_HEADERS, "Location": f"{_HOME}/"})
+        if path == "/state.json":
+            state = describe(self._backend, Selection.parse(query))
+            body = json.dumps(state, separators=(",", ":")).encode()
+            return web.Response(body=body, headers={**_HEADERS, "Content-Type": _JSON})
+        if path not in _FILES:
+            raise ApiError("NotFoundException", "The page has no such file", status=404)
+        name, content_type = _FILES[path]
+        return web.Response(body=_read(name), headers={**_HEADERS, "Content-Type": content_type})
+
+
+def _error_response(error: ApiError) -> web.Response:
+    headers = {
+        **_HEADERS,
+        "Content-Type": _JSON,
+        "x-amzn-ErrorType": error.code,
+        "x-amzn-RequestId": str(uuid.uuid4()),
+    }
+    if error.status == 405:  # noqa: PLR2004
+        headers["Allow"] = "GET, HEAD"
+    return web.Response(status=error.status, body=json.dumps(error.body()).encode(), headers=headers)
+
+
+@cache
+def _read(name: str) -> bytes:
+    return resources.files("detective_async.testing.page").joinpath("static", name).read_bytes()

@@ -1,0 +1,72 @@
+"""A simulated world as plain data: load it at the start, save it at the end. A seed file is TOML or JSON.
+
+All keys are optional but those marked as required. A complete seed::
+
+    time = 2026-03-01T08:00:00Z         # the virtual time is advanced to this, unless it is later already
+    verification_delay = 60             # seconds from an invitation to the end of its verification
+    closed_regions = ["me-south-1"]     # not opted in
+    investigations = { duration = 30, outcome = "SUCCESSFUL", severity = "HIGH" }   # those started afterwards
+
+    [[accounts]]                        # their access keys are derived from their ids
+    id = "111122223333"                 # required
+    email = "root@secops.example"       # of the root user; by default account-<id>@example.com
+
+    [[accounts]]
+    id = "000000000001"
+    volume_problem = "VOLUME_TOO_HIGH"  # or VOLUME_UNKNOWN: the account cannot be enabled
+
+    [[roles]]                           # for AssumeRole
+    account = "000000000001"            # required
+    name = "SecurityAudit"              # required
+    trusted = ["111122223333"]          # required: the accounts that may assume it
+    external_id = "a-secret-word"
+    max_session_duration = 7200         # by default 3600
+    path = "/security/"                 # by default "/"
+
+    [[organizations]]
+    management_account = "999999999999" # required
+    accounts = ["111122223333", "000000000002"]
+    delegated = "111122223333"          # the delegated administrator, by default the one in `administrators`
+    administrators = { eu-west-1 = { account = "111122223333" } }   # by region; "since" is a time
+
+    [[graphs]]
+    administrator = "111122223333"      # required
+    region = "eu-west-1"                # required
+    id = "0123456789abcdef0123456789abcdef"     # the end of its ARN; by default random
+    created = 2026-01-31T12:00:00Z      # by default now
+    auto_enable = true                  # new accounts of the organization become members automatically
+    tags = { team = "secops" }
+    packages = { EKS_AUDIT = "STARTED" }        # STARTED, STOPPED or DISABLED; "history" has the times, by state
+
+    [[graphs.members]]
+    account = "000000000001"            # required
+    email = "one@example.com"           # the address that the invitation was sent to
+    status = "ACCEPTED_BUT_DISABLED"    # by default ENABLED
+    disabled_reason = "VOLUME_TOO_HIGH"
+    invitation_type = "INVITATION"      # by default ORGANIZATION for accounts of the organization
+    invited_at = 2026-02-01T12:00:00Z
+    updated_at = 2026-02-02T12:00:00Z   # "ingest" has the times of its packages, as "history" above
+
+    [[graphs.members]]
+    account = "000000000002"            # an account of the organization: enabled
+
+    [[graphs.members]]
+    account = "000000000003"
+    status = "VERIFICATION_IN_PROGRESS"
+    verifies_at = 2026-03-01T08:01:00Z  # by default now plus the verification delay
+
+    [[graphs.investigations]]
+    entity_arn = "arn:aws:iam::111122223333:role/Admin"     # required
+    id = "000000000000000000001"        # by default random
+    created = 2026-02-03T12:00:00Z
+    finishes = 2026-02-03T12:30:00Z     # by default the time of its creation
+    scope_start = 2026-02-02T00:00:00Z
+    scope_end = 2026-02-03T00:00:00Z
+    outcome = "SUCCESSFUL"              # or FAILED
+    severity = "CRITICAL"               # INFORMATIONAL, LOW, MEDIUM, HIGH or CRITICAL
+    state = "ARCHIVED"                  # by default ACTIVE
+
+The accounts of roles, of organizations and of graphs' administrators are registered without an entry in
+`[[accounts]]`. A member without one is not registered: it verifies with any e-mail address. A seed does not contain
+temporary credentials, faults and recorded requests.
+"""

@@ -1,0 +1,210 @@
+"""Build a world from a seed."""
+
+import json
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from attrs import frozen
+
+from detective_async.testing.seed.schema import SeedError, check_seed
+from detective_async.testing.world.entities import (
+    Administrator,
+    Graph,
+    Investigation,
+    Member,
+    Organization,
+    Role,
+)
+from detective_async.testing.world.organizations import add_accounts
+from detective_async.testing.world.world import InvestigationPlan, World
+
+_DAY = timedelta(days=1)
+_ACCEPTED = ("ENABLED", "ACCEPTED_BUT_DISABLED")
+
+
+@frozen
+class Built:
+    """A world built from a seed, and the seconds by which the virtual time must be advanced for it."""
+
+    world: World
+    advance: float
+
+
+def build(content: Mapping[str, Any], *, now: datetime, seed: int, delay: timedelta) -> Built:
+    """Build a world from a seed.
+
+    Args:
+        content: the seed.
+        now: the virtual time.
+        seed: random ids depend on this and on the content.
+        delay: the verification delay, if the seed has none.
+
+    Raises:
+        SeedError: the seed is invalid.
+    """
+    given = check_seed(content, "")
+    then = max(now, given.get("time", now))
+    # Seeded with the content too: with `seed` alone, new ids would repeat those that the dumped world has used.
+    generator = random.Random(f"{seed} {json.dumps(content, sort_keys=True, default=str)}")  # noqa: S311
+    if "verification_delay" in given:
+        delay = timedelta(seconds=given["verification_delay"])
+    world = World(generator, delay, closed_regions=set(given.get("closed_regions", ())))
+    plan = given.get("investigations", {})
+    world.investigations = InvestigationPlan(
+        timedelta(seconds=plan.get("duration", 0)), plan.get("outcome", "SUCCESSFUL"), plan.get("severity", "HIGH")
+    )
+    for place, one in _numbered("accounts", given):
+        _add_account(world, place, one)
+    for place, one in _numbered("roles", given):
+        _add_role(world, place, one)
+    for place, one in _numbered("organizations", given):
+        _add_organization(world, place, one, then)
+    for place, one in _numbered("graphs", given):
+        _add_graph(world, place, one, then)
+    return Built(world, (then - now).total_seconds())
+
+
+def _numbered(name: str, given: Mapping[str, Any], where: str = "") -> list[tuple[str, dict[str, Any]]]:
+    return [(f"{where}{name}[{number}]", one) for number, one in enumerate(given.get(name, ()))]
+
+
+def _duplicate(place: str, what: str) -> SeedError:
+    return SeedError(f"{place}: {what} exists already")
+
+
+def _add_account(world: World, place: str, given: dict[str, Any]) -> None:
+    account_id = given["id"]
+    if account_id in world.accounts:
+        raise _duplicate(f"{place}.id", f"account {account_id}")
+    world.register(account_id, given.get("email"))
+    world.accounts[account_id].volume_problem = given.get("volume_problem")
+
+
+def _add_role(world: World, place: str, given: dict[str, Any]) -> None:
+    account_id, name = given["account"], given["name"]
+    if (account_id, name) in world.roles:
+        raise _duplicate(f"{place}.name", f"the role {name} of account {account_id}")
+    path, duration = given.get("path", "/"), given.get("max_session_duration", 3600)
+    world.add_role(Role(account_id, name, path, frozenset(given["trusted"]), given.get("external_id"), duration))
+
+
+def _add_organization(world: World, place: str, given: dict[str, Any], now: datetime) -> None:
+    management = given["management_account"]
+    if management in world.organizations:
+        raise _duplicate(f"{place}.management_account", f"the organization of {management}")
+    accounts = [management, *given.get("accounts", ())]
+    for account_id in accounts:
+        world.register(account_id)
+    try:
+        add_accounts(world, management, accounts, now)
+    except ValueError as error:
+        raise SeedError(f"{place}.accounts: {error}") from None
+    organization = world.organizations[management]
+    organization.delegated = given.get("delegated")
+    if organization.delegated == management:
+        raise SeedError(f"{place}.delegated: must be another account than the management account")
+    _require_in(organization, organization.delegated or management, f"{place}.delegated")
+    for region, administrator in given.get("administrators", {}).items():
+        account_id, where = administrator["account"], f"{place}.administrators.{region}.account"
+        _require_in(organization, account_id, where)
+        if account_id != management:
+            if organization.delegated not in (None, account_id):
+                raise SeedError(f"{where}: must be the delegated account or the management account, got {account_id}")
+            organization.delegated = account_id
+        organization.administrators[region] = Administrator(account_id, administrator.get("since", now))
+
+
+def _require_in(organization: Organization, account_id: str, where: str) -> None:
+    if account_id not in organization.accounts:
+        raise SeedError(f"{where}: must be an account of the organization, got {account_id}")
+
+
+def _add_graph(world: World, place: str, given: dict[str, Any], now: datetime) -> None:
+    administrator, region = given["administrator"], given["region"]
+    if world.administered(administrator, region):
+        raise _duplicate(place, f"the graph of account {administrator} in {region}")
+    world.register(administrator)
+    created = given.get("created", now)
+    graph = world.ensure_graph(administrator, region, created, given.get("id"))
+    graph.tags.update(given.get("tags", {}))
+    for package, state in given.get("packages", {}).items():
+        graph.packages[package] = state
+        graph.history[package] = {state: created}
+    graph.history.update(given.get("history", {}))
+    graph.auto_enable = given.get("auto_enable", False)
+    if graph.auto_enable and graph.organization is None:
+        raise SeedError(f"{place}.auto_enable: must be false, since the graph is not that of an organization")
+    for where, member in _numbered("members", given, f"{place}."):
+        _add_member(world, where, graph, member, now)
+    for where, investigation in _numbered("investigations", given, f"{place}."):
+        _add_investigation(world, where, graph, investigation)
+
+
+def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], now: datetime) -> None:
+    account_id, status = given["account"], given.get("status", "ENABLED")
+    if account_id in graph.members or account_id == graph.administrator:
+        raise _duplicate(f"{place}.account", f"account {account_id}")
+    kind = _invitation_type(world, place, graph, given)
+    account = world.accounts.get(account_id)
+    invited_at = given.get("invited_at", graph.created if kind == "INVITATION" else None)
+    member = Member(
+        account_id,
+        given.get("email") or (account.email if account else f"account-{account_id}@example.com"),
+        status,
+        kind,
+        invited_at,
+        given.get("updated_at", invited_at or graph.created),
+    )
+    if status == "ACCEPTED_BUT_DISABLED":
+        problem = account.volume_problem if account else None
+        member.disabled_reason = given.get("disabled_reason", problem or "VOLUME_TOO_HIGH")
+    elif "disabled_reason" in given:
+        raise SeedError(f"{place}.disabled_reason: is allowed only with the status ACCEPTED_BUT_DISABLED")
+    if status == "ENABLED":
+        started = [package for package, state in graph.packages.items() if state == "STARTED"]
+        member.ingest = given.get("ingest", {package: {"STARTED": member.updated_at} for package in started})
+    elif "ingest" in given:
+        raise SeedError(f"{place}.ingest: is allowed only with the status ENABLED")
+    world.join(graph, member)
+    if status == "VERIFICATION_IN_PROGRESS":
+        world.schedule_verification(graph, member, given.get("verifies_at", now + world.verification_delay))
+    elif "verifies_at" in given:
+        raise SeedError(f"{place}.verifies_at: is allowed only with the status VERIFICATION_IN_PROGRESS")
+
+
+def _invitation_type(world: World, place: str, graph: Graph, given: dict[str, Any]) -> str:
+    organization = world.organizations.get(graph.organization or "")
+    belongs = organization is not None and given["account"] in organization.accounts
+    enrolled = belongs and given.get("status", "ENABLED") in _ACCEPTED
+    kind: str = given.get("invitation_type", "ORGANIZATION" if enrolled else "INVITATION")
+    if kind == "ORGANIZATION" and not enrolled:
+        raise SeedError(
+            f"{place}.invitation_type: must be INVITATION, unless the account is in the graph's organization and its "
+            f"status is {' or '.join(_ACCEPTED)}"
+        )
+    return kind
+
+
+def _add_investigation(world: World, place: str, graph: Graph, given: dict[str, Any]) -> None:
+    name = given.get("id") or f"{world.random.randrange(10**21):021d}"
+    if name in graph.investigations:
+        raise _duplicate(f"{place}.id", f"investigation {name}")
+    created = given.get("created", graph.created)
+    found = Investigation(
+        name,
+        given["entity_arn"],
+        given.get("scope_start", created - _DAY),
+        given.get("scope_end", created),
+        created,
+        given.get("finishes", created),
+        given.get("outcome", "SUCCESSFUL"),
+        given.get("severity", "HIGH"),
+        given.get("state", "ACTIVE"),
+    )
+    if found.scope_end <= found.scope_start:
+        raise SeedError(f"{place}.scope_end: must be later than scope_start")
+    if found.finishes < found.created:
+        raise SeedError(f"{place}.finishes: must not be earlier than created")
+    graph.investigations[name] = found

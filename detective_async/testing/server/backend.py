@@ -1,0 +1,249 @@
+"""From a request to its answer, without a socket: authenticate, validate, apply faults, carry out, record.
+
+`http` passes requests to it, and does to the connection what an `Answer` says.
+"""
+
+import gzip
+import hmac
+import uuid
+from collections import deque
+from datetime import timedelta
+from email.utils import format_datetime
+from types import MappingProxyType
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from detective_async.testing.faults import (
+    ClockSkew,
+    Drip,
+    Drop,
+    Effect,
+    Failure,
+    FaultPlan,
+    Garbage,
+    Gzip,
+    Latency,
+    Throttle,
+    Truncate,
+)
+from detective_async.testing.server import signature
+from detective_async.testing.server.requests import RecordedRequest
+from detective_async.testing.server.signature import Headers, Scope
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.errors import ApiError
+from detective_async.testing.services.registry import Api, Operation, api_for
+from detective_async.testing.world.clock import Clock
+from detective_async.testing.world.entities import Session
+from detective_async.testing.world.world import World
+
+
+@frozen
+class Request:
+    """A request, exactly as received.
+
+    Args:
+        target: path and query, still percent-encoded.
+    """
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+
+
+@frozen
+class Answer:
+    """A response, and what a fault does to the connection."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    drop: Drop | None = None
+    drip: Drip | None = None
+
+
+@define
+class _Context:
+    """A request, and what has been found out about it so far, for its record and the headers of its response."""
+
+    request: Request
+    request_id: str
+    api: Api
+    session: Session | None = None
+    skew: timedelta = timedelta(0)
+    operation: str = ""
+    account_id: str = ""
+    region: str = ""
+    effects: tuple[Effect, ...] = ()
+    error_code: str | None = None
+
+
+@frozen
+class Admitted:
+    """A request that has been authenticated and validated, with the effects of faults that apply to it."""
+
+    context: _Context
+    operation: Operation
+    given: dict[str, Any]
+
+    @property
+    def latency(self) -> float:
+        """The seconds to wait before it is carried out."""
+        return sum(effect.seconds for effect in self.context.effects if isinstance(effect, Latency))
+
+
+@define
+class Backend:
+    """Answers requests to the services of one simulated world, and records them."""
+
+    world: World
+    clock: Clock
+    faults: FaultPlan
+    requests: deque[RecordedRequest] = field(factory=deque)
+
+    def admit(self, request: Request) -> Admitted | Answer:
+        """Authenticate and validate a request; the answer is an error response."""
+        context = _begin(request)
+        try:
+            return self._admit(context)
+        except ApiError as error:
+            return self._finish(context, self._error_answer(error, context))
+
+    def carry_out(self, admitted: Admitted) -> Answer:
+        """Carry out an admitted request, and apply the effect of its fault."""
+        context = admitted.context
+        effect = next((one for one in context.effects if not isinstance(one, (Latency, ClockSkew))), None)
+        if isinstance(effect, Drop) and effect.when == "before":
+            return self._finish(context, Answer(0, {}, b"", drop=effect))
+        if isinstance(effect, (Throttle, Failure)):
+            error = ApiError(effect.code, effect.message, status=effect.status)
+            return self._finish(context, self._error_answer(error, context, effect.retry_after_ms))
+        try:
+            answer = self._operate(admitted)
+        except ApiError as error:
+            answer = self._error_answer(error, context)
+        return self._finish(context, _apply_effect(answer, effect))
+
+    def reject(self, request: Request, error: ApiError) -> Answer:
+        """Answer a request with an error, without authenticating it."""
+        context = _begin(request)
+        return self._finish(context, self._error_answer(error, context))
+
+    def _admit(self, context: _Context) -> Admitted:
+        request = context.request
+        path, _, query = request.target.partition("?")
+        operation = context.api.find_operation(request.method, path, query, request.body)
+        context.operation = "" if isinstance(operation, ApiError) else operation.name
+        scope = signature.parse_authorization(request.headers)
+        context.region = scope.region
+        self._authenticate(context, scope)
+        # Raised after the authentication: an unsigned request must not learn which operations exist.
+        if isinstance(operation, ApiError):
+            raise operation
+        given = operation.read(path, query, request.body)
+        context.effects += tuple(self.faults.take_effects(operation.name, context.account_id, scope.region))
+        return Admitted(context, operation, given)
+
+    def _operate(self, admitted: Admitted) -> Answer:
+        now = self.clock.now()
+        self.world.complete_verifications(now)
+        context, operation = admitted.context, admitted.operation
+        call = Call(
+            self.world, operation.name, context.account_id, context.region, now, admitted.given, context.session
+        )
+        answer = context.api.handlers[operation.name](call)
+        return Answer(operation.status, self._headers(context), operation.write(answer, context.request_id))
+
+    def _authenticate(self, context: _Context, scope: Scope) -> None:
+        request = context.request
+        invalid_token = ApiError(
+            "UnrecognizedClientException", "The security token included in the request is invalid."
+        )
+        key = self.world.keys.get(scope.access_key_id)
+        if key is None:
+            raise invalid_token
+        skews = self.faults.take_clock_skews(context.operation, key.account_id, scope.region)
+        context.skew = timedelta(seconds=sum(skew.seconds for skew in skews))
+        context.effects = tuple(skews)
+        signature.verify(
+            scope,
+            key.secret,
+            service=context.api.service,
+            now=self.clock.wall() + context.skew,
+            method=request.method,
+            target=request.target,
+            headers=request.headers,
+            body=request.body,
+        )
+        token = request.headers.get("x-amz-security-token")
+        if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
+            raise invalid_token
+        context.account_id, context.session = key.account_id, key.session
+        if scope.region in self.world.closed_regions:
+            raise invalid_token
+        if key.expires_at is not None and key.expires_at <= self.clock.now():
+            raise ApiError("ExpiredTokenException", "The security token included in the request is expired")
+
+    def _headers(self, context: _Context) -> dict[str, str]:
+        return {
+            "Content-Type": context.api.content_type,
+            "Date": format_datetime(self.clock.wall() + context.skew, usegmt=True),
+            "x-amzn-RequestId": context.request_id,
+        }
+
+    def _error_answer(self, error: ApiError, context: _Context, retry_after_ms: int | str | None = None) -> Answer:
+        response = context.api.error_response(error, context.request_id)
+        context.error_code = response.code
+        headers = {**self._headers(context), **response.headers}
+        if retry_after_ms is not None:
+            headers["x-amz-retry-after"] = str(retry_after_ms)
+        return Answer(response.status, headers, response.body)
+
+    def _finish(self, context: _Context, answer: Answer) -> Answer:
+        request = context.request
+        hidden = ("authorization", "x-amz-security-token")
+        self.requests.append(
+            RecordedRequest(
+                time=self.clock.now(),
+                operation=context.operation or None,
+                account_id=context.account_id or None,
+                region=context.region or None,
+                method=request.method,
+                target=request.target,
+                headers=MappingProxyType(
+                    {name: request.headers.get(name) for name in request.headers if name not in hidden}
+                ),
+                body=request.body,
+                status=answer.status or None,
+                error_code=context.error_code,
+                faults=context.effects,
+                request_id=context.request_id,
+            )
+        )
+        return answer
+
+
+def _begin(request: Request) -> _Context:
+    return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0]))
+
+
+def _apply_effect(answer: Answer, effect: Effect | None) -> Answer:
+    """Apply the effect of a fault to an answer."""
+    if isinstance(effect, Garbage):
+        return evolve(
+            answer,
+            status=effect.status,
+            body=effect.body,
+            headers={**answer.headers, "Content-Type": effect.content_type},
+        )
+    if isinstance(effect, Truncate):
+        keep = len(answer.body) // 2 if effect.keep is None else effect.keep
+        return evolve(answer, body=answer.body[:keep])
+    if isinstance(effect, Gzip):
+        return evolve(answer, body=gzip.compress(answer.body), headers={**answer.headers, "Content-Encoding": "gzip"})
+    if isinstance(effect, Drop):
+        return evolve(answer, drop=effect)
+    if isinstance(effect, Drip):
+        return evolve(answer, drip=effect)
+    return answer

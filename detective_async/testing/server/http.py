@@ -1,0 +1,155 @@
+"""HTTP over sockets: receives requests exactly as sent, and sends responses, with delays and drops if faults say so."""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from detective_async.testing.server.backend import Answer, Backend, Request
+from detective_async.testing.server.signature import Headers
+from detective_async.testing.services.errors import ApiError
+
+_LOGGER = logging.getLogger(__name__)
+
+# AWS closes idle connections after about this time, in seconds.
+KEEP_ALIVE = 20.0
+# How long the body of a request may take to arrive, in seconds.
+BODY_TIMEOUT = 20.0
+
+# An absolute path of printable ASCII. `#` is excluded: the signature would not cover what follows it.
+_TARGET = re.compile(r"/[!\"$-~]*")
+
+
+class Handler:
+    """Answers every HTTP request.
+
+    Args:
+        backend: answers the requests for the services.
+        page: answers the requests for the web page, and returns None for all others.
+    """
+
+    def __init__(self, backend: Backend, page: Callable[[web.BaseRequest], web.Response | None]) -> None:
+        self._backend = backend
+        self._page = page
+
+    async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        page = self._page(http)
+        if page is not None:
+            return page
+        request, error = await _read(http)
+        if error is not None:
+            return await _send(http, self._backend.reject(request, error))
+        try:
+            answer = await self._answer(request)
+        except Exception:
+            _LOGGER.exception("the simulator failed to answer %s %s", request.method, request.target)
+            error = ApiError("InternalFailure", "The simulator failed; the traceback is in its log")
+            answer = self._backend.reject(request, error)
+        return await _send(http, answer)
+
+    async def _answer(self, request: Request) -> Answer:
+        admitted = self._backend.admit(request)
+        if isinstance(admitted, Answer):
+            return admitted
+        if admitted.latency:
+            await asyncio.sleep(admitted.latency)
+        return self._backend.carry_out(admitted)
+
+    def reject_malformed(self) -> web.Response:
+        """Answer data that is not HTTP."""
+        request = Request("", "", Headers(()), b"")
+        error = ApiError("MalformedHttpRequestException", "The request is not HTTP")
+        return _response(self._backend.reject(request, error))
+
+
+class Server(web.Server):
+    """aiohttp's low-level server, which neither routes nor decodes paths: the signature covers them as sent."""
+
+    def __init__(self, handler: Handler) -> None:
+        super().__init__(handler, keepalive_timeout=KEEP_ALIVE, access_log=None)
+        self._handler = handler
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the protocol of a new connection."""
+        return _Connection(self._handler, self, loop=self._loop, **self._kwargs)
+
+
+class _Connection(web.RequestHandler):
+    """A connection that answers malformed HTTP with an error in the form of the service."""
+
+    __slots__ = ("_handler",)
+
+    def __init__(self, handler: Handler, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._handler = handler
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002  aiohttp's signature
+        status: int = 500,  # noqa: ARG002
+        exc: BaseException | None = None,  # noqa: ARG002
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        response = self._handler.reject_malformed()
+        response.force_close()
+        return response
+
+
+async def _read(http: web.BaseRequest) -> tuple[Request, ApiError | None]:
+    headers = Headers(http.headers.items())
+    body, error = b"", None
+    try:
+        if headers.get("expect").lower() == "100-continue":
+            await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # Otherwise aiohttp would assume that the response has been started.
+            http.writer.output_size = 0
+        # aiohttp has no timeout for the rest of a body whose chunked encoding is malformed.
+        async with asyncio.timeout(BODY_TIMEOUT):
+            body = await http.read()
+    except TimeoutError:
+        error = ApiError("RequestTimeoutException", "The request's body did not arrive in time", status=408)
+    except web.HTTPRequestEntityTooLarge:
+        error = ApiError("RequestEntityTooLargeException", "The request is too large")
+    except Exception:  # noqa: BLE001  aiohttp raises many kinds of errors for a body that it cannot read
+        error = ApiError("MalformedHttpRequestException", "The request's body cannot be read")
+    target = http.raw_path
+    if not _TARGET.fullmatch(target):
+        target = target.encode("ascii", "backslashreplace").decode()
+        error = ApiError("MalformedHttpRequestException", "The request's target is not a path")
+    return Request(http.method, target, headers, body), error
+
+
+async def _send(http: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    if answer.drop is None and answer.drip is None:
+        return _response(answer)
+    if answer.drop is not None and answer.drop.when != "during":
+        _close_connection(http)
+        return web.Response()
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_length = len(answer.body)
+    with contextlib.suppress(ConnectionError):
+        await response.prepare(http)
+        if answer.drip is not None:
+            for start in range(0, len(answer.body), answer.drip.size):
+                if start:
+                    await asyncio.sleep(answer.drip.seconds)
+                await response.write(answer.body[start : start + answer.drip.size])
+            await response.write_eof()
+        else:
+            await response.write(answer.body[: len(answer.body) // 2])
+            _close_connection(http)
+    return response
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+def _close_connection(http: web.BaseRequest) -> None:
+    if http.transport is not None:
+        http.transport.close()

@@ -1,0 +1,208 @@
+"""Verification of AWS Signature Version 4, with the canonicalisation of botocore."""
+
+import hmac
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote_plus
+
+from attrs import frozen
+from botocore.auth import SigV4Auth
+
+from detective_async.testing.services.errors import ApiError
+
+SKEW = timedelta(minutes=5)
+
+_STAMP = "%Y%m%dT%H%M%SZ"
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[a-z0-9-]{2,20})/"
+    r"(?P<service>[a-z0-9.-]+)/aws4_request\s*,\s*SignedHeaders=(?P<signed>[^,\s]+)\s*,\s*"
+    r"Signature=(?P<signature>[0-9a-f]{64})\s*",
+    re.ASCII,
+)
+
+Pairs = Iterable[tuple[str, str]]
+
+
+@frozen
+class Scope:
+    """The contents of an Authorization header, not yet verified."""
+
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str
+
+
+class Headers:
+    """A request's headers: case-insensitive names, and all values of a repeated header."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.lower(), []).append(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def get(self, name: str) -> str:
+        """Return the values of a header, joined by commas; empty if there are none."""
+        return ",".join(self.get_all(name))
+
+    def get_all(self, name: str) -> list[str]:
+        """Return all values of a header."""
+        return self._values.get(name.lower(), [])
+
+
+def parse_authorization(headers: Headers) -> Scope:
+    """Parse the Authorization header.
+
+    Raises:
+        ApiError: it is missing, or not of Signature Version 4.
+    """
+    values = headers.get_all("authorization")
+    if not values:
+        raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token")
+    match = _AUTHORIZATION.fullmatch(values[0])
+    if match is None or len(values) > 1:
+        raise ApiError(
+            "IncompleteSignatureException",
+            "The Authorization header must hold AWS4-HMAC-SHA256 with Credential, SignedHeaders and Signature",
+        )
+    key, date, region, service, signed, signature = match.groups()
+    return Scope(key, date, region, service, tuple(signed.split(";")), signature)
+
+
+def verify(
+    scope: Scope, secret: str, *, service: str, now: datetime, method: str, target: str, headers: Headers, body: bytes
+) -> None:
+    """Verify that the request was signed with this secret, for this service, at this time.
+
+    Args:
+        scope: the request's Authorization header.
+        secret: the secret access key that belongs to the access key id.
+        service: the service that the request is for, such as `detective`.
+        now: the server's time.
+        method: such as `POST`.
+        target: path and query exactly as received.
+        headers: all of them.
+        body: complete.
+
+    Raises:
+        ApiError: an InvalidSignatureException or IncompleteSignatureException that gives the reason.
+    """
+    if scope.service != service:
+        raise _invalid(f"Credential should be scoped to correct service: '{service}'.")
+    if "host" not in scope.signed_headers:
+        raise _invalid("'Host' must be a 'SignedHeader' in the Authorization header.")
+    for name in scope.signed_headers:
+        if not headers.get_all(name):
+            raise _invalid(f"The signed header '{name}' is not in the request.")
+    signed_at = _signed_at(scope, headers)
+    _check_time(scope, signed_at, now)
+    expected = _Signer(scope, secret).expected_signature(signed_at.strftime(_STAMP), method, target, headers, body)
+    if not hmac.compare_digest(expected, scope.signature):
+        raise _invalid(
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+        )
+
+
+def _signed_at(scope: Scope, headers: Headers) -> datetime:
+    for name, read in _DATES:
+        values = headers.get_all(name)
+        if not values:
+            continue
+        if name not in scope.signed_headers:
+            raise _invalid(f"'{name}' must be a 'SignedHeader' in the Authorization header.")
+        try:
+            (value,) = values
+            return read(value)
+        except (ValueError, TypeError, OverflowError):
+            raise ApiError("IncompleteSignatureException", f"The '{name}' header is not a valid date") from None
+    raise ApiError("IncompleteSignatureException", "The request has neither an 'X-Amz-Date' nor a 'Date' header")
+
+
+def _amz_date(value: str) -> datetime:
+    return datetime.strptime(value, _STAMP).replace(tzinfo=UTC)
+
+
+def _http_date(value: str) -> datetime:
+    moment = parsedate_to_datetime(value)
+    # The zone "-0000", which botocore writes, is parsed as a time without a zone.
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_DATES: tuple[tuple[str, Callable[[str], datetime]], ...] = (("x-amz-date", _amz_date), ("date", _http_date))
+
+
+def _check_time(scope: Scope, signed_at: datetime, now: datetime) -> None:
+    stamp = signed_at.strftime(_STAMP)
+    if scope.date != stamp[:8]:
+        raise _invalid(f"The date in the credential scope is {scope.date}, the request's is {stamp[:8]}.")
+    at = now.strftime(_STAMP)
+    if signed_at < now - SKEW:
+        raise _invalid(
+            f"Signature expired: {stamp} is now earlier than {(now - SKEW).strftime(_STAMP)} ({at} - 5 min.)"
+        )
+    if signed_at > now + SKEW:
+        latest = (now + SKEW).strftime(_STAMP)
+        raise _invalid(f"Signature not yet current: {stamp} is still later than {latest} ({at} + 5 min.)")
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError("InvalidSignatureException", message)
+
+
+class _Signer(SigV4Auth):  # type: ignore[misc]
+    """botocore's signer, made to sign the same headers at the same time as the client."""
+
+    def __init__(self, scope: Scope, secret: str) -> None:
+        super().__init__(
+            SimpleNamespace(access_key=scope.access_key_id, secret_key=secret), scope.service, scope.region
+        )
+        self._signed = scope.signed_headers
+
+    def expected_signature(self, stamp: str, method: str, target: str, headers: Headers, body: bytes) -> str:
+        request = SimpleNamespace(
+            method=method,
+            url=f"http://simulator{target}",
+            # Decoded, since the service signs its own encoding of the parameters and not the client's.
+            params=[_unquote_pair(pair) for pair in target.partition("?")[2].split("&") if pair],
+            # Without headers here, botocore hashes the body and does not trust X-Amz-Content-SHA256.
+            headers={},
+            body=body,
+            context={"timestamp": stamp},
+            claimed=headers,
+        )
+        try:
+            text = self.string_to_sign(request, self.canonical_request(request))
+        except UnicodeError:
+            return ""
+        key = _signing_key(self.credentials.secret_key, stamp[:8], self._region_name, self._service_name)
+        return hmac.new(key, text.encode(), "sha256").hexdigest()
+
+    def headers_to_sign(self, request: Any) -> Any:
+        return Headers((name, value) for name in self._signed for value in request.claimed.get_all(name))
+
+
+def _unquote_pair(pair: str) -> tuple[str, str]:
+    name, _, value = pair.partition("=")
+    return unquote_plus(name, errors="surrogateescape"), unquote_plus(value, errors="surrogateescape")
+
+
+@lru_cache(maxsize=4096)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    signer = SigV4Auth(None, service, region)
+    key: Any = f"AWS4{secret}".encode()
+    for part in (date, region, service, "aws4_request"):
+        key = signer._sign(key, part)  # noqa: SLF001  botocore has no public function that returns the derived key
+    return bytes(key)

@@ -1,0 +1,76 @@
+"""Data source packages, and the ingest history of graphs and members."""
+
+from typing import Any
+
+from detective_async.testing.services.call import Call
+from detective_async.testing.world.entities import Graph, History
+
+_Dates = dict[str, dict[str, Any]]
+
+
+def list_datasource_packages(call: Call) -> dict[str, Any]:
+    """List each package of the graph with its state."""
+    graph = call.own_graph()
+    packages, token = call.page(sorted(graph.packages))
+    details = {
+        package: {
+            "DatasourcePackageIngestState": graph.packages[package],
+            "LastIngestStateChange": _dates(graph.history[package]),
+        }
+        for package in packages
+    }
+    return {"DatasourcePackages": details, "NextToken": token}
+
+
+def update_datasource_packages(call: Call) -> None:
+    """Start packages, for the graph and for each of its enabled members."""
+    graph = call.own_graph()
+    for package in call.given["DatasourcePackages"]:
+        if graph.packages[package] != "STARTED":
+            graph.set_package(package, "STARTED", call.now)
+
+
+def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
+    """Return the ingest histories of accounts in the caller's graph."""
+    graph = call.own_graph()
+    found, unprocessed = [], []
+    for account_id in dict.fromkeys(call.given["AccountIds"]):
+        history = _history(graph, account_id)
+        if history is None:
+            unprocessed.append({"AccountId": account_id, "Reason": "Account is not a member"})
+        else:
+            found.append(_membership(graph, account_id, history))
+    return {"MemberDatasources": found, "UnprocessedAccounts": unprocessed}
+
+
+def batch_get_membership_datasources(call: Call) -> dict[str, Any]:
+    """Return the caller's ingest histories in several graphs."""
+    found, unprocessed = [], []
+    for arn in dict.fromkeys(call.given["GraphArns"]):
+        graph = call.world.graphs.get(arn)
+        history = _history(graph, call.account_id) if graph and graph.region == call.region else None
+        if graph is None or history is None:
+            unprocessed.append({"GraphArn": arn, "Reason": "Account is not a member of this behavior graph"})
+        else:
+            found.append(_membership(graph, call.account_id, history))
+    return {"MembershipDatasources": found, "UnprocessedGraphs": unprocessed}
+
+
+def _history(graph: Graph, account_id: str) -> History | None:
+    """Return an account's ingest history, or None if it is not in the graph; the administrator has the graph's."""
+    if account_id == graph.administrator:
+        return {name: dates for name, dates in graph.history.items() if graph.packages[name] != "DISABLED"}
+    member = graph.members.get(account_id)
+    return member.ingest if member else None
+
+
+def _membership(graph: Graph, account_id: str, history: History) -> dict[str, Any]:
+    return {
+        "AccountId": account_id,
+        "GraphArn": graph.arn,
+        "DatasourcePackageIngestHistory": {package: _dates(dates) for package, dates in history.items()},
+    }
+
+
+def _dates(dates: dict[str, Any]) -> _Dates:
+    return {state: {"Timestamp": moment} for state, moment in dates.items()}

@@ -1,0 +1,132 @@
+"""Investigations and their indicators."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.detective.indicators import indicators_of
+from detective_async.testing.services.errors import invalid, not_found
+from detective_async.testing.world.entities import Graph, Investigation
+
+_ENTITY = re.compile(r"arn:aws[-\w]*:iam::\d{12}:(user|role)/[!-~]+", re.ASCII)
+_PAGE = 100
+_SEVERITIES = {None: 0, "INFORMATIONAL": 1, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}
+
+
+def start_investigation(call: Call) -> dict[str, Any]:
+    """Start the investigation of a user or a role."""
+    graph = call.own_graph()
+    entity, start, end = (call.given[name] for name in ("EntityArn", "ScopeStartTime", "ScopeEndTime"))
+    if not _ENTITY.fullmatch(entity):
+        raise invalid("1 validation error detected: the ARN at 'entityArn' is not one of an IAM user or role")
+    if end <= start:
+        raise invalid("1 validation error detected: 'scopeEndTime' must be later than 'scopeStartTime'")
+    plan = call.world.investigations
+    investigation = Investigation(
+        f"{call.world.random.randrange(10**21):021d}",
+        entity,
+        start,
+        end,
+        created=call.now,
+        finishes=call.now + plan.duration,
+        outcome=plan.outcome,
+        severity=plan.severity,
+    )
+    graph.investigations[investigation.investigation_id] = investigation
+    return {"InvestigationId": investigation.investigation_id}
+
+
+def get_investigation(call: Call) -> dict[str, Any]:
+    """Describe an investigation."""
+    graph, found = _find(call)
+    return {
+        "GraphArn": graph.arn,
+        "ScopeStartTime": found.scope_start,
+        "ScopeEndTime": found.scope_end,
+        **_detail(found, call.now),
+    }
+
+
+def update_investigation_state(call: Call) -> None:
+    """Archive an investigation, or make it active again."""
+    _, found = _find(call)
+    found.state = call.given["State"]
+
+
+def list_investigations(call: Call) -> dict[str, Any]:
+    """List the investigations that match the filter, by default the newest first."""
+    graph = call.own_graph()
+    sort = call.given.get("SortCriteria", {})
+    field, order = sort.get("Field", "CREATED_TIME"), sort.get("SortOrder", "DESC")
+    found = [one for one in graph.investigations.values() if _matches(one, call)]
+    sign = 1 if order == "ASC" else -1
+    # Pagination needs ascending keys: for a descending order, the ranks are negated.
+    keys = sorted((sign * _rank(one, field, call.now), one.investigation_id) for one in found)
+    scope = [field, order, call.given.get("FilterCriteria")]
+    chosen, token = call.page(keys, limit=_PAGE, scope=scope)
+    details = [_detail(graph.investigations[name], call.now) for _, name in chosen]
+    return {"InvestigationDetails": details, "NextToken": token}
+
+
+def list_indicators(call: Call) -> dict[str, Any]:
+    """List the indicators of an investigation; there are none until it has succeeded."""
+    graph, found = _find(call)
+    kind = call.given.get("IndicatorType")
+    done = found.status(call.now) == "SUCCESSFUL"
+    numbered = dict(enumerate(indicators_of(found) if done else ()))
+    keys = [number for number, one in numbered.items() if kind in (None, one["IndicatorType"])]
+    chosen, token = call.page(keys, limit=_PAGE, scope=[found.investigation_id, kind])
+    return {
+        "GraphArn": graph.arn,
+        "InvestigationId": found.investigation_id,
+        "Indicators": [numbered[number] for number in chosen],
+        "NextToken": token,
+    }
+
+
+def _find(call: Call) -> tuple[Graph, Investigation]:
+    graph = call.own_graph()
+    found = graph.investigations.get(call.given["InvestigationId"])
+    if found is None:
+        raise not_found("The investigation does not exist")
+    return graph, found
+
+
+def _detail(found: Investigation, now: datetime) -> dict[str, Any]:
+    return {
+        "InvestigationId": found.investigation_id,
+        "Severity": _severity(found, now),
+        "Status": found.status(now),
+        "State": found.state,
+        "CreatedTime": found.created,
+        "EntityArn": found.entity_arn,
+        "EntityType": "IAM_ROLE" if ":role/" in found.entity_arn else "IAM_USER",
+    }
+
+
+def _severity(found: Investigation, now: datetime) -> str | None:
+    """Return the severity, which is None until the investigation has succeeded."""
+    return found.severity if found.status(now) == "SUCCESSFUL" else None
+
+
+def _matches(one: Investigation, call: Call) -> bool:
+    criteria = call.given.get("FilterCriteria", {})
+    facts = {
+        "Severity": _severity(one, call.now),
+        "Status": one.status(call.now),
+        "State": one.state,
+        "EntityArn": one.entity_arn,
+    }
+    created = criteria.get("CreatedTime")
+    if created and not created["StartInclusive"] <= one.created <= created["EndInclusive"]:
+        return False
+    return all(criteria[name]["Value"] == fact for name, fact in facts.items() if name in criteria)
+
+
+def _rank(one: Investigation, field: str, now: datetime) -> float:
+    if field == "SEVERITY":
+        return _SEVERITIES[_severity(one, now)]
+    if field == "STATUS":
+        return ("FAILED", "RUNNING", "SUCCESSFUL").index(one.status(now))
+    return one.created.timestamp()

@@ -1,0 +1,53 @@
+"""The operations that a member account calls about its own memberships."""
+
+from typing import Any
+
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.detective.details import member_detail
+from detective_async.testing.services.errors import conflict, denied
+from detective_async.testing.world import membership
+from detective_async.testing.world.entities import Member
+
+
+def list_invitations(call: Call) -> dict[str, Any]:
+    """List the caller's received and accepted invitations; those still being verified have not been sent."""
+    graphs = call.world.memberships(call.account_id, call.region)
+    open_arns = sorted(
+        arn for arn, graph in graphs.items() if graph.members[call.account_id].status in membership.OPEN_STATUSES
+    )
+    arns, token = call.page(open_arns)
+    details = [member_detail(graphs[arn], graphs[arn].members[call.account_id], call.now) for arn in arns]
+    return {"Invitations": details, "NextToken": token}
+
+
+def accept_invitation(call: Call) -> None:
+    """Accept: the caller is enabled, unless its account has a volume problem."""
+    graph, member = call.membership()
+    _require_status(member, "INVITED")
+    membership.enable(call.world, graph, member, call.now)
+
+
+def reject_invitation(call: Call) -> None:
+    """Decline: the invitation is deleted."""
+    graph, member = call.membership()
+    _require_invited_account(member)
+    _require_status(member, "INVITED")
+    call.world.leave(graph, member.account_id)
+
+
+def disassociate_membership(call: Call) -> None:
+    """Leave the graph."""
+    graph, member = call.membership()
+    _require_invited_account(member)
+    _require_status(member, "ENABLED")
+    call.world.leave(graph, member.account_id)
+
+
+def _require_status(member: Member, status: str) -> None:
+    if member.status != status:
+        raise conflict(f"The membership's status must be {status}")
+
+
+def _require_invited_account(member: Member) -> None:
+    if member.invitation_type == "ORGANIZATION":
+        raise denied("The administrator account decides on the members from its organization")

@@ -1,0 +1,91 @@
+"""The operations that the administrator account calls about the members of its graph."""
+
+from typing import Any
+
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.detective.details import member_detail
+from detective_async.testing.services.errors import conflict, not_found, over_quota
+from detective_async.testing.world import membership
+from detective_async.testing.world.entities import Graph, Member
+
+MEMBERS_PER_GRAPH = 1200
+
+
+def create_members(call: Call) -> dict[str, Any]:
+    """Invite accounts, or enable those of the graph's organization."""
+    graph = call.own_graph()
+    new: dict[str, str] = {}
+    unprocessed = []
+    for account in call.given["Accounts"]:
+        account_id = account["AccountId"]
+        if account_id == graph.administrator:
+            unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
+        elif account_id in graph.members or account_id in new:
+            unprocessed.append(_unprocessed(account_id, "Account is already a member"))
+        else:
+            new[account_id] = account["EmailAddress"]
+    if len(graph.members) + len(new) > MEMBERS_PER_GRAPH:
+        message = f"A behavior graph has at most {MEMBERS_PER_GRAPH} member accounts"
+        raise over_quota(message, "MEMBER_ACCOUNTS")
+    members = [_add(call, graph, account_id, email) for account_id, email in new.items()]
+    return {
+        "Members": [member_detail(graph, member, call.now) for member in members],
+        "UnprocessedAccounts": unprocessed,
+    }
+
+
+def delete_members(call: Call) -> dict[str, Any]:
+    """Remove members."""
+    graph = call.own_graph()
+    removed, unprocessed = [], []
+    for account_id in call.given["AccountIds"]:
+        if account_id in graph.members:
+            call.world.leave(graph, account_id)
+            removed.append(account_id)
+        elif account_id == graph.administrator:
+            unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
+        else:
+            unprocessed.append(_unprocessed(account_id, "Account is not a member"))
+    return {"AccountIds": removed, "UnprocessedAccounts": unprocessed}
+
+
+def get_members(call: Call) -> dict[str, Any]:
+    """Return members by account id."""
+    graph = call.own_graph()
+    found, unprocessed = [], []
+    for account_id in dict.fromkeys(call.given["AccountIds"]):
+        if account_id in graph.members:
+            found.append(member_detail(graph, graph.members[account_id], call.now))
+        else:
+            unprocessed.append(_unprocessed(account_id, "Account is not a member"))
+    return {"MemberDetails": found, "UnprocessedAccounts": unprocessed}
+
+
+def list_members(call: Call) -> dict[str, Any]:
+    """List the members page by page, in the order of their account ids."""
+    graph = call.own_graph()
+    account_ids, token = call.page(graph.order)
+    details = [member_detail(graph, graph.members[account_id], call.now) for account_id in account_ids]
+    return {"MemberDetails": details, "NextToken": token}
+
+
+def start_monitoring_member(call: Call) -> None:
+    """Try again to enable a member that was disabled because of its data volume."""
+    graph = call.own_graph()
+    member = graph.members.get(call.given["AccountId"])
+    if member is None:
+        raise not_found("The account is not a member of the behavior graph")
+    if member.status != "ACCEPTED_BUT_DISABLED":
+        raise conflict("The member's status must be ACCEPTED_BUT_DISABLED")
+    membership.enable(call.world, graph, member, call.now)
+
+
+def _add(call: Call, graph: Graph, account_id: str, email: str) -> Member:
+    organization = call.world.organizations.get(graph.organization or "")
+    if organization and account_id in organization.accounts:
+        return membership.enroll(call.world, graph, account_id, email, call.now)
+    return membership.invite(call.world, graph, account_id, email, call.now)
+
+
+def _unprocessed(account_id: str, reason: str) -> dict[str, Any]:
+    return {"AccountId": account_id, "Reason": reason}

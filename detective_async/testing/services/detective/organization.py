@@ -1,0 +1,87 @@
+"""Organizations: their Detective administrator account, and whether new accounts are enabled automatically."""
+
+from typing import Any
+
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.errors import denied, invalid
+from detective_async.testing.world.entities import Administrator, Graph, Organization
+
+
+def enable_organization_admin_account(call: Call) -> None:
+    """Appoint the administrator in this region; its graph becomes the organization's."""
+    organization = _managed_organization(call)
+    account_id = call.given["AccountId"]
+    present = organization.administrators.get(call.region)
+    if account_id not in organization.accounts:
+        raise invalid("1 validation error detected: the account at 'accountId' is not in the organization")
+    if present is not None and present.account_id != account_id:
+        raise invalid("The organization already has a Detective administrator account in this Region")
+    management = organization.management_account
+    if organization.delegated not in (None, account_id) and account_id != management:
+        raise invalid("The organization has delegated Detective to another account")
+    if account_id != management:
+        organization.delegated = account_id
+    if present is None:
+        organization.administrators[call.region] = Administrator(account_id, call.now)
+    graph = call.world.ensure_graph(account_id, call.region, call.now)
+    graph.organization = management
+    for member in graph.members.values():
+        # The organization's accounts that have accepted an invitation before become organization members.
+        if member.account_id in organization.accounts and member.status in {"ENABLED", "ACCEPTED_BUT_DISABLED"}:
+            member.invitation_type = "ORGANIZATION"
+
+
+def disable_organization_admin_account(call: Call) -> None:
+    """Remove the administrator of this region, and delete the organization's graph."""
+    organization = _managed_organization(call)
+    administrator = organization.administrators.pop(call.region, None)
+    if administrator is None:
+        raise invalid("The organization has no Detective administrator account in this Region")
+    graph = call.world.administered(administrator.account_id, call.region)
+    if graph is not None:
+        call.world.delete_graph(graph)
+
+
+def list_organization_admin_accounts(call: Call) -> dict[str, Any]:
+    """List the administrator of this region, if there is one."""
+    administrator = _managed_organization(call).administrators.get(call.region)
+    account_ids, token = call.page([administrator.account_id] if administrator else [])
+    details = []
+    for account_id in account_ids:
+        graph = call.world.administered(account_id, call.region)
+        details.append(
+            {
+                "AccountId": account_id,
+                "GraphArn": graph.arn if graph else None,
+                "DelegationTime": administrator.since if administrator else None,
+            }
+        )
+    return {"Administrators": details, "NextToken": token}
+
+
+def describe_organization_configuration(call: Call) -> dict[str, Any]:
+    """Return whether new accounts of the organization are enabled automatically."""
+    return {"AutoEnable": _organization_graph(call).auto_enable}
+
+
+def update_organization_configuration(call: Call) -> None:
+    """Set whether new accounts of the organization are enabled automatically; existing accounts are not changed."""
+    graph = _organization_graph(call)
+    graph.auto_enable = call.given.get("AutoEnable", graph.auto_enable)
+
+
+def _managed_organization(call: Call) -> Organization:
+    organization = call.world.organizations.get(call.account_id)
+    if organization is None:
+        raise denied("Only the management account of an organization may do this")
+    return organization
+
+
+def _organization_graph(call: Call) -> Graph:
+    # The API documents no ResourceNotFoundException for these operations.
+    graph = call.world.graphs.get(call.given["GraphArn"])
+    if graph is None or graph.region != call.region:
+        raise invalid("1 validation error detected: there is no behavior graph at 'graphArn'", "INVALID_GRAPH_ARN")
+    if graph.administrator != call.account_id or graph.organization is None:
+        raise denied("Only the Detective administrator account of the organization may do this")
+    return graph

@@ -1,0 +1,143 @@
+"""The REST-JSON protocol, used by Detective: the operation follows from method and path, bodies are JSON."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from attrs import frozen
+
+from detective_async.testing.services.detective.rendering import Render, renderer
+from detective_async.testing.services.errors import ApiError, ErrorResponse, invalid
+from detective_async.testing.services.model import OperationModel, service_model
+from detective_async.testing.services.validation import Check, checker, validation_error
+
+
+@frozen
+class Operation:
+    """One operation of Detective, compiled from botocore's model."""
+
+    name: str
+    method: str
+    uri: str
+    status: int
+    path: re.Pattern[str]
+    # Query parameter -> member. In this API, all of them are lists.
+    query: dict[str, str]
+    check: Check | None
+    render: Render | None
+
+    def read(self, path: str, query: str, body: bytes) -> dict[str, Any]:
+        """Return the validated input, by member.
+
+        Raises:
+            ApiError: a ValidationException that names the invalid members.
+        """
+        members = _read_body(body)
+        match = self.path.fullmatch(path)
+        for name, value in match.groupdict().items() if match else ():
+            members[name] = _decode(unquote(value, errors="surrogateescape"))
+        if self.query:
+            self._read_query(query, members)
+        if self.check is None:
+            return {}
+        violations: list[str] = []
+        checked: dict[str, Any] = self.check(members, "", violations)
+        if violations:
+            raise validation_error(violations)
+        return checked
+
+    def _read_query(self, query: str, members: dict[str, Any]) -> None:
+        for member in self.query.values():
+            members.pop(member, None)
+        for pair in filter(None, query.split("&")):
+            key, _, value = pair.partition("=")
+            known = self.query.get(unquote_plus(key))
+            if known is not None:
+                text = _decode(unquote_plus(value, errors="surrogateescape"))
+                members.setdefault(known, []).append(text)
+
+    def write(self, output: dict[str, Any] | None, _request_id: str) -> bytes:
+        """Return the body of a successful response; operations without an output have an empty one."""
+        if self.render is None or self.status == 204:  # noqa: PLR2004
+            return b""
+        return json.dumps(self.render(output or {}), separators=(",", ":")).encode()
+
+
+def find_operation(method: str, path: str, _query: str, _body: bytes) -> Operation | ApiError:
+    """Return the operation of a request, or the error if there is none; `path` is still percent-encoded."""
+    fixed, templates = _routes()
+    operation = fixed.get((method, path))
+    if operation is not None:
+        return operation
+    for one in templates:
+        if one.method == method and one.path.fullmatch(path):
+            return one
+    return ApiError("UnknownOperationException", f"No operation has {method} {path[:200]}")
+
+
+def error_response(error: ApiError, _request_id: str) -> ErrorResponse:
+    """Encode an error."""
+    body = json.dumps(error.body()).encode()
+    return ErrorResponse(error.code, error.status, {"x-amzn-ErrorType": error.code}, body)
+
+
+@cache
+def operations() -> dict[str, Operation]:
+    """Return every operation of the API, by name."""
+    return {name: _compile(service_model().operation_model(name)) for name in service_model().operation_names}
+
+
+@cache
+def _routes() -> tuple[dict[tuple[str, str], Operation], list[Operation]]:
+    fixed = {}
+    templates = []
+    for operation in operations().values():
+        if operation.path.groups:
+            templates.append(operation)
+        else:
+            fixed[operation.method, operation.uri] = operation
+    return fixed, templates
+
+
+def _compile(model: OperationModel) -> Operation:
+    uri = model.http["requestUri"]
+    query = {}
+    for name, shape in model.input_shape.members.items() if model.input_shape else ():
+        if shape.serialization.get("location") == "querystring":
+            query[shape.serialization["name"]] = name
+    return Operation(
+        name=model.name,
+        method=model.http["method"],
+        uri=uri,
+        status=int(model.http.get("responseCode", 200)),
+        path=re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", uri)),
+        query=query,
+        check=checker(model.input_shape) if model.input_shape else None,
+        render=renderer(model.output_shape) if model.output_shape else None,
+    )
+
+
+def _read_body(body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    try:
+        members = json.loads(body.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise invalid("The request body is not a JSON object") from None
+    if not isinstance(members, dict):
+        raise invalid("The request body is not a JSON object")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _decode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise invalid("The request's path or query is not UTF-8") from None
+    return text

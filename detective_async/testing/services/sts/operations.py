@@ -1,0 +1,121 @@
+"""The operations of STS: the caller's identity, and assuming a role."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+from detective_async.testing.services.call import Call
+from detective_async.testing.services.errors import ApiError
+from detective_async.testing.world.entities import Role, Session
+from detective_async.testing.world.world import partition_of, unique_id
+
+_ROLE = re.compile(r"arn:aws[-a-z]*:iam::(\d{12}):role(/(?:[!-~]+/)?)([\w+=,.@-]{1,64})", re.ASCII)
+_USER = "simulator"
+_DEFAULT_DURATION = 3600
+# The maximum, in seconds, when a role is assumed with the credentials of another role.
+_CHAINED_DURATION = 3600
+_POLICIES = 10
+_POLICY_CHARACTERS = 2048
+
+
+def get_caller_identity(call: Call) -> dict[str, Any]:
+    """Return the identity whose credentials signed the request."""
+    return {"UserId": _user_id(call), "Account": call.account_id, "Arn": _arn(call)}
+
+
+def assume_role(call: Call) -> dict[str, Any]:
+    """Return temporary credentials of a role."""
+    given = call.given
+    match = _ROLE.fullmatch(given["RoleArn"])
+    if match is None:
+        raise _invalid(f"{given['RoleArn']} is invalid")
+    account_id, path, name = match.groups()
+    packed = _check_policies(given)
+    _check_tags(given)
+    role = call.world.roles.get((account_id, name))
+    if role is None or role.path != path or not _trusts(role, call):
+        message = f"User: {_arn(call)} is not authorized to perform: sts:AssumeRole on resource: {given['RoleArn']}"
+        raise ApiError("AccessDenied", message, status=403)
+    session = Session(role, given["RoleSessionName"])
+    expires_at = call.now + timedelta(seconds=_duration(call, role))
+    keys = call.world.issue(account_id, expires_at, session)
+    user_id, arn = _identity_of(session, call)
+    return {
+        "Credentials": {
+            "AccessKeyId": keys.access_key_id,
+            "SecretAccessKey": keys.secret_access_key,
+            "SessionToken": keys.session_token,
+            "Expiration": expires_at,
+        },
+        "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
+        "PackedPolicySize": packed,
+        "SourceIdentity": given.get("SourceIdentity"),
+    }
+
+
+def _trusts(role: Role, call: Call) -> bool:
+    return call.account_id in role.trusted and role.external_id in (None, call.given.get("ExternalId"))
+
+
+def _duration(call: Call, role: Role) -> int:
+    seconds: int = call.given.get("DurationSeconds", _DEFAULT_DURATION)
+    if call.session is not None and seconds > _CHAINED_DURATION:
+        raise _invalid(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
+        )
+    if seconds > role.max_session_duration:
+        raise _invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+    return seconds
+
+
+def _check_policies(given: dict[str, Any]) -> int | None:
+    """Validate the session policies, which have no effect here, and return PackedPolicySize, in percent."""
+    arns = [policy.get("arn", "") for policy in given.get("PolicyArns", ())]
+    policy = given.get("Policy", "")
+    if len(arns) > _POLICIES:
+        raise _invalid(f"1 validation error detected: 'policyArns' must have {_POLICIES} members at most")
+    for arn in arns:
+        if not arn.startswith("arn:"):
+            raise _invalid(f"ARN {arn} is not valid.")
+    if policy and not _is_object(policy):
+        raise ApiError("MalformedPolicyDocument", "The policy is not in the valid JSON format.")
+    size = len(policy) + sum(map(len, arns))
+    if size > _POLICY_CHARACTERS:
+        raise ApiError("PackedPolicyTooLarge", "The session's policies are too large")
+    # Rounded up, so that a short policy does not count as zero.
+    return -(-100 * size // _POLICY_CHARACTERS) or None
+
+
+def _check_tags(given: dict[str, Any]) -> None:
+    keys = [tag["Key"].casefold() for tag in given.get("Tags", ())]
+    if len(keys) > len(set(keys)):
+        raise _invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _user_id(call: Call) -> str:
+    return _identity_of(call.session, call)[0] if call.session else unique_id("AIDA", call.account_id, _USER)
+
+
+def _arn(call: Call) -> str:
+    if call.session:
+        return _identity_of(call.session, call)[1]
+    return f"arn:{partition_of(call.region)}:iam::{call.account_id}:user/{_USER}"
+
+
+def _identity_of(session: Session, call: Call) -> tuple[str, str]:
+    """Return the user id and the ARN of a role session."""
+    role = session.role
+    arn = f"arn:{partition_of(call.region)}:sts::{role.account_id}:assumed-role/{role.name}/{session.name}"
+    return f"{unique_id('AROA', role.account_id, role.name)}:{session.name}", arn
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError("ValidationError", message)

@@ -1,0 +1,36 @@
+"""Two times: the wall clock for checking signatures, and the virtual time of the services."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from attrs import define, field
+
+
+@define
+class Clock:
+    """A clock that runs in real time, and whose virtual time can be advanced.
+
+    Signatures are checked against the wall clock: clients sign with a clock that the simulator cannot advance, so
+    against the virtual time all their signatures would have expired.
+
+    Args:
+        source: seconds since the epoch, such as `time.time`.
+    """
+
+    source: Callable[[], float] = time.time
+    _offset: timedelta = field(factory=timedelta, init=False)
+
+    def wall(self) -> datetime:
+        """Return the time for checking signatures."""
+        return datetime.fromtimestamp(self.source(), UTC)
+
+    def now(self) -> datetime:
+        """Return the virtual time."""
+        return self.wall() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Advance the virtual time; it never goes back."""
+        if not 0 <= seconds < float("inf"):
+            raise ValueError(f"seconds must be zero or more, got {seconds!r}")
+        self._offset += timedelta(seconds=seconds)

@@ -1,0 +1,150 @@
+"""The entities of the simulated world: accounts, roles, keys, graphs, members, investigations, organizations."""
+
+from bisect import bisect_left, insort
+from datetime import datetime
+
+from attrs import define, field, frozen
+
+CORE_PACKAGE = "DETECTIVE_CORE"
+
+# Data source package -> ingest state -> the last time that the state began.
+History = dict[str, dict[str, datetime]]
+
+
+@frozen
+class Role:
+    """An IAM role of an account.
+
+    Args:
+        trusted: the ids of the accounts that may assume it.
+        external_id: the ExternalId that they must give, if any.
+        max_session_duration: in seconds.
+    """
+
+    account_id: str
+    name: str
+    path: str
+    trusted: frozenset[str]
+    external_id: str | None
+    max_session_duration: int
+
+
+@frozen
+class Session:
+    """A session of an assumed role."""
+
+    role: Role
+    name: str
+
+
+@frozen
+class Key:
+    """One access key, of a role session or, without one, of a user."""
+
+    account_id: str
+    secret: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    expires_at: datetime | None = None
+    session: Session | None = None
+
+
+@define
+class Account:
+    """A registered AWS account: an invitation verifies only if it was sent to the account's root e-mail address."""
+
+    account_id: str
+    email: str
+    # VOLUME_TOO_HIGH or VOLUME_UNKNOWN: the account cannot be enabled.
+    volume_problem: str | None = None
+
+
+@define
+class Member:
+    """An account's membership of one graph."""
+
+    account_id: str
+    email: str
+    status: str
+    invitation_type: str
+    invited_at: datetime | None
+    updated_at: datetime
+    disabled_reason: str | None = None
+    ingest: History = field(factory=dict)
+    # When the verification of its e-mail address ends; unused once it has ended.
+    verifies_at: datetime | None = None
+
+
+@define
+class Investigation:
+    """One investigation; its status follows from the time."""
+
+    investigation_id: str
+    entity_arn: str
+    scope_start: datetime
+    scope_end: datetime
+    created: datetime
+    finishes: datetime
+    outcome: str
+    severity: str
+    state: str = "ACTIVE"
+
+    def status(self, now: datetime) -> str:
+        """Return RUNNING, or the outcome once it has finished."""
+        return "RUNNING" if now < self.finishes else self.outcome
+
+
+@define
+class Graph:
+    """A behavior graph. `order` has the account ids of its members in ascending order, as pagination needs them."""
+
+    arn: str
+    region: str
+    administrator: str
+    created: datetime
+    tags: dict[str, str] = field(factory=dict)
+    # Package -> its present ingest state.
+    packages: dict[str, str] = field(factory=dict)
+    history: History = field(factory=dict)
+    investigations: dict[str, Investigation] = field(factory=dict)
+    members: dict[str, Member] = field(factory=dict)
+    order: list[str] = field(factory=list, repr=False)
+    # The management account of the organization that it belongs to.
+    organization: str | None = None
+    auto_enable: bool = False
+
+    def add(self, member: Member) -> None:
+        """Add a member."""
+        insort(self.order, member.account_id)
+        self.members[member.account_id] = member
+
+    def remove(self, account_id: str) -> None:
+        """Remove a member."""
+        del self.members[account_id]
+        del self.order[bisect_left(self.order, account_id)]
+
+    def set_package(self, package: str, state: str, now: datetime) -> None:
+        """Change the ingest state of a data source package, for the graph and for each of its enabled members."""
+        self.packages[package] = state
+        self.history[package][state] = now
+        for member in self.members.values():
+            if member.status == "ENABLED":
+                member.ingest.setdefault(package, {})[state] = now
+
+
+@frozen
+class Administrator:
+    """The account that administers Detective for an organization in one region."""
+
+    account_id: str
+    since: datetime
+
+
+@define
+class Organization:
+    """An organization in AWS Organizations."""
+
+    management_account: str
+    accounts: set[str]
+    # The delegated administrator; removing the administrator of a region does not end the delegation.
+    delegated: str | None = None
+    administrators: dict[str, Administrator] = field(factory=dict)

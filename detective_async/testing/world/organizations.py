@@ -1,0 +1,71 @@
+"""Changes that AWS Organizations makes, and their effect on memberships."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from detective_async.testing.world.entities import Organization
+from detective_async.testing.world.membership import auto_enroll
+from detective_async.testing.world.world import World
+
+
+def add_accounts(world: World, management_account: str, account_ids: Iterable[str], now: datetime) -> None:
+    """Add accounts to the organization of a management account, which is created if there is none.
+
+    Raises:
+        ValueError: an account is in another organization.
+    """
+    new = []
+    for account_id in (management_account, *account_ids):
+        known = world.organization_of.get(account_id)
+        if known is None:
+            new.append(account_id)
+        elif known.management_account != management_account:
+            raise ValueError(f"account {account_id} is in the organization of {known.management_account}")
+    found = world.organizations.setdefault(management_account, Organization(management_account, set()))
+    found.accounts.update(new)
+    world.organization_of.update(dict.fromkeys(new, found))
+    for graph in list(world.graphs.values()):
+        if graph.organization == management_account:
+            auto_enroll(world, graph, new, now)
+
+
+def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
+    """Remove accounts from their organization and its graphs; memberships by invitation remain.
+
+    Raises:
+        ValueError: an account is in no organization, or AWS would not remove it; then no account is removed.
+    """
+    leaving = list(dict.fromkeys(account_ids))
+    for account_id in leaving:
+        organization = world.organization_of.get(account_id)
+        if organization is None:
+            raise ValueError(f"account {account_id} is not in an organization")
+        if account_id == organization.management_account:
+            raise ValueError(f"account {account_id} manages its organization and cannot leave it")
+        if account_id == organization.delegated:
+            raise ValueError(f"account {account_id} is the delegated administrator and must be deregistered first")
+    for account_id in leaving:
+        organization = world.organization_of.pop(account_id)
+        organization.accounts.discard(account_id)
+        for graph in world.graphs.values():
+            member = graph.members.get(account_id)
+            if member and member.invitation_type == "ORGANIZATION":
+                world.leave(graph, account_id)
+
+
+def deregister_administrator(world: World, management_account: str) -> None:
+    """End the delegation; the organization's graphs that the delegated administrator administers are deleted.
+
+    Raises:
+        ValueError: there is no such organization, or no delegated administrator.
+    """
+    organization = world.organizations.get(management_account)
+    if organization is None or organization.delegated is None:
+        raise ValueError(f"account {management_account} has no delegated administrator for Detective")
+    delegate, organization.delegated = organization.delegated, None
+    for region, administrator in list(organization.administrators.items()):
+        if administrator.account_id == delegate:
+            del organization.administrators[region]
+            graph = world.administered(delegate, region)
+            if graph is not None:
+                world.delete_graph(graph)

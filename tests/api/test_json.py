@@ -1,0 +1,196 @@
+"""With orjson and without it, JSON is read and written the same."""
+
+import json
+import subprocess
+import sys
+from enum import StrEnum
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support.contract.answers import JSON_VALUES, answers
+from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
+
+from detective_async import DecodeError
+from detective_async.api import operations
+from detective_async.api.models.base import ResponseMetadata
+from detective_async.api.wire import decode
+from detective_async.api.wire import responses as reading
+from detective_async.api.wire.json import choose, load
+
+_SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
+_METADATA = ResponseMetadata(request_id="request-1")
+_OPERATIONS = {operation.name: operation for operation in vars(operations).values() if hasattr(operation, "answer")}
+#: What a library may read in its own way, as the text of a value.
+_ODD = [
+    "18446744073709551615", "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "-0", "-0.0", "1e3",
+    "1E400", "-1e400", "1e-400", "9" * 309, "9" * 5000, "0." + "1" * 5000, "01", "+1", ".5", "1.", "-", "0x1", "1_0",
+    "NaN", "Infinity", "-Infinity", "nan", "True", "None", "undefined", "", '"\\ud800"', '"\\udc00\\ud800"',
+    '"\\ud83d\\ude00"', '"\\u0000"', '"\\u00E9"', '"\\x41"', '"\\/"', '"\t"', '"\x7f"', '"\u2028"', "'a'", "[1,]",
+    "[,1]", '{"a":1,}', '{"a":1,"a":2}', "{1:2}", '{"a"}', "/**/1", "\ufeff1", "\xa01", "\f1", "[" * 200 + "]" * 200,
+    "[" * 100_000 + "]" * 100_000, "[" * 100_000,
+]  # fmt: skip
+_TEMPLATES = [
+    "%s",
+    '{"MemberDetails": [{"VolumeUsageInBytes": %s}]}',
+    '{"MemberDetails": [{"PercentOfGraphUtilization": %s}]}',
+    '{"MemberDetails": [{"InvitedTime": %s}]}',
+    '{"MemberDetails": [{"AccountId": %s}]}',
+    '{"MemberDetails": [{"Status": "INVITED", "Status": %s}]}',
+    '{"NextToken": "token", "Unknown": %s}',
+]
+
+
+class Key(StrEnum):
+    """As an API's enum that is a map's key."""
+
+    CORE = "DETECTIVE_CORE"
+    ODD = "é\n"
+
+
+@pytest.fixture(scope="module")
+def libraries() -> dict[str, Any]:
+    """Both pairs of functions, as `choose` gives them."""
+    pytest.importorskip("orjson")
+    with pytest.MonkeyPatch.context() as patch:
+        chosen = {"orjson": choose()}
+        patch.setitem(sys.modules, "orjson", None)
+        chosen["json"] = choose()
+    return chosen
+
+
+def _both(libraries: dict[str, Any], operation: str, body: bytes) -> list[str]:
+    """Return the answer, or what is wrong with it, as each library has it."""
+    results = []
+    for load_fast, _ in libraries.values():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "load_fast", load_fast)
+            try:
+                results.append(repr(decode(_OPERATIONS[operation], body, _METADATA)))
+            except DecodeError as error:
+                results.append(f"problem: {error.problem}")
+    return results
+
+
+@pytest.mark.parametrize("operation", OPERATION_NAMES)
+@_SETTINGS
+@given(data=st.data())
+def test_answers_are_read_the_same(libraries: dict[str, Any], operation: str, data: st.DataObject) -> None:
+    """Good ones, those of another form, and those that are cut short."""
+    shape = SERVICE_MODEL.operation_model(operation).output_shape
+    document = data.draw(st.one_of(JSON_VALUES if shape is None else answers(shape), JSON_VALUES), label="document")
+    body = json.dumps(document, ensure_ascii=data.draw(st.booleans(), label="ASCII")).encode()
+    body = body[: data.draw(st.one_of(st.just(len(body)), st.integers(0, len(body))), label="length")]
+    with_orjson, with_json = _both(libraries, operation, body)
+    assert with_orjson == with_json
+
+
+@pytest.mark.parametrize("template", _TEMPLATES)
+@pytest.mark.parametrize("odd", _ODD, ids=lambda odd: ascii(odd[:12]))
+def test_odd_json_is_read_the_same(libraries: dict[str, Any], template: str, odd: str) -> None:
+    """Numbers of any size, halves of characters, constants that JSON lacks, keys that come twice, depth."""
+    with_orjson, with_json = _both(libraries, "ListMembers", (template % odd).encode())
+    assert with_orjson == with_json
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=60), st.text('[]{}:,"\\\\u0dDeE19.-+ \nnulltruefals\ufeff', max_size=60).map(str.encode)
+    )
+)
+@example(b'{"NextToken": "\xed\xa0\x80"}')
+@example(b'{"NextToken": "\xc0\x80"}')
+@example(b'{"NextToken": "\xf4\x90\x80\x80"}')
+@example(b"{}\0")
+@settings(_SETTINGS, max_examples=300)
+def test_what_orjson_reads_json_reads_too(libraries: dict[str, Any], body: bytes) -> None:
+    """To the same value, but for whole numbers of more than 64 bits: what it refuses is read again."""
+    try:
+        value = libraries["orjson"][0](body)
+    except ValueError:
+        return
+    assert repr(value) == repr(load(body)) or _has_large(load(body))
+
+
+def _has_large(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_has_large, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**64
+
+
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.text(st.characters(codec="utf-8")),
+    st.sampled_from(Key),
+)
+_REQUESTS = st.dictionaries(
+    st.one_of(st.text(st.characters(codec="utf-8")), st.sampled_from(Key)),
+    st.recursive(
+        _SCALARS,
+        lambda inner: st.one_of(
+            st.lists(inner),
+            st.dictionaries(st.one_of(st.text(st.characters(codec="utf-8")), st.sampled_from(Key)), inner),
+        ),
+    ),
+)
+
+
+@_SETTINGS
+@given(_REQUESTS)
+@example({"".join(map(chr, range(0x180))): "\u2028\U0001f50e"})
+@example({Key.ODD: {Key.CORE: [Key.ODD]}})
+def test_requests_are_written_the_same(libraries: dict[str, Any], members: dict[str, Any]) -> None:
+    """Byte for byte."""
+    with_orjson, with_json = (dump(members) for _, dump in libraries.values())
+    assert with_orjson == with_json
+    assert json.loads(with_json) == members
+
+
+def test_orjson_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a Python that it does not exist for: with a stand-in."""
+    stand_in = SimpleNamespace(loads=len, dumps=lambda value, option: repr((value, option)), OPT_NON_STR_KEYS=4)
+    monkeypatch.setitem(sys.modules, "orjson", stand_in)
+    load_fast, dump = choose()
+    assert load_fast is len
+    assert str(dump("value")) == "('value', 4)"
+
+
+_PROGRAM = """
+import asyncio, sys
+sys.modules["orjson"] = None
+from detective_async import Account, DetectiveClient
+from detective_async.integrations.aiohttp_web.text import dump
+from detective_async.testing import DetectiveSimulator
+
+async def main():
+    async with DetectiveSimulator() as sim:
+        keys = sim.account("111122223333")
+        async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=keys) as client:
+            graph = await client.create_graph(tags={"team": "ß"})
+            await client.create_members(graph.graph_arn, [Account("444455556666", "kim@example.com")])
+            print((await client.list_tags_for_resource(graph.graph_arn)).tags)
+            print([member.account_id async for member in client.iter_members(graph.graph_arn)])
+
+asyncio.run(main())
+print(dump({"é": [2**64, float("nan")]}).decode(), dump("\\ud800").decode())
+"""
+
+
+def test_a_process_without_orjson() -> None:
+    """It imports the library, makes calls, and writes JSON for a browser."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-W", "error", "-X", "utf8", "-c", _PROGRAM],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        repr({"team": "ß"}),
+        "['444455556666']",
+        '{"\\u00e9":[18446744073709551616,null]} "\\ud800"',
+    ]

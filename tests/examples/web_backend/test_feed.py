@@ -1,0 +1,87 @@
+"""Feeds: every reader gets all entries, at its own pace; and jobs and surveys that are stopped before they start."""
+
+import asyncio
+
+import pytest
+from web_backend import world
+from web_backend.feed import Feed
+from web_backend.jobs import Draft, Job
+from web_backend.settings import Settings
+from web_backend.surveys import Survey
+
+from detective_async import Account, DetectiveClient, DetectiveFleet
+from detective_async.integrations.aiohttp_web import ProblemError
+from detective_async.membership import plan_membership
+from detective_async.testing import DetectiveSimulator
+
+
+async def follow(feed: Feed[str], start: int = 0) -> list[tuple[int, str]]:
+    return [entry async for entry in feed.follow(start)]
+
+
+async def test_existing_and_later_entries() -> None:
+    """A late reader gets all entries, and a waiting reader each new one."""
+    feed: Feed[str] = Feed()
+    early = asyncio.create_task(follow(feed))
+    await asyncio.sleep(0)
+    feed.put("a")
+    late = asyncio.create_task(follow(feed, 1))
+    await asyncio.sleep(0)
+    feed.put("b")
+    feed.end()
+    assert await early == [(0, "a"), (1, "b")]
+    assert await late == [(1, "b")]
+    assert await follow(feed, 2) == []
+
+
+async def test_a_reader_of_many_entries_yields() -> None:
+    """Other tasks run meanwhile."""
+    feed: Feed[str] = Feed()
+    for number in range(1000):
+        feed.put(str(number))
+    feed.end()
+    catching_up = asyncio.create_task(follow(feed))
+    turns = 0
+    while not catching_up.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 20
+    assert len(await catching_up) == 1000
+
+
+async def test_an_error_comes_last() -> None:
+    """Every reader gets the entries before it first."""
+    feed: Feed[str] = Feed()
+    feed.put("a")
+    feed.end(ZeroDivisionError())
+    for _ in range(2):
+        stream = feed.follow()
+        assert await anext(stream) == (0, "a")
+        with pytest.raises(ZeroDivisionError):
+            await anext(stream)
+
+
+async def test_a_survey_that_is_stopped_before_it_starts(settings: Settings) -> None:
+    """Its readers get an error instead of waiting for ever."""
+    async with DetectiveFleet(settings.targets(), region=world.REGIONS[0]) as fleet, asyncio.timeout(10):
+        survey = Survey("members", fleet, 120, linger=1)
+        await survey.aclose()
+        assert not survey.is_current(1000)
+        with pytest.raises(ProblemError):
+            await anext(survey.watch())
+
+
+async def test_a_job_that_is_stopped_before_it_starts(sim: DetectiveSimulator) -> None:
+    """Its state is "stopped", and its readers get that event."""
+    async with (
+        asyncio.timeout(10),
+        DetectiveClient(
+            region=world.REGIONS[0], credentials=sim.account(world.OPERATOR), endpoint_url=sim.url
+        ) as client,
+    ):
+        accounts = [Account(world.NEWCOMERS[0], world.address(world.NEWCOMERS[0]))]
+        plan = await plan_membership(client, accounts, regions=[world.REGIONS[0]])
+        job = Job(Draft(world.OPERATOR, plan), 60)
+        await job.stop()
+        assert (job.running, job.describe()["State"]) == (False, "stopped")
+        assert [event.name async for _, event in job.feed.follow()] == ["stopped"]

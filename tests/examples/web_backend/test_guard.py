@@ -1,0 +1,74 @@
+"""The protection from pages of other origins."""
+
+import pytest
+from support.backend import Backend
+from web_backend.guard import host_name, is_our_host, is_our_origin
+from web_backend.settings import LOCAL_NAMES
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("localhost:8080", "localhost"),
+        ("LocalHost", "localhost"),
+        ("[::1]:8080", "[::1]"),
+        ("[::1]", "[::1]"),
+        ("localhost:", "localhost:"),
+        ("localhost:x", "localhost:x"),
+        ("", ""),
+    ],
+)
+def test_the_name_in_a_host_header(host: str, name: str) -> None:
+    """Only a valid port is removed."""
+    assert host_name(host) == name
+
+
+@pytest.mark.parametrize(
+    ("hosts", "expected"),
+    [
+        (["localhost:8080"], True),
+        (["127.0.0.1"], True),
+        (["[::1]:1"], True),
+        (["evil.example:8080"], False),
+        (["localhost.evil.example"], False),
+        (["localhost:8080@evil.example"], False),
+        (["localhost", "localhost"], False),
+        ([], False),
+    ],
+)
+def test_host_headers(hosts: list[str], expected: bool) -> None:
+    """There must be one, with a name of the backend."""
+    assert is_our_host(hosts, LOCAL_NAMES) is expected
+
+
+@pytest.mark.parametrize(
+    ("origins", "expected"),
+    [
+        ([], True),
+        (["http://localhost:8080"], True),
+        (["https://LOCALHOST:8080"], True),
+        (["http://localhost:8081"], False),
+        (["http://localhost"], False),
+        (["http://evil.example"], False),
+        (["null"], False),
+        ([""], False),
+        (["http://localhost:8080", "http://evil.example"], False),
+    ],
+)
+def test_origin_headers(origins: list[str], expected: bool) -> None:
+    """There must be none, or one with the backend's host and any scheme."""
+    assert is_our_origin(origins, "localhost:8080") is expected
+
+
+async def test_a_page_of_another_origin(backend: Backend) -> None:
+    """It can neither change anything, nor read anything under a host name of its own."""
+    http, evil = backend.http, {"Origin": "http://evil.example"}
+    async with http.get("/api/settings", headers={"Host": "evil.example"}) as answer:
+        assert answer.status == 421
+        assert answer.content_type == "application/problem+json"
+    for method, path in (("POST", "/api/onboarding/jobs"), ("DELETE", f"/api/onboarding/jobs/{'0' * 32}")):
+        async with http.request(method, path, json={}, headers=evil) as answer:
+            assert answer.status == 403
+    async with http.options("/api/settings", headers=evil) as answer:
+        assert answer.status == 405
+        assert not [name for name in answer.headers if name.startswith("Access-Control")]

@@ -1,0 +1,81 @@
+"""Reading requests: parsed values, or an error that names the parameter."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from web_backend import inputs
+
+from detective_async import ParameterError
+
+READERS = {
+    "number": inputs.integer(1, 200),
+    "account": inputs.account_id,
+    "when": inputs.timestamp,
+    "words": inputs.text,
+}
+
+
+def test_valid_values() -> None:
+    """They are parsed; parameters that were not given are None."""
+    given = [("number", "7"), ("when", "2026-03-01T12:00:00+02:00")]
+    assert inputs.values(given, READERS) == {
+        "number": 7,
+        "account": None,
+        "when": datetime(2026, 3, 1, 10, tzinfo=UTC),
+        "words": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "parameter", "problem"),
+    [
+        ([("nmuber", "7")], "'nmuber'", "is not a parameter of this request"),
+        ([("number", "7"), ("number", "7")], "number", "repeated"),
+        ([("account", "111122223333")], "number", "required"),
+        ([("number", "0")], "number", "from 1 to 200"),
+        ([("number", "201")], "number", "from 1 to 200"),
+        ([("number", "1e2")], "number", "whole number"),
+        ([("number", "\u0667")], "number", "whole number"),
+        ([("number", "9" * 10)], "number", "whole number"),
+        ([("number", 7)], "number", "whole number"),
+        ([("number", "7"), ("account", "11112222333")], "account", "12 digits"),
+        ([("number", "7"), ("account", "\u0661" * 12)], "account", "12 digits"),
+        ([("number", "7"), ("account", 111122223333)], "account", "12 digits"),
+        ([("number", "7"), ("when", "2026-03-01T12:00:00")], "when", "zone"),
+        ([("number", "7"), ("when", "yesterday")], "when", "zone"),
+        ([("number", "7"), ("when", None)], "when", "zone"),
+        ([("number", "7"), ("when", "0001-01-01T00:00:00+14:00")], "when", "zone"),
+        ([("number", "7"), ("when", "1969-01-01T00:00:00Z")], "when", "1970"),
+        ([("number", "7"), ("words", " \n")], "words", "expected text"),
+        ([("number", "7"), ("words", ["a"])], "words", "expected text"),
+    ],
+)
+def test_invalid_values(given: list[tuple[str, Any]], parameter: str, problem: str) -> None:
+    """The error names the parameter, and the expected value."""
+    with pytest.raises(ParameterError, match=problem) as raised:
+        inputs.values(given, READERS, "number")
+    assert raised.value.parameter == parameter
+
+
+@pytest.mark.parametrize("value", [[], "eu-west-1", None, ["eu-west-1"] * 2, ["eu-west-1", "x"], ["a", "b", "c"]])
+def test_invalid_lists(value: Any) -> None:
+    """A list must have at least one item, not too many, no repetitions, and only valid ones."""
+    with pytest.raises(ParameterError) as raised:
+        inputs.list_of(inputs.region, 2)(value, "regions")
+    assert raised.value.parameter.startswith("regions")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"1", b'"x"', b'{"a":NaN}', b"\xff", b"[" * 2000])
+def test_invalid_bodies(body: bytes) -> None:
+    """Anything but a JSON object is refused."""
+    with pytest.raises(ParameterError) as raised:
+        inputs.json_object(body)
+    assert raised.value.parameter == "body"
+
+
+def test_quoted_values_are_cut() -> None:
+    """An error does not quote a long value in full."""
+    with pytest.raises(ParameterError) as raised:
+        inputs.account_id("9" * 10_000, "account")
+    assert len(str(raised.value)) < 200

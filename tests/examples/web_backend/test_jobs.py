@@ -1,0 +1,212 @@
+"""Onboarding: a plan is reviewed, applied in the background, and watched by any number of readers."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import aiohttp
+import pytest
+from support.backend import Backend, Event
+from web_backend import jobs, world
+from web_backend.app import make_app
+from web_backend.serving import serving
+from web_backend.settings import Settings
+
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
+
+pytestmark = pytest.mark.slow
+
+ADMINISTRATOR, REGION = world.ACCOUNTS[0], world.REGIONS[0]
+PLANS, JOBS = "/api/onboarding/plans", "/api/onboarding/jobs"
+
+
+@pytest.fixture
+async def sim(sim: DetectiveSimulator) -> DetectiveSimulator:
+    """The simulator, which verifies addresses at once."""
+    sim.set_verification_delay(0)
+    return sim
+
+
+async def make_plan(backend: Backend, csv: str = "", status: int = 201) -> Any:
+    body = {"AdministratorId": ADMINISTRATOR, "Regions": list(world.REGIONS), "Csv": csv or world.example()}
+    return await backend.send("POST", PLANS, body, status)
+
+
+async def apply(backend: Backend, plan: Any, status: int = 202) -> Any:
+    return await backend.send("POST", JOBS, {"PlanId": plan["PlanId"]}, status)
+
+
+async def start(backend: Backend) -> str:
+    """Start a job, and return its path."""
+    job = await apply(backend, await make_plan(backend))
+    return f"{JOBS}/{job['JobId']}"
+
+
+def rows_of(events: list[Event]) -> list[Any]:
+    return [row for event in events if event.name == "rows" for row in event.data]
+
+
+def statuses(sim: DetectiveSimulator, accounts: tuple[str, ...]) -> Counter[str]:
+    return Counter(
+        graph["members"].get(account, "NONE")
+        for arn, graph in sim.snapshot().items()
+        if f":{ADMINISTRATOR}:" in arn
+        for account in accounts
+    )
+
+
+async def test_a_plan(backend: Backend, sim: DetectiveSimulator) -> None:
+    """It has the invalid lines, the actions and their text; nothing is changed yet."""
+    plan = await make_plan(backend)
+    assert [line["Line"] for line in plan["Lines"]] == [3, 8]
+    kinds = Counter((action["Kind"], action["Region"]) for action in plan["Actions"])
+    assert kinds == {(kind, region): 10 for kind in ("invite", "accept") for region in world.REGIONS}
+    assert "invite 10 accounts" in plan["Text"]
+    assert "@example.com" not in str(plan)
+    assert statuses(sim, world.NEWCOMERS) == {"NONE": 12 * len(world.REGIONS)}
+
+
+async def test_a_plan_is_applied(backend: Backend, sim: DetectiveSimulator) -> None:
+    """The job invites and accepts; its events are the progress, and at the end the result for each account."""
+    job = await start(backend)
+    begin, *_, report, end = found = await backend.events(f"{job}/events")
+    assert (begin.name, begin.data["State"], end.name) == ("begin", "running", "end")
+    assert report.name == "report"
+    progress = [event.data["Done"] for event in found if event.name == "progress"]
+    assert progress == sorted(progress)
+    assert progress[-1] == report.data["Total"] == 10 * len(world.REGIONS)
+    assert report.data["Ok"] is False
+    assert report.data["Summary"].startswith("27 of 30 memberships")
+    rows = rows_of(found)
+    assert Counter(row["AccountId"] for row in rows if row["Problem"]) == {world.MOVED: len(world.REGIONS)}
+    assert Counter(row["After"] for row in rows) == {"ENABLED": 27, "VERIFICATION_FAILED": 3}
+    assert statuses(sim, world.NEWCOMERS) == {"ENABLED": 27, "VERIFICATION_FAILED": 3, "NONE": 6}
+    assert (await backend.get(job))["State"] == "done"
+    assert [f"{JOBS}/{one['JobId']}" for one in (await backend.get(JOBS))["Jobs"]] == [job]
+
+
+async def test_a_list_without_a_valid_line(backend: Backend) -> None:
+    """It is refused with the problems of its lines, which never quote an address."""
+    problem = await make_plan(backend, csv="12345,one@example.com\n444455556666", status=400)
+    assert problem["parameter"] == "Csv"
+    assert "line 1" in problem["detail"]
+    assert "line 2" in problem["detail"]
+    assert "one@" not in problem["detail"]
+
+
+async def test_lines_are_counted_as_editors_do(backend: Backend) -> None:
+    """Line ends of all systems count; other characters that only some programs treat as line ends do not."""
+    csv = "400000000001,root-400000000001@example.com\r\nx\x0b,y\r\n\u2028z\n"
+    assert [line["Line"] for line in (await make_plan(backend, csv=csv))["Lines"]] == [2, 3]
+
+
+async def test_a_list_that_is_too_long(backend: Backend) -> None:
+    """More accounts than AWS allows are refused before anything is sent."""
+    csv = "\n".join(f"{number:012},a@example.com" for number in range(1201))
+    assert (await make_plan(backend, csv=csv, status=400))["parameter"]
+
+
+async def test_a_plan_is_applied_once(backend: Backend) -> None:
+    """A repeated request, as after a lost answer, returns the same job."""
+    plan = await make_plan(backend)
+    first, second = await apply(backend, plan), await apply(backend, plan)
+    assert first["JobId"] == second["JobId"]
+
+
+async def test_a_job_goes_on_without_readers(backend: Backend, sim: DetectiveSimulator) -> None:
+    """A reader that reconnects gets the events after its last one."""
+    sim.inject(Fault(Latency(0.05), count=None))
+    path = f"{await start(backend)}/events"
+    async with backend.watch(path) as stream:
+        begin = await anext(stream)
+    first, second = await asyncio.gather(backend.events(path, last=begin.id), backend.events(path))
+    assert second == [begin, *first]
+    assert second[-2].name == "report"
+    assert await backend.events(path, last=f"{'0' * 32}-3") == second
+
+
+async def test_a_job_is_stopped(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Its readers get the event "stopped", and no more requests are sent."""
+    sim.inject(Fault(Latency(0.3), count=None))
+    job = await start(backend)
+    reader = asyncio.create_task(backend.events(f"{job}/events"))
+    await asyncio.sleep(0.5)
+    for _ in range(2):
+        assert (await backend.send("DELETE", job, None, 200))["State"] == "stopped"
+    assert [event.name for event in await reader][-2:] == ["stopped", "end"]
+    await asyncio.sleep(0.5)
+    before = len(sim.requests)
+    await asyncio.sleep(0.5)
+    assert len(sim.requests) == before
+
+
+async def test_a_region_that_fails(backend: Backend, sim: DetectiveSimulator) -> None:
+    """The plan and the report have the error with its request id; the other regions succeed."""
+    sim.inject(Fault(Failure(403, "AccessDeniedException"), operation="CreateMembers", region=REGION, count=None))
+    found = await backend.events(f"{await start(backend)}/events")
+    bad = [row for row in rows_of(found) if row["Problem"] and row["AccountId"] != world.MOVED]
+    assert {row["Region"] for row in bad} == {REGION}
+    assert all(row["Error"]["request_id"] for row in bad)
+    sim.inject(Fault(Failure(403, "AccessDeniedException"), operation="ListGraphs", region=REGION, count=None))
+    plan = await make_plan(backend)
+    assert [problem["Region"] for problem in plan["Problems"] if problem["AccountId"] is None] == [REGION]
+
+
+async def test_an_unexpected_error_in_a_job(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged; the event "failed" does not quote it."""
+
+    def breaks(_report: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(jobs, "_summary", breaks)
+    last, _ = (await backend.events(f"{await start(backend)}/events"))[-2:]
+    assert (last.name, last.data["State"]) == ("failed", "failed")
+    assert "a secret" not in str(last)
+    assert "a secret" in caplog.text
+
+
+async def test_the_limit_of_running_jobs(
+    backend: Backend, sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another job is refused until one has ended; its plan is kept."""
+    monkeypatch.setattr(jobs, "MAX_RUNNING", 1)
+    sim.inject(Fault(Latency(0.2), count=None))
+    job = await start(backend)
+    plan = await make_plan(backend)
+    async with backend.http.post(JOBS, json={"PlanId": plan["PlanId"]}) as answer:
+        assert answer.status == 503
+        assert answer.headers["Retry-After"]
+    await backend.send("DELETE", job, None, 200)
+    await apply(backend, plan)
+
+
+async def test_the_limits_of_stored_plans_and_jobs(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest plans and the oldest finished jobs are dropped."""
+    monkeypatch.setattr(jobs, "_MAX_DRAFTS", 2)
+    monkeypatch.setattr(jobs, "_MAX_FINISHED", 2)
+    plans = [await make_plan(backend) for _ in range(3)]
+    await apply(backend, plans[0], 404)
+    started = []
+    for _ in range(4):
+        started.append(await start(backend))
+        await backend.events(f"{started[-1]}/events")
+    assert [f"{JOBS}/{one['JobId']}" for one in (await backend.get(JOBS))["Jobs"]] == started[:0:-1]
+
+
+async def test_a_shutdown_stops_jobs(sim: DetectiveSimulator, settings: Settings) -> None:
+    """Running jobs are stopped and awaited, and no more requests are sent to AWS."""
+    sim.inject(Fault(Latency(0.2), count=None))
+    async with serving(make_app(settings)) as url, asyncio.timeout(20):
+        http = aiohttp.ClientSession(url)
+        reader = await http.get(f"{await start(Backend(http))}/events")
+        await reader.content.readline()
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("onboarding job")]
+    text = (await reader.read()).decode()
+    assert "going down" in text or "stopped" in text
+    await http.close()
+    await asyncio.sleep(0.5)
+    before = len(sim.requests)
+    await asyncio.sleep(0.5)
+    assert len(sim.requests) == before

@@ -1,0 +1,478 @@
+"""The example's page in a real browser, headless, with the backend and a simulated AWS."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from attrs import define, field
+from support.backend import TARGETS, readable_members
+from web_backend import world
+from web_backend.app import make_app
+from web_backend.serving import serving
+from web_backend.settings import Settings
+
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
+
+pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
+from playwright.async_api import Locator, Page, expect
+from support.browser import BROWSER_MARKS, opened_page, tab_to
+from support.page_checks import check_colour_scheme, check_control_names, check_layout, check_markup
+
+pytestmark = BROWSER_MARKS
+#: Console messages about refused requests and a stopped server, which some tests cause.
+EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of 4|net::ERR_)")
+
+
+@pytest_asyncio.fixture
+async def page() -> AsyncIterator[Page]:
+    """A page in a new browser; at the end, its console may only have expected messages."""
+    async with opened_page() as (page, console):
+        yield page
+    assert [text for text in console if not EXPECTED.match(text)] == []
+
+
+async def survey_is_complete(page: Page, failed: str = "3") -> None:
+    """Wait for the end of the survey; the closed account fails in each region."""
+    text = re.compile(rf"^{TARGETS} of {TARGETS} answered, {failed} failed")
+    await expect(page.locator("#fleet-count")).to_have_text(text)
+
+
+async def load(page: Page, url: str, view: str = "") -> None:
+    """Open the page, and wait until the survey of the fleet is complete."""
+    await page.goto(f"{url}/{view and f'#{view}'}")
+    await survey_is_complete(page, failed=r"\d")
+
+
+async def record_texts(page: Page, element_id: str) -> None:
+    """Record the texts of an element in `window.recorded`, from the next load of the page on."""
+    await page.add_init_script(
+        f"""window.recorded = []; document.addEventListener("DOMContentLoaded", () => {{
+          const element = document.getElementById("{element_id}");
+          new MutationObserver(() => window.recorded.push(element.textContent)).observe(element, {{ childList: true }});
+        }});"""
+    )
+
+
+async def make_plan(page: Page, accounts: str | None = None) -> None:
+    """Ask for the plan of a list of accounts; None inserts the example."""
+    if accounts is None:
+        await page.get_by_role("button", name="Insert an example").click()
+    else:
+        await page.get_by_label("Accounts, one per line").fill(accounts)
+    await page.get_by_role("button", name="Show the plan").click()
+
+
+def section(page: Page, name: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("region", name=name, exact=isinstance(name, str))
+
+
+def members_by_region(sim: DetectiveSimulator) -> dict[str, Counter[str]]:
+    """Count the members by region and status."""
+    counts: dict[str, Counter[str]] = {region: Counter() for region in world.REGIONS}
+    for (region, _), statuses in readable_members(sim).items():
+        counts[region].update(statuses)
+    return counts
+
+
+def numbers_in(chart: dict[str, dict[str, tuple[int, float]]]) -> dict[str, dict[str, int]]:
+    """Return the numbers of a chart without zeros, in the form of `members_by_region`."""
+    return {region: {status: n for status, (n, _) in one.items() if n} for region, one in chart.items()}
+
+
+async def read_chart(page: Page) -> dict[str, dict[str, tuple[int, float]]]:
+    """Read the chart: region -> status -> number of members and width of the bar."""
+    found: dict[str, dict[str, tuple[int, float]]] = await page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll("#chart g")].map((row) => [row.dataset.region,
+          Object.fromEntries([...row.querySelectorAll("[data-status]")].map((part) =>
+            [part.dataset.status, [Number(part.dataset.count), Number(part.getAttribute("width"))]]))]))"""
+    )
+    return found
+
+
+async def test_the_fleet_is_updated_while_the_survey_runs(
+    sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path
+) -> None:
+    """Numbers appear as accounts answer, the progress is announced at most four times, and in the end all is right."""
+    sim.inject(Fault(Latency(0.6), count=None))
+    await record_texts(page, "fleet-status")
+    await page.goto(url)
+    halfway = page.locator("#fleet-count", has_text=re.compile(rf"^([1-9]|[1-9]\d|10\d) of {TARGETS} answered"))
+    await expect(halfway).to_be_visible()
+    some = sum(number for counts in (await read_chart(page)).values() for number, _ in counts.values())
+    await page.screenshot(path=tmp_path / "halfway.png")
+    await survey_is_complete(page)
+    expected = members_by_region(sim)
+    assert 0 <= some < sum(counts.total() for counts in expected.values())
+    chart = await read_chart(page)
+    assert numbers_in(chart) == expected
+    widths = [width / number for one in chart.values() for number, width in one.values() if number]
+    assert max(widths) == pytest.approx(min(widths))
+    rows = page.locator("#regions tbody tr")
+    for index, region in enumerate(world.REGIONS):
+        counts = expected[region]
+        numbers = [counts["ENABLED"], counts["INVITED"], counts["VERIFICATION_IN_PROGRESS"]]
+        numbers += [counts["VERIFICATION_FAILED"], counts["ACCEPTED_BUT_DISABLED"], counts.total()]
+        assert await rows.nth(index).locator("th, td").all_text_contents() == [region, *map(str, numbers)]
+    announced = await page.evaluate("window.recorded")
+    assert 1 <= len(announced) <= 4
+    assert "members" in announced[-1]
+    await page.screenshot(path=tmp_path / "whole.png", full_page=True)
+
+
+async def test_accounts_are_filtered(sim: DetectiveSimulator, url: str, page: Page) -> None:
+    """By a part of the id, by region and by the status of members; each row has a bar of its members."""
+    await load(page, url)
+    accounts = section(page, "Accounts")
+    shown = accounts.locator("tbody tr")
+    await expect(shown).to_have_count(60)
+    await accounts.get_by_role("button", name="Show more").click()
+    await expect(shown).to_have_count(TARGETS)
+    bars = await shown.evaluate_all(
+        """rows => rows.map(row => [
+            `${row.cells[1].textContent}:${row.cells[0].textContent}`,
+            Object.fromEntries([...row.querySelectorAll(".strip rect")].map(
+                (part) => [part.dataset.status, Number(part.getAttribute("width"))],
+            )),
+        ])"""
+    )
+    members = {f"{region}:{account}": counts for (region, account), counts in readable_members(sim).items()}
+    for place, counts in bars:
+        shown_counts = {status: number for status, number in counts.items() if number}
+        assert shown_counts == members.get(place, Counter()), place
+    await accounts.get_by_label("Account", exact=True).fill(world.CLOSED[-3:])
+    await expect(shown).to_have_count(len(world.REGIONS))
+    await expect(shown.first).to_contain_text("failed")
+    await accounts.get_by_label("Account", exact=True).fill("")
+    await accounts.get_by_label("With", exact=True).select_option("VERIFICATION_FAILED")
+    await accounts.get_by_label("Region", exact=True).select_option(world.REGIONS[0])
+    expected = sum(
+        region == world.REGIONS[0] and "VERIFICATION_FAILED" in counts
+        for (region, _), counts in readable_members(sim).items()
+    )
+    await expect(shown).to_have_count(expected)
+
+
+async def test_failures_are_shown(sim: DetectiveSimulator, url: str, page: Page) -> None:
+    """Each has account, region, error and request id, and disappears after a refresh once it is resolved."""
+    broken = world.ACCOUNTS[3]
+    sim.inject(Fault(Failure(403, "AccessDeniedException"), "ListMembers", broken, world.REGIONS[1], count=None))
+    await load(page, url)
+    row = section(page, "Failures").get_by_role("row", name=broken)
+    await expect(row).to_contain_text(world.REGIONS[1])
+    await expect(row).to_contain_text("AccessDeniedException")
+    failed = next(r for r in reversed(sim.requests) if r.error_code == "AccessDeniedException")
+    await expect(row).to_contain_text(failed.request_id)
+    sim.clear_faults()
+    await page.get_by_role("button", name="Refresh").first.click()
+    await expect(row).to_have_count(0)
+    await survey_is_complete(page)
+
+
+async def test_the_server_is_restarted(settings: Settings, sim: DetectiveSimulator, page: Page) -> None:
+    """The page shows that the connection is lost, and works again after the restart."""
+    sim.inject(Fault(Latency(0.5), count=None))
+    async with serving(make_app(settings)) as url:
+        await page.goto(url)
+        await expect(page.locator("#fleet-count")).to_have_text(re.compile("^[1-9]"))
+    port = int(url.rpartition(":")[2])
+    alert = page.locator("#fleet-alert")
+    await expect(alert).to_contain_text(re.compile("going down|connection is lost"))
+    await expect(alert.get_by_role("button", name="Try again")).to_be_visible()
+    async with serving(make_app(settings), port=port):
+        await alert.get_by_role("button", name="Try again").click()
+        await expect(alert).to_be_empty()
+        await expect(page.locator("#fleet-count")).to_have_text(re.compile(rf"^{TARGETS} of"))
+    await page.get_by_role("link", name="Onboarding").click()
+    await make_plan(page, "111122223333,a@example.com")
+    await expect(page.locator("#plan-alert")).to_contain_text("The server cannot be reached")
+
+
+@define
+class Wire:
+    """A TCP proxy between the browser and the backend, whose connections can be cut."""
+
+    backend: int
+    port: int = 0
+    _server: asyncio.Server | None = field(default=None, init=False)
+    _writers: list[asyncio.StreamWriter] = field(factory=list, init=False)
+
+    async def connect(self) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        """Abort all connections, and accept no new ones until `connect` is called."""
+        if self._server is not None:
+            self._server.close()
+        while self._writers:
+            self._writers.pop().transport.abort()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, here = await asyncio.open_connection("127.0.0.1", self.backend)
+        self._writers += [writer, here]
+        await asyncio.gather(self._pass(reader, here), self._pass(there, writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def wire(url: str) -> AsyncIterator[Wire]:
+    wire = Wire(int(url.rpartition(":")[2]))
+    await wire.connect()
+    yield wire
+    wire.cut()
+
+
+@pytest.mark.settings(linger=60)
+async def test_a_lost_connection_is_resumed(sim: DetectiveSimulator, wire: Wire, page: Page) -> None:
+    """The page shows it once and continues by itself: nothing is counted twice, and nothing is requested again."""
+    sim.inject(Fault(Latency(1.5), count=None))
+    await record_texts(page, "fleet-alert")
+    await page.goto(f"http://127.0.0.1:{wire.port}")
+    await expect(page.locator("#fleet-count")).to_have_text(re.compile(r"^\d\d+ of"))
+    wire.cut()
+    alert = page.locator("#fleet-alert")
+    await expect(alert).to_contain_text("The connection is lost")
+    # The browser tries to reconnect more than once meanwhile.
+    await asyncio.sleep(2.5)
+    await wire.connect()
+    await expect(alert).to_be_empty()
+    await survey_is_complete(page)
+    assert numbers_in(await read_chart(page)) == members_by_region(sim)
+    alerts = await page.evaluate("window.recorded")
+    assert len([one for one in alerts if "connection is lost" in one]) == 1
+    assert sum(request.operation == "ListGraphs" for request in sim.requests) == TARGETS - len(world.REGIONS)
+
+
+async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path) -> None:
+    """A pasted list with two invalid lines becomes a plan, then a job with progress, then members."""
+    sim.inject(Fault(Latency(0.1), count=None))
+    sim.throttle(None, probability=0.05)
+    await load(page, url, "onboarding")
+    form = section(page, "Onboarding")
+    await form.get_by_label("Administrator account").select_option(world.ACCOUNTS[5])
+    await form.get_by_label(world.REGIONS[2]).uncheck()
+    await make_plan(page, world.example())
+    plan = section(page, "Plan")
+    await expect(plan.get_by_role("heading", name="Plan", exact=True)).to_be_focused()
+    await expect(plan).to_contain_text("2 invalid lines")
+    await expect(plan.get_by_role("row", name="3 expected an account id of 12 digits")).to_be_visible()
+    await expect(plan.get_by_role("row", name="8 e-mail address")).to_be_visible()
+    await expect(plan.get_by_role("row", name="invite 10 10")).to_be_visible()
+    await expect(plan).to_contain_text("Nothing has been changed yet")
+    await page.screenshot(path=tmp_path / "plan.png", full_page=True)
+    members = [member for one in sim.snapshot().values() for member in one["members"]]
+    assert not set(members) & set(world.NEWCOMERS)
+    await plan.get_by_role("button", name="Apply this plan").click()
+    job = section(page, "Progress")
+    await expect(job.get_by_role("heading", name="Progress")).to_be_focused()
+    await expect(job.get_by_role("button", name="Stop")).to_be_visible()
+    # The job runs while the page is reloaded.
+    await page.reload()
+    await expect(job.get_by_role("status")).to_contain_text("Done. 18 of 20 memberships")
+    await expect(job.get_by_role("button", name="Stop")).to_be_hidden()
+    await expect(job.locator("tbody tr")).to_have_count(20)
+    await expect(job.locator("tbody tr").first).to_contain_text(f"{world.MOVED}")
+    await expect(job.locator("tbody tr").first).to_contain_text("Verification failed")
+    await page.screenshot(path=tmp_path / "job.png", full_page=True)
+    graphs = [one for arn, one in sim.snapshot().items() if f":{world.ACCOUNTS[5]}:" in arn]
+    joined = [account for one in graphs for account, status in one["members"].items() if status == "ENABLED"]
+    assert len(set(joined) & set(world.NEWCOMERS)) == 9
+    await expect(section(page, "Latest jobs").get_by_role("listitem")).to_contain_text("done")
+
+    await form.get_by_label("Administrator account").select_option(world.ACCOUNTS[5])
+    await form.get_by_label(world.REGIONS[2]).uncheck()
+    for lines, summary in (
+        (world.example(), "There are no actions"),
+        (world.example().splitlines()[0], "There is nothing to do"),
+    ):
+        await make_plan(page, lines)
+        await expect(plan).to_contain_text(summary)
+        await expect(plan.get_by_role("button", name="Apply this plan")).to_be_hidden()
+
+
+async def test_refused_requests_are_explained(url: str, page: Page) -> None:
+    """A list without a valid line, no region, an unknown job: the error is shown in the section of the request."""
+    await load(page, url, "onboarding")
+    form = section(page, "Onboarding")
+    await make_plan(page, "12345,a@example.com")
+    await expect(form.get_by_role("alert")).to_contain_text("has no valid line")
+    for region in world.REGIONS:
+        await form.get_by_label(region).uncheck()
+    await make_plan(page, world.example())
+    await expect(form.get_by_role("alert")).to_contain_text("Regions")
+    await page.goto(f"{url}/#onboarding/{'0' * 32}")
+    await expect(section(page, "Progress").get_by_role("alert")).to_contain_text("The job does not exist")
+
+
+async def test_a_job_is_stopped(sim: DetectiveSimulator, url: str, page: Page) -> None:
+    """The button stops it, and the page shows that."""
+    sim.set_verification_delay(600)
+    await load(page, url, "onboarding")
+    await make_plan(page)
+    await page.get_by_role("button", name="Apply this plan").click()
+    job = section(page, "Progress")
+    await job.get_by_role("button", name="Stop").click()
+    await expect(job.get_by_role("status")).to_contain_text("Stopped")
+
+
+async def test_an_investigation(sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path) -> None:
+    """All are listed; one is opened and archived, and another one is started and awaited."""
+    # Longer than the test takes on a busy machine, and short enough that signatures stay valid.
+    sim.investigations(duration=120, severity="CRITICAL")
+    await load(page, url, "investigations")
+    all_ = section(page, "Investigations")
+    await expect(all_.get_by_role("alert")).to_contain_text(f"The list is incomplete: 3 failures in {world.CLOSED}")
+    await expect(all_.get_by_role("status")).to_have_text(re.compile(r"^\d\d found$"))
+    await all_.get_by_label("Severity").select_option("CRITICAL")
+    await all_.get_by_label("State").select_option("ACTIVE")
+    rows = all_.locator("tbody tr")
+    for row in await rows.all():
+        await expect(row).to_contain_text("CRITICAL")
+    await rows.first.get_by_role("link").click()
+    one = section(page, re.compile("^Investigation of"))
+    await expect(one.get_by_role("heading", level=2)).to_be_focused()
+    await expect(one.locator("tbody tr")).to_have_count(24)
+    await expect(one.get_by_role("row", name="ttp observed").first).to_contain_text("API name: ListBuckets")
+    await page.screenshot(path=tmp_path / "investigation.png", full_page=True)
+    await one.get_by_role("button", name="Archive").click()
+    await expect(one.get_by_role("button", name="Restore from the archive")).to_be_visible()
+
+    await all_.get_by_text("Start an investigation").click()
+    arn = f"arn:aws:iam::{world.ACCOUNTS[0]}:role/<img/src=x/onerror='window.harmed=1'>"
+    await all_.get_by_label("ARN of the user or role").fill("Admin")
+    await all_.get_by_role("button", name="Start").click()
+    await expect(page.locator("#start-alert")).to_contain_text("EntityArn")
+    await all_.get_by_label("ARN of the user or role").fill(arn)
+    await all_.get_by_role("button", name="Start").click()
+    await expect(one.get_by_role("status")).to_have_text("running")
+    await expect(one).to_contain_text(arn)
+    await sim.advance(120)
+    await expect(one.get_by_role("status")).to_have_text("successful, 24 indicators")
+    assert await page.evaluate("window.harmed") is None
+    assert await page.locator("main img").count() == 0
+
+
+async def test_the_keyboard_is_enough(url: str, page: Page) -> None:
+    """Tab, Enter and Space lead from the top of the page to a finished onboarding; the focus is never lost."""
+    await load(page, url)
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("main")).to_be_focused()
+    await tab_to(page, page.get_by_role("button", name="Refresh").first)
+    await page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    await tab_to(page, page.get_by_role("link", name="Onboarding"))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Onboarding")).to_be_focused()
+    await tab_to(page, page.get_by_label(world.REGIONS[1]))
+    await page.keyboard.press("Space")
+    await tab_to(page, page.get_by_label("Accounts, one per line"))
+    await page.keyboard.insert_text(world.example())
+    await tab_to(page, page.get_by_role("button", name="Show the plan"))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Plan", exact=True)).to_be_focused()
+    await tab_to(page, page.get_by_role("button", name="Apply this plan"))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Progress")).to_be_focused()
+    await expect(page.locator("#job-status")).to_contain_text("Done. 18 of 20")
+    await page.go_back()
+    await expect(page.get_by_role("heading", name="Onboarding")).to_be_focused()
+
+
+async def test_the_focus_is_visible(url: str, page: Page) -> None:
+    """Every element that Tab reaches has an outline while it has the focus."""
+    await load(page, url)
+    for _ in range(12):
+        await page.keyboard.press("Tab")
+        outline = await page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+        assert outline == "3px"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 360, 1280])
+async def test_the_page_fits_and_is_legible(
+    sim: DetectiveSimulator, url: str, page: Page, tmp_path: Path, *, scheme: Any, width: int
+) -> None:
+    """The page does not scroll horizontally, even on a phone; the contrast of all texts is at least 4.5."""
+    sim.set_verification_delay(0)
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await load(page, url)
+
+    async def check(name: str) -> None:
+        await page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        await check_layout(page, width)
+
+    await check("fleet")
+    await page.get_by_role("link", name="Onboarding").click()
+    await make_plan(page)
+    await expect(section(page, "Plan")).to_be_visible()
+    await page.get_by_text("As text").click()
+    await check("plan")
+    await page.get_by_role("button", name="Apply this plan").click()
+    await expect(page.locator("#job-status")).to_contain_text("Done.")
+    await check("job")
+    await page.get_by_role("link", name="Investigations").click()
+    await page.get_by_text("Start an investigation").click()
+    await page.locator("#investigations-table a").first.click()
+    await expect(page.locator("#investigation-status")).to_have_text(re.compile("indicators"))
+    await check("investigations")
+    await check_colour_scheme(page, scheme)
+    transition = "getComputedStyle(document.querySelector('#chart [data-status]')).transitionDuration"
+    assert await page.evaluate(transition) == "0s"
+
+
+async def test_the_page_is_accessible(url: str, page: Page) -> None:
+    """Landmarks, headings, tables and controls have the roles and names for screen readers."""
+    await load(page, url)
+    await expect(page.get_by_role("banner")).to_match_aria_snapshot(
+        """
+        - banner:
+          - heading "Detective" [level=1]
+          - navigation "Views":
+            - link "Fleet"
+            - link "Onboarding"
+            - link "Investigations"
+        """
+    )
+    await expect(page.get_by_role("link", name="Fleet")).to_have_attribute("aria-current", "page")
+    await expect(page.get_by_role("img", name="Members by status and region")).to_be_visible()
+    await expect(page.get_by_role("progressbar", name="Accounts and regions that have answered")).to_be_visible()
+    for view, headings in {
+        "Fleet": ["Fleet", "Members by status and region", "Failures", "Accounts"],
+        "Onboarding": ["Onboarding"],
+        "Investigations": ["Investigations"],
+    }.items():
+        await page.get_by_role("link", name=view, exact=True).click()
+        await expect(page).to_have_title(f"{view}: Detective")
+        main = page.get_by_role("main")
+        await expect(main.get_by_role("heading", level=2)).to_have_text(headings)
+        for name in headings:
+            await expect(main.get_by_role("region", name=name, exact=True)).to_have_count(1)
+        await check_control_names(page)
+    await check_markup(page)
+
+
+async def test_the_page_requests_only_its_own_origin(url: str, page: Page) -> None:
+    """Every request of the page goes to its backend."""
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    await load(page, url)
+    await page.get_by_role("link", name="Investigations").click()
+    await expect(page.locator("#investigations-status")).to_contain_text("found")
+    assert len(urls) > 8
+    assert [one for one in urls if not one.startswith(url)] == []
+    assert json.dumps(urls).count("@") == 0

@@ -1,0 +1,378 @@
+"""A failure of one account is reported with its reason, and does not affect the others."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from detective_async import (
+    AccessDeniedException,
+    Account,
+    AssumeRole,
+    AssumeRoleError,
+    ConflictException,
+    CreateMembersResponse,
+    Credentials,
+    CredentialsError,
+    DeleteMembersResponse,
+    DetectiveClient,
+    MemberDetail,
+    MemberStatus,
+    ServiceQuotaExceededException,
+    TooManyRequestsException,
+    TransportError,
+    UnprocessedAccount,
+    ValidationException,
+)
+from detective_async.membership import MembershipReport, plan_membership
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle
+from membership.worlds import (
+    ADMINISTRATOR,
+    DENIED,
+    IDS,
+    ONBOARDED,
+    REGION,
+    WRONG,
+    Result,
+    account,
+    administrator,
+    arn_in,
+    graph,
+    invitations,
+    load_world,
+    member,
+    plan_and_apply,
+    request_bodies,
+    results,
+    some_accounts,
+    writes,
+)
+
+ONE, TWO, THREE = IDS[:3]
+WANTED = [account(one) for one in IDS[:3]]
+
+
+async def onboard(client: DetectiveClient, sim: DetectiveSimulator, **options: Any) -> MembershipReport:
+    """Plan and apply for `WANTED`; members accept with their own credentials."""
+    options = {"accounts": WANTED, "member_credentials": sim.account, **options}
+    return await plan_and_apply(client, **options)
+
+
+async def test_wrong_email_address(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The failure says what to do; with the corrected address, the account is invited again."""
+    sim.account(TWO, "Right@example.com")
+    report = await onboard(client, sim)
+    assert not report.ok
+    (failure,) = report.failures
+    assert (failure.account_id, failure.before, failure.after) == (TWO, None, MemberStatus.VERIFICATION_FAILED)
+    assert failure.problem is not None
+    assert failure.problem.startswith("verification failed: the e-mail address is not that of")
+    assert failure.error is None
+    assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
+    assert str(report).splitlines()[1] == f"  {REGION} {TWO}: {failure.problem}"
+    assert "@" not in str(report) + repr(report)
+
+    sim.forget_requests()
+    plan = await plan_membership(client, WANTED, regions=[REGION], member_credentials=sim.account)
+    assert not plan
+    assert [(problem.account_id, problem.text) for problem in plan.problems] == [(TWO, failure.problem)]
+    assert not (await plan.apply()).ok
+    assert writes(sim) == {}
+
+    report = await onboard(client, sim, accounts=[Account(TWO, "right@EXAMPLE.com")])
+    assert results(report) == {TWO: Result("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
+
+
+async def test_report_text_of_many_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The text names the first twenty failures, and counts the rest."""
+    many = some_accounts(23)
+    for one in many[1:]:
+        sim.account(one.account_id, WRONG)
+    lines = str(await onboard(client, sim, accounts=many)).splitlines()
+    assert lines[0].startswith("1 of 23 memberships in 1 region are as wanted; create graph: 1, invite: 23, accept: 1")
+    assert [line.split(":")[0] for line in lines[1:-1]] == [f"  {REGION} {one.account_id}" for one in many[1:21]]
+    assert lines[-1] == "  ... and 2 more"
+
+
+async def test_member_stays_disabled(sim: DetectiveSimulator) -> None:
+    """Each run tries to enable it once, and reports AWS's reason."""
+    for volume in ("VOLUME_TOO_HIGH", None):
+        sim.set_volume(TWO, volume)
+        async with administrator(sim) as client:
+            report = await onboard(client, sim)
+        assert sum(request.operation == "StartMonitoringMember" for request in sim.requests) == 1
+        if volume:
+            problem = "start monitoring was done, but the account is ACCEPTED_BUT_DISABLED (VOLUME_TOO_HIGH)"
+            fate = Result(None, "ACCEPTED_BUT_DISABLED", "invite, accept, start monitoring", problem)
+            assert results(report) == {ONE: ONBOARDED, TWO: fate, THREE: ONBOARDED}
+        else:
+            assert results(report)[TWO] == Result("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring")
+        sim.forget_requests()
+
+
+async def test_administrator_among_the_accounts(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is reported as a failure, also if the graph is created by the plan."""
+    plan = await plan_membership(client, [*WANTED, account(ADMINISTRATOR)], regions=[REGION])
+    assert plan.problems == ()
+    report = await plan.apply()
+    problem = "it is the administrator account, whose data is in its own graph already: leave it out"
+    assert results(report)[ADMINISTRATOR] == Result(None, None, "", problem)
+    assert len(report.failures) == 1
+    assert (REGION, ADMINISTRATOR) not in invitations(sim)
+
+
+@pytest.mark.parametrize("error", [AccessDeniedException, ServiceQuotaExceededException])
+async def test_permanent_error(sim: DetectiveSimulator, client: DetectiveClient, error: type[Exception]) -> None:
+    """The action is not repeated, and the account fails with the error."""
+    sim.inject(Fault(Failure(402, error.__name__, "no"), "AcceptInvitation", account=TWO, count=None))
+    report = await onboard(client, sim)
+    (failure,) = report.failures
+    assert (failure.account_id, failure.after, failure.done) == (TWO, MemberStatus.INVITED, ("invite",))
+    assert isinstance(failure.error, error)
+    assert failure.problem == str(failure.error)
+    assert sum((one.operation, one.account_id) == ("AcceptInvitation", TWO) for one in sim.requests) == 1
+
+
+async def test_error_after_the_desired_state_was_reached(sim: DetectiveSimulator) -> None:
+    """An error is ignored if the next read shows the desired state."""
+    load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED"), member(THREE, "ACCEPTED_BUT_DISABLED")))
+
+    class RaisesAfterSuccess(DetectiveClient):
+        async def accept_invitation(self, graph_arn: str) -> None:
+            await super().accept_invitation(graph_arn)
+            raise AccessDeniedException("AccessDeniedException")
+
+        async def start_monitoring_member(self, graph_arn: str, account_id: str) -> None:
+            await super().start_monitoring_member(graph_arn, account_id)
+            raise ConflictException("ConflictException")
+
+    async with administrator(sim, RaisesAfterSuccess) as client:
+        report = await onboard(client, sim)
+    assert report.ok
+    assert results(report)[ONE] == Result("INVITED", "ENABLED", "")
+    assert results(report)[THREE] == Result("ACCEPTED_BUT_DISABLED", "ENABLED", "")
+
+
+@pytest.mark.parametrize("effect", [Drop("after"), Drop("during"), Garbage()])
+@pytest.mark.parametrize("operation", ["CreateMembers", "AcceptInvitation", "DeleteMembers", "StartMonitoringMember"])
+async def test_unknown_outcome(
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, operation: str, effect: Any
+) -> None:
+    """After an action without a valid response the state is read, and a successful action is not repeated."""
+    load_world(sim, graph(member(TWO, "ACCEPTED_BUT_DISABLED"), member(THREE, "VERIFICATION_FAILED", WRONG)))
+    sim.inject(Fault(effect, operation))
+    report = await onboard(one_attempt_client, sim)
+    assert report.ok
+    assert results(report) == {
+        ONE: ONBOARDED,
+        TWO: Result("ACCEPTED_BUT_DISABLED", "ENABLED", "start monitoring"),
+        # After an unknown outcome of the removal, the invitation is a separate action.
+        THREE: Result(
+            "VERIFICATION_FAILED",
+            "ENABLED",
+            "reinvite, invite, accept" if operation == "DeleteMembers" else "reinvite, accept",
+        ),
+    }
+    once = {"AcceptInvitation": 2, "StartMonitoringMember": 1, "DeleteMembers": 1}
+    if effect != Drop("during"):
+        # Responses without a body cannot break off.
+        assert {name: number for name, number in writes(sim).items() if name != "CreateMembers"} == once
+    assert set(invitations(sim).values()) == {1}
+
+
+async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """They are retried, five times for an account that makes no progress."""
+    for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers", "TagResource"):
+        sim.inject(Fault(Throttle(), operation, count=3))
+    for one, times in ((ONE, 5), (TWO, 6)):
+        sim.inject(Fault(Drop("before"), "AcceptInvitation", account=one, count=times))
+    report = await onboard(one_attempt_client, sim, tags={"a": "b"})
+    assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
+    (failure,) = report.failures
+    assert (failure.account_id, failure.after) == (TWO, MemberStatus.INVITED)
+    assert isinstance(failure.error, TransportError)
+    assert all(region.ok for region in report.regions)
+    accepts = [one.account_id for one in sim.requests if one.operation == "AcceptInvitation"]
+    assert (accepts.count(ONE), accepts.count(TWO), accepts.count(THREE)) == (6, 6, 1)
+
+
+@pytest.mark.parametrize("operation", ["ListGraphs", "ListMembers", "GetMembers"])
+async def test_malformed_response(sim: DetectiveSimulator, one_attempt_client: DetectiveClient, operation: str) -> None:
+    """The request is repeated."""
+    load_world(sim, graph())
+    sim.inject(Fault(Garbage(), operation, count=5))
+    report = await onboard(one_attempt_client, sim)
+    assert set(results(report).values()) == {ONBOARDED}
+
+
+@pytest.mark.parametrize(
+    ("effect", "error", "times"), [(Throttle(), TooManyRequestsException, 6), (DENIED, AccessDeniedException, 1)]
+)
+async def test_unreadable_states(
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, effect: Any, error: type[Exception], times: int
+) -> None:
+    """Accounts whose state must be read fail with the error; at once if it is permanent."""
+    load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "ENABLED"), member(THREE, "INVITED")))
+    sim.inject(Fault(effect, "GetMembers", count=None))
+    report = await onboard(one_attempt_client, sim)
+    assert {row.account_id for row in report.failures} == {ONE, THREE}
+    assert {type(row.error) for row in report.failures} == {error}
+    assert len(request_bodies(sim, "GetMembers")) == times
+    # They have accepted, and the report says so.
+    assert [row.done for row in report.failures] == [("accept",), ("accept",)]
+
+
+async def test_shared_request_is_refused(sim: DetectiveSimulator) -> None:
+    """Each account is sent alone: valid ones succeed, as many as the quota allows."""
+    taken: list[str] = []
+
+    class RefusesSome(DetectiveClient):
+        async def create_members(
+            self, graph_arn: str, accounts: Iterable[Account], **options: Any
+        ) -> CreateMembersResponse:
+            accounts = list(accounts)
+            if any(one.account_id == TWO for one in accounts):
+                raise ValidationException("ValidationException", "one of them")
+            if len(taken) + len(accounts) > 2:
+                raise ServiceQuotaExceededException("ServiceQuotaExceededException", "too many")
+            taken.extend(one.account_id for one in accounts)
+            return await super().create_members(graph_arn, accounts, **options)
+
+    async with administrator(sim, RefusesSome) as client:
+        report = await onboard(client, sim, accounts=[*WANTED, account("5" * 12)])
+    assert {row.account_id: type(row.error) for row in report.failures} == {
+        TWO: ValidationException,
+        "5" * 12: ServiceQuotaExceededException,
+    }
+    assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
+
+
+async def test_unprocessed_accounts(sim: DetectiveSimulator) -> None:
+    """AWS's reason is reported with addresses masked, unless the account is in its desired state."""
+    load_world(sim, graph(member("5" * 12, "ENABLED"), member("6" * 12, "ENABLED"), member("7" * 12, "ENABLED")))
+
+    class LeavesSomeUnprocessed(DetectiveClient):
+        async def create_members(
+            self, graph_arn: str, accounts: Iterable[Account], **options: Any
+        ) -> CreateMembersResponse:
+            (first,) = (one for one in accounts if one.account_id == ONE)
+            done = await super().create_members(graph_arn, [first], **options)
+            reasons = {ONE: "Account is already a member", TWO: "root@example.com is not welcome"}
+            assert [one.account_id for one in done.members] == [ONE]
+            return CreateMembersResponse(
+                members=[MemberDetail(account_id="9" * 12)],
+                unprocessed_accounts=[UnprocessedAccount(account_id=key, reason=text) for key, text in reasons.items()],
+            )
+
+        async def delete_members(self, graph_arn: str, account_ids: Iterable[str]) -> DeleteMembersResponse:
+            await super().delete_members(graph_arn, list(account_ids)[:1])
+            return DeleteMembersResponse(
+                unprocessed_accounts=[
+                    UnprocessedAccount(account_id="5" * 12, reason="Account is not a member"),
+                    UnprocessedAccount(account_id="6" * 12, reason="not now"),
+                ]
+            )
+
+    async with administrator(sim, LeavesSomeUnprocessed) as client:
+        report = await onboard(client, sim, remove_others=True)
+    assert results(report) == {
+        ONE: Result(None, "ENABLED", "accept"),
+        TWO: Result(None, None, "", "invite: AWS left the account unprocessed: *** is not welcome"),
+        THREE: Result(None, None, "", "invite: AWS left the account unprocessed: no reason given"),
+        "5" * 12: Result("ENABLED", None, ""),
+        "6" * 12: Result("ENABLED", "ENABLED", "", "remove: AWS left the account unprocessed: not now"),
+        "7" * 12: Result("ENABLED", "ENABLED", "", "remove: AWS left the account unprocessed: no reason given"),
+    }
+
+
+async def test_failed_reinvitation(sim: DetectiveSimulator) -> None:
+    """If the old invitation cannot be removed, no new one is sent."""
+    load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
+
+    class RefusesRemoval(DetectiveClient):
+        async def delete_members(self, graph_arn: str, account_ids: Iterable[str]) -> DeleteMembersResponse:
+            assert (graph_arn, list(account_ids)) == (arn_in(REGION), [ONE])
+            return DeleteMembersResponse(unprocessed_accounts=[UnprocessedAccount(account_id=ONE, reason="not now")])
+
+    async with administrator(sim, RefusesRemoval) as client:
+        report = await onboard(client, sim, accounts=WANTED[:1])
+    problem = "reinvite: AWS left the account unprocessed: not now"
+    assert results(report) == {ONE: Result("VERIFICATION_FAILED", "VERIFICATION_FAILED", "", problem)}
+    assert writes(sim) == {}
+
+
+async def test_retry_finds_the_account_invited(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The retry's refusal counts as success of the first attempt, and no invitation is repeated."""
+    sim.inject(Fault(Drop("after"), "CreateMembers"))
+    sim.inject(Fault(Drop("after"), "DeleteMembers"))
+    load_world(sim, graph(member("5" * 12, "ENABLED")))
+    report = await onboard(client, sim, remove_others=True)
+    assert set(results(report).values()) == {ONBOARDED, Result("ENABLED", None, "remove")}
+    assert len(request_bodies(sim, "CreateMembers")) == 2
+
+
+async def test_declined_invitation(sim: DetectiveSimulator) -> None:
+    """An account that disappears after its invitation is not invited again."""
+    load_world(sim, graph())
+
+    class InvitationIsDeclined(DetectiveClient):
+        async def create_members(self, *args: Any, **options: Any) -> CreateMembersResponse:
+            answer = await super().create_members(*args, **options)
+            await client.with_options(credentials=sim.account(TWO)).reject_invitation(arn_in(REGION))
+            return answer
+
+    async with administrator(sim, InvitationIsDeclined) as client:
+        report = await onboard(client, sim)
+    problem = "invite was done, but the account is not a member: it may have declined"
+    assert results(report)[TWO] == Result(None, None, "invite", problem)
+    assert results(report)[ONE] == ONBOARDED
+    assert set(invitations(sim).values()) == {1}
+
+
+async def test_member_credentials_fail(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Only the account with invalid credentials fails; secrets in the exception's text are masked."""
+
+    def source(account_id: str) -> Any:
+        if account_id == ONE:
+            raise LookupError("no entry for root@example.com, wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+        if account_id == TWO:
+            return None
+        if account_id == THREE:
+            return AssumeRole(f"arn:aws:iam::{THREE}:role/Missing", source=sim.account(ADMINISTRATOR))
+        return sim.account(account_id)
+
+    report = await onboard(client, sim, accounts=some_accounts(1) + WANTED, member_credentials=source)
+    failed = {row.account_id: row for row in report.failures}
+    assert set(failed) == {ONE, TWO, THREE}
+    problem = f"member_credentials, called for {ONE}: it failed: LookupError: no entry for ***, ***"
+    assert failed[ONE].problem == problem
+    error = failed[ONE].error
+    assert isinstance(error, CredentialsError)
+    assert error.__context__ is None
+    problem = f"member_credentials, called for {TWO}: credentials must be Credentials"
+    assert (failed[TWO].problem or "").startswith(problem)
+    assert isinstance(failed[THREE].error, AssumeRoleError)
+    assert sum(request.operation == "AssumeRole" for request in sim.requests) == 1
+
+    given = {ONE: sim.account(ONE), THREE: Credentials("AKIA0000000000000000", "x")}
+    report = await onboard(client, sim, member_credentials=given)
+    failed = {row.account_id: row for row in report.failures}
+    assert set(failed) == {TWO, THREE}
+    assert (
+        failed[TWO].problem
+        == "it is invited, but member_credentials has no credentials to accept the invitation: add them"
+    )
+    assert (failed[THREE].problem or "").startswith("Detective is not available to the account in this region")
+
+
+async def test_throttled_role(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """A throttled AssumeRole is retried."""
+    sim.inject(Fault(Throttle(), "AssumeRole", count=4))
+
+    def source(account_id: str) -> AssumeRole:
+        role = sim.role(account_id, "Detective", trusted=[ADMINISTRATOR])
+        return AssumeRole(role, source=sim.account(ADMINISTRATOR))
+
+    report = await onboard(one_attempt_client, sim, accounts=[account(ONE)], member_credentials=source)
+    assert results(report) == {ONE: ONBOARDED}
+    assert sum(request.operation == "AssumeRole" for request in sim.requests) == 5

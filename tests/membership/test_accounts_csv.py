@@ -1,0 +1,95 @@
+"""Reading the CSV of accounts."""
+
+import io
+from typing import Any
+
+import pytest
+
+from detective_async import Account, ParameterError
+from detective_async.membership import read_accounts
+
+ONE = Account("444455556666", "root@example.com")
+TWO = Account("012345678901", "cloud+two@example.co.uk")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "444455556666,root@example.com\n012345678901,cloud+two@example.co.uk\n",
+        "\ufeff444455556666,root@example.com\r\n012345678901,cloud+two@example.co.uk\r\n",
+        "\n  \n444455556666 , root@example.com\n\n\t012345678901,\tcloud+two@example.co.uk  ",
+        '"444455556666","root@example.com"\n"012345678901" , "cloud+two@example.co.uk"\n,',
+        "444455556666,root@example.com\r012345678901,cloud+two@example.co.uk",
+    ],
+)
+def test_formats(text: str) -> None:
+    """Byte order mark, line ends, white space, quotes and blank lines are accepted."""
+    assert read_accounts(text.splitlines()) == ([ONE, TWO], [])
+
+
+def test_open_file() -> None:
+    """An open file is accepted."""
+    assert read_accounts(io.StringIO("444455556666,root@example.com\r\n", newline="")) == ([ONE], [])
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("44445555666,root@example.com", "12 digits in the first column, got 11: spreadsheets drop leading zeros"),
+        ("4444555566667,root@example.com", "12 digits in the first column, got 13"),
+        ("4.44456E+11,root@example.com", "12 digits in the first column"),
+        ("\u0664\u0664\u0664\u0664\u0665\u0665\u0665\u0665\u0666\u0666\u0666\u0666,root@example.com", "12 digits"),
+        ("root@example.com,444455556666", "12 digits in the first column"),
+        ("Account,Email", "12 digits in the first column"),
+        (",root@example.com", "12 digits in the first column"),
+        ("444455556666,root.example.com", "e-mail address: expected an e-mail address"),
+        ("444455556666,root@example", "e-mail address: expected an e-mail address"),
+        ("444455556666,", "e-mail address: must not be empty"),
+        ("444455556666", "2 columns with a comma between, account id and e-mail address, got 1"),
+        ("444455556666;root@example.com", "2 columns with a comma between, account id and e-mail address, got 1"),
+        ("444455556666,root@example.com,me", "2 columns with a comma between, account id and e-mail address, got 3"),
+        ("444455556666,root@exam\rple.com", "not CSV: new-line character seen"),
+    ],
+)
+def test_invalid_line(line: str, problem: str) -> None:
+    """The problem names the line, and the other lines are read."""
+    accounts, problems = read_accounts(["012345678901,cloud+two@example.co.uk", "", line, "777788889999,a@b.cc"])
+    assert accounts == [TWO, Account("777788889999", "a@b.cc")]
+    (found,) = problems
+    assert found.line == 3
+    assert problem in found.text
+    assert str(found) == f"line 3: {found.text}"
+
+
+def test_duplicate_account() -> None:
+    """The first line counts, even with a malformed address; the others refer to it."""
+    lines = [
+        "",
+        "444455556666,root@example.com",
+        "444455556666,other@example.com",
+        "777788889999,bad",
+        "777788889999,a@b.cc",
+    ]
+    accounts, problems = read_accounts(lines)
+    assert accounts == [ONE]
+    assert [str(problem) for problem in problems][::2] == [
+        "line 3: account 444455556666 is there already, on line 2",
+        "line 5: account 777788889999 is there already, on line 4",
+    ]
+
+
+def test_problems_contain_no_addresses() -> None:
+    """No problem contains an address."""
+    lines = [
+        f"{account},secret.person{rest}" for account in ("1", "444455556666") for rest in ("@", "@x", "@x.yy,", "")
+    ]
+    _, problems = read_accounts([*lines, "secret.person@x.yy", "secret.person@x.yy,444455556666"])
+    assert len(problems) == len(lines) + 2
+    assert "secret" not in str(problems) + "".join(map(str, problems))
+
+
+@pytest.mark.parametrize("lines", ["444455556666,root@example.com", b"444455556666,root@example.com", [b"1,2"], [7]])
+def test_invalid_argument(lines: Any) -> None:
+    """A wrong type is an error of the program, and raised."""
+    with pytest.raises(ParameterError, match="lines: expected"):
+        read_accounts(lines)

@@ -1,0 +1,1 @@
+"""The public names and signatures, compared with those of the latest release."""

@@ -1,0 +1,39 @@
+"""Checks of layout and accessibility that the tests of both web pages share."""
+
+import re
+from typing import Any
+
+from playwright.async_api import Page, expect
+from support.browser import CONTRAST
+
+_CONTROLS = "button:visible, select:visible, input:visible, textarea:visible, a:visible"
+
+
+async def check_layout(page: Page, width: int) -> None:
+    """Check that the page does not scroll horizontally, and that the contrast of every text is at least 4.5."""
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    contrast, text = await page.evaluate(CONTRAST)
+    assert contrast >= 4.5, text
+
+
+async def check_colour_scheme(page: Page, scheme: Any) -> None:
+    """Check that the background is light or dark, as the user prefers."""
+    background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (int(background[4:].split(",")[0]) > 128) is (scheme == "light")
+
+
+async def check_control_names(page: Page) -> None:
+    """Check that every visible control has a role and a name for screen readers."""
+    for control in await page.locator(_CONTROLS).all():
+        snapshot = await control.aria_snapshot()
+        assert re.match(r"- '?\w+ \"[^\"]+\"", snapshot), await control.evaluate("node => node.outerHTML")
+
+
+async def check_markup(page: Page) -> None:
+    """Check captions and heading cells of all tables, the uniqueness of ids, and the language of the page."""
+    for table in await page.locator("table").all():
+        assert await table.locator("caption").text_content()
+        assert await table.locator("th:not([scope])").count() == 0
+    ids = await page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
+    assert len(ids) == len(set(ids))
+    await expect(page.locator("html")).to_have_attribute("lang", "en")

@@ -1,0 +1,78 @@
+"""What is in the wheel beside the code, and in the files that describe the project."""
+
+import json
+import re
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from public_api.changelog import sections
+
+ROOT = Path(__file__).parents[1]
+_KINDS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+_LONGEST = 120
+
+
+@pytest.fixture
+def installed() -> Distribution:
+    return distribution("detective-async")
+
+
+def test_the_bill_of_materials_has_what_the_package_requires(installed: Distribution) -> None:
+    """Each declared dependency is in it once, with the scope that it has, and the package itself with its version."""
+    bill = json.loads(installed.read_text("sboms/detective-async.cdx.json") or "")
+    requirements = [Requirement(line) for line in installed.requires or ()]
+    required = {canonicalize_name(one.name) for one in requirements if "extra" not in str(one.marker)}
+    optional = {canonicalize_name(one.name) for one in requirements} - required
+    assert sorted((one["name"], one["scope"]) for one in bill["components"]) == sorted(
+        [(name, "required") for name in required] + [(name, "optional") for name in optional]
+    )
+    assert bill["metadata"]["component"]["version"] == installed.version
+    (root,) = bill["dependencies"]
+    assert root["ref"] == bill["metadata"]["component"]["bom-ref"]
+    assert root["dependsOn"] == [one["bom-ref"] for one in bill["components"]]
+
+
+def test_the_bill_of_materials_is_valid(installed: Distribution) -> None:
+    """It follows CycloneDX's schema."""
+    text = installed.read_text("sboms/detective-async.cdx.json") or ""
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+def test_the_changelog_can_be_scanned() -> None:
+    """Unreleased comes first, then the versions with their dates; each entry is one line under a known heading."""
+    text = (ROOT / "CHANGELOG.md").read_text()
+    versions = list(sections(text))
+    assert versions[0] == "Unreleased"
+    assert len(versions) >= 2
+    headings = re.findall(r"^## .*$", text, re.MULTILINE)
+    assert headings[0] == "## [Unreleased]"
+    assert all(re.fullmatch(r"## \[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", heading) for heading in headings[1:]), headings
+    dates = [heading[-10:] for heading in headings[1:]]
+    assert dates == sorted(dates, reverse=True)
+    for body in sections(text).values():
+        assert set(re.findall(r"^### (.*)$", body, re.MULTILINE)) <= set(_KINDS)
+        entries = re.findall(r"^- .*(?:\n .*)*", body, re.MULTILINE)
+        assert [entry for entry in entries if "\n" in entry or len(entry) > _LONGEST] == []
+
+
+def test_each_promise_about_secrets_names_a_test_that_is_there() -> None:
+    """File and name; that it passes, this run of the tests shows."""
+    rows = re.findall(r"^\| .* \| (.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
+    assert rows[:2] == ["Tested by", "---"]
+    assert len(rows) > 2
+    for cell in rows[2:]:
+        named = re.fullmatch(r"\[([\w.]+)\]\((tests/(?:\w+/)*\1)\), `(\w+)`", cell)
+        assert named, cell
+        assert f"def {named[3]}(" in (ROOT / named[2]).read_text(), cell
+
+
+def test_pre_commit_runs_what_make_check_runs() -> None:
+    """One hook for each part of `make check`, which has no other parts."""
+    (parts,) = re.findall(r"^check:([\w ]*?)(?:  ##.*)?\n\n", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    hooks = re.findall(r"entry: make (\w+)$", (ROOT / ".pre-commit-config.yaml").read_text(), re.MULTILINE)
+    assert parts.split() == hooks

@@ -1,0 +1,285 @@
+"""`python -m detective_async.testing`: the simulator as a program."""
+
+import json
+import os
+import re
+import runpy
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from support.strict_mode import warnings_in
+
+import detective_async.testing
+from detective_async.testing import DetectiveSimulator
+from detective_async.testing.command import main
+
+pytestmark = pytest.mark.slow
+
+HUB = "111122223333"
+ONE = "000000000001"
+PROGRAM = [sys.executable, "-W", "error", "-X", "dev", "-m", "detective_async.testing"]
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start the program; kill it at the end of the test."""
+    running = []
+
+    def run(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def exported(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Read the variables that the program prints for a shell to export."""
+    assert process.stdout is not None
+    found: dict[str, str] = {}
+    while len(found) < 6:
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        word, setting = shlex.split(line)
+        assert word == "export"
+        name, _, value = setting.partition("=")
+        found[name] = value
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_a_signal(start: Start, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """It prints all that boto3 needs; a signal ends it with exit code 0 and without further output."""
+    process = start("--port", "0", "--region", "eu-west-1")
+    variables = exported(process)
+    assert sorted(variables) == [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL_DETECTIVE",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+    ]
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    session = boto3.Session()
+    detective, sts = session.client("detective"), session.client("sts")
+    assert detective.create_graph()["GraphArn"].split(":")[3:5] == ["eu-west-1", HUB]
+    assert sts.get_caller_identity()["Account"] == HUB
+    detective.close()
+    sts.close()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (0, "")
+    intro, account = warnings_in(err).splitlines()
+    assert intro.startswith("Amazon Detective and STS are simulated at http://127.0.0.1:")
+    assert account == f"account {HUB}: {' '.join(list(variables.values())[-2:])}"
+
+
+def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
+    """The commands set the variables, and unset a conflicting session token."""
+    process = start("--port", "0", AWS_SESSION_TOKEN="old")
+    variables = exported(process)
+    assert process.stdout is not None
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    lines.append(process.stdout.readline())
+    script = "\n".join([*lines, 'echo "$AWS_ENDPOINT_URL_STS ${AWS_SESSION_TOKEN-none}"'])
+    said = subprocess.run(
+        ["/bin/sh", "-c", script],
+        env={"AWS_SESSION_TOKEN": "old"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == [variables["AWS_ENDPOINT_URL_STS"], "none"]
+
+
+def test_the_state_is_saved_and_loaded(start: Start, tmp_path: Path) -> None:
+    """The dump that is written on exit can be loaded, and has the changes of this run."""
+    seed, state = tmp_path / "world.toml", tmp_path / "state.json"
+    seed.write_text(f'[[accounts]]\nid = "{ONE}"\n[[graphs]]\nadministrator = "{ONE}"\nregion = "us-east-1"\n')
+    process = start("--port", "0", "--seed-file", str(seed), "--dump-file", str(state))
+    variables = exported(process)
+    client = boto3.client(
+        "detective",
+        region_name="us-east-1",
+        endpoint_url=variables["AWS_ENDPOINT_URL_DETECTIVE"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
+    (graph,) = [one["Arn"] for one in client.list_graphs()["GraphList"]]
+    client.tag_resource(ResourceArn=graph, Tags={"a": "b"})
+    client.close()
+    process.terminate()
+    assert process.wait(20) == 0
+    assert json.loads(state.read_text())["graphs"][0]["tags"] == {"a": "b"}
+    sim = DetectiveSimulator()
+    sim.load(state)
+    assert sim.snapshot()[graph]["tags"] == {"a": "b"}
+
+
+def run_and_signal(arguments: list[str]) -> int:
+    """Run the program in this process, and send it signals until it ends."""
+    done = threading.Event()
+
+    def interrupt() -> None:
+        while not done.wait(0.2):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    # A signal before or after the program's own handler must not end the test run.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    sender = threading.Thread(target=interrupt)
+    sender.start()
+    try:
+        return main(arguments)
+    finally:
+        done.set()
+        sender.join()
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`main` returns the exit code, and restores the signal handlers."""
+    before = signal.getsignal(signal.SIGINT)
+    dump = tmp_path / "state.toml"
+    arguments = ["--port", "0", "--account", ONE, "--verification-delay", "5", "--dump-file", str(dump)]
+    assert run_and_signal(arguments) == 0
+    assert signal.getsignal(signal.SIGINT) is before
+    out, err = capsys.readouterr()
+    assert all(re.fullmatch(r"export AWS_\w+=\S+", line) for line in out.splitlines())
+    assert f"account {ONE}: " in err
+    content = tomllib.loads(dump.read_text())
+    assert (content["verification_delay"], content["accounts"][0]["id"]) == (5.0, ONE)
+    assert run_and_signal(["--port", "0"]) == 0
+
+
+def test_a_failed_dump_is_reported(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the state cannot be written, the exit code is 1, and one line has the reason."""
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "state.json"))
+
+    monkeypatch.setattr(os, "replace", full)
+    assert run_and_signal(["--port", "0", "--dump-file", str(tmp_path / "state.json")]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("state.json: No space left on device")
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run the program with arguments that must fail before it serves; return its one line."""
+    assert main(list(arguments)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.splitlines()
+    return line.removeprefix("python -m detective_async.testing: ")
+
+
+def test_a_port_in_use_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, and the reason."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        error = error_of(capsys, "--port", str(server.getsockname()[1]))
+    assert error.startswith("cannot listen: ")
+    assert "in use" in error
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('[[accounts]]\nid = "12"', "accounts[0].id: must be an account id of 12 digits"),
+        ("[[accounts]]\nid = ", "cannot be read"),
+        ("[[account]]", "account: unknown key; did you mean accounts?"),
+    ],
+)
+def test_an_invalid_seed_file_is_reported(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, words: str
+) -> None:
+    """Exit code 2; the error names the file, the key and what is allowed."""
+    seed = tmp_path / "world.toml"
+    seed.write_text(content)
+    error = error_of(capsys, "--port", "0", "--seed-file", str(seed))
+    assert error.startswith(f"{seed}: ")
+    assert words in error
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "words"),
+    [
+        ("--seed-file", "no.toml", "No such file or directory"),
+        ("--dump-file", "no/state.json", "not a writable folder"),
+        ("--dump-file", "state.yaml", "must end in .toml or .json"),
+    ],
+)
+def test_a_missing_seed_and_an_impossible_dump_are_reported_at_the_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, option: str, name: str, words: str
+) -> None:
+    """Exit code 2, before it serves."""
+    error = error_of(capsys, "--port", "0", option, str(tmp_path / name))
+    assert error.startswith(f"{tmp_path / name}: ")
+    assert words in error
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "65536"],
+        ["--port", "x"],
+        ["--account", "12"],
+        ["--verification-delay", "-1"],
+        ["--verification-delay", "nan"],
+        ["--what"],
+    ],
+)
+def test_invalid_arguments_print_the_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """Argparse prints the usage and exits with code 2."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: python -m detective_async.testing" in capsys.readouterr().err
+
+
+def test_the_package_can_be_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m detective_async.testing --help` prints the options; importing `__main__` runs nothing."""
+    monkeypatch.setattr(sys, "argv", ["x", "--help"])
+    # By path: pytest's import hook for plugins does not support `runpy.run_module`.
+    module = str(Path(detective_async.testing.__file__).parent / "__main__.py")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(module, run_name="__main__")
+    assert caught.value.code == 0
+    assert "--seed-file FILE" in capsys.readouterr().out
+    runpy.run_path(module, run_name="imported")
+
+
+def test_a_second_signal_is_ignored(start: Start, tmp_path: Path) -> None:
+    """Two signals in a row lead to the same clean end, with the dump."""
+    state = tmp_path / "state.json"
+    process = start("--port", "0", "--dump-file", str(state))
+    exported(process)
+    process.terminate()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert json.loads(state.read_text())["accounts"][0]["id"] == HUB

@@ -1,0 +1,146 @@
+"""Injected faults, as boto3 and raw HTTP clients observe them."""
+
+import gzip
+import http.client
+import json
+import time
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from detective_async.testing import (
+    DetectiveSimulator,
+    Drip,
+    Drop,
+    Failure,
+    Fault,
+    Garbage,
+    Gzip,
+    Latency,
+    Throttle,
+    Truncate,
+)
+
+ADMIN = "111122223333"
+LIST = ("POST", "/graphs/list", b"{}")
+BODY = b'{"GraphList":[]}'
+
+
+async def test_a_throttle_is_the_modelled_error_with_a_delay(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:
+    """429 TooManyRequestsException with x-amz-retry-after; the next request succeeds."""
+    sim.throttle(retry_after_ms=250)
+    reply = await raw.ask(*LIST)
+    assert (reply.status, reply.code) == (429, "TooManyRequestsException")
+    assert reply.headers["x-amz-retry-after"] == "250"
+    assert (await raw.ask(*LIST)).status == 200
+    sim.throttle()
+    await boto().refused("TooManyRequestsException", "list_graphs")
+    assert sim.faults == []
+
+
+async def test_a_fault_applies_to_matching_requests(sim: DetectiveSimulator, boto: Any) -> None:
+    """Operation, account, region and count select the requests; a throttled CreateGraph creates no graph."""
+    sim.throttle(2, operation="CreateGraph", account=ADMIN, region="us-east-1")
+    sim.throttle(0)
+    assert len(sim.faults) == 1
+    target = boto(region="us-east-1")
+    await target.list_graphs()
+    await boto(region="eu-west-1").create_graph()
+    await boto("222222222222", region="us-east-1").create_graph()
+    for _ in range(2):
+        await target.refused("TooManyRequestsException", "create_graph")
+    assert len(sim.snapshot()) == 2
+    await target.create_graph()
+    sim.inject(Fault(Throttle(), count=None))
+    for _ in range(2):
+        await target.refused("TooManyRequestsException", "create_graph")
+    sim.clear_faults()
+    await target.create_graph()
+
+
+async def test_boto3_retries_after_faults(sim: DetectiveSimulator, boto: Any) -> None:
+    """An unmodified client with retries succeeds after a throttle, a 503 and two dropped connections."""
+    client = boto(attempts=6)
+    for effect in (Throttle(), Failure(503, "ServiceUnavailable"), Drop("before"), Drop("after")):
+        sim.inject(Fault(effect))
+    await client.create_graph()
+    assert [request.status for request in sim.requests] == [429, 503, None, 200, 200]
+
+
+@pytest.mark.parametrize(("when", "status", "created"), [("before", None, 0), ("after", 200, 1)])
+async def test_a_connection_is_dropped_before_or_after(
+    sim: DetectiveSimulator, boto: Any, when: Any, status: Any, created: int
+) -> None:
+    """Before: the operation is not carried out. After: it is, which the client cannot observe."""
+    sim.inject(Fault(Drop(when)))
+    with pytest.raises(botocore.exceptions.HTTPClientError):
+        await boto().create_graph()
+    assert len(sim.snapshot()) == created
+    assert sim.requests[-1].status == status
+    assert sim.requests[-1].faults == (Drop(when),)
+
+
+async def test_a_connection_is_dropped_during_the_response(sim: DetectiveSimulator, raw: Any) -> None:
+    """`during` sends the head and half of the body."""
+    sim.inject(Fault(Drop("during")))
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        await raw.ask(*LIST)
+    assert caught.value.partial == b'{"GraphL'
+
+
+async def test_a_failure_is_any_error(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:
+    """Failure has any status and code; by default those of the service's internal error."""
+    sim.inject(Fault(Failure(), count=1))
+    await boto().refused("InternalServerException", "list_graphs")
+    sim.inject(Fault(Failure(418, "Teapot", "short and stout", retry_after_ms="soon")))
+    reply = await raw.ask(*LIST)
+    assert (reply.status, reply.code, reply.message) == (418, "Teapot", "short and stout")
+    assert reply.headers["x-amz-retry-after"] == "soon"
+
+
+async def test_response_bodies_are_changed(sim: DetectiveSimulator, raw: Any) -> None:
+    """Truncated, replaced or compressed, with a correct Content-Length."""
+    sim.inject(Fault(Truncate()))
+    assert (await raw.ask(*LIST)).body == b'{"GraphL'
+    sim.inject(Fault(Truncate(keep=1)))
+    assert (await raw.ask(*LIST)).body == b"{"
+    sim.inject(Fault(Garbage(b"\xff\x00", status=502)))
+    reply = await raw.ask(*LIST)
+    assert (reply.status, reply.body, reply.headers["content-type"]) == (502, b"\xff\x00", "text/html")
+    sim.inject(Fault(Gzip()))
+    reply = await raw.ask(*LIST)
+    assert (gzip.decompress(reply.body), reply.headers["content-encoding"]) == (BODY, "gzip")
+    assert (await raw.ask(*LIST)).body == BODY
+
+
+async def test_latency_and_drips_delay_the_response(sim: DetectiveSimulator, raw: Any) -> None:
+    """Latency delays, and another fault applies as well; Drip sends the body in pieces."""
+    sim.inject(Fault(Latency(0.1)))
+    sim.throttle()
+    start = time.monotonic()
+    assert (await raw.ask(*LIST)).status == 429
+    assert time.monotonic() - start >= 0.1
+    sim.inject(Fault(Drip(0.05, size=8)))
+    start = time.monotonic()
+    assert json.loads((await raw.ask(*LIST)).body) == {"GraphList": []}
+    assert time.monotonic() - start >= 0.05
+
+
+async def test_probabilities_are_repeatable(raw: Any) -> None:
+    """With the same seed, a fault applies to the same requests."""
+    outcomes = []
+    for seed in (7, 7, 8):
+        async with DetectiveSimulator(seed=seed) as sim:
+            sim.throttle(None, probability=0.5)
+            raw.sim = sim
+            outcomes.append([(await raw.ask(*LIST)).status for _ in range(16)])
+    assert outcomes[0] == outcomes[1] != outcomes[2]
+    assert set(outcomes[0]) == {200, 429}
+
+
+@pytest.mark.parametrize("wrong", [{"count": -1}, {"probability": 1.5}, {"probability": -0.1}])
+def test_invalid_faults_are_rejected(wrong: Any) -> None:
+    """Counts and probabilities are checked."""
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Fault(Throttle(), **wrong)

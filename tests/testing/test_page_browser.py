@@ -1,0 +1,343 @@
+"""The page at /_simulator/ in a headless browser."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Locator, Page, expect
+from support.browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
+
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
+
+pytestmark = BROWSER_MARKS
+
+ADMIN = "111122223333"
+ROLE = f"arn:aws:iam::{ADMIN}:role/admin"
+
+
+@pytest_asyncio.fixture
+async def page() -> AsyncIterator[Page]:
+    """A page in a new browser; at the end, its console may only have errors of a server that was stopped."""
+    async with opened_page() as (page, console):
+        yield page
+    assert [text for text in console if "ERR_CONNECTION_REFUSED" not in text] == []
+
+
+async def look(page: Page, sim: DetectiveSimulator) -> None:
+    """Open the page, and wait until it shows the state."""
+    await page.goto(f"{sim.url}/_simulator/")
+    await expect(page.get_by_role("status")).to_have_text("Live")
+
+
+def section(page: Page, name: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("region", name=name)
+
+
+def fact(page: Page, term: str) -> Locator:
+    return section(page, "Overview").locator("div", has=page.get_by_text(term, exact=True)).get_by_role("definition")
+
+
+async def populate(sim: DetectiveSimulator, boto: Any, people: Any) -> str:
+    """Create a world with entries in each of the page's sections."""
+    admin = boto()
+    sim.account("000000000003", "someone-else@example.com")
+    sim.set_volume("000000000002", "VOLUME_TOO_HIGH")
+    sim.close_region("ap-east-1")
+    arn = str((await admin.create_graph(Tags={"team": "secops", "stage": "test"}))["GraphArn"])
+    await boto("444455556666", region="us-east-1").create_graph()
+    for accounts in (people(50), people(10, 51)):
+        await admin.create_members(GraphArn=arn, Accounts=accounts)
+    for member in ("000000000001", "000000000002"):
+        await boto(member).accept_invitation(GraphArn=arn)
+    since = sim.now - timedelta(days=1)
+    await admin.start_investigation(GraphArn=arn, EntityArn=ROLE, ScopeStartTime=since, ScopeEndTime=sim.now)
+    sim.throttle(operation="ListGraphs")
+    with pytest.raises(admin.exceptions.TooManyRequestsException):
+        await admin.list_graphs()
+    sim.inject(Fault(Drop()))
+    with pytest.raises(Exception, match="Connection was closed"):
+        await admin.list_graphs()
+    sim.inject(Fault(Failure(503, "Busy"), "ListMembers", ADMIN, "eu-west-1", count=3, probability=0.5))
+    return arn
+
+
+async def test_the_page_shows_the_whole_state(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Accounts, graphs, members, invitations, investigations, requests, faults and the time."""
+    arn = await populate(sim, boto, people)
+    await sim.advance(3 * 3600)
+    await look(page, sim)
+    await expect(fact(page, "Virtual time")).to_contain_text("3 h ahead")
+    await expect(fact(page, "Graphs")).to_have_text("2")
+    await expect(fact(page, "Members")).to_contain_text("60")
+    await expect(fact(page, "Regions not opted in")).to_have_text("ap-east-1")
+    graphs = section(page, "Graphs").get_by_role("row")
+    await expect(graphs.nth(1)).to_contain_text("VERIFICATION_FAILED 1")
+    await expect(graphs.nth(1)).to_contain_text("team=secops")
+    await expect(graphs.nth(2)).to_contain_text("444455556666, us-east-1")
+    graph = section(page, f"Graph of {ADMIN}, eu-west-1")
+    await expect(graph).to_contain_text(arn)
+    await expect(graph.get_by_role("listitem").filter(has_text="DETECTIVE_CORE STARTED")).to_be_visible()
+    members = graph.get_by_role("row")
+    await expect(members).to_have_count(51)
+    await expect(members.nth(1)).to_contain_text("ENABLED")
+    await expect(members.nth(2)).to_contain_text("ACCEPTED_BUT_DISABLEDVOLUME_TOO_HIGH")
+    await expect(members.nth(3)).to_contain_text("account-000000000003@example.com")
+    await expect(section(page, "Open invitations").get_by_role("row").nth(1)).to_contain_text("000000000004")
+    await expect(section(page, "Investigations").get_by_role("row").nth(1)).to_contain_text("SUCCESSFUL")
+    requests = section(page, "Latest requests").get_by_role("row")
+    await expect(requests.nth(1)).to_contain_text("connection dropped")
+    await expect(requests.nth(2)).to_contain_text("429 TooManyRequestsException")
+    await expect(requests.nth(2)).to_contain_text("Throttle")
+    await expect(requests.last).to_contain_text("CreateGraph")
+    fault = section(page, "Pending faults").get_by_role("row").nth(1)
+    await expect(fault).to_contain_text("Failure(status=503, code='Busy')")
+    await expect(fault).to_contain_text("3 times, probability 0.5")
+    await expect(section(page, "Accounts").get_by_role("row", name="someone-else@example.com")).to_be_visible()
+
+
+@pytest.mark.simulator(verification_delay=60)
+async def test_the_page_refreshes_itself(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Starting from an empty world, new entries appear and deleted ones disappear."""
+    await look(page, sim)
+    await expect(section(page, "Graphs")).to_contain_text("None yet")
+    arn = (await boto().create_graph())["GraphArn"]
+    await expect(section(page, "Graphs").get_by_role("link", name=ADMIN)).to_be_visible()
+    await boto().create_members(GraphArn=arn, Accounts=people(2))
+    status = section(page, f"Graph of {ADMIN}").get_by_role("row", name="000000000002").get_by_role("cell").first
+    await expect(status).to_have_text("VERIFICATION_IN_PROGRESS")
+    await sim.advance(60)
+    await expect(status).to_have_text("INVITED")
+    await expect(fact(page, "Virtual time")).to_contain_text("1 min ahead")
+    await boto().delete_graph(GraphArn=arn)
+    await expect(section(page, "Graphs")).to_contain_text("None yet")
+    await expect(section(page, f"Graph of {ADMIN}")).to_be_hidden()
+    await expect(section(page, "Latest requests").get_by_role("row").nth(1)).to_contain_text("DeleteGraph")
+
+
+async def test_a_refresh_keeps_focus_and_scroll_position(
+    sim: DetectiveSimulator, boto: Any, people: Any, page: Page
+) -> None:
+    """The focused link and the visible rows of a list stay the same nodes in the same place."""
+    await populate(sim, boto, people)
+    for _ in range(30):
+        await boto("444455556666").list_graphs()
+    await look(page, sim)
+    link = section(page, "Graphs").get_by_role("link").last
+    await link.focus()
+    await page.evaluate("document.activeElement.mark = 'the same node'")
+    read = section(page, "Latest requests").get_by_role("row", name="CreateGraph").last
+    await read.evaluate("node => { node.scrollIntoView({ block: 'center' }); }")
+    await page.evaluate("window.scrollTo(0, 200)")
+    before = await read.bounding_box()
+    for account in (ADMIN, "444455556666", "000000000001"):
+        await boto(account).list_invitations()
+    await expect(section(page, "Latest requests").get_by_role("row", name="ListInvitations")).to_have_count(3)
+    assert await page.evaluate("document.activeElement.mark") == "the same node"
+    assert await page.evaluate("window.scrollY") == 200
+    assert await read.bounding_box() == pytest.approx(before, abs=1)
+
+
+async def test_the_page_reconnects(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """While the server does not respond, the page says so and shows the last state; then it continues."""
+    await boto().create_graph()
+    await look(page, sim)
+    sim._listener._port = int(sim.url.rpartition(":")[2])
+    await sim.stop()
+    await expect(page.get_by_role("status")).to_have_text(
+        re.compile(r"No response from the server; showing the state of .*Retrying")
+    )
+    await expect(page).to_have_title(re.compile("^Disconnected"))
+    await expect(section(page, "Graphs").get_by_role("link", name=ADMIN)).to_be_visible()
+    await sim.start()
+    await expect(page.get_by_role("status")).to_have_text("Live")
+    await expect(page).to_have_title("Detective simulator")
+    await boto("444455556666").create_graph()
+    await expect(section(page, "Graphs").get_by_role("link", name="444455556666")).to_be_visible()
+
+
+async def test_markup_in_the_state_is_text(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """Tags and e-mail addresses that contain markup are shown as text, and no script runs."""
+    evil = "<script>window.harmed = 1</script><img src=x onerror='window.harmed = 1'>"
+    arn = (await boto().create_graph(Tags={"key": evil, "__proto__": "x", "a=b": "c", "a": "b=c"}))["GraphArn"]
+    sim.account("000000000001", f"{evil}@example.com")
+    sim.inject(Fault(Failure(code=evil), operation=evil))
+    sim.inject(Fault(Failure(code=evil)))
+    with pytest.raises(boto().exceptions.ClientError):
+        await boto().list_graphs()
+    await look(page, sim)
+    tags = section(page, f"Graph of {ADMIN}").get_by_role("listitem")
+    await expect(tags.filter(has_text=f"key={evil}")).to_be_visible()
+    await expect(tags.filter(has_text="a=b=c")).to_have_count(2)
+    await expect(section(page, "Accounts").get_by_text(f"{evil}@example.com")).to_be_visible()
+    await expect(section(page, "Latest requests").get_by_text(f"500 {evil}")).to_be_visible()
+    await expect(section(page, "Pending faults").get_by_role("cell", name=evil)).to_be_visible()
+    assert await page.locator("main script, main img").count() == 0
+    assert await page.evaluate("window.harmed") is None
+    await page.evaluate("hash => { location.hash = hash; }", f"graph={evil}")
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
+    await page.evaluate("hash => { location.hash = hash; }", f"graph={arn}")
+    await expect(tags.filter(has_text="key=")).to_be_visible()
+
+
+async def test_the_keyboard_is_sufficient(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Tab and Enter select a graph, its members and their pages; the focus is never lost."""
+    arn = (await boto("444455556666").create_graph())["GraphArn"]
+    await populate(sim, boto, people)
+    await look(page, sim)
+    await tab_to(page, section(page, "Graphs").get_by_role("link", name=ADMIN))
+    await page.keyboard.press("Enter")
+    heading = page.get_by_role("heading", name=f"Graph of {ADMIN}, eu-west-1")
+    await expect(heading).to_be_focused()
+    graph = section(page, f"Graph of {ADMIN}, eu-west-1")
+    await expect(section(page, "Graphs").locator("[aria-current=true]")).to_have_text(f"{ADMIN}, eu-west-1")
+    following = page.get_by_role("button", name="Next members")
+    await tab_to(page, following)
+    await page.keyboard.press("Enter")
+    await expect(graph.get_by_role("row")).to_have_count(11)
+    await expect(graph).to_contain_text("51 to 60 of 60")
+    await expect(following).to_be_focused()
+    await expect(following).to_have_attribute("aria-disabled", "true")
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Space")
+    await expect(graph).to_contain_text("1 to 50 of 60")
+    choice = graph.get_by_role("combobox", name="Status")
+    await choice.focus()
+    await page.keyboard.type("ACC")
+    await expect(graph.get_by_role("row")).to_have_count(2)
+    await expect(graph.get_by_role("row").last).to_contain_text("000000000002")
+    await expect(choice).to_be_focused()
+    await page.keyboard.type("VERIFICATION_I")
+    await expect(graph).to_contain_text("No members.")
+    await page.go_back()
+    await expect(page.get_by_role("heading", name="Graph of 444455556666, eu-west-1")).to_be_focused()
+    await section(page, "Graphs").get_by_role("link").first.focus()
+    await boto("444455556666").delete_graph(GraphArn=arn)
+    await expect(page.get_by_role("heading", name="Graphs", exact=True)).to_be_focused()
+
+
+async def test_selecting_the_selected_graph_again_focuses_it(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """The link of the graph that is shown already works too; when it is deleted, the page says so."""
+    arn = (await boto().create_graph())["GraphArn"]
+    await look(page, sim)
+    heading = page.get_by_role("heading", name=f"Graph of {ADMIN}")
+    for _ in range(2):
+        await section(page, "Graphs").get_by_role("link").click()
+        await expect(heading).to_be_focused()
+        await page.get_by_role("button", name="Pause").focus()
+    await boto().delete_graph(GraphArn=arn)
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_text("This graph does not exist any more.")).to_be_visible()
+
+
+async def test_a_hidden_or_paused_page_does_not_poll(sim: DetectiveSimulator, boto: Any, page: Page) -> None:
+    """Polling stops while the page is hidden or paused, and continues at once afterwards."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.install()
+    await look(page, sim)
+    await page.evaluate(
+        """() => {
+          window.hide = (hidden) => {
+            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+          };
+          window.hide(true);
+        }"""
+    )
+    await page.clock.pause_at(sim.now + timedelta(minutes=1))
+    before = len(asked)
+    await page.clock.run_for(60_000)
+    assert len(asked) == before
+    await boto().create_graph()
+    await page.evaluate("window.hide(false)")
+    await expect(section(page, "Graphs").get_by_role("link", name=ADMIN)).to_be_visible()
+
+    pause = page.get_by_role("button", name="Pause")
+    await pause.click()
+    await expect(page.get_by_role("status")).to_have_text("Paused")
+    await expect(page.get_by_role("button", name="Pause", pressed=True)).to_be_visible()
+    before = len(asked)
+    await page.clock.run_for(60_000)
+    assert len(asked) == before
+    await boto("444455556666").create_graph()
+    await pause.click()
+    await expect(page.get_by_role("status")).to_have_text("Live")
+    await expect(section(page, "Graphs").get_by_role("link", name="444455556666")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 375, 1280])
+async def test_the_page_fits_and_has_enough_contrast(
+    sim: DetectiveSimulator, boto: Any, people: Any, page: Page, *, scheme: Any, width: int
+) -> None:
+    """No horizontal scrolling of the page, even on a phone; tables scroll in their box; contrast of at least 4.5."""
+    await populate(sim, boto, people)
+    await boto("1" * 12).create_graph(Tags={"k" * 128: "v" * 256})
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await look(page, sim)
+    for account in (ADMIN, "1" * 12):
+        await section(page, "Graphs").get_by_role("link", name=account).click()
+        await expect(section(page, f"Graph of {account}")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+        contrast, text = await page.evaluate(CONTRAST)
+        assert contrast >= 4.5, text
+    box = section(page, "Latest requests").locator(".box")
+    assert await box.evaluate("node => node.scrollWidth > node.clientWidth")
+    await expect(box).to_have_attribute("tabindex", "0")
+    ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (int(ground[4:].split(",")[0]) > 128) is (scheme == "light")
+
+
+async def test_the_page_is_accessible(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
+    """Landmarks, headings, tables and controls have names and roles for screen readers."""
+    await populate(sim, boto, people)
+    await look(page, sim)
+    await expect(page.get_by_role("banner")).to_match_aria_snapshot(
+        """
+        - banner:
+          - heading "Detective simulator" [level=1]
+          - paragraph: /Endpoint/
+          - status: Live
+          - button "Pause"
+        """
+    )
+    names = ["Overview", "Graphs", f"Graph of {ADMIN}, eu-west-1", "Open invitations"]
+    names += ["Latest requests", "Pending faults", "Investigations", "Accounts"]
+    main = page.get_by_role("main")
+    assert await main.get_by_role("heading", level=2).all_text_contents() == names
+    for name in names:
+        await expect(main.get_by_role("region", name=name, exact=True)).to_have_count(1)
+    await expect(section(page, "Graphs")).to_match_aria_snapshot(
+        f"""
+        - region "Graphs":
+          - heading "Graphs" [level=2]
+          - table "Graphs; select one to see its members":
+            - rowgroup:
+              - row:
+                - columnheader "Administrator, region"
+                - columnheader "Members"
+                - columnheader "Tags"
+            - rowgroup:
+              - row:
+                - rowheader "{ADMIN}, eu-west-1":
+                  - link "{ADMIN}, eu-west-1"
+                - cell /INVITED 57/
+                - cell /team=secops/
+        """
+    )
+    tables = page.get_by_role("table")
+    assert await tables.count() == 7
+    for table in await tables.all():
+        assert await table.locator("caption").text_content()
+        assert await table.locator("th:not([scope])").count() == 0
+    for control in await page.locator("button:visible, select:visible, a:visible").all():
+        assert re.search(r'"[^"]+"', await control.aria_snapshot()), await control.inner_html()
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    # Only the state of the connection is announced automatically.
+    assert await page.locator("[aria-live], [role=alert], [role=log]").count() == 0
+    assert await page.get_by_role("status").count() == 1

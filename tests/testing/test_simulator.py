@@ -1,0 +1,148 @@
+"""Starting and stopping a simulator, its accounts, its time, and the requests that it records."""
+
+import asyncio
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+from support.strict_mode import warnings_in
+
+import detective_async.testing.services.detective
+from detective_async.testing import DetectiveSimulator, Fault, Latency
+
+LEAVES_NOTHING = """
+    import asyncio, gc, warnings
+    from detective_async.testing import DetectiveSimulator, Fault, Latency
+
+    async def main():
+        async with DetectiveSimulator() as sim:
+            host, port = sim.url[7:].split(":")
+            idle = await asyncio.open_connection(host, int(port))
+            half = await asyncio.open_connection(host, int(port))
+            half[1].write(b"POST /graph HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 9\\r\\n\\r\\n{")
+            used = await asyncio.open_connection(host, int(port))
+            used[1].write(b"POST /graph HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+            assert b"MissingAuthenticationTokenException" in await used[0].readuntil(b"}")
+        for _, writer in (idle, half, used):
+            writer.close()
+            try:
+                await writer.wait_closed()
+            except ConnectionError:
+                pass
+        assert asyncio.all_tasks() == {asyncio.current_task()}, asyncio.all_tasks()
+
+    asyncio.run(main(), debug=True)
+    gc.collect()
+    print("clean")
+"""
+
+
+def test_it_leaves_no_resources_behind() -> None:
+    """In development mode with warnings as errors; with clients that are idle or in the middle of a request."""
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(LEAVES_NOTHING)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (found.returncode, found.stdout.strip(), warnings_in(found.stderr)) == (0, "clean", "")
+
+
+async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator, raw: Any) -> None:
+    """A delayed request does not delay `stop`."""
+    sim.inject(Fault(Latency(3600)))
+    waiting = asyncio.create_task(raw.ask("POST", "/graphs/list", b"{}"))
+    while sim.faults:  # noqa: ASYNC110  the simulator has no event for it
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        await sim.stop()
+    with pytest.raises(OSError, match=r".*"):
+        await waiting
+
+
+async def test_it_can_be_stopped_and_started_again(raw: Any) -> None:
+    """Starting a running simulator is an error, stopping a stopped one is not; the state is kept."""
+    sim = DetectiveSimulator(seed=3)
+    raw.sim = sim
+    assert "not started" in repr(sim)
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = sim.url
+    await sim.start()
+    with pytest.raises(RuntimeError, match="started already"):
+        await sim.start()
+    assert (await raw.ask("POST", "/graph", b"{}")).status == 200
+    await sim.stop()
+    await sim.stop()
+    assert len(sim.snapshot()) == 1
+    async with sim:
+        assert (await raw.ask("POST", "/graphs/list", b"{}")).status == 200
+        assert repr(sim) == f"<DetectiveSimulator {sim.url} [1 accounts, 1 graphs]>"
+
+
+async def test_a_port_in_use_is_an_error(sim: DetectiveSimulator) -> None:
+    """If the port is not available, `start` raises OSError, and can be called again."""
+    second = DetectiveSimulator(port=int(sim.url.rsplit(":", 1)[1]))
+    for _ in range(2):
+        with pytest.raises(OSError, match=r".*"):
+            await second.start()
+
+
+async def test_a_bug_of_the_simulator_is_an_internal_failure(raw: Any, monkeypatch: Any, caplog: Any) -> None:
+    """If an operation raises, the client gets InternalFailure, and the log has the traceback."""
+    monkeypatch.setitem(detective_async.testing.services.detective.OPERATIONS, "ListGraphs", lambda _call: {"Nope": 1})
+    reply = await raw.ask("POST", "/graphs/list", b"{}")
+    assert (reply.status, reply.code) == (500, "InternalFailure")
+    assert "KeyError" in caplog.text
+
+
+def test_accounts_are_the_same_each_time() -> None:
+    """Credentials are derived from the account id, which is checked."""
+    one, two = DetectiveSimulator(), DetectiveSimulator()
+    keys = one.account("111122223333")
+    assert keys == one.account("111122223333") == two.account("111122223333")
+    assert keys != one.account("222222222222")
+    assert (len(keys.access_key_id), keys.access_key_id[:4]) == (20, "AKIA")
+    assert keys.session_token is None
+    wrongs: list[Any] = ["1", "12345678901x", "\u0661" * 12, 111122223333]
+    for wrong in wrongs:
+        with pytest.raises(ValueError, match="12 digits"):
+            one.account(wrong)
+
+
+async def test_time_only_goes_forward(sim: DetectiveSimulator) -> None:
+    """Only zero or more seconds may be added to the virtual time."""
+    before = sim.now
+    await sim.advance(0)
+    assert sim.now >= before
+    for wrong in (-1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="seconds"):
+            await sim.advance(wrong)
+
+
+def test_the_public_names_are_sorted_and_importable() -> None:
+    """`__all__` has the names that can be imported."""
+    names = detective_async.testing.__all__
+    assert names == sorted(names)
+    assert all(hasattr(detective_async.testing, name) for name in names)
+    assert set(names) < set(dir(detective_async.testing))
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = detective_async.testing.Nothing  # type: ignore[attr-defined]
+
+
+async def test_recorded_requests_have_no_secrets(sim: DetectiveSimulator, boto: Any) -> None:
+    """`requests` has the caller, the request and the response's status, but neither the signature nor the token."""
+    session = sim.temporary_credentials("111122223333")
+    await boto(credentials=session).create_graph()
+    (request,) = sim.requests
+    assert (request.operation, request.account_id, request.region) == ("CreateGraph", "111122223333", "eu-west-1")
+    assert (request.method, request.target, request.status, request.error_code) == ("POST", "/graph", 200, None)
+    assert "amz-sdk-invocation-id" in request.headers
+    everything = repr(request) + repr(dict(request.headers))
+    assert "authorization" not in request.headers
+    assert str(session.session_token) not in everything
+    assert session.secret_access_key not in everything
+    sim.forget_requests()
+    assert sim.requests == []
