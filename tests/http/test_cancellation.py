@@ -1,4 +1,4 @@
-"""Calls that are given up, at every moment at which that can happen: nothing is swallowed, lost or left behind."""
+"""Calls that are interrupted at every moment: nothing is suppressed, lost or left running."""
 
 import asyncio
 import logging
@@ -50,7 +50,7 @@ def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @every_interrupt
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_a_call_with_a_retry(owner: str, failure: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """At every moment of its two attempts and of the wait between them."""
+    """At every moment of its two attempts and of the delay between them."""
     async with single_connection(owner, fake_time.clock(), failure) as single:
         moments = await single.sweep(interrupt, lambda n: single.caller(n).list_graphs(next_token="swept"))
         assert moments > 2
@@ -61,15 +61,15 @@ async def test_a_call_with_a_retry(owner: str, failure: str, interrupt: Interrup
 async def test_a_call_over_tls(
     owner: str, interrupt: Interrupt, fake_time: FakeTime, certificates: Certificates
 ) -> None:
-    """At every moment of the handshakes too."""
+    """Also at every moment of the handshakes."""
     async with single_connection(owner, fake_time.clock(), certificates=certificates) as single:
         assert await single.sweep(interrupt, lambda n: single.caller(n).list_graphs(next_token="swept")) > 4
 
 
 @every_interrupt
 @pytest.mark.parametrize("prefetch", [0, 2])
-async def test_a_walk_through_pages(owner: str, prefetch: int, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """While a page is fetched, ahead or not, and while the consumer is busy."""
+async def test_an_iteration_over_pages(owner: str, prefetch: int, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """While a page is fetched, in advance or not, and while the consumer runs."""
 
     async def walk(client: DetectiveClient) -> None:
         graphs = []
@@ -83,8 +83,8 @@ async def test_a_walk_through_pages(owner: str, prefetch: int, interrupt: Interr
 
 
 @every_interrupt
-async def test_a_call_in_the_queue(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """Before its turn comes, as it comes and after it; the one whose turn it was is not disturbed."""
+async def test_a_queued_call(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """Before, when and after it gets its connection; the call before it is not affected."""
 
     async def queue(client: DetectiveClient) -> None:
         assert (await client.list_graphs(next_token="queued")).next_token == "queued"
@@ -103,7 +103,7 @@ async def test_a_call_in_the_queue(owner: str, interrupt: Interrupt, fake_time: 
 
 @every_interrupt
 async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """The others that wait for the same refresh get what it brings, and it is done once."""
+    """Other calls that wait for the same refresh get its result, and there is one refresh."""
     refreshes = begun = 0
     others: list[asyncio.Task[Any]] = []
 
@@ -138,8 +138,8 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
 
 
 @pytest.mark.parametrize("interrupt", [after_steps, by_a_timeout_from_outside])
-async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """It is nobody's concern: nothing is logged, and the next call has it done again."""
+async def test_a_refresh_that_fails_without_waiting_calls(interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """Nothing is logged, and the next call starts another refresh."""
     refreshes = 0
 
     async def refresh() -> Credentials:
@@ -160,7 +160,7 @@ async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interr
 
 @pytest.mark.parametrize("kind", ["cancel", "timeout"])
 async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
-    """The wait for a retry ends at once, and held no connection."""
+    """The delay ends at once, and the call holds no connection."""
     waits = 0
 
     async def sleep(_: float) -> None:
@@ -192,7 +192,7 @@ async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
 
 
 async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> None:
-    """It cancels the calls beside it, under way and queued, and is the only error of the group."""
+    """It cancels the other calls, running and queued, and is the only error of the group."""
     async with single_connection(owner, fake_time.clock()) as single:
         calls: list[asyncio.Task[Any]] = []
 
@@ -219,10 +219,10 @@ async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> N
 
 @pytest.mark.parametrize("first", ["the caller", "the deadline", "the attempt's timeout"])
 @pytest.mark.parametrize("kind", ["cancel", "timeout"])
-async def test_at_the_very_moment_of_a_deadline(
+async def test_an_interruption_at_the_moment_of_the_deadline(
     owner: str, kind: str, first: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller has the last word, whoever was first: its cancellation comes out, or its own TimeoutError."""
+    """The caller's cancellation or TimeoutError takes precedence, in any order."""
     mine, total, attempt = {
         "the caller": (10.0, 20.0, 30.0),
         "the deadline": (20.0, 10.0, 30.0),
@@ -257,8 +257,8 @@ async def test_at_the_very_moment_of_a_deadline(
         await single.is_as_before()
 
 
-async def test_ctrl_c() -> None:
-    """A program with calls under way, queued and ahead of their consumer ends with a KeyboardInterrupt, and no more."""
+async def test_keyboard_interrupt() -> None:
+    """A program with running, queued and prefetching calls ends with a KeyboardInterrupt and no other output."""
     program = textwrap.dedent("""
         import asyncio, signal, sys
         from detective_async import Credentials, DetectiveClient

@@ -1,4 +1,4 @@
-"""Closing a client takes no time, whatever the other side does."""
+"""Closing a client does not wait for the server."""
 
 import asyncio
 
@@ -19,8 +19,8 @@ SOON = 0.5
 
 @either
 @in_virtual_time
-async def test_the_other_side_has_stopped_reading(tls: bool, certificates: Certificates) -> None:
-    """An idle connection whose other end does not answer the farewell of TLS is left at once."""
+async def test_closing_does_not_wait_for_a_server_that_does_not_read(tls: bool, certificates: Certificates) -> None:
+    """An idle TLS connection whose server does not respond to the shutdown is closed at once."""
     thawed = asyncio.Event()
 
     async def freeze(exchange: Exchange) -> None:
@@ -43,8 +43,8 @@ async def test_the_other_side_has_stopped_reading(tls: bool, certificates: Certi
 @either
 @pytest.mark.parametrize("operation", [LIST_MEMBERS, START_INVESTIGATION], ids=lambda operation: operation.name)
 @in_virtual_time
-async def test_a_call_is_under_way(operation: OperationCase, tls: bool, certificates: Certificates) -> None:
-    """The call that is cut off ends as one whose connection broke, and nothing waits for the other side."""
+async def test_closing_during_a_call(operation: OperationCase, tls: bool, certificates: Certificates) -> None:
+    """The call fails with a broken connection, and closing does not wait."""
     loop = asyncio.get_running_loop()
     async with proxied_client(operation, certificates=certificates if tls else None, max_attempts=1) as running:
         running.proxy.plan.append(faults.SILENT_AFTER)

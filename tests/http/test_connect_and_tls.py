@@ -1,4 +1,4 @@
-"""No connection comes about, once and always, for every kind of operation: nothing was sent, and all are repeated."""
+"""Connections that cannot be opened, for all kinds of operations: nothing was sent, so all are retried."""
 
 import asyncio
 import math
@@ -46,8 +46,8 @@ two_deeds = pytest.mark.parametrize("operation", [LIST_TAGS, START_INVESTIGATION
 @every_deed
 @pytest.mark.parametrize("expected", PORTS, ids=str)
 @in_virtual_time
-async def test_nobody_listens(expected: ExpectedResult, operation: OperationCase, faulty: int) -> None:
-    """A port that refuses, or that does not even do that, is tried again, for nothing was sent."""
+async def test_a_port_without_a_server(expected: ExpectedResult, operation: OperationCase, faulty: int) -> None:
+    """A port that refuses or ignores connections is retried, since nothing was sent."""
     if expected.fault is faults.IGNORED and sys.platform != "linux":
         pytest.skip("other systems deal otherwise with a full queue of connections")
     async with proxied_client(operation, listening=False) as running:
@@ -56,8 +56,8 @@ async def test_nobody_listens(expected: ExpectedResult, operation: OperationCase
 
 @every_deed
 @in_virtual_time
-async def test_a_name_that_is_never_found(operation: OperationCase, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking the name up is part of connecting too, and ends with the client."""
+async def test_a_host_name_whose_resolution_hangs(operation: OperationCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolving the name is part of connecting, and ends with the client."""
 
     class Resolver(aiohttp.ThreadedResolver):
         async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
@@ -76,7 +76,7 @@ async def test_a_name_that_is_never_found(operation: OperationCase, monkeypatch:
 async def test_a_handshake_that_fails(
     expected: ExpectedResult, operation: OperationCase, faulty: int, certificates: Certificates
 ) -> None:
-    """TLS is part of connecting: of its timeout, and of the certainty that nothing was sent."""
+    """TLS is part of connecting: it is limited by that timeout, and nothing was sent."""
     async with proxied_client(operation, certificates=certificates) as running:
         await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
@@ -85,10 +85,10 @@ async def test_a_handshake_that_fails(
 @every_deed
 @pytest.mark.parametrize("certificate", CERTIFICATES)
 @in_virtual_time
-async def test_a_certificate_that_is_not_to_be_trusted(
+async def test_an_invalid_certificate(
     certificate: str, operation: OperationCase, faulty: int, certificates: Certificates
 ) -> None:
-    """An unknown authority, another name or a date that is past: nothing is sent to whoever shows that."""
+    """Nothing is sent to a server with an unknown authority, another name or an expired certificate."""
     expected = _unconnected(faults.certificate(certificate, getattr(certificates, certificate)))
     async with proxied_client(operation, certificates=certificates) as running:
         await check(running, expected, faulty=faulty, pooled=operation.repeatable)
@@ -98,10 +98,10 @@ async def test_a_certificate_that_is_not_to_be_trusted(
 @two_deeds
 @pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
 @in_virtual_time
-async def test_the_same_on_a_session_of_the_callers(
+async def test_failed_handshakes_on_the_callers_session(
     expected: ExpectedResult, operation: OperationCase, faulty: int, certificates: Certificates
 ) -> None:
-    """A session that was passed in brings its own trust, and its connections fail as ours do."""
+    """A session that was passed in has its own trust, and its connections fail in the same way."""
     context = ssl.create_default_context(cafile=certificates.bundle)
 
     def session() -> aiohttp.ClientSession:
@@ -112,8 +112,8 @@ async def test_the_same_on_a_session_of_the_callers(
 
 
 @in_virtual_time
-async def test_the_authority_has_to_be_known(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `AWS_CA_BUNDLE` the system's authorities count, which do not know ours."""
+async def test_an_authority_that_is_not_configured(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `AWS_CA_BUNDLE`, only the system's authorities are trusted."""
     monkeypatch.delenv("AWS_CA_BUNDLE")
     async with proxied_client(LIST_TAGS, certificates=certificates) as running:
         result = await running.call()

@@ -1,4 +1,4 @@
-"""A call ends when its `total` has passed, whatever it is waiting for."""
+"""A call ends when its `total` is over, in any phase."""
 
 import asyncio
 import math
@@ -59,7 +59,7 @@ def check(result: CallResult, *, attempts: int, unknown: bool) -> None:
 async def test_an_exchange_that_stalls(
     fault: ConnectionFault | ExchangeFault, executed: bool, operation: OperationCase
 ) -> None:
-    """Wherever it does so, the call ends in time, leaves no connection, and says that it may have been carried out."""
+    """The call ends at the deadline in any phase, closes its connection, and its outcome is unknown."""
     async with short_deadline(operation) as running:
         running.proxy.plan.append(fault)
         check(await running.call(), attempts=1, unknown=True)
@@ -70,7 +70,7 @@ async def test_an_exchange_that_stalls(
 @every_deed
 @in_virtual_time
 async def test_a_handshake_that_stalls(operation: OperationCase, certificates: Certificates) -> None:
-    """Nothing was sent, and it is known that nothing was done."""
+    """Nothing was sent, so the outcome is known."""
     async with short_deadline(operation, certificates) as running:
         running.proxy.plan.append(faults.NEVER_READS)
         check(await running.call(), attempts=1, unknown=False)
@@ -80,8 +80,8 @@ async def test_a_handshake_that_stalls(operation: OperationCase, certificates: C
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems deal otherwise with a full queue of connections")
 @every_deed
 @in_virtual_time
-async def test_a_port_that_says_nothing(operation: OperationCase) -> None:
-    """Nothing was sent here either."""
+async def test_a_port_that_ignores_connections(operation: OperationCase) -> None:
+    """Nothing was sent, so the outcome is known."""
     async with proxied_client(operation, timeouts=TIMEOUTS, listening=False) as running:
         running.proxy.ignore()
         check(await running.call(), attempts=1, unknown=False)
@@ -89,8 +89,8 @@ async def test_a_port_that_says_nothing(operation: OperationCase) -> None:
 
 @every_deed
 @in_virtual_time
-async def test_credentials_that_do_not_come(operation: OperationCase) -> None:
-    """A provider that hangs is waited for as long as anything else, before there is an attempt."""
+async def test_a_provider_that_hangs(operation: OperationCase) -> None:
+    """The call ends at the deadline, before an attempt."""
 
     async def hang() -> Credentials:
         await asyncio.sleep(math.inf)
@@ -103,8 +103,8 @@ async def test_credentials_that_do_not_come(operation: OperationCase) -> None:
 
 @every_deed
 @in_virtual_time
-async def test_no_connection_becomes_free(operation: OperationCase) -> None:
-    """The pool of a session that was passed in is full: the call ends in time, and was never begun."""
+async def test_a_full_pool(operation: OperationCase) -> None:
+    """The pool of the caller's session is full: the call ends at the deadline, without an attempt."""
 
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
@@ -122,8 +122,8 @@ async def test_no_connection_becomes_free(operation: OperationCase) -> None:
 
 @every_deed
 @in_virtual_time
-async def test_a_long_wait_between_attempts(operation: OperationCase) -> None:
-    """The service asks for a longer wait than there is time for: the refused attempt has done nothing."""
+async def test_a_delay_beyond_the_deadline(operation: OperationCase) -> None:
+    """The service asks for a longer delay than there is time; the refused attempt has a known outcome."""
     async with short_deadline(operation) as running:
         running.sim.throttle(retry_after_ms=4000)
         check(await running.call(), attempts=1, unknown=False)
@@ -131,16 +131,16 @@ async def test_a_long_wait_between_attempts(operation: OperationCase) -> None:
 
 
 @in_virtual_time
-async def test_the_attempts_share_the_time() -> None:
-    """Two quick failures, a wait after each, and a third attempt that stalls: all that is one deadline."""
+async def test_all_attempts_share_one_deadline() -> None:
+    """Two failures, a delay after each, and a third attempt that stalls."""
     async with short_deadline(LIST_MEMBERS) as running:
         running.proxy.plan.extend([faults.CLOSED_BEFORE, faults.CLOSED_BEFORE, faults.SILENT])
         check(await running.call(), attempts=3, unknown=True)
 
 
 @in_virtual_time
-async def test_a_pace_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In adaptive mode a call may have to wait for its turn longer than it has."""
+async def test_a_rate_limiter_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In adaptive mode, a call may have to wait longer for its token than it has time."""
 
     async def wait(_pace: Pace, clock: Clock) -> None:
         await clock.sleep(1000)

@@ -1,4 +1,4 @@
-"""Every way in which an exchange goes wrong, once and always, for every kind of operation."""
+"""All faults of an exchange, once and always, for all kinds of operations."""
 
 import aiohttp
 import pytest
@@ -90,23 +90,23 @@ FAULTS = [*LOST, *LATE, *MALFORMED, *MEANINGLESS, *PAGES]
 @pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 @pytest.mark.parametrize("expected", FAULTS, ids=str)
 @in_virtual_time
-async def test_an_exchange_that_goes_wrong(expected: ExpectedResult, operation: OperationCase, faulty: int) -> None:
-    """Class, fate, attempts, time, and what the service has done are as expected; nothing is left behind."""
+async def test_a_faulty_exchange(expected: ExpectedResult, operation: OperationCase, faulty: int) -> None:
+    """Error class, outcome, attempts, duration and effect are as expected, and nothing remains."""
     async with proxied_client(operation) as running:
         await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
 @pytest.mark.parametrize("expected", [one for one in FAULTS if one.seen], ids=str)
 @in_virtual_time
-async def test_the_same_over_tls(expected: ExpectedResult, certificates: Certificates) -> None:
-    """TLS changes nothing of it."""
+async def test_a_faulty_exchange_over_tls(expected: ExpectedResult, certificates: Certificates) -> None:
+    """The results are the same with TLS."""
     async with proxied_client(LIST_MEMBERS, certificates=certificates) as running:
         await check(running, expected, faulty=1, pooled=True)
 
 
 @pytest.mark.parametrize("expected", FAULTS, ids=str)
 @in_virtual_time
-async def test_the_same_on_a_session_of_the_callers(expected: ExpectedResult) -> None:
-    """Nor does a session that was passed in, though aiohttp would send a GET again by itself."""
+async def test_a_faulty_exchange_on_the_callers_session(expected: ExpectedResult) -> None:
+    """The results are the same, although aiohttp could retry a GET itself."""
     async with proxied_client(LIST_TAGS, session=aiohttp.ClientSession) as running:
         await check(running, expected, faulty=1, pooled=True)

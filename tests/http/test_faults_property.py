@@ -1,6 +1,6 @@
-"""Whatever goes wrong: what returned was done exactly once, and what raised was not done or says that it may have been.
+"""Calls with any faults: a call that returns was carried out once; one that raises was not, or has an unknown outcome.
 
-The faults are the simulator's, and so is the truth about what was done.
+Two simulators get the same calls, one of them with faults.
 """
 
 import asyncio
@@ -157,15 +157,15 @@ async def _go_through(steps: list[Step]) -> None:
 
 @settings(max_examples=examples(80), phases=UNEXPLAINED)
 @given(_steps(*_WRITES, *_READS))
-def test_a_call_is_carried_out_once_or_its_error_tells(steps: list[Step]) -> None:
-    """Any calls with any faults leave the service as the same calls do without; what was not done raised."""
+def test_calls_are_carried_out_once_or_raise(steps: list[Step]) -> None:
+    """With any faults, the service ends in the same state as without; calls that were not carried out raised."""
     _run(_go_through(steps))
 
 
 @settings(max_examples=examples(60), phases=UNEXPLAINED)
 @given(_steps(_STARTS, _CREATES))
-def test_what_must_not_happen_twice_does_not(steps: list[Step]) -> None:
-    """An investigation is started at most once a call; an account that is told to be unprocessed was a member."""
+def test_unrepeatable_effects_happen_once(steps: list[Step]) -> None:
+    """A call starts at most one investigation, and accounts that are listed as unprocessed were members."""
     _run(_go_through(steps))
 
 
@@ -175,8 +175,8 @@ _SLOW_JOBS = st.one_of(_STARTS, _CREATES, _admins("delete_members", account_ids=
 
 @settings(max_examples=examples(15), phases=UNEXPLAINED)
 @given(st.lists(st.builds(Step, _SLOW_JOBS, _SLOW_SEQUENCES, _ATTEMPTS, st.just(True)), min_size=1, max_size=4))
-def test_what_is_done_after_the_client_gave_up_counts_too(steps: list[Step]) -> None:
-    """The service may act on an attempt long after its timeout, and even after the call; then the call says so."""
+def test_effects_after_a_timeout_are_reported(steps: list[Step]) -> None:
+    """The service may carry out an attempt after its timeout, or after the call; the call then says so."""
     _run(_go_through(steps))
 
 
@@ -202,15 +202,15 @@ _ASKS = [
 
 @settings(max_examples=examples(35), phases=UNEXPLAINED)
 @given(st.permutations(_ASKS), st.lists(st.sampled_from(FAULTS), max_size=20), _ATTEMPTS)
-def test_calls_at_once_keep_their_answers_apart(asks: list[Ask], faults: list[Effect], max_attempts: int) -> None:
-    """Each of many calls on one client gets the answer to its own request, and is carried out once."""
+def test_concurrent_calls_get_their_own_responses(asks: list[Ask], faults: list[Effect], max_attempts: int) -> None:
+    """Each call on one client gets the response to its own request, and is carried out once."""
     _run(_ask_at_once(asks, faults, max_attempts))
 
 
 @settings(max_examples=examples(10), phases=UNEXPLAINED)
 @given(st.permutations(_ASKS), st.sampled_from([900, -900]))
-def test_a_clock_that_is_off_is_put_right_for_all_calls_at_once(asks: list[Ask], skew: float) -> None:
-    """Many calls are refused for it at once, and each of them is sent again, with one attempt allowed."""
+def test_concurrent_calls_with_a_wrong_clock(asks: list[Ask], skew: float) -> None:
+    """All of them are refused and repeated, even with one attempt."""
     _run(_ask_at_once(asks, [], 1, skew))
 
 

@@ -1,4 +1,4 @@
-"""Far more calls at once than there are connections: they queue, in order, and waiting is no failure."""
+"""More concurrent calls than connections: they queue in order, and queueing is no failure."""
 
 import asyncio
 import random
@@ -131,8 +131,8 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
     return LoopClock(monkeypatch)
 
 
-async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> None:
-    """All succeed, in the order in which they were started: to wait for a turn is neither to connect nor an attempt."""
+async def test_thousands_of_calls_are_sent_in_order(pool: str, clock: LoopClock) -> None:
+    """All succeed in the order of their start; queueing counts neither as connecting nor as an attempt."""
     # Debug mode would keep a stack for every step of every call.
     asyncio.get_running_loop().set_debug(enabled=False)
     async with crowding(pool) as crowd:
@@ -150,7 +150,7 @@ async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> Non
 
 
 async def test_a_retry_queues_up_again(pool: str) -> None:
-    """A call that waits to be repeated keeps nobody waiting, and is repeated after those that were there before."""
+    """A call in a delay holds no connection, and queues behind the calls that waited before."""
     backoff = asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -174,7 +174,7 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
 
 
 async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
-    """Other regions and accounts share the connections, and the order."""
+    """Clients of other regions and accounts share the connections and the queue."""
     async with crowding(pool) as crowd:
         elsewhere = crowd.client.with_options(region="us-east-1")
         other = crowd.client.with_options(credentials=Credentials("c", "d"))
@@ -187,7 +187,7 @@ async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
 
 
 async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
-    """Every second call, under way or queued, is cancelled: the others succeed, and no turn is lost."""
+    """Every second call, running or queued, is cancelled: the others succeed, and no connection is lost."""
     async with crowding(pool) as crowd:
         count = 8 * crowd.limit
         calls = crowd.start(range(count))
@@ -204,8 +204,8 @@ async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
         assert await crowd.has_every_turn()
 
 
-async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> None:
-    """In the very moment in which a turn is given, its owner is cancelled; the next one has it."""
+async def test_a_call_that_is_cancelled_when_it_gets_its_connection(pool: str) -> None:
+    """The next call gets the connection."""
     async with crowding(pool) as crowd:
         calls = crowd.start(range(crowd.limit + 50))
         await crowd.holds(crowd.limit)
@@ -223,7 +223,7 @@ async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> Non
 
 
 async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
-    """A call whose time is up before its turn has come says that nothing was sent, and its place is gone."""
+    """The error says that nothing was sent, and the call leaves the queue."""
     async with crowding(pool) as crowd:
         patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
         short_timeout = crowd.client.with_options(timeouts=Timeouts(total=50))
@@ -242,7 +242,7 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
 
 
 async def test_closing_ends_the_queue(pool: str) -> None:
-    """Calls that are queued when the client is closed end at once, and say why; nothing hangs."""
+    """Queued calls end at once with an error when the client is closed."""
     async with crowding(pool) as crowd:
         calls = crowd.start(range(3 * crowd.limit))
         await crowd.holds(crowd.limit)
@@ -258,7 +258,7 @@ async def test_closing_ends_the_queue(pool: str) -> None:
 
 @pytest.mark.parametrize("pool", [name for name, (_, connector) in POOLS.items() if connector])
 async def test_two_clients_on_one_session(pool: str, clock: LoopClock) -> None:
-    """Their calls queue together, within the session's limit, and neither fails for waiting."""
+    """Their calls share one queue within the session's limit."""
     async with crowding(pool) as crowd:
         other = DetectiveClient(
             region="eu-west-1",

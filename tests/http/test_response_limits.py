@@ -1,4 +1,4 @@
-"""Answers that are too much, or lead elsewhere."""
+"""Responses that are too large, and redirects."""
 
 import tracemalloc
 
@@ -21,10 +21,10 @@ every_deed = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=
     ("status", "error"), [(200, DecodeError), (400, ServiceError)], ids=["a good answer", "an error"]
 )
 @in_virtual_time
-async def test_a_bomb_is_not_unpacked(
+async def test_decompression_stops_at_the_limit(
     status: int, error: type[DecodeError | ServiceError], operation: OperationCase
 ) -> None:
-    """1 MiB that unpacks to 1 GiB is given up at 16 MiB; of an error, the status counts."""
+    """1 MiB that decompresses to 1 GiB is read up to 16 MiB; an error is then known by its status."""
     expected = ExpectedResult(
         faults.gzip_bomb(b"%d Whatever" % status),
         error,
@@ -45,8 +45,8 @@ async def test_a_bomb_is_not_unpacked(
 
 
 @in_virtual_time
-async def test_too_large_an_answer_is_told() -> None:
-    """The message says what the limit is, and the next call has another connection."""
+async def test_the_error_for_a_response_that_is_too_large() -> None:
+    """The message contains the limit, and the next call uses another connection."""
     async with proxied_client(LIST_MEMBERS) as running:
         running.proxy.plan.append(faults.TOO_LARGE_IN_CHUNKS)
         with pytest.raises(DecodeError, match="the answer is larger than 16 MiB"):
@@ -58,8 +58,8 @@ async def test_too_large_an_answer_is_told() -> None:
 @pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
 @every_deed
 @in_virtual_time
-async def test_an_error_that_is_too_large(operation: OperationCase, faulty: int) -> None:
-    """Its body is left alone: a 500 is retried, whatever comes with it."""
+async def test_an_error_response_that_is_too_large(operation: OperationCase, faulty: int) -> None:
+    """Its body is not read: a 500 is retried with any body."""
     expected = ExpectedResult(faults.TOO_LARGE_FAILURE, ServiceError, executed=True, status=500)
     async with proxied_client(operation) as running:
         await check(running, expected, faulty=faulty, pooled=operation.repeatable)
@@ -68,8 +68,8 @@ async def test_an_error_that_is_too_large(operation: OperationCase, faulty: int)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @every_deed
 @in_virtual_time
-async def test_no_redirect_is_followed(operation: OperationCase, status: int) -> None:
-    """Signed requests stay where they were sent to: elsewhere, not even a connection arrives."""
+async def test_redirects_are_not_followed(operation: OperationCase, status: int) -> None:
+    """A signed request is not sent to another host: no connection is opened there."""
     async with counting_server() as (elsewhere, seen):
         expected = ExpectedResult(
             faults.page(f"{status} Moved", f"location: {elsewhere}/"),

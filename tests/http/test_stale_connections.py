@@ -1,4 +1,4 @@
-"""Connections that broke while nobody used them never surface: no error, and not even a second attempt."""
+"""Idle connections that broke cause no error and no second attempt."""
 
 import asyncio
 import os
@@ -43,10 +43,10 @@ async def check(running: ProxiedClient, *, connection: int) -> None:
 @pytest.mark.parametrize("session", [None, aiohttp.ClientSession], ids=["ours", "the caller's"])
 @pytest.mark.parametrize("fault", AFTERWARDS.values(), ids=AFTERWARDS)
 @in_virtual_time
-async def test_a_connection_that_broke_when_idle(
+async def test_a_connection_that_broke_while_idle(
     fault: ExchangeFault, session: Callable[[], aiohttp.ClientSession] | None, operation: OperationCase
 ) -> None:
-    """The next call takes another connection."""
+    """The next call uses another connection."""
     async with proxied_client(operation, session=session) as running:
         running.proxy.plan.append(fault)
         await running.client.list_graphs()
@@ -56,8 +56,8 @@ async def test_a_connection_that_broke_when_idle(
 
 @every_deed
 @in_virtual_time
-async def test_an_answer_that_nobody_asked_for(operation: OperationCase) -> None:
-    """It is not taken for that to the next request; a session of the caller's own leaves this to aiohttp."""
+async def test_a_response_without_a_request(operation: OperationCase) -> None:
+    """It is not taken for the response to the next request; the caller's own session leaves this to aiohttp."""
     async with proxied_client(operation) as running:
         running.proxy.plan.append(faults.UNASKED_ANSWER)
         await running.client.list_graphs()
@@ -69,10 +69,10 @@ async def test_an_answer_that_nobody_asked_for(operation: OperationCase) -> None
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 @pytest.mark.parametrize("happens", UNNOTICED.values(), ids=UNNOTICED)
 @in_virtual_time
-async def test_a_connection_that_broke_this_very_moment(
+async def test_a_connection_that_broke_before_the_loop_noticed(
     happens: Callable[[Exchange], object], tls: bool, operation: OperationCase, certificates: Certificates
 ) -> None:
-    """Even what the event loop has not been told yet is noticed before the connection is used again."""
+    """It is checked before the connection is reused."""
     async with proxied_client(operation, certificates=certificates if tls else None) as running:
         await running.client.list_graphs()
         await asyncio.sleep(1)
@@ -84,8 +84,8 @@ async def test_a_connection_that_broke_this_very_moment(
 
 @every_deed
 @in_virtual_time
-async def test_a_good_connection_is_used_again(operation: OperationCase) -> None:
-    """Except by the operation that must not be repeated: it goes out on one that nothing has happened to."""
+async def test_a_good_connection_is_reused(operation: OperationCase) -> None:
+    """Except for the operation that must not be repeated: it uses a new connection."""
     async with proxied_client(operation) as running:
         running.proxy.plan.append(NO_FAULT)
         await running.client.list_graphs()
