@@ -37,26 +37,26 @@ _current: ContextVar[str | None] = ContextVar("_current", default=None)
 
 @define
 class RecordingHook:
-    """A hook that wants to know of beginnings too, and adds headers there."""
+    """A hook that records all events, and adds headers in `on_start`."""
 
     headers: dict[str, Any] = field(factory=dict)
-    told: list[CallStart | Event] = field(factory=list)
+    events: list[CallStart | Event] = field(factory=list)
     _tokens: dict[str, Token[str | None]] = field(factory=dict)
 
     def on_start(self, start: CallStart) -> None:
-        self.told.append(start)
+        self.events.append(start)
         start.headers.update(self.headers)
         self._tokens[start.invocation_id] = _current.set(start.invocation_id)
 
     def __call__(self, event: Event) -> None:
-        self.told.append(event)
+        self.events.append(event)
         if isinstance(event, CallEvent):
-            # Fails where it is not the context of the start.
+            # Raises if this is not the context of the start.
             _current.reset(self._tokens.pop(event.invocation_id))
 
     @property
     def ends(self) -> list[CallEvent]:
-        return [event for event in self.told if isinstance(event, CallEvent)]
+        return [event for event in self.events if isinstance(event, CallEvent)]
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_call_start_comes_first(aws: DetectiveClient, mock_aws: aiorespons
     """It has the destination of the call and the id of all its events."""
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
-    start, *others = recorder.told
+    start, *others = recorder.events
     assert start == CallStart(
         operation="ListGraphs",
         service="detective",
@@ -93,24 +93,24 @@ async def test_call_start_comes_first(aws: DetectiveClient, mock_aws: aiorespons
 
 async def test_starts_and_ends_are_nested(credentials: Credentials, mock_aws: aioresponses) -> None:
     """The first hook to receive the start is the last to receive the end; other events are in order."""
-    told: list[tuple[str, str]] = []
+    events: list[tuple[str, str]] = []
 
     class Named(RecordingHook):
         def __init__(self, name: str) -> None:
             self.name = name
 
         def on_start(self, start: CallStart) -> None:
-            told.append((self.name, type(start).__name__))
+            events.append((self.name, type(start).__name__))
 
         def __call__(self, event: Event) -> None:
-            told.append((self.name, type(event).__name__))
+            events.append((self.name, type(event).__name__))
 
     mock_aws.post(URL, payload={})
     async with DetectiveClient(
         region="eu-west-1", credentials=credentials, hooks=[Named("outer"), Named("inner")]
     ) as client:
         await client.list_graphs()
-    assert told == [
+    assert events == [
         ("outer", "CallStart"),
         ("inner", "CallStart"),
         ("outer", "AttemptEvent"),
@@ -178,11 +178,11 @@ async def test_added_headers_do_not_break_the_signature(sim: DetectiveSimulator)
 
 async def test_a_hook_without_on_start(credentials: Credentials, mock_aws: aioresponses) -> None:
     """It receives one event for the attempt and one for the call."""
-    told: list[Event] = []
+    events: list[Event] = []
     mock_aws.post(URL, payload={})
-    async with DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[told.append]) as client:
+    async with DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[events.append]) as client:
         await client.list_graphs()
-    assert [type(event).__name__ for event in told] == ["AttemptEvent", "CallEvent"]
+    assert [type(event).__name__ for event in events] == ["AttemptEvent", "CallEvent"]
 
 
 async def test_exceptions_of_on_start_are_logged(
@@ -212,7 +212,7 @@ async def test_events_are_frozen(
     mock_aws.post(URL, status=500)
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
-    event = next(event for event in recorder.told if isinstance(event, kind))
+    event = next(event for event in recorder.events if isinstance(event, kind))
     with pytest.raises(exceptions.FrozenInstanceError):
         setattr(event, "operation", "another")  # noqa: B010 - type checkers know that it cannot be
 
@@ -246,7 +246,7 @@ async def test_the_end_of_a_call_without_a_response(
             await client.list_graphs()
     (end,) = recorder.ends
     assert (end.error_code, end.status, end.request_id, end.response_bytes) == ("ConnectionLost", None, None, None)
-    sizes = [event.response_bytes for event in recorder.told if isinstance(event, AttemptEvent)]
+    sizes = [event.response_bytes for event in recorder.events if isinstance(event, AttemptEvent)]
     assert sizes == [5, None, None]
 
 
@@ -270,7 +270,7 @@ async def test_the_end_of_a_call_without_credentials(recorder: RecordingHook) ->
     async with DetectiveClient(region="eu-west-1", credentials=vault, hooks=[recorder]) as client:
         with pytest.raises(CredentialsError):
             await client.list_graphs()
-    assert [type(event) for event in recorder.told] == [CallStart, CallEvent]
+    assert [type(event) for event in recorder.events] == [CallStart, CallEvent]
     (end,) = recorder.ends
     assert (end.error_code, end.attempts, end.status, end.account) == ("CredentialsError", 0, None, None)
 
@@ -319,7 +319,7 @@ async def test_an_attempt_without_a_delay_has_waited_zero_seconds(
     mock_aws.post(URL, status=403, headers=skewed)
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
-    assert [event.waited for event in recorder.told if isinstance(event, AttemptEvent)] == [0.0, 1.0, 0.0]
+    assert [event.waited for event in recorder.events if isinstance(event, AttemptEvent)] == [0.0, 1.0, 0.0]
     assert [event.waited for event in recorder.ends] == [1.0]
 
 
@@ -327,7 +327,7 @@ async def test_invalid_parameters_cause_no_event(aws: DetectiveClient, recorder:
     """Nothing is sent, so there is no call."""
     with pytest.raises(ParameterError):
         await aws.list_graphs(max_results=0)
-    assert recorder.told == []
+    assert recorder.events == []
 
 
 async def test_the_account_of_the_credentials(mock_aws: aioresponses, recorder: RecordingHook) -> None:
@@ -349,7 +349,7 @@ async def test_the_account_of_a_role(sim: DetectiveSimulator, recorder: Recordin
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account("111122223333"))
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role, hooks=[recorder]) as client:
         await client.with_options(account_id=MEMBER).list_graphs()
-    assert [(start.service, start.account) for start in recorder.told if isinstance(start, CallStart)] == [
+    assert [(start.service, start.account) for start in recorder.events if isinstance(start, CallStart)] == [
         ("detective", MEMBER),
         ("sts", None),
     ]

@@ -36,7 +36,7 @@ CALLS: dict[str, Call] = {
 
 
 class Server:
-    """A server of few words, which reads requests and does with the connection what it is told to."""
+    """A server that reads requests and calls a function for each."""
 
     def __init__(self, behave: Behave) -> None:
         self.behave = behave

@@ -43,7 +43,7 @@ def owner(request: pytest.FixtureRequest) -> str:
 def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     said = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING]
-    # asyncio's debug mode tells which steps took long; on a busy machine any step does.
+    # asyncio's debug mode reports slow steps; on a busy machine any step may be slow.
     assert [message for message in said if not message.startswith("Executing ")] == []
 
 
@@ -118,7 +118,7 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
         async def call(client: DetectiveClient) -> None:
             nonlocal begun
             begun += 1
-            # Another one joins in, right after this one has begun the refresh.
+            # Another call waits for the refresh that this one has started.
             after_passes(1, lambda: others.append(asyncio.create_task(client.list_graphs(next_token="other"))))
             await client.list_graphs(next_token="given up")
 
@@ -131,7 +131,7 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
             return interrupted
 
         def start(_: int) -> Call:
-            # Another callable each time, or the credentials would be there already.
+            # Another callable each time, because credentials are cached for each callable.
             return call(single.client.with_options(credentials=partial(refresh)))
 
         assert await single.sweep(interrupt_beside_another, start) > 1
@@ -248,7 +248,7 @@ async def test_an_interruption_at_the_moment_of_the_deadline(
 
         task = asyncio.create_task(call())
         await until(lambda: single.server.requests, "the request is under way")
-        # All three come due in the same turn of the event loop, in the order of their times.
+        # All three timers fire in the same pass of the event loop, in the order of their times.
         clock.pass_time(40)
         with pytest.raises(asyncio.CancelledError if kind == "cancel" else TimeoutError) as caught:
             await task
@@ -272,7 +272,7 @@ async def test_keyboard_interrupt() -> None:
             async with DetectiveClient(region="eu-west-1", credentials=credentials, endpoint_url=sys.argv[1]) as client:
                 await asyncio.gather(walk(client), *(client.list_graphs() for _ in range(200)))
 
-        # Where the tests run in the background it may be ignored, and that is inherited.
+        # If the tests run in the background, SIGINT may be ignored, and programs inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         asyncio.run(main(), debug=True)
     """)

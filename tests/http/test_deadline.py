@@ -19,9 +19,9 @@ from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClien
 from detective_async.retry.rate_limiter import Pace
 
 TOTAL = 2.5
-#: The most that a call may last beyond its deadline, in seconds.
+#: How long a call may exceed its deadline, in seconds.
 LATE = 0.05
-# Everything else is more patient than that.
+# All other timeouts are longer.
 TIMEOUTS = Timeouts(connect=30, read=30, attempt=30, total=TOTAL)
 
 STALLS: list[tuple[ConnectionFault | ExchangeFault, bool]] = [

@@ -16,11 +16,11 @@ from detective_async.http.pool import MAX_CONNECTIONS
 pytestmark = pytest.mark.slow
 
 CALLS = 2000
-#: The queue as a whole takes many times as long as any of these allows.
+#: Much shorter than the time of the whole queue.
 TIMEOUTS = Timeouts(connect=10, read=20, attempt=20, total=None)
 WAVE = 15.0
 
-#: The most connections of a pool, and what makes it; None for a session of our own.
+#: The maximum number of connections of a pool, and its connector; None for the client's own session.
 POOLS: dict[str, tuple[int, Callable[[], aiohttp.TCPConnector] | None]] = {
     "our own": (MAX_CONNECTIONS, None),
     "limit=7": (7, lambda: aiohttp.TCPConnector(limit=7)),
@@ -29,8 +29,8 @@ POOLS: dict[str, tuple[int, Callable[[], aiohttp.TCPConnector] | None]] = {
 
 
 @define
-class Crowd:
-    """Calls on one client, and a server that keeps them waiting."""
+class QueuedCalls:
+    """Calls on one client, and a server that holds their requests."""
 
     limit: int
     server: WireServer
@@ -48,14 +48,14 @@ class Crowd:
         return [asyncio.create_task(self.call(number, client)) for number in numbers]
 
     async def holds(self, count: int) -> list[int]:
-        """Wait until that many calls, and no more, are with the server; which ones?"""
+        """Wait until the server holds exactly that many requests; return their numbers."""
         await until(lambda: len(self._waiting()) >= count, f"the server has {count} requests")
         await settled()
         assert len(self._waiting()) == count
-        return sorted(asked(request) for request in self._waiting())
+        return sorted(number_of(request) for request in self._waiting())
 
     def release(self, count: int | None = None) -> None:
-        """Answer so many that are with the server, or all, in any order."""
+        """Respond to that many held requests, or to all, in random order."""
         waiting = self._waiting()
         for request in random.sample(waiting, len(waiting) if count is None else count):
             self.held.remove(request)
@@ -69,30 +69,30 @@ class Crowd:
         await until(release_and_look, "every call is done")
 
     async def has_every_turn(self) -> bool:
-        """Tell whether as many calls as ever can be under way at once."""
+        """Return whether all connections can be used concurrently."""
         calls = self.start(range(self.limit))
-        everyone = await self.holds(self.limit) == list(range(self.limit))
+        all_are_held = await self.holds(self.limit) == list(range(self.limit))
         await self.release_until_done(calls)
-        return everyone
+        return all_are_held
 
     def _waiting(self) -> list[Request]:
         return [request for request in self.held if request.connection.transport is not None]
 
 
-def asked(request: Request) -> int:
+def number_of(request: Request) -> int:
     return int(request.token)
 
 
 async def settled() -> None:
-    """Let everything happen that can happen now."""
+    """Wait until no task can run any more."""
     for _ in range(50):
         await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def crowding(
+async def queued_calls(
     pool: str, clock: Clock = Clock(), fail: Callable[[Request], bool] = lambda _: False
-) -> AsyncIterator[Crowd]:
+) -> AsyncIterator[QueuedCalls]:
     limit, connector = POOLS[pool]
     held: list[Request] = []
 
@@ -113,7 +113,7 @@ async def crowding(
             timeouts=TIMEOUTS,
             clock=clock,
         ) as client:
-            yield Crowd(limit, server, client, held, session)
+            yield QueuedCalls(limit, server, client, held, session)
         if session is not None:
             await session.close()
         await server.emptied()
@@ -135,7 +135,7 @@ async def test_thousands_of_calls_are_sent_in_order(pool: str, clock: LoopClock)
     """All succeed in the order of their start; queueing counts neither as connecting nor as an attempt."""
     # Debug mode would keep a stack for every step of every call.
     asyncio.get_running_loop().set_debug(enabled=False)
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(CALLS))
         for begun in range(0, CALLS, crowd.limit):
             await crowd.holds(min(crowd.limit, CALLS - begun))
@@ -158,8 +158,8 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
 
     # Few, for retries have a quota.
     failing = range(5)
-    async with crowding(
-        pool, Clock(sleep=sleep), lambda request: asked(request) in failing and request.attempt == 1
+    async with queued_calls(
+        pool, Clock(sleep=sleep), lambda request: number_of(request) in failing and request.attempt == 1
     ) as crowd:
         first, second = (range(5 + n * crowd.limit, 5 + (n + 1) * crowd.limit) for n in range(2))
         calls = crowd.start(range(second.stop))
@@ -175,7 +175,7 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
 
 async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
     """Clients of other regions and accounts share the connections and the queue."""
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         elsewhere = crowd.client.with_options(region="us-east-1")
         other = crowd.client.with_options(credentials=Credentials("c", "d"))
         clients = (crowd.client, elsewhere, other)
@@ -188,7 +188,7 @@ async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
 
 async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
     """Every second call, running or queued, is cancelled: the others succeed, and no connection is lost."""
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         count = 8 * crowd.limit
         calls = crowd.start(range(count))
         await crowd.holds(crowd.limit)
@@ -199,18 +199,18 @@ async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
         await asyncio.gather(*calls[1::2])
         assert sorted(crowd.finished) == list(range(1, count, 2))
         # What was cancelled in the queue was never sent.
-        sent = {asked(request) for request in crowd.server.requests}
+        sent = {number_of(request) for request in crowd.server.requests}
         assert sent == set(range(crowd.limit)) | set(range(1, count, 2))
         assert await crowd.has_every_turn()
 
 
 async def test_a_call_that_is_cancelled_when_it_gets_its_connection(pool: str) -> None:
     """The next call gets the connection."""
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(crowd.limit + 50))
         await crowd.holds(crowd.limit)
         for steps in range(20):
-            sent = {asked(request) for request in crowd.server.requests}
+            sent = {number_of(request) for request in crowd.server.requests}
             next_one = next(number for number, call in enumerate(calls) if number not in sent and not call.done())
             crowd.release(1)
             for _ in range(steps):
@@ -224,7 +224,7 @@ async def test_a_call_that_is_cancelled_when_it_gets_its_connection(pool: str) -
 
 async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
     """The error says that nothing was sent, and the call leaves the queue."""
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
         short_timeout = crowd.client.with_options(timeouts=Timeouts(total=50))
         calls = crowd.start(range(crowd.limit), patient)
@@ -243,7 +243,7 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
 
 async def test_closing_ends_the_queue(pool: str) -> None:
     """Queued calls end at once with an error when the client is closed."""
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(3 * crowd.limit))
         await crowd.holds(crowd.limit)
         await crowd.client.aclose()
@@ -259,7 +259,7 @@ async def test_closing_ends_the_queue(pool: str) -> None:
 @pytest.mark.parametrize("pool", [name for name, (_, connector) in POOLS.items() if connector])
 async def test_two_clients_on_one_session(pool: str, clock: LoopClock) -> None:
     """Their calls share one queue within the session's limit."""
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         other = DetectiveClient(
             region="eu-west-1",
             credentials=Credentials("a", "b"),

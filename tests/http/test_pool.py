@@ -74,7 +74,7 @@ async def test_a_connection_that_was_closed_while_the_loop_was_busy_is_not_reuse
                 ((connection, _),) = next(iter(session.connector._conns.values()))
                 assert connection.transport is not None
                 sock = connection.transport.get_extra_info("socket")
-                # The loop stands still until the other end's farewell is here, unread.
+                # The loop is blocked until the server has closed the connection, unread.
                 assert select.select([sock], [], [], 10)[0]
                 assert connections == [1] * number
     assert connections == [1] * 5
@@ -123,7 +123,7 @@ async def test_a_timeout_before_the_connection_has_a_known_outcome() -> None:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
-        # One connection fills the queue; whoever comes later is kept waiting.
+        # One connection fills the accept queue; later ones wait.
         with socket.create_connection(full.getsockname()), socket.socket() as second:
             second.setblocking(False)
             second.connect_ex(full.getsockname())

@@ -59,7 +59,7 @@ async def test_a_connection_that_broke_while_idle(
 async def test_a_response_without_a_request(operation: OperationCase) -> None:
     """It is not taken for the response to the next request; the caller's own session leaves this to aiohttp."""
     async with proxied_client(operation) as running:
-        running.proxy.plan.append(faults.UNASKED_ANSWER)
+        running.proxy.plan.append(faults.UNREQUESTED_RESPONSE)
         await running.client.list_graphs()
         await asyncio.sleep(1)
         await check(running, connection=2)
@@ -77,7 +77,7 @@ async def test_a_connection_that_broke_before_the_loop_noticed(
         await running.client.list_graphs()
         await asyncio.sleep(1)
         happens(running.proxy.exchanges[0])
-        # Blocking: it arrives, and the loop has no chance to see it.
+        # Blocking, so that the data arrives while the loop does not run.
         time.sleep(0.01)  # noqa: ASYNC251
         await check(running, connection=2)
 
