@@ -8,9 +8,9 @@ import pytest
 from attrs import has
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, answers
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
+from support.contract.responses import JSON_VALUES, responses
 from support.contract.server import Reply
 from support.hypothesis_profiles import examples
 
@@ -45,7 +45,7 @@ def _with_replacement(document: Any, replacement: Any, way: list[int]) -> Any:
 def _bodies(operation: str) -> st.SearchStrategy[bytes]:
     """Generate arbitrary bodies, and valid ones with one wrong value, which are decoded furthest."""
     shape = SERVICE_MODEL.operation_model(operation).output_shape
-    sound = JSON_VALUES if shape is None else answers(shape)
+    sound = JSON_VALUES if shape is None else responses(shape)
     nearly = st.builds(_with_replacement, sound, JSON_VALUES, st.lists(st.integers(0, 9), max_size=6))
     documents = st.one_of(nearly, JSON_VALUES).map(lambda document: json.dumps(document).encode())
     cut = st.builds(lambda body, length: body[: length % (len(body) + 1)], documents, st.integers(0, 10_000))

@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, StructureShape
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, TEXTS
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
+from support.contract.responses import JSON_VALUES, TEXTS
 from support.contract.server import Reply
 from support.hypothesis_profiles import examples
 

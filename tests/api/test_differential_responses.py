@@ -9,10 +9,10 @@ from attrs import fields, has
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, TEXTS, TIMESTAMPS, answers
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.conversion import as_plain
+from support.contract.responses import JSON_VALUES, TEXTS, TIMESTAMPS, responses
 from support.contract.server import Reply
 from support.hypothesis_profiles import examples
 
@@ -59,7 +59,7 @@ def _moments_in(value: Any) -> list[datetime]:
 def test_responses_are_the_same_as_boto3s(pair: Pair, operation: str, data: st.DataObject) -> None:
     """All members have boto3's values, with missing, null, new and unknown members."""
     shape = _OUTPUTS[operation]
-    document = data.draw(answers(shape), label="answer")
+    document = data.draw(responses(shape), label="answer")
     ascii_only = data.draw(st.booleans(), label="escaped")
     body = json.dumps(document, ensure_ascii=ascii_only).encode()
     pair.answer(Reply(body=body, headers={"Content-Type": "application/json", "x-amzn-RequestId": "request-1"}))

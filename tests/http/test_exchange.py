@@ -28,7 +28,7 @@ LOST = [
     ExpectedResult(faults.RESET_IN_BODY, ConnectionLost, executed=True),
     ExpectedResult(faults.UNENDED_CHUNKS, ConnectionLost, executed=True),
 ]
-#: The answer does not come, or comes too slowly.
+#: The response does not arrive, or too slowly.
 LATE = [
     ExpectedResult(faults.NEVER_READS, AttemptTimeout, READ, seen=False),
     ExpectedResult(faults.SILENT, AttemptTimeout, READ),
@@ -40,7 +40,7 @@ LATE = [
     ExpectedResult(faults.ENDLESS_1XX, AttemptTimeout, ATTEMPT, executed=True),
     ExpectedResult(faults.DRIPPING_BODY, AttemptTimeout, ATTEMPT, executed=True),
 ]
-#: The answer is no HTTP.
+#: The response is not HTTP.
 MALFORMED = [
     ExpectedResult(faults.MALFORMED_STATUS, ConnectionLost, executed=True),
     ExpectedResult(faults.OTHER_PROTOCOL, ConnectionLost, executed=True),
@@ -50,7 +50,7 @@ MALFORMED = [
     ExpectedResult(faults.BAD_CHUNKS, ConnectionLost, executed=True),
     ExpectedResult(faults.WRONG_GZIP, ConnectionLost, executed=True),
 ]
-#: The answer is HTTP, and means nothing: the service has acted, and would only do so again.
+#: The response is HTTP but malformed: the service has carried out the request, so it is not retried.
 MEANINGLESS = [
     ExpectedResult(faults.SHORT_GZIP, DecodeError, executed=True, passing=False, status=200, keeps=True),
     ExpectedResult(faults.DEEP_JSON, DecodeError, executed=True, passing=False, status=200, keeps=True),
@@ -60,7 +60,7 @@ MEANINGLESS = [
 
 
 def _page(status: str, *headers: str, executed: bool = False) -> ExpectedResult:
-    """A page that a machine on the way answers with."""
+    """Return the expected result of a gateway's page."""
     number = int(status[:3])
     return ExpectedResult(
         faults.page(status, *headers, executed=executed),

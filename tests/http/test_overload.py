@@ -143,7 +143,7 @@ async def test_thousands_of_calls_are_sent_in_order(pool: str, clock: LoopClock)
             await settled()
             crowd.release()
         await asyncio.gather(*calls)
-        # Those that are with the server at the same time finish in any order, and nobody overtakes anybody else.
+        # Requests that the server holds at the same time end in any order; other calls do not overtake.
         assert max(abs(place - number) for place, number in enumerate(crowd.finished)) < crowd.limit
         assert sorted(crowd.finished) == list(range(CALLS))
         assert crowd.server.most_connections == crowd.limit

@@ -22,7 +22,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 @contextmanager
 def server_in_a_thread(answers_each: int) -> Iterator[tuple[str, list[int]]]:
-    """Run a server that closes each connection after so many answers, in a thread that the loop cannot hold up."""
+    """Run a server in a thread that closes each connection after a number of responses."""
     listener = socket.create_server(("127.0.0.1", 0))
     connections: list[int] = []
 

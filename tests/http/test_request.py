@@ -35,7 +35,7 @@ CALLS: dict[str, Call] = {
 
 
 class Recorder:
-    """A server that keeps what it gets, byte for byte, and answers each request with an empty object."""
+    """A server that records all received bytes, and sends an empty object for each request."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, list[str], bytes]] = []

@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process holds"),
 ]
 
-#: Leaves an answer of each call in a list, and of one of them a task and a file.
+#: Keeps the response of each call in a list, and leaks a task and a file.
 LEAKS = """
     import asyncio, sys
     from detective_async import DetectiveClient
