@@ -277,7 +277,7 @@ def test_a_hook_must_be_a_plain_callable(credentials: Credentials) -> None:
     async def hook(_: object) -> None: ...
 
     for bad in (hook, "print"):
-        with pytest.raises(ConfigurationError, match="hooks must be plain callables"):
+        with pytest.raises(ConfigurationError, match="hooks: expected plain callables"):
             DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[bad])  # type: ignore[list-item]
 
 
@@ -285,7 +285,7 @@ async def test_the_deadline_includes_delays(credentials: Credentials, mock_aws: 
     """A call ends during a delay at its deadline; the outcome of the failed attempt is known."""
     mock_aws.post(URL, status=429, headers={"x-amz-retry-after": "5000"})
     async with DetectiveClient(region="eu-west-1", credentials=credentials, timeouts=Timeouts(total=0.05)) as client:
-        with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.05 s") as caught:
+        with pytest.raises(DeadlineExceeded, match=r"no response within 0\.05 s") as caught:
             await client.list_graphs()
     assert (caught.value.attempts, caught.value.outcome_unknown) == (1, False)
 

@@ -103,10 +103,10 @@ async def test_nothing_is_logged_by_default(
     """With Python's default logging, no event is created."""
 
     def refuse(*_: object, **__: object) -> None:
-        pytest.fail("an event was made")
+        pytest.fail("an event was created")
 
-    monkeypatch.setattr("detective_async.http.call.AttemptEvent", refuse)
-    monkeypatch.setattr("detective_async.http.call.CallEvent", refuse)
+    monkeypatch.setattr("detective_async.http.telemetry.AttemptEvent", refuse)
+    monkeypatch.setattr("detective_async.http.telemetry.CallEvent", refuse)
     await call(credentials, fake_time)
     assert [record for record in caplog.records if record.name.startswith("detective_async")] == []
 
@@ -125,4 +125,4 @@ async def test_fetched_credentials_are_logged(sim: DetectiveSimulator, caplog: p
         "account": MEMBER,
         "expires_at": keys.expires_at,
     }
-    assert record.getMessage() == f"assuming {role.role_arn} gave credentials, good until {keys.expires_at}"
+    assert record.getMessage() == f"assuming {role.role_arn} returned credentials that expire at {keys.expires_at}"
