@@ -143,15 +143,15 @@ _REQUESTS = st.dictionaries(
 @given(_REQUESTS)
 @example({"".join(map(chr, range(0x180))): "\u2028\U0001f50e"})
 @example({Key.ODD: {Key.CORE: [Key.ODD]}})
-def test_requests_are_written_the_same(libraries: dict[str, Any], members: dict[str, Any]) -> None:
-    """Byte for byte."""
+def test_requests_are_written_in_the_same_way(libraries: dict[str, Any], members: dict[str, Any]) -> None:
+    """The bytes are equal."""
     with_orjson, with_json = (dump(members) for _, dump in libraries.values())
     assert with_orjson == with_json
     assert json.loads(with_json) == members
 
 
-def test_orjson_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also on a Python that it does not exist for: with a stand-in."""
+def test_orjson_is_used_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a substitute, so that this is tested on every Python."""
     stand_in = SimpleNamespace(loads=len, dumps=lambda value, option: repr((value, option)), OPT_NON_STR_KEYS=4)
     monkeypatch.setitem(sys.modules, "orjson", stand_in)
     load_fast, dump = choose()
@@ -163,7 +163,7 @@ _PROGRAM = """
 import asyncio, sys
 sys.modules["orjson"] = None
 from detective_async import Account, DetectiveClient
-from detective_async.integrations.aiohttp_web.text import dump
+from detective_async.integrations.aiohttp_web.json_bytes import dump
 from detective_async.testing import DetectiveSimulator
 
 async def main():
@@ -181,7 +181,7 @@ print(dump({"é": [2**64, float("nan")]}).decode(), dump("\\ud800").decode())
 
 
 def test_a_process_without_orjson() -> None:
-    """It imports the library, makes calls, and writes JSON for a browser."""
+    """Importing the library, calls, and JSON for a browser work without it."""
     done = subprocess.run(
         [sys.executable, "-P", "-W", "error", "-X", "utf8", "-c", _PROGRAM],
         capture_output=True,
