@@ -163,7 +163,7 @@ _PROGRAM = """
 import asyncio, sys
 sys.modules["orjson"] = None
 from detective_async import Account, DetectiveClient
-from detective_async.integrations.aiohttp_web.json_bytes import dump
+from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.testing import DetectiveSimulator
 
 async def main():
@@ -176,7 +176,7 @@ async def main():
             print([member.account_id async for member in client.iter_members(graph.graph_arn)])
 
 asyncio.run(main())
-print(dump({"é": [2**64, float("nan")]}).decode(), dump("\\ud800").decode())
+print(dump_json({"é": [2**64, float("nan")]}).decode(), dump_json("\\ud800").decode())
 """
 
 
