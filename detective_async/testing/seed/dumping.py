@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from attrs import asdict
+
 from detective_async.testing.world.entities import Graph, History, Investigation, Member, Organization
 from detective_async.testing.world.world import World
 
@@ -82,17 +84,8 @@ def _member(member: Member) -> dict[str, Any]:
 
 
 def _investigation(one: Investigation) -> dict[str, Any]:
-    return {
-        "id": one.investigation_id,
-        "entity_arn": one.entity_arn,
-        "scope_start": _time(one.scope_start),
-        "scope_end": _time(one.scope_end),
-        "created": _time(one.created),
-        "finishes": _time(one.finishes),
-        "outcome": one.outcome,
-        "severity": one.severity,
-        "state": one.state,
-    }
+    members = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(one).items()}
+    return {"id": members.pop("investigation_id"), **members}
 
 
 def _history(history: History) -> dict[str, dict[str, str]]:

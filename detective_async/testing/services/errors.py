@@ -43,12 +43,7 @@ class ApiError(Exception):
 
 @frozen
 class ErrorResponse:
-    """An error as one service encodes it.
-
-    Args:
-        code: this service's name for it.
-        headers: in addition to those of every response.
-    """
+    """An error as one service encodes it, with its own code, and headers in addition to those of every response."""
 
     code: str
     status: int
@@ -74,8 +69,3 @@ def not_found(message: str) -> ApiError:
 def conflict(message: str) -> ApiError:
     """Build the error for an operation that the present state does not allow."""
     return ApiError("ConflictException", message)
-
-
-def over_quota(message: str, resource: str) -> ApiError:
-    """Build the error for a request that would exceed a quota."""
-    return ApiError("ServiceQuotaExceededException", message, Resources=[resource])

@@ -22,17 +22,14 @@ Key = Any
 def page(
     keys: Sequence[Key], *, token: str | None, limit: int, scope: Sequence[Any], now: datetime
 ) -> tuple[Sequence[Key], str | None]:
-    """Return one page of sorted keys.
+    """Return one page of ascending keys, and the token of the next page, or None for the last one.
 
     Args:
-        keys: the present keys, in ascending order.
+        keys: the present keys.
         token: from the previous page, or None for the first.
         limit: the page's size.
         scope: what the token is bound to: the operation, the account, the graph, the filters.
         now: tokens expire after 24 hours.
-
-    Returns:
-        The keys of the page, and the token of the next one, or None for the last page.
 
     Raises:
         ApiError: the token was not issued for this scope, or it has expired.
