@@ -127,12 +127,7 @@ class _Field:
 
 @frozen
 class _Fields:
-    """The fields of a class that are included.
-
-    Attributes:
-        fields: the fields.
-        include_none: whether fields that are None are included.
-    """
+    """The fields of a class that are included, and whether they are if they are None."""
 
     fields: tuple[_Field, ...]
     include_none: bool
