@@ -20,13 +20,7 @@ MAX_RESPONSE_SIZE = 16 * 2**20
 
 @frozen
 class RawResponse:
-    """A response as it arrived, of any status.
-
-    Attributes:
-        status: the HTTP status.
-        headers: its headers.
-        body: its body; None if it exceeds `MAX_RESPONSE_SIZE`.
-    """
+    """A response as it arrived, of any status; its body is None if it exceeds `MAX_RESPONSE_SIZE`."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
