@@ -257,5 +257,9 @@ class DetectiveFleet(FleetIterators):
 
     def _constructor(self) -> "partial[Self]":
         """Return a callable that makes a fleet of other targets, with the options of this one."""
-        limits = {"concurrency": self._concurrency, "concurrency_per_target": self._concurrency_per_target}
-        return partial(type(self), **limits, **self._options)
+        return partial(
+            type(self),
+            concurrency=self._concurrency,
+            concurrency_per_target=self._concurrency_per_target,
+            **self._options,
+        )

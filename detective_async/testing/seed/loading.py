@@ -16,19 +16,9 @@ _ACCEPTED = ("ENABLED", "ACCEPTED_BUT_DISABLED")
 
 
 def build(content: Mapping[str, Any], *, now: datetime, seed: int, delay: timedelta) -> tuple[World, float]:
-    """Build a world from a seed.
+    """Return the world of a seed, and the seconds by which the virtual time `now` must be advanced for it.
 
-    Args:
-        content: the seed.
-        now: the virtual time.
-        seed: random ids depend on this and on the content.
-        delay: the verification delay, if the seed has none.
-
-    Returns:
-        The world, and the seconds by which the virtual time must be advanced for it.
-
-    Raises:
-        SeedError: the seed is invalid.
+    Random ids depend on `seed` and on the content; `delay` is the verification delay if the content has none.
     """
     given = check_seed(content, "")
     then = max(now, given.get("time", now))

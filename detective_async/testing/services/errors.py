@@ -22,11 +22,7 @@ _COMMON_STATUSES = {
 class ApiError(Exception):
     """An error of a service, in Detective's terms; each protocol has its own encoding of it.
 
-    Args:
-        code: such as `ConflictException`.
-        message: for the client.
-        status: the HTTP status; by default the one that the API documents for this code.
-        members: further members of the body, by wire name.
+    Its status is by default the one that the API documents for its code; `members` are further members of the body.
     """
 
     def __init__(self, code: str, message: str, *, status: int | None = None, **members: Any) -> None:

@@ -24,15 +24,7 @@ def page(
 ) -> tuple[Sequence[Key], str | None]:
     """Return one page of ascending keys, and the token of the next page, or None for the last one.
 
-    Args:
-        keys: the present keys.
-        token: from the previous page, or None for the first.
-        limit: the page's size.
-        scope: what the token is bound to: the operation, the account, the graph, the filters.
-        now: tokens expire after 24 hours.
-
-    Raises:
-        ApiError: the token was not issued for this scope, or it has expired.
+    A token is bound to its scope (the operation, the account, the graph, the filters), and expires after 24 hours.
     """
     scope_hash = hashlib.sha256(json.dumps(scope, default=str).encode()).hexdigest()[:16]
     start = bisect_right(keys, _decode(token, scope_hash, now)) if token is not None else 0

@@ -20,7 +20,9 @@ from detective_async.testing.services.model import service_model
 _AREAS = (datasources, graphs, investigations, invitations, members, organization, tags)
 _FUNCTIONS = {name: function for area in _AREAS for name, function in vars(area).items()}
 
-#: `create_graph` carries out CreateGraph, and so on, for every operation of the API.
+#: `create_graph` carries out CreateGraph, and so on. A newer botocore may have operations that are not here.
 OPERATIONS: dict[str, Callable[[Call], dict[str, Any] | None]] = {
-    name: _FUNCTIONS[xform_name(name)] for name in service_model().operation_names
+    name: _FUNCTIONS[function]
+    for name in service_model().operation_names
+    if (function := xform_name(name)) in _FUNCTIONS
 }
