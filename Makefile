@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo web test test-fast test-deep test-version soak check lint types docs format bench bench-quick api dist clean
+.PHONY: demo web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick api dist clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -26,6 +26,11 @@ test-fast: $(VENV)/package $(VENV)/test  ## within a minute: no browser, no AWS 
 
 test-deep: $(VENV)/package $(VENV)/test  ## the property tests with many more examples, other ones each time
 	$(PYTEST) --hypothesis-profile deep -m hypothesis $(ARGS)
+
+test-plain: export DETECTIVE_ASYNC_SHORT_REQUESTS = off
+test-plain: export DETECTIVE_ASYNC_COMPILED_READERS = off
+test-plain: $(VENV)/package $(VENV)/test  ## without the short way of requests, and without compiled readers
+	$(PYTEST) -m "not (browser or cli or load or once)" $(ARGS)
 
 # In debug mode, asyncio finds calls from the wrong thread; under coverage it would take too long.
 test-version: $(VENV)/package $(VENV)/test  ## what depends on the version of Python, in asyncio's debug mode, without coverage

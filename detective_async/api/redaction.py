@@ -56,6 +56,11 @@ def mask(text: str, secrets: Iterable[str | None]) -> str:
     return mask_addresses(text)
 
 
+def unless_secret(text: str | None, secrets: Iterable[str | None]) -> str | None:
+    """Return a text unchanged, or None if it contains an e-mail address or one of the secrets."""
+    return text if text is not None and mask(text, secrets) == text else None
+
+
 def _forms(secret: str) -> set[str]:
     """Return the forms in which a secret may be quoted: plain and as in JSON, each also percent-encoded."""
     plain = {secret, *(json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))}

@@ -64,7 +64,9 @@ class ReadError(Protocol):
         status: int,
         headers: Mapping[str, str],
         body: bytes | None,
+        /,
         *,
+        request_id: str | None,
         attempts: int,
         secrets: Iterable[str | None],
     ) -> ServiceError:
@@ -82,6 +84,7 @@ class Service:
         encode: validates and encodes a request of an operation; raises `ParameterError`.
         decode: decodes the body of a successful response of an operation; raises `DecodeError`.
         read_error: converts an error response to an exception.
+        secrets: lists the values of a request that must not be shown.
     """
 
     name: str
@@ -89,3 +92,4 @@ class Service:
     encode: Callable[[Any, Any], EncodedRequest]
     decode: Callable[[Any, bytes | None, ResponseMetadata], Any]
     read_error: ReadError
+    secrets: Callable[[Any], Iterable[str]]

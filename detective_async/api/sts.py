@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from attrs import field, frozen
 
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.redaction import mask
+from detective_async.api.redaction import mask, unless_secret
 from detective_async.api.service import EncodedRequest, Service, ServiceOperation
 from detective_async.errors import DecodeError, ServiceError
 from detective_async.settings.endpoints import resolve_sts
@@ -93,21 +93,26 @@ def _account_id_in(arn: str) -> str | None:
 def _read_error(
     operation: str,
     status: int,
-    headers: Mapping[str, str],
+    _headers: Mapping[str, str],
     body: bytes | None,
     *,
+    request_id: str | None,
     attempts: int,
-    secrets: Iterable[str | None] = (),
+    secrets: Iterable[str | None],
 ) -> ServiceError:
     members = _texts(body)
     return ServiceError(
-        members.get("Code") or str(status),
+        unless_secret(members.get("Code") or None, secrets) or str(status),
         mask(members.get("Message", ""), secrets),
         status=status,
-        request_id=members.get("RequestId") or headers.get("x-amzn-requestid"),
+        request_id=unless_secret(members.get("RequestId") or request_id, secrets),
         operation=operation,
         attempts=attempts,
     )
+
+
+def _secrets(parameters: Mapping[str, str]) -> Iterable[str]:
+    return [parameters["ExternalId"]] if "ExternalId" in parameters else []
 
 
 def _texts(body: bytes | None) -> dict[str, str]:
@@ -127,4 +132,4 @@ def _texts(body: bytes | None) -> dict[str, str]:
     }
 
 
-STS = Service(name="sts", resolve=resolve_sts, encode=_encode, decode=_decode, read_error=_read_error)
+STS = Service(name="sts", resolve=resolve_sts, encode=_encode, decode=_decode, read_error=_read_error, secrets=_secrets)

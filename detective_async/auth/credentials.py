@@ -89,7 +89,7 @@ class Caller(Protocol):
         """Run a coroutine in a task that may outlast the call that started it, but not the client."""
         ...
 
-    def to(
+    def for_service(
         self, service: Service, *, credentials: CredentialsProvider, region: str | None, endpoint_url: str | None
     ) -> "Caller":
         """Return a caller for another service, by default in the same region, over the same connections."""

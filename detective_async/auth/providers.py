@@ -154,7 +154,8 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     """
     if isinstance(source, Credentials):
         return FixedCredentials(source)
-    if isinstance(source, StaticCredentials):
+    # Not of a subclass, which may give other credentials.
+    if type(source) is StaticCredentials:
         return FixedCredentials(Credentials(source.access_key_id, source.secret_access_key, source.session_token))
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")

@@ -41,7 +41,7 @@ class Poller(Generic[State]):
 
     @property
     def states(self) -> list[State]:
-        """The last known states, in order; ids without a state are remaining out."""
+        """The last known states, in order; ids without a state are left out."""
         return [state for state in self.last_states.values() if state is not None]
 
     def record(self, key: str | None, state: State, *, settled: bool) -> bool:

@@ -12,9 +12,7 @@ from attrs import define, evolve, field, frozen
 
 from detective_async._version import __version__
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.redaction import sensitive_values
 from detective_async.api.service import EncodedRequest, Service, ServiceOperation
-from detective_async.api.wire import request_id
 from detective_async.auth import Credentials, CredentialsProvider, FixedCredentials, ManagedProvider, provider_failure
 from detective_async.auth.signing import sign
 from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError, code_of
@@ -119,9 +117,11 @@ class Transport:
             )
         call = _Call(operation.name, request, encoded, attempts, deadline, invocation_id, recorder)
         try:
+            if recorder:
+                recorder.start()
             raw = await self._attempt_until_final(call)
             metadata = ResponseMetadata(
-                request_id=request_id(raw.headers),
+                request_id=raw.request_id,
                 http_status=raw.status,
                 attempts=attempts.count,
                 repeated=attempts.outcome_unknown,
@@ -135,7 +135,7 @@ class Transport:
             recorder.end()
         return response
 
-    def to(
+    def for_service(
         self, service: Service, *, credentials: CredentialsProvider, region: str | None, endpoint_url: str | None
     ) -> Self:
         """Give the transport to another service, by default in the same region, over the same connections."""
@@ -167,13 +167,13 @@ class Transport:
         """Get credentials, wait for a turn, sign, exchange, judge, wait, and start over."""
         attempts = call.attempts
         clock_corrected = False
-        expired: Credentials | None = None
+        expired: tuple[Credentials, ServiceError | TransportError] | None = None
         error: ServiceError | TransportError | None = None
         try:
             while True:
                 credentials = await self._get_credentials(call.deadline)
-                if error is not None and credentials == expired:
-                    raise error
+                if expired is not None and credentials == expired[0]:
+                    raise expired[1]
                 raw = await self._attempt(call, credentials)
                 if isinstance(raw, RawResponse) and raw.status in _SUCCESS:
                     self._note_success(call, raw)
@@ -184,7 +184,7 @@ class Transport:
                 if not clock_corrected and self._correct_clock(call, raw, error):
                     clock_corrected = True
                 elif expired is None and code_of(error) in _EXPIRED:
-                    expired = credentials
+                    expired = credentials, error
                     if isinstance(self.credentials, ManagedProvider):
                         self.credentials.invalidate(credentials)
                 else:
@@ -204,8 +204,8 @@ class Transport:
                 outcome_unknown=attempts.outcome_unknown or attempts.sent,
             ) from None
         finally:
-            # Its traceback refers to this frame: a reference back would be a cycle, left to the garbage collector.
-            del error
+            # Their tracebacks refer to this frame: a reference back is a cycle, left to the garbage collector.
+            del error, expired
 
     async def _get_credentials(self, deadline: float | None) -> Credentials:
         provider = self.credentials
@@ -260,7 +260,7 @@ class Transport:
                 on_connection.set(ignore_connection_events)
         if isinstance(raw, NoResponse):
             # An attempt that fails after the deadline has failed because of it.
-            _check(call.deadline)
+            _raise_if_past(call.deadline)
         return raw
 
     def _headers(self, call: _Call, credentials: Credentials) -> dict[str, str]:
@@ -299,13 +299,14 @@ class Transport:
             raw.status,
             raw.headers,
             raw.body,
+            request_id=raw.request_id,
             attempts=attempts,
             secrets=(
                 credentials.secret_access_key,
                 credentials.session_token,
                 credentials.access_key_id,
                 call.authorization.rpartition("=")[2],
-                *sensitive_values(call.request),
+                *self.service.secrets(call.request),
             ),
         )
 
@@ -335,6 +336,6 @@ class Transport:
         return True
 
 
-def _check(deadline: float | None) -> None:
+def _raise_if_past(deadline: float | None) -> None:
     if deadline is not None and asyncio.get_running_loop().time() >= deadline:
         raise TimeoutError

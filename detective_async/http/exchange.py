@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -11,9 +12,9 @@ from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from attrs import field, frozen
 from yarl import URL
 
-from detective_async.api.wire import request_id
 from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, HostNotFound, TransportError
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20
 
@@ -28,8 +29,9 @@ class RawResponse:
 
     @property
     def request_id(self) -> str | None:
-        """AWS's id of the request; None if the response has none."""
-        return request_id(self.headers)
+        """AWS's id of the request; None if the response has none, or something that cannot be one."""
+        found = self.headers.get("x-amzn-requestid") or self.headers.get("x-amz-request-id") or ""
+        return found if _REQUEST_ID.fullmatch(found) else None
 
 
 @frozen
@@ -149,10 +151,10 @@ _WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...]
     (aiohttp.ClientConnectorError, (ConnectError, "cannot connect to {host}")),
     (aiohttp.ConnectionTimeoutError, (ConnectError, "cannot connect to {host} in time")),
     (aiohttp.InvalidURL, (ConnectError, "{host} is no host that can be connected to")),
-    (aiohttp.SocketTimeoutError, (AttemptTimeout, "nothing came for too long")),
+    (aiohttp.SocketTimeoutError, (AttemptTimeout, "no data arrived for too long")),
     (TimeoutError, (AttemptTimeout, "the attempt took too long")),
-    (aiohttp.ClientResponseError, (ConnectionLost, "the answer is malformed HTTP")),
-    (aiohttp.ClientPayloadError, (ConnectionLost, "the answer broke off, or is malformed HTTP")),
+    (aiohttp.ClientResponseError, (ConnectionLost, "the response is malformed HTTP")),
+    (aiohttp.ClientPayloadError, (ConnectionLost, "the response is incomplete, or malformed HTTP")),
     (aiohttp.ServerDisconnectedError, (ConnectionLost, "the server closed the connection")),
     (BaseException, (ConnectionLost, "the connection broke")),
 )

@@ -36,7 +36,7 @@ class CallRecorder:
     request_bytes: int
     hooks: tuple[Hook, ...]
     clock: Clock
-    headers: dict[str, str] = field(init=False)
+    headers: dict[str, str] = field(init=False, factory=dict)
     _account: str | None = field(init=False)
     _call_started: float = field(init=False)
     _attempt_started: float = field(init=False, default=0.0)
@@ -44,7 +44,8 @@ class CallRecorder:
     _waited: float = field(init=False, default=0.0)
     _last: AttemptEvent | None = field(init=False, default=None)
 
-    def __attrs_post_init__(self) -> None:
+    def start(self) -> None:
+        """Report that the call has started."""
         if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
             self.hooks = (*self.hooks, log)
         self._account = self.account_id

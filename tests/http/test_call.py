@@ -385,3 +385,38 @@ async def test_the_adaptive_mode_limits_the_rate(
         await aws.list_graphs()
         await adaptive.with_options(credentials=Credentials("another", "account")).list_graphs()
     assert fake_time.now == began
+
+
+async def test_keys_that_were_refused_are_not_used_again(
+    aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime
+) -> None:
+    """A provider that returns expired keys again ends the call with the error that said so, whatever came after it."""
+    keys = iter(["A", "B", "A"])
+
+    async def provide() -> Credentials:
+        return Credentials(next(keys), "secret")
+
+    mock_aws.post(URL, status=403, headers={"x-amzn-errortype": "ExpiredTokenException"})
+    mock_aws.post(URL, status=503)
+    with pytest.raises(ServiceError) as caught:
+        await aws.with_options(credentials=provide).list_graphs()
+    assert (caught.value.code, caught.value.attempts) == ("ExpiredTokenException", 1)
+    assert len(fake_time.slept) == 1
+
+
+async def test_a_hook_that_exits_at_the_start(credentials: Credentials, mock_aws: aioresponses) -> None:
+    """The call ends for the other hooks too, before anything is sent."""
+    ended = []
+
+    def leave(_: object) -> None:
+        raise SystemExit
+
+    def hook(event: object) -> None:
+        ended.append(event)
+
+    hook.on_start = leave  # type: ignore[attr-defined]
+    async with DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[hook]) as client:
+        with pytest.raises(SystemExit):
+            await client.list_graphs()
+    assert [type(event) for event in ended] == [CallEvent]
+    assert not mock_aws.requests

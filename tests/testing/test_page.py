@@ -1,5 +1,6 @@
 """The page at /_simulator/ and its data, over HTTP."""
 
+import asyncio
 import json
 import re
 from datetime import timedelta
@@ -135,8 +136,9 @@ async def test_due_verifications_are_completed(raw: Any, boto: Any, people: Any)
     arn = (await boto().create_graph())["GraphArn"]
     await boto().create_members(GraphArn=arn, Accounts=people(1))
     await raw.sim.advance(0)
-    while (await state(raw))["graph"]["counts"] != {"INVITED": 1}:
-        pass
+    async with asyncio.timeout(60):
+        while (await state(raw))["graph"]["counts"] != {"INVITED": 1}:
+            pass
 
 
 async def test_the_state_has_no_secrets(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:

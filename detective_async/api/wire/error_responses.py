@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
-from detective_async.api.redaction import mask
+from detective_async.api.redaction import mask, unless_secret
 from detective_async.api.wire.json import MismatchError, load
-from detective_async.api.wire.responses import request_id
 from detective_async.errors import ServiceError
 
 _CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
@@ -21,6 +20,7 @@ def decode_error(
     headers: Mapping[str, str],
     body: bytes | None,
     *,
+    request_id: str | None = None,
     attempts: int,
     secrets: Iterable[str | None] = (),
 ) -> ServiceError:
@@ -31,6 +31,7 @@ def decode_error(
         status: the HTTP status.
         headers: the response's headers.
         body: its body; None if it exceeded the limit.
+        request_id: AWS's id of the request, or None.
         attempts: the number of attempts.
         secrets: secrets in the request, which are redacted because AWS may quote them.
     """
@@ -40,22 +41,18 @@ def decode_error(
         document = None
     members: dict[str, Any] = document if isinstance(document, dict) else {}
     found = _error_code(headers.get("x-amzn-errortype") or members.get("code") or members.get("__type"))
-    code = _unless_secret(found, secrets) or str(status)
+    code = unless_secret(found, secrets) or str(status)
     kind = MODELLED_EXCEPTIONS.get(code, ServiceError)
     return kind(
         code,
         _text(members.get("message") or members.get("Message"), secrets) or "",
         status=status,
-        request_id=_unless_secret(request_id(headers), secrets),
+        request_id=unless_secret(request_id, secrets),
         operation=operation,
         attempts=attempts,
         retry_after=_retry_after(headers),
         **_error_members(kind, members, secrets),
     )
-
-
-def _unless_secret(text: str | None, secrets: Iterable[str | None]) -> str | None:
-    return text if text is not None and mask(text, secrets) == text else None
 
 
 def _text(value: object, secrets: Iterable[str | None]) -> str | None:

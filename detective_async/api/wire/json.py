@@ -22,7 +22,7 @@ _JSON_KINDS: Mapping[type, str] = {
 
 
 class MismatchError(ValueError):
-    """A piece of an answer is not of the kind that the API promises; the message never quotes it."""
+    """A part of a response is not of the type that the API promises; the message never quotes it."""
 
 
 def load(body: bytes) -> object:
@@ -46,7 +46,7 @@ def load(body: bytes) -> object:
     except ValueError:
         # int() refuses thousands of digits.
         problem = "holds a number that is out of range"
-    # Out here, for an exception that is raised while another is handled holds that one, and with it the body.
+    # Outside of the handlers: an exception that is raised in one refers to the handled exception, and that to the body.
     raise MismatchError(f"the body {problem}")
 
 
@@ -68,8 +68,9 @@ def choose() -> tuple[Callable[[bytes], object], Callable[[Any], bytes]]:
         import orjson  # noqa: PLC0415 - here, so that a test can choose without it
     except ImportError:
         return _load_fast, _dump
-    # Keys may be of a class of their own that is a string all the same, such as a StrEnum.
-    return orjson.loads, partial(orjson.dumps, option=orjson.OPT_NON_STR_KEYS)
+    # For keys that are of a subclass of str, such as a StrEnum. What json does not write, orjson must not write either.
+    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+    return orjson.loads, partial(orjson.dumps, option=options)
 
 
 def _load_fast(body: bytes) -> object:
@@ -77,7 +78,7 @@ def _load_fast(body: bytes) -> object:
 
 
 def _finite(text: str) -> float:
-    # orjson refuses them too, and the compiled readers of answers rely on it.
+    # orjson refuses them too, and the compiled readers rely on it.
     number = float(text)
     if math.isinf(number):
         raise MismatchError("holds a number that is out of range")

@@ -3,8 +3,7 @@
 import contextlib
 import math
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
 from types import NoneType, UnionType
@@ -25,7 +24,6 @@ from detective_async.errors import DecodeError
 
 ResponseT = TypeVar("ResponseT")
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _COMPILED = os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS") != "off"
 #: How many problems of one response an error lists.
 _MAX_PROBLEMS = 3
@@ -65,12 +63,6 @@ def decode(operation: Operation[ResponseT], body: bytes | None, metadata: Respon
     # The response is frozen, but no other code refers to it yet; the alternative is a copy.
     object.__setattr__(response, "response_metadata", metadata)
     return cast("ResponseT", response)
-
-
-def request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the request id of a response's headers; None if it is missing or malformed."""
-    found = headers.get("x-amzn-requestid") or headers.get("x-amz-request-id") or ""
-    return found if _REQUEST_ID.fullmatch(found) else None
 
 
 def _read_in_detail(operation: Operation[Any], body: bytes | None) -> tuple[object, str]:
