@@ -1,20 +1,22 @@
-"""A proxy that the environment names, between the client and a service that speaks TLS."""
+"""What the environment sets is used or ignored: proxies with and without TLS, and passwords in `.netrc`."""
 
 import asyncio
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 from support.certificates import Certificates
 from support.proxy import Proxy
+from support.wire_server import Request, serving
 
-from detective_async import ConnectError, DetectiveClient, RetryPolicy
+from detective_async import ConnectError, Credentials, DetectiveClient, RetryPolicy
 from detective_async.testing import DetectiveSimulator
 
 ACCOUNT = "111122223333"
 
 
 class Tunnel:
-    """A proxy that lets everything through, and notes where it was to go."""
+    """A proxy that forwards everything, and records the heads of the requests to it."""
 
     def __init__(self) -> None:
         self.heads: list[str] = []
@@ -42,8 +44,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def test_tls_goes_through_a_tunnel(
     bypassed: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proxy is told a host and no more; the certificate is looked at, and the pool keeps the tunnel."""
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.bundle))
+    """The proxy receives the host only; the certificate is verified, and the pool keeps the tunnel."""
     tunnel = Tunnel()
     server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -66,9 +67,8 @@ async def test_tls_goes_through_a_tunnel(
     assert "AWS4-HMAC-SHA256" not in head
 
 
-async def test_a_tunnel_to_somebody_else(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that unwraps TLS by itself, and is not trusted, gets nothing."""
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.bundle))
+async def test_a_tunnel_to_an_untrusted_server(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that terminates TLS itself, and is not trusted, receives no request."""
     tunnel = Tunnel()
     async with (
         DetectiveSimulator() as sim,
@@ -87,3 +87,32 @@ async def test_a_tunnel_to_somebody_else(certificates: Certificates, monkeypatch
                 await client.list_graphs()
         assert sim.requests == []
     assert len(tunnel.heads) == 1
+
+
+async def test_a_proxy_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests go through it, except to the hosts in `NO_PROXY`."""
+
+    async def call_twice(url: str) -> None:
+        async with DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"), endpoint_url=url) as client:
+            await client.list_graphs()
+            await client.list_graphs()
+
+    async with serving(Request.answer) as proxy, serving(Request.answer) as direct:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        await call_twice("http://detective.example.com")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        await call_twice(direct.url)
+    assert proxy.requests[0].head.startswith("POST http://detective.example.com/graphs/list HTTP/1.1\r\n")
+    assert (len(proxy.requests), len(direct.requests)) == (2, 2)
+
+
+async def test_netrc_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password for the host in `.netrc` neither replaces the signature nor fails the call."""
+    (tmp_path / "netrc").write_text("default login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with (
+        serving(Request.answer) as server,
+        DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"), endpoint_url=server.url) as client,
+    ):
+        await client.list_graphs()
+    assert "AWS4-HMAC-SHA256" in server.requests[0].header("authorization")
