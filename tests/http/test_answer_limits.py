@@ -1,4 +1,4 @@
-"""Answers that are too much, or lead elsewhere."""
+"""Answers that are too large, and redirects."""
 
 import tracemalloc
 
@@ -7,8 +7,8 @@ from support import faults
 from support.fault_matrix import Expected, check
 from support.fault_trial import trial
 from support.operation_kinds import ACCEPT, DEEDS, LIST_MEMBERS, START_INVESTIGATION, Deed
-from support.proxy import counting_server
 from support.virtual_time import in_virtual_time
+from support.wire_server import serving
 
 from detective_async import DecodeError, ServiceError
 
@@ -22,7 +22,7 @@ every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 )
 @in_virtual_time
 async def test_a_bomb_is_not_unpacked(status: int, error: type[DecodeError | ServiceError], deed: Deed) -> None:
-    """1 MiB that unpacks to 1 GiB is given up at 16 MiB; of an error, the status counts."""
+    """1 MiB that unpacks to 1 GiB is given up at 16 MiB; an error keeps its status."""
     expected = Expected(
         faults.gzip_bomb(b"%d Whatever" % status),
         error,
@@ -43,11 +43,11 @@ async def test_a_bomb_is_not_unpacked(status: int, error: type[DecodeError | Ser
 
 
 @in_virtual_time
-async def test_too_large_an_answer_is_told() -> None:
-    """The message says what the limit is, and the next call has another connection."""
+async def test_the_error_names_the_limit() -> None:
+    """And the next call has another connection."""
     async with trial(LIST_MEMBERS) as running:
         running.proxy.plan.append(faults.TOO_LARGE_IN_CHUNKS)
-        with pytest.raises(DecodeError, match="the answer is larger than 16 MiB"):
+        with pytest.raises(DecodeError, match="the response is larger than 16 MiB"):
             await LIST_MEMBERS.call(running.client)
         await LIST_MEMBERS.call(running.client)
         assert [one.connection for one in running.proxy.exchanges] == [1, 2]
@@ -57,7 +57,7 @@ async def test_too_large_an_answer_is_told() -> None:
 @every_deed
 @in_virtual_time
 async def test_an_error_that_is_too_large(deed: Deed, faulty: int) -> None:
-    """Its body is left alone: a 500 is retried, whatever comes with it."""
+    """Its body is ignored: a 500 is retried."""
     expected = Expected(faults.TOO_LARGE_FAILURE, ServiceError, executed=True, status=500)
     async with trial(deed) as running:
         await check(running, expected, faulty=faulty, pooled=deed.repeatable)
@@ -67,10 +67,10 @@ async def test_an_error_that_is_too_large(deed: Deed, faulty: int) -> None:
 @every_deed
 @in_virtual_time
 async def test_no_redirect_is_followed(deed: Deed, status: int) -> None:
-    """Signed requests stay where they were sent to: elsewhere, not even a connection arrives."""
-    async with counting_server() as (elsewhere, seen):
+    """The error has the status; the other server gets no connection."""
+    async with serving() as elsewhere:
         expected = Expected(
-            faults.page(f"{status} Moved", f"location: {elsewhere}/"),
+            faults.page(f"{status} Moved", f"location: {elsewhere.url}/"),
             ServiceError,
             unknown=False,
             passing=False,
@@ -78,5 +78,7 @@ async def test_no_redirect_is_followed(deed: Deed, status: int) -> None:
             keeps=True,
         )
         async with trial(deed) as running:
-            await check(running, expected, faulty=1, pooled=deed.repeatable)
-        assert seen == []
+            ending = await check(running, expected, faulty=1, pooled=deed.repeatable)
+        assert isinstance(ending.error, ServiceError)
+        assert ending.error.code == str(status)
+        assert elsewhere.most_connections == 0

@@ -16,7 +16,7 @@ from support.operation_kinds import DEEDS, LIST_TAGS, START_INVESTIGATION, Deed
 from support.proxy import ConnectionFault, PortFault
 from support.virtual_time import in_virtual_time
 
-from detective_async import ConnectError
+from detective_async import AttemptTimeout, ConnectError, Timeouts
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,6 @@ CERTIFICATES = ["unknown_authority", "other_name", "expired"]
 
 once_or_always = pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
 every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
-two_deeds = pytest.mark.parametrize("deed", [LIST_TAGS, START_INVESTIGATION], ids=lambda deed: deed.name)
 
 
 @once_or_always
@@ -47,17 +46,27 @@ two_deeds = pytest.mark.parametrize("deed", [LIST_TAGS, START_INVESTIGATION], id
 @pytest.mark.parametrize("expected", PORTS, ids=str)
 @in_virtual_time
 async def test_nobody_listens(expected: Expected, deed: Deed, faulty: int) -> None:
-    """A port that refuses, or that does not even do that, is tried again, for nothing was sent."""
+    """A port that refuses or ignores connections is tried again, for nothing was sent."""
     if expected.fault is faults.IGNORED and sys.platform != "linux":
-        pytest.skip("other systems deal otherwise with a full queue of connections")
+        pytest.skip("other systems treat a full queue of connections differently")
     async with trial(deed, listening=False) as running:
         await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems treat a full queue of connections differently")
+@every_deed
+@in_virtual_time
+async def test_an_attempt_that_ends_before_it_is_connected(deed: Deed) -> None:
+    """The timeout of the attempt is repeated too, for nothing was sent."""
+    expected = Expected(faults.IGNORED, AttemptTimeout, 3.1, unknown=False, seen=False)
+    async with trial(deed, listening=False, timeouts=Timeouts(connect=30, attempt=3.1, total=100)) as running:
+        await check(running, expected, faulty=1, pooled=deed.repeatable)
 
 
 @every_deed
 @in_virtual_time
 async def test_a_name_that_is_never_found(deed: Deed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking the name up is part of connecting too, and ends with the client."""
+    """The look-up is part of connecting too, and ends with the client."""
 
     class Resolver(aiohttp.ThreadedResolver):
         async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
@@ -70,13 +79,25 @@ async def test_a_name_that_is_never_found(deed: Deed, monkeypatch: pytest.Monkey
 
 
 @once_or_always
-@every_deed
+@pytest.mark.parametrize(
+    ("deed", "owner"),
+    [*((deed, "ours") for deed in DEEDS.values()), (LIST_TAGS, "the caller's"), (START_INVESTIGATION, "the caller's")],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
 @pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
 @in_virtual_time
-async def test_a_handshake_that_fails(expected: Expected, deed: Deed, faulty: int, certificates: Certificates) -> None:
-    """TLS is part of connecting: of its timeout, and of the certainty that nothing was sent."""
-    async with trial(deed, certificates=certificates) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+async def test_a_handshake_that_fails(
+    expected: Expected, deed: Deed, owner: str, faulty: int, certificates: Certificates
+) -> None:
+    """TLS is part of connecting: of its timeout, and nothing was sent."""
+    context = ssl.create_default_context(cafile=certificates.bundle)
+
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+
+    own = owner == "ours"
+    async with trial(deed, certificates=certificates, session=None if own else session) as running:
+        await check(running, expected, faulty=faulty, pooled=deed.repeatable or not own)
 
 
 @once_or_always
@@ -86,32 +107,15 @@ async def test_a_handshake_that_fails(expected: Expected, deed: Deed, faulty: in
 async def test_a_certificate_that_is_not_to_be_trusted(
     certificate: str, deed: Deed, faulty: int, certificates: Certificates
 ) -> None:
-    """An unknown authority, another name or a date that is past: nothing is sent to whoever shows that."""
+    """Of an unknown authority, for another name, or expired: nothing is sent."""
     expected = _unconnected(faults.certificate(certificate, getattr(certificates, certificate)))
     async with trial(deed, certificates=certificates) as running:
         await check(running, expected, faulty=faulty, pooled=deed.repeatable)
 
 
-@once_or_always
-@two_deeds
-@pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
-@in_virtual_time
-async def test_the_same_on_a_session_of_the_callers(
-    expected: Expected, deed: Deed, faulty: int, certificates: Certificates
-) -> None:
-    """A session that was passed in brings its own trust, and its connections fail as ours do."""
-    context = ssl.create_default_context(cafile=certificates.bundle)
-
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
-
-    async with trial(deed, certificates=certificates, session=session) as running:
-        await check(running, expected, faulty=faulty, pooled=True)
-
-
 @in_virtual_time
 async def test_the_authority_has_to_be_known(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `AWS_CA_BUNDLE` the system's authorities count, which do not know ours."""
+    """Without `AWS_CA_BUNDLE`, the system's authorities are trusted."""
     monkeypatch.delenv("AWS_CA_BUNDLE")
     async with trial(LIST_TAGS, certificates=certificates) as running:
         ending = await running.call()

@@ -1,4 +1,4 @@
-"""What the loggers say, with structured fields, and that they say nothing unless they are asked to."""
+"""What the loggers write, with structured fields, and that they write nothing by default."""
 
 import logging
 from typing import Any
@@ -48,17 +48,13 @@ def throttled_once(mock_aws: aioresponses) -> None:
 async def test_attempts_retries_and_calls_are_logged(
     credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A line for each, and all that the event knows as fields of the record."""
+    """One line for each, with all attributes of the event as fields of the record."""
     events: list[Event] = []
     caplog.set_level(logging.DEBUG, "detective_async")
     await call(credentials, fake_time, events.append)
     records = [record for record in caplog.records if record.name.startswith("detective_async")]
     assert [(record.name, record.levelname, record.getMessage()) for record in records] == [
-        (
-            "detective_async",
-            "DEBUG",
-            f"ListGraphs in eu-west-1: attempt 1 of 3 took 0.000 s: {THROTTLED}",
-        ),
+        ("detective_async", "DEBUG", f"ListGraphs in eu-west-1: attempt 1 of 3 took 0.000 s: {THROTTLED}"),
         (
             "detective_async.retry",
             "INFO",
@@ -72,43 +68,35 @@ async def test_attempts_retries_and_calls_are_logged(
 
 
 @pytest.mark.usefixtures("throttled_once")
-async def test_calls_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
-    """They can be had without those of retries."""
-    caplog.set_level(logging.WARNING, "detective_async.retry")
-    caplog.set_level(logging.DEBUG, "detective_async")
-    await call(credentials, fake_time)
-    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
-        "detective_async"
-    ] * 3
-
-
-@pytest.mark.usefixtures("throttled_once")
-async def test_retries_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
-    """They can be had without the lines for each attempt and call."""
-    caplog.set_level(logging.INFO, "detective_async.retry")
-    await call(credentials, fake_time)
-    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
-        "detective_async.retry"
-    ]
-
-
-@pytest.mark.usefixtures("throttled_once")
-async def test_nothing_is_said_unasked(
-    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("levels", "names"),
+    [
+        ({"detective_async.retry": logging.WARNING, "detective_async": logging.DEBUG}, ["detective_async"] * 3),
+        ({"detective_async.retry": logging.INFO}, ["detective_async.retry"]),
+        ({}, []),
+    ],
+    ids=["calls alone", "retries alone", "nothing"],
+)
+async def test_levels_select_what_is_logged(
+    levels: dict[str, int],
+    names: list[str],
+    *,
+    credentials: Credentials,
+    fake_time: FakeTime,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With logging as Python has it, not even an event is made."""
-
-    def refuse(*_: object, **__: object) -> None:
-        pytest.fail("an event was made")
-
-    monkeypatch.setattr("detective_async.http.call.AttemptEvent", refuse)
-    monkeypatch.setattr("detective_async.http.call.CallEvent", refuse)
+    """Calls and retries can be selected; by default nothing is logged, and no event is created."""
+    if not levels:
+        monkeypatch.setattr("detective_async.http.call.CallRecorder", None)
+    for name, level in levels.items():
+        caplog.set_level(level, name)
     await call(credentials, fake_time)
-    assert [record for record in caplog.records if record.name.startswith("detective_async")] == []
+    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == names
 
 
 async def test_credentials_that_were_fetched(sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
-    """Where from, whose they are and how long they last; none of the keys."""
+    """Their source, account and expiry are logged, and no keys."""
     sim.role(MEMBER, "Audit", trusted=[ADMINISTRATOR])
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account(ADMINISTRATOR))
     caplog.set_level(logging.DEBUG, "detective_async.credentials")
@@ -121,4 +109,4 @@ async def test_credentials_that_were_fetched(sim: DetectiveSimulator, caplog: py
         "account": MEMBER,
         "expires_at": keys.expires_at,
     }
-    assert record.getMessage() == f"assuming {role.role_arn} gave credentials, good until {keys.expires_at}"
+    assert record.getMessage() == f"assuming {role.role_arn} returned credentials that expire at {keys.expires_at}"
