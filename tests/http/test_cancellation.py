@@ -1,4 +1,4 @@
-"""Calls that are given up, at every moment at which that can happen: nothing is swallowed, lost or left behind."""
+"""Calls that are cancelled at every moment: no cancellation is swallowed, and nothing is lost or left behind."""
 
 import asyncio
 import logging
@@ -21,12 +21,21 @@ from support.interruptions import (
     as_an_await_ends,
     by_a_timeout_from_outside,
     passes,
+    was_cancelled,
 )
 from support.one_connection import FAILURES, setting
 from support.strict_mode import warnings_in
 from support.wire_server import LoopClock, after_passes, serving, until
 
-from detective_async import Clock, Credentials, DetectiveClient, ParameterError, Timeouts, ValidationException
+from detective_async import (
+    Clock,
+    Credentials,
+    DetectiveClient,
+    DetectiveError,
+    ParameterError,
+    Timeouts,
+    ValidationException,
+)
 from detective_async.http.pool import MAX_CONNECTIONS
 
 pytestmark = pytest.mark.slow
@@ -84,7 +93,7 @@ async def test_a_walk_through_pages(owner: str, prefetch: int, interrupt: Interr
 
 @every_interrupt
 async def test_a_call_in_the_queue(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """Before its turn comes, as it comes and after it; the one whose turn it was is not disturbed."""
+    """Before, at and after its turn; the call in front of it is not affected."""
 
     async def queue(client: DetectiveClient) -> None:
         assert (await client.list_graphs(next_token="queued")).next_token == "queued"
@@ -103,7 +112,7 @@ async def test_a_call_in_the_queue(owner: str, interrupt: Interrupt, fake_time: 
 
 @every_interrupt
 async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """The others that wait for the same refresh get what it brings, and it is done once."""
+    """Other calls that wait for the same refresh get its result, and it is done once."""
     refreshes = begun = 0
     others: list[asyncio.Task[Any]] = []
 
@@ -138,8 +147,8 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
 
 
 @pytest.mark.parametrize("interrupt", [after_steps, by_a_timeout_from_outside])
-async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """It is nobody's concern: nothing is logged, and the next call has it done again."""
+async def test_a_refresh_that_fails_after_the_call_was_cancelled(interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """Nothing is logged, and the next call starts another one."""
     refreshes = 0
 
     async def refresh() -> Credentials:
@@ -158,61 +167,42 @@ async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interr
         assert refreshes == 2
 
 
-@pytest.mark.parametrize("kind", ["cancel", "timeout"])
-async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
-    """The wait for a retry ends at once, and held no connection."""
-    waits = 0
+async def test_a_call_between_two_attempts(owner: str) -> None:
+    """The wait for a retry holds no connection, and ends at once."""
+    waiting = asyncio.Event()
 
     async def sleep(_: float) -> None:
-        nonlocal waits
-        waits += 1
+        waiting.set()
         await asyncio.Event().wait()
 
     async with setting(owner, Clock(sleep=sleep)) as scene:
-        limit = asyncio.timeout(None)
-
-        async def limited() -> None:
-            async with limit:
-                await scene.client.list_graphs(next_token="swept")
-
-        task = asyncio.create_task(limited())
-        await until(lambda: waits, "the call waits for its retry")
-        token = "meanwhile"
-        assert (await scene.client.list_graphs(next_token=token)).next_token == token
-        if kind == "cancel":
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        else:
-            limit.reschedule(asyncio.get_running_loop().time())
-            with pytest.raises(TimeoutError) as caught:
-                await task
-            assert type(caught.value) is TimeoutError
+        task = asyncio.create_task(scene.client.list_graphs(next_token="swept"))
+        await waiting.wait()
+        assert (await scene.client.list_graphs(next_token="other")).next_token == "other"
+        task.cancel()
+        assert await was_cancelled(task)
         await scene.is_as_before()
 
 
-async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> None:
-    """It cancels the calls beside it, under way and queued, and is the only error of the group."""
+@pytest.mark.parametrize(
+    ("parameters", "error"), [({"max_results": 0}, ParameterError), ({"next_token": "refused"}, ValidationException)]
+)
+async def test_one_failure_in_a_task_group(
+    owner: str, parameters: dict[str, Any], error: type[DetectiveError], fake_time: FakeTime
+) -> None:
+    """It cancels the other calls, in flight and queued, and is the group's only error."""
     async with setting(owner, fake_time.clock()) as scene:
-        calls: list[asyncio.Task[Any]] = []
 
         async def fail() -> None:
-            await until(lambda: scene.server.requests, "one of them is under way")
-            await scene.client.list_graphs(max_results=0)
+            if error is ParameterError:
+                await until(lambda: scene.server.requests, "one of the others is in flight")
+            await scene.client.list_graphs(**parameters)
 
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - a group raises at its end
             async with asyncio.TaskGroup() as group:
-                calls += [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
                 group.create_task(fail())
-        assert [type(error) for error in caught.value.exceptions] == [ParameterError]
-        assert all(call.cancelled() for call in calls)
-        await scene.is_as_before()
-
-        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
-            async with asyncio.TaskGroup() as group:
-                group.create_task(scene.client.list_graphs(next_token="refused"))
                 calls = [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
-        assert [type(error) for error in caught.value.exceptions] == [ValidationException]
+        assert [type(one) for one in caught.value.exceptions] == [error]
         assert all(call.cancelled() for call in calls)
         await scene.is_as_before()
 
@@ -222,7 +212,7 @@ async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> N
 async def test_at_the_very_moment_of_a_deadline(
     owner: str, kind: str, first: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller has the last word, whoever was first: its cancellation comes out, or its own TimeoutError."""
+    """Whichever comes first, the call ends with the caller's cancellation or its own TimeoutError."""
     mine, total, attempt = {
         "the caller": (10.0, 20.0, 30.0),
         "the deadline": (20.0, 10.0, 30.0),
@@ -258,7 +248,7 @@ async def test_at_the_very_moment_of_a_deadline(
 
 
 async def test_ctrl_c() -> None:
-    """A program with calls under way, queued and ahead of their consumer ends with a KeyboardInterrupt, and no more."""
+    """A program with calls in flight, queued and prefetching ends with a KeyboardInterrupt only."""
     program = textwrap.dedent("""
         import asyncio, signal, sys
         from detective_async import Credentials, DetectiveClient

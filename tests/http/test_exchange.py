@@ -50,7 +50,7 @@ MALFORMED = [
     Expected(faults.BAD_CHUNKS, ConnectionLost, executed=True),
     Expected(faults.WRONG_GZIP, ConnectionLost, executed=True),
 ]
-#: The answer is HTTP, and means nothing: the service has acted, and would only do so again.
+#: The answer is HTTP, but cannot be decoded: the service has acted, and would only do so again.
 MEANINGLESS = [
     Expected(faults.SHORT_GZIP, DecodeError, executed=True, passing=False, status=200, keeps=True),
     Expected(faults.DEEP_JSON, DecodeError, executed=True, passing=False, status=200, keeps=True),
@@ -60,7 +60,7 @@ MEANINGLESS = [
 
 
 def _page(status: str, *headers: str, executed: bool = False) -> Expected:
-    """A page that a machine on the way answers with."""
+    """Expect what an HTML page of a machine on the way comes to."""
     number = int(status[:3])
     return Expected(
         faults.page(status, *headers, executed=executed),
@@ -91,7 +91,7 @@ FAULTS = [*LOST, *LATE, *MALFORMED, *MEANINGLESS, *PAGES]
 @pytest.mark.parametrize("expected", FAULTS, ids=str)
 @in_virtual_time
 async def test_an_exchange_that_goes_wrong(expected: Expected, deed: Deed, faulty: int) -> None:
-    """Class, fate, attempts, time, and what the service has done are as expected; nothing is left behind."""
+    """Error, attempts, time and what the service has done are as expected; nothing is left behind."""
     async with trial(deed) as running:
         await check(running, expected, faulty=faulty, pooled=deed.repeatable)
 
@@ -99,14 +99,14 @@ async def test_an_exchange_that_goes_wrong(expected: Expected, deed: Deed, fault
 @pytest.mark.parametrize("expected", [one for one in FAULTS if one.seen], ids=str)
 @in_virtual_time
 async def test_the_same_over_tls(expected: Expected, certificates: Certificates) -> None:
-    """TLS changes nothing of it."""
+    """TLS changes nothing."""
     async with trial(LIST_MEMBERS, certificates=certificates) as running:
         await check(running, expected, faulty=1, pooled=True)
 
 
 @pytest.mark.parametrize("expected", FAULTS, ids=str)
 @in_virtual_time
-async def test_the_same_on_a_session_of_the_callers(expected: Expected) -> None:
-    """Nor does a session that was passed in, though aiohttp would send a GET again by itself."""
+async def test_the_same_on_the_callers_session(expected: Expected) -> None:
+    """Although aiohttp would repeat a GET there by itself."""
     async with trial(LIST_TAGS, session=aiohttp.ClientSession) as running:
         await check(running, expected, faulty=1, pooled=True)

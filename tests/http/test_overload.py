@@ -1,13 +1,14 @@
-"""Far more calls at once than there are connections: they queue, in order, and waiting is no failure."""
+"""Far more calls at once than there are connections: they queue in order, and no timeout applies to the wait."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from attrs import define, field
+from support.interruptions import passes
 from support.wire_server import LoopClock, Request, WireServer, serving, until
 
 from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, DetectiveError, Timeouts
@@ -83,10 +84,20 @@ def asked(request: Request) -> int:
     return int(request.token)
 
 
-async def settled() -> None:
+def settled() -> Coroutine[None, None, None]:
     """Let everything happen that can happen now."""
-    for _ in range(50):
-        await asyncio.sleep(0)
+    return passes(50)
+
+
+def client_of(server: WireServer, session: aiohttp.ClientSession | None, clock: Clock = Clock()) -> DetectiveClient:
+    return DetectiveClient(
+        region="eu-west-1",
+        credentials=Credentials("a", "b"),
+        endpoint_url=server.url,
+        session=session,
+        timeouts=TIMEOUTS,
+        clock=clock,
+    )
 
 
 @asynccontextmanager
@@ -105,14 +116,7 @@ async def crowding(
     before = asyncio.all_tasks()
     async with serving(react) as server:
         session = None if connector is None else aiohttp.ClientSession(connector=connector())
-        async with DetectiveClient(
-            region="eu-west-1",
-            credentials=Credentials("a", "b"),
-            endpoint_url=server.url,
-            session=session,
-            timeouts=TIMEOUTS,
-            clock=clock,
-        ) as client:
+        async with client_of(server, session, clock) as client:
             yield Crowd(limit, server, client, held, session)
         if session is not None:
             await session.close()
@@ -132,7 +136,7 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
 
 
 async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> None:
-    """All succeed, in the order in which they were started: to wait for a turn is neither to connect nor an attempt."""
+    """All succeed, in the order in which they were started; the timeouts do not apply to the wait for a turn."""
     # Debug mode would keep a stack for every step of every call.
     asyncio.get_running_loop().set_debug(enabled=False)
     async with crowding(pool) as crowd:
@@ -150,7 +154,7 @@ async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> Non
 
 
 async def test_a_retry_queues_up_again(pool: str) -> None:
-    """A call that waits to be repeated keeps nobody waiting, and is repeated after those that were there before."""
+    """A call that waits for its retry blocks no other, and is repeated after those that queued before."""
     backoff = asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -173,21 +177,31 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
         await asyncio.gather(*calls)
 
 
-async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
-    """Other regions and accounts share the connections, and the order."""
+async def test_calls_of_several_clients_queue_together(pool: str, clock: LoopClock) -> None:
+    """Other regions, accounts, and clients of the same session share the connections, and the order."""
     async with crowding(pool) as crowd:
-        elsewhere = crowd.client.with_options(region="us-east-1")
-        other = crowd.client.with_options(credentials=Credentials("c", "d"))
-        clients = (crowd.client, elsewhere, other)
-        calls = [task for n in range(3 * crowd.limit) for task in crowd.start(range(n, n + 1), clients[n % 3])]
-        for wave in range(3):
-            assert await crowd.holds(crowd.limit) == list(range(wave * crowd.limit, (wave + 1) * crowd.limit))
+        clients = [
+            crowd.client,
+            crowd.client.with_options(region="us-east-1"),
+            crowd.client.with_options(credentials=Credentials("c", "d")),
+        ]
+        if crowd.session is not None:
+            clients.append(client_of(crowd.server, crowd.session))
+        waves = [range(wave * crowd.limit, (wave + 1) * crowd.limit) for wave in range(6)]
+        calls = [
+            task for n in range(waves[-1].stop) for task in crowd.start(range(n, n + 1), clients[n % len(clients)])
+        ]
+        for wave in waves:
+            assert await crowd.holds(crowd.limit) == list(wave)
+            clock.pass_time(WAVE)
+            await settled()
             crowd.release()
         await asyncio.gather(*calls)
+        await clients[-1].aclose()
 
 
 async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
-    """Every second call, under way or queued, is cancelled: the others succeed, and no turn is lost."""
+    """Every second call, in flight or queued, is cancelled: the others succeed, and no turn is lost."""
     async with crowding(pool) as crowd:
         count = 8 * crowd.limit
         calls = crowd.start(range(count))
@@ -205,7 +219,7 @@ async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
 
 
 async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> None:
-    """In the very moment in which a turn is given, its owner is cancelled; the next one has it."""
+    """A call that is cancelled while it gets its turn leaves it to the next one."""
     async with crowding(pool) as crowd:
         calls = crowd.start(range(crowd.limit + 50))
         await crowd.holds(crowd.limit)
@@ -223,7 +237,7 @@ async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> Non
 
 
 async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
-    """A call whose time is up before its turn has come says that nothing was sent, and its place is gone."""
+    """The error says that nothing was sent, and the call's place in the queue is gone."""
     async with crowding(pool) as crowd:
         patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
         hasty = crowd.client.with_options(timeouts=Timeouts(total=50))
@@ -242,7 +256,7 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
 
 
 async def test_closing_ends_the_queue(pool: str) -> None:
-    """Calls that are queued when the client is closed end at once, and say why; nothing hangs."""
+    """Calls that are queued when the client is closed end at once, with the reason."""
     async with crowding(pool) as crowd:
         calls = crowd.start(range(3 * crowd.limit))
         await crowd.holds(crowd.limit)
@@ -254,25 +268,3 @@ async def test_closing_ends_the_queue(pool: str) -> None:
         for error in errors[crowd.limit :]:
             assert str(error) == "the client is closed"
         assert len(crowd.server.requests) == crowd.limit
-
-
-@pytest.mark.parametrize("pool", [name for name, (_, connector) in POOLS.items() if connector])
-async def test_two_clients_on_one_session(pool: str, clock: LoopClock) -> None:
-    """Their calls queue together, within the session's limit, and neither fails for waiting."""
-    async with crowding(pool) as crowd:
-        other = DetectiveClient(
-            region="eu-west-1",
-            credentials=Credentials("a", "b"),
-            endpoint_url=crowd.server.url,
-            session=crowd.session,
-            timeouts=TIMEOUTS,
-        )
-        clients = (crowd.client, other)
-        calls = [task for n in range(6 * crowd.limit) for task in crowd.start(range(n, n + 1), clients[n % 2])]
-        for _ in range(6):
-            await crowd.holds(crowd.limit)
-            clock.pass_time(WAVE)
-            await settled()
-            crowd.release()
-        await asyncio.gather(*calls)
-        await other.aclose()
