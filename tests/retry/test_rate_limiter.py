@@ -149,16 +149,6 @@ def test_the_rate_and_the_waits_are_bounded(origin: float, steps: list[tuple[flo
             assert 0.5 <= limiter._rate <= max(0.5, 2 * limiter._measured)
 
 
-@pytest.mark.parametrize("origin", [0.0, 1_790_000_000.4])
-def test_there_is_no_limit_before_the_first_throttle(origin: float) -> None:
-    """Any number of requests is allowed."""
-    limiter = RateLimiter()
-    for _ in range(1000):
-        assert limiter.reserve(origin) == 0.0
-        limiter.record(origin, throttled=False)
-    assert limiter.rate is None
-
-
 @pytest.mark.parametrize("measured", [2.0, 10.0, 400.0])
 def test_a_throttle_sets_the_limit(measured: float) -> None:
     """To 0.7 of the measured rate; the next one to 0.7 of that."""
@@ -169,18 +159,6 @@ def test_a_throttle_sets_the_limit(measured: float) -> None:
     assert limiter.rate == pytest.approx(0.7 * measured, rel=0.01)
     limiter.record(now, throttled=True)
     assert limiter.rate == pytest.approx(0.49 * measured, rel=0.01)
-
-
-def test_the_limit_has_a_minimum() -> None:
-    """One request every 2 seconds is allowed, however often the service throttles."""
-    limiter = RateLimiter()
-    now = steady(10.0, 5.0, limiter=limiter)
-    for _ in range(50):
-        limiter.record(now, throttled=True)
-    assert limiter.rate == 0.5
-    while limiter.reserve(now) == 0.0:
-        pass
-    assert limiter.reserve(now) <= 2.0
 
 
 def test_the_limit_rises_by_the_cubic_curve() -> None:
@@ -200,30 +178,6 @@ def test_the_limit_rises_by_the_cubic_curve() -> None:
     assert rates[-1] > 36.0
 
 
-def test_the_limit_is_at_most_twice_the_measured_rate() -> None:
-    """Even long after the throttling, when the curve is much higher."""
-    limiter = RateLimiter()
-    start = steady(4.0, 10.0, limiter=limiter)
-    limiter.record(start, throttled=True)
-    steady(4.0, 3600.0, limiter=limiter, start=start)
-    assert limiter.rate == pytest.approx(8.0, rel=0.01)
-
-
-def test_idle_days_save_up_tokens_for_one_second() -> None:
-    """And large times do not overflow."""
-    limiter = RateLimiter()
-    start = steady(10.0, 10.0, limiter=limiter)
-    limiter.record(start, throttled=True)
-    now = start + 400 * 86_400.0
-    tokens = 0
-    while limiter.reserve(now) == 0.0:
-        tokens += 1
-    assert tokens == 7
-    limiter.record(now, throttled=False)
-    assert limiter.rate is not None
-    assert 0.5 <= limiter.rate <= 2 * limiter._measured
-
-
 def test_rounding_errors_are_not_waited_for() -> None:
     """A token may be taken half a microsecond early, but not 10, and the difference is subtracted afterwards."""
     limiter = RateLimiter()
@@ -231,34 +185,6 @@ def test_rounding_errors_are_not_waited_for() -> None:
     assert limiter.reserve(2.0 - 10e-6) == pytest.approx(10e-6)
     assert limiter.reserve(2.0 - 0.5e-6) == 0.0
     assert limiter.reserve(2.0) == pytest.approx(2.0, abs=1e-9)
-
-
-def test_requests_are_sent_at_the_limit() -> None:
-    """Waiting as long as `reserve` says gives exactly 7 tokens per second."""
-    limiter = RateLimiter()
-    start = now = steady(10.0, 10.0, limiter=limiter)
-    limiter.record(now, throttled=True)
-    while limiter.reserve(now) == 0.0:
-        pass
-    for _ in range(7000):
-        while wait := limiter.reserve(now):
-            now += wait
-    assert now - start == pytest.approx(1000.0, rel=0.001)
-
-
-async def test_waiters_are_served_in_order(fake_time: FakeTime) -> None:
-    """One every 2 seconds, in the order of their calls."""
-    start = fake_time.now
-    pace = at_minimum_rate(start)
-    served: list[tuple[int, float]] = []
-
-    async def go(number: int) -> None:
-        await pace.wait(fake_time.clock())
-        served.append((number, fake_time.now - start))
-
-    await asyncio.gather(*(go(number) for number in range(20)))
-    assert [number for number, _ in served] == list(range(20))
-    assert [when for _, when in served] == pytest.approx([2.0 * (index + 1) for index in range(20)])
 
 
 async def test_later_callers_do_not_overtake_waiters(fake_time: FakeTime) -> None:
@@ -277,27 +203,6 @@ async def test_later_callers_do_not_overtake_waiters(fake_time: FakeTime) -> Non
 
     await asyncio.gather(go_twice(), go("second"), go("third"))
     assert served == ["first", "second", "third", "first again"]
-
-
-@pytest.mark.parametrize("cancelled", [0, 1, 2])
-async def test_a_cancelled_waiter_takes_no_token(cancelled: int, fake_time: FakeTime) -> None:
-    """Whether it sleeps or is in the queue, the others are served as if it had not been there."""
-    start = fake_time.now
-    pace = at_minimum_rate(start)
-    served: list[float] = []
-
-    async def go() -> None:
-        await pace.wait(fake_time.clock())
-        served.append(fake_time.now - start)
-
-    tasks = [asyncio.create_task(go()) for _ in range(3)]
-    await asyncio.sleep(0)
-    tasks[cancelled].cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    assert [task.cancelled() for task in tasks] == [number == cancelled for number in range(3)]
-    assert served == pytest.approx([2.0, 4.0])
-    await go()
-    assert served[2:] == pytest.approx([6.0])
 
 
 @_SETTINGS
