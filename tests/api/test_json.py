@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, answers
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
+from support.contract.responses import JSON_VALUES, responses
 
 from detective_async import DecodeError
 from detective_async.api import operations
@@ -80,7 +80,7 @@ def _both(libraries: dict[str, Any], operation: str, body: bytes) -> list[str]:
 def test_answers_are_read_the_same(libraries: dict[str, Any], operation: str, data: st.DataObject) -> None:
     """Good ones, those of another form, and those that are cut short."""
     shape = SERVICE_MODEL.operation_model(operation).output_shape
-    document = data.draw(st.one_of(JSON_VALUES if shape is None else answers(shape), JSON_VALUES), label="document")
+    document = data.draw(st.one_of(JSON_VALUES if shape is None else responses(shape), JSON_VALUES), label="document")
     body = json.dumps(document, ensure_ascii=data.draw(st.booleans(), label="ASCII")).encode()
     body = body[: data.draw(st.one_of(st.just(len(body)), st.integers(0, len(body))), label="length")]
     with_orjson, with_json = _both(libraries, operation, body)

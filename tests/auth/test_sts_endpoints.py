@@ -84,7 +84,7 @@ async def test_the_roles_endpoint_url_takes_precedence(cloud: Cloud, monkeypatch
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
     role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=cloud.url)
     await role.get_credentials()
-    assert len(cloud.asked) == 1
+    assert len(cloud.requests) == 1
 
 
 @pytest.mark.parametrize(

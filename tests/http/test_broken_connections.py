@@ -1,9 +1,9 @@
-"""A request whose connection breaks is repeated by the library, which counts and signs it, and never by aiohttp."""
+"""Requests over connections that break are retried by the library only, not by aiohttp."""
 
 import aiohttp
 import pytest
 from support.fakes import FakeTime
-from support.operation_kinds import ACCEPT, LIST_MEMBERS, LIST_TAGS, UNTAG, Deed
+from support.operation_cases import ACCEPT, LIST_MEMBERS, LIST_TAGS, UNTAG, OperationCase
 from support.wire_server import Request, serving
 
 from detective_async import ConnectionLost, Credentials, DetectiveClient, RetryPolicy
@@ -13,9 +13,9 @@ METHODS = {"PUT": ACCEPT, "DELETE": UNTAG, "GET": LIST_TAGS, "POST": LIST_MEMBER
 
 
 @pytest.mark.parametrize("session", ["ours", "ours, and aiohttp has no such setting", "the caller's"])
-@pytest.mark.parametrize(("method", "deed"), METHODS.items(), ids=METHODS)
-async def test_aiohttp_sends_nothing_again_by_itself(
-    method: str, deed: Deed, session: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("method", "operation"), METHODS.items(), ids=METHODS)
+async def test_aiohttp_does_not_retry_itself(
+    method: str, operation: OperationCase, session: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reused connection that drops is one attempt, with any method and any session."""
     if session == "ours, and aiohttp has no such setting":
@@ -36,9 +36,9 @@ async def test_aiohttp_sends_nothing_again_by_itself(
             retry=RetryPolicy(max_attempts=1),
             session=callers if session == "the caller's" else None,
         )
-        await deed.call(client)
+        await operation.call(client)
         with pytest.raises(ConnectionLost) as caught:
-            await deed.call(client)
+            await operation.call(client)
         await client.aclose()
     assert (caught.value.attempts, caught.value.outcome_unknown) == (1, True)
     assert [request.head.split(" ")[0] for request in server.requests] == [method, method]

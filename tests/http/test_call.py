@@ -1,4 +1,4 @@
-"""The retry loop around one attempt, with prepared responses and a fake clock."""
+"""The retry loop, with prepared responses and a fake clock."""
 
 import asyncio
 import contextvars
@@ -47,7 +47,7 @@ async def aws(credentials: Credentials, fake_time: FakeTime, events: Events) -> 
         yield client
 
 
-async def test_what_is_sent(
+async def test_the_headers_of_a_request(
     aws: DetectiveClient, mock_aws: aioresponses, credentials: Credentials, fake_time: FakeTime
 ) -> None:
     """The headers that AWS and its tools need; each attempt is signed with the time of the injected clock."""
@@ -70,7 +70,7 @@ async def test_what_is_sent(
     assert (first["amz-sdk-request"], second["amz-sdk-request"]) == ("attempt=1; max=3", "attempt=2; max=3")
 
 
-async def test_hooks_get_every_attempt_and_every_wait(
+async def test_throttled_attempts_are_retried_and_reported_to_hooks(
     aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime, events: Events
 ) -> None:
     """In order, and the call at the end; the response has the metadata of the last attempt."""
@@ -131,7 +131,7 @@ async def test_the_last_error_is_raised(
 
 
 async def test_an_exhausted_quota_ends_the_retries(aws: DetectiveClient, mock_aws: aioresponses) -> None:
-    """35 failing retries use it up, and the next failure is final; derived clients share it."""
+    """35 failing retries use it up; then failures are raised at once, also in derived clients."""
     mock_aws.post(URL, status=500, repeat=True)
     same = aws.with_options(timeouts=Timeouts(total=10))
     attempts = []
@@ -148,7 +148,7 @@ async def test_an_exhausted_quota_ends_the_retries(aws: DetectiveClient, mock_aw
     assert caught.value.attempts == 3
 
 
-async def test_a_hook_that_fails_is_only_logged(
+async def test_exceptions_of_hooks_are_logged(
     credentials: Credentials, mock_aws: aioresponses, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The call and the other hooks are not affected."""
@@ -177,8 +177,8 @@ def test_a_hook_must_be_a_plain_callable(credentials: Credentials) -> None:
             DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[bad])  # type: ignore[list-item]
 
 
-async def test_a_call_that_is_closed_in_another_context(aws: DetectiveClient, mock_aws: aioresponses) -> None:
-    """As by the garbage collector."""
+async def test_a_call_can_be_closed_in_another_context(aws: DetectiveClient, mock_aws: aioresponses) -> None:
+    """The garbage collector may close its coroutine in any context."""
 
     async def slow(_: object, **__: object) -> CallbackResult:
         await asyncio.sleep(60)
@@ -215,7 +215,9 @@ def test_invalid_timeouts_are_refused(timeouts: dict[str, float]) -> None:
         Timeouts(**timeouts)
 
 
-async def test_the_adaptive_mode_slows_down(aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime) -> None:
+async def test_the_adaptive_mode_limits_the_rate(
+    aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime
+) -> None:
     """After a throttle, calls of this account and region wait; others, and the standard mode, do not."""
     mock_aws.post(URL, status=429, headers=THROTTLED)
     mock_aws.post(URL, payload={}, repeat=True)

@@ -1,4 +1,4 @@
-"""No connection comes about, once and always, for every kind of operation: nothing was sent, and all are repeated."""
+"""Connections that cannot be opened, for all kinds of operations: nothing was sent, so all are retried."""
 
 import asyncio
 import math
@@ -10,9 +10,9 @@ import pytest
 from aiohttp.abc import ResolveResult
 from support import faults
 from support.certificates import Certificates
-from support.fault_matrix import Expected, check
-from support.fault_trial import TIMEOUTS, trial
-from support.operation_kinds import DEEDS, LIST_TAGS, START_INVESTIGATION, Deed
+from support.fault_matrix import ExpectedResult, check
+from support.operation_cases import LIST_TAGS, OPERATION_CASES, START_INVESTIGATION, OperationCase
+from support.proxied_call import TIMEOUTS, proxied_client
 from support.proxy import ConnectionFault, PortFault
 from support.virtual_time import in_virtual_time
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 CONNECT = TIMEOUTS.connect or 0
 
 
-def _unconnected(fault: PortFault | ConnectionFault, seconds: float = 0.0) -> Expected:
-    return Expected(fault, ConnectError, seconds, unknown=False, seen=False)
+def _unconnected(fault: PortFault | ConnectionFault, seconds: float = 0.0) -> ExpectedResult:
+    return ExpectedResult(fault, ConnectError, seconds, unknown=False, seen=False)
 
 
 PORTS = [_unconnected(faults.REFUSED), _unconnected(faults.IGNORED, CONNECT)]
@@ -38,35 +38,37 @@ HANDSHAKES = [
 CERTIFICATES = ["unknown_authority", "other_name", "expired"]
 
 once_or_always = pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
-every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+every_operation = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 
 
 @once_or_always
-@every_deed
+@every_operation
 @pytest.mark.parametrize("expected", PORTS, ids=str)
 @in_virtual_time
-async def test_nobody_listens(expected: Expected, deed: Deed, faulty: int) -> None:
-    """A port that refuses or ignores connections is tried again, for nothing was sent."""
+async def test_a_port_without_a_server(expected: ExpectedResult, operation: OperationCase, faulty: int) -> None:
+    """A port that refuses or ignores connections is retried, since nothing was sent."""
     if expected.fault is faults.IGNORED and sys.platform != "linux":
-        pytest.skip("other systems treat a full queue of connections differently")
-    async with trial(deed, listening=False) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+        pytest.skip("other systems deal otherwise with a full queue of connections")
+    async with proxied_client(operation, listening=False) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems treat a full queue of connections differently")
-@every_deed
+@every_operation
 @in_virtual_time
-async def test_an_attempt_that_ends_before_it_is_connected(deed: Deed) -> None:
+async def test_an_attempt_that_ends_before_it_is_connected(operation: OperationCase) -> None:
     """The timeout of the attempt is repeated too, for nothing was sent."""
-    expected = Expected(faults.IGNORED, AttemptTimeout, 3.1, unknown=False, seen=False)
-    async with trial(deed, listening=False, timeouts=Timeouts(connect=30, attempt=3.1, total=100)) as running:
-        await check(running, expected, faulty=1, pooled=deed.repeatable)
+    expected = ExpectedResult(faults.IGNORED, AttemptTimeout, 3.1, unknown=False, seen=False)
+    async with proxied_client(
+        operation, listening=False, timeouts=Timeouts(connect=30, attempt=3.1, total=100)
+    ) as running:
+        await check(running, expected, faulty=1, pooled=operation.repeatable)
 
 
-@every_deed
+@every_operation
 @in_virtual_time
-async def test_a_name_that_is_never_found(deed: Deed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The look-up is part of connecting too, and ends with the client."""
+async def test_a_host_name_whose_resolution_hangs(operation: OperationCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolving the name is part of connecting, and ends with the client."""
 
     class Resolver(aiohttp.ThreadedResolver):
         async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
@@ -74,20 +76,24 @@ async def test_a_name_that_is_never_found(deed: Deed, monkeypatch: pytest.Monkey
             raise AssertionError
 
     monkeypatch.setattr(aiohttp.connector, "DefaultResolver", Resolver)
-    async with trial(deed, host="detective.example.com", listening=False) as running:
+    async with proxied_client(operation, host="detective.example.com", listening=False) as running:
         await check(running, _unconnected(faults.UNKNOWN, CONNECT), faulty=3, pooled=False)
 
 
 @once_or_always
 @pytest.mark.parametrize(
-    ("deed", "owner"),
-    [*((deed, "ours") for deed in DEEDS.values()), (LIST_TAGS, "the caller's"), (START_INVESTIGATION, "the caller's")],
+    ("operation", "owner"),
+    [
+        *((operation, "ours") for operation in OPERATION_CASES.values()),
+        (LIST_TAGS, "the caller's"),
+        (START_INVESTIGATION, "the caller's"),
+    ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
 @pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
 @in_virtual_time
 async def test_a_handshake_that_fails(
-    expected: Expected, deed: Deed, owner: str, faulty: int, certificates: Certificates
+    expected: ExpectedResult, operation: OperationCase, owner: str, faulty: int, certificates: Certificates
 ) -> None:
     """TLS is part of connecting: of its timeout, and nothing was sent."""
     context = ssl.create_default_context(cafile=certificates.bundle)
@@ -96,28 +102,28 @@ async def test_a_handshake_that_fails(
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
 
     own = owner == "ours"
-    async with trial(deed, certificates=certificates, session=None if own else session) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable or not own)
+    async with proxied_client(operation, certificates=certificates, session=None if own else session) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable or not own)
 
 
 @once_or_always
-@every_deed
+@every_operation
 @pytest.mark.parametrize("certificate", CERTIFICATES)
 @in_virtual_time
-async def test_a_certificate_that_is_not_to_be_trusted(
-    certificate: str, deed: Deed, faulty: int, certificates: Certificates
+async def test_an_invalid_certificate(
+    certificate: str, operation: OperationCase, faulty: int, certificates: Certificates
 ) -> None:
-    """Of an unknown authority, for another name, or expired: nothing is sent."""
+    """Nothing is sent to a server with an unknown authority, another name or an expired certificate."""
     expected = _unconnected(faults.certificate(certificate, getattr(certificates, certificate)))
-    async with trial(deed, certificates=certificates) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+    async with proxied_client(operation, certificates=certificates) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
 @in_virtual_time
-async def test_the_authority_has_to_be_known(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `AWS_CA_BUNDLE`, the system's authorities are trusted."""
+async def test_an_authority_that_is_not_configured(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `AWS_CA_BUNDLE`, only the system's authorities are trusted."""
     monkeypatch.delenv("AWS_CA_BUNDLE")
-    async with trial(LIST_TAGS, certificates=certificates) as running:
-        ending = await running.call()
-    assert type(ending.error) is ConnectError
+    async with proxied_client(LIST_TAGS, certificates=certificates) as running:
+        result = await running.call()
+    assert type(result.error) is ConnectError
     assert running.proxy.exchanges == []

@@ -1,4 +1,4 @@
-"""A call ends when its `total` has passed, whatever it is waiting for."""
+"""A call ends when its `total` is over, in any phase."""
 
 import asyncio
 import math
@@ -7,8 +7,8 @@ import sys
 import pytest
 from support import faults
 from support.certificates import Certificates
-from support.fault_trial import Ending, trial
-from support.operation_kinds import DEEDS, LIST_MEMBERS, Deed
+from support.operation_cases import LIST_MEMBERS, OPERATION_CASES, OperationCase
+from support.proxied_call import CallResult, proxied_client
 from support.proxy import ConnectionFault, ExchangeFault
 from support.virtual_time import in_virtual_time
 
@@ -32,27 +32,29 @@ STALLS: list[tuple[ConnectionFault | ExchangeFault, bool]] = [
     (faults.DRIPPING_BODY, True),
     (faults.STALLED_CHUNKS, True),
 ]
-every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+every_operation = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 
 
-def check(ending: Ending, *, attempts: int, unknown: bool) -> None:
-    error = ending.error
+def check(result: CallResult, *, attempts: int, unknown: bool) -> None:
+    error = result.error
     assert type(error) is DeadlineExceeded
     assert "no response within 2.5 s" in str(error)
-    assert TOTAL <= ending.seconds <= TOTAL + LATE
+    assert TOTAL <= result.seconds <= TOTAL + LATE
     assert (error.attempts, error.outcome_unknown) == (attempts, unknown)
 
 
-@every_deed
+@every_operation
 @pytest.mark.parametrize(("fault", "executed"), STALLS, ids=[fault.name for fault, _ in STALLS])
 @in_virtual_time
-async def test_an_exchange_that_stalls(fault: ConnectionFault | ExchangeFault, executed: bool, deed: Deed) -> None:
+async def test_an_exchange_that_stalls(
+    fault: ConnectionFault | ExchangeFault, executed: bool, operation: OperationCase
+) -> None:
     """The call ends in time, leaves no connection, and says that it may have been carried out."""
-    async with trial(deed, timeouts=TIMEOUTS) as running:
+    async with proxied_client(operation, timeouts=TIMEOUTS) as running:
         running.proxy.plan.append(fault)
         check(await running.call(), attempts=1, unknown=True)
         assert running.proxy.open == 0
-        assert deed.effect(running.sim) == (deed.done if executed else deed.untouched)
+        assert operation.effect(running.sim) == (operation.done if executed else operation.untouched)
 
 
 async def _hang() -> Credentials:
@@ -60,15 +62,17 @@ async def _hang() -> Credentials:
     raise AssertionError
 
 
-@every_deed
+@every_operation
 @pytest.mark.parametrize("phase", ["credentials", "port", "handshake"])
 @in_virtual_time
-async def test_a_stall_before_anything_was_sent(phase: str, deed: Deed, certificates: Certificates) -> None:
+async def test_a_stall_before_anything_was_sent(
+    phase: str, operation: OperationCase, certificates: Certificates
+) -> None:
     """The error says that nothing was done; credentials are awaited before there is an attempt."""
     if phase == "port" and sys.platform != "linux":
         pytest.skip("other systems treat a full queue of connections differently")
-    async with trial(
-        deed,
+    async with proxied_client(
+        operation,
         timeouts=TIMEOUTS,
         credentials=_hang if phase == "credentials" else None,
         certificates=certificates if phase == "handshake" else None,
@@ -82,32 +86,32 @@ async def test_a_stall_before_anything_was_sent(phase: str, deed: Deed, certific
         assert running.proxy.open == 0
 
 
-@every_deed
+@every_operation
 @in_virtual_time
-async def test_a_long_wait_between_attempts(deed: Deed) -> None:
+async def test_a_delay_beyond_the_deadline(operation: OperationCase) -> None:
     """The service asks for a longer wait than there is time for; nothing was done."""
-    async with trial(deed, timeouts=TIMEOUTS) as running:
+    async with proxied_client(operation, timeouts=TIMEOUTS) as running:
         running.sim.throttle(retry_after_ms=4000)
         check(await running.call(), attempts=1, unknown=False)
-        assert deed.effect(running.sim) == deed.untouched
+        assert operation.effect(running.sim) == operation.untouched
 
 
 @in_virtual_time
-async def test_the_attempts_share_the_time() -> None:
+async def test_all_attempts_share_one_deadline() -> None:
     """One deadline covers two failures, the waits after them, and a third attempt that stalls."""
-    async with trial(LIST_MEMBERS, timeouts=TIMEOUTS) as running:
+    async with proxied_client(LIST_MEMBERS, timeouts=TIMEOUTS) as running:
         running.proxy.plan.extend([faults.CLOSED_BEFORE, faults.CLOSED_BEFORE, faults.SILENT])
         check(await running.call(), attempts=3, unknown=True)
 
 
 @in_virtual_time
-async def test_a_pace_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_rate_limiter_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait of the adaptive mode is covered too."""
 
     async def wait(_pace: Pace, clock: Clock) -> None:
         await clock.sleep(1000)
 
     monkeypatch.setattr(Pace, "wait", wait)
-    async with trial(LIST_MEMBERS, timeouts=TIMEOUTS) as running:
+    async with proxied_client(LIST_MEMBERS, timeouts=TIMEOUTS) as running:
         running.client = running.client.with_options(retry=RetryPolicy(mode="adaptive"))
         check(await running.call(), attempts=0, unknown=False)

@@ -41,9 +41,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest.mark.parametrize("bypassed", [False, True])
-async def test_tls_goes_through_a_tunnel(
-    bypassed: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_tls_through_a_proxy(bypassed: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy receives the host only; the certificate is verified, and the pool keeps the tunnel."""
     tunnel = Tunnel()
     server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
@@ -67,7 +65,7 @@ async def test_tls_goes_through_a_tunnel(
     assert "AWS4-HMAC-SHA256" not in head
 
 
-async def test_a_tunnel_to_an_untrusted_server(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_terminates_tls(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that terminates TLS itself, and is not trusted, receives no request."""
     tunnel = Tunnel()
     async with (

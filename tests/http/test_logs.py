@@ -1,4 +1,4 @@
-"""What the loggers write, with structured fields, and that they write nothing by default."""
+"""Log messages and their fields, and no output without configured logging."""
 
 import logging
 from typing import Any
@@ -95,7 +95,7 @@ async def test_levels_select_what_is_logged(
     assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == names
 
 
-async def test_credentials_that_were_fetched(sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
+async def test_fetched_credentials_are_logged(sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
     """Their source, account and expiry are logged, and no keys."""
     sim.role(MEMBER, "Audit", trusted=[ADMINISTRATOR])
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account(ADMINISTRATOR))

@@ -1,4 +1,4 @@
-"""Far more calls at once than there are connections: they queue in order, and no timeout applies to the wait."""
+"""More concurrent calls than connections: they queue in order, and queueing is no failure."""
 
 import asyncio
 import random
@@ -17,11 +17,11 @@ from detective_async.http.pool import MAX_CONNECTIONS
 pytestmark = pytest.mark.slow
 
 CALLS = 2000
-#: The queue as a whole takes many times as long as any of these allows.
+#: Much shorter than the time of the whole queue.
 TIMEOUTS = Timeouts(connect=10, read=20, attempt=20, total=None)
 WAVE = 15.0
 
-#: The most connections of a pool, and what makes it; None for a session of our own.
+#: The maximum number of connections of a pool, and its connector; None for the client's own session.
 POOLS: dict[str, tuple[int, Callable[[], aiohttp.TCPConnector] | None]] = {
     "our own": (MAX_CONNECTIONS, None),
     "limit=7": (7, lambda: aiohttp.TCPConnector(limit=7)),
@@ -30,8 +30,8 @@ POOLS: dict[str, tuple[int, Callable[[], aiohttp.TCPConnector] | None]] = {
 
 
 @define
-class Crowd:
-    """Calls on one client, and a server that keeps them waiting."""
+class QueuedCalls:
+    """Calls on one client, and a server that holds their requests."""
 
     limit: int
     server: WireServer
@@ -49,14 +49,14 @@ class Crowd:
         return [asyncio.create_task(self.call(number, client)) for number in numbers]
 
     async def holds(self, count: int) -> list[int]:
-        """Wait until that many calls, and no more, are with the server; which ones?"""
+        """Wait until the server holds exactly that many requests; return their numbers."""
         await until(lambda: len(self._waiting()) >= count, f"the server has {count} requests")
         await settled()
         assert len(self._waiting()) == count
-        return sorted(asked(request) for request in self._waiting())
+        return sorted(number_of(request) for request in self._waiting())
 
     def release(self, count: int | None = None) -> None:
-        """Answer so many that are with the server, or all, in any order."""
+        """Respond to that many held requests, or to all, in random order."""
         waiting = self._waiting()
         for request in random.sample(waiting, len(waiting) if count is None else count):
             self.held.remove(request)
@@ -70,17 +70,17 @@ class Crowd:
         await until(release_and_look, "every call is done")
 
     async def has_every_turn(self) -> bool:
-        """Tell whether as many calls as ever can be under way at once."""
+        """Return whether all connections can be used concurrently."""
         calls = self.start(range(self.limit))
-        everyone = await self.holds(self.limit) == list(range(self.limit))
+        all_are_held = await self.holds(self.limit) == list(range(self.limit))
         await self.release_until_done(calls)
-        return everyone
+        return all_are_held
 
     def _waiting(self) -> list[Request]:
         return [request for request in self.held if request.connection.transport is not None]
 
 
-def asked(request: Request) -> int:
+def number_of(request: Request) -> int:
     return int(request.token)
 
 
@@ -101,9 +101,9 @@ def client_of(server: WireServer, session: aiohttp.ClientSession | None, clock: 
 
 
 @asynccontextmanager
-async def crowding(
+async def queued_calls(
     pool: str, clock: Clock = Clock(), fail: Callable[[Request], bool] = lambda _: False
-) -> AsyncIterator[Crowd]:
+) -> AsyncIterator[QueuedCalls]:
     limit, connector = POOLS[pool]
     held: list[Request] = []
 
@@ -117,7 +117,7 @@ async def crowding(
     async with serving(react) as server:
         session = None if connector is None else aiohttp.ClientSession(connector=connector())
         async with client_of(server, session, clock) as client:
-            yield Crowd(limit, server, client, held, session)
+            yield QueuedCalls(limit, server, client, held, session)
         if session is not None:
             await session.close()
         await server.emptied()
@@ -135,11 +135,11 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
     return LoopClock(monkeypatch)
 
 
-async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> None:
-    """All succeed, in the order in which they were started; the timeouts do not apply to the wait for a turn."""
+async def test_thousands_of_calls_are_sent_in_order(pool: str, clock: LoopClock) -> None:
+    """All succeed in the order of their start; queueing counts neither as connecting nor as an attempt."""
     # Debug mode would keep a stack for every step of every call.
     asyncio.get_running_loop().set_debug(enabled=False)
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(CALLS))
         for begun in range(0, CALLS, crowd.limit):
             await crowd.holds(min(crowd.limit, CALLS - begun))
@@ -147,14 +147,14 @@ async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> Non
             await settled()
             crowd.release()
         await asyncio.gather(*calls)
-        # Those that are with the server at the same time finish in any order, and nobody overtakes anybody else.
+        # Requests that the server holds at the same time end in any order; other calls do not overtake.
         assert max(abs(place - number) for place, number in enumerate(crowd.finished)) < crowd.limit
         assert sorted(crowd.finished) == list(range(CALLS))
         assert crowd.server.most_connections == crowd.limit
 
 
 async def test_a_retry_queues_up_again(pool: str) -> None:
-    """A call that waits for its retry blocks no other, and is repeated after those that queued before."""
+    """A call in a delay holds no connection, and queues behind the calls that waited before."""
     backoff = asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -162,8 +162,8 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
 
     # Few, for retries have a quota.
     failing = range(5)
-    async with crowding(
-        pool, Clock(sleep=sleep), lambda request: asked(request) in failing and request.attempt == 1
+    async with queued_calls(
+        pool, Clock(sleep=sleep), lambda request: number_of(request) in failing and request.attempt == 1
     ) as crowd:
         first, second = (range(5 + n * crowd.limit, 5 + (n + 1) * crowd.limit) for n in range(2))
         calls = crowd.start(range(second.stop))
@@ -179,7 +179,7 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
 
 async def test_calls_of_several_clients_queue_together(pool: str, clock: LoopClock) -> None:
     """Other regions, accounts, and clients of the same session share the connections, and the order."""
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         clients = [
             crowd.client,
             crowd.client.with_options(region="us-east-1"),
@@ -201,8 +201,8 @@ async def test_calls_of_several_clients_queue_together(pool: str, clock: LoopClo
 
 
 async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
-    """Every second call, in flight or queued, is cancelled: the others succeed, and no turn is lost."""
-    async with crowding(pool) as crowd:
+    """Every second call, running or queued, is cancelled: the others succeed, and no connection is lost."""
+    async with queued_calls(pool) as crowd:
         count = 8 * crowd.limit
         calls = crowd.start(range(count))
         await crowd.holds(crowd.limit)
@@ -213,18 +213,18 @@ async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
         await asyncio.gather(*calls[1::2])
         assert sorted(crowd.finished) == list(range(1, count, 2))
         # What was cancelled in the queue was never sent.
-        sent = {asked(request) for request in crowd.server.requests}
+        sent = {number_of(request) for request in crowd.server.requests}
         assert sent == set(range(crowd.limit)) | set(range(1, count, 2))
         assert await crowd.has_every_turn()
 
 
-async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> None:
-    """A call that is cancelled while it gets its turn leaves it to the next one."""
-    async with crowding(pool) as crowd:
+async def test_a_call_that_is_cancelled_when_it_gets_its_connection(pool: str) -> None:
+    """The next call gets the connection."""
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(crowd.limit + 50))
         await crowd.holds(crowd.limit)
         for steps in range(20):
-            sent = {asked(request) for request in crowd.server.requests}
+            sent = {number_of(request) for request in crowd.server.requests}
             next_one = next(number for number, call in enumerate(calls) if number not in sent and not call.done())
             crowd.release(1)
             for _ in range(steps):
@@ -237,13 +237,13 @@ async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> Non
 
 
 async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
-    """The error says that nothing was sent, and the call's place in the queue is gone."""
-    async with crowding(pool) as crowd:
+    """The error says that nothing was sent, and the call leaves the queue."""
+    async with queued_calls(pool) as crowd:
         patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
-        hasty = crowd.client.with_options(timeouts=Timeouts(total=50))
+        short_timeout = crowd.client.with_options(timeouts=Timeouts(total=50))
         calls = crowd.start(range(crowd.limit), patient)
         await crowd.holds(crowd.limit)
-        late = crowd.start(range(crowd.limit, 3 * crowd.limit), hasty)
+        late = crowd.start(range(crowd.limit, 3 * crowd.limit), short_timeout)
         await settled()
         clock.pass_time(60)
         for error in await asyncio.gather(*late, return_exceptions=True):
@@ -256,8 +256,8 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
 
 
 async def test_closing_ends_the_queue(pool: str) -> None:
-    """Calls that are queued when the client is closed end at once, with the reason."""
-    async with crowding(pool) as crowd:
+    """Queued calls end at once with an error when the client is closed."""
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(3 * crowd.limit))
         await crowd.holds(crowd.limit)
         await crowd.client.aclose()

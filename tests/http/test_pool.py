@@ -14,7 +14,7 @@ from detective_async.http.pool import ConnectionPool, Turn, _input_check
 KEYS = Credentials("a", "b")
 
 
-def test_a_transport_without_a_socket_is_not_checked() -> None:
+def test_a_transport_without_a_socket_counts_as_open() -> None:
     """Not every event loop gives access to one."""
     assert not _input_check(asyncio.Transport())(0)
     assert not _input_check(None)(0)
@@ -36,8 +36,8 @@ async def test_start_investigation_has_a_session_of_its_own(client: DetectiveCli
 
 
 @pytest.mark.parametrize("limit", [None, 3])
-async def test_requests_that_wait_for_one_host_delay_no_other(limit: int | None) -> None:
-    """With and without a limit of a fleet's beside those of the caller's session."""
+async def test_requests_that_wait_for_one_host_do_not_block_others(limit: int | None) -> None:
+    """With and without a limit of a fleet in addition to those of the caller's session."""
     connector = aiohttp.TCPConnector(limit=10 if limit else 2, limit_per_host=1)
     async with aiohttp.ClientSession(connector=connector) as session:
         connections = ConnectionPool(session)
@@ -65,7 +65,7 @@ async def take_all(connections: ConnectionPool, turns: AsyncExitStack) -> int:
 
 
 @pytest.mark.parametrize("limit", [3, 150])
-async def test_a_limit_on_sessions_of_our_own(limit: int) -> None:
+async def test_a_limit_of_the_clients_own_session(limit: int) -> None:
     """It may be larger than the default."""
     connections = ConnectionPool()
     connections.limit(limit)
@@ -78,7 +78,7 @@ async def test_a_limit_on_sessions_of_our_own(limit: int) -> None:
     ("limit", "of_the_session", "expected"),
     [(3, 5, 3), (5, 3, 3), (3, 0, 3), (150, 0, 150), (None, 3, 3), (None, 0, 500)],
 )
-async def test_a_limit_on_a_session_of_the_callers(limit: int | None, of_the_session: int, expected: int) -> None:
+async def test_a_limit_on_the_callers_session(limit: int | None, of_the_session: int, expected: int) -> None:
     """It applies beside the session's own, which all clients of the session share."""
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=of_the_session)) as session,

@@ -1,4 +1,4 @@
-"""Requests that are written in one piece: to the server, they are what aiohttp's own would be."""
+"""The short way of requests: the server gets the same bytes as from aiohttp's own class."""
 
 import asyncio
 import re
@@ -45,10 +45,10 @@ def client_of(url: str, fake_time: FakeTime) -> DetectiveClient:
 
 @pytest.mark.parametrize("prefix", ["", "/under/this"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-async def test_aiohttp_would_have_sent_the_same(
+async def test_requests_are_the_same_as_aiohttps(
     call: Call, prefix: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Request line, headers and body, for each way to send something."""
+    """Request line, headers and body, for all forms of requests."""
     async with serving(Request.answer) as server:
         made = []
         init = sending.WholeRequest.__init__
@@ -92,7 +92,7 @@ async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pyt
     assert len([data for data in writes if data.startswith(b"POST") or data == b"{}"]) == 1
 
 
-async def test_a_response_to_an_unread_request_is_read(fake_time: FakeTime) -> None:
+async def test_a_response_without_reading_the_request_is_accepted(fake_time: FakeTime) -> None:
     """A server may respond before it has read the request."""
     done = asyncio.Event()
 
@@ -113,9 +113,7 @@ async def test_a_response_to_an_unread_request_is_read(fake_time: FakeTime) -> N
 @pytest.mark.parametrize(
     "options", [{"proxy": URL("http://proxy"), "auth": None}, {"proxy": None, "auth": object()}], ids=["proxy", "auth"]
 )
-async def test_what_is_out_of_the_ordinary_is_left_to_aiohttp(
-    options: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unusual_requests_use_aiohttps_class(options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies and authentication need what the short request lacks."""
     monkeypatch.setattr(ClientRequest, "__init__", lambda *_, **__: None)
     request = sending.new_request("GET", URL("http://host/"), **options)

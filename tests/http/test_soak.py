@@ -1,4 +1,4 @@
-"""A short soak: it still runs, and still finds what it looks for."""
+"""A short run of the soak test, which still works and still finds leaks."""
 
 import re
 import subprocess
@@ -65,7 +65,7 @@ def test_thousands_of_calls_leave_nothing_behind() -> None:
     assert all(f"'{kind}': " in run.stdout for kind in ("ConnectionLost", "TooManyRequestsException", "502"))
 
 
-def test_what_is_left_behind_is_found() -> None:
+def test_leaks_and_warnings_are_found() -> None:
     """A little memory for each call, a task, a file, and a coroutine that is never awaited: each is a problem."""
     run = soak(LEAKS)
     assert run.returncode == 1
