@@ -144,7 +144,7 @@ def test_invalid_parameters(make: Callable[[], object], parameter: str, problem:
         ({"endpoint_url": "nowhere"}, "must start with http"),
         ({"endpoint_url": "http://localhost", "use_fips": True}, "cannot be combined"),
         ({"credentials": 5}, "credentials"),
-        ({"hooks": [5]}, "hooks must be plain callables"),
+        ({"hooks": [5]}, "hooks: expected plain callables"),
     ],
 )
 def test_invalid_client_options(options: dict[str, Any], problem: str) -> None:
