@@ -246,6 +246,7 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
         late = crowd.start(range(crowd.limit, 3 * crowd.limit), short_timeout)
         await settled()
         clock.pass_time(60)
+        await until(lambda: all(call.done() for call in late), "the late calls have ended")
         for error in await asyncio.gather(*late, return_exceptions=True):
             assert isinstance(error, DeadlineExceeded)
             assert (error.attempts, error.outcome_unknown) == (0, False)
