@@ -133,19 +133,16 @@ async def test_the_last_error_is_raised(
 async def test_an_exhausted_quota_ends_the_retries(aws: DetectiveClient, mock_aws: aioresponses) -> None:
     """35 failing retries use it up; then failures are raised at once, also in derived clients."""
     mock_aws.post(URL, status=500, repeat=True)
-    same = aws.with_options(timeouts=Timeouts(total=10))
-    attempts = []
-    for _ in range(40):
+
+    async def attempts(client: DetectiveClient) -> int:
         with pytest.raises(ServiceError) as caught:
-            await same.list_graphs()
-        attempts.append(caught.value.attempts)
-    assert attempts == [3] * 17 + [2] + [1] * 22
-    with pytest.raises(ServiceError) as caught:
-        await aws.list_graphs()
-    assert caught.value.attempts == 1
-    with pytest.raises(ServiceError) as caught:
-        await aws.with_options(credentials=Credentials("another", "account")).list_graphs()
-    assert caught.value.attempts == 3
+            await client.list_graphs()
+        return caught.value.attempts
+
+    same = aws.with_options(timeouts=Timeouts(total=10))
+    assert [await attempts(same) for _ in range(40)] == [3] * 17 + [2] + [1] * 22
+    assert await attempts(aws) == 1
+    assert await attempts(aws.with_options(credentials=Credentials("another", "account"))) == 3
 
 
 async def test_exceptions_of_hooks_are_logged(

@@ -17,6 +17,7 @@ from detective_async import (
     Target,
     Timeouts,
 )
+from detective_async.auth import CredentialsSource
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 
 pytestmark = pytest.mark.slow
@@ -47,19 +48,17 @@ async def refused_role(client: DetectiveClient) -> None:
     await asyncio.gather(*(client.with_options(credentials=role).list_graphs() for _ in range(3)))
 
 
-async def broken_provider(client: DetectiveClient) -> None:
-    async def vault() -> Credentials:
+async def broken_function() -> Credentials:
+    raise LookupError("closed")
+
+
+class BrokenProvider:
+    async def get_credentials(self) -> Credentials:
         raise LookupError("closed")
 
-    await client.with_options(credentials=vault).list_graphs()
 
-
-async def another_broken_provider(client: DetectiveClient) -> None:
-    class Vault:
-        async def get_credentials(self) -> Credentials:
-            raise LookupError("closed")
-
-    await client.with_options(credentials=Vault()).list_graphs()
+def broken(provider: CredentialsSource) -> Work:
+    return lambda client: client.with_options(credentials=provider).list_graphs()
 
 
 async def role_of_a_client_that_is_gone(client: DetectiveClient) -> None:
@@ -87,8 +86,8 @@ CASES: dict[str, tuple[Work, Fault | None]] = {
     "cancelled": (cancel, Fault(Latency(5), count=None)),
     "too late": (hurry, Fault(Latency(5), count=None)),
     "refused role": (refused_role, None),
-    "broken provider": (broken_provider, None),
-    "another broken provider": (another_broken_provider, None),
+    "broken provider": (broken(broken_function), None),
+    "another broken provider": (broken(BrokenProvider()), None),
     "role of a client that is gone": (role_of_a_client_that_is_gone, None),
     "in a fleet": (in_a_fleet, None),
 }

@@ -8,14 +8,7 @@ from aioresponses import aioresponses
 from attrs import asdict
 from support.fakes import FakeTime
 
-from detective_async import (
-    AssumeRole,
-    AttemptEvent,
-    CallEvent,
-    Credentials,
-    DetectiveClient,
-    RetryEvent,
-)
+from detective_async import AssumeRole, AttemptEvent, CallEvent, Credentials, DetectiveClient, RetryEvent
 from detective_async.events import Event
 from detective_async.testing import DetectiveSimulator
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from support.wire_server import serving
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy
 from detective_async.http.pool import ConnectionPool, Turn, _input_check
@@ -110,23 +111,15 @@ async def test_a_proxy_that_cannot_be_used(proxy: str, problem: str, monkeypatch
 
 @pytest.mark.parametrize("proxy", ["http://me:hunter2@127.0.0.1:{port}", "me:hunter2@127.0.0.1:{port}"])
 async def test_a_proxy_that_refuses(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was sent, and the error shows no password."""
-
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
-        writer.close()
-
-    heads: list[bytes] = []
-    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
-    monkeypatch.setenv("HTTPS_PROXY", proxy.format(port=server.sockets[0].getsockname()[1]))
+    """Nothing was sent, and the error does not contain the password."""
     async with (
-        server,
+        serving(lambda request: request.answer(b"", "407 Proxy Authentication Required")) as server,
         DetectiveClient(region="eu-west-1", credentials=KEYS, retry=RetryPolicy(max_attempts=1)) as client,
     ):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.format(port=server.url.rpartition(":")[2]))
         with pytest.raises(ConnectError, match=r"the proxy refused to connect to api.*\(HTTP 407\)") as caught:
             await client.list_graphs()
-    assert heads[0].startswith(b"CONNECT api.detective.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n")
+    assert server.requests[0].head.startswith("CONNECT api.detective.eu-west-1.amazonaws.com:443 HTTP/1.1\r\n")
     assert not caught.value.outcome_unknown
     assert "hunter2" not in str(caught.value)
 
@@ -134,7 +127,10 @@ async def test_a_proxy_that_refuses(proxy: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://127.0.0.1:1", r"cannot connect to 127\.0\.0\.1 \(.*Connect call failed"),
+        (
+            "http://127.0.0.1:1",
+            r"cannot connect to 127\.0\.0\.1 \(ConnectionRefusedError: \[Errno \d+\] Connect call failed",
+        ),
         ("http://127.1", r"127\.1 is no host that can be connected to"),
         ("https://detective.example.com", r"cannot connect to the proxy"),
     ],

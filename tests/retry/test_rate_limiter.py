@@ -149,18 +149,6 @@ def test_the_rate_and_the_waits_are_bounded(origin: float, steps: list[tuple[flo
             assert 0.5 <= limiter._rate <= max(0.5, 2 * limiter._measured)
 
 
-@pytest.mark.parametrize("measured", [2.0, 10.0, 400.0])
-def test_a_throttle_sets_the_limit(measured: float) -> None:
-    """To 0.7 of the measured rate; the next one to 0.7 of that."""
-    limiter = RateLimiter()
-    now = steady(measured, 10.0, limiter=limiter)
-    assert limiter._measured == pytest.approx(measured, rel=0.01)
-    limiter.record(now, throttled=True)
-    assert limiter.rate == pytest.approx(0.7 * measured, rel=0.01)
-    limiter.record(now, throttled=True)
-    assert limiter.rate == pytest.approx(0.49 * measured, rel=0.01)
-
-
 def test_the_limit_rises_by_the_cubic_curve() -> None:
     """Throttled at 32 per second, it is there again after the cube root of 24 seconds, where the curve is level."""
     limiter = RateLimiter()
