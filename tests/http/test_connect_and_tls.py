@@ -8,6 +8,7 @@ import sys
 import aiohttp
 import pytest
 from aiohttp.abc import ResolveResult
+from attrs import evolve
 from support import faults
 from support.certificates import Certificates
 from support.fault_matrix import ExpectedResult, check
@@ -16,18 +17,24 @@ from support.proxied_call import TIMEOUTS, proxied_client
 from support.proxy import ConnectionFault, PortFault
 from support.virtual_time import in_virtual_time
 
-from detective_async import AttemptTimeout, ConnectError, Timeouts
+from detective_async import AttemptTimeout, ConnectError
 
 pytestmark = pytest.mark.slow
 
 CONNECT = TIMEOUTS.connect or 0
+#: Seconds of an attempt that ends before it is connected.
+SHORT = 3.1
 
 
 def _unconnected(fault: PortFault | ConnectionFault, seconds: float = 0.0) -> ExpectedResult:
     return ExpectedResult(fault, ConnectError, seconds, unknown=False, seen=False)
 
 
-PORTS = [_unconnected(faults.REFUSED), _unconnected(faults.IGNORED, CONNECT)]
+PORTS = [
+    _unconnected(faults.REFUSED),
+    _unconnected(faults.IGNORED, CONNECT),
+    ExpectedResult(faults.IGNORED, AttemptTimeout, SHORT, unknown=False, seen=False),
+]
 HANDSHAKES = [
     _unconnected(faults.NEVER_READS, CONNECT),
     _unconnected(faults.RESET_AT_ONCE),
@@ -35,7 +42,6 @@ HANDSHAKES = [
     _unconnected(faults.CLOSED_HANDSHAKE),
     _unconnected(faults.HALF_HANDSHAKE),
 ]
-CERTIFICATES = ["unknown_authority", "other_name", "expired"]
 
 once_or_always = pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
 every_operation = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
@@ -49,20 +55,9 @@ async def test_a_port_without_a_server(expected: ExpectedResult, operation: Oper
     """A port that refuses or ignores connections is retried, since nothing was sent."""
     if expected.fault is faults.IGNORED and sys.platform != "linux":
         pytest.skip("other systems deal otherwise with a full queue of connections")
-    async with proxied_client(operation, listening=False) as running:
+    timeouts = evolve(TIMEOUTS, attempt=SHORT) if expected.error is AttemptTimeout else TIMEOUTS
+    async with proxied_client(operation, listening=False, timeouts=timeouts) as running:
         await check(running, expected, faulty=faulty, pooled=operation.repeatable)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems treat a full queue of connections differently")
-@every_operation
-@in_virtual_time
-async def test_an_attempt_that_ends_before_it_is_connected(operation: OperationCase) -> None:
-    """The timeout of the attempt is repeated too, for nothing was sent."""
-    expected = ExpectedResult(faults.IGNORED, AttemptTimeout, 3.1, unknown=False, seen=False)
-    async with proxied_client(
-        operation, listening=False, timeouts=Timeouts(connect=30, attempt=3.1, total=100)
-    ) as running:
-        await check(running, expected, faulty=1, pooled=operation.repeatable)
 
 
 @every_operation
@@ -108,7 +103,7 @@ async def test_a_handshake_that_fails(
 
 @once_or_always
 @every_operation
-@pytest.mark.parametrize("certificate", CERTIFICATES)
+@pytest.mark.parametrize("certificate", ["unknown_authority", "other_name", "expired"])
 @in_virtual_time
 async def test_an_invalid_certificate(
     certificate: str, operation: OperationCase, faulty: int, certificates: Certificates

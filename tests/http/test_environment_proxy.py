@@ -2,7 +2,10 @@
 
 import asyncio
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from ssl import SSLContext
 
 import pytest
 from support.certificates import Certificates
@@ -11,8 +14,6 @@ from support.wire_server import Request, serving
 
 from detective_async import ConnectError, Credentials, DetectiveClient, RetryPolicy
 from detective_async.testing import DetectiveSimulator
-
-ACCOUNT = "111122223333"
 
 
 class Tunnel:
@@ -40,49 +41,49 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.close()
 
 
+@asynccontextmanager
+async def behind_a_tunnel(
+    certificate: SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[DetectiveSimulator, DetectiveClient, Tunnel]]:
+    """Run a simulator with TLS, and a proxy that the environment sets for it."""
+    tunnel = Tunnel()
+    async with (
+        DetectiveSimulator() as sim,
+        Proxy(sim.url, certificate) as service,
+        await asyncio.start_server(tunnel, "127.0.0.1", 0) as server,
+    ):
+        service.listen()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:hunter2@127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        async with DetectiveClient(
+            region="eu-west-1",
+            credentials=sim.account("111122223333"),
+            endpoint_url=service.url,
+            retry=RetryPolicy(max_attempts=1),
+        ) as client:
+            yield sim, client, tunnel
+
+
 @pytest.mark.parametrize("bypassed", [False, True])
 async def test_tls_through_a_proxy(bypassed: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy receives the host only; the certificate is verified, and the pool keeps the tunnel."""
-    tunnel = Tunnel()
-    server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    monkeypatch.setenv("HTTPS_PROXY", f"http://me:hunter2@127.0.0.1:{port}")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1" if bypassed else "localhost")
-    async with DetectiveSimulator() as sim, Proxy(sim.url, certificates.good) as service, server:
-        service.listen()
-        async with DetectiveClient(
-            region="eu-west-1", credentials=sim.account(ACCOUNT), endpoint_url=service.url
-        ) as client:
-            await client.create_graph()
-            assert len((await client.list_graphs()).graph_list) == 1
-        where = service.url.removeprefix("https://")
+    async with behind_a_tunnel(certificates.good, monkeypatch) as (_, client, tunnel):
+        await client.create_graph()
+        assert len((await client.list_graphs()).graph_list) == 1
     if bypassed:
         assert tunnel.heads == []
         return
     (head,) = tunnel.heads
-    assert head.startswith(f"CONNECT {where} HTTP/1.1\r\n")
+    assert head.startswith(f"CONNECT {client.endpoint_url.removeprefix('https://')} HTTP/1.1\r\n")
     assert f"Proxy-Authorization: Basic {b64encode(b'me:hunter2').decode()}" in head
     assert "AWS4-HMAC-SHA256" not in head
 
 
 async def test_a_proxy_that_terminates_tls(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that terminates TLS itself, and is not trusted, receives no request."""
-    tunnel = Tunnel()
-    async with (
-        DetectiveSimulator() as sim,
-        Proxy(sim.url, certificates.unknown_authority) as service,
-        await asyncio.start_server(tunnel, "127.0.0.1", 0) as server,
-    ):
-        service.listen()
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        async with DetectiveClient(
-            region="eu-west-1",
-            credentials=sim.account(ACCOUNT),
-            endpoint_url=service.url,
-            retry=RetryPolicy(max_attempts=1),
-        ) as client:
-            with pytest.raises(ConnectError, match="certificate verify failed"):
-                await client.list_graphs()
+    async with behind_a_tunnel(certificates.unknown_authority, monkeypatch) as (sim, client, tunnel):
+        with pytest.raises(ConnectError, match="certificate verify failed"):
+            await client.list_graphs()
         assert sim.requests == []
     assert len(tunnel.heads) == 1
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from support.interruptions import passes
@@ -17,7 +18,6 @@ from detective_async import (
     Target,
     Timeouts,
 )
-from detective_async.auth import CredentialsSource
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 
 pytestmark = pytest.mark.slow
@@ -26,21 +26,9 @@ ACCOUNT = "111122223333"
 Work = Callable[[DetectiveClient], Awaitable[object]]
 
 
-async def list_graphs(client: DetectiveClient) -> None:
-    await client.list_graphs()
-
-
-async def page_through(client: DetectiveClient) -> None:
-    await client.iter_graphs(prefetch=1).collect()
-
-
 async def cancel(client: DetectiveClient) -> None:
     async with asyncio.timeout(0.01):
         await client.list_graphs()
-
-
-async def hurry(client: DetectiveClient) -> None:
-    await client.with_options(timeouts=Timeouts(total=0.01)).list_graphs()
 
 
 async def refused_role(client: DetectiveClient) -> None:
@@ -57,8 +45,8 @@ class BrokenProvider:
         raise LookupError("closed")
 
 
-def broken(provider: CredentialsSource) -> Work:
-    return lambda client: client.with_options(credentials=provider).list_graphs()
+def broken_by(**options: Any) -> Work:
+    return lambda client: client.with_options(**options).list_graphs()
 
 
 async def role_of_a_client_that_is_gone(client: DetectiveClient) -> None:
@@ -75,19 +63,22 @@ async def in_a_fleet(client: DetectiveClient) -> None:
 
 
 CASES: dict[str, tuple[Work, Fault | None]] = {
-    "refused": (list_graphs, Fault(Failure(403, "AccessDeniedException"), count=None)),
-    "throttled out": (list_graphs, Fault(Throttle(), count=None)),
-    "server fault": (list_graphs, Fault(Failure(500), count=None)),
-    "no answer": (list_graphs, Fault(Drop("before"), count=None)),
-    "half an answer": (list_graphs, Fault(Drop("during"), count=None)),
-    "malformed": (list_graphs, Fault(Garbage(), count=None)),
-    "expired": (list_graphs, Fault(Failure(403, "ExpiredTokenException"), count=None)),
-    "in a list": (page_through, Fault(Failure(403, "AccessDeniedException"), count=None)),
+    "refused": (DetectiveClient.list_graphs, Fault(Failure(403, "AccessDeniedException"), count=None)),
+    "throttled out": (DetectiveClient.list_graphs, Fault(Throttle(), count=None)),
+    "server fault": (DetectiveClient.list_graphs, Fault(Failure(500), count=None)),
+    "no answer": (DetectiveClient.list_graphs, Fault(Drop("before"), count=None)),
+    "half an answer": (DetectiveClient.list_graphs, Fault(Drop("during"), count=None)),
+    "malformed": (DetectiveClient.list_graphs, Fault(Garbage(), count=None)),
+    "expired": (DetectiveClient.list_graphs, Fault(Failure(403, "ExpiredTokenException"), count=None)),
+    "in a list": (
+        lambda client: client.iter_graphs(prefetch=1).collect(),
+        Fault(Failure(403, "AccessDeniedException"), count=None),
+    ),
     "cancelled": (cancel, Fault(Latency(5), count=None)),
-    "too late": (hurry, Fault(Latency(5), count=None)),
+    "too late": (broken_by(timeouts=Timeouts(total=0.01)), Fault(Latency(5), count=None)),
     "refused role": (refused_role, None),
-    "broken provider": (broken(broken_function), None),
-    "another broken provider": (broken(BrokenProvider()), None),
+    "broken provider": (broken_by(credentials=broken_function), None),
+    "another broken provider": (broken_by(credentials=BrokenProvider()), None),
     "role of a client that is gone": (role_of_a_client_that_is_gone, None),
     "in a fleet": (in_a_fleet, None),
 }

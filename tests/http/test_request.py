@@ -11,7 +11,7 @@ from support.fakes import FakeTime
 from support.wire_server import Request, serving
 from yarl import URL
 
-from detective_async import Account, Credentials, DetectiveClient, RetryPolicy, ServiceError
+from detective_async import Account, Credentials, DetectiveClient, RetryPolicy
 from detective_async.http import request as sending
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
@@ -90,24 +90,6 @@ async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pyt
         await client.list_graphs()
     assert [data for data in writes if data.startswith(b"POST") and data.endswith(b"\r\n\r\n{}")]
     assert len([data for data in writes if data.startswith(b"POST") or data == b"{}"]) == 1
-
-
-async def test_a_response_without_reading_the_request_is_accepted(fake_time: FakeTime) -> None:
-    """A server may respond before it has read the request."""
-    done = asyncio.Event()
-
-    async def answer_at_once(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 413 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
-        await done.wait()
-        writer.close()
-
-    async with await asyncio.start_server(answer_at_once, "127.0.0.1", 0, limit=1) as server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with client_of(url, fake_time) as client:
-            with pytest.raises(ServiceError) as refused:
-                await CALLS["POST with much in it"](client)
-        done.set()
-    assert refused.value.status == 413
 
 
 @pytest.mark.parametrize(

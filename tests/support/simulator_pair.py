@@ -98,15 +98,7 @@ _INJECTED = (Throttle, Failure, Garbage, ClockSkew)
 
 @frozen
 class PlannedCall:
-    """One call of a client's method.
-
-    Attributes:
-        caller: the account that calls.
-        method: the name of the method.
-        graph_of: the administrator whose graph is the first argument; None for no graph.
-        investigation: the index of the graph's investigation that is the next argument; None for none.
-        given: the other arguments.
-    """
+    """One call of an account, with an administrator's graph and the index of an investigation as first arguments."""
 
     caller: str
     method: str
