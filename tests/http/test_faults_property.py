@@ -163,7 +163,7 @@ _ASKS = [
 
 _FAULTY = st.tuples(st.lists(st.sampled_from(FAULTS), max_size=20), _ATTEMPTS, st.just(0))
 #: With a wrong clock, all calls are refused and repeated, even with one attempt.
-_SKEWED = st.tuples(st.just([]), st.just(1), st.sampled_from([900, -900]))
+_SKEWED: st.SearchStrategy[Any] = st.tuples(st.just([]), st.just(1), st.sampled_from([900, -900]))
 
 
 @settings(max_examples=examples(45), phases=UNEXPLAINED)

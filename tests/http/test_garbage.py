@@ -19,6 +19,7 @@ from detective_async import (
     Timeouts,
 )
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
+from detective_async.testing.faults import Effect
 
 pytestmark = pytest.mark.slow
 
@@ -62,20 +63,17 @@ async def in_a_fleet(client: DetectiveClient) -> None:
             assert outcome.error is not None
 
 
-CASES: dict[str, tuple[Work, Fault | None]] = {
-    "refused": (DetectiveClient.list_graphs, Fault(Failure(403, "AccessDeniedException"), count=None)),
-    "throttled out": (DetectiveClient.list_graphs, Fault(Throttle(), count=None)),
-    "server fault": (DetectiveClient.list_graphs, Fault(Failure(500), count=None)),
-    "no answer": (DetectiveClient.list_graphs, Fault(Drop("before"), count=None)),
-    "half an answer": (DetectiveClient.list_graphs, Fault(Drop("during"), count=None)),
-    "malformed": (DetectiveClient.list_graphs, Fault(Garbage(), count=None)),
-    "expired": (DetectiveClient.list_graphs, Fault(Failure(403, "ExpiredTokenException"), count=None)),
-    "in a list": (
-        lambda client: client.iter_graphs(prefetch=1).collect(),
-        Fault(Failure(403, "AccessDeniedException"), count=None),
-    ),
-    "cancelled": (cancel, Fault(Latency(5), count=None)),
-    "too late": (broken_by(timeouts=Timeouts(total=0.01)), Fault(Latency(5), count=None)),
+CASES: dict[str, tuple[Work, Effect | None]] = {
+    "refused": (DetectiveClient.list_graphs, Failure(403, "AccessDeniedException")),
+    "throttled out": (DetectiveClient.list_graphs, Throttle()),
+    "server fault": (DetectiveClient.list_graphs, Failure(500)),
+    "no answer": (DetectiveClient.list_graphs, Drop("before")),
+    "half an answer": (DetectiveClient.list_graphs, Drop("during")),
+    "malformed": (DetectiveClient.list_graphs, Garbage()),
+    "expired": (DetectiveClient.list_graphs, Failure(403, "ExpiredTokenException")),
+    "in a list": (lambda client: client.iter_graphs(prefetch=1).collect(), Failure(403, "AccessDeniedException")),
+    "cancelled": (cancel, Latency(5)),
+    "too late": (broken_by(timeouts=Timeouts(total=0.01)), Latency(5)),
     "refused role": (refused_role, None),
     "broken provider": (broken_by(credentials=broken_function), None),
     "another broken provider": (broken_by(credentials=BrokenProvider()), None),
@@ -87,7 +85,7 @@ CASES: dict[str, tuple[Work, Fault | None]] = {
 @pytest.mark.parametrize("case", CASES)
 async def test_errors_are_in_no_reference_cycle(sim: DetectiveSimulator, case: str) -> None:
     """No frame of a failed call has to be freed by the garbage collector."""
-    work, fault = CASES[case]
+    work, effect = CASES[case]
     async with DetectiveClient(
         region="eu-west-1",
         credentials=sim.account(ACCOUNT),
@@ -95,8 +93,8 @@ async def test_errors_are_in_no_reference_cycle(sim: DetectiveSimulator, case: s
         retry=RetryPolicy(max_attempts=2),
     ) as client:
         await client.list_graphs()
-        if fault is not None:
-            sim.inject(fault)
+        if effect is not None:
+            sim.inject(Fault(effect, count=None))
         failed = 0
         with collecting_cycles() as cycles:
             for _ in range(3):

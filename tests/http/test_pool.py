@@ -24,11 +24,9 @@ def test_a_transport_without_a_socket_counts_as_open() -> None:
 async def test_start_investigation_has_a_session_of_its_own(client: DetectiveClient) -> None:
     """That session keeps no connection between two requests, and is closed with the client."""
     arn = (await client.create_graph()).graph_arn or ""
-    day = datetime(2026, 1, 1, tzinfo=UTC)
+    session, day = client._transport.pool.session(fresh=True), datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(2):
         await client.start_investigation(arn, f"arn:aws:iam::111122223333:user/{number}", day, day + timedelta(1))
-        session = client._transport.pool._fresh
-        assert session is not None
         assert session.connector is not None
         assert len(session.connector._handed_out) <= 1  # type: ignore[attr-defined]
         assert not session.connector._conns
@@ -140,8 +138,8 @@ async def test_an_error_names_what_cannot_be_connected_to(
 ) -> None:
     """A host, an address that aiohttp rejects, or the proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    options = {"endpoint_url": url, "retry": RetryPolicy(max_attempts=1)}
-    async with DetectiveClient(region="eu-west-1", credentials=KEYS, **options) as client:
+    retry = RetryPolicy(max_attempts=1)
+    async with DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=url, retry=retry) as client:
         with pytest.raises(ConnectError, match=problem) as caught:
             await client.list_graphs()
     assert not caught.value.outcome_unknown
