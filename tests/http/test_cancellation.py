@@ -198,10 +198,11 @@ async def test_one_failure_in_a_task_group(
                 await until(lambda: single.server.requests, "one of the others is in flight")
             await single.client.list_graphs(**parameters)
 
+        calls: list[asyncio.Task[Any]] = []
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - a group raises at its end
             async with asyncio.TaskGroup() as group:
                 group.create_task(fail())
-                calls = [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
+                calls += [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
         assert [type(one) for one in caught.value.exceptions] == [error]
         assert all(call.cancelled() for call in calls)
         await single.is_as_before()

@@ -149,8 +149,9 @@ class SecretsScenario:
             with self.failing(), environment(AWS_ENDPOINT_URL=url):
                 DetectiveClient(region="eu-west-1", credentials=KEYS)
         key_id, secret, token = SECRETS["access key id"], SECRETS["secret key"], SECRETS["session token"]
-        local_time: Any = datetime.now()  # noqa: DTZ005 - an invalid value
-        for keys in (("", secret), (key_id, ""), (key_id, f"{secret}\n"), (key_id, secret, token, local_time)):
+        local_time = datetime.now()  # noqa: DTZ005 - an invalid value
+        invalid: list[Any] = [("", secret), (key_id, ""), (key_id, f"{secret}\n"), (key_id, secret, token, local_time)]
+        for keys in invalid:
             with self.failing():
                 Credentials(*keys)
         others: tuple[Any, ...] = ({"key": secret}, secret, SECRETS)
