@@ -79,6 +79,8 @@ def test_importing_the_package_alone_imports_nothing_heavy() -> None:
         [
             "detective_async",
             "detective_async._version",
+            "detective_async.api",
+            "detective_async.api.models",
             "detective_async.testing",
             "detective_async.testing.pytest_plugin",
         ]

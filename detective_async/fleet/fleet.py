@@ -158,18 +158,10 @@ class DetectiveFleet(FleetIterators):
         Raises:
             ParameterError: a number is out of range.
         """
-        return type(self)(
-            Shard(self._targets, index, count),
-            concurrency=self._concurrency,
-            concurrency_per_target=self._concurrency_per_target,
-            **self._options,
-        )
+        return self._constructor()(Shard(self._targets, index, count))
 
     def run(
-        self,
-        fn: Callable[[DetectiveClient, Target], Awaitable[T]],
-        *,
-        progress: ProgressCallback | None = None,
+        self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], *, progress: ProgressCallback | None = None
     ) -> AsyncGenerator[Outcome[T], None]:
         """Run a coroutine function for every target, and yield the outcomes as they complete.
 
@@ -261,9 +253,13 @@ class DetectiveFleet(FleetIterators):
         return f"<DetectiveFleet [targets: {'unknown' if count is None else count}, {state}]>"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        return self._constructor(), (self._targets,)
+
+    def _constructor(self) -> "partial[Self]":
+        """Return a callable that makes a fleet of other targets, with the options of this one."""
         return partial(
             type(self),
             concurrency=self._concurrency,
             concurrency_per_target=self._concurrency_per_target,
             **self._options,
-        ), (self._targets,)
+        )

@@ -26,10 +26,7 @@ class FleetIterators(ABC):
 
     @abstractmethod
     def run(
-        self,
-        fn: Callable[[DetectiveClient, Target], Awaitable[T]],
-        *,
-        progress: ProgressCallback | None = None,
+        self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], *, progress: ProgressCallback | None = None
     ) -> AsyncGenerator[Outcome[T], None]:
         """Run a coroutine function for every target, and yield the outcomes as they complete."""
 

@@ -31,11 +31,9 @@ class OutcomeKind(enum.StrEnum):
 
 
 def outcome_kind(error: Exception | None, *, regional: bool = True) -> OutcomeKind:
-    """Classify the exception that ended the work.
+    """Classify the exception that ended the work, if any.
 
-    Args:
-        error: the exception; None if there was none.
-        regional: whether the client used the region's own host, so that a missing host means a missing region.
+    If the client used the region's own host (`regional`), a missing host means a missing region.
     """
     if error is None:
         return OutcomeKind.SUCCEEDED

@@ -19,10 +19,8 @@ class Run(Generic[Item, Result]):
     `concurrency` results wait to be consumed. A slow consumer therefore slows the work down (backpressure).
 
     Args:
-        items: what to work on.
         work: processes one item. It may raise `CancelledError` only after the run was stopped; any other exception
             ends the run.
-        concurrency: the maximum number of items in progress.
         on_end: called with the run when it has ended, even if its consumer is gone.
 
     Attributes:

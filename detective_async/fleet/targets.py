@@ -51,18 +51,11 @@ class RoleTargets:
     """Every account in every region, by a role that has the same name in all accounts.
 
     Each account's role provider is created with its first target and shared by its regions, so that the role is
-    assumed once per account.
+    assumed once per account. The arguments are those of `DetectiveFleet.assume_role`.
 
     Args:
-        role_name: the role's name, with its path if it has one.
-        account_ids: the accounts.
-        regions: the regions, all in one partition.
         sts_region: the region whose STS is called for all roles: an account may not have opted in to the target's own
             region. None, or a region of another partition, uses the first of `regions`.
-        source: the credentials that assume the roles; None uses the fleet's credentials.
-        session_name: as for `AssumeRole`.
-        external_id: as for `AssumeRole`.
-        duration: as for `AssumeRole`.
 
     Raises:
         ParameterError: an argument is malformed, or a list is empty or contains duplicates.
@@ -118,14 +111,7 @@ class RoleTargets:
 
 
 class SingleUseTargets:
-    """The targets of an iterator, for one run: a second run would silently get only what the first one left.
-
-    Args:
-        targets: the iterator.
-
-    Raises:
-        RuntimeError: while iterating: a run has taken them already.
-    """
+    """The targets of an iterator, for one run: a second run would silently get only what the first one left."""
 
     def __init__(self, targets: Iterator[Target]) -> None:
         self._targets: Iterator[Target] | None = targets
@@ -138,16 +124,7 @@ class SingleUseTargets:
 
 
 class Shard:
-    """Every `count`-th target, beginning at `index`: `count` machines with the same targets divide the work.
-
-    Args:
-        targets: all targets.
-        index: 0 to `count` - 1.
-        count: the number of shards.
-
-    Raises:
-        ParameterError: a number is out of range.
-    """
+    """Every `count`-th target, beginning at `index`: `count` machines with the same targets divide the work."""
 
     def __init__(self, targets: Iterable[Target], index: int, count: int) -> None:
         Integer(1)(count, "count")
@@ -173,11 +150,7 @@ def target_count(targets: Iterable[Target]) -> int | None:
 
 
 def validated(targets: Iterable[Target]) -> Iterator[Target]:
-    """Iterate over targets, and check the type of each.
-
-    Raises:
-        ParameterError: an element is not a `Target`.
-    """
+    """Iterate over targets, and raise a `ParameterError` for an element that is none."""
     for index, target in enumerate(targets):
         if not isinstance(target, Target):
             raise ParameterError(f"targets[{index}]", f"expected a Target, got {type(target).__name__}")

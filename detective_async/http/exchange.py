@@ -20,13 +20,7 @@ MAX_RESPONSE_SIZE = 16 * 2**20
 
 @frozen
 class RawResponse:
-    """A response as it arrived, of any status.
-
-    Attributes:
-        status: the HTTP status.
-        headers: its headers.
-        body: its body; None if it exceeds `MAX_RESPONSE_SIZE`.
-    """
+    """A response as it arrived, of any status; its body is None if it exceeds `MAX_RESPONSE_SIZE`."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -68,16 +62,8 @@ async def exchange(
 ) -> RawResponse | NoResponse:
     """Send a request once and read the response.
 
-    Args:
-        session: the session to send it on.
-        method: the HTTP method.
-        url: percent-encoded.
-        headers: all headers, the signed ones included.
-        body: the request's body; None for none.
-        until: when the whole exchange must be over, by the event loop's clock; None for no limit.
-        timeout: the timeouts that aiohttp enforces.
-        proxy: the URL of a proxy; None for none, or for the session's own.
-        middlewares: aiohttp's, of this request; None for the session's.
+    The URL is percent-encoded, and the headers include the signed ones. The whole exchange must be over at `until`, by
+    the event loop's clock, if that is not None. Without `proxy` or `middlewares`, the session's own apply, if any.
     """
     try:
         async with asyncio.timeout_at(until):

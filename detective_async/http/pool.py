@@ -45,6 +45,7 @@ class ConnectionPool:
     Attributes:
         owns_sessions: whether the sessions are our own.
         middlewares: the aiohttp middlewares of each request; None for the session's.
+        closed: whether no further request can be made.
 
     Raises:
         ConfigurationError: the bundle cannot be read.
@@ -56,7 +57,7 @@ class ConnectionPool:
         self._callers = session
         self._reusing: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
-        self._closed = False
+        self.closed = False
         self._ssl = ssl_context(ca_bundle)
         self._spawned: set[asyncio.Task[Any]] = set()
         self._proxies: dict[str, str | None] = {}
@@ -73,11 +74,6 @@ class ConnectionPool:
         else:
             # Beside the limits of the session, which also count requests that are not ours.
             self._limit = asyncio.Semaphore(requests)
-
-    @property
-    def closed(self) -> bool:
-        """Whether no further request can be made."""
-        return self._closed
 
     def proxy_for(self, url: str) -> str | None:
         """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; read once per URL.
@@ -115,7 +111,7 @@ class ConnectionPool:
         Raises:
             RuntimeError: the pool was closed.
         """
-        if self._closed:
+        if self.closed:
             raise RuntimeError(CLOSED)
         if self._callers is not None:
             return self._callers
@@ -133,7 +129,7 @@ class ConnectionPool:
         Raises:
             RuntimeError: the pool was closed.
         """
-        if self._closed:
+        if self.closed:
             # Started now, it would run on closed connections, and others would wait for it.
             work.close()
             raise RuntimeError(CLOSED)
@@ -144,7 +140,7 @@ class ConnectionPool:
 
     async def aclose(self) -> None:
         """Close the sessions of our own and cancel the spawned tasks; closing twice is harmless."""
-        self._closed = True
+        self.closed = True
         for task in self._spawned:
             task.cancel()
         await asyncio.gather(*self._spawned, return_exceptions=True)

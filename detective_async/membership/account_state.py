@@ -8,30 +8,15 @@ from detective_async.api.models.members import MemberDetail, MemberStatus
 from detective_async.api.redaction import mask_addresses
 from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind
-from detective_async.membership.decisions import (
-    Blocked,
-    DesiredMember,
-    Do,
-    GraphFacts,
-    Wait,
-    decide,
-    describe_status,
-)
+from detective_async.membership.decisions import Blocked, DesiredMember, Do, GraphFacts, Wait, decide, describe_status
 from detective_async.membership.execution import MAX_RETRIES, error_text, is_transient
 
 
 @frozen
 class Failure:
-    """A failed action or read.
+    """A failed action, or a failed read of the account's state."""
 
-    Attributes:
-        kind: the action; None for reading the account's state.
-        problem: what went wrong, as text.
-        error: the error, if there was one.
-        transient: whether it is worth trying again.
-        outcome_unknown: whether the action may have been carried out.
-    """
-
+    # None for a read.
     kind: ActionKind | None
     problem: str
     error: Exception | None
@@ -44,8 +29,6 @@ class AccountState:
     """One account in one region.
 
     Attributes:
-        region: the region.
-        account_id: the account.
         desired: its desired state; None if it should be removed.
         on_end: called when processing has ended.
         member: its state when last read; None if it was not a member.
@@ -82,11 +65,6 @@ class AccountState:
     def status(self) -> MemberStatus | None:
         """Its status when last read."""
         return None if self.member is None else self.member.status
-
-    def begin(self, member: MemberDetail | None) -> None:
-        """Record the initial state."""
-        self.observe(member)
-        self.before = self.status
 
     def observe(self, member: MemberDetail | None) -> None:
         """Record the current state."""
@@ -126,10 +104,7 @@ class AccountState:
     def refuse(self, kind: ActionKind, reason: str | None, *, repeated: bool) -> None:
         """Record that AWS left the account unprocessed.
 
-        Args:
-            kind: the action.
-            reason: the reason that AWS gave.
-            repeated: whether an earlier attempt without a response may have carried out the action.
+        If the request was `repeated`, an earlier attempt without a response may have carried out the action.
         """
         text = mask_addresses(reason or "no reason given")
         self.failure = Failure(
@@ -144,10 +119,10 @@ class AccountState:
     def give_up(self, problem: str = "") -> None:
         """End processing with the last failure."""
         failure = self.failure
-        texts = [problem] if problem else []
-        if failure is not None:
-            texts.append(failure.problem)
-        self.end("; ".join(texts), None if failure is None else failure.error)
+        if failure is None:
+            self.end(problem)
+        else:
+            self.end("; ".join(filter(None, (problem, failure.problem))), failure.error)
 
     def end(self, problem: str | None = None, error: Exception | None = None) -> None:
         """End processing."""

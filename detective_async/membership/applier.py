@@ -27,18 +27,11 @@ from detective_async.membership.report import AccountReport, MembershipReport, R
 
 @define(eq=False)
 class PlanApplier:
-    """Applies a plan once.
-
-    Attributes:
-        execution: provides clients and the clock, and limits concurrent calls.
-        desired: the desired state.
-        removals: region -> the accounts that the plan removes; no other account is removed.
-        timeout: the time limit in seconds.
-        progress: called for each account in each region whose processing has ended.
-    """
+    """Applies a plan once; calls `progress` for each account in each region whose processing has ended."""
 
     execution: Execution
     desired: DesiredState
+    # Region -> the accounts that the plan removes; no other account is removed.
     removals: Mapping[str, Collection[str]]
     timeout: float
     progress: ProgressCallback | None
@@ -82,7 +75,7 @@ class PlanApplier:
         if graph_arn is None:
             self._end_accounts(state)
             return
-        execution, desired, client = self.execution, self.desired, self.execution.client_for(state.region)
+        execution, desired, client = self.execution, self.desired, self.execution.client_in(state.region)
         async with unwrapped_task_group() as group:
             for graph_step in (graphs.tag_step, graphs.package_step):
                 next_step = partial(graph_step, execution, client, graph_arn, desired)
@@ -101,7 +94,7 @@ class PlanApplier:
         state.graph_arn = graph.graph_arn
 
     async def _apply_members(self, state: RegionState, graph_arn: str) -> None:
-        execution, client = self.execution, self.execution.client_for(state.region)
+        execution, client = self.execution, self.execution.client_in(state.region)
         try:
             members = await read_with_retries(execution, lambda: graphs.list_members(execution, client, graph_arn))
         except DetectiveError as error:
@@ -111,7 +104,8 @@ class PlanApplier:
         facts = GraphFacts(self.desired.organization, graphs.administrator_of(graph_arn))
         accounts = self._accounts[state.region]
         for account in accounts:
-            account.begin(members.get(account.account_id))
+            account.observe(members.get(account.account_id))
+            account.before = account.status
             # Ends the accounts that need no action, so that the remaining ones fill fewer batches.
             account.next_action(facts)
         pending = [account for account in accounts if not account.ended]
@@ -155,11 +149,7 @@ async def _record_failure(state: RegionState, work: Callable[[], Awaitable[None]
 def region_report(state: RegionState) -> RegionReport:
     """Return the report of a region."""
     return RegionReport(
-        region=state.region,
-        graph_arn=state.graph_arn,
-        done=tuple(state.done),
-        problem=state.problem,
-        error=state.error,
+        region=state.region, graph_arn=state.graph_arn, done=tuple(state.done), problem=state.problem, error=state.error
     )
 
 

@@ -1,14 +1,18 @@
 """Brings up to 50 accounts of a graph to their desired state: read, decide, act, and repeat."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from attrs import define, field
 
 from detective_async.api.models.exceptions import ServiceQuotaExceededException, ValidationException
-from detective_async.api.models.members import GetMembersRequest, MemberDetail
-from detective_async.api.models.unprocessed import UnprocessedAccount
+from detective_async.api.models.members import (
+    CreateMembersResponse,
+    DeleteMembersResponse,
+    GetMembersRequest,
+    MemberDetail,
+)
 from detective_async.client.batches import max_items
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
@@ -33,12 +37,7 @@ class Batch:
     in progress or their verification is pending.
 
     Attributes:
-        execution: provides the clock and limits concurrent calls.
-        desired: the desired state.
         client: the administrator's client for the region.
-        graph_arn: the graph.
-        facts: what holds for all its members.
-        accounts: the accounts.
         deadline: the time, by the clock, after which no action starts.
     """
 
@@ -160,32 +159,21 @@ class Batch:
                 message=self.desired.message,
                 disable_email_notification=self.desired.disable_email_notification,
             )
-        created, reasons = _by_account(response.members), _reasons(response.unprocessed_accounts)
-        for account in accounts:
-            if account.account_id in created:
-                account.succeed(kind, created[account.account_id])
-            else:
-                account.refuse(kind, reasons.get(account.account_id), repeated=response.response_metadata.repeated)
+        _record(kind, accounts, _by_account(response.members), response)
 
     async def _delete(self, kind: ActionKind, accounts: list[AccountState]) -> list[AccountState]:
         """Remove members, and return those that were removed."""
         async with self.execution.semaphore:
             response = await self.client.delete_members(self.graph_arn, [account.account_id for account in accounts])
-        reasons = _reasons(response.unprocessed_accounts)
-        removed = [account for account in accounts if account.account_id in response.account_ids]
-        for account in accounts:
-            if account in removed:
-                account.succeed(kind, None)
-            else:
-                account.refuse(kind, reasons.get(account.account_id), repeated=response.response_metadata.repeated)
-        return removed
+        _record(kind, accounts, dict.fromkeys(response.account_ids), response)
+        return [account for account in accounts if account.account_id in response.account_ids]
 
     async def _accept(self, account: AccountState) -> None:
         sources = self.execution.sources
         async with self.execution.semaphore:
             if account.account_id not in sources:
                 sources[account.account_id] = self.desired.credentials_of(account.account_id)
-            client = self.execution.client_for(account.region, sources[account.account_id], account.account_id)
+            client = self.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
             await client.accept_invitation(self.graph_arn)
         self._succeed(ActionKind.ACCEPT, account)
 
@@ -212,5 +200,16 @@ def _by_account(members: list[MemberDetail]) -> dict[str | None, MemberDetail]:
     return {member.account_id: member for member in members}
 
 
-def _reasons(unprocessed: list[UnprocessedAccount]) -> dict[str | None, str | None]:
-    return {account.account_id: account.reason for account in unprocessed}
+def _record(
+    kind: ActionKind,
+    accounts: list[AccountState],
+    done: Mapping[str | None, MemberDetail | None] | Mapping[str, None],
+    response: CreateMembersResponse | DeleteMembersResponse,
+) -> None:
+    """Record for each account its new state, or the reason why AWS left it unprocessed."""
+    reasons = {one.account_id: one.reason for one in response.unprocessed_accounts}
+    for account in accounts:
+        if account.account_id in done:
+            account.succeed(kind, done[account.account_id])
+        else:
+            account.refuse(kind, reasons.get(account.account_id), repeated=response.response_metadata.repeated)

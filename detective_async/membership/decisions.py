@@ -22,12 +22,7 @@ class Acceptance(enum.Enum):
 
 @frozen
 class DesiredMember:
-    """An account that should be a member.
-
-    Attributes:
-        account: its id, and the e-mail address for the invitation.
-        acceptance: who accepts its invitation.
-    """
+    """An account that should be a member, and who accepts its invitation."""
 
     account: Account
     acceptance: Acceptance
@@ -35,14 +30,11 @@ class DesiredMember:
 
 @frozen
 class GraphFacts:
-    """What holds for all members of a graph.
+    """What holds for all members of a graph."""
 
-    Attributes:
-        organization: whether it is the organization's graph, whose members need no invitation.
-        administrator_id: the account that owns the graph; None if there is no graph yet.
-    """
-
+    # Whether it is the organization's graph, whose members need no invitation.
     organization: bool = False
+    # None if there is no graph yet.
     administrator_id: str | None = None
 
 
@@ -65,11 +57,7 @@ class Done:
 
 @frozen
 class Blocked:
-    """No action can bring the account to its desired state.
-
-    Attributes:
-        reason: why, and what the user can do.
-    """
+    """No action can bring the account to its desired state; the reason says why, and what the user can do."""
 
     reason: str
 
@@ -78,13 +66,7 @@ Decision = Do | Wait | Done | Blocked
 
 
 def decide(desired: DesiredMember | None, member: MemberDetail | None, facts: GraphFacts) -> Decision:
-    """Return the next step for an account in a graph.
-
-    Args:
-        desired: the desired state; None if the account should not be a member.
-        member: the actual state; None if the account is not a member.
-        facts: what holds for all members of the graph.
-    """
+    """Return the next step for an account; a state is None if the account should not be, or is not, a member."""
     if desired is None:
         return Done() if member is None else Do(ActionKind.REMOVE)
     if desired.account.account_id == facts.administrator_id:

@@ -24,7 +24,6 @@ from detective_async.api.models.members import Account
 from detective_async.api.redaction import mask_keys, masked
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError, ParameterError
-from detective_async.events import is_plain_callable
 from detective_async.membership.decisions import Acceptance, DesiredMember
 from detective_async.settings.endpoints import check_region
 
@@ -112,11 +111,7 @@ class DesiredState:
         return DesiredMember(account, acceptance)
 
     def credentials_of(self, account_id: str) -> CredentialsSource:
-        """Return the credentials with which an account accepts its invitation.
-
-        Raises:
-            CredentialsError: `member_credentials` returned none, or failed.
-        """
+        """Return the credentials with which an account accepts its invitation."""
         source = self.member_credentials
         assert source is not None  # noqa: S101 - otherwise no decision is to accept
         try:
@@ -133,34 +128,16 @@ class DesiredState:
 
 
 def check_regions(regions: Iterable[str]) -> list[str]:
-    """Validate a list of regions.
-
-    Raises:
-        ParameterError: it is empty, or contains duplicates or something that is not a region.
-    """
+    """Return regions as a list; a `ParameterError` says that it is empty, or contains a duplicate or no region."""
     names: list[str] = list_if_iterable(regions)
     DistinctItems(check_region)(names, "regions")
     return names
 
 
-def check_callback(callback: object, path: str) -> None:
-    """Validate an optional callback.
-
-    Raises:
-        ParameterError: it is not a plain callable.
-    """
-    if callback is not None and not is_plain_callable(callback):
-        raise ParameterError(path, f"expected a plain callable, got {type(callback).__name__}")
-
-
 def accounts_by_region(
     accounts: Iterable[Account] | Mapping[str, Iterable[Account]], regions: Iterable[str]
 ) -> dict[str, tuple[Account, ...]]:
-    """Validate the accounts and regions of a plan.
-
-    Raises:
-        ParameterError: an account or a region is invalid or a duplicate.
-    """
+    """Return the accounts of each region of a plan, validated."""
     if not isinstance(accounts, Mapping):
         checked = _check_accounts(accounts, "accounts")
         return dict.fromkeys(check_regions(regions), checked)

@@ -33,7 +33,6 @@ class Execution:
 
     Attributes:
         client: the administrator's client.
-        concurrency: the maximum number of concurrent calls.
         semaphore: held during each call. The client has no such limit: its timeouts would include the wait.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
     """
@@ -50,11 +49,9 @@ class Execution:
         """The client's clock."""
         return self.client._transport.clock  # noqa: SLF001 - of our own class
 
-    def client_for(
-        self, region: str, credentials: CredentialsSource | None = None, account_id: str | None = None
-    ) -> DetectiveClient:
-        """Return a client for a region; by default for the administrator account."""
-        return self.client.with_options(region=region, credentials=credentials, account_id=account_id)
+    def client_in(self, region: str) -> DetectiveClient:
+        """Return the administrator's client for a region."""
+        return self.client.with_options(region=region)
 
 
 @define(eq=False)
@@ -62,7 +59,6 @@ class RegionState:
     """The state of a region's graph while a plan is applied.
 
     Attributes:
-        region: the region.
         graph_arn: the graph; None until there is one.
         done: the actions that were carried out.
         problem: why the graph is not as desired; None if it is.
@@ -113,18 +109,12 @@ def error_text(error: Exception) -> str:
 
 def library_error(error: Exception) -> Exception | None:
     """Return the library's error: the given one, or the cause of a `BlockedError`; None if it has none."""
-    if isinstance(error, BlockedError):
-        return error.__cause__ if isinstance(error.__cause__, Exception) else None
-    return error
+    cause = error.__cause__ if isinstance(error, BlockedError) else error
+    return cause if isinstance(cause, Exception) else None
 
 
 async def read_with_retries(execution: Execution, read: Callable[[], Awaitable[T]]) -> T:
-    """Read something, and retry after transient errors.
-
-    Raises:
-        DetectiveError: the error is not transient, or the retries are exhausted.
-        BlockedError: raised by `read`.
-    """
+    """Read something, and retry after transient errors."""
     for pause in islice(pauses(execution.clock), MAX_RETRIES):
         try:
             return await read()
@@ -139,12 +129,7 @@ Step = tuple[ActionKind, Callable[[], Awaitable[object]]]
 
 
 async def reconcile(execution: Execution, state: RegionState, next_step: Callable[[], Awaitable[Step | None]]) -> None:
-    """Read, act, and read again, until there is nothing left to do.
-
-    Args:
-        execution: provides the clock.
-        state: records the actions that were carried out; none is repeated.
-        next_step: reads the current state and returns the next action; None if there is none.
+    """Read, act, and read again, until `next_step` returns no action; `state` records the actions, none is repeated.
 
     Raises:
         DetectiveError: an error is not transient, or the retries are exhausted.

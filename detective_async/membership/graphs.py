@@ -20,14 +20,10 @@ _PAGE_SIZE = 200
 
 @frozen
 class GraphState:
-    """The state of a region.
-
-    Attributes:
-        graph_arn: the graph of the client's account; None if it has none.
-        administrators: the account ids of the organization's Detective administrators; None if they were not read.
-    """
+    """The graph of the client's account in a region, if it has one."""
 
     graph_arn: str | None
+    # The account ids of the organization's Detective administrators; None if they were not read.
     administrators: tuple[str, ...] | None = None
 
 
@@ -37,17 +33,13 @@ def administrator_of(graph_arn: str) -> str:
 
 
 async def read_graph_state(execution: Execution, desired: DesiredState, region: str) -> GraphState:
-    """Read which graph there is, and in organization mode whether it is the organization's.
-
-    Raises:
-        BlockedError: it is not the organization's.
-    """
-    client = execution.client_for(region)
+    """Read which graph there is; in organization mode, a `BlockedError` says that it is not the organization's."""
+    client = execution.client_in(region)
     graph_arn = await find_graph(execution, client)
     if not desired.organization:
         return GraphState(graph_arn)
     if desired.management_credentials is not None:
-        management = execution.client_for(region, desired.management_credentials)
+        management = execution.client.with_options(region=region, credentials=desired.management_credentials)
         async with execution.semaphore:
             administrators = await management.iter_organization_admin_accounts().collect()
         return GraphState(graph_arn, tuple(one.account_id or "" for one in administrators))
@@ -64,11 +56,7 @@ async def find_graph(execution: Execution, client: DetectiveClient) -> str | Non
 
 
 def decide_on_graph(graph: GraphState, desired: DesiredState) -> ActionKind | None:
-    """Return the next action before there can be members; None if the graph is ready for them.
-
-    Raises:
-        BlockedError: no action can help.
-    """
+    """Return the next action before there can be members; a `BlockedError` says that no action can help."""
     if not desired.organization:
         return None if graph.graph_arn else ActionKind.CREATE_GRAPH
     if graph.administrators is None:
@@ -96,7 +84,7 @@ async def next_step(execution: Execution, desired: DesiredState, region: str) ->
 
     async def enable_administrator() -> None:
         assert desired.administrator_id is not None  # noqa: S101 - otherwise this step is never decided on
-        management = execution.client_for(region, desired.management_credentials)
+        management = execution.client.with_options(region=region, credentials=desired.management_credentials)
         async with execution.semaphore:
             await management.enable_organization_admin_account(desired.administrator_id)
             await management.wait_for_organization_admin_account(
@@ -105,7 +93,7 @@ async def next_step(execution: Execution, desired: DesiredState, region: str) ->
 
     async def create_graph() -> None:
         async with execution.semaphore:
-            await execution.client_for(region).create_graph(tags=desired.tags or None)
+            await execution.client_in(region).create_graph(tags=desired.tags or None)
 
     kind = decide_on_graph(graph, desired)
     if kind is None:

@@ -10,26 +10,14 @@ from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
-from detective_async.errors import DetectiveError
-from detective_async.events import ProgressCallback
+from detective_async.errors import DetectiveError, ParameterError
+from detective_async.events import ProgressCallback, is_plain_callable
 from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
 from detective_async.membership.applier import PlanApplier
 from detective_async.membership.decisions import GraphFacts, describe_status, predict
-from detective_async.membership.desired import (
-    MAX_MEMBERS,
-    DesiredState,
-    MemberCredentials,
-    accounts_by_region,
-    check_callback,
-)
-from detective_async.membership.execution import (
-    BlockedError,
-    Execution,
-    error_text,
-    library_error,
-    read_with_retries,
-)
+from detective_async.membership.desired import MAX_MEMBERS, DesiredState, MemberCredentials, accounts_by_region
+from detective_async.membership.execution import BlockedError, Execution, error_text, library_error, read_with_retries
 from detective_async.membership.plan_text import format_plan
 from detective_async.membership.report import MembershipReport
 
@@ -86,7 +74,8 @@ class MembershipPlan:
             ParameterError: a parameter is invalid; nothing was sent.
         """
         check_timeout(timeout)
-        check_callback(progress, "progress")
+        if progress is not None and not is_plain_callable(progress):
+            raise ParameterError("progress", f"expected a plain callable, got {type(progress).__name__}")
         removals: dict[str, list[str]] = {}
         for action in self.actions:
             if action.kind is ActionKind.REMOVE and action.account_id is not None:
@@ -202,7 +191,7 @@ class _RegionPlan:
             tags = {} if kind is ActionKind.CREATE_GRAPH else desired.tags
             packages = [one for one in desired.datasource_packages if one != _CORE_PACKAGE]
         else:
-            where = execution, execution.client_for(region), graph.graph_arn
+            where = execution, execution.client_in(region), graph.graph_arn
             administrator_id = graphs.administrator_of(graph.graph_arn)
             members = await read_with_retries(execution, lambda: graphs.list_members(*where))
             tags = await read_with_retries(execution, lambda: graphs.missing_tags(*where, desired))

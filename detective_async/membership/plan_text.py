@@ -60,8 +60,9 @@ def _format_actions(actions: Iterable[Action]) -> Iterable[str]:
             yield f"{phrase} ({detail})" if detail else phrase
         else:
             # Removals are all named, so that they can be checked.
-            shown = ", ".join(ids) if kind is ActionKind.REMOVE else _first_ids(ids)
-            yield f"{phrase} {count(len(ids), 'account')}: {shown}"
+            named = len(ids) if kind is ActionKind.REMOVE else _NAMED
+            more = f" and {len(ids) - named} more" if len(ids) > named else ""
+            yield f"{phrase} {count(len(ids), 'account')}: {', '.join(ids[:named])}{more}"
 
 
 def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:
@@ -69,16 +70,8 @@ def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:
     for problem in problems:
         by_text.setdefault(problem.text, []).append(problem.account_id or "")
     for text, ids in by_text.items():
-        yield (
-            f"problem: {text}"
-            if ids == [""]
-            else f"problem with {count(len(ids), 'account')} ({text}): {', '.join(ids)}"
-        )
-
-
-def _first_ids(ids: Sequence[str]) -> str:
-    more = len(ids) - _NAMED
-    return ", ".join(ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        whose = f"problem with {count(len(ids), 'account')} ({text}): {', '.join(ids)}"
+        yield f"problem: {text}" if ids == [""] else whose
 
 
 def _wrap(text: str) -> str:

@@ -137,7 +137,7 @@ async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], conc
 
 
 async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | None:
-    client = execution.client_for(region)
+    client = execution.client_in(region)
     try:
         graph_arn = await read_with_retries(execution, lambda: graphs.find_graph(execution, client))
         if graph_arn is None:
@@ -149,7 +149,7 @@ async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | 
 
 
 async def _delete(execution: Execution, graph: GraphToDelete) -> RegionReport:
-    client, state = execution.client_for(graph.region), RegionState(graph.region, graph.graph_arn)
+    client, state = execution.client_in(graph.region), RegionState(graph.region, graph.graph_arn)
     attempted = False
 
     async def next_step() -> Step | None:

@@ -13,16 +13,9 @@ from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle
 from detective_async.testing.page import Page
 from detective_async.testing.seed import files as seed_files
+from detective_async.testing.seed import schema
 from detective_async.testing.seed.dumping import describe
 from detective_async.testing.seed.loading import build
-from detective_async.testing.seed.schema import (
-    Check,
-    SeedError,
-    check_account_id,
-    check_package,
-    check_package_state,
-    check_role,
-)
 from detective_async.testing.server.backend import Backend
 from detective_async.testing.server.http import Handler
 from detective_async.testing.server.listener import Listener
@@ -104,7 +97,7 @@ class Controls:
             account_id: 12 digits.
             email: of its root user, to which an invitation must be sent; by default `account-<id>@example.com`.
         """
-        return self._world.register(_valid(check_account_id, account_id, "account_id"), email)
+        return self._world.register(_valid(schema.check_account_id, account_id, "account_id"), email)
 
     @property
     def accounts(self) -> list[str]:
@@ -114,7 +107,7 @@ class Controls:
     def temporary_credentials(self, account_id: str, duration: float = 3600.0) -> Credentials:
         """Return new credentials of an account, with a session token; `duration` is in seconds of virtual time."""
         expires_at = self._clock.now() + timedelta(seconds=duration)
-        return self._world.issue(_valid(check_account_id, account_id, "account_id"), expires_at)
+        return self._world.issue(_valid(schema.check_account_id, account_id, "account_id"), expires_at)
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
@@ -142,7 +135,7 @@ class Controls:
         """
         accounts = list(trusted)
         given = {"account": account_id, "name": name, "trusted": accounts, "external_id": external_id}
-        _valid(check_role, {**given, "max_session_duration": max_session_duration, "path": path}, "role")
+        _valid(schema.check_role, {**given, "max_session_duration": max_session_duration, "path": path}, "role")
         role = Role(account_id, name, path, frozenset(accounts), external_id, max_session_duration)
         self._world.add_role(role)
         return f"arn:aws:iam::{account_id}:role{path}{name}"
@@ -184,8 +177,8 @@ class Controls:
         graph = self._world.graphs.get(graph_arn)
         if graph is None:
             raise ValueError(f"there is no behavior graph {graph_arn!r}")
-        _valid(check_package, package, "package")
-        _valid(check_package_state, state, "state")
+        _valid(schema.check_package, package, "package")
+        _valid(schema.check_package_state, state, "state")
         graph.set_package(package, state, self._clock.now())
 
     def organization(self, management_account: str, member_accounts: Iterable[str] = ()) -> None:
@@ -259,9 +252,10 @@ class Controls:
         seed_files.write(path, self.dump())
 
     def _load(self, content: Mapping[str, Any]) -> None:
-        built = build(content, now=self._clock.now(), seed=self._seed, delay=self._world.verification_delay)
-        self._backend.world = built.world
-        self._advance(built.advance)
+        self._backend.world, seconds = build(
+            content, now=self._clock.now(), seed=self._seed, delay=self._world.verification_delay
+        )
+        self._advance(seconds)
 
     def _advance(self, seconds: float) -> None:
         self._clock.advance(seconds)
@@ -272,9 +266,9 @@ class Controls:
         return self._backend.world
 
 
-def _valid(check: Check, value: Any, where: str) -> Any:
+def _valid(check: schema.Check, value: Any, where: str) -> Any:
     """Check an argument by the schema of seeds."""
     try:
         return check(value, where)
-    except SeedError as error:
+    except schema.SeedError as error:
         raise ValueError(str(error)) from None

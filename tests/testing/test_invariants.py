@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from support.hypothesis_profiles import examples
 
 from detective_async.testing.faults import FaultPlan
-from detective_async.testing.server.backend import Answer, Backend, Request
-from detective_async.testing.server.signature import Headers
+from detective_async.testing.server.backend import Answer, Backend
+from detective_async.testing.server.requests import Headers, Request
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective import OPERATIONS
 from detective_async.testing.services.detective.rest_json import operations

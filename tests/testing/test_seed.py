@@ -467,6 +467,6 @@ def test_a_file_is_replaced_atomically(tmp_path: Path, name: str, monkeypatch: p
 def test_a_graph_of_1200_members_can_be_loaded() -> None:
     """The limit of a graph's members applies to seeds too."""
     members = [{"account": f"{number:012d}"} for number in range(1, 1201)]
-    built = build({"graphs": [{**GRAPH, "members": members}]}, now=datetime.now(UTC), seed=0, delay=timedelta(0))
-    assert len(describe(built.world, datetime.now(UTC))["graphs"][0]["members"]) == 1200
-    assert isinstance(built.world.random, Random)
+    world, _ = build({"graphs": [{**GRAPH, "members": members}]}, now=datetime.now(UTC), seed=0, delay=timedelta(0))
+    assert len(describe(world, datetime.now(UTC))["graphs"][0]["members"]) == 1200
+    assert isinstance(world.random, Random)

@@ -19,35 +19,23 @@ _GRACE = 0.25
 
 @define(eq=False)
 class Deadline:
-    """The deadline of a request, by the event loop's clock.
-
-    Attributes:
-        until: when its calls end.
-        end: when the handler ends.
-    """
+    """The deadline of a request, by the event loop's clock: its calls end at `until`, its handler at `end`."""
 
     until: float
     end: float
     _timeout: asyncio.Timeout
 
     def remaining(self) -> float:
-        """Return the seconds until the deadline.
-
-        Raises:
-            TimeoutError: it has passed.
-        """
+        """Return the seconds until the deadline; raise a `TimeoutError` if it has passed."""
         remaining = self.until - asyncio.get_running_loop().time()
         if remaining <= 0:
             raise TimeoutError
         return remaining
 
     def hand_over(self) -> None:
-        """Disable the middleware's timeout: from here on the caller enforces the deadline.
-
-        Raises:
-            TimeoutError: the timeout has expired already, and the handler suppressed its cancellation.
-        """
+        """Disable the middleware's timeout: from here on the caller enforces the deadline."""
         if self._timeout.expired():
+            # The handler suppressed its cancellation.
             raise TimeoutError
         self._timeout.reschedule(None)
 
@@ -57,12 +45,7 @@ DEADLINE = web.RequestKey("DEADLINE", Deadline)
 
 @asynccontextmanager
 async def request_deadline(request: web.Request) -> AsyncIterator[None]:
-    """Enforce the request's deadline, if it has one.
-
-    Raises:
-        ProblemError: the header is malformed.
-        TimeoutError: the deadline has passed.
-    """
+    """Enforce the request's deadline, if it has one."""
     state = request.config_dict.get(STATE)
     # For a sub-app with its own `setup`, the deadline of the outer app applies.
     seconds = None if state is None or DEADLINE in request else _seconds(request, state)

@@ -127,12 +127,7 @@ class _Field:
 
 @frozen
 class _Fields:
-    """The fields of a class that are included.
-
-    Attributes:
-        fields: the fields.
-        include_none: whether fields that are None are included.
-    """
+    """The fields of a class that are included, and whether they are if they are None."""
 
     fields: tuple[_Field, ...]
     include_none: bool
@@ -142,16 +137,15 @@ def _fields(kind: type[AttrsInstance]) -> _Fields:
     if kind.__module__.startswith(_MODELS):
         # The response metadata is not part of the API's shape; it has no repr for the same reason.
         shown = [attribute for attribute in fields(kind) if attribute.repr is not False]
-        found = [_Field(a.name, wire_name(a.name), a.repr is masked, _mask_of(a.repr)) for a in shown]
+        found = [
+            _Field(a.name, wire_name(a.name), a.repr is masked, mask_addresses if a.repr is masked_text else None)
+            for a in shown
+        ]
         return _Fields(tuple(found), include_none=False)
     # Fields with a custom repr are secret. Texts are masked in the library's own classes only.
     mask = mask_addresses if kind.__module__.startswith(_PACKAGE) else None
     names = [attribute.name for attribute in fields(kind) if attribute.repr is True]
     return _Fields(tuple(_Field(name, name, mask=mask) for name in names if name[0] != "_"), include_none=True)
-
-
-def _mask_of(field_repr: object) -> Callable[[str], str] | None:
-    return mask_addresses if field_repr is masked_text else None
 
 
 def _object(included: _Fields, value: object, *, sensitive: bool) -> dict[str, Any]:

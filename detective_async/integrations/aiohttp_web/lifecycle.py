@@ -102,18 +102,14 @@ def get_client(
     if account_id is not None:
         ACCOUNT_ID(account_id, "account_id")
         if credentials is None:
-            credentials = _credentials(request, account_id)
+            accounts = request.config_dict[STATE].accounts
+            if accounts is None:
+                # The app's own credentials belong to a different account.
+                raise ConfigurationError("get_client: account_id needs credentials, or account_credentials in setup()")
+            credentials = accounts.get(account_id)
     return client.with_options(
         region=region, credentials=credentials, account_id=account_id, timeouts=_timeouts(request, client)
     )
-
-
-def _credentials(request: web.Request, account_id: str) -> CredentialsSource:
-    accounts = request.config_dict[STATE].accounts
-    if accounts is None:
-        # The app's own credentials belong to a different account.
-        raise ConfigurationError("get_client: account_id needs credentials, or account_credentials in setup()")
-    return accounts.get(account_id)
 
 
 def _timeouts(request: web.Request, client: DetectiveClient) -> Timeouts | None:

@@ -54,22 +54,11 @@ _RETRYABLE = frozenset({502, 503, 504})
 #: The statuses of STS that are passed on for a role: 403 means that the account does not allow access.
 _STS_STATUSES = _RETRYABLE | {403}
 _NOT_CONFIGURED = "The server's settings or credentials do not allow this."
-_UNEXPECTED = "An unexpected error occurred."
-_TIMED_OUT = "The request took too long."
-_MALFORMED_BODY = "The body of the request is malformed."
 
 
 @frozen(kw_only=True)
 class Problem:
-    """A problem, as shown to the client.
-
-    Attributes:
-        status: the HTTP status, 400 to 599.
-        title: the kind of problem.
-        detail: this occurrence of it; None if there are no details.
-        members: additional members, such as `code` and `request_id`.
-        headers: additional response headers.
-    """
+    """A problem, as shown to the client; `members` are additional ones, such as `code` and `request_id`."""
 
     status: int
     title: str
@@ -157,10 +146,10 @@ def _http_exception_problem(error: web.HTTPException) -> Problem:
 
 def _other_problem(error: BaseException) -> Problem:
     if isinstance(error, TimeoutError):
-        return _problem(504, _TIMED_OUT, code=DeadlineExceeded.__name__)
+        return _problem(504, "The request took too long.", code=DeadlineExceeded.__name__)
     if isinstance(error, web.RequestPayloadError):
-        return _problem(400, _MALFORMED_BODY)
-    return _problem(500, _UNEXPECTED)
+        return _problem(400, "The body of the request is malformed.")
+    return _problem(500, "An unexpected error occurred.")
 
 
 def _service_problem(error: ServiceError) -> Problem:

@@ -13,11 +13,7 @@ _MAX_PROVIDERS = 16_384
 
 @define(eq=False)
 class AccountCredentials:
-    """A cache of the accounts' credentials providers.
-
-    Attributes:
-        source: returns anything that a client accepts as `credentials`, for an account id.
-    """
+    """A cache of the credentials providers that the `account_credentials` of `setup` returned."""
 
     source: Callable[[str], CredentialsSource] = field(repr=False)
     _providers: dict[str, CredentialsSource] = field(init=False, repr=False, default=Factory(dict))
@@ -39,14 +35,7 @@ class AccountCredentials:
 
 @define(eq=False, kw_only=True)
 class State:
-    """The options of `setup`, and whether the server is shutting down.
-
-    Attributes:
-        accounts: the accounts' credentials; None if `setup` was given no source of them.
-        deadline: the time limit of a request in seconds; None for no limit.
-        deadline_header: the request header that can lower the limit; None for no such header.
-        closing: whether the server is shutting down.
-    """
+    """The options of `setup`, and whether the server is shutting down (`closing`)."""
 
     accounts: AccountCredentials | None
     deadline: float | None

@@ -30,8 +30,6 @@ class StreamFormat:
     """The format of a stream.
 
     Attributes:
-        content_type: the content type of the response.
-        encode: encodes an item.
         encode_problem: encodes the problem that ends a stream, as its last record.
         beginning: sent before the first item is available; empty to send nothing, so that an earlier failure can have
             its own response.
@@ -51,14 +49,7 @@ class StreamFormat:
 
 @define(eq=False)
 class StreamWriter:
-    """Writes one stream, at the pace of its reader.
-
-    Attributes:
-        request: the request.
-        response: the response, not started yet.
-        format: the format.
-        write_timeout: the seconds without progress after which the reader counts as disconnected.
-    """
+    """Writes one stream, at the pace of its reader, to a response that has not started yet."""
 
     request: web.Request
     response: web.StreamResponse

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 
 from detective_async.retry.policy import RetryQuota
 
-#: DistinctItems error codes: three times as many as Detective, STS and the transport have together.
+#: Distinct error codes: three times as many as Detective, STS and the transport have together.
 _MAX_CODES = 100
 #: The value that the semantic conventions define for all others.
 _OTHER = "_OTHER"

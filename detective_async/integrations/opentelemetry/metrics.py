@@ -11,11 +11,7 @@ _BOUNDARIES = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5,
 
 
 class Metrics:
-    """Records the metrics.
-
-    Args:
-        meter: creates the instruments.
-    """
+    """Records the metrics."""
 
     def __init__(self, meter: Meter) -> None:
         self._calls = meter.create_counter(
@@ -48,13 +44,7 @@ class Metrics:
             self._throttles.add(1, operation)
 
     def count_call(self, operation: Attributes, event: CallEvent, *, unfinished: int) -> None:
-        """Count a call that has ended.
-
-        Args:
-            operation: the attributes of its operation.
-            event: the end of the call.
-            unfinished: the number of attempts that the end of the call interrupted.
-        """
+        """Count a call that has ended, and the number of attempts that its end interrupted."""
         attributes = self._with_error(operation, event.error_code)
         if unfinished:
             self._attempts.add(unfinished, attributes)

@@ -74,12 +74,7 @@ class Page:
 
 
 def _error_response(error: ApiError) -> web.Response:
-    headers = {
-        **_HEADERS,
-        "Content-Type": _JSON,
-        "x-amzn-ErrorType": error.code,
-        "x-amzn-RequestId": str(uuid.uuid4()),
-    }
+    headers = {**_HEADERS, "Content-Type": _JSON, "x-amzn-ErrorType": error.code, "x-amzn-RequestId": str(uuid.uuid4())}
     if error.status == 405:  # noqa: PLR2004
         headers["Allow"] = "GET, HEAD"
     return web.Response(status=error.status, body=json.dumps(error.body()).encode(), headers=headers)

@@ -9,14 +9,10 @@ _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::\d+)?", re.ASCII | re.IG
 
 
 def is_local(hosts: Sequence[str], address: str) -> bool:
-    """Return whether the Host header of a request names this machine.
+    """Return whether the Host headers of a request name this machine, by the local address of its connection.
 
     A malicious website can let its domain name resolve to this machine; the browser then allows its scripts to read
     our responses. But the Host header still has that domain name, never `localhost` or an IP address.
-
-    Args:
-        hosts: the values of all Host headers.
-        address: the local address of the connection.
     """
     match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if match is None:

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl
 
-from attrs import NOTHING, fields, frozen
+from attrs import NOTHING, asdict, fields, frozen
 
 from detective_async.testing.faults import Effect, Fault
 from detective_async.testing.server.backend import Backend
@@ -40,25 +40,18 @@ _status = attrgetter("status")
 
 @frozen
 class Selection:
-    """The part of the state that a request asks for.
+    """The part of the state that a request asks for."""
 
-    Args:
-        graph: the ARN of the graph whose members to show; None for the first one.
-        status: show only members with this status.
-        offsets: the first entry to show, for each list.
-    """
-
+    # Its members are shown; None for the first one.
     graph: str | None
+    # Of the members to show; None for all.
     status: str | None
+    # For each list, the first entry to show.
     offsets: Mapping[str, int]
 
     @classmethod
     def parse(cls, query: str) -> Self:
-        """Parse a query string; empty and unknown parameters are ignored.
-
-        Raises:
-            ApiError: an offset is not a number.
-        """
+        """Parse a query string; empty and unknown parameters are ignored, and an offset must be a number."""
         given = dict(parse_qsl(query))
         offsets = {}
         for name in _LISTS:
@@ -219,14 +212,7 @@ def _request(request: RecordedRequest) -> dict[str, Any]:
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
-    return {
-        "effect": _effect(fault.effect),
-        "operation": fault.operation,
-        "account": fault.account,
-        "region": fault.region,
-        "count": fault.count,
-        "probability": fault.probability,
-    }
+    return {**asdict(fault, recurse=False), "effect": _effect(fault.effect)}
 
 
 def _effect(effect: Effect) -> str:

@@ -16,12 +16,7 @@ _READERS = {".json": json.loads, ".toml": tomllib.loads}
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a seed file.
-
-    Raises:
-        SeedError: it is not valid TOML or JSON.
-        OSError: it cannot be read.
-    """
+    """Read a seed file; a `SeedError` says that it is not valid TOML or JSON."""
     load = _READERS[check_name(path)]
     try:
         content: dict[str, Any] = load(Path(path).read_text("utf-8"))
@@ -31,12 +26,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def write(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
-    """Write a seed file atomically: on failure, the existing file remains unchanged.
-
-    Raises:
-        SeedError: the name does not end in .toml or .json.
-        OSError: it cannot be written.
-    """
+    """Write a seed file atomically: on failure, the existing file remains unchanged."""
     text = toml.dumps(content) if check_name(path) == ".toml" else json.dumps(content, indent=2) + "\n"
     target = Path(os.path.realpath(path))
     # In the target's folder, because a rename is atomic only within one file system.
@@ -51,11 +41,7 @@ def write(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
 
 
 def check_name(path: str | os.PathLike[str]) -> str:
-    """Return the extension of a file's name.
-
-    Raises:
-        SeedError: it is neither .toml nor .json.
-    """
+    """Return the extension of a file's name, which must be .toml or .json."""
     extension = Path(path).suffix.lower()
     if extension not in _READERS:
         raise SeedError(f"{os.fspath(path)}: the name must end in .toml or .json")

@@ -6,17 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import frozen
-
 from detective_async.testing.seed.schema import SeedError, check_seed
-from detective_async.testing.world.entities import (
-    Administrator,
-    Graph,
-    Investigation,
-    Member,
-    Organization,
-    Role,
-)
+from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
 from detective_async.testing.world.organizations import add_accounts
 from detective_async.testing.world.world import InvestigationPlan, World
 
@@ -24,25 +15,10 @@ _DAY = timedelta(days=1)
 _ACCEPTED = ("ENABLED", "ACCEPTED_BUT_DISABLED")
 
 
-@frozen
-class Built:
-    """A world built from a seed, and the seconds by which the virtual time must be advanced for it."""
+def build(content: Mapping[str, Any], *, now: datetime, seed: int, delay: timedelta) -> tuple[World, float]:
+    """Return the world of a seed, and the seconds by which the virtual time `now` must be advanced for it.
 
-    world: World
-    advance: float
-
-
-def build(content: Mapping[str, Any], *, now: datetime, seed: int, delay: timedelta) -> Built:
-    """Build a world from a seed.
-
-    Args:
-        content: the seed.
-        now: the virtual time.
-        seed: random ids depend on this and on the content.
-        delay: the verification delay, if the seed has none.
-
-    Raises:
-        SeedError: the seed is invalid.
+    Random ids depend on `seed` and on the content; `delay` is the verification delay if the content has none.
     """
     given = check_seed(content, "")
     then = max(now, given.get("time", now))
@@ -63,7 +39,7 @@ def build(content: Mapping[str, Any], *, now: datetime, seed: int, delay: timede
         _add_organization(world, place, one, then)
     for place, one in _numbered("graphs", given):
         _add_graph(world, place, one, then)
-    return Built(world, (then - now).total_seconds())
+    return world, (then - now).total_seconds()
 
 
 def _numbered(name: str, given: Mapping[str, Any], where: str = "") -> list[tuple[str, dict[str, Any]]]:

@@ -28,28 +28,14 @@ from detective_async.testing.faults import (
     Truncate,
 )
 from detective_async.testing.server import signature
-from detective_async.testing.server.requests import RecordedRequest
-from detective_async.testing.server.signature import Headers, Scope
+from detective_async.testing.server.requests import RecordedRequest, Request
+from detective_async.testing.server.signature import Scope
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import ApiError
 from detective_async.testing.services.registry import Api, Operation, api_for
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Session
 from detective_async.testing.world.world import World
-
-
-@frozen
-class Request:
-    """A request, exactly as received.
-
-    Args:
-        target: path and query, still percent-encoded.
-    """
-
-    method: str
-    target: str
-    headers: Headers
-    body: bytes
 
 
 @frozen
@@ -166,16 +152,8 @@ class Backend:
         skews = self.faults.take_clock_skews(context.operation, key.account_id, scope.region)
         context.skew = timedelta(seconds=sum(skew.seconds for skew in skews))
         context.effects = tuple(skews)
-        signature.verify(
-            scope,
-            key.secret,
-            service=context.api.service,
-            now=self.clock.wall() + context.skew,
-            method=request.method,
-            target=request.target,
-            headers=request.headers,
-            body=request.body,
-        )
+        now = self.clock.wall() + context.skew
+        signature.verify(scope, key.secret, request, service=context.api.service, now=now)
         token = request.headers.get("x-amz-security-token")
         if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
             raise invalid_token

@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from detective_async.testing.server.backend import Answer, Backend, Request
-from detective_async.testing.server.signature import Headers
+from detective_async.testing.server.backend import Answer, Backend
+from detective_async.testing.server.requests import Headers, Request
 from detective_async.testing.services.errors import ApiError
 
 _LOGGER = logging.getLogger(__name__)
@@ -25,12 +25,7 @@ _TARGET = re.compile(r"/[!\"$-~]*")
 
 
 class Handler:
-    """Answers every HTTP request.
-
-    Args:
-        backend: answers the requests for the services.
-        page: answers the requests for the web page, and returns None for all others.
-    """
+    """Answers every HTTP request: `page` those for the web page, and `backend` those for which `page` returns None."""
 
     def __init__(self, backend: Backend, page: Callable[[web.BaseRequest], web.Response | None]) -> None:
         self._backend = backend

@@ -19,12 +19,7 @@ class Listener:
         self.url: str | None = None
 
     async def open(self) -> None:
-        """Start listening.
-
-        Raises:
-            RuntimeError: it is listening already.
-            OSError: the address is not available.
-        """
+        """Start listening; an `OSError` says that the address is not available."""
         if self._runner is not None:
             raise RuntimeError("the simulator has been started already")
         runner = web.ServerRunner(Server(self._handler), shutdown_timeout=_SHUTDOWN)

@@ -1,11 +1,43 @@
-"""The requests that tests can inspect."""
+"""Requests: as they are received, and as tests can inspect them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from attrs import field, frozen
 
 from detective_async.testing.faults import Effect
+
+
+class Headers:
+    """A request's headers: case-insensitive names, and all values of a repeated header."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.lower(), []).append(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def get(self, name: str) -> str:
+        """Return the values of a header, joined by commas; empty if there are none."""
+        return ",".join(self.get_all(name))
+
+    def get_all(self, name: str) -> list[str]:
+        """Return all values of a header."""
+        return self._values.get(name.lower(), [])
+
+
+@frozen
+class Request:
+    """A request, exactly as received; its target is the path and query, still percent-encoded."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
 
 
 @frozen

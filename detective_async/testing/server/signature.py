@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 from attrs import frozen
 from botocore.auth import SigV4Auth
 
+from detective_async.testing.server.requests import Headers, Request
 from detective_async.testing.services.errors import ApiError
 
 SKEW = timedelta(minutes=5)
@@ -25,8 +26,6 @@ _AUTHORIZATION = re.compile(
     re.ASCII,
 )
 
-Pairs = Iterable[tuple[str, str]]
-
 
 @frozen
 class Scope:
@@ -38,28 +37,6 @@ class Scope:
     service: str
     signed_headers: tuple[str, ...]
     signature: str
-
-
-class Headers:
-    """A request's headers: case-insensitive names, and all values of a repeated header."""
-
-    __slots__ = ("_values",)
-
-    def __init__(self, pairs: Pairs) -> None:
-        self._values: dict[str, list[str]] = {}
-        for name, value in pairs:
-            self._values.setdefault(name.lower(), []).append(value)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def get(self, name: str) -> str:
-        """Return the values of a header, joined by commas; empty if there are none."""
-        return ",".join(self.get_all(name))
-
-    def get_all(self, name: str) -> list[str]:
-        """Return all values of a header."""
-        return self._values.get(name.lower(), [])
 
 
 def parse_authorization(headers: Headers) -> Scope:
@@ -81,20 +58,8 @@ def parse_authorization(headers: Headers) -> Scope:
     return Scope(key, date, region, service, tuple(signed.split(";")), signature)
 
 
-def verify(
-    scope: Scope, secret: str, *, service: str, now: datetime, method: str, target: str, headers: Headers, body: bytes
-) -> None:
-    """Verify that the request was signed with this secret, for this service, at this time.
-
-    Args:
-        scope: the request's Authorization header.
-        secret: the secret access key that belongs to the access key id.
-        service: the service that the request is for, such as `detective`.
-        now: the server's time.
-        method: such as `POST`.
-        target: path and query exactly as received.
-        headers: all of them.
-        body: complete.
+def verify(scope: Scope, secret: str, request: Request, *, service: str, now: datetime) -> None:
+    """Verify that a request was signed with this secret, for this service, at this time.
 
     Raises:
         ApiError: an InvalidSignatureException or IncompleteSignatureException that gives the reason.
@@ -104,11 +69,11 @@ def verify(
     if "host" not in scope.signed_headers:
         raise _invalid("'Host' must be a 'SignedHeader' in the Authorization header.")
     for name in scope.signed_headers:
-        if not headers.get_all(name):
+        if not request.headers.get_all(name):
             raise _invalid(f"The signed header '{name}' is not in the request.")
-    signed_at = _signed_at(scope, headers)
+    signed_at = _signed_at(scope, request.headers)
     _check_time(scope, signed_at, now)
-    expected = _Signer(scope, secret).expected_signature(signed_at.strftime(_STAMP), method, target, headers, body)
+    expected = _Signer(scope, secret).expected_signature(signed_at.strftime(_STAMP), request)
     if not hmac.compare_digest(expected, scope.signature):
         raise _invalid(
             "The request signature we calculated does not match the signature you provided. "
@@ -171,17 +136,17 @@ class _Signer(SigV4Auth):  # type: ignore[misc]
         )
         self._signed = scope.signed_headers
 
-    def expected_signature(self, stamp: str, method: str, target: str, headers: Headers, body: bytes) -> str:
+    def expected_signature(self, stamp: str, received: Request) -> str:
         request = SimpleNamespace(
-            method=method,
-            url=f"http://simulator{target}",
+            method=received.method,
+            url=f"http://simulator{received.target}",
             # Decoded, since the service signs its own encoding of the parameters and not the client's.
-            params=[_unquote_pair(pair) for pair in target.partition("?")[2].split("&") if pair],
+            params=[_unquote_pair(pair) for pair in received.target.partition("?")[2].split("&") if pair],
             # Without headers here, botocore hashes the body and does not trust X-Amz-Content-SHA256.
             headers={},
-            body=body,
+            body=received.body,
             context={"timestamp": stamp},
-            claimed=headers,
+            claimed=received.headers,
         )
         try:
             text = self.string_to_sign(request, self.canonical_request(request))

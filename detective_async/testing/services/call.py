@@ -16,14 +16,8 @@ from detective_async.testing.world.world import World
 class Call:
     """A call whose signature and input have been checked.
 
-    Args:
-        world: the state to read and change.
-        operation: such as `ListMembers`.
-        account_id: the calling account.
-        region: the region of the signature.
-        now: the virtual time.
-        given: the input's members, by wire name.
-        session: the role that the caller has assumed; None for a user.
+    `account_id` is the calling account and `session` the role that it has assumed, if any; `region` is that of the
+    signature, `now` the virtual time, and `given` has the input's members by wire name.
     """
 
     world: World
@@ -35,33 +29,21 @@ class Call:
     session: Session | None = None
 
     def graph(self, member: str = "GraphArn") -> Graph:
-        """Return the graph that an input member names.
-
-        Raises:
-            ApiError: there is none in this region.
-        """
+        """Return the graph that an input member names, which must be in this region."""
         graph = self.world.graphs.get(self.given[member])
         if graph is None or graph.region != self.region:
             raise not_found("The behavior graph does not exist")
         return graph
 
     def own_graph(self, member: str = "GraphArn") -> Graph:
-        """Return the graph that an input member names, which the caller must administer.
-
-        Raises:
-            ApiError: there is none, or another account administers it.
-        """
+        """Return the graph that an input member names, which the caller must administer."""
         graph = self.graph(member)
         if graph.administrator != self.account_id:
             raise denied("Only the administrator account of the behavior graph may do this")
         return graph
 
     def membership(self) -> tuple[Graph, Member]:
-        """Return the graph that the input names, and the caller's membership of it.
-
-        Raises:
-            ApiError: there is no such graph, or the caller is not a member.
-        """
+        """Return the graph that the input names, and the caller's membership of it, which there must be."""
         graph = self.graph()
         member = graph.members.get(self.account_id)
         if member is None:

@@ -22,11 +22,7 @@ _COMMON_STATUSES = {
 class ApiError(Exception):
     """An error of a service, in Detective's terms; each protocol has its own encoding of it.
 
-    Args:
-        code: such as `ConflictException`.
-        message: for the client.
-        status: the HTTP status; by default the one that the API documents for this code.
-        members: further members of the body, by wire name.
+    Its status is by default the one that the API documents for its code; `members` are further members of the body.
     """
 
     def __init__(self, code: str, message: str, *, status: int | None = None, **members: Any) -> None:
@@ -43,12 +39,7 @@ class ApiError(Exception):
 
 @frozen
 class ErrorResponse:
-    """An error as one service encodes it.
-
-    Args:
-        code: this service's name for it.
-        headers: in addition to those of every response.
-    """
+    """An error as one service encodes it, with its own code, and headers in addition to those of every response."""
 
     code: str
     status: int
@@ -74,8 +65,3 @@ def not_found(message: str) -> ApiError:
 def conflict(message: str) -> ApiError:
     """Build the error for an operation that the present state does not allow."""
     return ApiError("ConflictException", message)
-
-
-def over_quota(message: str, resource: str) -> ApiError:
-    """Build the error for a request that would exceed a quota."""
-    return ApiError("ServiceQuotaExceededException", message, Resources=[resource])

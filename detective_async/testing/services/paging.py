@@ -22,20 +22,9 @@ Key = Any
 def page(
     keys: Sequence[Key], *, token: str | None, limit: int, scope: Sequence[Any], now: datetime
 ) -> tuple[Sequence[Key], str | None]:
-    """Return one page of sorted keys.
+    """Return one page of ascending keys, and the token of the next page, or None for the last one.
 
-    Args:
-        keys: the present keys, in ascending order.
-        token: from the previous page, or None for the first.
-        limit: the page's size.
-        scope: what the token is bound to: the operation, the account, the graph, the filters.
-        now: tokens expire after 24 hours.
-
-    Returns:
-        The keys of the page, and the token of the next one, or None for the last page.
-
-    Raises:
-        ApiError: the token was not issued for this scope, or it has expired.
+    A token is bound to its scope (the operation, the account, the graph, the filters), and expires after 24 hours.
     """
     scope_hash = hashlib.sha256(json.dumps(scope, default=str).encode()).hexdigest()[:16]
     start = bisect_right(keys, _decode(token, scope_hash, now)) if token is not None else 0

@@ -1,7 +1,7 @@
 """The AWS services that share the simulator's port, and the protocol of each."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import frozen
 
@@ -12,43 +12,17 @@ from detective_async.testing.services.errors import ApiError, ErrorResponse
 from detective_async.testing.services.model import DETECTIVE, STS
 from detective_async.testing.services.sts import query_protocol
 
-
-class Operation(Protocol):
-    """One operation of a service: decodes its requests and encodes its responses."""
-
-    @property
-    def name(self) -> str:
-        """The API's name, such as `ListMembers`."""
-        ...
-
-    @property
-    def status(self) -> int:
-        """The HTTP status of successful responses."""
-        ...
-
-    def read(self, path: str, query: str, body: bytes, /) -> dict[str, Any]:
-        """Return the validated input, by member."""
-        ...
-
-    def write(self, output: dict[str, Any] | None, request_id: str, /) -> bytes:
-        """Return the body of a successful response."""
-        ...
+Operation = rest_json.Operation | query_protocol.Operation
 
 
 @frozen
 class Api:
-    """One AWS service.
+    """One AWS service."""
 
-    Args:
-        service: the service name in signatures, such as `detective`.
-        content_type: of its responses.
-        find_operation: from method, path, query and body to the operation, or to the error if there is none.
-        error_response: encodes an error.
-        handlers: what each operation does, by its name.
-    """
-
+    # As in signatures, such as `detective`.
     service: str
     content_type: str
+    # From method, path, query and body to the operation, or to the error if there is none.
     find_operation: Callable[[str, str, str, bytes], Operation | ApiError]
     error_response: Callable[[ApiError, str], ErrorResponse]
     handlers: Mapping[str, Callable[[Call], dict[str, Any] | None]]

@@ -56,12 +56,13 @@ def _type_error(value: Any, where: str, expected: str) -> ApiError:
     return invalid(f"1 validation error detected: {type(value).__name__} at '{where}' cannot be read as {expected}")
 
 
-def _length(shape: Shape, value: Any, where: str, violations: list[str]) -> None:
+def _check_range(shape: Shape, value: Any, where: str, violations: list[str]) -> None:
+    what, number = ("value", value) if isinstance(value, int) else ("length", len(value))
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    if low is not None and len(value) < low:
-        violations.append(_violation(shape, value, where, f"have length greater than or equal to {low}"))
-    if high is not None and len(value) > high:
-        violations.append(_violation(shape, value, where, f"have length less than or equal to {high}"))
+    if low is not None and number < low:
+        violations.append(_violation(shape, value, where, f"have {what} greater than or equal to {low}"))
+    if high is not None and number > high:
+        violations.append(_violation(shape, value, where, f"have {what} less than or equal to {high}"))
 
 
 def _string(shape: Shape) -> Check:
@@ -76,7 +77,7 @@ def _string(shape: Shape) -> Check:
             value.encode()
         except UnicodeEncodeError:
             raise _type_error(value, where, "Unicode text") from None
-        _length(shape, value, where, violations)
+        _check_range(shape, value, where, violations)
         if choices and value not in choices:
             rule = f"satisfy enum value set: [{', '.join(sorted(choices))}]"
             violations.append(_violation(shape, value, where, rule))
@@ -99,15 +100,10 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _number(shape: Shape) -> Check:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-
     def check(value: Any, where: str, violations: list[str]) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise _type_error(value, where, "an integer")
-        if low is not None and value < low:
-            violations.append(_violation(shape, value, where, f"have value greater than or equal to {low}"))
-        if high is not None and value > high:
-            violations.append(_violation(shape, value, where, f"have value less than or equal to {high}"))
+        _check_range(shape, value, where, violations)
         return value
 
     return check
@@ -140,7 +136,7 @@ def _list(shape: Shape) -> Check:
     def check(value: Any, where: str, violations: list[str]) -> list[Any]:
         if not isinstance(value, list):
             raise _type_error(value, where, "a list")
-        _length(shape, value, where, violations)
+        _check_range(shape, value, where, violations)
         if violations:
             return []
         items = []
@@ -161,7 +157,7 @@ def _map(shape: Shape) -> Check:
     def check(value: Any, where: str, violations: list[str]) -> dict[Any, Any]:
         if not isinstance(value, dict):
             raise _type_error(value, where, "a map")
-        _length(shape, value, where, violations)
+        _check_range(shape, value, where, violations)
         pairs = {}
         for key, item in value.items():
             if item is None:

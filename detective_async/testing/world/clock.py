@@ -13,11 +13,9 @@ class Clock:
 
     Signatures are checked against the wall clock: clients sign with a clock that the simulator cannot advance, so
     against the virtual time all their signatures would have expired.
-
-    Args:
-        source: seconds since the epoch, such as `time.time`.
     """
 
+    # Returns seconds since the epoch.
     source: Callable[[], float] = time.time
     _offset: timedelta = field(factory=timedelta, init=False)
 

@@ -9,11 +9,7 @@ from detective_async.testing.world.world import World
 
 
 def add_accounts(world: World, management_account: str, account_ids: Iterable[str], now: datetime) -> None:
-    """Add accounts to the organization of a management account, which is created if there is none.
-
-    Raises:
-        ValueError: an account is in another organization.
-    """
+    """Add accounts to the organization of a management account, which is created if there is none."""
     new = []
     for account_id in (management_account, *account_ids):
         known = world.organization_of.get(account_id)
@@ -30,10 +26,9 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
 
 
 def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
-    """Remove accounts from their organization and its graphs; memberships by invitation remain.
+    """Remove accounts, or none if AWS would not remove one, from their organization and its graphs.
 
-    Raises:
-        ValueError: an account is in no organization, or AWS would not remove it; then no account is removed.
+    Memberships by invitation remain.
     """
     leaving = list(dict.fromkeys(account_ids))
     for account_id in leaving:
@@ -54,11 +49,7 @@ def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
 
 
 def deregister_administrator(world: World, management_account: str) -> None:
-    """End the delegation; the organization's graphs that the delegated administrator administers are deleted.
-
-    Raises:
-        ValueError: there is no such organization, or no delegated administrator.
-    """
+    """End the delegation; the organization's graphs that the delegated administrator administers are deleted."""
     organization = world.organizations.get(management_account)
     if organization is None or organization.delegated is None:
         raise ValueError(f"account {management_account} has no delegated administrator for Detective")

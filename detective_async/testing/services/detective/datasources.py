@@ -5,8 +5,6 @@ from typing import Any
 from detective_async.testing.services.call import Call
 from detective_async.testing.world.entities import Graph, History
 
-_Dates = dict[str, dict[str, Any]]
-
 
 def list_datasource_packages(call: Call) -> dict[str, Any]:
     """List each package of the graph with its state."""
@@ -72,5 +70,5 @@ def _membership(graph: Graph, account_id: str, history: History) -> dict[str, An
     }
 
 
-def _dates(dates: dict[str, Any]) -> _Dates:
+def _dates(dates: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {state: {"Timestamp": moment} for state, moment in dates.items()}

@@ -4,7 +4,7 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.details import member_detail
-from detective_async.testing.services.errors import conflict, not_found, over_quota
+from detective_async.testing.services.errors import ApiError, conflict, not_found
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
 
@@ -26,12 +26,10 @@ def create_members(call: Call) -> dict[str, Any]:
             new[account_id] = account["EmailAddress"]
     if len(graph.members) + len(new) > MEMBERS_PER_GRAPH:
         message = f"A behavior graph has at most {MEMBERS_PER_GRAPH} member accounts"
-        raise over_quota(message, "MEMBER_ACCOUNTS")
+        raise ApiError("ServiceQuotaExceededException", message, Resources=["MEMBER_ACCOUNTS"])
     members = [_add(call, graph, account_id, email) for account_id, email in new.items()]
-    return {
-        "Members": [member_detail(graph, member, call.now) for member in members],
-        "UnprocessedAccounts": unprocessed,
-    }
+    details = [member_detail(graph, member, call.now) for member in members]
+    return {"Members": details, "UnprocessedAccounts": unprocessed}
 
 
 def delete_members(call: Call) -> dict[str, Any]:

@@ -29,11 +29,7 @@ class Operation:
     render: Render | None
 
     def read(self, path: str, query: str, body: bytes) -> dict[str, Any]:
-        """Return the validated input, by member.
-
-        Raises:
-            ApiError: a ValidationException that names the invalid members.
-        """
+        """Return the validated input, by member; a ValidationException names the invalid members."""
         members = _read_body(body)
         match = self.path.fullmatch(path)
         for name, value in match.groupdict().items() if match else ():

@@ -21,7 +21,8 @@ _POLICY_CHARACTERS = 2048
 
 def get_caller_identity(call: Call) -> dict[str, Any]:
     """Return the identity whose credentials signed the request."""
-    return {"UserId": _user_id(call), "Account": call.account_id, "Arn": _arn(call)}
+    user_id, arn = _identity(call, call.account_id, call.session)
+    return {"UserId": user_id, "Account": call.account_id, "Arn": arn}
 
 
 def assume_role(call: Call) -> dict[str, Any]:
@@ -35,12 +36,13 @@ def assume_role(call: Call) -> dict[str, Any]:
     _check_tags(given)
     role = call.world.roles.get((account_id, name))
     if role is None or role.path != path or not _trusts(role, call):
-        message = f"User: {_arn(call)} is not authorized to perform: sts:AssumeRole on resource: {given['RoleArn']}"
+        _, user = _identity(call, call.account_id, call.session)
+        message = f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {given['RoleArn']}"
         raise ApiError("AccessDenied", message, status=403)
     session = Session(role, given["RoleSessionName"])
     expires_at = call.now + timedelta(seconds=_duration(call, role))
     keys = call.world.issue(account_id, expires_at, session)
-    user_id, arn = _identity_of(session, call)
+    user_id, arn = _identity(call, account_id, session)
     return {
         "Credentials": {
             "AccessKeyId": keys.access_key_id,
@@ -100,21 +102,13 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _user_id(call: Call) -> str:
-    return _identity_of(call.session, call)[0] if call.session else unique_id("AIDA", call.account_id, _USER)
-
-
-def _arn(call: Call) -> str:
-    if call.session:
-        return _identity_of(call.session, call)[1]
-    return f"arn:{partition_of(call.region)}:iam::{call.account_id}:user/{_USER}"
-
-
-def _identity_of(session: Session, call: Call) -> tuple[str, str]:
-    """Return the user id and the ARN of a role session."""
-    role = session.role
-    arn = f"arn:{partition_of(call.region)}:sts::{role.account_id}:assumed-role/{role.name}/{session.name}"
-    return f"{unique_id('AROA', role.account_id, role.name)}:{session.name}", arn
+def _identity(call: Call, account_id: str, session: Session | None) -> tuple[str, str]:
+    """Return the user id and the ARN of a role session or, without one, of an account's user."""
+    partition = partition_of(call.region)
+    if session is None:
+        return unique_id("AIDA", account_id, _USER), f"arn:{partition}:iam::{account_id}:user/{_USER}"
+    arn = f"arn:{partition}:sts::{account_id}:assumed-role/{session.role.name}/{session.name}"
+    return f"{unique_id('AROA', account_id, session.role.name)}:{session.name}", arn
 
 
 def _invalid(message: str) -> ApiError:

@@ -45,11 +45,7 @@ class Operation:
     status: int = 200
 
     def read(self, _path: str, query: str, body: bytes) -> dict[str, Any]:
-        """Return the validated input, by member.
-
-        Raises:
-            ApiError: a ValidationException that names the invalid members.
-        """
+        """Return the validated input, by member; a ValidationException names the invalid members."""
         root = _Node()
         for name, value in _parameters(query, body).items():
             node = root
