@@ -52,6 +52,18 @@ async def test_requests_that_wait_for_one_host_do_not_block_others(limit: int | 
             await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def test_a_cancelled_wait_releases_what_it_holds() -> None:
+    """A request that waits for the session has the place of its host already."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1, limit_per_host=1)) as session:
+        connections = ConnectionPool(session)
+        async with Turn(connections, "a", None, None):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01), Turn(connections, "b", None, None):
+                    raise AssertionError
+        async with asyncio.timeout(5), Turn(connections, "b", None, None):
+            pass
+
+
 async def take_all(connections: ConnectionPool, turns: AsyncExitStack) -> int:
     """Take turns, and keep them, until there are no more, or 500; return their number."""
     for taken in range(500):
