@@ -4,9 +4,12 @@ import asyncio
 import contextvars
 import logging
 import re
+import socket
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from aioresponses import CallbackResult, aioresponses
 from attrs import asdict
 from support.fakes import FakeTime
@@ -15,10 +18,12 @@ from detective_async import (
     AttemptEvent,
     CallEvent,
     ConfigurationError,
+    ConnectError,
     Credentials,
     CredentialsError,
     DetectiveClient,
     EnvironmentCredentials,
+    HostNotFound,
     InternalServerException,
     RetryEvent,
     RetryPolicy,
@@ -128,6 +133,22 @@ async def test_the_last_error_is_raised(
     assert caught.value.retryable is (attempts > 1)
     kinds = ["AttemptEvent", "RetryEvent"] * (attempts - 1) + ["AttemptEvent", "CallEvent"]
     assert [type(event).__name__ for event in events] == kinds
+
+
+@pytest.mark.parametrize(
+    ("problem", "error"),
+    [(socket.gaierror(socket.EAI_NONAME, "no such host"), HostNotFound), (OSError("no such host"), ConnectError)],
+)
+async def test_a_name_that_does_not_resolve(
+    problem: OSError, error: type[ConnectError], aws: DetectiveClient, mock_aws: aioresponses
+) -> None:
+    """A name that does not exist has an error of its own; the message has the reason."""
+    key = ConnectionKey("x", 443, True, True, None, None, None, None)
+    mock_aws.post(URL, exception=aiohttp.ClientConnectorDNSError(key, problem), repeat=True)
+    with pytest.raises(ConnectError, match="no such host") as caught:
+        await aws.list_graphs()
+    assert type(caught.value) is error
+    assert (caught.value.attempts, caught.value.outcome_unknown) == (3, False)
 
 
 async def test_an_exhausted_quota_ends_the_retries(aws: DetectiveClient, mock_aws: aioresponses) -> None:
