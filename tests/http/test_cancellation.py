@@ -21,12 +21,21 @@ from support.interruptions import (
     as_an_await_ends,
     by_a_timeout_from_outside,
     passes,
+    was_cancelled,
 )
 from support.one_connection import FAILURES, single_connection
 from support.strict_mode import warnings_in
 from support.wire_server import LoopClock, after_passes, serving, until
 
-from detective_async import Clock, Credentials, DetectiveClient, ParameterError, Timeouts, ValidationException
+from detective_async import (
+    Clock,
+    Credentials,
+    DetectiveClient,
+    DetectiveError,
+    ParameterError,
+    Timeouts,
+    ValidationException,
+)
 from detective_async.http.pool import MAX_CONNECTIONS
 
 pytestmark = pytest.mark.slow
@@ -158,61 +167,43 @@ async def test_a_refresh_that_fails_without_waiting_calls(interrupt: Interrupt, 
         assert refreshes == 2
 
 
-@pytest.mark.parametrize("kind", ["cancel", "timeout"])
-async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
-    """The delay ends at once, and the call holds no connection."""
-    waits = 0
+async def test_a_call_between_two_attempts(owner: str) -> None:
+    """The wait for a retry holds no connection, and ends at once."""
+    waiting = asyncio.Event()
 
     async def sleep(_: float) -> None:
-        nonlocal waits
-        waits += 1
+        waiting.set()
         await asyncio.Event().wait()
 
     async with single_connection(owner, Clock(sleep=sleep)) as single:
-        limit = asyncio.timeout(None)
-
-        async def limited() -> None:
-            async with limit:
-                await single.client.list_graphs(next_token="swept")
-
-        task = asyncio.create_task(limited())
-        await until(lambda: waits, "the call waits for its retry")
-        token = "meanwhile"
-        assert (await single.client.list_graphs(next_token=token)).next_token == token
-        if kind == "cancel":
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-        else:
-            limit.reschedule(asyncio.get_running_loop().time())
-            with pytest.raises(TimeoutError) as caught:
-                await task
-            assert type(caught.value) is TimeoutError
+        task = asyncio.create_task(single.client.list_graphs(next_token="swept"))
+        await waiting.wait()
+        assert (await single.client.list_graphs(next_token="other")).next_token == "other"
+        task.cancel()
+        assert await was_cancelled(task)
         await single.is_as_before()
 
 
-async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> None:
-    """It cancels the other calls, running and queued, and is the only error of the group."""
+@pytest.mark.parametrize(
+    ("parameters", "error"), [({"max_results": 0}, ParameterError), ({"next_token": "refused"}, ValidationException)]
+)
+async def test_one_failure_in_a_task_group(
+    owner: str, parameters: dict[str, Any], error: type[DetectiveError], fake_time: FakeTime
+) -> None:
+    """It cancels the other calls, in flight and queued, and is the group's only error."""
     async with single_connection(owner, fake_time.clock()) as single:
-        calls: list[asyncio.Task[Any]] = []
 
         async def fail() -> None:
-            await until(lambda: single.server.requests, "one of them is under way")
-            await single.client.list_graphs(max_results=0)
+            if error is ParameterError:
+                await until(lambda: single.server.requests, "one of the others is in flight")
+            await single.client.list_graphs(**parameters)
 
+        calls: list[asyncio.Task[Any]] = []
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - a group raises at its end
             async with asyncio.TaskGroup() as group:
-                calls += [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
                 group.create_task(fail())
-        assert [type(error) for error in caught.value.exceptions] == [ParameterError]
-        assert all(call.cancelled() for call in calls)
-        await single.is_as_before()
-
-        with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
-            async with asyncio.TaskGroup() as group:
-                group.create_task(single.client.list_graphs(next_token="refused"))
-                calls = [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
-        assert [type(error) for error in caught.value.exceptions] == [ValidationException]
+                calls += [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
+        assert [type(one) for one in caught.value.exceptions] == [error]
         assert all(call.cancelled() for call in calls)
         await single.is_as_before()
 

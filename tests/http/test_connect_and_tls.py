@@ -8,6 +8,7 @@ import sys
 import aiohttp
 import pytest
 from aiohttp.abc import ResolveResult
+from attrs import evolve
 from support import faults
 from support.certificates import Certificates
 from support.fault_matrix import ExpectedResult, check
@@ -16,18 +17,24 @@ from support.proxied_call import TIMEOUTS, proxied_client
 from support.proxy import ConnectionFault, PortFault
 from support.virtual_time import in_virtual_time
 
-from detective_async import ConnectError
+from detective_async import AttemptTimeout, ConnectError
 
 pytestmark = pytest.mark.slow
 
 CONNECT = TIMEOUTS.connect or 0
+#: Seconds of an attempt that ends before it is connected.
+SHORT = 3.1
 
 
 def _unconnected(fault: PortFault | ConnectionFault, seconds: float = 0.0) -> ExpectedResult:
     return ExpectedResult(fault, ConnectError, seconds, unknown=False, seen=False)
 
 
-PORTS = [_unconnected(faults.REFUSED), _unconnected(faults.IGNORED, CONNECT)]
+PORTS = [
+    _unconnected(faults.REFUSED),
+    _unconnected(faults.IGNORED, CONNECT),
+    ExpectedResult(faults.IGNORED, AttemptTimeout, SHORT, unknown=False, seen=False),
+]
 HANDSHAKES = [
     _unconnected(faults.NEVER_READS, CONNECT),
     _unconnected(faults.RESET_AT_ONCE),
@@ -35,26 +42,25 @@ HANDSHAKES = [
     _unconnected(faults.CLOSED_HANDSHAKE),
     _unconnected(faults.HALF_HANDSHAKE),
 ]
-CERTIFICATES = ["unknown_authority", "other_name", "expired"]
 
 once_or_always = pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
-every_deed = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
-two_deeds = pytest.mark.parametrize("operation", [LIST_TAGS, START_INVESTIGATION], ids=lambda operation: operation.name)
+every_operation = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 
 
 @once_or_always
-@every_deed
+@every_operation
 @pytest.mark.parametrize("expected", PORTS, ids=str)
 @in_virtual_time
 async def test_a_port_without_a_server(expected: ExpectedResult, operation: OperationCase, faulty: int) -> None:
     """A port that refuses or ignores connections is retried, since nothing was sent."""
     if expected.fault is faults.IGNORED and sys.platform != "linux":
         pytest.skip("other systems deal otherwise with a full queue of connections")
-    async with proxied_client(operation, listening=False) as running:
+    timeouts = evolve(TIMEOUTS, attempt=SHORT) if expected.error is AttemptTimeout else TIMEOUTS
+    async with proxied_client(operation, listening=False, timeouts=timeouts) as running:
         await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
-@every_deed
+@every_operation
 @in_virtual_time
 async def test_a_host_name_whose_resolution_hangs(operation: OperationCase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolving the name is part of connecting, and ends with the client."""
@@ -70,20 +76,34 @@ async def test_a_host_name_whose_resolution_hangs(operation: OperationCase, monk
 
 
 @once_or_always
-@every_deed
+@pytest.mark.parametrize(
+    ("operation", "owner"),
+    [
+        *((operation, "ours") for operation in OPERATION_CASES.values()),
+        (LIST_TAGS, "the caller's"),
+        (START_INVESTIGATION, "the caller's"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
 @pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
 @in_virtual_time
 async def test_a_handshake_that_fails(
-    expected: ExpectedResult, operation: OperationCase, faulty: int, certificates: Certificates
+    expected: ExpectedResult, operation: OperationCase, owner: str, faulty: int, certificates: Certificates
 ) -> None:
-    """TLS is part of connecting: it is limited by that timeout, and nothing was sent."""
-    async with proxied_client(operation, certificates=certificates) as running:
-        await check(running, expected, faulty=faulty, pooled=operation.repeatable)
+    """TLS is part of connecting: of its timeout, and nothing was sent."""
+    context = ssl.create_default_context(cafile=certificates.bundle)
+
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+
+    own = owner == "ours"
+    async with proxied_client(operation, certificates=certificates, session=None if own else session) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable or not own)
 
 
 @once_or_always
-@every_deed
-@pytest.mark.parametrize("certificate", CERTIFICATES)
+@every_operation
+@pytest.mark.parametrize("certificate", ["unknown_authority", "other_name", "expired"])
 @in_virtual_time
 async def test_an_invalid_certificate(
     certificate: str, operation: OperationCase, faulty: int, certificates: Certificates
@@ -92,23 +112,6 @@ async def test_an_invalid_certificate(
     expected = _unconnected(faults.certificate(certificate, getattr(certificates, certificate)))
     async with proxied_client(operation, certificates=certificates) as running:
         await check(running, expected, faulty=faulty, pooled=operation.repeatable)
-
-
-@once_or_always
-@two_deeds
-@pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
-@in_virtual_time
-async def test_failed_handshakes_on_the_callers_session(
-    expected: ExpectedResult, operation: OperationCase, faulty: int, certificates: Certificates
-) -> None:
-    """A session that was passed in has its own trust, and its connections fail in the same way."""
-    context = ssl.create_default_context(cafile=certificates.bundle)
-
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
-
-    async with proxied_client(operation, certificates=certificates, session=session) as running:
-        await check(running, expected, faulty=faulty, pooled=True)
 
 
 @in_virtual_time

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from support.interruptions import passes
@@ -18,6 +19,7 @@ from detective_async import (
     Timeouts,
 )
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
+from detective_async.testing.faults import Effect
 
 pytestmark = pytest.mark.slow
 
@@ -25,21 +27,9 @@ ACCOUNT = "111122223333"
 Work = Callable[[DetectiveClient], Awaitable[object]]
 
 
-async def list_graphs(client: DetectiveClient) -> None:
-    await client.list_graphs()
-
-
-async def page_through(client: DetectiveClient) -> None:
-    await client.iter_graphs(prefetch=1).collect()
-
-
 async def cancel(client: DetectiveClient) -> None:
     async with asyncio.timeout(0.01):
         await client.list_graphs()
-
-
-async def hurry(client: DetectiveClient) -> None:
-    await client.with_options(timeouts=Timeouts(total=0.01)).list_graphs()
 
 
 async def refused_role(client: DetectiveClient) -> None:
@@ -47,19 +37,17 @@ async def refused_role(client: DetectiveClient) -> None:
     await asyncio.gather(*(client.with_options(credentials=role).list_graphs() for _ in range(3)))
 
 
-async def broken_provider(client: DetectiveClient) -> None:
-    async def vault() -> Credentials:
+async def broken_function() -> Credentials:
+    raise LookupError("closed")
+
+
+class BrokenProvider:
+    async def get_credentials(self) -> Credentials:
         raise LookupError("closed")
 
-    await client.with_options(credentials=vault).list_graphs()
 
-
-async def another_broken_provider(client: DetectiveClient) -> None:
-    class Vault:
-        async def get_credentials(self) -> Credentials:
-            raise LookupError("closed")
-
-    await client.with_options(credentials=Vault()).list_graphs()
+def broken_by(**options: Any) -> Work:
+    return lambda client: client.with_options(**options).list_graphs()
 
 
 async def role_of_a_client_that_is_gone(client: DetectiveClient) -> None:
@@ -75,20 +63,20 @@ async def in_a_fleet(client: DetectiveClient) -> None:
             assert outcome.error is not None
 
 
-CASES: dict[str, tuple[Work, Fault | None]] = {
-    "refused": (list_graphs, Fault(Failure(403, "AccessDeniedException"), count=None)),
-    "throttled out": (list_graphs, Fault(Throttle(), count=None)),
-    "server fault": (list_graphs, Fault(Failure(500), count=None)),
-    "no answer": (list_graphs, Fault(Drop("before"), count=None)),
-    "half an answer": (list_graphs, Fault(Drop("during"), count=None)),
-    "malformed": (list_graphs, Fault(Garbage(), count=None)),
-    "expired": (list_graphs, Fault(Failure(403, "ExpiredTokenException"), count=None)),
-    "in a list": (page_through, Fault(Failure(403, "AccessDeniedException"), count=None)),
-    "cancelled": (cancel, Fault(Latency(5), count=None)),
-    "too late": (hurry, Fault(Latency(5), count=None)),
+CASES: dict[str, tuple[Work, Effect | None]] = {
+    "refused": (DetectiveClient.list_graphs, Failure(403, "AccessDeniedException")),
+    "throttled out": (DetectiveClient.list_graphs, Throttle()),
+    "server fault": (DetectiveClient.list_graphs, Failure(500)),
+    "no answer": (DetectiveClient.list_graphs, Drop("before")),
+    "half an answer": (DetectiveClient.list_graphs, Drop("during")),
+    "malformed": (DetectiveClient.list_graphs, Garbage()),
+    "expired": (DetectiveClient.list_graphs, Failure(403, "ExpiredTokenException")),
+    "in a list": (lambda client: client.iter_graphs(prefetch=1).collect(), Failure(403, "AccessDeniedException")),
+    "cancelled": (cancel, Latency(5)),
+    "too late": (broken_by(timeouts=Timeouts(total=0.01)), Latency(5)),
     "refused role": (refused_role, None),
-    "broken provider": (broken_provider, None),
-    "another broken provider": (another_broken_provider, None),
+    "broken provider": (broken_by(credentials=broken_function), None),
+    "another broken provider": (broken_by(credentials=BrokenProvider()), None),
     "role of a client that is gone": (role_of_a_client_that_is_gone, None),
     "in a fleet": (in_a_fleet, None),
 }
@@ -97,7 +85,7 @@ CASES: dict[str, tuple[Work, Fault | None]] = {
 @pytest.mark.parametrize("case", CASES)
 async def test_errors_are_in_no_reference_cycle(sim: DetectiveSimulator, case: str) -> None:
     """No frame of a failed call has to be freed by the garbage collector."""
-    work, fault = CASES[case]
+    work, effect = CASES[case]
     async with DetectiveClient(
         region="eu-west-1",
         credentials=sim.account(ACCOUNT),
@@ -105,8 +93,8 @@ async def test_errors_are_in_no_reference_cycle(sim: DetectiveSimulator, case: s
         retry=RetryPolicy(max_attempts=2),
     ) as client:
         await client.list_graphs()
-        if fault is not None:
-            sim.inject(fault)
+        if effect is not None:
+            sim.inject(Fault(effect, count=None))
         failed = 0
         with collecting_cycles() as cycles:
             for _ in range(3):

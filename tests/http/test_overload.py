@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from attrs import define, field
+from support.interruptions import passes
 from support.wire_server import LoopClock, Request, WireServer, serving, until
 
 from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, DetectiveError, Timeouts
@@ -83,10 +84,20 @@ def number_of(request: Request) -> int:
     return int(request.token)
 
 
-async def settled() -> None:
-    """Wait until no task can run any more."""
-    for _ in range(50):
-        await asyncio.sleep(0)
+def settled() -> Coroutine[None, None, None]:
+    """Let everything happen that can happen now."""
+    return passes(50)
+
+
+def client_of(server: WireServer, session: aiohttp.ClientSession | None, clock: Clock = Clock()) -> DetectiveClient:
+    return DetectiveClient(
+        region="eu-west-1",
+        credentials=Credentials("a", "b"),
+        endpoint_url=server.url,
+        session=session,
+        timeouts=TIMEOUTS,
+        clock=clock,
+    )
 
 
 @asynccontextmanager
@@ -105,14 +116,7 @@ async def queued_calls(
     before = asyncio.all_tasks()
     async with serving(react) as server:
         session = None if connector is None else aiohttp.ClientSession(connector=connector())
-        async with DetectiveClient(
-            region="eu-west-1",
-            credentials=Credentials("a", "b"),
-            endpoint_url=server.url,
-            session=session,
-            timeouts=TIMEOUTS,
-            clock=clock,
-        ) as client:
+        async with client_of(server, session, clock) as client:
             yield QueuedCalls(limit, server, client, held, session)
         if session is not None:
             await session.close()
@@ -173,17 +177,27 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
         await asyncio.gather(*calls)
 
 
-async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
-    """Clients of other regions and accounts share the connections and the queue."""
+async def test_calls_of_several_clients_queue_together(pool: str, clock: LoopClock) -> None:
+    """Other regions, accounts, and clients of the same session share the connections, and the order."""
     async with queued_calls(pool) as crowd:
-        elsewhere = crowd.client.with_options(region="us-east-1")
-        other = crowd.client.with_options(credentials=Credentials("c", "d"))
-        clients = (crowd.client, elsewhere, other)
-        calls = [task for n in range(3 * crowd.limit) for task in crowd.start(range(n, n + 1), clients[n % 3])]
-        for wave in range(3):
-            assert await crowd.holds(crowd.limit) == list(range(wave * crowd.limit, (wave + 1) * crowd.limit))
+        clients = [
+            crowd.client,
+            crowd.client.with_options(region="us-east-1"),
+            crowd.client.with_options(credentials=Credentials("c", "d")),
+        ]
+        if crowd.session is not None:
+            clients.append(client_of(crowd.server, crowd.session))
+        waves = [range(wave * crowd.limit, (wave + 1) * crowd.limit) for wave in range(6)]
+        calls = [
+            task for n in range(waves[-1].stop) for task in crowd.start(range(n, n + 1), clients[n % len(clients)])
+        ]
+        for wave in waves:
+            assert await crowd.holds(crowd.limit) == list(wave)
+            clock.pass_time(WAVE)
+            await settled()
             crowd.release()
         await asyncio.gather(*calls)
+        await clients[-1].aclose()
 
 
 async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
@@ -232,6 +246,7 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
         late = crowd.start(range(crowd.limit, 3 * crowd.limit), short_timeout)
         await settled()
         clock.pass_time(60)
+        await until(lambda: all(call.done() for call in late), "the late calls have ended")
         for error in await asyncio.gather(*late, return_exceptions=True):
             assert isinstance(error, DeadlineExceeded)
             assert (error.attempts, error.outcome_unknown) == (0, False)
@@ -254,25 +269,3 @@ async def test_closing_ends_the_queue(pool: str) -> None:
         for error in errors[crowd.limit :]:
             assert str(error) == "the client is closed"
         assert len(crowd.server.requests) == crowd.limit
-
-
-@pytest.mark.parametrize("pool", [name for name, (_, connector) in POOLS.items() if connector])
-async def test_two_clients_on_one_session(pool: str, clock: LoopClock) -> None:
-    """Their calls share one queue within the session's limit."""
-    async with queued_calls(pool) as crowd:
-        other = DetectiveClient(
-            region="eu-west-1",
-            credentials=Credentials("a", "b"),
-            endpoint_url=crowd.server.url,
-            session=crowd.session,
-            timeouts=TIMEOUTS,
-        )
-        clients = (crowd.client, other)
-        calls = [task for n in range(6 * crowd.limit) for task in crowd.start(range(n, n + 1), clients[n % 2])]
-        for _ in range(6):
-            await crowd.holds(crowd.limit)
-            clock.pass_time(WAVE)
-            await settled()
-            crowd.release()
-        await asyncio.gather(*calls)
-        await other.aclose()

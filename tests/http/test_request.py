@@ -1,24 +1,17 @@
 """The short way of requests: the server gets the same bytes as from aiohttp's own class."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import re
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import ClientRequest, DummyCookieJar
 from multidict import CIMultiDict
 from support.fakes import FakeTime
+from support.wire_server import Request, serving
 from yarl import URL
 
-from detective_async import (
-    Account,
-    AttemptTimeout,
-    Credentials,
-    DetectiveClient,
-    RetryPolicy,
-    ServiceError,
-    Timeouts,
-)
+from detective_async import Account, Credentials, DetectiveClient, RetryPolicy
 from detective_async.http import request as sending
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
@@ -34,42 +27,10 @@ CALLS: dict[str, Call] = {
 }
 
 
-class Recorder:
-    """A server that records all received bytes, and sends an empty object for each request."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, list[str], bytes]] = []
-        self.url = ""
-
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        data = b""
-        while piece := await reader.read(2**20):
-            data += piece
-            head, end, body = data.partition(b"\r\n\r\n")
-            lines = head.decode().split("\r\n")
-            length = next((int(line[15:]) for line in lines if line.lower().startswith("content-length:")), 0)
-            if not end or len(body) < length:
-                continue
-            self.requests.append((lines[0], sorted(map(_without_chance, lines[1:])), body))
-            data = b""
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
-        writer.close()
-
-
-def _without_chance(line: str) -> str:
-    name, _, value = line.partition(": ")
-    return f"{name.lower()}: {'*' if name == 'amz-sdk-invocation-id' else value}"
-
-
-@asynccontextmanager
-async def recording() -> AsyncIterator[Recorder]:
-    recorder = Recorder()
-    listener = await asyncio.start_server(recorder.handle, "127.0.0.1", 0)
-    recorder.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    try:
-        yield recorder
-    finally:
-        listener.close()
+def comparable(request: Request) -> tuple[str, list[str], bytes]:
+    """Give the request line, the headers in order and without the random id, and the body."""
+    line, *headers = re.sub("(?<=invocation-id: ).*", "*", request.head).split("\r\n")
+    return line, sorted(headers, key=str.lower), request.body
 
 
 def client_of(url: str, fake_time: FakeTime) -> DetectiveClient:
@@ -88,7 +49,7 @@ async def test_requests_are_the_same_as_aiohttps(
     call: Call, prefix: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Request line, headers and body, for all forms of requests."""
-    async with recording() as recorder:
+    async with serving(Request.answer) as server:
         made = []
         init = sending.WholeRequest.__init__
 
@@ -97,18 +58,25 @@ async def test_requests_are_the_same_as_aiohttps(
             init(self, *args, **kwargs)  # type: ignore[arg-type]
 
         monkeypatch.setattr(sending.WholeRequest, "__init__", note)
-        async with client_of(recorder.url + prefix, fake_time) as client:
+        async with client_of(server.url + prefix, fake_time) as client:
             await call(client)
             assert len(made) == 1
             monkeypatch.setattr(sending, "_SUPPORTED", "none of them")
             await call(client)
             assert len(made) == 1
-    ours, aiohttps = recorder.requests
+    ours, aiohttps = map(comparable, server.requests)
     assert ours == aiohttps
 
 
+async def test_a_path_prefix_of_the_endpoint_is_kept(fake_time: FakeTime) -> None:
+    """For gateways that serve Detective below a path; ARNs are sent percent-encoded, as they were signed."""
+    async with serving(Request.answer) as server, client_of(f"{server.url}/gateway/it/", fake_time) as client:
+        await client.list_tags_for_resource(ARN)
+    assert server.requests[0].head.startswith(f"GET /gateway/it/tags/{ARN.replace(':', '%3A')} HTTP/1.1\r\n")
+
+
 async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two writes would be two packets and two TLS records."""
+    """Two writes would be two packets, and two TLS records."""
     writes: list[bytes] = []
     transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
     write = transport.write
@@ -117,68 +85,25 @@ async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pyt
         writes.append(bytes(data))
         write(self, data)
 
-    async with recording() as recorder, client_of(recorder.url, fake_time) as client:
+    async with serving(Request.answer) as server, client_of(server.url, fake_time) as client:
         monkeypatch.setattr(transport, "write", note)
         await client.list_graphs()
     assert [data for data in writes if data.startswith(b"POST") and data.endswith(b"\r\n\r\n{}")]
     assert len([data for data in writes if data.startswith(b"POST") or data == b"{}"]) == 1
 
 
-async def test_a_response_without_reading_the_request_is_accepted(fake_time: FakeTime) -> None:
-    """A server may respond before, or without, reading the request."""
-    answered, gone = asyncio.Event(), asyncio.Event()
-
-    async def answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Not one byte is read.
-        writer.write(b"HTTP/1.1 413 No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
-        await answered.wait()
-        del reader
-        writer.close()
-        await writer.wait_closed()
-        gone.set()
-
-    listener = await asyncio.start_server(answer_at_once, "127.0.0.1", 0, limit=1)
-    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with client_of(url, fake_time) as client:
-        with pytest.raises(ServiceError) as refused:
-            await CALLS["POST with much in it"](client)
-    assert refused.value.status == 413
-    answered.set()
-    await gone.wait()
-    listener.close()
-
-
-async def test_the_read_timeout_starts_when_the_request_was_sent(fake_time: FakeTime) -> None:
-    """And not only after the first part of a response."""
-    gone = asyncio.Event()
-
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        gone.set()
-
-    listener = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    async with client_of(url, fake_time) as client:
-        with pytest.raises(AttemptTimeout, match="nothing came for too long"):
-            await client.with_options(timeouts=Timeouts(read=0.05, attempt=5)).list_graphs()
-    await gone.wait()
-    listener.close()
-
-
 @pytest.mark.parametrize(
     "options", [{"proxy": URL("http://proxy"), "auth": None}, {"proxy": None, "auth": object()}], ids=["proxy", "auth"]
 )
 async def test_unusual_requests_use_aiohttps_class(options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests through a proxy, and with aiohttp's authentication."""
+    """Proxies and authentication need what the short request lacks."""
     monkeypatch.setattr(ClientRequest, "__init__", lambda *_, **__: None)
     request = sending.new_request("GET", URL("http://host/"), **options)
     assert type(request) is ClientRequest
 
 
 async def test_a_default_header_can_be_replaced() -> None:
-    """The caller's headers take precedence over those that aiohttp adds."""
+    """The caller's headers override aiohttp's defaults."""
     options = dict.fromkeys(("auth", "proxy", "server_hostname", "session", "timer"))
     request = sending.new_request(
         "GET",

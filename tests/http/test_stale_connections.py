@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from support.proxied_call import ProxiedClient, proxied_client
 from support.proxy import NO_FAULT, Exchange, ExchangeFault
 from support.virtual_time import in_virtual_time
 
-every_deed = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
+every_operation = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 AFTERWARDS = {
     "closed at once": faults.CLOSED_AT_ONCE,
     "reset": faults.RESET_AFTERWARDS,
@@ -39,7 +40,7 @@ async def check(running: ProxiedClient, *, connection: int) -> None:
     assert running.operation.effect(running.sim) == running.operation.done
 
 
-@every_deed
+@every_operation
 @pytest.mark.parametrize("session", [None, aiohttp.ClientSession], ids=["ours", "the caller's"])
 @pytest.mark.parametrize("fault", AFTERWARDS.values(), ids=AFTERWARDS)
 @in_virtual_time
@@ -54,7 +55,7 @@ async def test_a_connection_that_broke_while_idle(
         await check(running, connection=2)
 
 
-@every_deed
+@every_operation
 @in_virtual_time
 async def test_a_response_without_a_request(operation: OperationCase) -> None:
     """It is not taken for the response to the next request; the caller's own session leaves this to aiohttp."""
@@ -65,15 +66,22 @@ async def test_a_response_without_a_request(operation: OperationCase) -> None:
         await check(running, connection=2)
 
 
-@every_deed
-@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+@every_operation
+@pytest.mark.parametrize("system", ["plain", "TLS", "without poll"])
 @pytest.mark.parametrize("happens", UNNOTICED.values(), ids=UNNOTICED)
 @in_virtual_time
 async def test_a_connection_that_broke_before_the_loop_noticed(
-    happens: Callable[[Exchange], object], tls: bool, operation: OperationCase, certificates: Certificates
+    happens: Callable[[Exchange], object],
+    system: str,
+    operation: OperationCase,
+    certificates: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is checked before the connection is reused."""
-    async with proxied_client(operation, certificates=certificates if tls else None) as running:
+    if system == "without poll":
+        # As on Windows.
+        monkeypatch.delattr(select, "poll")
+    async with proxied_client(operation, certificates=certificates if system == "TLS" else None) as running:
         await running.client.list_graphs()
         await asyncio.sleep(1)
         happens(running.proxy.exchanges[0])
@@ -82,7 +90,7 @@ async def test_a_connection_that_broke_before_the_loop_noticed(
         await check(running, connection=2)
 
 
-@every_deed
+@every_operation
 @in_virtual_time
 async def test_a_good_connection_is_reused(operation: OperationCase) -> None:
     """Except for the operation that must not be repeated: it uses a new connection."""

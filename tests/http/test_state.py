@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import botocore.session
+import pytest
 from attrs import define
 from support.fakes import FakeTime
 
 from detective_async import Credentials, DetectiveClient, EnvironmentCredentials, RetryPolicy, StaticCredentials
 from detective_async.api.service import Service
+from detective_async.auth import CredentialsSource
 from detective_async.http.state import Limits, SharedState
 from detective_async.settings.endpoints import Endpoint
 
@@ -24,7 +26,8 @@ async def provide() -> Credentials:
     return Credentials("a", "b")
 
 
-def client(fake_time: FakeTime) -> DetectiveClient:
+@pytest.fixture
+def root(fake_time: FakeTime) -> DetectiveClient:
     return DetectiveClient(region="eu-west-1", credentials=Credentials("id-1", "b"), clock=fake_time.clock())
 
 
@@ -36,9 +39,8 @@ def limits_of(client: DetectiveClient) -> Limits:
     return client._transport.limits
 
 
-def test_one_state_for_each_account_and_region(fake_time: FakeTime) -> None:
+def test_one_state_for_each_account_and_region(root: DetectiveClient) -> None:
     """Clients with the same credentials and region share it, in whatever way they were derived."""
-    root = client(fake_time)
     home = limits_of(root)
     assert limits_of(root.with_options()) is home
     assert limits_of(root.with_options(region="eu-west-1", retry=RetryPolicy(max_attempts=1))) is home
@@ -51,19 +53,21 @@ def test_one_state_for_each_account_and_region(fake_time: FakeTime) -> None:
     assert (
         limits_of(other.with_options(region="us-east-1").with_options(credentials=Credentials("id-1", "b"))) is abroad
     )
-    assert limits_of(client(fake_time)) is not home
+    unrelated = DetectiveClient(region="eu-west-1", credentials=Credentials("id-1", "b"))
+    assert limits_of(unrelated) is not home
 
 
-def test_a_provider_identifies_its_account(fake_time: FakeTime) -> None:
+def test_a_provider_identifies_its_account(root: DetectiveClient) -> None:
     """Equal providers have the same state; a provider that is not hashable has its own."""
-    root = client(fake_time)
-    assert limits_of(root.with_options(credentials=provide)) is limits_of(root.with_options(credentials=provide))
-    assert limits_of(root.with_options(credentials=EnvironmentCredentials())) is limits_of(
-        root.with_options(credentials=EnvironmentCredentials())
-    )
+
+    def limits(provider: CredentialsSource) -> Limits:
+        return limits_of(root.with_options(credentials=provider))
+
+    assert limits(provide) is limits(provide)
+    assert limits(EnvironmentCredentials()) is limits(EnvironmentCredentials())
     one, two = Unhashable(), Unhashable()
-    assert limits_of(root.with_options(credentials=one)) is limits_of(root.with_options(credentials=one))
-    assert limits_of(root.with_options(credentials=one)) is not limits_of(root.with_options(credentials=two))
+    assert limits(one) is limits(one)
+    assert limits(one) is not limits(two)
 
 
 def test_the_number_of_states_is_bounded() -> None:
@@ -79,7 +83,9 @@ def test_the_number_of_states_is_bounded() -> None:
     assert shared.limits(two, "eu-west-1", "detective") is not second
 
 
-async def test_clients_with_the_same_callable_or_session_share_its_credentials(fake_time: FakeTime) -> None:
+async def test_clients_with_the_same_callable_or_session_share_its_credentials(
+    root: DetectiveClient, fake_time: FakeTime
+) -> None:
     """The callable is called once."""
     asked = []
 
@@ -89,7 +95,6 @@ async def test_clients_with_the_same_callable_or_session_share_its_credentials(f
 
     session = botocore.session.Session()
     session.set_credentials("c", "d")
-    root = client(fake_time)
     for source in (vault, session):
         clients = [root.with_options(credentials=source, region=region) for region in ("eu-west-1", "us-east-1")]
         assert clients[0]._transport.credentials is clients[1]._transport.credentials

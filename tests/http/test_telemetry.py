@@ -8,14 +8,7 @@ from aioresponses import aioresponses
 from attrs import asdict
 from support.fakes import FakeTime
 
-from detective_async import (
-    AssumeRole,
-    AttemptEvent,
-    CallEvent,
-    Credentials,
-    DetectiveClient,
-    RetryEvent,
-)
+from detective_async import AssumeRole, AttemptEvent, CallEvent, Credentials, DetectiveClient, RetryEvent
 from detective_async.events import Event
 from detective_async.testing import DetectiveSimulator
 
@@ -48,17 +41,13 @@ def throttled_once(mock_aws: aioresponses) -> None:
 async def test_attempts_retries_and_calls_are_logged(
     credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each has one line, and its event's values as fields of the record."""
+    """One line for each, with all attributes of the event as fields of the record."""
     events: list[Event] = []
     caplog.set_level(logging.DEBUG, "detective_async")
     await call(credentials, fake_time, events.append)
     records = [record for record in caplog.records if record.name.startswith("detective_async")]
     assert [(record.name, record.levelname, record.getMessage()) for record in records] == [
-        (
-            "detective_async",
-            "DEBUG",
-            f"ListGraphs in eu-west-1: attempt 1 of 3 took 0.000 s: {THROTTLED}",
-        ),
+        ("detective_async", "DEBUG", f"ListGraphs in eu-west-1: attempt 1 of 3 took 0.000 s: {THROTTLED}"),
         (
             "detective_async.retry",
             "INFO",
@@ -72,47 +61,35 @@ async def test_attempts_retries_and_calls_are_logged(
 
 
 @pytest.mark.usefixtures("throttled_once")
-async def test_the_call_logger_alone(
-    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("levels", "names"),
+    [
+        ({"detective_async.retry": logging.WARNING, "detective_async": logging.DEBUG}, ["detective_async"] * 3),
+        ({"detective_async.retry": logging.INFO}, ["detective_async.retry"]),
+        ({}, []),
+    ],
+    ids=["calls alone", "retries alone", "nothing"],
+)
+async def test_levels_select_what_is_logged(
+    levels: dict[str, int],
+    names: list[str],
+    *,
+    credentials: Credentials,
+    fake_time: FakeTime,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Calls can be logged without retries."""
-    caplog.set_level(logging.WARNING, "detective_async.retry")
-    caplog.set_level(logging.DEBUG, "detective_async")
+    """Calls and retries can be selected; by default nothing is logged, and no event is created."""
+    if not levels:
+        monkeypatch.setattr("detective_async.http.call.CallRecorder", None)
+    for name, level in levels.items():
+        caplog.set_level(level, name)
     await call(credentials, fake_time)
-    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
-        "detective_async"
-    ] * 3
-
-
-@pytest.mark.usefixtures("throttled_once")
-async def test_the_retry_logger_alone(
-    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Retries can be logged without attempts and calls."""
-    caplog.set_level(logging.INFO, "detective_async.retry")
-    await call(credentials, fake_time)
-    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
-        "detective_async.retry"
-    ]
-
-
-@pytest.mark.usefixtures("throttled_once")
-async def test_nothing_is_logged_by_default(
-    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With Python's default logging, no event is created."""
-
-    def refuse(*_: object, **__: object) -> None:
-        pytest.fail("an event was created")
-
-    monkeypatch.setattr("detective_async.http.telemetry.AttemptEvent", refuse)
-    monkeypatch.setattr("detective_async.http.telemetry.CallEvent", refuse)
-    await call(credentials, fake_time)
-    assert [record for record in caplog.records if record.name.startswith("detective_async")] == []
+    assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == names
 
 
 async def test_fetched_credentials_are_logged(sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
-    """With source, account and expiry, without keys."""
+    """Their source, account and expiry are logged, and no keys."""
     sim.role(MEMBER, "Audit", trusted=[ADMINISTRATOR])
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account(ADMINISTRATOR))
     caplog.set_level(logging.DEBUG, "detective_async.credentials")

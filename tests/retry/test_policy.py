@@ -1,5 +1,7 @@
 """The retry policy: kinds of failures, backoff, quota and attempts."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,25 +43,31 @@ def refused() -> ConnectError:
     return ConnectError("x", operation="ListGraphs", attempts=1, outcome_unknown=False)
 
 
-def throttled(retry_after: float | None = None) -> ServiceError:
-    return ServiceError("TooManyRequestsException", status=429, retry_after=retry_after)
+def throttled() -> ServiceError:
+    return ServiceError("TooManyRequestsException", status=429)
 
 
-@pytest.mark.parametrize("code", THROTTLING_CODES)
-def test_throttling_codes(code: str) -> None:
-    """They count with any status, even with one that is transient by itself."""
-    assert failure_kind(ServiceError(code, status=400)) is FailureKind.THROTTLING
-    assert failure_kind(ServiceError(code, status=503)) is FailureKind.THROTTLING
+def after(
+    *errors: ServiceError | TransportError,
+    max_attempts: int = 3,
+    quota: RetryQuota | None = None,
+    repeatable: bool = True,
+) -> Attempts:
+    """Return the state after attempts that failed with these errors."""
+    attempts = Attempts(max_attempts, RetryQuota() if quota is None else quota, repeatable=repeatable)
+    for error in errors:
+        attempts.begin()
+        attempts.failed(error)
+    return attempts
 
 
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
+        # They count with any status, even with one that is transient by itself.
+        *((code, status, FailureKind.THROTTLING) for code in THROTTLING_CODES for status in (400, 503)),
         ("Anything", 429, FailureKind.THROTTLING),
-        ("Anything", 500, FailureKind.TRANSIENT),
-        ("Anything", 502, FailureKind.TRANSIENT),
-        ("Anything", 503, FailureKind.TRANSIENT),
-        ("Anything", 504, FailureKind.TRANSIENT),
+        *(("Anything", status, FailureKind.TRANSIENT) for status in (500, 502, 503, 504)),
         ("RequestTimeout", 400, FailureKind.TRANSIENT),
         ("RequestTimeoutException", 400, FailureKind.TRANSIENT),
         ("InternalServerException", 500, FailureKind.TRANSIENT),
@@ -75,10 +83,10 @@ def test_kinds_of_service_errors(code: str, status: int, kind: FailureKind | Non
     assert failure_kind(ServiceError(code, status=status)) is kind
 
 
-@pytest.mark.parametrize("kind", [ConnectError, ConnectionLost, AttemptTimeout])
-def test_transport_errors_are_transient(kind: type[TransportError]) -> None:
+def test_transport_errors_are_transient() -> None:
     """Connection errors and timeouts are retried."""
-    assert failure_kind(kind("x", operation="ListGraphs", attempts=1, outcome_unknown=True)) is FailureKind.TRANSIENT
+    timeout = AttemptTimeout("x", operation="ListGraphs", attempts=1, outcome_unknown=True)
+    assert {failure_kind(error) for error in (lost(), refused(), timeout)} == {FailureKind.TRANSIENT}
 
 
 @pytest.mark.parametrize(
@@ -112,83 +120,66 @@ def test_the_service_may_ask_for_up_to_5_seconds_more(retry_after: float, delay:
 def test_retries_cost_quota_and_successes_refund_it() -> None:
     """A transient retry costs 14, a throttled one 5; a success refunds the last cost, or 1, up to 500."""
     quota = RetryQuota()
-    attempts = Attempts(3, quota, repeatable=True)
-    attempts.begin()
+    attempts = after(lost(), quota=quota)
     assert attempts.wait_after(lost(), 1.0) == pytest.approx(0.05)
     assert quota.available == 486
     attempts.begin()
     assert attempts.wait_after(throttled(), 1.0) == pytest.approx(2.0)
     assert quota.available == 481
-    attempts.begin()
     attempts.succeeded()
     assert quota.available == 486
-    first_time = Attempts(3, quota, repeatable=True)
-    first_time.begin()
-    first_time.succeeded()
+    after(quota=quota).succeeded()
     assert quota.available == 487
     for _ in range(100):
-        Attempts(3, quota, repeatable=True).succeeded()
+        after(quota=quota).succeeded()
     assert quota.available == 500
-
-
-def test_the_quota_can_be_used_up_exactly() -> None:
-    """A retry that costs all that is left is allowed."""
-    quota = RetryQuota(available=14)
-    attempts = Attempts(3, quota, repeatable=True)
-    attempts.begin()
-    assert attempts.wait_after(lost(), 1.0) is not None
-    assert quota.available == 0
-
-
-def test_an_exhausted_quota_makes_failures_final() -> None:
-    """A retry that costs more than is left is not allowed, and costs nothing."""
-    quota = RetryQuota(available=13)
-    attempts = Attempts(3, quota, repeatable=True)
-    attempts.begin()
-    assert attempts.wait_after(lost(), 1.0) is None
-    assert attempts.wait_after(throttled(), 1.0) is not None
-    assert quota.available == 8
-
-
-def test_the_last_attempt_costs_no_quota() -> None:
-    """The number of attempts is checked before the quota."""
-    quota = RetryQuota()
-    attempts = Attempts(1, quota, repeatable=True)
-    attempts.begin()
-    assert attempts.wait_after(lost(), 1.0) is None
-    assert quota.available == 500
-
-
-def test_retry_after_does_not_make_an_error_transient() -> None:
-    """A final error with that header is not retried."""
-    attempts = Attempts(3, RetryQuota(), repeatable=True)
-    attempts.begin()
-    assert attempts.wait_after(ServiceError("ValidationException", retry_after=1.0), 1.0) is None
 
 
 @pytest.mark.parametrize(
-    ("error", "repeated"),
+    ("available", "error", "max_attempts", "left"),
     [
-        (refused(), True),
-        (throttled(), True),
-        (lost(), False),
-        (ServiceError("InternalServerException", status=500), False),
+        # A retry may cost all that is left, but not more.
+        (14, lost(), 3, 0),
+        (13, lost(), 3, None),
+        (13, throttled(), 3, 8),
+        # The last attempt and final errors cost nothing, even if the service sends a delay.
+        (500, lost(), 1, None),
+        (500, ServiceError("ValidationException", retry_after=1.0), 3, None),
+    ],
+)
+def test_what_the_quota_allows(
+    available: int, error: ServiceError | TransportError, max_attempts: int, left: int | None
+) -> None:
+    """A retry that is not allowed costs nothing."""
+    quota = RetryQuota(available)
+    wait = after(error, max_attempts=max_attempts, quota=quota).wait_after(error, 1.0)
+    assert (wait is None) is (left is None)
+    assert quota.available == (available if left is None else left)
+
+
+@pytest.mark.parametrize(
+    ("errors", "repeated"),
+    [
+        ([refused()], True),
+        ([throttled()], True),
+        ([lost()], False),
+        ([ServiceError("InternalServerException", status=500)], False),
+        # Not even after a later attempt that was certainly not carried out.
+        ([lost(), throttled()], False),
     ],
 )
 def test_an_unrepeatable_request_is_retried_only_if_it_was_certainly_not_carried_out(
-    error: ServiceError | TransportError, repeated: bool
+    errors: list[ServiceError | TransportError], repeated: bool
 ) -> None:
     """That is, if no connection could be made, or if it was throttled."""
-    attempts = Attempts(3, RetryQuota(), repeatable=False)
-    attempts.begin()
-    attempts.failed(error)
-    assert error.outcome_unknown is not repeated
-    assert (attempts.wait_after(error, 1.0) is not None) is repeated
+    attempts = after(*errors, max_attempts=9, repeatable=False)
+    assert errors[-1].outcome_unknown is not repeated
+    assert (attempts.wait_after(errors[-1], 1.0) is not None) is repeated
 
 
 def test_an_unrepeatable_request_without_a_connection_is_retried() -> None:
     """After a timeout before anything was sent, the outcome is known."""
-    attempts = Attempts(3, RetryQuota(), repeatable=False)
+    attempts = after(repeatable=False)
     attempts.begin()
     attempts.connection(False)
     error = AttemptTimeout("x", operation="StartInvestigation", attempts=1, outcome_unknown=False)
@@ -197,29 +188,10 @@ def test_an_unrepeatable_request_without_a_connection_is_retried() -> None:
     assert attempts.wait_after(error, 1.0) is not None
 
 
-def test_an_unrepeatable_request_with_an_unknown_outcome_is_never_retried() -> None:
-    """Not even after a later attempt that was throttled."""
-    attempts = Attempts(9, RetryQuota(), repeatable=False)
-    attempts.begin()
-    attempts.failed(lost())
-    attempts.begin()
-    error = throttled()
-    attempts.failed(error)
-    assert error.outcome_unknown
-    assert attempts.wait_after(error, 1.0) is None
-
-
 def test_an_unknown_outcome_stays_unknown() -> None:
     """Later attempts that were certainly not carried out do not change it."""
-    attempts = Attempts(3, RetryQuota(), repeatable=True)
-    attempts.begin()
-    attempts.failed(refused())
-    assert not attempts.outcome_unknown
-    attempts.begin()
-    attempts.failed(lost())
-    attempts.begin()
-    attempts.failed(refused())
-    assert attempts.outcome_unknown
+    assert not after(refused()).outcome_unknown
+    assert after(refused(), lost(), refused()).outcome_unknown
 
 
 @given(
@@ -234,26 +206,28 @@ def test_the_quota_stays_within_its_bounds(outcomes: list[str], max_attempts: in
         "throttled": throttled(),
         "final": ServiceError("ValidationException"),
     }
-    attempts = Attempts(max_attempts, quota, repeatable=True)
+    attempts = after(max_attempts=max_attempts, quota=quota)
     for outcome in outcomes:
         attempts.begin()
         assert attempts.count <= max_attempts
         if outcome == "ok":
             attempts.succeeded()
-            attempts = Attempts(max_attempts, quota, repeatable=True)
-        elif attempts.wait_after(errors[outcome], 1.0) is None:
-            attempts = Attempts(max_attempts, quota, repeatable=True)
+        if outcome == "ok" or attempts.wait_after(errors[outcome], 1.0) is None:
+            attempts = after(max_attempts=max_attempts, quota=quota)
         assert 0 <= quota.available <= 500
 
 
-@pytest.mark.parametrize("max_attempts", [0, -1, True, 1.5, "3"])
-def test_an_invalid_number_of_attempts_is_refused(max_attempts: int) -> None:
-    """The constructor raises."""
-    with pytest.raises(ConfigurationError, match="max_attempts must be a whole number of at least 1"):
-        RetryPolicy(max_attempts=max_attempts)
-
-
-def test_an_unknown_mode_is_refused() -> None:
-    """The error names the modes that exist."""
-    with pytest.raises(ConfigurationError, match="use 'standard' or 'adaptive'"):
-        RetryPolicy(mode="legacy")
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        *(
+            ({"max_attempts": bad}, "max_attempts must be a whole number of at least 1")
+            for bad in (0, -1, True, 1.5, "3")
+        ),
+        ({"mode": "legacy"}, "use 'standard' or 'adaptive'"),
+    ],
+)
+def test_an_invalid_policy_is_refused(options: dict[str, Any], problem: str) -> None:
+    """The constructor raises, and says what is possible."""
+    with pytest.raises(ConfigurationError, match=problem):
+        RetryPolicy(**options)

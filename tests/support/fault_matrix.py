@@ -55,29 +55,25 @@ class ExpectedResult:
         return faulty * self.seconds + sum(base * 2.0**n for n in range(attempts - 1))
 
 
-async def check(proxied_client: ProxiedClient, expected: ExpectedResult, *, faulty: int, pooled: bool) -> CallResult:
-    """Call the operation, whose first attempts have the fault, and check all results.
+async def check(running: ProxiedClient, expected: ExpectedResult, *, faulty: int, pooled: bool) -> CallResult:
+    """Call the operation with a fault in its first attempts, and check everything.
 
-    Args:
-        proxied_client: the client to call.
-        expected: the fault and its expected result.
-        faulty: the number of attempts with the fault.
-        pooled: whether a reusable connection stays in the pool.
+    `pooled` tells whether a reusable connection stays in the pool.
     """
-    operation = proxied_client.operation
+    operation = running.operation
     if isinstance(expected.fault, PortFault):
-        expected.fault.play(proxied_client.proxy)
+        expected.fault.play(running.proxy)
         if faulty < ATTEMPTS:
-            proxied_client.before_retry = proxied_client.proxy.listen
+            running.before_retry = running.proxy.listen
     else:
-        proxied_client.proxy.plan.extend([expected.fault] * faulty)
+        running.proxy.plan.extend([expected.fault] * faulty)
     attempts = expected.attempts(operation, faulty)
     faulty = min(attempts, faulty)
     fails = faulty == attempts
-    result = await proxied_client.call()
+    result = await running.call()
 
     assert result.attempts == attempts
-    assert len(proxied_client.proxy.exchanges) == (attempts if expected.seen else attempts - faulty)
+    assert len(running.proxy.exchanges) == (attempts if expected.seen else attempts - faulty)
     assert result.seconds == pytest.approx(expected.time(attempts, faulty))
     if fails:
         _check_error(result, expected.error, attempts, unknown=expected.unknown, status=expected.status)
@@ -90,12 +86,12 @@ async def check(proxied_client: ProxiedClient, expected: ExpectedResult, *, faul
             assert result.response.response_metadata.repeated == (attempts > 1 and expected.unknown)
 
     carried_out = faulty * expected.executed + (attempts - faulty)
-    assert proxied_client.executed == carried_out
-    assert operation.effect(proxied_client.sim) == (operation.done if carried_out else operation.untouched)
+    assert running.executed == carried_out
+    assert operation.effect(running.sim) == (operation.done if carried_out else operation.untouched)
 
-    assert proxied_client.proxy.open == (pooled and (expected.keeps or faulty < attempts))
+    assert running.proxy.open == (pooled and (expected.keeps or faulty < attempts))
     if not expected.keeps and expected.seen:
-        used = [one.connection for one in proxied_client.proxy.exchanges]
+        used = [one.connection for one in running.proxy.exchanges]
         assert len(set(used)) == attempts, "a broken connection was used again"
     return result
 

@@ -16,34 +16,23 @@ PAUSE = 5.0
 _MIB = 2**20
 
 
-async def _stay_silent(sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    while await loop.sock_recv(sock, 2**16):
-        pass
+def _connected(name: str, data: bytes = b"", *, stays: bool = False) -> ConnectionFault:
+    """Make a fault that responds to the client's first bytes with others, and then stays silent, or closes."""
+
+    async def play(sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_recv(sock, 2**16)
+        await loop.sock_sendall(sock, data)
+        while stays and await loop.sock_recv(sock, 2**16):
+            pass
+
+    return ConnectionFault(name, play)
 
 
 async def _reset(sock: socket.socket) -> None:
     # Wait for data from the client, which is certainly connected then.
     await asyncio.get_running_loop().sock_recv(sock, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-async def _speak_garbage(sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    await loop.sock_recv(sock, 2**16)
-    await loop.sock_sendall(sock, b"SSH-2.0-OpenSSH_9.9\r\n")
-    await _stay_silent(sock)
-
-
-async def _hang_up(sock: socket.socket) -> None:
-    await asyncio.get_running_loop().sock_recv(sock, 2**16)
-
-
-async def _half_a_handshake(sock: socket.socket) -> None:
-    """Send a part of a handshake record, and close."""
-    loop = asyncio.get_running_loop()
-    await loop.sock_recv(sock, 2**16)
-    await loop.sock_sendall(sock, b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")
 
 
 async def _nothing(_: socket.socket) -> None:
@@ -54,11 +43,11 @@ REFUSED = PortFault("refused", lambda _: None)
 UNKNOWN = PortFault("not to be found", lambda _: None)
 IGNORED = PortFault("ignored", lambda proxy: proxy.ignore())
 
-NEVER_READS = ConnectionFault("accepts and stays silent", _stay_silent)
+NEVER_READS = _connected("accepts and stays silent", stays=True)
 RESET_AT_ONCE = ConnectionFault("resets, the request unread", _reset)
-GARBAGE_HANDSHAKE = ConnectionFault("speaks no TLS", _speak_garbage)
-CLOSED_HANDSHAKE = ConnectionFault("closes at the handshake", _hang_up)
-HALF_HANDSHAKE = ConnectionFault("closes in the middle of the handshake", _half_a_handshake)
+GARBAGE_HANDSHAKE = _connected("speaks no TLS", b"SSH-2.0-OpenSSH_9.9\r\n", stays=True)
+CLOSED_HANDSHAKE = _connected("closes at the handshake")
+HALF_HANDSHAKE = _connected("closes in the middle of the handshake", b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")
 
 
 def certificate(name: str, context: ssl.SSLContext) -> ConnectionFault:
@@ -91,21 +80,6 @@ def _executed(name: str, respond: Responding) -> ExchangeFault:
     return ExchangeFault(name, play)
 
 
-def _after(action: Action) -> Responding:
-    async def respond(exchange: Exchange, _: Reply) -> None:
-        await action(exchange)
-
-    return respond
-
-
-SILENT = ExchangeFault("reads the request and stays silent", _silent)
-CLOSED_BEFORE = ExchangeFault("closes before it is carried out", _close)
-RESET_BEFORE = ExchangeFault("resets before it is carried out", _break)
-CLOSED_AFTER = _executed("closes after it was carried out", _after(_close))
-RESET_AFTER = _executed("resets after it was carried out", _after(_break))
-SILENT_AFTER = _executed("stays silent after it was carried out", _after(_silent))
-
-
 def _sending(name: str, content: Callable[[Reply], bytes], then: Action = _silent) -> ExchangeFault:
     """Make a fault that sends other bytes instead of the response."""
 
@@ -126,15 +100,18 @@ def _dripping(name: str, first: Callable[[Reply], bytes], drop: bytes) -> Exchan
     return _executed(name, respond)
 
 
-def _malformed(reply: Reply) -> bytes:
-    return b"HTTP/1.1 two hundred\r\n" + reply.whole
-
+SILENT = ExchangeFault("reads the request and stays silent", _silent)
+CLOSED_BEFORE = ExchangeFault("closes before it is carried out", _close)
+RESET_BEFORE = ExchangeFault("resets before it is carried out", _break)
+CLOSED_AFTER = _sending("closes after it was carried out", lambda _: b"", _close)
+RESET_AFTER = _sending("resets after it was carried out", lambda _: b"", _break)
+SILENT_AFTER = _sending("stays silent after it was carried out", lambda _: b"")
 
 UNFINISHED_HEAD = _sending("never ends the headers", lambda reply: reply.whole[:30])
 DRIPPING_HEAD = _dripping("drips the headers", lambda _: b"HTTP/1.1 200 OK\r\nx-padding: ", b"x")
 CLOSED_IN_HEAD = _sending("closes in the headers", lambda reply: reply.whole[:30], _close)
 RESET_IN_HEAD = _sending("resets in the headers", lambda reply: reply.whole[:30], _break)
-MALFORMED_STATUS = _sending("malformed status line", _malformed)
+MALFORMED_STATUS = _sending("malformed status line", lambda reply: b"HTTP/1.1 two hundred\r\n" + reply.whole)
 OTHER_PROTOCOL = _sending("answers in another protocol", lambda _: b"220 mail.example.com ESMTP\r\n")
 HEADER_FLOOD = _sending("header flood", lambda reply: reply.head(*(b"x-%d: y" % n for n in range(100_000))))
 HUGE_HEADER = _sending("endless header", lambda reply: reply.head(b"x-padding: " + b"y" * _MIB))
@@ -154,58 +131,33 @@ def _halfway(reply: Reply) -> bytes:
     return _with_length(reply, b" " * 1000 + reply.body)[:-500]
 
 
-def _surplus(reply: Reply) -> bytes:
-    return _with_length(reply, reply.body) + b"surplus"
-
-
-def _bad_chunks(reply: Reply) -> bytes:
-    return _ok(reply, b"transfer-encoding: chunked") + b"five\r\n     \r\n0\r\n\r\n"
-
-
 def _unended_chunks(reply: Reply) -> bytes:
-    return _ok(reply, b"transfer-encoding: chunked") + b"%x\r\n%s\r\n" % (len(reply.body) + 1, reply.body + b" ")
+    return _ok(reply, _CHUNKED) + b"%x\r\n%s\r\n" % (len(reply.body) + 1, reply.body + b" ")
 
 
-def _deep(reply: Reply) -> bytes:
-    return _with_length(reply, b"[" * 1_000_000)
+def _17_mib_in_chunks() -> bytes:
+    return b"%x\r\n%s\r\n" % (_MIB, b" " * _MIB) * 17 + b"0\r\n\r\n"
 
 
-def _wrong_gzip(reply: Reply) -> bytes:
-    return _with_length(reply, reply.body + b"{}", b"content-encoding: gzip")
-
-
-def _short_gzip(reply: Reply) -> bytes:
-    return _with_length(reply, gzip.compress(b" " * 1000 + reply.body)[:-12], b"content-encoding: gzip")
-
-
-async def _send_17_mib(exchange: Exchange, reply: Reply) -> None:
-    await exchange.send(_ok(reply, b"content-length: %d" % (17 * _MIB)), *([b" " * _MIB] * 17))
-
-
-async def _fail_with_17_mib(exchange: Exchange, _: Reply) -> None:
-    head = b"HTTP/1.1 500 Internal Server Error\r\ntransfer-encoding: chunked\r\n\r\n"
-    await exchange.send(head, *([b"%x\r\n%s\r\n" % (_MIB, b" " * _MIB)] * 17), b"0\r\n\r\n")
-
-
-async def _send_17_mib_in_chunks(exchange: Exchange, reply: Reply) -> None:
-    chunk = b"%x\r\n%s\r\n" % (_MIB, b" " * _MIB)
-    await exchange.send(_ok(reply, b"transfer-encoding: chunked"), *([chunk] * 17), b"0\r\n\r\n")
-
-
+_CHUNKED, _GZIP = b"transfer-encoding: chunked", b"content-encoding: gzip"
 STALLED_BODY = _sending("stalls in the body", _halfway)
 DRIPPING_BODY = _dripping("drips the body", lambda reply: _ok(reply, b"content-length: 1000000"), b" ")
 CLOSED_IN_BODY = _sending("closes in the body", _halfway, _close)
 RESET_IN_BODY = _sending("resets in the body", _halfway, _break)
-SURPLUS = _sending("more than its length", _surplus)
-BAD_CHUNKS = _sending("broken chunks", _bad_chunks)
+SURPLUS = _sending("more than its length", lambda reply: _with_length(reply, reply.body) + b"surplus")
+BAD_CHUNKS = _sending("broken chunks", lambda reply: _ok(reply, _CHUNKED) + b"five\r\n     \r\n0\r\n\r\n")
 UNENDED_CHUNKS = _sending("closes before the last chunk", _unended_chunks, _close)
 STALLED_CHUNKS = _sending("stalls before the last chunk", _unended_chunks)
-WRONG_GZIP = _sending("gzip that is none", _wrong_gzip)
-SHORT_GZIP = _sending("gzip that is cut short", _short_gzip)
-DEEP_JSON = _sending("JSON a million deep", _deep)
-TOO_LARGE = _executed("17 MiB", _send_17_mib)
-TOO_LARGE_FAILURE = _executed("17 MiB of 500", _fail_with_17_mib)
-TOO_LARGE_IN_CHUNKS = _executed("17 MiB in chunks", _send_17_mib_in_chunks)
+WRONG_GZIP = _sending("gzip that is none", lambda reply: _with_length(reply, reply.body + b"{}", _GZIP))
+SHORT_GZIP = _sending(
+    "gzip that is cut short", lambda reply: _with_length(reply, gzip.compress(b" " * 1000 + reply.body)[:-12], _GZIP)
+)
+DEEP_JSON = _sending("JSON a million deep", lambda reply: _with_length(reply, b"[" * 1_000_000))
+TOO_LARGE = _sending("17 MiB", lambda reply: _with_length(reply, b" " * (17 * _MIB)))
+TOO_LARGE_IN_CHUNKS = _sending("17 MiB in chunks", lambda reply: _ok(reply, _CHUNKED) + _17_mib_in_chunks())
+TOO_LARGE_FAILURE = _sending(
+    "17 MiB of 500", lambda _: b"HTTP/1.1 500 Oops\r\n%s\r\n\r\n" % _CHUNKED + _17_mib_in_chunks()
+)
 
 
 def gzip_bomb(status: bytes) -> ExchangeFault:
@@ -244,7 +196,7 @@ def leaving(action: Action, after: float = 0.0) -> ExchangeFault:
         await asyncio.sleep(after)
         await action(exchange)
 
-    return _executed("good respond", respond)
+    return _executed("good response", respond)
 
 
 async def _babble(exchange: Exchange) -> None:

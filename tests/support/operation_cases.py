@@ -58,14 +58,6 @@ def _graph(sim: DetectiveSimulator) -> Any:
     return sim.snapshot()[GRAPH]
 
 
-def _members(sim: DetectiveSimulator) -> object:
-    return sorted(set(_graph(sim)["members"]) - {INVITED})
-
-
-def _investigations(sim: DetectiveSimulator) -> object:
-    return len(sim.dump()["graphs"][0].get("investigations", ()))
-
-
 LIST_MEMBERS = OperationCase("ListMembers", lambda client: client.list_members(GRAPH))
 LIST_TAGS = OperationCase("ListTagsForResource", lambda client: client.list_tags_for_resource(GRAPH))
 ACCEPT = OperationCase(
@@ -87,20 +79,18 @@ UNTAG = OperationCase(
 CREATE_MEMBERS = OperationCase(
     "CreateMembers",
     lambda client: client.create_members(GRAPH, [Account(one, f"account-{one}@example.com") for one in NEW]),
-    _members,
+    lambda sim: sorted(set(_graph(sim)["members"]) - {INVITED}),
     [],
     list(NEW),
 )
 START_INVESTIGATION = OperationCase(
     "StartInvestigation",
     lambda client: client.start_investigation(GRAPH, f"arn:aws:iam::{ADMINISTRATOR}:role/Admin", *DAYS),
-    _investigations,
+    lambda sim: len(sim.dump()["graphs"][0].get("investigations", ())),
     0,
     1,
     repeatable=False,
 )
 
-OPERATION_CASES = {
-    operation.name: operation
-    for operation in (LIST_MEMBERS, LIST_TAGS, ACCEPT, UNTAG, CREATE_MEMBERS, START_INVESTIGATION)
-}
+_ALL = (LIST_MEMBERS, LIST_TAGS, ACCEPT, UNTAG, CREATE_MEMBERS, START_INVESTIGATION)
+OPERATION_CASES = {operation.name: operation for operation in _ALL}

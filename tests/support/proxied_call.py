@@ -87,15 +87,7 @@ async def proxied_client(
 ) -> AsyncIterator[ProxiedClient]:
     """Start a simulator, a proxy and a client, and check at the end that no task and no connection remains.
 
-    Args:
-        operation: the operation to call.
-        certificates: those of the proxy; None for no TLS. A session that is passed in must trust them.
-        session: opens a session for the client; None lets the client open its own.
-        credentials: another source of the credentials of the operation's account.
-        timeouts: the client's.
-        max_attempts: the client's.
-        listening: whether the proxy listens from the start.
-        host: the host name in the client's URL.
+    The certificates are those of the proxy, and None means no TLS; a session that is passed in must trust them.
     """
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -267,19 +267,3 @@ async def _pass_on(exchange: Exchange) -> None:
 
 
 NO_FAULT = ExchangeFault("none", _pass_on)
-
-
-@contextlib.asynccontextmanager
-async def counting_server() -> AsyncIterator[tuple[str, list[int]]]:
-    """Run a server; yield its URL and a list that grows with each connection."""
-    seen: list[int] = []
-
-    def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen.append(len(seen))
-        writer.close()
-
-    server = await asyncio.start_server(note, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", seen
-    finally:
-        server.close()

@@ -14,12 +14,7 @@ _PART = 24
 
 
 def find(texts: Iterable[tuple[str, str]], secrets: Mapping[str, str]) -> list[str]:
-    """Return which secrets are in which texts.
-
-    Args:
-        texts: pairs of source and text.
-        secrets: name -> secret.
-    """
+    """Return which secrets (by name) are in which texts (pairs of source and text)."""
     texts = list(texts)
     everything = "\n".join(text for _, text in texts)
     wanted = {form: name for name, secret in secrets.items() for form in forms(secret) if form in everything}

@@ -24,6 +24,7 @@ from support.echo_servers import ECHOES
 from support.fakes import FakeTime
 from support.secret_search import texts_of
 from support.secret_values import ACCOUNTS, ADDRESSES, KEYS, MESSAGE, PASSWORD, SECRETS, USER_AND_PASSWORD, parts_of
+from support.simulator_pair import FAULTS
 from support.wire_server import Request, serving
 
 import detective_async
@@ -41,39 +42,12 @@ from detective_async import (
     Timeouts,
     UnprocessedAccount,
 )
-from detective_async.testing import (
-    ClockSkew,
-    DetectiveSimulator,
-    Drip,
-    Drop,
-    Failure,
-    Fault,
-    Garbage,
-    Gzip,
-    Latency,
-    Throttle,
-    Truncate,
-)
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
 PARTS = ("objects", "invalid_settings", "faults", "echoes", "no_responses", "proxies", "failing_providers")
 ADMINISTRATOR = "111122223333"
 ARN = f"arn:aws:detective:eu-west-1:{ADMINISTRATOR}:graph:" + "0a" * 16
-EFFECTS = (
-    Throttle(),
-    Throttle(retry_after_ms=5),
-    Failure(),
-    Failure(status=403, code="AccessDeniedException"),
-    Garbage(),
-    Garbage(status=502),
-    Truncate(),
-    Gzip(),
-    Drop("before"),
-    Drop("during"),
-    Drop("after"),
-    Drip(0.001),
-    ClockSkew(3600),
-    ClockSkew(-3600),
-)
+EFFECTS = (*FAULTS, Failure(status=403, code="AccessDeniedException"))
 
 
 # Without a `repr`: that of a client contains its hooks, and so would contain all texts.
@@ -102,10 +76,8 @@ class SecretsScenario:
 
     def keep_secret(self, keys: Credentials) -> Credentials:
         """Add keys to the secrets."""
-        self.secrets[f"id {len(self.secrets)}"] = keys.access_key_id
-        self.secrets[f"key {len(self.secrets)}"] = keys.secret_access_key
-        if keys.session_token:
-            self.secrets[f"token {len(self.secrets)}"] = keys.session_token
+        for part in filter(None, parts_of(keys)):
+            self.secrets[f"part {len(self.secrets)} of keys"] = part
         return keys
 
     def hook(self, event: Any) -> None:
@@ -144,12 +116,9 @@ class SecretsScenario:
         """Collect the texts of all public objects that contain secrets."""
         client = DetectiveClient(region="eu-west-1", credentials=KEYS)
         derived = client.with_options(credentials=StaticCredentials(*parts_of(KEYS)))
-        response = CreateMembersResponse(
-            members=[MemberDetail(account_id="1", email_address=address) for address in ADDRESSES],
-            unprocessed_accounts=[
-                UnprocessedAccount(account_id="1", reason=f"{address} is not it") for address in ADDRESSES
-            ],
-        )
+        members = [MemberDetail(account_id="1", email_address=address) for address in ADDRESSES]
+        unprocessed = [UnprocessedAccount(account_id="1", reason=f"{address} is not it") for address in ADDRESSES]
+        response = CreateMembersResponse(members=members, unprocessed_accounts=unprocessed)
         self.collect(
             "an object",
             KEYS,
@@ -165,7 +134,7 @@ class SecretsScenario:
             CreateMembersRequest(ARN, ACCOUNTS, message=MESSAGE),
             response,
             response.response_metadata,
-            [*ACCOUNTS, *response.members, *response.unprocessed_accounts],
+            [*ACCOUNTS, *members, *unprocessed],
             copy.deepcopy(response),
             detective_async.ServiceError("Oops", "no"),
         )
@@ -180,16 +149,12 @@ class SecretsScenario:
             with self.failing(), environment(AWS_ENDPOINT_URL=url):
                 DetectiveClient(region="eu-west-1", credentials=KEYS)
         key_id, secret, token = SECRETS["access key id"], SECRETS["secret key"], SECRETS["session token"]
-        nonsense: list[Any] = [
-            ("", secret),
-            (key_id, ""),
-            (key_id, f"{secret}\n"),
-            (key_id, secret, token, datetime.now()),  # noqa: DTZ005 - an invalid value
-        ]
-        for keys in nonsense:
+        local_time = datetime.now()  # noqa: DTZ005 - an invalid value
+        invalid: list[Any] = [("", secret), (key_id, ""), (key_id, f"{secret}\n"), (key_id, secret, token, local_time)]
+        for keys in invalid:
             with self.failing():
                 Credentials(*keys)
-        others: tuple[Any, ...] = ({"key": SECRETS["secret key"]}, SECRETS["secret key"], SECRETS)
+        others: tuple[Any, ...] = ({"key": secret}, secret, SECRETS)
         for credentials in others:
             with self.failing():
                 DetectiveClient(region="eu-west-1", credentials=credentials)
@@ -309,9 +274,8 @@ class SecretsScenario:
             f'print(\'{{"Version": 1, "SecretAccessKey": "{secret}"}}\')',
             f'print(\'{{"Version": "{secret}"}}\')',
         ):
-            program = self.folder / "process.py"
+            program, config = self.folder / "process.py", self.folder / "config"
             program.write_text(script)
-            config = self.folder / "config"
             config.write_text(f"[profile leaky]\ncredential_process = {sys.executable} {program}\n")
             with environment(AWS_CONFIG_FILE=str(config), AWS_SHARED_CREDENTIALS_FILE=os.devnull):
                 async with self.client("http://127.0.0.1:1", DefaultCredentials("leaky")) as client:

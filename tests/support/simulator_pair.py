@@ -29,12 +29,16 @@ from detective_async.api.models.base import Response
 from detective_async.testing import (
     ClockSkew,
     DetectiveSimulator,
+    Drip,
     Drop,
     Failure,
     Fault,
     Garbage,
+    Gzip,
+    Latency,
     RecordedRequest,
     Throttle,
+    Truncate,
 )
 from detective_async.testing.faults import Effect
 
@@ -46,8 +50,29 @@ MEMBERS = tuple(f"20000000000{number}" for number in range(1, 7))
 STATUSES = ("INVITED", "INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED")
 NO_GRAPH = f"arn:aws:detective:{REGION}:{ADMINS[0]}:graph:{'0' * 32}"
 NO_INVESTIGATION = "0" * 21
-DEFAULT_TIMEOUTS = Timeouts()
-SHORT_TIMEOUTS = Timeouts(attempt=0.03)
+
+#: All faults of the simulator.
+FAULTS: list[Effect] = [
+    Drop("after"),
+    Drop("before"),
+    Drop("during"),
+    Throttle(),
+    Throttle(retry_after_ms=70),
+    Throttle(code="ThrottlingException", status=400),
+    Throttle(code="SlowDown", status=503),
+    Failure(),
+    Failure(status=503, code="ServiceUnavailable"),
+    Garbage(),
+    Garbage(status=502),
+    Garbage(b"[]", content_type="application/json"),
+    Truncate(),
+    Truncate(keep=0),
+    Gzip(),
+    Latency(0.001),
+    Drip(0.0005, size=100),
+    ClockSkew(900),
+    ClockSkew(-900),
+]
 
 _WORLD = {
     "accounts": [{"id": account} for account in (*ADMINS, *MEMBERS)],
@@ -68,20 +93,12 @@ _WORLD = {
     ],
 }
 _UNCLEAR_STATUSES = frozenset({500, 502, 503, 504})
-_INJECTED = (Throttle, Failure)
+_INJECTED = (Throttle, Failure, Garbage, ClockSkew)
 
 
 @frozen
 class PlannedCall:
-    """One call of a client's method.
-
-    Attributes:
-        caller: the account that calls.
-        method: the name of the method.
-        graph_of: the administrator whose graph is the first argument; None for no graph.
-        investigation: the index of the graph's investigation that is the next argument; None for none.
-        given: the other arguments.
-    """
+    """One call of an account, with an administrator's graph and the index of an investigation as first arguments."""
 
     caller: str
     method: str
@@ -115,14 +132,7 @@ class PlannedCall:
 
 @frozen
 class Step:
-    """A call with faults.
-
-    Attributes:
-        job: the call.
-        faults: the faults, in order.
-        max_attempts: the maximum number of attempts.
-        short_timeout: whether attempts time out at the client, while the simulator carries them out.
-    """
+    """A call, its faults in order, and whether its attempts time out while the simulator carries them out."""
 
     job: PlannedCall
     faults: tuple[Effect, ...] = ()
@@ -144,9 +154,11 @@ class SimulatorPair:
         for effect in step.faults:
             self.faulty.inject(Fault(effect))
         self.faulty.forget_requests()
-        outcome = await (self._run_with_short_timeout(step) if step.short_timeout else self._run(step))
+        outcome = await self._run(step)
         self.faulty.clear_faults()
-        trace = Trace(step.job, outcome, last_call(self.faulty.requests), short_timeout=step.short_timeout)
+        requests = self.faulty.requests
+        last_call = [one for one in requests if call_of(one) == call_of(requests[-1])]
+        trace = Trace(step.job, outcome, last_call, short_timeout=step.short_timeout)
         problems = trace.problems()
         # After a refusal for a wrong clock, the request is repeated once, which is not a retry.
         again = any(one.error_code == "InvalidSignatureException" for one in trace.requests)
@@ -162,16 +174,12 @@ class SimulatorPair:
         assert not problems, f"\n{step}\n" + "\n".join([*problems, *trace.lines()])
 
     async def _run(self, step: Step) -> Any:
-        return await step.job.run(self.faulty, self._client(self.faulty, step.job.caller, step.max_attempts))
-
-    async def _run_with_short_timeout(self, step: Step) -> Any:
-        """Make the call with its own client, and wait until the simulator has carried out attempts that timed out."""
+        if not step.short_timeout:
+            return await step.job.run(self.faulty, self._client(self.faulty, step.job.caller, step.max_attempts))
         tasks = len(asyncio.all_tasks())
-        async with client_of(self.faulty, timeouts=SHORT_TIMEOUTS) as client:
-            retry = RetryPolicy(max_attempts=step.max_attempts)
-            outcome = await step.job.run(
-                self.faulty, client.with_options(credentials=self.faulty.account(step.job.caller), retry=retry)
-            )
+        async with client_of(self.faulty, max_attempts=step.max_attempts, timeouts=Timeouts(attempt=0.03)) as client:
+            credentials = self.faulty.account(step.job.caller)
+            outcome = await step.job.run(self.faulty, client.with_options(credentials=credentials))
         await until(lambda: len(asyncio.all_tasks()) <= tasks, "the simulator has carried out all requests")
         return outcome
 
@@ -198,7 +206,7 @@ class Trace:
     def refused(self) -> bool:
         """Whether the service itself refused the call, and never carried it out."""
         effects = self.requests[-1].faults if self.requests else ()
-        made_up = any(isinstance(one, (*_INJECTED, Garbage, ClockSkew)) for one in effects)
+        made_up = any(isinstance(one, _INJECTED) for one in effects)
         # A corrected clock is wrong again after the fault.
         skewed = bool(self.requests) and self.requests[-1].error_code == "InvalidSignatureException"
         return isinstance(self.outcome, ServiceError) and not self.executed and not made_up and not skewed
@@ -250,14 +258,11 @@ class Trace:
 
     def lines(self) -> list[str]:
         """Describe the call and its requests."""
-        text = f"outcome: {type(self.outcome).__name__} {self.outcome}"
-        if isinstance(self.outcome, Response):
-            text += f" {self.outcome.response_metadata}"
         return [
-            text,
+            f"outcome: {self.outcome!r} {getattr(self.outcome, 'response_metadata', '')}",
             *(
-                f"request {number}: {one.operation} HTTP {one.status} {one.error_code or 'carried out'} {one.faults}"
-                for number, one in enumerate(self.requests, 1)
+                f"{one.operation} HTTP {one.status} {one.error_code or 'carried out'} {one.faults}"
+                for one in self.requests
             ),
         ]
 
@@ -272,11 +277,6 @@ def unclear(request: RecordedRequest) -> bool:
     if any(isinstance(effect, Throttle) for effect in request.faults):
         return False
     return request.status in _UNCLEAR_STATUSES or any(isinstance(effect, Drop) for effect in request.faults)
-
-
-def last_call(requests: Sequence[RecordedRequest]) -> list[RecordedRequest]:
-    """Return the requests of the last call."""
-    return [one for one in requests if call_of(one) == call_of(requests[-1])]
 
 
 def call_of(request: RecordedRequest) -> str:
@@ -312,9 +312,7 @@ async def simulator() -> AsyncIterator[DetectiveSimulator]:
         yield sim
 
 
-def client_of(
-    sim: DetectiveSimulator, *, max_attempts: int = 3, timeouts: Timeouts = DEFAULT_TIMEOUTS
-) -> DetectiveClient:
+def client_of(sim: DetectiveSimulator, *, max_attempts: int = 3, timeouts: Timeouts = Timeouts()) -> DetectiveClient:
     """Return a client of the first administrator, with a fake clock."""
     fake_time = FakeTime()
     return DetectiveClient(
