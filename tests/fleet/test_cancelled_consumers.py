@@ -16,8 +16,7 @@ from support.interruptions import (
 from support.wire_server import until
 
 from detective_async import Credentials, DetectiveFleet
-from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times
-from fleet.leftovers import nothing_left
+from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times, nothing_left
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,16 @@ from support.interruptions import passes
 from support.wire_server import until
 
 from detective_async import DetectiveClient, DetectiveFleet, Target
-from fleet.counting_server import REGIONS, counting_fleet, counting_server, list_graphs, list_three_times, places
-from fleet.leftovers import nothing_left, working_tasks
+from fleet.counting_server import (
+    REGIONS,
+    counting_fleet,
+    counting_server,
+    list_graphs,
+    list_three_times,
+    nothing_left,
+    places,
+    working_tasks,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -143,14 +151,6 @@ async def test_closing_the_fleet_from_within() -> None:
             with pytest.raises(RuntimeError, match=CLOSED):  # noqa: PT012
                 async for _ in fleet.run(list_three_times):
                     await fleet.aclose()
-
-
-async def test_run_that_was_never_started() -> None:
-    """It needs no closing."""
-    async with nothing_left(), DetectiveFleet(places(5)) as fleet:
-        fleet.run(list_three_times)
-        fleet.iter_graphs()
-        del fleet
 
 
 async def test_consumer_raises() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fleet.leftovers import working_tasks
+from fleet.counting_server import working_tasks
 from integrations.aiohttp_web.site import ADMINISTRATOR, Site, client_of, serving_routes, warnings_of
 from integrations.aiohttp_web.streaming import (
     BufferFiller,
