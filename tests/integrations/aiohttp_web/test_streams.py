@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import ADMINISTRATOR, Reply, client_of, serving_routes, warnings_of
-from integrations.aiohttp_web.streaming import Stream, both, streaming
+from integrations.aiohttp_web.site import (
+    ADMINISTRATOR,
+    Reply,
+    Stream,
+    both,
+    client_of,
+    serving_routes,
+    streaming,
+    warnings_of,
+)
 
 from detective_async import (
     Account,
@@ -210,22 +218,28 @@ async def test_not_iterable(stream: Stream) -> None:
         assert (await site.get("/")).problem()["status"] == 500
 
 
-class RecordingIterator:
-    """An iterator that records its use."""
+class BareIterator:
+    """An iterator of three numbers without `aclose`, that records its use."""
 
-    def __init__(self, count: int = 3) -> None:
+    def __init__(self) -> None:
         self.given = 0
-        self.count = count
-        self.closed = 0
 
-    def __aiter__(self) -> "RecordingIterator":
+    def __aiter__(self) -> "BareIterator":
         return self
 
     async def __anext__(self) -> int:
-        if self.given == self.count:
+        if self.given == 3:
             raise StopAsyncIteration
         self.given += 1
         return self.given
+
+
+class RecordingIterator(BareIterator):
+    """It records also how often it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
 
     async def aclose(self) -> None:
         self.closed += 1
@@ -253,22 +267,8 @@ async def test_iterator_is_closed(stream: Stream) -> None:
 @both
 async def test_iterator_without_aclose(stream: Stream) -> None:
     """`aclose` is optional."""
-
-    class Items:
-        def __init__(self) -> None:
-            self.left = 1
-
-        def __aiter__(self) -> "Items":
-            return self
-
-        async def __anext__(self) -> int:
-            if not self.left:
-                raise StopAsyncIteration
-            self.left -= 1
-            return 7
-
-    async with serving_routes({"/": streaming(stream, lambda _: Items())}) as site:
-        assert b"7\n" in (await site.get("/")).body
+    async with serving_routes({"/": streaming(stream, lambda _: BareIterator())}) as site:
+        assert b"3\n" in (await site.get("/")).body
 
 
 @both
