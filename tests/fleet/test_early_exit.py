@@ -67,17 +67,6 @@ async def test_aclose_of_a_run() -> None:
         assert not fleet._runs
 
 
-async def test_aclose_of_a_stream() -> None:
-    """It returns when no task is left."""
-    async with nothing_left(), counting_fleet(places(4), pages=50, concurrency=6) as (_, fleet):
-        before = asyncio.all_tasks()
-        members = aiter(fleet.iter_members())
-        await anext(members)
-        assert len(working_tasks()) == 6
-        await members.aclose()
-        assert asyncio.all_tasks() == before
-
-
 @pytest.mark.parametrize("stream", [False, True])
 async def test_closing_the_fleet_with_waiting_consumers(stream: bool) -> None:
     """They get the remaining outcomes, then a RuntimeError."""

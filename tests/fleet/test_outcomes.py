@@ -20,24 +20,11 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator
-from fleet.counting_server import counting_fleet, list_graphs, place_of, places
+from fleet.counting_server import places
 
 SECRET = "hunter2hunter2hunter2"
 HERE = Target("111122223333", "eu-west-1", Credentials("AKIAIOSFODNN7EXAMPLE", SECRET))
 NOT_FOUND = HostNotFound("no such name", operation="ListGraphs", attempts=3, outcome_unknown=False)
-
-
-async def test_order_of_completion() -> None:
-    """Outcomes come in the order of completion."""
-    slow = places(5)[:3]
-    held = {(one.account_id, one.region) for one in slow}
-    async with counting_fleet(places(5), lambda request: place_of(request) in held, concurrency=5) as (server, fleet):
-        run = fleet.run(list_graphs)
-        fast = [await anext(run) for _ in range(12)]
-        assert len(server.held) == 3
-        assert not {one.target for one in fast} & set(slow)
-        server.release()
-        assert {outcome.target async for outcome in run} == set(slow)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks are never eager before 3.12")

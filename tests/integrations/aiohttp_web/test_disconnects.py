@@ -35,23 +35,6 @@ pytestmark = pytest.mark.slow
 
 
 @both
-@pytest.mark.parametrize("how", [{"stop_at": 0}, {"stop_at": 1}, {"size": 100_000}], ids=str)
-async def test_while_waiting_or_writing(stream: Stream, how: dict[str, int], caplog: pytest.LogCaptureFixture) -> None:
-    """Waiting for an item, or a write that is paused, ends: the iterator is closed, and nothing is logged."""
-    items = Items(**how)
-    before = asyncio.all_tasks()
-    async with serving_routes({"/": streaming(stream, items)}) as site:
-        async with requesting(site):
-            await until(lambda: items.begun and items.given == how.get("stop_at", items.given), "it waits")
-            assert await settled(items) < items.count
-            assert not items.ended
-        await until(lambda: items.ended, "the iterator was closed")
-        await site.disconnected()
-    await until(lambda: asyncio.all_tasks() <= before, "no task is left")
-    assert not warnings_of(caplog)
-
-
-@both
 async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
     """No item is taken."""
     inside, items, ended = asyncio.Event(), Items(), asyncio.Event()
