@@ -1,6 +1,7 @@
 """Leaving a run early, in any way: no work continues, and no consumer hangs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -181,9 +182,8 @@ async def test_work_ignores_cancellation() -> None:
         assert (await first).ok
 
 
-async def test_slow_cleanup_of_work() -> None:
-    """Closing the fleet waits for cleanup also of a run that was left before, with open connections."""
-    cleaned = []
+def cleaning(cleaned: list[Target], *, call: bool) -> Callable[[DetectiveClient, Target], Awaitable[None]]:
+    """Return work that ends in the first region only, and whose cleanup takes a while; it may make a call there."""
 
     async def work(client: DetectiveClient, target: Target) -> None:
         try:
@@ -191,9 +191,17 @@ async def test_slow_cleanup_of_work() -> None:
                 await asyncio.Event().wait()
         finally:
             await passes(30)
-            await client.list_graphs()
+            if call:
+                await client.list_graphs()
             cleaned.append(target)
 
+    return work
+
+
+async def test_slow_cleanup_of_work() -> None:
+    """Closing the fleet waits for cleanup also of a run that was left before, with open connections."""
+    cleaned: list[Target] = []
+    work = cleaning(cleaned, call=True)
     async with counting_server() as server, nothing_left():
         async with DetectiveFleet(places(3), concurrency=9, endpoint_url=server.url) as fleet:
             runs = [fleet.run(work) for _ in range(2)]
@@ -210,16 +218,8 @@ async def test_slow_cleanup_of_work() -> None:
 
 async def test_cancelled_aclose_of_a_run() -> None:
     """The run is forgotten when it has ended; closing the fleet waits for it."""
-    cleaned = []
-
-    async def work(_client: DetectiveClient, target: Target) -> None:
-        try:
-            if target.region != REGIONS[0]:
-                await asyncio.Event().wait()
-        finally:
-            await passes(30)
-            cleaned.append(target)
-
+    cleaned: list[Target] = []
+    work = cleaning(cleaned, call=False)
     async with nothing_left(), DetectiveFleet(places(1), concurrency=3) as fleet:
         for closed_early in (False, True):
             run = fleet.run(work)

@@ -6,7 +6,6 @@ import textwrap
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -16,8 +15,6 @@ from support.hypothesis_profiles import examples
 
 from detective_async.testing import DetectiveSimulator, SeedError, seed
 from detective_async.testing.seed import toml
-from detective_async.testing.seed.dumping import describe
-from detective_async.testing.seed.loading import build
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective import OPERATIONS
 from detective_async.testing.services.errors import ApiError
@@ -438,11 +435,3 @@ def test_a_file_is_replaced_atomically(tmp_path: Path, name: str, monkeypatch: p
     assert {path.name for path in tmp_path.iterdir()} == {name, f"link-{name}"}
     with pytest.raises(SeedError, match=r"must end in \.toml or \.json"):
         sim.save(tmp_path / "state")
-
-
-def test_a_graph_of_1200_members_can_be_loaded() -> None:
-    """The limit of a graph's members applies to seeds too."""
-    members = [{"account": f"{number:012d}"} for number in range(1, 1201)]
-    built = build({"graphs": [{**GRAPH, "members": members}]}, now=datetime.now(UTC), seed=0, delay=timedelta(0))
-    assert len(describe(built.world, datetime.now(UTC))["graphs"][0]["members"]) == 1200
-    assert isinstance(built.world.random, Random)

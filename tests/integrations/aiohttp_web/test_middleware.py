@@ -9,7 +9,17 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from integrations.aiohttp_web.site import Handle, make_app, serving, serving_routes, warnings_of
+from integrations.aiohttp_web.site import (
+    Handle,
+    Items,
+    Stream,
+    both,
+    make_app,
+    serving,
+    serving_routes,
+    streaming,
+    warnings_of,
+)
 from support.wire_server import until
 
 from detective_async import ParameterError, TooManyRequestsException
@@ -192,12 +202,15 @@ async def test_outermost_middleware() -> None:
             assert (await site.get("/?break")).problem()["status"] == 500
 
 
-async def test_without_setup() -> None:
-    """The middleware works alone."""
+@both
+async def test_without_setup(stream: Stream) -> None:
+    """The middleware and streams work alone."""
     app = web.Application(middlewares=[problems])
     app.router.add_get("/", raising(lambda: ParameterError("a", "b")))
+    app.router.add_get("/stream", streaming(stream, Items(count=1)))
     async with serving(app) as site:
         assert (await site.get("/", headers={"X-Request-Timeout": "nonsense"})).problem()["parameter"] == "a"
+        assert b"xxx" in (await site.get("/stream")).body
 
 
 async def test_cancellation() -> None:

@@ -70,15 +70,6 @@ async def test_stalled_reader(stream: Stream, complete: bool) -> None:
         assert isinstance(items, BufferFiller) or items.ended == 1
 
 
-@both
-async def test_without_setup(stream: Stream) -> None:
-    """Streams work without `setup`."""
-    app = web.Application()
-    app.router.add_get("/", streaming(stream, Items(count=1)))
-    async with serving(app) as site:
-        assert b"xxx" in (await site.get("/")).body
-
-
 async def test_other_requests() -> None:
     """Other handlers have aiohttp's usual time."""
     inside, go_on = asyncio.Event(), asyncio.Event()

@@ -90,14 +90,20 @@ async def members(request: web.Request, stream: Stream = stream_ndjson, **option
 
 
 async def test_members_as_lines(client: DetectiveClient) -> None:
-    """Each member of all pages is a line without e-mail addresses; the headers disable buffering."""
-    async with serving_routes({"/": members}, client) as site:
-        answer = await site.get("/")
+    """Each member of all pages is a line; the headers disable buffering.
+
+    E-mail addresses and additional headers are included on request only.
+    """
+    own = partial(members, to_json=partial(to_json, sensitive=True), headers={"X-A": "1", "Cache-Control": "private"})
+    async with serving_routes({"/": members, "/own": own}, client) as site:
+        answer, changed = await site.get("/"), await site.get("/own")
     assert [line["AccountId"] for line in lines(answer)] == [f"{number:012}" for number in range(1, 31)]
     assert b"@" not in answer.body
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert lines(changed)[0]["EmailAddress"] == "account-1@example.com"
+    assert (changed.headers["X-A"], changed.headers["Cache-Control"]) == ("1", "private")
 
 
 async def test_members_as_events(client: DetectiveClient) -> None:
@@ -107,15 +113,6 @@ async def test_members_as_events(client: DetectiveClient) -> None:
     assert [name for name, _ in found] == ["message"] * 30
     assert [data["AccountId"] for _, data in found] == [f"{number:012}" for number in range(1, 31)]
     assert last == ("end", {})
-
-
-async def test_options(client: DetectiveClient) -> None:
-    """Sensitive members and additional headers are included on request."""
-    own = partial(members, to_json=partial(to_json, sensitive=True), headers={"X-A": "1", "Cache-Control": "private"})
-    async with serving_routes({"/": own}, client) as site:
-        answer = await site.get("/")
-    assert lines(answer)[0]["EmailAddress"] == "account-1@example.com"
-    assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "private")
 
 
 async def test_fleet_stream(sim: DetectiveSimulator, client: DetectiveClient) -> None:
