@@ -261,10 +261,7 @@ def test_it_goes_on_after_a_signal(
     for answered, saved in ((2, 0), (12, 2 if save_every == 0 else 1)):
         sim.forget_requests()
         code = run_until(
-            partial(enough, a_world, answered, saved),
-            a_world,
-            number,
-            f"inventory.SAVE_EVERY = {save_every}",
+            partial(enough, a_world, answered, saved), a_world, number, f"inventory.SAVE_EVERY = {save_every}"
         )
         assert code == (130 if number == signal.SIGINT else -number)
     sim.clear_faults()

@@ -38,11 +38,7 @@ class Example:
     capsys: pytest.CaptureFixture[str]
 
     def __call__(
-        self,
-        *options: str,
-        accounts: str | None = None,
-        role: str | None = ROLE,
-        regions: tuple[str, ...] = REGIONS,
+        self, *options: str, accounts: str | None = None, role: str | None = ROLE, regions: tuple[str, ...] = REGIONS
     ) -> Ended:
         """Run it."""
         with_role = [] if role is None else ["--member-role", role]

@@ -6,13 +6,7 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 import pytest
-from support.interruptions import (
-    Interrupt,
-    after_steps,
-    as_an_await_ends,
-    at_an_await,
-    by_a_timeout_from_outside,
-)
+from support.interruptions import Interrupt, after_steps, as_an_await_ends, at_an_await, by_a_timeout_from_outside
 from support.wire_server import until
 
 from detective_async import Credentials, DetectiveFleet

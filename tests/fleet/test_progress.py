@@ -7,13 +7,7 @@ from collections.abc import Iterable
 import pytest
 from support.fakes import FakeTime
 
-from detective_async import (
-    DetectiveClient,
-    DetectiveFleet,
-    ProgressEvent,
-    ServiceError,
-    Target,
-)
+from detective_async import DetectiveClient, DetectiveFleet, ProgressEvent, ServiceError, Target
 from fleet.counting_server import REGIONS, accounts, places
 
 

@@ -88,11 +88,7 @@ async def test_expired_roles(sim: DetectiveSimulator) -> None:
     ],
 )
 async def test_sts_region(
-    sim: DetectiveSimulator,
-    monkeypatch: pytest.MonkeyPatch,
-    region: str | None,
-    environment: str | None,
-    expected: str,
+    sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, region: str | None, environment: str | None, expected: str
 ) -> None:
     """One STS for all: the configured region if it is in the same partition, else the first one."""
     if environment is not None:

@@ -36,11 +36,7 @@ def _organization(sim: DetectiveSimulator) -> None:
 
 @pytest.fixture
 def management(sim: DetectiveSimulator) -> dict[str, Any]:
-    return {
-        "organization": True,
-        "management_credentials": sim.account(MANAGEMENT),
-        "administrator_id": ADMINISTRATOR,
-    }
+    return {"organization": True, "management_credentials": sim.account(MANAGEMENT), "administrator_id": ADMINISTRATOR}
 
 
 async def designate(client: DetectiveClient, sim: DetectiveSimulator, account_id: str = ADMINISTRATOR) -> None:

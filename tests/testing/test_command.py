@@ -106,11 +106,7 @@ def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
     lines.append(process.stdout.readline())
     script = "\n".join([*lines, 'echo "$AWS_ENDPOINT_URL_STS ${AWS_SESSION_TOKEN-none}"'])
     said = subprocess.run(
-        ["/bin/sh", "-c", script],
-        env={"AWS_SESSION_TOKEN": "old"},
-        capture_output=True,
-        text=True,
-        check=True,
+        ["/bin/sh", "-c", script], env={"AWS_SESSION_TOKEN": "old"}, capture_output=True, text=True, check=True
     )
     assert said.stdout.split() == [variables["AWS_ENDPOINT_URL_STS"], "none"]
 

@@ -34,12 +34,7 @@ pytestmark = pytest.mark.slow
 
 ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 #: Variable of a path -> a valid value.
-GOOD = {
-    "account_id": ACCOUNT,
-    "region": REGION,
-    "investigation_id": "1" * 21,
-    "job_id": "0" * 32,
-}
+GOOD = {"account_id": ACCOUNT, "region": REGION, "investigation_id": "1" * 21, "job_id": "0" * 32}
 #: Seconds; longer than any answer takes.
 TIMEOUT = 60.0
 SETTINGS = Settings(
@@ -234,8 +229,7 @@ json_values = st.recursive(
 _NAMES = ["AdministratorId", "Regions", "Csv", "PlanId", "EntityArn", "ScopeStartTime", "ScopeEndTime", "State"]
 members = st.fixed_dictionaries({}, optional=dict.fromkeys(_NAMES, json_values))
 bodies = st.one_of(
-    st.binary(max_size=200),
-    st.one_of(json_values, members).map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=200), st.one_of(json_values, members).map(lambda value: json.dumps(value).encode())
 )
 
 

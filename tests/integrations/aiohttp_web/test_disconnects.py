@@ -59,10 +59,7 @@ async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixtur
 async def test_cancelled_handler(stream: Stream) -> None:
     """The iterator is closed if the server cancels handlers."""
     items = Items(stop_at=1)
-    async with (
-        serving_routes({"/": streaming(stream, items)}) as site,
-        requesting(site) as client,
-    ):
+    async with serving_routes({"/": streaming(stream, items)}) as site, requesting(site) as client:
         await until(lambda: items.given, "it waits")
         [connection] = site.runner.server.connections if site.runner.server else []
         assert connection._task_handler

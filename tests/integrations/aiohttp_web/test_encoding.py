@@ -128,10 +128,7 @@ DOCUMENTS: dict[str, tuple[object, ...]] = {
         {"target": TARGET_JSON, "item": MEMBER_SENSITIVE},
     ),
     "a list of two": ([TARGET, MEMBER], [TARGET_JSON, MEMBER_JSON], [TARGET_JSON, MEMBER_SENSITIVE]),
-    "another pair": (
-        (DatasourcePackage.DETECTIVE_CORE, Graph(arn="a")),
-        *[["DETECTIVE_CORE", {"Arn": "a"}]] * 2,
-    ),
+    "another pair": ((DatasourcePackage.DETECTIVE_CORE, Graph(arn="a")), *[["DETECTIVE_CORE", {"Arn": "a"}]] * 2),
     "an outcome": (
         Outcome(TARGET, MEMBER, None, 0.5),
         {"target": TARGET_JSON, "value": MEMBER_JSON, "error": None, "elapsed": 0.5, "kind": "succeeded"},

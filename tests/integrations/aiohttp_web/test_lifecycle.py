@@ -7,15 +7,7 @@ import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import ADMINISTRATOR, KEYS, client_of, idle_client, make_app, serving, serving_routes
 
-from detective_async import (
-    AssumeRole,
-    CallEvent,
-    Credentials,
-    DetectiveClient,
-    DetectiveFleet,
-    ParameterError,
-    Target,
-)
+from detective_async import AssumeRole, CallEvent, Credentials, DetectiveClient, DetectiveFleet, ParameterError, Target
 from detective_async.events import Event
 from detective_async.integrations.aiohttp_web import CLIENT, FLEET, get_client, get_fleet, health, setup, to_json
 from detective_async.integrations.aiohttp_web.state import AccountCredentials

@@ -149,13 +149,7 @@ async def test_aiohttp_exception_with_details() -> None:
         assert answer.headers.getall("X-A") == ["1", "2"]
         assert answer.cookies["seen"].value == "yes"
         problem = await answer.json(content_type="application/problem+json")
-    assert problem == {
-        "type": "about:blank",
-        "title": "Nope",
-        "status": 403,
-        "detail": "not you",
-        "instance": "/",
-    }
+    assert problem == {"type": "about:blank", "title": "Nope", "status": 403, "detail": "not you", "instance": "/"}
 
 
 async def test_problem_error_without_middleware() -> None:

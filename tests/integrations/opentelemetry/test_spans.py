@@ -65,14 +65,7 @@ async def test_attribute_names(recorded: Recorded, client: DetectiveClient, sim:
     sim.inject(Fault(Failure(), count=None))
     with pytest.raises(ServiceError):
         await client.list_graphs()
-    modules = (
-        aws_attributes,
-        cloud_attributes,
-        rpc_attributes,
-        error_attributes,
-        http_attributes,
-        server_attributes,
-    )
+    modules = (aws_attributes, cloud_attributes, rpc_attributes, error_attributes, http_attributes, server_attributes)
     conventional = {value for module in modules for value in vars(module).values() if isinstance(value, str)}
     [span] = recorded.calls
     for thing in (span, *span.events):
@@ -103,11 +96,7 @@ async def test_attempts_and_waits(recorded: Recorded, client: DetectiveClient, s
         "aws.request_id": ids[0],
         "error.type": code,
     }
-    assert attributes_of(first_wait) == {
-        "detective_async.attempt": 1,
-        "detective_async.delay": 1.0,
-        "error.type": code,
-    }
+    assert attributes_of(first_wait) == {"detective_async.attempt": 1, "detective_async.delay": 1.0, "error.type": code}
     assert attributes_of(lost) == {
         "detective_async.attempt": 2,
         "detective_async.elapsed": 0.0,
