@@ -43,14 +43,16 @@ def sts_requests(sim: DetectiveSimulator) -> Counter[tuple[str | None, str | Non
 
 
 async def test_once_per_account(sim: DetectiveSimulator) -> None:
-    """Each role is assumed once, for all regions, runs and concurrent calls."""
+    """Each role is assumed once, for all regions, runs and concurrent calls; and again once it has expired."""
     async with fleet_of(sim, source=sim.account(HUB)) as fleet:
         await run(fleet)
         assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
         await asyncio.gather(run(fleet), run(fleet))
-        graphs = [pair async for pair in fleet.iter_graphs()]
-    assert len(graphs) == 15
-    assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
+        assert len([pair async for pair in fleet.iter_graphs()]) == 15
+        assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
+        await sim.advance(3601)
+        await run(fleet)
+    assert sts_requests(sim) == {(HUB, "eu-west-1"): 10}
 
 
 async def test_explicit_role_providers(sim: DetectiveSimulator) -> None:
@@ -65,15 +67,6 @@ async def test_explicit_role_providers(sim: DetectiveSimulator) -> None:
     async with DetectiveFleet(targets, endpoint_url=sim.url, concurrency=15) as fleet:
         await run(fleet)
     assert sts_requests(sim) == {(HUB, "us-east-1"): 5}
-
-
-async def test_expired_roles(sim: DetectiveSimulator) -> None:
-    """Expired credentials are renewed once per account."""
-    async with fleet_of(sim, source=sim.account(HUB)) as fleet:
-        await run(fleet)
-        await sim.advance(3601)
-        await run(fleet)
-    assert sts_requests(sim) == {(HUB, "eu-west-1"): 10}
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,14 @@ async def test_client_lifetime(sim: DetectiveSimulator) -> None:
 
 
 async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is configured by the environment at startup."""
-    app = web.Application()
+    """It is configured by the environment at startup, which fails without a region."""
+    app, without_region = web.Application(), web.Application()
     app.router.add_get("/", graphs)
     setup(app)
+    setup(without_region)
+    with pytest.raises(Exception, match="no region"):
+        async with serving(without_region):
+            pass
     for name, value in sim.environment(ADMINISTRATOR, region="eu-central-1").items():
         monkeypatch.setenv(name, value)
     async with serving(app) as site:
@@ -55,15 +59,6 @@ async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.Monke
         client = app[CLIENT]
         assert not client._transport.pool.closed
     assert client._transport.pool.closed
-
-
-async def test_invalid_settings() -> None:
-    """The startup fails."""
-    app = web.Application()
-    setup(app)
-    with pytest.raises(Exception, match="no region"):
-        async with serving(app):
-            pass
 
 
 async def test_fleet(sim: DetectiveSimulator) -> None:

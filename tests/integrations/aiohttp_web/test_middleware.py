@@ -126,15 +126,6 @@ async def test_malformed_body() -> None:
     assert answer.status == 400
 
 
-async def test_head() -> None:
-    """HEAD has the status and headers of GET."""
-    async with serving_routes({"/": raising(lambda: ParameterError("a", "b"))}) as site:
-        got, asked = await site.get("/"), await site.ask("HEAD", "/")
-    assert (asked.status, asked.body) == (400, b"")
-    for name in ("Content-Type", "Content-Length"):
-        assert asked.headers[name] == got.headers[name]
-
-
 async def test_aiohttp_exception_with_details() -> None:
     """Its reason, text, headers and cookies are kept."""
 
