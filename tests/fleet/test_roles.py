@@ -78,31 +78,29 @@ async def test_explicit_role_providers(sim: DetectiveSimulator) -> None:
         ("eu-north-1", "sa-east-1", "eu-north-1"),
         (None, "cn-north-1", "eu-west-1"),
         ("cn-north-1", None, "eu-west-1"),
+        ("of the profile", None, "eu-central-1"),
     ],
 )
 async def test_sts_region(
-    sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, region: str | None, environment: str | None, expected: str
+    sim: DetectiveSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    region: Any,
+    environment: Any,
+    expected: str,
 ) -> None:
     """One STS for all: the configured region if it is in the same partition, else the first one."""
+    (tmp_path / "config").write_text("[profile hub]\nregion = eu-central-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     if environment is not None:
         monkeypatch.setenv("AWS_REGION", environment)
-    async with fleet_of(sim, source=sim.account(HUB), region=region) as fleet:
+    options = {"profile": "hub"} if region == "of the profile" else {"region": region}
+    async with fleet_of(sim, source=sim.account(HUB), **options) as fleet:
         await run(fleet)
         # Default credentials would be looked up there.
         assert fleet._client.region == expected
     assert sts_requests(sim) == {(HUB, expected): 5}
-
-
-async def test_sts_region_of_a_profile(
-    sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The named profile's region is used."""
-    config = tmp_path / "config"
-    config.write_text("[profile hub]\nregion = eu-central-1\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    async with fleet_of(sim, source=sim.account(HUB), profile="hub") as fleet:
-        await run(fleet)
-    assert sts_requests(sim) == {(HUB, "eu-central-1"): 5}
 
 
 async def test_closed_region_and_sts(sim: DetectiveSimulator) -> None:
