@@ -1,4 +1,4 @@
-"""The error tree, and how answers that say no become exceptions."""
+"""The exceptions, and how error responses become exceptions."""
 
 import pickle
 
@@ -46,8 +46,8 @@ ERRORS: list[DetectiveError] = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_every_error_pickles(error: DetectiveError) -> None:
-    """It comes back with its type, its words and all its attributes."""
+def test_errors_can_be_pickled(error: DetectiveError) -> None:
+    """The copy has the same type, message and attributes."""
     error.add_note("seen on a Tuesday")
     twin = pickle.loads(pickle.dumps(error))
     assert type(twin) is type(error)
@@ -55,8 +55,8 @@ def test_every_error_pickles(error: DetectiveError) -> None:
     assert vars(twin) == vars(error)
 
 
-def test_the_tree() -> None:
-    """Each error is where a handler would look for it."""
+def test_base_classes() -> None:
+    """Each error has the documented base classes."""
     for name in detective_async.__all__:
         thing = getattr(detective_async, name)
         if isinstance(thing, type) and issubclass(thing, BaseException):
@@ -68,15 +68,15 @@ def test_the_tree() -> None:
     assert issubclass(ParameterError, ValueError)
 
 
-def test_the_message_tells_what_support_will_ask() -> None:
-    """Code, words, operation, status, request id and attempts are all in the text."""
+def test_the_message_has_the_details_for_support() -> None:
+    """Code, message, operation, status, request id and attempts."""
     assert str(ERRORS[9]) == "Odd: words (ListGraphs, HTTP 418, request id id, attempts: 2)"
     assert str(ERRORS[3]) == "ListGraphs: cannot connect (the service did nothing; attempts: 3)"
     assert "the service may have acted on it" in str(ERRORS[4])
 
 
-def test_a_member_that_an_exception_does_not_have_is_a_type_error() -> None:
-    """A misspelt keyword is not swallowed."""
+def test_an_unknown_member_is_a_type_error() -> None:
+    """A misspelt keyword raises."""
     with pytest.raises(TypeError, match="ValidationException has no resources"):
         ValidationException("ValidationException", resources=["members"])
 
@@ -98,8 +98,8 @@ def test_a_member_that_an_exception_does_not_have_is_a_type_error() -> None:
         ({"x-amzn-errortype": "#:"}, b"", "400"),
     ],
 )
-def test_where_the_error_code_is_found(headers: dict[str, str], body: bytes, code: str) -> None:
-    """Header first, then `code`, then `__type`; cut at the colon and after the hash; else the status."""
+def test_the_places_of_the_error_code(headers: dict[str, str], body: bytes, code: str) -> None:
+    """Header first, then `code`, then `__type`, without URL and namespace; else the status."""
     error = decode_error("ListGraphs", 400, headers, body, attempts=1)
     assert error.code == code
     assert type(error) is (ValidationException if code == "ValidationException" else ServiceError)
@@ -115,13 +115,13 @@ def test_where_the_error_code_is_found(headers: dict[str, str], body: bytes, cod
         (b"[" * 1_000_000, ""),
     ],
 )
-def test_where_the_message_is_found(body: bytes, message: str) -> None:
-    """Either spelling, and nothing where there is nothing to be read."""
+def test_the_places_of_the_message(body: bytes, message: str) -> None:
+    """Both spellings; empty if there is none."""
     assert decode_error("ListGraphs", 400, {}, body, attempts=1).message == message
 
 
 def test_a_modelled_exception_has_its_members() -> None:
-    """The extra members are typed; those of the wrong type are left out, for the error matters more."""
+    """Its members are typed; those of the wrong type are ignored."""
     body = b'{"ErrorCode": "INVALID_GRAPH_ARN", "ErrorCodeReason": "r", "SubErrorCode": "NEW", "SubErrorCodeReason": 5}'
     error = decode_error("ListMembers", 403, {"x-amzn-errortype": "AccessDeniedException"}, body, attempts=1)
     assert isinstance(error, AccessDeniedException)
@@ -139,6 +139,6 @@ def test_a_modelled_exception_has_its_members() -> None:
 @pytest.mark.parametrize(
     ("header", "seconds"), [("1500", 1.5), ("0", 0.0), ("-1", None), ("1.5", None), ("soon", None), ("9" * 30, None)]
 )
-def test_the_wait_that_the_service_asks_for(header: str, seconds: float | None) -> None:
-    """Milliseconds become seconds; a bad value is no value."""
+def test_the_delay_that_the_service_asks_for(header: str, seconds: float | None) -> None:
+    """Milliseconds become seconds; malformed values are ignored."""
     assert decode_error("ListGraphs", 429, {"x-amz-retry-after": header}, b"", attempts=1).retry_after == seconds

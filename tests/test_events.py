@@ -1,4 +1,4 @@
-"""What hooks are told of a call: its beginning, its attempts and waits, and its end, however that comes about."""
+"""The events of a call: its start, attempts, retries and end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,49 +36,47 @@ _current: ContextVar[str | None] = ContextVar("_current", default=None)
 
 
 @define
-class Watcher:
-    """A hook that wants to know of beginnings too, and adds headers there."""
+class RecordingHook:
+    """A hook that records all events, and adds headers in `on_start`."""
 
     headers: dict[str, Any] = field(factory=dict)
-    told: list[CallStart | Event] = field(factory=list)
+    events: list[CallStart | Event] = field(factory=list)
     _tokens: dict[str, Token[str | None]] = field(factory=dict)
 
     def on_start(self, start: CallStart) -> None:
-        self.told.append(start)
+        self.events.append(start)
         start.headers.update(self.headers)
         self._tokens[start.invocation_id] = _current.set(start.invocation_id)
 
     def __call__(self, event: Event) -> None:
-        self.told.append(event)
+        self.events.append(event)
         if isinstance(event, CallEvent):
-            # Fails where it is not the context of the start.
+            # Raises if this is not the context of the start.
             _current.reset(self._tokens.pop(event.invocation_id))
 
     @property
     def ends(self) -> list[CallEvent]:
-        return [event for event in self.told if isinstance(event, CallEvent)]
+        return [event for event in self.events if isinstance(event, CallEvent)]
 
 
 @pytest.fixture
-def watcher() -> Watcher:
-    return Watcher()
+def recorder() -> RecordingHook:
+    return RecordingHook()
 
 
 @pytest.fixture
-async def aws(credentials: Credentials, fake_time: FakeTime, watcher: Watcher) -> AsyncIterator[DetectiveClient]:
+async def aws(credentials: Credentials, fake_time: FakeTime, recorder: RecordingHook) -> AsyncIterator[DetectiveClient]:
     async with DetectiveClient(
-        region="eu-west-1", credentials=credentials, clock=fake_time.clock(), hooks=[watcher]
+        region="eu-west-1", credentials=credentials, clock=fake_time.clock(), hooks=[recorder]
     ) as client:
         yield client
 
 
-async def test_the_beginning_is_told_before_all_else(
-    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher
-) -> None:
-    """With where it is going, under the id that all its events have."""
+async def test_call_start_comes_first(aws: DetectiveClient, mock_aws: aioresponses, recorder: RecordingHook) -> None:
+    """It has the destination of the call and the id of all its events."""
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
-    start, *others = watcher.told
+    start, *others = recorder.events
     assert start == CallStart(
         operation="ListGraphs",
         service="detective",
@@ -93,26 +91,26 @@ async def test_the_beginning_is_told_before_all_else(
     ]
 
 
-async def test_beginnings_and_ends_are_nested(credentials: Credentials, mock_aws: aioresponses) -> None:
-    """Who is told first of the beginning is told last of the end; in between, all in their order."""
-    told: list[tuple[str, str]] = []
+async def test_starts_and_ends_are_nested(credentials: Credentials, mock_aws: aioresponses) -> None:
+    """The first hook to receive the start is the last to receive the end; other events are in order."""
+    events: list[tuple[str, str]] = []
 
-    class Named(Watcher):
+    class Named(RecordingHook):
         def __init__(self, name: str) -> None:
             self.name = name
 
         def on_start(self, start: CallStart) -> None:
-            told.append((self.name, type(start).__name__))
+            events.append((self.name, type(start).__name__))
 
         def __call__(self, event: Event) -> None:
-            told.append((self.name, type(event).__name__))
+            events.append((self.name, type(event).__name__))
 
     mock_aws.post(URL, payload={})
     async with DetectiveClient(
         region="eu-west-1", credentials=credentials, hooks=[Named("outer"), Named("inner")]
     ) as client:
         await client.list_graphs()
-    assert told == [
+    assert events == [
         ("outer", "CallStart"),
         ("inner", "CallStart"),
         ("outer", "AttemptEvent"),
@@ -122,26 +120,26 @@ async def test_beginnings_and_ends_are_nested(credentials: Credentials, mock_aws
     ]
 
 
-async def test_what_the_beginning_sets_holds_until_the_end(watcher: Watcher) -> None:
-    """A context variable is seen by what the call does, by no other call's, and by nobody afterwards."""
+async def test_context_variables_of_the_start_are_set_until_the_end(recorder: RecordingHook) -> None:
+    """They are set for everything in the call, for no other call, and not afterwards."""
     seen = []
 
     async def vault() -> Credentials:
         seen.append(_current.get())
         raise CredentialsError("closed")
 
-    async with DetectiveClient(region="eu-west-1", credentials=vault, hooks=[watcher]) as client:
+    async with DetectiveClient(region="eu-west-1", credentials=vault, hooks=[recorder]) as client:
         await asyncio.gather(*(client.list_graphs() for _ in range(2)), return_exceptions=True)
         with pytest.raises(CredentialsError):
             await client.list_graphs()
     assert _current.get() is None
-    assert len(watcher.ends) == 3
+    assert len(recorder.ends) == 3
     assert len(seen) == len(set(seen)) == 2
-    assert set(seen) <= {event.invocation_id for event in watcher.ends}
+    assert set(seen) <= {event.invocation_id for event in recorder.ends}
 
 
-async def test_a_hook_may_add_headers(aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher) -> None:
-    """They go along with each attempt; the request's own, the signature's and what is no header do not."""
+async def test_a_hook_can_add_headers(aws: DetectiveClient, mock_aws: aioresponses, recorder: RecordingHook) -> None:
+    """They are sent with each attempt; reserved and malformed ones are ignored."""
     sent = {"traceparent": "00-ab-cd-01", "X-Amzn-Trace-Id": "Root=1-2-3", "tracestate": ""}
     reserved = [
         "host",
@@ -154,7 +152,7 @@ async def test_a_hook_may_add_headers(aws: DetectiveClient, mock_aws: aiorespons
         "te",
     ]
     malformed = {"a name": "x", "": "x", "name": "line\r\nbreak", "other": "ü", "number": 1, 2: "x"}
-    watcher.headers = {**sent, **dict.fromkeys(reserved, "mine"), **malformed}  # type: ignore[dict-item]
+    recorder.headers = {**sent, **dict.fromkeys(reserved, "mine"), **malformed}  # type: ignore[dict-item]
     mock_aws.post(URL, status=500)
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
@@ -168,31 +166,31 @@ async def test_a_hook_may_add_headers(aws: DetectiveClient, mock_aws: aiorespons
         assert signed == "host;x-amz-date;x-amz-security-token"
 
 
-async def test_added_headers_reach_a_service_that_checks_signatures(sim: DetectiveSimulator) -> None:
-    """They do not make the request another one."""
-    watcher = Watcher({"X-Amzn-Trace-Id": "Root=1-2-3"})
+async def test_added_headers_do_not_break_the_signature(sim: DetectiveSimulator) -> None:
+    """They are not signed, and the service accepts the request."""
+    recorder = RecordingHook({"X-Amzn-Trace-Id": "Root=1-2-3"})
     async with DetectiveClient(
-        region="eu-west-1", endpoint_url=sim.url, credentials=sim.account(MEMBER), hooks=[watcher]
+        region="eu-west-1", endpoint_url=sim.url, credentials=sim.account(MEMBER), hooks=[recorder]
     ) as client:
         await client.create_graph()
-    assert [event.status for event in watcher.ends] == [200]
+    assert [event.status for event in recorder.ends] == [200]
 
 
-async def test_a_hook_without_a_beginning_is_not_told_of_it(credentials: Credentials, mock_aws: aioresponses) -> None:
-    """One event for the attempt and one for the call."""
-    told: list[Event] = []
+async def test_a_hook_without_on_start(credentials: Credentials, mock_aws: aioresponses) -> None:
+    """It receives one event for the attempt and one for the call."""
+    events: list[Event] = []
     mock_aws.post(URL, payload={})
-    async with DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[told.append]) as client:
+    async with DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[events.append]) as client:
         await client.list_graphs()
-    assert [type(event).__name__ for event in told] == ["AttemptEvent", "CallEvent"]
+    assert [type(event).__name__ for event in events] == ["AttemptEvent", "CallEvent"]
 
 
-async def test_a_beginning_that_fails_fails_nothing(
+async def test_exceptions_of_on_start_are_logged(
     credentials: Credentials, mock_aws: aioresponses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, as what a hook raises is."""
+    """They do not change the call."""
 
-    class Broken(Watcher):
+    class Broken(RecordingHook):
         def on_start(self, start: CallStart) -> None:
             raise LookupError(start.operation)
 
@@ -207,97 +205,97 @@ async def test_a_beginning_that_fails_fails_nothing(
 
 
 @pytest.mark.parametrize("kind", [CallStart, AttemptEvent, RetryEvent, CallEvent])
-async def test_events_cannot_be_changed(
-    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher, kind: type[Any]
+async def test_events_are_frozen(
+    aws: DetectiveClient, mock_aws: aioresponses, recorder: RecordingHook, kind: type[Any]
 ) -> None:
-    """All hooks are handed the same ones."""
+    """All hooks receive the same objects."""
     mock_aws.post(URL, status=500)
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
-    event = next(event for event in watcher.told if isinstance(event, kind))
+    event = next(event for event in recorder.events if isinstance(event, kind))
     with pytest.raises(exceptions.FrozenInstanceError):
         setattr(event, "operation", "another")  # noqa: B010 - type checkers know that it cannot be
 
 
 async def test_the_end_of_a_call_that_was_refused(
-    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher
+    aws: DetectiveClient, mock_aws: aioresponses, recorder: RecordingHook
 ) -> None:
-    """The code, status and request id that the error has, and what it cost of the quota."""
+    """It has the code, status and request id of the error, and the rest of the quota."""
     for _ in range(3):
         mock_aws.post(
             URL, status=429, headers={"x-amzn-errortype": "TooManyRequestsException", "x-amzn-requestid": "no"}
         )
     with pytest.raises(Exception, match="TooManyRequests"):
         await aws.list_graphs()
-    (end,) = watcher.ends
+    (end,) = recorder.ends
     assert (end.error_code, end.status, end.request_id) == ("TooManyRequestsException", 429, "no")
     assert (end.attempts, end.waited, end.elapsed, end.retry_quota) == (3, 3.0, 3.0, 490)
 
 
-async def test_the_end_of_a_call_that_got_no_answer(
-    credentials: Credentials, mock_aws: aioresponses, watcher: Watcher, fake_time: FakeTime
+async def test_the_end_of_a_call_without_a_response(
+    credentials: Credentials, mock_aws: aioresponses, recorder: RecordingHook, fake_time: FakeTime
 ) -> None:
-    """The class of the error, and nothing of the answer to an earlier attempt."""
+    """It has the class of the error, and nothing of the response to an earlier attempt."""
     mock_aws.post(URL, status=500, body=b"12345")
     for _ in range(2):
         mock_aws.post(URL, exception=ConnectionResetError("reset"))
     async with DetectiveClient(
-        region="eu-west-1", credentials=credentials, hooks=[watcher], clock=fake_time.clock()
+        region="eu-west-1", credentials=credentials, hooks=[recorder], clock=fake_time.clock()
     ) as client:
         with pytest.raises(ConnectionLost):
             await client.list_graphs()
-    (end,) = watcher.ends
+    (end,) = recorder.ends
     assert (end.error_code, end.status, end.request_id, end.response_bytes) == ("ConnectionLost", None, None, None)
-    sizes = [event.response_bytes for event in watcher.told if isinstance(event, AttemptEvent)]
+    sizes = [event.response_bytes for event in recorder.events if isinstance(event, AttemptEvent)]
     assert sizes == [5, None, None]
 
 
-async def test_the_end_of_a_call_whose_answer_cannot_be_read(
-    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher
+async def test_the_end_of_a_call_whose_response_cannot_be_decoded(
+    aws: DetectiveClient, mock_aws: aioresponses, recorder: RecordingHook
 ) -> None:
     """The attempt succeeded, the call did not."""
     mock_aws.post(URL, payload={"GraphList": 5})
     with pytest.raises(DecodeError):
         await aws.list_graphs()
-    (end,) = watcher.ends
+    (end,) = recorder.ends
     assert (end.error_code, end.status, end.response_bytes) == ("DecodeError", 200, 16)
 
 
-async def test_the_end_of_a_call_without_credentials(watcher: Watcher) -> None:
+async def test_the_end_of_a_call_without_credentials(recorder: RecordingHook) -> None:
     """It had no attempt."""
 
     async def vault() -> Credentials:
         raise CredentialsError("closed")
 
-    async with DetectiveClient(region="eu-west-1", credentials=vault, hooks=[watcher]) as client:
+    async with DetectiveClient(region="eu-west-1", credentials=vault, hooks=[recorder]) as client:
         with pytest.raises(CredentialsError):
             await client.list_graphs()
-    assert [type(event) for event in watcher.told] == [CallStart, CallEvent]
-    (end,) = watcher.ends
+    assert [type(event) for event in recorder.events] == [CallStart, CallEvent]
+    (end,) = recorder.ends
     assert (end.error_code, end.attempts, end.status, end.account) == ("CredentialsError", 0, None, None)
 
 
 @pytest.mark.parametrize("total", [0.02, None])
-async def test_the_end_of_a_call_that_takes_too_long(
-    credentials: Credentials, mock_aws: aioresponses, watcher: Watcher, total: float | None
+async def test_the_end_of_a_call_that_exceeds_its_time(
+    credentials: Credentials, mock_aws: aioresponses, recorder: RecordingHook, total: float | None
 ) -> None:
-    """Whether it is given up by itself or cancelled from outside, in a wait after an answer."""
+    """By its deadline or a cancellation, in a delay after a response."""
     mock_aws.post(URL, status=429, headers={"x-amz-retry-after": "9000", "x-amzn-requestid": "wait"})
     async with DetectiveClient(
-        region="eu-west-1", credentials=credentials, timeouts=Timeouts(total=total), hooks=[watcher]
+        region="eu-west-1", credentials=credentials, timeouts=Timeouts(total=total), hooks=[recorder]
     ) as client:
         with pytest.raises(TimeoutError if total is None else DeadlineExceeded):
             async with asyncio.timeout(0.1):
                 await client.list_graphs()
-    (end,) = watcher.ends
+    (end,) = recorder.ends
     assert end.error_code == ("CancelledError" if total is None else "DeadlineExceeded")
     assert (end.attempts, end.status, end.request_id) == (1, 429, "wait")
 
 
 async def test_the_end_of_a_call_that_is_cancelled_in_an_attempt(
-    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher
+    aws: DetectiveClient, mock_aws: aioresponses, recorder: RecordingHook
 ) -> None:
-    """What an earlier attempt got is not taken for the answer to this one."""
+    """It has nothing of the response to an earlier attempt."""
 
     async def slow(_: object, **__: object) -> CallbackResult:
         await asyncio.sleep(60)
@@ -308,77 +306,77 @@ async def test_the_end_of_a_call_that_is_cancelled_in_an_attempt(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await aws.list_graphs()
-    (end,) = watcher.ends
+    (end,) = recorder.ends
     assert (end.error_code, end.attempts, end.status, end.request_id) == ("CancelledError", 2, None, None)
 
 
-async def test_what_is_sent_again_at_once_waited_for_nothing(
-    aws: DetectiveClient, mock_aws: aioresponses, watcher: Watcher
+async def test_an_attempt_without_a_delay_has_waited_zero_seconds(
+    aws: DetectiveClient, mock_aws: aioresponses, recorder: RecordingHook
 ) -> None:
-    """A wait belongs to the attempt after it, and to no other."""
+    """A delay is counted for the attempt after it only."""
     mock_aws.post(URL, status=429)
     skewed = {"x-amzn-errortype": "RequestTimeTooSkewed", "Date": "Mon, 23 Nov 2026 10:00:00 GMT"}
     mock_aws.post(URL, status=403, headers=skewed)
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
-    assert [event.waited for event in watcher.told if isinstance(event, AttemptEvent)] == [0.0, 1.0, 0.0]
-    assert [event.waited for event in watcher.ends] == [1.0]
+    assert [event.waited for event in recorder.events if isinstance(event, AttemptEvent)] == [0.0, 1.0, 0.0]
+    assert [event.waited for event in recorder.ends] == [1.0]
 
 
-async def test_no_call_without_a_valid_request(aws: DetectiveClient, watcher: Watcher) -> None:
-    """What is refused before anything could be sent is no call."""
+async def test_invalid_parameters_cause_no_event(aws: DetectiveClient, recorder: RecordingHook) -> None:
+    """Nothing is sent, so there is no call."""
     with pytest.raises(ParameterError):
         await aws.list_graphs(max_results=0)
-    assert watcher.told == []
+    assert recorder.events == []
 
 
-async def test_the_account_is_what_the_credentials_say(mock_aws: aioresponses, watcher: Watcher) -> None:
-    """Or what the derived client was told."""
+async def test_the_account_of_the_credentials(mock_aws: aioresponses, recorder: RecordingHook) -> None:
+    """Or the account id that the derived client was given."""
     mock_aws.post(URL, payload={}, repeat=True)
     known = Credentials("key", "secret", account_id="111122223333")
-    async with DetectiveClient(region="eu-west-1", credentials=known, hooks=[watcher]) as client:
+    async with DetectiveClient(region="eu-west-1", credentials=known, hooks=[recorder]) as client:
         await client.list_graphs()
         await client.with_options(account_id=MEMBER).list_graphs()
         await client.with_options(account_id=MEMBER).with_options(region="eu-west-1").list_graphs()
         other = client.with_options(account_id=MEMBER).with_options(credentials=Credentials("other", "secret"))
         await other.list_graphs()
-    assert [end.account for end in watcher.ends] == ["111122223333", MEMBER, MEMBER, None]
+    assert [end.account for end in recorder.ends] == ["111122223333", MEMBER, MEMBER, None]
 
 
-async def test_the_account_of_a_role(sim: DetectiveSimulator, watcher: Watcher) -> None:
-    """STS says whose keys it gave; the call to STS itself is a call too, of the source's account."""
+async def test_the_account_of_a_role(sim: DetectiveSimulator, recorder: RecordingHook) -> None:
+    """It is in STS's response; the call to STS has the source's account."""
     sim.role(MEMBER, "Audit", trusted=["111122223333"])
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account("111122223333"))
-    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role, hooks=[watcher]) as client:
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role, hooks=[recorder]) as client:
         await client.with_options(account_id=MEMBER).list_graphs()
-    assert [(start.service, start.account) for start in watcher.told if isinstance(start, CallStart)] == [
+    assert [(start.service, start.account) for start in recorder.events if isinstance(start, CallStart)] == [
         ("detective", MEMBER),
         ("sts", None),
     ]
-    assert [(end.operation, end.account, end.status) for end in watcher.ends] == [
+    assert [(end.operation, end.account, end.status) for end in recorder.ends] == [
         ("AssumeRole", "111122223333", 200),
         ("ListGraphs", MEMBER, 200),
     ]
 
 
-async def test_the_end_of_a_role_that_is_refused(sim: DetectiveSimulator, watcher: Watcher) -> None:
-    """Both calls end: the one to STS with its code, the one that needed the keys with the error that it raises."""
+async def test_the_end_of_a_role_that_is_refused(sim: DetectiveSimulator, recorder: RecordingHook) -> None:
+    """The call to STS ends with its code, the call that needed the role with AssumeRoleError."""
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=Credentials("nobody", "knows"))
-    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role, hooks=[watcher]) as client:
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role, hooks=[recorder]) as client:
         with pytest.raises(CredentialsError):
             await client.list_graphs()
-    assert [(end.operation, end.error_code, end.status) for end in watcher.ends] == [
+    assert [(end.operation, end.error_code, end.status) for end in recorder.ends] == [
         ("AssumeRole", "InvalidClientTokenId", 403),
         ("ListGraphs", "AssumeRoleError", None),
     ]
 
 
-async def test_the_accounts_of_a_fleet(sim: DetectiveSimulator, watcher: Watcher) -> None:
-    """Each call says whose it is, whatever its credentials know; those of the fleet's own client are its own's."""
+async def test_the_accounts_of_a_fleet(sim: DetectiveSimulator, recorder: RecordingHook) -> None:
+    """Each call has its target's account; calls of the fleet's own client have its account."""
     own, others = sim.account(MEMBER), [evolve(sim.account(one), account_id=None) for one in (MEMBER, "111122223333")]
     targets = [Target(MEMBER, "eu-west-1", others[0]), Target("111122223333", "eu-west-1", others[1])]
-    async with DetectiveFleet(targets, endpoint_url=sim.url, hooks=[watcher], credentials=own) as fleet:
+    async with DetectiveFleet(targets, endpoint_url=sim.url, hooks=[recorder], credentials=own) as fleet:
         assert [outcome.error async for outcome in fleet.run(lambda client, _: client.list_graphs())] == [None, None]
-        assert {end.account for end in watcher.ends} == {MEMBER, "111122223333"}
+        assert {end.account for end in recorder.ends} == {MEMBER, "111122223333"}
         await fleet.client.list_graphs()
-    assert watcher.ends[-1].account == MEMBER
+    assert recorder.ends[-1].account == MEMBER

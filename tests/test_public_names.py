@@ -1,4 +1,4 @@
-"""The public face: what `from detective_async import *` gives."""
+"""The public names of the package."""
 
 import inspect
 import subprocess
@@ -32,12 +32,12 @@ PROMISED = {
 
 
 def test_the_tests_run_against_the_installed_package() -> None:
-    """The source folder is not what is imported."""
+    """The source folder is not imported."""
     assert REPOSITORY not in Path(detective_async.__file__).parents or ".venv" in detective_async.__file__
 
 
 def test_star_import_gives_exactly_the_sorted_all() -> None:
-    """Nothing beside `__all__` leaks out, and the list is sorted."""
+    """`__all__` is sorted, and nothing else is exported."""
     namespace: dict[str, object] = {}
     exec("from detective_async import *", namespace)  # noqa: S102 - a star import is allowed at module level only
     del namespace["__builtins__"]
@@ -46,8 +46,8 @@ def test_star_import_gives_exactly_the_sorted_all() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in detective_async.__all__ if name != "__version__"])
-def test_every_public_name_says_what_it_is(name: str) -> None:
-    """Each one has a docstring of its own, and so has each public method."""
+def test_public_names_have_docstrings(name: str) -> None:
+    """Each name and each public method has its own."""
     thing = getattr(detective_async, name)
     assert inspect.getdoc(thing)
     for member_name, member in vars(thing).items():
@@ -55,20 +55,20 @@ def test_every_public_name_says_what_it_is(name: str) -> None:
             assert inspect.getdoc(member), f"{name}.{member_name}"
 
 
-def test_the_version_is_the_distributions() -> None:
-    """`__version__` and the installed metadata agree."""
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`__version__` and the installed metadata are equal."""
     assert detective_async.__version__ == version("detective-async")
 
 
-def test_the_names_are_there_before_they_are_used() -> None:
-    """`dir` shows them, and one that does not exist is an AttributeError."""
+def test_names_are_listed_before_they_are_imported() -> None:
+    """`dir` lists them, and an unknown name is an AttributeError."""
     assert set(dir(detective_async)) >= set(detective_async.__all__)
     with pytest.raises(AttributeError, match="module 'detective_async' has no attribute 'DetectiveClent'"):
         _ = detective_async.DetectiveClent  # type: ignore[attr-defined]
 
 
 def test_importing_the_package_alone_imports_nothing_heavy() -> None:
-    """Pytest imports it for the plugin, in runs that have nothing to do with it too."""
+    """Pytest imports it for the plugin in every run."""
     script = (
         "import sys, pytest; before = set(sys.modules)\n"
         "import detective_async.testing.pytest_plugin\n"
@@ -86,7 +86,7 @@ def test_importing_the_package_alone_imports_nothing_heavy() -> None:
 
 
 def test_importing_the_client_imports_neither_botocore_nor_the_simulator() -> None:
-    """What most processes never need is not paid for by all."""
+    """Most programs need neither."""
     script = (
         "import sys\nfrom detective_async import *\n"
         "print([m for m in sys.modules if m.split('.')[0] == 'botocore' or m.startswith('detective_async.testing')])"

@@ -1,4 +1,4 @@
-"""What a program imports before its first answer, and what it does not have to wait for."""
+"""What a program imports before its first response."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
 
 @pytest.fixture(scope="module")
 def modules() -> frozenset[str]:
-    """What is imported when the first answer has come."""
+    """The modules that are imported at the first response."""
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVER, repr(ANSWER)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -69,22 +69,22 @@ while True:
         "rich",
     ],
 )
-def test_the_first_answer_does_not_wait_for(module: str, modules: frozenset[str]) -> None:
-    """What the call has no use for."""
+def test_the_first_response_does_not_need(module: str, modules: frozenset[str]) -> None:
+    """The call does not use these modules."""
     assert "detective_async.api.models.graphs" in modules
     assert module not in modules
 
 
 def test_models_can_be_listed_before_they_are_imported() -> None:
-    """As whoever looks at the package in a console does; what is none of them is told so."""
+    """`dir` lists them, and an unknown name is an AttributeError."""
     assert set(models.__all__) <= set(dir(models))
     with pytest.raises(AttributeError, match="no attribute 'Member'"):
         models.Member  # type: ignore[attr-defined] # noqa: B018
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-def test_a_row_finds_its_models(operation: Operation[Any]) -> None:
-    """By its name: those that type checkers are told of."""
+def test_an_operation_has_its_models(operation: Operation[Any]) -> None:
+    """By its name, and the same as in its annotation."""
     constant = next(name for name, row in vars(operations).items() if row is operation)
     (promised,) = get_args(get_type_hints(operations)[constant])
     assert operation.response is promised

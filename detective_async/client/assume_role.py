@@ -101,8 +101,8 @@ class AssumeRole(ManagedProvider):
 
     async def _assume(self, caller: Caller) -> Credentials:
         source = self._provider or caller.default_credentials
-        sts = caller.to(STS, credentials=source, region=self.region, endpoint_url=self.endpoint_url)
         try:
+            sts = caller.to(STS, credentials=source, region=self.region, endpoint_url=self.endpoint_url)
             role: AssumedRole = await sts.call(ASSUME_ROLE, self._parameters())
             return Credentials(
                 role.access_key_id, role.secret_access_key, role.session_token, role.expires_at, role.account_id

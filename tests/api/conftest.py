@@ -1,4 +1,4 @@
-"""The server and the clients that all modules here share the making of; each module has its own."""
+"""Fixtures for the tests of the API: a server and clients for each module."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module", autouse=True)
 def isolated() -> Iterator[None]:
-    """Hide what the machine has configured."""
+    """Hide the AWS settings and proxies of the machine."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [n for n in os.environ if n.upper().startswith("AWS_") or n.upper().endswith("_PROXY")]:
             patch.delenv(name)
@@ -50,9 +50,9 @@ def json_library(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def pairs(server: Server) -> Iterator[dict[str | None, Pair]]:
-    """Both clients, for each session token that credentials may have."""
+    """Both clients, without and with a session token."""
     with ExitStack() as stack:
-        # A loop of its own: pytest-asyncio need not know of it.
+        # An event loop beside pytest-asyncio's.
         runner = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
         made = {}
         for token in (None, SESSION_TOKEN):

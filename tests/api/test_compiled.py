@@ -1,4 +1,4 @@
-"""Answers are read fast, and what only a slower reading gets right is read again."""
+"""Compiled readers give the same results as the detailed reader, which reads what they cannot read."""
 
 import pickle
 from datetime import UTC, datetime
@@ -17,9 +17,9 @@ _METADATA = ResponseMetadata(request_id="request-1")
 
 
 def _members(body: str) -> list[MemberDetail]:
-    answer = decode(operations.LIST_MEMBERS, body.encode(), _METADATA)
-    assert isinstance(answer, ListMembersResponse)
-    return answer.member_details
+    response = decode(operations.LIST_MEMBERS, body.encode(), _METADATA)
+    assert isinstance(response, ListMembersResponse)
+    return response.member_details
 
 
 @pytest.mark.parametrize(
@@ -34,54 +34,54 @@ def _members(body: str) -> list[MemberDetail]:
     ],
 )
 def test_whole_numbers_lose_no_digit(text: str, number: int) -> None:
-    """Those of more than 64 bits are floats to the fast reading."""
+    """The fast JSON parser reads those of more than 64 bits as floats."""
     (member,) = _members(f'{{"MemberDetails": [{{"VolumeUsageInBytes": {text}}}]}}')
     assert member.volume_usage_in_bytes == number
     assert type(member.volume_usage_in_bytes) is int
 
 
 @pytest.mark.parametrize("text", ["18446744073709551617", "0.1", "-0.0", "5e-324", "1.7976931348623157e308", "12"])
-def test_numbers_are_what_python_reads(text: str) -> None:
-    """To the last bit."""
+def test_numbers_are_the_same_as_pythons(text: str) -> None:
+    """They are equal to the last bit."""
     (member,) = _members(f'{{"MemberDetails": [{{"PercentOfGraphUtilization": {text}}}]}}')
     assert repr(member.percent_of_graph_utilization) == repr(float(text))
 
 
-def test_half_a_character_is_no_reason_to_refuse_an_answer() -> None:
-    """The fast reading takes no lone surrogates, and Python's own does."""
+def test_lone_surrogates_are_accepted() -> None:
+    """The fast JSON parser refuses them, and the standard library's accepts them."""
     (member,) = _members(r'{"MemberDetails": [{"EmailAddress": "\ud800", "AccountId": "1"}]}')
     assert (member.email_address, member.account_id) == ("\ud800", "1")
 
 
-def test_the_fast_reading_is_the_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or nobody would notice that it never comes to it."""
+def test_the_fast_parser_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A valid response is not read by the detailed reader."""
     monkeypatch.setattr(responses, "load", None)
     assert [member.account_id for member in _members('{"MemberDetails": [{"AccountId": "1"}, {}]}')] == ["1", None]
 
 
-def test_a_model_that_was_read_is_like_one_that_was_made() -> None:
-    """Frozen, of that very class, equal and with the same hash, and it pickles."""
+def test_decoded_models_are_the_same_as_constructed_ones() -> None:
+    """They are frozen, equal, of the same class, have the same hash, and can be pickled."""
     body = b'{"GraphList": [{"Arn": "arn", "CreatedTime": "2025-01-01T00:00:00+01:00"}], "NextToken": null}'
-    answer = decode(operations.LIST_GRAPHS, body, _METADATA)
-    assert answer is not None
+    response = decode(operations.LIST_GRAPHS, body, _METADATA)
+    assert response is not None
     made = ListGraphsResponse(graph_list=[Graph(arn="arn", created_time=datetime(2024, 12, 31, 23, tzinfo=UTC))])
-    assert type(answer) is ListGraphsResponse
-    assert type(answer.graph_list[0]) is Graph
-    assert answer == made
-    assert hash(answer.graph_list[0]) == hash(made.graph_list[0])
-    assert repr(answer) == repr(made)
-    assert answer.response_metadata is _METADATA
-    again = pickle.loads(pickle.dumps(answer))
-    assert (again, again.response_metadata) == (answer, _METADATA)
-    for thing, attribute in ((answer, "next_token"), (answer.graph_list[0], "arn")):
+    assert type(response) is ListGraphsResponse
+    assert type(response.graph_list[0]) is Graph
+    assert response == made
+    assert hash(response.graph_list[0]) == hash(made.graph_list[0])
+    assert repr(response) == repr(made)
+    assert response.response_metadata is _METADATA
+    again = pickle.loads(pickle.dumps(response))
+    assert (again, again.response_metadata) == (response, _METADATA)
+    for thing, attribute in ((response, "next_token"), (response.graph_list[0], "arn")):
         with pytest.raises(FrozenInstanceError):
             setattr(thing, attribute, "other")
         with pytest.raises(FrozenInstanceError):
             delattr(thing, attribute)
 
 
-def test_what_comes_twice_is_read_the_same_way_by_both() -> None:
-    """Of two members of one name, the last one counts."""
+def test_duplicate_members_are_read_the_same_way_by_both_readers() -> None:
+    """The last one is used."""
     body = '{"MemberDetails": [{"Status": "INVITED", "Status": "ENABLED"%s}]}'
     (fast,) = _members(body % "")
     (slow,) = _members(body % r', "Unknown": "\ud800"')

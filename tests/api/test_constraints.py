@@ -1,4 +1,4 @@
-"""Bad input: refused before anything is sent, with an error that names the parameter and says what would be right."""
+"""Invalid parameters raise before anything is sent; the error names the parameter and what is expected."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -86,7 +86,7 @@ TABLE: list[tuple[Call, str, str]] = [
             filter_criteria=FilterCriteria(created_time=DateFilter(NOW, datetime(2026, 1, 1))),  # noqa: DTZ001
         ),
         "filter_criteria.created_time.end_inclusive",
-        "needs a time zone",
+        "must have a time zone",
     ),
     (
         lambda c: c.list_investigations(ARN, sort_criteria=SortCriteria(field="AGE")),
@@ -110,7 +110,7 @@ TABLE: list[tuple[Call, str, str]] = [
 
 @pytest.fixture
 async def offline() -> AsyncIterator[DetectiveClient]:
-    """A client that fails the test if it gets as far as asking for the time."""
+    """A client that fails the test if it reads the time, as it does before it sends a request."""
 
     def never() -> float:
         raise AssertionError("something was about to be sent")
@@ -122,8 +122,10 @@ async def offline() -> AsyncIterator[DetectiveClient]:
 
 
 @pytest.mark.parametrize(("call", "parameter", "problem"), TABLE)
-async def test_bad_input_is_refused_by_name(offline: DetectiveClient, call: Call, parameter: str, problem: str) -> None:
-    """Nothing is sent, and the error says which parameter and what was wrong."""
+async def test_invalid_parameters_raise_with_their_path(
+    offline: DetectiveClient, call: Call, parameter: str, problem: str
+) -> None:
+    """Nothing is sent, and the error names the parameter and the problem."""
     with pytest.raises(ParameterError) as caught:
         await call(offline)
     assert caught.value.parameter == parameter
@@ -132,29 +134,29 @@ async def test_bad_input_is_refused_by_name(offline: DetectiveClient, call: Call
     assert isinstance(caught.value, ValueError)
 
 
-async def test_a_refused_email_address_is_not_quoted(offline: DetectiveClient) -> None:
-    """The address is sensitive even when it is wrong."""
+async def test_an_invalid_email_address_is_not_quoted(offline: DetectiveClient) -> None:
+    """The address is sensitive even if it is invalid."""
     with pytest.raises(ParameterError) as caught:
         await offline.create_members(ARN, [Account("1" * 12, "somebody.at.example.com")])
     assert "somebody" not in str(caught.value)
 
 
-def test_an_account_can_be_made_before_it_is_checked() -> None:
-    """Checks happen where the path is known: at the call."""
+def test_an_account_is_not_checked_by_its_constructor() -> None:
+    """It is checked in a call, where the path is known."""
     assert Account("not digits", "not an address").account_id == "not digits"
 
 
-async def test_any_iterable_will_do_for_a_list(client: DetectiveClient) -> None:
-    """Generators, sets and tuples are taken where the API wants a list."""
+async def test_any_iterable_is_accepted_as_a_list(client: DetectiveClient) -> None:
+    """Generators, sets and tuples are accepted for lists of the API."""
     arn = (await client.create_graph()).graph_arn
     assert arn is not None
-    answer = await client.get_members(arn, (f"{n:012}" for n in range(3)))
-    assert len(answer.unprocessed_accounts) == 3
+    response = await client.get_members(arn, (f"{n:012}" for n in range(3)))
+    assert len(response.unprocessed_accounts) == 3
     assert len((await client.get_members(arn, {"111122223333"})).unprocessed_accounts) <= 1
 
 
-async def test_a_newer_enum_value_can_be_sent_on_purpose(offline: DetectiveClient) -> None:
-    """A plain string must be a known value; an instance of the enum is taken as it is."""
+async def test_unknown_enum_values_can_be_sent_explicitly(offline: DetectiveClient) -> None:
+    """A string must be a known value; an instance of the enum may have any value."""
     with pytest.raises(AssertionError, match="about to be sent"):
         await offline.update_datasource_packages(ARN, [DatasourcePackage("ADDED_TOMORROW")])
     with pytest.raises(AssertionError, match="about to be sent"):
@@ -179,8 +181,8 @@ ONE, TWO = ACCOUNT.account_id, "444455556666"
         ([TWO, ONE, ONE, ONE], "ids[2]", f"{ONE} is there already, as ids[1]"),
     ],
 )
-def test_a_list_of_different_things(values: object, parameter: str, problem: str) -> None:
-    """Any number of them; the first that is wrong, or there already, is named by its place."""
+def test_distinct_items(values: object, parameter: str, problem: str) -> None:
+    """Any number is accepted; the error names the first invalid or duplicate item by its index."""
     rule = DistinctItems(ACCOUNT_ID)
     rule([f"{number:012}" for number in range(5000)], "ids")
     rule((ONE, TWO), "ids")
@@ -190,8 +192,8 @@ def test_a_list_of_different_things(values: object, parameter: str, problem: str
     assert problem in caught.value.problem
 
 
-def test_different_in_one_member() -> None:
-    """What tells them apart may be a part of them; the rest, which may be sensitive, is not quoted."""
+def test_items_that_are_distinct_in_one_member() -> None:
+    """The error quotes that member only, since others may be sensitive."""
     rule = DistinctItems(ModelInstance(Account), "account_id")
     rule([ACCOUNT, Account(TWO, ACCOUNT.email_address)], "accounts")
     with pytest.raises(ParameterError) as caught:
@@ -199,8 +201,8 @@ def test_different_in_one_member() -> None:
     assert str(caught.value) == f"accounts[2].account_id: {ONE} is there already, as accounts[0]"
 
 
-def test_strings_of_a_class_of_their_own_are_strings() -> None:
-    """Also as keys, which not every writer of JSON takes."""
+def test_subclasses_of_str_are_encoded_as_strings() -> None:
+    """Also as keys, which not every JSON encoder accepts."""
 
     class Tag(StrEnum):
         TEAM = "team"

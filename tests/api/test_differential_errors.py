@@ -1,4 +1,4 @@
-"""An error that we raise is the error that boto3 raises: whatever the operation, and wherever the code stands."""
+"""Errors are the same as boto3's, for every operation and every place of the code."""
 
 import json
 from typing import Any
@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 from botocore.model import ListShape, StructureShape
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, TEXTS
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
+from support.contract.responses import JSON_VALUES, TEXTS
 from support.contract.server import Reply
 from support.hypothesis_profiles import examples
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 _SETTINGS = settings(max_examples=examples(25))
 _SHAPES: dict[str, StructureShape] = {shape.name: shape for shape in SERVICE_MODEL.error_shapes}
-#: Where a service puts the code, and what it puts around it: header, members of the body.
+#: The places and forms of the code: header, members of the body.
 _PLACES: dict[str, tuple[str | None, dict[str, str]]] = {
     "header": ("{}", {}),
     "header with URL": ("{}:http://internal.amazon.com/coral/com.amazonaws.detective/", {}),
@@ -70,7 +70,7 @@ def _own_members(error: ServiceError) -> dict[str, Any]:
 
 
 def _example(shape: StructureShape) -> dict[str, Any]:
-    """Give every member of an exception a value, one that AWS adds tomorrow too."""
+    """Make a document with values for all members of an exception, and an unknown one."""
     return {
         name: ["GRAPH", "MEMBER"]
         if isinstance(member, ListShape)
@@ -83,8 +83,8 @@ def _example(shape: StructureShape) -> dict[str, Any]:
 
 @pytest.mark.parametrize("exception", _SHAPES)
 @pytest.mark.parametrize("operation", OPERATION_NAMES)
-def test_modelled_exceptions_whatever_the_operation(pair: Pair, operation: str, exception: str) -> None:
-    """Each of AWS's exceptions is raised under its own name with all its members, wherever its code stands."""
+def test_modelled_exceptions_of_every_operation(pair: Pair, operation: str, exception: str) -> None:
+    """Every exception of the API is raised with all its members, for every place of its code."""
     shape = _SHAPES[exception]
     members = _example(shape)
     for place in _PLACES:
@@ -99,8 +99,8 @@ def test_modelled_exceptions_whatever_the_operation(pair: Pair, operation: str, 
 @pytest.mark.parametrize("exception", _SHAPES)
 @_SETTINGS
 @given(data=st.data())
-def test_members_of_exceptions_are_those_of_boto3(pair: Pair, exception: str, data: st.DataObject) -> None:
-    """Whatever the members of an exception hold, and whichever are left out, they are what boto3 reads."""
+def test_members_of_exceptions_are_the_same_as_boto3s(pair: Pair, exception: str, data: st.DataObject) -> None:
+    """With any values, and any of them missing."""
     shape = _SHAPES[exception]
     values = {
         name: st.lists(TEXTS, max_size=3) if isinstance(member, ListShape) else TEXTS
@@ -121,7 +121,7 @@ def test_members_of_exceptions_are_those_of_boto3(pair: Pair, exception: str, da
 @pytest.mark.parametrize("place", _PLACES)
 @pytest.mark.parametrize("code", ["UnrecognizedClientException", "ThrottlingException", "Throttling", "Added"])
 def test_other_codes_are_plain_service_errors(pair: Pair, code: str, place: str) -> None:
-    """A code that AWS does not model for Detective is a ServiceError with that code."""
+    """A code that the API does not model is a ServiceError with that code."""
     theirs, ours = _raise_both(pair, "ListGraphs", _reply(400, code, place, {"message": "no"}))
     assert type(ours) is ServiceError
     _assert_same(theirs, ours, "ListGraphs")
@@ -129,9 +129,9 @@ def test_other_codes_are_plain_service_errors(pair: Pair, code: str, place: str)
 
 @pytest.mark.parametrize("status", [301, 304, 307, 308, 400, 403, 404, 413, 429, 500, 502, 503, 504, 599])
 @pytest.mark.parametrize("body", [b"", b"{}"], ids=["empty", "object"])
-def test_an_error_without_a_code_has_its_status_for_one(pair: Pair, status: int, body: bytes) -> None:
-    """Where nothing says what went wrong, the status does; a redirect is an error too, and is not followed."""
-    # A 304 has no body; boto3 makes up words for some of these, so its code alone is compared.
+def test_an_error_without_a_code_has_its_status_as_code(pair: Pair, status: int, body: bytes) -> None:
+    """A redirect is an error, too, and is not followed."""
+    # A 304 has no body, and boto3 makes up messages for some statuses, so only its code is compared.
     reply = Reply(status, b"" if status == 304 else body, {"x-amzn-requestid": "request-9", "Location": "/graph"})
     theirs, ours = _raise_both(pair, "ListGraphs", reply)
     assert [captured.path for captured in pair.server.captured] == ["/graphs/list", "/graphs/list"]
@@ -142,8 +142,8 @@ def test_an_error_without_a_code_has_its_status_for_one(pair: Pair, status: int,
 
 @_SETTINGS
 @given(code=TEXTS)
-def test_codes_of_errors_are_open(pair: Pair, code: str) -> None:
-    """An ErrorCode that is not known yet arrives as itself."""
+def test_unknown_error_codes_are_accepted(pair: Pair, code: str) -> None:
+    """An unknown value becomes an ErrorCode that equals its string."""
     pair.answer(_reply(400, "ValidationException", "header", {"ErrorCode": code}))
     with pytest.raises(ServiceError) as caught:
         pair.call_ours("ListGraphs")

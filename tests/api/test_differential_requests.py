@@ -1,4 +1,4 @@
-"""What we send is what boto3 sends: for anything that AWS's own shapes allow, byte for byte in the URL."""
+"""Requests are the same as boto3's, for any parameters that the API's model allows."""
 
 import json
 from typing import Any
@@ -15,14 +15,13 @@ from support.hypothesis_profiles import examples
 
 pytestmark = pytest.mark.slow
 
-# The same examples every time: a failure in CI is one that everybody has.
 _SETTINGS = settings(max_examples=examples(25))
 _TOKENS = st.sampled_from([None, SESSION_TOKEN])
 _TAGGING = ["ListTagsForResource", "TagResource", "UntagResource"]
 
 
 def _send(pair: Pair, operation: str, members: dict[str, Any], *, enums: bool = False) -> tuple[Captured, Captured]:
-    """Make a call with both clients; give boto3's request and ours."""
+    """Make a call with both clients; return boto3's request and ours."""
     pair.answer(Reply())
     pair.call_boto(operation, members)
     theirs = pair.captured()
@@ -50,8 +49,8 @@ def _assert_same(pair: Pair, theirs: Captured, ours: Captured) -> None:
 @pytest.mark.parametrize("operation", OPERATION_NAMES)
 @_SETTINGS
 @given(data=st.data())
-def test_requests_are_those_of_boto3(pairs: dict[str | None, Pair], operation: str, data: st.DataObject) -> None:
-    """Method, path, query and JSON body are boto3's, and botocore finds the signature right."""
+def test_requests_are_the_same_as_boto3s(pairs: dict[str | None, Pair], operation: str, data: st.DataObject) -> None:
+    """Method, path, query and JSON body are equal, and botocore accepts the signature."""
     members = data.draw(requests(SERVICE_MODEL.operation_model(operation).input_shape), label="members")
     pair = pairs[data.draw(_TOKENS, label="session token")]
     _assert_same(pair, *_send(pair, operation, members, enums=data.draw(st.booleans(), label="enums")))
@@ -59,8 +58,8 @@ def test_requests_are_those_of_boto3(pairs: dict[str | None, Pair], operation: s
 
 @pytest.mark.parametrize("arn", ARNS)
 @pytest.mark.parametrize("operation", _TAGGING)
-def test_arns_of_every_partition_in_the_path(pair: Pair, operation: str, arn: str) -> None:
-    """An ARN in the path is encoded once on the wire and signed encoded twice, whatever its partition."""
+def test_arns_of_all_partitions_in_the_path(pair: Pair, operation: str, arn: str) -> None:
+    """An ARN in the path is encoded once on the wire and twice in the signature."""
     extra: dict[str, dict[str, Any]] = {
         "TagResource": {"Tags": {"key": "value"}},
         "UntagResource": {"TagKeys": ["key"]},
@@ -71,26 +70,26 @@ def test_arns_of_every_partition_in_the_path(pair: Pair, operation: str, arn: st
 
 
 @pytest.mark.parametrize("key", AWKWARD)
-def test_awkward_tag_keys_in_the_query(pair: Pair, key: str) -> None:
-    """A tag key arrives as it is, signed as it is, whichever characters it has; beside another and beside itself."""
+def test_tag_keys_with_special_characters_in_the_query(pair: Pair, key: str) -> None:
+    """A tag key is sent and signed unchanged, together with another one and with itself."""
     _assert_same(pair, *_send(pair, "UntagResource", {"ResourceArn": ARNS[0], "TagKeys": [key, "zzz", key, "AAA"]}))
 
 
 @pytest.mark.parametrize("text", AWKWARD)
-def test_awkward_tags_in_the_body(pair: Pair, text: str) -> None:
-    """A tag arrives as it is, signed as it is, whichever characters its key and its value have."""
+def test_tags_with_special_characters_in_the_body(pair: Pair, text: str) -> None:
+    """A tag is sent and signed unchanged, with any characters in its key and value."""
     _assert_same(pair, *_send(pair, "TagResource", {"ResourceArn": ARNS[0], "Tags": {text: text, "empty": ""}}))
 
 
 def test_every_amz_header_is_signed(pairs: dict[str | None, Pair]) -> None:
-    """Signature Version 4 asks for each x-amz-* header that is sent to be among the signed ones."""
+    """Signature Version 4 requires a signature of each x-amz-* header."""
     _, ours = _send(pairs[SESSION_TOKEN], "ListTagsForResource", {"ResourceArn": ARNS[0]})
     signed = ours.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     assert [name for name in ours.headers if name.startswith("x-amz-") and name not in signed] == []
 
 
-def test_a_wrong_signature_is_noticed(pair: Pair) -> None:
-    """The check of signatures is one: each part of a request that is changed on the way makes it fail."""
+def test_a_wrong_signature_is_found(pair: Pair) -> None:
+    """The check of signatures fails if any part of a request is changed."""
     _, ours = _send(pair, "UntagResource", {"ResourceArn": ARNS[0], "TagKeys": ["a key"]})
     changed = {
         "method": Captured("GET", ours.target, ours.headers, ours.body),

@@ -1,4 +1,4 @@
-"""With orjson and without it, JSON is read and written the same."""
+"""JSON is read and written in the same way with orjson and without it."""
 
 import json
 import subprocess
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, answers
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
+from support.contract.responses import JSON_VALUES, responses
 
 from detective_async import DecodeError
 from detective_async.api import operations
@@ -22,8 +22,8 @@ from detective_async.api.wire.json import choose, load
 
 _SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
 _METADATA = ResponseMetadata(request_id="request-1")
-_OPERATIONS = {operation.name: operation for operation in vars(operations).values() if hasattr(operation, "answer")}
-#: What a library may read in its own way, as the text of a value.
+_OPERATIONS = {operation.name: operation for operation in vars(operations).values() if hasattr(operation, "response")}
+#: Values that JSON libraries may read differently, as text.
 _ODD = [
     "18446744073709551615", "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "-0", "-0.0", "1e3",
     "1E400", "-1e400", "1e-400", "9" * 309, "9" * 5000, "0." + "1" * 5000, "01", "+1", ".5", "1.", "-", "0x1", "1_0",
@@ -44,7 +44,7 @@ _TEMPLATES = [
 
 
 class Key(StrEnum):
-    """As an API's enum that is a map's key."""
+    """An enum of the API as a map's key."""
 
     CORE = "DETECTIVE_CORE"
     ODD = "é\n"
@@ -52,7 +52,7 @@ class Key(StrEnum):
 
 @pytest.fixture(scope="module")
 def libraries() -> dict[str, Any]:
-    """Both pairs of functions, as `choose` gives them."""
+    """Both pairs of functions that `choose` returns."""
     pytest.importorskip("orjson")
     with pytest.MonkeyPatch.context() as patch:
         chosen = {"orjson": choose()}
@@ -62,7 +62,7 @@ def libraries() -> dict[str, Any]:
 
 
 def _both(libraries: dict[str, Any], operation: str, body: bytes) -> list[str]:
-    """Return the answer, or what is wrong with it, as each library has it."""
+    """Return the response, or the problem of it, with each library."""
     results = []
     for load_fast, _ in libraries.values():
         with pytest.MonkeyPatch.context() as patch:
@@ -77,10 +77,10 @@ def _both(libraries: dict[str, Any], operation: str, body: bytes) -> list[str]:
 @pytest.mark.parametrize("operation", OPERATION_NAMES)
 @_SETTINGS
 @given(data=st.data())
-def test_answers_are_read_the_same(libraries: dict[str, Any], operation: str, data: st.DataObject) -> None:
-    """Good ones, those of another form, and those that are cut short."""
+def test_responses_are_read_in_the_same_way(libraries: dict[str, Any], operation: str, data: st.DataObject) -> None:
+    """Valid ones, those of another form, and incomplete ones."""
     shape = SERVICE_MODEL.operation_model(operation).output_shape
-    document = data.draw(st.one_of(JSON_VALUES if shape is None else answers(shape), JSON_VALUES), label="document")
+    document = data.draw(st.one_of(JSON_VALUES if shape is None else responses(shape), JSON_VALUES), label="document")
     body = json.dumps(document, ensure_ascii=data.draw(st.booleans(), label="ASCII")).encode()
     body = body[: data.draw(st.one_of(st.just(len(body)), st.integers(0, len(body))), label="length")]
     with_orjson, with_json = _both(libraries, operation, body)
@@ -89,8 +89,8 @@ def test_answers_are_read_the_same(libraries: dict[str, Any], operation: str, da
 
 @pytest.mark.parametrize("template", _TEMPLATES)
 @pytest.mark.parametrize("odd", _ODD, ids=lambda odd: ascii(odd[:12]))
-def test_odd_json_is_read_the_same(libraries: dict[str, Any], template: str, odd: str) -> None:
-    """Numbers of any size, halves of characters, constants that JSON lacks, keys that come twice, depth."""
+def test_unusual_json_is_read_in_the_same_way(libraries: dict[str, Any], template: str, odd: str) -> None:
+    """Large numbers, lone surrogates, constants that JSON does not have, duplicate keys, and deep nesting."""
     with_orjson, with_json = _both(libraries, "ListMembers", (template % odd).encode())
     assert with_orjson == with_json
 
@@ -143,15 +143,15 @@ _REQUESTS = st.dictionaries(
 @given(_REQUESTS)
 @example({"".join(map(chr, range(0x180))): "\u2028\U0001f50e"})
 @example({Key.ODD: {Key.CORE: [Key.ODD]}})
-def test_requests_are_written_the_same(libraries: dict[str, Any], members: dict[str, Any]) -> None:
-    """Byte for byte."""
+def test_requests_are_written_in_the_same_way(libraries: dict[str, Any], members: dict[str, Any]) -> None:
+    """The bytes are equal."""
     with_orjson, with_json = (dump(members) for _, dump in libraries.values())
     assert with_orjson == with_json
     assert json.loads(with_json) == members
 
 
-def test_orjson_is_taken_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also on a Python that it does not exist for: with a stand-in."""
+def test_orjson_is_used_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a substitute, so that this is tested on every Python."""
     stand_in = SimpleNamespace(loads=len, dumps=lambda value, option: repr((value, option)), OPT_NON_STR_KEYS=4)
     monkeypatch.setitem(sys.modules, "orjson", stand_in)
     load_fast, dump = choose()
@@ -163,7 +163,7 @@ _PROGRAM = """
 import asyncio, sys
 sys.modules["orjson"] = None
 from detective_async import Account, DetectiveClient
-from detective_async.integrations.aiohttp_web.text import dump
+from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.testing import DetectiveSimulator
 
 async def main():
@@ -176,12 +176,12 @@ async def main():
             print([member.account_id async for member in client.iter_members(graph.graph_arn)])
 
 asyncio.run(main())
-print(dump({"é": [2**64, float("nan")]}).decode(), dump("\\ud800").decode())
+print(dump_json({"é": [2**64, float("nan")]}).decode(), dump_json("\\ud800").decode())
 """
 
 
 def test_a_process_without_orjson() -> None:
-    """It imports the library, makes calls, and writes JSON for a browser."""
+    """Importing the library, calls, and JSON for a browser work without it."""
     done = subprocess.run(
         [sys.executable, "-P", "-W", "error", "-X", "utf8", "-c", _PROGRAM],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The models: open enums, masked members, metadata that stays out of the way."""
+"""The models: open enums, masked members, and metadata."""
 
 import copy
 import pickle
@@ -20,7 +20,7 @@ from detective_async.api.models import CreateMembersRequest
 
 
 def test_an_enum_equals_its_string() -> None:
-    """A member can be compared, hashed, formatted and looked up as the string that it is."""
+    """A member can be compared, hashed, formatted and looked up like its string."""
     assert MemberStatus.ENABLED == "ENABLED"
     assert MemberStatus("ENABLED") is MemberStatus.ENABLED
     assert {"ENABLED": 1}[MemberStatus.ENABLED] == 1
@@ -28,8 +28,8 @@ def test_an_enum_equals_its_string() -> None:
     assert repr(MemberStatus.ENABLED) == "MemberStatus.ENABLED"
 
 
-def test_an_enum_takes_a_value_it_does_not_know() -> None:
-    """A value that AWS adds later arrives as itself, equals its string, and does not join the known ones."""
+def test_an_enum_accepts_unknown_values() -> None:
+    """An unknown value equals its string, and is not added to the known members."""
     status = MemberStatus("ADDED_TOMORROW")
     assert isinstance(status, MemberStatus)
     assert status == "ADDED_TOMORROW" == MemberStatus("ADDED_TOMORROW")
@@ -41,21 +41,21 @@ def test_an_enum_takes_a_value_it_does_not_know() -> None:
 
 
 @pytest.mark.parametrize("status", [MemberStatus.INVITED, MemberStatus("ADDED_TOMORROW")])
-def test_an_enum_survives_pickle_and_copy(status: MemberStatus) -> None:
-    """Known or not, it comes back equal and of its type."""
+def test_enums_can_be_pickled_and_copied(status: MemberStatus) -> None:
+    """Known and unknown values stay equal and keep their type."""
     for twin in (pickle.loads(pickle.dumps(status)), copy.deepcopy(status)):
         assert twin == status
         assert type(twin) is MemberStatus
 
 
-def test_an_enum_is_made_of_strings_only() -> None:
-    """A number is not quietly taken for a value."""
+def test_an_enum_accepts_strings_only() -> None:
+    """A number raises."""
     with pytest.raises(ValueError, match="5 is not a valid MemberStatus"):
         MemberStatus(5)  # type: ignore[arg-type]
 
 
 def test_sensitive_members_are_masked() -> None:
-    """E-mail addresses and the invitation's message are in no `repr`; whether they are there still shows."""
+    """E-mail addresses and the invitation's message are in no `repr`, which shows only whether they are set."""
     account = Account("111122223333", "root@example.com")
     assert repr(account) == "Account(account_id='111122223333', email_address='***')"
     request = CreateMembersRequest("arn", [account], message="Dear colleague")
@@ -65,16 +65,16 @@ def test_sensitive_members_are_masked() -> None:
     assert "email_address=None" in repr(MemberDetail())
 
 
-def test_response_metadata_stays_out_of_equality_and_repr() -> None:
-    """Two answers that say the same are equal, however they came about."""
+def test_response_metadata_is_not_in_equality_and_repr() -> None:
+    """Responses with the same content and other metadata are equal."""
     one = ListGraphsResponse(response_metadata=ResponseMetadata(request_id="a", attempts=1))
     two = ListGraphsResponse(response_metadata=ResponseMetadata(request_id="b", attempts=3))
     assert one == two
     assert repr(one) == "ListGraphsResponse(graph_list=[], next_token=None)"
 
 
-def test_models_are_frozen_and_pickle() -> None:
-    """An answer cannot be changed by accident, and can be sent to another process."""
+def test_models_are_frozen_and_can_be_pickled() -> None:
+    """A response cannot be changed by accident, and can be sent to another process."""
     graph = Graph(arn="arn", created_time=datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         graph.arn = "other"  # type: ignore[misc]
@@ -84,14 +84,14 @@ def test_models_are_frozen_and_pickle() -> None:
     assert twin.response_metadata == page.response_metadata
 
 
-def test_lists_are_not_shared_between_answers() -> None:
-    """An empty list belongs to one answer."""
+def test_lists_are_not_shared_between_responses() -> None:
+    """An empty list belongs to one response."""
     one = ListGraphsResponse()
     one.graph_list.append(Graph())
     assert ListGraphsResponse().graph_list == []
 
 
 def test_enum_names_are_their_values() -> None:
-    """The hash of an unknown value relies on it."""
+    """The hash of an unknown value depends on it."""
     for enum in (MemberStatus, DatasourcePackage):
         assert all(member.name == member.value for member in enum)

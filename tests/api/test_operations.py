@@ -1,4 +1,4 @@
-"""The library holds everything that botocore's model of the API holds, and nothing else."""
+"""The library has everything in botocore's model of the API, and nothing else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +8,8 @@ from support.contract.api import Json, load_model
 from support.contract.differences import differences
 
 
-def test_library_is_what_the_model_says() -> None:
-    """Operations, shapes, members, types, enums, constraints, errors and methods are those of botocore's model."""
+def test_the_library_is_the_same_as_botocores_model() -> None:
+    """Operations, shapes, members, types, enums, constraints, errors and methods are equal."""
     found = differences(load_model())
     assert not found, "the API and the library differ:\n  " + "\n  ".join(found)
 
@@ -174,15 +174,15 @@ _CHANGES: dict[str, tuple[Callable[[Json], None], str]] = {
 
 
 @pytest.mark.parametrize(("change", "expected"), _CHANGES.values(), ids=_CHANGES)
-def test_what_aws_changes_is_reported(change: Callable[[Json], None], expected: str) -> None:
-    """A model with one thing changed is found to differ, in words that say what and where."""
+def test_changes_of_the_model_are_reported(change: Callable[[Json], None], expected: str) -> None:
+    """The comparison of a changed model says what is different, and where."""
     model = load_model()
     change(model)
     assert any(line.startswith(expected) for line in differences(model)), differences(model)
 
 
-def test_order_of_shapes_makes_no_difference() -> None:
-    """The comparison reads a model by name, so that a newer file in another order is the same model."""
+def test_the_order_of_shapes_does_not_matter() -> None:
+    """A model file in another order is the same model."""
     model = load_model()
     for part in ("operations", "shapes"):
         model[part] = dict(reversed(model[part].items()))

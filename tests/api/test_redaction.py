@@ -1,4 +1,4 @@
-"""Masks for what others write."""
+"""Redaction of e-mail addresses, keys and known secrets."""
 
 import signal
 
@@ -25,15 +25,15 @@ ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
     ],
 )
 def test_addresses_are_masked(text: str, shown: str) -> None:
-    """And nothing else of the sentence."""
+    """The rest of the sentence is kept."""
     assert mask_addresses(text).startswith(shown)
 
 
 @pytest.mark.parametrize(
     "text", [SECRET, TOKEN, f"key={SECRET}", f'{{"SecretAccessKey": "{SECRET}"}}', "me@example.com"]
 )
-def test_what_looks_like_a_key_is_masked(text: str) -> None:
-    """In a text of unknown origin."""
+def test_text_in_the_form_of_keys_is_masked(text: str) -> None:
+    """`mask_keys` is for texts of unknown origin."""
     shown = mask_keys(f"the tool printed {text} and left")
     assert SECRET not in shown
     assert TOKEN not in shown
@@ -54,21 +54,21 @@ def test_what_looks_like_a_key_is_masked(text: str) -> None:
         "the vault is sealed",
     ],
 )
-def test_what_helps_is_kept(text: str) -> None:
-    """Paths, URLs and ARNs are no keys."""
+def test_paths_urls_and_arns_are_kept(text: str) -> None:
+    """They have no form of keys."""
     assert mask_keys(text) == text
 
 
 def test_known_secrets_are_masked_in_any_form() -> None:
-    """Plain and percent-encoded; what is too short to be told from other words stays."""
+    """Plain and percent-encoded; secrets that could be part of any word are not masked."""
     assert mask(f"token {TOKEN}, {TOKEN.replace('=', '%3D').replace('/', '%2F').replace('+', '%2B')}", [TOKEN]) == (
         "token ***, ***"
     )
     assert mask("a bad idea", ["a", None, ""]) == "a bad idea"
 
 
-def test_a_long_text_takes_no_long_time() -> None:
-    """A search that is not linear would go on for an hour in a megabyte; the alarm ends it."""
+def test_masking_is_linear_in_the_length_of_the_text() -> None:
+    """A search that is not linear would take an hour for a megabyte; the alarm ends it."""
 
     def give_up(_number: int, _frame: object) -> None:
         pytest.fail("masking a long text takes far too long")
@@ -84,15 +84,15 @@ def test_a_long_text_takes_no_long_time() -> None:
 
 
 def test_the_sensitive_members_of_a_request_are_found() -> None:
-    """The nested ones too."""
+    """Including nested ones."""
     request = CreateMembersRequest(ARN, [Account("444455556666", "root@example.com")], message="Come in")
     assert sorted(sensitive_values(request)) == ["Come in", "root@example.com"]
     assert sensitive_values(CreateMembersRequest(ARN, [])) == []
     assert sensitive_values(None) == []
 
 
-def test_reprs() -> None:
-    """Keys show the end of their id, reasons no addresses."""
+def test_reprs_are_masked() -> None:
+    """Keys show the end of their id, and reasons no addresses."""
     assert repr(Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, TOKEN)) == (
         "Credentials(access_key_id='***MPLE', expires_at=None)"
     )

@@ -1,4 +1,4 @@
-"""What the tests of this folder share."""
+"""Fixtures for the tests of credentials."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,20 +19,20 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
-    """The URL of an AWS that somebody else wrote."""
+    """The URL of a moto server."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
-    # It leaves that to the garbage collector, which would complain.
+    # moto does not close the socket, which would cause a ResourceWarning.
     if server._server is not None:
         server._server.server_close()
 
 
 @pytest.fixture
 def home(tmp_path: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home directory, in an environment where each of AWS's parts is the cloud, and failures take no time."""
+    """A home directory, in an environment where all endpoints are the fake cloud, and failures take no time."""
     (tmp_path / ".aws/sso/cache").mkdir(parents=True)
     for name, value in {
         "HOME": str(tmp_path),
@@ -47,7 +47,7 @@ def home(tmp_path: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         monkeypatch.setenv(name, value)
     for provider in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):
-        # Found out when botocore was imported.
+        # botocore determines it when it is imported.
         name = "_SSO_TOKEN_CACHE_DIR"
         assert hasattr(provider, name)
         monkeypatch.setattr(provider, name, str(tmp_path / ".aws/sso/cache"))

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from support.cloud import ROLE, Cloud
-from support.other_sdks import sts_client, whoami
+from support.other_sdks import caller_arn, sts_client
 
 from detective_async import (
     AssumeRole,
@@ -62,7 +62,7 @@ async def test_requests_are_the_same_as_boto3s(
         ROLE, source=KEYS, session_name="me@work", region="eu-west-1", endpoint_url=cloud.url, **arguments
     )
     await role.get_credentials()
-    one, two = cloud.asked
+    one, two = cloud.requests
     assert two.values == one.values
     assert (two.method, two.path, two.key_id, two.region) == (one.method, one.path, one.key_id, one.region)
     assert two.headers["content-type"] == one.headers["content-type"]
@@ -81,7 +81,7 @@ async def test_a_role_from_moto(moto: str, arn: str) -> None:
     after = datetime.now(UTC)
     assert keys.expires_at is not None
     assert before <= keys.expires_at - timedelta(seconds=900) <= after + timedelta(seconds=1)
-    assert await asyncio.to_thread(whoami, moto, keys) == "arn:aws:sts::444455556666:assumed-role/Audit/me@work"
+    assert await asyncio.to_thread(caller_arn, moto, keys) == "arn:aws:sts::444455556666:assumed-role/Audit/me@work"
 
 
 async def test_a_role_can_be_the_source_of_another(moto: str) -> None:
@@ -90,7 +90,7 @@ async def test_a_role_can_be_the_source_of_another(moto: str) -> None:
     first = AssumeRole(f"{ROLE}First", source=KEYS, session_name="one", **options)
     second = AssumeRole(ROLE, source=first, session_name="two", **options)
     keys = await second.get_credentials()
-    assert await asyncio.to_thread(whoami, moto, keys) == "arn:aws:sts::444455556666:assumed-role/Audit/two"
+    assert await asyncio.to_thread(caller_arn, moto, keys) == "arn:aws:sts::444455556666:assumed-role/Audit/two"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ async def test_the_default_session_name(
     monkeypatch.setattr(getpass, "getuser", getuser)
     monkeypatch.setattr(socket, "gethostname", lambda: host)
     keys = await AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=moto).get_credentials()
-    assert (await asyncio.to_thread(whoami, moto, keys)).endswith(f":assumed-role/Audit/{name}")
+    assert (await asyncio.to_thread(caller_arn, moto, keys)).endswith(f":assumed-role/Audit/{name}")
     assert len(name) <= 64
 
 
@@ -165,9 +165,9 @@ async def test_every_kind_of_source(sim: DetectiveSimulator, monkeypatch: pytest
         await client.list_graphs()
     assert arn is not None
     assert arn.split(":")[3:5] == ["eu-west-1", SPOKE]
-    asked = [(request.operation, request.account_id) for request in sim.requests]
+    operations = [(request.operation, request.account_id) for request in sim.requests]
     roles = [("AssumeRole", HUB)] * (2 if source == "role" else 1)
-    assert asked == [*roles, ("CreateGraph", SPOKE), ("ListGraphs", SPOKE)]
+    assert operations == [*roles, ("CreateGraph", SPOKE), ("ListGraphs", SPOKE)]
     assert {request.region for request in sim.requests} == {"eu-west-1"}
 
 
@@ -182,8 +182,8 @@ async def test_many_accounts_over_one_pool(sim: DetectiveSimulator) -> None:
             calls.append(client.with_options(credentials=role, region="eu-north-1").create_graph())
         responses = await asyncio.gather(*calls)
     assert {response.graph_arn.split(":")[4] for response in responses} == {f"{number:012}" for number in range(20)}
-    asked = [request.region for request in sim.requests if request.operation == "AssumeRole"]
-    assert sorted(map(str, asked)) == ["eu-north-1"] * 10 + ["us-east-1"] * 10
+    operations = [request.region for request in sim.requests if request.operation == "AssumeRole"]
+    assert sorted(map(str, operations)) == ["eu-north-1"] * 10 + ["us-east-1"] * 10
 
 
 async def test_get_credentials_without_a_client(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ async def test_get_credentials_without_a_client(sim: DetectiveSimulator, monkeyp
     role = AssumeRole(sim.role(SPOKE, "Audit", trusted=[HUB]), region="eu-north-1")
     keys = await role.get_credentials()
     assert keys == await role.get_credentials()
-    assert await asyncio.to_thread(whoami, sim.url, keys) != ""
+    assert await asyncio.to_thread(caller_arn, sim.url, keys) != ""
     assert [(request.operation, request.region) for request in sim.requests][:2] == [
         ("AssumeRole", "eu-north-1"),
         ("GetCallerIdentity", "eu-west-1"),

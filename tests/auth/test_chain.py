@@ -8,7 +8,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from support.cloud import ROLE, Cloud
-from support.other_sdks import whoami
+from support.other_sdks import caller_arn
 from support.profiles import CASES, Case
 
 from detective_async import Credentials, CredentialsError, DefaultCredentials, DetectiveClient
@@ -85,7 +85,7 @@ async def test_a_role_of_a_profile_is_assumed_in_the_clients_region(cloud: Cloud
     async with DetectiveClient(region="eu-north-1", profile="audit") as client:
         transport = client._transport
         await transport.shared.default_credentials.get_credentials_for(transport)  # type: ignore[attr-defined]
-    assert [asked.region for asked in cloud.asked] == ["eu-north-1"] * 3
+    assert [request.region for request in cloud.requests] == ["eu-north-1"] * 3
 
 
 @pytest.mark.usefixtures("role")
@@ -94,7 +94,7 @@ async def test_aws_region_is_the_region_of_sts(cloud: Cloud, monkeypatch: pytest
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     await DefaultCredentials("audit").get_credentials()
-    assert [asked.region for asked in cloud.asked] == ["eu-north-1"]
+    assert [request.region for request in cloud.requests] == ["eu-north-1"]
 
 
 @pytest.mark.usefixtures("role")
@@ -102,7 +102,7 @@ async def test_a_role_of_a_profile_from_moto(moto: str, monkeypatch: pytest.Monk
     """Moto's STS then identifies the keys as the role's."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto)
     keys = await DefaultCredentials("audit", region="eu-west-1").get_credentials()
-    identity = await asyncio.to_thread(whoami, moto, keys)
+    identity = await asyncio.to_thread(caller_arn, moto, keys)
     assert identity.startswith("arn:aws:sts::444455556666:assumed-role/Audit/botocore-session-")
 
 

@@ -1,4 +1,4 @@
-"""With every logger at its most talkative, botocore's too, nothing that the chain gets or gives shows a secret."""
+"""With all loggers at DEBUG, botocore's too, no text of the credential chain contains a secret."""
 
 import asyncio
 import logging
@@ -31,32 +31,32 @@ PROCESS_TOKEN = "ProcessToken" + "0123456789abcdefghij" * 6
 IDENTITY = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkVYQU1QTEUifQ0123456789EXAMPLE"
 REFRESH_TOKEN = "RefreshToken" + "0123456789abcdefghij" * 3
 CLIENT_SECRET = "ClientSecret" + "0123456789abcdefghij" * 3
-# Too short to be told from a word by its looks.
+# Too short to be recognised as a secret by its form.
 EXTERNAL_ID = "open-sesame-of-ours"
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, TOKEN)
 
 
 @define
-class Ear:
-    """Hears everything that is logged, and whatever else it is told."""
+class TextCollector:
+    """Collects everything that is logged, and other texts."""
 
     texts: list[tuple[str, str]] = field(factory=list)
 
-    def hear(self, where: str, text: str) -> None:
+    def add(self, where: str, text: str) -> None:
         self.texts.append((where, text))
 
-    async def result_of(self, call: Awaitable[object]) -> object:
-        """Take down what comes of a call, good or bad."""
+    async def await_and_collect(self, call: Awaitable[object]) -> object:
+        """Collect the texts of a call's result or exception."""
         try:
             result = await call
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is looked at
+        except Exception as error:  # noqa: BLE001 - the texts of any exception are searched
             self.texts += texts_of(error)
             return error
-        self.hear("a result", f"{result!r} {result!s}")
+        self.add("a result", f"{result!r} {result!s}")
         return result
 
     def leaks(self, cloud: Cloud) -> list[str]:
-        """Say what was heard that should not have been."""
+        """Return the secrets that occur in the texts."""
         secrets = {
             "the profile's secret": SECRET,
             "the profile's token": TOKEN,
@@ -70,27 +70,27 @@ class Ear:
             "the container's token": CONTAINER_TOKEN,
             "the external id": EXTERNAL_ID,
             "the metadata's token": IMDS_TOKEN,
-            **cloud.given,
+            **cloud.secrets,
         }
-        for number, asked in enumerate(cloud.asked):
-            signature = asked.headers.get("authorization", "").rpartition("Signature=")[2]
+        for number, request in enumerate(cloud.requests):
+            signature = request.headers.get("authorization", "").rpartition("Signature=")[2]
             if signature:
                 secrets[f"signature {number}"] = signature
         return find(self.texts, secrets)
 
 
 @pytest.fixture
-def ear() -> Iterator[Ear]:
-    """Have every logger there is say all that it has to say."""
-    ear = Ear()
-    listener, root = Listener(ear.hear), logging.getLogger()
+def collector() -> Iterator[TextCollector]:
+    """Set all loggers to DEBUG and collect their records."""
+    collector = TextCollector()
+    listener, root = Listener(collector.add), logging.getLogger()
     loggers = [root, *(logging.getLogger(name) for name in list(root.manager.loggerDict))]
     levels = [(logger, logger.level) for logger in loggers]
     root.addHandler(listener)
     for logger in loggers:
         logger.setLevel(logging.DEBUG)
     with warnings.catch_warnings():
-        yield ear
+        yield collector
     root.removeHandler(listener)
     for logger, level in levels:
         logger.setLevel(level)
@@ -98,7 +98,7 @@ def ear() -> Iterator[Ear]:
 
 @pytest.fixture(autouse=True)
 def _profiles(home: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Profiles for each part of the chain, good and bad, with secrets in all places."""
+    """Profiles for each part of the chain, valid and invalid, with secrets everywhere."""
     keys = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECRET}\naws_session_token = {TOKEN}\n"
     printed = f'{{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "{PROCESS_SECRET}", '
     printed += f'"SessionToken": "{PROCESS_TOKEN}", "Expiration": "2100-01-01T00:00:00Z"}}'
@@ -148,71 +148,77 @@ BAD = ("failing", "garbage", "no-key", "expired", "failing-later", "no-time", "c
 
 
 @pytest.mark.parametrize("profile", [*GOOD, *BAD])
-async def test_profiles(profile: str, ear: Ear, cloud: Cloud) -> None:
-    """Keys, a process, a role, a web identity, SSO; and each of them gone wrong."""
+async def test_profiles_show_no_secret(profile: str, collector: TextCollector, cloud: Cloud) -> None:
+    """Keys, processes, roles, web identities and SSO, successful and failing."""
     provider = DefaultCredentials(profile)
-    result = await ear.result_of(provider.get_credentials())
+    result = await collector.await_and_collect(provider.get_credentials())
     assert isinstance(result, Credentials) == (profile in GOOD)
-    await ear.result_of(_call(cloud, provider))
-    ear.hear("a provider", f"{provider!r} {vars(provider)!r}")
-    assert ear.leaks(cloud) == []
+    await collector.await_and_collect(_call(cloud, provider))
+    collector.add("a provider", f"{provider!r} {vars(provider)!r}")
+    assert collector.leaks(cloud) == []
 
 
 async def _call(cloud: Cloud, credentials: object) -> object:
-    """Make a call with credentials; the cloud has no answer to it that makes sense."""
+    """Make a call with credentials; the fake cloud has no meaningful response to it."""
     async with DetectiveClient(region="eu-west-1", endpoint_url=cloud.url, credentials=credentials) as client:  # type: ignore[arg-type]
         return await client.list_graphs()
 
 
 @pytest.mark.parametrize("path", ["/container", "/container-without-keys", "/nowhere"])
-async def test_containers(path: str, ear: Ear, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token for the metadata, and what it gets."""
+async def test_container_metadata_shows_no_secret(
+    path: str, collector: TextCollector, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the token of the request nor the keys in the response are shown."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "no-such-file"))
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{cloud.url}{path}")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", CONTAINER_TOKEN)
-    await ear.result_of(DefaultCredentials().get_credentials())
-    assert cloud.asked
-    assert ear.leaks(cloud) == []
+    await collector.await_and_collect(DefaultCredentials().get_credentials())
+    assert cloud.requests
+    assert collector.leaks(cloud) == []
 
 
-async def test_instances(ear: Ear, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The session of the metadata, and what it gets."""
+async def test_instance_metadata_shows_no_secret(
+    collector: TextCollector, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the session token nor the keys are shown."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "no-such-file"))
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
-    await ear.result_of(DefaultCredentials().get_credentials())
-    assert len(cloud.asked) == 3
-    assert ear.leaks(cloud) == []
+    await collector.await_and_collect(DefaultCredentials().get_credentials())
+    assert len(cloud.requests) == 3
+    assert collector.leaks(cloud) == []
 
 
 @pytest.mark.parametrize("arn", [ROLE, CLOSED_ROLE])
-async def test_roles(arn: str, ear: Ear, cloud: Cloud) -> None:
-    """Assumed by ourselves, with temporary keys, from a role, by itself and for a call; and refused."""
+async def test_assumed_roles_show_no_secret(arn: str, collector: TextCollector, cloud: Cloud) -> None:
+    """Roles whose source is a role with temporary keys, with and without a client, allowed and refused."""
     first = AssumeRole(f"{ROLE}First", source=KEYS, region="eu-west-1", endpoint_url=cloud.url)
     role = AssumeRole(arn, source=first, external_id=EXTERNAL_ID, region="eu-west-1", endpoint_url=cloud.url)
-    await ear.result_of(role.get_credentials())
-    await ear.result_of(_call(cloud, role))
-    ear.hear("a role", f"{role!r} {first!r} {StaticCredentials(KEYS.access_key_id, SECRET, TOKEN)!r}")
-    assert len(cloud.asked) >= 2
-    assert ear.leaks(cloud) == []
+    await collector.await_and_collect(role.get_credentials())
+    await collector.await_and_collect(_call(cloud, role))
+    collector.add("a role", f"{role!r} {first!r} {StaticCredentials(KEYS.access_key_id, SECRET, TOKEN)!r}")
+    assert len(cloud.requests) >= 2
+    assert collector.leaks(cloud) == []
 
 
 @pytest.mark.parametrize("make", [boto3.Session, AioSession])
 @pytest.mark.parametrize("profile", ["default", "role", "closed", "failing"])
-async def test_sessions(make: Callable[..., object], profile: str, ear: Ear, cloud: Cloud) -> None:
-    """Sessions that get their keys for us log no more than the chain does."""
+async def test_sessions_show_no_secret(
+    make: Callable[..., object], profile: str, collector: TextCollector, cloud: Cloud
+) -> None:
+    """What sessions log while they fetch keys for a client is redacted."""
     session = make(profile_name=profile) if make is boto3.Session else AioSession(profile=profile)
-    # What it says while it is made is not ours.
-    ear.texts.clear()
+    # What a session logs while it is created is not redacted.
+    collector.texts.clear()
     provider = SessionCredentials(session)
-    await ear.result_of(provider.get_credentials())
-    ear.hear("a provider", repr(provider))
-    assert ear.leaks(cloud) == []
+    await collector.await_and_collect(provider.get_credentials())
+    collector.add("a provider", repr(provider))
+    assert collector.leaks(cloud) == []
 
 
-async def test_whatever_else_asks_botocore_logs_as_ever(ear: Ear, cloud: Cloud) -> None:
-    """The gag is on us alone: a session that the program asks by itself says all that it says; so do we hear it."""
+async def test_other_uses_of_botocore_are_not_redacted(collector: TextCollector, cloud: Cloud) -> None:
+    """Botocore logs as usual for sessions that the program uses itself, and the search finds secrets in that."""
     await DefaultCredentials("role").get_credentials()
-    assert ear.leaks(cloud) == []
+    assert collector.leaks(cloud) == []
     session = boto3.Session(profile_name="role")
     await asyncio.to_thread(lambda: session.get_credentials().get_frozen_credentials())
-    assert {leak.partition(" in ")[0] for leak in ear.leaks(cloud)} >= {"the profile's token"}
+    assert {leak.partition(" in ")[0] for leak in collector.leaks(cloud)} >= {"the profile's token"}

@@ -5,21 +5,14 @@ from pathlib import Path
 
 import botocore.session
 import pytest
-from botocore.endpoint_provider import EndpointProvider
-from botocore.loaders import Loader
+from support.botocore_endpoints import REGIONS, rules_of
 from support.cloud import ROLE, Cloud
 
 from detective_async import AssumeRole, AssumeRoleError, Credentials, DetectiveClient
 from detective_async.api.sts import STS
 from detective_async.settings.endpoints import resolve_sts
 
-LOADER = Loader()
-PARTITIONS = LOADER.load_data("partitions")
-RULES = EndpointProvider(LOADER.load_service_model("sts", "endpoint-rule-set-1"), PARTITIONS)
-REGIONS = sorted(
-    {region for partition in PARTITIONS["partitions"] for region in partition["regions"] if "-global" not in region}
-    | {"eu-north-9", "cn-south-9", "us-gov-north-9", "us-iso-north-9", "mars-1", "eusc-de-west-9"}
-)
+RULES = rules_of("sts")
 KEYS = Credentials("a", "b")
 
 
@@ -84,7 +77,7 @@ async def test_the_roles_endpoint_url_takes_precedence(cloud: Cloud, monkeypatch
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
     role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url=cloud.url)
     await role.get_credentials()
-    assert len(cloud.asked) == 1
+    assert len(cloud.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Look-ups of credentials that hang: nobody else waits, the call ends at its deadline, and the program can end."""
+"""Hanging look-ups of credentials: other tasks run, calls end at their deadlines, and programs can exit."""
 
 import asyncio
 import os
@@ -24,9 +24,9 @@ from detective_async.testing import DetectiveSimulator
 pytestmark = pytest.mark.slow
 
 HUB = "111122223333"
-# What a call may take here, in seconds.
+# The deadline of calls, in seconds.
 DEADLINE = 0.25
-# Another task has that many turns in this time on the busiest machine, and some two hundred on an idle one.
+# In this time, another task runs at least this often on a busy machine, and about two hundred times on an idle one.
 ENOUGH_BEATS = 5
 PARTS = ("metadata", "process", "file", "container", "role", "sso")
 _SSO = "sso_start_url = corp\nsso_region = eu-west-1\nsso_account_id = 444455556666\nsso_role_name = Reader\n"
@@ -34,19 +34,19 @@ _ROLE = f"role_arn = {ROLE}\nregion = eu-west-1\n"
 
 
 @define
-class Stuck:
-    """An environment in which one part of the chain hangs, until the test is over."""
+class HangingChain:
+    """An environment in which one part of the chain hangs until the end of the test."""
 
     cloud: Cloud
     home: Path
     monkeypatch: pytest.MonkeyPatch
 
-    def arrange(self, part: str) -> None:
+    def configure(self, part: str) -> None:
         os.mkfifo(self.home / "fifo")
         config, setenv = "", self.monkeypatch.setenv
         if part == "metadata":
             self.monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
-            # Else botocore gives up after a second.
+            # Otherwise botocore's timeout is one second.
             setenv("AWS_METADATA_SERVICE_TIMEOUT", "600")
         elif part == "process":
             config = f"credential_process = sh -c 'echo $$ > {self.home}/started; cat {self.home}/fifo'\n"
@@ -62,44 +62,44 @@ class Stuck:
             name = sha1(b"corp").hexdigest()  # noqa: S324 - as the CLI does
             (self.home / f".aws/sso/cache/{name}.json").write_text(cached)
         (self.home / ".aws/config").write_text(f"[default]\n{config}")
-        self.cloud.silent |= {"/latest/api/token", "/container", "/federation/credentials", "/"}
+        self.cloud.hanging_paths |= {"/latest/api/token", "/container", "/federation/credentials", "/"}
 
     @property
-    def has_begun(self) -> bool:
-        """Whether it hangs already; for a file nothing tells."""
-        return bool(self.cloud.asked) or (self.home / "started").exists()
+    def has_started(self) -> bool:
+        """Whether the look-up hangs already; not known for a file."""
+        return bool(self.cloud.requests) or (self.home / "started").exists()
 
     @property
     def threads(self) -> list[threading.Thread]:
-        """The threads that hang."""
+        """The threads of look-ups."""
         return [thread for thread in threading.enumerate() if thread.name == "detective_async.credentials"]
 
-    def let_go(self) -> None:
-        """Let everything end that hangs, as long as the environment is still there that it is meant for."""
-        self.cloud.ended.set()
+    def release(self) -> None:
+        """Let all look-ups end, while their environment still exists."""
+        self.cloud.release.set()
         end = time.monotonic() + 30
         while self.threads:
             assert time.monotonic() < end
-            # Nobody reads it, or not yet.
+            # No process reads it, or not yet.
             with suppress(OSError):
                 os.close(os.open(self.home / "fifo", os.O_WRONLY | os.O_NONBLOCK))
             time.sleep(0.01)
 
 
 @pytest.fixture
-def stuck(cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stuck]:
-    stuck = Stuck(cloud, home, monkeypatch)
-    yield stuck
-    stuck.let_go()
+def hanging_chain(cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingChain]:
+    hanging_chain = HangingChain(cloud, home, monkeypatch)
+    yield hanging_chain
+    hanging_chain.release()
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_the_event_loop_is_not_held_up(part: str, stuck: Stuck) -> None:
-    """Others have their turn again and again while the look-up hangs.
+async def test_the_event_loop_is_not_blocked(part: str, hanging_chain: HangingChain) -> None:
+    """Other tasks run again and again while the look-up hangs, and the call ends at its deadline, before an attempt.
 
-    The best of a few times counts, for the machine has other work. The call ends at its deadline, before it began.
+    The best of several measurements counts, because the machine may be busy.
     """
-    stuck.arrange(part)
+    hanging_chain.configure(part)
 
     async def call() -> None:
         timeouts = Timeouts(total=DEADLINE)
@@ -111,21 +111,21 @@ async def test_the_event_loop_is_not_held_up(part: str, stuck: Stuck) -> None:
 
     beats = [await beats_during(call) for _ in range(3)]
     assert max(beats) >= ENOUGH_BEATS
-    assert len(stuck.threads) == 3
+    assert len(hanging_chain.threads) == 3
     if part != "file":
-        await until(lambda: stuck.has_begun)
+        await until(lambda: hanging_chain.has_started)
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let everybody else run until something is so; far more patient than any machine is slow."""
+    """Run other tasks until a condition is true, for up to 30 s."""
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         await asyncio.sleep(0.01)
 
 
-async def test_a_stall_would_be_seen() -> None:
-    """What waits on the event loop itself leaves others no turn."""
+async def test_blocking_is_measured() -> None:
+    """While a call blocks the event loop, other tasks do not run."""
 
     async def block() -> None:
         time.sleep(DEADLINE)  # noqa: ASYNC251 - that is the point
@@ -133,26 +133,28 @@ async def test_a_stall_would_be_seen() -> None:
     assert await beats_during(block) < ENOUGH_BEATS
 
 
-async def test_many_calls_wait_for_one_look_up(stuck: Stuck) -> None:
-    """Calls that come at once, and those that come when the first have given up, wait for the one that is under way."""
-    stuck.arrange("metadata")
+async def test_calls_share_one_hanging_look_up(hanging_chain: HangingChain) -> None:
+    """Concurrent calls, and calls after the first ones have timed out, wait for the same look-up."""
+    hanging_chain.configure("metadata")
     timeouts = Timeouts(total=0.05)
     async with DetectiveClient(region="eu-west-1", endpoint_url="http://127.0.0.1:1", timeouts=timeouts) as client:
         for _ in range(3):
             given = await asyncio.gather(*(client.list_graphs() for _ in range(100)), return_exceptions=True)
             assert {type(one) for one in given} == {DeadlineExceeded}
-        assert len(stuck.threads) == 1
+        assert len(hanging_chain.threads) == 1
 
 
-async def test_other_calls_have_their_names_looked_up(stuck: Stuck, sim: DetectiveSimulator) -> None:
-    """More look-ups may hang than asyncio has threads to look up the names of hosts."""
-    stuck.arrange("metadata")
+async def test_hanging_look_ups_do_not_block_the_resolution_of_host_names(
+    hanging_chain: HangingChain, sim: DetectiveSimulator
+) -> None:
+    """Even if more of them hang than asyncio has threads."""
+    hanging_chain.configure("metadata")
     hanging = [asyncio.create_task(DefaultCredentials().get_credentials()) for _ in range(50)]
-    await until(lambda: len(stuck.threads) == 50)
+    await until(lambda: len(hanging_chain.threads) == 50)
     url = sim.url.replace("127.0.0.1", "localhost")
     async with DetectiveClient(region="eu-west-1", endpoint_url=url, credentials=sim.account(HUB)) as client:
-        answer = await client.with_options(timeouts=Timeouts(total=30)).list_graphs()
-    assert answer.response_metadata.http_status == 200
+        response = await client.with_options(timeouts=Timeouts(total=30)).list_graphs()
+    assert response.response_metadata.http_status == 200
     for task in hanging:
         task.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
@@ -168,7 +170,7 @@ async def main():
         {}
     print("closed")
 
-# Where the tests run in the background it may be ignored, and that is inherited.
+# If the tests run in the background, SIGINT may be ignored, and programs inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     asyncio.run(main())
@@ -191,33 +193,33 @@ def _run(total: float | None, body: str) -> "Iterator[subprocess.Popen[str]]":
         try:
             yield program
         finally:
-            # One that hangs is to fail the test, and not to hang it too.
+            # A program that hangs must not hang the test.
             program.kill()
 
 
 @pytest.mark.parametrize("part", ["metadata", "file"])
-def test_a_program_ends_after_the_deadline(part: str, stuck: Stuck) -> None:
-    """An error that nobody catches ends it, with the look-up still hanging."""
-    stuck.arrange(part)
+def test_a_program_exits_after_the_deadline(part: str, hanging_chain: HangingChain) -> None:
+    """An uncaught DeadlineExceeded ends it, although the look-up hangs."""
+    hanging_chain.configure(part)
     with _run(DEADLINE, "await call") as program:
         out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (1, ["DeadlineExceeded"])
 
 
-def test_a_program_ends_that_has_not_waited(stuck: Stuck) -> None:
-    """So does one that returns, and leaves a call behind."""
-    stuck.arrange("metadata")
+def test_a_program_exits_without_waiting_for_the_call(hanging_chain: HangingChain) -> None:
+    """It returns while a call is running."""
+    hanging_chain.configure("metadata")
     with _run(None, "await asyncio.wait([call], timeout=0.3)") as program:
         out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (0, ["closed"])
 
 
-def test_a_program_can_be_interrupted(stuck: Stuck) -> None:
-    """Ctrl-C ends it at once, in the middle of the look-up."""
-    stuck.arrange("metadata")
+def test_a_program_can_be_interrupted(hanging_chain: HangingChain) -> None:
+    """SIGINT ends it during the look-up."""
+    hanging_chain.configure("metadata")
     with _run(None, "await call") as program:
         end = time.monotonic() + 60
-        while not stuck.has_begun:
+        while not hanging_chain.has_started:
             assert time.monotonic() < end
             time.sleep(0.01)
         program.send_signal(signal.SIGINT)

@@ -1,10 +1,10 @@
-"""What the tests of this folder share."""
+"""Fixtures for the tests of http/."""
 
 import pytest
 from support.certificates import Certificates, make_certificates
 
-# They are no test modules, and yet where most of the asserts are.
-pytest.register_assert_rewrite("support.fault_matrix", "support.fault_trial")
+# They are not test modules, but contain most of the assertions.
+pytest.register_assert_rewrite("support.fault_matrix", "support.proxied_call")
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +14,6 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def certificates(_made: Certificates, monkeypatch: pytest.MonkeyPatch) -> Certificates:
-    """Certificates, whose authority clients find in the environment."""
+    """Certificates; the environment names their authority."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(_made.bundle))
     return _made

@@ -1,4 +1,4 @@
-"""What happens on real connections that misbehave."""
+"""Calls over real connections that break or stall."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,7 +36,7 @@ CALLS: dict[str, Call] = {
 
 
 class Server:
-    """A server of few words, which reads requests and does with the connection what it is told to."""
+    """A server that reads requests and calls a function for each."""
 
     def __init__(self, behave: Behave) -> None:
         self.behave = behave
@@ -101,10 +101,10 @@ async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter, _number: i
 
 @pytest.mark.parametrize("session", ["ours", "ours, and aiohttp cannot be told", "the caller's"])
 @pytest.mark.parametrize("method", CALLS)
-async def test_aiohttp_sends_nothing_again_by_itself(
+async def test_aiohttp_does_not_retry_itself(
     method: str, session: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reused connection that drops is one attempt, whatever the method and whoever owns the session."""
+    """A reused connection that breaks is one attempt, with any method and any session."""
     if session == "ours, and aiohttp cannot be told":
         monkeypatch.setattr("detective_async.http.exchange._RETRIES", "_something_else")
 
@@ -130,7 +130,7 @@ async def test_aiohttp_sends_nothing_again_by_itself(
 
 @pytest.mark.parametrize("method", CALLS)
 async def test_a_dropped_connection_is_one_counted_retry(method: str, fake_time: FakeTime) -> None:
-    """The second attempt succeeds; the server saw exactly two, numbered."""
+    """The second attempt succeeds; the server gets exactly two, with their numbers."""
 
     async def drop_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         await (drop if number == 1 else answer)(reader, writer, number)
@@ -144,8 +144,8 @@ async def test_a_dropped_connection_is_one_counted_retry(method: str, fake_time:
     assert fake_time.slept == [0.05]
 
 
-async def test_a_refused_connection_was_not_sent(fake_time: FakeTime) -> None:
-    """Nobody listens: the outcome is known."""
+async def test_a_refused_connection_has_a_known_outcome(fake_time: FakeTime) -> None:
+    """Nothing was sent."""
     async with serving(answer) as server:
         pass
     async with client_of(server, fake_time) as client:
@@ -164,8 +164,8 @@ async def test_a_refused_connection_was_not_sent(fake_time: FakeTime) -> None:
         b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-encoding: gzip\r\n\r\nplain",
     ],
 )
-async def test_half_an_answer_is_no_answer(sent: bytes, fake_time: FakeTime) -> None:
-    """An answer that is cut short, or is no HTTP, is a broken connection and is retried as one."""
+async def test_incomplete_responses_are_retried(sent: bytes, fake_time: FakeTime) -> None:
+    """A response that is incomplete, or no HTTP, is a broken connection."""
 
     async def send_some(_: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
         writer.write(sent)
@@ -186,8 +186,10 @@ async def test_half_an_answer_is_no_answer(sent: bytes, fake_time: FakeTime) -> 
         (Timeouts(total=0.05), DeadlineExceeded),
     ],
 )
-async def test_silence_ends_in_time(timeouts: Timeouts, error: type[DetectiveError], fake_time: FakeTime) -> None:
-    """Each of the timeouts ends a call to a server that says nothing, and its outcome is unknown."""
+async def test_each_timeout_ends_a_call_without_a_response(
+    timeouts: Timeouts, error: type[DetectiveError], fake_time: FakeTime
+) -> None:
+    """The outcome is unknown."""
     async with serving(hang) as server, client_of(server, fake_time, max_attempts=2, timeouts=timeouts) as client:
         with pytest.raises(error) as caught:
             await client.list_graphs()
@@ -195,8 +197,8 @@ async def test_silence_ends_in_time(timeouts: Timeouts, error: type[DetectiveErr
     assert caught.value.attempts == (1 if error is DeadlineExceeded else 2)  # type: ignore[attr-defined]
 
 
-async def test_a_slow_drip_ends_in_time(fake_time: FakeTime) -> None:
-    """Bytes that keep coming keep `read` happy, but not `attempt`."""
+async def test_the_attempt_timeout_ends_a_slow_response(fake_time: FakeTime) -> None:
+    """Bytes that keep arriving restart the `read` timeout, but not `attempt`."""
 
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
@@ -211,8 +213,8 @@ async def test_a_slow_drip_ends_in_time(fake_time: FakeTime) -> None:
             await client.list_graphs()
 
 
-async def test_what_cannot_be_decoded_is_not_retried(fake_time: FakeTime) -> None:
-    """The service has acted: asking again would do it twice."""
+async def test_a_response_that_cannot_be_decoded_is_not_retried(fake_time: FakeTime) -> None:
+    """The service has carried out the request: a retry would do it twice."""
 
     async def nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter, _number: int) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nx-amzn-requestid: id-1\r\ncontent-length: 6\r\n\r\n<html>")
@@ -225,7 +227,7 @@ async def test_what_cannot_be_decoded_is_not_retried(fake_time: FakeTime) -> Non
 
 
 async def test_a_path_prefix_of_the_endpoint_is_kept(fake_time: FakeTime) -> None:
-    """For gateways that serve Detective below a path; ARNs stay percent-encoded as they were signed."""
+    """For gateways that serve Detective below a path; ARNs stay percent-encoded as they are signed."""
     async with serving(answer) as server:
         server.url += "/gateway/detective/"
         async with client_of(server, fake_time) as client:
@@ -234,7 +236,7 @@ async def test_a_path_prefix_of_the_endpoint_is_kept(fake_time: FakeTime) -> Non
 
 
 async def test_a_proxy_of_the_environment_is_used(fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests go through it, except to the hosts that `NO_PROXY` lists."""
+    """Requests go through it, except to hosts in `NO_PROXY`."""
     async with serving(answer) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         target = Server(answer)
@@ -251,7 +253,7 @@ async def test_a_proxy_of_the_environment_is_used(fake_time: FakeTime, monkeypat
         assert len(proxy.requests) == 2
 
 
-async def test_a_netrc_entry_is_left_alone(
+async def test_netrc_is_ignored(
     fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """A password for the host in `.netrc` neither replaces the signature nor stops the call."""

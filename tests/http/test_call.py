@@ -1,4 +1,4 @@
-"""The retry loop around one attempt, with canned answers and a clock that takes no time."""
+"""The retry loop, with prepared responses and a fake clock."""
 
 import asyncio
 import contextvars
@@ -59,7 +59,7 @@ async def aws(credentials: Credentials, fake_time: FakeTime, events: Events) -> 
 
 
 async def test_a_call_that_succeeds_at_once(aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime) -> None:
-    """One attempt, no wait, and the metadata of the answer."""
+    """One attempt, no delay, and the metadata of the response."""
     mock_aws.post(URL, payload={"GraphList": []}, headers={"x-amzn-requestid": "id-1"})
     answer = await aws.list_graphs()
     assert answer.graph_list == []
@@ -69,8 +69,8 @@ async def test_a_call_that_succeeds_at_once(aws: DetectiveClient, mock_aws: aior
     assert fake_time.slept == []
 
 
-async def test_what_is_sent(aws: DetectiveClient, mock_aws: aioresponses, credentials: Credentials) -> None:
-    """The headers that AWS and its tools look for, dated by the injected clock."""
+async def test_the_headers_of_a_request(aws: DetectiveClient, mock_aws: aioresponses, credentials: Credentials) -> None:
+    """All headers that AWS and its tools use, with the date of the injected clock."""
     mock_aws.post(URL, status=500)
     mock_aws.post(URL, payload={})
     await aws.list_graphs(max_results=5)
@@ -88,8 +88,10 @@ async def test_what_is_sent(aws: DetectiveClient, mock_aws: aioresponses, creden
     assert (first["amz-sdk-request"], second["amz-sdk-request"]) == ("attempt=1; max=3", "attempt=2; max=3")
 
 
-async def test_every_attempt_is_signed_anew(aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime) -> None:
-    """The second one carries the time of the second one."""
+async def test_each_attempt_has_its_own_signature(
+    aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime
+) -> None:
+    """The second one has the time of the second attempt."""
     mock_aws.post(URL, status=429, headers={"x-amz-retry-after": "5000"})
     mock_aws.post(URL, payload={})
     await aws.list_graphs()
@@ -100,10 +102,10 @@ async def test_every_attempt_is_signed_anew(aws: DetectiveClient, mock_aws: aior
     assert fake_time.slept == [5.0]
 
 
-async def test_throttles_are_retried_and_seen_by_hooks(
+async def test_throttled_attempts_are_retried_and_reported_to_hooks(
     aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime, events: Events
 ) -> None:
-    """Hooks see each attempt and each wait, in order."""
+    """Hooks receive each attempt and each retry, in order."""
     mock_aws.post(URL, status=429, headers=THROTTLED)
     mock_aws.post(URL, status=429, headers=THROTTLED)
     mock_aws.post(URL, payload={}, headers={"x-amzn-requestid": "done"})
@@ -159,7 +161,7 @@ async def test_throttles_are_retried_and_seen_by_hooks(
 
 
 async def test_the_last_error_is_raised(aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime) -> None:
-    """Three attempts, two waits, then the modelled exception, which says that trying later may help."""
+    """Three attempts, two delays, then the modelled exception, which is marked as retryable."""
     for _ in range(3):
         mock_aws.post(URL, status=429, headers=THROTTLED)
     with pytest.raises(TooManyRequestsException) as caught:
@@ -171,7 +173,7 @@ async def test_the_last_error_is_raised(aws: DetectiveClient, mock_aws: aiorespo
 
 
 async def test_a_final_error_is_raised_at_once(aws: DetectiveClient, mock_aws: aioresponses, events: Events) -> None:
-    """No wait, no second attempt."""
+    """There is no delay and no second attempt."""
     mock_aws.post(URL, status=400, payload={"message": "no"}, headers={"x-amzn-errortype": "ValidationException"})
     with pytest.raises(ValidationException, match="no") as caught:
         await aws.list_graphs()
@@ -180,7 +182,7 @@ async def test_a_final_error_is_raised_at_once(aws: DetectiveClient, mock_aws: a
 
 
 async def test_retries_can_be_turned_off(aws: DetectiveClient, mock_aws: aioresponses) -> None:
-    """One attempt is one attempt."""
+    """With one attempt, there is no retry."""
     mock_aws.post(URL, status=500, headers={"x-amzn-errortype": "InternalServerException"})
     with pytest.raises(InternalServerException):
         await aws.with_options(retry=RetryPolicy(max_attempts=1)).list_graphs()
@@ -188,7 +190,7 @@ async def test_retries_can_be_turned_off(aws: DetectiveClient, mock_aws: aioresp
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirects_are_not_followed(aws: DetectiveClient, mock_aws: aioresponses, status: int) -> None:
-    """A redirect is an error: a signed request belongs to one host."""
+    """A redirect is an error, because a signature is for one host."""
     mock_aws.post(URL, status=status, headers={"Location": "https://evil.example.com/"})
     with pytest.raises(ServiceError) as caught:
         await aws.list_graphs()
@@ -197,7 +199,7 @@ async def test_redirects_are_not_followed(aws: DetectiveClient, mock_aws: aiores
 
 
 async def test_connection_errors_are_retried(aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime) -> None:
-    """A name that does not resolve now may do so later; nothing was sent."""
+    """A host name that does not resolve may do so later; nothing was sent."""
     for _ in range(3):
         mock_aws.post(URL, exception=NO_SUCH_HOST)
     with pytest.raises(ConnectError) as caught:
@@ -208,8 +210,8 @@ async def test_connection_errors_are_retried(aws: DetectiveClient, mock_aws: aio
     assert fake_time.slept == [0.05, 0.1]
 
 
-async def test_an_unknown_outcome_is_kept_to_the_end(aws: DetectiveClient, mock_aws: aioresponses) -> None:
-    """The first attempt may have been executed, so the call may have, though the last one was never sent."""
+async def test_an_unknown_outcome_of_an_earlier_attempt_is_kept(aws: DetectiveClient, mock_aws: aioresponses) -> None:
+    """The first attempt may have been carried out, although the last one was not sent."""
     mock_aws.post(URL, exception=aiohttp.ServerDisconnectedError())
     mock_aws.post(URL, exception=NO_SUCH_HOST)
     mock_aws.post(URL, exception=NO_SUCH_HOST)
@@ -218,7 +220,7 @@ async def test_an_unknown_outcome_is_kept_to_the_end(aws: DetectiveClient, mock_
     assert caught.value.outcome_unknown
 
 
-async def test_what_may_not_be_repeated_is_not(aws: DetectiveClient, mock_aws: aioresponses) -> None:
+async def test_unrepeatable_operations_are_not_retried(aws: DetectiveClient, mock_aws: aioresponses) -> None:
     """A second StartInvestigation could start a second investigation."""
     now = datetime.now(UTC)
     mock_aws.post(START_INVESTIGATION, exception=aiohttp.ServerDisconnectedError())
@@ -232,8 +234,8 @@ async def test_what_may_not_be_repeated_is_not(aws: DetectiveClient, mock_aws: a
     assert answer.response_metadata.attempts == 3
 
 
-async def test_a_dry_quota_ends_the_retries(aws: DetectiveClient, mock_aws: aioresponses) -> None:
-    """35 failing retries use it up; from then on a failure is raised at once. Derived clients of the pair share it."""
+async def test_an_exhausted_quota_ends_the_retries(aws: DetectiveClient, mock_aws: aioresponses) -> None:
+    """35 failing retries use it up; then failures are raised at once, also in derived clients."""
     mock_aws.post(URL, status=500, repeat=True)
     same = aws.with_options(timeouts=Timeouts(total=10))
     attempts = []
@@ -250,10 +252,10 @@ async def test_a_dry_quota_ends_the_retries(aws: DetectiveClient, mock_aws: aior
     assert caught.value.attempts == 3
 
 
-async def test_a_hook_that_fails_is_logged_and_nothing_more(
+async def test_exceptions_of_hooks_are_logged(
     credentials: Credentials, mock_aws: aioresponses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Watching a call must not break it."""
+    """They do not change the call."""
 
     def broken(_: object) -> None:
         raise LookupError("oops")
@@ -270,26 +272,26 @@ async def test_a_hook_that_fails_is_logged_and_nothing_more(
 
 
 def test_a_hook_must_be_a_plain_callable(credentials: Credentials) -> None:
-    """A coroutine function would never be awaited."""
+    """The coroutines of a coroutine function would never be awaited."""
 
     async def hook(_: object) -> None: ...
 
     for bad in (hook, "print"):
-        with pytest.raises(ConfigurationError, match="hooks must be plain callables"):
+        with pytest.raises(ConfigurationError, match="hooks: expected plain callables"):
             DetectiveClient(region="eu-west-1", credentials=credentials, hooks=[bad])  # type: ignore[list-item]
 
 
-async def test_the_deadline_covers_waits(credentials: Credentials, mock_aws: aioresponses) -> None:
-    """A call that waits between attempts ends when its time is up; the failed attempt's outcome is known."""
+async def test_the_deadline_includes_delays(credentials: Credentials, mock_aws: aioresponses) -> None:
+    """A call ends during a delay at its deadline; the outcome of the failed attempt is known."""
     mock_aws.post(URL, status=429, headers={"x-amz-retry-after": "5000"})
     async with DetectiveClient(region="eu-west-1", credentials=credentials, timeouts=Timeouts(total=0.05)) as client:
-        with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.05 s") as caught:
+        with pytest.raises(DeadlineExceeded, match=r"no response within 0\.05 s") as caught:
             await client.list_graphs()
     assert (caught.value.attempts, caught.value.outcome_unknown) == (1, False)
 
 
-async def test_the_deadline_covers_credentials() -> None:
-    """A provider that hangs does not hang the call; nothing was sent."""
+async def test_the_deadline_includes_credentials() -> None:
+    """A provider that hangs does not extend the call; nothing was sent."""
 
     async def vault() -> Credentials:
         await asyncio.sleep(60)
@@ -301,8 +303,8 @@ async def test_the_deadline_covers_credentials() -> None:
     assert (caught.value.attempts, caught.value.outcome_unknown) == (0, False)
 
 
-async def test_a_call_that_is_left_behind(aws: DetectiveClient, mock_aws: aioresponses) -> None:
-    """Its coroutine can be closed in another context than its own, as the garbage collector does it."""
+async def test_a_call_can_be_closed_in_another_context(aws: DetectiveClient, mock_aws: aioresponses) -> None:
+    """The garbage collector may close its coroutine in any context."""
 
     async def slow(_: object, **__: object) -> CallbackResult:
         await asyncio.sleep(60)
@@ -314,8 +316,8 @@ async def test_a_call_that_is_left_behind(aws: DetectiveClient, mock_aws: aiores
     call.close()
 
 
-async def test_a_timeout_from_outside_stays_a_timeout_error(credentials: Credentials, mock_aws: aioresponses) -> None:
-    """The caller's own `asyncio.timeout` is not taken for the deadline."""
+async def test_an_outer_timeout_stays_a_timeout_error(credentials: Credentials, mock_aws: aioresponses) -> None:
+    """The caller's own `asyncio.timeout` does not become DeadlineExceeded."""
 
     async def slow(_: object, **__: object) -> CallbackResult:
         await asyncio.sleep(60)
@@ -329,8 +331,8 @@ async def test_a_timeout_from_outside_stays_a_timeout_error(credentials: Credent
     assert type(caught.value) is TimeoutError
 
 
-async def test_a_provider_that_times_out_is_a_credentials_error() -> None:
-    """Its TimeoutError is its own affair, not the deadline's."""
+async def test_a_timeout_error_of_a_provider_is_a_credentials_error() -> None:
+    """It does not become DeadlineExceeded."""
 
     async def vault() -> Credentials:
         raise TimeoutError("vault")
@@ -340,29 +342,29 @@ async def test_a_provider_that_times_out_is_a_credentials_error() -> None:
             await client.list_graphs()
 
 
-async def test_a_providers_own_error_is_passed_on() -> None:
-    """What is a CredentialsError already is not wrapped in another."""
+async def test_a_credentials_error_of_a_provider_is_not_wrapped() -> None:
+    """It is raised unchanged."""
     async with DetectiveClient(region="eu-west-1", credentials=EnvironmentCredentials()) as client:
         with pytest.raises(CredentialsError, match=r"^environment: AWS_ACCESS_KEY_ID and"):
             await client.list_graphs()
 
 
 def test_timeouts_can_be_turned_off() -> None:
-    """None waits without end."""
+    """None disables a timeout."""
     assert Timeouts(connect=None, read=None, attempt=None, total=None).total is None
 
 
 @pytest.mark.parametrize("timeouts", [{"connect": 0}, {"read": -1}, {"attempt": True}, {"total": "5"}])
-def test_senseless_timeouts_are_refused(timeouts: dict[str, float]) -> None:
-    """When they are set, by name."""
+def test_invalid_timeouts_are_refused(timeouts: dict[str, float]) -> None:
+    """The constructor raises, with the name of the timeout."""
     with pytest.raises(ConfigurationError, match=f"timeouts: {next(iter(timeouts))} must be a positive number"):
         Timeouts(**timeouts)
 
 
-async def test_the_adaptive_mode_slows_down(
+async def test_the_adaptive_mode_limits_the_rate(
     aws: DetectiveClient, mock_aws: aioresponses, fake_time: FakeTime, events: Events
 ) -> None:
-    """After a throttle, calls of this account and region wait for their turn; others, and the standard mode, do not."""
+    """After throttling, calls of this account and region wait; others, and the standard mode, do not."""
     mock_aws.post(URL, status=429, headers=THROTTLED)
     mock_aws.post(URL, payload={}, repeat=True)
     fake_time.random = 0.0

@@ -1,4 +1,4 @@
-"""Calls that are given up, at every moment at which that can happen: nothing is swallowed, lost or left behind."""
+"""Calls that are interrupted at every moment: nothing is suppressed, lost or left running."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from support.interruptions import (
     by_a_timeout_from_outside,
     passes,
 )
-from support.one_connection import FAILURES, setting
+from support.one_connection import FAILURES, single_connection
 from support.strict_mode import warnings_in
 from support.wire_server import LoopClock, after_passes, serving, until
 
@@ -43,33 +43,33 @@ def owner(request: pytest.FixtureRequest) -> str:
 def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     said = [record.getMessage() for record in caplog.get_records("call") if record.levelno >= logging.WARNING]
-    # asyncio's debug mode tells which steps took long; on a busy machine any step does.
+    # asyncio's debug mode reports slow steps; on a busy machine any step may be slow.
     assert [message for message in said if not message.startswith("Executing ")] == []
 
 
 @every_interrupt
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_a_call_with_a_retry(owner: str, failure: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """At every moment of its two attempts and of the wait between them."""
-    async with setting(owner, fake_time.clock(), failure) as scene:
-        moments = await scene.sweep(interrupt, lambda n: scene.caller(n).list_graphs(next_token="swept"))
+    """At every moment of its two attempts and of the delay between them."""
+    async with single_connection(owner, fake_time.clock(), failure) as single:
+        moments = await single.sweep(interrupt, lambda n: single.caller(n).list_graphs(next_token="swept"))
         assert moments > 2
-        assert {request.attempt for request in scene.server.requests if request.token == "swept"} == {1, 2}
+        assert {request.attempt for request in single.server.requests if request.token == "swept"} == {1, 2}
 
 
 @pytest.mark.parametrize("interrupt", [after_steps, as_an_await_ends])
 async def test_a_call_over_tls(
     owner: str, interrupt: Interrupt, fake_time: FakeTime, certificates: Certificates
 ) -> None:
-    """At every moment of the handshakes too."""
-    async with setting(owner, fake_time.clock(), certificates=certificates) as scene:
-        assert await scene.sweep(interrupt, lambda n: scene.caller(n).list_graphs(next_token="swept")) > 4
+    """Also at every moment of the handshakes."""
+    async with single_connection(owner, fake_time.clock(), certificates=certificates) as single:
+        assert await single.sweep(interrupt, lambda n: single.caller(n).list_graphs(next_token="swept")) > 4
 
 
 @every_interrupt
 @pytest.mark.parametrize("prefetch", [0, 2])
-async def test_a_walk_through_pages(owner: str, prefetch: int, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """While a page is fetched, ahead or not, and while the consumer is busy."""
+async def test_an_iteration_over_pages(owner: str, prefetch: int, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """While a page is fetched, in advance or not, and while the consumer runs."""
 
     async def walk(client: DetectiveClient) -> None:
         graphs = []
@@ -78,32 +78,32 @@ async def test_a_walk_through_pages(owner: str, prefetch: int, interrupt: Interr
             await asyncio.sleep(0)
         assert graphs == ["page-1", "page-2", "page-3"]
 
-    async with setting(owner, fake_time.clock()) as scene:
-        assert await scene.sweep(interrupt, lambda n: walk(scene.caller(n))) > 4
+    async with single_connection(owner, fake_time.clock()) as single:
+        assert await single.sweep(interrupt, lambda n: walk(single.caller(n))) > 4
 
 
 @every_interrupt
-async def test_a_call_in_the_queue(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """Before its turn comes, as it comes and after it; the one whose turn it was is not disturbed."""
+async def test_a_queued_call(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """Before, when and after it gets its connection; the call before it is not affected."""
 
     async def queue(client: DetectiveClient) -> None:
         assert (await client.list_graphs(next_token="queued")).next_token == "queued"
 
-    async with setting(owner, fake_time.clock()) as scene:
+    async with single_connection(owner, fake_time.clock()) as single:
 
         async def interrupt_behind_another(call: Call, moment: int) -> bool:
-            first = asyncio.create_task(scene.client.list_graphs(next_token="slow"))
+            first = asyncio.create_task(single.client.list_graphs(next_token="slow"))
             await asyncio.sleep(0)
             interrupted = await interrupt(call, moment)
             assert (await first).next_token == "slow"
             return interrupted
 
-        assert await scene.sweep(interrupt_behind_another, lambda n: queue(scene.caller(n))) > 1
+        assert await single.sweep(interrupt_behind_another, lambda n: queue(single.caller(n))) > 1
 
 
 @every_interrupt
 async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """The others that wait for the same refresh get what it brings, and it is done once."""
+    """Other calls that wait for the same refresh get its result, and there is one refresh."""
     refreshes = begun = 0
     others: list[asyncio.Task[Any]] = []
 
@@ -113,12 +113,12 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
         await passes(10)
         return Credentials("a", "b", expires_at=datetime.now(UTC) + timedelta(hours=1))
 
-    async with setting(owner, fake_time.clock()) as scene:
+    async with single_connection(owner, fake_time.clock()) as single:
 
         async def call(client: DetectiveClient) -> None:
             nonlocal begun
             begun += 1
-            # Another one joins in, right after this one has begun the refresh.
+            # Another call waits for the refresh that this one has started.
             after_passes(1, lambda: others.append(asyncio.create_task(client.list_graphs(next_token="other"))))
             await client.list_graphs(next_token="given up")
 
@@ -131,15 +131,15 @@ async def test_a_call_that_waits_for_credentials(owner: str, interrupt: Interrup
             return interrupted
 
         def start(_: int) -> Call:
-            # Another callable each time, or the credentials would be there already.
-            return call(scene.client.with_options(credentials=partial(refresh)))
+            # Another callable each time, because credentials are cached for each callable.
+            return call(single.client.with_options(credentials=partial(refresh)))
 
-        assert await scene.sweep(interrupt_beside_another, start) > 1
+        assert await single.sweep(interrupt_beside_another, start) > 1
 
 
 @pytest.mark.parametrize("interrupt", [after_steps, by_a_timeout_from_outside])
-async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interrupt, fake_time: FakeTime) -> None:
-    """It is nobody's concern: nothing is logged, and the next call has it done again."""
+async def test_a_refresh_that_fails_without_waiting_calls(interrupt: Interrupt, fake_time: FakeTime) -> None:
+    """Nothing is logged, and the next call starts another refresh."""
     refreshes = 0
 
     async def refresh() -> Credentials:
@@ -150,8 +150,8 @@ async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interr
             raise OSError("the vault is closed")
         return Credentials("a", "b", expires_at=datetime.now(UTC) + timedelta(hours=1))
 
-    async with setting("our session", fake_time.clock()) as scene:
-        client = scene.client.with_options(credentials=refresh)
+    async with single_connection("our session", fake_time.clock()) as single:
+        client = single.client.with_options(credentials=refresh)
         assert await interrupt(client.list_graphs(next_token="given up"), 5)
         await passes(20)
         assert (await client.list_graphs(next_token="next")).next_token == "next"
@@ -160,7 +160,7 @@ async def test_a_refresh_that_fails_when_nobody_waits_any_more(interrupt: Interr
 
 @pytest.mark.parametrize("kind", ["cancel", "timeout"])
 async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
-    """The wait for a retry ends at once, and held no connection."""
+    """The delay ends at once, and the call holds no connection."""
     waits = 0
 
     async def sleep(_: float) -> None:
@@ -168,17 +168,17 @@ async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
         waits += 1
         await asyncio.Event().wait()
 
-    async with setting(owner, Clock(sleep=sleep)) as scene:
+    async with single_connection(owner, Clock(sleep=sleep)) as single:
         limit = asyncio.timeout(None)
 
         async def limited() -> None:
             async with limit:
-                await scene.client.list_graphs(next_token="swept")
+                await single.client.list_graphs(next_token="swept")
 
         task = asyncio.create_task(limited())
         await until(lambda: waits, "the call waits for its retry")
         token = "meanwhile"
-        assert (await scene.client.list_graphs(next_token=token)).next_token == token
+        assert (await single.client.list_graphs(next_token=token)).next_token == token
         if kind == "cancel":
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -188,41 +188,41 @@ async def test_a_call_between_two_attempts(owner: str, kind: str) -> None:
             with pytest.raises(TimeoutError) as caught:
                 await task
             assert type(caught.value) is TimeoutError
-        await scene.is_as_before()
+        await single.is_as_before()
 
 
 async def test_one_failure_in_a_task_group(owner: str, fake_time: FakeTime) -> None:
-    """It cancels the calls beside it, under way and queued, and is the only error of the group."""
-    async with setting(owner, fake_time.clock()) as scene:
+    """It cancels the other calls, running and queued, and is the only error of the group."""
+    async with single_connection(owner, fake_time.clock()) as single:
         calls: list[asyncio.Task[Any]] = []
 
         async def fail() -> None:
-            await until(lambda: scene.server.requests, "one of them is under way")
-            await scene.client.list_graphs(max_results=0)
+            await until(lambda: single.server.requests, "one of them is under way")
+            await single.client.list_graphs(max_results=0)
 
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012 - a group raises at its end
             async with asyncio.TaskGroup() as group:
-                calls += [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
+                calls += [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
                 group.create_task(fail())
         assert [type(error) for error in caught.value.exceptions] == [ParameterError]
         assert all(call.cancelled() for call in calls)
-        await scene.is_as_before()
+        await single.is_as_before()
 
         with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012
             async with asyncio.TaskGroup() as group:
-                group.create_task(scene.client.list_graphs(next_token="refused"))
-                calls = [group.create_task(scene.client.list_graphs(next_token="held")) for _ in range(5)]
+                group.create_task(single.client.list_graphs(next_token="refused"))
+                calls = [group.create_task(single.client.list_graphs(next_token="held")) for _ in range(5)]
         assert [type(error) for error in caught.value.exceptions] == [ValidationException]
         assert all(call.cancelled() for call in calls)
-        await scene.is_as_before()
+        await single.is_as_before()
 
 
 @pytest.mark.parametrize("first", ["the caller", "the deadline", "the attempt's timeout"])
 @pytest.mark.parametrize("kind", ["cancel", "timeout"])
-async def test_at_the_very_moment_of_a_deadline(
+async def test_an_interruption_at_the_moment_of_the_deadline(
     owner: str, kind: str, first: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller has the last word, whoever was first: its cancellation comes out, or its own TimeoutError."""
+    """The caller's cancellation or TimeoutError takes precedence, in any order."""
     mine, total, attempt = {
         "the caller": (10.0, 20.0, 30.0),
         "the deadline": (20.0, 10.0, 30.0),
@@ -230,7 +230,7 @@ async def test_at_the_very_moment_of_a_deadline(
     }[first]
     clock = LoopClock(monkeypatch)
     timeouts = Timeouts(connect=None, read=None, attempt=attempt, total=total)
-    async with setting(owner, fake_time.clock(), timeouts=timeouts) as scene:
+    async with single_connection(owner, fake_time.clock(), timeouts=timeouts) as single:
         loop = asyncio.get_running_loop()
         cancelling = None
 
@@ -242,23 +242,23 @@ async def test_at_the_very_moment_of_a_deadline(
                 loop.call_later(mine, task.cancel)
             try:
                 async with asyncio.timeout(mine if kind == "timeout" else None):
-                    await scene.client.list_graphs(next_token="held")
+                    await single.client.list_graphs(next_token="held")
             finally:
                 cancelling = task.cancelling()
 
         task = asyncio.create_task(call())
-        await until(lambda: scene.server.requests, "the request is under way")
-        # All three come due in the same turn of the event loop, in the order of their times.
+        await until(lambda: single.server.requests, "the request is under way")
+        # All three timers fire in the same pass of the event loop, in the order of their times.
         clock.pass_time(40)
         with pytest.raises(asyncio.CancelledError if kind == "cancel" else TimeoutError) as caught:
             await task
         assert type(caught.value) in (asyncio.CancelledError, TimeoutError)
         assert cancelling == (1 if kind == "cancel" else 0)
-        await scene.is_as_before()
+        await single.is_as_before()
 
 
-async def test_ctrl_c() -> None:
-    """A program with calls under way, queued and ahead of their consumer ends with a KeyboardInterrupt, and no more."""
+async def test_keyboard_interrupt() -> None:
+    """A program with running, queued and prefetching calls ends with a KeyboardInterrupt and no other output."""
     program = textwrap.dedent("""
         import asyncio, signal, sys
         from detective_async import Credentials, DetectiveClient
@@ -272,7 +272,7 @@ async def test_ctrl_c() -> None:
             async with DetectiveClient(region="eu-west-1", credentials=credentials, endpoint_url=sys.argv[1]) as client:
                 await asyncio.gather(walk(client), *(client.list_graphs() for _ in range(200)))
 
-        # Where the tests run in the background it may be ignored, and that is inherited.
+        # If the tests run in the background, SIGINT may be ignored, and programs inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         asyncio.run(main(), debug=True)
     """)

@@ -1,12 +1,12 @@
-"""Closing a client takes no time, whatever the other side does."""
+"""Closing a client does not wait for the server."""
 
 import asyncio
 
 import pytest
 from support import faults
 from support.certificates import Certificates
-from support.fault_trial import trial
-from support.operation_kinds import LIST_MEMBERS, START_INVESTIGATION, Deed
+from support.operation_cases import LIST_MEMBERS, START_INVESTIGATION, OperationCase
+from support.proxied_call import proxied_client
 from support.proxy import Exchange
 from support.virtual_time import in_virtual_time
 
@@ -19,8 +19,8 @@ SOON = 0.5
 
 @either
 @in_virtual_time
-async def test_the_other_side_has_stopped_reading(tls: bool, certificates: Certificates) -> None:
-    """An idle connection whose other end does not answer the farewell of TLS is left at once."""
+async def test_closing_does_not_wait_for_a_server_that_does_not_read(tls: bool, certificates: Certificates) -> None:
+    """An idle TLS connection whose server does not respond to the shutdown is closed at once."""
     thawed = asyncio.Event()
 
     async def freeze(exchange: Exchange) -> None:
@@ -29,7 +29,7 @@ async def test_the_other_side_has_stopped_reading(tls: bool, certificates: Certi
         exchange.resume_reading()
 
     loop = asyncio.get_running_loop()
-    async with trial(LIST_MEMBERS, certificates=certificates if tls else None) as running:
+    async with proxied_client(LIST_MEMBERS, certificates=certificates if tls else None) as running:
         running.proxy.plan.append(faults.leaving(freeze))
         await LIST_MEMBERS.call(running.client)
         await asyncio.sleep(1)
@@ -41,19 +41,19 @@ async def test_the_other_side_has_stopped_reading(tls: bool, certificates: Certi
 
 
 @either
-@pytest.mark.parametrize("deed", [LIST_MEMBERS, START_INVESTIGATION], ids=lambda deed: deed.name)
+@pytest.mark.parametrize("operation", [LIST_MEMBERS, START_INVESTIGATION], ids=lambda operation: operation.name)
 @in_virtual_time
-async def test_a_call_is_under_way(deed: Deed, tls: bool, certificates: Certificates) -> None:
-    """The call that is cut off ends as one whose connection broke, and nothing waits for the other side."""
+async def test_closing_during_a_call(operation: OperationCase, tls: bool, certificates: Certificates) -> None:
+    """The call fails with a broken connection, and closing does not wait."""
     loop = asyncio.get_running_loop()
-    async with trial(deed, certificates=certificates if tls else None, max_attempts=1) as running:
+    async with proxied_client(operation, certificates=certificates if tls else None, max_attempts=1) as running:
         running.proxy.plan.append(faults.SILENT_AFTER)
         call = asyncio.create_task(running.call())
         await asyncio.sleep(1)
         await running.client.aclose()
         assert loop.time() <= 1 + SOON
-        ending = await call
-        error = ending.error
+        result = await call
+        error = result.error
         assert type(error) is ConnectionLost
         assert error.outcome_unknown
-        assert ending.seconds <= 1 + SOON
+        assert result.seconds <= 1 + SOON

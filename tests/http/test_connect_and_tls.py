@@ -1,4 +1,4 @@
-"""No connection comes about, once and always, for every kind of operation: nothing was sent, and all are repeated."""
+"""Connections that cannot be opened, for all kinds of operations: nothing was sent, so all are retried."""
 
 import asyncio
 import math
@@ -10,9 +10,9 @@ import pytest
 from aiohttp.abc import ResolveResult
 from support import faults
 from support.certificates import Certificates
-from support.fault_matrix import Expected, check
-from support.fault_trial import TIMEOUTS, trial
-from support.operation_kinds import DEEDS, LIST_TAGS, START_INVESTIGATION, Deed
+from support.fault_matrix import ExpectedResult, check
+from support.operation_cases import LIST_TAGS, OPERATION_CASES, START_INVESTIGATION, OperationCase
+from support.proxied_call import TIMEOUTS, proxied_client
 from support.proxy import ConnectionFault, PortFault
 from support.virtual_time import in_virtual_time
 
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 CONNECT = TIMEOUTS.connect or 0
 
 
-def _unconnected(fault: PortFault | ConnectionFault, seconds: float = 0.0) -> Expected:
-    return Expected(fault, ConnectError, seconds, unknown=False, seen=False)
+def _unconnected(fault: PortFault | ConnectionFault, seconds: float = 0.0) -> ExpectedResult:
+    return ExpectedResult(fault, ConnectError, seconds, unknown=False, seen=False)
 
 
 PORTS = [_unconnected(faults.REFUSED), _unconnected(faults.IGNORED, CONNECT)]
@@ -38,26 +38,26 @@ HANDSHAKES = [
 CERTIFICATES = ["unknown_authority", "other_name", "expired"]
 
 once_or_always = pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
-every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
-two_deeds = pytest.mark.parametrize("deed", [LIST_TAGS, START_INVESTIGATION], ids=lambda deed: deed.name)
+every_deed = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
+two_deeds = pytest.mark.parametrize("operation", [LIST_TAGS, START_INVESTIGATION], ids=lambda operation: operation.name)
 
 
 @once_or_always
 @every_deed
 @pytest.mark.parametrize("expected", PORTS, ids=str)
 @in_virtual_time
-async def test_nobody_listens(expected: Expected, deed: Deed, faulty: int) -> None:
-    """A port that refuses, or that does not even do that, is tried again, for nothing was sent."""
+async def test_a_port_without_a_server(expected: ExpectedResult, operation: OperationCase, faulty: int) -> None:
+    """A port that refuses or ignores connections is retried, since nothing was sent."""
     if expected.fault is faults.IGNORED and sys.platform != "linux":
         pytest.skip("other systems deal otherwise with a full queue of connections")
-    async with trial(deed, listening=False) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+    async with proxied_client(operation, listening=False) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
 @every_deed
 @in_virtual_time
-async def test_a_name_that_is_never_found(deed: Deed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looking the name up is part of connecting too, and ends with the client."""
+async def test_a_host_name_whose_resolution_hangs(operation: OperationCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolving the name is part of connecting, and ends with the client."""
 
     class Resolver(aiohttp.ThreadedResolver):
         async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
@@ -65,7 +65,7 @@ async def test_a_name_that_is_never_found(deed: Deed, monkeypatch: pytest.Monkey
             raise AssertionError
 
     monkeypatch.setattr(aiohttp.connector, "DefaultResolver", Resolver)
-    async with trial(deed, host="detective.example.com", listening=False) as running:
+    async with proxied_client(operation, host="detective.example.com", listening=False) as running:
         await check(running, _unconnected(faults.UNKNOWN, CONNECT), faulty=3, pooled=False)
 
 
@@ -73,47 +73,49 @@ async def test_a_name_that_is_never_found(deed: Deed, monkeypatch: pytest.Monkey
 @every_deed
 @pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
 @in_virtual_time
-async def test_a_handshake_that_fails(expected: Expected, deed: Deed, faulty: int, certificates: Certificates) -> None:
-    """TLS is part of connecting: of its timeout, and of the certainty that nothing was sent."""
-    async with trial(deed, certificates=certificates) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+async def test_a_handshake_that_fails(
+    expected: ExpectedResult, operation: OperationCase, faulty: int, certificates: Certificates
+) -> None:
+    """TLS is part of connecting: it is limited by that timeout, and nothing was sent."""
+    async with proxied_client(operation, certificates=certificates) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
 @once_or_always
 @every_deed
 @pytest.mark.parametrize("certificate", CERTIFICATES)
 @in_virtual_time
-async def test_a_certificate_that_is_not_to_be_trusted(
-    certificate: str, deed: Deed, faulty: int, certificates: Certificates
+async def test_an_invalid_certificate(
+    certificate: str, operation: OperationCase, faulty: int, certificates: Certificates
 ) -> None:
-    """An unknown authority, another name or a date that is past: nothing is sent to whoever shows that."""
+    """Nothing is sent to a server with an unknown authority, another name or an expired certificate."""
     expected = _unconnected(faults.certificate(certificate, getattr(certificates, certificate)))
-    async with trial(deed, certificates=certificates) as running:
-        await check(running, expected, faulty=faulty, pooled=deed.repeatable)
+    async with proxied_client(operation, certificates=certificates) as running:
+        await check(running, expected, faulty=faulty, pooled=operation.repeatable)
 
 
 @once_or_always
 @two_deeds
 @pytest.mark.parametrize("expected", HANDSHAKES, ids=str)
 @in_virtual_time
-async def test_the_same_on_a_session_of_the_callers(
-    expected: Expected, deed: Deed, faulty: int, certificates: Certificates
+async def test_failed_handshakes_on_the_callers_session(
+    expected: ExpectedResult, operation: OperationCase, faulty: int, certificates: Certificates
 ) -> None:
-    """A session that was passed in brings its own trust, and its connections fail as ours do."""
+    """A session that was passed in has its own trust, and its connections fail in the same way."""
     context = ssl.create_default_context(cafile=certificates.bundle)
 
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
 
-    async with trial(deed, certificates=certificates, session=session) as running:
+    async with proxied_client(operation, certificates=certificates, session=session) as running:
         await check(running, expected, faulty=faulty, pooled=True)
 
 
 @in_virtual_time
-async def test_the_authority_has_to_be_known(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without `AWS_CA_BUNDLE` the system's authorities count, which do not know ours."""
+async def test_an_authority_that_is_not_configured(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `AWS_CA_BUNDLE`, only the system's authorities are trusted."""
     monkeypatch.delenv("AWS_CA_BUNDLE")
-    async with trial(LIST_TAGS, certificates=certificates) as running:
-        ending = await running.call()
-    assert type(ending.error) is ConnectError
+    async with proxied_client(LIST_TAGS, certificates=certificates) as running:
+        result = await running.call()
+    assert type(result.error) is ConnectError
     assert running.proxy.exchanges == []

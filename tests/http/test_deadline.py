@@ -1,4 +1,4 @@
-"""A call ends when its `total` has passed, whatever it is waiting for."""
+"""A call ends when its `total` is over, in any phase."""
 
 import asyncio
 import math
@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from support import faults
 from support.certificates import Certificates
-from support.fault_trial import Ending, Trial, trial
-from support.operation_kinds import DEEDS, LIST_MEMBERS, Deed
+from support.operation_cases import LIST_MEMBERS, OPERATION_CASES, OperationCase
+from support.proxied_call import CallResult, ProxiedClient, proxied_client
 from support.proxy import ConnectionFault, ExchangeFault
 from support.virtual_time import in_virtual_time
 
@@ -19,9 +19,9 @@ from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClien
 from detective_async.retry.rate_limiter import Pace
 
 TOTAL = 2.5
-#: The most that a call may last beyond its deadline, in seconds.
+#: How long a call may exceed its deadline, in seconds.
 LATE = 0.05
-# Everything else is more patient than that.
+# All other timeouts are longer.
 TIMEOUTS = Timeouts(connect=30, read=30, attempt=30, total=TOTAL)
 
 STALLS: list[tuple[ConnectionFault | ExchangeFault, bool]] = [
@@ -35,39 +35,43 @@ STALLS: list[tuple[ConnectionFault | ExchangeFault, bool]] = [
     (faults.DRIPPING_BODY, True),
     (faults.STALLED_CHUNKS, True),
 ]
-every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+every_deed = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 
 
 @asynccontextmanager
-async def impatient(deed: Deed, certificates: Certificates | None = None) -> AsyncIterator[Trial]:
-    async with trial(deed, certificates=certificates, timeouts=TIMEOUTS) as running:
+async def short_deadline(
+    operation: OperationCase, certificates: Certificates | None = None
+) -> AsyncIterator[ProxiedClient]:
+    async with proxied_client(operation, certificates=certificates, timeouts=TIMEOUTS) as running:
         yield running
 
 
-def check(ending: Ending, *, attempts: int, unknown: bool) -> None:
-    error = ending.error
+def check(result: CallResult, *, attempts: int, unknown: bool) -> None:
+    error = result.error
     assert type(error) is DeadlineExceeded
-    assert TOTAL <= ending.seconds <= TOTAL + LATE
+    assert TOTAL <= result.seconds <= TOTAL + LATE
     assert (error.attempts, error.outcome_unknown) == (attempts, unknown)
 
 
 @every_deed
 @pytest.mark.parametrize(("fault", "executed"), STALLS, ids=[fault.name for fault, _ in STALLS])
 @in_virtual_time
-async def test_an_exchange_that_stalls(fault: ConnectionFault | ExchangeFault, executed: bool, deed: Deed) -> None:
-    """Wherever it does so, the call ends in time, leaves no connection, and says that it may have been carried out."""
-    async with impatient(deed) as running:
+async def test_an_exchange_that_stalls(
+    fault: ConnectionFault | ExchangeFault, executed: bool, operation: OperationCase
+) -> None:
+    """The call ends at the deadline in any phase, closes its connection, and its outcome is unknown."""
+    async with short_deadline(operation) as running:
         running.proxy.plan.append(fault)
         check(await running.call(), attempts=1, unknown=True)
         assert running.proxy.open == 0
-        assert deed.effect(running.sim) == (deed.done if executed else deed.untouched)
+        assert operation.effect(running.sim) == (operation.done if executed else operation.untouched)
 
 
 @every_deed
 @in_virtual_time
-async def test_a_handshake_that_stalls(deed: Deed, certificates: Certificates) -> None:
-    """Nothing was sent, and it is known that nothing was done."""
-    async with impatient(deed, certificates) as running:
+async def test_a_handshake_that_stalls(operation: OperationCase, certificates: Certificates) -> None:
+    """Nothing was sent, so the outcome is known."""
+    async with short_deadline(operation, certificates) as running:
         running.proxy.plan.append(faults.NEVER_READS)
         check(await running.call(), attempts=1, unknown=False)
         assert running.proxy.open == 0
@@ -76,36 +80,36 @@ async def test_a_handshake_that_stalls(deed: Deed, certificates: Certificates) -
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems deal otherwise with a full queue of connections")
 @every_deed
 @in_virtual_time
-async def test_a_port_that_says_nothing(deed: Deed) -> None:
-    """Nothing was sent here either."""
-    async with trial(deed, timeouts=TIMEOUTS, listening=False) as running:
+async def test_a_port_that_ignores_connections(operation: OperationCase) -> None:
+    """Nothing was sent, so the outcome is known."""
+    async with proxied_client(operation, timeouts=TIMEOUTS, listening=False) as running:
         running.proxy.ignore()
         check(await running.call(), attempts=1, unknown=False)
 
 
 @every_deed
 @in_virtual_time
-async def test_credentials_that_do_not_come(deed: Deed) -> None:
-    """A provider that hangs is waited for as long as anything else, before there is an attempt."""
+async def test_a_provider_that_hangs(operation: OperationCase) -> None:
+    """The call ends at the deadline, before an attempt."""
 
     async def hang() -> Credentials:
         await asyncio.sleep(math.inf)
         raise AssertionError
 
-    async with trial(deed, timeouts=TIMEOUTS, credentials=hang) as running:
+    async with proxied_client(operation, timeouts=TIMEOUTS, credentials=hang) as running:
         check(await running.call(), attempts=0, unknown=False)
         assert running.proxy.connections == 0
 
 
 @every_deed
 @in_virtual_time
-async def test_no_connection_becomes_free(deed: Deed) -> None:
-    """The pool of a session that was passed in is full: the call ends in time, and was never begun."""
+async def test_a_full_pool(operation: OperationCase) -> None:
+    """The pool of the caller's session is full: the call ends at the deadline, without an attempt."""
 
     def session() -> aiohttp.ClientSession:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
 
-    async with trial(deed, timeouts=TIMEOUTS, session=session) as running:
+    async with proxied_client(operation, timeouts=TIMEOUTS, session=session) as running:
         running.proxy.plan.append(faults.SILENT)
         first = asyncio.create_task(running.client.with_options(timeouts=Timeouts(read=50)).list_graphs())
         await asyncio.sleep(1)
@@ -118,25 +122,25 @@ async def test_no_connection_becomes_free(deed: Deed) -> None:
 
 @every_deed
 @in_virtual_time
-async def test_a_long_wait_between_attempts(deed: Deed) -> None:
-    """The service asks for a longer wait than there is time for: the refused attempt has done nothing."""
-    async with impatient(deed) as running:
+async def test_a_delay_beyond_the_deadline(operation: OperationCase) -> None:
+    """The service asks for a longer delay than there is time; the refused attempt has a known outcome."""
+    async with short_deadline(operation) as running:
         running.sim.throttle(retry_after_ms=4000)
         check(await running.call(), attempts=1, unknown=False)
-        assert deed.effect(running.sim) == deed.untouched
+        assert operation.effect(running.sim) == operation.untouched
 
 
 @in_virtual_time
-async def test_the_attempts_share_the_time() -> None:
-    """Two quick failures, a wait after each, and a third attempt that stalls: all that is one deadline."""
-    async with impatient(LIST_MEMBERS) as running:
+async def test_all_attempts_share_one_deadline() -> None:
+    """Two failures, a delay after each, and a third attempt that stalls."""
+    async with short_deadline(LIST_MEMBERS) as running:
         running.proxy.plan.extend([faults.CLOSED_BEFORE, faults.CLOSED_BEFORE, faults.SILENT])
         check(await running.call(), attempts=3, unknown=True)
 
 
 @in_virtual_time
-async def test_a_pace_that_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In adaptive mode a call may have to wait for its turn longer than it has."""
+async def test_a_rate_limiter_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In adaptive mode, a call may have to wait longer for its token than it has time."""
 
     async def wait(_pace: Pace, clock: Clock) -> None:
         await clock.sleep(1000)

@@ -1,4 +1,4 @@
-"""A proxy that the environment names, between the client and a service that speaks TLS."""
+"""The environment's proxy, between a client and a service with TLS."""
 
 import asyncio
 from base64 import b64encode
@@ -39,10 +39,8 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest.mark.parametrize("bypassed", [False, True])
-async def test_tls_goes_through_a_tunnel(
-    bypassed: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The proxy is told a host and no more; the certificate is looked at, and the pool keeps the tunnel."""
+async def test_tls_through_a_proxy(bypassed: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy learns the host only; the certificate is checked, and the pool keeps the tunnel."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.bundle))
     tunnel = Tunnel()
     server = await asyncio.start_server(tunnel, "127.0.0.1", 0)
@@ -66,8 +64,8 @@ async def test_tls_goes_through_a_tunnel(
     assert "AWS4-HMAC-SHA256" not in head
 
 
-async def test_a_tunnel_to_somebody_else(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that unwraps TLS by itself, and is not trusted, gets nothing."""
+async def test_a_proxy_that_terminates_tls(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent to a proxy that decrypts TLS with a certificate that is not trusted."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificates.bundle))
     tunnel = Tunnel()
     async with (

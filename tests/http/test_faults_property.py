@@ -1,6 +1,6 @@
-"""Whatever goes wrong: what returned was done exactly once, and what raised was not done or says that it may have been.
+"""Calls with any faults: a call that returns was carried out once; one that raises was not, or has an unknown outcome.
 
-The faults are the simulator's, and so is the truth about what was done.
+Two simulators get the same calls, one of them with faults.
 """
 
 import asyncio
@@ -14,7 +14,17 @@ from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.hypothesis_profiles import UNEXPLAINED, examples
-from support.twins import ADMINS, MEMBERS, STATUSES, Job, Step, call_of, client_of, simulator, twins
+from support.simulator_pair import (
+    ADMINS,
+    MEMBERS,
+    STATUSES,
+    PlannedCall,
+    Step,
+    call_of,
+    client_of,
+    simulator,
+    simulator_pair,
+)
 
 from detective_async import Account, DetectiveClient, DetectiveError, GetMembersResponse, ListTagsForResourceResponse
 from detective_async.api.models.base import Response
@@ -64,12 +74,14 @@ def _some(values: tuple[str, ...], least: int = 1) -> st.SearchStrategy[list[str
     return st.lists(st.sampled_from(values), min_size=least, max_size=4, unique=True)
 
 
-def _admins(method: str, *, investigation: bool = False, **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Job]:
+def _admins(
+    method: str, *, investigation: bool = False, **given: st.SearchStrategy[Any]
+) -> st.SearchStrategy[PlannedCall]:
     """Give calls of administrators about their graphs, seldom about another's."""
     number = st.integers(0, 2) if investigation else st.none()
     return st.tuples(st.sampled_from(ADMINS), st.sampled_from([False] * 7 + [True])).flatmap(
         lambda who: st.builds(
-            Job, st.just(who[0]), st.just(method), st.just(_another(who[0]) if who[1] else who[0]), number,
+            PlannedCall, st.just(who[0]), st.just(method), st.just(_another(who[0]) if who[1] else who[0]), number,
             st.fixed_dictionaries(given),
         )
     )  # fmt: skip
@@ -79,9 +91,9 @@ def _another(admin: str) -> str:
     return ADMINS[1 - ADMINS.index(admin)]
 
 
-def _members(method: str, *, graph: bool = True) -> st.SearchStrategy[Job]:
+def _members(method: str, *, graph: bool = True) -> st.SearchStrategy[PlannedCall]:
     graphs = st.sampled_from(ADMINS) if graph else st.none()
-    return st.builds(Job, st.sampled_from(MEMBERS), st.just(method), graphs)
+    return st.builds(PlannedCall, st.sampled_from(MEMBERS), st.just(method), graphs)
 
 
 _NUMBERS = st.integers(1, 3)
@@ -94,9 +106,11 @@ _STARTS = _admins(
 )
 _CREATES = _admins("create_members", accounts=_some((*MEMBERS, *ADMINS)))
 _WRITES = [
-    st.builds(Job, st.sampled_from(ADMINS), st.just("create_graph"), given=st.fixed_dictionaries({"tags": _TAGS})),
-    # Of one of the two graphs, so that the other one has a long life.
-    st.just(Job(ADMINS[1], "delete_graph", ADMINS[1])),
+    st.builds(
+        PlannedCall, st.sampled_from(ADMINS), st.just("create_graph"), given=st.fixed_dictionaries({"tags": _TAGS})
+    ),
+    # Only one of the two graphs is deleted, so that the other one stays.
+    st.just(PlannedCall(ADMINS[1], "delete_graph", ADMINS[1])),
     _CREATES,
     _admins("delete_members", account_ids=_some((*MEMBERS, *ADMINS))),
     _members("accept_invitation"),
@@ -121,13 +135,13 @@ _READS = [
     _admins("batch_get_graph_member_datasources", account_ids=_some(MEMBERS)),
     _members("list_invitations", graph=False),
     _members("iter_invitations", graph=False),
-    st.builds(Job, st.sampled_from(ADMINS), st.just("list_graphs")),
+    st.builds(PlannedCall, st.sampled_from(ADMINS), st.just("list_graphs")),
 ]
 _SEQUENCES = st.lists(st.sampled_from(FAULTS), max_size=4).map(tuple)
 _ATTEMPTS = st.integers(1, 4)
 
 
-def _steps(*jobs: st.SearchStrategy[Job]) -> st.SearchStrategy[list[Step]]:
+def _steps(*jobs: st.SearchStrategy[PlannedCall]) -> st.SearchStrategy[list[Step]]:
     return st.lists(st.builds(Step, st.one_of(jobs), _SEQUENCES, _ATTEMPTS), min_size=1, max_size=8)
 
 
@@ -136,22 +150,22 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _go_through(steps: list[Step]) -> None:
-    async with twins() as pair:
+    async with simulator_pair() as pair:
         for step in steps:
             await pair.run(step)
 
 
 @settings(max_examples=examples(80), phases=UNEXPLAINED)
 @given(_steps(*_WRITES, *_READS))
-def test_a_call_is_carried_out_once_or_its_error_tells(steps: list[Step]) -> None:
-    """Any calls with any faults leave the service as the same calls do without; what was not done raised."""
+def test_calls_are_carried_out_once_or_raise(steps: list[Step]) -> None:
+    """With any faults, the service ends in the same state as without; calls that were not carried out raised."""
     _run(_go_through(steps))
 
 
 @settings(max_examples=examples(60), phases=UNEXPLAINED)
 @given(_steps(_STARTS, _CREATES))
-def test_what_must_not_happen_twice_does_not(steps: list[Step]) -> None:
-    """An investigation is started at most once a call; an account that is told to be unprocessed was a member."""
+def test_unrepeatable_effects_happen_once(steps: list[Step]) -> None:
+    """A call starts at most one investigation, and accounts that are listed as unprocessed were members."""
     _run(_go_through(steps))
 
 
@@ -161,14 +175,14 @@ _SLOW_JOBS = st.one_of(_STARTS, _CREATES, _admins("delete_members", account_ids=
 
 @settings(max_examples=examples(15), phases=UNEXPLAINED)
 @given(st.lists(st.builds(Step, _SLOW_JOBS, _SLOW_SEQUENCES, _ATTEMPTS, st.just(True)), min_size=1, max_size=4))
-def test_what_is_done_after_the_client_gave_up_counts_too(steps: list[Step]) -> None:
-    """The service may act on an attempt long after its timeout, and even after the call; then the call says so."""
+def test_effects_after_a_timeout_are_reported(steps: list[Step]) -> None:
+    """The service may carry out an attempt after its timeout, or after the call; the call then says so."""
     _run(_go_through(steps))
 
 
 @frozen
-class Ask:
-    """A call among many at once, by what only its request and its answer hold."""
+class MarkedCall:
+    """One of several concurrent calls, with values that only its request and response have."""
 
     kind: Literal["get", "tags", "walk", "start", "create"]
     mark: str
@@ -178,29 +192,31 @@ class Ask:
 _NEWCOMERS = [f"30000000000{number}" for number in range(1, 5)]
 _ROLES = [f"arn:aws:iam::{ADMINS[0]}:role/Role{number}" for number in range(1, 5)]
 _ASKS = [
-    *(Ask("get", member) for member in MEMBERS),
-    *(Ask("tags", admin) for admin in ADMINS),
-    *(Ask("walk", admin) for admin in ADMINS),
-    *(Ask("start", role) for role in _ROLES),
-    *(Ask("create", account) for account in _NEWCOMERS),
+    *(MarkedCall("get", member) for member in MEMBERS),
+    *(MarkedCall("tags", admin) for admin in ADMINS),
+    *(MarkedCall("walk", admin) for admin in ADMINS),
+    *(MarkedCall("start", role) for role in _ROLES),
+    *(MarkedCall("create", account) for account in _NEWCOMERS),
 ]
 
 
 @settings(max_examples=examples(35), phases=UNEXPLAINED)
 @given(st.permutations(_ASKS), st.lists(st.sampled_from(FAULTS), max_size=20), _ATTEMPTS)
-def test_calls_at_once_keep_their_answers_apart(asks: list[Ask], faults: list[Effect], max_attempts: int) -> None:
-    """Each of many calls on one client gets the answer to its own request, and is carried out once."""
-    _run(_ask_at_once(asks, faults, max_attempts))
+def test_concurrent_calls_get_their_own_responses(
+    calls: list[MarkedCall], faults: list[Effect], max_attempts: int
+) -> None:
+    """Each call on one client gets the response to its own request, and is carried out once."""
+    _run(_call_concurrently(calls, faults, max_attempts))
 
 
 @settings(max_examples=examples(10), phases=UNEXPLAINED)
 @given(st.permutations(_ASKS), st.sampled_from([900, -900]))
-def test_a_clock_that_is_off_is_put_right_for_all_calls_at_once(asks: list[Ask], skew: float) -> None:
-    """Many calls are refused for it at once, and each of them is sent again, with one attempt allowed."""
-    _run(_ask_at_once(asks, [], 1, skew))
+def test_concurrent_calls_with_a_wrong_clock(calls: list[MarkedCall], skew: float) -> None:
+    """All of them are refused and repeated, even with one attempt."""
+    _run(_call_concurrently(calls, [], 1, skew))
 
 
-async def _ask_at_once(asks: list[Ask], faults: list[Effect], max_attempts: int, skew: float = 0) -> None:
+async def _call_concurrently(calls: list[MarkedCall], faults: list[Effect], max_attempts: int, skew: float = 0) -> None:
     async with simulator() as sim, client_of(sim, max_attempts=max_attempts) as client:
         for effect in faults:
             sim.inject(Fault(effect))
@@ -209,65 +225,65 @@ async def _ask_at_once(asks: list[Ask], faults: list[Effect], max_attempts: int,
         others = client.with_options(credentials=sim.account(ADMINS[1]))
         graphs = {graph["administrator"]: arn for arn, graph in sim.snapshot().items()}
         outcomes = await asyncio.gather(
-            *(_ask(others if ask.mark == ADMINS[1] else client, graphs, ask) for ask in asks)
+            *(_call(others if call.mark == ADMINS[1] else client, graphs, call) for call in calls)
         )
-        told = [f"{ask}: {outcome!r} {problem}" for ask, outcome in zip(asks, outcomes, strict=True)
-                if (problem := _problem(sim, graphs, ask, outcome))]  # fmt: skip
+        told = [f"{call}: {outcome!r} {problem}" for call, outcome in zip(calls, outcomes, strict=True)
+                if (problem := _problem(sim, graphs, call, outcome))]  # fmt: skip
         assert not told, "\n".join(["", *told])
         if not faults:
             failed = [outcome for outcome in outcomes if isinstance(outcome, DetectiveError)]
             assert not failed, f"without faults, {len(failed)} calls failed, such as: {failed[0]}"
 
 
-async def _ask(client: DetectiveClient, graphs: dict[str, str], ask: Ask) -> Any:
+async def _call(client: DetectiveClient, graphs: dict[str, str], call: MarkedCall) -> Any:
     mine = graphs[ADMINS[0]]
     try:
-        match ask.kind:
+        match call.kind:
             case "get":
-                return await client.get_members(mine, [ask.mark])
+                return await client.get_members(mine, [call.mark])
             case "tags":
-                return await client.list_tags_for_resource(graphs[ask.mark])
+                return await client.list_tags_for_resource(graphs[call.mark])
             case "walk":
-                return await client.iter_members(graphs[ask.mark], page_size=2, prefetch=1).collect()
+                return await client.iter_members(graphs[call.mark], page_size=2, prefetch=1).collect()
             case "start":
-                return await client.start_investigation(mine, ask.mark, *_DAY)
+                return await client.start_investigation(mine, call.mark, *_DAY)
             case "create":
-                return await client.create_members(mine, [Account(ask.mark, f"account-{ask.mark}@example.com")])
+                return await client.create_members(mine, [Account(call.mark, f"account-{call.mark}@example.com")])
     except DetectiveError as error:
         return error
 
 
-def _problem(sim: DetectiveSimulator, graphs: dict[str, str], ask: Ask, outcome: Any) -> str | None:
-    """Tell what is wrong with the outcome of a call."""
+def _problem(sim: DetectiveSimulator, graphs: dict[str, str], call: MarkedCall, outcome: Any) -> str | None:
+    """Return the problem of a call's outcome, or None."""
     if isinstance(outcome, DetectiveError):
-        done = _times_done(sim, ask)
+        done = _times_done(sim, call)
         return None if done == 0 or (done == 1 and outcome.outcome_unknown) else f"done {done} times"
     if isinstance(outcome, Response):
         answered = [one for one in sim.requests if one.request_id == outcome.response_metadata.request_id]
-        if len(answered) != 1 or ask.mark not in f"{unquote(answered[0].target)} {answered[0].body.decode()}":
+        if len(answered) != 1 or call.mark not in f"{unquote(answered[0].target)} {answered[0].body.decode()}":
             return f"the request was another: {answered}"
         attempts = sum(call_of(one) == call_of(answered[0]) for one in sim.requests)
         if outcome.response_metadata.attempts != attempts:
             return f"there were {attempts} attempts"
-    match ask.kind, outcome:
+    match call.kind, outcome:
         case "get", GetMembersResponse():
             found = [one.account_id for one in outcome.member_details]
-            fine = [*found, *(one.account_id for one in outcome.unprocessed_accounts)] == [ask.mark]
+            fine = [*found, *(one.account_id for one in outcome.unprocessed_accounts)] == [call.mark]
         case "tags", ListTagsForResourceResponse():
-            fine = outcome.tags == {"owner": ask.mark}
+            fine = outcome.tags == {"owner": call.mark}
         case "walk", [*members]:
-            # Newcomers come last, or too late.
+            # New members are at the end, or missing.
             there = [member.account_id for member in members]
             fine = there[: len(STATUSES)] == list(MEMBERS[: len(STATUSES)]) and len(set(there)) == len(there)
-            fine = fine and {member.graph_arn for member in members} == {graphs[ask.mark]}
+            fine = fine and {member.graph_arn for member in members} == {graphs[call.mark]}
         case _:
-            fine = _times_done(sim, ask) == 1
+            fine = _times_done(sim, call) == 1
     return None if fine else "is not its answer"
 
 
-def _times_done(sim: DetectiveSimulator, ask: Ask) -> int:
-    if ask.kind not in ("start", "create"):
+def _times_done(sim: DetectiveSimulator, call: MarkedCall) -> int:
+    if call.kind not in ("start", "create"):
         return 0
     graph = next(one for one in sim.dump()["graphs"] if one["administrator"] == ADMINS[0])
     done = [one["entity_arn"] for one in graph["investigations"]] + [one["account"] for one in graph["members"]]
-    return done.count(ask.mark)
+    return done.count(call.mark)

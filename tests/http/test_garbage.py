@@ -1,7 +1,4 @@
-"""Errors are gone when nobody holds them any more: none of them keeps itself, its call and its answer alive in a cycle.
-
-What only the garbage collector can free piles up where many calls fail, and then stops the event loop for its rounds.
-"""
+"""Errors are freed without the garbage collector: they are in no reference cycle."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -98,8 +95,8 @@ CASES: dict[str, tuple[Work, Fault | None]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_errors_are_in_no_cycle(sim: DetectiveSimulator, case: str) -> None:
-    """Nothing of a failed call waits for the garbage collector, whatever it failed with."""
+async def test_errors_are_in_no_reference_cycle(sim: DetectiveSimulator, case: str) -> None:
+    """No frame of a failed call has to be freed by the garbage collector."""
     work, fault = CASES[case]
     async with DetectiveClient(
         region="eu-west-1",
@@ -122,8 +119,8 @@ async def test_errors_are_in_no_cycle(sim: DetectiveSimulator, case: str) -> Non
     assert failed == (0 if work is in_a_fleet else 3)
 
 
-async def test_what_is_in_one_is_found() -> None:
-    """A function of the library that holds itself; else finding nothing would prove nothing."""
+async def test_reference_cycles_are_found() -> None:
+    """A function of the library that refers to itself is reported."""
     with collecting_cycles() as cycles:
         paginator = DetectiveClient(region="eu-west-1").iter_graphs()
         paginator.__dict__["itself"] = paginator

@@ -1,4 +1,4 @@
-"""What the loggers say, with structured fields, and that they say nothing unless they are asked to."""
+"""Log messages and their fields, and no output without configured logging."""
 
 import logging
 from typing import Any
@@ -48,7 +48,7 @@ def throttled_once(mock_aws: aioresponses) -> None:
 async def test_attempts_retries_and_calls_are_logged(
     credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A line for each, and all that the event knows as fields of the record."""
+    """Each has one line, and its event's values as fields of the record."""
     events: list[Event] = []
     caplog.set_level(logging.DEBUG, "detective_async")
     await call(credentials, fake_time, events.append)
@@ -72,8 +72,10 @@ async def test_attempts_retries_and_calls_are_logged(
 
 
 @pytest.mark.usefixtures("throttled_once")
-async def test_calls_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
-    """They can be had without those of retries."""
+async def test_the_call_logger_alone(
+    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Calls can be logged without retries."""
     caplog.set_level(logging.WARNING, "detective_async.retry")
     caplog.set_level(logging.DEBUG, "detective_async")
     await call(credentials, fake_time)
@@ -83,8 +85,10 @@ async def test_calls_alone(credentials: Credentials, fake_time: FakeTime, caplog
 
 
 @pytest.mark.usefixtures("throttled_once")
-async def test_retries_alone(credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
-    """They can be had without the lines for each attempt and call."""
+async def test_the_retry_logger_alone(
+    credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Retries can be logged without attempts and calls."""
     caplog.set_level(logging.INFO, "detective_async.retry")
     await call(credentials, fake_time)
     assert [record.name for record in caplog.records if record.name.startswith("detective_async")] == [
@@ -93,22 +97,22 @@ async def test_retries_alone(credentials: Credentials, fake_time: FakeTime, capl
 
 
 @pytest.mark.usefixtures("throttled_once")
-async def test_nothing_is_said_unasked(
+async def test_nothing_is_logged_by_default(
     credentials: Credentials, fake_time: FakeTime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With logging as Python has it, not even an event is made."""
+    """With Python's default logging, no event is created."""
 
     def refuse(*_: object, **__: object) -> None:
-        pytest.fail("an event was made")
+        pytest.fail("an event was created")
 
-    monkeypatch.setattr("detective_async.http.call.AttemptEvent", refuse)
-    monkeypatch.setattr("detective_async.http.call.CallEvent", refuse)
+    monkeypatch.setattr("detective_async.http.telemetry.AttemptEvent", refuse)
+    monkeypatch.setattr("detective_async.http.telemetry.CallEvent", refuse)
     await call(credentials, fake_time)
     assert [record for record in caplog.records if record.name.startswith("detective_async")] == []
 
 
-async def test_credentials_that_were_fetched(sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
-    """Where from, whose they are and how long they last; none of the keys."""
+async def test_fetched_credentials_are_logged(sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture) -> None:
+    """With source, account and expiry, without keys."""
     sim.role(MEMBER, "Audit", trusted=[ADMINISTRATOR])
     role = AssumeRole(f"arn:aws:iam::{MEMBER}:role/Audit", source=sim.account(ADMINISTRATOR))
     caplog.set_level(logging.DEBUG, "detective_async.credentials")
@@ -121,4 +125,4 @@ async def test_credentials_that_were_fetched(sim: DetectiveSimulator, caplog: py
         "account": MEMBER,
         "expires_at": keys.expires_at,
     }
-    assert record.getMessage() == f"assuming {role.role_arn} gave credentials, good until {keys.expires_at}"
+    assert record.getMessage() == f"assuming {role.role_arn} returned credentials that expire at {keys.expires_at}"

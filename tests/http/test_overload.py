@@ -1,4 +1,4 @@
-"""Far more calls at once than there are connections: they queue, in order, and waiting is no failure."""
+"""More concurrent calls than connections: they queue in order, and queueing is no failure."""
 
 import asyncio
 import random
@@ -16,11 +16,11 @@ from detective_async.http.pool import MAX_CONNECTIONS
 pytestmark = pytest.mark.slow
 
 CALLS = 2000
-#: The queue as a whole takes many times as long as any of these allows.
+#: Much shorter than the time of the whole queue.
 TIMEOUTS = Timeouts(connect=10, read=20, attempt=20, total=None)
 WAVE = 15.0
 
-#: The most connections of a pool, and what makes it; None for a session of our own.
+#: The maximum number of connections of a pool, and its connector; None for the client's own session.
 POOLS: dict[str, tuple[int, Callable[[], aiohttp.TCPConnector] | None]] = {
     "our own": (MAX_CONNECTIONS, None),
     "limit=7": (7, lambda: aiohttp.TCPConnector(limit=7)),
@@ -29,8 +29,8 @@ POOLS: dict[str, tuple[int, Callable[[], aiohttp.TCPConnector] | None]] = {
 
 
 @define
-class Crowd:
-    """Calls on one client, and a server that keeps them waiting."""
+class QueuedCalls:
+    """Calls on one client, and a server that holds their requests."""
 
     limit: int
     server: WireServer
@@ -48,14 +48,14 @@ class Crowd:
         return [asyncio.create_task(self.call(number, client)) for number in numbers]
 
     async def holds(self, count: int) -> list[int]:
-        """Wait until that many calls, and no more, are with the server; which ones?"""
+        """Wait until the server holds exactly that many requests; return their numbers."""
         await until(lambda: len(self._waiting()) >= count, f"the server has {count} requests")
         await settled()
         assert len(self._waiting()) == count
-        return sorted(asked(request) for request in self._waiting())
+        return sorted(number_of(request) for request in self._waiting())
 
     def release(self, count: int | None = None) -> None:
-        """Answer so many that are with the server, or all, in any order."""
+        """Respond to that many held requests, or to all, in random order."""
         waiting = self._waiting()
         for request in random.sample(waiting, len(waiting) if count is None else count):
             self.held.remove(request)
@@ -69,30 +69,30 @@ class Crowd:
         await until(release_and_look, "every call is done")
 
     async def has_every_turn(self) -> bool:
-        """Tell whether as many calls as ever can be under way at once."""
+        """Return whether all connections can be used concurrently."""
         calls = self.start(range(self.limit))
-        everyone = await self.holds(self.limit) == list(range(self.limit))
+        all_are_held = await self.holds(self.limit) == list(range(self.limit))
         await self.release_until_done(calls)
-        return everyone
+        return all_are_held
 
     def _waiting(self) -> list[Request]:
         return [request for request in self.held if request.connection.transport is not None]
 
 
-def asked(request: Request) -> int:
+def number_of(request: Request) -> int:
     return int(request.token)
 
 
 async def settled() -> None:
-    """Let everything happen that can happen now."""
+    """Wait until no task can run any more."""
     for _ in range(50):
         await asyncio.sleep(0)
 
 
 @asynccontextmanager
-async def crowding(
+async def queued_calls(
     pool: str, clock: Clock = Clock(), fail: Callable[[Request], bool] = lambda _: False
-) -> AsyncIterator[Crowd]:
+) -> AsyncIterator[QueuedCalls]:
     limit, connector = POOLS[pool]
     held: list[Request] = []
 
@@ -113,7 +113,7 @@ async def crowding(
             timeouts=TIMEOUTS,
             clock=clock,
         ) as client:
-            yield Crowd(limit, server, client, held, session)
+            yield QueuedCalls(limit, server, client, held, session)
         if session is not None:
             await session.close()
         await server.emptied()
@@ -131,11 +131,11 @@ async def clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
     return LoopClock(monkeypatch)
 
 
-async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> None:
-    """All succeed, in the order in which they were started: to wait for a turn is neither to connect nor an attempt."""
+async def test_thousands_of_calls_are_sent_in_order(pool: str, clock: LoopClock) -> None:
+    """All succeed in the order of their start; queueing counts neither as connecting nor as an attempt."""
     # Debug mode would keep a stack for every step of every call.
     asyncio.get_running_loop().set_debug(enabled=False)
-    async with crowding(pool) as crowd:
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(CALLS))
         for begun in range(0, CALLS, crowd.limit):
             await crowd.holds(min(crowd.limit, CALLS - begun))
@@ -143,14 +143,14 @@ async def test_thousands_of_calls_take_turns(pool: str, clock: LoopClock) -> Non
             await settled()
             crowd.release()
         await asyncio.gather(*calls)
-        # Those that are with the server at the same time finish in any order, and nobody overtakes anybody else.
+        # Requests that the server holds at the same time end in any order; other calls do not overtake.
         assert max(abs(place - number) for place, number in enumerate(crowd.finished)) < crowd.limit
         assert sorted(crowd.finished) == list(range(CALLS))
         assert crowd.server.most_connections == crowd.limit
 
 
 async def test_a_retry_queues_up_again(pool: str) -> None:
-    """A call that waits to be repeated keeps nobody waiting, and is repeated after those that were there before."""
+    """A call in a delay holds no connection, and queues behind the calls that waited before."""
     backoff = asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -158,8 +158,8 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
 
     # Few, for retries have a quota.
     failing = range(5)
-    async with crowding(
-        pool, Clock(sleep=sleep), lambda request: asked(request) in failing and request.attempt == 1
+    async with queued_calls(
+        pool, Clock(sleep=sleep), lambda request: number_of(request) in failing and request.attempt == 1
     ) as crowd:
         first, second = (range(5 + n * crowd.limit, 5 + (n + 1) * crowd.limit) for n in range(2))
         calls = crowd.start(range(second.stop))
@@ -174,8 +174,8 @@ async def test_a_retry_queues_up_again(pool: str) -> None:
 
 
 async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
-    """Other regions and accounts share the connections, and the order."""
-    async with crowding(pool) as crowd:
+    """Clients of other regions and accounts share the connections and the queue."""
+    async with queued_calls(pool) as crowd:
         elsewhere = crowd.client.with_options(region="us-east-1")
         other = crowd.client.with_options(credentials=Credentials("c", "d"))
         clients = (crowd.client, elsewhere, other)
@@ -187,8 +187,8 @@ async def test_calls_of_derived_clients_queue_together(pool: str) -> None:
 
 
 async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
-    """Every second call, under way or queued, is cancelled: the others succeed, and no turn is lost."""
-    async with crowding(pool) as crowd:
+    """Every second call, running or queued, is cancelled: the others succeed, and no connection is lost."""
+    async with queued_calls(pool) as crowd:
         count = 8 * crowd.limit
         calls = crowd.start(range(count))
         await crowd.holds(crowd.limit)
@@ -199,18 +199,18 @@ async def test_cancelled_calls_leave_the_queue(pool: str) -> None:
         await asyncio.gather(*calls[1::2])
         assert sorted(crowd.finished) == list(range(1, count, 2))
         # What was cancelled in the queue was never sent.
-        sent = {asked(request) for request in crowd.server.requests}
+        sent = {number_of(request) for request in crowd.server.requests}
         assert sent == set(range(crowd.limit)) | set(range(1, count, 2))
         assert await crowd.has_every_turn()
 
 
-async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> None:
-    """In the very moment in which a turn is given, its owner is cancelled; the next one has it."""
-    async with crowding(pool) as crowd:
+async def test_a_call_that_is_cancelled_when_it_gets_its_connection(pool: str) -> None:
+    """The next call gets the connection."""
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(crowd.limit + 50))
         await crowd.holds(crowd.limit)
         for steps in range(20):
-            sent = {asked(request) for request in crowd.server.requests}
+            sent = {number_of(request) for request in crowd.server.requests}
             next_one = next(number for number, call in enumerate(calls) if number not in sent and not call.done())
             crowd.release(1)
             for _ in range(steps):
@@ -223,13 +223,13 @@ async def test_a_call_cancelled_as_its_turn_comes_passes_it_on(pool: str) -> Non
 
 
 async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
-    """A call whose time is up before its turn has come says that nothing was sent, and its place is gone."""
-    async with crowding(pool) as crowd:
+    """The error says that nothing was sent, and the call leaves the queue."""
+    async with queued_calls(pool) as crowd:
         patient = crowd.client.with_options(timeouts=Timeouts(connect=10, read=None, attempt=None, total=None))
-        hasty = crowd.client.with_options(timeouts=Timeouts(total=50))
+        short_timeout = crowd.client.with_options(timeouts=Timeouts(total=50))
         calls = crowd.start(range(crowd.limit), patient)
         await crowd.holds(crowd.limit)
-        late = crowd.start(range(crowd.limit, 3 * crowd.limit), hasty)
+        late = crowd.start(range(crowd.limit, 3 * crowd.limit), short_timeout)
         await settled()
         clock.pass_time(60)
         for error in await asyncio.gather(*late, return_exceptions=True):
@@ -242,8 +242,8 @@ async def test_a_deadline_in_the_queue(pool: str, clock: LoopClock) -> None:
 
 
 async def test_closing_ends_the_queue(pool: str) -> None:
-    """Calls that are queued when the client is closed end at once, and say why; nothing hangs."""
-    async with crowding(pool) as crowd:
+    """Queued calls end at once with an error when the client is closed."""
+    async with queued_calls(pool) as crowd:
         calls = crowd.start(range(3 * crowd.limit))
         await crowd.holds(crowd.limit)
         await crowd.client.aclose()
@@ -258,8 +258,8 @@ async def test_closing_ends_the_queue(pool: str) -> None:
 
 @pytest.mark.parametrize("pool", [name for name, (_, connector) in POOLS.items() if connector])
 async def test_two_clients_on_one_session(pool: str, clock: LoopClock) -> None:
-    """Their calls queue together, within the session's limit, and neither fails for waiting."""
-    async with crowding(pool) as crowd:
+    """Their calls share one queue within the session's limit."""
+    async with queued_calls(pool) as crowd:
         other = DetectiveClient(
             region="eu-west-1",
             credentials=Credentials("a", "b"),

@@ -1,4 +1,4 @@
-"""The pool: who may use it, and which connections it hands out."""
+"""The connection pool: its limits, and which connections it reuses."""
 
 import asyncio
 import select
@@ -22,7 +22,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 @contextmanager
 def server_in_a_thread(answers_each: int) -> Iterator[tuple[str, list[int]]]:
-    """Run a server that closes each connection after so many answers, in a thread that the loop cannot hold up."""
+    """Run a server in a thread that closes each connection after a number of responses."""
     listener = socket.create_server(("127.0.0.1", 0))
     connections: list[int] = []
 
@@ -57,10 +57,10 @@ def client_of(url: str, *, max_attempts: int = 1) -> DetectiveClient:
 
 
 @pytest.mark.parametrize("with_poll", [True, False])
-async def test_a_connection_that_was_closed_unseen_is_not_reused(
+async def test_a_connection_that_was_closed_while_the_loop_was_busy_is_not_reused(
     with_poll: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the loop is busy the server hangs up; the next call, with no second attempt, does not notice."""
+    """The next call succeeds with one attempt."""
     if not with_poll:
         # As on Windows.
         monkeypatch.delattr(select, "poll")
@@ -74,20 +74,20 @@ async def test_a_connection_that_was_closed_unseen_is_not_reused(
                 ((connection, _),) = next(iter(session.connector._conns.values()))
                 assert connection.transport is not None
                 sock = connection.transport.get_extra_info("socket")
-                # The loop stands still until the other end's farewell is here, unread.
+                # The loop is blocked until the server has closed the connection, unread.
                 assert select.select([sock], [], [], 10)[0]
                 assert connections == [1] * number
     assert connections == [1] * 5
 
 
-def test_a_transport_without_a_socket_is_taken_at_its_word() -> None:
-    """Not every event loop has one to show."""
+def test_a_transport_without_a_socket_counts_as_open() -> None:
+    """Not every event loop's transport has one."""
     assert not _input_check(asyncio.Transport())(0)
     assert not _input_check(None)(0)
 
 
-async def test_a_connection_that_lives_is_reused() -> None:
-    """Looking at it does not cost it its place."""
+async def test_an_open_connection_is_reused() -> None:
+    """The check does not close it."""
     with server_in_a_thread(answers_each=5) as (url, connections):
         async with client_of(url) as client:
             for _ in range(5):
@@ -95,8 +95,8 @@ async def test_a_connection_that_lives_is_reused() -> None:
     assert connections == [5]
 
 
-async def test_start_investigation_goes_out_on_a_new_connection(sim: DetectiveSimulator) -> None:
-    """One that is reused may break for no fault of the request's, and then it could not be repeated."""
+async def test_start_investigation_uses_a_new_connection(sim: DetectiveSimulator) -> None:
+    """A reused one may break through no fault of the request, which could then not be retried."""
     async with DetectiveClient(
         region="eu-west-1", credentials=sim.account("111122223333"), endpoint_url=sim.url
     ) as client:
@@ -117,13 +117,13 @@ async def test_start_investigation_goes_out_on_a_new_connection(sim: DetectiveSi
     assert connections._fresh.closed
 
 
-async def test_a_timeout_before_there_is_a_connection_leaves_no_doubt() -> None:
-    """Nothing was sent: StartInvestigation too is tried again, and the error says that nothing was done."""
+async def test_a_timeout_before_the_connection_has_a_known_outcome() -> None:
+    """Nothing was sent: StartInvestigation is retried, too."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
-        # One connection fills the queue; whoever comes later is kept waiting.
+        # One connection fills the accept queue; later ones wait.
         with socket.create_connection(full.getsockname()), socket.socket() as second:
             second.setblocking(False)
             second.connect_ex(full.getsockname())
@@ -146,8 +146,8 @@ async def test_a_timeout_before_there_is_a_connection_leaves_no_doubt() -> None:
                     assert not caught.value.outcome_unknown  # type: ignore[attr-defined]
 
 
-async def test_clients_of_one_session_wait_in_one_queue() -> None:
-    """What they may use together is what its pool holds."""
+async def test_clients_of_one_session_share_one_queue() -> None:
+    """Together they use as many connections as its pool has."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=3)) as session:
         first, second = ConnectionPool(session), ConnectionPool(session)
         async with Turn(first, "a", None, None), Turn(second, "a", None, None), Turn(first, "b", None, None):
@@ -158,8 +158,8 @@ async def test_clients_of_one_session_wait_in_one_queue() -> None:
             pass
 
 
-async def test_the_limit_per_host_counts_too() -> None:
-    """And a host with a queue does not keep the others waiting."""
+async def test_the_limit_per_host_is_kept() -> None:
+    """A host with a queue does not block calls to others."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=2, limit_per_host=1)) as session:
         connections = ConnectionPool(session)
         async with Turn(connections, "a", None, None):
@@ -171,7 +171,7 @@ async def test_the_limit_per_host_counts_too() -> None:
 
 
 async def test_a_session_without_limits_has_no_queue() -> None:
-    """As many at once as there are calls."""
+    """All calls run concurrently."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         connections = ConnectionPool(session)
         async with asyncio.timeout(10):
@@ -192,8 +192,8 @@ async def take_all(connections: ConnectionPool, turns: AsyncExitStack) -> int:
 
 
 @pytest.mark.parametrize("limit", [3, 150])
-async def test_a_limit_of_ones_own(limit: int) -> None:
-    """Of our own session it is the pool's size, which may be larger than usual."""
+async def test_a_limit_of_the_clients_own_session(limit: int) -> None:
+    """It is the size of the pool, which may exceed the default."""
     connections = ConnectionPool()
     connections.limit(limit)
     async with AsyncExitStack() as turns:
@@ -202,8 +202,8 @@ async def test_a_limit_of_ones_own(limit: int) -> None:
 
 
 @pytest.mark.parametrize(("limit", "of_the_session", "expected"), [(3, 5, 3), (5, 3, 3), (3, 0, 3), (150, 0, 150)])
-async def test_a_limit_on_a_session_of_the_callers(limit: int, of_the_session: int, expected: int) -> None:
-    """It holds beside the session's own, which others may use up too."""
+async def test_a_limit_on_the_callers_session(limit: int, of_the_session: int, expected: int) -> None:
+    """It applies in addition to the session's own limit."""
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=of_the_session)) as session,
         AsyncExitStack() as turns,
@@ -223,7 +223,7 @@ async def test_a_limit_on_a_session_of_the_callers(limit: int, of_the_session: i
     ],
 )
 async def test_a_proxy_that_cannot_be_used(proxy: str, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names what is wrong with it, and not its password."""
+    """The error says what is wrong, without the proxy's password."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     async with DetectiveClient(region="eu-west-1", credentials=KEYS) as client:
         with pytest.raises(ConfigurationError, match=problem) as caught:
@@ -233,7 +233,7 @@ async def test_a_proxy_that_cannot_be_used(proxy: str, problem: str, monkeypatch
 
 @pytest.mark.parametrize("proxy", ["http://me:hunter2@127.0.0.1:{port}", "me:hunter2@127.0.0.1:{port}"])
 async def test_a_proxy_that_refuses(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was sent, and the error shows no password."""
+    """Nothing was sent, and the error does not contain the password."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append(await reader.readuntil(b"\r\n\r\n"))
@@ -254,7 +254,7 @@ async def test_a_proxy_that_refuses(proxy: str, monkeypatch: pytest.MonkeyPatch)
     assert "hunter2" not in str(caught.value)
 
 
-async def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says that it is the proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     async with DetectiveClient(region="eu-west-1", credentials=KEYS, retry=RetryPolicy(max_attempts=1)) as client:
@@ -263,8 +263,8 @@ async def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not caught.value.outcome_unknown
 
 
-async def test_a_host_that_is_none() -> None:
-    """An address that aiohttp does not take is told as what it is."""
+async def test_a_malformed_host() -> None:
+    """An address that aiohttp refuses raises an error about it."""
     async with client_of("http://127.1") as client:
         with pytest.raises(ConnectError, match=r"127\.1 is no host that can be connected to"):
             await client.list_graphs()
@@ -272,7 +272,7 @@ async def test_a_host_that_is_none() -> None:
 
 @pytest.mark.parametrize("content", [None, "not a certificate"])
 def test_a_ca_bundle_that_cannot_be_used(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told when the client is made, with the file's name and where it came from."""
+    """The constructor raises, with the file's name and the setting."""
     bundle = tmp_path / "bundle.pem"
     if content is not None:
         bundle.write_text(content)
@@ -281,8 +281,8 @@ def test_a_ca_bundle_that_cannot_be_used(content: str | None, tmp_path: Path, mo
         DetectiveClient(region="eu-west-1", credentials=KEYS)
 
 
-async def test_requests_that_wait_for_one_host_hold_up_no_other() -> None:
-    """With a limit of a fleet's beside those of a session that was passed in."""
+async def test_requests_that_wait_for_one_host_do_not_block_others() -> None:
+    """With a limit of a fleet in addition to those of the caller's session."""
     connector = aiohttp.TCPConnector(limit=10, limit_per_host=1)
     async with aiohttp.ClientSession(connector=connector) as session:
         connections = ConnectionPool(session)

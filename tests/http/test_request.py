@@ -1,4 +1,4 @@
-"""Requests that are written in one piece: to the server, they are what aiohttp's own would be."""
+"""The short way of requests: the server gets the same bytes as from aiohttp's own class."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,7 +35,7 @@ CALLS: dict[str, Call] = {
 
 
 class Recorder:
-    """A server that keeps what it gets, byte for byte, and answers each request with an empty object."""
+    """A server that records all received bytes, and sends an empty object for each request."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, list[str], bytes]] = []
@@ -84,10 +84,10 @@ def client_of(url: str, fake_time: FakeTime) -> DetectiveClient:
 
 @pytest.mark.parametrize("prefix", ["", "/under/this"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-async def test_aiohttp_would_have_sent_the_same(
+async def test_requests_are_the_same_as_aiohttps(
     call: Call, prefix: str, fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Request line, headers and body, for each way to send something."""
+    """Request line, headers and body, for all forms of requests."""
     async with recording() as recorder:
         made = []
         init = sending.WholeRequest.__init__
@@ -108,7 +108,7 @@ async def test_aiohttp_would_have_sent_the_same(
 
 
 async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two would be two packets, and two records of TLS."""
+    """Two writes would be two packets and two TLS records."""
     writes: list[bytes] = []
     transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
     write = transport.write
@@ -124,8 +124,8 @@ async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pyt
     assert len([data for data in writes if data.startswith(b"POST") or data == b"{}"]) == 1
 
 
-async def test_an_answer_to_a_request_that_is_not_read_is_taken(fake_time: FakeTime) -> None:
-    """It may come before, or instead of, anybody's reading the request."""
+async def test_a_response_without_reading_the_request_is_accepted(fake_time: FakeTime) -> None:
+    """A server may respond before, or without, reading the request."""
     answered, gone = asyncio.Event(), asyncio.Event()
 
     async def answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,8 +148,8 @@ async def test_an_answer_to_a_request_that_is_not_read_is_taken(fake_time: FakeT
     listener.close()
 
 
-async def test_silence_is_noticed(fake_time: FakeTime) -> None:
-    """From the moment in which the request has gone out, and not only after the first piece of an answer."""
+async def test_the_read_timeout_starts_when_the_request_was_sent(fake_time: FakeTime) -> None:
+    """And not only after the first part of a response."""
     gone = asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,17 +170,15 @@ async def test_silence_is_noticed(fake_time: FakeTime) -> None:
 @pytest.mark.parametrize(
     "options", [{"proxy": URL("http://proxy"), "auth": None}, {"proxy": None, "auth": object()}], ids=["proxy", "auth"]
 )
-async def test_what_is_out_of_the_ordinary_is_left_to_aiohttp(
-    options: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It knows how to ask a proxy, and what to do with a password."""
+async def test_unusual_requests_use_aiohttps_class(options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests through a proxy, and with aiohttp's authentication."""
     monkeypatch.setattr(ClientRequest, "__init__", lambda *_, **__: None)
     request = sending.new_request("GET", URL("http://host/"), **options)
     assert type(request) is ClientRequest
 
 
 async def test_a_default_header_can_be_replaced() -> None:
-    """What the caller says goes before what aiohttp adds."""
+    """The caller's headers take precedence over those that aiohttp adds."""
     options = dict.fromkeys(("auth", "proxy", "server_hostname", "session", "timer"))
     request = sending.new_request(
         "GET",

@@ -1,4 +1,4 @@
-"""Secrets stay secret: in logs, reprs, exceptions, pickles, hooks and warnings, whatever goes wrong."""
+"""No secret is in logs, reprs, exceptions, pickles, events and warnings, with all kinds of errors."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ from urllib.parse import quote
 import pytest
 from support.secret_search import Listener, find, texts_of
 from support.secret_values import SECRETS
-from support.secrets_scenario import CHAPTERS, Story
+from support.secrets_scenario import PARTS, SecretsScenario
 
 import detective_async
 from detective_async import ServiceError
@@ -28,10 +28,10 @@ SIGNATURE = re.compile("Signature(=|%3D)[0-9a-f]{8}", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """Tell the story once, with every logger at its most talkative."""
-    story, printed = Story(tmp_path_factory.mktemp("story")), io.StringIO()
-    root, listener = logging.getLogger(), Listener(lambda where, text: story.texts.append((where, text)))
+def finished_scenario(tmp_path_factory: pytest.TempPathFactory) -> SecretsScenario:
+    """Run the scenario once, with all loggers at DEBUG."""
+    scenario, printed = SecretsScenario(tmp_path_factory.mktemp("scenario")), io.StringIO()
+    root, listener = logging.getLogger(), Listener(lambda where, text: scenario.texts.append((where, text)))
     level = root.level
     with ExitStack() as stack:
         stack.callback(root.removeHandler, listener)
@@ -42,24 +42,24 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Story:
             stack.enter_context(redirect(printed))
         warned = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("always")
-        asyncio.run(story.tell(), debug=True)
+        asyncio.run(scenario.run(), debug=True)
         gc.collect()
-    story.see("a warning", *warned)
-    story.see("what was printed", printed.getvalue())
-    return story
+    scenario.collect("a warning", *warned)
+    scenario.collect("what was printed", printed.getvalue())
+    return scenario
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_nothing_shows_a_secret(told: Story, chapter: str) -> None:
-    """No secret and no signature, in whatever form, in anything that was said."""
-    texts = told.chapters[chapter]
-    assert find(texts, told.secrets) == []
+@pytest.mark.parametrize("part", PARTS)
+def test_no_text_contains_a_secret(finished_scenario: SecretsScenario, part: str) -> None:
+    """No secret and no signature is in any collected text, in any form."""
+    texts = finished_scenario.texts_by_part[part]
+    assert find(texts, finished_scenario.secrets) == []
     assert [text for _, text in texts if SIGNATURE.search(text)] == []
 
 
-def test_everything_was_tried(told: Story) -> None:
-    """Every kind of error came up, and loggers, hooks and warnings had their say; else their silence proves nothing."""
-    assert told.errors >= {
+def test_the_scenario_is_complete(finished_scenario: SecretsScenario) -> None:
+    """All kinds of errors were raised, and loggers, hooks and warnings were used."""
+    assert finished_scenario.errors >= {
         "AccessDeniedException",
         "AttemptTimeout",
         "CancelledError",
@@ -78,15 +78,15 @@ def test_everything_was_tried(told: Story) -> None:
         "TooManyRequestsException",
         "ValidationException",
     }
-    sources = {where for texts in told.chapters.values() for where, _ in texts}
+    sources = {where for texts in finished_scenario.texts_by_part.values() for where, _ in texts}
     assert sources >= {"the log of asyncio", "an event", "a warning", "a pickle", "a client"}
-    everything = "\n".join(text for texts in told.chapters.values() for _, text in texts)
+    everything = "\n".join(text for texts in finished_scenario.texts_by_part.values() for _, text in texts)
     for expected in ("Unclosed client session", "Task exception was never retrieved", "CreateMembersResponse("):
         assert expected in everything
 
 
 def test_a_program_with_all_debugging_on_shows_no_secret(tmp_path: Path) -> None:
-    """The same in a process of its own: development mode, asyncio's debug mode, and logging on standard error."""
+    """The scenario in its own process, with development mode and asyncio's debug mode."""
     tests, package = Path(__file__).parents[1], Path(detective_async.__file__).parents[1]
     run = subprocess.run(
         [sys.executable, "-X", "dev", "-m", "support.secrets_scenario", str(tmp_path)],
@@ -116,14 +116,14 @@ FORMS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", SECRETS)
 def test_the_search_finds_a_secret(name: str, form: str) -> None:
-    """Each of them, in each form, and not where it is masked."""
+    """Each secret is found in each form, and not where it is masked."""
     text = f"before {FORMS[form](SECRETS[name])} after"
     assert f"{name} in a log" in {found.partition(":")[0] for found in find([("a log", text)], SECRETS)}
     assert find([("a log", "before *** after")], SECRETS) == []
 
 
 def test_the_search_finds_a_part_of_a_long_secret() -> None:
-    """Half a token is not masked enough."""
+    """A text with half a token shows a secret."""
     text = f"token {SECRETS['session token'][:60]}***"
     assert [found.partition(":")[0] for found in find([("a log", text)], SECRETS)] != []
 
@@ -149,18 +149,18 @@ def _raise(error: BaseException, **chained: BaseException | bool) -> BaseExcepti
     ids=repr,
 )
 def test_the_search_goes_into_exceptions(error: BaseException) -> None:
-    """Causes, contexts that are not printed, members of groups, attributes."""
+    """Causes, suppressed contexts, members of groups, and attributes are searched."""
     assert find(texts_of(error), SECRETS) != []
 
 
 def test_the_search_looks_into_pickles() -> None:
-    """What is in a pickle is found there, and again in what comes out of it."""
+    """The pickle and the unpickled object are searched."""
     found = {text.partition(":")[0] for text in find(texts_of(ServiceError("no", "hunter-zwei")), SECRETS)}
     assert found >= {"part of the password in a pickle", "part of the password in an unpickled error"}
 
 
 def test_the_search_listens_to_loggers() -> None:
-    """Messages, arguments that no message shows, fields, and tracebacks."""
+    """Messages, arguments, fields and tracebacks of records are searched."""
     heard: list[tuple[str, str]] = []
     listener = Listener(lambda where, text: heard.append((where, text)))
     for secret in ({"msg": "hunter-zwei"}, {"args": ("hunter-zwei",), "msg": "%.0s"}):

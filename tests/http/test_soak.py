@@ -1,4 +1,4 @@
-"""The soak, for a moment: so that it still runs, and still finds what it looks for."""
+"""A short run of the soak test, which still works and still finds leaks."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells what a process holds"),
 ]
 
-#: Leaves an answer of each call in a list, and of one of them a task and a file.
+#: Keeps the response of each call in a list, and leaks a task and a file.
 LEAKS = """
     import asyncio, sys
     from detective_async import DetectiveClient
@@ -61,7 +61,7 @@ def soak(program: str = "import sys\nfrom soak import run\n", calls: int = CALLS
 
 
 def test_thousands_of_calls_leave_nothing_behind() -> None:
-    """Memory, tasks, sockets, files and quotas are as before; every call ended as the faults let expect."""
+    """Memory, tasks, sockets, files and quotas are as before; all calls ended as the faults require."""
     run = soak()
     assert (run.returncode, run.stderr) == (0, ""), run.stdout + run.stderr
     assert run.stdout.endswith("passed: nothing is left behind\n")
@@ -72,15 +72,15 @@ def test_thousands_of_calls_leave_nothing_behind() -> None:
     assert all(f"'{kind}': " in run.stdout for kind in ("ConnectionLost", "TooManyRequestsException", "502"))
 
 
-def test_what_is_left_behind_is_found() -> None:
-    """A little memory for each call, a task, and a file fail the soak, each with a line of its own."""
+def test_leaks_are_found() -> None:
+    """A little memory for each call, a task, and a file fail the soak, each with its own line."""
     run = soak(LEAKS)
     assert run.returncode == 1
     for what in (r"\d+ blocks of memory, \d+", "3 tasks, 2", r"\d+ file descriptors, \d+"):
         assert re.search(f"^problem: {what} at the start$", run.stdout, re.MULTILINE), run.stdout + run.stderr
 
 
-def test_what_nobody_looks_at_is_heard() -> None:
+def test_warnings_are_found() -> None:
     """A coroutine that is never awaited fails the soak."""
     run = soak(COMPLAINTS, calls=200)
     assert run.returncode == 1

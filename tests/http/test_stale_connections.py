@@ -1,4 +1,4 @@
-"""Connections that broke while nobody used them never surface: no error, and not even a second attempt."""
+"""Idle connections that broke cause no error and no second attempt."""
 
 import asyncio
 import os
@@ -10,12 +10,12 @@ import aiohttp
 import pytest
 from support import faults
 from support.certificates import Certificates
-from support.fault_trial import Trial, trial
-from support.operation_kinds import DEEDS, START_INVESTIGATION, Deed
+from support.operation_cases import OPERATION_CASES, START_INVESTIGATION, OperationCase
+from support.proxied_call import ProxiedClient, proxied_client
 from support.proxy import NO_FAULT, Exchange, ExchangeFault
 from support.virtual_time import in_virtual_time
 
-every_deed = pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
+every_deed = pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 AFTERWARDS = {
     "closed at once": faults.CLOSED_AT_ONCE,
     "reset": faults.RESET_AFTERWARDS,
@@ -29,25 +29,25 @@ UNNOTICED: dict[str, Callable[[Exchange], object]] = {
 }
 
 
-async def check(running: Trial, *, connection: int) -> None:
-    """The deed is done at the first attempt, on that connection."""
-    ending = await running.call()
-    assert ending.error is None
-    assert ending.attempts == 1
-    assert ending.seconds == 0
+async def check(running: ProxiedClient, *, connection: int) -> None:
+    """The operation is done at the first attempt, on that connection."""
+    result = await running.call()
+    assert result.error is None
+    assert result.attempts == 1
+    assert result.seconds == 0
     assert [one.connection for one in running.proxy.exchanges] == [1, connection]
-    assert running.deed.effect(running.sim) == running.deed.done
+    assert running.operation.effect(running.sim) == running.operation.done
 
 
 @every_deed
 @pytest.mark.parametrize("session", [None, aiohttp.ClientSession], ids=["ours", "the caller's"])
 @pytest.mark.parametrize("fault", AFTERWARDS.values(), ids=AFTERWARDS)
 @in_virtual_time
-async def test_a_connection_that_broke_when_idle(
-    fault: ExchangeFault, session: Callable[[], aiohttp.ClientSession] | None, deed: Deed
+async def test_a_connection_that_broke_while_idle(
+    fault: ExchangeFault, session: Callable[[], aiohttp.ClientSession] | None, operation: OperationCase
 ) -> None:
-    """The next call takes another connection."""
-    async with trial(deed, session=session) as running:
+    """The next call uses another connection."""
+    async with proxied_client(operation, session=session) as running:
         running.proxy.plan.append(fault)
         await running.client.list_graphs()
         await asyncio.sleep(11)
@@ -56,10 +56,10 @@ async def test_a_connection_that_broke_when_idle(
 
 @every_deed
 @in_virtual_time
-async def test_an_answer_that_nobody_asked_for(deed: Deed) -> None:
-    """It is not taken for that to the next request; a session of the caller's own leaves this to aiohttp."""
-    async with trial(deed) as running:
-        running.proxy.plan.append(faults.UNASKED_ANSWER)
+async def test_a_response_without_a_request(operation: OperationCase) -> None:
+    """It is not taken for the response to the next request; the caller's own session leaves this to aiohttp."""
+    async with proxied_client(operation) as running:
+        running.proxy.plan.append(faults.UNREQUESTED_RESPONSE)
         await running.client.list_graphs()
         await asyncio.sleep(1)
         await check(running, connection=2)
@@ -69,25 +69,25 @@ async def test_an_answer_that_nobody_asked_for(deed: Deed) -> None:
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 @pytest.mark.parametrize("happens", UNNOTICED.values(), ids=UNNOTICED)
 @in_virtual_time
-async def test_a_connection_that_broke_this_very_moment(
-    happens: Callable[[Exchange], object], tls: bool, deed: Deed, certificates: Certificates
+async def test_a_connection_that_broke_before_the_loop_noticed(
+    happens: Callable[[Exchange], object], tls: bool, operation: OperationCase, certificates: Certificates
 ) -> None:
-    """Even what the event loop has not been told yet is noticed before the connection is used again."""
-    async with trial(deed, certificates=certificates if tls else None) as running:
+    """It is checked before the connection is reused."""
+    async with proxied_client(operation, certificates=certificates if tls else None) as running:
         await running.client.list_graphs()
         await asyncio.sleep(1)
         happens(running.proxy.exchanges[0])
-        # Blocking: it arrives, and the loop has no chance to see it.
+        # Blocking, so that the data arrives while the loop does not run.
         time.sleep(0.01)  # noqa: ASYNC251
         await check(running, connection=2)
 
 
 @every_deed
 @in_virtual_time
-async def test_a_good_connection_is_used_again(deed: Deed) -> None:
-    """Except by the operation that must not be repeated: it goes out on one that nothing has happened to."""
-    async with trial(deed) as running:
+async def test_a_good_connection_is_reused(operation: OperationCase) -> None:
+    """Except for the operation that must not be repeated: it uses a new connection."""
+    async with proxied_client(operation) as running:
         running.proxy.plan.append(NO_FAULT)
         await running.client.list_graphs()
         await asyncio.sleep(1)
-        await check(running, connection=2 if deed is START_INVESTIGATION else 1)
+        await check(running, connection=2 if operation is START_INVESTIGATION else 1)

@@ -1,4 +1,4 @@
-"""What clients that were made from one another share."""
+"""The state that derived clients share."""
 
 from datetime import UTC, datetime
 
@@ -37,7 +37,7 @@ def limits_of(client: DetectiveClient) -> Limits:
 
 
 def test_one_state_for_each_account_and_region(fake_time: FakeTime) -> None:
-    """Derived clients of the same credentials and region share it, however they came about."""
+    """Clients with the same credentials and region share it, in whatever way they were derived."""
     root = client(fake_time)
     home = limits_of(root)
     assert limits_of(root.with_options()) is home
@@ -54,8 +54,8 @@ def test_one_state_for_each_account_and_region(fake_time: FakeTime) -> None:
     assert limits_of(client(fake_time)) is not home
 
 
-def test_a_provider_stands_for_its_account(fake_time: FakeTime) -> None:
-    """The same one, or one that equals it; what cannot be a key counts as itself."""
+def test_a_provider_identifies_its_account(fake_time: FakeTime) -> None:
+    """Equal providers have the same state; a provider that is not hashable has its own."""
     root = client(fake_time)
     assert limits_of(root.with_options(credentials=provide)) is limits_of(root.with_options(credentials=provide))
     assert limits_of(root.with_options(credentials=EnvironmentCredentials())) is limits_of(
@@ -66,8 +66,8 @@ def test_a_provider_stands_for_its_account(fake_time: FakeTime) -> None:
     assert limits_of(root.with_options(credentials=one)) is not limits_of(root.with_options(credentials=two))
 
 
-def test_only_so_many_states_are_kept() -> None:
-    """The one that was not asked for the longest goes first."""
+def test_the_number_of_states_is_bounded() -> None:
+    """The least recently used one is dropped."""
     shared = SharedState(EnvironmentCredentials(), resolve)
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
     first, second = shared.limits(one, "eu-west-1", "detective"), shared.limits(two, "eu-west-1", "detective")
@@ -79,8 +79,8 @@ def test_only_so_many_states_are_kept() -> None:
     assert shared.limits(two, "eu-west-1", "detective") is not second
 
 
-async def test_one_that_was_made_of_the_same_callable_or_session_has_its_credentials(fake_time: FakeTime) -> None:
-    """Clients for which the same was given ask it once."""
+async def test_clients_with_the_same_callable_or_session_share_its_credentials(fake_time: FakeTime) -> None:
+    """The callable is called once."""
     asked = []
 
     async def vault() -> Credentials:
@@ -98,8 +98,8 @@ async def test_one_that_was_made_of_the_same_callable_or_session_has_its_credent
     assert asked == [1]
 
 
-async def test_turns_of_an_account_in_a_region() -> None:
-    """Where there is a limit, each pair has so many of its own; STS, which all accounts share, has none."""
+async def test_the_limit_of_an_account_in_a_region() -> None:
+    """Each pair has its own limit; STS, which all accounts share, has none."""
     shared = SharedState(EnvironmentCredentials(), resolve)
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
     before = shared.limits(one, "eu-west-1", "detective")

@@ -48,38 +48,30 @@ def test_a_date_without_a_time_zone_is_in_utc(date: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-7200, 7200])
-async def test_the_correction_is_kept(sim: DetectiveSimulator, fake_time: FakeTime, seconds: float) -> None:
+async def test_the_correction_is_kept(
+    sim: DetectiveSimulator, client: DetectiveClient, fake_time: FakeTime, seconds: float
+) -> None:
     """The first call is sent twice, without a delay; later calls, also of derived clients, are sent once."""
     sim.inject(Fault(ClockSkew(seconds), count=None))
-    async with DetectiveClient(
-        region="eu-west-1",
-        credentials=sim.account("111122223333"),
-        endpoint_url=sim.url,
-        clock=fake_time.clock(real_dates=True),
-        retry=RetryPolicy(max_attempts=1),
-    ) as client:
-        assert (await client.list_graphs()).response_metadata.attempts == 2
-        assert (await client.list_graphs()).response_metadata.attempts == 1
-        another = client.with_options(region="us-east-1", credentials=sim.account("444455556666"))
-        assert (await another.list_graphs()).response_metadata.attempts == 1
-        # The correction is undone when the clock is right again.
-        sim.clear_faults()
-        assert (await client.list_graphs()).response_metadata.attempts == 2
-        assert (await client.list_graphs()).response_metadata.attempts == 1
+    client = client.with_options(retry=RetryPolicy(max_attempts=1))
+    assert (await client.list_graphs()).response_metadata.attempts == 2
+    assert (await client.list_graphs()).response_metadata.attempts == 1
+    another = client.with_options(region="us-east-1", credentials=sim.account("444455556666"))
+    assert (await another.list_graphs()).response_metadata.attempts == 1
+    # The correction is undone when the clock is right again.
+    sim.clear_faults()
+    assert (await client.list_graphs()).response_metadata.attempts == 2
+    assert (await client.list_graphs()).response_metadata.attempts == 1
     assert fake_time.slept == []
 
 
-async def test_concurrent_calls_that_are_refused_are_all_repeated(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+async def test_concurrent_calls_that_are_refused_are_all_repeated(
+    sim: DetectiveSimulator, client: DetectiveClient
+) -> None:
     """The first refusal corrects the clock; the other calls were signed before that."""
     sim.inject(Fault(ClockSkew(7200), count=None))
-    async with DetectiveClient(
-        region="eu-west-1",
-        credentials=sim.account("111122223333"),
-        endpoint_url=sim.url,
-        clock=fake_time.clock(real_dates=True),
-    ) as client:
-        responses = await asyncio.gather(*(client.list_graphs() for _ in range(50)))
-        assert {response.response_metadata.attempts for response in responses} == {2}
+    responses = await asyncio.gather(*(client.list_graphs() for _ in range(50)))
+    assert {response.response_metadata.attempts for response in responses} == {2}
 
 
 async def test_a_call_corrects_the_clock_once(mock_aws: aioresponses, fake_time: FakeTime) -> None:
@@ -96,21 +88,17 @@ async def test_a_call_corrects_the_clock_once(mock_aws: aioresponses, fake_time:
     assert not caught.value.outcome_unknown
 
 
-async def test_start_investigation_is_repeated_after_a_correction(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
+async def test_start_investigation_is_repeated_after_a_correction(
+    sim: DetectiveSimulator, client: DetectiveClient
+) -> None:
     """A request that was refused for its date was not carried out."""
     sim.inject(Fault(ClockSkew(7200), operation="StartInvestigation", count=None))
-    async with DetectiveClient(
-        region="eu-west-1",
-        credentials=sim.account("111122223333"),
-        endpoint_url=sim.url,
-        clock=fake_time.clock(real_dates=True),
-    ) as client:
-        arn = (await client.create_graph()).graph_arn or ""
-        started = await client.start_investigation(
-            arn,
-            "arn:aws:iam::111122223333:user/alice",
-            datetime(2026, 1, 1, tzinfo=UTC),
-            datetime(2026, 1, 2, tzinfo=UTC),
-        )
-        assert started.response_metadata.attempts == 2
-        assert len(await client.iter_investigations(arn).collect()) == 1
+    arn = (await client.create_graph()).graph_arn or ""
+    started = await client.start_investigation(
+        arn,
+        "arn:aws:iam::111122223333:user/alice",
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    assert started.response_metadata.attempts == 2
+    assert len(await client.iter_investigations(arn).collect()) == 1

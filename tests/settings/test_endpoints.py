@@ -1,19 +1,12 @@
 """Endpoints, compared with botocore's rules for all its regions."""
 
 import pytest
-from botocore.endpoint_provider import EndpointProvider
-from botocore.loaders import Loader
+from support.botocore_endpoints import PARTITIONS, REGIONS, rules_of
 
 from detective_async import ConfigurationError, ParameterError
 from detective_async.settings.endpoints import check_region, partition_of, resolve
 
-LOADER = Loader()
-PARTITIONS = LOADER.load_data("partitions")
-RULES = EndpointProvider(LOADER.load_service_model("detective", "endpoint-rule-set-1"), PARTITIONS)
-REGIONS = sorted(
-    {region for partition in PARTITIONS["partitions"] for region in partition["regions"] if "-global" not in region}
-    | {"eu-north-9", "cn-south-9", "us-gov-north-9", "us-iso-north-9", "mars-1", "eusc-de-west-9"}
-)
+RULES = rules_of("detective")
 
 
 @pytest.mark.parametrize("use_fips", [False, True])

@@ -1,4 +1,4 @@
-"""Certificates, good and bad, of an authority made up for the tests."""
+"""Valid and invalid certificates of a test authority."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -10,10 +10,10 @@ from attrs import frozen
 
 @frozen
 class Certificates:
-    """What a server may show.
+    """The certificates of servers.
 
     Attributes:
-        bundle: the file with the authority that clients are to trust.
+        bundle: the file with the trusted authority.
         good: for 127.0.0.1, by that authority.
         unknown_authority: for 127.0.0.1, by another one.
         other_name: for another host.
@@ -28,7 +28,7 @@ class Certificates:
 
 
 def make_certificates(folder: Path) -> Certificates:
-    """Make an authority, certificates, and the file to trust it by."""
+    """Make an authority, certificates, and the bundle file."""
     authority, other = trustme.CA(), trustme.CA()
     bundle = folder / "authority.pem"
     authority.cert_pem.write_to_path(bundle)

@@ -1,7 +1,7 @@
-"""The parts of AWS that hand out keys, on this machine: STS, SSO, and the metadata of instances and containers.
+"""A fake of the parts of AWS that return keys: STS, SSO, and the metadata of instances and containers.
 
-What is given depends on what was asked, and on nothing else: two that ask for the same are given the same. It answers
-in threads, so that what blocks an event loop does not block it.
+The keys in a response depend on the request only: equal requests get equal keys. It runs in threads, so that it works
+while the event loop is blocked.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from attrs import define, field, frozen
 
 ROLE = "arn:aws:iam::444455556666:role/Audit"
-#: One that nobody may assume.
+#: A role that cannot be assumed.
 CLOSED_ROLE = "arn:aws:iam::444455556666:role/Closed"
 SSO_TOKEN = "sso-access-" + "Token0123456789" * 5
 REFRESHED_SSO_TOKEN = "sso-renewed-" + "Token0123456789" * 5
@@ -28,7 +28,7 @@ IMDS_TOKEN = "imds-" + "SessionOfMetadata0123456789" * 2
 
 
 @frozen
-class Asked:
+class CloudRequest:
     """A request.
 
     Attributes:
@@ -57,60 +57,60 @@ class Asked:
 
 @define(eq=False)
 class Cloud:
-    """What has been asked, and how to find it.
+    """The state of the fake cloud.
 
     Attributes:
-        url: where it is.
-        asked: all requests, the oldest first.
-        expires_at: when everything stops working that is given.
-        given: all secrets that were given.
-        silent: where to accept requests and to say nothing, as long as this is set; paths.
-        ended: lets those that wait in silence go.
+        url: its URL.
+        requests: all requests, the oldest first.
+        expires_at: the expiry of all keys.
+        secrets: all secrets that were returned.
+        hanging_paths: the paths whose requests get no response before `release`.
+        release: lets hanging requests end.
     """
 
     url: str = ""
-    asked: list[Asked] = field(factory=list)
+    requests: list[CloudRequest] = field(factory=list)
     expires_at: datetime = field(
         factory=lambda: datetime.fromtimestamp(int(time.time()), UTC) + timedelta(hours=1),
     )
-    given: dict[str, str] = field(factory=dict)
-    silent: set[str] = field(factory=set)
-    ended: Event = field(factory=Event)
+    secrets: dict[str, str] = field(factory=dict)
+    hanging_paths: set[str] = field(factory=set)
+    release: Event = field(factory=Event)
 
     def keys(self, kind: str, *parts: str) -> dict[str, str]:
-        """Make keys of what was asked; the id begins with what they are."""
+        """Make keys from the parts of a request; the id begins with their kind."""
         digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         keys = {"id": f"{kind}-{digest[:12]}", "secret": digest[:40], "token": f"{digest}{digest[::-1]}"}
-        self.given |= {f"{keys['id']}'s secret": keys["secret"], f"{keys['id']}'s token": keys["token"]}
+        self.secrets |= {f"{keys['id']}'s secret": keys["secret"], f"{keys['id']}'s token": keys["token"]}
         return keys
 
-    def answer(self, asked: Asked) -> tuple[int, str]:
-        """Give the status and the body of an answer."""
-        if asked.path.startswith("/latest/"):
-            return self._instance(asked)
-        if asked.path.startswith("/container"):
-            return self._container(asked)
-        if asked.path == "/federation/credentials":
-            return self._sso(asked)
-        if asked.path == "/token":
+    def respond(self, request: CloudRequest) -> tuple[int, str]:
+        """Return the status and the body of a response."""
+        if request.path.startswith("/latest/"):
+            return self._instance(request)
+        if request.path.startswith("/container"):
+            return self._container(request)
+        if request.path == "/federation/credentials":
+            return self._sso(request)
+        if request.path == "/token":
             return 200, json.dumps(
                 {"accessToken": REFRESHED_SSO_TOKEN, "expiresIn": 3600, "tokenType": "Bearer", "refreshToken": "next"}
             )
-        return self._sts(asked)
+        return self._sts(request)
 
-    def _instance(self, asked: Asked) -> tuple[int, str]:
-        if (asked.method, asked.path) == ("PUT", "/latest/api/token"):
+    def _instance(self, request: CloudRequest) -> tuple[int, str]:
+        if (request.method, request.path) == ("PUT", "/latest/api/token"):
             return 200, IMDS_TOKEN
-        if asked.headers.get("x-aws-ec2-metadata-token") != IMDS_TOKEN:
+        if request.headers.get("x-aws-ec2-metadata-token") != IMDS_TOKEN:
             return 401, ""
-        if asked.path.endswith("/security-credentials/"):
+        if request.path.endswith("/security-credentials/"):
             return 200, "the-role"
-        return 200, self._metadata("imds", asked.path)
+        return 200, self._metadata("imds", request.path)
 
-    def _container(self, asked: Asked) -> tuple[int, str]:
-        if asked.headers.get("authorization") != CONTAINER_TOKEN:
-            return 403, "who are you?"
-        return 200, "{}" if asked.path == "/container-without-keys" else self._metadata("container", asked.path)
+    def _container(self, request: CloudRequest) -> tuple[int, str]:
+        if request.headers.get("authorization") != CONTAINER_TOKEN:
+            return 403, "invalid token"
+        return 200, "{}" if request.path == "/container-without-keys" else self._metadata("container", request.path)
 
     def _metadata(self, kind: str, path: str) -> str:
         keys = self.keys(kind, path)
@@ -124,11 +124,11 @@ class Cloud:
             }
         )
 
-    def _sso(self, asked: Asked) -> tuple[int, str]:
-        token = asked.headers.get("x-amz-sso_bearer_token", "")
+    def _sso(self, request: CloudRequest) -> tuple[int, str]:
+        token = request.headers.get("x-amz-sso_bearer_token", "")
         if token not in (SSO_TOKEN, REFRESHED_SSO_TOKEN):
             return 401, json.dumps({"__type": "UnauthorizedException", "message": "Session token not found or invalid"})
-        keys = self.keys("sso", asked.values["role_name"], asked.values["account_id"], token)
+        keys = self.keys("sso", request.values["role_name"], request.values["account_id"], token)
         return 200, json.dumps(
             {
                 "roleCredentials": {
@@ -140,8 +140,8 @@ class Cloud:
             }
         )
 
-    def _sts(self, asked: Asked) -> tuple[int, str]:
-        values = {name: value for name, value in asked.values.items() if name != "RoleSessionName"}
+    def _sts(self, request: CloudRequest) -> tuple[int, str]:
+        values = {name: value for name, value in request.values.items() if name != "RoleSessionName"}
         action = values["Action"]
         if values["RoleArn"] == CLOSED_ROLE:
             return 403, _xml(
@@ -150,7 +150,7 @@ class Cloud:
                 "sts:AssumeRole</Message></Error><RequestId>a-request</RequestId>",
             )
         kind = "web" if action == "AssumeRoleWithWebIdentity" else "role"
-        keys = self.keys(kind, asked.key_id, json.dumps(values, sort_keys=True))
+        keys = self.keys(kind, request.key_id, json.dumps(values, sort_keys=True))
         return 200, _xml(
             f"{action}Response",
             f"<{action}Result><Credentials><AccessKeyId>{keys['id']}</AccessKeyId><SecretAccessKey>{keys['secret']}"
@@ -165,7 +165,7 @@ def _xml(name: str, content: str) -> str:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Those who hang up early are part of the plan.
+    # Clients may disconnect early.
     block_on_close = False
     cloud: Cloud
 
@@ -180,25 +180,27 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
         sent = body if "form" in self.headers.get("content-type", "") else parts.query
         values = {name: values[-1] for name, values in parse_qs(sent, keep_blank_values=True).items()}
-        asked = Asked(self.command, parts.path, values, {name.lower(): value for name, value in self.headers.items()})
-        cloud.asked.append(asked)
-        if asked.path in cloud.silent:
-            cloud.ended.wait()
-        status, text = cloud.answer(asked)
+        request = CloudRequest(
+            self.command, parts.path, values, {name.lower(): value for name, value in self.headers.items()}
+        )
+        cloud.requests.append(request)
+        if request.path in cloud.hanging_paths:
+            cloud.release.wait()
+        status, text = cloud.respond(request)
         self.send_response(status)
         self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()
         self.wfile.write(text.encode())
 
-    do_POST = do_PUT = do_GET  # noqa: N815 - the base class looks them up
+    do_POST = do_PUT = do_GET  # noqa: N815 - names of the base class
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - name of the base class
         pass
 
 
 @contextmanager
 def running() -> Iterator[Cloud]:
-    """Listen on a port of this machine."""
+    """Run the fake cloud on a local port."""
     server = _Server(("127.0.0.1", 0), _Handler)
     cloud = server.cloud = Cloud(f"http://127.0.0.1:{server.server_port}")
     thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
@@ -206,7 +208,7 @@ def running() -> Iterator[Cloud]:
     try:
         yield cloud
     finally:
-        cloud.ended.set()
+        cloud.release.set()
         server.shutdown()
         thread.join()
         server.server_close()

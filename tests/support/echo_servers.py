@@ -1,4 +1,4 @@
-"""Servers that quote the whole request in what they answer."""
+"""Servers that quote the whole request in their responses."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def _document(request: Request, text: str, code: str, status: str) -> None:
 
 
 ECHOES: tuple[Callable[[Request], None], ...] = (
-    # In AWS's own way: the canonical request, or what is wrong with the body.
+    # As AWS does: the canonical request, or the problem in the body.
     lambda request: _document(request, _quoted(request), "SignatureDoesNotMatch", "403 Forbidden"),
     lambda request: _document(request, f"bad: {request.body.decode()}", "ValidationException", "400 Bad Request"),
     lambda request: _document(request, _quoted(request), "ServiceQuotaExceededException", "402 Payment Required"),
@@ -27,7 +27,7 @@ ECHOES: tuple[Callable[[Request], None], ...] = (
     lambda request: _document(request, quote(_quoted(request)), "Oops", "400 Bad Request"),
     lambda request: _document(request, quote(_quoted(request), safe=""), "Oops", "400 Bad Request"),
     lambda request: _document(request, f"not allowed: {', '.join(ADDRESSES)}", "Oops", "400 Bad Request"),
-    # In successes that are none, and in a gateway's page.
+    # In malformed successful responses, and in a gateway's page.
     lambda request: request.answer(_quoted(request).encode()),
     lambda request: request.answer(_misshapen(Status=[_quoted(request)])),
     lambda request: request.answer(_misshapen(InvitedTime=_quoted(request))),
@@ -40,7 +40,7 @@ ECHOES: tuple[Callable[[Request], None], ...] = (
     lambda request: _refused(request, f"x-amzn-requestid: {request.header('authorization')}"),
     lambda request: _refused(request, f"x-amz-retry-after: {request.header('authorization')}"),
     lambda request: request.answer(b"", "307 Temporary Redirect", f"location: http://{USER_AND_PASSWORD}@127.0.0.1:1/"),
-    # In what is no HTTP.
+    # In bytes that are not HTTP.
     lambda request: request.send(_quoted(request).encode()),
     lambda request: request.send(f"HTTP/1.1 200 OK\r\n{request.header('authorization')}\r\n\r\n".encode()),
     lambda request: request.send(

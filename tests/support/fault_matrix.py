@@ -1,33 +1,33 @@
-"""What has to come of a fault, and the check that it does, for any kind of operation."""
+"""The expected results of faults, and the checks of them, for all kinds of operations."""
 
 import pytest
 from attrs import frozen
-from support.fault_trial import Ending, Trial
-from support.operation_kinds import Deed
+from support.operation_cases import OperationCase
+from support.proxied_call import CallResult, ProxiedClient
 from support.proxy import ConnectionFault, ExchangeFault, PortFault
 
 from detective_async import DecodeError, DetectiveError, ServiceError, TransportError
 
-#: As many attempts as a call has by default.
+#: The default number of attempts.
 ATTEMPTS = 3
 _TRANSIENT, _THROTTLING = 0.05, 1.0
 
 
 @frozen
-class Expected:
-    """What one attempt with a fault comes to.
+class ExpectedResult:
+    """The expected result of an attempt with a fault.
 
     Attributes:
-        fault: what happens to it.
-        error: what it raises, if it is the last one.
-        seconds: how long it takes.
-        executed: whether the service carries it out.
-        unknown: whether the client has to fear so.
-        passing: whether another attempt makes sense.
-        status: the HTTP status that the error has.
-        throttled: whether it was told to come less often.
-        keeps: whether the connection is as good as before.
-        seen: whether the proxy gets to see a request.
+        fault: the fault.
+        error: the error, if it is the last attempt.
+        seconds: the duration.
+        executed: whether the service carries out the request.
+        unknown: whether the outcome is unknown to the client.
+        passing: whether the failure is transient.
+        status: the HTTP status of the error.
+        throttled: whether it counts as throttling.
+        keeps: whether the connection can be reused.
+        seen: whether a request reaches the proxy.
     """
 
     fault: PortFault | ConnectionFault | ExchangeFault
@@ -44,66 +44,66 @@ class Expected:
     def __str__(self) -> str:
         return self.fault.name
 
-    def attempts(self, deed: Deed, faulty: int) -> int:
-        """How many attempts a call takes whose first ones have the fault."""
-        again = self.passing and (deed.repeatable or not self.unknown)
+    def attempts(self, operation: OperationCase, faulty: int) -> int:
+        """Return the number of attempts of a call whose first ones have the fault."""
+        again = self.passing and (operation.repeatable or not self.unknown)
         return min(ATTEMPTS, faulty + 1) if again else 1
 
     def time(self, attempts: int, faulty: int) -> float:
-        """How long a call takes, with the longest waits that there may be."""
+        """Return the duration of a call, with the maximum delays."""
         base = _THROTTLING if self.throttled else _TRANSIENT
         return faulty * self.seconds + sum(base * 2.0**n for n in range(attempts - 1))
 
 
-async def check(trial: Trial, expected: Expected, *, faulty: int, pooled: bool) -> Ending:
-    """Do the deed while its first attempts have the fault, and look at everything.
+async def check(proxied_client: ProxiedClient, expected: ExpectedResult, *, faulty: int, pooled: bool) -> CallResult:
+    """Call the operation, whose first attempts have the fault, and check all results.
 
     Args:
-        trial: where to do it.
-        expected: the fault, and what has to come of it.
-        faulty: how many attempts have the fault.
-        pooled: whether a connection that is as good as before is kept.
+        proxied_client: the client to call.
+        expected: the fault and its expected result.
+        faulty: the number of attempts with the fault.
+        pooled: whether a reusable connection stays in the pool.
     """
-    deed = trial.deed
+    operation = proxied_client.operation
     if isinstance(expected.fault, PortFault):
-        expected.fault.play(trial.proxy)
+        expected.fault.play(proxied_client.proxy)
         if faulty < ATTEMPTS:
-            trial.before_retry = trial.proxy.listen
+            proxied_client.before_retry = proxied_client.proxy.listen
     else:
-        trial.proxy.plan.extend([expected.fault] * faulty)
-    attempts = expected.attempts(deed, faulty)
+        proxied_client.proxy.plan.extend([expected.fault] * faulty)
+    attempts = expected.attempts(operation, faulty)
     faulty = min(attempts, faulty)
     fails = faulty == attempts
-    ending = await trial.call()
+    result = await proxied_client.call()
 
-    assert ending.attempts == attempts
-    assert len(trial.proxy.exchanges) == (attempts if expected.seen else attempts - faulty)
-    assert ending.seconds == pytest.approx(expected.time(attempts, faulty))
+    assert result.attempts == attempts
+    assert len(proxied_client.proxy.exchanges) == (attempts if expected.seen else attempts - faulty)
+    assert result.seconds == pytest.approx(expected.time(attempts, faulty))
     if fails:
-        _check_error(ending, expected.error, attempts, unknown=expected.unknown, status=expected.status)
-    elif expected.executed and attempts > 1 and deed.refusal is not None:
-        # The one before was carried out, and the service says so of this one: the caller has to know.
-        _check_error(ending, deed.refusal, attempts, unknown=True, status=None)
+        _check_error(result, expected.error, attempts, unknown=expected.unknown, status=expected.status)
+    elif expected.executed and attempts > 1 and operation.refusal is not None:
+        # The previous attempt was carried out, so the service refuses this one: the error must have an unknown outcome.
+        _check_error(result, operation.refusal, attempts, unknown=True, status=None)
     else:
-        assert ending.error is None
-        if ending.answer is not None:
-            assert ending.answer.response_metadata.repeated == (attempts > 1 and expected.unknown)
+        assert result.error is None
+        if result.response is not None:
+            assert result.response.response_metadata.repeated == (attempts > 1 and expected.unknown)
 
     carried_out = faulty * expected.executed + (attempts - faulty)
-    assert trial.executed == carried_out
-    assert deed.effect(trial.sim) == (deed.done if carried_out else deed.untouched)
+    assert proxied_client.executed == carried_out
+    assert operation.effect(proxied_client.sim) == (operation.done if carried_out else operation.untouched)
 
-    assert trial.proxy.open == (pooled and (expected.keeps or faulty < attempts))
+    assert proxied_client.proxy.open == (pooled and (expected.keeps or faulty < attempts))
     if not expected.keeps and expected.seen:
-        used = [one.connection for one in trial.proxy.exchanges]
+        used = [one.connection for one in proxied_client.proxy.exchanges]
         assert len(set(used)) == attempts, "a broken connection was used again"
-    return ending
+    return result
 
 
 def _check_error(
-    ending: Ending, kind: type[DetectiveError], attempts: int, *, unknown: bool, status: int | None
+    result: CallResult, kind: type[DetectiveError], attempts: int, *, unknown: bool, status: int | None
 ) -> None:
-    error = ending.error
+    error = result.error
     assert type(error) is kind
     assert isinstance(error, TransportError | ServiceError | DecodeError)
     assert error.attempts == attempts

@@ -1,4 +1,4 @@
-"""The ways in which a connection or an answer goes wrong, phase by phase; what is to come of each is in the tests."""
+"""The faults of connections and responses, by phase; their expected results are in the tests."""
 
 import asyncio
 import gzip
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from support.proxy import ConnectionFault, Exchange, ExchangeFault, PortFault, Reply
 
-#: Seconds between two bytes of an answer that drips: less than the tests' `read`.
+#: Seconds between two bytes of a slow response: less than the `read` timeout of the tests.
 PAUSE = 5.0
 _MIB = 2**20
 
@@ -23,7 +23,7 @@ async def _stay_silent(sock: socket.socket) -> None:
 
 
 async def _reset(sock: socket.socket) -> None:
-    # Until the client has said something: it is connected by then for certain.
+    # Wait for data from the client, which is certainly connected then.
     await asyncio.get_running_loop().sock_recv(sock, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -40,7 +40,7 @@ async def _hang_up(sock: socket.socket) -> None:
 
 
 async def _half_a_handshake(sock: socket.socket) -> None:
-    """Announce a record of a handshake and leave in the middle of it."""
+    """Send a part of a handshake record, and close."""
     loop = asyncio.get_running_loop()
     await loop.sock_recv(sock, 2**16)
     await loop.sock_sendall(sock, b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")
@@ -62,7 +62,7 @@ HALF_HANDSHAKE = ConnectionFault("closes in the middle of the handshake", _half_
 
 
 def certificate(name: str, context: ssl.SSLContext) -> ConnectionFault:
-    """Show another certificate."""
+    """Make a fault that shows another certificate."""
     return ConnectionFault(name, _nothing, context)
 
 
@@ -78,24 +78,24 @@ async def _break(exchange: Exchange) -> None:
     exchange.reset()
 
 
-Deed = Callable[[Exchange], Awaitable[None]]
-Answering = Callable[[Exchange, Reply], Awaitable[None]]
+Action = Callable[[Exchange], Awaitable[None]]
+Responding = Callable[[Exchange, Reply], Awaitable[None]]
 
 
-def _executed(name: str, answer: Answering) -> ExchangeFault:
+def _executed(name: str, respond: Responding) -> ExchangeFault:
     """Make a fault of a request that the service carries out."""
 
     async def play(exchange: Exchange) -> None:
-        await answer(exchange, await exchange.forward())
+        await respond(exchange, await exchange.forward())
 
     return ExchangeFault(name, play)
 
 
-def _after(deed: Deed) -> Answering:
-    async def answer(exchange: Exchange, _: Reply) -> None:
-        await deed(exchange)
+def _after(action: Action) -> Responding:
+    async def respond(exchange: Exchange, _: Reply) -> None:
+        await action(exchange)
 
-    return answer
+    return respond
 
 
 SILENT = ExchangeFault("reads the request and stays silent", _silent)
@@ -106,24 +106,24 @@ RESET_AFTER = _executed("resets after it was carried out", _after(_break))
 SILENT_AFTER = _executed("stays silent after it was carried out", _after(_silent))
 
 
-def _sending(name: str, content: Callable[[Reply], bytes], then: Deed = _silent) -> ExchangeFault:
-    """Make a fault that sends something in place of the answer."""
+def _sending(name: str, content: Callable[[Reply], bytes], then: Action = _silent) -> ExchangeFault:
+    """Make a fault that sends other bytes instead of the response."""
 
-    async def answer(exchange: Exchange, reply: Reply) -> None:
+    async def respond(exchange: Exchange, reply: Reply) -> None:
         await exchange.send(content(reply))
         await then(exchange)
 
-    return _executed(name, answer)
+    return _executed(name, respond)
 
 
 def _dripping(name: str, first: Callable[[Reply], bytes], drop: bytes) -> ExchangeFault:
-    """Make a fault that goes on for ever, little by little."""
+    """Make a fault that sends small pieces without end."""
 
-    async def answer(exchange: Exchange, reply: Reply) -> None:
+    async def respond(exchange: Exchange, reply: Reply) -> None:
         await exchange.send(first(reply))
         await exchange.send_slowly(itertools.repeat(drop), PAUSE)
 
-    return _executed(name, answer)
+    return _executed(name, respond)
 
 
 def _malformed(reply: Reply) -> bytes:
@@ -142,7 +142,7 @@ ENDLESS_1XX = _dripping("endless 1xx", lambda _: b"", b"HTTP/1.1 100 Continue\r\
 
 
 def _ok(reply: Reply, *headers: bytes) -> bytes:
-    # 200, because a 204 has no body that could be wrong.
+    # 200, because a 204 has no body.
     return reply.head(*headers, status=b"200 OK")
 
 
@@ -209,10 +209,10 @@ TOO_LARGE_IN_CHUNKS = _executed("17 MiB in chunks", _send_17_mib_in_chunks)
 
 
 def gzip_bomb(status: bytes) -> ExchangeFault:
-    """Make an answer of 1 MiB that unpacks to 1 GiB of zeros."""
+    """Make a response of 1 MiB that decompresses to 1 GiB of zeros."""
     packer = zlib.compressobj(9, wbits=31)
     first, more = (packer.compress(bytes(_MIB)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
-    # Each piece after a full flush is the same; only the end of it all, which nobody should reach, is missing.
+    # All pieces after a full flush are equal; the end is missing, since clients must stop before.
     body = first + more * 1023
 
     def content(reply: Reply) -> bytes:
@@ -223,7 +223,7 @@ def gzip_bomb(status: bytes) -> ExchangeFault:
 
 
 def page(status: str, *headers: str, executed: bool = False) -> ExchangeFault:
-    """Make an answer that some machine on the way gives in the service's place, in HTML."""
+    """Make an HTML response of a gateway, instead of the service's."""
     body = b"<html><body><h1>Sorry</h1></body></html>"
     lines = (f"HTTP/1.1 {status}", "content-type: text/html", f"content-length: {len(body)}", *headers, "", "")
     content = "\r\n".join(lines).encode() + body
@@ -236,15 +236,15 @@ def page(status: str, *headers: str, executed: bool = False) -> ExchangeFault:
     return ExchangeFault(f"{status} in HTML{', carried out' if executed else ''}", play)
 
 
-def leaving(deed: Deed, after: float = 0.0) -> ExchangeFault:
-    """Make a fault of a good answer, after which something happens to the connection."""
+def leaving(action: Action, after: float = 0.0) -> ExchangeFault:
+    """Make a fault of the connection after a valid response."""
 
-    async def answer(exchange: Exchange, reply: Reply) -> None:
+    async def respond(exchange: Exchange, reply: Reply) -> None:
         await exchange.send(reply.whole)
         await asyncio.sleep(after)
-        await deed(exchange)
+        await action(exchange)
 
-    return _executed("good answer", answer)
+    return _executed("good respond", respond)
 
 
 async def _babble(exchange: Exchange) -> None:
@@ -255,4 +255,4 @@ async def _babble(exchange: Exchange) -> None:
 CLOSED_AT_ONCE = leaving(_close)
 RESET_AFTERWARDS = leaving(_break, after=0.5)
 CLOSED_WHEN_IDLE = leaving(_close, after=10.0)
-UNASKED_ANSWER = leaving(_babble, after=0.5)
+UNREQUESTED_RESPONSE = leaving(_babble, after=0.5)

@@ -1,4 +1,4 @@
-"""The blocks of code in a Markdown file."""
+"""The code blocks of a Markdown file."""
 
 import re
 from pathlib import Path
@@ -16,11 +16,11 @@ class Block:
 
     Attributes:
         path: the file.
-        line: where its fence is, from 1.
-        directive: MyST's, such as `toctree`; empty for a plain block, and for one of code that has a caption.
+        line: the line of its fence, from 1.
+        directive: the MyST directive, such as `toctree`; empty for a plain block and for a `code-block`.
         language: such as `python`.
-        caption: the name of the file that it is, or empty.
-        text: what is in it.
+        caption: the caption, which is the name of a file, or empty.
+        text: the content.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class Block:
 
 
 def read_blocks(path: Path) -> list[Block]:
-    """Give the blocks of a file, in their order; one that is never closed is an error."""
+    """Return the blocks of a file in order; raise if one is never closed."""
     found = []
     lines = enumerate(path.read_text().splitlines(), start=1)
     for number, line in lines:
@@ -63,6 +63,6 @@ def _block(path: Path, line: int, info: str, body: list[str]) -> Block:
         options[option["name"]] = option["value"]
         body = body[1:]
     text = "".join(f"{one}\n" for one in body).removeprefix("\n" if directive else "")
-    # It is a plain one with a name.
+    # A `code-block` is a plain block with a name.
     directive = "" if directive == "code-block" else directive
     return Block(path, line, directive, parts["argument"], options.get("caption", ""), text)

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-#: How often the heart beats, in seconds.
+#: The interval of the other task, in seconds.
 _BEAT = 0.001
 
 
 async def beats_during(work: Callable[[], Awaitable[object]]) -> int:
-    """Count how often another task had its turn while this work was under way: never, if it blocks the event loop."""
+    """Count how often another task ran during some work: never, if the work blocks the event loop."""
     beats = 0
 
     async def beat() -> None:

@@ -1,9 +1,9 @@
-"""How many examples hypothesis tries: few by default, and always the same; many new ones in the `deep` profile."""
+"""The numbers of hypothesis' examples: few and always the same by default, many and new in the `deep` profile."""
 
 from hypothesis import Phase, settings
 
 DEEP = "deep"
-#: How many times as many examples the `deep` profile tries.
+#: The `deep` profile uses this many times as many examples.
 _FACTOR = 10
 #: All phases but the explanation of a failure, which can take minutes.
 UNEXPLAINED = tuple(phase for phase in Phase if phase is not Phase.explain)
@@ -18,9 +18,9 @@ def register() -> None:
 
 
 def examples(count: int) -> int:
-    """Give the number of examples for a test: `count` by default, and more in the `deep` profile.
+    """Return the number of examples for a test: `count` by default, and more in the `deep` profile.
 
     Args:
-        count: as many as are worth their time in each run of the suite.
+        count: the number of examples in each run of the suite.
     """
     return count * _FACTOR if settings.get_current_profile_name() == DEEP else count

@@ -1,4 +1,4 @@
-"""The ways in which a call can be given up, each at the n-th moment of its life."""
+"""The ways to interrupt a call, each at its n-th moment."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
@@ -9,12 +9,12 @@ from typing import Any
 from support.wire_server import until
 
 Call = Coroutine[Any, Any, object]
-#: Starts a call and interrupts it at the n-th moment; False where it had succeeded by then.
+#: Starts a call and interrupts it at the n-th moment; returns False if it had ended by then.
 Interrupt = Callable[[Call, int], Coroutine[Any, Any, bool]]
 
 
 async def after_steps(call: Call, moment: int) -> bool:
-    """Cancel it when the event loop has gone round n times."""
+    """Cancel the call after n passes of the event loop."""
     task = asyncio.create_task(call)
     await passes(moment)
     if not task.done():
@@ -23,12 +23,12 @@ async def after_steps(call: Call, moment: int) -> bool:
 
 
 async def at_an_await(call: Call, moment: int) -> bool:
-    """Cancel it when it awaits something for the n-th time."""
+    """Cancel the call at its n-th await."""
     return await was_cancelled(asyncio.create_task(watched(call, moment, lambda task, _: task.cancel())))
 
 
 async def as_an_await_ends(call: Call, moment: int) -> bool:
-    """Cancel it when what it awaits for the n-th time is there, but before it has been told so."""
+    """Cancel the call when its n-th awaited future is done, but before the call resumes."""
 
     def cancel_then(task: asyncio.Task[object], awaited: asyncio.Future[object] | None) -> None:
         if awaited is None:
@@ -40,7 +40,7 @@ async def as_an_await_ends(call: Call, moment: int) -> bool:
 
 
 async def by_a_timeout_from_outside(call: Call, moment: int) -> bool:
-    """End it with an `asyncio.timeout` of the caller's when the event loop has gone round n times."""
+    """End the call with an `asyncio.timeout` of the caller after n passes of the event loop."""
     limit = asyncio.timeout(None)
 
     async def limited() -> None:
@@ -63,16 +63,16 @@ INTERRUPTS = (after_steps, at_an_await, as_an_await_ends, by_a_timeout_from_outs
 
 
 async def passes(count: int) -> None:
-    """Let the event loop go round."""
+    """Wait for a number of passes of the event loop."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
 async def was_cancelled(task: asyncio.Task[object]) -> bool:
-    """Wait for its end, and check that it did not swallow what it was told."""
+    """Wait for the end of a call, and check that it did not suppress its cancellation."""
     await until(task.done, "the call has ended")
     if not task.cancelled():
-        # Whoever was asked to end must not go on, nor end for another reason.
+        # A cancelled call must not continue, and must not end for another reason.
         assert task.cancelling() == 0
         await task
     return task.cancelled()
@@ -81,7 +81,7 @@ async def was_cancelled(task: asyncio.Task[object]) -> bool:
 async def watched(
     call: Call, moment: int, act: Callable[[asyncio.Task[object], asyncio.Future[object] | None], object]
 ) -> object:
-    """Do something to a call when it awaits for the n-th time."""
+    """Run an action at the n-th await of a call."""
     return await _watched(call, moment, act)
 
 
@@ -102,6 +102,6 @@ def _watched(
         thrown = None
         try:
             yield awaited
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it goes where it would have gone
+        except BaseException as error:  # noqa: BLE001 - everything is passed on to the call
             thrown = error
     raise AssertionError("endless")

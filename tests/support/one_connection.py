@@ -1,4 +1,4 @@
-"""A client that has one connection and no more, and a server that shows whether it is lost or soiled."""
+"""A client with a single connection, and a server that shows whether the connection stays usable."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ FAILURES: dict[str, Callable[[Request], None]] = {
 
 
 def answer(request: Request, failure: Callable[[Request], None]) -> None:
-    """Answer a request as its token says: its first attempt not at all, a page, an error, slowly, never, or at once."""
+    """Respond to a request as its token says: with a failure first, a page, an error, slowly, never, or at once."""
     token = request.token
     if token.startswith("page"):
         following = str(int(token[-1]) + 1)
@@ -47,8 +47,8 @@ def answer(request: Request, failure: Callable[[Request], None]) -> None:
 
 
 @define
-class Scene:
-    """A client that has one connection and no more, and a server that lets the first attempt of some calls fail."""
+class SingleConnection:
+    """A client with a single connection, and a server at which the first attempt of some calls fails."""
 
     client: DetectiveClient
     server: WireServer
@@ -56,18 +56,18 @@ class Scene:
     probes: "count[int]" = field(factory=count)
 
     def caller(self, number: int) -> DetectiveClient:
-        """Another account on the same connection, with a quota of its own for retries."""
+        """Return a client of another account, with its own retry quota, on the same connection."""
         return self.client.with_options(credentials=Credentials(f"key-{number}", "secret"))
 
     async def is_as_before(self) -> None:
-        """Check that the connection is free and clean, and that nothing is running any more."""
+        """Check that the connection is free and usable, and that no task remains."""
         token = f"probe-{next(self.probes)}"
         async with asyncio.timeout(30):
             assert (await self.client.list_graphs(next_token=token)).next_token == token
         await until(lambda: asyncio.all_tasks() <= self.tasks, "no task is left")
 
     async def sweep(self, interrupt: Interrupt, start: Callable[[int], Call]) -> int:
-        """Interrupt calls at every moment, until one gets through; how many moments were there?"""
+        """Interrupt calls at every moment until one succeeds; return the number of moments."""
         for moment in count():
             if not await interrupt(start(moment), moment):
                 return moment
@@ -76,14 +76,14 @@ class Scene:
 
 
 @asynccontextmanager
-async def setting(
+async def single_connection(
     owner: str,
     clock: Clock,
     failure: str = "dropped",
     certificates: Certificates | None = None,
     timeouts: Timeouts = Timeouts(),
-) -> AsyncIterator[Scene]:
-    """Set it up, and check at the end that nothing of it is left and that asyncio has nothing to complain of."""
+) -> AsyncIterator[SingleConnection]:
+    """Start client and server, and check at the end that nothing remains and that asyncio has logged no error."""
     tasks = asyncio.all_tasks()
     said: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
@@ -109,8 +109,8 @@ async def setting(
             clock=clock,
             timeouts=timeouts,
         )
-        yield Scene(await stack.enter_async_context(client), server, tasks)
+        yield SingleConnection(await stack.enter_async_context(client), server, tasks)
     gc.collect()
-    # What the server has to say about a client that went away in the middle of a handshake is no concern of ours.
-    warnings_in = [context for context in said if not isinstance(context.get("protocol"), Connection)]
-    assert not warnings_in, warnings_in
+    # Errors of the server about a client that left during a handshake are ignored.
+    complaints = [context for context in said if not isinstance(context.get("protocol"), Connection)]
+    assert not complaints, complaints

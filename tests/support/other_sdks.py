@@ -1,4 +1,4 @@
-"""What the SDKs of others say."""
+"""Calls by boto3."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from detective_async import Credentials
 
 
 def sts_client(url: str, keys: Credentials, region: str = "eu-west-1") -> Any:
-    """Give boto3's client of an STS."""
+    """Create boto3's client of an STS."""
     return boto3.Session().client(
         "sts",
         region_name=region,
@@ -19,8 +19,8 @@ def sts_client(url: str, keys: Credentials, region: str = "eu-west-1") -> Any:
     )
 
 
-def whoami(url: str, keys: Credentials) -> str:
-    """Give the ARN of the one whose keys these are, as an STS has it."""
+def caller_arn(url: str, keys: Credentials) -> str:
+    """Return the ARN that an STS has for keys."""
     client = sts_client(url, keys)
     try:
         return str(client.get_caller_identity()["Arn"])

@@ -1,6 +1,6 @@
-"""Profiles, good and bad: what is in the shared files and in the environment, and what should come of it.
+"""Profiles, valid and invalid: the shared files, the environment, and the expected keys or errors.
 
-`{url}` stands for the cloud's, `{home}` for the home directory, `{python}` for the interpreter.
+`{url}` stands for the URL of the fake cloud, `{home}` for the home directory, `{python}` for the interpreter.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,18 +21,18 @@ _PARTS = '"AccessKeyId": "process", "SecretAccessKey": "of a process"'
 
 @frozen
 class Case:
-    """Settings, and what they lead to.
+    """Settings and their expected result.
 
     Attributes:
-        name: what is special about it.
-        gives: how the id of the keys begins; None where there are none.
-        says: what the error must say, then; the matter, and what to do about it.
+        name: a description of the settings.
+        gives: the prefix of the expected key id; None if an error is expected.
+        says: texts that the error must contain: the problem, and what to do.
         config: the config file.
         credentials: the credentials file.
         environ: environment variables.
         files: other files, by name below the home directory.
-        profile: which profile is asked for.
-        metadata: whether the metadata of an instance may be asked.
+        profile: the profile to use.
+        metadata: whether instance metadata is enabled.
     """
 
     name: str
@@ -76,7 +76,7 @@ _WEB |= {"AWS_DEFAULT_REGION": "eu-west-1"}
 _CONTAINER = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "{url}/container"}
 _TOKEN_FILE = {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{home}/authorization"}
 _ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "environment", "AWS_SECRET_ACCESS_KEY": "secret"}
-_IS_SET = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or configure"
+_IS_SET = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, configure"
 
 FILES = (
     Case("nothing anywhere", says=("no credentials", _IS_SET, "a profile", "where a role is attached")),
@@ -113,8 +113,8 @@ FILES = (
          says=("Partial credentials found in shared-credentials-file, missing: aws_secret_access_key",)),
     Case("a secret without a key falls through", credentials="[default]\naws_secret_access_key = home\n",
          says=("no credentials", _IS_SET)),
-    Case("a config file that is none", config="nonsense\n", says=("Unable to parse config file", "{home}/.aws/config")),
-    Case("a credentials file that is none", credentials="[default\n",
+    Case("a malformed config file", config="nonsense\n", says=("Unable to parse config file", "{home}/.aws/config")),
+    Case("a malformed credentials file", credentials="[default\n",
          says=("Unable to parse config file", "{home}/.aws/credentials")),
     Case("a config file that is no text", files={".aws/config": "[default]\nregion = \udcff\n"},
          says=("Unable to parse config file", "{home}/.aws/config")),
@@ -131,9 +131,9 @@ ENVIRONMENTS = (
     Case("keys that expire elsewhere", "environment",
          environ=_ENVIRONMENT | {"AWS_CREDENTIAL_EXPIRATION": (LATER + timedelta(hours=5)).isoformat()}),
     Case("keys that have expired", environ=_ENVIRONMENT | {"AWS_CREDENTIAL_EXPIRATION": _PAST},
-         says=("the keys have expired at 2020", "AWS_CREDENTIAL_EXPIRATION")),
+         says=("the keys expired at 2020", "AWS_CREDENTIAL_EXPIRATION")),
     Case("keys that expire at no time", environ=_ENVIRONMENT | {"AWS_CREDENTIAL_EXPIRATION": "soon"},
-         says=("AWS_CREDENTIAL_EXPIRATION", "no timestamp, such as")),
+         says=("AWS_CREDENTIAL_EXPIRATION", "must be a timestamp, such as")),
     Case("a key without a secret", environ={"AWS_ACCESS_KEY_ID": "environment"}, credentials=_HOME,
          says=("environment: AWS_SECRET_ACCESS_KEY not set",)),
     Case("a key with an empty secret", environ=_ENVIRONMENT | {"AWS_SECRET_ACCESS_KEY": ""},
@@ -168,7 +168,7 @@ ROLES = (
     Case("a role of a process", "role", profile="audit",
          config=_role("profile audit", "source_profile = default") + _PROCESS,
          files=_printing(f'{{"Version": 1, {_PARTS}}}')),
-    Case("roles that go round", profile="audit", says=("Infinite loop", "let the last source_profile be one"),
+    Case("roles in a circle", profile="audit", says=("Infinite loop", "make the last source_profile one"),
          config=_role("profile audit", "source_profile = other") + _role("profile other", "source_profile = audit")),
     Case("a role that is its own source", profile="audit", says=("Infinite loop", "one that has keys"),
          config=_role("profile audit", "source_profile = audit")),
@@ -222,7 +222,7 @@ PROGRAMS = (
     Case("a process that prints no secret", config=_PROCESS, files=_printing('{"Version": 1, "AccessKeyId": "a"}'),
          says=("Missing required key in response: 'SecretAccessKey'", "by hand")),
     Case("a process that is not there", config="[default]\ncredential_process = {home}/nowhere\n",
-         says=("No such file", "{home}/nowhere", "look at credential_process")),
+         says=("No such file", "{home}/nowhere", "check credential_process")),
 )  # fmt: skip
 
 SERVICES = (
@@ -230,7 +230,7 @@ SERVICES = (
     Case("an SSO token that has expired", config=_LEGACY_SSO, files=_token(_START, _PAST),
          says=("SSO session", "has expired", "aws sso login")),
     Case("no SSO token", config=_LEGACY_SSO, says=("Token for", "does not exist", "log in with `aws sso login`")),
-    Case("an SSO token that nobody knows", config=_LEGACY_SSO, says=("aws sso login",),
+    Case("an SSO token that is refused", config=_LEGACY_SSO, says=("aws sso login",),
          files=_token(_START, _STAMP, accessToken="unknown")),
     Case("an SSO token in a session", "sso", config=_sso("sso_session = corp") + _SSO_SESSION,
          files=_token("corp", _STAMP)),

@@ -1,6 +1,6 @@
-"""A proxy in front of the simulator which does to connections and answers what a test has planned.
+"""A proxy before the simulator that injects planned faults into connections and responses.
 
-Without a plan it forwards everything as it is. What it does in detail is in `faults`.
+Without a plan it forwards everything unchanged. The faults are in `faults`.
 """
 
 import asyncio
@@ -17,33 +17,33 @@ from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
 
-# Closing a socket with this set, to on and 0 s, sends RST in place of FIN.
+# With this value of SO_LINGER (on, 0 s), closing a socket sends RST instead of FIN.
 _RESET = struct.pack("ii", 1, 0)
 _MAX_HEAD = 2**16
 
 
 @frozen
 class Reply:
-    """An answer of the service, as it came."""
+    """A response of the service."""
 
     status: bytes
     headers: tuple[bytes, ...]
     body: bytes
 
     def head(self, *headers: bytes, status: bytes | None = None) -> bytes:
-        """Give the head without the length of the body, which each fault tells in its own way."""
+        """Return the head without the body's length, which each fault sets itself."""
         kept = (line for line in self.headers if not line.lower().startswith((b"content-length", b"transfer-encoding")))
         return b"\r\n".join((b"HTTP/1.1 " + (status or self.status), *kept, *headers, b"", b""))
 
     @property
     def whole(self) -> bytes:
-        """The whole answer."""
+        """The complete response."""
         return self.head(b"content-length: %d" % len(self.body)) + self.body
 
 
 @define(eq=False)
 class Exchange:
-    """One request on its way."""
+    """One request and its response."""
 
     connection: int
     request: bytes
@@ -52,7 +52,7 @@ class Exchange:
     _writer: asyncio.StreamWriter
 
     async def forward(self) -> Reply:
-        """Have the service carry the request out."""
+        """Forward the request to the service and return its response."""
         where = urlsplit(self._proxy.target)
         reader, writer = await asyncio.open_connection(where.hostname, where.port)
         try:
@@ -66,14 +66,14 @@ class Exchange:
             await writer.wait_closed()
 
     async def send(self, *pieces: bytes) -> None:
-        """Send something to the client, which may have left."""
+        """Send data to the client, which may have disconnected."""
         with contextlib.suppress(ConnectionError):
             for piece in pieces:
                 self._writer.write(piece)
                 await self._writer.drain()
 
     async def send_slowly(self, pieces: Iterable[bytes], pause: float) -> None:
-        """Send one piece after the other until the client leaves."""
+        """Send pieces with pauses until the client disconnects."""
         for piece in pieces:
             await self.send(piece)
             if self._writer.is_closing():
@@ -84,18 +84,18 @@ class Exchange:
                     return
 
     async def until_client_leaves(self) -> None:
-        """Say nothing more, and listen until the client has had enough."""
+        """Send nothing until the client disconnects."""
         with contextlib.suppress(ConnectionError):
             while await self._reader.read(_MAX_HEAD):
                 pass
 
     @property
     def socket(self) -> Any:
-        """The connection's socket, for what is to happen at once and without the event loop."""
+        """The connection's socket, for actions without the event loop."""
         return self._writer.get_extra_info("socket")
 
     def stop_reading(self) -> None:
-        """Leave unread what the client says from now on, even that it leaves; `resume_reading` ends that."""
+        """Stop reading from the client, including its disconnection, until `resume_reading`."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     def resume_reading(self) -> None:
@@ -103,18 +103,18 @@ class Exchange:
         self._writer.transport.resume_reading()  # type: ignore[attr-defined]
 
     def hang_up(self) -> None:
-        """Close the connection in good order."""
+        """Close the connection normally."""
         self._writer.close()
 
     def reset(self) -> None:
-        """Break the connection."""
+        """Reset the connection."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._writer.transport.abort()
 
 
 @frozen
 class PortFault:
-    """What happens to those who want to connect, until the proxy listens."""
+    """A fault of the port, until the proxy listens."""
 
     name: str
     play: Callable[["Proxy"], None]
@@ -122,7 +122,7 @@ class PortFault:
 
 @frozen
 class ConnectionFault:
-    """What happens to a connection before there is HTTP on it; without `tls`, it is closed after that."""
+    """A fault of a connection before HTTP; without `tls`, the connection is closed afterwards."""
 
     name: str
     play: Callable[[socket.socket], Awaitable[None]]
@@ -131,7 +131,7 @@ class ConnectionFault:
 
 @frozen
 class ExchangeFault:
-    """What happens to one request or its answer."""
+    """A fault of one request or its response."""
 
     name: str
     play: Callable[[Exchange], Awaitable[None]]
@@ -139,15 +139,15 @@ class ExchangeFault:
 
 @define(eq=False)
 class Proxy:
-    """Listens on a port of this machine.
+    """A proxy on a local port.
 
     Attributes:
-        target: where the service is.
-        tls: the certificate to show; None for no TLS.
-        plan: the faults that are still to come; each strikes the next connection or the next request.
-        exchanges: the requests that have come.
-        connections: how many connections there have been.
-        open: how many there are.
+        target: the URL of the service.
+        tls: the certificate; None for no TLS.
+        plan: the faults of the next connections and requests.
+        exchanges: the requests so far.
+        connections: the number of connections so far.
+        open: the number of open connections.
     """
 
     target: str
@@ -162,17 +162,17 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """The endpoint to give to a client."""
+        """The endpoint URL for clients."""
         return f"http{'s' if self.tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     @property
     def open(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return len(self._open)
 
     async def __aenter__(self) -> Self:
-        """Take a port, which refuses connections until `listen` or `ignore`."""
-        # Told that it is TCP, asyncio sends small pieces at once: held back, they would come after their time.
+        """Reserve a port, which refuses connections until `listen` or `ignore`."""
+        # With the protocol number of TCP, asyncio disables Nagle's algorithm, which would delay small pieces.
         self._listener = socket.socket(proto=socket.IPPROTO_TCP)
         self._listener.setblocking(False)
         self._listener.bind(("127.0.0.1", 0))
@@ -181,7 +181,7 @@ class Proxy:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Give the port back, and end every connection."""
+        """Release the port, and close all connections."""
         tasks = self.tasks
         for task in tasks:
             task.cancel()
@@ -205,7 +205,7 @@ class Proxy:
         self._accepting = asyncio.create_task(self._accept())
 
     def ignore(self) -> None:
-        """Do not even refuse connections, by having a full queue of them, until `listen`; Linux only."""
+        """Ignore connections, by a full accept queue, until `listen`; Linux only."""
         self._listener.listen(0)
         for _ in range(2):
             filler = socket.socket()
@@ -223,7 +223,7 @@ class Proxy:
             task.add_done_callback(self._open.discard)
 
     async def _serve(self, sock: socket.socket, number: int) -> None:
-        # The client may break the connection at any moment, above all where it dislikes a certificate.
+        # The client may break the connection at any moment, such as when it refuses a certificate.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError), sock:
             tls = self.tls
             if self.plan and isinstance(self.plan[0], ConnectionFault):
@@ -271,7 +271,7 @@ NO_FAULT = ExchangeFault("none", _pass_on)
 
 @contextlib.asynccontextmanager
 async def counting_server() -> AsyncIterator[tuple[str, list[int]]]:
-    """Give the URL of a server, and a list that grows with each connection to it."""
+    """Run a server; yield its URL and a list that grows with each connection."""
     seen: list[int] = []
 
     def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

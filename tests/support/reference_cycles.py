@@ -1,4 +1,4 @@
-"""What of the library only the garbage collector can free."""
+"""Finds objects of the library that only the garbage collector can free."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _PACKAGE = Path(detective_async.__file__).parent
 
 @contextmanager
 def collecting_cycles() -> Iterator[Callable[[], list[str]]]:
-    """Keep the garbage collector from its work, and give what finds the functions that it would have to free."""
+    """Disable the garbage collector, and yield a function that lists the functions in reference cycles."""
     gc.collect()
     gc.disable()
     gc.set_debug(gc.DEBUG_SAVEALL)
@@ -30,7 +30,7 @@ def _collect() -> list[str]:
     gc.collect()
     codes = {code for code in map(_code_of, gc.garbage) if code is not None}
     client = [code for code in codes if Path(code.co_filename).is_relative_to(_PACKAGE)]
-    # The simulator is the other side, and no part of a program that calls AWS.
+    # The simulator is not part of a program that calls AWS.
     return sorted(code.co_qualname for code in client if "testing" not in Path(code.co_filename).parts)
 
 

@@ -1,4 +1,4 @@
-"""Finding secrets in texts, however they are written there, and all the texts that an exception brings along."""
+"""Finds secrets in texts, in all encodings, and collects all texts of exceptions."""
 
 import html
 import json
@@ -9,16 +9,16 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-#: Of a long secret, a part of this length gives enough away to count.
+#: A part of a long secret with this length counts as the secret.
 _PART = 24
 
 
 def find(texts: Iterable[tuple[str, str]], secrets: Mapping[str, str]) -> list[str]:
-    """Say which secrets are in which texts.
+    """Return which secrets are in which texts.
 
     Args:
-        texts: where each comes from, and itself.
-        secrets: what each is called, and itself.
+        texts: pairs of source and text.
+        secrets: name -> secret.
     """
     texts = list(texts)
     everything = "\n".join(text for _, text in texts)
@@ -32,7 +32,7 @@ def find(texts: Iterable[tuple[str, str]], secrets: Mapping[str, str]) -> list[s
 
 
 def forms(secret: str) -> set[str]:
-    """Give the ways in which a secret, or a long part of it, may be written."""
+    """Return the forms in which a secret, or a long part of it, may be written."""
     starts = range(0, len(secret) - _PART, _PART // 2) if len(secret) >= 2 * _PART else ()
     return {*_forms_of(secret), *(secret[start : start + _PART] for start in starts)}
 
@@ -45,13 +45,13 @@ def _forms_of(secret: str) -> Iterator[str]:
         yield from (percent_encoded, percent_encoded.lower())
     for encode in (b64encode, urlsafe_b64encode):
         for start in range(3):
-            # Base64 of anything that has the secret in it: less the letters that depend on what is beside it.
+            # Base64 of data that contains the secret, without the characters that depend on the adjacent bytes.
             encoded = encode(b"\0" * start + secret.encode()).decode().rstrip("=")
             yield encoded[(start * 4 + 2) // 3 : -1]
 
 
 def texts_of(error: BaseException) -> Iterator[tuple[str, str]]:
-    """Give all the texts of an exception: what is printed, what its `repr` and its attributes' show, its pickle."""
+    """Yield all texts of an exception: its traceback, `repr`, attributes and pickle."""
     yield "a traceback", "".join(traceback.format_exception(error))
     for one in chain(error):
         name = type(one).__name__
@@ -66,7 +66,7 @@ def texts_of(error: BaseException) -> Iterator[tuple[str, str]]:
 
 
 def chain(error: BaseException) -> list[BaseException]:
-    """Give an exception with its causes and contexts, suppressed ones too, and with the members of groups."""
+    """Return an exception with its causes, contexts (also suppressed ones) and members of groups."""
     found: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -79,12 +79,12 @@ def chain(error: BaseException) -> list[BaseException]:
     return found
 
 
-#: What every record has, once it was formatted; the rest is what was passed as `extra`.
+#: The attributes of every formatted record; others were passed as `extra`.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message"}
 
 
 class Listener(logging.Handler):
-    """Takes down every log record as it would be printed, and what it was made of."""
+    """Passes on all texts of log records: formatted, arguments and fields."""
 
     def __init__(self, take: Callable[[str, str], object]) -> None:
         super().__init__(logging.DEBUG)

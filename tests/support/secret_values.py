@@ -1,4 +1,4 @@
-"""What must never show."""
+"""The secrets of the tests."""
 
 from urllib.parse import quote
 
@@ -29,5 +29,5 @@ MESSAGE = SECRETS["message"]
 
 
 def parts_of(keys: Credentials) -> tuple[str, str, str | None]:
-    """Give what credentials are made of."""
+    """Return the parts of credentials."""
     return keys.access_key_id, keys.secret_access_key, keys.session_token

@@ -1,6 +1,6 @@
-"""Everything that can go wrong, with secrets in all places, told to whoever looks for them in what it brings forth.
+"""Calls, faults and settings with secrets everywhere, whose texts are collected for a search.
 
-Run as a program, it prints all of it, and writes the secrets to the file that it is given.
+Run as a program, it prints the texts.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ from detective_async.testing import (
     Truncate,
 )
 
-CHAPTERS = ("objects", "senseless_settings", "faults", "echoes", "no_answers", "proxies", "failing_providers")
+PARTS = ("objects", "invalid_settings", "faults", "echoes", "no_responses", "proxies", "failing_providers")
 ADMINISTRATOR = "111122223333"
 ARN = f"arn:aws:detective:eu-west-1:{ADMINISTRATOR}:graph:" + "0a" * 16
 EFFECTS = (
@@ -76,32 +76,32 @@ EFFECTS = (
 )
 
 
-# Without a repr: a client shows its hooks, and would show all that was ever said.
+# Without a `repr`: that of a client contains its hooks, and so would contain all texts.
 @define(repr=False)
-class Story:
-    """What has been said, and what should not have been."""
+class SecretsScenario:
+    """The collected texts, and the secrets that must not be in them."""
 
     folder: Path
-    chapters: dict[str, list[tuple[str, str]]] = field(factory=lambda: {chapter: [] for chapter in CHAPTERS})
+    texts_by_part: dict[str, list[tuple[str, str]]] = field(factory=lambda: {part: [] for part in PARTS})
     texts: list[tuple[str, str]] = field(factory=list)
     secrets: dict[str, str] = field(factory=lambda: dict(SECRETS))
     errors: set[str] = field(factory=set)
 
-    async def tell(self) -> None:
-        """Tell it from beginning to end."""
+    async def run(self) -> None:
+        """Run all parts."""
         loop = asyncio.get_running_loop()
-        # asyncio then logs every single step, with the arguments of its callback.
+        # asyncio then logs every step with the arguments of its callback.
         loop.slow_callback_duration = 0
-        for chapter in CHAPTERS:
-            self.texts = self.chapters[chapter]
-            await getattr(self, chapter)()
+        for part in PARTS:
+            self.texts = self.texts_by_part[part]
+            await getattr(self, part)()
 
-    def see(self, where: str, *things: object) -> None:
-        """Take down how things show themselves."""
+    def collect(self, where: str, *things: object) -> None:
+        """Collect the `repr` and the string of objects."""
         self.texts += ((where, f"{thing!r}\n{thing!s}") for thing in things)
 
     def keep_secret(self, keys: Credentials) -> Credentials:
-        """Look for these keys too."""
+        """Add keys to the secrets."""
         self.secrets[f"id {len(self.secrets)}"] = keys.access_key_id
         self.secrets[f"key {len(self.secrets)}"] = keys.secret_access_key
         if keys.session_token:
@@ -109,19 +109,19 @@ class Story:
         return keys
 
     def hook(self, event: Any) -> None:
-        self.see("an event", event, asdict(event))
+        self.collect("an event", event, asdict(event))
         self.texts.append(("a pickled event", pickle.dumps(event).decode("utf-8", "backslashreplace")))
 
-    async def result_of(self, call: Awaitable[object]) -> None:
-        """Take down what comes of a call, good or bad."""
+    async def collect_result(self, call: Awaitable[object]) -> None:
+        """Collect the texts of a call's result or exception."""
         try:
-            self.see("an answer", await call)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is, it is looked at
+            self.collect("a response", await call)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the texts of any exception are searched
             self.failed(error)
 
     @contextmanager
     def failing(self) -> Iterator[None]:
-        """Take down what is raised."""
+        """Collect the texts of an exception."""
         try:
             yield
         except Exception as error:  # noqa: BLE001
@@ -133,15 +133,15 @@ class Story:
 
     @asynccontextmanager
     async def client(self, url: str, credentials: Any = KEYS, **options: Any) -> AsyncIterator[DetectiveClient]:
-        """Open a client that takes no time to wait."""
+        """Open a client with a fake clock."""
         clock = FakeTime().clock(real_dates=True)
         settings = {"region": "eu-west-1", "endpoint_url": url, "clock": clock, "hooks": [self.hook], **options}
         async with DetectiveClient(credentials=credentials, **settings) as client:
             yield client
-            self.see("a client", client, vars(client))
+            self.collect("a client", client, vars(client))
 
     async def objects(self) -> None:
-        """Show every public object that has secrets in it."""
+        """Collect the texts of all public objects that contain secrets."""
         client = DetectiveClient(region="eu-west-1", credentials=KEYS)
         derived = client.with_options(credentials=StaticCredentials(*parts_of(KEYS)))
         response = CreateMembersResponse(
@@ -150,7 +150,7 @@ class Story:
                 UnprocessedAccount(account_id="1", reason=f"{address} is not it") for address in ADDRESSES
             ],
         )
-        self.see(
+        self.collect(
             "an object",
             KEYS,
             StaticCredentials(*parts_of(KEYS)),
@@ -170,8 +170,8 @@ class Story:
             detective_async.ServiceError("Oops", "no"),
         )
 
-    async def senseless_settings(self) -> None:
-        """Make settings that are refused, each with a secret in it."""
+    async def invalid_settings(self) -> None:
+        """Use invalid settings that contain secrets."""
         address = f"http://{USER_AND_PASSWORD}@127.0.0.1:1"
         for url in (address, address.replace("%2F", "/"), f"{address}x", address.replace("http", "ftp")):
             for fips in (False, True):
@@ -184,7 +184,7 @@ class Story:
             ("", secret),
             (key_id, ""),
             (key_id, f"{secret}\n"),
-            (key_id, secret, token, datetime.now()),  # noqa: DTZ005 - that is what is wrong with it
+            (key_id, secret, token, datetime.now()),  # noqa: DTZ005 - an invalid value
         ]
         for keys in nonsense:
             with self.failing():
@@ -200,21 +200,21 @@ class Story:
                 DetectiveClient(region="eu-west-1")
 
     async def faults(self) -> None:
-        """Have the simulator do its worst to calls with secrets in them."""
+        """Make calls that contain secrets, with all faults of the simulator."""
         async with DetectiveSimulator() as sim:
             keys = self.keep_secret(sim.temporary_credentials(ADMINISTRATOR))
             for account in ACCOUNTS[1:]:
                 sim.account(account.account_id, account.email_address)
             async with self.client(sim.url, keys) as client:
                 arn = (await client.create_graph()).graph_arn or ""
-                await self.result_of(client.create_members(arn, ACCOUNTS, message=MESSAGE))
+                await self.collect_result(client.create_members(arn, ACCOUNTS, message=MESSAGE))
                 for effect in EFFECTS:
                     for count in (1, None):
                         sim.clear_faults()
                         sim.inject(Fault(effect, count=count))
                         other = client.with_options(credentials=StaticCredentials(*parts_of(keys)))
-                        await self.result_of(other.create_members(arn, ACCOUNTS, message=MESSAGE))
-                        await self.result_of(other.iter_members(arn, prefetch=1).collect())
+                        await self.collect_result(other.create_members(arn, ACCOUNTS, message=MESSAGE))
+                        await self.collect_result(other.iter_members(arn, prefetch=1).collect())
                 sim.clear_faults()
                 for bad in (
                     Credentials(keys.access_key_id, SECRETS["secret key"], keys.session_token),
@@ -222,23 +222,23 @@ class Story:
                     KEYS,
                     self.keep_secret(sim.temporary_credentials(ADMINISTRATOR, duration=0.0)),
                 ):
-                    await self.result_of(client.with_options(credentials=bad).list_members(arn))
-                await self.result_of(client.create_members(arn, [Account("1", ADDRESSES[0])], message=MESSAGE))
-                await self.result_of(client.create_members(arn, [Account("1" * 12, "zaphod.b+leaky at home")]))
-                await self.result_of(client.create_members(arn, ACCOUNTS, message=MESSAGE * 100))
+                    await self.collect_result(client.with_options(credentials=bad).list_members(arn))
+                await self.collect_result(client.create_members(arn, [Account("1", ADDRESSES[0])], message=MESSAGE))
+                await self.collect_result(client.create_members(arn, [Account("1" * 12, "zaphod.b+leaky at home")]))
+                await self.collect_result(client.create_members(arn, ACCOUNTS, message=MESSAGE * 100))
                 sim.inject(Fault(Latency(60), count=None))
-                await self.given_up(client)
+                await self.interruptions(client)
 
-    async def given_up(self, client: DetectiveClient) -> None:
-        """Time out, cancel, and forget."""
+    async def interruptions(self, client: DetectiveClient) -> None:
+        """Make calls that time out, are cancelled, or whose result is never retrieved."""
         for timeouts in (Timeouts(read=0.05), Timeouts(attempt=0.05), Timeouts(total=0.05)):
-            hasty = client.with_options(timeouts=timeouts, retry=RetryPolicy(max_attempts=1))
-            await self.result_of(hasty.create_members(ARN, ACCOUNTS, message=MESSAGE))
+            short_timeout = client.with_options(timeouts=timeouts, retry=RetryPolicy(max_attempts=1))
+            await self.collect_result(short_timeout.create_members(ARN, ACCOUNTS, message=MESSAGE))
         call = asyncio.create_task(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
         await asyncio.sleep(0.05)
-        self.see("a task", call)
+        self.collect("a task", call)
         call.cancel()
-        await self.result_of(call)
+        await self.collect_result(call)
         with self.failing():
             async with asyncio.timeout(0.05):
                 await client.create_members(ARN, ACCOUNTS, message=MESSAGE)
@@ -246,12 +246,12 @@ class Story:
             async with asyncio.TaskGroup() as group:
                 for timeouts in (Timeouts(total=0.05), Timeouts(total=0.06)):
                     group.create_task(client.with_options(timeouts=timeouts).delete_members(ARN, ["1" * 12]))
-        # Nobody asks what became of it: asyncio logs its error.
+        # Its error is never retrieved, so asyncio logs it.
         forgotten = asyncio.create_task(client.with_options(timeouts=Timeouts(total=0.05)).list_graphs())
         await asyncio.wait([forgotten])
 
     async def echoes(self) -> None:
-        """Have a server quote the request wherever it can."""
+        """Make calls to servers that quote the request in their responses."""
         for echo in ECHOES:
 
             def react(request: Request, echo: Callable[[Request], None] = echo) -> None:
@@ -259,28 +259,28 @@ class Story:
                 echo(request)
 
             async with serving(react) as server, self.client(server.url) as client:
-                await self.result_of(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
-                await self.result_of(client.list_tags_for_resource(ARN))
+                await self.collect_result(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
+                await self.collect_result(client.list_tags_for_resource(ARN))
 
-    async def no_answers(self) -> None:
-        """Send requests to where nobody is."""
+    async def no_responses(self) -> None:
+        """Make calls to hosts and ports without a server."""
         async with serving() as server:
             pass
         for url in (server.url, server.url.replace("http", "https"), "http://no-such-host.invalid"):
             async with self.client(url) as client:
-                await self.result_of(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
+                await self.collect_result(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
         async with serving() as server:
-            # One that has nothing to say to a TLS handshake.
+            # A server that does not respond to a TLS handshake.
             url, timeouts = server.url.replace("http", "https"), Timeouts(connect=0.05)
             async with self.client(url, timeouts=timeouts) as client:
-                await self.result_of(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
+                await self.collect_result(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
         client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url)
-        await self.result_of(client.list_graphs())
-        # Never closed: aiohttp says so when it is collected.
+        await self.collect_result(client.list_graphs())
+        # Never closed: aiohttp warns when it is collected.
         del client
 
     async def proxies(self) -> None:
-        """Go through proxies that want a password, and more."""
+        """Make calls through proxies that require a password, or cannot be used."""
         async with serving(lambda request: request.answer(b"", "407 Proxy Authentication Required")) as server:
             address = server.url.replace("http://", f"http://{USER_AND_PASSWORD}@")
             nobody = f"http://{USER_AND_PASSWORD}@127.0.0.1:1"
@@ -289,10 +289,10 @@ class Story:
                 with environment(HTTP_PROXY=proxy, HTTPS_PROXY=proxy):
                     for url in ("http://detective.example.com", "https://detective.example.com"):
                         async with self.client(url) as client:
-                            await self.result_of(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
+                            await self.collect_result(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
 
     async def failing_providers(self) -> None:
-        """Ask for credentials those that have none, and say too much."""
+        """Use providers that fail with secrets in their messages."""
         secret = SECRETS["secret key"]
         for provider in (
             Vault(secret),
@@ -302,7 +302,7 @@ class Story:
         ):
             async with self.client("http://127.0.0.1:1", provider) as client:
                 with environment(AWS_SECRET_ACCESS_KEY=secret):
-                    await self.result_of(client.list_graphs())
+                    await self.collect_result(client.list_graphs())
         for script in (
             f"import sys; sys.exit('no: {secret}')",
             f"print('{secret}')",
@@ -315,12 +315,12 @@ class Story:
             config.write_text(f"[profile leaky]\ncredential_process = {sys.executable} {program}\n")
             with environment(AWS_CONFIG_FILE=str(config), AWS_SHARED_CREDENTIALS_FILE=os.devnull):
                 async with self.client("http://127.0.0.1:1", DefaultCredentials("leaky")) as client:
-                    await self.result_of(client.list_graphs())
+                    await self.collect_result(client.list_graphs())
 
 
 @dataclass
 class Vault:
-    """A provider whose `repr` is what most people's would be."""
+    """A provider whose `repr` contains its secret, as that of a dataclass does."""
 
     master_key: str
 
@@ -341,7 +341,7 @@ async def _give_something_else(secret: str) -> Any:
 
 @contextmanager
 def environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for a while."""
+    """Set environment variables temporarily."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:
@@ -352,14 +352,14 @@ def environment(**variables: str) -> Iterator[None]:
 
 
 def main(folder: str) -> None:
-    """Tell the story to standard output and standard error, and its secrets to a file."""
+    """Write the texts to standard output and standard error, and the secrets to a file."""
     logging.basicConfig(level=logging.DEBUG)
-    story = Story(Path(folder))
-    asyncio.run(story.tell())
-    for texts in story.chapters.values():
+    scenario = SecretsScenario(Path(folder))
+    asyncio.run(scenario.run())
+    for texts in scenario.texts_by_part.values():
         for where, text in texts:
             print(f"{where}: {text}")  # noqa: T201 - it is a program
-    (story.folder / "secrets.json").write_text(json.dumps(story.secrets))
+    (scenario.folder / "secrets.json").write_text(json.dumps(scenario.secrets))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""An event loop whose clock stands still while anything is going on, and jumps to the next timer when nothing is.
+"""An event loop with virtual time: its clock stands still during activity, and jumps to the next timer otherwise.
 
-Sockets are real. Timeouts and sleeps take no time, and last exactly as long as they say: a test may compare
-`loop.time()` with what it expects, however busy the machine is.
+Sockets are real. Timeouts and sleeps take no real time and have exact durations, so that a test can compare
+`loop.time()` with expected values on a busy machine.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
-# How long bytes may be under way from one socket of this machine to another, in seconds of real time.
+# How long bytes may travel from one local socket to another, in real seconds.
 _GRACE = 0.005
-# Nothing is ready, no timer runs, and no thread is at work: after so many real seconds a test is stuck.
+# Without events, timers and threads for this many real seconds, a test is stuck.
 _STUCK = 10.0
-# No test means to wait longer than this, in virtual seconds: something keeps setting timers and gets nowhere.
+# No test waits longer than this, in virtual seconds, unless timers are set without end.
 _TOO_LONG = 100_000.0
 
 Parameters = ParamSpec("Parameters")
@@ -24,7 +24,7 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """A loop that begins at time 0."""
+    """An event loop that starts at time 0."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -36,20 +36,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def pass_time(self, seconds: float) -> None:
-        """Jump ahead."""
+        """Advance the virtual time."""
         self._now += seconds
         if self._now > _TOO_LONG:
-            raise RuntimeError("the test is stuck: timers go off for ever")
+            raise RuntimeError("the test is stuck: timers fire without end")
 
     @property
     def may_jump(self) -> bool:
-        """Whether nothing is going on that the selector does not see."""
+        """Whether no thread is working, which the selector does not see."""
         return self._threads_at_work == 0
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Arguments], Result], *args: *Arguments
     ) -> "asyncio.Future[Result]":
-        """Run a function in a thread, and let no time pass meanwhile."""
+        """Run a function in a thread, during which no virtual time passes."""
         future: asyncio.Future[Result] = super().run_in_executor(executor, func, *args)
         self._threads_at_work += 1
         future.add_done_callback(self._thread_ended)
@@ -60,7 +60,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class _Selector(selectors.DefaultSelector):
-    """Looks at the sockets for real; where they are silent, lets virtual time pass in place of real time."""
+    """Polls the real sockets; without events, advances virtual time instead of waiting."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
@@ -75,13 +75,13 @@ class _Selector(selectors.DefaultSelector):
         if events:
             return events
         if timeout is None or wait_for_real:
-            raise RuntimeError("the test is stuck: nothing will ever happen")
+            raise RuntimeError("the test is stuck: no event can happen any more")
         self._loop.pass_time(timeout)
         return []
 
 
 def in_virtual_time(test: Callable[Parameters, Coroutine[Any, Any, None]]) -> Callable[Parameters, None]:
-    """Make an async test one that runs in virtual time; it may take fixtures, except async ones."""
+    """Run an async test in virtual time; it may use fixtures, but no async ones."""
 
     @functools.wraps(test)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:

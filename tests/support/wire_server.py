@@ -1,4 +1,4 @@
-"""A server whose answers the test gives one by one; it has no tasks, so that whatever is left over is the client's."""
+"""A server whose responses the test sends; it has no tasks, so that remaining tasks are the client's."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
-    """Let everybody else run until something is so; far more patient than any machine is slow."""
+    """Run other tasks until a condition is true, for up to half a minute."""
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end, f"waited in vain until {what}"
@@ -20,13 +20,13 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 
 def after_passes(count: int, callback: Callable[[], None]) -> None:
-    """Call something when the event loop has gone round that many times."""
+    """Call a function after a number of passes of the event loop."""
     loop = asyncio.get_running_loop()
     loop.call_soon(callback if count <= 1 else lambda: after_passes(count - 1, callback))
 
 
 class LoopClock:
-    """The running event loop's clock, which can be moved ahead: every timer that has come due by then goes off."""
+    """The running event loop's clock, which can be advanced: all timers until then fire."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         loop = asyncio.get_running_loop()
@@ -35,13 +35,13 @@ class LoopClock:
         monkeypatch.setattr(loop, "time", lambda: self._real() + self._ahead)
 
     def pass_time(self, seconds: float) -> None:
-        """Move it ahead."""
+        """Advance the clock."""
         self._ahead += seconds
 
 
 @frozen(eq=False)
 class Request:
-    """A request that waits for its answer."""
+    """A request that waits for its response."""
 
     connection: "Connection"
     head: str
@@ -49,30 +49,30 @@ class Request:
 
     @property
     def attempt(self) -> int:
-        """Which attempt of its call it says it is."""
+        """The attempt's number in the request's header."""
         return int(self.header("amz-sdk-request").partition("=")[2].partition(";")[0])
 
     def header(self, name: str) -> str:
-        """Give a header; empty where it is not there."""
+        """Return a header; empty if it is missing."""
         lines = (line.partition(": ") for line in self.head.splitlines())
         return next((value for key, _, value in lines if key.lower() == name), "")
 
     @property
     def token(self) -> str:
-        """The NextToken that it asks with."""
+        """The request's NextToken."""
         return str(json.loads(self.body).get("NextToken"))
 
     def echo(self) -> None:
-        """Answer with the token that was asked with, so that a call can tell its own answer from another's."""
+        """Send the request's token as the response, so that a call can recognise its own response."""
         self.answer(json.dumps({"GraphList": [], "NextToken": self.token}).encode())
 
     def answer(self, body: bytes = b"{}", status: str = "200 OK", *headers: str) -> None:
-        """Send an answer."""
+        """Send a response."""
         lines = (f"HTTP/1.1 {status}", f"content-length: {len(body)}", *headers, "", "")
         self.send("\r\n".join(lines).encode() + body)
 
     def send(self, data: bytes) -> None:
-        """Send whatever it is."""
+        """Send raw bytes."""
         if self.connection.transport is not None:
             self.connection.transport.write(data)
 
@@ -84,10 +84,10 @@ class Request:
 
 @define(eq=False)
 class WireServer:
-    """What has arrived, and how many connections there are.
+    """The requests and connections of the server.
 
     Args:
-        react: what to do with a request when it arrives; by default nothing.
+        react: called with each request; does nothing by default.
     """
 
     react: Callable[[Request], None] = lambda _: None
@@ -97,7 +97,7 @@ class WireServer:
     most_connections: int = 0
 
     async def emptied(self) -> None:
-        """Wait until the last connection is gone."""
+        """Wait until all connections are closed."""
         await until(lambda: not self.connections, "every connection is closed")
 
 
@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
 async def serving(
     react: Callable[[Request], None] = lambda _: None, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[WireServer]:
-    """Listen on a port of this machine."""
+    """Run the server on a local port."""
     server = WireServer(react)
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(lambda: Connection(server), "127.0.0.1", 0, ssl=tls, backlog=4096)

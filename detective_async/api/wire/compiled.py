@@ -4,7 +4,7 @@ cattrs generates such functions too, but calls a hook for each value. These func
 the hooks only for unexpected values, for which the hooks raise. They also avoid the models' `__init__`: setting an
 attribute takes ten times as long on a frozen object as on one with the same layout that is not frozen.
 
-Reasons: docs/design/compiled-readers.md. tests/api/test_compiled.py and test_any_answer.py compare the results
+Reasons: docs/design/compiled-readers.md. tests/api/test_compiled.py and test_any_response.py compare the results
 with those of cattrs. `DETECTIVE_ASYNC_COMPILED_READERS=off` in the environment turns these functions off.
 """
 

@@ -1,4 +1,4 @@
-"""botocore's own model of the API, in whatever version of botocore is installed."""
+"""The API's model of the installed botocore."""
 
 import copy
 from functools import cache
@@ -22,7 +22,7 @@ def _loaded() -> Json:
 
 
 def load_model() -> Json:
-    """Give a copy that the caller may change."""
+    """Return a copy that the caller may change."""
     return copy.deepcopy(_loaded())
 
 
@@ -31,16 +31,16 @@ OPERATION_NAMES: list[str] = list(SERVICE_MODEL.operation_names)
 
 
 def our_class(shape_name: str) -> type[AttrsInstance]:
-    """Give the exported class of a structure."""
+    """Return the exported class of a structure."""
     cls: type[AttrsInstance] = getattr(detective_async, shape_name)
     return cls
 
 
 def our_method(operation: str) -> str:
-    """Give the name of the client's method for an operation."""
+    """Return the name of the client's method for an operation."""
     return next(name for name in dir(DetectiveClient) if wire_name(name) == operation)
 
 
 def our_attributes(cls: type[AttrsInstance]) -> dict[str, str]:
-    """Give wire name -> attribute, without what is not on the wire."""
+    """Return wire name -> attribute, for the attributes on the wire."""
     return {wire_name(a.name): a.name for a in fields(cls) if a.name != "response_metadata"}

@@ -1,4 +1,4 @@
-"""boto3's client and ours, both plain to call and both on the same server."""
+"""boto3's client and ours at the same server."""
 
 import asyncio
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Pair:
         runner: the loop that our client lives on; it runs during calls only.
     """
 
-    # No attrs class, because hypothesis would print everything in it beside each failing example.
+    # No attrs class, because hypothesis would print all its attributes for each failing example.
     def __init__(self, server: Server, boto: Any, client: DetectiveClient, runner: asyncio.Runner) -> None:
         self.server = server
         self.boto = boto
@@ -36,13 +36,13 @@ class Pair:
         self._runner = runner
 
     def call_boto(self, operation: str, members: Mapping[str, Any] | None = None) -> Any:
-        """Call boto3's client, with the smallest request unless told otherwise."""
+        """Call boto3's client, by default with the smallest request."""
         shape = SERVICE_MODEL.operation_model(operation).input_shape
         members = smallest_request(shape) if members is None else members
         return getattr(self.boto, xform_name(operation))(**members)
 
     def call_ours(self, operation: str, members: Mapping[str, Any] | None = None, *, enums: bool = False) -> Any:
-        """Call our client, with the smallest request unless told otherwise.
+        """Call our client, by default with the smallest request.
 
         Args:
             operation: the API's name.
@@ -55,12 +55,12 @@ class Pair:
         return self._runner.run(getattr(self._client, our_method(operation))(**arguments))
 
     def captured(self) -> Captured:
-        """Take the one request that came since the last time."""
+        """Return the one request since the last call of this method."""
         (captured,) = self.server.captured
         self.server.captured.clear()
         return captured
 
     def answer(self, reply: Reply) -> None:
-        """Answer like this from now on."""
+        """Set the response to all following requests."""
         self.server.reply = reply
         self.server.captured.clear()

@@ -1,4 +1,4 @@
-"""Between boto3's plain values and ours: arguments one way, answers the other."""
+"""Converts boto3's arguments to ours, and our responses to boto3's."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from detective_async.api.wire import wire_name
 
 
 def our_arguments(shape: Shape | None, members: Mapping[str, Any], *, enums: bool) -> dict[str, Any]:
-    """Turn boto3's keyword arguments into ours.
+    """Convert boto3's keyword arguments to ours.
 
     Args:
         shape: what the operation takes.
@@ -39,7 +39,7 @@ def _ours(shape: Shape, value: Any, *, enums: bool) -> Any:
 
 
 def as_plain(value: Any) -> Any:
-    """Turn an answer of ours into what boto3 gives; what was left out, or is empty, is left out."""
+    """Convert one of our responses to boto3's form, without missing and empty members."""
     if attrs.has(type(value)):
         members = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
         return {

@@ -1,4 +1,4 @@
-"""Everything in which a model of the API and this library differ, one readable line each."""
+"""All differences between a model of the API and this library, as one line each."""
 
 from support.contract.api import Json
 from support.contract.differences_of_calls import differences_of_calls
@@ -8,8 +8,8 @@ from support.contract.differences_of_shapes import differences_of_shapes
 import detective_async
 from detective_async.api.detective import DETECTIVE
 
-#: What the model may say about each part of it without anything here having to follow. A trait that is not listed
-#: changes how members travel (`idempotencyToken`, `jsonvalue`, `streaming`, ...), and somebody has to look at it.
+#: The traits of the model that need no support in this library. Other traits change the form of members on the wire
+#: (`idempotencyToken`, `jsonvalue`, `streaming`, ...), so they are reported.
 _KNOWN_TRAITS = {
     "operation": {"name", "http", "input", "output", "errors", "documentation", "documentationUrl", "deprecated"},
     "http": {"method", "requestUri", "responseCode"},
@@ -23,7 +23,7 @@ _KNOWN_TRAITS = {
     },
     "error": {"httpStatusCode"},
 }  # fmt: skip
-#: What decides where requests go, how they are signed and how they are written.
+#: The metadata that determines endpoints, signatures and the protocol.
 _METADATA = {
     "apiVersion": "2018-10-26",
     "endpointPrefix": "api.detective",
@@ -34,7 +34,7 @@ _METADATA = {
 
 
 def differences(model: Json) -> list[str]:
-    """Compare the whole of a service model with the whole of this library."""
+    """Compare a whole service model with this library."""
     return [
         *_differences_of_metadata(model),
         *_unknown_traits(model),

@@ -1,4 +1,4 @@
-"""The client's methods and iterators, held against the operations of a model."""
+"""Compares the client's methods and iterators with the operations of a model."""
 
 import inspect
 import re
@@ -17,7 +17,7 @@ from detective_async.client.iterators import Iterators
 from detective_async.client.methods import Methods
 from detective_async.errors import ParameterError
 
-#: Every operation may fail so: the methods' docstrings name only what is particular to them.
+#: Errors of every operation, which the methods' docstrings do not list.
 _ERRORS_OF_ALL = {"InternalServerException", "ValidationException"}
 _ITERATOR_OPTIONS = {"page_size", "limit", "starting_token", "prefetch"}
 
@@ -80,7 +80,7 @@ def _parameters(method: Any) -> dict[str, inspect.Parameter]:
 
 
 def _parameter_type(shape_name: str, shapes: Json) -> Any:
-    """Give what a method takes: any iterable where the request has a list."""
+    """Return the type of a method's parameter: any iterable for a list of the request."""
     kind = python_type(shape_name, shapes, sent=True)
     if get_origin(kind) is list:
         return Iterable[get_args(kind)[0]]  # type: ignore[misc]  # of a type that is known at run time only
@@ -117,7 +117,7 @@ def _paged(model: Json) -> list[str]:
 
 
 def _differences_of_page_size(iterator: str, shape: Json) -> list[str]:
-    # It sends nothing: a paginator is checked when it is made, and fetches when it is iterated.
+    # Nothing is sent: a paginator fetches when it is iterated.
     client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("key", "secret"))
     method: Any = getattr(client, iterator)
     arguments = ["x" for p in _parameters(method).values() if p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]

@@ -1,4 +1,4 @@
-"""The table of operations, held against the operations of a model."""
+"""Compares the table of operations with the operations of a model."""
 
 import re
 from types import NoneType

@@ -1,4 +1,4 @@
-"""The rules of request members, held against what a model states about them."""
+"""Compares the rules of request members with the constraints of a model."""
 
 import re
 from typing import Any
@@ -18,12 +18,12 @@ from detective_async.api.models.constraints import (
     Text,
 )
 
-#: AWS's pattern for tag keys is narrower than what the service takes, so no rule of ours enforces it.
+#: AWS's pattern for tag keys is stricter than what the service accepts, so this library does not check it.
 _UNENFORCED_PATTERNS = {"TagKey"}
 
 
 def differences_of_rule(rule: Rule | None, shape_name: str, shapes: Json) -> list[str]:
-    """Compare the rule of a request member, and those within it, with the shape."""
+    """Compare the rule of a request member, and nested rules, with the shape."""
     shape = shapes[shape_name]
     kind: str = "enum" if "enum" in shape else shape["type"]
     expected = _RULES.get(kind)
@@ -68,7 +68,7 @@ _RULES: dict[str, type] = {
 def _differences_of_text(rule: Text, name: str, shape: Json) -> list[str]:
     found = _unequal("max", shape.get("max"), rule.max_length)
     pattern: str | None = shape.get("pattern")
-    # Where AWS states no minimum, the pattern may well say that there must be something.
+    # Without a minimum length, the pattern may still require at least one character.
     minimum = shape.get("min", 0 if pattern is None or re.search(pattern, "") else 1)
     found += _unequal("min", minimum, rule.min_length)
     if name not in _UNENFORCED_PATTERNS:
@@ -78,7 +78,7 @@ def _differences_of_text(rule: Text, name: str, shape: Json) -> list[str]:
 
 
 def _plain(pattern: str | None) -> str | None:
-    """Drop what makes no difference to whether the whole of a string matches: anchors and laziness."""
+    """Remove the parts of a pattern that do not change full matches: anchors and laziness."""
     if pattern is None:
         return None
     return re.sub(r"(?<=[}*+])\?", "", pattern.removeprefix("^").removesuffix("$"))

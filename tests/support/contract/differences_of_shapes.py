@@ -1,4 +1,4 @@
-"""Our classes, held against the shapes of a model: structures, members, types, enums and exceptions."""
+"""Compares our classes with the shapes of a model: structures, members, types, enums and exceptions."""
 
 import inspect
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
 from detective_async.api.wire import wire_name
 
 _SCALARS = {"string": str, "timestamp": datetime, "long": int, "integer": int, "double": float, "boolean": bool}
-#: What an exception's message is called on the wire; ServiceError has it for all of them.
+#: The wire name of an exception's message, which ServiceError has.
 _MESSAGE = "Message"
 
 
@@ -42,7 +42,7 @@ def differences_of_shapes(model: Json) -> list[str]:
 
 
 def python_type(name: str, shapes: Json, *, sent: bool) -> Any:
-    """Give the type that an attribute for this shape has: what is sent may be looser than what is received."""
+    """Return the type of an attribute for a shape: request members may have wider types than response members."""
     shape = shapes[name]
     if "enum" in shape:
         enum: Any = getattr(detective_async, name, name)
@@ -63,7 +63,7 @@ def shown(kind: Any) -> str:
 
 
 def _reachable(model: Json, side: str) -> set[str]:
-    """Give the shapes that operations take (`input`) or give (`output`), the nested ones too."""
+    """Return the shapes of requests (`input`) or responses (`output`), including nested ones."""
     found: set[str] = set()
     ahead = [operation[side]["shape"] for operation in model["operations"].values() if side in operation]
     while ahead:

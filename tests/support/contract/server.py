@@ -35,7 +35,7 @@ class Captured:
 
 @frozen
 class Reply:
-    """What to answer."""
+    """A response to send."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -51,15 +51,15 @@ class Server:
         connections: those that are open.
     """
 
-    # No attrs class, because hypothesis would print everything in it beside each failing example.
+    # No attrs class, because hypothesis would print all its attributes for each failing example.
     def __init__(self) -> None:
         self.reply = Reply()
         self.captured: list[Captured] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        # Closing waits for the connections' threads, so that none outlives the tests.
+        # Closing waits for the connections' threads, so that none remains after the tests.
         self._http.daemon_threads = False
         self.connections: set[socket.socket] = set()
-        # The default interval is what a shutdown takes, and each module shuts one down.
+        # A shutdown takes one interval, and each module has one.
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
@@ -76,7 +76,7 @@ class Server:
     ) -> None:
         self._http.shutdown()
         self._thread.join()
-        # boto3's outlive its client until they are collected as garbage.
+        # boto3's connections stay open until they are garbage-collected.
         for connection in tuple(self.connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -86,7 +86,7 @@ class Server:
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Buffered, so that head and body leave in one packet and no delayed acknowledgement is waited for.
+        # Buffered, so that head and body are one packet, without waiting for a delayed acknowledgement.
         wbufsize = -1
 
         def setup(self) -> None:
@@ -100,7 +100,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            # `self.path` is not what came: http.server takes a slash away from two.
+            # `self.path` is not the raw path: http.server replaces two leading slashes by one.
             target = self.requestline.split(" ")[1]
             headers = {name.lower(): value for name, value in self.headers.items()}
             server.captured.append(Captured(self.command, target, headers, body))
@@ -116,6 +116,6 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the names are http.server's
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-            """Keep the tests' output quiet."""
+            """Write no log lines."""
 
     return Handler

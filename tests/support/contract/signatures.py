@@ -1,4 +1,4 @@
-"""Signatures, checked by botocore against what came over the socket."""
+"""Checks signatures of received requests with botocore."""
 
 import hmac
 import re
@@ -17,7 +17,7 @@ _AUTHORIZATION = re.compile(
 
 
 def problems_of_signature(captured: Captured, url: str) -> list[str]:
-    """Say what is wrong with the signature of a request; nothing, if it is right.
+    """Return the problems of a request's signature; empty if it is valid.
 
     Args:
         captured: the request as it came.
@@ -28,7 +28,7 @@ def problems_of_signature(captured: Captured, url: str) -> list[str]:
         return ["the Authorization header is malformed"]
     signed = match["signed"].split(";")
     found = [f"{name} is signed and was not sent" for name in signed if name not in captured.headers]
-    # The rules of Signature Version 4 ask for these two, whatever else is signed.
+    # Signature Version 4 requires these two.
     found += [f"{name} is not signed" for name in ("host", "x-amz-date") if name not in signed]
     if match["key"] != ACCESS_KEY_ID:
         found.append("another access key")
@@ -44,13 +44,13 @@ def problems_of_signature(captured: Captured, url: str) -> list[str]:
 
 
 def _signature(captured: Captured, signed: list[str], timestamp: str) -> str:
-    # Only what the client says it signed: a hash in X-Amz-Content-SHA256 would be believed if it were here.
+    # Only the signed headers: botocore would trust a hash in X-Amz-Content-SHA256.
     request = AWSRequest(
         method=captured.method,
         url=f"http://{captured.headers['host']}{captured.path}",
         headers={name: captured.headers[name] for name in signed},
         data=captured.body,
-        # Decoded, for the service encodes the query itself: what counts is what it means and not how it is written.
+        # Decoded, since the service encodes the query itself: its values count, not its form.
         params=[
             (unquote(name, errors="strict"), unquote(value, errors="strict"))
             for name, _, value in (pair.partition("=") for pair in captured.query.split("&") if pair)

@@ -1,4 +1,4 @@
-"""Valid requests, generated from botocore's shapes and not from our classes: what AWS says can be sent."""
+"""Generates valid requests from botocore's shapes, independently of our classes."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 from hypothesis import strategies as st
 
-#: One graph in each partition that there is.
+#: One graph in each partition.
 ARNS = [
     f"arn:{partition}:detective:{region}:123456789012:graph:{'0123456789abcdef' * 2}"
     for partition, region in (
@@ -22,24 +22,24 @@ ARNS = [
         ("aws-eusc", "eusc-de-east-1"),
     )
 ]
-#: What percent-encoding, canonicalisation or JSON may stumble over.
+#: Difficult texts for percent-encoding, canonicalisation or JSON.
 AWKWARD = [
     " ", "  two  spaces  ", "%", "%20", "%2F", "%zz", "&", "a&b=c", "=", "==", "+", "a+b", "/", "//", "/../", ".", "..",
     "?", "#", "~", "*", "!'()", "-._~", ":", "@", ";", ",", "$", "|", "[]", "{}", "<>", "^", "`", '"', "\\", "\t",
     "\r\n", "\x00", "\x7f", "\x85", "\xa0", "é", "e\u0301", "ß", "日本語", "\u2028", "\u202e", "\ufeff", "\ufffd",
     "\U0001f50e", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "tagKeys", "aws:no", "null", "0",
 ]  # fmt: skip
-#: Everything that UTF-8 can carry.
+#: All text that UTF-8 can encode.
 CHARACTERS = st.characters(codec="utf-8")
-#: The pattern of keys is narrower than what the service takes, and neither client enforces it.
+#: The pattern of keys is stricter than what the service accepts, and no client checks it.
 _UNENFORCED_PATTERNS = {"TagKey"}
-#: Patterns describe the form; these are values that somebody has, to be mixed in.
+#: Realistic values, in addition to those that match the patterns.
 _SAMPLES = {"GraphArn": ARNS}
-#: Long enough to be interesting, short enough for a URL.
+#: Long, but short enough for a URL.
 _LONGEST = 24
 _FIRST = datetime(1900, 1, 2, tzinfo=UTC)
 _OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-#: In any time zone. From 1900, for strftime, which boto3 writes timestamps with, does not pad years everywhere.
+#: In any time zone. From 1900, because boto3 uses strftime, which does not pad earlier years on all platforms.
 MOMENTS = st.builds(
     lambda seconds, microsecond, zone: (_FIRST + timedelta(seconds=seconds, microseconds=microsecond)).astimezone(zone),
     st.integers(0, 8000 * 365 * 24 * 60 * 60),
@@ -49,7 +49,7 @@ MOMENTS = st.builds(
 
 
 def requests(shape: Shape | None) -> st.SearchStrategy[dict[str, Any]]:
-    """Give boto3's keyword arguments for an operation that takes this shape."""
+    """Generate boto3's keyword arguments for an operation with this request shape."""
     return st.just({}) if shape is None else _value(shape)
 
 
@@ -58,7 +58,7 @@ def _value(shape: Shape) -> st.SearchStrategy[Any]:
         case StructureShape():
             members = {name: _value(member) for name, member in shape.members.items()}
             required = {name: members.pop(name) for name in shape.required_members}
-            # Half of the time, all that are optional.
+            # Half of the requests have all optional members.
             return st.one_of(
                 st.fixed_dictionaries(required, optional=members), st.fixed_dictionaries({**required, **members})
             )
@@ -75,7 +75,7 @@ def _integer(shape: Shape) -> st.SearchStrategy[int]:
     return st.integers(shape.metadata["min"], shape.metadata["max"])
 
 
-# A type that is not here is one that no request has had so far.
+# Types that are missing here are in no request.
 _SCALARS: dict[str, Callable[[Shape], st.SearchStrategy[Any]]] = {
     "boolean": lambda _: st.booleans(),
     "integer": _integer,
@@ -105,7 +105,7 @@ def _string(shape: StringShape) -> st.SearchStrategy[str]:
     longest: int = shape.metadata.get("max", 1000)
     pattern = shape.metadata.get("pattern")
     if pattern is not None and shape.name not in _UNENFORCED_PATTERNS:
-        # Of one or more, as many as are allowed: otherwise hardly any would be of the right length.
+        # One or more of them up to the maximum; otherwise hardly any would have the right length.
         exact = re.sub(r"(?<=^\^\[0-9\])\+(?=\$$)", f"{{{shortest},{longest}}}", pattern)
         matching = st.from_regex(re.compile(exact, re.ASCII), fullmatch=True, alphabet=CHARACTERS)
         fitting = matching.filter(lambda text: shortest <= len(text) <= longest)
@@ -128,7 +128,7 @@ _EXAMPLES = {
 
 
 def smallest_request(shape: Shape | None) -> dict[str, Any]:
-    """Give one valid request, with nothing that is not required, for tests that are about the answer."""
+    """Return a valid request with required members only, for tests of responses."""
     smallest: dict[str, Any] = {} if shape is None else _smallest(shape)
     return smallest
 

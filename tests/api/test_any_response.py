@@ -1,4 +1,4 @@
-"""Whatever bytes come back, of whatever status, for whatever operation: an answer, or an error of ours."""
+"""Any bytes with any status, for any operation, give a response or an error of this library."""
 
 import json
 import pickle
@@ -8,9 +8,9 @@ import pytest
 from attrs import has
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, answers
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
+from support.contract.responses import JSON_VALUES, responses
 from support.contract.server import Reply
 from support.hypothesis_profiles import examples
 
@@ -31,22 +31,22 @@ _HEADERS = st.fixed_dictionaries(
 )
 
 
-def _with_something_else(document: Any, replacement: Any, way: list[int]) -> Any:
-    """Put something else in one place of a document."""
+def _with_replacement(document: Any, replacement: Any, way: list[int]) -> Any:
+    """Replace the value at one place of a document."""
     if not way or not isinstance(document, dict | list) or not document:
         return replacement
     places = list(document) if isinstance(document, dict) else range(len(document))
     place: Any = places[way[0] % len(places)]
     changed: Any = document.copy()
-    changed[place] = _with_something_else(document[place], replacement, way[1:])
+    changed[place] = _with_replacement(document[place], replacement, way[1:])
     return changed
 
 
 def _bodies(operation: str) -> st.SearchStrategy[bytes]:
-    """Give anything at all, and answers with something wrong in one place: those get furthest in."""
+    """Generate arbitrary bodies, and valid ones with one wrong value, which are decoded furthest."""
     shape = SERVICE_MODEL.operation_model(operation).output_shape
-    sound = JSON_VALUES if shape is None else answers(shape)
-    nearly = st.builds(_with_something_else, sound, JSON_VALUES, st.lists(st.integers(0, 9), max_size=6))
+    sound = JSON_VALUES if shape is None else responses(shape)
+    nearly = st.builds(_with_replacement, sound, JSON_VALUES, st.lists(st.integers(0, 9), max_size=6))
     documents = st.one_of(nearly, JSON_VALUES).map(lambda document: json.dumps(document).encode())
     cut = st.builds(lambda body, length: body[: length % (len(body) + 1)], documents, st.integers(0, 10_000))
     return st.one_of(documents, cut, st.binary(max_size=100))
@@ -55,8 +55,10 @@ def _bodies(operation: str) -> st.SearchStrategy[bytes]:
 @pytest.mark.parametrize("operation", OPERATION_NAMES)
 @_SETTINGS
 @given(data=st.data())
-def test_anything_gives_an_answer_or_an_error_of_ours(pair: Pair, operation: str, data: st.DataObject) -> None:
-    """Nothing but an answer, a DecodeError or a ServiceError comes of whatever the service sends; errors pickle."""
+def test_any_response_is_decoded_or_raises_an_error_of_this_library(
+    pair: Pair, operation: str, data: st.DataObject
+) -> None:
+    """The outcome is a response, a DecodeError or a ServiceError, and errors can be pickled."""
     status = data.draw(_STATUSES, label="status")
     headers = data.draw(_HEADERS, label="headers")
     pair.answer(Reply(status, data.draw(_bodies(operation), label="body"), headers))

@@ -1,4 +1,4 @@
-"""Whatever comes back, a caller gets an answer or an error of ours that says where: over real sockets."""
+"""Malformed responses raise errors that say what is wrong, and where; over real sockets."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("json_library")
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _DEEP = 1_000_000
 _DEEP_INSIDE = "$.member_datasources[0].datasource_package_ingest_history['EKS_AUDIT']['STARTED']"
-#: Bodies that are no JSON -> what a DecodeError says about them.
+#: Bodies that are not JSON -> the message of the DecodeError.
 _NOT_JSON = {
     "HTML": (_HTML, "the body is not JSON: Expecting value at character 0 of 74 @ $"),
     "empty": (b"", "the body is not JSON: it is empty @ $"),
@@ -40,12 +40,12 @@ _NOT_JSON = {
 }
 _SUCCESS = [200, 201, 299]
 _FAILURE = [302, 400, 403, 418, 429, 500, 502, 503]
-#: Documents that are JSON and not what the API promises -> what a DecodeError says: what, and where.
+#: JSON documents that do not have the API's form -> the message of the DecodeError.
 _MISMATCHES: dict[str, tuple[str, object, str]] = {
-    "a list for the answer": ("ListMembers", [], "expected an object, got an array @ $"),
-    "null for the answer": ("ListMembers", None, "expected an object, got null @ $"),
-    "a string for the answer": ("ListMembers", "no", "expected an object, got a string @ $"),
-    "a list for the answer without members": ("TagResource", [], "expected an object, got an array @ $"),
+    "a list for the response": ("ListMembers", [], "expected an object, got an array @ $"),
+    "null for the response": ("ListMembers", None, "expected an object, got null @ $"),
+    "a string for the response": ("ListMembers", "no", "expected an object, got a string @ $"),
+    "a list for the response without members": ("TagResource", [], "expected an object, got an array @ $"),
     "an object for a list": ("ListGraphs", {"GraphList": {}}, "expected an array, got an object @ $.graph_list"),
     "a string for a list": ("ListGraphs", {"GraphList": "no"}, "expected an array, got a string @ $.graph_list"),
     "a number for a string": ("ListMembers", {"NextToken": 1}, "expected a string, got a number @ $.next_token"),
@@ -108,17 +108,17 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "words for a timestamp": (
         "ListGraphs",
         {"GraphList": [{"CreatedTime": "yesterday"}]},
-        "expected a timestamp (ISO 8601), got something else in its form @ $.graph_list[0].created_time",
+        "expected a timestamp (ISO 8601), got a malformed one @ $.graph_list[0].created_time",
     ),
     "a timestamp beyond the calendar": (
         "ListGraphs",
         {"GraphList": [{"CreatedTime": 1e300}]},
-        "expected a timestamp (ISO 8601), got something else in its form @ $.graph_list[0].created_time",
+        "expected a timestamp (ISO 8601), got a malformed one @ $.graph_list[0].created_time",
     ),
     "a timestamp that leaves the calendar in UTC": (
         "ListGraphs",
         {"GraphList": [{"CreatedTime": "0001-01-01T00:00:00+14:00"}]},
-        "expected a timestamp (ISO 8601), got something else in its form @ $.graph_list[0].created_time",
+        "expected a timestamp (ISO 8601), got a malformed one @ $.graph_list[0].created_time",
     ),
     "a boolean for a timestamp": (
         "ListGraphs",
@@ -152,7 +152,7 @@ def _fail(pair: Pair, operation: str, reply: Reply) -> DecodeError:
     assert (error.operation, error.status, error.attempts) == (operation, reply.status, 1)
     assert error.request_id == reply.headers.get("x-amzn-requestid")
     assert error.problem in str(error)
-    # What was wrong is told; the exceptions by which the library found out hold pieces of the answer.
+    # The error is not chained to the parser's exceptions, which contain parts of the response.
     assert error.__cause__ is None
     assert error.__context__ is None
     return error
@@ -160,8 +160,8 @@ def _fail(pair: Pair, operation: str, reply: Reply) -> DecodeError:
 
 @pytest.mark.parametrize("status", _SUCCESS)
 @pytest.mark.parametrize(("body", "problem"), _NOT_JSON.values(), ids=_NOT_JSON)
-def test_success_that_is_not_json(pair: Pair, status: int, body: bytes, problem: str) -> None:
-    """A body that is no JSON gives a DecodeError that says what it is instead, and quotes nothing of it."""
+def test_successful_responses_that_are_not_json(pair: Pair, status: int, body: bytes, problem: str) -> None:
+    """They raise DecodeError, which describes the body and quotes nothing of it."""
     reply = Reply(status, body, {"Content-Type": "text/html", "x-amzn-requestid": "request-7"})
     error = _fail(pair, "ListMembers", reply)
     assert error.problem.startswith(problem), error.problem
@@ -171,8 +171,8 @@ def test_success_that_is_not_json(pair: Pair, status: int, body: bytes, problem:
 
 @pytest.mark.parametrize("status", _FAILURE)
 @pytest.mark.parametrize("body", [body for body, _ in _NOT_JSON.values()], ids=_NOT_JSON)
-def test_failure_that_is_not_json(pair: Pair, status: int, body: bytes) -> None:
-    """An error whose body is no JSON is a ServiceError all the same, with its status for a code."""
+def test_error_responses_that_are_not_json(pair: Pair, status: int, body: bytes) -> None:
+    """They raise ServiceError with the status as its code."""
     pair.answer(Reply(status, body, {"Content-Type": "text/html", "x-amzn-requestid": "request-7"}))
     with pytest.raises(ServiceError) as caught:
         pair.call_ours("ListMembers")
@@ -183,8 +183,8 @@ def test_failure_that_is_not_json(pair: Pair, status: int, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [body for body, _ in _NOT_JSON.values()], ids=_NOT_JSON)
-def test_failure_whose_code_is_in_the_header(pair: Pair, body: bytes) -> None:
-    """The code in the header counts, whatever has become of the body."""
+def test_error_responses_with_their_code_in_the_header(pair: Pair, body: bytes) -> None:
+    """The code in the header is used, even if the body is malformed."""
     pair.answer(Reply(409, body, {"x-amzn-ErrorType": "ConflictException:"}))
     with pytest.raises(ServiceError) as caught:
         pair.call_ours("ListMembers")
@@ -193,28 +193,28 @@ def test_failure_whose_code_is_in_the_header(pair: Pair, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(("operation", "document", "problem"), _MISMATCHES.values(), ids=_MISMATCHES)
-def test_success_that_is_not_what_was_promised(pair: Pair, operation: str, document: object, problem: str) -> None:
-    """JSON of another form gives a DecodeError that says what was expected, what came, and exactly where."""
+def test_successful_responses_of_another_form(pair: Pair, operation: str, document: object, problem: str) -> None:
+    """They raise DecodeError, which says what was expected, what was found, and where."""
     assert _fail(pair, operation, Reply(body=json.dumps(document).encode())).problem == problem
 
 
 def test_overflowing_floats(pair: Pair) -> None:
-    """A number that no double holds is refused like its digits written out, and does not become infinity."""
+    """A number that is too large for a double raises, and does not become infinity."""
     body = b'{"MemberDetails": [{"PercentOfGraphUtilization": 1e999}]}'
     problem = "expected a number, got one that is out of range @ $.member_details[0].percent_of_graph_utilization"
     assert _fail(pair, "ListMembers", Reply(body=body)).problem == problem
 
 
-def test_several_problems_are_told_at_once(pair: Pair) -> None:
-    """The first problems are told in the answer's order, and how many more there are."""
+def test_several_problems_are_in_one_message(pair: Pair) -> None:
+    """The first problems are listed in order, with the number of the others."""
     body = json.dumps({"MemberDetails": [{"Status": number} for number in range(5)]}).encode()
     told = [f"expected a string, got a number @ $.member_details[{index}].status" for index in range(3)]
     assert _fail(pair, "ListMembers", Reply(body=body)).problem == "; ".join([*told, "and 2 more"])
 
 
 @pytest.mark.parametrize("operation", [n for n in OPERATION_NAMES if SERVICE_MODEL.operation_model(n).output_shape])
-def test_every_answer_says_where(pair: Pair, operation: str) -> None:
-    """Each member of each answer, given what no member can be, is named by its path."""
+def test_errors_name_every_member_of_every_response(pair: Pair, operation: str) -> None:
+    """A value that no member can have is reported with the member's path."""
     shape: Any = SERVICE_MODEL.operation_model(operation).output_shape
     for member in shape.members:
         # An object within a list is neither a scalar, nor a list of what it should be, nor a map.

@@ -1,8 +1,7 @@
-"""Two simulators that go through the same calls, one of them with faults, and what must be the same of both.
+"""Two simulators with the same calls, one with faults and one without, whose results and states are compared.
 
-What a call should do is not told here a second time: the twin without faults does it. The twin is called once for each
-call that the other one carried out at least once. Time stands still and both make up the same ids, so that from there
-on the two hold exactly the same.
+The simulator without faults, the reference, is the specification: it gets each call once that the other one carried
+out at least once. Their time stands still and both generate the same ids, so their states must be equal.
 """
 
 import asyncio
@@ -43,12 +42,12 @@ NOW = 1_800_000_000.0
 REGION = "eu-west-1"
 ADMINS = ("100000000001", "100000000002")
 MEMBERS = tuple(f"20000000000{number}" for number in range(1, 7))
-#: Where each member is on its way into the first administrator's graph, to begin with; two are not there yet.
+#: The initial statuses of members in the first administrator's graph; the last two are no members yet.
 STATUSES = ("INVITED", "INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED")
 NO_GRAPH = f"arn:aws:detective:{REGION}:{ADMINS[0]}:graph:{'0' * 32}"
 NO_INVESTIGATION = "0" * 21
-PATIENT = Timeouts()
-HASTY = Timeouts(attempt=0.03)
+DEFAULT_TIMEOUTS = Timeouts()
+SHORT_TIMEOUTS = Timeouts(attempt=0.03)
 
 _WORLD = {
     "accounts": [{"id": account} for account in (*ADMINS, *MEMBERS)],
@@ -69,19 +68,19 @@ _WORLD = {
     ],
 }
 _UNCLEAR_STATUSES = frozenset({500, 502, 503, 504})
-_MADE_UP = (Throttle, Failure)
+_INJECTED = (Throttle, Failure)
 
 
 @frozen
-class Job:
-    """One call that somebody makes.
+class PlannedCall:
+    """One call of a client's method.
 
     Attributes:
-        caller: the account that makes it.
-        method: of the client.
-        graph_of: the administrator whose graph comes first among the parameters; None where no graph does.
-        investigation: which of the graph's investigations comes next, by its number; None where none does.
-        given: the other parameters.
+        caller: the account that calls.
+        method: the name of the method.
+        graph_of: the administrator whose graph is the first argument; None for no graph.
+        investigation: the index of the graph's investigation that is the next argument; None for none.
+        given: the other arguments.
     """
 
     caller: str
@@ -95,7 +94,7 @@ class Job:
         return self.method.startswith(("list_", "iter_", "get_", "batch_get_"))
 
     async def run(self, sim: DetectiveSimulator, client: DetectiveClient) -> Any:
-        """Make the call; the error is a value here."""
+        """Make the call and return its result or error."""
         places = []
         if self.graph_of is not None:
             graph = next((one for one in sim.dump()["graphs"] if one["administrator"] == self.graph_of), None)
@@ -116,107 +115,107 @@ class Job:
 
 @frozen
 class Step:
-    """A call, what goes wrong during it, in this order, and how often it may be tried.
+    """A call with faults.
 
     Attributes:
         job: the call.
-        faults: what goes wrong.
-        max_attempts: how often it may be tried.
-        hasty: whether the client gives an attempt up after a moment, while the simulator goes on with it.
+        faults: the faults, in order.
+        max_attempts: the maximum number of attempts.
+        short_timeout: whether attempts time out at the client, while the simulator carries them out.
     """
 
-    job: Job
+    job: PlannedCall
     faults: tuple[Effect, ...] = ()
     max_attempts: int = 3
-    hasty: bool = False
+    short_timeout: bool = False
 
 
 @define
-class Twins:
+class SimulatorPair:
     """Both simulators, each with a client."""
 
-    main: DetectiveSimulator
-    twin: DetectiveSimulator
+    faulty: DetectiveSimulator
+    reference: DetectiveSimulator
     _clients: list[DetectiveClient] = field(factory=list)
 
     async def run(self, step: Step) -> None:
-        """Make a call on both, and compare."""
-        before = self.main.snapshot()
+        """Make a call on both, and compare the results and states."""
+        before = self.faulty.snapshot()
         for effect in step.faults:
-            self.main.inject(Fault(effect))
-        self.main.forget_requests()
-        outcome = await (self._run_in_haste(step) if step.hasty else self._run(step))
-        self.main.clear_faults()
-        trace = Trace(step.job, outcome, last_call(self.main.requests), hasty=step.hasty)
+            self.faulty.inject(Fault(effect))
+        self.faulty.forget_requests()
+        outcome = await (self._run_with_short_timeout(step) if step.short_timeout else self._run(step))
+        self.faulty.clear_faults()
+        trace = Trace(step.job, outcome, last_call(self.faulty.requests), short_timeout=step.short_timeout)
         problems = trace.problems()
-        # A request that was refused for a clock that is off is sent again once, and is no retry.
+        # After a refusal for a wrong clock, the request is repeated once, which is not a retry.
         again = any(one.error_code == "InvalidSignatureException" for one in trace.requests)
         if len(trace.requests) > step.max_attempts + again:
             problems.append(f"there were more than {step.max_attempts} attempts")
         if trace.job.reads or trace.executed or trace.refused:
-            expected = await step.job.run(self.twin, self._client(self.twin, step.job.caller, 1))
+            expected = await step.job.run(self.reference, self._client(self.reference, step.job.caller, 1))
             problems += trace.differences(expected)
-        if self.main.dump() != self.twin.dump():
+        if self.faulty.dump() != self.reference.dump():
             problems.append("the call did not have the effect of exactly one call")
         if isinstance(outcome, CreateMembersResponse):
-            problems += _lost_accounts(step.job, outcome, before, self.main.snapshot())
+            problems += _lost_accounts(step.job, outcome, before, self.faulty.snapshot())
         assert not problems, f"\n{step}\n" + "\n".join([*problems, *trace.lines()])
 
     async def _run(self, step: Step) -> Any:
-        return await step.job.run(self.main, self._client(self.main, step.job.caller, step.max_attempts))
+        return await step.job.run(self.faulty, self._client(self.faulty, step.job.caller, step.max_attempts))
 
-    async def _run_in_haste(self, step: Step) -> Any:
-        """Make the call with a client of its own, and wait until the simulator is done with what was given up."""
+    async def _run_with_short_timeout(self, step: Step) -> Any:
+        """Make the call with its own client, and wait until the simulator has carried out attempts that timed out."""
         tasks = len(asyncio.all_tasks())
-        async with client_of(self.main, timeouts=HASTY) as client:
+        async with client_of(self.faulty, timeouts=SHORT_TIMEOUTS) as client:
             retry = RetryPolicy(max_attempts=step.max_attempts)
             outcome = await step.job.run(
-                self.main, client.with_options(credentials=self.main.account(step.job.caller), retry=retry)
+                self.faulty, client.with_options(credentials=self.faulty.account(step.job.caller), retry=retry)
             )
-        await until(lambda: len(asyncio.all_tasks()) <= tasks, "the simulator has done what it was asked to")
+        await until(lambda: len(asyncio.all_tasks()) <= tasks, "the simulator has carried out all requests")
         return outcome
 
     def _client(self, sim: DetectiveSimulator, account: str, max_attempts: int) -> DetectiveClient:
-        client = self._clients[0 if sim is self.main else 1]
+        client = self._clients[0 if sim is self.faulty else 1]
         return client.with_options(credentials=sim.account(account), retry=RetryPolicy(max_attempts=max_attempts))
 
 
 @frozen
 class Trace:
-    """What came of a call, and the requests with which it was made; of a walk, the last page's."""
+    """The outcome of a call and its requests; for an iteration, those of the last page."""
 
-    job: Job
+    job: PlannedCall
     outcome: Any
     requests: Sequence[RecordedRequest]
-    hasty: bool = False
+    short_timeout: bool = False
 
     @property
     def executed(self) -> int:
-        """How many times the simulator carried it out."""
+        """How often the simulator carried out the call."""
         return sum(1 for one in self.requests if executed(one))
 
     @property
     def refused(self) -> bool:
-        """Whether the service itself said no, and never did it."""
+        """Whether the service itself refused the call, and never carried it out."""
         effects = self.requests[-1].faults if self.requests else ()
-        made_up = any(isinstance(one, (*_MADE_UP, Garbage, ClockSkew)) for one in effects)
-        # A clock that was put right is off again once the fault is over.
+        made_up = any(isinstance(one, (*_INJECTED, Garbage, ClockSkew)) for one in effects)
+        # A corrected clock is wrong again after the fault.
         skewed = bool(self.requests) and self.requests[-1].error_code == "InvalidSignatureException"
         return isinstance(self.outcome, ServiceError) and not self.executed and not made_up and not skewed
 
     def problems(self) -> list[str]:
-        """Tell what is wrong, from the requests alone."""
+        """Return the problems that the requests show."""
         checks = {"it was carried out more than once": self.executed <= 1 or self.job.method != "start_investigation"}
         if isinstance(self.outcome, DetectiveError):
-            told = self.outcome.outcome_unknown
-            checks["it was carried out, and the error says that nothing was done"] = told or not self.executed
+            text = self.outcome.outcome_unknown
+            checks["it was carried out, and the error says that nothing was done"] = text or not self.executed
         else:
             checks["it returned, and was not carried out"] = bool(self.executed)
         if isinstance(self.outcome, Response):
-            told = self.outcome.response_metadata.repeated
-            checks["it was carried out twice, and does not say so"] = told or self.executed <= 1
-        # Attempts that were given up end after those that were not, or never got that far.
-        checks |= {} if self.hasty else self._details()
+            text = self.outcome.response_metadata.repeated
+            checks["it was carried out twice, and does not say so"] = text or self.executed <= 1
+        # Attempts that timed out end later than others, or were never received.
+        checks |= {} if self.short_timeout else self._details()
         return [problem for problem, fine in checks.items() if not fine]
 
     def _details(self) -> dict[str, bool]:
@@ -233,29 +232,29 @@ class Trace:
             return {
                 f"repeated is not {doubtful}": metadata.repeated == doubtful,
                 f"attempts is not {count}": metadata.attempts == count,
-                "the answer is not the last attempt's": metadata.request_id == self.requests[-1].request_id,
+                "the response is not the last attempt's": metadata.request_id == self.requests[-1].request_id,
             }
         return {}
 
     def differences(self, expected: Any) -> list[str]:
-        """Tell what the twin answered otherwise, which was asked once and without faults."""
+        """Compare the outcome with that of the reference, which got the call once and without faults."""
         if self.refused:
             same = type(expected) is type(self.outcome) and expected.code == self.outcome.code
         elif isinstance(self.outcome, DetectiveError):
-            # What was carried out can be carried out; what could only be read is of no interest.
+            # The call was carried out, so it must succeed at the reference; reading calls do not matter.
             same = self.job.reads or not isinstance(expected, DetectiveError)
         else:
-            # An attempt that comes after one that was carried out finds the work done, and may say so.
+            # An attempt after one that was carried out may have another response.
             same = expected == self.outcome or (self.executed > 1 and not self.job.reads)
-        return [] if same else [f"without faults it comes to {expected!r}"]
+        return [] if same else [f"without faults the result is {expected!r}"]
 
     def lines(self) -> list[str]:
-        """Tell the whole story of the call."""
-        told = f"outcome: {type(self.outcome).__name__} {self.outcome}"
+        """Describe the call and its requests."""
+        text = f"outcome: {type(self.outcome).__name__} {self.outcome}"
         if isinstance(self.outcome, Response):
-            told += f" {self.outcome.response_metadata}"
+            text += f" {self.outcome.response_metadata}"
         return [
-            told,
+            text,
             *(
                 f"request {number}: {one.operation} HTTP {one.status} {one.error_code or 'carried out'} {one.faults}"
                 for number, one in enumerate(self.requests, 1)
@@ -264,19 +263,19 @@ class Trace:
 
 
 def executed(request: RecordedRequest) -> bool:
-    """Tell whether the service did what it was asked to."""
+    """Return whether the service carried out the request."""
     return request.status is not None and request.error_code is None
 
 
 def unclear(request: RecordedRequest) -> bool:
-    """Tell whether the client cannot know if the service did what it was asked to."""
+    """Return whether the client cannot know if the request was carried out."""
     if any(isinstance(effect, Throttle) for effect in request.faults):
         return False
     return request.status in _UNCLEAR_STATUSES or any(isinstance(effect, Drop) for effect in request.faults)
 
 
 def last_call(requests: Sequence[RecordedRequest]) -> list[RecordedRequest]:
-    """Give the requests of the call that was made last."""
+    """Return the requests of the last call."""
     return [one for one in requests if call_of(one) == call_of(requests[-1])]
 
 
@@ -284,24 +283,26 @@ def call_of(request: RecordedRequest) -> str:
     return request.headers["amz-sdk-invocation-id"]
 
 
-def _lost_accounts(job: Job, answer: CreateMembersResponse, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Tell which accounts the answer to CreateMembers leaves in the dark."""
+def _lost_accounts(
+    job: PlannedCall, response: CreateMembersResponse, before: dict[str, Any], after: dict[str, Any]
+) -> list[str]:
+    """Return the accounts that are missing or wrong in a response of CreateMembers."""
     arn = next(name for name, graph in after.items() if graph["administrator"] == job.graph_of)
-    unprocessed = {one.account_id for one in answer.unprocessed_accounts}
-    said = sorted(str(account) for account in [*(one.account_id for one in answer.members), *unprocessed])
-    problems = [] if said == sorted(job.given["accounts"]) else ["not every account is in the answer exactly once"]
+    unprocessed = {one.account_id for one in response.unprocessed_accounts}
+    said = sorted(str(account) for account in [*(one.account_id for one in response.members), *unprocessed])
+    problems = [] if said == sorted(job.given["accounts"]) else ["not every account is in the response exactly once"]
     for account in set(job.given["accounts"]) - set(ADMINS):
         if list(after[arn]["members"]).count(account) != 1:
             problems.append(f"{account} is not a member")
-        if account in unprocessed and account not in before[arn]["members"] and not answer.response_metadata.repeated:
-            problems.append(f"{account} is a member now, and is told to be unprocessed")
+        if account in unprocessed and account not in before[arn]["members"] and not response.response_metadata.repeated:
+            problems.append(f"{account} is a member now, and is listed as unprocessed")
     return problems
 
 
 @asynccontextmanager
-async def twins() -> AsyncIterator[Twins]:
-    async with simulator() as main, simulator() as twin, client_of(main) as one, client_of(twin) as other:
-        yield Twins(main, twin, [one, other])
+async def simulator_pair() -> AsyncIterator[SimulatorPair]:
+    async with simulator() as faulty, simulator() as reference, client_of(faulty) as one, client_of(reference) as other:
+        yield SimulatorPair(faulty, reference, [one, other])
 
 
 @asynccontextmanager
@@ -311,8 +312,10 @@ async def simulator() -> AsyncIterator[DetectiveSimulator]:
         yield sim
 
 
-def client_of(sim: DetectiveSimulator, *, max_attempts: int = 3, timeouts: Timeouts = PATIENT) -> DetectiveClient:
-    """Give a client of the first administrator whose waits take no time."""
+def client_of(
+    sim: DetectiveSimulator, *, max_attempts: int = 3, timeouts: Timeouts = DEFAULT_TIMEOUTS
+) -> DetectiveClient:
+    """Return a client of the first administrator, with a fake clock."""
     fake_time = FakeTime()
     return DetectiveClient(
         region=REGION,

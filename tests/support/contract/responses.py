@@ -1,4 +1,4 @@
-"""Answers, generated from botocore's shapes: what the service may send, today or after it has grown."""
+"""Generates responses from botocore's shapes, with unknown members and values that AWS may add."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.contract.strategies import ARNS, AWKWARD, CHARACTERS, MOMENTS
 
 TEXTS = st.one_of(st.sampled_from([*AWKWARD, *ARNS]), st.text(CHARACTERS, max_size=24))
-#: Within what a double holds exactly, so that equal means the same.
+#: Integers that a double represents exactly, so that equality is exact.
 _EXACT = 2**53
 _INTEGERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-_EXACT, _EXACT).map(float))
 _NUMBERS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-_EXACT, _EXACT))
@@ -28,7 +28,7 @@ def _in_utc(moment: datetime, precision: str) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision)
 
 
-#: How services write timestamps, or might.
+#: The forms of timestamps that services may send.
 _FORMS: list[Callable[[datetime], str | float]] = [
     lambda moment: f"{_in_utc(moment, 'auto')}Z",
     lambda moment: f"{_in_utc(moment, 'milliseconds')}Z",
@@ -41,20 +41,20 @@ _FORMS: list[Callable[[datetime], str | float]] = [
 TIMESTAMPS = st.builds(lambda moment, form: form(moment), MOMENTS, st.sampled_from(_FORMS))
 
 
-def answers(shape: Shape) -> st.SearchStrategy[Any]:
-    """Give JSON documents that this shape allows."""
+def responses(shape: Shape) -> st.SearchStrategy[Any]:
+    """Generate JSON documents of a shape."""
     match shape:
         case StructureShape():
-            members = {name: answers(member) for name, member in shape.members.items()}
-            # Half of the time all are there; else some are missing, and some null.
+            members = {name: responses(member) for name, member in shape.members.items()}
+            # Half of the documents have all members; in others, some are missing or null.
             sparse = {name: st.one_of(st.none(), member) for name, member in members.items()}
             known = st.one_of(st.fixed_dictionaries(members), st.fixed_dictionaries({}, optional=sparse))
             unknown = _UNKNOWN.map(lambda added: {n: value for n, value in added.items() if n not in members})
             return st.builds(lambda added, there: {**added, **there}, unknown, known)
         case ListShape():
-            return st.lists(answers(shape.member), max_size=3)
+            return st.lists(responses(shape.member), max_size=3)
         case MapShape():
-            return st.dictionaries(answers(shape.key), answers(shape.value), max_size=3)
+            return st.dictionaries(responses(shape.key), responses(shape.value), max_size=3)
         case StringShape():
             return st.one_of(st.sampled_from(shape.enum), TEXTS) if shape.enum else TEXTS
     return {

@@ -1,4 +1,4 @@
-"""What we read is what boto3 reads: for any answer that AWS's own shapes allow."""
+"""Responses are decoded to the same values as by boto3, for any response that the API's model allows."""
 
 import json
 from datetime import UTC, datetime
@@ -9,10 +9,10 @@ from attrs import fields, has
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.contract.answers import JSON_VALUES, TEXTS, TIMESTAMPS, answers
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.conversion import as_plain
+from support.contract.responses import JSON_VALUES, TEXTS, TIMESTAMPS, responses
 from support.contract.server import Reply
 from support.hypothesis_profiles import examples
 
@@ -27,7 +27,7 @@ _SILENT = [name for name, shape in _OUTPUTS.items() if shape is None]
 
 
 def _as_plain(shape: Shape, parsed: Any) -> Any:
-    """Drop from boto3's answer the lists and maps that are empty, for we do not tell them from those left out."""
+    """Remove empty lists and maps from boto3's response: this library does not distinguish them from missing ones."""
     match shape:
         case StructureShape():
             members = {n: _as_plain(shape.members[n], v) for n, v in parsed.items() if n != "ResponseMetadata"}
@@ -56,10 +56,10 @@ def _moments_in(value: Any) -> list[datetime]:
 @pytest.mark.parametrize("operation", _ANSWERING)
 @_SETTINGS
 @given(data=st.data())
-def test_answers_are_those_of_boto3(pair: Pair, operation: str, data: st.DataObject) -> None:
-    """Every member has the value that boto3 gives it, whatever is left out, null, new or unknown."""
+def test_responses_are_the_same_as_boto3s(pair: Pair, operation: str, data: st.DataObject) -> None:
+    """All members have boto3's values, with missing, null, new and unknown members."""
     shape = _OUTPUTS[operation]
-    document = data.draw(answers(shape), label="answer")
+    document = data.draw(responses(shape), label="answer")
     ascii_only = data.draw(st.booleans(), label="escaped")
     body = json.dumps(document, ensure_ascii=ascii_only).encode()
     pair.answer(Reply(body=body, headers={"Content-Type": "application/json", "x-amzn-RequestId": "request-1"}))
@@ -80,16 +80,16 @@ def test_answers_are_those_of_boto3(pair: Pair, operation: str, data: st.DataObj
 @given(
     body=st.one_of(st.just(b""), st.dictionaries(st.text(), JSON_VALUES).map(lambda value: json.dumps(value).encode()))
 )
-def test_operations_without_an_answer_give_none(pair: Pair, operation: str, body: bytes) -> None:
-    """Where AWS models no answer, it is nobody's concern what is in it."""
+def test_operations_without_a_response_model_return_none(pair: Pair, operation: str, body: bytes) -> None:
+    """If the API models no response, its content is ignored."""
     pair.answer(Reply(body=body))
     assert pair.call_ours(operation) is None
 
 
 @pytest.mark.parametrize("operation", _SILENT)
 @pytest.mark.parametrize("body", [b"<html>Please log in</html>", b"[]", b'"done"', b"null", b"\x00"])
-def test_a_page_of_somebody_else_is_no_success(pair: Pair, operation: str, body: bytes) -> None:
-    """What is no object may come from a proxy or a portal: boto3 takes it for a success, this library does not."""
+def test_a_body_that_is_no_object_is_not_successful(pair: Pair, operation: str, body: bytes) -> None:
+    """It may come from a proxy: boto3 accepts it, this library raises."""
     pair.answer(Reply(body=body))
     with pytest.raises(DecodeError) as caught:
         pair.call_ours(operation)
@@ -98,7 +98,7 @@ def test_a_page_of_somebody_else_is_no_success(pair: Pair, operation: str, body:
 
 @pytest.mark.parametrize("operation", ["TagResource", "UntagResource"])
 def test_204_without_a_body(pair: Pair, operation: str) -> None:
-    """The status that the model states for tagging comes without a body, and is an answer."""
+    """204 is the status of tagging operations in the model, and successful."""
     pair.answer(Reply(204, b"", {"x-amzn-requestid": "request-2"}))
     theirs = pair.call_boto(operation)["ResponseMetadata"]
     ours = pair.call_ours(operation).response_metadata
@@ -107,8 +107,8 @@ def test_204_without_a_body(pair: Pair, operation: str) -> None:
 
 @settings(max_examples=examples(200))
 @given(written=TIMESTAMPS)
-def test_timestamps_are_those_of_boto3(pair: Pair, written: str | float) -> None:
-    """ISO 8601 in UTC or with an offset, with fractions of any length, and epoch seconds are the same moment."""
+def test_timestamps_are_the_same_as_boto3s(pair: Pair, written: str | float) -> None:
+    """ISO 8601 in UTC or with an offset, with fractions of any length, and epoch seconds give the same time."""
     pair.answer(Reply(body=json.dumps({"GraphList": [{"CreatedTime": written}]}).encode()))
     (theirs,) = pair.call_boto("ListGraphs")["GraphList"]
     (ours,) = pair.call_ours("ListGraphs").graph_list
@@ -118,8 +118,8 @@ def test_timestamps_are_those_of_boto3(pair: Pair, written: str | float) -> None
 
 @_SETTINGS
 @given(value=TEXTS)
-def test_enums_are_open(pair: Pair, value: str) -> None:
-    """A value that is not known yet arrives as itself: a MemberStatus that equals its string and hashes as it."""
+def test_unknown_enum_values_are_accepted(pair: Pair, value: str) -> None:
+    """An unknown value becomes a MemberStatus that equals its string and has its hash."""
     pair.answer(Reply(body=json.dumps({"MemberDetails": [{"Status": value}]}).encode()))
     (member,) = pair.call_ours("ListMembers").member_details
     assert isinstance(member.status, MemberStatus)

@@ -1,4 +1,4 @@
-"""One operation of each kind, and how often the service has carried it out."""
+"""One operation of each kind, with its effect on the service."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -30,18 +30,18 @@ DAYS = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
 
 
 @frozen
-class Deed:
-    """An operation, and what it leaves behind.
+class OperationCase:
+    """An operation and its effect.
 
     Attributes:
         name: the API operation.
-        account: who asks for it.
-        call: asks for it.
-        effect: tells from the service's state what has come of it.
-        untouched: the effect of never having been carried out.
-        done: the effect of having been carried out once.
-        repeatable: whether a second one does no harm.
-        refusal: what the service says to a second one; None if the same as to the first.
+        account: the account that calls it.
+        call: calls it.
+        effect: returns the part of the service's state that the operation changes.
+        untouched: that state before the operation.
+        done: that state after one call.
+        repeatable: whether a second call has no further effect.
+        refusal: the error of a second call; None if it succeeds like the first.
     """
 
     name: str
@@ -66,9 +66,9 @@ def _investigations(sim: DetectiveSimulator) -> object:
     return len(sim.dump()["graphs"][0].get("investigations", ()))
 
 
-LIST_MEMBERS = Deed("ListMembers", lambda client: client.list_members(GRAPH))
-LIST_TAGS = Deed("ListTagsForResource", lambda client: client.list_tags_for_resource(GRAPH))
-ACCEPT = Deed(
+LIST_MEMBERS = OperationCase("ListMembers", lambda client: client.list_members(GRAPH))
+LIST_TAGS = OperationCase("ListTagsForResource", lambda client: client.list_tags_for_resource(GRAPH))
+ACCEPT = OperationCase(
     "AcceptInvitation",
     lambda client: client.accept_invitation(GRAPH),
     lambda sim: _graph(sim)["members"][INVITED],
@@ -77,21 +77,21 @@ ACCEPT = Deed(
     account=INVITED,
     refusal=ConflictException,
 )
-UNTAG = Deed(
+UNTAG = OperationCase(
     "UntagResource",
     lambda client: client.untag_resource(GRAPH, ["stage"]),
     lambda sim: sorted(_graph(sim)["tags"]),
     ["stage", "team"],
     ["team"],
 )
-CREATE_MEMBERS = Deed(
+CREATE_MEMBERS = OperationCase(
     "CreateMembers",
     lambda client: client.create_members(GRAPH, [Account(one, f"account-{one}@example.com") for one in NEW]),
     _members,
     [],
     list(NEW),
 )
-START_INVESTIGATION = Deed(
+START_INVESTIGATION = OperationCase(
     "StartInvestigation",
     lambda client: client.start_investigation(GRAPH, f"arn:aws:iam::{ADMINISTRATOR}:role/Admin", *DAYS),
     _investigations,
@@ -100,4 +100,7 @@ START_INVESTIGATION = Deed(
     repeatable=False,
 )
 
-DEEDS = {deed.name: deed for deed in (LIST_MEMBERS, LIST_TAGS, ACCEPT, UNTAG, CREATE_MEMBERS, START_INVESTIGATION)}
+OPERATION_CASES = {
+    operation.name: operation
+    for operation in (LIST_MEMBERS, LIST_TAGS, ACCEPT, UNTAG, CREATE_MEMBERS, START_INVESTIGATION)
+}
