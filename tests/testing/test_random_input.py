@@ -22,8 +22,6 @@ from detective_async.testing.world.world import World
 
 REGION = "eu-west-1"
 GENERATOR = Random(0)  # noqa: S311
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
