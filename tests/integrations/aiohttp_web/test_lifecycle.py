@@ -229,13 +229,15 @@ async def test_health_during_shutdown() -> None:
 
 
 async def test_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    """A failing credentials provider is a 500 without its text."""
+    """A failing provider of credentials, which precede those of the account, is a 500 without its text."""
 
     async def refused() -> Credentials:
         raise RuntimeError(SECRET)
 
     async def ask(request: web.Request) -> web.StreamResponse:
-        return web.json_response(to_json(await get_client(request, credentials=refused).list_graphs()))
+        return web.json_response(
+            to_json(await get_client(request, account_id=OTHER, credentials=refused).list_graphs())
+        )
 
     with caplog.at_level(logging.DEBUG):
         async with serving_routes({"/": ask}) as site:
