@@ -70,6 +70,13 @@ def main(inventory: ModuleType, capsys: pytest.CaptureFixture[str]) -> Main:
     return run
 
 
+def check_refused(a_world: World, ended: Ended, *expected: str) -> None:
+    """Check that it was refused with these words, before anything was sent."""
+    assert ended.code == 2
+    assert [part for part in expected if part not in ended.err] == []
+    assert a_world.sim.requests == []
+
+
 def listed_targets(a_world: World) -> set[tuple[str | None, str | None]]:
     """Return the targets whose graphs were listed."""
     return {(one.account_id, one.region) for one in a_world.sim.requests if one.operation == "ListGraphs"}
@@ -160,11 +167,10 @@ def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> No
     content, expected = WRONG_ACCOUNTS[kind]
     (a_world.folder / "wrong").write_bytes(content)
     ended = main(*a_world.arguments("--output", str(a_world.output), accounts="wrong"))
-    assert ended.code == 2
-    assert [part for part in expected if part not in ended.err] == []
+    check_refused(a_world, ended, *expected)
     assert ended.err.count("\nline ") == sum(part.startswith("line") for part in expected)
     assert "example.com" not in ended.err
-    assert (a_world.sim.requests, a_world.output.exists()) == ([], False)
+    assert not a_world.output.exists()
 
 
 @pytest.mark.parametrize(
@@ -184,10 +190,7 @@ def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> No
 )
 def test_wrong_arguments_are_refused(a_world: World, main: Main, arguments: list[str], expected: str) -> None:
     """The error names the argument, and nothing is sent."""
-    ended = main(*a_world.arguments(), *arguments)
-    assert ended.code == 2
-    assert expected in ended.err.splitlines()[-1]
-    assert a_world.sim.requests == []
+    check_refused(a_world, main(*a_world.arguments(), *arguments), expected)
 
 
 def test_failed_targets_are_reported_and_retried(a_world: World, main: Main) -> None:
@@ -258,10 +261,7 @@ def test_it_goes_on_after_a_signal(
     for answered, saved in ((2, 0), (12, 2 if save_every == 0 else 1)):
         sim.forget_requests()
         code = run_until(
-            partial(enough, a_world, answered, saved),
-            a_world,
-            number,
-            f"inventory.SAVE_EVERY = {save_every}",
+            partial(enough, a_world, answered, saved), a_world, number, f"inventory.SAVE_EVERY = {save_every}"
         )
         assert code == (130 if number == signal.SIGINT else -number)
     sim.clear_faults()
@@ -358,10 +358,8 @@ def test_the_checkpoint_of_another_job_is_refused(
     if name in {"--accounts", "--output"}:
         value = str(a_world.folder / str(value))
     ended = main(*a_world.to_files(), *([name] if value is None else [name, value]))
-    assert ended.code == 2
-    assert f"belongs to another job with a different {named}; " in ended.err.splitlines()[-1]
+    check_refused(a_world, ended, f"belongs to another job with a different {named}; ")
     assert {path.name: path.read_bytes() for path in a_world.folder.iterdir()} == before
-    assert a_world.sim.requests == []
 
 
 def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,11 +378,8 @@ def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypat
 def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main, content: str) -> None:
     """Another file that was passed by mistake is refused, and not changed."""
     a_world.checkpoint.write_text(content)
-    ended = main(*a_world.to_files())
-    assert ended.code == 2
-    assert ended.err.splitlines()[-1].endswith("is not a checkpoint")
+    check_refused(a_world, main(*a_world.to_files()), "is not a checkpoint\n")
     assert (a_world.checkpoint.read_text(), a_world.output.exists()) == (content, False)
-    assert a_world.sim.requests == []
 
 
 def test_a_missing_output_is_refused(a_world: World, main: Main) -> None:
@@ -392,10 +387,7 @@ def test_a_missing_output_is_refused(a_world: World, main: Main) -> None:
     assert main(*a_world.to_files()).code == 0
     a_world.output.unlink()
     a_world.sim.forget_requests()
-    ended = main(*a_world.to_files())
-    assert ended.code == 2
-    assert "is shorter than" in ended.err
-    assert a_world.sim.requests == []
+    check_refused(a_world, main(*a_world.to_files()), "is shorter than")
 
 
 def test_without_a_checkpoint_the_output_is_overwritten(a_world: World, main: Main) -> None:

@@ -1,6 +1,10 @@
-"""A server that counts concurrent requests, and responds after a while or when released; and fleets on it."""
+"""A server that counts concurrent requests, and responds after a while or when released; and fleets on it.
+
+Also: checks for leftovers of a run that has ended.
+"""
 
 import asyncio
+import gc
 import json
 import re
 from collections import Counter
@@ -12,7 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from attrs import define, field
-from support.wire_server import Request, WireServer, after_passes, serving
+from support.interruptions import passes as let_pass
+from support.wire_server import Request, WireServer, after_passes, serving, until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
 
@@ -179,3 +184,22 @@ async def counting_fleet(
         DetectiveFleet(targets, endpoint_url=server.url, **options) as fleet,
     ):
         yield server, fleet
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """Check that no new task is left, and that asyncio has reported nothing."""
+    before = asyncio.all_tasks()
+    said: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    yield
+    await until(lambda: asyncio.all_tasks() <= before, "no task is left")
+    gc.collect()
+    await let_pass(3)
+    assert not said
+
+
+def working_tasks() -> list[object]:
+    """Return the tasks that work on targets."""
+    work = "DetectiveFleet._run.<locals>.work"
+    return [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__qualname__", "") == work]

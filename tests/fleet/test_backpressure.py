@@ -8,7 +8,7 @@ import pytest
 from support.interruptions import passes
 from support.wire_server import until
 
-from detective_async import FleetStream, MemberDetail
+from detective_async import Target
 from fleet.counting_server import CountingServer, counting_fleet, place_of, places
 
 PAGES = 40
@@ -52,40 +52,29 @@ async def test_order_within_a_target() -> None:
     assert len(set(first)) == CONCURRENCY
 
 
-async def test_slow_target() -> None:
-    """All items of the other targets come first."""
-    slow = places(1)[0]
-    async with (
-        fleet_of(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as (server, fleet),
-        aclosing(aiter(fleet.iter_members())) as members,
-    ):
-        others = [await anext(members) for _ in range(3 * 11)]
-        assert slow not in {target for target, _ in others}
-        server.release()
-        assert [target async for target, _ in members] == [slow] * 3
-
-
-async def consume(stream: FleetStream[MemberDetail], *, seen: list[str]) -> None:
-    async for _, member in stream:
-        seen.append(str(member.account_id))
-
-
 async def test_outcomes_during_iteration() -> None:
-    """`outcomes` contains the targets that have ended so far."""
+    """All items of the other targets come before those of a slow one; `outcomes` has the targets that have ended."""
     slow = places(1)[0]
-    async with (
-        fleet_of(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as (server, fleet),
+    async with fleet_of(lambda request: place_of(request) == (slow.account_id, slow.region), pages=3) as (
+        server,
+        fleet,
     ):
         stream = fleet.iter_members()
-        seen: list[str] = []
-        task = asyncio.ensure_future(consume(stream, seen=seen))
+        seen: list[Target] = []
+
+        async def consume() -> None:
+            async for target, _ in stream:
+                seen.append(target)
+
+        task = asyncio.ensure_future(consume())
         await until(lambda: len(stream.outcomes) == 11, "all others have ended")
         assert slow not in {outcome.target for outcome in stream.outcomes}
         assert {outcome.value for outcome in stream.outcomes} == {3}
+        await until(lambda: len(seen) == 33, "their items have arrived")
         server.release()
         await task
         assert len(stream.outcomes) == 12
-        assert len(seen) == 36
+        assert [target == slow for target in seen] == [False] * 33 + [True] * 3
 
 
 async def test_empty_pages() -> None:

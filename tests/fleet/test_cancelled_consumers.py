@@ -6,18 +6,11 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 import pytest
-from support.interruptions import (
-    Interrupt,
-    after_steps,
-    as_an_await_ends,
-    at_an_await,
-    by_a_timeout_from_outside,
-)
+from support.interruptions import Interrupt, after_steps, as_an_await_ends, at_an_await, by_a_timeout_from_outside
 from support.wire_server import until
 
 from detective_async import Credentials, DetectiveFleet
-from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times
-from fleet.leftovers import nothing_left
+from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times, nothing_left
 
 pytestmark = pytest.mark.slow
 

@@ -110,23 +110,6 @@ async def test_waiting_target_does_not_block_others(session: aiohttp.ClientSessi
         await closing(server, session)
 
 
-async def test_targets_in_progress() -> None:
-    """The concurrency limits the targets in progress, also if their work sends no request."""
-    working_tasks = most = 0
-
-    async def work(_client: DetectiveClient, _target: Target) -> None:
-        nonlocal working_tasks, most
-        working_tasks += 1
-        most = max(most, working_tasks)
-        for _ in range(3):
-            await asyncio.sleep(0)
-        working_tasks -= 1
-
-    async with DetectiveFleet(places(20), concurrency=7) as fleet:
-        assert len([outcome async for outcome in fleet.run(work)]) == 60
-    assert most == 7
-
-
 async def test_two_runs_share_the_limits() -> None:
     """The limits apply to the fleet, not to a run."""
     async with counting_server() as server:

@@ -1,7 +1,7 @@
 """A failure in one target is its outcome, and does not affect the others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -51,30 +51,58 @@ async def outcomes_of(fleet: DetectiveFleet, work: Work = create_graph) -> dict[
     return found
 
 
-def fleet_of(sim: DetectiveSimulator, fake_time: FakeTime, **options: Any) -> DetectiveFleet:
+def fleet_of(sim: DetectiveSimulator, fake_time: FakeTime, credentials: Mapping[str, Any]) -> DetectiveFleet:
     """Create a fleet with more targets than slots, so that a failing target could block others."""
-    targets = [Target(one, "eu-west-1", sim.account(one)) for one in EVERY]
-    clock = fake_time.clock(real_dates=True)
-    return DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=clock, **options)
+    targets = [Target(one, "eu-west-1", credentials.get(one) or sim.account(one)) for one in EVERY]
+    return DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=fake_time.clock(real_dates=True))
+
+
+async def list_with_max_results(client: DetectiveClient, target: Target) -> None:
+    await client.list_graphs(max_results=0 if target.account_id == BAD else 1)
+
+
+async def _failing_source() -> Credentials:
+    raise OSError("the vault is sealed")
 
 
 DENIED = Failure(403, "AccessDeniedException", "no")
-FAULTS: dict[str, tuple[Fault, type[Exception]]] = {
-    "access denied": (Fault(DENIED, account=BAD, count=None), AccessDeniedException),
-    "a server fault": (Fault(Failure(), account=BAD, count=None), InternalServerException),
-    "a malformed response": (Fault(Garbage(), account=BAD, count=None), DecodeError),
-    "a lost connection": (Fault(Drop(), account=BAD, count=None), ConnectionLost),
+#: What is wrong with one account: a fault, credentials or the work; and the error of its outcome.
+WRONG: dict[str, tuple[Any, type[Exception]]] = {
+    "access denied": (DENIED, AccessDeniedException),
+    "a server fault": (Failure(), InternalServerException),
+    "a malformed response": (Garbage(), DecodeError),
+    "a lost connection": (Drop(), ConnectionLost),
+    "no credentials": (5, ConfigurationError),
+    "a failing source": (_failing_source, CredentialsError),
+    "a wrong key": (StaticCredentials("AKIAIOSFODNN7EXAMPLE", "wrong"), ServiceError),
+    "a failing source of a role": (
+        AssumeRole("arn:aws:iam::444455556666:role/x", source=_failing_source),
+        AssumeRoleError,
+    ),
+    "a role that is denied": (
+        AssumeRole("arn:aws:iam::444455556666:role/x", source=Credentials("hub", "secret")),
+        AssumeRoleError,
+    ),
+    "an invalid parameter": (list_with_max_results, ParameterError),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_service_errors(sim: DetectiveSimulator, fake_time: FakeTime, fault: str) -> None:
-    """A refused, failed or lost request fails the target with the error."""
-    injected, kind = FAULTS[fault]
-    sim.inject(injected)
-    outcome = (await outcomes_of(fleet_of(sim, fake_time)))[BAD]
+@pytest.mark.parametrize("case", WRONG)
+async def test_errors_of_one_target(sim: DetectiveSimulator, fake_time: FakeTime, case: str) -> None:
+    """A refused, failed or lost request, invalid credentials or parameters fail the target with the error."""
+    wrong, kind = WRONG[case]
+    work, credentials = create_graph, {}
+    if wrong is list_with_max_results:
+        work = wrong
+    elif isinstance(wrong, Failure | Garbage | Drop):
+        sim.inject(Fault(wrong, account=BAD, count=None))
+    else:
+        credentials = {BAD: wrong}
+    outcome = (await outcomes_of(fleet_of(sim, fake_time, credentials), work))[BAD]
+    # AWS refuses wrong keys like those of a region that is not opted in.
+    failed = OutcomeKind.REGION_UNAVAILABLE if case == "a wrong key" else OutcomeKind.FAILED
+    assert (outcome.kind, outcome.value) == (failed, None)
     assert type(outcome.error) is kind
-    assert (outcome.kind, outcome.value) == (OutcomeKind.FAILED, None)
     with pytest.raises(kind):
         outcome.result()
 
@@ -95,7 +123,7 @@ async def test_retry_quota_is_per_target(sim: DetectiveSimulator, fake_time: Fak
         return await create_graph(client, target)
 
     attempts: list[int] = []
-    outcome = (await outcomes_of(fleet_of(sim, fake_time), insist))[BAD]
+    outcome = (await outcomes_of(fleet_of(sim, fake_time, {}), insist))[BAD]
     assert isinstance(outcome.error, TooManyRequestsException)
     # The retry quota is exhausted: there is only one attempt.
     assert (attempts[0], attempts[-1], outcome.error.attempts) == (3, 1, 1)
@@ -125,78 +153,3 @@ async def test_timeouts(timeouts: Timeouts, kind: type[Exception], takes: float)
             (outcome,) = [outcome async for outcome in run]
     assert (outcome.target.account_id, type(outcome.error)) == (BAD, kind)
     assert takes <= loop.time() < takes + 1
-
-
-async def test_region_not_opted_in(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """It is distinguished from a failure."""
-    regions = ["eu-west-1", "ap-east-1", "us-east-1"]
-    sim.close_region("ap-east-1")
-    for one in EVERY:
-        sim.role(one, "Audit", trusted=[HUB])
-    async with DetectiveFleet.assume_role(
-        "Audit", EVERY, regions, source=sim.account(HUB), endpoint_url=sim.url, clock=fake_time.clock(real_dates=True)
-    ) as fleet:
-        outcomes = [outcome async for outcome in fleet.run(create_graph)]
-    kinds = {(outcome.target.region, outcome.kind) for outcome in outcomes}
-    assert kinds == {
-        ("eu-west-1", OutcomeKind.SUCCEEDED),
-        ("us-east-1", OutcomeKind.SUCCEEDED),
-        ("ap-east-1", OutcomeKind.REGION_UNAVAILABLE),
-    }
-    errors = [outcome.error for outcome in outcomes if not outcome.ok]
-    assert len(errors) == len(EVERY)
-    assert all(isinstance(error, ServiceError) and error.code == "UnrecognizedClientException" for error in errors)
-
-
-async def test_role_denied(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """All regions of the account fail with STS's error; the other roles are assumed."""
-    for one in EVERY:
-        sim.role(one, "Audit", trusted=[HUB if one != BAD else BAD])
-    async with DetectiveFleet.assume_role(
-        "Audit",
-        EVERY,
-        ["eu-west-1", "us-east-1"],
-        source=sim.account(HUB),
-        endpoint_url=sim.url,
-        clock=fake_time.clock(real_dates=True),
-        concurrency=2,
-    ) as fleet:
-        outcomes = [outcome async for outcome in fleet.run(create_graph)]
-    failed = [outcome for outcome in outcomes if not outcome.ok]
-    assert {outcome.target.account_id for outcome in failed} == {BAD}
-    assert len(failed) == 2
-    for outcome in failed:
-        assert isinstance(outcome.error, AssumeRoleError)
-        assert (outcome.error.code, outcome.kind) == ("AccessDenied", OutcomeKind.FAILED)
-
-
-async def _failing_source() -> Credentials:
-    raise OSError("the vault is sealed")
-
-
-@pytest.mark.parametrize(
-    ("credentials", "kind"),
-    [
-        (5, ConfigurationError),
-        (_failing_source, CredentialsError),
-        (StaticCredentials("AKIAIOSFODNN7EXAMPLE", "wrong"), ServiceError),
-        (AssumeRole("arn:aws:iam::444455556666:role/x", source=_failing_source), CredentialsError),
-    ],
-)
-async def test_invalid_credentials(
-    sim: DetectiveSimulator, fake_time: FakeTime, credentials: Any, kind: type[Exception]
-) -> None:
-    """Only the target with the invalid credentials fails."""
-    targets = [Target(one, "eu-west-1", credentials if one == BAD else sim.account(one)) for one in EVERY]
-    fleet = DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=fake_time.clock(real_dates=True))
-    outcome = (await outcomes_of(fleet))[BAD]
-    assert isinstance(outcome.error, kind)
-
-
-async def test_parameter_error(sim: DetectiveSimulator, fake_time: FakeTime) -> None:
-    """An invalid parameter in the work is an error like any other."""
-
-    async def work(client: DetectiveClient, target: Target) -> None:
-        await client.list_graphs(max_results=0 if target.account_id == BAD else 1)
-
-    assert isinstance((await outcomes_of(fleet_of(sim, fake_time), work))[BAD].error, ParameterError)

@@ -32,17 +32,13 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return measured
 
 
-def test_every_target_is_called_once(measured: dict[str, Any]) -> None:
-    """Each role is assumed once for all regions, and each account and region is listed once."""
-    targets = _ACCOUNTS * _REGIONS
+def test_calls(measured: dict[str, Any]) -> None:
+    """Each role is assumed once for all regions, each target is listed once, and the limit is used and kept."""
+    targets, seen = _ACCOUNTS * _REGIONS, measured["seen"]
     assert measured["targets"] == targets
-    assert measured["seen"]["calls"] == {"AssumeRole": _ACCOUNTS, "ListGraphs": targets, "ListMembers": targets}
-
-
-def test_concurrency(measured: dict[str, Any]) -> None:
-    """The server never sees more requests in flight than the limit, which is used."""
-    assert _CONCURRENCY // 4 < measured["seen"]["most_in_flight"] <= _CONCURRENCY
-    assert measured["seen"]["connections"] <= _CONCURRENCY
+    assert seen["calls"] == {"AssumeRole": _ACCOUNTS, "ListGraphs": targets, "ListMembers": targets}
+    assert _CONCURRENCY // 4 < seen["most_in_flight"] <= _CONCURRENCY
+    assert seen["connections"] <= _CONCURRENCY
 
 
 def test_memory(measured: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import AsyncResolver, ThreadedResolver
+from aiohttp.resolver import ThreadedResolver
 from support.fakes import FakeTime
 
 from detective_async import (
@@ -132,28 +132,3 @@ async def test_system_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     async with DetectiveClient(region=NOWHERE, credentials=KEYS, retry=RetryPolicy(max_attempts=1)) as client:
         with pytest.raises(HostNotFound, match=r"unknown name api\.detective\.me-north-1"):
             await client.list_graphs()
-
-
-async def test_aiodns_error_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The numbers are aiodns's own, if it is installed."""
-    aiodns = pytest.importorskip("aiodns")
-    errors = {4: HostNotFound, 1: HostNotFound, 11: ConnectError}
-    for number, kind in errors.items():
-
-        async def getaddrinfo(*_: object, number: int = number, **__: object) -> None:
-            raise aiodns.error.DNSError(number, "from c-ares")
-
-        resolver = AsyncResolver()
-        monkeypatch.setattr(resolver._resolver, "getaddrinfo", getaddrinfo)
-        async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session,
-            DetectiveClient(
-                region=NOWHERE, credentials=KEYS, session=session, retry=RetryPolicy(max_attempts=1)
-            ) as client,
-        ):
-            with pytest.raises(ConnectError) as caught:
-                await client.list_graphs()
-        assert type(caught.value) is kind
-        await resolver.close()
-    assert aiodns.error.ARES_ENOTFOUND == 4
-    assert aiodns.error.ARES_ENODATA == 1

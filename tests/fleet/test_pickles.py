@@ -20,7 +20,7 @@ from detective_async import (
     Target,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault, SimulatorThread
-from fleet.counting_server import accounts, create_graph, places
+from fleet.counting_server import accounts, create_graph
 
 HUB = "111122223333"
 SECRET = "hunter2hunter2hunter2"
@@ -111,12 +111,6 @@ async def test_roles_are_assumed_again(sim: DetectiveSimulator) -> None:
         async with copy_of(fleet) as copy:
             assert len([outcome async for outcome in copy.run(create_graph) if outcome.ok]) == 3
     assert [request.operation for request in sim.requests].count("AssumeRole") == 3
-
-
-def test_iterator_cannot_be_pickled() -> None:
-    """A fleet of an iterator cannot be pickled."""
-    with pytest.raises(TypeError, match="pickle"):
-        pickle.dumps(DetectiveFleet(one for one in places(1)))
 
 
 @pytest.fixture

@@ -7,13 +7,7 @@ from collections.abc import Iterable
 import pytest
 from support.fakes import FakeTime
 
-from detective_async import (
-    DetectiveClient,
-    DetectiveFleet,
-    ProgressEvent,
-    ServiceError,
-    Target,
-)
+from detective_async import DetectiveClient, DetectiveFleet, ProgressEvent, ServiceError, Target
 from fleet.counting_server import REGIONS, accounts, places
 
 
@@ -51,6 +45,7 @@ async def test_events(fake_time: FakeTime) -> None:
     assert {event.total for event in events} == {9}
     assert [event.elapsed for event in events] == [0.5 * done for done in range(1, 10)]
     assert {event.rate for event in events} == {2.0}
+    assert ProgressEvent(done=1, failed=0, total=None, elapsed=0.0).rate == 0.0
 
 
 async def test_total(fake_time: FakeTime) -> None:
@@ -91,9 +86,3 @@ async def test_callback_raises(caplog: pytest.LogCaptureFixture) -> None:
     assert [(one.levelno, one.getMessage()) for one in failures] == [
         (logging.ERROR, "a hook failed on ProgressEvent")
     ] * 3
-
-
-def test_rate() -> None:
-    """It is zero if no time has passed."""
-    assert ProgressEvent(done=1, failed=0, total=None, elapsed=0.0).rate == 0.0
-    assert ProgressEvent(done=3, failed=0, total=None, elapsed=1.5).rate == 2.0

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detective_async import AssumeRole, Credentials, DetectiveFleet, Target
+from detective_async import AssumeRole, AssumeRoleError, Credentials, DetectiveFleet, OutcomeKind, Target
 from detective_async.testing import DetectiveSimulator
 from fleet.counting_server import accounts, create_graph
 
@@ -43,14 +43,16 @@ def sts_requests(sim: DetectiveSimulator) -> Counter[tuple[str | None, str | Non
 
 
 async def test_once_per_account(sim: DetectiveSimulator) -> None:
-    """Each role is assumed once, for all regions, runs and concurrent calls."""
+    """Each role is assumed once, for all regions, runs and concurrent calls; and again once it has expired."""
     async with fleet_of(sim, source=sim.account(HUB)) as fleet:
         await run(fleet)
         assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
         await asyncio.gather(run(fleet), run(fleet))
-        graphs = [pair async for pair in fleet.iter_graphs()]
-    assert len(graphs) == 15
-    assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
+        assert len([pair async for pair in fleet.iter_graphs()]) == 15
+        assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
+        await sim.advance(3601)
+        await run(fleet)
+    assert sts_requests(sim) == {(HUB, "eu-west-1"): 10}
 
 
 async def test_explicit_role_providers(sim: DetectiveSimulator) -> None:
@@ -67,15 +69,6 @@ async def test_explicit_role_providers(sim: DetectiveSimulator) -> None:
     assert sts_requests(sim) == {(HUB, "us-east-1"): 5}
 
 
-async def test_expired_roles(sim: DetectiveSimulator) -> None:
-    """Expired credentials are renewed once per account."""
-    async with fleet_of(sim, source=sim.account(HUB)) as fleet:
-        await run(fleet)
-        await sim.advance(3601)
-        await run(fleet)
-    assert sts_requests(sim) == {(HUB, "eu-west-1"): 10}
-
-
 @pytest.mark.parametrize(
     ("region", "environment", "expected"),
     [
@@ -85,59 +78,52 @@ async def test_expired_roles(sim: DetectiveSimulator) -> None:
         ("eu-north-1", "sa-east-1", "eu-north-1"),
         (None, "cn-north-1", "eu-west-1"),
         ("cn-north-1", None, "eu-west-1"),
+        ("of the profile", None, "eu-central-1"),
     ],
 )
 async def test_sts_region(
     sim: DetectiveSimulator,
     monkeypatch: pytest.MonkeyPatch,
-    region: str | None,
-    environment: str | None,
+    tmp_path: Path,
+    *,
+    region: Any,
+    environment: Any,
     expected: str,
 ) -> None:
     """One STS for all: the configured region if it is in the same partition, else the first one."""
+    (tmp_path / "config").write_text("[profile hub]\nregion = eu-central-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     if environment is not None:
         monkeypatch.setenv("AWS_REGION", environment)
-    async with fleet_of(sim, source=sim.account(HUB), region=region) as fleet:
+    options = {"profile": "hub"} if region == "of the profile" else {"region": region}
+    async with fleet_of(sim, source=sim.account(HUB), **options) as fleet:
         await run(fleet)
         # Default credentials would be looked up there.
         assert fleet._client.region == expected
     assert sts_requests(sim) == {(HUB, expected): 5}
 
 
-async def test_sts_region_of_a_profile(
-    sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The named profile's region is used."""
-    config = tmp_path / "config"
-    config.write_text("[profile hub]\nregion = eu-central-1\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    async with fleet_of(sim, source=sim.account(HUB), profile="hub") as fleet:
-        await run(fleet)
-    assert sts_requests(sim) == {(HUB, "eu-central-1"): 5}
-
-
 async def test_closed_region_and_sts(sim: DetectiveSimulator) -> None:
-    """The STS of the target's region, which may be closed, is not called."""
+    """The region is unavailable, which is no failure; its STS, which may be closed, is not called."""
     sim.close_region("ap-south-1")
     async with fleet_of(sim, source=sim.account(HUB)) as fleet:
         outcomes = [outcome async for outcome in fleet.run(create_graph)]
-    assert {outcome.target.region for outcome in outcomes if not outcome.ok} == {"ap-south-1"}
+    assert {(outcome.target.region, outcome.kind) for outcome in outcomes} == {
+        ("eu-west-1", OutcomeKind.SUCCEEDED),
+        ("us-east-1", OutcomeKind.SUCCEEDED),
+        ("ap-south-1", OutcomeKind.REGION_UNAVAILABLE),
+    }
+    assert {getattr(outcome.error, "code", None) for outcome in outcomes} == {None, "UnrecognizedClientException"}
     assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
 
 
 @pytest.mark.parametrize("given", ["source", "credentials", "both", "environment"])
 async def test_source(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     """The source, else the fleet's credentials, else the default credentials."""
-    options: dict[str, Any] = {}
-    if given == "source":
-        options["source"] = sim.account(HUB)
-    elif given == "credentials":
-        options["credentials"] = sim.account(HUB)
-    elif given == "both":
-        options |= {"source": sim.account(HUB), "credentials": sim.account(SPARE)}
-    else:
-        for name, value in sim.environment(HUB, region="eu-west-1").items():
-            monkeypatch.setenv(name, value)
+    keys, spare = sim.account(HUB), sim.account(SPARE)
+    for name, value in sim.environment(HUB if given == "environment" else SPARE, region="eu-west-1").items():
+        monkeypatch.setenv(name, value)
+    options = {"both": {"source": keys, "credentials": spare}, "environment": {}}.get(given, {given: keys})
     async with fleet_of(sim, **options) as fleet:
         await run(fleet)
     assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
@@ -162,7 +148,7 @@ async def test_source_is_called_once(sim: DetectiveSimulator) -> None:
 
 
 async def test_role_parameters(sim: DetectiveSimulator) -> None:
-    """Session name and duration reach STS; a wrong external id is refused."""
+    """Session name and duration reach STS; a wrong external id is refused in all regions of its account only."""
     for one in EVERY:
         sim.role(one, "Audit", trusted=[HUB], external_id="open-sesame", max_session_duration=7200)
     async with fleet_of(sim, source=sim.account(HUB), session_name="me@work", duration=7200) as fleet:
@@ -170,5 +156,10 @@ async def test_role_parameters(sim: DetectiveSimulator) -> None:
     bodies = [request.body.decode() for request in sim.requests if request.operation == "AssumeRole"]
     assert len(bodies) == 5
     assert all("RoleSessionName=me%40work" in body and "DurationSeconds=7200" in body for body in bodies)
+    sim.role(EVERY[2], "Audit", trusted=[HUB], external_id="wrong-word")
     async with fleet_of(sim, source=sim.account(HUB), external_id="wrong-word") as fleet:
-        assert not any([outcome.ok async for outcome in fleet.run(create_graph)])
+        outcomes = [outcome async for outcome in fleet.run(create_graph)]
+    assert {outcome.target.account_id for outcome in outcomes if outcome.ok} == {EVERY[2]}
+    for error in (outcome.error for outcome in outcomes if not outcome.ok):
+        assert isinstance(error, AssumeRoleError)
+        assert error.code == "AccessDenied"

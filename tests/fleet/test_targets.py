@@ -190,10 +190,22 @@ def wrong(count: int) -> Iterator[Any]:
     yield ID
 
 
-@pytest.mark.parametrize(
-    ("make", "kind"), [(breaking, Broken), (wrong, ParameterError)], ids=["raises", "yields another type"]
-)
-@pytest.mark.parametrize("count", [0, 1, 5, 30])
+class FailsToIterate:
+    """Fails before the first target."""
+
+    def __init__(self, count: int) -> None:
+        assert count == 0
+
+    def __iter__(self) -> Iterator[Target]:
+        raise Broken
+
+
+ITERATORS = [
+    (make, kind, count) for make, kind in ((breaking, Broken), (wrong, ParameterError)) for count in (0, 1, 30)
+]
+
+
+@pytest.mark.parametrize(("make", "kind", "count"), [*ITERATORS, (FailsToIterate, Broken, 0)])
 async def test_failing_iterator(make: Callable[[int], Iterator[Target]], kind: type[Exception], count: int) -> None:
     """Started work completes and its outcomes are yielded; then the error is raised."""
     outcomes = []
@@ -208,26 +220,6 @@ async def test_failing_iterator(make: Callable[[int], Iterator[Target]], kind: t
         assert str(caught.value) == f"targets[{count}]: expected a Target, got str"
 
 
-class FailsToIterate:
-    """Fails before the first target."""
-
-    def __iter__(self) -> Iterator[Target]:
-        raise Broken
-
-
-async def test_iter_raises() -> None:
-    """The run raises the error."""
-    async with DetectiveFleet(FailsToIterate()) as fleet:
-        with pytest.raises(Broken):
-            _ = [outcome async for outcome in fleet.run(work)]
-
-
-async def test_empty_iterator() -> None:
-    """The run yields nothing."""
-    async with DetectiveFleet(iter(())) as fleet:
-        assert [outcome async for outcome in fleet.run(work)] == []
-
-
 async def test_iterator_is_single_use() -> None:
     """A second run or stream raises instead of yielding nothing."""
     async with DetectiveFleet(iter(places(2)), clock=OFFLINE) as fleet:
@@ -239,11 +231,13 @@ async def test_iterator_is_single_use() -> None:
 
 
 async def test_collections_are_reusable() -> None:
-    """Lists, sets, tuples and dicts can be used repeatedly."""
+    """Lists, sets, tuples and dicts can be used repeatedly; a run of an empty iterator yields nothing."""
     for targets in (places(2), set(places(2)), tuple(places(2)), dict.fromkeys(places(2))):
         async with DetectiveFleet(targets) as fleet:
             for _ in range(2):
                 assert {outcome.target async for outcome in fleet.run(work)} == set(places(2))
+    async with DetectiveFleet(iter(())) as fleet:
+        assert [outcome async for outcome in fleet.run(work)] == []
 
 
 def test_fleet_repr() -> None:

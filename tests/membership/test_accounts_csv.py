@@ -23,12 +23,8 @@ TWO = Account("012345678901", "cloud+two@example.co.uk")
     ],
 )
 def test_formats(text: str) -> None:
-    """Byte order mark, line ends, white space, quotes and blank lines are accepted."""
-    assert read_accounts(text.splitlines()) == ([ONE, TWO], [])
-
-
-def test_open_file() -> None:
-    """An open file is accepted."""
+    """Byte order mark, line ends, white space, quotes and blank lines are accepted, of a list or an open file."""
+    assert read_accounts(text.splitlines()) == read_accounts(io.StringIO(text, newline=None)) == ([ONE, TWO], [])
     assert read_accounts(io.StringIO("444455556666,root@example.com\r\n", newline="")) == ([ONE], [])
 
 

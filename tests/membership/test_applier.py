@@ -66,12 +66,7 @@ async def test_by_invitation(sim: DetectiveSimulator, client: DetectiveClient) -
         "create graph: 2, start packages: 2, invite: 120, accept: 120"
     )
     # 60 accounts need two requests per region, and no account is in two of them.
-    assert writes(sim) == {
-        "CreateGraph": 2,
-        "UpdateDatasourcePackages": 2,
-        "CreateMembers": 4,
-        "AcceptInvitation": 120,
-    }
+    assert writes(sim) == {"CreateGraph": 2, "UpdateDatasourcePackages": 2, "CreateMembers": 4, "AcceptInvitation": 120}
     assert set(invitations(sim).values()) == {1}
     assert {(one["Message"], one["DisableEmailNotification"]) for one in request_bodies(sim, "CreateMembers")} == {
         ("Please join", True)

@@ -1,5 +1,6 @@
 """Invalid parameters are refused by name, before any request."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,13 +8,7 @@ import pytest
 from detective_async import Account, AssumeRole, Credentials, DetectiveClient, ParameterError
 from detective_async.membership import ActionKind, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator
-from membership.worlds import (
-    ADMINISTRATOR,
-    ELSEWHERE,
-    REGION,
-    account,
-    some_accounts,
-)
+from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, account, some_accounts
 
 ONE, TWO = some_accounts(2)
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
@@ -24,106 +19,75 @@ async def async_source(_: str) -> Credentials:
     return KEYS
 
 
-@pytest.mark.parametrize(
-    ("accounts", "regions", "message"),
-    [
-        ([], [REGION], r"accounts: must not be empty"),
-        ({}, [], r"accounts: must not be empty"),
-        ({REGION: [ONE], ELSEWHERE: []}, [], r"accounts\['us-east-1'\]: must not be empty"),
-        ([ONE, TWO, ONE], [REGION], r"accounts\[2\]\.account_id: 200000000001 is there already, as accounts\[0\]"),
-        ({REGION: [ONE, ONE]}, [], r"accounts\['eu-west-1'\]\[1\]\.account_id: 200000000001 is there already"),
-        ([ONE, Account("2", "a@b.cc")], [REGION], r"accounts\[1\]\.account_id: expected an account id"),
-        ([ONE, Account("2" * 12, "secret@x")], [REGION], r"accounts\[1\]\.email_address: expected an e-mail address"),
-        ({REGION: [Account("2" * 12, "secret@x")]}, [], r"accounts\['eu-west-1'\]\[0\]\.email_address: expected"),
-        ([ONE, "222222222222"], [REGION], r"accounts\[1\]: expected an Account, got a str"),
-        ("222222222222", [REGION], r"accounts: expected a list, got a str"),
-        (ONE, [REGION], r"accounts: expected a list, got an Account"),
-        (some_accounts(1201), [REGION], r"accounts: a graph has at most 1,200 members, got 1,201 accounts"),
-        ({REGION: some_accounts(1201)}, [], r"accounts\['eu-west-1'\]: a graph has at most 1,200 members"),
-        ([ONE], [], r"regions: must not be empty"),
-        ([ONE], REGION, r"regions: expected a list, got a str"),
-        ([ONE], [REGION, ELSEWHERE, REGION], r"regions\[2\]: eu-west-1 is there already, as regions\[0\]"),
-        ([ONE], [REGION, "eu-wset-1"], r"regions\[1\]: expected a region, such as eu-west-1, got 'eu-wset-1'"),
-        ([ONE], [None], r"regions\[0\]: expected a region"),
-        ({"eu-wset-1": [ONE]}, [], r"a key of accounts: expected a region, such as eu-west-1, got 'eu-wset-1'"),
-        ({REGION: [ONE]}, [REGION], r"regions: must be left out if accounts is a mapping"),
-    ],
-)
-async def test_invalid_accounts_and_regions(
-    sim: DetectiveSimulator, client: DetectiveClient, accounts: Any, regions: Any, message: str
+#: Accounts, regions, and the message.
+LISTS: list[tuple[Any, Any, str]] = [
+    ([], [REGION], r"accounts: must not be empty"),
+    ({}, [], r"accounts: must not be empty"),
+    ({REGION: [ONE], ELSEWHERE: []}, [], r"accounts\['us-east-1'\]: must not be empty"),
+    ([ONE, TWO, ONE], [REGION], r"accounts\[2\]\.account_id: 200000000001 is there already, as accounts\[0\]"),
+    ({REGION: [ONE, ONE]}, [], r"accounts\['eu-west-1'\]\[1\]\.account_id: 200000000001 is there already"),
+    ([ONE, Account("2", "a@b.cc")], [REGION], r"accounts\[1\]\.account_id: expected an account id"),
+    ([ONE, Account("2" * 12, "secret@x")], [REGION], r"accounts\[1\]\.email_address: expected an e-mail"),
+    ({REGION: [Account("2" * 12, "secret@x")]}, [], r"accounts\['eu-west-1'\]\[0\]\.email_address: expected"),
+    ([ONE, "222222222222"], [REGION], r"accounts\[1\]: expected an Account, got a str"),
+    ("222222222222", [REGION], r"accounts: expected a list, got a str"),
+    (ONE, [REGION], r"accounts: expected a list, got an Account"),
+    (some_accounts(1201), [REGION], r"accounts: a graph has at most 1,200 members, got 1,201 accounts"),
+    ({REGION: some_accounts(1201)}, [], r"accounts\['eu-west-1'\]: a graph has at most 1,200 members"),
+    ([ONE], [], r"regions: must not be empty"),
+    ([ONE], REGION, r"regions: expected a list, got a str"),
+    ([ONE], [REGION, ELSEWHERE, REGION], r"regions\[2\]: eu-west-1 is there already, as regions\[0\]"),
+    ([ONE], [REGION, "eu-wset-1"], r"regions\[1\]: expected a region, such as eu-west-1, got 'eu-wset-1'"),
+    ([ONE], [None], r"regions\[0\]: expected a region"),
+    ({"eu-wset-1": [ONE]}, [], r"a key of accounts: expected a region, such as eu-west-1, got 'eu-wset-1'"),
+    ({REGION: [ONE]}, [REGION], r"regions: must be left out if accounts is a mapping"),
+]
+#: The call that refuses it, its parameters, and the message.
+INVALID: list[tuple[str, dict[str, Any], str]] = [
+    *(("plan", {"accounts": accounts, "regions": regions}, message) for accounts, regions, message in LISTS),
+    ("plan", {"member_credentials": KEYS}, "member_credentials: expected a mapping, or a callable"),
+    ("plan", {"member_credentials": async_source}, "member_credentials: expected a plain callable .* it is async"),
+    ("plan", {"organization": 1}, "organization: expected True or False"),
+    ("plan", {"remove_others": "no"}, "remove_others: expected True or False"),
+    ("plan", {**ORGANIZATION, "organization": False}, "management_credentials: is for organization=True only"),
+    ("plan", {"administrator_id": ADMINISTRATOR}, "administrator_id: is for organization=True only"),
+    ("plan", {**ORGANIZATION, "management_credentials": None}, "administrator_id: needs management_credentials"),
+    ("plan", {**ORGANIZATION, "administrator_id": None}, "management_credentials: needs administrator_id"),
+    ("plan", {**ORGANIZATION, "administrator_id": "1"}, "administrator_id: expected an account id"),
+    ("plan", {**ORGANIZATION, "management_credentials": 7}, "management_credentials: credentials must be Credentials"),
+    ("plan", {"datasource_packages": ["EKS"]}, r"datasource_packages\[0\]: 'EKS' is not one of DETECTIVE_CORE"),
+    ("plan", {"datasource_packages": "EKS_AUDIT"}, "datasource_packages: expected a list, got a str"),
+    ("plan", {"tags": ["a"]}, "tags: expected a mapping, got a list"),
+    ("plan", {"tags": {"a": "x" * 257}}, r"tags\['a'\]: expected a tag value of 0 to 256 characters"),
+    ("plan", {"message": ""}, "message: must not be empty"),
+    ("plan", {"disable_email_notification": "yes"}, "disable_email_notification: expected True or False"),
+    ("plan", {"concurrency": 0}, "concurrency: must be at least 1, got 0"),
+    ("apply", {"timeout": 0}, "timeout: must be a positive number of seconds, got 0"),
+    ("apply", {"timeout": "60"}, "timeout: must be a positive number of seconds, got '60'"),
+    ("apply", {"progress": 7}, "progress: expected a plain callable, got int"),
+    ("apply", {"progress": async_source}, "progress: expected a plain callable, got function"),
+    ("teardown", {"regions": []}, "regions: must not be empty"),
+    ("teardown", {"regions": ["moon-east-1"]}, r"regions\[0\]: expected a region"),
+    ("teardown", {"regions": [REGION], "concurrency": True}, "concurrency: expected a whole number"),
+]
+
+
+@pytest.mark.parametrize(("call", "options", "message"), INVALID)
+async def test_invalid_parameters(
+    sim: DetectiveSimulator, client: DetectiveClient, call: str, options: dict[str, Any], message: str
 ) -> None:
     """Nothing is sent, and no e-mail address is in the message."""
-    with pytest.raises(ParameterError, match=message) as raised:
-        await plan_membership(client, accounts, regions=regions)
-    assert "secret" not in str(raised.value)
-    assert sim.requests == []
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"member_credentials": KEYS}, "member_credentials: expected a mapping, or a callable"),
-        ({"member_credentials": async_source}, "member_credentials: expected a plain callable .* it is async"),
-        ({"organization": 1}, "organization: expected True or False"),
-        ({"remove_others": "no"}, "remove_others: expected True or False"),
-        ({**ORGANIZATION, "organization": False}, "management_credentials: is for organization=True only"),
-        ({"administrator_id": ADMINISTRATOR}, "administrator_id: is for organization=True only"),
-        ({**ORGANIZATION, "management_credentials": None}, "administrator_id: needs management_credentials"),
-        ({**ORGANIZATION, "administrator_id": None}, "management_credentials: needs administrator_id"),
-        ({**ORGANIZATION, "administrator_id": "1"}, "administrator_id: expected an account id"),
-        ({**ORGANIZATION, "management_credentials": 7}, "management_credentials: credentials must be Credentials"),
-        ({"datasource_packages": ["EKS"]}, r"datasource_packages\[0\]: 'EKS' is not one of DETECTIVE_CORE"),
-        ({"datasource_packages": "EKS_AUDIT"}, "datasource_packages: expected a list, got a str"),
-        ({"tags": ["a"]}, "tags: expected a mapping, got a list"),
-        ({"tags": {"a": "x" * 257}}, r"tags\['a'\]: expected a tag value of 0 to 256 characters"),
-        ({"message": ""}, "message: must not be empty"),
-        ({"disable_email_notification": "yes"}, "disable_email_notification: expected True or False"),
-        ({"concurrency": 0}, "concurrency: must be at least 1, got 0"),
-    ],
-)
-async def test_invalid_options(
-    sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
-) -> None:
-    """Nothing is sent."""
-    with pytest.raises(ParameterError, match=message):
-        await plan_membership(client, [ONE], regions=[REGION], **options)
-    assert sim.requests == []
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"timeout": 0}, "timeout: must be a positive number of seconds, got 0"),
-        ({"timeout": "60"}, "timeout: must be a positive number of seconds, got '60'"),
-        ({"progress": 7}, "progress: expected a plain callable, got int"),
-        ({"progress": async_source}, "progress: expected a plain callable, got function"),
-    ],
-)
-async def test_invalid_apply_options(
-    sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
-) -> None:
-    """The plan is not applied."""
-    plan = await plan_membership(client, [ONE], regions=[REGION])
+    given: dict[str, Any] = {"accounts": [ONE], "regions": [REGION]}
+    plan = await plan_membership(client, **given)
     sim.forget_requests()
-    with pytest.raises(ParameterError, match=message):
-        await plan.apply(**options)
-    assert sim.requests == []
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"regions": []}, "regions: must not be empty"),
-        ({"regions": ["moon-east-1"]}, r"regions\[0\]: expected a region"),
-        ({"regions": [REGION], "concurrency": True}, "concurrency: expected a whole number"),
-    ],
-)
-async def test_invalid_teardown_options(
-    sim: DetectiveSimulator, client: DetectiveClient, options: dict[str, Any], message: str
-) -> None:
-    """Nothing is sent."""
-    with pytest.raises(ParameterError, match=message):
-        await plan_teardown(client, **options)
+    calls: dict[str, Any] = {
+        "plan": partial(plan_membership, client, **given),
+        "apply": plan.apply,
+        "teardown": partial(plan_teardown, client),
+    }
+    with pytest.raises(ParameterError, match=message) as raised:
+        await calls[call](**options)
+    assert "secret" not in str(raised.value)
     assert sim.requests == []
 
 

@@ -36,11 +36,7 @@ def _organization(sim: DetectiveSimulator) -> None:
 
 @pytest.fixture
 def management(sim: DetectiveSimulator) -> dict[str, Any]:
-    return {
-        "organization": True,
-        "management_credentials": sim.account(MANAGEMENT),
-        "administrator_id": ADMINISTRATOR,
-    }
+    return {"organization": True, "management_credentials": sim.account(MANAGEMENT), "administrator_id": ADMINISTRATOR}
 
 
 async def designate(client: DetectiveClient, sim: DetectiveSimulator, account_id: str = ADMINISTRATOR) -> None:
@@ -125,12 +121,24 @@ async def test_graph_is_not_the_organizations(sim: DetectiveSimulator, client: D
     assert (await plan.apply()).ok
 
 
-async def test_other_error(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Any other error is reported unchanged."""
-    await designate(client, sim)
-    sim.inject(Fault(Failure(402, "ServiceQuotaExceededException", "no"), "DescribeOrganizationConfiguration"))
-    plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
-    assert plan.problems[0].text.startswith("ServiceQuotaExceededException: no")
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [("DescribeOrganizationConfiguration", "ServiceQuotaExceededException"), ("ListMembers", "AccessDeniedException")],
+)
+async def test_other_errors(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], operation: str, code: str
+) -> None:
+    """They are reported unchanged; if the members cannot be listed, the administrator is not designated either."""
+    options = {"organization": True}
+    if operation == "ListMembers":
+        await client.create_graph()
+        options = management
+    else:
+        await designate(client, sim)
+    sim.inject(Fault(Failure(402, code, "no"), operation))
+    plan = await plan_membership(client, WANTED, regions=[REGION], **options)
+    assert not plan
+    assert [problem.text.partition(":")[0] for problem in plan.problems] == [code]
 
 
 async def test_different_administrator(
@@ -159,15 +167,6 @@ async def test_client_of_a_different_account(sim: DetectiveSimulator, management
             f"the client has the credentials of account {TWO}, and not those of the administrator {ADMINISTRATOR}"
         ]
     assert statuses(sim) == {}
-
-
-async def test_unreadable_members(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
-    """If the members cannot be listed, the administrator is not designated either."""
-    await client.create_graph()
-    sim.inject(Fault(DENIED, "ListMembers"))
-    plan = await plan_membership(client, WANTED, regions=[REGION], **management)
-    assert not plan
-    assert [problem.text[:21] for problem in plan.problems] == ["AccessDeniedException"]
 
 
 async def test_errors_while_applying(

@@ -96,13 +96,19 @@ async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient) 
 
 
 async def test_nothing_to_do(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """The plan is empty and falsy; tags, packages and members that were not named remain."""
+    """The plan is empty and falsy; tags, packages and members that were not named remain.
+
+    Tags and packages that are not desired are not read, which may need missing permissions.
+    """
     load_world(sim, graph(member(IDS[0], "ENABLED"), member(IDS[1], "ENABLED"), tags={"team": "secops"}))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], tags={"team": "secops"})
     assert not plan
     assert plan.actions == ()
     assert plan.problems == ()
     assert str(plan) == "eu-west-1:\n  nothing to do"
+    sim.forget_requests()
+    assert not await plan_membership(client, [account(IDS[0])], regions=[REGION])
+    assert [request.operation for request in sim.requests] == ["ListGraphs", "ListMembers"]
 
 
 async def test_text_of_a_long_plan(client: DetectiveClient) -> None:
@@ -117,13 +123,6 @@ async def test_text_of_a_long_plan(client: DetectiveClient) -> None:
     plan = await plan_membership(client, accounts[23:], regions=[REGION], remove_others=True)
     assert "  remove 12 accounts: " in str(plan)
     assert all(account.account_id in str(plan) for account in accounts[:12])
-
-
-async def test_reads_only_what_is_needed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Tags and packages that are not desired are not read, which may need missing permissions."""
-    load_world(sim, graph(member(IDS[0], "ENABLED")))
-    await plan_membership(client, [account(IDS[0])], regions=[REGION])
-    assert [request.operation for request in sim.requests] == ["ListGraphs", "ListMembers"]
 
 
 async def test_equal_regions_are_grouped(sim: DetectiveSimulator, client: DetectiveClient) -> None:

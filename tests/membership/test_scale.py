@@ -10,14 +10,7 @@ from support.virtual_time import in_virtual_time
 from detective_async import Clock, DetectiveClient
 from detective_async.membership import plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Fault, Throttle
-from membership.worlds import (
-    ADMINISTRATOR,
-    ELSEWHERE,
-    REGION,
-    invitations,
-    some_accounts,
-    statuses,
-)
+from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, invitations, some_accounts, statuses
 
 pytestmark = pytest.mark.slow
 

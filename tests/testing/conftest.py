@@ -48,7 +48,7 @@ class Boto:
         """Call an operation that must fail with this code, as the client's own exception; return the response."""
         with pytest.raises(ClientError) as caught:
             await getattr(self, method)(**members)
-        assert type(caught.value) is getattr(self.client.exceptions, code, ClientError)
+        assert type(caught.value) is self.client.exceptions.from_code(code)
         response = caught.value.response
         assert response["Error"]["Code"] == code
         assert response["ResponseMetadata"]["RequestId"]

@@ -85,10 +85,7 @@ async def test_a_test_can_stop_a_package(sim: DetectiveSimulator, boto: Any, peo
     ("wrong", "message"),
     [
         ({"graph_arn": "none"}, "there is no behavior graph 'none'"),
-        (
-            {"package": "CORE"},
-            "package: must be one of ASFF_SECURITYHUB_FINDING, .* got 'CORE'",
-        ),
+        ({"package": "CORE"}, "package: must be one of ASFF_SECURITYHUB_FINDING, .* got 'CORE'"),
         ({"state": "PAUSED"}, "state: must be one of STARTED, STOPPED, DISABLED, got 'PAUSED'"),
     ],
 )

@@ -116,8 +116,11 @@ async def test_a_volume_problem_disables_a_member(
     assert detail["VolumeUsageInBytes"] > 0
 
 
-async def test_a_rejected_invitation_can_be_sent_again(boto: Any, people: Any) -> None:
-    """RejectInvitation removes the membership from both lists; CreateMembers starts a new one."""
+async def test_members_leave_and_are_removed(boto: Any, people: Any) -> None:
+    """Rejecting, DisassociateMembership, DeleteMembers and DeleteGraph end a membership, which may begin again.
+
+    Accounts that are no members are unprocessed.
+    """
     admin, member = boto(), boto(MEMBER)
     graph = await graph_of(admin)
     await admin.create_members(GraphArn=graph, Accounts=people(1))
@@ -125,18 +128,10 @@ async def test_a_rejected_invitation_can_be_sent_again(boto: Any, people: Any) -
     assert await statuses(admin, graph) == {}
     assert (await member.list_invitations())["Invitations"] == []
     await member.refused("ResourceNotFoundException", "reject_invitation", GraphArn=graph)
-    await admin.create_members(GraphArn=graph, Accounts=people(1))
+    await admin.create_members(GraphArn=graph, Accounts=people(3))
     await member.accept_invitation(GraphArn=graph)
     await member.refused("ConflictException", "reject_invitation", GraphArn=graph)
     await member.refused("ConflictException", "accept_invitation", GraphArn=graph)
-
-
-async def test_members_leave_and_are_removed(boto: Any, people: Any) -> None:
-    """DisassociateMembership and DeleteMembers end a membership; accounts that are no members are unprocessed."""
-    admin, member = boto(), boto(MEMBER)
-    graph = await graph_of(admin)
-    await admin.create_members(GraphArn=graph, Accounts=people(3))
-    await member.accept_invitation(GraphArn=graph)
     await member.disassociate_membership(GraphArn=graph)
     await member.refused("ResourceNotFoundException", "disassociate_membership", GraphArn=graph)
     answer = await admin.delete_members(GraphArn=graph, AccountIds=[MEMBER, "000000000002", ADMIN])
@@ -145,16 +140,8 @@ async def test_members_leave_and_are_removed(boto: Any, people: Any) -> None:
     answer = await admin.get_members(GraphArn=graph, AccountIds=[MEMBER, "000000000003"])
     assert ids(answer["MemberDetails"]) == ["000000000003"]
     assert ids(answer["UnprocessedAccounts"]) == [MEMBER]
-
-
-async def test_deleting_a_graph_ends_its_memberships(boto: Any, people: Any) -> None:
-    """DeleteGraph removes the graph from its members' lists; CreateGraph then creates another graph."""
-    admin, member = boto(), boto(MEMBER)
-    graph = await graph_of(admin)
-    await admin.create_members(GraphArn=graph, Accounts=people(1))
-    await member.accept_invitation(GraphArn=graph)
     await admin.delete_graph(GraphArn=graph)
-    assert (await member.list_invitations())["Invitations"] == []
+    assert (await boto("000000000003").list_invitations())["Invitations"] == []
     assert (await admin.list_graphs())["GraphList"] == []
     await admin.refused("ResourceNotFoundException", "list_members", GraphArn=graph)
     assert await graph_of(admin) != graph

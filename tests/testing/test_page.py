@@ -199,16 +199,6 @@ async def test_the_response_is_small(sim: DetectiveSimulator, raw: Any) -> None:
     assert (found["requests"]["total"], len(found["requests"]["items"])) == (60, 50)
 
 
-@pytest.mark.parametrize(
-    "query", ["?members=x", "?graphs=-1", "?requests=1e3", "?accounts=1234567890", "?members=%D9%A1"]
-)
-async def test_an_invalid_offset_is_rejected(raw: Any, query: str) -> None:
-    """400, in the form of AWS's errors."""
-    reply = await get(raw, STATE + query)
-    assert (reply.status, reply.code) == (400, "ValidationException")
-    assert "whole number" in reply.message
-
-
 @pytest.mark.parametrize("query", ["?", "?&&=", "?graph=%FF%ZZ", "?x=1&x=2", "?status=%00", "?graph=&members="])
 async def test_unknown_parameters_are_ignored(raw: Any, query: str) -> None:
     """Unknown, empty and repeated parameters do not change the response."""
@@ -251,37 +241,6 @@ async def test_a_missing_slash_is_redirected(raw: Any) -> None:
         assert (reply.status, reply.headers["location"], reply.body) == (308, "/_simulator/", b"")
 
 
-@pytest.mark.parametrize(
-    "target", ["/_simulator/nothing", "/_simulator//", "/_simulator/../graphs", "/_simulator/page.py"]
-)
-async def test_other_files_are_not_found(raw: Any, target: str) -> None:
-    """404, in the form of AWS's errors."""
-    reply = await get(raw, target)
-    assert (reply.status, reply.code) == (404, "NotFoundException")
-    assert reply.message
-    assert reply.headers["x-amzn-requestid"]
-    assert "allow" not in reply.headers
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
-@pytest.mark.parametrize("target", ["/_simulator", HOME, STATE, "/_simulator/nothing"])
-async def test_the_page_is_read_only(raw: Any, method: str, target: str) -> None:
-    """405 with the allowed methods, in the form of AWS's errors."""
-    reply = await raw.send(method, target, {"Host": raw.sim.url[7:]}, b"{}")
-    assert (reply.status, reply.code) == (405, "MethodNotAllowedException")
-    assert reply.headers["allow"] == "GET, HEAD"
-    assert reply.headers["content-type"] == "application/json"
-    assert reply.message
-
-
-@pytest.mark.parametrize("target", ["/_simulatorx", "/_simulato", "/%5Fsimulator/", "//_simulator/"])
-async def test_similar_paths_belong_to_the_services(raw: Any, target: str) -> None:
-    """A path that only resembles the page's is rejected as an unsigned request."""
-    reply = await get(raw, target)
-    assert (reply.status, reply.code) == (403, "MissingAuthenticationTokenException")
-    assert len(raw.sim.requests) == 1
-
-
 async def test_requests_for_the_page_are_not_recorded(sim: DetectiveSimulator, raw: Any) -> None:
     """They are not recorded, and faults do not apply to them."""
     sim.inject(Fault(Drop(), count=None))
@@ -300,25 +259,47 @@ async def test_local_hosts_are_accepted(raw: Any, host: str) -> None:
     assert (await get(raw, HOME, Host=host)).status == 200
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "evil.example",
-        "localhost.evil.example:4580",
-        "127.0.0.1.evil.example",
-        "10.0.0.1",
-        "",
-        "[::1",
-        "a b",
-        "[::ffff:1]",
-    ],
-)
-@pytest.mark.parametrize("target", [HOME, STATE, "/_simulator", "/_simulator/page.js"])
-async def test_foreign_hosts_are_rejected(raw: Any, host: str, target: str) -> None:
-    """A foreign domain name that resolves to this machine (DNS rebinding) gets no data."""
-    reply = await get(raw, target, Host=host)
-    assert (reply.status, reply.code) == (403, "ForbiddenException")
-    assert raw.sim.requests == []
+_FOREIGN = (
+    "evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "", "[::1", "a b", "[::ffff:1]",
+)  # fmt: skip
+_METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+_MISSING = ("/_simulator/nothing", "/_simulator//", "/_simulator/../graphs", "/_simulator/page.py")
+_SIMILAR = ("/_simulatorx", "/_simulato", "/%5Fsimulator/", "//_simulator/")
+_OFFSETS = ("?members=x", "?graphs=-1", "?requests=1e3", "?accounts=1234567890", "?members=%D9%A1")
+#: Method, target and host (None: the simulator's), and the status and code of the error.
+REFUSED: list[tuple[str, str, str | None, int, str]] = [
+    # A foreign domain name that resolves to this machine (DNS rebinding) gets no data.
+    *(
+        ("GET", target, host, 403, "ForbiddenException")
+        for host in _FOREIGN
+        for target in (HOME, STATE, "/_simulator", "/_simulator/page.js")
+    ),
+    # The page is read-only.
+    *(
+        (method, target, None, 405, "MethodNotAllowedException")
+        for method in _METHODS
+        for target in ("/_simulator", HOME, STATE, "/_simulator/nothing")
+    ),
+    *(("GET", target, None, 404, "NotFoundException") for target in _MISSING),
+    # A path that only resembles the page's belongs to the services.
+    *(("GET", target, None, 403, "MissingAuthenticationTokenException") for target in _SIMILAR),
+    *(("GET", STATE + query, None, 400, "ValidationException") for query in _OFFSETS),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "host", "status", "code"), REFUSED)
+async def test_requests_are_refused(
+    raw: Any, *, method: str, target: str, host: str | None, status: int, code: str
+) -> None:
+    """The error has the form of AWS's; only requests to the services are recorded."""
+    reply = await get(raw, target, method, **({} if host is None else {"Host": host}))
+    assert (reply.status, reply.code) == (status, code)
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers["x-amzn-requestid"]
+    assert reply.message
+    assert ("whole number" in reply.message) == (status == 400)
+    assert reply.headers.get("allow") == ("GET, HEAD" if status == 405 else None)
+    assert len(raw.sim.requests) == (code == "MissingAuthenticationTokenException")
 
 
 async def test_a_request_without_a_host_is_rejected(raw: Any) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
-from support.browser import BROWSER_MARKS, CONTRAST, opened_page, tab_to
+from support.browser import BROWSER_MARKS, opened_page, tab_to
+from support.page_checks import check_colour_scheme, check_control_names, check_layout, check_markup
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 
@@ -283,14 +284,11 @@ async def test_the_page_fits_and_has_enough_contrast(
     for account in (ADMIN, "1" * 12):
         await section(page, "Graphs").get_by_role("link", name=account).click()
         await expect(section(page, f"Graph of {account}")).to_be_visible()
-        assert await page.evaluate("document.documentElement.scrollWidth") == width
-        contrast, text = await page.evaluate(CONTRAST)
-        assert contrast >= 4.5, text
+        await check_layout(page, width)
     box = section(page, "Latest requests").locator(".box")
     assert await box.evaluate("node => node.scrollWidth > node.clientWidth")
     await expect(box).to_have_attribute("tabindex", "0")
-    ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (int(ground[4:].split(",")[0]) > 128) is (scheme == "light")
+    await check_colour_scheme(page, scheme)
 
 
 async def test_the_page_is_accessible(sim: DetectiveSimulator, boto: Any, people: Any, page: Page) -> None:
@@ -330,14 +328,9 @@ async def test_the_page_is_accessible(sim: DetectiveSimulator, boto: Any, people
                 - cell /team=secops/
         """
     )
-    tables = page.get_by_role("table")
-    assert await tables.count() == 7
-    for table in await tables.all():
-        assert await table.locator("caption").text_content()
-        assert await table.locator("th:not([scope])").count() == 0
-    for control in await page.locator("button:visible, select:visible, a:visible").all():
-        assert re.search(r'"[^"]+"', await control.aria_snapshot()), await control.inner_html()
-    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    assert await page.get_by_role("table").count() == 7
+    await check_markup(page)
+    await check_control_names(page)
     # Only the state of the connection is announced automatically.
     assert await page.locator("[aria-live], [role=alert], [role=log]").count() == 0
     assert await page.get_by_role("status").count() == 1

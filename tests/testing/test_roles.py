@@ -1,4 +1,4 @@
-"""Profiles with roles: the clients assume the role at the simulated STS, and use it with the simulated Detective."""
+"""Profiles with roles: the AWS CLI assumes the role at the simulated STS, and uses it with the simulated Detective."""
 
 import asyncio
 import json
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from detective_async import CredentialsError, DefaultCredentials, DetectiveClient
 from detective_async.testing import DetectiveSimulator
 
 pytestmark = pytest.mark.cli
@@ -73,21 +72,4 @@ async def test_the_cli_reports_a_denied_role(profiles: DetectiveSimulator) -> No
     status, _, err = await aws("detective", "list-graphs", "--profile", "intruder")
     assert status != 0
     assert "AccessDenied" in err
-    assert [one.operation for one in profiles.requests] == ["AssumeRole"]
-
-
-async def test_our_client_uses_a_roles_profile(profiles: DetectiveSimulator) -> None:
-    """Botocore's credential chain assumes the role once for several calls."""
-    async with DetectiveClient(profile="audit") as client:
-        arn = (await client.create_graph()).graph_arn
-        assert arn is not None
-        assert f":{WORKLOAD}:" in arn
-        assert [graph.arn async for graph in client.iter_graphs()] == [arn]
-    assert [one.operation for one in profiles.requests] == ["AssumeRole", "CreateGraph", "ListGraphs"]
-
-
-async def test_our_client_reports_a_denied_role(profiles: DetectiveSimulator) -> None:
-    """The error names the credential chain, and there is no request to Detective."""
-    with pytest.raises(CredentialsError, match=r"the AWS credential chain failed: .*AccessDenied"):
-        await DefaultCredentials(profile="intruder").get_credentials()
     assert [one.operation for one in profiles.requests] == ["AssumeRole"]

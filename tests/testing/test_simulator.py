@@ -1,16 +1,18 @@
 """Starting and stopping a simulator, its accounts, its time, and the requests that it records."""
 
 import asyncio
+import inspect
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.strict_mode import warnings_in
 
 import detective_async.testing.services.detective
-from detective_async.testing import DetectiveSimulator, Fault, Latency
+from detective_async.testing import DetectiveSimulator, Fault, Latency, SimulatorThread
 
 LEAVES_NOTHING = """
     import asyncio, gc, warnings
@@ -37,12 +39,28 @@ LEAVES_NOTHING = """
     gc.collect()
     print("clean")
 """
+LEAVES_NO_THREAD = """
+    import gc, threading
+    from detective_async.testing import SimulatorThread
+
+    for _ in range(3):
+        with SimulatorThread() as sim:
+            sim.account("111122223333")
+    assert threading.active_count() == 1
+    unstopped = SimulatorThread()
+    unstopped.start()
+    print("clean")
+"""
 
 
-def test_it_leaves_no_resources_behind() -> None:
-    """In development mode with warnings as errors; with clients that are idle or in the middle of a request."""
+@pytest.mark.parametrize("program", [LEAVES_NOTHING, LEAVES_NO_THREAD])
+def test_it_leaves_no_resources_behind(program: str) -> None:
+    """In development mode with warnings as errors; with clients that are idle or in the middle of a request.
+
+    A thread that is never stopped does not block the interpreter's exit.
+    """
     found = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(LEAVES_NOTHING)],
+        [sys.executable, "-W", "error", "-X", "dev", "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -63,31 +81,35 @@ async def test_stopping_does_not_wait_for_a_slow_answer(sim: DetectiveSimulator,
         await waiting
 
 
-async def test_it_can_be_stopped_and_started_again(raw: Any) -> None:
-    """Starting a running simulator is an error, stopping a stopped one is not; the state is kept."""
-    sim = DetectiveSimulator(seed=3)
-    raw.sim = sim
+async def call(method: Callable[..., Any], *arguments: Any) -> None:
+    """Call a method of either kind of simulator; those of the thread block."""
+    if inspect.isawaitable(result := method(*arguments)):
+        await result
+
+
+@pytest.mark.parametrize("kind", [DetectiveSimulator, SimulatorThread])
+async def test_it_can_be_stopped_and_started_again(raw: Any, kind: Any) -> None:
+    """Starting a running one and a port in use are errors, stopping a stopped one is not; the state is kept."""
+    raw.sim = sim = kind(seed=3)
     assert "not started" in repr(sim)
     with pytest.raises(RuntimeError, match="not running"):
         _ = sim.url
-    await sim.start()
+    await call(sim.stop)
+    await call(sim.start)
     with pytest.raises(RuntimeError, match="started already"):
-        await sim.start()
-    assert (await raw.ask("POST", "/graph", b"{}")).status == 200
-    await sim.stop()
-    await sim.stop()
-    assert len(sim.snapshot()) == 1
-    async with sim:
-        assert (await raw.ask("POST", "/graphs/list", b"{}")).status == 200
-        assert repr(sim) == f"<DetectiveSimulator {sim.url} [1 accounts, 1 graphs]>"
-
-
-async def test_a_port_in_use_is_an_error(sim: DetectiveSimulator) -> None:
-    """If the port is not available, `start` raises OSError, and can be called again."""
-    second = DetectiveSimulator(port=int(sim.url.rsplit(":", 1)[1]))
+        await call(sim.start)
+    second = kind(port=int(sim.url.rpartition(":")[2]))
     for _ in range(2):
-        with pytest.raises(OSError, match=r".*"):
-            await second.start()
+        with pytest.raises(OSError, match="in use"):
+            await call(second.start)
+    assert (await raw.ask("POST", "/graph", b"{}")).status == 200
+    await call(sim.stop)
+    await call(sim.stop)
+    assert len(sim.snapshot()) == 1
+    await call(sim.start)
+    assert (await raw.ask("POST", "/graphs/list", b"{}")).status == 200
+    assert repr(sim) == f"<{kind.__name__} {sim.url} [1 accounts, 1 graphs]>"
+    await call(sim.stop)
 
 
 async def test_a_bug_of_the_simulator_is_an_internal_failure(raw: Any, monkeypatch: Any, caplog: Any) -> None:
@@ -112,14 +134,18 @@ def test_accounts_are_the_same_each_time() -> None:
             one.account(wrong)
 
 
-async def test_time_only_goes_forward(sim: DetectiveSimulator) -> None:
-    """Only zero or more seconds may be added to the virtual time."""
+@pytest.mark.parametrize("kind", [DetectiveSimulator, SimulatorThread])
+async def test_time_only_goes_forward(kind: Any) -> None:
+    """Only zero or more seconds may be added to the virtual time; a thread's errors are raised in the caller."""
+    sim = kind()
+    await call(sim.start)
     before = sim.now
-    await sim.advance(0)
+    await call(sim.advance, 0)
     assert sim.now >= before
     for wrong in (-1, float("inf"), float("nan")):
         with pytest.raises(ValueError, match="seconds"):
-            await sim.advance(wrong)
+            await call(sim.advance, wrong)
+    await call(sim.stop)
 
 
 def test_the_public_names_are_sorted_and_importable() -> None:

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -65,7 +65,28 @@ PLACES = st.tuples(st.sampled_from(ADMINS), st.sampled_from(REGIONS))
 SUITED = st.sampled_from([True] * 4 + [False])
 #: Most calls are made by the administrator itself (None).
 CALLERS = st.sampled_from([None] * 6 + [*ADMINS, MEMBERS[0]])
+ANSWERS = st.sampled_from(["accept_invitation"] * 3 + ["reject_invitation", "disassociate_membership"])
 CHOSEN = st.lists(st.sampled_from(ACCOUNTS), min_size=1, max_size=6)
+
+
+@frozen
+class Site:
+    """The place of a graph, and how a call finds it.
+
+    Args:
+        place: the administrator and the region.
+        caller: the account that calls; None is the administrator.
+        elsewhere: call in another region than the graph's.
+        missing: call for a deleted graph.
+    """
+
+    place: tuple[str, str]
+    caller: str | None = None
+    elsewhere: bool = False
+    missing: bool = False
+
+
+SITES = st.builds(Site, PLACES, CALLERS, RARELY, RARELY)
 
 
 @define
@@ -199,27 +220,23 @@ class Membership(RuleBasedStateMachine):
         assert expected is None, f"{expected} did not come, but {answer!r}"
         return answer
 
-    def target(
-        self, place: tuple[str, str], caller: str, *, elsewhere: bool, missing: bool
-    ) -> tuple[DetectiveClient, str, ModelGraph | None]:
+    def target(self, site: Site) -> tuple[DetectiveClient, str, ModelGraph | None]:
         """Return a client, the ARN for its call, and the graph that the call will find, if any."""
-        _, region = place
-        asked_in = REGIONS[1 - REGIONS.index(region)] if elsewhere else region
-        graph = self.graphs.get(place)
-        if missing or graph is None:
-            arn = self.deleted[-1] if self.deleted else f"arn:aws:detective:{region}:{place[0]}:graph:{'0' * 32}"
-            return self.clients[caller, asked_in], arn, None
-        return self.clients[caller, asked_in], graph.arn, None if elsewhere else graph
+        administrator, region = site.place
+        asked_in = REGIONS[1 - REGIONS.index(region)] if site.elsewhere else region
+        client = self.clients[site.caller or administrator, asked_in]
+        graph = self.graphs.get(site.place)
+        if site.missing or graph is None:
+            arn = self.deleted[-1] if self.deleted else f"arn:aws:detective:{region}:{administrator}:graph:{'0' * 32}"
+            return client, arn, None
+        return client, graph.arn, None if site.elsewhere else graph
 
-    def owned(
-        self, place: tuple[str, str], caller: str | None, *, elsewhere: bool, missing: bool
-    ) -> tuple[DetectiveClient, str, ModelGraph, type[ServiceError] | None]:
+    def owned(self, site: Site) -> tuple[DetectiveClient, str, ModelGraph, type[ServiceError] | None]:
         """Return what `target` does, for an operation of the administrator only, and the expected error."""
-        caller = caller or place[0]
-        client, arn, graph = self.target(place, caller, elsewhere=elsewhere, missing=missing)
+        client, arn, graph = self.target(site)
         if graph is None:
             return client, arn, ModelGraph(arn), ResourceNotFoundException
-        return client, arn, graph, None if caller == place[0] else AccessDeniedException
+        return client, arn, graph, None if site.caller in (None, site.place[0]) else AccessDeniedException
 
     def suited(self, place: tuple[str, str], status: MemberStatus, account: str, *, suited: bool) -> str:
         """Return a member in this status, if `suited` and there is one, and otherwise the account itself."""
@@ -252,26 +269,12 @@ class Membership(RuleBasedStateMachine):
             if place == without:
                 continue
             self.create_graph(place)
-            self.create_members(
-                place=place,
-                caller=None,
-                elsewhere=False,
-                missing=False,
-                chosen=[wrong, disabled, *invited],
-                wrong={wrong},
-            )
+            self.create_members(Site(place), [wrong, disabled, *invited], {wrong})
         self.all_lists_agree()
         self.advance(DELAY)
         self.all_lists_agree()
         for place in sorted(self.graphs):
-            self.answer(
-                operation="accept_invitation",
-                place=place,
-                account=disabled,
-                suited=False,
-                elsewhere=False,
-                missing=False,
-            )
+            self.answer(Site(place), "accept_invitation", disabled, suited=False)
 
     @move(1, place=PLACES)
     def create_graph(self, place: tuple[str, str]) -> None:
@@ -283,47 +286,30 @@ class Membership(RuleBasedStateMachine):
             assert arn not in self.deleted
             self.graphs[place] = ModelGraph(arn)
 
-    @move(1, place=PLACES, caller=CALLERS, elsewhere=RARELY, sure=st.booleans())
-    def delete_graph(self, place: tuple[str, str], caller: str | None, elsewhere: bool, sure: bool) -> None:
+    @move(1, site=SITES, sure=st.booleans())
+    def delete_graph(self, site: Site, sure: bool) -> None:
         """Deletes the graph for all accounts; rarely by the administrator, so that most examples have graphs."""
-        if caller is None and not sure:
+        if site.caller is None and not sure:
             return
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=False)
+        client, arn, graph, expected = self.owned(site)
         self.attempt(client.delete_graph(arn), expected)
         if expected is None:
             for account in list(graph.members):
                 self.part(graph, account)
-            del self.graphs[place]
+            del self.graphs[site.place]
             self.deleted.append(arn)
 
-    @move(
-        4,
-        place=PLACES,
-        caller=CALLERS,
-        elsewhere=RARELY,
-        missing=RARELY,
-        chosen=CHOSEN,
-        wrong=st.sets(st.sampled_from(MEMBERS), max_size=1),
-    )
-    def create_members(
-        self,
-        *,
-        place: tuple[str, str],
-        caller: str | None,
-        elsewhere: bool,
-        missing: bool,
-        chosen: list[str],
-        wrong: set[str],
-    ) -> None:
+    @move(4, site=SITES, chosen=CHOSEN, wrong=st.sets(st.sampled_from(MEMBERS), max_size=1))
+    def create_members(self, site: Site, chosen: list[str], wrong: set[str]) -> None:
         """Returns each account once: as a member, or as unprocessed if it is one already or cannot be one."""
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=missing)
+        client, arn, graph, expected = self.owned(site)
         accounts = [
             Account(name, "wrong@example.com" if name in wrong else f"account-{name}@example.com") for name in chosen
         ]
         answer = self.attempt(client.create_members(arn, accounts), expected)
         if expected is not None:
             return
-        new = [name for name in dict.fromkeys(chosen) if name not in graph.members and name != place[0]]
+        new = [name for name in dict.fromkeys(chosen) if name not in graph.members and name != site.place[0]]
         unprocessed = list(chosen)
         for name in new:
             unprocessed.remove(name)
@@ -331,12 +317,10 @@ class Membership(RuleBasedStateMachine):
         assert [(one.account_id, one.status) for one in answer.members] == [(name, _VERIFYING) for name in new]
         assert sorted(one.account_id for one in answer.unprocessed_accounts) == sorted(unprocessed)
 
-    @move(4, place=PLACES, caller=CALLERS, elsewhere=RARELY, missing=RARELY, chosen=CHOSEN)
-    def delete_members(
-        self, place: tuple[str, str], caller: str | None, elsewhere: bool, missing: bool, chosen: list[str]
-    ) -> None:
+    @move(4, site=SITES, chosen=CHOSEN)
+    def delete_members(self, site: Site, chosen: list[str]) -> None:
         """Removes each account, or returns it as unprocessed."""
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=missing)
+        client, arn, graph, expected = self.owned(site)
         answer = self.attempt(client.delete_members(arn, chosen), expected)
         if expected is not None:
             return
@@ -346,22 +330,12 @@ class Membership(RuleBasedStateMachine):
         assert answer.account_ids == removed
         assert len(answer.unprocessed_accounts) == len(chosen) - len(removed)
 
-    @move(
-        6,
-        operation=st.sampled_from(["accept_invitation"] * 3 + ["reject_invitation", "disassociate_membership"]),
-        place=PLACES,
-        account=st.sampled_from(ACCOUNTS),
-        suited=SUITED,
-        elsewhere=RARELY,
-        missing=RARELY,
-    )
-    def answer(
-        self, *, operation: str, place: tuple[str, str], account: str, suited: bool, elsewhere: bool, missing: bool
-    ) -> None:
+    @move(6, site=SITES, operation=ANSWERS, account=st.sampled_from(ACCOUNTS), suited=SUITED)
+    def answer(self, site: Site, operation: str, account: str, *, suited: bool) -> None:
         """Accept and reject need INVITED, disassociate needs ENABLED."""
         needed = _ENABLED if operation == "disassociate_membership" else _INVITED
-        account = self.suited(place, needed, account, suited=suited)
-        client, arn, graph = self.target(place, account, elsewhere=elsewhere, missing=missing)
+        account = self.suited(site.place, needed, account, suited=suited)
+        client, arn, graph = self.target(evolve(site, caller=account))
         member = graph.members.get(account) if graph else None
         expected: type[ServiceError] | None = None
         if member is None:
@@ -376,30 +350,13 @@ class Membership(RuleBasedStateMachine):
         else:
             self.part(graph, account)
 
-    @move(
-        3,
-        place=PLACES,
-        caller=CALLERS,
-        account=st.sampled_from(MEMBERS),
-        suited=SUITED,
-        problem_solved=st.booleans(),
-        elsewhere=RARELY,
-    )
-    def start_monitoring_member(
-        self,
-        *,
-        place: tuple[str, str],
-        caller: str | None,
-        account: str,
-        suited: bool,
-        problem_solved: bool,
-        elsewhere: bool,
-    ) -> None:
+    @move(3, site=SITES, account=st.sampled_from(MEMBERS), suited=SUITED, solved=st.booleans())
+    def start_monitoring_member(self, site: Site, account: str, *, suited: bool, solved: bool) -> None:
         """Enables a disabled member, unless its account still has a volume problem; needs ACCEPTED_BUT_DISABLED."""
-        account = self.suited(place, _DISABLED, account, suited=suited)
-        if problem_solved:
+        account = self.suited(site.place, _DISABLED, account, suited=suited)
+        if solved:
             self.set_volume(account, too_much=False)
-        client, arn, graph, expected = self.owned(place, caller, elsewhere=elsewhere, missing=False)
+        client, arn, graph, expected = self.owned(site)
         member = graph.members.get(account)
         if expected is None and member is None:
             expected = ResourceNotFoundException
@@ -436,7 +393,7 @@ class Membership(RuleBasedStateMachine):
         if not self.graphs or len(self.open_iterations) == MAX_ITERATIONS:
             return
         place = sorted(self.graphs)[number % len(self.graphs)]
-        client, arn, graph = self.target(place, place[0], elsewhere=False, missing=False)
+        client, arn, graph = self.target(Site(place))
         paginator = client.iter_members(arn, page_size=page_size)
         there = set(graph.members) if graph else set[str]()
         self.open_iterations.append(Iteration(arn, client, page_size, paginator, paginator.pages(), there, set(there)))

@@ -42,6 +42,7 @@ def test_valid_values() -> None:
         ([("number", "7"), ("account", "11112222333")], "account", "12 digits"),
         ([("number", "7"), ("account", "\u0661" * 12)], "account", "12 digits"),
         ([("number", "7"), ("account", 111122223333)], "account", "12 digits"),
+        ([("number", "7"), ("account", "9" * 10_000)], "account", "12 digits"),
         ([("number", "7"), ("when", "2026-03-01T12:00:00")], "when", "zone"),
         ([("number", "7"), ("when", "yesterday")], "when", "zone"),
         ([("number", "7"), ("when", None)], "when", "zone"),
@@ -52,10 +53,11 @@ def test_valid_values() -> None:
     ],
 )
 def test_invalid_values(given: list[tuple[str, Any]], parameter: str, problem: str) -> None:
-    """The error names the parameter, and the expected value."""
+    """The error names the parameter and the expected value, and does not quote a long value in full."""
     with pytest.raises(ParameterError, match=problem) as raised:
         inputs.values(given, READERS, "number")
     assert raised.value.parameter == parameter
+    assert len(str(raised.value)) < 200
 
 
 @pytest.mark.parametrize("value", [[], "eu-west-1", None, ["eu-west-1"] * 2, ["eu-west-1", "x"], ["a", "b", "c"]])
@@ -72,10 +74,3 @@ def test_invalid_bodies(body: bytes) -> None:
     with pytest.raises(ParameterError) as raised:
         inputs.json_object(body)
     assert raised.value.parameter == "body"
-
-
-def test_quoted_values_are_cut() -> None:
-    """An error does not quote a long value in full."""
-    with pytest.raises(ParameterError) as raised:
-        inputs.account_id("9" * 10_000, "account")
-    assert len(str(raised.value)) < 200

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -366,7 +365,11 @@ async def test_an_investigation(sim: DetectiveSimulator, url: str, page: Page, t
 
 
 async def test_the_keyboard_is_enough(url: str, page: Page) -> None:
-    """Tab, Enter and Space lead from the top of the page to a finished onboarding; the focus is never lost."""
+    """Tab, Enter and Space lead from the top of the page to a finished onboarding; the focus is always visible."""
+    await load(page, url)
+    for _ in range(12):
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
     await load(page, url)
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -390,15 +393,6 @@ async def test_the_keyboard_is_enough(url: str, page: Page) -> None:
     await expect(page.locator("#job-status")).to_contain_text("Done. 18 of 20")
     await page.go_back()
     await expect(page.get_by_role("heading", name="Onboarding")).to_be_focused()
-
-
-async def test_the_focus_is_visible(url: str, page: Page) -> None:
-    """Every element that Tab reaches has an outline while it has the focus."""
-    await load(page, url)
-    for _ in range(12):
-        await page.keyboard.press("Tab")
-        outline = await page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
-        assert outline == "3px"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -436,7 +430,9 @@ async def test_the_page_fits_and_is_legible(
 
 
 async def test_the_page_is_accessible(url: str, page: Page) -> None:
-    """Landmarks, headings, tables and controls have the roles and names for screen readers."""
+    """Landmarks, headings, tables and controls have roles and names; all requests go to the page's own origin."""
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
     await load(page, url)
     await expect(page.get_by_role("banner")).to_match_aria_snapshot(
         """
@@ -464,15 +460,6 @@ async def test_the_page_is_accessible(url: str, page: Page) -> None:
             await expect(main.get_by_role("region", name=name, exact=True)).to_have_count(1)
         await check_control_names(page)
     await check_markup(page)
-
-
-async def test_the_page_requests_only_its_own_origin(url: str, page: Page) -> None:
-    """Every request of the page goes to its backend."""
-    urls: list[str] = []
-    page.on("request", lambda request: urls.append(request.url))
-    await load(page, url)
-    await page.get_by_role("link", name="Investigations").click()
     await expect(page.locator("#investigations-status")).to_contain_text("found")
     assert len(urls) > 8
-    assert [one for one in urls if not one.startswith(url)] == []
-    assert json.dumps(urls).count("@") == 0
+    assert [one for one in urls if not one.startswith(url) or "@" in one] == []

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import KEYS, Handle, Site, serving_routes, warnings_of
-from integrations.aiohttp_web.streaming import requesting, streaming
+from integrations.aiohttp_web.site import KEYS, Handle, Site, requesting, serving_routes, streaming, warnings_of
 
 from detective_async import DetectiveClient, Timeouts
 from detective_async.integrations.aiohttp_web import get_client, stream_events, stream_ndjson, to_json
@@ -94,19 +93,21 @@ async def test_call_reaches_the_deadline(sim: DetectiveSimulator) -> None:
     assert problem["detail"].startswith("CreateGraph: no response within 0.")
 
 
+@pytest.mark.parametrize("deadline", [0.05, None])
 @pytest.mark.parametrize(("method", "unknown"), [("GET", None), ("POST", True)])
-async def test_handler_reaches_the_deadline(method: str, unknown: bool | None) -> None:
-    """It is cancelled, and the response is the same."""
+async def test_handler_reaches_the_deadline(method: str, unknown: bool | None, deadline: float | None) -> None:
+    """It is cancelled; the response is the same as for a timeout that the handler raises itself."""
     ended = asyncio.Event()
 
     async def wait(_request: web.Request) -> web.StreamResponse:
         try:
-            await asyncio.Event().wait()
+            async with asyncio.timeout(0 if deadline is None else None):
+                await asyncio.Event().wait()
         finally:
             ended.set()
         return web.Response()
 
-    async with serving_routes({"/": wait}, deadline=0.05) as site:
+    async with serving_routes({"/": wait}, deadline=deadline) as site:
         problem = (await site.ask(method, "/")).problem()
         assert ended.is_set()
     assert (problem["status"], problem["code"]) == (504, "DeadlineExceeded")

@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from fleet.leftovers import working_tasks
-from integrations.aiohttp_web.site import ADMINISTRATOR, Site, client_of, serving_routes, warnings_of
-from integrations.aiohttp_web.streaming import (
+from fleet.counting_server import working_tasks
+from integrations.aiohttp_web.site import (
+    ADMINISTRATOR,
     BufferFiller,
     Items,
+    Site,
     Stream,
     both,
+    client_of,
     read_all,
     requesting,
+    serving_routes,
     settled,
     streaming,
+    warnings_of,
 )
 from support.wire_server import until
 
@@ -28,33 +32,6 @@ from detective_async.integrations.aiohttp_web import get_client, get_fleet, stre
 from detective_async.testing import DetectiveSimulator
 
 pytestmark = pytest.mark.slow
-
-
-@both
-@pytest.mark.parametrize("stop_at", [0, 1])
-async def test_while_waiting_for_an_item(stream: Stream, stop_at: int, caplog: pytest.LogCaptureFixture) -> None:
-    """The iterator is closed, and nothing is logged."""
-    items = Items(stop_at=stop_at)
-    before = asyncio.all_tasks()
-    async with serving_routes({"/": streaming(stream, items)}) as site:
-        async with requesting(site):
-            await until(lambda: items.begun and items.given == stop_at, "it waits")
-        await until(lambda: items.ended, "the iterator was closed")
-        await site.disconnected()
-    await until(lambda: asyncio.all_tasks() <= before, "no task is left")
-    assert not warnings_of(caplog)
-
-
-@both
-async def test_while_writing(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """A paused write ends."""
-    items = Items(size=100_000)
-    async with serving_routes({"/": streaming(stream, items)}) as site:
-        async with requesting(site):
-            assert await settled(items) < items.count
-            assert not items.ended
-        await until(lambda: items.ended, "the iterator was closed")
-    assert not warnings_of(caplog)
 
 
 @both
@@ -82,10 +59,7 @@ async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixtur
 async def test_cancelled_handler(stream: Stream) -> None:
     """The iterator is closed if the server cancels handlers."""
     items = Items(stop_at=1)
-    async with (
-        serving_routes({"/": streaming(stream, items)}) as site,
-        requesting(site) as client,
-    ):
+    async with serving_routes({"/": streaming(stream, items)}) as site, requesting(site) as client:
         await until(lambda: items.given, "it waits")
         [connection] = site.runner.server.connections if site.runner.server else []
         assert connection._task_handler
@@ -209,16 +183,19 @@ async def test_slow_reader(stream: Stream) -> None:
 
 
 @both
-async def test_stalled_reader(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """Its connection is reset after the write timeout."""
-    items = Items(size=100_000)
+@pytest.mark.parametrize("fails", [False, True])
+async def test_stalled_reader(stream: Stream, fails: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Its connection is reset after the write timeout, also if only the record of a failure waits for it."""
+    items = BufferFiller(KeyError()) if fails else Items(size=100_000)
     async with serving_routes({"/": streaming(stream, items, write_timeout=0.3)}) as site, requesting(site) as client:
-        await until(lambda: items.ended, "it was given up")
+        await site.connected()
         await site.disconnected()
         with pytest.raises(ConnectionResetError):
             await read_all(client)
-    assert items.given < 150
-    assert not warnings_of(caplog)
+    if isinstance(items, Items):
+        assert items.ended
+        assert items.given < 150
+        assert not warnings_of(caplog)
 
 
 async def test_slow_reader_is_not_stalled() -> None:
@@ -238,19 +215,6 @@ async def test_slow_reader_is_not_stalled() -> None:
                 await asyncio.sleep(0.02)
     assert received > 2_000_000
     assert loop.time() - began > 2.5
-
-
-@both
-async def test_failure_for_a_stalled_reader(stream: Stream) -> None:
-    """The record of the failure is subject to the same write timeout."""
-    items = BufferFiller(KeyError())
-    async with (
-        serving_routes({"/": streaming(stream, items, write_timeout=0.3)}) as site,
-        requesting(site) as client,
-    ):
-        await until(lambda: items.request and items.request.transport is None, "the connection is gone")
-        with pytest.raises(ConnectionResetError):
-            await read_all(client)
 
 
 @both
@@ -310,7 +274,7 @@ async def test_disconnect_before_the_failure_is_written() -> None:
         raise KeyError
 
     async with serving_routes({"/": streaming(stream_ndjson, items)}) as site, requesting(site):
-        await until(lambda: site.runner.server and site.runner.server.connections, "it has come")
+        await site.connected()
         await site.disconnected()
 
 

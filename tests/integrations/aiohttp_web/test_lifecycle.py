@@ -2,22 +2,12 @@
 
 import asyncio
 import logging
-from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import ADMINISTRATOR, KEYS, client_of, idle_client, make_app, serving, serving_routes
 
-from detective_async import (
-    AssumeRole,
-    CallEvent,
-    Credentials,
-    DetectiveClient,
-    DetectiveFleet,
-    ParameterError,
-    Target,
-)
+from detective_async import AssumeRole, CallEvent, Credentials, DetectiveClient, DetectiveFleet, ParameterError, Target
 from detective_async.events import Event
 from detective_async.integrations.aiohttp_web import CLIENT, FLEET, get_client, get_fleet, health, setup, to_json
 from detective_async.integrations.aiohttp_web.state import AccountCredentials
@@ -34,36 +24,34 @@ async def graphs(request: web.Request) -> web.StreamResponse:
 
 
 async def test_client_lifetime(sim: DetectiveSimulator) -> None:
-    """All requests share the client and its session until the app ends."""
+    """All requests share the client and its session until the app ends; there is no fleet."""
     client = client_of(sim)
-    found: list[Any] = []
+    requests: list[web.Request] = []
 
     async def look(request: web.Request) -> web.StreamResponse:
-        found.append(request.app[CLIENT])
+        requests.append(request)
         return await graphs(request)
 
     async with serving_routes({"/": look}, client) as site:
         answers = await asyncio.gather(*(site.get("/") for _ in range(5)))
         assert [answer.status for answer in answers] == [200] * 5
         assert FLEET not in site.app
+        with pytest.raises(KeyError):
+            get_fleet(requests[0])
         assert client._transport.pool._reusing
-    assert found == [client] * 5
+    assert [request.app[CLIENT] for request in requests] == [client] * 5
     assert client._transport.pool.closed
 
 
-async def test_callers_session(sim: DetectiveSimulator) -> None:
-    """It stays open."""
-    async with aiohttp.ClientSession() as session:
-        async with serving_routes({"/": graphs}, client_of(sim, session=session)) as site:
-            assert (await site.get("/")).status == 200
-        assert not session.closed
-
-
 async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is configured by the environment at startup."""
-    app = web.Application()
+    """It is configured by the environment at startup, which fails without a region."""
+    app, without_region = web.Application(), web.Application()
     app.router.add_get("/", graphs)
     setup(app)
+    setup(without_region)
+    with pytest.raises(Exception, match="no region"):
+        async with serving(without_region):
+            pass
     for name, value in sim.environment(ADMINISTRATOR, region="eu-central-1").items():
         monkeypatch.setenv(name, value)
     async with serving(app) as site:
@@ -71,15 +59,6 @@ async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.Monke
         client = app[CLIENT]
         assert not client._transport.pool.closed
     assert client._transport.pool.closed
-
-
-async def test_invalid_settings() -> None:
-    """The startup fails."""
-    app = web.Application()
-    setup(app)
-    with pytest.raises(Exception, match="no region"):
-        async with serving(app):
-            pass
 
 
 async def test_fleet(sim: DetectiveSimulator) -> None:
@@ -103,18 +82,6 @@ async def test_fleet(sim: DetectiveSimulator) -> None:
         assert b"us-west-2" in (await site.get("/graphs?region=us-west-2")).body
     assert fleet._closed
     assert fleet.client._transport.pool.closed
-
-
-async def test_no_fleet() -> None:
-    """`get_fleet` raises a KeyError."""
-
-    async def ask(request: web.Request) -> web.StreamResponse:
-        with pytest.raises(KeyError):
-            get_fleet(request)
-        return web.Response()
-
-    async with serving_routes({"/": ask}) as site:
-        assert (await site.get("/")).status == 200
 
 
 async def test_accounts_and_regions(sim: DetectiveSimulator) -> None:
@@ -164,18 +131,6 @@ def test_cached_providers(monkeypatch: pytest.MonkeyPatch) -> None:
     for digit in "2313":
         accounts.get(digit * 12)
     assert asked[3:] == ["2" * 12, "3" * 12, "1" * 12]
-
-
-async def test_credentials_for_one_request(sim: DetectiveSimulator) -> None:
-    """They take precedence."""
-
-    async def ask(request: web.Request) -> web.StreamResponse:
-        client = get_client(request, account_id=OTHER, credentials=sim.account(OTHER))
-        arn = (await client.create_graph()).graph_arn
-        return web.json_response(arn)
-
-    async with serving_routes({"/": ask}, client_of(sim)) as site:
-        assert OTHER.encode() in (await site.get("/")).body
 
 
 @pytest.mark.parametrize(
@@ -274,13 +229,15 @@ async def test_health_during_shutdown() -> None:
 
 
 async def test_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    """A failing credentials provider is a 500 without its text."""
+    """A failing provider of credentials, which precede those of the account, is a 500 without its text."""
 
     async def refused() -> Credentials:
         raise RuntimeError(SECRET)
 
     async def ask(request: web.Request) -> web.StreamResponse:
-        return web.json_response(to_json(await get_client(request, credentials=refused).list_graphs()))
+        return web.json_response(
+            to_json(await get_client(request, account_id=OTHER, credentials=refused).list_graphs())
+        )
 
     with caplog.at_level(logging.DEBUG):
         async with serving_routes({"/": ask}) as site:

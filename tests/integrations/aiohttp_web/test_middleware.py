@@ -9,7 +9,17 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from integrations.aiohttp_web.site import Handle, Site, make_app, serving, serving_routes, warnings_of
+from integrations.aiohttp_web.site import (
+    Handle,
+    Items,
+    Stream,
+    both,
+    make_app,
+    serving,
+    serving_routes,
+    streaming,
+    warnings_of,
+)
 from support.wire_server import until
 
 from detective_async import ParameterError, TooManyRequestsException
@@ -116,33 +126,6 @@ async def test_malformed_body() -> None:
     assert answer.status == 400
 
 
-async def test_disconnect_during_the_request(caplog: pytest.LogCaptureFixture) -> None:
-    """It is not logged."""
-    inside, ended = asyncio.Event(), asyncio.Event()
-
-    async def work(request: web.Request) -> web.StreamResponse:
-        inside.set()
-        try:
-            return await read(request)
-        finally:
-            ended.set()
-
-    async with serving_routes({"/": work}) as site:
-        await disconnect_during(site, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc", inside)
-        await ended.wait()
-        await asyncio.sleep(0.01)
-    assert not warnings_of(caplog)
-
-
-async def test_head() -> None:
-    """HEAD has the status and headers of GET."""
-    async with serving_routes({"/": raising(lambda: ParameterError("a", "b"))}) as site:
-        got, asked = await site.get("/"), await site.ask("HEAD", "/")
-    assert (asked.status, asked.body) == (400, b"")
-    for name in ("Content-Type", "Content-Length"):
-        assert asked.headers[name] == got.headers[name]
-
-
 async def test_aiohttp_exception_with_details() -> None:
     """Its reason, text, headers and cookies are kept."""
 
@@ -157,13 +140,7 @@ async def test_aiohttp_exception_with_details() -> None:
         assert answer.headers.getall("X-A") == ["1", "2"]
         assert answer.cookies["seen"].value == "yes"
         problem = await answer.json(content_type="application/problem+json")
-    assert problem == {
-        "type": "about:blank",
-        "title": "Nope",
-        "status": 403,
-        "detail": "not you",
-        "instance": "/",
-    }
+    assert problem == {"type": "about:blank", "title": "Nope", "status": 403, "detail": "not you", "instance": "/"}
 
 
 async def test_problem_error_without_middleware() -> None:
@@ -210,21 +187,15 @@ async def test_outermost_middleware() -> None:
             assert (await site.get("/?break")).problem()["status"] == 500
 
 
-async def test_without_setup() -> None:
-    """The middleware works alone."""
+@both
+async def test_without_setup(stream: Stream) -> None:
+    """The middleware and streams work alone."""
     app = web.Application(middlewares=[problems])
     app.router.add_get("/", raising(lambda: ParameterError("a", "b")))
+    app.router.add_get("/stream", streaming(stream, Items(count=1)))
     async with serving(app) as site:
         assert (await site.get("/", headers={"X-Request-Timeout": "nonsense"})).problem()["parameter"] == "a"
-
-
-@pytest.mark.parametrize(("method", "unknown"), [("GET", None), ("POST", True)])
-async def test_handler_raises_timeout(method: str, unknown: bool | None) -> None:
-    """It is a 504; for unsafe methods the outcome is unknown."""
-    async with serving_routes({"/": raising(TimeoutError)}) as site:
-        problem = (await site.ask(method, "/")).problem()
-    assert (problem["status"], problem["code"]) == (504, "DeadlineExceeded")
-    assert problem.get("outcome_unknown") is unknown
+        assert b"xxx" in (await site.get("/stream")).body
 
 
 async def test_cancellation() -> None:
@@ -254,28 +225,21 @@ async def test_response_has_started(error: Exception, caplog: pytest.LogCaptureF
     assert type(error).__name__ in caplog.text
 
 
-async def disconnect_during(site: Site, request: bytes, inside: asyncio.Event) -> None:
-    """Send a request, and disconnect once the handler has started."""
-    _, writer = await asyncio.open_connection("127.0.0.1", site.port)
-    writer.write(request)
-    await inside.wait()
-    writer.close()
-    await writer.wait_closed()
-
-
-@pytest.mark.parametrize("begun", [False, True])
-async def test_disconnect_before_the_response(begun: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """The failed write is not logged."""
+@pytest.mark.parametrize("moment", ["in the body", "before the response", "in the response"])
+async def test_disconnect(moment: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The failed read or write is not logged."""
     inside, seen = asyncio.Event(), asyncio.Event()
-    caught: list[Any] = []
+    caught: list[Exception] = []
 
     async def work(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()
-        if begun:
+        if moment == "in the response":
             await answer.prepare(request)
         inside.set()
-        await until(lambda: request.transport is None, "the client has disconnected")
         try:
+            if moment == "in the body":
+                return await read(request)
+            await until(lambda: request.transport is None, "the client has disconnected")
             await answer.prepare(request)
             await answer.write(b"more")
         except ConnectionError as error:
@@ -286,8 +250,13 @@ async def test_disconnect_before_the_response(begun: bool, caplog: pytest.LogCap
         return answer
 
     async with serving_routes({"/": work}) as site:
-        await disconnect_during(site, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", inside)
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc")
+        writer.write(b"" if moment == "in the body" else b"de")
+        await inside.wait()
+        writer.close()
+        await writer.wait_closed()
         await seen.wait()
         await asyncio.sleep(0.01)
-    assert caught
+    assert caught or moment == "in the body"
     assert not warnings_of(caplog)

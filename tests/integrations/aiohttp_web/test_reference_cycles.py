@@ -5,8 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from integrations.aiohttp_web.site import serving_routes
-from integrations.aiohttp_web.streaming import Items, Stream, both, requesting, streaming
+from integrations.aiohttp_web.site import Items, Stream, both, requesting, serving_routes, streaming
 from support.reference_cycles import collecting_cycles
 from support.wire_server import until
 

@@ -62,7 +62,7 @@ def test_roundtrip(items: list[tuple[str, str | None, str | None]]) -> None:
     stream, expected, last_id = b"", [], ""
     for data, name, event_id in items:
         if not is_a_line(name) or not is_a_line(event_id):
-            with pytest.raises(ValueError, match="expected one line of text"):
+            with pytest.raises(ValueError, match=f"^{'id' if is_a_line(name) else 'event'}: expected one line of text"):
                 ServerEvent(data, event=name, id=event_id)
             continue
         event = ServerEvent(data, event=name, id=event_id)
@@ -87,11 +87,3 @@ def test_field_order() -> None:
     assert encode_event(b"{}", event="end", event_id="7") == b"id: 7\nevent: end\ndata: {}\n\n"
     assert encode_event(b"{}") == b"data: {}\n\n"
     assert encode_event(b"{}", event_id="") == b"id: \ndata: {}\n\n"
-
-
-def test_invalid_lines() -> None:
-    """The message names the parameter."""
-    with pytest.raises(ValueError, match=r"^id: expected one line"):
-        ServerEvent(1, id="a\nb")
-    with pytest.raises(ValueError, match=r"^event: expected one line"):
-        ServerEvent(1, event="a\0b")

@@ -5,14 +5,15 @@ import asyncio
 import aiohttp
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import make_app, serving
-from integrations.aiohttp_web.streaming import (
+from integrations.aiohttp_web.site import (
     BufferFiller,
     Items,
     Stream,
     both,
+    make_app,
     read_all,
     requesting,
+    serving,
     settled,
     streaming,
 )
@@ -53,40 +54,20 @@ async def test_lines_before_the_first_item() -> None:
 
 
 @both
-async def test_stalled_reader(stream: Stream) -> None:
-    """Its connection is reset."""
-    items = Items(size=100_000)
+@pytest.mark.parametrize("complete", [False, True])
+async def test_stalled_reader(stream: Stream, complete: bool) -> None:
+    """Its connection is reset, and nothing follows the end of a complete stream."""
+    items = BufferFiller() if complete else Items(size=100_000)
     async with serving(make_app({"/": streaming(stream, items)})) as site, asyncio.timeout(TIMEOUT):
         async with requesting(site) as client:
-            await settled(items)
+            if isinstance(items, BufferFiller):
+                await until(lambda: items.full, "all items are written")
+            else:
+                await settled(items)
             await site.runner.cleanup()
             with pytest.raises(ConnectionResetError):
                 await read_all(client)
-        assert items.ended == 1
-
-
-@both
-async def test_complete_stream_for_a_stalled_reader(stream: Stream) -> None:
-    """Its connection is reset, and nothing follows the end."""
-    items = BufferFiller()
-    async with (
-        serving(make_app({"/": streaming(stream, items)})) as site,
-        asyncio.timeout(TIMEOUT),
-        requesting(site) as client,
-    ):
-        await until(lambda: items.full, "all items are written")
-        await site.runner.cleanup()
-        with pytest.raises(ConnectionResetError):
-            await read_all(client)
-
-
-@both
-async def test_without_setup(stream: Stream) -> None:
-    """Streams work without `setup`."""
-    app = web.Application()
-    app.router.add_get("/", streaming(stream, Items(count=1)))
-    async with serving(app) as site:
-        assert b"xxx" in (await site.get("/")).body
+        assert isinstance(items, BufferFiller) or items.ended == 1
 
 
 async def test_other_requests() -> None:

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from integrations.aiohttp_web.site import ADMINISTRATOR, Reply, client_of, serving_routes, warnings_of
-from integrations.aiohttp_web.streaming import Stream, both, streaming
+from integrations.aiohttp_web.site import (
+    ADMINISTRATOR,
+    Reply,
+    Stream,
+    both,
+    client_of,
+    serving_routes,
+    streaming,
+    warnings_of,
+)
 
 from detective_async import (
     Account,
@@ -82,14 +90,20 @@ async def members(request: web.Request, stream: Stream = stream_ndjson, **option
 
 
 async def test_members_as_lines(client: DetectiveClient) -> None:
-    """Each member of all pages is a line without e-mail addresses; the headers disable buffering."""
-    async with serving_routes({"/": members}, client) as site:
-        answer = await site.get("/")
+    """Each member of all pages is a line; the headers disable buffering.
+
+    E-mail addresses and additional headers are included on request only.
+    """
+    own = partial(members, to_json=partial(to_json, sensitive=True), headers={"X-A": "1", "Cache-Control": "private"})
+    async with serving_routes({"/": members, "/own": own}, client) as site:
+        answer, changed = await site.get("/"), await site.get("/own")
     assert [line["AccountId"] for line in lines(answer)] == [f"{number:012}" for number in range(1, 31)]
     assert b"@" not in answer.body
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert lines(changed)[0]["EmailAddress"] == "account-1@example.com"
+    assert (changed.headers["X-A"], changed.headers["Cache-Control"]) == ("1", "private")
 
 
 async def test_members_as_events(client: DetectiveClient) -> None:
@@ -99,15 +113,6 @@ async def test_members_as_events(client: DetectiveClient) -> None:
     assert [name for name, _ in found] == ["message"] * 30
     assert [data["AccountId"] for _, data in found] == [f"{number:012}" for number in range(1, 31)]
     assert last == ("end", {})
-
-
-async def test_options(client: DetectiveClient) -> None:
-    """Sensitive members and additional headers are included on request."""
-    own = partial(members, to_json=partial(to_json, sensitive=True), headers={"X-A": "1", "Cache-Control": "private"})
-    async with serving_routes({"/": own}, client) as site:
-        answer = await site.get("/")
-    assert lines(answer)[0]["EmailAddress"] == "account-1@example.com"
-    assert (answer.headers["X-A"], answer.headers["Cache-Control"]) == ("1", "private")
 
 
 async def test_fleet_stream(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -190,42 +195,43 @@ async def test_events_fail_before_the_first_item() -> None:
 
 @both
 async def test_item_without_json_equivalent(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
-    """The last record is a 500 without details."""
+    """The last record is a 500 without details; so is the response for something that is no iterator."""
 
     async def items() -> AsyncIterator[object]:
         yield 1
         yield object()
 
-    async with serving_routes({"/": streaming(stream, lambda _: items())}) as site:
+    routes = {"/": streaming(stream, lambda _: items()), "/list": streaming(stream, lambda _: [1])}
+    async with serving_routes(routes) as site:
         answer = await site.get("/")
+        assert (await site.get("/list")).problem()["status"] == 500
     assert b'"status":500' in answer.body
     assert b"object" not in answer.body
     assert "object has no JSON equivalent" in caplog.text
 
 
-@both
-async def test_not_iterable(stream: Stream) -> None:
-    """The response is a 500."""
-    async with serving_routes({"/": streaming(stream, lambda _: [1])}) as site:
-        assert (await site.get("/")).problem()["status"] == 500
+class BareIterator:
+    """An iterator of three numbers without `aclose`, that records its use."""
 
-
-class RecordingIterator:
-    """An iterator that records its use."""
-
-    def __init__(self, count: int = 3) -> None:
+    def __init__(self) -> None:
         self.given = 0
-        self.count = count
-        self.closed = 0
 
-    def __aiter__(self) -> "RecordingIterator":
+    def __aiter__(self) -> "BareIterator":
         return self
 
     async def __anext__(self) -> int:
-        if self.given == self.count:
+        if self.given == 3:
             raise StopAsyncIteration
         self.given += 1
         return self.given
+
+
+class RecordingIterator(BareIterator):
+    """It records also how often it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
 
     async def aclose(self) -> None:
         self.closed += 1
@@ -253,22 +259,8 @@ async def test_iterator_is_closed(stream: Stream) -> None:
 @both
 async def test_iterator_without_aclose(stream: Stream) -> None:
     """`aclose` is optional."""
-
-    class Items:
-        def __init__(self) -> None:
-            self.left = 1
-
-        def __aiter__(self) -> "Items":
-            return self
-
-        async def __anext__(self) -> int:
-            if not self.left:
-                raise StopAsyncIteration
-            self.left -= 1
-            return 7
-
-    async with serving_routes({"/": streaming(stream, lambda _: Items())}) as site:
-        assert b"7\n" in (await site.get("/")).body
+    async with serving_routes({"/": streaming(stream, lambda _: BareIterator())}) as site:
+        assert b"3\n" in (await site.get("/")).body
 
 
 @both

@@ -10,7 +10,7 @@ from weakref import ref
 
 import aiohttp
 import pytest
-from integrations.opentelemetry.recorded import HUB, Recorded, id_of, is_child, recording
+from integrations.opentelemetry.recorded import HUB, Recorded, attributes_of, id_of, is_child, recording
 from opentelemetry import trace
 
 from detective_async import (
@@ -120,7 +120,7 @@ async def test_instrumented_aiohttp(recorded: Recorded, options: ClientOptions, 
 
 
 async def test_assume_role(recorded: Recorded, options: ClientOptions, sim: DetectiveSimulator) -> None:
-    """It runs once in the background, as a child of the first call that needs it."""
+    """It runs once in the background, as a child of the first call that needs it, with the source's account id."""
     role = sim.role("444455556666", "Audit", trusted=[HUB])
     options["credentials"] = AssumeRole(role, source=sim.account(HUB))
     async with DetectiveClient(**options) as client:
@@ -129,6 +129,8 @@ async def test_assume_role(recorded: Recorded, options: ClientOptions, sim: Dete
     listed = [span for span in recorded.calls if span is not assumed]
     assert [is_child(assumed, span) for span in listed].count(True) == 1
     assert len(listed) == 3
+    assert attributes_of(assumed)["rpc.service"] == "STS"
+    assert [attributes_of(span)["cloud.account.id"] for span in (assumed, *listed)] == [HUB, *["444455556666"] * 3]
 
 
 async def test_log_records(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:

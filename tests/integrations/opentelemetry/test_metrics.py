@@ -13,6 +13,7 @@ from detective_async import (
     Target,
     Timeouts,
 )
+from detective_async.integrations.opentelemetry.cardinality import LowestQuotas
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
 
 THROTTLED = "TooManyRequestsException"
@@ -103,12 +104,39 @@ async def test_retry_quota(recorded: Recorded, options: ClientOptions, sim: Dete
 
 
 async def test_error_codes_are_limited(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
-    """Any number of error codes makes a hundred series; the spans have all codes."""
-    for number in range(120):
+    """Any number of error codes makes a hundred series, of which the first ones remain; the spans have all codes."""
+    for number in (*range(120), 0):
         sim.inject(Fault(Failure(status=400, code=f"Code{number}")))
         with pytest.raises(ServiceError):
             await client.list_graphs()
     counts = recorded.counted("detective_async.calls")
     assert len(counts) == 101
-    assert counts["ListGraphs", "_OTHER"] == 20
+    assert (counts["ListGraphs", "_OTHER"], counts["ListGraphs", "Code0"]) == (20, 2)
     assert {attributes_of(span)["error.type"] for span in recorded.calls} == {f"Code{number}" for number in range(120)}
+
+
+def test_lowest_quota() -> None:
+    """It is the lowest of the accounts with less than a full quota."""
+    levels = LowestQuotas()
+    assert levels.lowest("here", "one", 100) == 100
+    assert levels.lowest("here", "two", 300) == 100
+    assert levels.lowest("there", "three", 500) == 500
+    assert levels.lowest("here", "one", 500) == 300
+    assert levels.lowest("here", "two", 500) == 500
+
+
+def test_number_of_accounts() -> None:
+    """The latest 256 accounts per region are remembered."""
+    levels = LowestQuotas()
+    levels.lowest("here", "first", 1)
+    levels.lowest("here", "second", 2)
+    levels.lowest("here", "first", 1)
+    found = [levels.lowest("here", str(number), 400) for number in range(256)]
+    assert found == [1] * 255 + [400]
+
+
+def test_accounts_with_a_full_quota() -> None:
+    """They do not evict others."""
+    levels = LowestQuotas()
+    levels.lowest("here", "drained", 1)
+    assert {levels.lowest("here", str(number), 500) for number in range(300)} == {1}
