@@ -91,7 +91,8 @@ WRONG: dict[str, tuple[Any, type[Exception]]] = {
 async def test_errors_of_one_target(sim: DetectiveSimulator, fake_time: FakeTime, case: str) -> None:
     """A refused, failed or lost request, invalid credentials or parameters fail the target with the error."""
     wrong, kind = WRONG[case]
-    work, credentials = create_graph, {}
+    work: Work = create_graph
+    credentials: dict[str, Any] = {}
     if wrong is list_with_max_results:
         work = wrong
     elif isinstance(wrong, Failure | Garbage | Drop):

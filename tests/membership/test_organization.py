@@ -129,7 +129,7 @@ async def test_other_errors(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], operation: str, code: str
 ) -> None:
     """They are reported unchanged; if the members cannot be listed, the administrator is not designated either."""
-    options = {"organization": True}
+    options: dict[str, Any] = {"organization": True}
     if operation == "ListMembers":
         await client.create_graph()
         options = management

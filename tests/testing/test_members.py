@@ -134,6 +134,7 @@ async def test_members_leave_and_are_removed(boto: Any, people: Any) -> None:
     await member.refused("ConflictException", "accept_invitation", GraphArn=graph)
     await member.disassociate_membership(GraphArn=graph)
     await member.refused("ResourceNotFoundException", "disassociate_membership", GraphArn=graph)
+    await admin.refused("ResourceNotFoundException", "start_monitoring_member", GraphArn=graph, AccountId=MEMBER)
     answer = await admin.delete_members(GraphArn=graph, AccountIds=[MEMBER, "000000000002", ADMIN])
     assert answer["AccountIds"] == ["000000000002"]
     assert ids(answer["UnprocessedAccounts"]) == [MEMBER, ADMIN]
