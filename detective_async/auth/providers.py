@@ -155,7 +155,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     if isinstance(source, Credentials):
         return FixedCredentials(source)
     # Not of a subclass, which may give other credentials.
-    if type(source) is StaticCredentials:
+    if isinstance(source, StaticCredentials) and type(source) is StaticCredentials:
         return FixedCredentials(Credentials(source.access_key_id, source.secret_access_key, source.session_token))
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from support.hypothesis_profiles import examples
 
 from detective_async.testing.faults import FaultPlan
-from detective_async.testing.server.backend import Answer, Backend, Request
-from detective_async.testing.server.signature import Headers
+from detective_async.testing.server.backend import Answer, Backend
+from detective_async.testing.server.requests import Headers, Request
 from detective_async.testing.services.detective.rest_json import operations
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.world import World
