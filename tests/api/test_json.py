@@ -152,11 +152,12 @@ def test_requests_are_written_in_the_same_way(libraries: dict[str, Any], members
 
 def test_orjson_is_used_if_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a substitute, so that this is tested on every Python."""
-    stand_in = SimpleNamespace(loads=len, dumps=lambda value, option: repr((value, option)), OPT_NON_STR_KEYS=4)
+    options = {"OPT_NON_STR_KEYS": 4, "OPT_PASSTHROUGH_DATETIME": 512, "OPT_PASSTHROUGH_DATACLASS": 2048}
+    stand_in = SimpleNamespace(loads=len, dumps=lambda value, option: repr((value, option)), **options)
     monkeypatch.setitem(sys.modules, "orjson", stand_in)
     load_fast, dump = choose()
     assert load_fast is len
-    assert str(dump("value")) == "('value', 4)"
+    assert str(dump("value")) == f"('value', {4 | 512 | 2048})"
 
 
 _PROGRAM = """

@@ -27,7 +27,9 @@ def test_the_parts_of_an_error() -> None:
     assert (error.code, error.message, error.request_id, error.attempts) == ("AccessDenied", "no", "id-1", 2)
 
 
-@pytest.mark.parametrize("body", [None, b"", b"<html>", b"<!DOCTYPE a><a/>", b"<a/>", b"\xff", b"{}"])
+@pytest.mark.parametrize(
+    "body", [None, b"", b"<html>", b"<!DOCTYPE a><a/>", b"<a/>", b"\xff", b"{}", b"<a>%s</a>" % bytes(2**16)]
+)
 def test_responses_without_credentials(body: bytes | None) -> None:
     """Whatever arrives instead of credentials is a DecodeError, which does not quote it."""
     with pytest.raises(DecodeError, match="AssumeRole: the response contains no credentials"):

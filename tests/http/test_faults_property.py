@@ -116,7 +116,7 @@ def _run(steps: list[Step]) -> None:
     asyncio.run(run(), debug=True)
 
 
-@settings(max_examples=examples(80), phases=UNEXPLAINED)
+@settings(max_examples=examples(60), phases=UNEXPLAINED)
 @given(_steps(*_WRITES, *_READS))
 def test_calls_are_carried_out_once_or_raise(steps: list[Step]) -> None:
     """With any faults, the service ends in the same state as without; calls that were not carried out raised."""
@@ -166,7 +166,7 @@ _FAULTY = st.tuples(st.lists(st.sampled_from(FAULTS), max_size=20), _ATTEMPTS, s
 _SKEWED: st.SearchStrategy[Any] = st.tuples(st.just([]), st.just(1), st.sampled_from([900, -900]))
 
 
-@settings(max_examples=examples(45), phases=UNEXPLAINED)
+@settings(max_examples=examples(30), phases=UNEXPLAINED)
 @given(st.permutations(_ASKS), st.one_of(_FAULTY, _FAULTY, _FAULTY, _SKEWED))
 def test_concurrent_calls_get_their_own_responses(
     calls: list[MarkedCall], disturbance: tuple[list[Effect], int, float]

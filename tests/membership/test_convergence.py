@@ -151,7 +151,7 @@ _FAULT_LISTS = st.one_of(
 )
 
 
-@settings(max_examples=examples(60), phases=UNEXPLAINED)
+@settings(max_examples=examples(40), phases=UNEXPLAINED)
 @given(_CASES, _FAULT_LISTS, st.sampled_from([1, 3]))
 def test_convergence(case: Case, faults: list[Fault], max_attempts: int) -> None:
     """Valid accounts reach their desired state, the others are reported with a reason, and no action is left."""

@@ -507,4 +507,4 @@ async def _ends(pages: AsyncGenerator[ListMembersResponse, None]) -> bool:
 
 TestMembership = Membership.TestCase
 TestMembership.__doc__ = "After random calls, the model, the lists and the iterations agree."
-TestMembership.settings = settings(max_examples=examples(12), stateful_step_count=40, phases=UNEXPLAINED)
+TestMembership.settings = settings(max_examples=examples(8), stateful_step_count=40, phases=UNEXPLAINED)

@@ -1,4 +1,4 @@
-"""200 clients at once for 10 seconds, a tenth of which disconnect in the middle, on an AWS that throttles and drops."""
+"""200 clients at once for 6 seconds, a tenth of which disconnect in the middle, on an AWS that throttles and drops."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from attrs import frozen
 
 pytestmark = pytest.mark.load
 
-CLIENTS, SECONDS = 200, 10
+CLIENTS, SECONDS = 200, 6
 PART = Path(__file__).with_name("loaded.py")
 TESTS = PART.parents[2]
 #: The most seconds of CPU time for one step of the event loop.
