@@ -1,4 +1,4 @@
-# The two commands to know: `make demo` and `make test`. All of them make their own virtual environment.
+# The main commands are `make demo` and `make test`. Each command makes its own virtual environment.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -104,7 +104,7 @@ $(VENV)-dist/dist: pyproject.toml | $(VENV)/pip
 	$(VENV)-dist/bin/pip install --quiet --group dist
 	@touch $@
 
-# pip knows dependency groups from 25.1 on, which is newer than what some Pythons bring.
+# pip supports dependency groups since 25.1, and some Pythons come with an older one.
 $(VENV)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: say PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,6 @@
 """Adds a software bill of materials (PEP 770) to the wheel: the package and the dependencies that it declares.
 
-It is made from the package's own metadata, so that it is right in whatever way the wheel is built. It has no versions
+It is made from the package's own metadata, so that it is right however the wheel is built. It has no versions
 of dependencies, only what is required of them: pip chooses the versions where the package is installed.
 """
 

@@ -14,7 +14,7 @@ from detective_async.client.polling import Poller, check_timeout
 from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit, is_plain_callable
 
-#: The statuses that do not change without an action of somebody.
+#: The statuses that only change by an action of a user.
 SETTLED = frozenset({"INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_FAILED"})
 
 
@@ -44,7 +44,7 @@ class Waiters(Iterators):
             graph_arn: the graph.
             account_ids: at least one, of 12 digits each; each only once.
             timeout: the maximum number of seconds to wait; the last poll may take a second more.
-            until: the statuses to wait for. By default those that do not change without an action of somebody: INVITED,
+            until: the statuses to wait for. By default those that only change by an action of a user: INVITED,
                 ENABLED, ACCEPTED_BUT_DISABLED and VERIFICATION_FAILED. The last one always ends the wait for an
                 account, so check the `status` of each.
             on_settled: a plain callable that receives each account once, as soon as it has settled; an exception from

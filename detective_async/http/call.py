@@ -39,7 +39,7 @@ Response = TypeVar("Response")
 class _Call:
     """What the attempts of one call have in common.
 
-    Whatever may take long is given the deadline, and raises `TimeoutError` then. One timer around the whole call would
+    Every wait is given the deadline, and raises `TimeoutError` then. One timer around the whole call would
     be simpler, but each attempt needs its own as well, and a timer costs as much as a signature.
     """
 
@@ -63,7 +63,7 @@ class Transport:
         service: the API that is called.
         pool: the connections; shared.
         endpoint: the region's URL.
-        credentials: asked before every attempt.
+        credentials: the provider, called before every attempt.
         max_attempts: how many attempts a call may take.
         adaptive: whether a rate limiter slows requests down to what the service accepts.
         limits: the state that all calls of the account in the region share.
@@ -218,7 +218,7 @@ class Transport:
                 return await provider.get_credentials()
             except DetectiveError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a provider raises
+            except Exception as error:  # noqa: BLE001 - a provider may raise anything
                 problem = RuntimeError(CLOSED) if self.pool.closed else provider_failure(provider, error)
             try:
                 # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.

@@ -161,7 +161,7 @@ _WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...]
 
 
 def _is_no_name(error: OSError) -> bool:
-    """Tell a host name that does not exist from a name server that does not answer."""
+    """Distinguish a host name that does not exist from a name server that does not respond."""
     if isinstance(error, socket.gaierror):
         return error.errno in _NO_NAME
     # aiodns, if it is installed, uses the error numbers of c-ares.

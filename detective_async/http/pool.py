@@ -192,7 +192,7 @@ def _open(connector: aiohttp.TCPConnector, new_request: Callable[..., aiohttp.Cl
     session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        # aiohttp asks for a class, and only calls it.
+        # aiohttp's parameter is typed as a class; it is only called.
         request_class=cast("type[aiohttp.ClientRequest]", new_request),
     )
     disable_aiohttp_retries(session)
@@ -229,7 +229,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _input_check(transport: asyncio.Transport | None) -> Callable[[int], object]:
-    """Give a function that asks the system for input that the event loop has not read, and waits for it that long."""
+    """Give a function that polls the socket for input that the event loop has not read, with a timeout."""
     sock = transport.get_extra_info("socket") if transport is not None else None
     if sock is None:
         return lambda _: False
