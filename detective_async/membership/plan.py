@@ -68,7 +68,7 @@ class MembershipPlan:
                 that it raises are logged.
 
         Returns:
-            The result for every account in every region. Failures are not raised: see the report's `ok`.
+            The result for every account in every region. Failures are in it and not raised; see the report's `ok`.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.

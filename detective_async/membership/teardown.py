@@ -88,8 +88,8 @@ class TeardownPlan:
             confirm: the id of the administrator account that owns the graphs.
 
         Returns:
-            The result for each graph, and the regions whose graphs could not be read. Failures are not raised: see the
-            report's `ok`.
+            The result for each graph, and the regions whose graphs could not be read. Failures are in it and not
+            raised; see the report's `ok`.
 
         Raises:
             ParameterError: `confirm` is not that account; nothing was sent.
