@@ -31,6 +31,18 @@ def test_secrets_are_not_in_repr() -> None:
         assert SECRET not in repr(as_provider(thing))
 
 
+async def test_a_subclass_of_static_credentials_is_called() -> None:
+    """StaticCredentials itself is read once; a subclass may return other keys each time."""
+
+    class Rotating(StaticCredentials):
+        async def get_credentials(self) -> Credentials:
+            keys = await super().get_credentials()
+            return Credentials(f"{keys.access_key_id}-2", keys.secret_access_key, keys.session_token)
+
+    provider = as_provider(Rotating("AKIA", SECRET, "token"))
+    assert await provider.get_credentials() == Credentials("AKIA-2", SECRET, "token")
+
+
 @pytest.mark.parametrize("keys", [("", "s"), ("a", ""), ("a", " "), (None, "s"), ("a", None)])
 def test_empty_keys_are_refused(keys: tuple[str, str]) -> None:
     """Otherwise AWS would refuse the request with a message about signatures."""
