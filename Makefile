@@ -31,7 +31,7 @@ test-deep: $(VENV)/package $(VENV)/test  ## the property tests with many more ex
 test-plain: export DETECTIVE_ASYNC_SHORT_REQUESTS = off
 test-plain: export DETECTIVE_ASYNC_COMPILED_READERS = off
 test-plain: $(VENV)/package $(VENV)/test  ## without the short way of requests, and without compiled readers
-	$(PYTEST) -m "not (browser or cli or load or once)" $(ARGS)
+	$(PYTEST) -m "not (browser or cli or load or once or shortcut)" $(ARGS)
 
 # In debug mode, asyncio finds calls from the wrong thread; under coverage it would take too long.
 test-version: $(VENV)/package $(VENV)/test  ## what depends on the version of Python, in asyncio's debug mode, without coverage

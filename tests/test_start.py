@@ -51,6 +51,7 @@ while True:
 """
 
 
+@pytest.mark.shortcut
 @pytest.mark.parametrize(
     "module",
     [

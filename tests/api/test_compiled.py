@@ -53,6 +53,7 @@ def test_lone_surrogates_are_accepted() -> None:
     assert (member.email_address, member.account_id) == ("\ud800", "1")
 
 
+@pytest.mark.shortcut
 def test_the_fast_parser_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A valid response is not read by the detailed reader."""
     monkeypatch.setattr(responses, "load", None)

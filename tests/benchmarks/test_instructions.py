@@ -22,6 +22,7 @@ def before() -> Mapping[str, Any]:
     return figures
 
 
+@pytest.mark.shortcut
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind counts the instructions")
 def test_no_part_needs_more_instructions(before: Mapping[str, Any]) -> None:
     """At most 15 % more than stored; on another build of Python, at most 50 % more, relative to json's instructions."""

@@ -43,6 +43,7 @@ def client_of(url: str, fake_time: FakeTime) -> DetectiveClient:
     )
 
 
+@pytest.mark.shortcut
 @pytest.mark.parametrize("prefix", ["", "/under/this"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def test_requests_are_the_same_as_aiohttps(
