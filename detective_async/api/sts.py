@@ -29,12 +29,10 @@ class Action(ServiceOperation[Response]):
 
     Attributes:
         name: the API's name.
-        response: the type of a successful response.
         repeatable: whether sending a request twice has the same effect as once.
     """
 
     name: str
-    response: type[Response]
     repeatable: bool = True
 
 
@@ -57,7 +55,7 @@ class AssumedRole:
     account_id: str | None
 
 
-ASSUME_ROLE = Action("AssumeRole", AssumedRole)
+ASSUME_ROLE: Action[AssumedRole] = Action("AssumeRole")
 
 
 def _encode(action: Action[Any], parameters: Mapping[str, str]) -> EncodedRequest:

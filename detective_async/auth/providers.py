@@ -156,7 +156,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         return FixedCredentials(source)
     # Not of a subclass, which may give other credentials.
     if isinstance(source, StaticCredentials) and type(source) is StaticCredentials:
-        return FixedCredentials(Credentials(source.access_key_id, source.secret_access_key, source.session_token))
+        return FixedCredentials(source._credentials)  # noqa: SLF001 - of this module
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if _is_botocore_source(source):

@@ -20,7 +20,7 @@ from detective_async.events import Hook
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
 from detective_async.http.pool import CLOSED, ConnectionPool, Turn, ignore_connection_events, on_connection
 from detective_async.http.state import Limits, SharedState
-from detective_async.http.telemetry import CallRecorder, call_logger, retry_logger
+from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.retry.clock_skew import correction
 from detective_async.retry.policy import Attempts, FailureKind, failure_kind
 from detective_async.settings.clock import Clock
@@ -102,8 +102,11 @@ class Transport:
         deadline = None if total is None else asyncio.get_running_loop().time() + total
         attempts = Attempts(self.max_attempts, self.limits.quota, repeatable=operation.repeatable)
         invocation_id = str(uuid4())
+        hooks = self.hooks
+        if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
+            hooks = (*hooks, log)
         recorder = None
-        if self.hooks or retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
+        if hooks:
             recorder = CallRecorder(
                 operation=operation.name,
                 service=self.service.name,
@@ -112,7 +115,7 @@ class Transport:
                 invocation_id=invocation_id,
                 attempts=attempts,
                 request_bytes=len(encoded.body or b""),
-                hooks=self.hooks,
+                hooks=hooks,
                 clock=self.clock,
             )
         call = _Call(operation.name, request, encoded, attempts, deadline, invocation_id, recorder)

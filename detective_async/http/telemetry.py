@@ -21,7 +21,7 @@ retry_logger = logging.getLogger("detective_async.retry")
 
 @define(kw_only=True, eq=False)
 class CallRecorder:
-    """Reports one call to its hooks; made only where there are any, or where log lines are read.
+    """Reports one call to its hooks, of which `log` is one where log lines are read; made only where there are any.
 
     Attributes:
         headers: what the hooks add to each attempt, unsigned.
@@ -46,8 +46,6 @@ class CallRecorder:
 
     def start(self) -> None:
         """Report that the call has started."""
-        if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
-            self.hooks = (*self.hooks, log)
         self._account = self.account_id
         self._call_started = self.clock.monotonic()
         start = CallStart(
