@@ -48,10 +48,10 @@ MANY_MEMBERS = 450
 
 @frozen
 class Result:
-    """The output, the answer and the final world of a snippet."""
+    """The output, the response and the final world of a snippet."""
 
     printed: str
-    answer: Any
+    response: Any
     world: dict[str, Any]
 
 
@@ -72,7 +72,7 @@ ROWS = rows()
 
 @pytest.fixture
 def sim() -> Iterator[SimulatorThread]:
-    """A simulator with a stopped clock, so that equal calls give equal answers."""
+    """A simulator with a stopped clock, so that equal calls give equal responses."""
     now = time.time()
     with SimulatorThread(wall_clock=lambda: now) as simulator:
         yield simulator
@@ -104,14 +104,14 @@ async def try_out(snippet: Block, peer: str, sim: SimulatorThread, name: str) ->
         }
         with contextlib.redirect_stdout(io.StringIO()) as out:
             await run_snippet(snippet, snippet.text, names)
-    return Result(out.getvalue(), plain(names.get("answer")), sim.dump())
+    return Result(out.getvalue(), plain(names.get("response")), sim.dump())
 
 
 @pytest.mark.parametrize("name", ROWS)
 async def test_the_snippets_of_a_row_do_the_same(
     name: str, sim: SimulatorThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They print the same, get the same answer, and leave the world in the same state."""
+    """They print the same, get the same response, and leave the world in the same state."""
     for variable, value in sim.environment(CALLERS.get(name, ADMINISTRATOR), region="eu-west-1").items():
         monkeypatch.setenv(variable, value)
     # boto3's default session would keep the keys of the row before.
