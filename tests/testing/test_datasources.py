@@ -32,14 +32,15 @@ async def test_packages_are_started_for_the_graph_and_its_members(
     core, eks = first["DatasourcePackages"][CORE], second["DatasourcePackages"]["EKS_AUDIT"]
     assert eks["DatasourcePackageIngestState"] == "STARTED"
     changes = {state: change["Timestamp"] for state, change in eks["LastIngestStateChange"].items()}
-    assert round((changes["STARTED"] - changes["DISABLED"]).total_seconds()) == 120
+    # The simulator's clock runs on between the calls.
+    assert 120 <= (changes["STARTED"] - changes["DISABLED"]).total_seconds() < 180
     assert core["LastIngestStateChange"]["STARTED"]["Timestamp"] == changes["DISABLED"]
 
     ids = [MEMBER, "000000000002", "000000000003", ADMIN]
     answer = await admin.batch_get_graph_member_datasources(GraphArn=graph, AccountIds=ids)
     one, invited, own = answer["MemberDatasources"]
     started = {name: dates["STARTED"]["Timestamp"] for name, dates in one["DatasourcePackageIngestHistory"].items()}
-    assert round((started["EKS_AUDIT"] - started[CORE]).total_seconds()) == 60
+    assert 60 <= (started["EKS_AUDIT"] - started[CORE]).total_seconds() < 120
     assert invited["DatasourcePackageIngestHistory"] == {}
     assert (own["AccountId"], set(own["DatasourcePackageIngestHistory"])) == (ADMIN, {CORE, "EKS_AUDIT"})
     assert [one["AccountId"] for one in answer["UnprocessedAccounts"]] == ["000000000003"]
