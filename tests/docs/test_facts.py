@@ -35,7 +35,7 @@ FACTS = [
         "explanation/retries.md",
         f"it holds {retry._QUOTA}, a retry costs",
     ),
-    ("explanation/retries.md", f"{Timeouts().total:g} s if nothing else is said"),
+    ("explanation/retries.md", f"{Timeouts().total:g} s by default"),
     ("explanation/retries.md", f"HTTP {', '.join(map(str, sorted(retry._TRANSIENT_STATUSES)[:-1]))} and 504"),
     ("explanation/retries.md", f"HTTP {retry._THROTTLING_STATUS}"),
     ("explanation/credentials.md", f"no more than {'a minute' if cache._MINIMUM_LIFETIME == 60 else '?'} left"),
