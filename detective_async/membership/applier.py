@@ -10,8 +10,8 @@ from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback, ProgressCounter
 from detective_async.membership import graphs
+from detective_async.membership.account_reconciler import MAX_ACCOUNTS, AccountReconciler
 from detective_async.membership.account_state import AccountState
-from detective_async.membership.reconciler import MAX_ACCOUNTS, Reconciler
 from detective_async.membership.decisions import GraphFacts, describe_status
 from detective_async.membership.desired import DesiredState
 from detective_async.membership.execution import (
@@ -117,7 +117,9 @@ class PlanApplier:
             async with unwrapped_task_group() as group:
                 for start in range(0, len(some), MAX_ACCOUNTS):
                     share = some[start : start + MAX_ACCOUNTS]
-                    reconciler = Reconciler(execution, self.desired, client, graph_arn, facts, share, self._deadline)
+                    reconciler = AccountReconciler(
+                        execution, self.desired, client, graph_arn, facts, share, self._deadline
+                    )
                     group.create_task(reconciler.run())
 
     def _end_accounts(self, state: RegionState) -> None:

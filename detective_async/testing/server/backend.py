@@ -219,7 +219,9 @@ def _apply_effect(response: Response, effect: Effect | None) -> Response:
         keep = len(response.body) // 2 if effect.keep is None else effect.keep
         return evolve(response, body=response.body[:keep])
     if isinstance(effect, Gzip):
-        return evolve(response, body=gzip.compress(response.body), headers={**response.headers, "Content-Encoding": "gzip"})
+        return evolve(
+            response, body=gzip.compress(response.body), headers={**response.headers, "Content-Encoding": "gzip"}
+        )
     if isinstance(effect, Drop):
         return evolve(response, drop=effect)
     if isinstance(effect, Drip):

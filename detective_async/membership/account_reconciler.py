@@ -30,7 +30,7 @@ _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 
 
 @define(eq=False)
-class Reconciler:
+class AccountReconciler:
     """Brings accounts that share their requests to their desired state.
 
     No account waits for another: each is processed further as soon as its state is known, while actions for others are
