@@ -1,4 +1,5 @@
-# The main commands are `make demo` and `make test`. Each command makes its own virtual environment.
+# The main commands are `make demo` and `make test`. A command makes the virtual environment that it
+# needs: .venv, or .venv-docs and .venv-dist for what cannot share one with the tests.
 
 PYTHON ?= python3
 VENV ?= .venv

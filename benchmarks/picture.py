@@ -19,7 +19,7 @@ _PANELS = (
     ("small-call", "A small call: CPU time", "cpu_ratio"),
     ("page", "A page of 200 members: CPU time", "cpu_ratio"),
     ("stall", "The longest stall of the event loop", "wall_ratio"),
-    ("start", "From the start of a process to its first answer", "wall_ratio"),
+    ("start", "From the start of a process to its first response", "wall_ratio"),
 )
 _TITLE = "What detective-async costs, beside other clients"
 _SUBTITLE = f"as a multiple of {BASELINE.name}'s; less is better; the scale is logarithmic"

@@ -103,8 +103,8 @@ class TransportError(DetectiveError):
         self.outcome_unknown = outcome_unknown
 
     def __str__(self) -> str:
-        fate = _MAY_HAVE_ACTED if self.outcome_unknown else "the service did nothing"
-        return f"{self.operation}: {self.problem} ({fate}; attempts: {self.attempts})"
+        text = f"{self.operation}: {self.problem}; attempts: {self.attempts}"
+        return f"{text}; {_MAY_HAVE_ACTED}" if self.outcome_unknown else text
 
 
 class ConnectError(TransportError):

@@ -52,7 +52,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(Async)?(Callable|Generator|Iterable|Iterator|Mapping|Sequence)"),
     (r"py:.*", r"Awaitable|Console|ValueError"),
     # Type variables.
-    (r"py:.*", r"(detective_async\.(\w+\.)+)?(Answer|Item|PageT|T)"),
+    (r"py:.*", r"(detective_async\.(\w+\.)+)?(Item|PageT|T)"),
 ]
 
 #: An indented piece of a docstring, before its sections, is code.
@@ -111,7 +111,7 @@ def _is_given(thing: Any) -> bool:
 def _shorten(
     _app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, *rest: str | None
 ) -> tuple[str | None, ...]:
-    """Leave out how to make what is only given, as answers and events are."""
+    """Leave out how to make what is only given, as responses and events are."""
     if _is_given(thing):
         return "", None
     # A default that attrs makes anew each time.

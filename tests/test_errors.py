@@ -71,8 +71,8 @@ def test_base_classes() -> None:
 def test_the_message_has_the_details_for_support() -> None:
     """Code, message, operation, status, request id and attempts."""
     assert str(ERRORS[9]) == "Odd: words (ListGraphs, HTTP 418, request id id, attempts: 2)"
-    assert str(ERRORS[3]) == "ListGraphs: cannot connect (the service did nothing; attempts: 3)"
-    assert "the service may have acted on it" in str(ERRORS[4])
+    assert str(ERRORS[3]) == "ListGraphs: cannot connect; attempts: 3"
+    assert str(ERRORS[4]) == "ListGraphs: it broke; attempts: 1; the service may have acted on it"
 
 
 def test_an_unknown_member_is_a_type_error() -> None:

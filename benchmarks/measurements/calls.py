@@ -1,4 +1,4 @@
-"""The cost of a call: a small one, and one whose answer is a page of 200 members."""
+"""The cost of a call: a small one, and one whose response is a page of 200 members."""
 
 import json
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class _Calls:
         check_equal(f"{contender.name}: signed requests", calls + 1 if contender.signs else 0, seen["signed"])
         request = json.loads(seen["last"]["body"])
         check_equal(f"{contender.name}: members of the request", self._workload.request, request)
-        check_equal(f"{contender.name}: digest of the answer", self._digest, took["digest"])
+        check_equal(f"{contender.name}: digest of the response", self._digest, took["digest"])
         return took
 
 

@@ -1,4 +1,4 @@
-"""The time from the start of a process to its first answer: imports, a client, a call."""
+"""The time from the start of a process to its first response: imports, a client, a call."""
 
 import os
 import resource
@@ -25,7 +25,7 @@ from measurements import Measurement, Plan, median_of
 
 _SCRIPTS = Path(__file__).parent.parent / "start"
 _COLUMNS = (
-    ("wall to the first answer, ms", "wall_ms", 0),
+    ("wall to the first response, ms", "wall_ms", 0),
     ("wall / bare aiohttp", "wall_ratio", 2),
     ("CPU of the process, ms", "cpu_ms", 0),
     ("CPU / bare aiohttp", "cpu_ratio", 2),
@@ -100,12 +100,12 @@ def _show(results: Mapping[str, Any]) -> str:
 
 START = Measurement(
     "start",
-    "From the start of a process to its first answer: ListGraphs",
+    "From the start of a process to its first response: ListGraphs",
     _measure,
     _show,
     (
         Target(
-            "from process start to the first answer, by bare aiohttp's", median_of(OURS.name, "wall_ratio"), 1.3, "x"
+            "from process start to the first response, by bare aiohttp's", median_of(OURS.name, "wall_ratio"), 1.3, "x"
         ),
     ),
 )

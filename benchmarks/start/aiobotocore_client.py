@@ -1,4 +1,4 @@
-"""A program from its start to its first answer: aiobotocore."""
+"""A program from its start to its first response: aiobotocore."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A program from its start to its first answer: aiohttp alone."""
+"""A program from its start to its first response: aiohttp alone."""
 
 import asyncio
 import json

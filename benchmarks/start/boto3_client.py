@@ -1,4 +1,4 @@
-"""A program from its start to its first answer: boto3."""
+"""A program from its start to its first response: boto3."""
 
 import boto3
 

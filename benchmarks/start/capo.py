@@ -1,4 +1,4 @@
-"""A program from its start to its first answer: capo-detective."""
+"""A program from its start to its first response: capo-detective."""
 
 import asyncio
 import os

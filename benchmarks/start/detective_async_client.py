@@ -1,4 +1,4 @@
-"""A program from its start to its first answer: detective-async."""
+"""A program from its start to its first response: detective-async."""
 
 import asyncio
 

@@ -12,12 +12,12 @@ from attrs import AttrsInstance, Factory, frozen
 from detective_async.api import models
 from detective_async.api.service import ServiceOperation
 
-Response = TypeVar("Response")
+ResponseT = TypeVar("ResponseT")
 
 
 # Compared by identity: there is one row for each operation, and caches use it as a key.
 @frozen(eq=False)
-class Operation(ServiceOperation[Response]):
+class Operation(ServiceOperation[ResponseT]):
     """One operation of the API.
 
     Attributes:
@@ -41,9 +41,9 @@ class Operation(ServiceOperation[Response]):
         return getattr(models, f"{self.name}Request", None)
 
     @cached_property
-    def response(self) -> type[Response]:
+    def response(self) -> type[ResponseT]:
         """The model of the response; NoneType if the API models none."""
-        return cast("type[Response]", getattr(models, f"{self.name}Response", NoneType))
+        return cast("type[ResponseT]", getattr(models, f"{self.name}Response", NoneType))
 
 
 ACCEPT_INVITATION: Operation[None] = Operation("AcceptInvitation", "PUT", "/invitation")

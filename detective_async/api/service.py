@@ -9,7 +9,7 @@ from detective_async.api.models.base import ResponseMetadata
 from detective_async.errors import ServiceError
 from detective_async.settings.endpoints import Endpoint
 
-Response = TypeVar("Response")
+ResponseT = TypeVar("ResponseT")
 
 
 @frozen
@@ -32,8 +32,8 @@ class EncodedRequest:
     content_type: str = "application/json"
 
 
-class ServiceOperation(Generic[Response]):
-    """The attributes of an operation that the retry loop uses; `Response` is the type of its response.
+class ServiceOperation(Generic[ResponseT]):
+    """The attributes of an operation that the retry loop uses; `ResponseT` is the type of its response.
 
     Attributes:
         name: the API's name.

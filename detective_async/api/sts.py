@@ -15,7 +15,7 @@ from detective_async.api.service import EncodedRequest, Service, ServiceOperatio
 from detective_async.errors import DecodeError, ServiceError
 from detective_async.settings.endpoints import resolve_sts
 
-Response = TypeVar("Response")
+ResponseT = TypeVar("ResponseT")
 
 _VERSION = "2011-06-15"
 #: Bytes of a response that are parsed: STS's have about 2 KB. To parse a hostile one takes seconds.
@@ -24,7 +24,7 @@ _NAMESPACE = re.compile(r"^\{.*?\}")
 
 
 @frozen
-class Action(ServiceOperation[Response]):
+class Action(ServiceOperation[ResponseT]):
     """An operation of STS.
 
     Attributes:

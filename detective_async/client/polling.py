@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
 from detective_async.settings.clock import Clock
+from detective_async.settings.seconds import seconds_problem
 
 _FIRST_PAUSE = 0.25
 _GROWTH = 1.5
@@ -112,8 +113,8 @@ class Poller(Generic[State]):
 
 def check_timeout(timeout: object) -> None:
     """Raise `ParameterError` if the timeout is not a positive number."""
-    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
-        raise ParameterError("timeout", f"must be a positive number of seconds, got {timeout!r}")
+    if problem := seconds_problem(timeout):
+        raise ParameterError("timeout", problem)
 
 
 def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:

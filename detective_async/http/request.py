@@ -2,8 +2,8 @@
 
 aiohttp's own requests can do more than ours need, such as streams, forms, and uploads that continue while the response
 arrives; for that aiohttp starts a task for every body, which alone costs a seventh of a small call. The reasons are in
-docs/design/short-requests.md; tests/http/test_request.py compares the bytes on the wire with those of aiohttp's own
-requests. `DETECTIVE_ASYNC_SHORT_REQUESTS=off` in the environment turns the short way off.
+docs/design/short-requests.md; tests/http/test_request.py compares request line, headers and body on the wire with those
+of aiohttp's own requests. `DETECTIVE_ASYNC_SHORT_REQUESTS=off` in the environment turns the short way off.
 """
 
 import os

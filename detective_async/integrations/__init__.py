@@ -1,1 +1,4 @@
-"""Integrations with other libraries. Each module is named after the library that it needs; nothing here imports it."""
+"""Integrations: `aiohttp_web` for aiohttp servers, `opentelemetry`, and `progress`, a progress bar that rich draws.
+
+`opentelemetry` and `progress` need what `pip` installs with the extra of the same name. This module imports nothing.
+"""

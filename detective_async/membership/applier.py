@@ -10,8 +10,8 @@ from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.errors import DetectiveError
 from detective_async.events import ProgressCallback, ProgressCounter
 from detective_async.membership import graphs
+from detective_async.membership.account_reconciler import MAX_ACCOUNTS, AccountReconciler
 from detective_async.membership.account_state import AccountState
-from detective_async.membership.batch import SIZE, Batch
 from detective_async.membership.decisions import GraphFacts, describe_status
 from detective_async.membership.desired import DesiredState
 from detective_async.membership.execution import (
@@ -106,7 +106,7 @@ class PlanApplier:
         for account in accounts:
             account.observe(members.get(account.account_id))
             account.before = account.status
-            # Ends the accounts that need no action, so that the remaining ones fill fewer batches.
+            # Ends the accounts that need no action, so that the remaining ones need fewer requests.
             account.next_action(facts)
         pending = [account for account in accounts if not account.ended]
         # Removals first: the graph may be full.
@@ -115,10 +115,12 @@ class PlanApplier:
             [account for account in pending if account.desired is not None],
         ):
             async with unwrapped_task_group() as group:
-                for start in range(0, len(some), SIZE):
-                    share = some[start : start + SIZE]
-                    batch = Batch(execution, self.desired, client, graph_arn, facts, share, self._deadline)
-                    group.create_task(batch.run())
+                for start in range(0, len(some), MAX_ACCOUNTS):
+                    share = some[start : start + MAX_ACCOUNTS]
+                    reconciler = AccountReconciler(
+                        execution, self.desired, client, graph_arn, facts, share, self._deadline
+                    )
+                    group.create_task(reconciler.run())
 
     def _end_accounts(self, state: RegionState) -> None:
         for account in self._accounts[state.region]:

@@ -15,9 +15,12 @@ from detective_async.membership.actions import ActionKind
 class Acceptance(enum.Enum):
     """Who accepts an account's invitation."""
 
-    BY_PLAN = "the plan, with the account's credentials"
-    BY_OWNER = "the account's owner: no member_credentials were given"
-    IMPOSSIBLE = "nobody: member_credentials were given, but none for this account"
+    #: The plan, with the account's credentials.
+    BY_PLAN = enum.auto()
+    #: The account's owner: no `member_credentials` were given.
+    BY_OWNER = enum.auto()
+    #: Nobody: `member_credentials` were given, but none for this account.
+    IMPOSSIBLE = enum.auto()
 
 
 @frozen

@@ -75,7 +75,7 @@ class MembershipPlan:
         """
         check_timeout(timeout)
         if progress is not None and not is_plain_callable(progress):
-            raise ParameterError("progress", f"expected a plain callable, got {type(progress).__name__}")
+            raise ParameterError("progress", f"expected a plain callable, got {progress!r}")
         removals: dict[str, list[str]] = {}
         for action in self.actions:
             if action.kind is ActionKind.REMOVE and action.account_id is not None:

@@ -61,7 +61,7 @@ class Controls:
         self._faults = FaultPlan(random.Random(seed))  # noqa: S311
         world = World(random.Random(seed), timedelta(seconds=verification_delay))  # noqa: S311
         self._backend = Backend(world, self._clock, self._faults, deque(maxlen=remember))
-        self._listener = Listener(Handler(self._backend, Page(self._backend).answer), host, port)
+        self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""

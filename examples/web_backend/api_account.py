@@ -49,14 +49,14 @@ async def start_investigation(request: web.Request) -> web.Response:
     wanted = await read_body(request, _INVESTIGATION, *_INVESTIGATION)
     if wanted["ScopeEndTime"] <= wanted["ScopeStartTime"]:
         raise ParameterError("ScopeEndTime", "must be later than ScopeStartTime")
-    answer = await client.start_investigation(
+    response = await client.start_investigation(
         await find_graph_arn(client),
         wanted["EntityArn"],
         scope_start_time=wanted["ScopeStartTime"],
         scope_end_time=wanted["ScopeEndTime"],
     )
     return web.json_response(
-        to_json(answer), status=201, headers={"Location": f"{request.path}/{answer.investigation_id}"}
+        to_json(response), status=201, headers={"Location": f"{request.path}/{response.investigation_id}"}
     )
 
 

@@ -32,7 +32,7 @@ def is_our_host(hosts: Sequence[str], names: Collection[str]) -> bool:
     """Return whether the Host header has a name of this backend.
 
     This prevents DNS rebinding: a page of another origin can have its own name resolve to this machine, so that its
-    scripts may read the answers. The browser still sends that name in the Host header.
+    scripts may read the responses. The browser still sends that name in the Host header.
 
     Args:
         hosts: the values of all Host headers.
@@ -76,6 +76,6 @@ def guard(names: Collection[str]) -> Middleware:
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Add the security headers to every answer; for `on_response_prepare`."""
+    """Add the security headers to every response; for `on_response_prepare`."""
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")

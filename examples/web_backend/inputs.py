@@ -1,6 +1,6 @@
 """Parses and validates paths, queries and bodies of requests; without I/O.
 
-An invalid value raises a `ParameterError` that names the parameter, which becomes the answer 400 before anything is
+An invalid value raises a `ParameterError` that names the parameter, which becomes the response 400 before anything is
 sent to AWS. So does an unknown parameter: a misspelt filter must not return everything.
 """
 
@@ -145,7 +145,7 @@ entity_arn = matching(
 )
 investigation_id = matching(r"\d{21}", "an investigation id of 21 digits")
 random_id = matching(r"[0-9a-f]{32}", "an id of 32 hex digits")
-token = matching(r"[!-~]{1,1024}", "the NextToken of an earlier answer")
+token = matching(r"[!-~]{1,1024}", "the NextToken of an earlier response")
 event_id = matching(r"[0-9a-f]{16,32}-\d{1,6}", "the id of an event")
 
 

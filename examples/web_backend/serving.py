@@ -1,4 +1,4 @@
-"""Serves the app; malformed HTTP too is answered with a problem (RFC 9457)."""
+"""Serves the app; the response to malformed HTTP is a problem too (RFC 9457)."""
 
 import asyncio
 import gc
@@ -19,7 +19,7 @@ _GC_THRESHOLDS = (1_000, 5, 2)
 
 
 class _Connection(web.RequestHandler):
-    """A connection that also answers with a problem when aiohttp refuses a request before the app handles it."""
+    """A connection that also sends a problem when aiohttp refuses a request before the app handles it."""
 
     __slots__ = ()
 
@@ -30,18 +30,18 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a malformed request or an unexpected error; aiohttp's own answer would be plain text."""
+        """Respond to a malformed request or an unexpected error; aiohttp's own response would be plain text."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             # Only for its log entry.
             super().handle_error(request, status, exc, message)
         if request.writer.output_size:
-            raise ConnectionError("part of an answer has been sent already")
+            raise ConnectionError("part of a response has been sent already")
         return _refusal(status)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; aiohttp's own answer to an unknown Expect header, which is plain text, is replaced."""
+        """Send a response; aiohttp's own response to an unknown Expect header, which is plain text, is replaced."""
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = _refusal(resp.status)
         return await super().finish_response(request, resp, start_time)

@@ -55,7 +55,7 @@ TABLE: list[tuple[Call, str, str]] = [
     (
         lambda c: c.create_members(ARN, [ACCOUNT, Account("1" * 11, "a@b.org")]),
         "accounts[1].account_id",
-        "of exactly 12 characters, got 11",
+        "expected an account id (12 digits, as a string), got 11 characters",
     ),
     (lambda c: c.create_members(ARN, [Account("1" * 11 + "x", "a@b.org")]), "accounts[0].account_id", "is not one"),
     (lambda c: c.create_members(ARN, [Account("1" * 12, "nobody")]), "accounts[0].email_address", "is not one"),
@@ -175,7 +175,7 @@ ONE, TWO = ACCOUNT.account_id, "444455556666"
         ((), "ids", "must not be empty"),
         (ONE, "ids", "expected a list, got a str"),
         (None, "ids", "expected a list, got None"),
-        ([ONE, TWO, "x"], "ids[2]", "of exactly 12 characters, got 1"),
+        ([ONE, TWO, "x"], "ids[2]", ", got 1 character"),
         ([ONE, [TWO]], "ids[1]", "got a list"),
         ([ONE, TWO, TWO, ONE], "ids[2]", f"{TWO} is there already, as ids[1]"),
         ([TWO, ONE, ONE, ONE], "ids[2]", f"{ONE} is there already, as ids[1]"),

@@ -170,7 +170,7 @@ def test_complete_work_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("name", "spoil", "message"),
     [
-        ("calls", lambda took, _: took.update(digest="another"), "digest of the answer"),
+        ("calls", lambda took, _: took.update(digest="another"), "digest of the response"),
         ("calls", lambda _, seen: seen["calls"].update(ListGraphs=100), "requests"),
         ("calls", lambda _, seen: seen.update(signed=101), "signed requests"),
         ("calls", lambda _, seen: seen["last"].update(body='{"MaxResults": 1}'), "members of the request"),

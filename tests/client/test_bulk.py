@@ -257,7 +257,7 @@ BAD_INPUT: list[tuple[str, Callable[[Bulk], Awaitable[object]]]] = [
         lambda bulk: bulk.create_members(ARN, replaced(73, Account(IDS[73], "somebody@nowhere"))),
     ),
     (
-        "accounts[73].account_id: expected an account id (12 digits, as a string) of exactly 12 characters, got 3",
+        "accounts[73].account_id: expected an account id (12 digits, as a string), got 3 characters",
         lambda bulk: bulk.create_members(ARN, replaced(73, Account("123", "root@example.com"))),
     ),
     ("accounts[73]: expected an Account, got a str", lambda bulk: bulk.create_members(ARN, replaced(73, IDS[73]))),

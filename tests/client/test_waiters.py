@@ -243,7 +243,7 @@ BAD_INPUT: list[tuple[str, Callable[[DetectiveClient], Awaitable[object]]]] = [
         lambda c: c.wait_for_members(ARN, IDS, timeout=1, on_settled=5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ),
     (
-        "investigation_id: expected an investigation id (21 digits) of exactly 21 characters, got 1",
+        "investigation_id: expected an investigation id (21 digits), got 1 character",
         lambda c: c.wait_for_investigation(ARN, "1", timeout=1),
     ),
     (
@@ -251,7 +251,7 @@ BAD_INPUT: list[tuple[str, Callable[[DetectiveClient], Awaitable[object]]]] = [
         lambda c: c.wait_for_investigation(ARN, ["1"], timeout=1),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ),
     (
-        "account_id: expected an account id (12 digits, as a string) of exactly 12 characters, got 1",
+        "account_id: expected an account id (12 digits, as a string), got 1 character",
         lambda c: c.wait_for_organization_admin_account("1", timeout=1),
     ),
 ]

@@ -6,7 +6,7 @@ import pytest
 
 from detective_async import DetectiveFleet, Timeouts
 from detective_async.auth import cache
-from detective_async.client import polling as waiting
+from detective_async.client import polling
 from detective_async.retry import policy as retry
 from detective_async.retry.policy import FailureKind
 from docs.pages import DOCS
@@ -35,12 +35,12 @@ FACTS = [
         "explanation/retries.md",
         f"it holds {retry._QUOTA}, a retry costs",
     ),
-    ("explanation/retries.md", f"{Timeouts().total:g} s if nothing else is said"),
+    ("explanation/retries.md", f"{Timeouts().total:g} s by default"),
     ("explanation/retries.md", f"HTTP {', '.join(map(str, sorted(retry._TRANSIENT_STATUSES)[:-1]))} and 504"),
     ("explanation/retries.md", f"HTTP {retry._THROTTLING_STATUS}"),
     ("explanation/credentials.md", f"no more than {'a minute' if cache._MINIMUM_LIFETIME == 60 else '?'} left"),
-    ("explanation/consistency.md", f"pauses that grow by half, to {waiting._LONGEST_PAUSE:g} s"),
-    ("explanation/consistency.md", "After a quarter of a second" if waiting._FIRST_PAUSE == 0.25 else "?"),
+    ("explanation/consistency.md", f"pauses that grow by half, to {polling._LONGEST_PAUSE:g} s"),
+    ("explanation/consistency.md", "After a quarter of a second" if polling._FIRST_PAUSE == 0.25 else "?"),
     ("explanation/fleets.md", f"`concurrency`, {default_of(DetectiveFleet, 'concurrency')} by default"),
     (
         "explanation/fleets.md",

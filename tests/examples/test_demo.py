@@ -27,6 +27,10 @@ def test_the_demo_succeeds_and_prints_its_figures(tmp_path: Path) -> None:
     assert errors.count(", line ") == 2
     assert "885 of 894 memberships in 3 regions are as wanted" in errors
     assert printed.count("verification failed") == 9
+    # A report has a row per account and region, and one per region; those without a problem are only counted.
+    assert "    885 rows without a problem: invite, accept\n" in printed
+    assert "    903 rows without a problem: nothing had to be done\n" in printed
+    assert len(printed.splitlines()) < 80
     assert "900 of 900 memberships in 3 regions are as wanted; reinvite: 9, invite: 6, accept: 15" in errors
     assert "900 of 900 memberships in 3 regions are as wanted; nothing had to be done" in errors
     assert printed.rstrip().endswith("All results are as expected.")

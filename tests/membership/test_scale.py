@@ -38,7 +38,7 @@ async def test_sixty_accounts_in_two_regions() -> None:
             assert VERIFICATION <= elapsed < 1.5 * VERIFICATION
             asked = Counter(request.operation for request in sim.requests)
             assert (asked["CreateMembers"], asked["AcceptInvitation"]) == (4, 120)
-            # Batches of 50 and 10 accounts per region, each read a few times.
+            # Requests of 50 and 10 accounts per region, each read a few times.
             assert asked["GetMembers"] <= 4 * 9
             accepted = [request.time for request in sim.requests if request.operation == "AcceptInvitation"]
             assert max((later - earlier).total_seconds() for earlier, later in pairwise(accepted)) < 0.5
@@ -75,6 +75,6 @@ async def test_a_full_graph_with_faults(sim: DetectiveSimulator, client: Detecti
     assert set(accepted.values()) == {1}
     repeated = sum(one.operation == "CreateMembers" for one in sim.requests) - 24
     assert sum(invitations(sim).values()) <= 1200 + 50 * repeated
-    # 24 batches of 50 accounts, each read a few times during verification.
+    # 24 times 50 accounts, each read a few times during verification.
     assert sum(one.operation == "GetMembers" for one in sound) <= 24 * 20
     assert Throttle() in [effect for one in sim.requests for effect in one.faults]

@@ -5,25 +5,25 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 #: The interval of the other task, in seconds.
-_BEAT = 0.001
+_INTERVAL = 0.001
 
 
 async def beats_during(work: Callable[[], Awaitable[object]]) -> int:
     """Count how often another task ran during some work: never, if the work blocks the event loop."""
     beats = 0
 
-    async def beat() -> None:
+    async def count_beats() -> None:
         nonlocal beats
         while True:
-            await asyncio.sleep(_BEAT)
+            await asyncio.sleep(_INTERVAL)
             beats += 1
 
-    heart = asyncio.create_task(beat())
+    task = asyncio.create_task(count_beats())
     await asyncio.sleep(0)
     try:
         await work()
     finally:
-        heart.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await heart
+            await task
     return beats

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.hypothesis_profiles import examples
 
 from detective_async.testing.faults import FaultPlan
-from detective_async.testing.server.backend import Answer, Backend
+from detective_async.testing.server.backend import Backend, Response
 from detective_async.testing.server.requests import Headers, Request
 from detective_async.testing.services.detective.rest_json import operations
 from detective_async.testing.world.clock import Clock
@@ -29,14 +29,14 @@ JSON = st.recursive(
 )
 
 
-def send(backend: Backend, method: str, target: str, body: bytes) -> Answer:
+def send(backend: Backend, method: str, target: str, body: bytes) -> Response:
     """Sign a request and pass it to the backend, without a socket."""
     keys = backend.world.register("111122223333")
     request = AWSRequest(method, f"http://localhost{target}", data=body, headers={"Host": "localhost"})
     SigV4Auth(BotoCredentials(keys.access_key_id, keys.secret_access_key), "detective", REGION).add_auth(request)
     received = Request(method, target, Headers(request.headers.items()), body)
     admitted = backend.admit(received)
-    return admitted if isinstance(admitted, Answer) else backend.carry_out(admitted)
+    return admitted if isinstance(admitted, Response) else backend.carry_out(admitted)
 
 
 @settings(max_examples=examples(300))
@@ -46,7 +46,7 @@ def send(backend: Backend, method: str, target: str, body: bytes) -> Answer:
     resource=st.text(min_size=1),
     query=st.lists(st.tuples(st.sampled_from(["tagKeys", "x"]), st.text())),
 )
-def test_any_json_is_answered_in_awss_form(
+def test_any_json_gets_a_response_in_awss_form(
     name: str, values: list[Any], resource: str, query: list[tuple[str, str]]
 ) -> None:
     """Random values of real members of each operation: a success or a documented error, and no exception."""
@@ -57,14 +57,14 @@ def test_any_json_is_answered_in_awss_form(
     target = operation.uri.replace("{ResourceArn}", quote(resource, safe=""))
     if query:
         target += "?" + urlencode(query, quote_via=quote)
-    answer = send(backend, operation.method, target, body)
-    assert answer.status in {200, 204, 400, 403, 404, 409}
-    assert answer.headers["x-amzn-RequestId"]
-    if answer.status >= 400:
-        assert answer.headers["x-amzn-ErrorType"] in {
+    response = send(backend, operation.method, target, body)
+    assert response.status in {200, 204, 400, 403, 404, 409}
+    assert response.headers["x-amzn-RequestId"]
+    if response.status >= 400:
+        assert response.headers["x-amzn-ErrorType"] in {
             "ValidationException",
             "AccessDeniedException",
             "ResourceNotFoundException",
             "UnknownOperationException",
         }
-        assert json.loads(answer.body)
+        assert json.loads(response.body)

@@ -93,12 +93,10 @@ class Text:
             raise ParameterError(path, "contains a lone surrogate, which UTF-8 cannot encode")
 
     def _length(self, value: str) -> str:
-        bounds = (
-            f"exactly {self.min_length}"
-            if self.min_length == self.max_length
-            else f"{self.min_length} to {self.max_length}"
-        )
-        return f"expected {self.meaning} of {bounds} characters, got {len(value)}"
+        if self.min_length == self.max_length:
+            # The meaning says the length.
+            return f"expected {self.meaning}, got {len(value)} character{'' if len(value) == 1 else 's'}"
+        return f"expected {self.meaning} of {self.min_length} to {self.max_length} characters, got {len(value)}"
 
 
 # Compiled on first use: there are many patterns, and few programs need all of them.

@@ -14,6 +14,7 @@ from detective_async.integrations.aiohttp_web.deadline import DEADLINE
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.integrations.aiohttp_web.middleware import problems
 from detective_async.integrations.aiohttp_web.state import STATE, AccountCredentials, State
+from detective_async.settings.seconds import seconds_problem
 from detective_async.settings.timeouts import Timeouts
 
 #: The app's client; if `setup` was given a fleet, the fleet's client.
@@ -49,8 +50,8 @@ def setup(
         ParameterError: the deadline is not a positive number.
         RuntimeError: the app was set up already, or was started or added to another app.
     """
-    if deadline is not None and not deadline > 0:
-        raise ParameterError("deadline", f"must be a positive number of seconds, got {deadline!r}")
+    if deadline is not None and (problem := seconds_problem(deadline)):
+        raise ParameterError("deadline", problem)
     if STATE in app or app.pre_frozen:
         raise RuntimeError("setup() must be called once per app, before the app is started or added to another app")
     accounts = None if account_credentials is None else AccountCredentials(account_credentials)

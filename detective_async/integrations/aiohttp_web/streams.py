@@ -9,6 +9,7 @@ from detective_async.integrations.aiohttp_web import encoding
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.integrations.aiohttp_web.server_events import COMMENT, ServerEvent, encode_event, encode_retry
 from detective_async.integrations.aiohttp_web.stream_writer import StreamFormat, StreamWriter
+from detective_async.settings.seconds import seconds_problem
 
 _HEADERS: Mapping[str, str] = {
     hdrs.CACHE_CONTROL: "no-store",
@@ -118,8 +119,9 @@ async def stream_events(
 
 def _check_positive(**times: float) -> None:
     for name, seconds in times.items():
-        if not seconds > 0:
-            raise ValueError(f"{name} must be a positive number of seconds, got {seconds!r}")
+        if problem := seconds_problem(seconds):
+            # No `ParameterError`: that would be the mistake of whoever sent the request, and a response 400.
+            raise ValueError(f"{name} {problem}")
 
 
 async def _stream(

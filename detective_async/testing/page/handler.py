@@ -42,8 +42,8 @@ class Page:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def answer(self, http: web.BaseRequest) -> web.Response | None:
-        """Answer a request, or return None if it is not for the page."""
+    def respond(self, http: web.BaseRequest) -> web.Response | None:
+        """Respond to a request, or return None if it is not for the page."""
         # The fast path for requests to the services, which are nearly all.
         if not http.raw_path.startswith(_HOME):
             return None
@@ -51,11 +51,11 @@ class Page:
         if path and not path.startswith("/"):
             return None
         try:
-            return self._answer(http, path, query)
+            return self._respond(http, path, query)
         except ApiError as error:
             return _error_response(error)
 
-    def _answer(self, http: web.BaseRequest, path: str, query: str) -> web.Response:
+    def _respond(self, http: web.BaseRequest, path: str, query: str) -> web.Response:
         address = http.get_extra_info("sockname", ("",))[0]
         if not is_local(http.headers.getall("Host", []), address):
             raise ApiError("ForbiddenException", "The page is available at localhost or an IP address only", status=403)

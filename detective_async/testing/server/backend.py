@@ -1,6 +1,6 @@
-"""From a request to its answer, without a socket: authenticate, validate, apply faults, carry out, record.
+"""From a request to its response, without a socket: authenticate, validate, apply faults, carry out, record.
 
-`http` passes requests to it, and does to the connection what an `Answer` says.
+`http` passes requests to it, and does to the connection what a `Response` says.
 """
 
 import gzip
@@ -39,7 +39,7 @@ from detective_async.testing.world.world import World
 
 
 @frozen
-class Answer:
+class Response:
     """A response, and what a fault does to the connection."""
 
     status: int
@@ -88,33 +88,33 @@ class Backend:
     faults: FaultPlan
     requests: deque[RecordedRequest] = field(factory=deque)
 
-    def admit(self, request: Request) -> Admitted | Answer:
-        """Authenticate and validate a request; the answer is an error response."""
+    def admit(self, request: Request) -> Admitted | Response:
+        """Authenticate and validate a request; what is returned at once is an error response."""
         context = _begin(request)
         try:
             return self._admit(context)
         except ApiError as error:
-            return self._finish(context, self._error_answer(error, context))
+            return self._finish(context, self._error_response(error, context))
 
-    def carry_out(self, admitted: Admitted) -> Answer:
+    def carry_out(self, admitted: Admitted) -> Response:
         """Carry out an admitted request, and apply the effect of its fault."""
         context = admitted.context
         effect = next((one for one in context.effects if not isinstance(one, (Latency, ClockSkew))), None)
         if isinstance(effect, Drop) and effect.when == "before":
-            return self._finish(context, Answer(0, {}, b"", drop=effect))
+            return self._finish(context, Response(0, {}, b"", drop=effect))
         if isinstance(effect, (Throttle, Failure)):
             error = ApiError(effect.code, effect.message, status=effect.status)
-            return self._finish(context, self._error_answer(error, context, effect.retry_after_ms))
+            return self._finish(context, self._error_response(error, context, effect.retry_after_ms))
         try:
-            answer = self._operate(admitted)
+            response = self._operate(admitted)
         except ApiError as error:
-            answer = self._error_answer(error, context)
-        return self._finish(context, _apply_effect(answer, effect))
+            response = self._error_response(error, context)
+        return self._finish(context, _apply_effect(response, effect))
 
-    def reject(self, request: Request, error: ApiError) -> Answer:
-        """Answer a request with an error, without authenticating it."""
+    def reject(self, request: Request, error: ApiError) -> Response:
+        """Refuse a request with an error, without authenticating it."""
         context = _begin(request)
-        return self._finish(context, self._error_answer(error, context))
+        return self._finish(context, self._error_response(error, context))
 
     def _admit(self, context: _Context) -> Admitted:
         request = context.request
@@ -131,15 +131,15 @@ class Backend:
         context.effects += tuple(self.faults.take_effects(operation.name, context.account_id, scope.region))
         return Admitted(context, operation, given)
 
-    def _operate(self, admitted: Admitted) -> Answer:
+    def _operate(self, admitted: Admitted) -> Response:
         now = self.clock.now()
         self.world.complete_verifications(now)
         context, operation = admitted.context, admitted.operation
         call = Call(
             self.world, operation.name, context.account_id, context.region, now, admitted.given, context.session
         )
-        answer = context.api.handlers[operation.name](call)
-        return Answer(operation.status, self._headers(context), operation.write(answer, context.request_id))
+        result = context.api.handlers[operation.name](call)
+        return Response(operation.status, self._headers(context), operation.write(result, context.request_id))
 
     def _authenticate(self, context: _Context, scope: Scope) -> None:
         request = context.request
@@ -170,15 +170,15 @@ class Backend:
             "x-amzn-RequestId": context.request_id,
         }
 
-    def _error_answer(self, error: ApiError, context: _Context, retry_after_ms: int | str | None = None) -> Answer:
-        response = context.api.error_response(error, context.request_id)
-        context.error_code = response.code
-        headers = {**self._headers(context), **response.headers}
+    def _error_response(self, error: ApiError, context: _Context, retry_after_ms: int | str | None = None) -> Response:
+        found = context.api.error_response(error, context.request_id)
+        context.error_code = found.code
+        headers = {**self._headers(context), **found.headers}
         if retry_after_ms is not None:
             headers["x-amz-retry-after"] = str(retry_after_ms)
-        return Answer(response.status, headers, response.body)
+        return Response(found.status, headers, found.body)
 
-    def _finish(self, context: _Context, answer: Answer) -> Answer:
+    def _finish(self, context: _Context, response: Response) -> Response:
         request = context.request
         hidden = ("authorization", "x-amz-security-token")
         self.requests.append(
@@ -193,35 +193,37 @@ class Backend:
                     {name: request.headers.get(name) for name in request.headers if name not in hidden}
                 ),
                 body=request.body,
-                status=answer.status or None,
+                status=response.status or None,
                 error_code=context.error_code,
                 faults=context.effects,
                 request_id=context.request_id,
             )
         )
-        return answer
+        return response
 
 
 def _begin(request: Request) -> _Context:
     return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0]))
 
 
-def _apply_effect(answer: Answer, effect: Effect | None) -> Answer:
-    """Apply the effect of a fault to an answer."""
+def _apply_effect(response: Response, effect: Effect | None) -> Response:
+    """Apply the effect of a fault to a response."""
     if isinstance(effect, Garbage):
         return evolve(
-            answer,
+            response,
             status=effect.status,
             body=effect.body,
-            headers={**answer.headers, "Content-Type": effect.content_type},
+            headers={**response.headers, "Content-Type": effect.content_type},
         )
     if isinstance(effect, Truncate):
-        keep = len(answer.body) // 2 if effect.keep is None else effect.keep
-        return evolve(answer, body=answer.body[:keep])
+        keep = len(response.body) // 2 if effect.keep is None else effect.keep
+        return evolve(response, body=response.body[:keep])
     if isinstance(effect, Gzip):
-        return evolve(answer, body=gzip.compress(answer.body), headers={**answer.headers, "Content-Encoding": "gzip"})
+        return evolve(
+            response, body=gzip.compress(response.body), headers={**response.headers, "Content-Encoding": "gzip"}
+        )
     if isinstance(effect, Drop):
-        return evolve(answer, drop=effect)
+        return evolve(response, drop=effect)
     if isinstance(effect, Drip):
-        return evolve(answer, drip=effect)
-    return answer
+        return evolve(response, drip=effect)
+    return response

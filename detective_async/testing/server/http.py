@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from detective_async.testing.server.backend import Answer, Backend
+from detective_async.testing.server.backend import Backend, Response
 from detective_async.testing.server.requests import Headers, Request
 from detective_async.testing.services.errors import ApiError
 
@@ -40,16 +40,16 @@ class Handler:
         if error is not None:
             return await _send(http, self._backend.reject(request, error))
         try:
-            answer = await self._answer(request)
+            response = await self._respond(request)
         except Exception:
             _LOGGER.exception("the simulator failed to answer %s %s", request.method, request.target)
             error = ApiError("InternalFailure", "The simulator failed; the traceback is in its log")
-            answer = self._backend.reject(request, error)
-        return await _send(http, answer)
+            response = self._backend.reject(request, error)
+        return await _send(http, response)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _respond(self, request: Request) -> Response:
         admitted = self._backend.admit(request)
-        if isinstance(admitted, Answer):
+        if isinstance(admitted, Response):
             return admitted
         if admitted.latency:
             await asyncio.sleep(admitted.latency)
@@ -59,7 +59,7 @@ class Handler:
         """Answer data that is not HTTP."""
         request = Request("", "", Headers(()), b"")
         error = ApiError("MalformedHttpRequestException", "The request is not HTTP")
-        return _response(self._backend.reject(request, error))
+        return _web_response(self._backend.reject(request, error))
 
 
 class Server(web.Server):
@@ -119,30 +119,30 @@ async def _read(http: web.BaseRequest) -> tuple[Request, ApiError | None]:
     return Request(http.method, target, headers, body), error
 
 
-async def _send(http: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    if answer.drop is None and answer.drip is None:
-        return _response(answer)
-    if answer.drop is not None and answer.drop.when != "during":
+async def _send(http: web.BaseRequest, response: Response) -> web.StreamResponse:
+    if response.drop is None and response.drip is None:
+        return _web_response(response)
+    if response.drop is not None and response.drop.when != "during":
         _close_connection(http)
         return web.Response()
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    response.content_length = len(answer.body)
+    stream = web.StreamResponse(status=response.status, headers=response.headers)
+    stream.content_length = len(response.body)
     with contextlib.suppress(ConnectionError):
-        await response.prepare(http)
-        if answer.drip is not None:
-            for start in range(0, len(answer.body), answer.drip.size):
+        await stream.prepare(http)
+        if response.drip is not None:
+            for start in range(0, len(response.body), response.drip.size):
                 if start:
-                    await asyncio.sleep(answer.drip.seconds)
-                await response.write(answer.body[start : start + answer.drip.size])
-            await response.write_eof()
+                    await asyncio.sleep(response.drip.seconds)
+                await stream.write(response.body[start : start + response.drip.size])
+            await stream.write_eof()
         else:
-            await response.write(answer.body[: len(answer.body) // 2])
+            await stream.write(response.body[: len(response.body) // 2])
             _close_connection(http)
-    return response
+    return stream
 
 
-def _response(answer: Answer) -> web.Response:
-    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+def _web_response(response: Response) -> web.Response:
+    return web.Response(status=response.status, headers=response.headers, body=response.body)
 
 
 def _close_connection(http: web.BaseRequest) -> None:

@@ -1,7 +1,7 @@
 // Requests to the server. Every error is a Failure with a problem (RFC 9457).
 
 const UNREACHABLE = { title: "The server cannot be reached", detail: "check that it is running, and the network connection" };
-const INCOMPLETE = { title: "The answer is incomplete", detail: "the connection was lost before the end" };
+const INCOMPLETE = { title: "The response is incomplete", detail: "the connection was lost before the end" };
 
 export class Failure extends Error {
   constructor(problem) {
@@ -10,24 +10,24 @@ export class Failure extends Error {
   }
 }
 
-async function problemOf(answer) {
+async function problemOf(response) {
   try {
-    return await answer.json();
+    return await response.json();
   } catch {
-    return { title: `The server answered ${answer.status}`, detail: "" };
+    return { title: `The server responded with ${response.status}`, detail: "" };
   }
 }
 
 async function open(path, options) {
-  let answer;
+  let response;
   try {
-    answer = await fetch(path, { cache: "no-store", ...options });
+    response = await fetch(path, { cache: "no-store", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Failure(UNREACHABLE);
   }
-  if (!answer.ok) throw new Failure(await problemOf(answer));
-  return answer;
+  if (!response.ok) throw new Failure(await problemOf(response));
+  return response;
 }
 
 export async function call(path, method = "GET", content = undefined) {
@@ -36,15 +36,15 @@ export async function call(path, method = "GET", content = undefined) {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(content);
   }
-  const answer = await open(path, options);
+  const response = await open(path, options);
   try {
-    return await answer.json();
+    return await response.json();
   } catch {
     throw new Failure(INCOMPLETE);
   }
 }
 
-// All items of a paged list: `name` is the member of the answer that has the items.
+// All items of a paged list: `name` is the member of the response that has the items.
 export async function* pages(path, name) {
   let token = null;
   do {
@@ -56,8 +56,8 @@ export async function* pages(path, name) {
 
 // The values of an NDJSON stream.
 export async function* lines(path, signal) {
-  const answer = await open(path, { signal });
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const response = await open(path, { signal });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     let piece;
@@ -98,7 +98,7 @@ export function follow(path, on) {
     // The server's error event has data; the browser's own event of the same name has none.
     if (event.data !== undefined) return end(JSON.parse(event.data));
     if (source.readyState !== EventSource.CLOSED) return disconnected();
-    // The answer was not a stream. An EventSource does not give access to it, so the request is repeated.
+    // The response was not a stream. An EventSource does not give access to it, so the request is repeated.
     const control = new AbortController();
     try {
       await open(path, { signal: control.signal });

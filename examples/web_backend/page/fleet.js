@@ -97,7 +97,7 @@ function showProgress() {
   bar.value = targets.size;
   if (!survey) return;
   const suffix = failed ? `, ${count(failed)} failed` : "";
-  const words = `${count(targets.size)} of ${count(all)} answered${suffix}`;
+  const words = `${count(targets.size)} of ${count(all)} done${suffix}`;
   write(find("fleet-count"), `${words}, as of ${survey.StartedTime.slice(11, 19)} UTC`);
   // Announced to screen readers at each quarter only.
   const quarter = Math.floor((targets.size / all) * 4);

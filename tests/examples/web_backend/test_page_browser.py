@@ -39,7 +39,7 @@ async def page() -> AsyncIterator[Page]:
 
 async def survey_is_complete(page: Page, failed: str = "3") -> None:
     """Wait for the end of the survey; the closed account fails in each region."""
-    text = re.compile(rf"^{TARGETS} of {TARGETS} answered, {failed} failed")
+    text = re.compile(rf"^{TARGETS} of {TARGETS} done, {failed} failed")
     await expect(page.locator("#fleet-count")).to_have_text(text)
 
 
@@ -102,7 +102,7 @@ async def test_the_fleet_is_updated_while_the_survey_runs(
     sim.inject(Fault(Latency(0.6), count=None))
     await record_texts(page, "fleet-status")
     await page.goto(url)
-    halfway = page.locator("#fleet-count", has_text=re.compile(rf"^([1-9]|[1-9]\d|10\d) of {TARGETS} answered"))
+    halfway = page.locator("#fleet-count", has_text=re.compile(rf"^([1-9]|[1-9]\d|10\d) of {TARGETS} done"))
     await expect(halfway).to_be_visible()
     some = sum(number for counts in (await read_chart(page)).values() for number, _ in counts.values())
     await page.screenshot(path=tmp_path / "halfway.png")
@@ -446,7 +446,7 @@ async def test_the_page_is_accessible(url: str, page: Page) -> None:
     )
     await expect(page.get_by_role("link", name="Fleet")).to_have_attribute("aria-current", "page")
     await expect(page.get_by_role("img", name="Members by status and region")).to_be_visible()
-    await expect(page.get_by_role("progressbar", name="Accounts and regions that have answered")).to_be_visible()
+    await expect(page.get_by_role("progressbar", name="Accounts and regions that are done")).to_be_visible()
     for view, headings in {
         "Fleet": ["Fleet", "Members by status and region", "Failures", "Accounts"],
         "Onboarding": ["Onboarding"],

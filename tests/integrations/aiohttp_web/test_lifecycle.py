@@ -167,7 +167,7 @@ async def test_sub_app_with_its_own_client(sim: DetectiveSimulator) -> None:
         assert b"us-east-1" in (await site.get("/inner/graphs")).body
 
 
-@pytest.mark.parametrize("deadline", [0, -1, float("nan")])
+@pytest.mark.parametrize("deadline", [0, -1, float("nan"), True])
 def test_invalid_deadline(deadline: float) -> None:
     """It is refused, and the app is unchanged."""
     app = web.Application()

@@ -387,7 +387,7 @@ async def test_no_heartbeats_beside_items() -> None:
     ("stream", "name"),
     [(stream_events, "heartbeat"), *((one, "write_timeout") for one in (stream_events, stream_ndjson))],
 )
-@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), True])
 async def test_invalid_seconds(stream: Stream, name: str, seconds: float, caplog: pytest.LogCaptureFixture) -> None:
     """They are an error in the handler, and logged."""
     async with serving_routes({"/": streaming(stream, lambda _: counting(1), **{name: seconds})}) as site:

@@ -136,7 +136,7 @@ function link(cell, arn, name) {
   return anchor;
 }
 
-function answer(cell, request) {
+function response(cell, request) {
   if (request.status === null) return badge(onlyChild(cell, "span"), "connection dropped", "bad");
   const error = request.error_code ? ` ${request.error_code}` : "";
   const kind = request.status >= 500 ? "bad" : request.status >= 400 ? "wait" : "good";
@@ -207,7 +207,7 @@ const TABLES = {
     columns: [
       ["Time", when((request) => request.time, clock)],
       ["Operation", text((request) => request.operation ?? `${request.method} ${request.path}`)],
-      ["Response", answer],
+      ["Response", response],
       ["Faults", text((request) => request.faults.join(", "))],
       ["Account", figure((request) => request.account_id ?? "unknown")],
       ["Region", text((request) => request.region ?? "unknown")],
@@ -405,9 +405,9 @@ async function refresh() {
   let found = null;
   let problem = "No response from the server";
   try {
-    const answer = await fetch(`state.json?${parameters()}`, { cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT) });
-    if (answer.ok) found = await answer.json();
-    else problem = `Error ${answer.status} from the server`;
+    const fetched = await fetch(`state.json?${parameters()}`, { cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT) });
+    if (fetched.ok) found = await fetched.json();
+    else problem = `Error ${fetched.status} from the server`;
   } catch {
     // The connection failed or timed out: `problem` says so already.
   }

@@ -1,4 +1,4 @@
-"""Brings up to 50 accounts of a graph to their desired state: read, decide, act, and repeat."""
+"""Reconciles up to 50 accounts of a graph with their desired state: read, decide, act, and repeat."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -24,14 +24,14 @@ from detective_async.membership.desired import DesiredState
 from detective_async.membership.execution import Execution, pauses
 
 #: The API's limit of accounts per request, the same for all operations.
-SIZE = max_items(GetMembersRequest, "account_ids")
+MAX_ACCOUNTS = max_items(GetMembersRequest, "account_ids")
 #: Actions of one account per request; all others share requests.
 _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 
 
 @define(eq=False)
-class Batch:
-    """Accounts that share their requests.
+class AccountReconciler:
+    """Brings accounts that share their requests to their desired state.
 
     No account waits for another: each is processed further as soon as its state is known, while actions for others are
     in progress or their verification is pending.
