@@ -248,6 +248,16 @@ async def test_an_empty_token_ends_the_iteration() -> None:
     assert paginator.resume_token is None
 
 
+async def test_nothing_is_fetched_ahead_by_default() -> None:
+    """Without `prefetch`, the next page is fetched when it is asked for."""
+    service = PagedService([[1], [2], [3]])
+    paginator = Paginator("ListNumbers", service.fetch, lambda page: page.numbers, max_page_size=200)
+    async with aclosing(paginator.pages()) as pages:
+        await anext(pages)
+        await asyncio.sleep(0.01)
+        assert service.requests == [(None, None)]
+
+
 async def test_prefetch_bounds_the_pages_fetched_ahead() -> None:
     """Exactly that many pages are fetched while the consumer handles a page."""
     service = PagedService([[n] for n in range(20)])
