@@ -40,6 +40,8 @@ _COLUMNS = "expected 2 columns with a comma between, account id and e-mail addre
         ("4444555566667,root@example.com", f"{_NO_ID}, got 13"),
         ("4.44456E+11,root@example.com", _NO_ID),
         ("\u0664\u0664\u0664\u0664\u0665\u0665\u0665\u0665\u0666\u0666\u0666\u0666,root@example.com", _NO_ID),
+        # A byte order mark is one only at the beginning of the file.
+        ("\ufeff444455556666,root@example.com", _NO_ID),
         ("root@example.com,444455556666", _NO_ID),
         ("Account,Email", _NO_ID),
         (",root@example.com", _NO_ID),
