@@ -100,8 +100,14 @@ async def test_pages_with_their_resume_tokens(prefetch: int) -> None:
 async def test_first_requests_pages_of_one_item() -> None:
     """Empty pages are skipped; the result is None if there are no items."""
     service = PagedService([[], [7, 8], [9]])
-    assert await service.paginator(prefetch=5).first() == 7
+    paginator = service.paginator(prefetch=5, limit=5)
+    assert await paginator.first() == 7
     assert service.requests == [(None, 1), ("1", 1)]
+    # A page with a second item is fetched again.
+    assert paginator.resume_token == "1"
+    paginator = PagedService([[7], [8]]).paginator()
+    assert await paginator.first() == 7
+    assert paginator.resume_token == "1"
     assert await PagedService([[]]).paginator().first() is None
     assert await PagedService([[1]]).paginator(limit=0).first() is None
 
