@@ -112,6 +112,7 @@ async def test_first_requests_pages_of_one_item() -> None:
     assert await PagedService([[1]]).paginator(limit=0).first() is None
 
 
+@pytest.mark.parametrize("prefetch", [0, 3])
 @pytest.mark.parametrize(
     ("limit", "page_size", "sizes"),
     [
@@ -122,10 +123,12 @@ async def test_first_requests_pages_of_one_item() -> None:
         (1000, 150, [150, 150]),
     ],
 )
-async def test_requests_do_not_exceed_the_limit(limit: int, page_size: int | None, sizes: list[int]) -> None:
+async def test_requests_do_not_exceed_the_limit(
+    limit: int, page_size: int | None, sizes: list[int], prefetch: int
+) -> None:
     """The last page is smaller, so that a later iteration continues exactly where this one stopped."""
     service = SizedPages(300)
-    paginator = service.paginator(limit=limit, page_size=page_size)
+    paginator = service.paginator(limit=limit, page_size=page_size, prefetch=prefetch)
     got = await paginator.collect()
     assert got == list(range(min(limit, 300)))
     assert [size for _, size in service.requests] == sizes
