@@ -46,6 +46,7 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "null for the response": ("ListMembers", None, "expected an object, got null @ $"),
     "a string for the response": ("ListMembers", "no", "expected an object, got a string @ $"),
     "a list for the response without members": ("TagResource", [], "expected an object, got an array @ $"),
+    "a list for no response": ("DeleteGraph", [], "expected an object, got an array"),
     "an object for a list": ("ListGraphs", {"GraphList": {}}, "expected an array, got an object @ $.graph_list"),
     "a string for a list": ("ListGraphs", {"GraphList": "no"}, "expected an array, got a string @ $.graph_list"),
     "a number for a string": ("ListMembers", {"NextToken": 1}, "expected a string, got a number @ $.next_token"),
@@ -205,11 +206,12 @@ def test_overflowing_floats(pair: Pair) -> None:
     assert _fail(pair, "ListMembers", Reply(body=body)).problem == problem
 
 
-def test_several_problems_are_in_one_message(pair: Pair) -> None:
-    """The first problems are listed in order, with the number of the others."""
-    body = json.dumps({"MemberDetails": [{"Status": number} for number in range(5)]}).encode()
+@pytest.mark.parametrize(("count", "more"), [(3, []), (4, ["and 1 more"]), (5, ["and 2 more"])])
+def test_several_problems_are_in_one_message(pair: Pair, count: int, more: list[str]) -> None:
+    """The first three problems are listed in order, with the number of the others, if there are any."""
+    body = json.dumps({"MemberDetails": [{"Status": number} for number in range(count)]}).encode()
     told = [f"expected a string, got a number @ $.member_details[{index}].status" for index in range(3)]
-    assert _fail(pair, "ListMembers", Reply(body=body)).problem == "; ".join([*told, "and 2 more"])
+    assert _fail(pair, "ListMembers", Reply(body=body)).problem == "; ".join([*told, *more])
 
 
 @pytest.mark.parametrize("operation", [n for n in OPERATION_NAMES if SERVICE_MODEL.operation_model(n).output_shape])

@@ -100,12 +100,19 @@ async def test_pages_with_their_resume_tokens(prefetch: int) -> None:
 async def test_first_requests_pages_of_one_item() -> None:
     """Empty pages are skipped; the result is None if there are no items."""
     service = PagedService([[], [7, 8], [9]])
-    assert await service.paginator(prefetch=5).first() == 7
+    paginator = service.paginator(prefetch=5, limit=5)
+    assert await paginator.first() == 7
     assert service.requests == [(None, 1), ("1", 1)]
+    # A page with a second item is fetched again.
+    assert paginator.resume_token == "1"
+    paginator = PagedService([[7], [8]]).paginator()
+    assert await paginator.first() == 7
+    assert paginator.resume_token == "1"
     assert await PagedService([[]]).paginator().first() is None
     assert await PagedService([[1]]).paginator(limit=0).first() is None
 
 
+@pytest.mark.parametrize("prefetch", [0, 3])
 @pytest.mark.parametrize(
     ("limit", "page_size", "sizes"),
     [
@@ -116,10 +123,12 @@ async def test_first_requests_pages_of_one_item() -> None:
         (1000, 150, [150, 150]),
     ],
 )
-async def test_requests_do_not_exceed_the_limit(limit: int, page_size: int | None, sizes: list[int]) -> None:
+async def test_requests_do_not_exceed_the_limit(
+    limit: int, page_size: int | None, sizes: list[int], prefetch: int
+) -> None:
     """The last page is smaller, so that a later iteration continues exactly where this one stopped."""
     service = SizedPages(300)
-    paginator = service.paginator(limit=limit, page_size=page_size)
+    paginator = service.paginator(limit=limit, page_size=page_size, prefetch=prefetch)
     got = await paginator.collect()
     assert got == list(range(min(limit, 300)))
     assert [size for _, size in service.requests] == sizes
@@ -246,6 +255,16 @@ async def test_an_empty_token_ends_the_iteration() -> None:
     assert paginator.resume_token is None
     assert await paginator.first() == 1
     assert paginator.resume_token is None
+
+
+async def test_nothing_is_fetched_ahead_by_default() -> None:
+    """Without `prefetch`, the next page is fetched when it is asked for."""
+    service = PagedService([[1], [2], [3]])
+    paginator = Paginator("ListNumbers", service.fetch, lambda page: page.numbers, max_page_size=200)
+    async with aclosing(paginator.pages()) as pages:
+        await anext(pages)
+        await asyncio.sleep(0.01)
+        assert service.requests == [(None, None)]
 
 
 async def test_prefetch_bounds_the_pages_fetched_ahead() -> None:

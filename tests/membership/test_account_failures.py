@@ -218,8 +218,9 @@ async def test_unreadable_states(
     assert {row.account_id for row in report.failures} == {ONE, THREE}
     assert {type(row.error) for row in report.failures} == {error}
     assert len(request_bodies(sim, "GetMembers")) == times
-    # They have accepted, and the report says so.
+    # They have accepted, and the report says so, with the last state that was read.
     assert [row.done for row in report.failures] == [("accept",), ("accept",)]
+    assert [row.after for row in report.failures] == [MemberStatus.INVITED, MemberStatus.INVITED]
 
 
 async def test_shared_request_is_refused(sim: DetectiveSimulator) -> None:

@@ -28,22 +28,29 @@ def test_formats(text: str) -> None:
     assert read_accounts(io.StringIO("444455556666,root@example.com\r\n", newline="")) == ([ONE], [])
 
 
+_NO_ID = "expected an account id of 12 digits in the first column"
+_NO_ADDRESS = "e-mail address: expected an e-mail address (name@domain.tld), but the value given is not one"
+_COLUMNS = "expected 2 columns with a comma between, account id and e-mail address, got"
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("44445555666,root@example.com", "12 digits in the first column, got 11: spreadsheets drop leading zeros"),
-        ("4444555566667,root@example.com", "12 digits in the first column, got 13"),
-        ("4.44456E+11,root@example.com", "12 digits in the first column"),
-        ("\u0664\u0664\u0664\u0664\u0665\u0665\u0665\u0665\u0666\u0666\u0666\u0666,root@example.com", "12 digits"),
-        ("root@example.com,444455556666", "12 digits in the first column"),
-        ("Account,Email", "12 digits in the first column"),
-        (",root@example.com", "12 digits in the first column"),
-        ("444455556666,root.example.com", "e-mail address: expected an e-mail address"),
-        ("444455556666,root@example", "e-mail address: expected an e-mail address"),
-        ("444455556666,", "e-mail address: must not be empty"),
-        ("444455556666", "2 columns with a comma between, account id and e-mail address, got 1"),
-        ("444455556666;root@example.com", "2 columns with a comma between, account id and e-mail address, got 1"),
-        ("444455556666,root@example.com,me", "2 columns with a comma between, account id and e-mail address, got 3"),
+        ("44445555666,root@example.com", f"{_NO_ID}, got 11: spreadsheets drop leading zeros"),
+        ("4444555566667,root@example.com", f"{_NO_ID}, got 13"),
+        ("4.44456E+11,root@example.com", _NO_ID),
+        ("\u0664\u0664\u0664\u0664\u0665\u0665\u0665\u0665\u0666\u0666\u0666\u0666,root@example.com", _NO_ID),
+        # A byte order mark is one only at the beginning of the file.
+        ("\ufeff444455556666,root@example.com", _NO_ID),
+        ("root@example.com,444455556666", _NO_ID),
+        ("Account,Email", _NO_ID),
+        (",root@example.com", _NO_ID),
+        ("444455556666,root.example.com", _NO_ADDRESS),
+        ("444455556666,root@example", _NO_ADDRESS),
+        ("444455556666,", "e-mail address: must not be empty; expected an e-mail address (name@domain.tld)"),
+        ("444455556666", f"{_COLUMNS} 1"),
+        ("444455556666;root@example.com", f"{_COLUMNS} 1"),
+        ("444455556666,root@example.com,me", f"{_COLUMNS} 3"),
         ("444455556666,root@exam\rple.com", "not CSV: new-line character seen"),
     ],
 )
@@ -53,7 +60,8 @@ def test_invalid_line(line: str, problem: str) -> None:
     assert accounts == [TWO, Account("777788889999", "a@b.cc")]
     (found,) = problems
     assert found.line == 3
-    assert problem in found.text
+    # The rest of csv's own message depends on the version of Python.
+    assert found.text.partition(" in unquoted field")[0] == problem
     assert str(found) == f"line 3: {found.text}"
 
 
@@ -84,8 +92,17 @@ def test_problems_contain_no_addresses() -> None:
     assert "secret" not in str(problems) + "".join(map(str, problems))
 
 
-@pytest.mark.parametrize("lines", ["444455556666,root@example.com", b"444455556666,root@example.com", [b"1,2"], [7]])
-def test_invalid_argument(lines: Any) -> None:
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ("444455556666,root@example.com", "expected an open text file, or text.splitlines(), got one piece of text"),
+        (b"444455556666,root@example.com", "expected an open text file, or text.splitlines(), got one piece of text"),
+        ([b"1,2"], "expected text, got bytes: open the file in text mode"),
+        ([7], "expected text, got int: open the file in text mode"),
+    ],
+)
+def test_invalid_argument(lines: Any, problem: str) -> None:
     """A wrong type is an error of the program, and raised."""
-    with pytest.raises(ParameterError, match="lines: expected"):
+    with pytest.raises(ParameterError) as raised:
         read_accounts(lines)
+    assert str(raised.value) == f"lines: {problem}"

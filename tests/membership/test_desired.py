@@ -85,7 +85,7 @@ async def test_invalid_parameters(
         "apply": plan.apply,
         "teardown": partial(plan_teardown, client),
     }
-    with pytest.raises(ParameterError, match=message) as raised:
+    with pytest.raises(ParameterError, match=f"^{message}") as raised:
         await calls[call](**options)
     assert "secret" not in str(raised.value)
     assert sim.requests == []

@@ -41,9 +41,12 @@ def test_which_refusals_correct_the_clock(
 
 
 @pytest.mark.usefixtures("local_time_of_tokyo")
-@pytest.mark.parametrize("date", [DATE, DATE.removesuffix(" GMT"), DATE.replace("GMT", "-0000")])
-def test_a_date_without_a_time_zone_is_in_utc(date: str) -> None:
-    """The time zone of the machine does not matter."""
+@pytest.mark.parametrize(
+    "date",
+    [DATE, DATE.removesuffix(" GMT"), DATE.replace("GMT", "-0000"), DATE.replace("10:00:00 GMT", "12:00:00 +0200")],
+)
+def test_dates_with_and_without_a_time_zone(date: str) -> None:
+    """Without one, it is UTC; the time zone of the machine does not matter."""
     assert correction(403, "RequestExpired", {"Date": date}, NOW - 600) == 600.0
 
 

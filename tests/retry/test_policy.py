@@ -221,10 +221,10 @@ def test_the_quota_stays_within_its_bounds(outcomes: list[str], max_attempts: in
     ("options", "problem"),
     [
         *(
-            ({"max_attempts": bad}, "max_attempts must be a whole number of at least 1")
+            ({"max_attempts": bad}, f"^max_attempts must be a whole number of at least 1, got {bad!r}$")
             for bad in (0, -1, True, 1.5, "3")
         ),
-        ({"mode": "legacy"}, "use 'standard' or 'adaptive'"),
+        ({"mode": "legacy"}, "^retry mode 'legacy' does not exist; use 'standard' or 'adaptive'$"),
     ],
 )
 def test_an_invalid_policy_is_refused(options: dict[str, Any], problem: str) -> None:
