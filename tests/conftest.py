@@ -26,12 +26,9 @@ def pytest_report_header() -> str:
     return f"detective_async: {detective_async.__version__} from {detective_async.__file__}"
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
-    """Measure no coverage while the tests are imported, after the package itself."""
-    measurement.import_package()
-    with measurement.paused():
-        return (yield)
+def pytest_collection() -> None:
+    """Measure no coverage in the programs that tests start; pytest-xdist's workers are running by now."""
+    measurement.exclude_programs()
 
 
 @pytest.hookimpl(wrapper=True)
