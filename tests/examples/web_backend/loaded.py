@@ -32,7 +32,7 @@ _THROTTLED, _DROPPED = 5, 2
 #: Seconds between two requests for the health.
 _HEALTH_INTERVAL = 0.1
 #: The number of longest steps that are recorded.
-_LONGEST = 3
+_LONGEST = 2
 #: The fixed piece of work adds this many integers, which takes about a millisecond; seconds between two measurements.
 _UNIT, _UNIT_INTERVAL = 50_000, 0.2
 

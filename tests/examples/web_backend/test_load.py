@@ -96,7 +96,7 @@ def test_under_load() -> None:
     assert {status for status in statuses if status.endswith("health")} == {"200, health"}
     # The health was answered throughout, and not only after the other requests.
     assert statuses["200, health"] > SECONDS
-    # Not the longest one: the machine may interrupt a step, but hardly three. What stalls does so in each survey.
+    # Not the longest one: the machine may interrupt one step, but hardly two. What stalls does so in each survey.
     assert steps["longest"][-1] < STALL * steps["unit"]
     assert (after["tasks"], after["sockets"]) == (before["tasks"], before["sockets"])
     # Python's count of allocated blocks, and the resident memory, of which the allocator never returns all.
