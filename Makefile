@@ -17,6 +17,8 @@ demo: $(VENV)/package  ## run the main job on the embedded simulator
 web: $(VENV)/package  ## a backend with a page for operators, on a simulated world of 40 accounts in 3 regions
 	$(BIN)/python examples/web_backend $(ARGS)
 
+# Every process would compile all tests anew, where a machine's environment says that no bytecode be written.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
 	$(BIN)/coverage erase
 	$(BIN)/coverage run $(PYTEST) $(ARGS)

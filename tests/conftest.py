@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from unittest.mock import Mock
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
-from support import hypothesis_profiles
+from support import hypothesis_profiles, measurement
+from support.chromium import running_chromium
 from support.fakes import FakeTime
 
 import detective_async
@@ -27,7 +28,18 @@ def pytest_report_header() -> str:
 
 def pytest_collection() -> None:
     """Measure no coverage in the programs that tests start; pytest-xdist's workers are running by now."""
-    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    measurement.exclude_programs()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no coverage in expensive tests that only cover what others cover too: it doubles their time."""
+    unmeasured = {"browser", "cli", "hypothesis", "load", "once"}
+    marks = {mark.name for mark in item.iter_markers()}
+    if unmeasured.isdisjoint(marks) and "examples" not in item.path.parts:
+        return (yield)
+    with measurement.paused():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,6 +98,13 @@ def mock_aws() -> Iterator[aioresponses]:
 
         mock.add = add_with_writer  # type: ignore[method-assign]
         yield mock
+
+
+@pytest.fixture(scope="session")
+def devtools_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the browser that all tests of a process share, because it takes longer to start than to use."""
+    with running_chromium(tmp_path_factory.mktemp("chromium")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -126,6 +126,16 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
         {"GraphList": [{"CreatedTime": True}]},
         "expected a timestamp (ISO 8601), got a boolean @ $.graph_list[0].created_time",
     ),
+    "a number for an object after a valid timestamp": (
+        "ListGraphs",
+        {"GraphList": [{"CreatedTime": "2026-01-01T00:00:00Z"}, 7]},
+        "expected an object, got a number @ $.graph_list[1]",
+    ),
+    "a number for a list beside null for another one": (
+        "GetMembers",
+        {"MemberDetails": None, "UnprocessedAccounts": 7},
+        "expected an array, got a number @ $.unprocessed_accounts",
+    ),
     "a list for a map": (
         "ListTagsForResource",
         {"Tags": []},

@@ -5,10 +5,12 @@ import gc
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import aiohttp
 import pytest
 from support.strict_mode import warnings_in
+from support.wire_server import until
 
 from detective_async import (
     ConfigurationError,
@@ -215,7 +217,9 @@ async def test_no_task_is_left_behind(sim: DetectiveSimulator) -> None:
         async for _ in client.iter_graphs(prefetch=2):
             break
     gc.collect()
-    await asyncio.sleep(0.01)
-    # The simulator has a task for each connection until it is closed.
-    await asyncio.sleep(0.05)
-    assert {task for task in asyncio.all_tasks() - before if "detective_async/testing" not in repr(task)} == set()
+
+    def tasks() -> set[asyncio.Task[Any]]:
+        # The simulator has a task for each connection until it is closed.
+        return {task for task in asyncio.all_tasks() - before if "detective_async/testing" not in repr(task)}
+
+    await until(lambda: not tasks(), "cancelled tasks have ended")

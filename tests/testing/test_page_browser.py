@@ -20,9 +20,9 @@ ROLE = f"arn:aws:iam::{ADMIN}:role/admin"
 
 
 @pytest_asyncio.fixture
-async def page() -> AsyncIterator[Page]:
-    """A page in a new browser; at the end, its console may only have errors of a server that was stopped."""
-    async with opened_page() as (page, console):
+async def page(devtools_url: str) -> AsyncIterator[Page]:
+    """A page in a context of its own; at the end, its console may only have errors of a server that was stopped."""
+    async with opened_page(devtools_url) as (page, console):
         yield page
     assert [text for text in console if "ERR_CONNECTION_REFUSED" not in text] == []
 

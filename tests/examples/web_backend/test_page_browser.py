@@ -30,9 +30,9 @@ EXPECTED = re.compile(r"Failed to load resource: (the server responded with a st
 
 
 @pytest_asyncio.fixture
-async def page() -> AsyncIterator[Page]:
-    """A page in a new browser; at the end, its console may only have expected messages."""
-    async with opened_page() as (page, console):
+async def page(devtools_url: str) -> AsyncIterator[Page]:
+    """A page in a browser context of its own; at the end, its console may only have expected messages."""
+    async with opened_page(devtools_url) as (page, console):
         yield page
     assert [text for text in console if not EXPECTED.match(text)] == []
 

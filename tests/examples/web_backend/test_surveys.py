@@ -140,6 +140,6 @@ async def test_a_shutdown_ends_streams(sim: DetectiveSimulator, settings: Settin
         last = (await answer.read()).decode()
         answer.release()
     assert "going down" in last or "stopped" in last
-    await asyncio.sleep(1.2)
+    await settle(sim)
     # Only the calls that were under way, and none that waited for a slot.
     assert calls(sim, "ListMembers") <= 64

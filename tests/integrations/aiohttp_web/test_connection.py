@@ -33,6 +33,9 @@ from detective_async.testing import DetectiveSimulator
 
 pytestmark = pytest.mark.slow
 
+#: Seconds in which the slowest machine fills the buffers of a connection.
+DEADLINE = 2.0
+
 
 @both
 async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixture) -> None:
@@ -237,11 +240,11 @@ async def test_a_deadline_after_the_last_item(stream: Stream) -> None:
     """A complete stream arrives whole, and nothing follows its end."""
     items = BufferFiller()
     async with (
-        serving_routes({"/": streaming(stream, items)}, deadline=0.3) as site,
+        serving_routes({"/": streaming(stream, items)}, deadline=DEADLINE) as site,
         requesting(site, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") as client,
     ):
         await until(lambda: items.full, "all items are written")
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.2 * DEADLINE)
         answer = await read_all(client)
     last = b'x"\n' if stream is stream_ndjson else b"event: end\ndata: {}\n\n"
     assert answer.endswith(last + b"\r\n0\r\n\r\n")

@@ -14,6 +14,8 @@ from detective_async.integrations.aiohttp_web import get_client, stream_events, 
 from detective_async.testing import DetectiveSimulator, Fault, Latency
 
 HEADER = "X-Request-Timeout"
+#: Seconds in which the slowest machine starts a response.
+DEADLINE = 2.0
 
 
 async def totals(request: web.Request) -> web.StreamResponse:
@@ -116,9 +118,9 @@ async def test_handler_reaches_the_deadline(method: str, unknown: bool | None, d
 
 async def test_response_in_time() -> None:
     """No timeout fires after the response."""
-    async with serving_routes({"/": totals}, deadline=1) as site:
+    async with serving_routes({"/": totals}, deadline=DEADLINE) as site:
         await total(site)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.2 * DEADLINE)
         await total(site)
 
 
@@ -133,7 +135,7 @@ async def test_streams_reach_the_deadline() -> None:
     routes = {
         f"/{stream.__name__}": streaming(stream, lambda _: trickle()) for stream in (stream_ndjson, stream_events)
     }
-    async with serving_routes(routes, deadline=0.4) as site:
+    async with serving_routes(routes, deadline=DEADLINE) as site:
         first, second = [(await site.get(path)).body for path in routes]
     assert first.startswith(b'0\n1\n{"error":{"type":"about:blank","title":"Gateway Timeout","status":504,')
     assert b"event: error\ndata: {" in second
@@ -153,7 +155,7 @@ async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
             await asyncio.sleep(0.3)
             ended.set()
 
-    async with serving_routes({"/": streaming(stream_ndjson, lambda _: items())}, deadline=0.4) as site:
+    async with serving_routes({"/": streaming(stream_ndjson, lambda _: items())}, deadline=DEADLINE) as site:
         async with requesting(site):
             await ending.wait()
         await ended.wait()

@@ -87,3 +87,11 @@ def test_field_order() -> None:
     assert encode_event(b"{}", event="end", event_id="7") == b"id: 7\nevent: end\ndata: {}\n\n"
     assert encode_event(b"{}") == b"data: {}\n\n"
     assert encode_event(b"{}", event_id="") == b"id: \ndata: {}\n\n"
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r", "\0", "\ud800"])
+@pytest.mark.parametrize("member", ["event", "id"])
+def test_a_name_or_id_is_one_line(member: str, text: str) -> None:
+    """Anything else would end the line, or cannot be encoded: it is refused."""
+    with pytest.raises(ValueError, match=f"^{member}: expected one line of text"):
+        ServerEvent(None, **{member: text})
