@@ -1,10 +1,14 @@
 """Compiled readers give the same results as the detailed reader, which reads what they cannot read."""
 
+import json
 import pickle
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
+from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
+from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 
 from detective_async import Graph, ListGraphsResponse, ListMembersResponse, MemberDetail, MemberStatus
 from detective_async.api import operations
@@ -14,6 +18,8 @@ from detective_async.api.wire import decode, responses
 pytestmark = pytest.mark.usefixtures("json_library")
 
 _METADATA = ResponseMetadata(request_id="request-1")
+_OUTPUTS = {name: SERVICE_MODEL.operation_model(name).output_shape for name in OPERATION_NAMES}
+_SCALARS = {"boolean": True, "double": 1.5, "integer": 7, "long": 7, "timestamp": "2026-01-01T00:00:00Z"}
 
 
 def _members(body: str) -> list[MemberDetail]:
@@ -58,6 +64,30 @@ def test_the_fast_parser_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A valid response is not read by the detailed reader."""
     monkeypatch.setattr(responses, "load", None)
     assert [member.account_id for member in _members('{"MemberDetails": [{"AccountId": "1"}, {}]}')] == ["1", None]
+
+
+def _with_all_members(shape: Shape) -> Any:
+    match shape:
+        case StructureShape():
+            return {name: _with_all_members(member) for name, member in shape.members.items()}
+        case ListShape():
+            return [_with_all_members(shape.member)]
+        case MapShape():
+            return {_with_all_members(shape.key): _with_all_members(shape.value)}
+        case StringShape():
+            return shape.enum[0] if shape.enum else "text"
+    return _SCALARS[shape.type_name]
+
+
+@pytest.mark.shortcut
+@pytest.mark.parametrize("name", [name for name, shape in _OUTPUTS.items() if shape is not None])
+def test_every_member_has_a_compiled_reader(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response with all members is the same from both readers, and not read by the detailed one."""
+    operation = operations.OPERATIONS[name]
+    body = json.dumps(_with_all_members(_OUTPUTS[name])).encode()
+    detailed = responses._read_in_detail(operation, body)
+    monkeypatch.setattr(responses, "load", None)
+    assert (decode(operation, body, _METADATA), "") == detailed
 
 
 def test_decoded_models_are_the_same_as_constructed_ones() -> None:
