@@ -204,11 +204,11 @@ class DetectiveFleet(FleetIterators):
 
         async def work(target: Target) -> Outcome[T] | None:
             outcome = await self._work(fn, client, target, run)
-            if isinstance(outcome.error, HostNotFound) and outcome.error.host == self._own_host(target):
-                outcome = missing.decide(outcome, outcome.error.host)
-            if outcome is not None:
-                tally.add(failed=outcome.kind is OutcomeKind.FAILED)
-            return outcome
+            host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
+            decided = outcome if host is None or host != self._own_host(target) else missing.decide(outcome, host)
+            if decided is not None:
+                tally.add(failed=decided.kind is OutcomeKind.FAILED)
+            return decided
 
         run = Run(validated(self._targets), work, self._concurrency, missing.publish_failed, self._runs.discard)
         self._runs.add(run)

@@ -45,6 +45,7 @@ class Run(Generic[Item, Result]):
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
         self._changed = asyncio.Event()
         self._error: BaseException | None = None
+        self._consumer_left = False
         self.stopped = False
 
     def __aiter__(self) -> Self:
@@ -77,6 +78,7 @@ class Run(Generic[Item, Result]):
         if not self.stopped:
             # Cancel once only: a second cancellation would interrupt the wait for tasks that end slowly.
             self.stopped = True
+            self._consumer_left = error is None
             self._driver.cancel()
         await asyncio.wait([self._driver])
 
@@ -118,8 +120,7 @@ class Run(Generic[Item, Result]):
         self._changed.set()
 
     def _on_driver_done(self, driver: asyncio.Task[None]) -> None:
-        # Without an error, it was cancelled because the consumer left.
-        if not driver.cancelled() or self._error is not None:
+        if not self._consumer_left:
             self._before_end()
         if driver.cancelled():
             self._error = self._error or RuntimeError(_CANCELLED)
