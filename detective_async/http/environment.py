@@ -94,10 +94,13 @@ def _checked_proxy(proxy: str) -> str:
     if scheme not in ("http", "https"):
         raise _ProxyError(f"it is of kind {scheme}://, and only http:// and https:// are supported")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
-    if "@" in rest[len(authority) :]:
+    path = rest[len(authority) :]
+    if "@" in path:
         raise _ProxyError(_UNENCODED)
     user, _, address = authority.rpartition("@")
     _check_address(address)
+    if path.startswith("//"):
+        raise _ProxyError("it has more than one pair of slashes")
     _check_user(user)
     try:
         return str(URL(f"{scheme}://{authority}"))
