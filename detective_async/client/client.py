@@ -124,7 +124,8 @@ class DetectiveClient(Waiters):
         shared = SharedState(default, self._resolve_service)
         self._transport = Transport(
             service=DETECTIVE,
-            pool=ConnectionPool(session, settings.ca_bundle),
+            # A session of the caller's has its own authorities.
+            pool=ConnectionPool(session, settings.ca_bundle if session is None else None),
             endpoint=self._resolve(region),
             credentials=shared.provider(provider),
             max_attempts=_max_attempts(retry, settings),

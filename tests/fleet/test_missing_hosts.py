@@ -196,6 +196,19 @@ async def test_held_outcomes_do_not_wait_for_the_work(mock_aws: Any) -> None:
         assert [one.kind async for one in run] == [SUCCEEDED] * 2
 
 
+async def test_items_do_not_wait(mock_aws: Any) -> None:
+    """A merged stream hands out its items, while the outcome of a missing host is held; in the end it has all."""
+    is_missing(mock_aws, host_of(NOWHERE), host_of(BEYOND))
+    answers(mock_aws, host_of(HERE), payload={"GraphList": [{"Arn": "arn:1"}, {"Arn": "arn:2"}]})
+    async with DetectiveFleet(targets(NOWHERE, HERE, BEYOND, count=3), concurrency=2, retry=ONCE) as fleet:
+        stream = fleet.iter_graphs()
+        found = [target.region async for target, _ in stream]
+    assert found == [HERE] * 6
+    assert stream.failures == []
+    kinds = sorted((one.target.region, one.kind) for one in stream.outcomes)
+    assert kinds == [(HERE, SUCCEEDED)] * 3 + [(NOWHERE, UNAVAILABLE)] * 3 + [(BEYOND, UNAVAILABLE)] * 3
+
+
 async def test_the_number_of_held_outcomes_is_bounded(mock_aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond it the oldest ones are failures; none is lost or doubled, and progress counts each once."""
     monkeypatch.setattr(missing_hosts, "_MAX_HELD", 2)

@@ -57,7 +57,9 @@ def test_an_unchanged_bundle_is_loaded_once(certificates: Certificates) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nonsense", b"\xff\x00"])
-def test_a_bundle_that_cannot_be_used(content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bundle_that_cannot_be_used(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A folder, an empty file and other files are refused, and the error says where it may come from."""
     bundle = tmp_path / "bundle.pem"
     if content is None:
@@ -69,6 +71,9 @@ def test_a_bundle_that_cannot_be_used(content: bytes | None, tmp_path: Path, mon
         DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"))
     assert str(bundle) in str(caught.value)
     assert ("a folder" in str(caught.value)) == (content is None)
+    # A session of the caller's does not use it.
+    async with aiohttp.ClientSession() as session:
+        DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"), session=session)
 
 
 async def list_graphs(tls: ssl.SSLContext) -> None:
