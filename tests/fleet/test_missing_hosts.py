@@ -78,7 +78,7 @@ async def outcomes_of(
     given: Iterable[Target], work: Callable[..., Any] = list_graphs, **options: Any
 ) -> list[tuple[str, OutcomeKind]]:
     """Run one target after the other, and return the regions and kinds."""
-    async with DetectiveFleet(given, **{"concurrency": 1, "retry": ONCE, **options}) as fleet:
+    async with DetectiveFleet(given, concurrency=1, retry=ONCE, **options) as fleet:
         return [(one.target.region, one.kind) async for one in fleet.run(work)]
 
 
@@ -225,7 +225,8 @@ async def test_the_number_of_held_outcomes_is_bounded(mock_aws: Any, monkeypatch
 async def test_a_run_that_ends_with_an_error(mock_aws: Any) -> None:
     """What is held comes before the error of the targets' iterator, or of a fleet that was closed."""
     is_missing(mock_aws, host_of(NOWHERE))
-    async with DetectiveFleet(iter([*targets(NOWHERE), "no target"]), retry=ONCE) as fleet:  # type: ignore[list-item]
+    given: Any = iter([*targets(NOWHERE), "no target"])
+    async with DetectiveFleet(given, retry=ONCE) as fleet:
         run = fleet.run(list_graphs)
         assert (await anext(run)).kind is FAILED
         with pytest.raises(ParameterError, match="expected a Target"):
