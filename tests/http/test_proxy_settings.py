@@ -60,6 +60,9 @@ MALFORMED = {
     "http://" + "a" * 64 + ":3128": "1 to 63",
     "http://proxy..corp:3128": "1 to 63",
     "http://.corp": "1 to 63",
+    "http://\u00e9..corp": "1 to 63",
+    "http://" + "\u00e9" * 70: "1 to 63",
+    "http://proxy\uff0fcorp": "1 to 63",
     "http://.": "1 to 63",
     "http://$PROXY:3128": "1 to 63",
     '"http://proxy:3128"': "1 to 63",
@@ -73,6 +76,7 @@ MALFORMED = {
     "http://a%3Ab:hunter2@proxy": "user name has a colon",
     "http://me:hunter2\N{EURO SIGN}@proxy": "Latin-1",
     "http://me:hunter2%E9@proxy": "Latin-1",
+    "http://me:hunter2[@proxy:3128": "it is no URL",
     "http://http://proxy:3128": "more than one pair of slashes",
 }
 
