@@ -81,7 +81,7 @@ async def test_the_suffix_of_a_fleet() -> None:
 
 
 @pytest.mark.parametrize("function", [None, "", "inventory"])
-@pytest.mark.parametrize("trace", [None, "", TRACE, "a b\r\nx: y\u00e9%41{}[]\"',", "Root=1;Lineage=a:1|b:2"])
+@pytest.mark.parametrize("trace", [None, "", TRACE, "a b\r\nx: y\u00e9%41{}[]\"',", "Root=1;Lineage=a:1|b/2~"])
 async def test_the_trace_of_a_lambda_function(
     function: str | None, trace: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
