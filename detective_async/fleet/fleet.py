@@ -168,7 +168,9 @@ class DetectiveFleet(FleetIterators):
     ) -> AsyncGenerator[Outcome[T], None]:
         """Run a coroutine function for every target, and yield the outcomes as they complete.
 
-        Leaving the loop cancels all work in progress; a slow consumer slows the work down.
+        Leaving the loop cancels all work in progress; a slow consumer slows the work down. If the host of a target does
+        not exist, its outcome is held until another region's host has responded, or until the end: only then is it
+        known whether the region has no Detective.
 
         Args:
             fn: a coroutine function that takes the target's client and the target.
