@@ -202,7 +202,7 @@ class DetectiveFleet(FleetIterators):
         missing = MissingHosts(publish)
         # Its clients share what has responded in this run.
         client = self._client.with_options()
-        client._transport = evolve(client._transport, reached=missing.reached)  # noqa: SLF001 - of our own class
+        client._transport = evolve(client._transport, reached=missing)  # noqa: SLF001 - of our own class
 
         async def work(target: Target) -> Outcome[T] | None:
             outcome = await self._work(fn, client, target, run)

@@ -12,25 +12,31 @@ from detective_async.fleet.outcomes import Outcome, OutcomeKind
 _MAX_HELD = 2_000
 
 
-class MissingHosts:
+class MissingHosts(set[str]):
     """The outcomes of one run whose targets' hosts do not exist.
 
     A name that the resolver does not know is no region without Detective if the resolver knows no names of AWS at all:
     in a network whose way out is a proxy, with a private DNS, or offline. So these outcomes are held until the host of
     another region has responded in the same run. Then the region is unavailable. If none responds, they are failures.
 
+    As a set, it has the hosts that have responded. It is one, rather than to have one that would refer back to it: a
+    reference cycle.
+
     Args:
         publish: called with the outcomes that were held, once they are decided.
-
-    Attributes:
-        reached: the hosts that have responded; to be added to.
     """
 
     def __init__(self, publish: Callable[[Outcome[Any]], object]) -> None:
-        self.reached = _Reached(self._publish_unavailable)
+        super().__init__()
         self._publish = publish
         self._held: deque[Outcome[Any]] = deque()
         self._is_unreliable = False
+
+    def add(self, host: str) -> None:
+        """Add a host that has responded."""
+        super().add(host)
+        while self._held:
+            self._publish(evolve(self._held.popleft(), kind=OutcomeKind.REGION_UNAVAILABLE))
 
     def decide(self, outcome: Outcome[Any], host: str) -> Outcome[Any] | None:
         """Return the outcome with its kind; None if it is held.
@@ -39,12 +45,12 @@ class MissingHosts:
             outcome: a failure because of a host that does not exist.
             host: the host, of the region itself.
         """
-        if host in self.reached:
+        if host in self:
             # The resolver has contradicted itself, so it is not believed any more in this run.
             self._is_unreliable = True
         if self._is_unreliable:
             return outcome
-        if self.reached:
+        if self:
             return evolve(outcome, kind=OutcomeKind.REGION_UNAVAILABLE)
         self._held.append(outcome)
         if len(self._held) > _MAX_HELD:
@@ -55,19 +61,3 @@ class MissingHosts:
         """Publish what is still held, as failures, when the run has ended."""
         while self._held:
             self._publish(self._held.popleft())
-
-    def _publish_unavailable(self) -> None:
-        while self._held:
-            self._publish(evolve(self._held.popleft(), kind=OutcomeKind.REGION_UNAVAILABLE))
-
-
-class _Reached(set[str]):
-    """The hosts that have responded; calls a function after each new one."""
-
-    def __init__(self, on_new: Callable[[], object]) -> None:
-        super().__init__()
-        self._on_new = on_new
-
-    def add(self, host: str) -> None:
-        super().add(host)
-        self._on_new()

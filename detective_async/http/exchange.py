@@ -106,8 +106,11 @@ async def exchange(
     except (_RetryPreventedError, aiohttp.ClientError, OSError) as error:
         # The response may refer to the exception, and the traceback's frames to the response: a cycle.
         error.__traceback__ = None
-        cause = error.__cause__ or error if isinstance(error, _RetryPreventedError) else error
-        return _explain(cause, URL(url, encoded=True), None if proxy is None else URL(proxy))
+        return _explain(
+            error.__cause__ or error if isinstance(error, _RetryPreventedError) else error,
+            URL(url, encoded=True),
+            None if proxy is None else URL(proxy),
+        )
 
 
 @lru_cache(maxsize=256)
@@ -152,17 +155,15 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 def _explain(error: BaseException, url: URL, proxy: URL | None) -> NoResponse:
     """Describe one of aiohttp's exceptions without quoting the request, or the proxy's user and password."""
     kind, problem = next(words for exceptions, words in _WORDS if isinstance(error, exceptions))
-    host, reason = url.host, _reason(error)
-    reason = f" ({reason})" if reason else ""
+    reason = f" ({text})" if (text := _reason(error)) else ""
     if isinstance(error, _NO_CONNECTION):
         if (error.host, error.port) != (url.raw_host, url.port):
             # Also a proxy of the caller's own session.
-            host = f"the proxy {error.host}:{error.port}"
-        elif isinstance(error, aiohttp.ClientConnectorDNSError) and _is_no_name(error.os_error):
-            return NoResponse(HostNotFound, problem.format(host=host) + reason, url.raw_host)
-        return NoResponse(kind, problem.format(host=host) + reason)
+            return NoResponse(kind, problem.format(host=f"the proxy {error.host}:{error.port}") + reason)
+        if proxy is None and isinstance(error, aiohttp.ClientConnectorDNSError) and _is_no_name(error.os_error):
+            return NoResponse(HostNotFound, problem.format(host=url.host) + reason, url.raw_host)
     through = "" if proxy is None else f" through the proxy {_name(proxy)}"
-    return NoResponse(kind, problem.format(host=host) + through + reason)
+    return NoResponse(kind, problem.format(host=url.host) + through + reason)
 
 
 #: The exceptions that say where no connection could be made to: to the service, or to a proxy.
