@@ -204,13 +204,19 @@ class DetectiveFleet(FleetIterators):
         client = self._client.with_options()
         client._transport = evolve(client._transport, reached=missing)  # noqa: SLF001 - of our own class
 
-        async def work(target: Target) -> Outcome[T] | None:
-            outcome = await self._work(fn, client, target, run)
+        def decide(outcome: Outcome[T]) -> Outcome[T] | None:
             host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
-            decided = outcome if host is None or host != self._own_host(target) else missing.decide(outcome, host)
+            if host is None or host != self._own_host(outcome.target):
+                decided: Outcome[T] | None = outcome
+            else:
+                decided = missing.decide(outcome, host)
             if decided is not None:
                 tally.add(failed=decided.kind is OutcomeKind.FAILED)
             return decided
+
+        async def work(target: Target) -> Outcome[T] | None:
+            # Without a variable for the outcome, to which the traceback in it would refer back: a reference cycle.
+            return decide(await self._work(fn, client, target, run))
 
         run = Run(validated(self._targets), work, self._concurrency, missing.publish_failed, self._runs.discard)
         self._runs.add(run)
