@@ -7,7 +7,7 @@ DetectiveError
 │   └── AssumeRoleError       STS returned no credentials for a role
 ├── TransportError            no response
 │   ├── ConnectError          nothing was sent
-│   │   └── HostNotFound      there is no such host
+│   │   └── HostNotFound      the resolver knows no such host
 │   ├── ConnectionLost        it may have been sent
 │   ├── AttemptTimeout        one attempt took too long
 │   └── DeadlineExceeded      the whole call took too long
@@ -112,7 +112,16 @@ class ConnectError(TransportError):
 
 
 class HostNotFound(ConnectError):
-    """The host name does not exist: Detective is not available in that region, or the endpoint URL is wrong."""
+    """The resolver knows no host of this name.
+
+    The endpoint URL is wrong, Detective is not available in that region, or the resolver does not know the names of
+    AWS, as in a network whose way out is a proxy. A proxy whose name does not exist is a plain `ConnectError`.
+
+    Attributes:
+        host: the name; None if the error was made without it.
+    """
+
+    host: str | None = None
 
 
 class ConnectionLost(TransportError):

@@ -8,7 +8,8 @@ Needs the extra `dask`, here and on the workers: pip install "detective-async[da
 worker's machine.
 
 The targets are split into shards, many more than there are workers. If a worker dies, Dask runs its shard again on
-another one. The lines of a shard are written once, after all of its results have arrived.
+another one. The lines of a shard are written once, after all of its results have arrived. A region whose host does not
+exist has failed, unless its shard reached another region: leave out the regions that have no Detective.
 """
 
 # mypy: allow-untyped-calls

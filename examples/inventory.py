@@ -7,7 +7,8 @@ The role is assumed in each account, with the credentials that the AWS CLI would
 `region` of the request, the `graph_arn`, and the `member`, with its e-mail address only with --with-email-addresses.
 
 With a checkpoint, the same command continues where it was stopped, by Ctrl-C or otherwise, and retries what failed; in
-the end the output has each member once. Without a checkpoint, the output is overwritten.
+the end the output has each member once. Without a checkpoint, the output is overwritten. A second run on the same
+output or checkpoint is refused while the first one is running.
 
 Exit codes: 0 success, 1 something failed, 2 the arguments are wrong and nothing was sent, 130 Ctrl-C.
 """
@@ -23,10 +24,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, aclosing, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import IO, Any, Self
 
 from attrs import asdict
 
@@ -34,6 +35,7 @@ from detective_async import (
     ConfigurationError,
     DetectiveClient,
     DetectiveFleet,
+    HostNotFound,
     Outcome,
     OutcomeKind,
     ParameterError,
@@ -41,6 +43,20 @@ from detective_async import (
     Target,
 )
 from detective_async.integrations.progress import ProgressBar
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock_file(file: IO[Any]) -> None:
+        """Lock a file, or raise a `PermissionError` if it is locked."""
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def lock_file(file: IO[Any]) -> None:
+        """Lock a file, or raise a `BlockingIOError` if it is locked."""
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 #: Seconds between two saves of the checkpoint, and so the work that a crash may lose: syncing each target is slow.
 SAVE_EVERY = 1.0
@@ -119,8 +135,37 @@ async def read_members(client: DetectiveClient, target: Target, *, with_email_ad
     return lines
 
 
+def lock(file: IO[Any], name: str) -> None:
+    """Lock a file until it is closed, or the process has ended in any way."""
+    try:
+        lock_file(file)
+    except (BlockingIOError, PermissionError):
+        raise InputError(f"another run is using {name}: wait until it has ended") from None
+
+
+def read_checkpoint(name: str) -> tuple[dict[str, object], int, set[tuple[str, str]]]:
+    """Read the job, the size of the output, and the finished targets."""
+    try:
+        match json.loads(Path(name).read_text()):
+            case {"job": dict(job), "size": int(size), "finished": list(finished)} if size >= 0 and not isinstance(
+                size, bool
+            ):
+                return job, size, {finished_target(one) for one in finished}
+    except (ValueError, RecursionError):
+        pass
+    raise InputError(f"{name} is not a checkpoint")
+
+
+def finished_target(value: object) -> tuple[str, str]:
+    """Return the account and the region of a finished target."""
+    match value:
+        case [str(account_id), str(region)] if re.fullmatch("[0-9]{12}", account_id):
+            return account_id, region
+    raise ValueError
+
+
 class Output:
-    """The output, and the checkpoint if there is one.
+    """The output, and the checkpoint if there is one; both are locked until the end.
 
     The checkpoint names the job, the finished targets, and the size of the output that has all of their lines. Anything
     after that size is an incomplete write, and is cut off when the job continues.
@@ -128,31 +173,48 @@ class Output:
 
     def __init__(self, path: str | None, checkpoint: str | None = None, job: dict[str, object] | None = None) -> None:
         self.finished: set[tuple[str, str]] = set()
-        self._checkpoint, self._job = checkpoint, job or {}
+        # The same path for all runs, whatever they call it.
+        self._checkpoint = Path(checkpoint).resolve() if checkpoint else None
+        self._job = job or {}
         self._size = 0
         # Never: the first target is saved at once, also where the clock has just started.
         self._saved_at = -math.inf
-        if checkpoint and Path(checkpoint).exists():
-            self._load(checkpoint)
-        if (Path(path).stat().st_size if path and Path(path).exists() else 0) < self._size:
-            raise InputError(f"{path} is shorter than {checkpoint} says; delete both to start over")
-        name = sys.stdout.fileno() if path is None else path
-        self._file = open(name, "ab" if checkpoint else "wb", closefd=path is not None)  # noqa: SIM115
-        if checkpoint:
-            self._file.truncate(self._size)
+        with ExitStack() as files:
+            if checkpoint and self._checkpoint:
+                # A file of its own, since the checkpoint is replaced. It stays: a run that starts while another one
+                # removes it would lock a file that no later run sees.
+                lock(files.enter_context(Path(f"{self._checkpoint}.lock").open("ab")), checkpoint)
+                if self._checkpoint.exists():
+                    self._load(checkpoint)
+            if path is None:
+                self._file = files.enter_context(open(sys.stdout.fileno(), "wb", closefd=False))
+            elif self._size and not Path(path).exists():
+                raise InputError(f"{path} is shorter than {checkpoint} says; delete both to start over")
+            else:
+                # Opened without a change, because it may be in use.
+                self._file = files.enter_context(Path(path).open("ab"))
+                if Path(path).is_file():
+                    lock(self._file, path)
+                    self._cut_off(path, checkpoint)
+            self._files = files.pop_all()
 
     def _load(self, checkpoint: str) -> None:
-        try:
-            state = json.loads(Path(checkpoint).read_text())
-            job, self._size = dict(state["job"]), int(state["size"])
-            self.finished = {(account_id, region) for account_id, region in state["finished"]}
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"{checkpoint} is not a checkpoint") from None
+        job, self._size, self.finished = read_checkpoint(checkpoint)
         if different := [name for name, value in self._job.items() if job.get(name) != value]:
             raise InputError(
                 f"{checkpoint} belongs to another job with a different {', '.join(different)}; "
                 "repeat its arguments to continue it, or name another checkpoint"
             )
+
+    def _cut_off(self, path: str, checkpoint: str | None) -> None:
+        """Remove what the checkpoint does not know of: all, without one."""
+        with Path(path).open("rb") as file:
+            if file.seek(0, os.SEEK_END) < self._size:
+                raise InputError(f"{path} is shorter than {checkpoint} says; delete both to start over")
+            file.seek(max(0, self._size - 1))
+            if self._size and file.read(1) != b"\n":
+                raise InputError(f"{path} has no line that ends where {checkpoint} says; delete both to start over")
+        self._file.truncate(self._size)
 
     def add(self, target: Target, lines: Iterable[bytes]) -> None:
         """Write all the lines of a target."""
@@ -177,7 +239,7 @@ class Output:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._file:
+        with self._files:
             self._save()
 
 
@@ -196,7 +258,8 @@ class Report:
         self._targets += 1
         self._members += len(outcome.value or [])
         if outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
-            self._unavailable[outcome.target.region] += 1
+            why = "no Detective" if isinstance(outcome.error, HostNotFound) else "not opted in"
+            self._unavailable[f"{why}: {outcome.target.region}"] += 1
         elif outcome.error:
             self.fail(str(outcome.target), outcome.error)
 
@@ -206,7 +269,7 @@ class Report:
 
     def write(self) -> int:
         """Write the report to standard error, and return the exit code."""
-        closed = [f"not opted in: {region} ({count} accounts)" for region, count in self._unavailable.items()]
+        closed = [f"{text} ({count} accounts)" for text, count in self._unavailable.items()]
         summary = (
             f"{self._members} members in {self._targets} targets, {len(self._failures)} failed, "
             f"{self._finished_before} finished earlier, {time.monotonic() - self._began:.1f} s"

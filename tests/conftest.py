@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the developer's own AWS settings and proxies out of the tests."""
     for name in list(os.environ):
-        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+        if name.startswith(("AWS_", "_X_AMZN")) or name.lower().endswith(("_proxy", "requests_ca_bundle")):
             monkeypatch.delenv(name)
     nowhere = tmp_path_factory.getbasetemp() / "no-such-file"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere))

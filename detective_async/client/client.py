@@ -16,6 +16,7 @@ from detective_async.events import Hook, is_plain_callable
 from detective_async.http.call import Transport
 from detective_async.http.pool import ConnectionPool
 from detective_async.http.state import SharedState
+from detective_async.http.user_agent import user_agent
 from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryPolicy
 from detective_async.settings.clock import Clock
 from detective_async.settings.config import Settings, read_settings, region_sources
@@ -40,6 +41,7 @@ class ClientOptions(TypedDict, total=False):
     use_dualstack: bool | None
     profile: str | None
     clock: Clock
+    user_agent_suffix: str | None
 
 
 class DetectiveClient(Waiters):
@@ -78,6 +80,7 @@ class DetectiveClient(Waiters):
         use_dualstack: bool | None = None,
         profile: str | None = None,
         clock: Clock = Clock(),
+        user_agent_suffix: str | None = None,
     ) -> None:
         """Read the settings; sends nothing.
 
@@ -89,7 +92,8 @@ class DetectiveClient(Waiters):
                 `AWS_ENDPOINT_URL`, then the profile.
             session: an aiohttp session to use; the client does not close it. Its connector determines connection
                 limits, proxies and TLS. None opens a session with at most 100 connections, the environment's proxy, and
-                the certificate authorities of `AWS_CA_BUNDLE`, then of the profile, else the system's.
+                the certificate authorities of `AWS_CA_BUNDLE`, then of the profile, then of `REQUESTS_CA_BUNDLE`, else
+                the system's.
             retry: the number of attempts, and whether to limit the request rate when the service throttles.
             timeouts: the limits of each phase of a call.
             hooks: callables that receive an `AttemptEvent` after each attempt, a `RetryEvent` before each wait and a
@@ -100,6 +104,8 @@ class DetectiveClient(Waiters):
                 `AWS_USE_DUALSTACK_ENDPOINT`, then the profile; else False.
             profile: a profile of the shared config files. None reads `AWS_PROFILE`, then takes `default`.
             clock: time, sleep and randomness; for tests.
+            user_agent_suffix: text for the end of the user agent, such as `my-tool/1.0`: printable ASCII. The name of
+                the application, `AWS_SDK_UA_APP_ID` or `sdk_ua_app_id` of the profile, comes before it.
 
         Raises:
             ConfigurationError: no region was found, or a setting is malformed or contradicts another.
@@ -118,7 +124,8 @@ class DetectiveClient(Waiters):
         shared = SharedState(default, self._resolve_service)
         self._transport = Transport(
             service=DETECTIVE,
-            pool=ConnectionPool(session, settings.ca_bundle),
+            # A session of the caller's has its own authorities.
+            pool=ConnectionPool(session, settings.ca_bundle if session is None else None),
             endpoint=self._resolve(region),
             credentials=shared.provider(provider),
             max_attempts=_max_attempts(retry, settings),
@@ -128,6 +135,8 @@ class DetectiveClient(Waiters):
             timeouts=timeouts,
             hooks=_checked_hooks(hooks),
             clock=clock,
+            user_agent=user_agent(settings.app_id, user_agent_suffix),
+            in_lambda=settings.in_lambda,
         )
 
     @property
@@ -222,6 +231,8 @@ class DetectiveClient(Waiters):
         if url is None and self._transport.endpoint.is_on_this_machine:
             # Most likely a simulator, which serves these services too.
             url = self._endpoint_url
+        elif url is None:
+            url = self._settings.endpoint_url_of(service.name)
         return service.resolve(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
 

@@ -6,13 +6,16 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from attrs import evolve
+
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, DetectiveClient
-from detective_async.errors import ParameterError
+from detective_async.errors import HostNotFound, ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.fleet.iterators import FleetIterators
-from detective_async.fleet.outcomes import Outcome, OutcomeKind, outcome_kind
+from detective_async.fleet.missing_hosts import MissingHosts
+from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.fleet.run import Run
 from detective_async.fleet.targets import RoleTargets, Shard, SingleUseTargets, Target, target_count, validated
 from detective_async.http.pool import CLOSED
@@ -165,7 +168,9 @@ class DetectiveFleet(FleetIterators):
     ) -> AsyncGenerator[Outcome[T], None]:
         """Run a coroutine function for every target, and yield the outcomes as they complete.
 
-        Leaving the loop cancels all work in progress; a slow consumer slows the work down.
+        Leaving the loop cancels all work in progress; a slow consumer slows the work down. If the host of a target does
+        not exist, its outcome is held until another region's host has responded, or until the end: only then is it
+        known whether the region has no Detective.
 
         Args:
             fn: a coroutine function that takes the target's client and the target.
@@ -190,10 +195,30 @@ class DetectiveFleet(FleetIterators):
             raise RuntimeError(CLOSED)
         tally = ProgressCounter(progress, target_count(self._targets), self._clock.monotonic)
 
-        async def work(target: Target) -> Outcome[T]:
-            return await self._work(fn, target, run, tally)
+        def publish(outcome: Outcome[T]) -> None:
+            tally.add(failed=outcome.kind is OutcomeKind.FAILED)
+            run.add_result(outcome)
 
-        run = Run(validated(self._targets), work, self._concurrency, self._runs.discard)
+        missing = MissingHosts(publish)
+        # Its clients share what has responded in this run.
+        client = self._client.with_options()
+        client._transport = evolve(client._transport, reached=missing)  # noqa: SLF001 - of our own class
+
+        def decide(outcome: Outcome[T]) -> Outcome[T] | None:
+            host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
+            if host is None or host != self._own_host(outcome.target):
+                decided: Outcome[T] | None = outcome
+            else:
+                decided = missing.decide(outcome, host)
+            if decided is not None:
+                tally.add(failed=decided.kind is OutcomeKind.FAILED)
+            return decided
+
+        async def work(target: Target) -> Outcome[T] | None:
+            # Without a variable for the outcome, to which the traceback in it would refer back: a reference cycle.
+            return decide(await self._work(fn, client, target, run))
+
+        run = Run(validated(self._targets), work, self._concurrency, missing.publish_failed, self._runs.discard)
         self._runs.add(run)
         try:
             async for outcome in run:
@@ -204,18 +229,18 @@ class DetectiveFleet(FleetIterators):
     async def _work(
         self,
         fn: Callable[[DetectiveClient, Target], Awaitable[T]],
+        client: DetectiveClient,
         target: Target,
         run: Run[Target, Outcome[T]],
-        tally: ProgressCounter,
     ) -> Outcome[T]:
         began = self._clock.monotonic()
         value: T | None = None
         error: Exception | None = None
         try:
-            client = self._client.with_options(
+            derived = client.with_options(
                 region=target.region, credentials=target.credentials, account_id=target.account_id
             )
-            value = await fn(client, target)
+            value = await fn(derived, target)
         except asyncio.CancelledError:
             if run.stopped:
                 raise
@@ -223,13 +248,19 @@ class DetectiveFleet(FleetIterators):
             error = RuntimeError("the work was cancelled")
         except Exception as raised:  # noqa: BLE001 - any exception becomes this target's outcome
             error = raised
-        kind = outcome_kind(error, regional=self._client._endpoint_url is None)  # noqa: SLF001 - of our own class
-        tally.add(failed=kind is OutcomeKind.FAILED)
         try:
-            return Outcome(target, value, error, self._clock.monotonic() - began, kind=kind)
+            return Outcome(target, value, error, self._clock.monotonic() - began)
         finally:
             # The traceback refers to this frame: without this the frame would refer back, a reference cycle.
             del error
+
+    def _own_host(self, target: Target) -> str | None:
+        """Return the host that a region has if Detective is available there; None if there is no such host."""
+        client = self._client
+        # FIPS endpoints exist in a few regions only; a custom endpoint is not the region's.
+        if client._endpoint_url is not None or client._use_fips:  # noqa: SLF001 - of our own class
+            return None
+        return client._resolve(target.region).host  # noqa: SLF001 - of our own class
 
     async def aclose(self) -> None:
         """Cancel all runs, and close the connections unless they belong to a session that was passed in."""

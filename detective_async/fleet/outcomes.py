@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, evolve, field, frozen
 
-from detective_async.errors import HostNotFound, ServiceError
+from detective_async.errors import ServiceError
 from detective_async.fleet.targets import Target
 
 T = TypeVar("T")
@@ -22,7 +22,9 @@ class OutcomeKind(enum.StrEnum):
         SUCCEEDED: it returned a value.
         FAILED: it raised an exception.
         REGION_UNAVAILABLE: it raised because the account has not opted in to the region, or the region has no
-            Detective. Access keys that do not exist cause the same error, but in every region.
+            Detective. It is only said when it is known: the service said so, or the region's own host does not exist
+            while another region's has responded in the same run. Access keys that do not exist cause the same error as
+            a region that is not opted in to, but in every region.
     """
 
     SUCCEEDED = "succeeded"
@@ -30,16 +32,15 @@ class OutcomeKind(enum.StrEnum):
     REGION_UNAVAILABLE = "region unavailable"
 
 
-def outcome_kind(error: Exception | None, *, regional: bool = True) -> OutcomeKind:
+def outcome_kind(error: Exception | None) -> OutcomeKind:
     """Classify the exception that ended the work, if any.
 
-    If the client used the region's own host (`regional`), a missing host means a missing region.
+    By itself, a host that does not exist is a failure: see `MissingHosts`.
     """
     if error is None:
         return OutcomeKind.SUCCEEDED
     # Errors of AssumeRole are not ServiceErrors: they concern the region of the STS, usually a different one.
-    refused = isinstance(error, ServiceError) and error.code in _NOT_OPTED_IN
-    if refused or (regional and isinstance(error, HostNotFound)):
+    if isinstance(error, ServiceError) and error.code in _NOT_OPTED_IN:
         return OutcomeKind.REGION_UNAVAILABLE
     return OutcomeKind.FAILED
 

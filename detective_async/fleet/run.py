@@ -19,8 +19,9 @@ class Run(Generic[Item, Result]):
     `concurrency` results wait to be consumed. A slow consumer therefore slows the work down (backpressure).
 
     Args:
-        work: processes one item. It may raise `CancelledError` only after the run was stopped; any other exception
-            ends the run.
+        work: processes one item. None is no result: it may be given later, to `add_result`. It may raise
+            `CancelledError` only after the run was stopped; any other exception ends the run.
+        before_end: called when all items have been processed, to add the last results; not if the consumer is gone.
         on_end: called with the run when it has ended, even if its consumer is gone.
 
     Attributes:
@@ -30,18 +31,21 @@ class Run(Generic[Item, Result]):
     def __init__(
         self,
         items: Iterable[Item],
-        work: Callable[[Item], Coroutine[Any, Any, Result]],
+        work: Callable[[Item], Coroutine[Any, Any, Result | None]],
         concurrency: int,
+        before_end: Callable[[], object],
         on_end: Callable[["Run[Item, Result]"], object],
     ) -> None:
         self._items = iter(items)
         self._work = work
         self._concurrency = concurrency
+        self._before_end = before_end
         self._on_end = on_end
-        self._tasks: set[asyncio.Task[Result]] = set()
+        self._tasks: set[asyncio.Task[Result | None]] = set()
         self._results: asyncio.Queue[Result | None] = asyncio.Queue()
         self._changed = asyncio.Event()
         self._error: BaseException | None = None
+        self._consumer_left = False
         self.stopped = False
 
     def __aiter__(self) -> Self:
@@ -60,6 +64,10 @@ class Run(Generic[Item, Result]):
             return result
         raise self._error or StopAsyncIteration
 
+    def add_result(self, result: Result) -> None:
+        """Give a result of an item whose work has returned None."""
+        self._results.put_nowait(result)
+
     async def stop(self, error: Exception | None = None) -> None:
         """Cancel the tasks of a started run and wait until they have ended.
 
@@ -70,6 +78,7 @@ class Run(Generic[Item, Result]):
         if not self.stopped:
             # Cancel once only: a second cancellation would interrupt the wait for tasks that end slowly.
             self.stopped = True
+            self._consumer_left = error is None
             self._driver.cancel()
         await asyncio.wait([self._driver])
 
@@ -99,23 +108,25 @@ class Run(Generic[Item, Result]):
         except Exception as error:  # noqa: BLE001 - from the items' iterator; raised after the started tasks have ended
             self._error = error
 
-    def _on_task_done(self, task: asyncio.Task[Result]) -> None:
+    def _on_task_done(self, task: asyncio.Task[Result | None]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
             # Before its first step, or because the run was stopped.
             self._error = self._error or RuntimeError(_CANCELLED)
         elif (error := task.exception()) is not None:
             self._error = self._error or error
-        else:
-            self._results.put_nowait(task.result())
+        elif (result := task.result()) is not None:
+            self._results.put_nowait(result)
         self._changed.set()
 
     def _on_driver_done(self, driver: asyncio.Task[None]) -> None:
+        if not self._consumer_left:
+            self._before_end()
         if driver.cancelled():
             self._error = self._error or RuntimeError(_CANCELLED)
         elif (error := driver.exception()) is not None:
             self._error = error
         self._results.put_nowait(None)
         self._on_end(self)
-        # `work` usually refers to the run: without this only the garbage collector could free the cycle.
-        del self._work
+        # They usually refer to the run: without this only the garbage collector could free the cycle.
+        del self._work, self._before_end

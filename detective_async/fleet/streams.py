@@ -94,12 +94,12 @@ class FleetStream(Generic[Item]):
             await asyncio.gather(producer, return_exceptions=True)
 
     def _warn_of_unavailable_accounts(self) -> None:
-        """Log accounts whose regions are all unavailable: wrong keys or a DNS failure look like that."""
+        """Log accounts whose regions are all unavailable: wrong keys look like that."""
         available = {one.target.account_id for one in self._outcomes if one.kind is not OutcomeKind.REGION_UNAVAILABLE}
         for account_id in dict.fromkeys(one.target.account_id for one in self._outcomes):
             if account_id not in available:
                 _logger.warning(
-                    "no region is available to %s: check that its access keys exist and that DNS resolves",
+                    "no region is available to %s: check that its access keys exist",
                     account_id,
                     extra={"account": account_id},
                 )

@@ -2,15 +2,12 @@
 
 import asyncio
 import logging
-import platform
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 from uuid import uuid4
 
-import aiohttp
 from attrs import define, evolve, field, frozen
 
-from detective_async._version import __version__
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.service import EncodedRequest, Service, ServiceOperation
 from detective_async.auth import Credentials, CredentialsProvider, FixedCredentials, ManagedProvider, provider_failure
@@ -21,6 +18,7 @@ from detective_async.http.exchange import NoResponse, RawResponse, client_timeou
 from detective_async.http.pool import CLOSED, ConnectionPool, Turn, ignore_connection_events, on_connection
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
+from detective_async.http.user_agent import lambda_trace
 from detective_async.retry.clock_skew import correction
 from detective_async.retry.policy import Attempts, FailureKind, failure_kind
 from detective_async.settings.clock import Clock
@@ -30,7 +28,6 @@ from detective_async.settings.timeouts import Timeouts
 #: AWS's codes for a session token whose lifetime is over.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _SUCCESS = range(200, 300)
-_USER_AGENT = f"detective-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
 Response = TypeVar("Response")
 
@@ -71,7 +68,10 @@ class Transport:
         timeouts: how long to wait for what.
         hooks: called with the events of calls, attempts and retries.
         clock: time, sleep and randomness.
+        user_agent: the header of that name.
+        in_lambda: whether the trace of the Lambda invocation that runs now is to be passed on.
         account_id: the account in the events of calls; None for what the credentials say.
+        reached: gets the hosts that respond; None if nothing depends on that.
     """
 
     service: Service
@@ -85,7 +85,10 @@ class Transport:
     timeouts: Timeouts
     hooks: tuple[Hook, ...]
     clock: Clock
+    user_agent: str
+    in_lambda: bool
     account_id: str | None = None
+    reached: set[str] | None = None
 
     async def call(self, operation: ServiceOperation[Response], request: object) -> Response:
         """Send a request until it succeeds or fails for good.
@@ -151,6 +154,7 @@ class Transport:
             credentials=provider,
             limits=self.shared.limits(provider, region, service.name, gated=False),
             account_id=None,
+            reached=None,
         )
 
     @property
@@ -264,6 +268,8 @@ class Transport:
         if isinstance(raw, NoResponse):
             # An attempt that fails after the deadline has failed because of it.
             _raise_if_past(call.deadline)
+        elif self.reached is not None and endpoint.host not in self.reached:
+            self.reached.add(endpoint.host)
         return raw
 
     def _headers(self, call: _Call, credentials: Credentials) -> dict[str, str]:
@@ -282,11 +288,13 @@ class Transport:
         )
         call.authorization = headers["Authorization"]
         headers["Host"] = endpoint.host
-        headers["User-Agent"] = _USER_AGENT
+        headers["User-Agent"] = self.user_agent
         headers["amz-sdk-invocation-id"] = call.invocation_id
         headers["amz-sdk-request"] = f"attempt={attempts.count}; max={max(attempts.max_attempts, attempts.count)}"
         if encoded.body is not None:
             headers["Content-Type"] = encoded.content_type
+        if self.in_lambda and (trace := lambda_trace()) is not None:
+            headers["X-Amzn-Trace-Id"] = trace
         if call.recorder:
             headers.update(call.recorder.headers)
         return headers
@@ -296,7 +304,7 @@ class Transport:
     ) -> ServiceError | TransportError:
         attempts = call.attempts.count
         if isinstance(raw, NoResponse):
-            return raw.kind(raw.problem, operation=call.operation, attempts=attempts, outcome_unknown=False)
+            return raw.error(operation=call.operation, attempts=attempts, sent=call.attempts.sent)
         return self.service.read_error(
             call.operation,
             raw.status,

@@ -1,43 +1,167 @@
 """What the environment says about connections: proxies, and the authorities to trust."""
 
+import ipaddress
+import os
+import re
 import ssl
+import sys
 from functools import lru_cache
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from yarl import URL
 
 from detective_async.errors import ConfigurationError
 
+#: The checks that Python 3.13 added to its default context, and that botocore's context does not have: certificates of
+#: many a company's TLS-inspecting proxy fail them.
+_ADDED_CHECKS = ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+_HAS_ADDED_CHECKS = sys.version_info >= (3, 13)
 
-@lru_cache(maxsize=8)
+
 def ssl_context(ca_bundle: str | None) -> ssl.SSLContext | bool:
-    """Give a TLS context that trusts the authorities in a file; True, aiohttp's default, without a file.
+    """Give a TLS context that trusts the authorities in a file, and checks certificates like botocore.
+
+    Without a file it trusts the system's authorities; True is aiohttp's own context, where that checks the same.
+    The file is read each time, since it may have been replaced; an unchanged one gives the same context.
 
     Raises:
         ConfigurationError: the file cannot be read.
     """
     if ca_bundle is None:
-        return True
+        return _context(None, b"") if _HAS_ADDED_CHECKS else True
     try:
-        return ssl.create_default_context(cafile=ca_bundle)
+        return _context(ca_bundle, Path(ca_bundle).read_bytes())
     except (OSError, ValueError) as error:
+        problem = "it is a folder, and must be a file" if isinstance(error, IsADirectoryError) else str(error)
         raise ConfigurationError(
-            f"the CA bundle {ca_bundle} (AWS_CA_BUNDLE, or ca_bundle of the profile) cannot be used: {error}"
+            f"the CA bundle {ca_bundle} (AWS_CA_BUNDLE, ca_bundle of the profile, or REQUESTS_CA_BUNDLE) cannot be "
+            f"used: {problem}"
         ) from None
+
+
+# By the content and not by time and size: a bundle that is replaced within a tick of the clock may have the same ones.
+@lru_cache(maxsize=4)
+def _context(ca_bundle: str | None, _content: bytes) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_bundle)
+    context.verify_flags &= ~_ADDED_CHECKS
+    # As in aiohttp's own context.
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def proxy_for(url: str) -> str | None:
     """Give the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` set for a URL; None for none.
 
     Raises:
-        ConfigurationError: the proxy is of a kind that aiohttp cannot use.
+        ConfigurationError: the proxy is malformed, or of a kind that aiohttp cannot use.
     """
     parts = urlsplit(url)
     proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
     if not proxy:
         return None
+    try:
+        return _checked_proxy(proxy)
+    except _ProxyError as error:
+        problem = str(error)
+    # The value is not quoted, because it may contain a password; and the URL is not the one at fault.
+    raise ConfigurationError(
+        f"{_source_of_proxy(parts.scheme)} has no proxy that can be used: {problem}; expected http://HOST:PORT"
+    )
+
+
+class _ProxyError(Exception):
+    """What is wrong with a proxy, without its user and password."""
+
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_IPV6 = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_MAX_PORT = 65535
+_UNENCODED = "special characters in the user name and the password must be percent-encoded"
+
+
+def _checked_proxy(proxy: str) -> str:
+    """Give a proxy's URL without a path."""
+    if any(one.isspace() or not one.isprintable() for one in proxy):
+        raise _ProxyError("it contains a space or a control character")
+    match = _SCHEME.match(proxy)
     # Without a scheme it is HTTP, as for curl.
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    scheme = urlsplit(proxy).scheme
+    scheme, rest = ("http", proxy.removeprefix("//")) if match is None else (match[1].lower(), proxy[match.end() :])
+    if match is None and rest.lower().startswith(("http:", "https:")):
+        raise _ProxyError("the two slashes after its scheme are missing")
     if scheme not in ("http", "https"):
-        raise ConfigurationError(f"the proxy that the environment sets is of kind {scheme!r}; use http:// or https://")
-    return proxy
+        raise _ProxyError(f"it is of kind {scheme}://, and only http:// and https:// are supported")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    path = rest[len(authority) :]
+    if "@" in path:
+        raise _ProxyError(_UNENCODED)
+    user, _, address = authority.rpartition("@")
+    _check_address(address)
+    if path.startswith("//"):
+        raise _ProxyError("it has more than one pair of slashes")
+    _check_user(user)
+    try:
+        return str(URL(f"{scheme}://{authority}"))
+    except ValueError:
+        # yarl's message quotes the URL.
+        problem = "it is no URL"
+    raise _ProxyError(problem)
+
+
+def _check_address(address: str) -> None:
+    if address.startswith("["):
+        match = _IPV6.fullmatch(address)
+        if match is None or not _is_ipv6(match[1]):
+            raise _ProxyError("its IPv6 address is malformed")
+        port = match[2]
+    else:
+        host, _, port = address.partition(":")
+        if not host:
+            raise _ProxyError("it has no host")
+        if ":" in port:
+            raise _ProxyError(f"it has too many colons (an IPv6 address must be in brackets; {_UNENCODED})")
+        _check_name(host)
+    if port and not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= _MAX_PORT):
+        raise _ProxyError(f"its port is no number from 1 to {_MAX_PORT}")
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_name(host: str) -> None:
+    try:
+        # An international name in its ASCII form.
+        name = host if host.isascii() else URL.build(scheme="http", host=host).raw_host or ""
+    except ValueError:
+        name = ""
+    # A dot at the end says that the name is complete.
+    if not all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split(".")):
+        raise _ProxyError("its host is no host name: its parts have 1 to 63 letters, digits and hyphens")
+
+
+def _check_user(user: str) -> None:
+    name, _, password = user.partition(":")
+    try:
+        name = unquote(name, errors="strict")
+        # This is how aiohttp encodes them.
+        f"{name}{unquote(password, errors='strict')}".encode("latin-1")
+        encodable = ":" not in name
+    except UnicodeError:
+        encodable = False
+    if not encodable:
+        raise _ProxyError("its user name has a colon, or it or the password has a character outside of Latin-1")
+
+
+def _source_of_proxy(scheme: str) -> str:
+    """Give the variable that sets the proxy: the one in lower case takes precedence."""
+    variable = f"{scheme}_proxy"
+    if os.environ.get(variable):
+        return variable
+    return next((one for one in os.environ if one.lower() == variable), "the proxy in the system's settings")

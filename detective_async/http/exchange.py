@@ -44,10 +44,20 @@ class NoResponse:
     Attributes:
         kind: the exception to raise.
         problem: what happened, for its message.
+        host: the host whose name does not exist, if that is why.
     """
 
     kind: type[TransportError]
     problem: str
+    host: str | None = None
+
+    def error(self, *, operation: str, attempts: int, sent: bool) -> TransportError:
+        """Make the exception; `sent` says whether there was a connection, to the service and not to its proxy only."""
+        kind = ConnectError if self.kind is ConnectionLost and not sent else self.kind
+        error = kind(self.problem, operation=operation, attempts=attempts, outcome_unknown=False)
+        if isinstance(error, HostNotFound):
+            error.host = self.host
+        return error
 
 
 async def exchange(
@@ -87,6 +97,8 @@ async def exchange(
                 middlewares=middlewares,
             )
             try:
+                if response.status == _PROXY_REFUSED and proxy is not None:
+                    return NoResponse(ConnectError, f"the proxy {_name(URL(proxy))} refused the request (HTTP 407)")
                 return RawResponse(response.status, response.headers, await _read(response))
             finally:
                 # Closes the connection if the response was not read to its end.
@@ -94,7 +106,11 @@ async def exchange(
     except (_RetryPreventedError, aiohttp.ClientError, OSError) as error:
         # The response may refer to the exception, and the traceback's frames to the response: a cycle.
         error.__traceback__ = None
-        return _explain(error.__cause__ or error if isinstance(error, _RetryPreventedError) else error, url)
+        return _explain(
+            error.__cause__ or error if isinstance(error, _RetryPreventedError) else error,
+            URL(url, encoded=True),
+            None if proxy is None else URL(proxy),
+        )
 
 
 @lru_cache(maxsize=256)
@@ -113,6 +129,8 @@ def client_timeout(connect: float | None, read: float | None, *, own_session: bo
 #: Bytes that aiohttp buffers before it pauses reading: as a rule, more than the whole response.
 _BUFFER = 2**20
 _NO_TYPE = ("Content-Type",)
+#: The HTTP status of a proxy that wants a user and a password, for a request without TLS.
+_PROXY_REFUSED = 407
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
@@ -134,19 +152,31 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _explain(error: BaseException, url: str) -> NoResponse:
-    """Describe one of aiohttp's exceptions without quoting the request."""
+def _explain(error: BaseException, url: URL, proxy: URL | None) -> NoResponse:
+    """Describe one of aiohttp's exceptions without quoting the request, or the proxy's user and password."""
     kind, problem = next(words for exceptions, words in _WORDS if isinstance(error, exceptions))
-    if isinstance(error, aiohttp.ClientConnectorDNSError) and _is_no_name(error.os_error):
-        kind = HostNotFound
-    reason = _reason(error)
-    return NoResponse(kind, problem.format(host=URL(url).host) + (f" ({reason})" if reason else ""))
+    reason = f" ({text})" if (text := _reason(error)) else ""
+    if isinstance(error, _NO_CONNECTION):
+        if (error.host, error.port) != (url.raw_host, url.port):
+            # Also a proxy of the caller's own session.
+            return NoResponse(kind, problem.format(host=f"the proxy {error.host}:{error.port}") + reason)
+        if proxy is None and isinstance(error, aiohttp.ClientConnectorDNSError) and _is_no_name(error.os_error):
+            return NoResponse(HostNotFound, problem.format(host=url.host) + reason, url.raw_host)
+    through = "" if proxy is None else f" through the proxy {_name(proxy)}"
+    return NoResponse(kind, problem.format(host=url.host) + through + reason)
+
+
+#: The exceptions that say where no connection could be made to: to the service, or to a proxy.
+_NO_CONNECTION = aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError
+
+
+def _name(proxy: URL) -> str:
+    return f"{proxy.host}:{proxy.port}"
 
 
 # The first match applies.
 _WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...] = (
-    (aiohttp.ClientHttpProxyError, (ConnectError, "the proxy refused to connect to {host}")),
-    (aiohttp.ClientProxyConnectionError, (ConnectError, "cannot connect to the proxy")),
+    (aiohttp.ClientHttpProxyError, (ConnectError, "cannot connect to {host}")),
     (aiohttp.ClientConnectorCertificateError, (ConnectError, "cannot trust {host}")),
     (aiohttp.ClientConnectorError, (ConnectError, "cannot connect to {host}")),
     (aiohttp.ConnectionTimeoutError, (ConnectError, "cannot connect to {host} in time")),
@@ -176,7 +206,7 @@ _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 def _reason(error: BaseException) -> str:
     """Give the operating system's message; aiohttp's own may quote a response."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"HTTP {error.status}"
+        return f"it refused with HTTP {error.status}"
     if isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
     if not isinstance(error, OSError) or not str(error):

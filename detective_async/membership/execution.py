@@ -11,7 +11,7 @@ from detective_async.api.models.exceptions import ConflictException
 from detective_async.auth import CredentialsSource
 from detective_async.client import polling
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import AssumeRoleError, DetectiveError, ServiceError, TransportError
+from detective_async.errors import AssumeRoleError, DetectiveError, HostNotFound, ServiceError, TransportError
 from detective_async.fleet.outcomes import OutcomeKind, outcome_kind
 from detective_async.membership.actions import ActionKind
 from detective_async.settings.clock import Clock
@@ -89,11 +89,13 @@ def is_transient(error: BaseException | None) -> bool:
     """Return whether it is worth reading the state and deciding again.
 
     That applies to retryable errors, to requests that may have been carried out, and to conflicts: then the state
-    differs from what was read, or is changing.
+    differs from what was read, or is changing. A host that does not exist will not exist a moment later either.
     """
     if isinstance(error, AssumeRoleError):
         return is_transient(error.__cause__)
-    if not isinstance(error, DetectiveError) or outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+    if not isinstance(error, DetectiveError) or isinstance(error, HostNotFound):
+        return False
+    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
         return False
     if isinstance(error, ServiceError) and error.retryable:
         return True

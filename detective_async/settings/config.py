@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from os.path import expandvars
 from pathlib import Path
 
 from attrs import Factory, frozen
@@ -20,23 +21,45 @@ class Settings:
 
     Attributes:
         region: the region to call.
-        endpoint_url: a URL to use instead of the region's own.
-        service_urls: service name -> URL, for the other services that the library calls.
+        service_urls: service name -> a URL to use instead of the region's own, for each service that the library calls.
+        missing_services: the section of services that the profile names and the config file does not have, if URLs
+            would be looked up there.
         use_fips: whether to use FIPS endpoints.
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
         max_attempts: the maximum number of attempts of a call.
         retry_mode: the retry mode.
         ca_bundle: a file with the certificates of trusted authorities.
+        app_id: the name of the application, for the user agent.
+        in_lambda: whether the program runs in an AWS Lambda function.
     """
 
     region: str | None = None
-    endpoint_url: str | None = None
     service_urls: Mapping[str, str] = Factory(dict)
+    missing_services: str | None = None
     use_fips: bool | None = None
     use_dualstack: bool | None = None
     max_attempts: int | None = None
     retry_mode: str | None = None
     ca_bundle: str | None = None
+    app_id: str | None = None
+    in_lambda: bool = False
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The URL to use instead of the region's own, as `endpoint_url_of` gives it."""
+        return self.endpoint_url_of("detective")
+
+    def endpoint_url_of(self, service: str) -> str | None:
+        """Return the URL to use for a service instead of the region's own.
+
+        Raises:
+            ConfigurationError: the profile names a section of services that does not exist. Without it, requests that
+                were meant for another endpoint would go to AWS.
+        """
+        url = self.service_urls.get(service)
+        if url is None and self.missing_services is not None:
+            raise ConfigurationError(self.missing_services)
+        return url
 
 
 def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -50,17 +73,18 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
         ConfigurationError: the profile does not exist, or a file or a value is malformed.
     """
     sections = _profile_sections(profile, environ)
+    service_urls, missing_services = _service_urls(sections, environ)
     return Settings(
         region=_first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or sections.profile.get("region") or None,
-        endpoint_url=_endpoint_url("detective", sections, environ),
-        service_urls={
-            service: url for service in ("sts",) if (url := _endpoint_url(service, sections, environ)) is not None
-        },
+        service_urls=service_urls,
+        missing_services=missing_services,
         use_fips=_boolean("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", sections, environ),
         use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
         max_attempts=_max_attempts(sections, environ),
         retry_mode=_retry_mode(sections, environ),
-        ca_bundle=_setting("AWS_CA_BUNDLE", "ca_bundle", sections, environ)[1],
+        ca_bundle=_setting("AWS_CA_BUNDLE", "ca_bundle", sections, environ)[1] or _first(environ, "REQUESTS_CA_BUNDLE"),
+        app_id=_setting("AWS_SDK_UA_APP_ID", "sdk_ua_app_id", sections, environ)[1],
+        in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
     )
 
 
@@ -101,7 +125,7 @@ def _config_path(environ: Mapping[str, str]) -> Path:
 
 
 def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
-    path = Path(environ.get(variable) or default)
+    path = Path(expandvars(environ.get(variable) or default))
     try:
         return path.expanduser()
     except RuntimeError:
@@ -142,15 +166,33 @@ def _nested(text: str) -> Mapping[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _endpoint_url(service: str, sections: _Sections, environ: Mapping[str, str]) -> str | None:
-    ignored = _boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", sections, environ)
-    if ignored:
-        return None
+#: The services that the library calls.
+_SERVICES = "detective", "sts"
+
+
+def _service_urls(sections: _Sections, environ: Mapping[str, str]) -> tuple[Mapping[str, str], str | None]:
+    """Return the URL of each service that has one, and the error for a service that has none, if there is one."""
+    if _boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", sections, environ):
+        return {}, None
+    named = "services" in sections.profile
+    # Like botocore, which does not look at the profile's own URL then.
+    missing = named and not sections.services
+    urls = {service: _service_url(service, sections, environ, missing=missing) for service in _SERVICES}
+    found = {service: url for service, url in urls.items() if url is not None}
+    if not missing:
+        return found, None
+    return found, (
+        f"services in profile {sections.name!r} is {sections.profile['services']!r}, but "
+        f"{_config_path(environ)} has no section [services {sections.profile['services']}] with settings"
+    )
+
+
+def _service_url(service: str, sections: _Sections, environ: Mapping[str, str], *, missing: bool) -> str | None:
+    url = _first(environ, f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+    if url is not None or missing:
+        return url
     return (
-        _first(environ, f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
-        or _nested(sections.services.get(service, "")).get("endpoint_url")
-        or sections.profile.get("endpoint_url")
-        or None
+        _nested(sections.services.get(service, "")).get("endpoint_url") or sections.profile.get("endpoint_url") or None
     )
 
 

@@ -74,6 +74,7 @@ TABLE: list[tuple[Call, str, str]] = [
     (lambda c: c.list_members(ARN, max_results=201), "max_results", "must be 1 to 200, got 201"),
     (lambda c: c.list_members(ARN, max_results=True), "max_results", "expected a whole number, got a bool"),
     (lambda c: c.list_members(ARN, next_token=""), "next_token", "must not be empty"),
+    (lambda c: c.list_graphs(next_token=5), "next_token", "expected a pagination token, got an int"),  # type: ignore[arg-type]
     (lambda c: c.list_investigations(ARN, max_results=101), "max_results", "must be 1 to 100, got 101"),
     (
         lambda c: c.list_investigations(ARN, filter_criteria=FilterCriteria(severity=StringFilter(""))),

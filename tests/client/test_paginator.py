@@ -1,16 +1,22 @@
 """Paginators: items, pages, limits, resuming, prefetching, and early stops."""
 
 import asyncio
+import json
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.wire_server import Request, serving
 
 from detective_async import (
     Account,
+    Credentials,
     DatasourcePackage,
     DetectiveClient,
     PaginationError,
@@ -418,3 +424,36 @@ async def test_an_error_response_ends_the_iteration(client: DetectiveClient, arn
     """An unknown starting token is refused by the service."""
     with pytest.raises(ValidationException):
         await client.iter_members(arn, starting_token="made up").collect()
+
+
+@pytest.mark.parametrize("length", [1, 1025, 2049, 70_000])
+async def test_tokens_go_back_as_they_came(length: int) -> None:
+    """The service gives out longer ones than its model says; they are sent, and resumed from, unjudged."""
+    token = "t/+=\n\u00e9"[:length].ljust(length, "t")
+    requests: list[str] = []
+
+    def react(request: Request) -> None:
+        requests.append(request.token)
+        more = {} if request.token == token else {"NextToken": token}
+        request.answer(json.dumps({"GraphList": [], **more}).encode())
+
+    async with (
+        serving(react) as server,
+        DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"), endpoint_url=server.url) as client,
+    ):
+        lists: list[Callable[..., Paginator[Any, Any]]] = [
+            client.iter_graphs,
+            client.iter_invitations,
+            client.iter_organization_admin_accounts,
+            partial(client.iter_members, ARN),
+            partial(client.iter_datasource_packages, ARN),
+            partial(client.iter_investigations, ARN),
+            partial(client.iter_indicators, ARN, "0" * 21),
+        ]
+        for iterate in lists:
+            requests.clear()
+            assert await iterate().collect() == []
+            assert requests == ["None", token]
+            requests.clear()
+            assert await iterate(starting_token=token).collect() == []
+            assert requests == [token]

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,12 +15,14 @@ from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.inventories import CLOSED, HUB, OPEN, ROLE, World, found_in, world
 from support.programs import EXAMPLES, Ended, command
 from support.strict_mode import warnings_in
 
+from detective_async import HostNotFound, Outcome, OutcomeKind, ServiceError, Target
 from detective_async.testing import Failure, Fault, Latency
 
 pytestmark = pytest.mark.slow
@@ -374,12 +377,113 @@ def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypat
     assert a_world.sim.requests == []
 
 
-@pytest.mark.parametrize("content", ["", "100000000000\n", "[]", '{"job": 1, "size": 2, "finished": 3}', '{"size": 0}'])
-def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main, content: str) -> None:
-    """Another file that was passed by mistake is refused, and not changed."""
-    a_world.checkpoint.write_text(content)
-    check_refused(a_world, main(*a_world.to_files()), "is not a checkpoint\n")
-    assert (a_world.checkpoint.read_text(), a_world.output.exists()) == (content, False)
+NO_CHECKPOINTS = [
+    "",
+    "100000000000\n",
+    "[]",
+    "[" * 100_000,
+    "\xff",
+    '{"job": 1, "size": 2, "finished": 3}',
+    '{"size": 0}',
+    '{"job": {}, "size": 0, "finished": [["100000000000", "eu-west-1"]',
+    *(
+        f'{{"job": {{}}, "size": {size}, "finished": []}}'
+        for size in ("1e400", "-1e400", "NaN", "Infinity", "-1", "1.0", "true", "null", '"5"', "[1]", "9" * 5000)
+    ),
+    *(
+        f'{{"job": {{}}, "size": 0, "finished": [{one}]}}'
+        for one in ("1", '"ab"', "[]", '["1", "eu-west-1"]', "[100000000000, 1]", '[["100000000000"], {}]', "null")
+    ),
+]
+
+
+def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main) -> None:
+    """Another program's file, a truncated one, or one with nonsense in it is refused in words, and not changed."""
+    for content in NO_CHECKPOINTS:
+        a_world.checkpoint.write_bytes(content.encode("latin-1"))
+        check_refused(a_world, main(*a_world.to_files()), "members.checkpoint is not a checkpoint\n")
+        assert a_world.checkpoint.read_bytes() == content.encode("latin-1")
+        assert not a_world.output.exists()
+
+
+def test_a_checkpoint_of_another_output(a_world: World, main: Main) -> None:
+    """If no line ends where it says, or the file is shorter, the output is not changed."""
+    assert main(*a_world.to_files()).code == 0
+    a_world.sim.forget_requests()
+    output, state = a_world.output.read_bytes(), json.loads(a_world.checkpoint.read_text())
+    for size, problem in ((state["size"] - 3, "has no line that ends where"), (10**30, "is shorter than")):
+        a_world.checkpoint.write_text(json.dumps({**state, "size": size}))
+        check_refused(a_world, main(*a_world.to_files()), problem)
+        assert a_world.output.read_bytes() == output
+
+
+def test_a_second_run_is_refused(a_world: World, main: Main, tmp_path: Path) -> None:
+    """While one runs, nothing else may write to its output or checkpoint, by whatever path; afterwards it may."""
+    sim = a_world.sim
+    # Long enough for the others to be refused meanwhile.
+    sim.inject(Fault(Latency(0.3), count=None))
+    (tmp_path / "link").symlink_to(a_world.checkpoint)
+    same_checkpoint = ["--output", str(tmp_path / "other"), "--checkpoint", str(tmp_path / "link")]
+    same_output = ["--output", str(a_world.output)]
+    refused: list[Ended] = []
+
+    def second_runs() -> bool:
+        if not enough(a_world, 4, 1):
+            return False
+        refused.extend(
+            main(*arguments)
+            for arguments in (a_world.to_files(), a_world.arguments(*same_checkpoint), a_world.arguments(*same_output))
+        )
+        return True
+
+    # Killed: a lock that was not released is none.
+    assert run_until(second_runs, a_world, signal.SIGKILL) == -signal.SIGKILL
+    assert [one.code for one in refused] == [2, 2, 2]
+    assert ["another run is using" in one.err for one in refused] == [True] * 3
+    assert not (tmp_path / "other").exists()
+    sim.clear_faults()
+    assert main(*a_world.to_files()).code == 0
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+
+
+def test_hosts_that_cannot_be_found(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their targets have failed and are read by the next run, unless another region's host responds."""
+    resolve = socket.getaddrinfo
+
+    def only_loopback(host: str, *more: Any, **options: Any) -> Any:
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return resolve(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_loopback)
+    url = os.environ["AWS_ENDPOINT_URL_DETECTIVE"]
+    monkeypatch.delenv("AWS_ENDPOINT_URL_DETECTIVE")
+    ended = main(*a_world.to_files())
+    assert ended.code == 1
+    assert ended.err.count("failed: ") == ended.err.count("no such name") == 15
+    assert "not opted in" not in ended.err
+    assert finished_in(a_world.checkpoint) == 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DETECTIVE", url)
+    assert main(*a_world.to_files()).code == 0
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+
+
+def test_the_report_tells_missing_regions_from_closed_ones(
+    inventory: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A host that does not exist is not said to be a lack of an opt-in."""
+    report = inventory.Report()
+    for error in (
+        ServiceError("UnrecognizedClientException"),
+        HostNotFound("no", operation="ListGraphs", attempts=1, outcome_unknown=False),
+    ):
+        target = Target("100000000000", CLOSED)
+        report.add(Outcome(target, None, error, 0.0, kind=OutcomeKind.REGION_UNAVAILABLE))
+    assert report.write() == 0
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        f"no Detective: {CLOSED} (1 accounts)",
+        f"not opted in: {CLOSED} (1 accounts)",
+    ]
 
 
 def test_a_missing_output_is_refused(a_world: World, main: Main) -> None:

@@ -1,4 +1,7 @@
-"""A region without Detective has no host name; that is distinguished from a name server that fails."""
+"""A host name that does not exist is distinguished from a name server that fails.
+
+What it says of the region is in `test_missing_hosts`.
+"""
 
 import asyncio
 import errno
@@ -89,12 +92,13 @@ async def call(stub: AbstractResolver, fake_time: FakeTime, **options: Any) -> d
 
 @pytest.mark.parametrize("case", NO_NAME)
 async def test_name_does_not_exist(case: str, fake_time: FakeTime) -> None:
-    """The region is unavailable; a host that refuses connections is a failure."""
+    """It has an error of its own; another host that refuses connections says nothing of it."""
     stub = Stub(*NO_NAME[case])
     outcomes = await call(stub, fake_time)
     missing, existing = outcomes[NOWHERE], outcomes["eu-west-1"]
-    assert missing.kind is OutcomeKind.REGION_UNAVAILABLE
+    assert missing.kind is OutcomeKind.FAILED
     assert type(missing.error) is HostNotFound
+    assert missing.error.host == f"api.detective.{NOWHERE}.amazonaws.com"
     assert not missing.error.outcome_unknown
     assert f"cannot connect to api.detective.{NOWHERE}.amazonaws.com" in str(missing.error)
     assert (existing.kind, type(existing.error)) == (OutcomeKind.FAILED, ConnectError)

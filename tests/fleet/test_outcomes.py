@@ -82,7 +82,8 @@ def test_result() -> None:
         ),
         (AssumeRoleError("no", role_arn="", code="AccessDenied", status=403, request_id=None), OutcomeKind.FAILED),
         (AssumeRoleError("no", role_arn="", code=None, status=None, request_id=None), OutcomeKind.FAILED),
-        (NOT_FOUND, OutcomeKind.REGION_UNAVAILABLE),
+        # By itself, it may as well be the resolver: a run knows more.
+        (NOT_FOUND, OutcomeKind.FAILED),
         (ConnectError("no", operation="ListGraphs", attempts=3, outcome_unknown=False), OutcomeKind.FAILED),
     ],
 )

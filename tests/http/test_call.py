@@ -6,6 +6,7 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -143,7 +144,7 @@ async def test_a_name_that_does_not_resolve(
     problem: OSError, error: type[ConnectError], aws: DetectiveClient, mock_aws: aioresponses
 ) -> None:
     """A name that does not exist has an error of its own; the message has the reason."""
-    key = ConnectionKey("x", 443, True, True, None, None, None, None)
+    key = ConnectionKey(urlsplit(URL).hostname or "", 443, True, True, None, None, None, None)
     mock_aws.post(URL, exception=aiohttp.ClientConnectorDNSError(key, problem), repeat=True)
     with pytest.raises(ConnectError, match="no such host") as caught:
         await aws.list_graphs()

@@ -3,10 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import botocore.exceptions
 import botocore.session
 import pytest
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.endpoint import EndpointCreator
 
-from detective_async import ConfigurationError, DetectiveClient, RetryPolicy, StaticCredentials
+from detective_async import (
+    AssumeRole,
+    AssumeRoleError,
+    ConfigurationError,
+    DetectiveClient,
+    RetryPolicy,
+    StaticCredentials,
+)
+from detective_async.api.sts import STS
 from detective_async.settings.config import read_settings
 
 KEYS = StaticCredentials("key", "secret")
@@ -218,9 +229,94 @@ def test_the_retry_mode(  # noqa: PLR0917 - a table and two fixtures
 
 
 def test_the_ca_bundle(files: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable takes precedence over the file."""
+    """AWS's variable takes precedence over the file, and that over the variable of requests, as in botocore."""
     assert read_settings().ca_bundle is None
-    files("[default]\nca_bundle = /in/the/file.pem\n", "")
-    assert read_settings().ca_bundle == "/in/the/file.pem"
-    monkeypatch.setenv("AWS_CA_BUNDLE", "/in/the/environment.pem")
-    assert read_settings().ca_bundle == "/in/the/environment.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/requests.pem")
+    for expected in ("/of/requests.pem", "~/in/the/$FILE.pem", "/in/the/environment.pem"):
+        if "FILE" in expected:
+            files(f"[default]\nca_bundle = {expected}\n", "")
+        elif "environment" in expected:
+            monkeypatch.setenv("AWS_CA_BUNDLE", expected)
+        assert read_settings().ca_bundle == expected
+        verify = EndpointCreator(None)._get_verify_value(botocore.session.Session().get_config_variable("ca_bundle"))
+        assert verify == expected
+
+
+@pytest.mark.parametrize("name", ["config", "credentials"])
+@pytest.mark.parametrize("form", ["$FOLDER/{}", "${{FOLDER}}/{}", "~/{}", "$TILDE/{}", "$UNKNOWN/{}", "~nobody/{}"])
+@pytest.mark.usefixtures("files")
+def test_paths_are_expanded_as_by_botocore(
+    name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables first, then the home directory."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FOLDER", str(tmp_path))
+    monkeypatch.setenv("TILDE", "~")
+    variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[name]
+    nowhere = str(tmp_path / "nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", nowhere)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
+    monkeypatch.setenv(variable, form.format(name))
+    profile = {"config": "default", "credentials": "work"}[name]
+    found = read_settings(profile) if "UNKNOWN" not in form and "nobody" not in form else None
+    if found is None:
+        with pytest.raises(ConfigurationError, match="is in neither"):
+            read_settings(profile)
+        with pytest.raises(botocore.exceptions.ProfileNotFound):
+            botocore.session.Session(profile=profile).get_config_variable("region")
+    else:
+        assert found.region == botocore.session.Session(profile=profile).get_config_variable("region")
+        assert found.region is not None
+
+
+SERVICES = {
+    "no section": "services = typo",
+    "an empty section": "services = empty\n[services empty]",
+    "no name": "services =",
+    "and a URL": "services = typo\nendpoint_url = http://localhost:1",
+    "a section for another service": "services = s3\n[services s3]\ns3 =\n  endpoint_url = http://localhost:3",
+    "switched off": "services = typo\nignore_configured_endpoint_urls = true",
+}
+
+
+@pytest.mark.parametrize("profile", SERVICES)
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"AWS_ENDPOINT_URL": "http://localhost:4"}, {"AWS_ENDPOINT_URL_DETECTIVE": "http://localhost:5"}],
+    ids=str,
+)
+@pytest.mark.parametrize("service", ["detective", "sts"])
+def test_a_missing_section_of_services(
+    profile: str, environ: dict[str, str], service: str, files: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused where botocore refuses it, rather than that requests go to AWS."""
+    files(f"[default]\nregion = eu-west-1\n{SERVICES[profile]}\n")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    settings, session = read_settings(), botocore.session.Session()
+    provider = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), service)
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        assert settings.endpoint_url_of(service) is None
+        return
+    try:
+        expected = provider.provide()
+    except botocore.exceptions.InvalidConfigError:
+        with pytest.raises(ConfigurationError, match=r"^services in profile 'default' is '\w*', but .* has no section"):
+            settings.endpoint_url_of(service)
+        if service == "detective":
+            with pytest.raises(ConfigurationError, match="services"):
+                DetectiveClient(credentials=KEYS)
+            assert DetectiveClient(credentials=KEYS, endpoint_url="http://localhost:9").region == "eu-west-1"
+    else:
+        assert settings.endpoint_url_of(service) == expected
+
+
+async def test_a_missing_section_of_services_and_roles(files: Callable[[str], None]) -> None:
+    """A role is not assumed at AWS's STS either; a simulator on this machine is one."""
+    files("[default]\nregion = eu-west-1\nservices = typo\n")
+    role = AssumeRole("arn:aws:iam::111122223333:role/Audit", source=KEYS)
+    async with DetectiveClient(credentials=role, endpoint_url="https://detective.example.com") as client:
+        with pytest.raises(AssumeRoleError, match="services in profile 'default' is 'typo'"):
+            await client.list_graphs()
+    async with DetectiveClient(credentials=role, endpoint_url="http://localhost:9") as client:
+        assert client._resolve_service(STS, "eu-west-1").url == "http://localhost:9"

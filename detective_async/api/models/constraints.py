@@ -264,8 +264,8 @@ GRAPH_ARN = Text(pattern=_ARN, meaning="a behavior graph ARN (arn:aws:detective:
 INVESTIGATION_ID = Text(21, 21, pattern=r"[0-9]+", meaning="an investigation id (21 digits)")
 MESSAGE = Text(1, 1000, meaning="a message", sensitive=True)
 FILTER_VALUE = Text(1, 500, meaning="a filter value")
-PAGINATION_TOKEN = Text(1, 1024, meaning="a pagination token")
-INVESTIGATION_PAGINATION_TOKEN = Text(1, 2048, meaning="a pagination token")
+#: Tokens come from the service, which does not keep to the lengths of its own model: any length goes back to it.
+PAGINATION_TOKEN = Text(1, meaning="a pagination token")
 MAX_RESULTS = Integer(1, 200)
 INVESTIGATION_MAX_RESULTS = Integer(1, 100)
 #: The API's own pattern for keys is stricter than what the service accepts, so the characters are not checked here.

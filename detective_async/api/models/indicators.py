@@ -7,7 +7,7 @@ from detective_async.api.models.constraints import (
     GRAPH_ARN,
     INVESTIGATION_ID,
     INVESTIGATION_MAX_RESULTS,
-    INVESTIGATION_PAGINATION_TOKEN,
+    PAGINATION_TOKEN,
     OneOf,
     rule,
 )
@@ -199,7 +199,7 @@ class ListIndicatorsRequest:
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
     investigation_id: str = field(metadata=rule(INVESTIGATION_ID))
     indicator_type: IndicatorType | str | None = field(default=None, kw_only=True, metadata=rule(OneOf(IndicatorType)))
-    next_token: str | None = field(default=None, kw_only=True, metadata=rule(INVESTIGATION_PAGINATION_TOKEN))
+    next_token: str | None = field(default=None, kw_only=True, metadata=rule(PAGINATION_TOKEN))
     max_results: int | None = field(default=None, kw_only=True, metadata=rule(INVESTIGATION_MAX_RESULTS))
 
 

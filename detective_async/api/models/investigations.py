@@ -12,7 +12,7 @@ from detective_async.api.models.constraints import (
     GRAPH_ARN,
     INVESTIGATION_ID,
     INVESTIGATION_MAX_RESULTS,
-    INVESTIGATION_PAGINATION_TOKEN,
+    PAGINATION_TOKEN,
     AwareDatetime,
     ModelInstance,
     OneOf,
@@ -189,7 +189,7 @@ class ListInvestigationsRequest:
     """The members of ListInvestigations."""
 
     graph_arn: str = field(metadata=rule(GRAPH_ARN))
-    next_token: str | None = field(default=None, kw_only=True, metadata=rule(INVESTIGATION_PAGINATION_TOKEN))
+    next_token: str | None = field(default=None, kw_only=True, metadata=rule(PAGINATION_TOKEN))
     max_results: int | None = field(default=None, kw_only=True, metadata=rule(INVESTIGATION_MAX_RESULTS))
     filter_criteria: FilterCriteria | None = field(
         default=None, kw_only=True, metadata=rule(ModelInstance(FilterCriteria))
