@@ -27,17 +27,17 @@ _ADDRESS = re.compile(r"[^\s@'\"<>(),;:=/\[\]{}][^\s@\"<>(),;:=/\[\]{}]{0,63}(?:
 _LONGEST_ADDRESS = 1 + 63 + 3 + 255
 #: Text without white space that is long enough for a key or a token.
 _WORD = re.compile(r"\S{12,}")
-#: Text of the characters of keys and tokens that is at least as long as a secret key and not a path, with the parts of a
-#: JSON web token that may follow it.
+#: Text of the characters of keys and tokens that is at least as long as a secret key and not a path, with the parts of
+#: a JSON web token that may follow it.
 _LONG = r"(?<![\w/+=.~-])(?!/)(?P<long>[\w/+=%-]{40,}+)(?P<rest>(?:\.[\w-]++)*+)"
 #: A secret key that begins with a slash.
 _SLASHED = r"(?<![\w/+=.~-])/[A-Za-z0-9/+]{39}(?![\w/+=.-])"
 #: A JSON web token, whose parts are separated by dots. It is searched for from the start of the word, which is kept,
 #: because a search from each `eyJ` would not be linear.
-_WEB_TOKEN = r"(?<![\w-])(?P<before>(?:(?!eyJ[\w-]{5})[\w-])*+)eyJ[\w-]++(?:\.[\w-]++){2,}+"
-_KEY = re.compile(f"{_LONG}|{_WEB_TOKEN}")
-_KEY_OR_SLASHED = re.compile(f"{_LONG}|{_SLASHED}|{_WEB_TOKEN}")
-_TOKEN_PART = re.compile(_WEB_TOKEN)
+_JWT = r"(?<![\w-])(?P<before>(?:(?!eyJ[\w-]{5})[\w-])*+)eyJ[\w-]++(?:\.[\w-]++){2,}+"
+_KEY = re.compile(f"{_LONG}|{_JWT}")
+_KEY_OR_SLASHED = re.compile(f"{_LONG}|{_SLASHED}|{_JWT}")
+_TOKEN_PART = re.compile(_JWT)
 #: A word in which a secret key begins with a slash has all of these; most paths do not.
 _CHARACTERS_OF_KEYS = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"\d"))
 

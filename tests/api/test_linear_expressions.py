@@ -40,7 +40,7 @@ _PIECES = (
 )
 _STARTS = ("", "~", "[", "us-", "111122223333,", "arn:aws:iam::111122223333:role/", "AWS4-HMAC-SHA256 ")
 _ENDS = ("", "!", "\n", "@")
-_LENGTH = 500
+_LENGTH = 800
 #: CPU seconds below which nothing is measured again: a quadratic search takes far longer.
 _NOTHING = 0.004
 
@@ -57,7 +57,7 @@ def _modules() -> Iterator[object]:
 
 
 def _expressions() -> dict[str, re.Pattern[str]]:
-    """Return the expressions that modules of the package and of the example define, and those of unbounded parameters."""
+    """Return the expressions of the package's modules, of the inventory, and of parameters without a limit."""
     found = {
         f"{module.__name__}.{name}": value  # type: ignore[attr-defined]
         for module in _modules()
