@@ -41,6 +41,7 @@ _TOKEN_PART = re.compile(_JWT)
 #: A word in which a secret key begins with a slash has all of these; most paths do not.
 _CHARACTERS_OF_KEYS = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"\d"))
 
+
 def masked(value: str | None) -> str:
     """Return the `repr` of a sensitive value: whether it is set, but not the value."""
     return "None" if value is None else repr(MASK)

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
+from detective_async.settings.arguments import is_positive, shown
 from detective_async.settings.clock import Clock
 
 _FIRST_PAUSE = 0.25
@@ -112,8 +113,8 @@ class Poller(Generic[State]):
 
 def check_timeout(timeout: object) -> None:
     """Raise `ParameterError` if the timeout is not a positive number."""
-    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
-        raise ParameterError("timeout", f"must be a positive number of seconds, got {timeout!r}")
+    if not is_positive(timeout):
+        raise ParameterError("timeout", f"must be a positive number of seconds, got {shown(timeout)}")
 
 
 def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:

@@ -12,7 +12,15 @@ from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from attrs import field, frozen
 from yarl import URL
 
-from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, HostNotFound, TransportError
+from detective_async.api.redaction import mask_keys
+from detective_async.errors import (
+    AttemptTimeout,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    HostNotFound,
+    TransportError,
+)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
@@ -66,6 +74,9 @@ async def exchange(
 
     The URL is percent-encoded, and the headers include the signed ones. The whole exchange must be over at `until`, by
     the event loop's clock, if that is not None. Without `proxy` or `middlewares`, the session's own apply, if any.
+
+    Raises:
+        ConfigurationError: with the settings of the session, the request cannot be sent.
     """
     try:
         async with asyncio.timeout_at(until):
@@ -95,6 +106,11 @@ async def exchange(
         # The response may refer to the exception, and the traceback's frames to the response: a cycle.
         error.__traceback__ = None
         return _explain(error.__cause__ or error if isinstance(error, _RetryPreventedError) else error, url)
+    except ValueError as error:
+        # aiohttp refuses to send the request.
+        problem = _refusal(str(error), url)
+    # Outside of the handler, so that it is not chained to an exception that refers to the request.
+    raise ConfigurationError(problem)
 
 
 @lru_cache(maxsize=256)
@@ -132,6 +148,15 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
             return None
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _refusal(text: str, url: str) -> str:
+    if "AUTHORIZATION" in text:
+        return (
+            f"session: it has other credentials for {URL(url).host}, from auth= or, with trust_env=True, from .netrc; "
+            "they would replace AWS's signature"
+        )
+    return f"aiohttp cannot send the request: {mask_keys(text)}"
 
 
 def _explain(error: BaseException, url: str) -> NoResponse:

@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import Factory, frozen
 
 from detective_async.errors import ConfigurationError
+from detective_async.settings.arguments import check_kind
 
 _BOOLEANS = {"true": True, "false": False}
 # `legacy`, the SDKs' first mode, is not implemented; `standard` corrects its faults.
@@ -49,6 +50,8 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
     Raises:
         ConfigurationError: the profile does not exist, or a file or a value is malformed.
     """
+    if profile is not None:
+        check_kind(profile, str, "profile", "the name of a profile")
     sections = _profile_sections(profile, environ)
     return Settings(
         region=_first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or sections.profile.get("region") or None,

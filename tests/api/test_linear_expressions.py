@@ -40,7 +40,7 @@ _PIECES = (
 )
 _STARTS = ("", "~", "[", "us-", "111122223333,", "arn:aws:iam::111122223333:role/", "AWS4-HMAC-SHA256 ")
 _ENDS = ("", "!", "\n", "@")
-_LENGTH = 800
+_LENGTH = 500
 #: CPU seconds below which nothing is measured again: a quadratic search takes far longer.
 _NOTHING = 0.004
 

@@ -14,6 +14,7 @@ from attrs import Attribute, AttrsInstance, fields, frozen
 
 from detective_async.api.models.base import OpenEnum
 from detective_async.errors import ParameterError
+from detective_async.settings.arguments import shown
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -138,7 +139,7 @@ class Integer:
             raise ParameterError(path, f"expected a whole number, got {_type_name(value)}")
         if value < self.minimum or (self.maximum is not None and value > self.maximum):
             bounds = f"at least {self.minimum}" if self.maximum is None else f"{self.minimum} to {self.maximum}"
-            raise ParameterError(path, f"must be {bounds}, got {value}")
+            raise ParameterError(path, f"must be {bounds}, got {shown(value)}")
 
 
 @frozen(eq=False, repr=False)

@@ -1,0 +1,46 @@
+"""Checks of what users pass to constructors, with errors that say what was given and what is wanted."""
+
+from detective_async.errors import ConfigurationError
+
+_LONGEST_SHOWN = 60
+#: Python writes no whole number of more than 4,300 digits.
+_LARGEST_SHOWN = 10**18
+_TOO_LARGE_FOR_FLOATS = 2**1023
+
+
+def shown(value: object) -> str:
+    """Describe a value in a message: itself if it is a short plain one, else its type.
+
+    The `repr` of other objects may be long, contain secrets, or raise.
+    """
+    if isinstance(value, str) and len(value) <= _LONGEST_SHOWN:
+        return str.__repr__(value)
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, int) and abs(value) < _LARGEST_SHOWN:
+        return int.__repr__(value)
+    name = type(value).__name__
+    return f"{'an' if name[:1] in 'AEIOaeio' else 'a'} {name}"
+
+
+def check_kind(value: object, kind: type, name: str, wanted: str) -> None:
+    """Check that an argument is an instance of a class.
+
+    Args:
+        value: the argument.
+        kind: the class.
+        name: the argument's name.
+        wanted: what is wanted, with an example.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if not isinstance(value, kind):
+        raise ConfigurationError(f"{name}: expected {wanted}, got {shown(value)}")
+
+
+def is_positive(value: object) -> bool:
+    """Return whether a value is a number above zero that a float can hold; infinity is one."""
+    if isinstance(value, float):
+        return value > 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _TOO_LARGE_FOR_FLOATS
