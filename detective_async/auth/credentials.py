@@ -12,7 +12,7 @@ from attrs import field, frozen
 from detective_async.api.redaction import masked_key_id
 from detective_async.api.service import Service
 from detective_async.errors import CredentialsError
-from detective_async.settings.arguments import shown
+from detective_async.settings.arguments import shown, type_name
 
 #: Characters that copying or reading a file may add to a key; they cause wrong signatures or invalid headers.
 _INVALID_CHARACTERS = re.compile(r"\A\s|\s\Z|[\x00-\x1f\x7f\ud800-\udfff]")
@@ -54,7 +54,7 @@ class Credentials:
                 raise CredentialsError(f"credentials: {name} must be a non-empty string")
         if self.session_token is not None and not isinstance(self.session_token, str):
             raise CredentialsError(
-                f"credentials: session_token must be a string or None, got a {type(self.session_token).__name__}"
+                f"credentials: session_token must be a string or None, got {type_name(self.session_token)}"
             )
         for name in ("access_key_id", "secret_access_key", "session_token"):
             value = getattr(self, name) or ""
@@ -66,7 +66,7 @@ class Credentials:
         if self.expires_at is not None:
             if not isinstance(self.expires_at, datetime):
                 raise CredentialsError(
-                    f"credentials: expires_at must be a datetime or None, got a {type(self.expires_at).__name__}"
+                    f"credentials: expires_at must be a datetime or None, got {type_name(self.expires_at)}"
                 )
             if self.expires_at.utcoffset() is None:
                 raise CredentialsError("credentials: expires_at must have a time zone, as datetime.now(UTC) has")

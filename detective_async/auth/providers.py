@@ -13,6 +13,7 @@ from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import Credentials, CredentialsProvider, credentials_of_botocore
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
+from detective_async.settings.arguments import type_name
 
 CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
 
@@ -164,7 +165,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     # Never the value, which may be a secret key.
     raise ConfigurationError(
         "credentials must be Credentials, a provider with get_credentials(), a session, or an async callable; "
-        f"got {_kind(source)}: pass {hint}"
+        f"got {type_name(source)}: pass {hint}"
     )
 
 
@@ -179,19 +180,15 @@ async def credentials_from(provider: CredentialsProvider) -> Credentials:
 
 async def _checked(returned: object, name: str) -> Credentials:
     if not inspect.isawaitable(returned):
-        raise CredentialsError(f"{name} is not async: it returned {_kind(returned)}, expected an awaitable")
+        raise CredentialsError(f"{name} is not async: it returned {type_name(returned)}, expected an awaitable")
     given = await returned
     if isinstance(given, Credentials):
         return given
     if type(given).__module__ == "botocore.credentials" and type(given).__name__ == "ReadOnlyCredentials":
         return credentials_of_botocore(given, given)
     raise CredentialsError(
-        f"{name} returned {_kind(given)}, expected Credentials(access_key_id, secret_access_key, session_token)"
+        f"{name} returned {type_name(given)}, expected Credentials(access_key_id, secret_access_key, session_token)"
     )
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def provider_failure(provider: CredentialsProvider, error: Exception) -> CredentialsError:

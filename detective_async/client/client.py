@@ -45,7 +45,7 @@ class ClientOptions(TypedDict, total=False):
 
 
 class _NoOptions(TypedDict):
-    """The type of keyword arguments that do not exist: type checkers report them, and here they are refused in words."""
+    """The type of keyword arguments that do not exist: type checkers report them, and the client refuses them."""
 
 
 class DetectiveClient(Waiters):
@@ -125,11 +125,11 @@ class DetectiveClient(Waiters):
             if flag is not None:
                 check_kind(flag, bool, name, "True, False or None")
         settings = read_settings(profile)
-        region = settings.region if region is None or region == "" else region
+        region = settings.region if _is_missing(region) else region
         if region is None:
             raise ConfigurationError(f"no region: set {region_sources(profile)}")
         self._settings = settings
-        self._endpoint_url = settings.endpoint_url if endpoint_url is None or endpoint_url == "" else endpoint_url
+        self._endpoint_url = settings.endpoint_url if _is_missing(endpoint_url) else endpoint_url
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
         self._owns_connections = True
@@ -251,6 +251,11 @@ class DetectiveClient(Waiters):
             # Most likely a simulator, which serves these services too.
             url = self._endpoint_url
         return service.resolve(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
+
+
+def _is_missing(value: object) -> bool:
+    # As in the environment, an empty text counts as none.
+    return value is None or (isinstance(value, str) and not value)
 
 
 def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:

@@ -12,7 +12,6 @@ from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from attrs import field, frozen
 from yarl import URL
 
-from detective_async.api.redaction import mask_keys
 from detective_async.errors import (
     AttemptTimeout,
     ConfigurationError,
@@ -76,7 +75,7 @@ async def exchange(
     the event loop's clock, if that is not None. Without `proxy` or `middlewares`, the session's own apply, if any.
 
     Raises:
-        ConfigurationError: with the settings of the session, the request cannot be sent.
+        ConfigurationError: the session has other credentials for the host.
     """
     try:
         async with asyncio.timeout_at(until):
@@ -107,10 +106,14 @@ async def exchange(
         error.__traceback__ = None
         return _explain(error.__cause__ or error if isinstance(error, _RetryPreventedError) else error, url)
     except ValueError as error:
-        # aiohttp refuses to send the request.
-        problem = _refusal(str(error), url)
+        # Anything else is of a middleware of the caller's, which may have raised it after the request was sent.
+        if "Cannot combine AUTHORIZATION" not in str(error):
+            raise
     # Outside of the handler, so that it is not chained to an exception that refers to the request.
-    raise ConfigurationError(problem)
+    raise ConfigurationError(
+        f"session: it has other credentials for {URL(url).host}, from auth= or, with trust_env=True, from .netrc; they "
+        "would replace AWS's signature"
+    )
 
 
 @lru_cache(maxsize=256)
@@ -148,15 +151,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
             return None
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _refusal(text: str, url: str) -> str:
-    if "AUTHORIZATION" in text:
-        return (
-            f"session: it has other credentials for {URL(url).host}, from auth= or, with trust_env=True, from .netrc; "
-            "they would replace AWS's signature"
-        )
-    return f"aiohttp cannot send the request: {mask_keys(text)}"
 
 
 def _explain(error: BaseException, url: str) -> NoResponse:

@@ -19,8 +19,17 @@ def shown(value: object) -> str:
         return repr(value)
     if isinstance(value, int) and abs(value) < _LARGEST_SHOWN:
         return int.__repr__(value)
-    name = type(value).__name__
-    return f"{'an' if name[:1] in 'AEIOaeio' else 'a'} {name}"
+    return type_name(value)
+
+
+def type_name(value: object) -> str:
+    """Return the name of a value's type with an article, for values that may be secret."""
+    return "None" if value is None else with_article(type(value).__name__)
+
+
+def with_article(name: str) -> str:
+    """Return a name with its indefinite article."""
+    return f"an {name}" if name[:1] in "AEIOaeio" else f"a {name}"
 
 
 def check_kind(value: object, kind: type, name: str, wanted: str) -> None:

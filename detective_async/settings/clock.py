@@ -43,7 +43,7 @@ def check_clock(clock: object) -> None:
     """
     for attribute in fields(Clock):
         if not callable(getattr(clock, attribute.name, None)):
-            problem = f"whose {attribute.name} is not callable" if isinstance(clock, Clock) else shown(clock)
+            problem = f"one whose {attribute.name} is not" if isinstance(clock, Clock) else shown(clock)
             raise ConfigurationError(f"clock: expected a Clock of four functions, got {problem}")
     if getattr(clock, "sleep", None) is blocking_sleep:
         raise ConfigurationError("clock: sleep must be a coroutine function, as asyncio.sleep is; time.sleep is not")
