@@ -265,7 +265,7 @@ _NAMES = st.sampled_from([*ClientOptions.__annotations__, "account_id", "colour"
 @given(st.dictionaries(_NAMES, _JUNK, max_size=3))
 def test_any_argument_is_taken_or_refused(options: dict[str, Any]) -> None:
     """Whatever is passed: no exception from inside; TypeError is left to keywords that do not exist."""
-    keywords = {"region": "eu-west-1", "credentials": KEYS}
+    keywords: dict[str, Any] = {"region": "eu-west-1", "credentials": KEYS}
     client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url="http://localhost")
     for make in (
         lambda: repr(DetectiveClient(**keywords | options)),
