@@ -114,6 +114,7 @@ def test_a_web_token_with_a_long_first_part_is_masked_whole() -> None:
     token = f"eyJ{'a' * 60}.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJl"
     assert mask_keys(f"the vault said {token}, and left") == "the vault said ***, and left"
     assert mask_keys(f"{'a' * 60}.tar.gz of {JWT}") == "***.tar.gz of ***"
+    assert mask_keys(f"{'a' * 60}.eyJzdWIiOiJz.c2ln.bmF0") == "***.***"
 
 
 @pytest.mark.parametrize("before", [*range(MAX_TEXT - 50, MAX_TEXT + 2, 13), *range(32_768 - 300, 32_768 + 2, 7)])

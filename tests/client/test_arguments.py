@@ -108,7 +108,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("mistake", "problem"), MISTAKES)
 def test_mistakes_are_refused_in_words(mistake: dict[str, Any], problem: str) -> None:
     """By a client and by a fleet: what was given and what is wanted, but no secret."""
-    options = {"region": "eu-west-1", "credentials": KEYS} | mistake
+    options: dict[str, Any] = {"region": "eu-west-1", "credentials": KEYS} | mistake
     makers: list[Callable[[], object]] = [
         lambda: DetectiveClient(**options),
         lambda: DetectiveFleet([Target("111122223333", "eu-west-1")], **options),
@@ -162,7 +162,8 @@ async def test_one_hook_may_stand_for_a_list(sim: DetectiveSimulator) -> None:
 
     recorder = Recorder()
     keys = sim.account("111122223333")
-    for hooks in (recorder, [recorder], [dict.fromkeys([1]).get, recorder]):
+    several: list[Any] = [recorder, [recorder], [dict.fromkeys([1]).get, recorder]]
+    for hooks in several:
         async with DetectiveClient(region="eu-west-1", credentials=keys, endpoint_url=sim.url, hooks=hooks) as client:
             await client.list_graphs()
     assert len(recorder) == 6

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -144,8 +145,9 @@ async def test_a_session_with_other_credentials_is_refused(
             make(sim, session)
     async with aiohttp.ClientSession(auth=auth, base_url="http://other.example") as session:
         assert (await make(sim, session).list_graphs()).graph_list == []
-    for options in ({"auth": auth, "base_url": sim.url}, {"trust_env": True}):
-        async with aiohttp.ClientSession(**options) as session:  # type: ignore[arg-type]
+    several: list[dict[str, Any]] = [{"auth": auth, "base_url": sim.url}, {"trust_env": True}]
+    for options in several:
+        async with aiohttp.ClientSession(**options) as session:
             with pytest.raises(ConfigurationError, match=r"credentials for 127\.0\.0\.1, from auth= or") as caught:
                 await make(sim, session).list_graphs()
         assert caught.value.__context__ is None
