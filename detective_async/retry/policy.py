@@ -5,7 +5,7 @@ import enum
 from attrs import define, field, frozen
 
 from detective_async.errors import ConfigurationError, ConnectError, ServiceError, TransportError
-from detective_async.settings.arguments import shown
+from detective_async.settings.arguments import is_count, shown
 
 DEFAULT_MAX_ATTEMPTS = 3
 MODES = ("standard", "adaptive")
@@ -69,9 +69,7 @@ class RetryPolicy:
     def __attrs_post_init__(self) -> None:
         if self.mode is not None and not (isinstance(self.mode, str) and self.mode in MODES):
             raise ConfigurationError(f"retry mode {shown(self.mode)} does not exist; use 'standard' or 'adaptive'")
-        if self.max_attempts is not None and (
-            not isinstance(self.max_attempts, int) or isinstance(self.max_attempts, bool) or self.max_attempts < 1
-        ):
+        if self.max_attempts is not None and not is_count(self.max_attempts):
             raise ConfigurationError(
                 f"max_attempts must be a whole number of at least 1, got {shown(self.max_attempts)}"
             )

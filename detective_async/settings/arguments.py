@@ -3,8 +3,8 @@
 from detective_async.errors import ConfigurationError
 
 _LONGEST_SHOWN = 60
-#: Python writes no whole number of more than 4,300 digits.
-_LARGEST_SHOWN = 10**18
+#: No count is as large. Python writes no whole number of more than 4,300 digits, and no float holds one of 309.
+_TOO_LARGE_FOR_COUNTS = 10**18
 _TOO_LARGE_FOR_FLOATS = 2**1023
 
 
@@ -17,7 +17,7 @@ def shown(value: object) -> str:
         return str.__repr__(value)
     if value is None or isinstance(value, bool | float):
         return repr(value)
-    if isinstance(value, int) and abs(value) < _LARGEST_SHOWN:
+    if isinstance(value, int) and abs(value) < _TOO_LARGE_FOR_COUNTS:
         return int.__repr__(value)
     return type_name(value)
 
@@ -53,3 +53,8 @@ def is_positive(value: object) -> bool:
     if isinstance(value, float):
         return value > 0
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _TOO_LARGE_FOR_FLOATS
+
+
+def is_count(value: object) -> bool:
+    """Return whether a value is a whole number above zero that something can be counted with."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _TOO_LARGE_FOR_COUNTS

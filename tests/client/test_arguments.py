@@ -49,6 +49,10 @@ class AsyncStart:
     async def on_start(self, start: object) -> None: ...
 
 
+class PlainCall:
+    def __call__(self, event: object) -> None: ...
+
+
 async def async_function(event: object) -> None: ...
 
 
@@ -86,6 +90,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"hooks": [AsyncCall()]}, "hooks: expected plain callables .* got an AsyncCall"),
     ({"hooks": AsyncStart()}, "hooks: expected plain callables .* got an AsyncStart"),
     ({"hooks": [AsyncStart]}, "instances instead of classes.* got AsyncStart"),
+    ({"hooks": PlainCall}, "instances instead of classes.* got PlainCall"),
     ({"hooks": AsyncMock()}, "hooks: expected plain callables .* got an AsyncMock"),
     ({"use_fips": "yes"}, "use_fips: expected True, False or None, got 'yes'"),
     ({"use_dualstack": 1}, "use_dualstack: expected True, False or None, got 1"),
@@ -180,6 +185,7 @@ async def test_one_hook_may_stand_for_a_list(sim: DetectiveSimulator) -> None:
         (lambda: RetryPolicy(5), ConfigurationError, "retry mode 5 does not exist"),  # type: ignore[arg-type]
         (lambda: RetryPolicy([]), ConfigurationError, "retry mode a list does not exist"),  # type: ignore[arg-type]
         (lambda: RetryPolicy(max_attempts=-(10**5000)), ConfigurationError, "at least 1, got an int"),
+        (lambda: RetryPolicy(max_attempts=10**5000), ConfigurationError, "at least 1, got an int"),
         (lambda: Clock(time=5), ConfigurationError, "a Clock of four functions, got one whose time is not"),  # type: ignore[arg-type]
         (lambda: Clock(sleep=time.sleep), ConfigurationError, "sleep must be a coroutine function"),  # type: ignore[arg-type]
         (lambda: Credentials("a", "b", 5), CredentialsError, "session_token must be a string or None, got an int"),  # type: ignore[arg-type]
