@@ -9,6 +9,8 @@ from detective_async.api.redaction import MAX_TEXT, mask, unless_secret
 from detective_async.api.wire.json import MismatchError, load
 from detective_async.errors import ServiceError
 
+#: The most items of a list in an error that are read: each is searched for secrets.
+_MOST_ITEMS = 200
 _CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
 
 
@@ -78,7 +80,7 @@ def _error_members(
     for name, (attribute, member_type) in kind.wire_members.items():
         value = members.get(name)
         if member_type is list and isinstance(value, list):
-            found[attribute] = [text for item in value if (text := _text(item, secrets)) is not None]
+            found[attribute] = [text for item in value[:_MOST_ITEMS] if (text := _text(item, secrets)) is not None]
         elif member_type is not list and (text := _text(value, secrets)) is not None:
             found[attribute] = member_type(text)
     return found
