@@ -116,7 +116,7 @@ class DetectiveClient(Waiters):
                 contradicts another.
             TypeError: there is no argument of this name.
         """
-        refuse_unknown(unknown, f"{type(self).__name__}()")
+        _refuse_unknown(unknown, f"{type(self).__name__}()")
         _check_session(session)
         _check_retry(retry)
         _check_timeouts(timeouts)
@@ -198,7 +198,8 @@ class DetectiveClient(Waiters):
             ConfigurationError: an argument is of the wrong type or malformed.
             TypeError: there is no option of this name.
         """
-        refuse_unknown(unknown, "with_options()")
+        if unknown:
+            _refuse_unknown(unknown, "with_options()")
         current = self._transport
         if retry is not None:
             _check_retry(retry)
@@ -330,7 +331,7 @@ _NAMES_IN_BOTO3 = {
 }
 
 
-def refuse_unknown(unknown: Mapping[str, object], name: str) -> None:
+def _refuse_unknown(unknown: Mapping[str, object], name: str) -> None:
     """Refuse keyword arguments that do not exist.
 
     Raises:
