@@ -210,5 +210,20 @@ class ProgressCounter:
 
 
 def is_plain_callable(value: object) -> bool:
-    """Return whether a value is callable and not a coroutine function, whose result would never be awaited."""
-    return callable(value) and not inspect.iscoroutinefunction(value)
+    """Return whether a value is callable and not asynchronous: then its result would never be awaited."""
+    return callable(value) and not any(map(_is_async, (value, getattr(value, "__call__", None))))  # noqa: B004
+
+
+def is_hook(value: object) -> bool:
+    """Return whether a value is a plain callable, and its `on_start`, if it has one, too.
+
+    A class whose instances are callable is not one: calling it would only make an instance.
+    """
+    if isinstance(value, type) and any("__call__" in vars(base) for base in value.__mro__):
+        return False
+    on_start = getattr(value, "on_start", None)
+    return is_plain_callable(value) and (on_start is None or is_plain_callable(on_start))
+
+
+def _is_async(value: object) -> bool:
+    return inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)

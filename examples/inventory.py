@@ -61,7 +61,7 @@ else:
 #: Seconds between two saves of the checkpoint, and so the work that a crash may lose: syncing each target is slow.
 SAVE_EVERY = 1.0
 #: An account id, with an optional e-mail address, as in the files for Detective's console.
-ACCOUNT = re.compile(r'\s*"?([0-9]{12})"?\s*(,\s*("?[^\s",@]+@[^\s",@]+"?)?\s*)?')
+ACCOUNT = re.compile(r'\s*+"?([0-9]{12})"?\s*+(,\s*+("?[^\s",@]+@[^\s",@]+"?)?\s*+)?')
 
 
 class InputError(Exception):

@@ -2,8 +2,11 @@
 
 import json
 import re
+from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
+from modulefinder import ModuleFinder
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -11,6 +14,11 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from public_api.changelog import sections
+
+import detective_async
+from detective_async import testing
+from detective_async.api import models
+from detective_async.auth import aws_requests_auth
 
 ROOT = Path(__file__).parents[1]
 _KINDS = ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
@@ -41,6 +49,28 @@ def test_the_bill_of_materials_is_valid(installed: Distribution) -> None:
     """It follows CycloneDX's schema."""
     text = installed.read_text("sboms/detective-async.cdx.json") or ""
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+
+
+def _imports(module: ModuleType) -> Iterator[str]:
+    """Yield the modules that a module's byte code names, executed or not."""
+    path = Path(module.__file__ or "")
+    for kind, found in ModuleFinder().scan_opcodes(compile(path.read_text(), path, "exec")):
+        if kind == "absolute_import":
+            yield found[1]
+
+
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        (detective_async, {f"detective_async.{name}" for name in detective_async._MODULES}),
+        (models, {f"detective_async.api.models.{name}" for name in models._MODULES}),
+        (testing, {f"detective_async.testing.{name}" for name in ("faults", *testing._MODULES.values())}),
+        (aws_requests_auth, {"aws_requests_auth.aws_auth"}),
+    ],
+)
+def test_byte_code_names_what_is_imported_by_name(module: ModuleType, imported: set[str]) -> None:
+    """Frozen programs, as of PyInstaller, contain the modules that byte code names, and not those in strings."""
+    assert imported <= set(_imports(module))
 
 
 def test_the_changelog_can_be_scanned() -> None:

@@ -1,5 +1,6 @@
 """The exceptions, and how error responses become exceptions."""
 
+import json
 import pickle
 
 import pytest
@@ -134,6 +135,16 @@ def test_a_modelled_exception_has_its_members() -> None:
     error = decode_error("CreateMembers", 402, {"x-amzn-errortype": "ServiceQuotaExceededException"}, body, attempts=1)
     assert isinstance(error, ServiceQuotaExceededException)
     assert error.resources == ["members"]
+
+
+def test_long_texts_and_lists_of_an_error_are_cut() -> None:
+    """Whatever a server sends, the error stays of a size that can be logged."""
+    body = json.dumps({"message": "no " * 9_000, "Resources": ["members"] * 9_000}).encode()
+    error = decode_error("CreateMembers", 402, {"x-amzn-errortype": "ServiceQuotaExceededException"}, body, attempts=1)
+    assert isinstance(error, ServiceQuotaExceededException)
+    assert len(error.resources) == 200
+    assert len(error.message) < 4_100
+    assert error.message.endswith(" [...]")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,11 @@ aws-requests-auth uses one base class of requests, for authentication in request
 import builtins
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # Never executed. Programs that are frozen, by PyInstaller and its like, contain the modules that byte code names.
+    import aws_requests_auth.aws_auth  # noqa: F401
 
 __all__ = ["AWSRequestsAuth", "signature_key"]
 

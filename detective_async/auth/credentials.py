@@ -12,9 +12,10 @@ from attrs import field, frozen
 from detective_async.api.redaction import masked_key_id
 from detective_async.api.service import Service
 from detective_async.errors import CredentialsError
+from detective_async.settings.arguments import shown, type_name
 
 #: Characters that copying or reading a file may add to a key; they cause wrong signatures or invalid headers.
-_INVALID_CHARACTERS = re.compile(r"\A\s|\s\Z|[\x00-\x1f\x7f]")
+_INVALID_CHARACTERS = re.compile(r"\A\s|\s\Z|[\x00-\x1f\x7f\ud800-\udfff]")
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
@@ -35,8 +36,8 @@ class Credentials:
         account_id: the account that they belong to, in 12 digits, for events and logs; None if it is not known.
 
     Raises:
-        CredentialsError: a key is missing, empty or malformed, `expires_at` has no time zone, or `account_id` is not
-            an account id.
+        CredentialsError: a key is missing, empty or malformed, `expires_at` is not a datetime with a time zone, or
+            `account_id` is not an account id.
     """
 
     access_key_id: str = field(repr=masked_key_id)
@@ -51,6 +52,10 @@ class Credentials:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise CredentialsError(f"credentials: {name} must be a non-empty string")
+        if self.session_token is not None and not isinstance(self.session_token, str):
+            raise CredentialsError(
+                f"credentials: session_token must be a string or None, got {type_name(self.session_token)}"
+            )
         for name in ("access_key_id", "secret_access_key", "session_token"):
             value = getattr(self, name) or ""
             # The regular expression is slow for a token of a thousand characters, so cheaper checks come first.
@@ -58,10 +63,15 @@ class Credentials:
                 raise CredentialsError(
                     f"credentials: {name} has white space at an end or contains a control character; remove it"
                 )
-        if self.expires_at is not None and self.expires_at.tzinfo is None:
-            raise CredentialsError("credentials: expires_at must have a time zone, as datetime.now(UTC) has")
+        if self.expires_at is not None:
+            if not isinstance(self.expires_at, datetime):
+                raise CredentialsError(
+                    f"credentials: expires_at must be a datetime or None, got {type_name(self.expires_at)}"
+                )
+            if self.expires_at.utcoffset() is None:
+                raise CredentialsError("credentials: expires_at must have a time zone, as datetime.now(UTC) has")
         if self.account_id is not None and account_id_or_none(self.account_id) is None:
-            raise CredentialsError(f"credentials: account_id must be 12 digits, got {self.account_id!r}")
+            raise CredentialsError(f"credentials: account_id must be 12 digits, got {shown(self.account_id)}")
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import Credentials, CredentialsProvider, credentials_of_botocore
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
+from detective_async.settings.arguments import type_name
 
 CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
 
@@ -121,17 +122,11 @@ class _CallableCredentials(CachedProvider):
 
     async def _fetch_from_source(self) -> Credentials:
         try:
-            credentials = await self.source()
+            return await _checked(self.source(), f"{provider_name(self)}()")
         except DetectiveError:
             raise
         except Exception as error:  # noqa: BLE001 - a user's callable may raise anything
             problem = provider_failure(self, error)
-        else:
-            if isinstance(credentials, Credentials):
-                return credentials
-            problem = CredentialsError(
-                f"{provider_name(self)} returned a {type(credentials).__name__}, expected Credentials"
-            )
         raise problem
 
 
@@ -165,9 +160,34 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         return source
     if callable(source):
         return _CallableCredentials(source)
+    is_role = isinstance(source, str) and source.startswith("arn:")
+    hint = "AssumeRole(role_arn)" if is_role else "Credentials(access_key_id, secret_access_key)"
+    # Never the value, which may be a secret key.
     raise ConfigurationError(
         "credentials must be Credentials, a provider with get_credentials(), a session, or an async callable; "
-        f"got a {type(source).__name__}"
+        f"got {type_name(source)}: pass {hint}"
+    )
+
+
+async def credentials_from(provider: CredentialsProvider) -> Credentials:
+    """Return the credentials of a user's provider.
+
+    Raises:
+        CredentialsError: it returned something else.
+    """
+    return await _checked(provider.get_credentials(), f"{provider_name(provider)}.get_credentials()")
+
+
+async def _checked(returned: object, name: str) -> Credentials:
+    if not inspect.isawaitable(returned):
+        raise CredentialsError(f"{name} is not async: it returned {type_name(returned)}, expected an awaitable")
+    given = await returned
+    if isinstance(given, Credentials):
+        return given
+    if type(given).__module__ == "botocore.credentials" and type(given).__name__ == "ReadOnlyCredentials":
+        return credentials_of_botocore(given, given)
+    raise CredentialsError(
+        f"{name} returned {type_name(given)}, expected Credentials(access_key_id, secret_access_key, session_token)"
     )
 
 
@@ -177,7 +197,11 @@ def provider_failure(provider: CredentialsProvider, error: Exception) -> Credent
     It must not be chained to that exception, whose text may contain secrets, so it names the file and line instead.
     """
     *_, last = traceback.extract_tb(error.__traceback__)
-    reason = mask_keys(f"{type(error).__name__}: {error}")
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - it may be any class
+        text = "(no text)"
+    reason = mask_keys(f"{type(error).__name__}: {text}")
     return CredentialsError(
         f"{provider_name(provider)} failed: {reason} ({Path(last.filename).name}, line {last.lineno})"
     )

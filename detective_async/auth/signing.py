@@ -18,6 +18,7 @@ _RESERVED = re.compile(
     r"(x-amz-|amz-sdk-|proxy-).*|accept(-encoding)?|authorization|connection|content-.*|cookie|date|expect|host"
     r"|keep-alive|te|trailer|transfer-encoding|upgrade|user-agent"
 )
+_FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -94,6 +95,15 @@ def unsigned(headers: Mapping[str, str]) -> dict[str, str]:
         and value.isascii()
         and value.isprintable()
     }
+
+
+def breaks_signature(name: str) -> bool:
+    """Return whether a default header of a session would make AWS refuse a signed request, or misread its body.
+
+    Headers of the same name as those of the request itself do no harm, because they are replaced.
+    """
+    name = name.lower()
+    return (name.startswith("x-amz-") and name != "x-amz-date") or name in _FRAMING
 
 
 # All calls within a second have the same timestamp.

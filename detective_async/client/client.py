@@ -1,8 +1,8 @@
 """The client: its settings and lifecycle; the operations are inherited."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import aiohttp
 from attrs import evolve
@@ -10,15 +10,17 @@ from attrs import evolve
 from detective_async.api.detective import DETECTIVE
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsSource, DefaultCredentials, as_provider
+from detective_async.auth.signing import breaks_signature
 from detective_async.client.waiters import Waiters
 from detective_async.errors import ConfigurationError
-from detective_async.events import Hook, is_plain_callable
+from detective_async.events import Hook, is_hook
 from detective_async.http.call import Transport
 from detective_async.http.pool import ConnectionPool
 from detective_async.http.state import SharedState
 from detective_async.http.user_agent import user_agent
 from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryPolicy
-from detective_async.settings.clock import Clock
+from detective_async.settings.arguments import check_kind, shown
+from detective_async.settings.clock import Clock, check_clock
 from detective_async.settings.config import Settings, read_settings, region_sources
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
@@ -36,12 +38,16 @@ class ClientOptions(TypedDict, total=False):
     session: aiohttp.ClientSession | None
     retry: RetryPolicy
     timeouts: Timeouts
-    hooks: Iterable[Hook]
+    hooks: Hook | Iterable[Hook]
     use_fips: bool | None
     use_dualstack: bool | None
     profile: str | None
     clock: Clock
     user_agent_suffix: str | None
+
+
+class _NoOptions(TypedDict):
+    """The type of keyword arguments that do not exist: type checkers report them, and the client refuses them."""
 
 
 class DetectiveClient(Waiters):
@@ -75,12 +81,13 @@ class DetectiveClient(Waiters):
         session: aiohttp.ClientSession | None = None,
         retry: RetryPolicy = RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
-        hooks: Iterable[Hook] = (),
+        hooks: Hook | Iterable[Hook] = (),
         use_fips: bool | None = None,
         use_dualstack: bool | None = None,
         profile: str | None = None,
         clock: Clock = Clock(),
         user_agent_suffix: str | None = None,
+        **unknown: Unpack[_NoOptions],
     ) -> None:
         """Read the settings; sends nothing.
 
@@ -91,14 +98,15 @@ class DetectiveClient(Waiters):
             endpoint_url: a URL to use instead of the region's own. None reads `AWS_ENDPOINT_URL_DETECTIVE`,
                 `AWS_ENDPOINT_URL`, then the profile.
             session: an aiohttp session to use; the client does not close it. Its connector determines connection
-                limits, proxies and TLS. None opens a session with at most 100 connections, the environment's proxy, and
-                the certificate authorities of `AWS_CA_BUNDLE`, then of the profile, then of `REQUESTS_CA_BUNDLE`, else
-                the system's.
+                limits, proxies and TLS. It must not have settings that break AWS's signature: `auth`, or default
+                headers such as `Content-Encoding` or `X-Amz-...`. None opens a session with at most 100 connections,
+                the environment's proxy, and the certificate authorities of `AWS_CA_BUNDLE`, then of the profile, then
+                of `REQUESTS_CA_BUNDLE`, else the system's.
             retry: the number of attempts, and whether to limit the request rate when the service throttles.
             timeouts: the limits of each phase of a call.
-            hooks: callables that receive an `AttemptEvent` after each attempt, a `RetryEvent` before each wait and a
-                `CallEvent` after each call, in order. If a hook has a method `on_start`, it receives a `CallStart`
-                before each call.
+            hooks: one callable or several that receive an `AttemptEvent` after each attempt, a `RetryEvent` before each
+                wait and a `CallEvent` after each call, in order. If a hook has a method `on_start`, it receives a
+                `CallStart` before each call.
             use_fips: whether to use FIPS endpoints. None reads `AWS_USE_FIPS_ENDPOINT`, then the profile; else False.
             use_dualstack: whether to use endpoints that have IPv6 addresses too. None reads
                 `AWS_USE_DUALSTACK_ENDPOINT`, then the profile; else False.
@@ -106,16 +114,27 @@ class DetectiveClient(Waiters):
             clock: time, sleep and randomness; for tests.
             user_agent_suffix: text for the end of the user agent, such as `my-tool/1.0`: printable ASCII. The name of
                 the application, `AWS_SDK_UA_APP_ID` or `sdk_ua_app_id` of the profile, comes before it.
+            **unknown: none. For boto3's names of these arguments, the error says what they are called here.
 
         Raises:
-            ConfigurationError: no region was found, or a setting is malformed or contradicts another.
+            ConfigurationError: no region was found, an argument is of the wrong type or malformed, or a setting
+                contradicts another.
+            TypeError: there is no argument of this name.
         """
+        _refuse_unknown(unknown, f"{type(self).__name__}()")
+        _check_session(session)
+        _check_retry(retry)
+        _check_timeouts(timeouts)
+        check_clock(clock)
+        for name, flag in (("use_fips", use_fips), ("use_dualstack", use_dualstack)):
+            if flag is not None:
+                check_kind(flag, bool, name, "True, False or None")
         settings = read_settings(profile)
-        region = region or settings.region
-        if not region:
+        region = settings.region if _is_missing(region) else region
+        if region is None:
             raise ConfigurationError(f"no region: set {region_sources(profile)}")
         self._settings = settings
-        self._endpoint_url = endpoint_url or settings.endpoint_url
+        self._endpoint_url = settings.endpoint_url if _is_missing(endpoint_url) else endpoint_url
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
         self._owns_connections = True
@@ -165,6 +184,7 @@ class DetectiveClient(Waiters):
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
         account_id: str | None = None,
+        **unknown: Unpack[_NoOptions],
     ) -> Self:
         """Return a client with other options that shares this client's connections.
 
@@ -180,11 +200,19 @@ class DetectiveClient(Waiters):
             timeouts: the limits of each phase of a call.
             account_id: the account in events and logs. None uses the account id of the credentials, which those of a
                 role have.
+            **unknown: none. All other options are those of the client that this is called on.
 
         Raises:
-            ConfigurationError: the region or the credentials are malformed.
+            ConfigurationError: an argument is of the wrong type or malformed.
+            TypeError: there is no option of this name.
         """
+        if unknown:
+            _refuse_unknown(unknown, "with_options()")
         current = self._transport
+        if retry is not None:
+            _check_retry(retry)
+        if timeouts is not None:
+            _check_timeouts(timeouts)
         if account_id is None and credentials is None:
             account_id = current.account_id
         endpoint = current.endpoint if region is None else self._resolve(region)
@@ -236,6 +264,11 @@ class DetectiveClient(Waiters):
         return service.resolve(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
 
+def _is_missing(value: object) -> bool:
+    # As in the environment, an empty text counts as none.
+    return value is None or (isinstance(value, str) and not value)
+
+
 def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:
     return retry.max_attempts or settings.max_attempts or DEFAULT_MAX_ATTEMPTS
 
@@ -244,9 +277,78 @@ def _is_adaptive(retry: RetryPolicy, settings: Settings) -> bool:
     return (retry.mode or settings.retry_mode) == "adaptive"
 
 
-def _checked_hooks(hooks: Iterable[Hook]) -> tuple[Hook, ...]:
-    hooks = tuple(hooks)
-    for hook in hooks:
-        if not is_plain_callable(hook):
-            raise ConfigurationError(f"hooks: expected plain callables (not coroutine functions), got {hook!r}")
-    return hooks
+def _checked_hooks(hooks: Hook | Iterable[Hook]) -> tuple[Hook, ...]:
+    # One that can be called is a hook, even if it can be iterated over too.
+    found: tuple[Any, ...] = (hooks,) if callable(hooks) or not isinstance(hooks, Iterable) else tuple(hooks)
+    for hook in found:
+        if not is_hook(hook):
+            # Not its `repr`, which may be long or raise.
+            raise ConfigurationError(
+                "hooks: expected plain callables (not coroutine functions, and instances instead of classes), "
+                f"got {getattr(hook, '__qualname__', None) or shown(hook)}"
+            )
+    return found
+
+
+def _check_retry(retry: object) -> None:
+    check_kind(retry, RetryPolicy, "retry", "a RetryPolicy, such as RetryPolicy(max_attempts=1) for no retries")
+
+
+def _check_timeouts(timeouts: object) -> None:
+    check_kind(timeouts, Timeouts, "timeouts", "Timeouts, such as Timeouts(total=30)")
+
+
+def _check_session(session: object) -> None:
+    """Check that requests with AWS's signature can be sent on a session of the caller's.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
+    if session is None:
+        return
+    if not isinstance(session, aiohttp.ClientSession):
+        module = type(session).__module__.partition(".")[0]
+        hint = f"; pass a session of {module} as credentials" if module in _OTHER_SESSIONS else ""
+        raise ConfigurationError(f"session: expected an aiohttp.ClientSession, got {shown(session)}{hint}")
+    if session.closed is True:
+        raise ConfigurationError("session: the aiohttp session is closed")
+    # With a base URL, it is for that server only; should it be the same one, the call says so.
+    if isinstance(session.auth, aiohttp.BasicAuth) and not getattr(session, "_base_url", None):
+        raise ConfigurationError("session: it has auth=, which would replace AWS's signature: use one without")
+    breaking = sorted(name for name in session.headers if breaks_signature(name))
+    if breaking:
+        raise ConfigurationError(
+            f"session: its default headers {', '.join(breaking)} would break signed requests: use one without them"
+        )
+
+
+_OTHER_SESSIONS = ("aiobotocore", "boto3", "botocore")
+#: Names that boto3's clients and sessions have for arguments -> what to write here.
+_NAMES_IN_BOTO3 = {
+    "aws_access_key_id": "credentials=Credentials(access_key_id, secret_access_key)",
+    "aws_secret_access_key": "credentials=Credentials(access_key_id, secret_access_key)",
+    "aws_session_token": "credentials=Credentials(access_key_id, secret_access_key, session_token)",
+    "aws_account_id": "credentials=Credentials(..., account_id=...)",
+    "api_version": "nothing: Detective has one version",
+    "boto3_session": "credentials=session",
+    "botocore_session": "credentials=session",
+    "config": "retry=RetryPolicy(...), timeouts=Timeouts(...), use_fips=... or use_dualstack=...",
+    "profile_name": "profile",
+    "region_name": "region",
+    "service_name": "nothing: the only service is Detective",
+    "use_ssl": "endpoint_url with http:// or https://",
+    "verify": "AWS_CA_BUNDLE in the environment, or session=aiohttp.ClientSession(...) with a connector of its own",
+}
+
+
+def _refuse_unknown(unknown: Mapping[str, object], name: str) -> None:
+    """Refuse keyword arguments that do not exist.
+
+    Raises:
+        ConfigurationError: boto3 has an argument of this name.
+        TypeError: there is none, as Python itself says.
+    """
+    for keyword in unknown:
+        if keyword in _NAMES_IN_BOTO3:
+            raise ConfigurationError(f"{name} has no {keyword}, as boto3 has; use {_NAMES_IN_BOTO3[keyword]}")
+        raise TypeError(f"{name} got an unexpected keyword argument {keyword!r}")

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
+from detective_async.settings.arguments import seconds_problem
 from detective_async.settings.clock import Clock
-from detective_async.settings.seconds import seconds_problem
 
 _FIRST_PAUSE = 0.25
 _GROWTH = 1.5

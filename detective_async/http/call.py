@@ -10,7 +10,14 @@ from attrs import define, evolve, field, frozen
 
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.service import EncodedRequest, Service, ServiceOperation
-from detective_async.auth import Credentials, CredentialsProvider, FixedCredentials, ManagedProvider, provider_failure
+from detective_async.auth import (
+    Credentials,
+    CredentialsProvider,
+    FixedCredentials,
+    ManagedProvider,
+    credentials_from,
+    provider_failure,
+)
 from detective_async.auth.signing import sign
 from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError, code_of
 from detective_async.events import Hook
@@ -222,7 +229,7 @@ class Transport:
             try:
                 if isinstance(provider, ManagedProvider):
                     return await provider.get_credentials_for(self)
-                return await provider.get_credentials()
+                return await credentials_from(provider)
             except DetectiveError:
                 raise
             except Exception as error:  # noqa: BLE001 - a provider may raise anything

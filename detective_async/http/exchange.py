@@ -12,7 +12,14 @@ from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from attrs import field, frozen
 from yarl import URL
 
-from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, HostNotFound, TransportError
+from detective_async.errors import (
+    AttemptTimeout,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    HostNotFound,
+    TransportError,
+)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
@@ -76,6 +83,9 @@ async def exchange(
 
     The URL is percent-encoded, and the headers include the signed ones. The whole exchange must be over at `until`, by
     the event loop's clock, if that is not None. Without `proxy` or `middlewares`, the session's own apply, if any.
+
+    Raises:
+        ConfigurationError: the session has other credentials for the host.
     """
     try:
         async with asyncio.timeout_at(until):
@@ -111,6 +121,15 @@ async def exchange(
             URL(url, encoded=True),
             None if proxy is None else URL(proxy),
         )
+    except ValueError as error:
+        # Anything else is of a middleware of the caller's, which may have raised it after the request was sent.
+        if "Cannot combine AUTHORIZATION" not in str(error):
+            raise
+    # Outside of the handler, so that it is not chained to an exception that refers to the request.
+    raise ConfigurationError(
+        f"session: it has other credentials for {URL(url, encoded=True).host}, from auth= or, with trust_env=True, from .netrc; they "
+        "would replace AWS's signature"
+    )
 
 
 @lru_cache(maxsize=256)

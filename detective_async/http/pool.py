@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp.connector import Connection
 from attrs import Factory, define
 
+from detective_async.errors import ConfigurationError
 from detective_async.http.environment import proxy_for, ssl_context
 from detective_async.http.exchange import disable_aiohttp_retries, retry_prevention
 from detective_async.http.request import new_request
@@ -110,10 +111,13 @@ class ConnectionPool:
 
         Raises:
             RuntimeError: the pool was closed.
+            ConfigurationError: the caller's session was closed.
         """
         if self.closed:
             raise RuntimeError(CLOSED)
         if self._callers is not None:
+            if self._callers.closed:
+                raise ConfigurationError("session: the aiohttp session that was passed in is closed")
             return self._callers
         if fresh:
             if self._fresh is None:

@@ -5,6 +5,7 @@ import enum
 from attrs import define, field, frozen
 
 from detective_async.errors import ConfigurationError, ConnectError, ServiceError, TransportError
+from detective_async.settings.arguments import is_count, shown
 
 DEFAULT_MAX_ATTEMPTS = 3
 MODES = ("standard", "adaptive")
@@ -66,12 +67,12 @@ class RetryPolicy:
     max_attempts: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.mode not in (None, *MODES):
-            raise ConfigurationError(f"retry mode {self.mode!r} does not exist; use 'standard' or 'adaptive'")
-        if self.max_attempts is not None and (
-            not isinstance(self.max_attempts, int) or isinstance(self.max_attempts, bool) or self.max_attempts < 1
-        ):
-            raise ConfigurationError(f"max_attempts must be a whole number of at least 1, got {self.max_attempts!r}")
+        if self.mode is not None and not (isinstance(self.mode, str) and self.mode in MODES):
+            raise ConfigurationError(f"retry mode {shown(self.mode)} does not exist; use 'standard' or 'adaptive'")
+        if self.max_attempts is not None and not is_count(self.max_attempts):
+            raise ConfigurationError(
+                f"max_attempts must be a whole number of at least 1, got {shown(self.max_attempts)}"
+            )
 
 
 @define

@@ -4,8 +4,12 @@ from asyncio import sleep
 from collections.abc import Awaitable, Callable
 from random import random
 from time import monotonic, time
+from time import sleep as blocking_sleep
 
-from attrs import frozen
+from attrs import fields, frozen
+
+from detective_async.errors import ConfigurationError
+from detective_async.settings.arguments import shown
 
 
 @frozen
@@ -17,9 +21,29 @@ class Clock:
         monotonic: returns seconds that never decrease, for durations.
         sleep: waits for a number of seconds, between attempts.
         random: returns a number from 0 to less than 1, for the jitter of delays.
+
+    Raises:
+        ConfigurationError: one of them is not a function, or `sleep` blocks.
     """
 
     time: Callable[[], float] = time
     monotonic: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = sleep
     random: Callable[[], float] = random
+
+    def __attrs_post_init__(self) -> None:
+        check_clock(self)
+
+
+def check_clock(clock: object) -> None:
+    """Check that an object has a clock's functions; it need not be a `Clock`.
+
+    Raises:
+        ConfigurationError: it has not.
+    """
+    for attribute in fields(Clock):
+        if not callable(getattr(clock, attribute.name, None)):
+            problem = f"one whose {attribute.name} is not" if isinstance(clock, Clock) else shown(clock)
+            raise ConfigurationError(f"clock: expected a Clock of four functions, got {problem}")
+    if getattr(clock, "sleep", None) is blocking_sleep:
+        raise ConfigurationError("clock: sleep must be a coroutine function, as asyncio.sleep is; time.sleep is not")

@@ -9,7 +9,9 @@ from pathlib import Path
 from attrs import Factory, frozen
 
 from detective_async.errors import ConfigurationError
+from detective_async.settings.arguments import check_kind, shown
 
+_MOST_DIGITS = 18
 _BOOLEANS = {"true": True, "false": False}
 # `legacy`, the SDKs' first mode, is not implemented; `standard` corrects its faults.
 _RETRY_MODES = {"adaptive": "adaptive", "legacy": "standard", "standard": "standard"}
@@ -72,6 +74,8 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
     Raises:
         ConfigurationError: the profile does not exist, or a file or a value is malformed.
     """
+    if profile is not None:
+        check_kind(profile, str, "profile", "the name of a profile")
     sections = _profile_sections(profile, environ)
     service_urls, missing_services = _service_urls(sections, environ)
     return Settings(
@@ -209,8 +213,9 @@ def _max_attempts(sections: _Sections, environ: Mapping[str, str]) -> int | None
     source, text = _setting("AWS_MAX_ATTEMPTS", "max_attempts", sections, environ)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise ConfigurationError(f"{source} must be a whole number of at least 1, got {text!r}")
+    # Python reads no whole number of more than 4,300 digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) >= 1):
+        raise ConfigurationError(f"{source} must be a whole number of at least 1, got {shown(text)}")
     return int(text)
 
 

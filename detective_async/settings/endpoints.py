@@ -3,11 +3,12 @@
 import ipaddress
 import re
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import frozen
 
 from detective_async.errors import ConfigurationError, ParameterError
+from detective_async.settings.arguments import check_kind, shown
 
 
 @frozen
@@ -61,7 +62,6 @@ _PARTITIONS = (
 )
 
 
-@lru_cache(maxsize=1024)
 def resolve(
     region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> Endpoint:
@@ -69,14 +69,19 @@ def resolve(
 
     Args:
         region: such as `eu-west-1`. A region of no known partition is assumed to be a new one in the first partition.
-        endpoint_url: a URL to use instead; cannot be combined with the two flags.
+        endpoint_url: a URL to use instead; cannot be combined with the two flags. The region may then have any name.
         use_fips: use the FIPS endpoint.
         use_dualstack: use the endpoint that has IPv6 addresses too.
 
     Raises:
         ConfigurationError: the region or the URL is malformed, or the settings contradict each other.
     """
-    partition = _partition_of(region)
+    _check_url(endpoint_url)
+    return _resolve(_text(region), endpoint_url, use_fips, use_dualstack)
+
+
+@lru_cache(maxsize=1024)
+def _resolve(region: str, endpoint_url: str | None, use_fips: bool, use_dualstack: bool) -> Endpoint:  # noqa: FBT001
     if endpoint_url is not None:
         custom = _custom(endpoint_url, region)
         if use_fips or use_dualstack:
@@ -84,13 +89,14 @@ def resolve(
                 f"a custom endpoint ({custom.url}) cannot be combined with FIPS or dual-stack endpoints: remove one"
             )
         return custom
+    partition = _partition_of(region)
+    _check_form(region)
     prefix = partition.dualstack_prefix if use_dualstack else "api.detective"
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
     host = f"{prefix}{'-fips' if use_fips else ''}.{region}.{suffix}"
     return Endpoint(f"https://{host}", host, "", region)
 
 
-@lru_cache(maxsize=1024)
 def resolve_sts(
     region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> Endpoint:
@@ -99,9 +105,16 @@ def resolve_sts(
     Raises:
         ConfigurationError: the region or the URL is malformed.
     """
-    partition = _partition_of(region)
+    _check_url(endpoint_url)
+    return _resolve_sts(_text(region), endpoint_url, use_fips, use_dualstack)
+
+
+@lru_cache(maxsize=1024)
+def _resolve_sts(region: str, endpoint_url: str | None, use_fips: bool, use_dualstack: bool) -> Endpoint:  # noqa: FBT001
     if endpoint_url is not None:
         return _custom(endpoint_url, region)
+    partition = _partition_of(region)
+    _check_form(region)
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
     # In us-gov regions, the standard endpoints are FIPS endpoints.
     fips = use_fips and (use_dualstack or not region.startswith("us-gov-"))
@@ -109,9 +122,38 @@ def resolve_sts(
     return Endpoint(f"https://{host}", host, "", region)
 
 
+def _text(region: object) -> str:
+    """Return a region as a plain string, whose format is its value; that of an enum's member may be its name."""
+    if not isinstance(region, str):
+        raise _invalid_region(region)
+    return str.__str__(region)
+
+
+def _check_url(endpoint_url: object) -> None:
+    # Before the cache, which takes hashable values only.
+    if endpoint_url is not None:
+        check_kind(endpoint_url, str, "endpoint_url", "a URL as a string, such as http://localhost:4580")
+
+
+def _invalid_region(region: object) -> ConfigurationError:
+    return ConfigurationError(f"region {shown(region)} is not a region name, such as eu-west-1")
+
+
+def _check_form(region: str) -> None:
+    """Check that AWS may have a region of this name, today or tomorrow: lower-case words and a number at the end.
+
+    Anything else is a place (`Ireland`), an availability zone or a slip, and its host would only be one that does not
+    exist, as that of a region without Detective. Servers of other makers have other names.
+    """
+    if not re.fullmatch(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}", region):
+        raise _invalid_region(region)
+    if region.startswith("fips-"):
+        raise ConfigurationError(f"region {region!r}: use the region's own name, and use_fips=True")
+
+
 def _partition_of(region: str) -> _Partition:
-    if not re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", region):
-        raise ConfigurationError(f"region {region!r} is not a region name, such as eu-west-1")
+    if not re.fullmatch(r"(?!-)[a-z0-9-]{1,63}(?<!-)", region):
+        raise _invalid_region(region)
     return next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
 
 
@@ -136,30 +178,77 @@ def partition_of(region: str) -> str:
     Raises:
         ConfigurationError: the region is malformed.
     """
-    return _partition_of(region).name
+    return _partition_of(_text(region)).name
 
 
 def _custom(endpoint_url: str, region: str) -> Endpoint:
+    _partition_of(region)
     # The messages do not quote the URL, which may contain a password.
     split = _split(endpoint_url)
-    if split is None:
+    if split is None or split[1] == 0:
         raise ConfigurationError(
-            "the endpoint URL is malformed: its port is not a number up to 65535, or its host is not a host name"
+            "the endpoint URL is malformed: its port is not a number from 1 to 65535, or its host is not a host name"
         )
     parts, port = split
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("the endpoint URL must start with http:// or https:// and have a host")
     if parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError("the endpoint URL must not contain a user, a query or a fragment")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = _host(parts.hostname)
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
         host = f"{host}:{port}"
-    path = parts.path.rstrip("/")
+    path = _path(parts.path)
     return Endpoint(f"{parts.scheme}://{host}{path}", host, path, region)
 
 
 def _split(url: str) -> tuple[SplitResult, int | None] | None:
+    # urlsplit would drop some of these characters without a word.
+    if re.search(r"[\x00-\x20\x7f]", url):
+        raise ConfigurationError("the endpoint URL must not contain white space or control characters")
     try:
         return (parts := urlsplit(url)), parts.port
     except ValueError:
         return None
+
+
+def _host(name: str) -> str:
+    """Return a host name as it is sent: in ASCII, with an IPv6 address in brackets."""
+    if ":" in name:
+        return f"[{name}]"
+    ascii_name = name if name.isascii() else _in_ascii(name)
+    # As resolvers have it: labels of at most 63 characters, and at most 253 in all. A dot may stand at the end.
+    if len(ascii_name) > _LONGEST_HOST or not _HOST_NAME.fullmatch(ascii_name):
+        raise ConfigurationError(
+            "the host of the endpoint URL is not a host name: that consists of labels of 1 to 63 letters, digits, "
+            "hyphens and underscores, separated by dots"
+        )
+    return ascii_name
+
+
+def _in_ascii(name: str) -> str:
+    from yarl import URL  # noqa: PLC0415 - rarely needed, and not loaded yet in programs that only name credentials
+
+    try:
+        return URL.build(scheme="http", host=name).raw_host or ""
+    except ValueError:
+        return ""
+
+
+def _path(path: str) -> str:
+    """Return the prefix of all paths, without a slash at the end.
+
+    Clients and servers may normalise what is refused here, and then the signature is of another path.
+    """
+    if not _PATH.fullmatch(path):
+        raise ConfigurationError(
+            "the path of the endpoint URL has a character that must be percent-encoded, or a malformed %-sequence"
+        )
+    if any(unquote(segment) in (".", "..") for segment in path.split("/")) or "//" in path:
+        raise ConfigurationError("the path of the endpoint URL must not contain //, /./ or /../")
+    return path.removesuffix("/")
+
+
+_LONGEST_HOST = 253
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+#: The characters of RFC 3986 that may stand in a path.
+_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*+")

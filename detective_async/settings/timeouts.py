@@ -3,6 +3,7 @@
 from attrs import fields, frozen
 
 from detective_async.errors import ConfigurationError
+from detective_async.settings.arguments import is_positive, shown
 
 
 @frozen(kw_only=True)
@@ -29,7 +30,8 @@ class Timeouts:
             value = getattr(self, attribute.name)
             if value is None:
                 continue
-            if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+            if not is_positive(value):
                 raise ConfigurationError(
-                    f"timeouts: {attribute.name} must be a positive number of seconds, got {value!r}"
+                    f"timeouts: {attribute.name} must be a positive number of seconds, or None for no limit; "
+                    f"got {shown(value)}"
                 )

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import botocore.credentials
 import botocore.session
 import pytest
 
@@ -19,6 +22,7 @@ from detective_async import (
     StaticCredentials,
 )
 from detective_async.auth import as_provider
+from detective_async.testing import DetectiveSimulator
 
 SECRET = "hunter2hunter2hunter2"
 
@@ -234,6 +238,79 @@ async def test_a_callable_that_returns_something_else() -> None:
 
     with pytest.raises(CredentialsError, match=r"vault.* returned a dict, expected Credentials"):
         await as_provider(vault).get_credentials()  # type: ignore[arg-type]
+
+
+class Provider:
+    """A provider that returns what it was made with."""
+
+    def __init__(self, given: object) -> None:
+        self.given = given
+
+    async def get_credentials(self) -> Any:
+        return self.given
+
+
+class BlockingProvider(Provider):
+    def get_credentials(self) -> Any:
+        return self.given
+
+
+def async_callable(given: object) -> Any:
+    return Provider(given).get_credentials
+
+
+def blocking_callable(given: object) -> Any:
+    return BlockingProvider(given).get_credentials
+
+
+@pytest.mark.parametrize("source", [Provider, async_callable, BlockingProvider, blocking_callable])
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (None, "None"),
+        ({"AccessKeyId": SECRET}, "a dict"),
+        (("AKIA", SECRET), "a tuple"),
+        (SECRET, "a str"),
+        (StaticCredentials("AKIA", SECRET), "a StaticCredentials"),
+        (botocore.credentials.Credentials("AKIA", SECRET), "a Credentials"),
+    ],
+)
+async def test_what_is_not_credentials_is_refused_before_anything_is_sent(
+    source: Callable[[object], Any], given: object, kind: str
+) -> None:
+    """From each kind of provider: the error names its type, and what is wanted."""
+    is_async = source in (Provider, async_callable)
+    wanted = f"returned {kind}, expected Credentials" if is_async else f"is not async: it returned {kind}, expected"
+    # Nothing listens there, so that a request would end in a ConnectError.
+    async with DetectiveClient(
+        region="eu-west-1", credentials=source(given), endpoint_url="http://127.0.0.1:1"
+    ) as client:
+        with pytest.raises(CredentialsError, match=wanted) as caught:
+            await client.list_graphs()
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("source", [Provider, async_callable])
+async def test_frozen_keys_of_botocore_are_accepted(sim: DetectiveSimulator, source: Callable[[object], Any]) -> None:
+    """`get_frozen_credentials()` of a session returns them."""
+    keys = sim.account("111122223333")
+    frozen = botocore.credentials.ReadOnlyCredentials(keys.access_key_id, keys.secret_access_key, None)
+    async with DetectiveClient(region="eu-west-1", credentials=source(frozen), endpoint_url=sim.url) as client:
+        assert (await client.list_graphs()).graph_list == []
+
+
+async def test_an_exception_without_a_text() -> None:
+    """Whatever a provider raises becomes a CredentialsError, even if its text cannot be had."""
+
+    class SilentError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    async def vault() -> Credentials:
+        raise SilentError
+
+    with pytest.raises(CredentialsError, match=r"SilentError: \(no text\)"):
+        await as_provider(vault).get_credentials()
 
 
 async def test_an_exception_of_a_provider_becomes_a_credentials_error() -> None:

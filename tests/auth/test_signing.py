@@ -56,6 +56,7 @@ def sign_by_botocore(  # noqa: PLR0917 - the same list as `sign` has
         ("GET", f"/tags/{quote(ARN, safe='-._~')}", "", None),
         ("DELETE", f"/tags/{quote(ARN, safe='-._~')}", "tagKeys=b&tagKeys=a&tagKeys=A", None),
         ("POST", "/prefix/graph", "", "é".encode()),
+        ("POST", "/a%20b/%c3%A9/;,=@:!$&'()*+~/graph", "", b"{}"),
     ],
 )
 def test_every_form_of_request_is_signed_as_by_botocore(

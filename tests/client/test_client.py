@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -109,6 +110,73 @@ async def test_settings_of_the_callers_session_do_not_matter(sim: DetectiveSimul
         with pytest.raises(ResourceNotFoundException):
             await client.list_tags_for_resource(arn)
     assert seen == ["POST", "GET"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Host", "X-Amz-Date", "Content-Type", "User-Agent", "Cookie", "amz-sdk-request"]
+)
+async def test_default_headers_of_a_session_that_the_requests_replace(sim: DetectiveSimulator, name: str) -> None:
+    """The requests' own headers of the same name are sent, and others are not signed."""
+    async with aiohttp.ClientSession(headers={name: "x"}) as session:
+        assert (await make(sim, session).list_graphs()).graph_list == []
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Security-Token", "x-amz-target", "Content-Encoding", "Content-Length"])
+async def test_default_headers_of_a_session_that_would_break_requests(sim: DetectiveSimulator, name: str) -> None:
+    """AWS would refuse them unsigned, or misread the body."""
+    async with aiohttp.ClientSession(headers={name: "1"}) as session:
+        with pytest.raises(ConfigurationError, match=f"session: its default headers {name} would break"):
+            make(sim, session)
+
+
+def _netrc(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(folder / "netrc"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_a_session_with_other_credentials_is_refused(
+    sim: DetectiveSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would replace the signature: at once, or in the first call, where only that shows it."""
+    _netrc(tmp_path, monkeypatch)
+    auth = aiohttp.BasicAuth("me", "hunter2")
+    async with aiohttp.ClientSession(auth=auth) as session:
+        with pytest.raises(ConfigurationError, match="session: it has auth="):
+            make(sim, session)
+    async with aiohttp.ClientSession(auth=auth, base_url="http://other.example") as session:
+        assert (await make(sim, session).list_graphs()).graph_list == []
+    several: list[dict[str, Any]] = [{"auth": auth, "base_url": sim.url}, {"trust_env": True}]
+    for options in several:
+        async with aiohttp.ClientSession(**options) as session:
+            with pytest.raises(ConfigurationError, match=r"credentials for 127\.0\.0\.1, from auth= or") as caught:
+                await make(sim, session).list_graphs()
+        assert caught.value.__context__ is None
+        assert "hunter2" not in str(caught.value)
+
+
+async def test_an_exception_of_the_sessions_own_middleware_is_the_callers(sim: DetectiveSimulator) -> None:
+    """It may have been raised after the request was sent, so it is not made a refusal."""
+
+    async def middleware(
+        request: aiohttp.ClientRequest, handler: aiohttp.client_middlewares.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        await handler(request)
+        raise ValueError("mine")
+
+    async with aiohttp.ClientSession(middlewares=[middleware]) as session:
+        with pytest.raises(ValueError, match=r"^mine$"):
+            await make(sim, session).list_graphs()
+
+
+async def test_a_closed_session_is_refused(sim: DetectiveSimulator) -> None:
+    """When the client is made, and in a call if it was closed since."""
+    async with aiohttp.ClientSession() as session:
+        client = make(sim, session)
+    with pytest.raises(ConfigurationError, match="session: the aiohttp session is closed"):
+        make(sim, session)
+    with pytest.raises(ConfigurationError, match="session: the aiohttp session that was passed in is closed"):
+        await client.list_graphs()
 
 
 async def test_with_options_shares_the_connections(sim: DetectiveSimulator) -> None:

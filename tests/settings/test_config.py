@@ -165,6 +165,7 @@ def test_the_error_without_a_region(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("[default]\nmax_attempts = many\n", None, "must be a whole number of at least 1, got 'many'"),
         ("[default]\nretry_mode = never\n", None, "must be one of adaptive, legacy, standard, got 'never'"),
         ("[default]\nmax_attempts = 0\n", None, "must be a whole number of at least 1"),
+        (f"[default]\nmax_attempts = {'9' * 5000}\n", None, "must be a whole number of at least 1, got a str"),
         ("aws_secret_access_key = hunter2\n", None, "cannot be read as a shared config file"),
         ("[default\nhunter2\n", None, "cannot be read"),
     ],

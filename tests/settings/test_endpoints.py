@@ -1,13 +1,15 @@
 """Endpoints, compared with botocore's rules for all its regions."""
 
+import enum
+from typing import Any
+
 import pytest
 from support.botocore_endpoints import PARTITIONS, REGIONS, rules_of
 
 from detective_async import ConfigurationError, ParameterError
-from detective_async.settings.endpoints import check_region, partition_of, resolve
+from detective_async.settings.endpoints import check_region, partition_of, resolve, resolve_sts
 
 RULES = rules_of("detective")
-_MALFORMED = "is malformed: its port is not a number up to 65535, or its host is not a host name"
 
 
 @pytest.mark.parametrize("use_fips", [False, True])
@@ -30,6 +32,9 @@ def test_endpoints_are_the_same_as_botocores(use_fips: bool, use_dualstack: bool
         ("https://example.com:443", "example.com", ""),
         ("https://example.com:80", "example.com:80", ""),
         ("http://[::1]:4580/a/X/", "[::1]:4580", "/a/X"),
+        ("http://my_service-1.:80", "my_service-1.", ""),
+        ("http://" + ".".join(["a" * 63] * 3), ".".join(["a" * 63] * 3), ""),
+        ("http://localhost/a%20b/c;d/(e)", "localhost", "/a%20b/c;d/(e)"),
     ],
 )
 def test_a_custom_endpoint(url: str, host: str, path: str) -> None:
@@ -61,29 +66,97 @@ def test_which_endpoints_are_on_this_machine(host: str, expected: bool) -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("localhost:4580", "must start with http:// or https:// and have a host"),
-        ("ftp://localhost", "must start with http:// or https:// and have a host"),
-        ("http://", "must start with http:// or https:// and have a host"),
-        ("http://me:hunter2@localhost", "must not contain a user, a query or a fragment"),
-        ("http://localhost/?a=b", "must not contain a user, a query or a fragment"),
-        ("http://localhost/#a", "must not contain a user, a query or a fragment"),
-        ("http://localhost:99999", _MALFORMED),
-        ("http://[::1", _MALFORMED),
+        ("localhost:4580", "must start with http"),
+        ("ftp://localhost", "must start with http"),
+        ("http://", "have a host"),
+        ("http://me:hunter2@localhost", "must not contain a user"),
+        ("http://localhost/?a=b", "must not contain"),
+        ("http://localhost:99999", "malformed"),
+        ("http://localhost:0", "malformed"),
+        ("http://localhost:x", "malformed"),
+        ("http://[::1", "malformed"),
+        ("http://[x]", "malformed"),
+        (" http://localhost", "white space"),
+        ("http://localhost/a b", "white space"),
+        ("http://local\nhost", "white space"),
+        ("http://a..b", "is not a host name"),
+        ("http://.", "is not a host name"),
+        (f"http://{'a' * 64}.example", "is not a host name"),
+        ("http://" + ".".join(["a" * 63] * 4), "is not a host name"),
+        ("http://a\\b", "is not a host name"),
+        ("http://ex%61mple.com", "is not a host name"),
+        (f"http://{'é' * 70}.example", "is not a host name"),
+        ("http://\u3002", "is not a host name"),
+        ("http://localhost/é", "must be percent-encoded"),
+        ("http://localhost/{a}", "must be percent-encoded"),
+        ("http://localhost/a%2", "malformed %-sequence"),
+        ("http://localhost/a//b", "must not contain //"),
+        ("http://localhost//", "must not contain //"),
+        ("http://localhost/./b", "must not contain"),
+        ("http://localhost/a/..", "must not contain"),
+        ("http://localhost/%2e%2E/b", "must not contain"),
     ],
 )
 def test_a_malformed_custom_endpoint_is_refused(url: str, problem: str) -> None:
     """The error does not quote the URL, which may contain a password."""
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        resolve("eu-west-1", url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://", "the endpoint URL must start with http:// or https:// and have a host"),
+        ("http://localhost/#a", "the endpoint URL must not contain a user, a query or a fragment"),
+        (
+            "http://[::1",
+            "the endpoint URL is malformed: its port is not a number from 1 to 65535, or its host is not a host name",
+        ),
+    ],
+)
+def test_the_text_of_a_refused_endpoint(url: str, problem: str) -> None:
+    """It says what is wrong, and nothing else."""
     with pytest.raises(ConfigurationError) as caught:
         resolve("eu-west-1", url)
-    assert str(caught.value) == f"the endpoint URL {problem}"
+    assert str(caught.value) == problem
 
 
-@pytest.mark.parametrize("region", ["", "eu west 1", "../x", "-x", "x.evil.com", "é", "x" * 64, "eu-west-1\n"])
-def test_a_malformed_region_is_refused(region: str) -> None:
-    """A region becomes part of a host name."""
-    with pytest.raises(ConfigurationError) as caught:
-        resolve(region)
-    assert str(caught.value) == f"region {region!r} is not a region name, such as eu-west-1"
+def test_a_host_name_that_is_not_ascii_is_sent_in_ascii() -> None:
+    """As browsers send it; the signature is of what is sent."""
+    endpoint = resolve("eu-west-1", "http://bücher.example:8080/x")
+    assert (endpoint.url, endpoint.host) == ("http://xn--bcher-kva.example:8080/x", "xn--bcher-kva.example:8080")
+
+
+class Region(str, enum.Enum):  # noqa: UP042 - its format is not its value, as that of a StrEnum is
+    IRELAND = "eu-west-1"
+
+
+def test_a_region_may_be_a_member_of_an_enum() -> None:
+    """Its value counts, and not the name that its format is."""
+    assert resolve(Region.IRELAND).host == "api.detective.eu-west-1.amazonaws.com"
+    assert type(resolve_sts(Region.IRELAND).region) is str
+
+
+@pytest.mark.parametrize("region", ["ireland", "eu-west", "eu-west-1a", "aws-global", "1-1", "us-east-1-fips"])
+def test_a_name_that_no_region_of_aws_has_needs_an_endpoint(region: str) -> None:
+    """Without one, its host would only be one that does not exist, as that of a region without Detective."""
+    for resolved in (resolve, resolve_sts):
+        with pytest.raises(ConfigurationError, match="is not a region name"):
+            resolved(region)
+        assert resolved(region, "http://localhost").region == region
+
+
+@pytest.mark.parametrize(
+    "region", ["EU-WEST-1", 1, None, "", "eu west 1", "../x", "-x", "x.evil.com", "é", "x" * 64, "eu-west-1\n"]
+)
+def test_a_malformed_region_is_refused(region: Any) -> None:
+    """A region becomes part of a host name, and of the signature's scope."""
+    for url in (None, "http://localhost"):
+        with pytest.raises(ConfigurationError, match="^region .* is not a region name, such as eu-west-1$"):
+            resolve(region, url)
+    with pytest.raises(ConfigurationError, match="is not a region name"):
+        partition_of(region)
 
 
 @pytest.mark.parametrize("flag", ["use_fips", "use_dualstack"])

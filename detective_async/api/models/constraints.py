@@ -14,6 +14,7 @@ from attrs import Attribute, AttrsInstance, fields, frozen
 
 from detective_async.api.models.base import OpenEnum
 from detective_async.errors import ParameterError
+from detective_async.settings.arguments import shown, type_name, with_article
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -79,7 +80,7 @@ class Text:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, str):
-            raise ParameterError(path, f"expected {self.meaning}, got {_type_name(value)}")
+            raise ParameterError(path, f"expected {self.meaning}, got {type_name(value)}")
         if len(value) < self.min_length:
             raise ParameterError(
                 path, f"must not be empty; expected {self.meaning}" if not value else self._length(value)
@@ -119,7 +120,7 @@ class OneOf:
         if isinstance(value, self.enum):
             return
         if not isinstance(value, str):
-            raise ParameterError(path, f"expected a {self.enum.__name__} or its string, got {_type_name(value)}")
+            raise ParameterError(path, f"expected a {self.enum.__name__} or its string, got {type_name(value)}")
         if value not in self.enum.__members__:
             raise ParameterError(path, f"{value[:100]!r} is not one of {', '.join(self.enum.__members__)}")
 
@@ -133,10 +134,10 @@ class Integer:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ParameterError(path, f"expected a whole number, got {_type_name(value)}")
+            raise ParameterError(path, f"expected a whole number, got {type_name(value)}")
         if value < self.minimum or (self.maximum is not None and value > self.maximum):
             bounds = f"at least {self.minimum}" if self.maximum is None else f"{self.minimum} to {self.maximum}"
-            raise ParameterError(path, f"must be {bounds}, got {value}")
+            raise ParameterError(path, f"must be {bounds}, got {shown(value)}")
 
 
 @frozen(eq=False, repr=False)
@@ -145,7 +146,7 @@ class Flag:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, bool):
-            raise ParameterError(path, f"expected True or False, got {_type_name(value)}")
+            raise ParameterError(path, f"expected True or False, got {type_name(value)}")
 
 
 @frozen(eq=False, repr=False)
@@ -154,7 +155,7 @@ class AwareDatetime:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, datetime):
-            raise ParameterError(path, f"expected a datetime, got {_type_name(value)}")
+            raise ParameterError(path, f"expected a datetime, got {type_name(value)}")
         if value.utcoffset() is None:
             raise ParameterError(path, "must have a time zone, as datetime.now(UTC) has")
 
@@ -169,7 +170,7 @@ class Items:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, list | tuple):
-            raise ParameterError(path, f"expected a list, got {_type_name(value)}")
+            raise ParameterError(path, f"expected a list, got {type_name(value)}")
         _check_size(value, self.min_items, self.max_items, path)
         for index, item in enumerate(value):
             self.item(item, f"{path}[{index}]")
@@ -210,7 +211,7 @@ class Entries:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
-            raise ParameterError(path, f"expected a mapping, got {_type_name(value)}")
+            raise ParameterError(path, f"expected a mapping, got {type_name(value)}")
         _check_size(value, self.min_items, self.max_items, path)
         for key, item in value.items():
             self.key(key, f"a key of {path}")
@@ -225,7 +226,7 @@ class ModelInstance:
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, self.model):
-            raise ParameterError(path, f"expected {_with_article(self.model.__name__)}, got {_type_name(value)}")
+            raise ParameterError(path, f"expected {with_article(self.model.__name__)}, got {type_name(value)}")
         validate(value, path)
 
 
@@ -239,14 +240,6 @@ def _check_size(value: Sized, minimum: int, maximum: int | None, path: str) -> N
         raise ParameterError(path, f"must not be empty; give {minimum} to {maximum} items")
     if not minimum <= size <= maximum:
         raise ParameterError(path, f"must have {minimum} to {maximum} items, got {size}")
-
-
-def _type_name(value: object) -> str:
-    return "None" if value is None else _with_article(type(value).__name__)
-
-
-def _with_article(name: str) -> str:
-    return f"an {name}" if name[0] in "AEIOaeio" else f"a {name}"
 
 
 _ARN = r"arn:aws[-\w]{0,10}:detective:[-\w]{2,20}:\d{12}:graph:[abcdef\d]{32}"

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
-from detective_async.api.redaction import mask, unless_secret
+from detective_async.api.redaction import MAX_TEXT, mask, unless_secret
 from detective_async.api.wire.json import MismatchError, load
 from detective_async.errors import ServiceError
 
+#: The most items of a list in an error that are read: each is searched for secrets.
+_MOST_ITEMS = 200
 _CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
-#: The maximum length of a text of AWS; the rest is dropped.
-_MAX_TEXT = 10_000
 
 
 def decode_error(
@@ -56,7 +56,7 @@ def decode_error(
 
 
 def _text(value: object, secrets: Iterable[str | None]) -> str | None:
-    return mask(value[:_MAX_TEXT], secrets) if isinstance(value, str) else None
+    return mask(value, secrets) if isinstance(value, str) else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -68,7 +68,7 @@ def _error_code(text: object) -> str | None:
     """Extract `Code` from `namespace#Code:http://more`; None if it is malformed."""
     if not isinstance(text, str):
         return None
-    code = text[:_MAX_TEXT].partition(":")[0].rpartition("#")[2].strip()
+    code = text[:MAX_TEXT].partition(":")[0].rpartition("#")[2].strip()
     return code if _CODE.fullmatch(code) else None
 
 
@@ -80,7 +80,7 @@ def _error_members(
     for name, (attribute, member_type) in kind.wire_members.items():
         value = members.get(name)
         if member_type is list and isinstance(value, list):
-            found[attribute] = [text for item in value if (text := _text(item, secrets)) is not None]
+            found[attribute] = [text for item in value[:_MOST_ITEMS] if (text := _text(item, secrets)) is not None]
         elif member_type is not list and (text := _text(value, secrets)) is not None:
             found[attribute] = member_type(text)
     return found

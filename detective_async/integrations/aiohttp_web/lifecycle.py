@@ -14,7 +14,7 @@ from detective_async.integrations.aiohttp_web.deadline import DEADLINE
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.integrations.aiohttp_web.middleware import problems
 from detective_async.integrations.aiohttp_web.state import STATE, AccountCredentials, State
-from detective_async.settings.seconds import seconds_problem
+from detective_async.settings.arguments import seconds_problem
 from detective_async.settings.timeouts import Timeouts
 
 #: The app's client; if `setup` was given a fleet, the fleet's client.

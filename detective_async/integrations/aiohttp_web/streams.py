@@ -9,7 +9,7 @@ from detective_async.integrations.aiohttp_web import encoding
 from detective_async.integrations.aiohttp_web.json_bytes import dump_json
 from detective_async.integrations.aiohttp_web.server_events import COMMENT, ServerEvent, encode_event, encode_retry
 from detective_async.integrations.aiohttp_web.stream_writer import StreamFormat, StreamWriter
-from detective_async.settings.seconds import seconds_problem
+from detective_async.settings.arguments import seconds_problem
 
 _HEADERS: Mapping[str, str] = {
     hdrs.CACHE_CONTROL: "no-store",
