@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, Unpack
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, DetectiveClient
-from detective_async.errors import ParameterError
+from detective_async.errors import ClientClosed, ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.outcomes import Outcome, OutcomeKind, outcome_kind
@@ -79,6 +79,7 @@ class DetectiveFleet(FleetIterators):
         self._client = DetectiveClient(**with_region)
         # The limits may change only before the first request.
         self._client._transport.pool.limit(concurrency)  # noqa: SLF001 - of our own class
+        self._client._transport.pool.origin.name = "DetectiveFleet"  # noqa: SLF001 - of our own class
         self._client._transport.shared.limit_requests(concurrency_per_target)  # noqa: SLF001 - of our own class
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
@@ -174,8 +175,8 @@ class DetectiveFleet(FleetIterators):
         Raises:
             ParameterError: `fn` or `progress` is not callable as required; while iterating, after all outcomes: an
                 element of the targets is not a `Target`.
-            RuntimeError: while iterating: the targets are an iterator that a run has taken already, or the fleet was
-                closed.
+            ClientClosed: while iterating: the fleet was closed.
+            RuntimeError: while iterating: the targets are an iterator that a run has taken already.
         """
         if not callable(fn):
             raise ParameterError("fn", f"expected a coroutine function, got {type(fn).__name__}")
@@ -187,7 +188,7 @@ class DetectiveFleet(FleetIterators):
         self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], progress: ProgressCallback | None
     ) -> AsyncGenerator[Outcome[T], None]:
         if self._closed:
-            raise RuntimeError(CLOSED)
+            raise ClientClosed(CLOSED)
         tally = ProgressCounter(progress, target_count(self._targets), self._clock.monotonic)
 
         async def work(target: Target) -> Outcome[T]:
@@ -234,11 +235,21 @@ class DetectiveFleet(FleetIterators):
     async def aclose(self) -> None:
         """Cancel all runs, and close the connections unless they belong to a session that was passed in."""
         self._closed = True
-        await asyncio.gather(*(run.stop(RuntimeError(CLOSED)) for run in self._runs))
-        await self._client.aclose()
+        loop = asyncio.get_running_loop()
+        try:
+            # The runs of another event loop end with the connections.
+            await asyncio.gather(*(run.stop(ClientClosed(CLOSED)) for run in self._runs if run.loop is loop))
+        finally:
+            await self._client.aclose()
 
     async def __aenter__(self) -> Self:
-        """Return the fleet itself."""
+        """Return the fleet itself.
+
+        Raises:
+            ClientClosed: the fleet was closed.
+        """
+        if self._closed:
+            raise ClientClosed(CLOSED)
         return self
 
     async def __aexit__(

@@ -25,6 +25,7 @@ class Run(Generic[Item, Result]):
 
     Attributes:
         stopped: whether the run has ended or is being cancelled.
+        loop: the event loop of a run that was started.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Run(Generic[Item, Result]):
         # every task at its end, the driver included, so that no new task starts during shutdown.
         self._driver = asyncio.create_task(self._drive())
         self._driver.add_done_callback(self._on_driver_done)
+        self.loop = self._driver.get_loop()
         return self
 
     # Not an async generator: asyncio.run() closes all generators at its end, and would close this one while the

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from yarl import URL
 
 from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost, HostNotFound, TransportError
+from detective_async.http.descriptors import is_exhausted, open_files_limit
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
@@ -44,10 +45,12 @@ class NoResponse:
     Attributes:
         kind: the exception to raise.
         problem: what happened, for its message.
+        final: whether another attempt would be of no use.
     """
 
     kind: type[TransportError]
     problem: str
+    final: bool = False
 
 
 async def exchange(
@@ -57,7 +60,9 @@ async def exchange(
     *,
     headers: Mapping[str, str],
     body: bytes | None,
+    loop: asyncio.AbstractEventLoop,
     until: float | None,
+    deadline: float | None,
     timeout: aiohttp.ClientTimeout,
     proxy: str | None,
     middlewares: Sequence[ClientMiddlewareType] | None,
@@ -65,36 +70,53 @@ async def exchange(
     """Send a request once and read the response.
 
     The URL is percent-encoded, and the headers include the signed ones. The whole exchange must be over at `until`, by
-    the event loop's clock, if that is not None. Without `proxy` or `middlewares`, the session's own apply, if any.
+    the event loop's clock, if that is not None; later only if the event loop was late, but not after `deadline`.
+    Without `proxy` or `middlewares`, the session's own apply, if any.
     """
     try:
-        async with asyncio.timeout_at(until):
-            response = await session.request(
-                method,
-                # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.
-                URL(url, encoded=True),
-                data=body,
-                headers=headers,
-                # aiohttp would add a type to a request without a body.
-                skip_auto_headers=_NO_TYPE if body is None else None,
-                allow_redirects=False,
-                # The caller's session may have another default.
-                raise_for_status=False,
-                auto_decompress=True,
-                read_bufsize=_BUFFER,
-                proxy=proxy,
-                timeout=timeout,
-                middlewares=middlewares,
-            )
+        async with asyncio.timeout_at(None) as timer:
+            handle = None if until is None else loop.call_at(until, _expire, timer, loop, until, deadline)
             try:
-                return RawResponse(response.status, response.headers, await _read(response))
+                response = await session.request(
+                    method,
+                    # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.
+                    URL(url, encoded=True),
+                    data=body,
+                    headers=headers,
+                    # aiohttp would add a type to a request without a body.
+                    skip_auto_headers=_NO_TYPE if body is None else None,
+                    allow_redirects=False,
+                    # The caller's session may have another default.
+                    raise_for_status=False,
+                    auto_decompress=True,
+                    read_bufsize=_BUFFER,
+                    proxy=proxy,
+                    timeout=timeout,
+                    middlewares=middlewares,
+                )
+                try:
+                    return RawResponse(response.status, response.headers, await _read(response))
+                finally:
+                    # Closes the connection if the response was not read to its end.
+                    response.release()
             finally:
-                # Closes the connection if the response was not read to its end.
-                response.release()
+                if handle is not None:
+                    handle.cancel()
     except (_RetryPreventedError, aiohttp.ClientError, OSError) as error:
         # The response may refer to the exception, and the traceback's frames to the response: a cycle.
         error.__traceback__ = None
         return _explain(error.__cause__ or error if isinstance(error, _RetryPreventedError) else error, url)
+
+
+def _expire(timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, until: float, deadline: float | None) -> None:
+    """End an exchange, one round of the event loop later at the earliest.
+
+    Until then, a response that has arrived is read. If the program blocked the event loop beyond `until`, the exchange
+    is given as much time again, but not beyond the deadline.
+    """
+    now = loop.time()
+    end = now + (now - until)
+    timer.reschedule(end if deadline is None else min(end, max(now, deadline)))
 
 
 @lru_cache(maxsize=256)
@@ -136,6 +158,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 def _explain(error: BaseException, url: str) -> NoResponse:
     """Describe one of aiohttp's exceptions without quoting the request."""
+    if isinstance(error, aiohttp.ClientConnectorError) and is_exhausted(error):
+        return NoResponse(ConnectError, _TOO_MANY_FILES.format(limit=open_files_limit()), final=True)
     kind, problem = next(words for exceptions, words in _WORDS if isinstance(error, exceptions))
     if isinstance(error, aiohttp.ClientConnectorDNSError) and _is_no_name(error.os_error):
         kind = HostNotFound
@@ -143,6 +167,10 @@ def _explain(error: BaseException, url: str) -> NoResponse:
     return NoResponse(kind, problem.format(host=URL(url).host) + (f" ({reason})" if reason else ""))
 
 
+_TOO_MANY_FILES = (
+    "no connection could be opened, because there are too many open files (limit: {limit}): raise the limit "
+    "(`ulimit -n`), or keep fewer files and connections open"
+)
 # The first match applies.
 _WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...] = (
     (aiohttp.ClientHttpProxyError, (ConnectError, "the proxy refused to connect to {host}")),

@@ -181,7 +181,7 @@ def test_an_unrepeatable_request_without_a_connection_is_retried() -> None:
     """After a timeout before anything was sent, the outcome is known."""
     attempts = after(repeatable=False)
     attempts.begin()
-    attempts.connection(False)
+    attempts.sent = False
     error = AttemptTimeout("x", operation="StartInvestigation", attempts=1, outcome_unknown=False)
     attempts.failed(error)
     assert not error.outcome_unknown
