@@ -17,7 +17,6 @@ from detective_async.auth import Credentials, CredentialsProvider, FixedCredenti
 from detective_async.auth.signing import sign
 from detective_async.errors import (
     ClientClosed,
-    ConnectError,
     DeadlineExceeded,
     DetectiveError,
     ServiceError,
@@ -222,6 +221,8 @@ class Transport:
                         self.credentials.invalidate(credentials)
                 else:
                     delay = self._delay_before_retry(call, raw, error)
+                    if delay is None:
+                        raise error
                     async with asyncio.timeout_at(call.deadline):
                         await self.clock.sleep(delay)
         except TimeoutError:
@@ -299,8 +300,8 @@ class Transport:
             # An attempt that fails after the deadline has failed because of it.
             if call.deadline is not None and loop.time() >= call.deadline:
                 raise TimeoutError
-            if raw.kind is not ConnectError and call.connection is not None:
-                # Connections that are reused may have been cut off without a sign of it: the retry must not need two.
+            if call.connection is not None and call.connection.reused:
+                # It may have been cut off while it was idle, without a sign of it, and others with it.
                 call.fresh = True
                 connections.distrust(call.connection)
         return raw
@@ -369,12 +370,11 @@ class Transport:
 
     def _delay_before_retry(
         self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError
-    ) -> float:
-        final = isinstance(raw, NoResponse) and raw.final
-        delay = None if final else call.attempts.wait_after(error, self.clock.random())
-        if delay is None:
-            raise error
-        if call.recorder:
+    ) -> float | None:
+        if isinstance(raw, NoResponse) and raw.final:
+            return None
+        delay = call.attempts.wait_after(error, self.clock.random())
+        if call.recorder and delay is not None:
             call.recorder.retry(error, delay)
         return delay
 

@@ -261,7 +261,7 @@ class LoopConnections:
 
         Whatever made that one fail, such as a firewall that forgot it, has most likely made the others fail as well.
         """
-        if failed.reused and self._reusing is not None:
+        if self._reusing is not None:
             connector = self._reusing.connector
             if isinstance(connector, _Connector):
                 connector.trusted_since[failed.host] = failed.since
