@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -236,9 +237,16 @@ class DetectiveFleet(FleetIterators):
         """Cancel all runs, and close the connections unless they belong to a session that was passed in."""
         self._closed = True
         loop = asyncio.get_running_loop()
+        here = [run for run in self._runs if run.loop is loop]
+        for run in self._runs.difference(here):
+            # An event loop that is closed has no tasks any more.
+            with suppress(RuntimeError):
+                run.loop.call_soon_threadsafe(run.cancel, ClientClosed(CLOSED))
         try:
-            # The runs of another event loop end with the connections.
-            await asyncio.gather(*(run.stop(ClientClosed(CLOSED)) for run in self._runs if run.loop is loop))
+            # At once, before this can be cancelled.
+            for run in here:
+                run.cancel(ClientClosed(CLOSED))
+            await asyncio.gather(*(run.stop() for run in here))
         finally:
             await self._client.aclose()
 

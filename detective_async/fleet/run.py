@@ -68,12 +68,16 @@ class Run(Generic[Item, Result]):
         Args:
             error: raised to a consumer that asks for the next result; None ends its iteration.
         """
+        self.cancel(error)
+        await asyncio.wait([self._driver])
+
+    def cancel(self, error: Exception | None = None) -> None:
+        """Cancel the tasks of a started run, as `stop` does, without waiting."""
         self._error = self._error or error
         if not self.stopped:
             # Cancel once only: a second cancellation would interrupt the wait for tasks that end slowly.
             self.stopped = True
             self._driver.cancel()
-        await asyncio.wait([self._driver])
 
     async def _drive(self) -> None:
         try:

@@ -261,10 +261,10 @@ class LoopConnections:
 
         Whatever made that one fail, such as a firewall that forgot it, has most likely made the others fail as well.
         """
-        if self._reusing is not None:
-            connector = self._reusing.connector
-            if isinstance(connector, _Connector):
-                connector.trusted_since[failed.host] = failed.since
+        connector = self._reusing and self._reusing.connector
+        if isinstance(connector, _Connector):
+            since = connector.trusted_since
+            since[failed.host] = max(failed.since, since.get(failed.host, failed.since))
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run a coroutine; closing the connections cancels it."""
