@@ -16,6 +16,8 @@ from detective_async.errors import AttemptTimeout, ConnectError, ConnectionLost,
 from detective_async.http.descriptors import is_exhausted, open_files_limit
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+#: Seconds by which a busy event loop may be late. A timer that is later says nothing about the network.
+PUNCTUAL = 0.05
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20
 
@@ -75,7 +77,7 @@ async def exchange(
     """
     try:
         async with asyncio.timeout_at(None) as timer:
-            handle = None if until is None else loop.call_at(until, _expire, timer, loop, until, deadline)
+            handle = None if until is None else loop.call_at(until, _expire, timer, loop, loop.time(), until, deadline)
             try:
                 response = await session.request(
                     method,
@@ -108,14 +110,16 @@ async def exchange(
         return _explain(error.__cause__ or error if isinstance(error, _RetryPreventedError) else error, url)
 
 
-def _expire(timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, until: float, deadline: float | None) -> None:
+def _expire(
+    timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, began: float, until: float, deadline: float | None
+) -> None:
     """End an exchange, one round of the event loop later at the earliest.
 
     Until then, a response that has arrived is read. If the program blocked the event loop beyond `until`, the exchange
-    is given as much time again, but not beyond the deadline.
+    is given its time once more, but not beyond the deadline.
     """
     now = loop.time()
-    end = now + (now - until)
+    end = now + (until - began) if now - until > PUNCTUAL else now
     timer.reschedule(end if deadline is None else min(end, max(now, deadline)))
 
 

@@ -15,7 +15,7 @@ from attrs import Factory, define
 from detective_async.errors import ClientClosed, ConfigurationError
 from detective_async.http.descriptors import affordable, is_exhausted
 from detective_async.http.environment import proxy_for, ssl_context
-from detective_async.http.exchange import disable_aiohttp_retries, retry_prevention
+from detective_async.http.exchange import PUNCTUAL, disable_aiohttp_retries, retry_prevention
 from detective_async.http.request import new_request
 from detective_async.http.state import pop_closed
 from detective_async.http.unclosed import Origin, close_socket, origin_of, registered, warn_unclosed
@@ -24,8 +24,6 @@ from detective_async.http.unclosed import Origin, close_socket, origin_of, regis
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s. Ours are closed before, so that none is reused while AWS closes it.
 _KEEPALIVE = 15.0
-#: Seconds by which a busy event loop may be late; a timeout that is later was not that of the network.
-_PUNCTUAL = 0.05
 #: How often a connection is tried anew after an event loop that was late.
 _MORE_TRIES = 3
 #: Seconds between two tries while there are too many open files.
@@ -431,7 +429,7 @@ class _Connector(aiohttp.TCPConnector):
         now = self._loop.time()
         if isinstance(error, TimeoutError):
             # An event loop that the program blocked says nothing about the network.
-            if timeout is None or now - started < timeout + _PUNCTUAL or tries > _MORE_TRIES:
+            if timeout is None or now - started < timeout + PUNCTUAL or tries > _MORE_TRIES:
                 raise error
         elif now - began < (_LONGEST_WAIT if timeout is None else timeout) and is_exhausted(error):
             # Other requests will end, and leave their connections.
