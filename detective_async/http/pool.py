@@ -261,8 +261,8 @@ class LoopConnections:
         """
         connector = self._reusing and self._reusing.connector
         if isinstance(connector, _Connector):
-            since = connector.trusted_since
-            since[failed.host] = max(failed.since, since.get(failed.host, failed.since))
+            times = connector.trusted_after
+            times[failed.host] = max(failed.since, times.get(failed.host, failed.since))
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run a coroutine; closing the connections cancels it."""
@@ -375,13 +375,13 @@ class _Connector(aiohttp.TCPConnector):
     """An aiohttp connection pool that checks a connection before it hands it out again.
 
     Attributes:
-        trusted_since: host -> a time of the event loop's clock: connections that no request was given since are not
+        trusted_after: host -> a time of the event loop's clock: connections that no request was given after it are not
             used again.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.trusted_since: dict[str | None, float] = {}
+        self.trusted_after: dict[str | None, float] = {}
         self._uses: WeakKeyDictionary[asyncio.BaseProtocol, ConnectionUse] = WeakKeyDictionary()
 
     async def connect(
@@ -410,7 +410,7 @@ class _Connector(aiohttp.TCPConnector):
             if (
                 not protocol.should_close
                 and not use.has_input(0)
-                and (not self.trusted_since or use.since >= self.trusted_since.get(use.host, 0.0))
+                and (not self.trusted_after or use.since > self.trusted_after.get(use.host, -1.0))
             ):
                 use.since, use.reused = began, True
                 break

@@ -188,6 +188,20 @@ def test_an_unrepeatable_request_without_a_connection_is_retried() -> None:
     assert attempts.wait_after(error, 1.0) is not None
 
 
+def test_a_retry_that_is_not_made_costs_nothing() -> None:
+    """Its cost is given back once, and the cost of one that was begun is not."""
+    attempts = after(refused())
+    full = attempts.quota.available
+    attempts.wait_after(refused(), 1.0)
+    assert attempts.quota.available == full - attempts.reserved < full
+    attempts.give_back()
+    attempts.give_back()
+    assert attempts.quota.available == full
+    attempts.wait_after(refused(), 1.0)
+    attempts.begin()
+    assert attempts.reserved == 0
+
+
 def test_an_unknown_outcome_stays_unknown() -> None:
     """Later attempts that were certainly not carried out do not change it."""
     assert not after(refused()).outcome_unknown
