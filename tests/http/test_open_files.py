@@ -1,5 +1,6 @@
 """A process that may open few files: it opens fewer connections, and an error says what to do."""
 
+import resource
 import subprocess
 import sys
 
@@ -109,7 +110,6 @@ def test_affordable_connections(limit: int, wanted: int, affordable: int, monkey
 
 def test_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is none, all connections are affordable."""
-    infinity = descriptors.resource.RLIM_INFINITY
-    monkeypatch.setattr(descriptors.resource, "getrlimit", lambda _: (infinity, infinity))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert descriptors.open_files_limit() is None
     assert descriptors.affordable(1000) == 1000
