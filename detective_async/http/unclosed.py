@@ -114,6 +114,7 @@ def _abandon_at_exit() -> None:
             warn_unclosed(connections.origin)
 
 
-if hasattr(os, "register_at_fork"):
+with contextlib.suppress(AttributeError):
+    # Windows has no forks.
     os.register_at_fork(after_in_child=_forget_after_fork)
 atexit.register(_abandon_at_exit)
