@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from unittest.mock import Mock
 
@@ -62,7 +63,7 @@ def test_what_is_registered_is_abandoned(
     )
     monkeypatch.setattr(unclosed, "registered", {idle, another, running})
     issued = Mock(side_effect=ResourceWarning)
-    monkeypatch.setattr(unclosed.warnings, "warn_explicit", issued)
+    monkeypatch.setattr(warnings, "warn_explicit", issued)
     leave()
     assert idle.abandon.called
     assert another.abandon.called
