@@ -92,7 +92,9 @@ def test_a_program_with_a_client_at_module_level(filters: str | None) -> None:
         )
     expected = "<string>:4: ResourceWarning: unclosed DetectiveClient, made at <string>:4: use `async with`, or await "
     assert run.returncode == 0
-    assert warnings_in(run.stderr) == (expected + "its aclose()" if filters == "always" else "")
+    # Python 3.13 adds the line of the program.
+    first = warnings_in(run.stderr).partition("\n")[0]
+    assert first == (expected + "its aclose()" if filters == "always" else "")
 
 
 async def test_a_call_that_waits_while_the_client_is_closed() -> None:
