@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from detective_async.errors import (
         AssumeRoleError,
         AttemptTimeout,
+        ClientClosed,
         ConfigurationError,
         ConnectError,
         ConnectionLost,
@@ -69,6 +70,7 @@ __all__ = [
     "CallEvent",
     "CallStart",
     "ChunkFailure",
+    "ClientClosed",
     "ClientOptions",
     "Clock",
     "ConfigurationError",

@@ -3,6 +3,7 @@
 DetectiveError
 ├── ParameterError            an invalid parameter; nothing was sent (also a ValueError)
 ├── ConfigurationError        settings that are missing or contradict each other
+├── ClientClosed              the client or the fleet was closed (also a RuntimeError)
 ├── CredentialsError          no usable credentials
 │   └── AssumeRoleError       STS returned no credentials for a role
 ├── TransportError            no response
@@ -60,6 +61,10 @@ class ParameterError(DetectiveError, ValueError):
 
 class ConfigurationError(DetectiveError):
     """A setting is missing, malformed, or contradicts another; the message names its source."""
+
+
+class ClientClosed(DetectiveError, RuntimeError):
+    """The client or the fleet was closed, so that it can no longer be used or entered; nothing was sent."""
 
 
 class CredentialsError(DetectiveError):

@@ -31,6 +31,7 @@ ERRORS: list[DetectiveError] = [
     ParameterError("accounts[3].email_address", "must not be empty"),
     detective_async.ConfigurationError("no region"),
     detective_async.CredentialsError("none"),
+    detective_async.ClientClosed("the client is closed"),
     ConnectError("cannot connect", operation="ListGraphs", attempts=3, outcome_unknown=False),
     ConnectionLost("it broke", operation="ListGraphs", attempts=1, outcome_unknown=True),
     AttemptTimeout("slow", operation="ListGraphs", attempts=2, outcome_unknown=True),
@@ -71,9 +72,9 @@ def test_base_classes() -> None:
 
 def test_the_message_has_the_details_for_support() -> None:
     """Code, message, operation, status, request id and attempts."""
-    assert str(ERRORS[9]) == "Odd: words (ListGraphs, HTTP 418, request id id, attempts: 2)"
-    assert str(ERRORS[3]) == "ListGraphs: cannot connect; attempts: 3"
-    assert str(ERRORS[4]) == "ListGraphs: it broke; attempts: 1; the service may have acted on it"
+    assert str(ERRORS[10]) == "Odd: words (ListGraphs, HTTP 418, request id id, attempts: 2)"
+    assert str(ERRORS[4]) == "ListGraphs: cannot connect; attempts: 3"
+    assert str(ERRORS[5]) == "ListGraphs: it broke; attempts: 1; the service may have acted on it"
 
 
 def test_an_unknown_member_is_a_type_error() -> None:

@@ -1,6 +1,7 @@
 """The client: its settings and lifecycle; the operations are inherited."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
@@ -12,10 +13,10 @@ from detective_async.api.service import Service
 from detective_async.auth import CredentialsSource, DefaultCredentials, as_provider
 from detective_async.auth.signing import breaks_signature
 from detective_async.client.waiters import Waiters
-from detective_async.errors import ConfigurationError
+from detective_async.errors import ClientClosed, ConfigurationError
 from detective_async.events import Hook, is_hook
 from detective_async.http.call import Transport
-from detective_async.http.pool import ConnectionPool
+from detective_async.http.pool import CLOSED, ConnectionPool
 from detective_async.http.state import SharedState
 from detective_async.http.user_agent import user_agent
 from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryPolicy
@@ -68,8 +69,9 @@ class DetectiveClient(Waiters):
 
     Each error's `outcome_unknown` says whether the service may have carried out the request anyway.
 
-    Safe to share between tasks. Without `async with`, the session is opened by the first call; then call
-    `await client.aclose()` at the end.
+    Safe to share between tasks, and between event loops, one after the other or in several threads: each of them has
+    its own connections. After a fork, the child opens its own. Without `async with`, the session is opened by the first
+    call; then call `await client.aclose()` at the end, or a `ResourceWarning` names the line that made the client.
     """
 
     def __init__(
@@ -97,11 +99,12 @@ class DetectiveClient(Waiters):
                 credentials as the AWS CLI.
             endpoint_url: a URL to use instead of the region's own. None reads `AWS_ENDPOINT_URL_DETECTIVE`,
                 `AWS_ENDPOINT_URL`, then the profile.
-            session: an aiohttp session to use; the client does not close it. Its connector determines connection
-                limits, proxies and TLS. It must not have settings that break AWS's signature: `auth`, or default
-                headers such as `Content-Encoding` or `X-Amz-...`. None opens a session with at most 100 connections,
-                the environment's proxy, and the certificate authorities of `AWS_CA_BUNDLE`, then of the profile, then
-                of `REQUESTS_CA_BUNDLE`, else the system's.
+            session: an aiohttp session to use, in its own event loop only; the client does not close it. Its connector
+                determines connection limits, proxies and TLS. It must not have settings that break AWS's signature:
+                `auth`, or default headers such as `Content-Encoding` or `X-Amz-...`. None opens a session with at most
+                100 connections (fewer if the process may not open many files), the environment's proxy, and the
+                certificate authorities of `AWS_CA_BUNDLE`, then of the profile, then of `REQUESTS_CA_BUNDLE`, else the
+                system's.
             retry: the number of attempts, and whether to limit the request rate when the service throttles.
             timeouts: the limits of each phase of a call.
             hooks: one callable or several that receive an `AttemptEvent` after each attempt, a `RetryEvent` before each
@@ -140,12 +143,18 @@ class DetectiveClient(Waiters):
         self._owns_connections = True
         default = DefaultCredentials(profile, region=region)
         provider = default if credentials is None else as_provider(credentials)
-        shared = SharedState(default, self._resolve_service)
+        endpoint = self._resolve(region)
+        # A server on this machine is most likely a simulator, which serves the other services too.
+        local_url = self._endpoint_url if endpoint.is_on_this_machine else None
+        # Not a method: the client would be part of a reference cycle, and freed late.
+        shared = SharedState(
+            default, partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack))
+        )
         self._transport = Transport(
             service=DETECTIVE,
             # A session of the caller's has its own authorities.
             pool=ConnectionPool(session, settings.ca_bundle if session is None else None),
-            endpoint=self._resolve(region),
+            endpoint=endpoint,
             credentials=shared.provider(provider),
             max_attempts=_max_attempts(retry, settings),
             adaptive=_is_adaptive(retry, settings),
@@ -233,12 +242,21 @@ class DetectiveClient(Waiters):
         return derived
 
     async def aclose(self) -> None:
-        """Close the connections, unless they belong to a session that was passed in or to another client."""
+        """Close the connections, unless they belong to a session that was passed in or to another client.
+
+        Connections of event loops that run in other threads are closed there soon after this returns.
+        """
         if self._owns_connections:
             await self._transport.pool.aclose()
 
     async def __aenter__(self) -> Self:
-        """Return the client itself."""
+        """Return the client itself.
+
+        Raises:
+            ClientClosed: the client, or the one that it was derived from, was closed.
+        """
+        if self._transport.pool.closed:
+            raise ClientClosed(CLOSED)
         return self
 
     async def __aexit__(
@@ -254,14 +272,15 @@ class DetectiveClient(Waiters):
     def _resolve(self, region: str) -> Endpoint:
         return DETECTIVE.resolve(region, self._endpoint_url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
-    def _resolve_service(self, service: Service, region: str) -> Endpoint:
-        url = self._settings.service_urls.get(service.name)
-        if url is None and self._transport.endpoint.is_on_this_machine:
-            # Most likely a simulator, which serves these services too.
-            url = self._endpoint_url
-        elif url is None:
-            url = self._settings.endpoint_url_of(service.name)
-        return service.resolve(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
+
+def _resolve_service(
+    settings: Settings, local_url: str | None, variants: tuple[bool, bool], service: Service, region: str
+) -> Endpoint:
+    url = settings.service_urls.get(service.name)
+    if url is None:
+        url = local_url or settings.endpoint_url_of(service.name)
+    use_fips, use_dualstack = variants
+    return service.resolve(region, url, use_fips=use_fips, use_dualstack=use_dualstack)
 
 
 def _is_missing(value: object) -> bool:

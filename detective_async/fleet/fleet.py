@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -11,7 +12,7 @@ from attrs import evolve
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, DetectiveClient
-from detective_async.errors import HostNotFound, ParameterError
+from detective_async.errors import ClientClosed, HostNotFound, ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.missing_hosts import MissingHosts
@@ -82,6 +83,7 @@ class DetectiveFleet(FleetIterators):
         self._client = DetectiveClient(**with_region)
         # The limits may change only before the first request.
         self._client._transport.pool.limit(concurrency)  # noqa: SLF001 - of our own class
+        self._client._transport.pool.origin.name = "DetectiveFleet"  # noqa: SLF001 - of our own class
         self._client._transport.shared.limit_requests(concurrency_per_target)  # noqa: SLF001 - of our own class
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
@@ -179,8 +181,8 @@ class DetectiveFleet(FleetIterators):
         Raises:
             ParameterError: `fn` or `progress` is not callable as required; while iterating, after all outcomes: an
                 element of the targets is not a `Target`.
-            RuntimeError: while iterating: the targets are an iterator that a run has taken already, or the fleet was
-                closed.
+            ClientClosed: while iterating: the fleet was closed.
+            RuntimeError: while iterating: the targets are an iterator that a run has taken already.
         """
         if not callable(fn):
             raise ParameterError("fn", f"expected a coroutine function, got {type(fn).__name__}")
@@ -192,7 +194,7 @@ class DetectiveFleet(FleetIterators):
         self, fn: Callable[[DetectiveClient, Target], Awaitable[T]], progress: ProgressCallback | None
     ) -> AsyncGenerator[Outcome[T], None]:
         if self._closed:
-            raise RuntimeError(CLOSED)
+            raise ClientClosed(CLOSED)
         tally = ProgressCounter(progress, target_count(self._targets), self._clock.monotonic)
 
         def publish(outcome: Outcome[T]) -> None:
@@ -265,11 +267,28 @@ class DetectiveFleet(FleetIterators):
     async def aclose(self) -> None:
         """Cancel all runs, and close the connections unless they belong to a session that was passed in."""
         self._closed = True
-        await asyncio.gather(*(run.stop(RuntimeError(CLOSED)) for run in self._runs))
-        await self._client.aclose()
+        loop = asyncio.get_running_loop()
+        here = [run for run in self._runs if run.loop is loop]
+        for run in self._runs.difference(here):
+            # An event loop that is closed has no tasks any more.
+            with suppress(RuntimeError):
+                run.loop.call_soon_threadsafe(run.cancel, ClientClosed(CLOSED))
+        try:
+            # At once, before this can be cancelled.
+            for run in here:
+                run.cancel(ClientClosed(CLOSED))
+            await asyncio.gather(*(run.stop() for run in here))
+        finally:
+            await self._client.aclose()
 
     async def __aenter__(self) -> Self:
-        """Return the fleet itself."""
+        """Return the fleet itself.
+
+        Raises:
+            ClientClosed: the fleet was closed.
+        """
+        if self._closed:
+            raise ClientClosed(CLOSED)
         return self
 
     async def __aexit__(

@@ -26,6 +26,7 @@ class Run(Generic[Item, Result]):
 
     Attributes:
         stopped: whether the run has ended or is being cancelled.
+        loop: the event loop of a run that was started.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Run(Generic[Item, Result]):
         # every task at its end, the driver included, so that no new task starts during shutdown.
         self._driver = asyncio.create_task(self._drive())
         self._driver.add_done_callback(self._on_driver_done)
+        self.loop = self._driver.get_loop()
         return self
 
     # Not an async generator: asyncio.run() closes all generators at its end, and would close this one while the
@@ -74,13 +76,17 @@ class Run(Generic[Item, Result]):
         Args:
             error: raised to a consumer that asks for the next result; None ends its iteration.
         """
+        self.cancel(error)
+        await asyncio.wait([self._driver])
+
+    def cancel(self, error: Exception | None = None) -> None:
+        """Cancel the tasks of a started run, as `stop` does, without waiting."""
         self._error = self._error or error
         if not self.stopped:
             # Cancel once only: a second cancellation would interrupt the wait for tasks that end slowly.
             self.stopped = True
             self._consumer_left = error is None
             self._driver.cancel()
-        await asyncio.wait([self._driver])
 
     async def _drive(self) -> None:
         try:

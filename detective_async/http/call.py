@@ -19,10 +19,25 @@ from detective_async.auth import (
     provider_failure,
 )
 from detective_async.auth.signing import sign
-from detective_async.errors import DeadlineExceeded, DetectiveError, ServiceError, TransportError, code_of
+from detective_async.errors import (
+    ClientClosed,
+    DeadlineExceeded,
+    DetectiveError,
+    ServiceError,
+    TransportError,
+    code_of,
+)
 from detective_async.events import Hook
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
-from detective_async.http.pool import CLOSED, ConnectionPool, Turn, ignore_connection_events, on_connection
+from detective_async.http.pool import (
+    CLOSED,
+    ConnectionPool,
+    ConnectionUse,
+    LoopConnections,
+    Turn,
+    ignore_connection_events,
+    on_connection,
+)
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.http.user_agent import lambda_trace
@@ -50,6 +65,7 @@ class _Call:
     operation: str
     request: object = field(repr=False)
     encoded: EncodedRequest
+    connections: LoopConnections
     attempts: Attempts
     deadline: float | None
     invocation_id: str
@@ -57,6 +73,14 @@ class _Call:
     # Of the last attempt: the clock's correction that it was signed with, and its signature.
     clock_offset: float = 0.0
     authorization: str = field(default="", repr=False)
+    # The connection that the last attempt was given, and whether the next one needs a new one.
+    connection: ConnectionUse | None = field(default=None, repr=False)
+    fresh: bool = False
+
+    def on_connection(self, use: ConnectionUse | None) -> None:
+        """Note that an attempt waits for a connection, or has one; without one, nothing can have been sent."""
+        self.connection = use
+        self.attempts.sent = use is not None
 
 
 @frozen(kw_only=True, eq=False)
@@ -102,6 +126,8 @@ class Transport:
 
         Raises:
             ParameterError: a member of the request is invalid; nothing was sent.
+            ClientClosed: the client was closed.
+            ConfigurationError: the caller's session belongs to another event loop; nothing was sent.
             CredentialsError: no usable credentials.
             TransportError: no response arrived.
             ServiceError: the service refused.
@@ -109,7 +135,10 @@ class Transport:
         """
         encoded = self.service.encode(operation, request)
         total = self.timeouts.total
-        deadline = None if total is None else asyncio.get_running_loop().time() + total
+        # Asked once per call: up to Python 3.11, this is a system call.
+        loop = asyncio.get_running_loop()
+        connections = self.pool.connections(loop)
+        deadline = None if total is None else loop.time() + total
         attempts = Attempts(self.max_attempts, self.limits.quota, repeatable=operation.repeatable)
         invocation_id = str(uuid4())
         hooks = self.hooks
@@ -128,7 +157,7 @@ class Transport:
                 hooks=hooks,
                 clock=self.clock,
             )
-        call = _Call(operation.name, request, encoded, attempts, deadline, invocation_id, recorder)
+        call = _Call(operation.name, request, encoded, connections, attempts, deadline, invocation_id, recorder)
         try:
             if recorder:
                 recorder.start()
@@ -202,11 +231,9 @@ class Transport:
                     if isinstance(self.credentials, ManagedProvider):
                         self.credentials.invalidate(credentials)
                 else:
-                    delay = attempts.wait_after(error, self.clock.random())
+                    delay = self._delay_before_retry(call, raw, error)
                     if delay is None:
                         raise error
-                    if call.recorder:
-                        call.recorder.retry(error, delay)
                     async with asyncio.timeout_at(call.deadline):
                         await self.clock.sleep(delay)
         except TimeoutError:
@@ -218,6 +245,9 @@ class Transport:
                 outcome_unknown=attempts.outcome_unknown or attempts.sent,
             ) from None
         finally:
+            if attempts.reserved:
+                # Cancelled, or out of time, before the retry.
+                attempts.give_back()
             # Their tracebacks refer to this frame: a reference back is a cycle, left to the garbage collector.
             del error, expired
 
@@ -233,7 +263,7 @@ class Transport:
             except DetectiveError:
                 raise
             except Exception as error:  # noqa: BLE001 - a provider may raise anything
-                problem = RuntimeError(CLOSED) if self.pool.closed else provider_failure(provider, error)
+                problem = ClientClosed(CLOSED) if self.pool.closed else provider_failure(provider, error)
             try:
                 # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.
                 raise problem
@@ -242,21 +272,24 @@ class Transport:
 
     async def _attempt(self, call: _Call, credentials: Credentials) -> RawResponse | NoResponse:
         encoded, endpoint, attempts, timeouts = call.encoded, self.endpoint, call.attempts, self.timeouts
+        connections, limits = call.connections, self.limits
+        loop = connections.loop
         if self.adaptive:
             async with asyncio.timeout_at(call.deadline):
-                await self.limits.pace.wait(self.clock)
+                await limits.in_loop(loop).pace.wait(self.clock)
         if call.recorder:
             call.recorder.attempt_prepared(credentials)
-        async with Turn(self.pool, endpoint.host, self.limits.semaphore, call.deadline):
-            session = self.pool.session(fresh=not attempts.repeatable)
+        account = None if limits.max_requests is None else limits.in_loop(loop).semaphore
+        async with Turn(connections, endpoint.host, account, call.deadline):
+            session = connections.session(fresh=call.fresh or not attempts.repeatable)
             attempts.begin()
             if call.recorder:
                 call.recorder.attempt_started()
             until = call.deadline
             if timeouts.attempt is not None:
-                end = asyncio.get_running_loop().time() + timeouts.attempt
+                end = loop.time() + timeouts.attempt
                 until = end if until is None else min(until, end)
-            on_connection.set(attempts.connection)
+            on_connection.set(call.on_connection)
             try:
                 raw = await exchange(
                     session,
@@ -264,7 +297,9 @@ class Transport:
                     f"{endpoint.url}{encoded.path}{'?' if encoded.query else ''}{encoded.query}",
                     headers=self._headers(call, credentials),
                     body=encoded.body,
+                    loop=loop,
                     until=until,
+                    deadline=call.deadline,
                     timeout=client_timeout(timeouts.connect, timeouts.read, own_session=self.pool.owns_sessions),
                     proxy=self.pool.proxy_for(endpoint.url),
                     middlewares=self.pool.middlewares,
@@ -274,7 +309,12 @@ class Transport:
                 on_connection.set(ignore_connection_events)
         if isinstance(raw, NoResponse):
             # An attempt that fails after the deadline has failed because of it.
-            _raise_if_past(call.deadline)
+            if call.deadline is not None and loop.time() >= call.deadline:
+                raise TimeoutError
+            if call.connection is not None and call.connection.reused:
+                # It may have been cut off while it was idle, without a sign of it, and others with it.
+                call.fresh = True
+                connections.distrust(call.connection)
         elif self.reached is not None and endpoint.host not in self.reached:
             self.reached.add(endpoint.host)
         return raw
@@ -331,7 +371,7 @@ class Transport:
     def _note_success(self, call: _Call, raw: RawResponse) -> None:
         call.attempts.succeeded()
         if self.adaptive:
-            self.limits.pace.limiter.record(self.clock.monotonic(), throttled=False)
+            self.limits.in_loop(call.connections.loop).pace.limiter.record(self.clock.monotonic(), throttled=False)
         if call.recorder:
             call.recorder.attempt_ended(raw)
 
@@ -339,9 +379,19 @@ class Transport:
         call.attempts.failed(error)
         if self.adaptive:
             throttled = failure_kind(error) is FailureKind.THROTTLING
-            self.limits.pace.limiter.record(self.clock.monotonic(), throttled=throttled)
+            self.limits.in_loop(call.connections.loop).pace.limiter.record(self.clock.monotonic(), throttled=throttled)
         if call.recorder:
             call.recorder.attempt_ended(raw, error)
+
+    def _delay_before_retry(
+        self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError
+    ) -> float | None:
+        if isinstance(raw, NoResponse) and raw.final:
+            return None
+        delay = call.attempts.wait_after(error, self.clock.random())
+        if call.recorder and delay is not None:
+            call.recorder.retry(error, delay)
+        return delay
 
     def _correct_clock(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> bool:
         if not isinstance(raw, RawResponse):
@@ -352,8 +402,3 @@ class Transport:
             return False
         self.shared.clock_offset = call.clock_offset + offset
         return True
-
-
-def _raise_if_past(deadline: float | None) -> None:
-    if deadline is not None and asyncio.get_running_loop().time() >= deadline:
-        raise TimeoutError

@@ -20,8 +20,11 @@ from detective_async.errors import (
     HostNotFound,
     TransportError,
 )
+from detective_async.http.descriptors import is_exhausted, open_files_limit
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+#: Seconds by which a busy event loop may be late. A timer that is later says nothing about the network.
+PUNCTUAL = 0.05
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20
 
@@ -52,11 +55,13 @@ class NoResponse:
         kind: the exception to raise.
         problem: what happened, for its message.
         host: the host whose name does not exist, if that is why.
+        final: whether another attempt would be of no use.
     """
 
     kind: type[TransportError]
     problem: str
     host: str | None = None
+    final: bool = False
 
     def error(self, *, operation: str, attempts: int, sent: bool) -> TransportError:
         """Make the exception; `sent` says whether there was a connection, to the service and not to its proxy only."""
@@ -74,7 +79,9 @@ async def exchange(
     *,
     headers: Mapping[str, str],
     body: bytes | None,
+    loop: asyncio.AbstractEventLoop,
     until: float | None,
+    deadline: float | None,
     timeout: aiohttp.ClientTimeout,
     proxy: str | None,
     middlewares: Sequence[ClientMiddlewareType] | None,
@@ -82,37 +89,43 @@ async def exchange(
     """Send a request once and read the response.
 
     The URL is percent-encoded, and the headers include the signed ones. The whole exchange must be over at `until`, by
-    the event loop's clock, if that is not None. Without `proxy` or `middlewares`, the session's own apply, if any.
+    the event loop's clock, if that is not None; later only if the event loop was late, but not after `deadline`.
+    Without `proxy` or `middlewares`, the session's own apply, if any.
 
     Raises:
         ConfigurationError: the session has other credentials for the host.
     """
     try:
-        async with asyncio.timeout_at(until):
-            response = await session.request(
-                method,
-                # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.
-                URL(url, encoded=True),
-                data=body,
-                headers=headers,
-                # aiohttp would add a type to a request without a body.
-                skip_auto_headers=_NO_TYPE if body is None else None,
-                allow_redirects=False,
-                # The caller's session may have another default.
-                raise_for_status=False,
-                auto_decompress=True,
-                read_bufsize=_BUFFER,
-                proxy=proxy,
-                timeout=timeout,
-                middlewares=middlewares,
-            )
+        async with asyncio.timeout_at(None) as timer:
+            handle = None if until is None else loop.call_at(until, _expire, timer, loop, loop.time(), until, deadline)
             try:
-                if response.status == _PROXY_REFUSED and proxy is not None:
-                    return NoResponse(ConnectError, f"the proxy {_name(URL(proxy))} refused the request (HTTP 407)")
-                return RawResponse(response.status, response.headers, await _read(response))
+                response = await session.request(
+                    method,
+                    # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.
+                    URL(url, encoded=True),
+                    data=body,
+                    headers=headers,
+                    # aiohttp would add a type to a request without a body.
+                    skip_auto_headers=_NO_TYPE if body is None else None,
+                    allow_redirects=False,
+                    # The caller's session may have another default.
+                    raise_for_status=False,
+                    auto_decompress=True,
+                    read_bufsize=_BUFFER,
+                    proxy=proxy,
+                    timeout=timeout,
+                    middlewares=middlewares,
+                )
+                try:
+                    if response.status == _PROXY_REFUSED and proxy is not None:
+                        return NoResponse(ConnectError, f"the proxy {_name(URL(proxy))} refused the request (HTTP 407)")
+                    return RawResponse(response.status, response.headers, await _read(response))
+                finally:
+                    # Closes the connection if the response was not read to its end.
+                    response.release()
             finally:
-                # Closes the connection if the response was not read to its end.
-                response.release()
+                if handle is not None:
+                    handle.cancel()
     except (_RetryPreventedError, aiohttp.ClientError, OSError) as error:
         # The response may refer to the exception, and the traceback's frames to the response: a cycle.
         error.__traceback__ = None
@@ -126,10 +139,24 @@ async def exchange(
         if "Cannot combine AUTHORIZATION" not in str(error):
             raise
     # Outside of the handler, so that it is not chained to an exception that refers to the request.
+    host = URL(url, encoded=True).host
     raise ConfigurationError(
-        f"session: it has other credentials for {URL(url, encoded=True).host}, from auth= or, with trust_env=True, from .netrc; they "
-        "would replace AWS's signature"
+        f"session: it has other credentials for {host}, from auth= or, with trust_env=True, from .netrc; they would "
+        "replace AWS's signature"
     )
+
+
+def _expire(
+    timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, began: float, until: float, deadline: float | None
+) -> None:
+    """End an exchange, one round of the event loop later at the earliest.
+
+    Until then, a response that has arrived is read. If the program blocked the event loop beyond `until`, the exchange
+    is given its time once more, but not beyond the deadline.
+    """
+    now = loop.time()
+    end = now + (until - began) if now - until > PUNCTUAL else now
+    timer.reschedule(end if deadline is None else min(end, max(now, deadline)))
 
 
 @lru_cache(maxsize=256)
@@ -173,6 +200,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 def _explain(error: BaseException, url: URL, proxy: URL | None) -> NoResponse:
     """Describe one of aiohttp's exceptions without quoting the request, or the proxy's user and password."""
+    if isinstance(error, aiohttp.ClientConnectorError) and is_exhausted(error):
+        return NoResponse(ConnectError, _TOO_MANY_FILES.format(limit=open_files_limit()), final=True)
     kind, problem = next(words for exceptions, words in _WORDS if isinstance(error, exceptions))
     reason = f" ({text})" if (text := _reason(error)) else ""
     if isinstance(error, _NO_CONNECTION):
@@ -193,6 +222,10 @@ def _name(proxy: URL) -> str:
     return f"{proxy.host}:{proxy.port}"
 
 
+_TOO_MANY_FILES = (
+    "no connection could be opened, because there are too many open files (limit: {limit}): raise the limit "
+    "(`ulimit -n`), or keep fewer files and connections open"
+)
 # The first match applies.
 _WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...] = (
     (aiohttp.ClientHttpProxyError, (ConnectError, "cannot connect to {host}")),

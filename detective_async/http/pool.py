@@ -3,6 +3,7 @@
 import asyncio
 import select
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -11,33 +12,58 @@ import aiohttp
 from aiohttp.connector import Connection
 from attrs import Factory, define
 
-from detective_async.errors import ConfigurationError
+from detective_async.errors import ClientClosed, ConfigurationError
+from detective_async.http.descriptors import affordable, is_exhausted
 from detective_async.http.environment import proxy_for, ssl_context
-from detective_async.http.exchange import disable_aiohttp_retries, retry_prevention
+from detective_async.http.exchange import PUNCTUAL, disable_aiohttp_retries, retry_prevention
 from detective_async.http.request import new_request
+from detective_async.http.state import pop_closed
+from detective_async.http.unclosed import Origin, close_socket, origin_of, registered, warn_unclosed
 
 #: Connections, and therefore requests in flight, of a session of our own.
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s. Ours are closed before, so that none is reused while AWS closes it.
 _KEEPALIVE = 15.0
+#: How often a connection is tried anew after an event loop that was late.
+_MORE_TRIES = 3
+#: Seconds between two tries while there are too many open files.
+_PAUSE = 0.05
+#: For how many seconds then, if there is no timeout for connecting.
+_LONGEST_WAIT = 5.0
 CLOSED = "the client is closed"
 
 T = TypeVar("T")
 
 
-def ignore_connection_events(_: bool) -> None:  # noqa: FBT001 - a listener's signature
+@define(eq=False)
+class ConnectionUse:
+    """A connection, and when a request last had it.
+
+    Attributes:
+        host: the host that it goes to.
+        has_input: polls the socket for input that the event loop has not read, with a timeout.
+        since: when the last request was given it, by the event loop's clock.
+        reused: whether a request had it before that one.
+    """
+
+    host: str | None
+    has_input: Callable[[int], object]
+    since: float
+    reused: bool = False
+
+
+def ignore_connection_events(_: ConnectionUse | None) -> None:
     """Default listener: ignores connection events."""
 
 
-#: Called by sessions of our own: with False when a request starts to wait for a connection, with True when it has one.
-on_connection: ContextVar[Callable[[bool], None]] = ContextVar("on_connection", default=ignore_connection_events)
+#: Called by sessions of our own: with None when a request starts to wait for a connection, with that when it has one.
+on_connection: ContextVar[Callable[[ConnectionUse | None], None]] = ContextVar(
+    "on_connection", default=ignore_connection_events
+)
 
 
 class ConnectionPool:
-    """The aiohttp sessions, and how many requests may be in flight on them.
-
-    The connectors of our own sessions have no limit. Requests wait for a semaphore here instead, so that this wait does
-    not count as connect time.
+    """The connections of a client and of those that were derived from it, for each event loop that uses them.
 
     Args:
         session: the caller's session, which is used and never closed; None opens sessions of our own at the first call.
@@ -47,6 +73,7 @@ class ConnectionPool:
         owns_sessions: whether the sessions are our own.
         middlewares: the aiohttp middlewares of each request; None for the session's.
         closed: whether no further request can be made.
+        origin: where the client was made.
 
     Raises:
         ConfigurationError: the bundle cannot be read.
@@ -56,25 +83,24 @@ class ConnectionPool:
         self.owns_sessions = session is None
         self.middlewares = retry_prevention(session)
         self._callers = session
-        self._reusing: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
         self.closed = False
-        self._ssl = ssl_context(ca_bundle)
-        self._spawned: set[asyncio.Task[Any]] = set()
+        self.origin = origin_of("DetectiveClient")
         self._proxies: dict[str, str | None] = {}
-        if session is None:
-            self._semaphores = _Semaphores(asyncio.Semaphore(MAX_CONNECTIONS))
-        else:
-            self._semaphores = _semaphores_of(session)
-        self._limit: asyncio.Semaphore | None = None
+        self._max_requests: int | None = None
+        self._of_loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
+        # Those of the event loop that made the last call: as a rule there is only one.
+        self._current: LoopConnections | None = None
+        self._ssl = ssl_context(ca_bundle)
+
+    def __del__(self) -> None:
+        for connections in self._of_loops.values():
+            connections.leave()
+        if not self.closed:
+            warn_unclosed(self.origin)
 
     def limit(self, requests: int) -> None:
-        """Bound the requests in flight; to be called before the first request."""
-        if self.owns_sessions:
-            self._semaphores = _Semaphores(asyncio.Semaphore(requests))
-        else:
-            # Beside the limits of the session, which also count requests that are not ours.
-            self._limit = asyncio.Semaphore(requests)
+        """Bound the requests in flight in an event loop; to be called before the first request."""
+        self._max_requests = requests
 
     def proxy_for(self, url: str) -> str | None:
         """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; read once per URL.
@@ -91,6 +117,110 @@ class ConnectionPool:
             self._proxies[url] = proxy_for(url)
         return self._proxies[url]
 
+    def connections(self, loop: asyncio.AbstractEventLoop) -> "LoopConnections":
+        """Give the connections of the running event loop.
+
+        Raises:
+            ClientClosed: the pool was closed.
+            ConfigurationError: the caller's session belongs to another event loop.
+        """
+        current = self._current
+        if current is None or current.loop is not loop:
+            current = self._connections_of(loop)
+        if self.closed:
+            raise ClientClosed(CLOSED)
+        return current
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run a coroutine that uses the connections; closing the pool cancels it.
+
+        Raises:
+            ClientClosed: the pool was closed.
+            ConfigurationError: the caller's session belongs to another event loop.
+        """
+        try:
+            return self.connections(asyncio.get_running_loop()).spawn(work)
+        except BaseException:
+            # Started now, it would run on closed connections, and others would wait for it.
+            work.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Close the sessions of our own and cancel the spawned tasks; closing twice is harmless.
+
+        Those of event loops in other threads are told to close theirs, without waiting for them.
+        """
+        self.closed = True
+        running = self._of_loops.pop(asyncio.get_running_loop(), None)
+        for connections in list(self._of_loops.values()):
+            connections.close_from_elsewhere()
+        if running is not None:
+            await running.aclose()
+
+    def _connections_of(self, loop: asyncio.AbstractEventLoop) -> "LoopConnections":
+        found = self._of_loops.get(loop)
+        if found is None:
+            # aiohttp has no public name for it that does not warn.
+            of_session = getattr(self._callers, "_loop", loop)
+            if of_session is not loop:
+                raise ConfigurationError(
+                    "the session that was passed to the client belongs to another event loop, which is "
+                    f"{'closed' if of_session.is_closed() else 'not the one that runs here'}: make session and client "
+                    "in the event loop that uses them, or let the client open its own session"
+                )
+            for connections in pop_closed(self._of_loops):
+                connections.abandon()
+            found = self._of_loops[loop] = LoopConnections(
+                loop, self.origin, self._callers, self._ssl, self._max_requests
+            )
+        self._current = found
+        return found
+
+
+class LoopConnections:
+    """The connections of one event loop, and how many requests may be in flight on them.
+
+    The connectors of our own sessions have no limit. Requests wait for a semaphore here instead, so that this wait does
+    not count as connect time.
+
+    Args:
+        loop: the event loop.
+        origin: where the client was made.
+        session: the caller's session; None for sessions of our own.
+        ssl: the TLS context of a session of our own, or True for aiohttp's default.
+        max_requests: the limit on requests in flight; None for the default.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        origin: Origin,
+        session: aiohttp.ClientSession | None,
+        ssl: Any,
+        max_requests: int | None,
+    ) -> None:
+        self.loop = loop
+        self.origin = origin
+        self._callers = session
+        self._ssl = ssl
+        self._max_requests = max_requests
+        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._reusing: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
+        self._spawned: set[asyncio.Task[Any]] = set()
+        self._limit: asyncio.Semaphore | None = None
+        if self._callers is None:
+            self._semaphores = _Semaphores(asyncio.Semaphore(affordable(self._max_requests or MAX_CONNECTIONS)))
+        else:
+            self._semaphores = _semaphores_of(self._callers)
+            if self._max_requests is not None:
+                # Beside the limits of the session, which also count requests that are not ours.
+                self._limit = asyncio.Semaphore(self._max_requests)
+
     def bounds(self, host: str) -> tuple[asyncio.Semaphore | None, ...]:
         """Give the bounds on the requests in flight to a host, in the order in which they are to be acquired.
 
@@ -106,51 +236,103 @@ class ConnectionPool:
         """Give the session for a request that has its turn.
 
         Args:
-            fresh: whether the request must go out on a new connection, because a reused one may be closing, and this
-                request cannot be repeated. A session of the caller's is used as it is.
+            fresh: whether the request must go out on a new connection: a reused one may be closing, and this request
+                cannot be repeated; or one has just failed. A session of the caller's is used as it is.
 
         Raises:
-            RuntimeError: the pool was closed.
+            ClientClosed: the pool was closed.
             ConfigurationError: the caller's session was closed.
         """
-        if self.closed:
-            raise RuntimeError(CLOSED)
+        if self._closed:
+            raise ClientClosed(CLOSED)
         if self._callers is not None:
             if self._callers.closed:
                 raise ConfigurationError("session: the aiohttp session that was passed in is closed")
             return self._callers
         if fresh:
             if self._fresh is None:
-                self._fresh = _open(_Connector(limit=0, force_close=True, ssl=self._ssl), aiohttp.ClientRequest)
+                self._fresh = self._open(force_close=True, new_request=aiohttp.ClientRequest)
             return self._fresh
         if self._reusing is None:
-            self._reusing = _open(_Connector(limit=0, keepalive_timeout=_KEEPALIVE, ssl=self._ssl), new_request)
+            self._reusing = self._open(keepalive_timeout=_KEEPALIVE, new_request=new_request)
         return self._reusing
 
-    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run a coroutine that uses the connections; closing the pool cancels it.
+    def distrust(self, failed: ConnectionUse) -> None:
+        """Use no connection again to the host of one that failed after it had been idle, unless it was used later.
 
-        Raises:
-            RuntimeError: the pool was closed.
+        Whatever made that one fail, such as a firewall that forgot it, has most likely made the others fail as well.
         """
-        if self.closed:
-            # Started now, it would run on closed connections, and others would wait for it.
-            work.close()
-            raise RuntimeError(CLOSED)
-        task = asyncio.create_task(work)
+        connector = self._reusing and self._reusing.connector
+        if isinstance(connector, _Connector):
+            times = connector.trusted_after
+            times[failed.host] = max(failed.since, times.get(failed.host, failed.since))
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run a coroutine; closing the connections cancels it."""
+        task = self.loop.create_task(work)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
         return task
 
     async def aclose(self) -> None:
-        """Close the sessions of our own and cancel the spawned tasks; closing twice is harmless."""
-        self.closed = True
-        for task in self._spawned:
-            task.cancel()
-        await asyncio.gather(*self._spawned, return_exceptions=True)
+        """Close the sessions of our own and cancel the spawned tasks, even if this is cancelled."""
+        self._closed = True
+        registered.discard(self)
+        async with AsyncExitStack() as stack:
+            for session in (self._reusing, self._fresh):
+                if session is not None:
+                    stack.push_async_callback(session.close)
+            for task in self._spawned:
+                task.cancel()
+            await asyncio.gather(*self._spawned, return_exceptions=True)
+
+    def close_from_elsewhere(self) -> None:
+        """Close the sessions from another event loop, which cannot wait for that."""
+        self._closed = True
+        if self.loop.is_closed():
+            self.abandon()
+        else:
+            # The event loop may be closed at this moment.
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self._start_closing)
+
+    def _start_closing(self) -> None:
+        self._closing = self.loop.create_task(self.aclose())
+
+    def leave(self) -> None:
+        """Close the idle connections of a client that was dropped: at once, or in the thread of their event loop."""
+        if self.loop.is_running() and self.loop is not asyncio._get_running_loop():  # noqa: SLF001 - documented
+            with suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self.abandon)
+        else:
+            self.abandon()
+
+    def abandon(self, *, forked: bool = False) -> None:
+        """Forget the sessions and close their sockets, without the event loop.
+
+        Args:
+            forked: whether this is the copy of a process that goes on using them.
+        """
+        registered.discard(self)
         for session in (self._reusing, self._fresh):
             if session is not None:
-                await session.close()
+                connector = session.connector
+                session.detach()
+                if isinstance(connector, _Connector):
+                    connector.abandon(forked=forked)
+        self._reset()
+
+    def _open(self, *, new_request: Callable[..., aiohttp.ClientRequest], **options: Any) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            connector=_Connector(limit=0, ssl=self._ssl, **options),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # aiohttp's parameter is typed as a class; it is only called.
+            request_class=cast("type[aiohttp.ClientRequest]", new_request),
+        )
+        disable_aiohttp_retries(session)
+        self.origin.opened = True
+        registered.add(self)
+        return session
 
 
 @define(eq=False)
@@ -158,13 +340,13 @@ class Turn:
     """A request's turn: entering it acquires the semaphores in front of a host, first come, first served.
 
     Attributes:
-        pool: where the request will be sent.
+        connections: those of the running event loop.
         host: the host that it will be sent to.
         account: the bound of its account in its region, if there is one.
         deadline: how long it may wait, by the event loop's clock; `TimeoutError` after that. None for no limit.
     """
 
-    pool: ConnectionPool
+    connections: LoopConnections
     host: str
     account: asyncio.Semaphore | None
     deadline: float | None
@@ -173,7 +355,7 @@ class Turn:
     async def __aenter__(self) -> None:
         """Acquire all semaphores, or none."""
         try:
-            for semaphore in (self.account, *self.pool.bounds(self.host)):
+            for semaphore in (self.account, *self.connections.bounds(self.host)):
                 if semaphore is None:
                     continue
                 if semaphore.locked():
@@ -192,44 +374,80 @@ class Turn:
             semaphore.release()
 
 
-def _open(connector: aiohttp.TCPConnector, new_request: Callable[..., aiohttp.ClientRequest]) -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # aiohttp's parameter is typed as a class; it is only called.
-        request_class=cast("type[aiohttp.ClientRequest]", new_request),
-    )
-    disable_aiohttp_retries(session)
-    return session
-
-
 class _Connector(aiohttp.TCPConnector):
-    """An aiohttp connection pool that checks a connection before it hands it out again."""
+    """An aiohttp connection pool that checks a connection before it hands it out again.
+
+    Attributes:
+        trusted_after: host -> a time of the event loop's clock: connections that no request was given after it are not
+            used again.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._handed_out: WeakKeyDictionary[asyncio.BaseProtocol, Callable[[int], object]] = WeakKeyDictionary()
+        self.trusted_after: dict[str | None, float] = {}
+        self._uses: WeakKeyDictionary[asyncio.BaseProtocol, ConnectionUse] = WeakKeyDictionary()
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         """Give a connection that the server has not closed."""
         report = on_connection.get()
-        report(False)  # noqa: FBT003 - a listener's argument
+        report(None)
+        began = started = self._loop.time()
+        tries = 0
         while True:
-            connection = await super().connect(req, traces, timeout)
+            try:
+                connection = await super().connect(req, traces, timeout)
+            except OSError as error:
+                tries += 1
+                await self._before_another_try(error, tries, began, started, timeout.connect)
+                started = self._loop.time()
+                continue
             protocol = connection.protocol
             assert protocol is not None  # noqa: S101 - it has just been connected
-            has_input = self._handed_out.get(protocol)
-            if has_input is None:
-                self._handed_out[protocol] = _input_check(connection.transport)
+            use = self._uses.get(protocol)
+            if use is None:
+                use = ConnectionUse(req.url.raw_host, _input_check(connection.transport), began)
+                self._uses[protocol] = use
                 break
-            if not protocol.should_close and not has_input(0):
+            if (
+                not protocol.should_close
+                and not use.has_input(0)
+                and (not self.trusted_after or use.since > self.trusted_after.get(use.host, -1.0))
+            ):
+                use.since, use.reused = began, True
                 break
             # No request is outstanding on it, so the input is its end, or a response to no request.
             connection.close()
-        report(True)  # noqa: FBT003
+        report(use)
         return connection
+
+    async def _before_another_try(
+        self, error: OSError, tries: int, began: float, started: float, timeout: float | None
+    ) -> None:
+        """Raise the error, unless it is of this process: the event loop was late, or there are too many open files.
+
+        Nothing was sent yet, so that trying again is harmless.
+        """
+        now = self._loop.time()
+        if isinstance(error, TimeoutError):
+            # An event loop that the program blocked says nothing about the network.
+            if timeout is None or now - started < timeout + PUNCTUAL or tries > _MORE_TRIES:
+                raise error
+        elif now - began < (_LONGEST_WAIT if timeout is None else timeout) and is_exhausted(error):
+            # Other requests will end, and leave their connections.
+            await asyncio.sleep(_PAUSE)
+        else:
+            raise error
+
+    def abandon(self, *, forked: bool) -> None:
+        """Close the sockets without the event loop, and without aiohttp's warning."""
+        self._closed = True
+        protocols = [protocol for idle in self._conns.values() for protocol, _ in idle]
+        for protocol in (*protocols, *self._acquired):
+            close_socket(protocol.transport, self._loop, forked=forked)
+        self._conns.clear()
+        self._acquired.clear()
 
 
 def _input_check(transport: asyncio.Transport | None) -> Callable[[int], object]:

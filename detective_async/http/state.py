@@ -21,17 +21,22 @@ _MAX_ENTRIES = 16_384
 T = TypeVar("T")
 
 
+def pop_closed(values: dict[asyncio.AbstractEventLoop, T]) -> list[T]:
+    """Remove and return the values of event loops that were closed."""
+    return [values.pop(loop) for loop in list(values) if loop.is_closed()]
+
+
 @define(eq=False)
-class Limits:
-    """The limits that the calls of one account share, in one region and for one service.
+class LoopLimits:
+    """The limits of one account in a region that belong to one event loop.
 
     Attributes:
-        quota: what retries draw on.
+        loop: the event loop.
         semaphore: bounds the requests in flight; None for no bound.
     """
 
-    quota: RetryQuota = Factory(RetryQuota)
-    semaphore: asyncio.Semaphore | None = None
+    loop: asyncio.AbstractEventLoop
+    semaphore: asyncio.Semaphore | None
     _pace: "Pace | None" = field(default=None, init=False)
 
     @property
@@ -43,6 +48,32 @@ class Limits:
 
             self._pace = Pace()
         return self._pace
+
+
+@define(eq=False)
+class Limits:
+    """The limits that the calls of one account share, in one region and for one service.
+
+    Attributes:
+        quota: what retries draw on, in all event loops.
+        max_requests: how many requests may be in flight in an event loop; None for any number.
+    """
+
+    quota: RetryQuota = Factory(RetryQuota)
+    max_requests: int | None = None
+    _of_loops: dict[asyncio.AbstractEventLoop, LoopLimits] = field(factory=dict, init=False)
+    _current: LoopLimits | None = field(default=None, init=False)
+
+    def in_loop(self, loop: asyncio.AbstractEventLoop) -> LoopLimits:
+        """Give the limits that belong to the running event loop."""
+        current = self._current
+        if current is None or current.loop is not loop:
+            if loop not in self._of_loops:
+                pop_closed(self._of_loops)
+                bound = None if self.max_requests is None else asyncio.Semaphore(self.max_requests)
+                self._of_loops[loop] = LoopLimits(loop, bound)
+            current = self._current = self._of_loops[loop]
+        return current
 
 
 class _RecentlyUsed(Generic[T]):
@@ -91,7 +122,7 @@ class SharedState:
         bound = self._max_requests if gated else None
         return self._limits.get(
             (provider_key(provider), region, service),
-            Limits if bound is None else lambda: Limits(semaphore=asyncio.Semaphore(bound)),
+            lambda: Limits(max_requests=bound),
         )
 
     def limit_requests(self, requests: int) -> None:

@@ -130,6 +130,7 @@ class Attempts:
         count: the number of attempts that were started.
         sent: whether the service may have received a part of the current attempt.
         outcome_unknown: whether the service may have carried out an attempt that failed.
+        reserved: what the next attempt has taken from the quota, until it begins.
     """
 
     max_attempts: int
@@ -138,17 +139,20 @@ class Attempts:
     count: int = 0
     sent: bool = False
     outcome_unknown: bool = False
+    reserved: int = 0
     _last_cost: int | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Count an attempt."""
         self.count += 1
-        # Assumed until `connection` is called: not every session reports when it has a connection.
+        self.reserved = 0
+        # Assumed until more is known: not every session reports when it has a connection.
         self.sent = True
 
-    def connection(self, there: bool) -> None:  # noqa: FBT001 - a callback
-        """Record whether the attempt has a connection; without one, nothing can have been sent."""
-        self.sent = there
+    def give_back(self) -> None:
+        """Refund the cost of a retry that will not be made."""
+        self.quota.release(self.reserved)
+        self.reserved = 0
 
     def succeeded(self) -> None:
         """Refund the cost of the last retry to the quota, or 1 if there was no retry."""
@@ -176,5 +180,5 @@ class Attempts:
             return None
         if not self.quota.acquire(kind.cost):
             return None
-        self._last_cost = kind.cost
+        self._last_cost = self.reserved = kind.cost
         return backoff(kind, self.count, random, error.retry_after if isinstance(error, ServiceError) else None)

@@ -10,10 +10,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from support.sessions import session_of
 from support.strict_mode import warnings_in
 from support.wire_server import until
 
 from detective_async import (
+    ClientClosed,
     ConfigurationError,
     DetectiveClient,
     ResourceNotFoundException,
@@ -37,23 +39,23 @@ async def test_async_with_closes_the_client(sim: DetectiveSimulator) -> None:
     """After the block, the session is closed and calls raise."""
     async with make(sim) as client:
         await client.list_graphs()
-        session = client._transport.pool._reusing
+        session = session_of(client)
         assert session is not None
         assert "open" in repr(client)
     assert session.closed
     assert repr(client) == f"<DetectiveClient {sim.url} [eu-west-1, closed]>"
-    with pytest.raises(RuntimeError, match="the client is closed"):
+    with pytest.raises(ClientClosed, match="the client is closed"):
         await client.list_graphs()
 
 
 async def test_a_client_without_async_with(sim: DetectiveSimulator) -> None:
     """The first call opens the session; `aclose` closes it and may be called twice."""
     client = make(sim)
-    assert client._transport.pool._reusing is None
+    assert session_of(client) is None
     await client.list_graphs()
     await client.aclose()
     await client.aclose()
-    with pytest.raises(RuntimeError, match="the client is closed"):
+    with pytest.raises(ClientClosed, match="the client is closed"):
         await client.list_graphs()
 
 
@@ -82,7 +84,7 @@ async def test_the_callers_session_is_used_and_left_open(sim: DetectiveSimulator
             await client.list_graphs()
         assert requests == [True]
         assert not session.closed
-        with pytest.raises(RuntimeError, match="the client is closed"):
+        with pytest.raises(ClientClosed, match="the client is closed"):
             await client.list_graphs()
 
 
@@ -197,7 +199,7 @@ async def test_with_options_shares_the_connections(sim: DetectiveSimulator) -> N
             pass
         await elsewhere.aclose()
         assert (await other.list_graphs()).graph_list[0].arn == theirs
-    with pytest.raises(RuntimeError, match="the client is closed"):
+    with pytest.raises(ClientClosed, match="the client is closed"):
         await other.list_graphs()
 
 
@@ -217,7 +219,7 @@ async def test_at_most_a_hundred_connections(sim: DetectiveSimulator) -> None:
     async with make(sim) as client:
         calls = [asyncio.create_task(client.list_graphs()) for _ in range(300)]
         await asyncio.sleep(0.05)
-        session = client._transport.pool._reusing
+        session = session_of(client)
         assert session is not None
         assert isinstance(session.connector, aiohttp.TCPConnector)
         assert len(session.connector._acquired) <= 100
@@ -233,7 +235,7 @@ async def test_cancelled_calls_release_their_connections(sim: DetectiveSimulator
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
-            session = client._transport.pool._reusing
+            session = session_of(client)
             assert session is not None
             assert isinstance(session.connector, aiohttp.TCPConnector)
             assert not session.connector._acquired

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from attrs import define
 from support.interruptions import passes
+from support.sessions import session_of
 from support.wire_server import until
 
 from detective_async import Credentials, DetectiveClient, DetectiveFleet, Target
@@ -50,7 +51,7 @@ async def test_ten_thousand_of_a_generator() -> None:
             if len(seen) == 10_000:
                 break
         # Without a request there is no session.
-        assert fleet._client._transport.pool._reusing is None
+        assert session_of(fleet._client) is None
     assert len(seen) == 10_000
     await until(lambda: len(asyncio.all_tasks()) == before, "no task is left")
 
@@ -86,7 +87,7 @@ async def test_unreached_targets(sim: DetectiveSimulator) -> None:
         "Audit", every, REGIONS[:2], source=sim.account(HUB), endpoint_url=sim.url, concurrency=CONCURRENCY
     ) as fleet:
         transport = fleet._client._transport
-        assert transport.pool._reusing is None
+        assert session_of(fleet._client) is None
         assert len(transport.shared._providers._values) == 1
         async for outcome in fleet.run(list_graphs):
             assert outcome.ok

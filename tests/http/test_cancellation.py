@@ -168,7 +168,7 @@ async def test_a_refresh_that_fails_without_waiting_calls(interrupt: Interrupt, 
 
 
 async def test_a_call_between_two_attempts(owner: str) -> None:
-    """The wait for a retry holds no connection, and ends at once."""
+    """The wait for a retry holds no connection, ends at once, and its cost is given back."""
     waiting = asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -181,6 +181,7 @@ async def test_a_call_between_two_attempts(owner: str) -> None:
         assert (await single.client.list_graphs(next_token="other")).next_token == "other"
         task.cancel()
         assert await was_cancelled(task)
+        assert single.client._transport.limits.quota.available == 500
         await single.is_as_before()
 
 

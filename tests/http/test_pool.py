@@ -10,9 +10,13 @@ import pytest
 from support.wire_server import serving
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy
-from detective_async.http.pool import ConnectionPool, Turn, _input_check
+from detective_async.http.pool import ConnectionPool, LoopConnections, Turn, _input_check
 
 KEYS = Credentials("a", "b")
+
+
+def connections(pool: ConnectionPool) -> LoopConnections:
+    return pool.connections(asyncio.get_running_loop())
 
 
 def test_a_transport_without_a_socket_counts_as_open() -> None:
@@ -24,11 +28,11 @@ def test_a_transport_without_a_socket_counts_as_open() -> None:
 async def test_start_investigation_has_a_session_of_its_own(client: DetectiveClient) -> None:
     """That session keeps no connection between two requests, and is closed with the client."""
     arn = (await client.create_graph()).graph_arn or ""
-    session, day = client._transport.pool.session(fresh=True), datetime(2026, 1, 1, tzinfo=UTC)
+    session, day = connections(client._transport.pool).session(fresh=True), datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(2):
         await client.start_investigation(arn, f"arn:aws:iam::111122223333:user/{number}", day, day + timedelta(1))
         assert session.connector is not None
-        assert len(session.connector._handed_out) <= 1  # type: ignore[attr-defined]
+        assert len(session.connector._uses) <= 1  # type: ignore[attr-defined]
         assert not session.connector._conns
     await client.aclose()
     assert session.closed
@@ -39,13 +43,13 @@ async def test_requests_that_wait_for_one_host_do_not_block_others(limit: int | 
     """With and without a limit of a fleet in addition to those of the caller's session."""
     connector = aiohttp.TCPConnector(limit=10 if limit else 2, limit_per_host=1)
     async with aiohttp.ClientSession(connector=connector) as session:
-        connections = ConnectionPool(session)
+        pool = ConnectionPool(session)
         if limit:
-            connections.limit(limit)
-        async with Turn(connections, "a", None, None):
-            waiting = [asyncio.ensure_future(Turn(connections, "a", None, None).__aenter__()) for _ in range(5)]
+            pool.limit(limit)
+        async with Turn(connections(pool), "a", None, None):
+            waiting = [asyncio.ensure_future(Turn(connections(pool), "a", None, None).__aenter__()) for _ in range(5)]
             await asyncio.sleep(0)
-            async with asyncio.timeout(5), Turn(connections, "b", None, None):
+            async with asyncio.timeout(5), Turn(connections(pool), "b", None, None):
                 assert not any(one.done() for one in waiting)
             for one in waiting:
                 one.cancel()
@@ -55,21 +59,21 @@ async def test_requests_that_wait_for_one_host_do_not_block_others(limit: int | 
 async def test_a_cancelled_wait_releases_what_it_holds() -> None:
     """A request that waits for the session has the place of its host already."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1, limit_per_host=1)) as session:
-        connections = ConnectionPool(session)
-        async with Turn(connections, "a", None, None):
+        pool = ConnectionPool(session)
+        async with Turn(connections(pool), "a", None, None):
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.01), Turn(connections, "b", None, None):
+                async with asyncio.timeout(0.01), Turn(connections(pool), "b", None, None):
                     raise AssertionError
-        async with asyncio.timeout(5), Turn(connections, "b", None, None):
+        async with asyncio.timeout(5), Turn(connections(pool), "b", None, None):
             pass
 
 
-async def take_all(connections: ConnectionPool, turns: AsyncExitStack) -> int:
+async def take_all(pool: ConnectionPool, turns: AsyncExitStack) -> int:
     """Take turns, and keep them, until there are no more, or 500; return their number."""
     for taken in range(500):
         try:
             async with asyncio.timeout(0.01):
-                await turns.enter_async_context(Turn(connections, "a", None, None))
+                await turns.enter_async_context(Turn(connections(pool), "a", None, None))
         except TimeoutError:
             return taken
     return 500
@@ -78,11 +82,11 @@ async def take_all(connections: ConnectionPool, turns: AsyncExitStack) -> int:
 @pytest.mark.parametrize("limit", [3, 150])
 async def test_a_limit_of_the_clients_own_session(limit: int) -> None:
     """It may be larger than the default."""
-    connections = ConnectionPool()
-    connections.limit(limit)
+    pool = ConnectionPool()
+    pool.limit(limit)
     async with AsyncExitStack() as turns:
-        turns.push_async_callback(connections.aclose)
-        assert await take_all(connections, turns) == limit
+        turns.push_async_callback(pool.aclose)
+        assert await take_all(pool, turns) == limit
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The state that derived clients share."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import botocore.session
@@ -105,18 +106,20 @@ async def test_clients_with_the_same_callable_or_session_share_its_credentials(
 
 async def test_the_limit_of_an_account_in_a_region() -> None:
     """Each pair has its own limit; STS, which all accounts share, has none."""
+    loop = asyncio.get_running_loop()
     shared = SharedState(EnvironmentCredentials(), resolve)
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
     before = shared.limits(one, "eu-west-1", "detective")
-    assert before.semaphore is None
+    assert before.in_loop(loop).semaphore is None
     shared.limit_requests(2)
     wanted = [(one, "eu-west-1"), (one, "us-east-1"), (two, "eu-west-1")]
     limited = [shared.limits(provider, region, "detective") for provider, region in wanted]
     assert shared.limits(one, "eu-west-1", "detective") is limited[0]
     for limits in limited:
         assert limits is not before
-        assert limits.semaphore is not None
+        semaphore = limits.in_loop(loop).semaphore
+        assert semaphore is not None
         for _ in range(2):
-            await limits.semaphore.acquire()
-        assert limits.semaphore.locked()
-    assert shared.limits(one, "eu-west-1", "sts", gated=False).semaphore is None
+            await semaphore.acquire()
+        assert semaphore.locked()
+    assert shared.limits(one, "eu-west-1", "sts", gated=False).in_loop(loop).semaphore is None

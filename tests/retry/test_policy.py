@@ -181,11 +181,25 @@ def test_an_unrepeatable_request_without_a_connection_is_retried() -> None:
     """After a timeout before anything was sent, the outcome is known."""
     attempts = after(repeatable=False)
     attempts.begin()
-    attempts.connection(False)
+    attempts.sent = False
     error = AttemptTimeout("x", operation="StartInvestigation", attempts=1, outcome_unknown=False)
     attempts.failed(error)
     assert not error.outcome_unknown
     assert attempts.wait_after(error, 1.0) is not None
+
+
+def test_a_retry_that_is_not_made_costs_nothing() -> None:
+    """Its cost is given back once, and the cost of one that was begun is not."""
+    attempts = after(refused())
+    full = attempts.quota.available
+    attempts.wait_after(refused(), 1.0)
+    assert attempts.quota.available == full - attempts.reserved < full
+    attempts.give_back()
+    attempts.give_back()
+    assert attempts.quota.available == full
+    attempts.wait_after(refused(), 1.0)
+    attempts.begin()
+    assert attempts.reserved == 0
 
 
 def test_an_unknown_outcome_stays_unknown() -> None:

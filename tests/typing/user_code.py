@@ -333,7 +333,7 @@ async def errors(client: d.DetectiveClient) -> None:
         await client.list_graphs()
     except d.ParameterError as error:
         assert_type(error.parameter, str)
-    except (d.ConfigurationError, d.CredentialsError, d.PaginationError):
+    except (d.ClientClosed, d.ConfigurationError, d.CredentialsError, d.PaginationError):
         raise
     except (d.HostNotFound, d.ConnectionLost, d.AttemptTimeout, d.DeadlineExceeded) as error:
         assert_type(error.outcome_unknown, bool)

@@ -12,6 +12,7 @@ from detective_async.api.redaction import mask_keys
 from detective_async.errors import (
     AssumeRoleError,
     AttemptTimeout,
+    ClientClosed,
     ConfigurationError,
     CredentialsError,
     DeadlineExceeded,
@@ -202,6 +203,9 @@ def _library_status(error: DetectiveError) -> int:
             return 400
         case AssumeRoleError() if (status := _sts_status(error)) in _STS_STATUSES:
             return status
+        case ClientClosed():
+            # The server shuts down.
+            return 503
         case ConfigurationError() | CredentialsError():
             return 500
         case AttemptTimeout() | DeadlineExceeded() | WaiterTimeout():

@@ -6,6 +6,7 @@ import logging
 import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import ADMINISTRATOR, KEYS, client_of, idle_client, make_app, serving, serving_routes
+from support.sessions import session_of
 
 from detective_async import AssumeRole, CallEvent, Credentials, DetectiveClient, DetectiveFleet, ParameterError, Target
 from detective_async.events import Event
@@ -38,7 +39,7 @@ async def test_client_lifetime(sim: DetectiveSimulator) -> None:
         assert FLEET not in site.app
         with pytest.raises(KeyError):
             get_fleet(requests[0])
-        assert client._transport.pool._reusing
+        assert session_of(client)
     assert [request.app[CLIENT] for request in requests] == [client] * 5
     assert client._transport.pool.closed
 

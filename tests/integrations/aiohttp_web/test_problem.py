@@ -12,6 +12,7 @@ from detective_async import (
     AccessDeniedException,
     AssumeRoleError,
     AttemptTimeout,
+    ClientClosed,
     ConfigurationError,
     ConflictException,
     ConnectError,
@@ -40,6 +41,7 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
 STATUSES = {
     DetectiveError: 502,
     ParameterError: 400,
+    ClientClosed: 503,
     ConfigurationError: 500,
     CredentialsError: 500,
     AssumeRoleError: 403,
@@ -130,7 +132,7 @@ def test_retry_after() -> None:
     for asked, document in [(None, "1"), (0.0, "1"), (0.2, "1"), (1.2, "2"), (7.0, "7")]:
         error = TooManyRequestsException("TooManyRequestsException", "", status=429, retry_after=asked)
         assert problem_of(error).headers == {"Retry-After": document}
-    assert [kind for kind in STATUSES if problem_of(make(kind)).headers] == [TooManyRequestsException]
+    assert [kind for kind in STATUSES if problem_of(make(kind)).headers] == [ClientClosed, TooManyRequestsException]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,115 @@
+"""A process that may open few files: it opens fewer connections, and an error says what to do."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from support.server_thread import server_thread
+from support.strict_mode import warnings_in
+
+from detective_async.http import descriptors
+
+PROGRAM = """
+import asyncio, os, resource, sys
+import aiohttp
+from detective_async import ConnectError, Credentials, DetectiveClient, DetectiveFleet, HostNotFound, Target, Timeouts
+
+[url] = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+keys = Credentials("a", "b")
+options = {"region": "eu-west-1", "credentials": keys, "endpoint_url": url}
+
+def fill(left):
+    files = []
+    try:
+        while True:
+            files.append(os.dup(0))
+    except OSError:
+        for file in files[len(files) - left:]:
+            os.close(file)
+    return files[:len(files) - left]
+
+async def many():
+    async with DetectiveClient(**options) as client:
+        await asyncio.gather(*(client.list_graphs() for _ in range(300)))
+        quota = client._transport.limits.quota.available
+    print(quota)
+
+async def fleet():
+    targets = [Target(f"{number:012}", "eu-west-1") for number in range(100)]
+    async with DetectiveFleet(targets, **options, concurrency=100) as fleet:
+        print(len([one.result() async for one in fleet.run(lambda client, _: client.list_graphs())]))
+
+async def few_left():
+    files = fill(6)
+    async with DetectiveClient(**options) as client:
+        await asyncio.gather(*(client.list_graphs() for _ in range(100)))
+        print(client._transport.limits.quota.available)
+
+async def none_left(**more):
+    async with DetectiveClient(**options | more, timeouts=Timeouts(connect=0.2)) as client:
+        files = fill(0)
+        try:
+            await client.list_graphs()
+        except ConnectError as error:
+            assert not isinstance(error, HostNotFound) and not error.outcome_unknown and error.attempts == 1
+            print(client._transport.limits.quota.available, error.problem)
+        for file in files:
+            os.close(file)
+        if "nowhere" not in client.endpoint_url:
+            await client.list_graphs()
+
+async def no_look_up():
+    await none_left(endpoint_url="http://nowhere.invalid")
+
+async def of_the_callers_session():
+    async with aiohttp.ClientSession() as session:
+        await none_left(session=session)
+
+for way in (many, fleet, few_left, none_left, no_look_up, of_the_callers_session):
+    print(way.__name__, end=": ")
+    asyncio.run(way())
+"""
+EXHAUSTED = (
+    "500 no connection could be opened, because there are too many open files (limit: 64): raise the limit "
+    "(`ulimit -n`), or keep fewer files and connections open"
+)
+
+
+def test_sixty_four_open_files() -> None:
+    """Hundreds of calls succeed, and no failure is taken for one of the network; the retry quota stays full."""
+    with server_thread() as server:
+        run = subprocess.run(
+            [sys.executable, "-P", "-W", "error", "-c", PROGRAM, server.url],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert warnings_in(run.stderr) == ""
+        assert run.stdout.splitlines() == [
+            "many: 500",
+            "fleet: 100",
+            "few_left: 500",
+            f"none_left: {EXHAUSTED}",
+            f"no_look_up: {EXHAUSTED}",
+            f"of_the_callers_session: {EXHAUSTED}",
+        ]
+        assert server.most_connections <= 16
+
+
+@pytest.mark.parametrize(
+    ("limit", "wanted", "affordable"),
+    [(64, 100, 16), (256, 100, 64), (1024, 100, 100), (1024, 1000, 512), (65536, 1000, 1000), (2, 100, 1)],
+)
+def test_affordable_connections(limit: int, wanted: int, affordable: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the limit is left to the program."""
+    monkeypatch.setattr(descriptors, "open_files_limit", lambda: limit)
+    assert descriptors.affordable(wanted) == affordable
+
+
+def test_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is none, all connections are affordable."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert descriptors.open_files_limit() is None
+    assert descriptors.affordable(1000) == 1000
