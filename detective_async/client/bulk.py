@@ -21,7 +21,7 @@ from detective_async.client.bulk_results import (
     ChunkFailure,
 )
 from detective_async.client.concurrency import map_concurrently
-from detective_async.errors import DetectiveError, code_of
+from detective_async.errors import ClientClosed, DetectiveError, code_of
 from detective_async.http.call import Transport
 
 _logger = logging.getLogger("detective_async.bulk")
@@ -185,6 +185,9 @@ class Bulk:
         async def send(chunk: AttrsInstance) -> ResponseT | ChunkFailure:
             try:
                 return await self._transport.call(operation, chunk)
+            except ClientClosed:
+                # No failure of this chunk: none can be sent any more.
+                raise
             except DetectiveError as error:
                 items = [item_id(item) for item in getattr(chunk, member)]
                 extra = {"operation": operation.name, "error_code": code_of(error), "items": items}
