@@ -1,6 +1,6 @@
 """Credentials: providers, their cache, and the signature made with them."""
 
-from detective_async.auth.cache import RefreshingCache
+from detective_async.auth.cache import RefreshingCache, is_cancelling
 from detective_async.auth.chain import DefaultCredentials, EnvironmentCredentials
 from detective_async.auth.credentials import Caller, Credentials, CredentialsProvider, ManagedProvider
 from detective_async.auth.providers import (
@@ -9,10 +9,12 @@ from detective_async.auth.providers import (
     SessionCredentials,
     StaticCredentials,
     as_provider,
+    failure_of,
     provider_failure,
     provider_key,
     provider_name,
 )
+from detective_async.auth.threads import run_in_thread
 
 __all__ = [
     "Caller",
@@ -27,7 +29,10 @@ __all__ = [
     "SessionCredentials",
     "StaticCredentials",
     "as_provider",
+    "failure_of",
+    "is_cancelling",
     "provider_failure",
     "provider_key",
     "provider_name",
+    "run_in_thread",
 ]

@@ -115,14 +115,16 @@ class DetectiveClient(Waiters):
         self._owns_connections = True
         default = DefaultCredentials(profile, region=region)
         provider = default if credentials is None else as_provider(credentials)
-        shared = SharedState(default, self._resolve_service)
+        shared = SharedState(
+            default, self._resolve_service, _max_attempts(retry, settings), _is_adaptive(retry, settings), timeouts
+        )
         self._transport = Transport(
             service=DETECTIVE,
             pool=ConnectionPool(session, settings.ca_bundle),
             endpoint=self._resolve(region),
             credentials=shared.provider(provider),
-            max_attempts=_max_attempts(retry, settings),
-            adaptive=_is_adaptive(retry, settings),
+            max_attempts=shared.max_attempts,
+            adaptive=shared.adaptive,
             limits=shared.limits(provider, region, DETECTIVE.name),
             shared=shared,
             timeouts=timeouts,

@@ -1,0 +1,36 @@
+"""Keeps botocore from asking for the codes of MFA devices.
+
+botocore asks on the terminal, with `getpass`. In a thread beside an event loop nobody expects that: a service has no
+terminal, and a program that ends meanwhile leaves the terminal without echo.
+"""
+
+import getpass
+from typing import Any
+
+from detective_async.auth.threads import in_redacted_context
+from detective_async.errors import CredentialsError
+
+NEVER_PROMPTS = (
+    "this library does not ask for MFA codes itself: use AssumeRole(..., mfa_serial=..., mfa_code=...) with a callable "
+    "that returns the code, or the keys of `aws sts get-session-token`"
+)
+
+
+def never_prompt(found: Any) -> None:
+    """Replace the prompt of a botocore credentials object of a role, and of the roles that it is assumed with.
+
+    Only calls of this library are refused: the user's own session prompts as before. A prompt of the user's own stays.
+    """
+    while found is not None:
+        # botocore's attributes, unchanged for years; where they are missing, nothing prompts.
+        fetch = getattr(getattr(found, "_refresh_using", None), "_refresh", None)
+        fetcher = getattr(fetch, "__self__", None)
+        if getattr(fetcher, "_mfa_prompter", None) is getpass.getpass:
+            fetcher._mfa_prompter = _prompt  # noqa: SLF001 - botocore has no other way
+        found = getattr(fetcher, "_source_credentials", None)
+
+
+def _prompt(text: str) -> str:
+    if in_redacted_context():
+        raise CredentialsError(f"the profile's role has an mfa_serial, and {NEVER_PROMPTS}")
+    return getpass.getpass(text)
