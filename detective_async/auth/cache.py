@@ -6,9 +6,10 @@ import logging
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from detective_async.auth.credentials import Caller, Credentials, ManagedProvider
 from detective_async.errors import CredentialsError, code_of
@@ -72,6 +73,21 @@ class _Round:
     waiting: int = 0
     started: float = 0.0
     fetches: dict[asyncio.Task[Credentials], asyncio.TimerHandle | None] = field(factory=dict)
+
+
+@frozen(eq=False)
+class _Started:
+    """What is known of a fetch that was started.
+
+    Attributes:
+        context: of the call that started it.
+        early: the credentials that are used meanwhile, if no caller waits for this fetch.
+        generation: how often credentials had been invalidated by then.
+    """
+
+    context: _Context
+    early: Credentials | None
+    generation: int
 
 
 class RefreshingCache:
@@ -211,48 +227,49 @@ class RefreshingCache:
             loop = asyncio.get_running_loop()
             current = self._round = _Round(loop, loop.create_future())
         current.started = current.loop.time()
-        generation = self._generation
-
-        def failed(error: BaseException) -> None:
-            if early is not None:
-                self._early_refresh_failed(early, error, context.now())
-            if not current.fetches and not current.outcome.done():
-                current.outcome.set_exception(error)
-                # Marks it as retrieved, so that asyncio does not log it if no caller waits.
-                current.outcome.exception()
-                self._end(current)
-
-        def done(task: asyncio.Task[Credentials]) -> None:
-            if task not in current.fetches:
-                # Given up. Marks its exception as retrieved.
-                _ = task.cancelled() or task.exception()
-                return
-            timer = current.fetches.pop(task)
-            if timer is not None:
-                timer.cancel()
-            if task.cancelled():
-                if not current.fetches:
-                    current.outcome.cancel()
-                    self._end(current)
-            elif (error := task.exception()) is not None:
-                failed(error)
-            else:
-                if generation == self._generation:
-                    self._store(task.result(), context.now(), early)
-                if not current.outcome.done():
-                    current.outcome.set_result(task.result())
-                self._end(current)
-
-        def give_up() -> None:
-            # The task may ignore its cancellation, so it is not waited for.
-            del current.fetches[task]
-            task.cancel()
-            failed(CredentialsError(f"{self.name} gave no credentials within {context.fetch_timeout:g} s"))
-
+        started = _Started(context, early, self._generation)
         timeout = context.fetch_timeout
-        current.fetches[task] = None if timeout is None else current.loop.call_later(timeout, give_up)
-        task.add_done_callback(done)
+        current.fetches[task] = (
+            None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
+        )
+        task.add_done_callback(partial(self._done, current, started))
         return current
+
+    def _done(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if task not in current.fetches:
+            # It was given up.
+            return
+        timer = current.fetches.pop(task)
+        if timer is not None:
+            timer.cancel()
+        if task.cancelled():
+            if not current.fetches:
+                current.outcome.cancel()
+                self._end(current)
+        elif error is not None:
+            self._failed(current, started, error)
+        else:
+            if started.generation == self._generation:
+                self._store(task.result(), started)
+            current.outcome.set_result(task.result())
+            self._end(current)
+
+    def _give_up(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
+        # The task may ignore its cancellation, so it is not waited for.
+        del current.fetches[task]
+        task.cancel()
+        problem = f"{self.name} gave no credentials within {started.context.fetch_timeout:g} s"
+        self._failed(current, started, CredentialsError(problem))
+
+    def _failed(self, current: _Round, started: _Started, error: BaseException) -> None:
+        if started.early is not None:
+            self._early_refresh_failed(started.early, error, started.context.now())
+        if not current.fetches:
+            current.outcome.set_exception(error)
+            # Marks it as retrieved, so that asyncio does not log it if no caller waits.
+            current.outcome.exception()
+            self._end(current)
 
     def _end(self, current: _Round) -> None:
         if self._round is current:
@@ -272,7 +289,8 @@ class RefreshingCache:
         # The source awaited something that was cancelled; no caller was, and a new attempt might end in the same way.
         raise CredentialsError(f"{self.name} failed: it was cancelled")
 
-    def _store(self, fetched: Credentials, now: float, early: Credentials | None) -> None:
+    def _store(self, fetched: Credentials, started: _Started) -> None:
+        now, early = started.context.now(), started.early
         lifetime = _seconds_left(fetched, now)
         # Credentials that seem to have expired are used: AWS judges by its own clock, and its response corrects ours.
         _logger.log(

@@ -165,19 +165,18 @@ def _advice(error: Exception) -> str:
     """Return what the user can do, if botocore's message does not say it."""
     from botocore import exceptions  # noqa: PLC0415 - as above
 
-    if isinstance(error, exceptions.MissingDependencyException):
-        return '; pip install "detective-async[login]" for profiles of `aws login`'
-    if isinstance(error, exceptions.RefreshWithMFAUnsupportedError):
-        return f"; {NEVER_PROMPTS}"
-    if isinstance(error, exceptions.SSOTokenLoadError | exceptions.TokenRetrievalError):
-        return "; log in with `aws sso login`"
-    if isinstance(error, exceptions.InfiniteLoopConfigError):
-        return "; make the last source_profile one that has keys"
-    if isinstance(error, exceptions.NoRegionError):
-        return "; set AWS_REGION, or region in the profile"
+    by_exception = (
+        (exceptions.MissingDependencyException, '; pip install "detective-async[login]" for profiles of `aws login`'),
+        (exceptions.RefreshWithMFAUnsupportedError, f"; {NEVER_PROMPTS}"),
+        (exceptions.SSOTokenLoadError, "; log in with `aws sso login`"),
+        (exceptions.TokenRetrievalError, "; log in with `aws sso login`"),
+        (exceptions.InfiniteLoopConfigError, "; make the last source_profile one that has keys"),
+        (exceptions.NoRegionError, "; set AWS_REGION, or region in the profile"),
+        *_ADVICE_BY_EXCEPTION,
+    )
     if isinstance(error, exceptions.CredentialRetrievalError):
         return _ADVICE_BY_PROVIDER.get(vars(error)["kwargs"]["provider"], "")
-    return next((advice for kind, advice in _ADVICE_BY_EXCEPTION if isinstance(error, kind)), "")
+    return next((advice for kind, advice in by_exception if isinstance(error, kind)), "")
 
 
 #: botocore's name of the provider that failed -> what to do.

@@ -24,7 +24,7 @@ def never_prompt(found: Any) -> None:
     while found is not None:
         # botocore's attributes, unchanged for years; where they are missing, nothing prompts.
         fetch = getattr(getattr(found, "_refresh_using", None), "_refresh", None)
-        fetcher = getattr(fetch, "__self__", None)
+        fetcher: Any = getattr(fetch, "__self__", None)
         if getattr(fetcher, "_mfa_prompter", None) is getpass.getpass:
             fetcher._mfa_prompter = _prompt  # noqa: SLF001 - botocore has no other way
         found = getattr(fetcher, "_source_credentials", None)

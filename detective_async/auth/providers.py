@@ -175,9 +175,7 @@ class _CallableCredentials(CachedProvider):
         else:
             if isinstance(credentials, Credentials):
                 return credentials
-            problem = CredentialsError(
-                f"{self.name} returned a {type(credentials).__name__}, expected Credentials"
-            )
+            problem = CredentialsError(f"{self.name} returned a {type(credentials).__name__}, expected Credentials")
         raise problem
 
 

@@ -223,7 +223,7 @@ class AssumeRole(ManagedProvider):
         return parameters
 
     async def _code(self) -> str:
-        ask: Callable[[], Any] = self.mfa_code  # type: ignore[assignment] - checked by the constructor
+        ask: Any = self.mfa_code
         try:
             code = ask() if inspect.iscoroutinefunction(ask) else await run_in_thread(ask)
             if inspect.isawaitable(code):

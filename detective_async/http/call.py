@@ -290,9 +290,7 @@ class Transport:
         finally:
             del problem
 
-    async def _may_have_other_keys(
-        self, call: _Call, used: Credentials, error: ServiceError | TransportError
-    ) -> bool:
+    async def _may_have_other_keys(self, call: _Call, used: Credentials, error: ServiceError | TransportError) -> bool:
         """Return whether to get credentials again, after AWS refused these as expired or unknown."""
         code = code_of(error)
         provider = self.credentials

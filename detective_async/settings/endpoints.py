@@ -150,8 +150,8 @@ def home_region(region: str) -> str:
     return _partition_of(region).home
 
 
-#: The regions of `aws` that every account has; all others have to be opted in to (AWS Account Management's guide, "Enable
-#: or disable AWS Regions"). All that were added since 2019 have to be, so the list does not grow.
+#: The regions of `aws` that every account has. It does not grow: all regions since March 2019 have to be opted in to
+#: (AWS Account Management's guide, "Enable or disable AWS Regions").
 _ENABLED_BY_DEFAULT = frozenset(
     {
         "ap-northeast-1",
