@@ -10,7 +10,7 @@ from attrs import Factory, define, field
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsProvider, ManagedProvider, provider_key
 from detective_async.retry.clock_skew import ClockCorrection
-from detective_async.retry.policy import RetryQuota
+from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryQuota
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
 
@@ -79,9 +79,9 @@ class SharedState:
 
     default_credentials: CredentialsProvider
     resolve: Callable[[Service, str], Endpoint]
-    max_attempts: int
-    adaptive: bool
-    timeouts: Timeouts
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    adaptive: bool = False
+    timeouts: Timeouts = Factory(Timeouts)
     clock: ClockCorrection = Factory(ClockCorrection)
     _max_requests: int | None = None
     _limits: _RecentlyUsed[Limits] = Factory(_RecentlyUsed)

@@ -262,7 +262,7 @@ async def test_a_cancelled_early_refresh_is_not_logged(caplog: pytest.LogCapture
 
 
 async def test_credentials_that_seem_to_have_expired_are_used(caplog: pytest.LogCaptureFixture) -> None:
-    """AWS judges by its own clock, and this machine's may be wrong: a warning says so, and the next call fetches again."""
+    """AWS judges by its own clock, and this machine's may be wrong: a warning is logged, and the next call fetches."""
     cached = CachedSource(0.0, -7200.0)
     assert [await cached.key(), await cached.key()] == ["key-1", "key-2"]
     assert "the source returned credentials that by this machine's clock expired at 2027" in caplog.messages[0]
