@@ -22,12 +22,21 @@ def never_prompt(found: Any) -> None:
     Only calls of this library are refused: the user's own session prompts as before. A prompt of the user's own stays.
     """
     while found is not None:
-        # botocore's attributes, unchanged for years; where they are missing, nothing prompts.
-        fetch = getattr(getattr(found, "_refresh_using", None), "_refresh", None)
-        fetcher: Any = getattr(fetch, "__self__", None)
+        fetcher = _fetcher_of(getattr(found, "_refresh_using", None))
         if getattr(fetcher, "_mfa_prompter", None) is getpass.getpass:
             fetcher._mfa_prompter = _prompt  # noqa: SLF001 - botocore has no other way
         found = getattr(fetcher, "_source_credentials", None)
+
+
+def _fetcher_of(refresh: Any) -> Any:
+    """Return botocore's object that assumes a role, of the function that refreshes credentials; None for another."""
+    # Attributes of botocore and aiobotocore, the same for years; where they are missing, nothing prompts.
+    for _ in range(2):
+        owner = getattr(refresh, "__self__", refresh)
+        if hasattr(owner, "_mfa_prompter"):
+            return owner
+        refresh = getattr(owner, "_refresh", None)
+    return None
 
 
 def _prompt(text: str) -> str:

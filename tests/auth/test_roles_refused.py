@@ -235,6 +235,14 @@ def test_malformed_arguments(name: str, value: Any) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("given", "missing"), [("mfa_serial", "mfa_code"), ("mfa_code", "mfa_serial")])
+def test_half_of_the_arguments_for_mfa(given: str, missing: str) -> None:
+    """The device and its code are given together."""
+    arguments: dict[str, Any] = {"mfa_serial": "GAHT12345678", "mfa_code": lambda: "123456"}
+    with pytest.raises(ParameterError, match=f"{missing}: must be given together with {given}"):
+        AssumeRole(ROLE, **{given: arguments[given]})
+
+
 def _responding(body: bytes, status: str = "200 OK", *headers: str) -> Callable[[Request], None]:
     return lambda request: request.answer(body, status, *headers)
 

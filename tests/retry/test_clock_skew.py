@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from aioresponses import aioresponses
@@ -207,7 +208,7 @@ async def test_keys_that_expire_survive_a_clock_that_is_mended(
         monkeypatch.setenv("AWS_SESSION_TOKEN", keys.session_token or "")
         monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", str(keys.expires_at))
     role = AssumeRole(sim.role("444455556666", "Audit", trusted=["111122223333"]), source=vault, duration=1800)
-    credentials = {"callable": vault, "role": role, "environment": EnvironmentCredentials()}[source]
+    credentials: Any = {"callable": vault, "role": role, "environment": EnvironmentCredentials()}[source]
     late = [behind]
     clock = Clock(time=lambda: time.time() - late[-1])
     async with DetectiveClient(
