@@ -6,10 +6,11 @@ import logging
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from detective_async.auth.credentials import Caller, Credentials, ManagedProvider
 from detective_async.errors import CredentialsError, code_of
@@ -64,6 +65,7 @@ class _Round:
         outcome: the credentials, or the exception of the last fetch; for all waiting callers.
         loop: the event loop that the fetches run in.
         waiting: how many callers wait.
+        waiting_fetches: those of them that are fetches of other sources, such as of a role whose source this is.
         started: when the newest fetch was started, by the event loop's clock.
         fetches: the running fetches, with the timer that ends each.
     """
@@ -71,11 +73,17 @@ class _Round:
     loop: asyncio.AbstractEventLoop
     outcome: asyncio.Future[Credentials]
     waiting: int = 0
+    waiting_fetches: "set[_Started]" = field(factory=set)
     started: float = 0.0
-    fetches: dict[asyncio.Task[Credentials], asyncio.TimerHandle | None] = field(factory=dict)
+    fetches: "dict[asyncio.Task[Credentials], tuple[_Started, asyncio.TimerHandle | None]]" = field(factory=dict)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether any caller still waits, other than for a fetch that its own callers have given up."""
+        return self.waiting > sum(fetch.is_abandoned for fetch in self.waiting_fetches)
 
 
-@frozen(eq=False)
+@define(eq=False)
 class _Started:
     """What is known of a fetch that was started.
 
@@ -83,11 +91,17 @@ class _Started:
         context: of the call that started it.
         early: the credentials that are used meanwhile, if no caller waits for this fetch.
         generation: how often credentials had been invalidated by then.
+        is_abandoned: whether all callers gave up waiting, and another fetch was started beside it.
     """
 
     context: _Context
     early: Credentials | None
     generation: int
+    is_abandoned: bool = False
+
+
+#: The fetch that the current task carries out.
+_current_fetch: ContextVar[_Started | None] = ContextVar("_current_fetch", default=None)
 
 
 class RefreshingCache:
@@ -180,7 +194,7 @@ class RefreshingCache:
 
     def _is_abandoned(self, current: _Round) -> bool:
         return (
-            not current.waiting
+            not current.is_awaited
             and not self._interactive
             and len(current.fetches) < _MAX_FETCHES
             and current.loop.time() - current.started > _ABANDONED_AFTER
@@ -189,12 +203,17 @@ class RefreshingCache:
     async def _wait(self, current: _Round) -> Credentials | None:
         """Return the outcome of a round; None if its fetches were cancelled."""
         outcome = current.outcome
+        fetch = _current_fetch.get()
         current.waiting += 1
+        if fetch is not None:
+            current.waiting_fetches.add(fetch)
         try:
             # Does not await the outcome itself: cancelling one caller must not cancel the fetch for all the others.
             await asyncio.wait((outcome,))
         finally:
             current.waiting -= 1
+            if fetch is not None:
+                current.waiting_fetches.discard(fetch)
         if outcome.cancelled():
             return None
         failure = outcome.exception()
@@ -221,17 +240,18 @@ class RefreshingCache:
             early: the credentials that are used meanwhile, if no caller waits for this fetch.
         """
         # First, because it fails if the client was closed.
-        task = context.spawn(self._fetch(fetch))
+        started = _Started(context, early, self._generation)
+        task = context.spawn(self._fetch(fetch, started))
         current = self._running()
         if current is None:
             loop = asyncio.get_running_loop()
             current = self._round = _Round(loop, loop.create_future())
+        for other, _ in current.fetches.values():
+            other.is_abandoned = True
         current.started = current.loop.time()
-        started = _Started(context, early, self._generation)
         timeout = context.fetch_timeout
-        current.fetches[task] = (
-            None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
-        )
+        timer = None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
+        current.fetches[task] = started, timer
         task.add_done_callback(partial(self._done, current, started))
         return current
 
@@ -240,7 +260,7 @@ class RefreshingCache:
         if task not in current.fetches:
             # It was given up.
             return
-        timer = current.fetches.pop(task)
+        _, timer = current.fetches.pop(task)
         if timer is not None:
             timer.cancel()
         if task.cancelled():
@@ -275,12 +295,13 @@ class RefreshingCache:
         if self._round is current:
             self._round = None
         fetches, current.fetches = current.fetches, {}
-        for task, timer in fetches.items():
+        for task, (_, timer) in fetches.items():
             task.cancel()
             if timer is not None:
                 timer.cancel()
 
-    async def _fetch(self, fetch: Fetch) -> Credentials:
+    async def _fetch(self, fetch: Fetch, started: _Started) -> Credentials:
+        _current_fetch.set(started)
         try:
             return await fetch()
         except asyncio.CancelledError:
