@@ -49,9 +49,13 @@ class _Context(Protocol):
 class _NoClient:
     """What the cache uses where no client calls the provider."""
 
-    now = staticmethod(time.time)
-    spawn = staticmethod(asyncio.create_task)
     fetch_timeout = Timeouts().credentials
+
+    def now(self) -> float:
+        return time.time()
+
+    def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
+        return asyncio.create_task(work)
 
 
 _NO_CLIENT = _NoClient()

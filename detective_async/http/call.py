@@ -265,10 +265,12 @@ class Transport:
 
     async def _ask(self, provider: CredentialsProvider) -> Credentials:
         limit = self.timeouts.credentials
+        bound: asyncio.Timeout | None = None
         try:
             if isinstance(provider, ManagedProvider):
                 return await provider.get_credentials_for(self)
-            async with asyncio.timeout(limit) as bound:
+            bound = asyncio.timeout(limit)
+            async with bound:
                 return await provider.get_credentials()
         except DetectiveError:
             raise
@@ -280,7 +282,7 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - a provider may raise anything
             if self.pool.closed:
                 problem = RuntimeError(CLOSED)
-            elif isinstance(error, TimeoutError) and not isinstance(provider, ManagedProvider) and bound.expired():
+            elif isinstance(error, TimeoutError) and bound is not None and bound.expired():
                 problem = CredentialsError(f"{provider_name(provider)} gave no credentials within {limit:g} s")
             else:
                 problem = provider_failure(provider, error)
