@@ -95,13 +95,17 @@ class _Started:
         context: of the call that started it.
         early: the credentials that are used meanwhile, if no caller waits for this fetch.
         generation: how often credentials had been invalidated by then.
+        timeout: how many seconds it may take; None for any.
         is_abandoned: whether all callers gave up waiting, and another fetch was started beside it.
+        is_over: whether its result does not count any more, because it took too long or another one came first.
     """
 
     context: _Context
     early: Credentials | None
     generation: int
+    timeout: float | None
     is_abandoned: bool = False
+    is_over: bool = False
 
 
 #: The fetch that the current task carries out.
@@ -244,7 +248,8 @@ class RefreshingCache:
             early: the credentials that are used meanwhile, if no caller waits for this fetch.
         """
         # First, because it fails if the client was closed.
-        started = _Started(context, early, self._generation)
+        timeout = context.fetch_timeout
+        started = _Started(context, early, self._generation, timeout)
         task = context.spawn(self._fetch(fetch, started))
         current = self._running()
         if current is None:
@@ -253,7 +258,6 @@ class RefreshingCache:
         for other, _ in current.fetches.values():
             other.is_abandoned = True
         current.started = current.loop.time()
-        timeout = context.fetch_timeout
         timer = None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
         current.fetches[task] = started, timer
         task.add_done_callback(partial(self._done, current, started))
@@ -274,16 +278,15 @@ class RefreshingCache:
         elif error is not None:
             self._failed(current, started, error)
         else:
-            if started.generation == self._generation:
-                self._store(task.result(), started)
             current.outcome.set_result(task.result())
             self._end(current)
 
     def _give_up(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
         # The task may ignore its cancellation, so it is not waited for.
         del current.fetches[task]
+        started.is_abandoned = started.is_over = True
         task.cancel()
-        problem = f"{self.name} gave no credentials within {started.context.fetch_timeout:g} s"
+        problem = f"{self.name} gave no credentials within {started.timeout:g} s"
         self._failed(current, started, CredentialsError(problem))
 
     def _failed(self, current: _Round, started: _Started, error: BaseException) -> None:
@@ -299,7 +302,8 @@ class RefreshingCache:
         if self._round is current:
             self._round = None
         fetches, current.fetches = current.fetches, {}
-        for task, (_, timer) in fetches.items():
+        for task, (started, timer) in fetches.items():
+            started.is_over = True
             task.cancel()
             if timer is not None:
                 timer.cancel()
@@ -307,10 +311,14 @@ class RefreshingCache:
     async def _fetch(self, fetch: Fetch, started: _Started) -> Credentials:
         _current_fetch.set(started)
         try:
-            return await fetch()
+            fetched = await fetch()
         except asyncio.CancelledError:
             if is_cancelling():
                 raise
+        else:
+            if started.generation == self._generation and not started.is_over:
+                self._store(fetched, started)
+            return fetched
         # The source awaited something that was cancelled; no caller was, and a new attempt might end in the same way.
         raise CredentialsError(f"{self.name} failed: it was cancelled")
 

@@ -114,9 +114,9 @@ class ManagedProvider(ABC):
     """A provider that uses the clock and the connections of the client that calls it."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The name of the source, for messages."""
-        return type(self).__qualname__
 
     @abstractmethod
     async def get_credentials(self) -> Credentials:

@@ -444,6 +444,7 @@ async def test_a_fetch_that_all_callers_gave_up_gets_others_beside_it(first: int
 async def test_a_slow_fetch_fills_the_cache_though_nobody_waits_any_more() -> None:
     """Callers whose deadlines are shorter than a look-up takes get its result in the end."""
     cached = HangingSource()
+    cached.fetch_timeout = None
     await cached.given_up(2)
     cached.answer(0, "slow")
     await cached.settle()
@@ -528,6 +529,8 @@ async def test_keys_that_aws_does_not_know_are_looked_up_again() -> None:
     assert await asyncio.gather(*(look_again() for _ in range(5))) == [True] * 5
     assert cached.source.fetches == 2
     new = await cached.cache.get(cached.source.fetch, cached)
+    # A call that was refused late, when the new keys had been found.
+    assert await look_again(old)
     assert (new.access_key_id, await look_again(new), cached.source.fetches) == ("key-2", False, 2)
     cached.cache._look_again_from = 0.0
     assert not await look_again(new)

@@ -60,8 +60,11 @@ SOURCES: dict[str, tuple[Callable[[DetectiveSimulator, Vault], Any], str]] = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-async def test_a_look_up_that_hangs_is_given_up(sim: DetectiveSimulator, source: str) -> None:
+async def test_a_look_up_that_hangs_is_given_up(
+    sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
     """The error names the source, for all calls that wait; the next call starts a new one."""
+    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
     make, name = SOURCES[source]
     vault = Vault(sim.account(HUB))
     async with DetectiveClient(
@@ -174,6 +177,20 @@ async def test_a_refresh_of_botocore_that_hangs(
         await provider.get_credentials()
     monkeypatch.setattr("detective_async.auth.cache._NO_CLIENT.fetch_timeout", 30.0)
     assert (await provider.get_credentials()).access_key_id == "new"
+
+
+async def test_a_refresh_of_botocore_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its old keys are not taken for new ones."""
+
+    def locked() -> Any:
+        raise RuntimeError("locked")
+
+    past = datetime.now(UTC) - timedelta(hours=1)
+    provider = DefaultCredentials()
+    found = RefreshableCredentials("old", "s", "t", past, locked, "tests")
+    monkeypatch.setattr(provider, "_find_credentials", lambda _: found)
+    with pytest.raises(CredentialsError, match="RuntimeError: locked"):
+        await provider.get_credentials()
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), "60", True])

@@ -202,6 +202,13 @@ async def test_an_exception_of_a_refresh_becomes_a_credentials_error(kind: str, 
         await asyncio.wait_for(provider.get_credentials(), 30)
 
 
+async def test_an_expiry_without_a_time_zone() -> None:
+    """Other libraries' credentials may have one: it is in UTC."""
+    found = BotocoreCredentials("a", "b")
+    vars(found)["_expiry_time"] = datetime(2099, 1, 1)  # noqa: DTZ001 - that is the point
+    assert (await SessionCredentials(found).get_credentials()).expires_at == datetime(2099, 1, 1, tzinfo=UTC)
+
+
 async def test_expired_keys_of_a_session_are_final(sim: DetectiveSimulator) -> None:
     """The session returns the same keys again, so the call is not repeated."""
     sessions = boto3.Session(*_parts(sim.temporary_credentials(HUB)))
