@@ -73,8 +73,9 @@ def _policy_text(policy: Any) -> Any:
 class AssumeRole(ManagedProvider):
     """The credentials of a role, from STS's AssumeRole: fetched at first use, and again before they expire.
 
-    The call uses the connections, retries, timeouts and hooks of the client that needs the credentials. Make one
-    `AssumeRole` for each role and pass it to all clients: they share its cache. One can be the `source` of another.
+    The call uses the connections and hooks of the client that needs the credentials, and the retries and timeouts of
+    the client that was made with `DetectiveClient(...)`. Make one `AssumeRole` for each role and pass it to all
+    clients: they share its cache. One can be the `source` of another.
 
     Args:
         role_arn: the role, `arn:aws:iam::ACCOUNT:role/NAME`.
@@ -182,13 +183,13 @@ class AssumeRole(ManagedProvider):
         try:
             return await self._assume_in(home, caller, parameters)
         except DetectiveError as error:
-            # Only what that STS says of the role is worth more than what the first one said.
-            cause = error if isinstance(error, ServiceError) and error.code == "AccessDenied" else first
-        try:
-            raise _assume_role_error(self.role_arn, cause) from cause
+            if isinstance(error, ServiceError) and error.code == "AccessDenied":
+                # What that STS says of the role is worth more than what the first one said of the region.
+                raise _assume_role_error(self.role_arn, error) from error
+            raise _assume_role_error(self.role_arn, first) from first
         finally:
-            # Their tracebacks refer to this frame: a reference back would be a cycle.
-            del first, cause
+            # Its traceback refers to this frame: a reference back would be a cycle.
+            del first
 
     async def _assume_in(self, region: str, caller: Caller, parameters: Mapping[str, str]) -> Credentials:
         source = self._provider or caller.default_credentials

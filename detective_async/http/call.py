@@ -302,8 +302,12 @@ class Transport:
             return True
         if code not in _UNKNOWN_KEY or not isinstance(provider, ManagedProvider):
             return False
-        async with asyncio.timeout_at(call.deadline):
-            return await provider.look_again(used, self)
+        try:
+            async with asyncio.timeout_at(call.deadline):
+                return await provider.look_again(used, self)
+        except TimeoutError:
+            # The refusal says more than the deadline.
+            return False
 
     async def _attempt(self, call: _Call, credentials: Credentials) -> RawResponse | NoResponse:
         encoded, endpoint, attempts, timeouts = call.encoded, self.endpoint, call.attempts, self.timeouts

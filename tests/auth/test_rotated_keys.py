@@ -18,6 +18,7 @@ from detective_async import (
     DetectiveClient,
     ServiceError,
     SessionCredentials,
+    Timeouts,
 )
 from detective_async.auth import as_provider
 from detective_async.testing import DetectiveSimulator
@@ -110,6 +111,22 @@ async def test_keys_that_were_given_are_not_replaced(
         with pytest.raises(ServiceError, match="UnrecognizedClientException"):
             await client.list_graphs()
     assert len(sim.requests) == 1
+
+
+async def test_a_look_up_again_that_hangs(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal is raised at the deadline, and not the deadline: a region that is not enabled is known as such."""
+
+    async def hang(*_: object) -> bool:
+        await asyncio.sleep(1e6)
+        return True
+
+    monkeypatch.setattr(SessionCredentials, "look_again", hang)
+    session = boto3.Session(OLD.access_key_id, OLD.secret_access_key)
+    async with DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=session, timeouts=Timeouts(total=0.5)
+    ) as client:
+        with pytest.raises(ServiceError, match="UnrecognizedClientException"):
+            await client.list_graphs()
 
 
 async def test_keys_in_the_environment_are_not_replaced(
