@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from attrs import field, frozen
 
+from detective_async.api.expiration import read_expiration
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.redaction import mask, unless_secret
+from detective_async.api.redaction import unless_secret
 from detective_async.api.service import EncodedRequest, Service, ServiceOperation
+from detective_async.api.wire.error_responses import error_code, error_text
+from detective_async.api.wire.json import MismatchError, load
 from detective_async.errors import DecodeError, ServiceError
 from detective_async.settings.endpoints import resolve_sts
 
@@ -21,6 +25,8 @@ _VERSION = "2011-06-15"
 #: Bytes of a response that are parsed: STS's have about 2 KB. To parse a hostile one takes seconds.
 _MAX_SIZE = 64 * 1024
 _NAMESPACE = re.compile(r"^\{.*?\}")
+#: The title of a page. Bounded, so that no page makes the search slow.
+_TITLE = re.compile(rb"<title>([^<]{1,1000})</title>", re.IGNORECASE)
 
 
 @frozen
@@ -70,7 +76,7 @@ def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata)
             members["AccessKeyId"],
             members["SecretAccessKey"],
             members["SessionToken"],
-            datetime.fromisoformat(members["Expiration"]),
+            read_expiration(members["Expiration"]),
             _account_id_in(members.get("Arn", "")),
         )
     except (KeyError, ValueError):
@@ -100,19 +106,49 @@ def _read_error(
     attempts: int,
     secrets: Iterable[str | None],
 ) -> ServiceError:
-    members = _texts(body)
+    members = _error_members(body)
     return ServiceError(
-        unless_secret(members.get("Code") or None, secrets) or str(status),
-        mask(members.get("Message", ""), secrets),
+        unless_secret(error_code(members.get("Code")), secrets) or str(status),
+        error_text(members.get("Message") or _phrase(status), secrets) or "",
         status=status,
-        request_id=unless_secret(members.get("RequestId") or request_id, secrets),
+        request_id=unless_secret(error_code(members.get("RequestId")) or request_id, secrets),
         operation=operation,
         attempts=attempts,
     )
 
 
+def _error_members(body: bytes | None) -> Mapping[str, object]:
+    """Find code, message and request id: in XML, in the JSON of gateways, or the title of a proxy's HTML."""
+    found = _texts(body)
+    if "Code" in found or "Message" in found:
+        return found
+    start = (body or b"")[:_MAX_SIZE]
+    try:
+        document = load(start)
+    except MismatchError:
+        # What is not JSON may be a page.
+        title = _TITLE.search(start)
+        return {"Message": " ".join(title[1].decode("utf-8", "replace").split())} if title else {}
+    if not isinstance(document, dict):
+        return {}
+    error = document.get("Error")
+    members = {**document, **error} if isinstance(error, dict) else document
+    return {
+        "Code": members.get("Code") or members.get("code") or members.get("__type"),
+        "Message": members.get("Message") or members.get("message"),
+        "RequestId": members.get("RequestId"),
+    }
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
 def _secrets(parameters: Mapping[str, str]) -> Iterable[str]:
-    return [parameters["ExternalId"]] if "ExternalId" in parameters else []
+    return [parameters[name] for name in ("ExternalId", "TokenCode") if name in parameters]
 
 
 def _texts(body: bytes | None) -> dict[str, str]:

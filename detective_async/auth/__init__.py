@@ -1,6 +1,6 @@
 """Credentials: providers, their cache, and the signature made with them."""
 
-from detective_async.auth.cache import RefreshingCache
+from detective_async.auth.cache import RefreshingCache, is_cancelling
 from detective_async.auth.chain import DefaultCredentials, EnvironmentCredentials
 from detective_async.auth.credentials import Caller, Credentials, CredentialsProvider, ManagedProvider
 from detective_async.auth.providers import (
@@ -10,10 +10,12 @@ from detective_async.auth.providers import (
     StaticCredentials,
     as_provider,
     credentials_from,
+    failure_of,
     provider_failure,
     provider_key,
     provider_name,
 )
+from detective_async.auth.threads import run_in_thread
 
 __all__ = [
     "Caller",
@@ -29,7 +31,10 @@ __all__ = [
     "StaticCredentials",
     "as_provider",
     "credentials_from",
+    "failure_of",
+    "is_cancelling",
     "provider_failure",
     "provider_key",
     "provider_name",
+    "run_in_thread",
 ]

@@ -6,163 +6,362 @@ import logging
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Protocol
+
+from attrs import define, field
 
 from detective_async.auth.credentials import Caller, Credentials, ManagedProvider
 from detective_async.errors import CredentialsError, code_of
+from detective_async.settings.timeouts import Timeouts
 
 _logger = logging.getLogger("detective_async.credentials")
 
 _MINUTE = 60.0
-#: Credentials that expire in fewer seconds than this are not returned.
-_MINIMUM_LIFETIME = _MINUTE
+#: Credentials that expire in fewer seconds than this are not returned while newer ones can be fetched.
+_MINIMUM_LIFETIME = 10.0
 #: Seconds until the next early refresh after one that failed or returned the same expiry: the first, and the maximum.
 _FIRST_PAUSE = 15.0
 _LONGEST_PAUSE = 5 * _MINUTE
+#: Seconds after which a fetch for which no caller waits any more gets a second one beside it.
+_ABANDONED_AFTER = 0.5
+#: Fetches of one source that may run at once: the first may be slow and not hanging, so it is not cancelled.
+_MAX_FETCHES = 3
+#: Seconds between two look-ups of keys that AWS did not know; as a rule these are of a region that is not enabled.
+_LOOK_AGAIN_PAUSE = _MINUTE
+#: How often a caller starts over because its fetch was cancelled with the client that ran it.
+_MAX_RESTARTS = 10
 
 Fetch = Callable[[], Coroutine[Any, Any, Credentials]]
 Spawn = Callable[[Coroutine[Any, Any, Credentials]], asyncio.Task[Credentials]]
 
 
+class _Context(Protocol):
+    """The part of a `Caller` that the cache uses."""
+
+    def now(self) -> float: ...
+    def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]: ...
+    @property
+    def fetch_timeout(self) -> float | None: ...
+
+
+class _NoClient:
+    """What the cache uses where no client calls the provider."""
+
+    fetch_timeout = Timeouts().credentials
+
+    def now(self) -> float:
+        return time.time()
+
+    def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
+        return asyncio.create_task(work)
+
+
+_NO_CLIENT = _NoClient()
+
+
+@define(eq=False)
+class _Round:
+    """What the callers of one moment wait for: as a rule one fetch, or the first of several that succeeds.
+
+    Attributes:
+        outcome: the credentials, or the exception of the last fetch; for all waiting callers.
+        loop: the event loop that the fetches run in.
+        waiting: how many callers wait.
+        waiting_fetches: those of them that are fetches of other sources, such as of a role whose source this is.
+        started: when the newest fetch was started, by the event loop's clock.
+        fetches: the running fetches, with the timer that ends each.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    outcome: asyncio.Future[Credentials]
+    waiting: int = 0
+    waiting_fetches: "set[_Started]" = field(factory=set)
+    started: float = 0.0
+    fetches: "dict[asyncio.Task[Credentials], tuple[_Started, asyncio.TimerHandle | None]]" = field(factory=dict)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether any caller still waits, other than for a fetch that its own callers have given up."""
+        return self.waiting > sum(fetch.is_abandoned for fetch in self.waiting_fetches)
+
+
+@define(eq=False)
+class _Started:
+    """What is known of a fetch that was started.
+
+    Attributes:
+        context: of the call that started it.
+        early: the credentials that are used meanwhile, if no caller waits for this fetch.
+        generation: how often credentials had been invalidated by then.
+        timeout: how many seconds it may take; None for any.
+        is_abandoned: whether all callers gave up waiting, and another fetch was started beside it.
+        is_over: whether its result does not count any more, because it took too long or another one came first.
+    """
+
+    context: _Context
+    early: Credentials | None
+    generation: int
+    timeout: float | None
+    is_abandoned: bool = False
+    is_over: bool = False
+
+
+#: The fetch that the current task carries out.
+_current_fetch: ContextVar[_Started | None] = ContextVar("_current_fetch", default=None)
+
+
 class RefreshingCache:
     """Caches one set of credentials and refreshes it.
 
-    At most one fetch runs at a time. Cancelling one waiting caller does not cancel the fetch for the others.
+    As a rule one fetch runs at a time. Cancelling one waiting caller does not cancel the fetch for the others, and a
+    fetch that hangs is given up at its timeout. If all callers have given up before that, the next one starts another
+    fetch beside it.
 
     Args:
         name: the name of the source, for messages.
         cache_permanent: whether credentials that never expire are cached, or fetched for each call.
+        interactive: whether a fetch may ask a person: then none is started before a call needs it, nor a second one
+            beside another.
     """
 
-    def __init__(self, name: str, *, cache_permanent: bool = True) -> None:
-        self._name = name
+    def __init__(self, name: str, *, cache_permanent: bool = True, interactive: bool = False) -> None:
+        self.name = name
         self._cache_permanent = cache_permanent
+        self._interactive = interactive
         self._cached: Credentials | None = None
         self._refresh_from = 0.0
         self._pause = _FIRST_PAUSE
-        self._refresh: asyncio.Task[Credentials] | None = None
+        self._round: _Round | None = None
         self._generation = 0
+        self._look_again_from = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The cached credentials are secret, so they are not pickled; another process fetches its own.
-        return _empty_cache, (self._name, self._cache_permanent)
+        return _empty_cache, (self.name, self._cache_permanent, self._interactive)
 
-    async def get(
-        self, fetch: Fetch, *, now: Callable[[], float] = time.time, spawn: Spawn = asyncio.create_task
-    ) -> Credentials:
-        """Return credentials that are valid for at least one more minute.
+    async def get(self, fetch: Fetch, context: _Context = _NO_CLIENT) -> Credentials:
+        """Return credentials that are valid for at least ten more seconds, if the source has such.
 
         Args:
             fetch: fetches new credentials.
-            now: returns AWS's time, in seconds since the epoch.
-            spawn: creates the task that fetches for all waiting callers.
+            context: AWS's time, the tasks of fetches, and their timeout.
 
         Raises:
             CredentialsError: no credentials could be fetched.
         """
         cached = self._cached
-        if cached is not None and _seconds_left(cached, now()) > _MINIMUM_LIFETIME:
-            if now() >= self._refresh_from and not self._is_refreshing():
-                self._start_refresh(self._fetch_early(fetch, now, cached), spawn)
-            return cached
-        while True:
-            refresh = self._refresh if self._is_refreshing() else self._start_refresh(self._fetch(fetch, now), spawn)
-            assert refresh is not None  # noqa: S101 - a refresh is running
-            try:
-                # Shielded: cancelling one caller must not cancel the fetch for all the others.
-                return await asyncio.shield(refresh)
-            except asyncio.CancelledError:
-                if not refresh.cancelled() or _is_cancelling():
-                    raise
-                # The client that ran the fetch was closed; this one was not, so it fetches itself.
-                continue
-            except CredentialsError as error:
-                # A copy for each caller: re-raising one instance would merge tracebacks.
-                failure = copy.copy(error)
-                failure.__cause__ = error.__cause__
-                error.__traceback__ = None
-            try:
-                raise failure
-            finally:
-                # Its traceback refers to this frame: a reference back would be a cycle.
-                del failure
+        if cached is not None:
+            now = context.now()
+            if _seconds_left(cached, now) > _MINIMUM_LIFETIME:
+                if now >= self._refresh_from and not self._interactive and self._running() is None:
+                    self._start(fetch, context, early=cached)
+                return cached
+        for _ in range(_MAX_RESTARTS):
+            current = self._running()
+            if current is None or self._is_abandoned(current):
+                current = self._start(fetch, context)
+            # None if the client that ran the fetch was closed; this one was not, so it fetches itself.
+            if (fetched := await self._wait(current)) is not None:
+                return fetched
+        raise CredentialsError(f"{self.name} failed: its look-ups were cancelled")
 
     def invalidate(self, used: Credentials) -> None:
         """Remove these credentials from the cache; others are kept."""
         if self._cached == used:
             self._cached = None
-            # A running refresh may return the same credentials: ignore its result, too.
-            self._refresh = None
+            # A running fetch may return the same credentials: ignore its result, too.
+            self._round = None
             self._generation += 1
 
-    def _is_refreshing(self) -> bool:
-        # A task of another event loop cannot be awaited in this one.
+    async def look_again(self, used: Credentials, fetch: Fetch, context: _Context) -> bool:
+        """Return whether the source has other credentials than these, which AWS did not know.
+
+        The source is asked at most once a minute; meanwhile, and if it fails, the answer is False and these stay.
+        """
+        if self._cached is not None and self._cached != used:
+            return True
+        loop_time = asyncio.get_running_loop().time()
+        current = self._running()
+        if current is None:
+            if loop_time < self._look_again_from:
+                return False
+            self._look_again_from = loop_time + _LOOK_AGAIN_PAUSE
+            current = self._start(fetch, context)
+        try:
+            fetched = await self._wait(current)
+        except CredentialsError:
+            return False
+        return fetched not in (None, used)
+
+    def _running(self) -> _Round | None:
+        # A future of another event loop cannot be awaited in this one.
+        current = self._round
+        return current if current is not None and current.loop is asyncio.get_running_loop() else None
+
+    def _is_abandoned(self, current: _Round) -> bool:
         return (
-            self._refresh is not None
-            and not self._refresh.done()
-            and self._refresh.get_loop() is asyncio.get_running_loop()
+            not current.is_awaited
+            and not self._interactive
+            and len(current.fetches) < _MAX_FETCHES
+            and current.loop.time() - current.started > _ABANDONED_AFTER
         )
 
-    def _start_refresh(self, work: Coroutine[Any, Any, Credentials], spawn: Spawn) -> asyncio.Task[Credentials]:
-        self._refresh = spawn(work)
-        self._refresh.add_done_callback(self._refresh_done)
-        return self._refresh
+    async def _wait(self, current: _Round) -> Credentials | None:
+        """Return the outcome of a round; None if its fetches were cancelled."""
+        outcome = current.outcome
+        fetch = _current_fetch.get()
+        current.waiting += 1
+        if fetch is not None:
+            current.waiting_fetches.add(fetch)
+        try:
+            # Does not await the outcome itself: cancelling one caller must not cancel the fetch for all the others.
+            await asyncio.wait((outcome,))
+        finally:
+            current.waiting -= 1
+            if fetch is not None:
+                current.waiting_fetches.discard(fetch)
+        if outcome.cancelled():
+            return None
+        failure = outcome.exception()
+        if failure is None:
+            return outcome.result()
+        if isinstance(failure, CredentialsError):
+            # A copy for each caller: re-raising one instance would merge tracebacks.
+            error, failure = failure, copy.copy(failure)
+            failure.__cause__ = error.__cause__
+            error.__traceback__ = None
+            del error
+        try:
+            raise failure
+        finally:
+            # Its traceback refers to this frame: a reference back would be a cycle.
+            del failure
 
-    def _refresh_done(self, refresh: asyncio.Task[Credentials]) -> None:
-        if not refresh.cancelled():
-            # Marks the exception as retrieved, so that asyncio does not log it if no caller waits.
-            refresh.exception()
-        if self._refresh is refresh:
-            self._refresh = None
+    def _start(self, fetch: Fetch, context: _Context, early: Credentials | None = None) -> _Round:
+        """Start a fetch, in the current round if there is one.
 
-    async def _fetch(self, fetch: Fetch, now: Callable[[], float]) -> Credentials:
-        generation = self._generation
-        fetched = await fetch()
-        lifetime = _seconds_left(fetched, now())
-        if lifetime <= 0:
-            raise CredentialsError(
-                f"{self._name} returned credentials that expired at {fetched.expires_at}; check this machine's clock"
-            )
-        _logger.debug(
-            "%s returned credentials that expire at %s", self._name, fetched.expires_at, extra=self._log_fields(fetched)
-        )
-        if generation != self._generation:
+        Args:
+            fetch: fetches new credentials.
+            context: as for `get`.
+            early: the credentials that are used meanwhile, if no caller waits for this fetch.
+        """
+        # First, because it fails if the client was closed.
+        timeout = context.fetch_timeout
+        started = _Started(context, early, self._generation, timeout)
+        task = context.spawn(self._fetch(fetch, started))
+        current = self._running()
+        if current is None:
+            loop = asyncio.get_running_loop()
+            current = self._round = _Round(loop, loop.create_future())
+        for other, _ in current.fetches.values():
+            other.is_abandoned = True
+        current.started = current.loop.time()
+        timer = None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
+        current.fetches[task] = started, timer
+        task.add_done_callback(partial(self._done, current, started))
+        return current
+
+    def _done(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if task not in current.fetches:
+            # It was given up.
+            return
+        _, timer = current.fetches.pop(task)
+        if timer is not None:
+            timer.cancel()
+        if task.cancelled():
+            if not current.fetches:
+                current.outcome.cancel()
+                self._end(current)
+        elif error is not None:
+            self._failed(current, started, error)
+        else:
+            current.outcome.set_result(task.result())
+            self._end(current)
+
+    def _give_up(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
+        # The task may ignore its cancellation, so it is not waited for.
+        del current.fetches[task]
+        started.is_abandoned = started.is_over = True
+        task.cancel()
+        problem = f"{self.name} gave no credentials within {started.timeout:g} s"
+        self._failed(current, started, CredentialsError(problem))
+
+    def _failed(self, current: _Round, started: _Started, error: BaseException) -> None:
+        if started.early is not None:
+            self._early_refresh_failed(started.early, error, started.context.now())
+        if not current.fetches:
+            current.outcome.set_exception(error)
+            # Marks it as retrieved, so that asyncio does not log it if no caller waits.
+            current.outcome.exception()
+            self._end(current)
+
+    def _end(self, current: _Round) -> None:
+        if self._round is current:
+            self._round = None
+        fetches, current.fetches = current.fetches, {}
+        for task, (started, timer) in fetches.items():
+            started.is_over = True
+            task.cancel()
+            if timer is not None:
+                timer.cancel()
+
+    async def _fetch(self, fetch: Fetch, started: _Started) -> Credentials:
+        _current_fetch.set(started)
+        try:
+            fetched = await fetch()
+        except asyncio.CancelledError:
+            if is_cancelling():
+                raise
+        else:
+            if started.generation == self._generation and not started.is_over:
+                self._store(fetched, started)
             return fetched
+        # The source awaited something that was cancelled; no caller was, and a new attempt might end in the same way.
+        raise CredentialsError(f"{self.name} failed: it was cancelled")
+
+    def _store(self, fetched: Credentials, started: _Started) -> None:
+        now, early = started.context.now(), started.early
+        lifetime = _seconds_left(fetched, now)
+        # Credentials that seem to have expired are used: AWS judges by its own clock, and its response corrects ours.
+        _logger.log(
+            logging.DEBUG if lifetime > 0 else logging.WARNING,
+            "%s returned credentials that %s at %s",
+            self.name,
+            "expire" if lifetime > 0 else "by this machine's clock expired",
+            fetched.expires_at,
+            extra=self._log_fields(fetched),
+        )
         if self._cache_permanent or fetched.expires_at is not None:
             self._cached = fetched
-        self._refresh_from = now() + lifetime - min(_early_refresh_window(lifetime), lifetime / 2)
-        return fetched
-
-    async def _fetch_early(self, fetch: Fetch, now: Callable[[], float], old: Credentials) -> Credentials:
-        try:
-            fetched = await self._fetch(fetch, now)
-        except Exception as error:
-            _logger.warning(
-                "%s failed; the old credentials are used until %s: %s",
-                self._name,
-                old.expires_at,
-                error,
-                extra={**self._log_fields(old), "error_code": code_of(error)},
-            )
-            self._postpone_refresh(now)
-            # For callers that wait for this refresh because the old credentials have become too old.
-            raise
-        if fetched.expires_at == old.expires_at:
+        self._refresh_from = now + lifetime - min(_early_refresh_window(lifetime), lifetime / 2)
+        if early is not None and fetched.expires_at == early.expires_at:
             self._postpone_refresh(now)
         else:
             self._pause = _FIRST_PAUSE
-        return fetched
+
+    def _early_refresh_failed(self, old: Credentials, error: BaseException, now: float) -> None:
+        _logger.warning(
+            "%s failed; the old credentials are used until %s: %s",
+            self.name,
+            old.expires_at,
+            error,
+            extra={**self._log_fields(old), "error_code": code_of(error)},
+        )
+        self._postpone_refresh(now)
 
     def _log_fields(self, credentials: Credentials) -> dict[str, object]:
-        return {"source": self._name, "account": credentials.account_id, "expires_at": credentials.expires_at}
+        return {"source": self.name, "account": credentials.account_id, "expires_at": credentials.expires_at}
 
-    def _postpone_refresh(self, now: Callable[[], float]) -> None:
-        self._refresh_from = now() + self._pause
+    def _postpone_refresh(self, now: float) -> None:
+        self._refresh_from = now + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 
-def _empty_cache(name: str, cache_permanent: bool) -> RefreshingCache:  # noqa: FBT001 - for unpickling
-    return RefreshingCache(name, cache_permanent=cache_permanent)
+def _empty_cache(name: str, cache_permanent: bool, interactive: bool) -> RefreshingCache:  # noqa: FBT001 - for unpickling
+    return RefreshingCache(name, cache_permanent=cache_permanent, interactive=interactive)
 
 
 class CachedProvider(ManagedProvider):
@@ -175,6 +374,11 @@ class CachedProvider(ManagedProvider):
     def __init__(self, cache: RefreshingCache) -> None:
         self._cache = cache
 
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return self._cache.name
+
     async def get_credentials(self) -> Credentials:
         """Return valid credentials.
 
@@ -185,7 +389,7 @@ class CachedProvider(ManagedProvider):
 
     async def get_credentials_for(self, caller: Caller) -> Credentials:
         """Return credentials that are valid by the caller's clock."""
-        return await self._cache.get(self._fetch_from_source, now=caller.now, spawn=caller.spawn)
+        return await self._cache.get(self._fetch_from_source, caller)
 
     def invalidate(self, used: Credentials) -> None:
         """Remove these credentials from the cache."""
@@ -207,6 +411,7 @@ def _early_refresh_window(lifetime: float) -> float:
     return 15 * _MINUTE if lifetime < 90 * _MINUTE else 60 * _MINUTE
 
 
-def _is_cancelling() -> bool:
+def is_cancelling() -> bool:
+    """Return whether the current task is being cancelled; if not, a `CancelledError` is of something that it awaits."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

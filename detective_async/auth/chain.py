@@ -1,14 +1,16 @@
 """Credentials from the same sources as the AWS CLI's."""
 
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from json import JSONDecodeError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from detective_async.api.expiration import read_expiration
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import Caller, Credentials, account_id_or_none, credentials_of_botocore
+from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import CredentialsError
 
@@ -25,7 +27,8 @@ class EnvironmentCredentials:
         """Return the keys.
 
         Raises:
-            CredentialsError: a variable is not set, or `AWS_CREDENTIAL_EXPIRATION` is malformed or past.
+            CredentialsError: a variable is not set, or `AWS_CREDENTIAL_EXPIRATION` is malformed. Keys whose time is
+                over are returned: AWS judges by its own clock, and this machine's may be wrong.
         """
         missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
         if missing:
@@ -44,17 +47,11 @@ def _expiration(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        expires_at = datetime.fromisoformat(text)
+        return read_expiration(text)
     except ValueError:
         raise CredentialsError(
             "environment: AWS_CREDENTIAL_EXPIRATION must be a timestamp, such as 2026-01-31T12:00:00Z"
         ) from None
-    expires_at = expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC)
-    if expires_at <= datetime.now(UTC):
-        raise CredentialsError(
-            f"environment: the keys expired at {expires_at} (AWS_CREDENTIAL_EXPIRATION); set new ones"
-        )
-    return expires_at
 
 
 class DefaultCredentials(CachedProvider):
@@ -100,6 +97,17 @@ class DefaultCredentials(CachedProvider):
         super().invalidate(used)
         self._found = None
 
+    async def look_again(self, used: Credentials, caller: Caller) -> bool:
+        """Return whether the shared files, or another part of the chain, have other keys by now."""
+        if self._is_in_environment():
+            return False
+
+        async def fetch() -> Credentials:
+            self._found = None
+            return await self._fetch_from_source()
+
+        return await self._cache.look_again(used, fetch, caller)
+
     def _is_in_environment(self) -> bool:
         return self._profile is None and bool(os.environ.get("AWS_ACCESS_KEY_ID"))
 
@@ -109,10 +117,13 @@ class DefaultCredentials(CachedProvider):
     def _fetch_in_thread(self) -> Credentials:
         import botocore.session  # noqa: PLC0415 - takes a fifth of a second, and most programs do not need it
 
+        # Taken away while it is used: a look-up that hangs holds the lock of botocore's object for ever, and the next
+        # look-up must not wait for it.
+        found, self._found = self._found, None
         try:
             with redacted_botocore_logs():
-                found = self._found or self._find_credentials(botocore.session.Session(profile=self._profile))
-                keys = found.get_frozen_credentials()
+                found = found or self._find_credentials(botocore.session.Session(profile=self._profile))
+                keys = _frozen_keys(found)
         except CredentialsError:
             raise
         except Exception as error:  # noqa: BLE001 - botocore raises exceptions of many libraries
@@ -133,22 +144,39 @@ class DefaultCredentials(CachedProvider):
                 f"no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, configure {place}, or run where a "
                 "role is attached"
             )
+        never_prompt(found)
         return found
+
+
+def _frozen_keys(found: "BotocoreCredentials") -> Any:
+    """Return the keys of a botocore credentials object, also those that have just been fetched and seem expired.
+
+    botocore judges by this machine's clock, AWS by its own.
+    """
+    try:
+        return found.get_frozen_credentials()
+    except RuntimeError as error:
+        if "still expired" not in str(error) or not hasattr(found, "_frozen_credentials"):
+            raise
+        return found._frozen_credentials  # noqa: SLF001 - botocore does not return them
 
 
 def _advice(error: Exception) -> str:
     """Return what the user can do, if botocore's message does not say it."""
     from botocore import exceptions  # noqa: PLC0415 - as above
 
-    if isinstance(error, exceptions.SSOTokenLoadError | exceptions.TokenRetrievalError):
-        return "; log in with `aws sso login`"
-    if isinstance(error, exceptions.InfiniteLoopConfigError):
-        return "; make the last source_profile one that has keys"
-    if isinstance(error, exceptions.NoRegionError):
-        return "; set AWS_REGION, or region in the profile"
+    by_exception = (
+        (exceptions.MissingDependencyException, '; pip install "detective-async[login]" for profiles of `aws login`'),
+        (exceptions.RefreshWithMFAUnsupportedError, f"; {NEVER_PROMPTS}"),
+        (exceptions.SSOTokenLoadError, "; log in with `aws sso login`"),
+        (exceptions.TokenRetrievalError, "; log in with `aws sso login`"),
+        (exceptions.InfiniteLoopConfigError, "; make the last source_profile one that has keys"),
+        (exceptions.NoRegionError, "; set AWS_REGION, or region in the profile"),
+        *_ADVICE_BY_EXCEPTION,
+    )
     if isinstance(error, exceptions.CredentialRetrievalError):
         return _ADVICE_BY_PROVIDER.get(vars(error)["kwargs"]["provider"], "")
-    return next((advice for kind, advice in _ADVICE_BY_EXCEPTION if isinstance(error, kind)), "")
+    return next((advice for kind, advice in by_exception if isinstance(error, kind)), "")
 
 
 #: botocore's name of the provider that failed -> what to do.
@@ -159,6 +187,6 @@ _ADVICE_BY_PROVIDER = {
 _ADVICE_BY_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
     (JSONDecodeError, "; a credential_process must print a JSON object with Version 1, AccessKeyId, SecretAccessKey"),
     (FileNotFoundError, "; check credential_process, web_identity_token_file, and the variables that name a file"),
-    # botocore raises RuntimeError only for credentials that are still expired after a refresh.
-    (RuntimeError, "; renew them at their source, or check this machine's clock"),
+    # From a comparison with a time that has a zone, or of a value that is not text.
+    (TypeError, "; if a credential_process prints an Expiration, it must be ISO 8601 text with a time zone"),
 )

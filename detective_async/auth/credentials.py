@@ -4,7 +4,7 @@ import re
 from abc import ABC, abstractmethod
 from asyncio import Task
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
@@ -91,6 +91,16 @@ class Caller(Protocol):
         """The credentials that are used if a client is given none."""
         ...
 
+    @property
+    def region(self) -> str:
+        """The region that is called."""
+        ...
+
+    @property
+    def fetch_timeout(self) -> float | None:
+        """How many seconds one fetch of credentials may take; None for any."""
+        ...
+
     def now(self) -> float:
         """Return AWS's time, in seconds since the epoch."""
         ...
@@ -113,6 +123,11 @@ class Caller(Protocol):
 class ManagedProvider(ABC):
     """A provider that uses the clock and the connections of the client that calls it."""
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name of the source, for messages."""
+
     @abstractmethod
     async def get_credentials(self) -> Credentials:
         """Return valid credentials, without a client."""
@@ -125,10 +140,19 @@ class ManagedProvider(ABC):
     def invalidate(self, used: Credentials) -> None:
         """Remove these credentials from the cache, after AWS refused them as expired; others are kept."""
 
+    async def look_again(self, used: Credentials, caller: Caller) -> bool:  # noqa: ARG002 - for subclasses
+        """Return whether the source has other credentials by now, after AWS did not know these.
+
+        Only for sources whose keys may be exchanged without notice. The request is then sent again.
+        """
+        return False
+
 
 def credentials_of_botocore(found: Any, keys: Any) -> Credentials:
     """Convert a botocore credentials object and its frozen keys."""
     # Only refreshable credentials have an expiry, and only newer releases of botocore an account id.
     expires_at: datetime | None = getattr(found, "_expiry_time", None)
+    if expires_at is not None and expires_at.tzinfo is None:
+        expires_at = expires_at.replace(tzinfo=UTC)
     account_id = account_id_or_none(getattr(keys, "account_id", None))
     return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at, account_id)

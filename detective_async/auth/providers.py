@@ -10,7 +10,14 @@ from attrs import field, frozen
 
 from detective_async.api.redaction import mask_keys, masked_key_id
 from detective_async.auth.cache import CachedProvider, RefreshingCache
-from detective_async.auth.credentials import Credentials, CredentialsProvider, credentials_of_botocore
+from detective_async.auth.credentials import (
+    Caller,
+    Credentials,
+    CredentialsProvider,
+    ManagedProvider,
+    credentials_of_botocore,
+)
+from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 from detective_async.settings.arguments import type_name
@@ -63,8 +70,11 @@ class SessionCredentials(CachedProvider):
                 f"got a {type(source).__name__}"
             )
         self._source = source
-        self._name = f"the {type(source).__module__.partition('.')[0]} session"
-        super().__init__(RefreshingCache(self._name))
+        # What a look-up beside the session found, if there was one.
+        self._found: Any = None
+        # The blocking calls that have not returned, some of which may never do.
+        self._blocked: list[Callable[[], Any]] = []
+        super().__init__(RefreshingCache(f"the {type(source).__module__.partition('.')[0]} session"))
 
     # Equal for the same session, so that clients with that session share a cache.
     def __eq__(self, other: object) -> bool:
@@ -73,27 +83,62 @@ class SessionCredentials(CachedProvider):
     def __hash__(self) -> int:
         return id(self._source)
 
+    async def look_again(self, used: Credentials, caller: Caller) -> bool:
+        """Return whether the files and variables that the session read contain other keys by now."""
+
+        async def fetch() -> Credentials:
+            return await self._fetch(anew=True)
+
+        return await self._cache.look_again(used, fetch, caller)
+
     async def _fetch_from_source(self) -> Credentials:
+        # A look-up that hangs holds the lock of the session's credentials, so the next one must not use these.
+        return await self._fetch(anew=bool(self._blocked))
+
+    async def _fetch(self, *, anew: bool) -> Credentials:
         try:
             with redacted_botocore_logs():
-                return await self._read()
+                return await self._read(anew=anew)
         except CredentialsError:
             raise
         except Exception as error:  # noqa: BLE001 - sessions contain providers of other libraries
             problem = describe(error)
-        raise CredentialsError(f"{self._name} failed: {problem}")
+            if type(error).__name__ == "RefreshWithMFAUnsupportedError":
+                problem = f"{problem.rstrip('. ')}; {NEVER_PROMPTS}"
+        raise CredentialsError(f"{self.name} failed: {problem}")
 
-    async def _read(self) -> Credentials:
-        found = self._source
+    async def _read(self, *, anew: bool) -> Credentials:
+        found = self._found or self._source
         if not hasattr(found, "get_frozen_credentials"):
-            found = await _call(found.get_credentials)
+            found = await self._call(found.get_credentials)
+        if anew and (resolver := _resolver_of(self._source, found)) is not None:
+            # Not through the session, which returns its first credentials for ever.
+            found = self._found = await self._call(resolver.load_credentials)
         if found is None:
-            raise CredentialsError(f"{self._name} has no credentials")
-        return credentials_of_botocore(found, await _call(found.get_frozen_credentials))
+            raise CredentialsError(f"{self.name} has no credentials")
+        never_prompt(found)
+        return credentials_of_botocore(found, await self._call(found.get_frozen_credentials))
+
+    async def _call(self, method: Callable[[], Any]) -> Any:
+        if inspect.iscoroutinefunction(method):
+            return await method()
+
+        def call() -> Any:
+            self._blocked.append(method)
+            try:
+                return method()
+            finally:
+                self._blocked.remove(method)
+
+        return await run_in_thread(call)
 
 
-async def _call(method: Callable[[], Any]) -> Any:
-    return await (method() if inspect.iscoroutinefunction(method) else run_in_thread(method))
+def _resolver_of(session: Any, found: Any) -> Any:
+    """Return a session's own chain of sources; None if there is none, or the session was given its keys."""
+    session = getattr(session, "_session", session)
+    if not hasattr(session, "get_component") or getattr(found, "method", "explicit") == "explicit":
+        return None
+    return session.get_component("credential_provider")
 
 
 def _is_botocore_source(source: object) -> bool:
@@ -108,10 +153,11 @@ class _CallableCredentials(CachedProvider):
 
     def __init__(self, source: Callable[[], Awaitable[Credentials]]) -> None:
         self.source = source
-        super().__init__(RefreshingCache(provider_name(self), cache_permanent=False))
+        name = getattr(source, "__qualname__", type(source).__qualname__)
+        super().__init__(RefreshingCache(name, cache_permanent=False))
 
     def __repr__(self) -> str:
-        return f"<credentials of {provider_name(self)}>"
+        return f"<credentials of {self.name}>"
 
     # Equal for the same callable, so that clients with that callable share a cache.
     def __eq__(self, other: object) -> bool:
@@ -196,21 +242,28 @@ def provider_failure(provider: CredentialsProvider, error: Exception) -> Credent
 
     It must not be chained to that exception, whose text may contain secrets, so it names the file and line instead.
     """
+    return failure_of(provider_name(provider), error)
+
+
+def failure_of(name: str, error: Exception) -> CredentialsError:
+    """Make the error for an exception that a user's code raised, as `provider_failure` does.
+
+    Args:
+        name: of what raised it.
+        error: the exception.
+    """
     *_, last = traceback.extract_tb(error.__traceback__)
     try:
         text = str(error)
     except Exception:  # noqa: BLE001 - it may be any class
         text = "(no text)"
     reason = mask_keys(f"{type(error).__name__}: {text}")
-    return CredentialsError(
-        f"{provider_name(provider)} failed: {reason} ({Path(last.filename).name}, line {last.lineno})"
-    )
+    return CredentialsError(f"{name} failed: {reason} ({Path(last.filename).name}, line {last.lineno})")
 
 
 def provider_name(provider: CredentialsProvider) -> str:
-    """Return the name of a provider's class or function; the `repr` of a user's provider may contain secrets."""
-    named = provider.source if isinstance(provider, _CallableCredentials) else type(provider)
-    return getattr(named, "__qualname__", type(named).__qualname__)
+    """Return the name of a source; the `repr` of a user's provider may contain secrets, so it is that of its class."""
+    return provider.name if isinstance(provider, ManagedProvider) else type(provider).__qualname__
 
 
 def provider_key(provider: CredentialsProvider) -> Hashable:

@@ -74,6 +74,11 @@ def redacted_botocore_logs() -> Iterator[None]:
         _redacting.reset(token)
 
 
+def in_redacted_context() -> bool:
+    """Return whether this library calls botocore in this context."""
+    return _redacting.get()
+
+
 def _redact(record: logging.LogRecord) -> bool:
     if not _redacting.get():
         return True

@@ -146,9 +146,13 @@ class DetectiveClient(Waiters):
         endpoint = self._resolve(region)
         # A server on this machine is most likely a simulator, which serves the other services too.
         local_url = self._endpoint_url if endpoint.is_on_this_machine else None
-        # Not a method: the client would be part of a reference cycle, and freed late.
         shared = SharedState(
-            default, partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack))
+            default,
+            # Not a method: the client would be part of a reference cycle, and freed late.
+            partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
+            _max_attempts(retry, settings),
+            _is_adaptive(retry, settings),
+            timeouts,
         )
         self._transport = Transport(
             service=DETECTIVE,
@@ -156,8 +160,8 @@ class DetectiveClient(Waiters):
             pool=ConnectionPool(session, settings.ca_bundle if session is None else None),
             endpoint=endpoint,
             credentials=shared.provider(provider),
-            max_attempts=_max_attempts(retry, settings),
-            adaptive=_is_adaptive(retry, settings),
+            max_attempts=shared.max_attempts,
+            adaptive=shared.adaptive,
             limits=shared.limits(provider, region, DETECTIVE.name),
             shared=shared,
             timeouts=timeouts,

@@ -119,7 +119,8 @@ class DetectiveFleet(FleetIterators):
             concurrency: as for the fleet.
             concurrency_per_target: as for the fleet.
             **options: as for `DetectiveClient`. `region` is the region whose STS is called. None uses the region that
-                is configured for the AWS CLI, else the first of `regions`.
+                is configured for the AWS CLI, else the first of `regions` that needs no opt-in, else the region that
+                every account has, such as `us-east-1`, which is also called if the account has not enabled the first.
 
         Raises:
             ParameterError: an argument is malformed, or a list is empty or contains duplicates.

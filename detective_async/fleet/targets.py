@@ -55,7 +55,8 @@ class RoleTargets:
 
     Args:
         sts_region: the region whose STS is called for all roles: an account may not have opted in to the target's own
-            region. None, or a region of another partition, uses the first of `regions`.
+            region. None, or a region of another partition, uses the first of `regions` that needs no opt-in, else the
+            region that every account has.
 
     Raises:
         ParameterError: an argument is malformed, or a list is empty or contains duplicates.
@@ -81,8 +82,9 @@ class RoleTargets:
                 problem = f"{region} and {first} are in different partitions of AWS: make a fleet for each"
                 raise ParameterError(f"regions[{index}]", problem)
         if self.sts_region is None or endpoints.partition_of(self.sts_region) != endpoints.partition_of(first):
+            everywhere = (region for region in self.regions if endpoints.needs_no_opt_in(region))
             # The class is frozen.
-            object.__setattr__(self, "sts_region", first)
+            object.__setattr__(self, "sts_region", next(everywhere, endpoints.home_region(first)))
         # Creating the first provider validates the remaining arguments.
         self._role(self.account_ids[0])
 

@@ -16,11 +16,14 @@ from detective_async.auth import (
     FixedCredentials,
     ManagedProvider,
     credentials_from,
+    is_cancelling,
     provider_failure,
+    provider_name,
 )
 from detective_async.auth.signing import sign
 from detective_async.errors import (
     ClientClosed,
+    CredentialsError,
     DeadlineExceeded,
     DetectiveError,
     ServiceError,
@@ -41,7 +44,6 @@ from detective_async.http.pool import (
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.http.user_agent import lambda_trace
-from detective_async.retry.clock_skew import correction
 from detective_async.retry.policy import Attempts, FailureKind, failure_kind
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint
@@ -49,6 +51,8 @@ from detective_async.settings.timeouts import Timeouts
 
 #: AWS's codes for a session token whose lifetime is over.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
+#: Those for a key that it does not know: it was deleted, or the region is not enabled for its account.
+_UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"})
 _SUCCESS = range(200, 300)
 
 Response = TypeVar("Response")
@@ -70,7 +74,8 @@ class _Call:
     deadline: float | None
     invocation_id: str
     recorder: CallRecorder | None
-    # Of the last attempt: the clock's correction that it was signed with, and its signature.
+    # Of the last attempt: its date, the clock's correction in that, and its signature.
+    signed_at: float = 0.0
     clock_offset: float = 0.0
     authorization: str = field(default="", repr=False)
     # The connection that the last attempt was given, and whether the next one needs a new one.
@@ -180,18 +185,36 @@ class Transport:
     def for_service(
         self, service: Service, *, credentials: CredentialsProvider, region: str | None, endpoint_url: str | None
     ) -> Self:
-        """Give the transport to another service, by default in the same region, over the same connections."""
+        """Give the transport to another service, by default in the same region, over the same connections.
+
+        The calls are made for all clients that wait for their result, so that the settings of the first client apply,
+        whichever client needs it first.
+        """
         region = region or self.endpoint.region
-        provider = self.shared.provider(credentials)
+        shared = self.shared
+        provider = shared.provider(credentials)
         return evolve(
             self,
             service=service,
-            endpoint=service.resolve(region, endpoint_url) if endpoint_url else self.shared.resolve(service, region),
+            endpoint=service.resolve(region, endpoint_url) if endpoint_url else shared.resolve(service, region),
             credentials=provider,
-            limits=self.shared.limits(provider, region, service.name, gated=False),
+            max_attempts=shared.max_attempts,
+            adaptive=shared.adaptive,
+            limits=shared.limits(provider, region, service.name, gated=False),
+            timeouts=evolve(shared.timeouts, total=shared.timeouts.credentials),
             account_id=None,
             reached=None,
         )
+
+    @property
+    def region(self) -> str:
+        """The region that is called."""
+        return self.endpoint.region
+
+    @property
+    def fetch_timeout(self) -> float | None:
+        """How many seconds one fetch of credentials may take; None for any."""
+        return self.shared.timeouts.credentials
 
     @property
     def default_credentials(self) -> CredentialsProvider:
@@ -200,7 +223,10 @@ class Transport:
 
     def now(self) -> float:
         """Give AWS's time, in seconds since the epoch."""
-        return self.clock.time() + self.shared.clock_offset
+        wall = self.clock.time()
+        correction = self.shared.clock
+        # Most clocks are right, and then the monotonic time need not be read.
+        return wall + (correction.offset and correction.current(wall, self.clock.monotonic()))
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         """Run a coroutine that may outlast the call that started it; it ends with the connections at the latest."""
@@ -209,14 +235,14 @@ class Transport:
     async def _attempt_until_final(self, call: _Call) -> RawResponse:
         """Get credentials, wait for a turn, sign, exchange, judge, wait, and start over."""
         attempts = call.attempts
-        clock_corrected = False
-        expired: tuple[Credentials, ServiceError | TransportError] | None = None
+        dated_anew = False
+        replaced: tuple[Credentials, ServiceError | TransportError] | None = None
         error: ServiceError | TransportError | None = None
         try:
             while True:
-                credentials = await self._get_credentials(call.deadline)
-                if expired is not None and credentials == expired[0]:
-                    raise expired[1]
+                credentials = await self._get_credentials(call)
+                if replaced is not None and credentials == replaced[0]:
+                    raise replaced[1]
                 raw = await self._attempt(call, credentials)
                 if isinstance(raw, RawResponse) and raw.status in _SUCCESS:
                     self._note_success(call, raw)
@@ -224,12 +250,10 @@ class Transport:
                 error = self._error_of(call, raw, credentials)
                 self._note_failure(call, raw, error)
                 # The next two are no retries, and no rule of retries applies: the request was refused unread.
-                if not clock_corrected and self._correct_clock(call, raw, error):
-                    clock_corrected = True
-                elif expired is None and code_of(error) in _EXPIRED:
-                    expired = credentials, error
-                    if isinstance(self.credentials, ManagedProvider):
-                        self.credentials.invalidate(credentials)
+                if self._correct_clock(call, raw, error) and not dated_anew:
+                    dated_anew = True
+                elif replaced is None and await self._may_have_other_keys(call, credentials, error):
+                    replaced = credentials, error
                 else:
                     delay = self._delay_before_retry(call, raw, error)
                     if delay is None:
@@ -249,26 +273,70 @@ class Transport:
                 # Cancelled, or out of time, before the retry.
                 attempts.give_back()
             # Their tracebacks refer to this frame: a reference back is a cycle, left to the garbage collector.
-            del error, expired
+            del error, replaced
 
-    async def _get_credentials(self, deadline: float | None) -> Credentials:
+    async def _get_credentials(self, call: _Call) -> Credentials:
         provider = self.credentials
         if isinstance(provider, FixedCredentials):
             return provider.credentials
-        async with asyncio.timeout_at(deadline):
-            try:
-                if isinstance(provider, ManagedProvider):
-                    return await provider.get_credentials_for(self)
+        try:
+            async with asyncio.timeout_at(call.deadline):
+                return await self._ask(provider)
+        except TimeoutError:
+            attempts = call.attempts
+            raise DeadlineExceeded(
+                f"no response within {self.timeouts.total} s; it was still waiting for credentials from "
+                f"{provider_name(provider)}",
+                operation=call.operation,
+                attempts=attempts.count,
+                outcome_unknown=attempts.outcome_unknown or attempts.sent,
+            ) from None
+
+    async def _ask(self, provider: CredentialsProvider) -> Credentials:
+        limit = self.timeouts.credentials
+        bound: asyncio.Timeout | None = None
+        try:
+            if isinstance(provider, ManagedProvider):
+                return await provider.get_credentials_for(self)
+            bound = asyncio.timeout(limit)
+            async with bound:
                 return await credentials_from(provider)
-            except DetectiveError:
+        except DetectiveError:
+            raise
+        except asyncio.CancelledError:
+            if is_cancelling():
                 raise
-            except Exception as error:  # noqa: BLE001 - a provider may raise anything
-                problem = ClientClosed(CLOSED) if self.pool.closed else provider_failure(provider, error)
-            try:
-                # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.
-                raise problem
-            finally:
-                del problem
+            # The provider awaited something that was cancelled; the call was not.
+            problem: Exception = CredentialsError(f"{provider_name(provider)} failed: it was cancelled")
+        except Exception as error:  # noqa: BLE001 - a provider may raise anything
+            if self.pool.closed:
+                problem = ClientClosed(CLOSED)
+            elif isinstance(error, TimeoutError) and bound is not None and bound.expired():
+                problem = CredentialsError(f"{provider_name(provider)} gave no credentials within {limit:g} s")
+            else:
+                problem = provider_failure(provider, error)
+        try:
+            # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.
+            raise problem
+        finally:
+            del problem
+
+    async def _may_have_other_keys(self, call: _Call, used: Credentials, error: ServiceError | TransportError) -> bool:
+        """Return whether to get credentials again, after AWS refused these as expired or unknown."""
+        code = code_of(error)
+        provider = self.credentials
+        if code in _EXPIRED:
+            if isinstance(provider, ManagedProvider):
+                provider.invalidate(used)
+            return True
+        if code not in _UNKNOWN_KEY or not isinstance(provider, ManagedProvider):
+            return False
+        try:
+            async with asyncio.timeout_at(call.deadline):
+                return await provider.look_again(used, self)
+        except TimeoutError:
+            # The refusal says more than the deadline.
+            return False
 
     async def _attempt(self, call: _Call, credentials: Credentials) -> RawResponse | NoResponse:
         encoded, endpoint, attempts, timeouts = call.encoded, self.endpoint, call.attempts, self.timeouts
@@ -321,7 +389,10 @@ class Transport:
 
     def _headers(self, call: _Call, credentials: Credentials) -> dict[str, str]:
         encoded, endpoint, attempts = call.encoded, self.endpoint, call.attempts
-        call.clock_offset = self.shared.clock_offset
+        wall = self.clock.time()
+        correction = self.shared.clock
+        call.clock_offset = correction.offset and correction.current(wall, self.clock.monotonic())
+        call.signed_at = wall + call.clock_offset
         headers = sign(
             method=encoded.method,
             host=endpoint.host,
@@ -331,7 +402,7 @@ class Transport:
             region=endpoint.region,
             service=self.service.name,
             credentials=credentials,
-            time=self.clock.time() + call.clock_offset,
+            time=call.signed_at,
         )
         call.authorization = headers["Authorization"]
         headers["Host"] = endpoint.host
@@ -370,6 +441,8 @@ class Transport:
 
     def _note_success(self, call: _Call, raw: RawResponse) -> None:
         call.attempts.succeeded()
+        if call.clock_offset:
+            self.shared.clock.accepted(call.clock_offset)
         if self.adaptive:
             self.limits.in_loop(call.connections.loop).pace.limiter.record(self.clock.monotonic(), throttled=False)
         if call.recorder:
@@ -396,9 +469,11 @@ class Transport:
     def _correct_clock(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> bool:
         if not isinstance(raw, RawResponse):
             return False
-        # By the clock that the attempt was signed with: another call may have corrected it since.
-        offset = correction(raw.status, code_of(error), raw.headers, self.clock.time() + call.clock_offset)
-        if offset is None:
-            return False
-        self.shared.clock_offset = call.clock_offset + offset
-        return True
+        return self.shared.clock.refused(
+            raw.status,
+            code_of(error),
+            raw.headers,
+            signed_at=call.signed_at,
+            wall=self.clock.time(),
+            monotonic=self.clock.monotonic(),
+        )

@@ -9,8 +9,10 @@ from attrs import Factory, define, field
 
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsProvider, ManagedProvider, provider_key
-from detective_async.retry.policy import RetryQuota
+from detective_async.retry.clock_skew import ClockCorrection
+from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryQuota
 from detective_async.settings.endpoints import Endpoint
+from detective_async.settings.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from detective_async.retry.rate_limiter import Pace
@@ -99,12 +101,19 @@ class SharedState:
     Attributes:
         default_credentials: the credentials of a client that was given none.
         resolve: finds the endpoint of a service in a region, by the settings of the first client.
-        clock_offset: the seconds by which the local clock is behind AWS's.
+        max_attempts: how many attempts a call to another service may take: those are made for all clients, so the
+            settings of the first client apply.
+        adaptive: whether a rate limiter slows them down; likewise.
+        timeouts: their timeouts; likewise.
+        clock: the correction of the local clock.
     """
 
     default_credentials: CredentialsProvider
     resolve: Callable[[Service, str], Endpoint]
-    clock_offset: float = 0.0
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    adaptive: bool = False
+    timeouts: Timeouts = Factory(Timeouts)
+    clock: ClockCorrection = Factory(ClockCorrection)
     _max_requests: int | None = None
     _limits: _RecentlyUsed[Limits] = Factory(_RecentlyUsed)
     _providers: _RecentlyUsed[CredentialsProvider] = Factory(_RecentlyUsed)

@@ -45,20 +45,22 @@ class _Partition:
     regions: str
     suffix: str
     dualstack_suffix: str
+    #: The region that every account of the partition has (`implicitGlobalRegion` in botocore's partitions.json).
+    home: str
     #: The prefix of dual-stack host names; only two partitions omit `api.`.
     dualstack_prefix: str = "api.detective"
 
 
-_AWS = _Partition("aws", r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+", "amazonaws.com", "api.aws", "detective")
+_AWS = _Partition("aws", r"(us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+", "amazonaws.com", "api.aws", "us-east-1", "detective")
 _PARTITIONS = (
     _AWS,
-    _Partition("aws-us-gov", r"us-gov-\w+-\d+", "amazonaws.com", "api.aws", "detective"),
-    _Partition("aws-cn", r"cn-\w+-\d+", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-    _Partition("aws-eusc", r"eusc-de-\w+-\d+", "amazonaws.eu", "api.amazonwebservices.eu"),
-    _Partition("aws-iso", r"us-iso-\w+-\d+", "c2s.ic.gov", "api.aws.ic.gov"),
-    _Partition("aws-iso-b", r"us-isob-\w+-\d+", "sc2s.sgov.gov", "api.aws.scloud"),
-    _Partition("aws-iso-e", r"eu-isoe-\w+-\d+", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    _Partition("aws-iso-f", r"us-isof-\w+-\d+", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    _Partition("aws-us-gov", r"us-gov-\w+-\d+", "amazonaws.com", "api.aws", "us-gov-west-1", "detective"),
+    _Partition("aws-cn", r"cn-\w+-\d+", "amazonaws.com.cn", "api.amazonwebservices.com.cn", "cn-northwest-1"),
+    _Partition("aws-eusc", r"eusc-de-\w+-\d+", "amazonaws.eu", "api.amazonwebservices.eu", "eusc-de-east-1"),
+    _Partition("aws-iso", r"us-iso-\w+-\d+", "c2s.ic.gov", "api.aws.ic.gov", "us-iso-east-1"),
+    _Partition("aws-iso-b", r"us-isob-\w+-\d+", "sc2s.sgov.gov", "api.aws.scloud", "us-isob-east-1"),
+    _Partition("aws-iso-e", r"eu-isoe-\w+-\d+", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", "eu-isoe-west-1"),
+    _Partition("aws-iso-f", r"us-isof-\w+-\d+", "csp.hci.ic.gov", "api.aws.hci.ic.gov", "us-isof-south-1"),
 )
 
 
@@ -179,6 +181,46 @@ def partition_of(region: str) -> str:
         ConfigurationError: the region is malformed.
     """
     return _partition_of(_text(region)).name
+
+
+def home_region(region: str) -> str:
+    """Return the region of the same partition that every account has, with no need to opt in to it.
+
+    Raises:
+        ConfigurationError: the region is malformed.
+    """
+    return _partition_of(region).home
+
+
+#: The regions of `aws` that every account has. It does not grow: all regions since March 2019 have to be opted in to
+#: (AWS Account Management's guide, "Enable or disable AWS Regions").
+_ENABLED_BY_DEFAULT = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    }
+)
+
+
+def needs_no_opt_in(region: str) -> bool:
+    """Return whether every account of a region's partition has the region, as far as is known."""
+    # The other partitions have no regions to opt in to.
+    return region in _ENABLED_BY_DEFAULT or _partition_of(region) is not _AWS
 
 
 def _custom(endpoint_url: str, region: str) -> Endpoint:

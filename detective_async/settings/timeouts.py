@@ -15,6 +15,10 @@ class Timeouts:
         read: for the next part of a response; raises `AttemptTimeout`.
         attempt: for one attempt, from its first byte to the last byte of the response; raises `AttemptTimeout`.
         total: for the whole call, including credentials, retries and delays; raises `DeadlineExceeded`.
+        credentials: for one look-up of credentials (a role, a process, a coroutine function, a person who types a
+            code), after which it is given up and a new one is started by the next call; raises `CredentialsError`. All
+            clients that share the credentials wait for the same look-up, so that the value of the client that was made
+            with `DetectiveClient(...)` counts, and not that of one derived with `with_options`.
 
     Raises:
         ConfigurationError: a value is not a positive number.
@@ -24,6 +28,7 @@ class Timeouts:
     read: float | None = 30.0
     attempt: float | None = 60.0
     total: float | None = 300.0
+    credentials: float | None = 60.0
 
     def __attrs_post_init__(self) -> None:
         for attribute in fields(Timeouts):

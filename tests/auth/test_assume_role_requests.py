@@ -2,7 +2,9 @@
 
 import asyncio
 import getpass
+import json
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +18,7 @@ from detective_async import (
     AssumeRole,
     ConfigurationError,
     Credentials,
+    CredentialsError,
     DetectiveClient,
     EnvironmentCredentials,
     SessionCredentials,
@@ -27,6 +30,8 @@ HUB = "111122223333"
 SPOKE = "444455556666"
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
 POLICIES = ["arn:aws:iam::aws:policy/SecurityAudit", "arn:aws:iam::aws:policy/ReadOnly+More"]
+POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"detective:List*","Resource":"*"}]}'
+PHONE = "arn:aws:iam::111122223333:mfa/phone"
 # The arguments of boto3's method, and those of AssumeRole for the same request.
 FORMS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
     ({}, {}),
@@ -42,6 +47,14 @@ FORMS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
         {"DurationSeconds": 43_200, "ExternalId": "open", "Tags": [{"Key": "a", "Value": "b"}]},
         {"duration": 43_200, "external_id": "open", "tags": {"a": "b"}},
     ),
+    ({"SourceIdentity": "alice@corp"}, {"source_identity": "alice@corp"}),
+    (
+        {"Tags": [{"Key": "a", "Value": "b"}], "TransitiveTagKeys": ["a", "équipe ~"]},
+        {"tags": {"a": "b"}, "transitive_tag_keys": iter(["a", "équipe ~"])},
+    ),
+    ({"Policy": f"{POLICY}\n"}, {"policy": f"{POLICY}\n"}),
+    ({"Policy": POLICY}, {"policy": json.loads(POLICY)}),
+    ({"SerialNumber": PHONE, "TokenCode": "000042"}, {"mfa_serial": PHONE, "mfa_code": lambda: "000042"}),
 )
 
 
@@ -204,6 +217,71 @@ async def test_get_credentials_without_a_client_and_a_region() -> None:
     """The error names the settings that could contain a region."""
     with pytest.raises(ConfigurationError, match=r"no region: set region=.*, or region in profile"):
         await AssumeRole(ROLE, source=KEYS).get_credentials()
+
+
+class Phone:
+    """An MFA device, in each form that a role accepts."""
+
+    def __init__(self, code: object = "123456") -> None:
+        self.code = code
+        self.threads: list[threading.Thread] = []
+
+    def shown(self) -> Any:
+        self.threads.append(threading.current_thread())
+        if isinstance(self.code, Exception):
+            raise self.code
+        return self.code
+
+    async def awaited(self) -> Any:
+        await asyncio.sleep(0)
+        return self.shown()
+
+    def returns_awaitable(self) -> Any:
+        return self.awaited()
+
+
+@pytest.mark.parametrize("form", ["shown", "awaited", "returns_awaitable"])
+async def test_an_mfa_code_is_asked_for_once_for_each_fetch(
+    sim: DetectiveSimulator, client: DetectiveClient, form: str
+) -> None:
+    """A function is called in a thread, where it may wait for a person; retries of AssumeRole repeat the code."""
+    phone = Phone()
+    role = AssumeRole(
+        sim.role(SPOKE, "Audit", trusted=[HUB]),
+        source=sim.account(HUB), policy=POLICY, source_identity="alice", tags={"team": "secops"},
+        transitive_tag_keys=["team"], mfa_serial=PHONE, mfa_code=getattr(phone, form),
+    )  # fmt: skip
+    sim.throttle(operation="AssumeRole")
+    auditor = client.with_options(credentials=role)
+    await asyncio.gather(*(auditor.list_graphs() for _ in range(3)))
+    assert len(phone.threads) == 1
+    assert (phone.threads[0] is threading.main_thread()) == (form != "shown")
+    bodies = [request.body.decode() for request in sim.requests if request.operation == "AssumeRole"]
+    assert ["TokenCode=123456" in body for body in bodies] == [True, True]
+    role.invalidate(await role.get_credentials_for(auditor._transport))
+    await auditor.list_graphs()
+    assert len(phone.threads) == 2
+
+
+@pytest.mark.parametrize("form", ["shown", "awaited"])
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("12345", "must return the six digits"),
+        ("12345\u0663", "must return the six digits"),
+        (123456, "must return the six digits"),
+        (None, "must return the six digits"),
+        (EOFError("no terminal"), r"failed: EOFError: no terminal \(test_assume"),
+        (ConfigurationError("no phone"), "^no phone"),
+    ],
+)
+async def test_an_mfa_code_that_is_none(client: DetectiveClient, form: str, code: object, says: str) -> None:
+    """The error says whose it is, without the code, and nothing is sent."""
+    role = AssumeRole(ROLE, source=KEYS, mfa_serial=PHONE, mfa_code=getattr(Phone(code), form))
+    with pytest.raises((CredentialsError, ConfigurationError), match=says) as caught:
+        await client.with_options(credentials=role).list_graphs()
+    assert "12345" not in str(caught.value).replace(ROLE, "")
+    assert caught.value.__cause__ is None
 
 
 def test_repr_shows_no_secrets() -> None:

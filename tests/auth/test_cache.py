@@ -44,13 +44,17 @@ class CachedSource:
         self.source = FakeSource(*steps)
         self.cache = RefreshingCache("the source", cache_permanent=cache_permanent)
         self.spawned: list[asyncio.Task[Credentials]] = []
+        self.fetch_timeout: float | None = 60.0
+
+    def now(self) -> float:
+        return self.source.now
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         self.spawned.append(asyncio.create_task(work))
         return self.spawned[-1]
 
     async def key(self) -> str:
-        given = await self.cache.get(self.source.fetch, now=lambda: self.source.now, spawn=self.spawn)
+        given = await self.cache.get(self.source.fetch, self)
         return given.access_key_id
 
     async def after(self, seconds: float) -> str:
@@ -92,12 +96,33 @@ async def test_a_refresh_starts_in_the_background_before_the_expiry(lifetime: fl
     assert cached.source.fetches == 2
 
 
-async def test_credentials_in_their_last_minute_are_not_returned() -> None:
-    """A caller waits for new ones instead."""
-    cached = CachedSource(3600, 3600)
+async def test_credentials_in_their_last_ten_seconds_are_not_returned() -> None:
+    """A caller waits for new ones instead; until then, it gets the old ones while new ones are fetched."""
+    cached = CachedSource(3600, 3600, 3600)
     assert await cached.key() == "key-1"
-    cached.source.now += 3600 - 60
-    assert await cached.key() == "key-2"
+    assert await cached.after(3600 - 11) == "key-1"
+    assert await cached.after(3600 - 10) == "key-3"
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_credentials_for_ten_more_seconds_are_used_when_the_source_fails(
+    caplog: pytest.LogCaptureFixture, hangs: bool
+) -> None:
+    """Whether the source raises or hangs; a warning says why, and the next call after that waits for the source."""
+    cached = CachedSource(3600, CredentialsError("down"), CredentialsError("still down"), 3600)
+    assert await cached.key() == "key-1"
+    if hangs:
+        cached.source.blocked, cached.fetch_timeout = asyncio.Event(), 0.001
+    assert await cached.after(3600 - 11) == "key-1"
+    await asyncio.sleep(0.01)
+    assert caplog.messages == [
+        "the source failed; the old credentials are used until 2027-01-15 09:00:00+00:00: "
+        + ("the source gave no credentials within 0.001 s" if hangs else "down")
+    ]
+    assert await cached.key() == "key-1"
+    cached.source.now += 1
+    with pytest.raises(CredentialsError, match="within" if hangs else "still down"):
+        await cached.key()
 
 
 async def test_concurrent_callers_share_one_fetch() -> None:
@@ -236,16 +261,17 @@ async def test_a_cancelled_early_refresh_is_not_logged(caplog: pytest.LogCapture
     assert caplog.messages == []
 
 
-async def test_credentials_that_have_expired_already_raise() -> None:
-    """The error names the source and the time of the expiry."""
-    with pytest.raises(CredentialsError, match="the source returned credentials that expired at 2027"):
-        await CachedSource(0.0).key()
-
-
-async def test_credentials_for_less_than_a_minute_are_not_reused() -> None:
-    """The caller that waited for them gets them; the next one fetches again."""
-    cached = CachedSource(50, 50)
+async def test_credentials_that_seem_to_have_expired_are_used(caplog: pytest.LogCaptureFixture) -> None:
+    """AWS judges by its own clock, and this machine's may be wrong: a warning is logged, and the next call fetches."""
+    cached = CachedSource(0.0, -7200.0)
     assert [await cached.key(), await cached.key()] == ["key-1", "key-2"]
+    assert "the source returned credentials that by this machine's clock expired at 2027" in caplog.messages[0]
+
+
+async def test_short_lived_credentials_are_reused_until_their_last_ten_seconds() -> None:
+    """A source of keys for less than a minute is not asked for each call."""
+    cached = CachedSource(50, 50)
+    assert [await cached.key(), await cached.after(20), await cached.after(25)] == ["key-1", "key-1", "key-2"]
 
 
 @pytest.mark.parametrize(("keep", "keys"), [(True, ["key-1", "key-1"]), (False, ["key-1", "key-2"])])
@@ -258,7 +284,7 @@ async def test_permanent_credentials_are_cached_on_request(keep: bool, keys: lis
 async def test_invalidate_removes_only_the_given_credentials() -> None:
     """A task that was refused with old credentials does not remove the new ones."""
     cached = CachedSource(3600, 3600)
-    old = await cached.cache.get(cached.source.fetch, now=lambda: cached.source.now)
+    old = await cached.cache.get(cached.source.fetch, cached)
     cached.cache.invalidate(old)
     assert await cached.key() == "key-2"
     cached.cache.invalidate(old)
@@ -268,7 +294,7 @@ async def test_invalidate_removes_only_the_given_credentials() -> None:
 async def test_invalidate_discards_a_refresh_that_is_running() -> None:
     """It may return the same credentials: later callers start a new fetch, whose result is cached."""
     cached = CachedSource(3600, 3600, 3600)
-    old = await cached.cache.get(cached.source.fetch, now=lambda: cached.source.now)
+    old = await cached.cache.get(cached.source.fetch, cached)
     cached.source.blocked = asyncio.Event()
     cached.source.now += 3000
     assert await cached.key() == "key-1"
@@ -325,6 +351,200 @@ async def test_a_cache_can_be_pickled_during_a_fetch() -> None:
     cached.source.blocked = asyncio.Event()
     task = asyncio.create_task(cached.key())
     await asyncio.sleep(0)
-    assert pickle.loads(pickle.dumps(cached.cache))._refresh is None
+    assert pickle.loads(pickle.dumps(cached.cache))._round is None
     cached.source.blocked.set()
     assert await task == "key-1"
+
+
+class HangingSource(CachedSource):
+    """A source whose fetches end only when a test says so, each with its own result."""
+
+    def __init__(self, *, ignores_cancellation: bool = False, **options: Any) -> None:
+        super().__init__()
+        self.cache = RefreshingCache("the source", **options)
+        self.ignores_cancellation = ignores_cancellation
+        self.fetches: list[asyncio.Future[Credentials]] = []
+
+    async def fetch(self) -> Credentials:
+        self.fetches.append(asyncio.get_running_loop().create_future())
+        while True:
+            try:
+                return await asyncio.shield(self.fetches[-1])
+            except asyncio.CancelledError:
+                if not self.ignores_cancellation:
+                    raise
+
+    async def key(self) -> str:
+        return (await self.cache.get(self.fetch, self)).access_key_id
+
+    async def given_up(self, callers: int = 1) -> None:
+        """Let callers wait for a moment, one after the other, and give up."""
+        for _ in range(callers):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(self.key(), 0.001)
+
+    def answer(self, number: int, key: str = "key") -> None:
+        expires_at = datetime.fromtimestamp(self.source.now + 3600, UTC)
+        self.fetches[number].set_result(Credentials(key, "secret", expires_at=expires_at))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch for which no caller waits counts as abandoned at once."""
+    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+
+
+@pytest.mark.parametrize("ignores_cancellation", [False, True])
+async def test_a_hanging_fetch_ends_at_its_timeout(ignores_cancellation: bool) -> None:
+    """All who wait get an error that names the source, and the next call starts anew."""
+    cached = HangingSource(ignores_cancellation=ignores_cancellation)
+    cached.fetch_timeout = 0.01
+    errors = await asyncio.gather(*(cached.key() for _ in range(3)), return_exceptions=True)
+    assert [str(error) for error in errors] == ["the source gave no credentials within 0.01 s"] * 3
+    assert {type(error) for error in errors} == {CredentialsError}
+    cached.fetch_timeout = 60.0
+    again = asyncio.create_task(cached.key())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    cached.answer(1)
+    assert await again == "key"
+    assert len(cached.fetches) == 2
+    if ignores_cancellation:
+        cached.answer(0, "late")
+        assert await cached.key() == "key"
+
+
+async def test_a_fetch_without_a_timeout_is_waited_for() -> None:
+    """None means that."""
+    cached = HangingSource()
+    cached.fetch_timeout = None
+    waiting = asyncio.create_task(cached.key())
+    await asyncio.sleep(0.01)
+    cached.answer(0)
+    assert await waiting == "key"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("first", [0, 1, 2])
+async def test_a_fetch_that_all_callers_gave_up_gets_others_beside_it(first: int) -> None:
+    """Up to three run at once, and the first that succeeds counts, also the slow one that was started first."""
+    cached = HangingSource()
+    await cached.given_up(5)
+    assert len(cached.fetches) == 3
+    waiting = asyncio.create_task(cached.key())
+    await asyncio.sleep(0)
+    cached.answer(first, f"key-{first}")
+    assert await waiting == f"key-{first}"
+    await cached.settle()
+    assert [task.cancelled() for task in cached.spawned] == [number != first for number in range(3)]
+    assert await cached.key() == f"key-{first}"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_slow_fetch_fills_the_cache_though_nobody_waits_any_more() -> None:
+    """Callers whose deadlines are shorter than a look-up takes get its result in the end."""
+    cached = HangingSource()
+    cached.fetch_timeout = None
+    await cached.given_up(2)
+    cached.answer(0, "slow")
+    await cached.settle()
+    assert await cached.key() == "slow"
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_last_failing_fetch_counts() -> None:
+    """While another fetch runs, the error of one is not raised."""
+    cached = HangingSource()
+    await cached.given_up(2)
+    waiting = asyncio.create_task(cached.key())
+    await asyncio.sleep(0.001)
+    for number in range(3):
+        assert not waiting.done()
+        cached.fetches[number].set_exception(CredentialsError(f"error {number}"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    with pytest.raises(CredentialsError, match="error 2"):
+        await waiting
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+async def test_no_second_fetch_is_started_while_somebody_waits_or_types(
+    monkeypatch: pytest.MonkeyPatch, interactive: bool
+) -> None:
+    """Nor before the first has run for a moment; a person is not asked twice."""
+    cached = HangingSource(interactive=interactive)
+    waiting = asyncio.create_task(cached.key())
+    await asyncio.sleep(0)
+    await cached.given_up(2)
+    waiting.cancel()
+    await cached.given_up(2)
+    assert len(cached.fetches) == 1
+    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    await cached.given_up(1)
+    assert len(cached.fetches) == (1 if interactive else 2)
+
+
+async def test_a_person_is_not_asked_before_a_call_needs_the_keys() -> None:
+    """Interactive sources have no early refresh."""
+    cached = CachedSource(3600, 3600)
+    cached.cache = RefreshingCache("the source", interactive=True)
+    assert [await cached.key(), await cached.after(3589), await cached.after(1)] == ["key-1", "key-1", "key-2"]
+
+
+async def test_a_source_that_raises_cancelled_error_fails() -> None:
+    """It is not asked again for ever: neither the caller nor its client was cancelled."""
+    cached = CachedSource()
+
+    async def cancelled() -> Credentials:
+        raise asyncio.CancelledError
+
+    with pytest.raises(CredentialsError, match="the source failed: it was cancelled"):
+        await cached.cache.get(cancelled, cached)
+
+
+async def test_a_source_that_cancels_its_own_task_fails() -> None:
+    """That looks like a client that was closed, so it is tried some times."""
+    cached = CachedSource()
+
+    async def suicidal() -> Credentials:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+        raise AssertionError
+
+    with pytest.raises(CredentialsError, match="its look-ups were cancelled"):
+        await cached.cache.get(suicidal, cached)
+    assert len(cached.spawned) == 10
+
+
+async def test_keys_that_aws_does_not_know_are_looked_up_again() -> None:
+    """At most once a minute; concurrent callers share one look-up, and a failure keeps the old keys."""
+    cached = CachedSource(3600, 3600, CredentialsError("down"))
+    old = await cached.cache.get(cached.source.fetch, cached)
+
+    async def look_again(used: Credentials = old) -> bool:
+        return await cached.cache.look_again(used, cached.source.fetch, cached)
+
+    assert await asyncio.gather(*(look_again() for _ in range(5))) == [True] * 5
+    assert cached.source.fetches == 2
+    new = await cached.cache.get(cached.source.fetch, cached)
+    # A call that was refused late, when the new keys had been found.
+    assert await look_again(old)
+    assert (new.access_key_id, await look_again(new), cached.source.fetches) == ("key-2", False, 2)
+    cached.cache._look_again_from = 0.0
+    assert not await look_again(new)
+    assert (cached.source.fetches, await cached.key()) == (3, "key-2")
+
+
+async def test_a_look_up_again_that_gives_the_same_keys() -> None:
+    """The answer is no."""
+    keys = Credentials("key", "secret")
+    cached = CachedSource()
+
+    async def fetch() -> Credentials:
+        await asyncio.sleep(0)
+        return keys
+
+    await cached.cache.get(fetch, cached)
+    assert not await cached.cache.look_again(keys, fetch, cached)

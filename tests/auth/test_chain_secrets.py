@@ -143,8 +143,8 @@ def _profiles(home: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", cloud.url)
 
 
-GOOD = ("default", "process", "role", "web", "sso", "renewed-sso")
-BAD = ("failing", "garbage", "no-key", "expired", "failing-later", "no-time", "closed", "closed-web", "refused-sso")
+GOOD = ("default", "process", "expired", "role", "web", "sso", "renewed-sso")
+BAD = ("failing", "garbage", "no-key", "failing-later", "no-time", "closed", "closed-web", "refused-sso")
 
 
 @pytest.mark.parametrize("profile", [*GOOD, *BAD])

@@ -168,8 +168,8 @@ def _configure_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expiry: 
 async def test_a_credential_process_runs_again_when_its_keys_expire(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Botocore runs it again for keys that expire within a minute."""
-    expiry = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    """Botocore runs it again for keys that expire within ten seconds."""
+    expiry = (datetime.now(UTC) + timedelta(seconds=9)).isoformat()
     _configure_process(tmp_path, monkeypatch, expiry)
     provider = DefaultCredentials()
     first = await provider.get_credentials()

@@ -1,5 +1,6 @@
 """AssumeRole that fails: which failures are retried, and what is raised."""
 
+import asyncio
 import copy
 import pickle
 from collections.abc import Callable
@@ -110,14 +111,35 @@ async def test_repeated_failures_of_sts_raise(
     assert [request.operation for request in sim.requests] == ["AssumeRole"] * 3
 
 
-async def test_the_clients_retry_policy_applies_to_sts(
-    sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole
-) -> None:
-    """With one attempt, AssumeRole is not retried."""
+async def test_the_first_clients_settings_apply_to_sts(sim: DetectiveSimulator, role: AssumeRole) -> None:
+    """With one attempt, AssumeRole is not retried, whatever the retries of the client that needs it first."""
     sim.throttle(operation="AssumeRole")
-    with pytest.raises(AssumeRoleError):
-        await client.with_options(credentials=role, retry=RetryPolicy(max_attempts=1)).list_graphs()
+    client = DetectiveClient(region="eu-west-1", endpoint_url=sim.url, retry=RetryPolicy(max_attempts=1))
+    async with client:
+        with pytest.raises(AssumeRoleError):
+            await client.with_options(credentials=role, retry=RetryPolicy(max_attempts=3)).list_graphs()
     assert len(sim.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("hasty", "effect"),
+    [({"timeouts": Timeouts(total=0.02)}, Latency(0.2)), ({"retry": RetryPolicy(max_attempts=1)}, Throttle())],
+    ids=["deadline", "attempts"],
+)
+async def test_a_hasty_client_spoils_nothing_for_the_others(
+    sim: DetectiveSimulator, client: DetectiveClient, role: AssumeRole, hasty: dict[str, Any], effect: Any
+) -> None:
+    """It starts AssumeRole, and another client waits for the same request: that ends by neither's settings."""
+    sim.inject(Fault(effect, "AssumeRole"))
+    first = asyncio.create_task(client.with_options(credentials=role, **hasty).list_graphs())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert role._cache._round is not None
+    second = asyncio.create_task(client.with_options(credentials=role).list_graphs())
+    assert (await second).response_metadata.http_status == 200
+    outcomes = await asyncio.gather(first, return_exceptions=True)
+    assert isinstance(outcomes[0], DeadlineExceeded) == ("timeouts" in hasty)
+    assert [request.operation for request in sim.requests].count("AssumeRole") == (1 if "timeouts" in hasty else 2)
 
 
 async def test_sts_cannot_be_reached(client: DetectiveClient) -> None:
@@ -138,6 +160,7 @@ async def test_the_deadline_of_the_call_includes_sts(
     with pytest.raises(DeadlineExceeded) as caught:
         await hasty.list_graphs()
     assert (caught.value.operation, caught.value.attempts, caught.value.outcome_unknown) == ("ListGraphs", 0, False)
+    assert f"it was still waiting for credentials from AssumeRole of {role.role_arn}" in str(caught.value)
 
 
 async def test_a_source_without_credentials(client: DetectiveClient) -> None:
@@ -180,6 +203,25 @@ WRONG: tuple[tuple[str, Any], ...] = (
     ("tags", {"k" * 129: "a"}),
     ("tags", {"a": "v" * 257}),
     ("tags", {str(number): "" for number in range(51)}),
+    ("transitive_tag_keys", [""]),
+    ("transitive_tag_keys", "team"),
+    ("transitive_tag_keys", [str(number) for number in range(51)]),
+    ("policy", ""),
+    ("policy", "[]"),
+    ("policy", "not JSON"),
+    ("policy", '{"Sid": "\u20ac"}'),
+    ("policy", "[" * 100_000),
+    ("policy", {"Version": {1}}),
+    ("policy", 5),
+    ("source_identity", "x"),
+    ("source_identity", "x" * 65),
+    ("source_identity", "not a name"),
+    ("mfa_serial", "12345678"),
+    ("mfa_serial", "x" * 257),
+    ("mfa_serial", "arn:aws:iam::111122223333:mfa/my phone"),
+    ("mfa_code", "123456"),
+    ("region", "Ireland"),
+    ("region", 1),
 )
 
 
@@ -191,6 +233,14 @@ def test_malformed_arguments(name: str, value: Any) -> None:
         AssumeRole(arguments.pop("role_arn"), **arguments)
     assert name in caught.value.parameter
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "missing"), [("mfa_serial", "mfa_code"), ("mfa_code", "mfa_serial")])
+def test_half_of_the_arguments_for_mfa(given: str, missing: str) -> None:
+    """The device and its code are given together."""
+    arguments: dict[str, Any] = {"mfa_serial": "GAHT12345678", "mfa_code": lambda: "123456"}
+    with pytest.raises(ParameterError, match=f"{missing}: must be given together with {given}"):
+        AssumeRole(ROLE, **{given: arguments[given]})
 
 
 def _responding(body: bytes, status: str = "200 OK", *headers: str) -> Callable[[Request], None]:
@@ -220,7 +270,7 @@ MALFORMED: dict[str, bytes] = {
     "no secret": _document(SecretAccessKey=""),
     "no expiry": _document(Expiration=""),
     "a malformed expiry": _document(Expiration="soon"),
-    "an expiry without a time zone": _document(Expiration="2100-01-01T00:00:00"),
+    "an expiry that is no time": _document(Expiration="1e400"),
     "a key with a line break": _document(AccessKeyId="a&#10;b"),
     "a harmless entity": b'<!DOCTYPE a [<!ENTITY e "token">]>' + _document(SessionToken="&e;"),
     "entities that expand": _ENTITY_EXPANSION,

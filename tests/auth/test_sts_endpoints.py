@@ -8,7 +8,7 @@ import pytest
 from support.botocore_endpoints import REGIONS, rules_of
 from support.cloud import ROLE, Cloud
 
-from detective_async import AssumeRole, AssumeRoleError, Credentials, DetectiveClient
+from detective_async import AssumeRole, ConfigurationError, Credentials, DetectiveClient
 from detective_async.api.sts import STS
 from detective_async.settings.endpoints import resolve_sts
 
@@ -105,9 +105,8 @@ async def test_a_loopback_endpoint_is_used_for_sts(
         assert client._transport.shared.resolve(STS, "eu-west-1").url == "http://sts.example"
 
 
-async def test_a_malformed_endpoint_url() -> None:
-    """The error says what is wrong, without the password in the URL."""
-    role = AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url="http://me:hunter2@sts.example")
-    with pytest.raises(AssumeRoleError, match="the endpoint URL must not contain a user") as caught:
-        await role.get_credentials()
+def test_a_malformed_endpoint_url() -> None:
+    """The constructor raises; the error says what is wrong, without the password in the URL."""
+    with pytest.raises(ConfigurationError, match="the endpoint URL must not contain a user") as caught:
+        AssumeRole(ROLE, source=KEYS, region="eu-west-1", endpoint_url="http://me:hunter2@sts.example")
     assert "hunter2" not in str(caught.value)

@@ -38,7 +38,7 @@ FACTS = [
     ("explanation/retries.md", f"{Timeouts().total:g} s by default"),
     ("explanation/retries.md", f"HTTP {', '.join(map(str, sorted(retry._TRANSIENT_STATUSES)[:-1]))} and 504"),
     ("explanation/retries.md", f"HTTP {retry._THROTTLING_STATUS}"),
-    ("explanation/credentials.md", f"no more than {'a minute' if cache._MINIMUM_LIFETIME == 60 else '?'} left"),
+    ("explanation/credentials.md", f"no more than {'ten seconds' if cache._MINIMUM_LIFETIME == 10 else '?'} left"),
     ("explanation/consistency.md", f"pauses that grow by half, to {polling._LONGEST_PAUSE:g} s"),
     ("explanation/consistency.md", "After a quarter of a second" if polling._FIRST_PAUSE == 0.25 else "?"),
     ("explanation/fleets.md", f"`concurrency`, {default_of(DetectiveFleet, 'concurrency')} by default"),

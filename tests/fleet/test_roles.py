@@ -117,6 +117,19 @@ async def test_closed_region_and_sts(sim: DetectiveSimulator) -> None:
     assert sts_requests(sim) == {(HUB, "eu-west-1"): 5}
 
 
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        (["af-south-1", "ap-east-1", "ap-northeast-1", "us-east-1"], "ap-northeast-1"),
+        (["af-south-1", "ap-east-1"], "us-east-1"),
+        (["us-gov-east-1", "us-gov-west-1"], "us-gov-east-1"),
+    ],
+)
+def test_sts_of_a_region_without_opt_in(regions: list[str], expected: str) -> None:
+    """Without a configured region, the first of the regions that every account has, else the partition's own."""
+    assert DetectiveFleet.assume_role("Audit", EVERY, regions).client.region == expected
+
+
 @pytest.mark.parametrize("given", ["source", "credentials", "both", "environment"])
 async def test_source(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     """The source, else the fleet's credentials, else the default credentials."""

@@ -98,8 +98,8 @@ async def test_fetched_credentials_are_logged(sim: DetectiveSimulator, caplog: p
         keys = await role.get_credentials_for(client._transport)
     (record,) = [record for record in caplog.records if record.name == "detective_async.credentials"]
     assert fields_of(record) == {
-        "source": f"assuming {role.role_arn}",
+        "source": f"AssumeRole of {role.role_arn}",
         "account": MEMBER,
         "expires_at": keys.expires_at,
     }
-    assert record.getMessage() == f"assuming {role.role_arn} returned credentials that expire at {keys.expires_at}"
+    assert record.getMessage() == f"AssumeRole of {role.role_arn} returned credentials that expire at {keys.expires_at}"

@@ -153,7 +153,7 @@ def test_a_name_that_no_region_of_aws_has_needs_an_endpoint(region: str) -> None
 def test_a_malformed_region_is_refused(region: Any) -> None:
     """A region becomes part of a host name, and of the signature's scope."""
     for url in (None, "http://localhost"):
-        with pytest.raises(ConfigurationError, match="^region .* is not a region name, such as eu-west-1$"):
+        with pytest.raises(ConfigurationError, match=r"^region .* is not a region name, such as eu-west-1$"):
             resolve(region, url)
     with pytest.raises(ConfigurationError, match="is not a region name"):
         partition_of(region)

@@ -40,12 +40,12 @@ def decode_error(
     except MismatchError:
         document = None
     members: dict[str, Any] = document if isinstance(document, dict) else {}
-    found = _error_code(headers.get("x-amzn-errortype") or members.get("code") or members.get("__type"))
+    found = error_code(headers.get("x-amzn-errortype") or members.get("code") or members.get("__type"))
     code = unless_secret(found, secrets) or str(status)
     kind = MODELLED_EXCEPTIONS.get(code, ServiceError)
     return kind(
         code,
-        _text(members.get("message") or members.get("Message"), secrets) or "",
+        error_text(members.get("message") or members.get("Message"), secrets) or "",
         status=status,
         request_id=unless_secret(request_id, secrets),
         operation=operation,
@@ -55,7 +55,8 @@ def decode_error(
     )
 
 
-def _text(value: object, secrets: Iterable[str | None]) -> str | None:
+def error_text(value: object, secrets: Iterable[str | None]) -> str | None:
+    """Return a text of AWS, cut at a maximum, with secrets and e-mail addresses masked; None if it is no text."""
     return mask(value, secrets) if isinstance(value, str) else None
 
 
@@ -64,7 +65,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return int(milliseconds) / 1000 if re.fullmatch(r"[0-9]{1,18}", milliseconds) else None
 
 
-def _error_code(text: object) -> str | None:
+def error_code(text: object) -> str | None:
     """Extract `Code` from `namespace#Code:http://more`; None if it is malformed."""
     if not isinstance(text, str):
         return None
@@ -80,7 +81,7 @@ def _error_members(
     for name, (attribute, member_type) in kind.wire_members.items():
         value = members.get(name)
         if member_type is list and isinstance(value, list):
-            found[attribute] = [text for item in value[:_MOST_ITEMS] if (text := _text(item, secrets)) is not None]
-        elif member_type is not list and (text := _text(value, secrets)) is not None:
+            found[attribute] = [text for item in value[:_MOST_ITEMS] if (text := error_text(item, secrets)) is not None]
+        elif member_type is not list and (text := error_text(value, secrets)) is not None:
             found[attribute] = member_type(text)
     return found

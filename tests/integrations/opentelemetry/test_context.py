@@ -235,7 +235,7 @@ async def test_abandoned_call(recorded: Recorded, options: ClientOptions, caplog
     options["hooks"] = [recorded.hook, Noting()]
     options["credentials"] = Never()
     # The event loop keeps cancelled timers, with their contexts, for a while.
-    options["timeouts"] = Timeouts(total=None)
+    options["timeouts"] = Timeouts(total=None, credentials=None)
     async with DetectiveClient(**options) as client:
         coroutine = client.list_graphs()
         copy_context().run(coroutine.send, None)
