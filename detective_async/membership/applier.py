@@ -7,7 +7,7 @@ from functools import partial
 from attrs import define, field
 
 from detective_async.client.concurrency import unwrapped_task_group
-from detective_async.errors import DetectiveError
+from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.events import ProgressCallback, ProgressCounter
 from detective_async.membership import graphs
 from detective_async.membership.account_reconciler import MAX_ACCOUNTS, AccountReconciler
@@ -143,6 +143,8 @@ async def _record_failure(state: RegionState, work: Callable[[], Awaitable[None]
     state.unfinished += 1
     try:
         await work()
+    except ClientClosed:
+        raise
     except (DetectiveError, BlockedError) as error:
         state.fail(error)
     state.unfinished -= 1

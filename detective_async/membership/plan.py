@@ -10,7 +10,7 @@ from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
-from detective_async.errors import DetectiveError, ParameterError
+from detective_async.errors import ClientClosed, DetectiveError, ParameterError
 from detective_async.events import ProgressCallback, is_plain_callable
 from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
@@ -171,6 +171,8 @@ class _RegionPlan:
         """Read the region's state, and plan the actions."""
         try:
             await self._make()
+        except ClientClosed:
+            raise
         except (DetectiveError, BlockedError) as error:
             # An incomplete plan would look like a complete one.
             self.actions.clear()

@@ -9,7 +9,7 @@ from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
-from detective_async.errors import DetectiveError, ParameterError
+from detective_async.errors import ClientClosed, DetectiveError, ParameterError
 from detective_async.membership import graphs
 from detective_async.membership.actions import Action, ActionKind, Problem
 from detective_async.membership.applier import region_report
@@ -143,6 +143,8 @@ async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | 
         if graph_arn is None:
             return None
         members = await read_with_retries(execution, lambda: graphs.list_members(execution, client, graph_arn))
+    except ClientClosed:
+        raise
     except DetectiveError as error:
         return Problem(region, None, error_text(error), library_error(error))
     return GraphToDelete(region, graph_arn, len(members))
@@ -167,6 +169,8 @@ async def _delete(execution: Execution, graph: GraphToDelete) -> RegionReport:
 
     try:
         await reconcile(execution, state, next_step)
+    except ClientClosed:
+        raise
     except (DetectiveError, BlockedError) as error:
         state.fail(error)
     return region_report(state)

@@ -81,7 +81,7 @@ def test_the_scenario_is_complete(finished_scenario: SecretsScenario) -> None:
     sources = {where for texts in finished_scenario.texts_by_part.values() for where, _ in texts}
     assert sources >= {"the log of asyncio", "an event", "a warning", "a pickle", "a client"}
     everything = "\n".join(text for texts in finished_scenario.texts_by_part.values() for _, text in texts)
-    for expected in ("Unclosed client session", "Task exception was never retrieved", "CreateMembersResponse("):
+    for expected in ("unclosed DetectiveClient", "Task exception was never retrieved", "CreateMembersResponse("):
         assert expected in everything
 
 

@@ -116,8 +116,14 @@ async def test_closed_client(sim: DetectiveSimulator) -> None:
     """A plain RuntimeError is raised, not an exception group."""
     client = DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR))
     plan = await plan_membership(client, [ONE], regions=[REGION, ELSEWHERE])
+    await client.create_graph()
+    teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE])
     await client.aclose()
     with pytest.raises(RuntimeError, match="the client is closed"):
         await plan.apply()
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        await teardown.apply(confirm=ADMINISTRATOR)
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        await plan_teardown(client, regions=[REGION, ELSEWHERE])
     with pytest.raises(RuntimeError, match="the client is closed"):
         await plan_membership(client, [ONE], regions=[REGION, ELSEWHERE])

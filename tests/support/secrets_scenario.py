@@ -241,7 +241,7 @@ class SecretsScenario:
                 await self.collect_result(client.create_members(ARN, ACCOUNTS, message=MESSAGE))
         client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url)
         await self.collect_result(client.list_graphs())
-        # Never closed: aiohttp warns when it is collected.
+        # Never closed: there is a warning when it is collected.
         del client
 
     async def proxies(self) -> None:
