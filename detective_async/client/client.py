@@ -16,9 +16,9 @@ from detective_async.events import Hook, is_plain_callable
 from detective_async.http.call import Transport
 from detective_async.http.pool import ConnectionPool
 from detective_async.http.state import SharedState
-from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryPolicy
+from detective_async.retry.policy import RetryPolicy, RetryRules, retry_rules
 from detective_async.settings.clock import Clock
-from detective_async.settings.config import Settings, read_settings, region_sources
+from detective_async.settings.config import read_settings, region_sources
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
 
@@ -109,6 +109,8 @@ class DetectiveClient(Waiters):
         if not region:
             raise ConfigurationError(f"no region: set {region_sources(profile)}")
         self._settings = settings
+        self._retry = retry
+        self._is_patient = False
         self._endpoint_url = endpoint_url or settings.endpoint_url
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
@@ -116,13 +118,15 @@ class DetectiveClient(Waiters):
         default = DefaultCredentials(profile, region=region)
         provider = default if credentials is None else as_provider(credentials)
         shared = SharedState(default, self._resolve_service)
+        rules = self._rules(retry)
         self._transport = Transport(
             service=DETECTIVE,
             pool=ConnectionPool(session, settings.ca_bundle),
             endpoint=self._resolve(region),
             credentials=shared.provider(provider),
-            max_attempts=_max_attempts(retry, settings),
-            adaptive=_is_adaptive(retry, settings),
+            max_attempts=rules.max_attempts,
+            adaptive=rules.adaptive,
+            schedule=rules.schedule,
             limits=shared.limits(provider, region, DETECTIVE.name),
             shared=shared,
             timeouts=timeouts,
@@ -146,7 +150,7 @@ class DetectiveClient(Waiters):
         # Imported on first use: few programs use it, and the import would delay the start of all others.
         from detective_async.client.bulk import Bulk  # noqa: PLC0415
 
-        return Bulk(self._transport)
+        return Bulk(self._patient()._transport)
 
     def with_options(
         self,
@@ -180,15 +184,18 @@ class DetectiveClient(Waiters):
             account_id = current.account_id
         endpoint = current.endpoint if region is None else self._resolve(region)
         provider = current.credentials if credentials is None else current.shared.provider(as_provider(credentials))
+        rules = current if retry is None else self._rules(retry)
         derived = object.__new__(type(self))
         vars(derived).update(vars(self))
+        derived._retry = retry or self._retry
         derived._owns_connections = False
         derived._transport = evolve(
             current,
             endpoint=endpoint,
             credentials=provider,
-            max_attempts=current.max_attempts if retry is None else _max_attempts(retry, self._settings),
-            adaptive=current.adaptive if retry is None else _is_adaptive(retry, self._settings),
+            max_attempts=rules.max_attempts,
+            adaptive=rules.adaptive,
+            schedule=rules.schedule,
             limits=current.shared.limits(provider, endpoint.region, DETECTIVE.name),
             timeouts=timeouts or current.timeouts,
             account_id=account_id,
@@ -214,6 +221,25 @@ class DetectiveClient(Waiters):
         state = "closed" if self._transport.pool.closed else "open"
         return f"<DetectiveClient {self.endpoint_url} [{self.region}, {state}]>"
 
+    def _patient(self) -> Self:
+        """Return this client, on the same connections, with the policy of jobs."""
+        if self._is_patient:
+            return self
+        patient = object.__new__(type(self))
+        vars(patient).update(vars(self))
+        patient._owns_connections = False
+        patient._make_patient()
+        return patient
+
+    def _make_patient(self) -> None:
+        """Use the policy of jobs, where neither the user's nor the environment sets a field; in derived clients too."""
+        self._is_patient = True
+        rules = self._rules(self._retry)
+        self._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=rules.schedule)
+
+    def _rules(self, retry: RetryPolicy) -> RetryRules:
+        return retry_rules(retry, self._settings, patient=self._is_patient)
+
     def _resolve(self, region: str) -> Endpoint:
         return DETECTIVE.resolve(region, self._endpoint_url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
@@ -223,14 +249,6 @@ class DetectiveClient(Waiters):
             # Most likely a simulator, which serves these services too.
             url = self._endpoint_url
         return service.resolve(region, url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
-
-
-def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:
-    return retry.max_attempts or settings.max_attempts or DEFAULT_MAX_ATTEMPTS
-
-
-def _is_adaptive(retry: RetryPolicy, settings: Settings) -> bool:
-    return (retry.mode or settings.retry_mode) == "adaptive"
 
 
 def _checked_hooks(hooks: Iterable[Hook]) -> tuple[Hook, ...]:

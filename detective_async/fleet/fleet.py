@@ -6,11 +6,13 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from detective_async.api.detective import DETECTIVE
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
+from detective_async.fleet.admission import Admission
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.outcomes import Outcome, OutcomeKind, outcome_kind
 from detective_async.fleet.run import Run
@@ -80,6 +82,8 @@ class DetectiveFleet(FleetIterators):
         # The limits may change only before the first request.
         self._client._transport.pool.limit(concurrency)  # noqa: SLF001 - of our own class
         self._client._transport.shared.limit_requests(concurrency_per_target)  # noqa: SLF001 - of our own class
+        self._client._transport.shared.track_hosts()  # noqa: SLF001 - of our own class
+        self._client._make_patient()  # noqa: SLF001 - of our own class
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
 
@@ -193,7 +197,21 @@ class DetectiveFleet(FleetIterators):
         async def work(target: Target) -> Outcome[T]:
             return await self._work(fn, target, run, tally)
 
-        run = Run(validated(self._targets), work, self._concurrency, self._runs.discard)
+        def on_end(run: Run[Target, Any]) -> None:
+            self._runs.discard(run)
+            admission.close()
+
+        shared = self._client._transport.shared  # noqa: SLF001 - of our own class
+        if not self._runs:
+            shared.forget_hosts()
+        admission = Admission(
+            validated(self._targets),
+            self._concurrency,
+            partial(shared.health, DETECTIVE.name),
+            # The run is made below, and there are no hosts to be notified of before.
+            lambda: run.notify(),
+        )
+        run = Run(admission, work, self._concurrency, on_end)
         self._runs.add(run)
         try:
             async for outcome in run:

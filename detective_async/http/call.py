@@ -22,10 +22,10 @@ from detective_async.http.pool import CLOSED, ConnectionPool, Turn, ignore_conne
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.retry.clock_skew import correction
-from detective_async.retry.policy import Attempts, FailureKind, failure_kind
+from detective_async.retry.policy import Attempts, FailureKind, Schedule, failure_kind
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint
-from detective_async.settings.timeouts import Timeouts
+from detective_async.settings.timeouts import Timeouts, shortened
 
 #: AWS's codes for a session token whose lifetime is over.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
@@ -65,6 +65,7 @@ class Transport:
         endpoint: the region's URL.
         credentials: the provider, called before every attempt.
         max_attempts: how many attempts a call may take.
+        schedule: the delays and costs of retries.
         adaptive: whether a rate limiter slows requests down to what the service accepts.
         limits: the state that all calls of the account in the region share.
         shared: the state of all clients that were derived from one.
@@ -80,6 +81,7 @@ class Transport:
     credentials: CredentialsProvider = field(repr=False)
     max_attempts: int
     adaptive: bool
+    schedule: Schedule
     limits: Limits
     shared: SharedState
     timeouts: Timeouts
@@ -100,7 +102,8 @@ class Transport:
         encoded = self.service.encode(operation, request)
         total = self.timeouts.total
         deadline = None if total is None else asyncio.get_running_loop().time() + total
-        attempts = Attempts(self.max_attempts, self.limits.quota, repeatable=operation.repeatable)
+        limits = self.limits
+        attempts = Attempts(self.max_attempts, limits.quota, operation.repeatable, self.schedule, limits.health)
         invocation_id = str(uuid4())
         hooks = self.hooks
         if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
@@ -198,7 +201,15 @@ class Transport:
                         call.recorder.retry(error, delay)
                     async with asyncio.timeout_at(call.deadline):
                         await self.clock.sleep(delay)
+        except asyncio.CancelledError:
+            if attempts.health is not None and attempts.count and not attempts.health.answering:
+                # Most likely by a timeout of the caller's own: the host has not answered in time.
+                attempts.health.note_failure(self.clock.monotonic())
+            raise
         except TimeoutError:
+            if attempts.health is not None and attempts.count and not isinstance(error, ServiceError):
+                attempts.health.note_failure(self.clock.monotonic())
+                attempts.health.note_lost_call()
             # The deadline's: the timeouts of attempts and providers have become errors of this library by now.
             raise DeadlineExceeded(
                 f"no response within {self.timeouts.total} s",
@@ -231,6 +242,8 @@ class Transport:
 
     async def _attempt(self, call: _Call, credentials: Credentials) -> RawResponse | NoResponse:
         encoded, endpoint, attempts, timeouts = call.encoded, self.endpoint, call.attempts, self.timeouts
+        if attempts.health is not None and attempts.health.dead:
+            timeouts = shortened(timeouts)
         if self.adaptive:
             async with asyncio.timeout_at(call.deadline):
                 await self.limits.pace.wait(self.clock)
@@ -315,16 +328,25 @@ class Transport:
 
     def _note_success(self, call: _Call, raw: RawResponse) -> None:
         call.attempts.succeeded()
+        health = self.limits.health
+        if health is not None and not health.answering:
+            health.note_answer()
         if self.adaptive:
-            self.limits.pace.limiter.record(self.clock.monotonic(), throttled=False)
+            self.limits.pace.record(self.clock.monotonic(), throttled=False)
         if call.recorder:
             call.recorder.attempt_ended(raw)
 
     def _note_failure(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> None:
         call.attempts.failed(error)
+        health = self.limits.health
+        if health is not None:
+            if isinstance(raw, NoResponse):
+                health.note_failure(self.clock.monotonic())
+            elif not health.answering:
+                health.note_answer()
         if self.adaptive:
             throttled = failure_kind(error) is FailureKind.THROTTLING
-            self.limits.pace.limiter.record(self.clock.monotonic(), throttled=throttled)
+            self.limits.pace.record(self.clock.monotonic(), throttled=throttled)
         if call.recorder:
             call.recorder.attempt_ended(raw, error)
 

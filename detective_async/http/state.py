@@ -9,6 +9,7 @@ from attrs import Factory, define, field
 
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsProvider, ManagedProvider, provider_key
+from detective_async.retry.host_health import HostHealth
 from detective_async.retry.policy import RetryQuota
 from detective_async.settings.endpoints import Endpoint
 
@@ -28,10 +29,12 @@ class Limits:
     Attributes:
         quota: what retries draw on.
         semaphore: bounds the requests in flight; None for no bound.
+        health: whether the host answers; None outside of fleets.
     """
 
     quota: RetryQuota = Factory(RetryQuota)
     semaphore: asyncio.Semaphore | None = None
+    health: HostHealth | None = None
     _pace: "Pace | None" = field(default=None, init=False)
 
     @property
@@ -75,6 +78,7 @@ class SharedState:
     resolve: Callable[[Service, str], Endpoint]
     clock_offset: float = 0.0
     _max_requests: int | None = None
+    _hosts: dict[tuple[str, str], HostHealth] | None = None
     _limits: _RecentlyUsed[Limits] = Factory(_RecentlyUsed)
     _providers: _RecentlyUsed[CredentialsProvider] = Factory(_RecentlyUsed)
 
@@ -91,8 +95,29 @@ class SharedState:
         bound = self._max_requests if gated else None
         return self._limits.get(
             (provider_key(provider), region, service),
-            Limits if bound is None else lambda: Limits(semaphore=asyncio.Semaphore(bound)),
+            lambda: Limits(
+                semaphore=None if bound is None else asyncio.Semaphore(bound),
+                health=None if self._hosts is None else self.health(service, region),
+            ),
         )
+
+    def track_hosts(self) -> None:
+        """Record for each service and region whether its host answers; to be called before the first request."""
+        self._hosts = {}
+        self._limits = _RecentlyUsed()
+
+    def health(self, service: str, region: str) -> HostHealth:
+        """Give what is known of a host, the same object each time; hosts must be tracked.
+
+        By region and not by name, because all regions of a custom endpoint have one name.
+        """
+        assert self._hosts is not None  # noqa: S101 - a fleet tracks them
+        return self._hosts.setdefault((service, region), HostHealth())
+
+    def forget_hosts(self) -> None:
+        """Forget whether the hosts answered."""
+        for health in (self._hosts or {}).values():
+            health.reset()
 
     def limit_requests(self, requests: int) -> None:
         """Bound the requests in flight of each account in a region; to be called before the first request."""
