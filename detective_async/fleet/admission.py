@@ -1,9 +1,10 @@
 """Decides which target starts next, so that hosts that do not answer leave slots to the others.
 
-A target whose host answers, or of which nothing is known yet, starts in the order of the list. As soon as some host has
-answered or failed, a host that has not answered, or has stopped, gets its share: the slots divided by the number of
-hosts seen. Its other targets wait aside, and the list is read on, by no more than `LOOK_AHEAD` targets. Nothing is
-given up unasked: each target starts, and where only such targets are left, they get all slots.
+Targets start in the order of the list while nothing is known of their hosts, or while these answer. As soon as some host
+has answered or failed, a host that has not answered gets its share: the slots divided by the number of hosts seen. One
+that fails keeps a single target in progress while others can use the slots, and then its share. The other targets wait
+aside, and the list is read on, by no more than `LOOK_AHEAD` targets. Nothing is given up untried: each target starts,
+and where only such targets are left, they get all slots.
 """
 
 from collections import deque
@@ -74,7 +75,9 @@ class Admission:
         Raises:
             Exception: what the iterator of the targets raised, after all targets before.
         """
-        lane = self._ready() or self._read_on(None) or self._last_resort()
+        ready = [lane for lane in self._lanes.values() if lane.waiting and self._may_start(lane)]
+        preferred = [lane for lane in ready if not lane.in_progress or not lane.health.failing]
+        lane = _first_in_list(preferred) or self._read_on() or _first_in_list(ready) or self._last_resort()
         if lane is None:
             if self._error is not None and not self._aside:
                 raise self._error
@@ -101,13 +104,8 @@ class Admission:
                 lane.watcher = None
         self._on_change = int
 
-    def _ready(self) -> _Lane | None:
-        """Give the lane of the first target aside that may start."""
-        ready = [lane for lane in self._lanes.values() if lane.waiting and self._may_start(lane)]
-        return min(ready, key=lambda lane: lane.waiting[0]) if ready else None
-
-    def _read_on(self, other_than: _Lane | None) -> _Lane | None:
-        """Read targets until one may start, and give its lane; None if there is none within bounds."""
+    def _read_on(self) -> _Lane | None:
+        """Read targets until one may start whose host does not fail; give its lane, or None if the bound is reached."""
         while not self._exhausted and self._aside < LOOK_AHEAD:
             try:
                 target = next(self._targets, None)
@@ -120,7 +118,7 @@ class Admission:
             lane.waiting.append((self._read, target))
             self._read += 1
             self._aside += 1
-            if lane is not other_than and self._may_start(lane):
+            if self._may_start(lane) and not (lane.in_progress and lane.health.failing):
                 return lane
         return None
 
@@ -151,10 +149,17 @@ class Admission:
 
     def _must_make_way(self, lane: _Lane) -> bool:
         """Return whether a call of this host should give up its retries: others wait for its slot."""
-        if self._in_progress < self._slots or lane.in_progress - lane.giving_up <= self._share():
+        if self._in_progress < self._slots:
             return False
-        others = [other for other in self._lanes.values() if other is not lane]
-        if not any(other.waiting and self._may_start(other) for other in others) and self._read_on(lane) is None:
+        others = [other for other in self._lanes.values() if other.waiting and not other.health.failing]
+        if not any(self._may_start(other) for other in others) and self._read_on() is None:
+            return False
+        # Only now, because reading on may have shown more hosts.
+        if lane.in_progress - lane.giving_up <= self._share():
             return False
         lane.giving_up += 1
         return True
+
+
+def _first_in_list(lanes: list[_Lane]) -> _Lane | None:
+    return min(lanes, key=lambda lane: lane.waiting[0][0]) if lanes else None

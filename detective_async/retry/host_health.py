@@ -6,6 +6,8 @@ from attrs import Factory, define, field
 
 #: As many calls in a row that got no response, with all their retries, show that further retries are in vain.
 _LOST_CALLS = 3
+#: Before a call makes way for other hosts, as many attempts in a row must have failed: a single one may be bad luck.
+_FAILURES = 3
 #: Seconds without a response after which retries at a host that has answered before may make way for other hosts.
 _LONG_OUTAGE = 10.0
 
@@ -31,7 +33,6 @@ class HostHealth:
     Attributes:
         answering: whether the last attempt that ended got a response of any kind; False before the first one.
         ever_answered: whether any attempt got a response.
-        failing: whether the last attempt that ended got none.
         lost_calls: the number of calls in a row that got no response with all their retries.
         watchers: the runs that want to know.
     """
@@ -42,6 +43,7 @@ class HostHealth:
     watchers: list[Watcher] = field(default=Factory(list), init=False)
     _failing_since: float | None = field(default=None, init=False)
     _failing_for: float = field(default=0.0, init=False)
+    _failures: int = field(default=0, init=False)
 
     @property
     def failing(self) -> bool:
@@ -56,8 +58,7 @@ class HostHealth:
     def note_answer(self) -> None:
         """Record a response; to be called if `answering` is False."""
         self.answering = self.ever_answered = True
-        self._failing_since = None
-        self.lost_calls = 0
+        self._clear()
         self._notify()
 
     def note_failure(self, now: float) -> None:
@@ -67,6 +68,7 @@ class HostHealth:
             self._failing_since = now
             self._notify()
         self._failing_for = now - self._failing_since
+        self._failures += 1
 
     def note_lost_call(self) -> None:
         """Record that a call got no response and is not retried any more."""
@@ -76,15 +78,18 @@ class HostHealth:
         """Return whether a call that got no response should give up rather than be retried."""
         if self.dead:
             return True
-        if self.ever_answered and self._failing_for < _LONG_OUTAGE:
+        if self._failures < _FAILURES or (self.ever_answered and self._failing_for < _LONG_OUTAGE):
             return False
         return any(watcher.is_crowding_out() for watcher in self.watchers)
 
     def reset(self) -> None:
         """Forget what is known: another run, later, starts anew."""
         self.answering = self.ever_answered = False
+        self._clear()
+
+    def _clear(self) -> None:
         self._failing_since = None
-        self.lost_calls = 0
+        self._failures = self.lost_calls = 0
 
     def _notify(self) -> None:
         for watcher in self.watchers:

@@ -172,7 +172,8 @@ async def test_a_chunk_without_a_response(client: DetectiveClient, sim: Detectiv
     """Its error has an unknown outcome."""
     sim.inject(Fault(Drop("after"), operation="DeleteMembers", count=3))
     await client.bulk.create_members(graph_arn, ACCOUNTS)
-    result = await client.bulk.delete_members(graph_arn, IDS, concurrency=1)
+    impatient = client.with_options(retry=RetryPolicy(max_attempts=3, initial_backoff=0.01))
+    result = await impatient.bulk.delete_members(graph_arn, IDS, concurrency=1)
     (failure,) = result.failures
     assert isinstance(failure.error, ConnectionLost)
     assert failure.error.outcome_unknown

@@ -8,7 +8,6 @@ from detective_async import DetectiveFleet, Timeouts
 from detective_async.auth import cache
 from detective_async.client import polling as waiting
 from detective_async.retry import policy as retry
-from detective_async.retry.policy import FailureKind
 from docs.pages import DOCS
 
 pytestmark = pytest.mark.once
@@ -23,13 +22,13 @@ def default_of(function: object, parameter: str) -> object:
 WORDS = {3: "three"}
 FACTS = [
     ("explanation/retries.md", f"A call has {WORDS[retry.DEFAULT_MAX_ATTEMPTS]} attempts"),
-    ("explanation/retries.md", f"{FailureKind.TRANSIENT.base_delay:g} s after a transient failure"),
-    ("explanation/retries.md", f"{FailureKind.THROTTLING.base_delay:g} s after throttling"),
-    ("explanation/retries.md", f"up to {retry._MAX_BACKOFF:g} s"),
+    ("explanation/retries.md", f"{retry.SCHEDULE_2026.transient_backoff:g} s after a transient failure"),
+    ("explanation/retries.md", f"{retry.SCHEDULE_2026.throttling_backoff:g} s after throttling"),
+    ("explanation/retries.md", f"up to {retry.SCHEDULE_2026.max_backoff:g} s"),
     ("explanation/retries.md", f"no more than {retry._MAX_EXTRA_DELAY:g} s are added"),
     (
         "explanation/retries.md",
-        f"a retry costs {FailureKind.TRANSIENT.cost}, or {FailureKind.THROTTLING.cost} after throttling",
+        f"a retry costs {retry.SCHEDULE_2026.transient_cost}, or {retry.SCHEDULE_2026.throttling_cost} after throttling",
     ),
     (
         "explanation/retries.md",

@@ -15,7 +15,7 @@ from detective_async import (
     ServiceError,
     TransportError,
 )
-from detective_async.retry.policy import Attempts, FailureKind, RetryQuota, backoff, failure_kind
+from detective_async.retry.policy import SCHEDULE_2026, Attempts, FailureKind, RetryQuota, backoff, failure_kind
 
 THROTTLING_CODES = [
     "Throttling",
@@ -104,9 +104,9 @@ def test_transport_errors_are_transient() -> None:
 )
 def test_backoff_doubles_up_to_20_seconds(kind: FailureKind, attempt: int, delay: float) -> None:
     """The delay is the random number times that maximum."""
-    assert backoff(kind, attempt, 1.0) == pytest.approx(delay)
-    assert backoff(kind, attempt, 0.5) == pytest.approx(delay / 2)
-    assert backoff(kind, attempt, 0.0) == 0.0
+    assert backoff(SCHEDULE_2026, kind, attempt, 1.0) == pytest.approx(delay)
+    assert backoff(SCHEDULE_2026, kind, attempt, 0.5) == pytest.approx(delay / 2)
+    assert backoff(SCHEDULE_2026, kind, attempt, 0.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_backoff_doubles_up_to_20_seconds(kind: FailureKind, attempt: int, delay
 )
 def test_the_service_may_ask_for_up_to_5_seconds_more(retry_after: float, delay: float) -> None:
     """The delay is at least the backoff, and at most 5 s more."""
-    assert backoff(FailureKind.THROTTLING, 1, 0.5, retry_after) == pytest.approx(delay)
+    assert backoff(SCHEDULE_2026, FailureKind.THROTTLING, 1, 0.5, retry_after) == pytest.approx(delay)
 
 
 def test_retries_cost_quota_and_successes_refund_it() -> None:
