@@ -75,9 +75,8 @@ class Admission:
         Raises:
             Exception: what the iterator of the targets raised, after all targets before.
         """
-        ready = [lane for lane in self._lanes.values() if lane.waiting and self._may_start(lane)]
-        preferred = [lane for lane in ready if not lane.in_progress or not lane.health.failing]
-        lane = _first_in_list(preferred) or self._read_on() or _first_in_list(ready) or self._last_resort()
+        preferred = [lane for lane in self._ready() if not lane.in_progress or not lane.health.failing]
+        lane = _first_in_list(preferred) or self._read_on() or _first_in_list(self._ready()) or self._last_resort()
         if lane is None:
             if self._error is not None and not self._aside:
                 raise self._error
@@ -103,6 +102,9 @@ class Admission:
                 # It refers to the lane and to this object, which are cycles.
                 lane.watcher = None
         self._on_change = int
+
+    def _ready(self) -> list[_Lane]:
+        return [lane for lane in self._lanes.values() if lane.waiting and self._may_start(lane)]
 
     def _read_on(self) -> _Lane | None:
         """Read targets until one may start whose host does not fail; give its lane, or None if the bound is reached."""

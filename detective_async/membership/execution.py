@@ -32,12 +32,12 @@ class Execution:
     """The planning or applying of a plan.
 
     Attributes:
-        client: the administrator's client.
+        client: the administrator's client; retries patiently, unless its policy or the environment says otherwise.
         semaphore: held during each call. The client has no such limit: its timeouts would include the wait.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
     """
 
-    client: DetectiveClient
+    client: DetectiveClient = field(converter=lambda client: client._patient())  # noqa: SLF001 - of our own class
     concurrency: int
     semaphore: asyncio.Semaphore = field(
         init=False, default=Factory(lambda self: asyncio.Semaphore(self.concurrency), takes_self=True)

@@ -20,6 +20,7 @@ from detective_async import (
     MemberDetail,
     ParameterError,
     ResponseMetadata,
+    RetryPolicy,
     UnprocessedAccount,
 )
 from detective_async.api.models.constraints import GRAPH_ARN

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from botocore import configprovider
 
 from detective_async import ConfigurationError, DetectiveClient, RetryPolicy, StaticCredentials
 from detective_async.settings.config import read_settings
@@ -215,6 +216,20 @@ def test_the_retry_mode(  # noqa: PLR0917 - a table and two fixtures
     assert client._transport.adaptive is adaptive
     other = RetryPolicy(mode="standard" if adaptive else "adaptive")
     assert client.with_options(retry=other)._transport.adaptive is not adaptive
+
+
+@pytest.mark.parametrize("text", [None, "true", "TRUE", "false", "", "1", " true"])
+def test_the_new_retry_schedule(text: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is read as botocore reads it, whatever its default is."""
+    monkeypatch.delenv("AWS_NEW_RETRIES_2026", raising=False)
+    if text is not None:
+        monkeypatch.setenv("AWS_NEW_RETRIES_2026", text)
+    assert read_settings().new_retries is (None if text is None else configprovider._resolve_new_retries())
+    policy = RetryPolicy(max_attempts=3)
+    client = DetectiveClient(region="eu-west-1", credentials=KEYS, retry=policy)
+    slow = text is not None and not configprovider._resolve_new_retries()
+    assert client._transport.schedule.transient_backoff == (1.0 if slow else 0.05)
+    assert client.with_options(region="us-east-1")._transport.schedule == client._transport.schedule
 
 
 def test_the_ca_bundle(files: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
