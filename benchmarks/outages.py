@@ -1,9 +1,9 @@
 """Measure which outage of a server the calls in flight survive, by retry policy; prints a table in Markdown.
 
-Usage: `python benchmarks/outages.py [--repeat N]`. Takes about a minute and a half for each repetition.
+Usage: `python benchmarks/outages.py [--repeat N]`. Takes about two minutes for each repetition.
 
-A server on this machine answers after 0.1 s. While so many calls are in flight, it closes its socket and all
-connections, and opens the same port again after the outage.
+A server on this machine has received so many requests, and has answered none, when it closes its socket and all
+connections. It opens the same port again after the outage.
 """
 
 import argparse
@@ -25,7 +25,6 @@ from detective_async import Credentials, DetectiveClient, RetryPolicy
 
 OUTAGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 CALLS = (1, 30, 100)
-LATENCY = 0.1
 #: Below those that the system gives to clients: one of them might take the port while the server is gone.
 _FIRST_PORT = 21_000
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:" + "a" * 32
@@ -42,27 +41,44 @@ class Server:
 
     port: int
     _server: asyncio.Server | None = None
+    _hold_until: int = 0
+    _requests: int = 0
+    _held: asyncio.Event = field(factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(factory=set)
 
     async def start(self) -> None:
+        """Listen at the port."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     def stop(self) -> None:
+        """Close the socket and break all connections."""
         assert self._server is not None
         self._server.close()
+        self._server = None
         for writer in self._writers:
             writer.transport.abort()
+
+    async def hold(self, requests: int) -> None:
+        """Answer no further request; return when so many have come."""
+        self._hold_until = requests
+        await self._held.wait()
+        self._hold_until = 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            while True:
+            # A connection may have been made before the server was stopped, and come here afterwards.
+            while self._server is not None:
                 head = await reader.readuntil(b"\r\n\r\n")
                 lines = (line.lower() for line in head.split(b"\r\n"))
                 length = next(line for line in lines if line.startswith(b"content-length:"))
                 await reader.readexactly(int(length.partition(b":")[2]))
-                await asyncio.sleep(LATENCY)
-                writer.write(RESPONSE)
+                if self._hold_until:
+                    self._requests += 1
+                    if self._requests == self._hold_until:
+                        self._held.set()
+                elif self._server is not None:
+                    writer.write(RESPONSE)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -71,6 +87,7 @@ class Server:
 
 
 async def ours(retry: RetryPolicy, stack: AsyncExitStack, url: str, _calls: int) -> Call:
+    """Make a client; return what makes a call."""
     client = await stack.enter_async_context(
         DetectiveClient(region="eu-west-1", endpoint_url=url, credentials=Credentials("AKIA", "secret"), retry=retry)
     )
@@ -78,6 +95,7 @@ async def ours(retry: RetryPolicy, stack: AsyncExitStack, url: str, _calls: int)
 
 
 async def boto3(stack: AsyncExitStack, url: str, calls: int) -> Call:
+    """Make a client; return what makes a call."""
     import boto3  # noqa: PLC0415 - each process needs one client
     from botocore.config import Config  # noqa: PLC0415
 
@@ -89,6 +107,7 @@ async def boto3(stack: AsyncExitStack, url: str, calls: int) -> Call:
 
 
 async def aiobotocore(stack: AsyncExitStack, url: str, _calls: int) -> Call:
+    """Make a client; return what makes a call."""
     from aiobotocore.config import AioConfig  # noqa: PLC0415
     from aiobotocore.session import get_session  # noqa: PLC0415
 
@@ -110,15 +129,16 @@ POLICIES: dict[str, tuple[dict[str, str], Callable[[AsyncExitStack, str, int], A
 }
 
 
-async def survivors(policy: str, calls: int, outage: float, port: int) -> int:
-    """Return how many of the calls in flight succeed."""
+async def survivors(policy: str, calls: int, outage: float, port: int, ready: asyncio.Barrier) -> int:
+    """Return how many of the calls in flight succeed; starts when all are ready: making a client blocks the loop."""
     server = Server(port)
     await server.start()
     async with AsyncExitStack() as stack:
         call = await POLICIES[policy][1](stack, f"http://127.0.0.1:{server.port}", calls)
         await asyncio.gather(*(call() for _ in range(calls)))
+        await ready.wait()
         tasks = [asyncio.ensure_future(call()) for _ in range(calls)]
-        await asyncio.sleep(LATENCY / 2)
+        await server.hold(calls)
         server.stop()
         await asyncio.sleep(outage)
         await server.start()
@@ -128,11 +148,17 @@ async def survivors(policy: str, calls: int, outage: float, port: int) -> int:
 
 
 async def measure(policy: str) -> dict[str, int]:
-    """Measure one policy, all outages at the same time."""
-    cells = [(calls, outage) for calls in CALLS for outage in OUTAGES]
-    first = _FIRST_PORT + len(cells) * list(POLICIES).index(policy)
-    counts = await asyncio.gather(*(survivors(policy, *cell, first + index) for index, cell in enumerate(cells)))
-    return {f"{calls} {outage:g}": count for (calls, outage), count in zip(cells, counts, strict=True)}
+    """Measure one policy, one outage after the other."""
+    found: dict[str, int] = {}
+    port = _FIRST_PORT + len(OUTAGES) * len(CALLS) * list(POLICIES).index(policy)
+    for outage in OUTAGES:
+        ready = asyncio.Barrier(len(CALLS))
+        counts = await asyncio.gather(
+            *(survivors(policy, calls, outage, port + index, ready) for index, calls in enumerate(CALLS))
+        )
+        port += len(CALLS)
+        found |= {f"{calls} {outage:g}": count for calls, count in zip(CALLS, counts, strict=True)}
+    return found
 
 
 def measure_all() -> dict[str, dict[str, int]]:

@@ -150,7 +150,7 @@ class DetectiveClient(Waiters):
         # Imported on first use: few programs use it, and the import would delay the start of all others.
         from detective_async.client.bulk import Bulk  # noqa: PLC0415
 
-        return Bulk(self._patient()._transport)
+        return Bulk(self._patient()._transport)  # noqa: SLF001 - of our own class
 
     def with_options(
         self,

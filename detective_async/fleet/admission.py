@@ -1,10 +1,10 @@
 """Decides which target starts next, so that hosts that do not answer leave slots to the others.
 
-Targets start in the order of the list while nothing is known of their hosts, or while these answer. As soon as some host
-has answered or failed, a host that has not answered gets its share: the slots divided by the number of hosts seen. One
-that fails keeps a single target in progress while others can use the slots, and then its share. The other targets wait
-aside, and the list is read on, by no more than `LOOK_AHEAD` targets. Nothing is given up untried: each target starts,
-and where only such targets are left, they get all slots.
+Targets start in the order of the list while nothing is known of their hosts, or while these answer. As soon as some
+host has answered or failed, a host that has not answered gets its share: the slots divided by the number of hosts seen.
+One that fails keeps a single target in progress while others can use the slots, and then its share. The other targets
+wait aside, and the list is read on, by no more than `LOOK_AHEAD` targets. Nothing is given up untried: each target
+starts, and where only such targets are left, they get all slots.
 """
 
 from collections import deque

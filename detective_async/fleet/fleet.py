@@ -38,7 +38,10 @@ class DetectiveFleet(FleetIterators):
     Each target has its own client; all clients share one connection pool. An exception in one target becomes that
     target's outcome and does not affect the others. Each account and region has its own retry quota and request rate.
 
-    Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once.
+    Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
+    region does not answer, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
+
+    Calls are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says otherwise.
     """
 
     def __init__(
@@ -197,6 +200,9 @@ class DetectiveFleet(FleetIterators):
         async def work(target: Target) -> Outcome[T]:
             return await self._work(fn, target, run, tally)
 
+        def on_change() -> None:
+            run.notify()
+
         def on_end(run: Run[Target, Any]) -> None:
             self._runs.discard(run)
             admission.close()
@@ -208,8 +214,7 @@ class DetectiveFleet(FleetIterators):
             validated(self._targets),
             self._concurrency,
             partial(shared.health, DETECTIVE.name),
-            # The run is made below, and there are no hosts to be notified of before.
-            lambda: run.notify(),
+            on_change,
         )
         run = Run(admission, work, self._concurrency, on_end)
         self._runs.add(run)

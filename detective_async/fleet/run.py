@@ -17,12 +17,15 @@ class Items(Protocol[Item]):
     @property
     def exhausted(self) -> bool:
         """Whether all items were taken."""
+        ...
 
     def take(self) -> Item | None:
         """Give the next item; None if there is none now: all were taken, or the next one has to wait."""
+        ...
 
-    def ended(self, item: Item) -> None:
+    def ended(self, item: Item, /) -> None:
         """Note that the work on an item has ended."""
+        ...
 
 
 class Run(Generic[Item, Result]):

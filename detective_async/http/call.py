@@ -134,6 +134,7 @@ class Transport:
             )
             response: Response = self.service.decode(operation, raw.body, metadata)
         except BaseException as error:
+            attempts.cut_off(error, self.clock.monotonic())
             if recorder:
                 recorder.end(error)
             raise
@@ -201,15 +202,7 @@ class Transport:
                         call.recorder.retry(error, delay)
                     async with asyncio.timeout_at(call.deadline):
                         await self.clock.sleep(delay)
-        except asyncio.CancelledError:
-            if attempts.health is not None and attempts.count and not attempts.health.answering:
-                # Most likely by a timeout of the caller's own: the host has not answered in time.
-                attempts.health.note_failure(self.clock.monotonic())
-            raise
         except TimeoutError:
-            if attempts.health is not None and attempts.count and not isinstance(error, ServiceError):
-                attempts.health.note_failure(self.clock.monotonic())
-                attempts.health.note_lost_call()
             # The deadline's: the timeouts of attempts and providers have become errors of this library by now.
             raise DeadlineExceeded(
                 f"no response within {self.timeouts.total} s",

@@ -27,6 +27,10 @@ class BlockedError(Exception):
     """An obstacle for which the library has no error; its text is shown to the user."""
 
 
+def _patient(client: DetectiveClient) -> DetectiveClient:
+    return client._patient()  # noqa: SLF001 - of our own class
+
+
 @define(eq=False)
 class Execution:
     """The planning or applying of a plan.
@@ -37,7 +41,7 @@ class Execution:
         sources: account id -> its credentials, so that a role is assumed once for all regions.
     """
 
-    client: DetectiveClient = field(converter=lambda client: client._patient())  # noqa: SLF001 - of our own class
+    client: DetectiveClient = field(converter=_patient)
     concurrency: int
     semaphore: asyncio.Semaphore = field(
         init=False, default=Factory(lambda self: asyncio.Semaphore(self.concurrency), takes_self=True)

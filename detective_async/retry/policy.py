@@ -2,6 +2,7 @@
 
 import enum
 import math
+from asyncio import CancelledError
 from typing import Self, TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -10,6 +11,7 @@ from detective_async.errors import (
     AttemptTimeout,
     ConfigurationError,
     ConnectError,
+    DeadlineExceeded,
     HostNotFound,
     ServiceError,
     TransportError,
@@ -284,6 +286,7 @@ class Attempts:
     sent: bool = False
     outcome_unknown: bool = False
     _last_cost: int | None = field(default=None, init=False)
+    _was_answered: bool = field(default=False, init=False)
 
     def begin(self) -> None:
         """Count an attempt."""
@@ -302,6 +305,7 @@ class Attempts:
     def failed(self, error: ServiceError | TransportError) -> None:
         """Record whether the service may have carried out the attempt, and set the error's attributes."""
         kind = failure_kind(error)
+        self._was_answered = isinstance(error, ServiceError)
         if isinstance(error, ServiceError):
             error.retryable = kind is not None
             # An error response means that nothing was done, unless the service itself failed.
@@ -319,6 +323,23 @@ class Attempts:
         if delay is None and self.health is not None and isinstance(error, TransportError):
             self.health.note_lost_call()
         return delay
+
+    def cut_off(self, error: BaseException, now: float) -> None:
+        """Record that the call ended with an exception; of interest is one that came while it waited for a response.
+
+        Args:
+            error: a `DeadlineExceeded` counts against the host. So does a cancellation if the host did not answer
+                before: most likely it comes from a timeout of the caller's own.
+            now: seconds of a monotonic clock.
+        """
+        health = self.health
+        if health is None or not self.count or self._was_answered:
+            return
+        if isinstance(error, DeadlineExceeded):
+            health.note_failure(now)
+            health.note_lost_call()
+        elif isinstance(error, CancelledError) and not health.answering:
+            health.note_failure(now)
 
     def _delay(self, kind: FailureKind, error: ServiceError | TransportError, random: float) -> float | None:
         if self.count >= self._limit(error):

@@ -43,7 +43,7 @@ def loop_clock(random: float = 0.5) -> Clock:
 
 async def run_all(
     server: CountingServer, targets: Iterable[Target], concurrency: int, retry: RetryPolicy = RetryPolicy()
-) -> list[tuple[float, Outcome[str]]]:
+) -> list[tuple[float, Outcome[object]]]:
     """Run in all targets; return the outcomes, each with the time at which it came."""
     loop = asyncio.get_running_loop()
     async with DetectiveFleet(

@@ -83,7 +83,7 @@ async def successes(make: Callable[[], Limiter], callers: int, share: float, see
         share: the part of the attempts that are throttled in the storm.
         seed: of the randomness.
     """
-    loop, limiter, rng = asyncio.get_running_loop(), make(), random.Random(seed)
+    loop, limiter, rng = asyncio.get_running_loop(), make(), random.Random(seed)  # noqa: S311 - for variety
     ended: list[float] = []
 
     async def caller() -> None:

@@ -399,7 +399,7 @@ def test_a_host_is_given_up_after_three_lost_calls_until_it_answers() -> None:
 def test_when_a_call_makes_way_for_other_hosts(
     answered: bool, failures: int, seconds: float, crowding: bool, vain: bool
 ) -> None:
-    """After three failures in a row, if others wait; at a host that has answered, after ten seconds without a response."""
+    """After three failures in a row, if others wait; at a host that has answered, after ten seconds without one."""
     health, changes = HostHealth(), []
     health.watchers.append(Watcher(lambda: changes.append(health.answering), lambda: crowding))
     if answered:
@@ -410,4 +410,4 @@ def test_when_a_call_makes_way_for_other_hosts(
     # Only changes are told, and not each attempt.
     assert changes == ([True, False] if answered else [False])
     health.reset()
-    assert not (health.failing or health.ever_answered or health.dead)
+    assert not any((health.failing, health.ever_answered, health.dead))
