@@ -322,7 +322,7 @@ class Transport:
     def _note_success(self, call: _Call, raw: RawResponse) -> None:
         call.attempts.succeeded()
         health = self.limits.health
-        if health is not None and not health.answering:
+        if health is not None and not health.clear:
             health.note_answer()
         if self.adaptive:
             self.limits.pace.record(self.clock.monotonic(), throttled=False)
@@ -335,7 +335,7 @@ class Transport:
         if health is not None:
             if isinstance(raw, NoResponse):
                 health.note_failure(self.clock.monotonic())
-            elif not health.answering:
+            elif not health.clear:
                 health.note_answer()
         if self.adaptive:
             throttled = failure_kind(error) is FailureKind.THROTTLING

@@ -6,7 +6,7 @@ from attrs import Factory, define, field
 
 #: As many calls in a row that got no response, with all their retries, show that further retries are in vain.
 _LOST_CALLS = 3
-#: Before a call makes way for other hosts, as many attempts in a row must have failed: a single one may be bad luck.
+#: So many attempts in a row must have failed before that is held against a host: a single one may be bad luck.
 _FAILURES = 3
 #: Seconds without a response after which retries at a host that has answered before may make way for other hosts.
 _LONG_OUTAGE = 10.0
@@ -31,24 +31,23 @@ class HostHealth:
     """Whether one host answers, in one region and for one service.
 
     Attributes:
-        answering: whether the last attempt that ended got a response of any kind; False before the first one.
+        clear: whether the last attempt that ended got a response of any kind; False before the first one.
+        answering: whether the host has answered and does not fail.
+        failing: whether the last attempts got no response: one, or three at a host that has answered before.
         ever_answered: whether any attempt got a response.
         lost_calls: the number of calls in a row that got no response with all their retries.
         watchers: the runs that want to know.
     """
 
+    clear: bool = field(default=False, init=False)
     answering: bool = field(default=False, init=False)
+    failing: bool = field(default=False, init=False)
     ever_answered: bool = field(default=False, init=False)
     lost_calls: int = field(default=0, init=False)
     watchers: list[Watcher] = field(default=Factory(list), init=False)
-    _failing_since: float | None = field(default=None, init=False)
-    _failing_for: float = field(default=0.0, init=False)
     _failures: int = field(default=0, init=False)
-
-    @property
-    def failing(self) -> bool:
-        """Whether the last attempt that ended got no response."""
-        return self._failing_since is not None
+    _failed_at: float = field(default=0.0, init=False)
+    _failed_for: float = field(default=0.0, init=False)
 
     @property
     def dead(self) -> bool:
@@ -56,19 +55,26 @@ class HostHealth:
         return self.lost_calls >= _LOST_CALLS
 
     def note_answer(self) -> None:
-        """Record a response; to be called if `answering` is False."""
-        self.answering = self.ever_answered = True
-        self._clear()
-        self._notify()
+        """Record a response; need not be called while `clear` is True."""
+        changed = not self.answering
+        self.clear = self.answering = self.ever_answered = True
+        self.failing = False
+        self._failures = self.lost_calls = 0
+        if changed:
+            self._notify()
 
     def note_failure(self, now: float) -> None:
         """Record an attempt without a response; `now` is in seconds of a monotonic clock."""
-        if self._failing_since is None:
-            self.answering = False
-            self._failing_since = now
-            self._notify()
-        self._failing_for = now - self._failing_since
+        self.clear = False
+        if not self._failures:
+            self._failed_at = now
         self._failures += 1
+        self._failed_for = now - self._failed_at
+        # One lost connection says little of a host that has answered.
+        if not self.failing and (self._failures >= _FAILURES or not self.ever_answered):
+            self.answering = False
+            self.failing = True
+            self._notify()
 
     def note_lost_call(self) -> None:
         """Record that a call got no response and is not retried any more."""
@@ -78,17 +84,13 @@ class HostHealth:
         """Return whether a call that got no response should give up rather than be retried."""
         if self.dead:
             return True
-        if self._failures < _FAILURES or (self.ever_answered and self._failing_for < _LONG_OUTAGE):
+        if self._failures < _FAILURES or (self.ever_answered and self._failed_for < _LONG_OUTAGE):
             return False
         return any(watcher.is_crowding_out() for watcher in self.watchers)
 
     def reset(self) -> None:
         """Forget what is known: another run, later, starts anew."""
-        self.answering = self.ever_answered = False
-        self._clear()
-
-    def _clear(self) -> None:
-        self._failing_since = None
+        self.clear = self.answering = self.failing = self.ever_answered = False
         self._failures = self.lost_calls = 0
 
     def _notify(self) -> None:

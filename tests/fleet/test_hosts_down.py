@@ -23,6 +23,7 @@ from detective_async import (
 )
 from detective_async.fleet.admission import LOOK_AHEAD, Admission
 from detective_async.retry.host_health import HostHealth
+from detective_async.settings.timeouts import shortened
 from fleet.counting_server import CountingServer, accounts, counting_server, list_graphs, operation_of, place_of
 
 GOOD, DEAD = ("eu-west-1", "us-east-1", "eu-central-1", "us-west-2"), ("ap-southeast-2", "sa-east-1")
@@ -167,6 +168,26 @@ async def test_a_timeout_of_the_work_itself_counts_against_the_host() -> None:
 
 
 @in_virtual_time
+async def test_attempts_at_a_dead_host_are_short() -> None:
+    """After three calls of 30 s without a response, each attempt has 10 s; shorter timeouts remain."""
+    loop = asyncio.get_running_loop()
+    async with (
+        counting_server(held(DEAD)) as server,
+        DetectiveFleet(
+            targets_of(DEAD[:1], 5),
+            endpoint_url=server.url,
+            concurrency=1,
+            retry=RetryPolicy(max_attempts=1),
+            timeouts=Timeouts(connect=None, read=30, attempt=None, total=None),
+        ) as fleet,
+    ):
+        assert not [outcome async for outcome in fleet.run(list_graphs) if outcome.ok]
+    assert loop.time() == pytest.approx(3 * 30 + 2 * 10, abs=1)
+    assert shortened(Timeouts()) == Timeouts(connect=2, read=10, attempt=12, total=300)
+    assert shortened(TIMEOUTS) == Timeouts(connect=2, read=1, attempt=12, total=None)
+
+
+@in_virtual_time
 async def test_deadlines_count_against_the_host() -> None:
     """Where `Timeouts.total` is shorter than an attempt, three calls that were cut off show the same."""
     async with (
@@ -212,6 +233,17 @@ def test_targets_are_read_one_by_one_while_hosts_answer() -> None:
         if not health[target.region].answering:
             health[target.region].note_answer()
         waiting.ended(target)
+
+
+def test_a_failing_host_waits_behind_others_that_can_use_the_slots() -> None:
+    """It has one target in progress, though its share is four; and its share where no other target is left."""
+    waiting, health, _ = admission([*targets_of(DEAD[:1], 4), *targets_of(GOOD[:1], 4)], 8)
+    first = waiting.take()
+    assert first is not None
+    health[DEAD[0]].note_failure(0.0)
+    regions = [target.region for target in iter(waiting.take, None)]
+    assert regions == [*(GOOD[0],) * 4, *(DEAD[0],) * 3]
+    assert waiting.exhausted
 
 
 def test_no_more_than_the_bound_is_read_ahead() -> None:

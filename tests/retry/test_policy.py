@@ -409,5 +409,20 @@ def test_when_a_call_makes_way_for_other_hosts(
     assert health.retries_are_vain() is vain
     # Only changes are told, and not each attempt.
     assert changes == ([True, False] if answered else [False])
+    health.note_answer()
+    assert changes[-1]
     health.reset()
     assert not any((health.failing, health.ever_answered, health.dead))
+
+
+def test_single_failures_between_answers_are_not_held_against_a_host() -> None:
+    """One that has answered fails only after three in a row."""
+    health = HostHealth()
+    for _ in range(5):
+        for _ in range(2):
+            health.note_failure(0.0)
+        # Before the first answer, one failure is enough.
+        assert health.failing is not health.ever_answered
+        assert not health.clear
+        health.note_answer()
+        assert (health.clear, health.answering) == (True, True)
