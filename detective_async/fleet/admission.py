@@ -108,21 +108,27 @@ class Admission:
 
     def _read_on(self) -> _Lane | None:
         """Read targets until one may start whose host does not fail; give its lane, or None if the bound is reached."""
-        while not self._exhausted and self._aside < LOOK_AHEAD:
-            try:
-                target = next(self._targets, None)
-            except Exception as error:  # noqa: BLE001 - of the user's iterator; raised when it is this target's turn
-                target, self._error = None, error
-            if target is None:
-                self._exhausted = True
-                return None
-            lane = self._lanes.get(target.region) or self._new_lane(target.region)
-            lane.waiting.append((self._read, target))
-            self._read += 1
-            self._aside += 1
+        while (lane := self._read_one()) is not None:
             if self._may_start(lane) and not (lane.in_progress and lane.health.failing):
                 return lane
         return None
+
+    def _read_one(self) -> _Lane | None:
+        """Read a target and put it aside; give its lane, or None at the end of the list or if the bound is reached."""
+        if self._exhausted or self._aside >= LOOK_AHEAD:
+            return None
+        try:
+            target = next(self._targets, None)
+        except Exception as error:  # noqa: BLE001 - of the user's iterator; raised when it is this target's turn
+            target, self._error = None, error
+        if target is None:
+            self._exhausted = True
+            return None
+        lane = self._lanes.get(target.region) or self._new_lane(target.region)
+        lane.waiting.append((self._read, target))
+        self._read += 1
+        self._aside += 1
+        return lane
 
     def _last_resort(self) -> _Lane | None:
         """Give the lane that is to have a slot that no other target can use."""
@@ -133,9 +139,16 @@ class Admission:
 
     def _new_lane(self, region: str) -> _Lane:
         lane = self._lanes[region] = _Lane(self._health_of(region))
-        lane.watcher = Watcher(self._on_change, lambda: self._must_make_way(lane))
+        lane.watcher = Watcher(lambda: self._host_changed(lane), lambda: self._must_make_way(lane))
         lane.health.watchers.append(lane.watcher)
         return lane
+
+    def _host_changed(self, lane: _Lane) -> None:
+        if not lane.health.ever_answered:
+            # It failed. How many slots it may keep depends on how many other hosts there are.
+            while self._read_one() is not None:
+                pass
+        self._on_change()
 
     def _may_start(self, lane: _Lane) -> bool:
         if lane.health.answering or (lane.proven and not lane.health.failing):
@@ -156,7 +169,6 @@ class Admission:
         others = [other for other in self._lanes.values() if other.waiting and not other.health.failing]
         if not any(self._may_start(other) for other in others) and self._read_on() is None:
             return False
-        # Only now, because reading on may have shown more hosts.
         if lane.in_progress - lane.giving_up <= self._share():
             return False
         lane.giving_up += 1
