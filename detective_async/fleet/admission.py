@@ -31,7 +31,6 @@ class _Lane:
         in_progress: the number of targets that were started and have not ended.
         giving_up: how many of these make way for others.
         proven: whether a target has ended without a failure of the host; its work may call nothing.
-        watcher: this run's part of `health`.
     """
 
     health: HostHealth
@@ -39,7 +38,6 @@ class _Lane:
     in_progress: int = 0
     giving_up: int = 0
     proven: bool = False
-    watcher: Watcher | None = None
 
 
 @define(eq=False)
@@ -58,6 +56,7 @@ class Admission:
     _health_of: Callable[[str], HostHealth]
     _on_change: Callable[[], object]
     _lanes: dict[str, _Lane] = field(default=Factory(dict), init=False)
+    _watchers: list[tuple[HostHealth, Watcher]] = field(default=Factory(list), init=False)
     _read: int = field(default=0, init=False)
     _aside: int = field(default=0, init=False)
     _in_progress: int = field(default=0, init=False)
@@ -96,11 +95,10 @@ class Admission:
 
     def close(self) -> None:
         """Stop watching the hosts; targets may still end."""
-        for lane in self._lanes.values():
-            if lane.watcher is not None:
-                lane.health.watchers.remove(lane.watcher)
-                # It refers to the lane and to this object, which are cycles.
-                lane.watcher = None
+        for health, watcher in self._watchers:
+            health.watchers.remove(watcher)
+        # They refer to this object, which refers to the run: both are cycles.
+        self._watchers.clear()
         self._on_change = int
 
     def _ready(self) -> list[_Lane]:
@@ -139,8 +137,9 @@ class Admission:
 
     def _new_lane(self, region: str) -> _Lane:
         lane = self._lanes[region] = _Lane(self._health_of(region))
-        lane.watcher = Watcher(lambda: self._host_changed(lane), lambda: self._must_make_way(lane))
-        lane.health.watchers.append(lane.watcher)
+        watcher = Watcher(lambda: self._host_changed(lane), lambda: self._must_make_way(lane))
+        lane.health.watchers.append(watcher)
+        self._watchers.append((lane.health, watcher))
         return lane
 
     def _host_changed(self, lane: _Lane) -> None:
