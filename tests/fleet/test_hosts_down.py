@@ -21,6 +21,7 @@ from detective_async import (
     Target,
     Timeouts,
 )
+from detective_async.fleet import admission as admission_module
 from detective_async.fleet.admission import LOOK_AHEAD, Admission
 from detective_async.retry.host_health import HostHealth
 from detective_async.settings.timeouts import shortened
@@ -129,6 +130,17 @@ async def test_an_outage_of_a_host_that_has_answered_is_waited_for() -> None:
             outcomes = [outcome async for outcome in fleet.run(work)]
     assert {outcome.result() > 2 for outcome in outcomes} == {True}
     assert len(outcomes) == 30
+
+
+@in_virtual_time
+async def test_the_run_goes_on_where_the_bound_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots stay free for targets that come later in the list, while those aside are worked off."""
+    monkeypatch.setattr(admission_module, "LOOK_AHEAD", 8)
+    async with counting_server(held(DEAD)) as server:
+        targets = targets_of((DEAD[0], GOOD[0]), 24, by_region=True)
+        outcomes = await run_all(server, targets, 4, RetryPolicy(max_attempts=1))
+    assert [one.ok for _, one in outcomes].count(True) == 24
+    assert len(outcomes) == 48
 
 
 @in_virtual_time
