@@ -38,6 +38,9 @@ class Bulk:
     order of the list. A chunk that fails is listed in the result's `failures` and logged as a warning; no exception is
     raised for it, and the other chunks continue. Cancelling a call cancels its chunks.
 
+    Requests are retried as by `RetryPolicy.patient()`, where neither the client's policy nor the environment says
+    otherwise.
+
     All parameters are validated before the first request. `ParameterError` names an item by its index in the whole list
     (`accounts[73].email_address`); it is also raised for an empty list and for an item that occurs twice.
     """

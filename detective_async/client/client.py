@@ -19,7 +19,7 @@ from detective_async.http.call import Transport
 from detective_async.http.pool import CLOSED, ConnectionPool
 from detective_async.http.state import SharedState
 from detective_async.http.user_agent import user_agent
-from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryPolicy
+from detective_async.retry.policy import RetryPolicy, RetryRules, retry_rules
 from detective_async.settings.arguments import check_kind, shown
 from detective_async.settings.clock import Clock, check_clock
 from detective_async.settings.config import Settings, read_settings, region_sources
@@ -137,6 +137,8 @@ class DetectiveClient(Waiters):
         if region is None:
             raise ConfigurationError(f"no region: set {region_sources(profile)}")
         self._settings = settings
+        self._retry = retry
+        self._is_patient = False
         self._endpoint_url = settings.endpoint_url if _is_missing(endpoint_url) else endpoint_url
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
@@ -146,12 +148,12 @@ class DetectiveClient(Waiters):
         endpoint = self._resolve(region)
         # A server on this machine is most likely a simulator, which serves the other services too.
         local_url = self._endpoint_url if endpoint.is_on_this_machine else None
+        rules = self._rules(retry)
         shared = SharedState(
             default,
             # Not a method: the client would be part of a reference cycle, and freed late.
             partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
-            _max_attempts(retry, settings),
-            _is_adaptive(retry, settings),
+            rules,
             timeouts,
         )
         self._transport = Transport(
@@ -160,8 +162,9 @@ class DetectiveClient(Waiters):
             pool=ConnectionPool(session, settings.ca_bundle if session is None else None),
             endpoint=endpoint,
             credentials=shared.provider(provider),
-            max_attempts=shared.max_attempts,
-            adaptive=shared.adaptive,
+            max_attempts=rules.max_attempts,
+            adaptive=rules.adaptive,
+            schedule=rules.schedule,
             limits=shared.limits(provider, region, DETECTIVE.name),
             shared=shared,
             timeouts=timeouts,
@@ -187,7 +190,7 @@ class DetectiveClient(Waiters):
         # Imported on first use: few programs use it, and the import would delay the start of all others.
         from detective_async.client.bulk import Bulk  # noqa: PLC0415
 
-        return Bulk(self._transport)
+        return Bulk(self._patient()._transport)  # noqa: SLF001 - of our own class
 
     def with_options(
         self,
@@ -230,15 +233,18 @@ class DetectiveClient(Waiters):
             account_id = current.account_id
         endpoint = current.endpoint if region is None else self._resolve(region)
         provider = current.credentials if credentials is None else current.shared.provider(as_provider(credentials))
+        rules = current if retry is None else self._rules(retry)
         derived = object.__new__(type(self))
         vars(derived).update(vars(self))
+        derived._retry = retry or self._retry
         derived._owns_connections = False
         derived._transport = evolve(
             current,
             endpoint=endpoint,
             credentials=provider,
-            max_attempts=current.max_attempts if retry is None else _max_attempts(retry, self._settings),
-            adaptive=current.adaptive if retry is None else _is_adaptive(retry, self._settings),
+            max_attempts=rules.max_attempts,
+            adaptive=rules.adaptive,
+            schedule=rules.schedule,
             limits=current.shared.limits(provider, endpoint.region, DETECTIVE.name),
             timeouts=timeouts or current.timeouts,
             account_id=account_id,
@@ -273,6 +279,26 @@ class DetectiveClient(Waiters):
         state = "closed" if self._transport.pool.closed else "open"
         return f"<DetectiveClient {self.endpoint_url} [{self.region}, {state}]>"
 
+    def _patient(self) -> Self:
+        """Return this client, on the same connections, with the policy of jobs."""
+        if self._is_patient:
+            return self
+        patient = object.__new__(type(self))
+        vars(patient).update(vars(self))
+        patient._owns_connections = False
+        patient._make_patient()
+        return patient
+
+    def _make_patient(self) -> RetryRules:
+        """Use the policy of jobs, where neither the user's nor the environment sets a field; in derived clients too."""
+        self._is_patient = True
+        rules = self._rules(self._retry)
+        self._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=rules.schedule)
+        return rules
+
+    def _rules(self, retry: RetryPolicy) -> RetryRules:
+        return retry_rules(retry, self._settings, patient=self._is_patient)
+
     def _resolve(self, region: str) -> Endpoint:
         return DETECTIVE.resolve(region, self._endpoint_url, use_fips=self._use_fips, use_dualstack=self._use_dualstack)
 
@@ -290,14 +316,6 @@ def _resolve_service(
 def _is_missing(value: object) -> bool:
     # As in the environment, an empty text counts as none.
     return value is None or (isinstance(value, str) and not value)
-
-
-def _max_attempts(retry: RetryPolicy, settings: Settings) -> int:
-    return retry.max_attempts or settings.max_attempts or DEFAULT_MAX_ATTEMPTS
-
-
-def _is_adaptive(retry: RetryPolicy, settings: Settings) -> bool:
-    return (retry.mode or settings.retry_mode) == "adaptive"
 
 
 def _checked_hooks(hooks: Hook | Iterable[Hook]) -> tuple[Hook, ...]:

@@ -9,11 +9,13 @@ from typing import Any, Self, TypeVar, Unpack
 
 from attrs import evolve
 
+from detective_async.api.detective import DETECTIVE
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.errors import ClientClosed, HostNotFound, ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
+from detective_async.fleet.admission import Admission
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.missing_hosts import MissingHosts
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
@@ -40,7 +42,10 @@ class DetectiveFleet(FleetIterators):
     Each target has its own client; all clients share one connection pool. An exception in one target becomes that
     target's outcome and does not affect the others. Each account and region has its own retry quota and request rate.
 
-    Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once.
+    Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
+    region does not answer, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
+
+    Calls are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says otherwise.
     """
 
     def __init__(
@@ -84,7 +89,11 @@ class DetectiveFleet(FleetIterators):
         # The limits may change only before the first request.
         self._client._transport.pool.limit(concurrency)  # noqa: SLF001 - of our own class
         self._client._transport.pool.origin.name = "DetectiveFleet"  # noqa: SLF001 - of our own class
-        self._client._transport.shared.limit_requests(concurrency_per_target)  # noqa: SLF001 - of our own class
+        shared = self._client._transport.shared  # noqa: SLF001 - of our own class
+        shared.limit_requests(concurrency_per_target)
+        shared.track_hosts()
+        # Roles are assumed as patiently.
+        shared.rules = self._client._make_patient()  # noqa: SLF001 - of our own class
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
 
@@ -207,27 +216,41 @@ class DetectiveFleet(FleetIterators):
         client = self._client.with_options()
         client._transport = evolve(client._transport, reached=missing)  # noqa: SLF001 - of our own class
 
-        def decide(outcome: Outcome[T]) -> Outcome[T] | None:
-            host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
-            if host is None or host != self._own_host(outcome.target):
-                decided: Outcome[T] | None = outcome
-            else:
-                decided = missing.decide(outcome, host)
-            if decided is not None:
-                tally.add(failed=decided.kind is OutcomeKind.FAILED)
-            return decided
-
         async def work(target: Target) -> Outcome[T] | None:
             # Without a variable for the outcome, to which the traceback in it would refer back: a reference cycle.
-            return decide(await self._work(fn, client, target, run))
+            return self._judged(await self._work(fn, client, target, run), missing, tally)
 
-        run = Run(validated(self._targets), work, self._concurrency, missing.publish_failed, self._runs.discard)
+        def on_change() -> None:
+            run.notify()
+
+        def on_end(run: Run[Target, Any]) -> None:
+            self._runs.discard(run)
+            admission.close()
+
+        shared = client._transport.shared  # noqa: SLF001 - of our own class
+        if not self._runs:
+            shared.forget_hosts()
+        admission = Admission(
+            validated(self._targets), self._concurrency, partial(shared.health, DETECTIVE.name), on_change
+        )
+        run = Run(admission, work, self._concurrency, missing.publish_failed, on_end)
         self._runs.add(run)
         try:
             async for outcome in run:
                 yield outcome
         finally:
             await run.stop()
+
+    def _judged(self, outcome: Outcome[T], missing: MissingHosts, tally: ProgressCounter) -> Outcome[T] | None:
+        """Return the outcome, counted; None if it has to wait until it is known whether other hosts exist."""
+        host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
+        if host is None or host != self._own_host(outcome.target):
+            judged: Outcome[T] | None = outcome
+        else:
+            judged = missing.decide(outcome, host)
+        if judged is not None:
+            tally.add(failed=judged.kind is OutcomeKind.FAILED)
+        return judged
 
     async def _work(
         self,

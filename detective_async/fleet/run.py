@@ -1,13 +1,31 @@
 """A concurrency-limited run of one coroutine function over many items; independent of AWS."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _CANCELLED = "the work was cancelled from outside"
+
+
+class Items(Protocol[Item]):
+    """The items of a run."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all items were taken."""
+        ...
+
+    def take(self) -> Item | None:
+        """Give the next item; None if there is none now: all were taken, or the next one has to wait."""
+        ...
+
+    def ended(self, item: Item, /) -> None:
+        """Note that the work on an item has ended."""
+        ...
 
 
 class Run(Generic[Item, Result]):
@@ -31,13 +49,13 @@ class Run(Generic[Item, Result]):
 
     def __init__(
         self,
-        items: Iterable[Item],
+        items: Items[Item],
         work: Callable[[Item], Coroutine[Any, Any, Result | None]],
         concurrency: int,
         before_end: Callable[[], object],
         on_end: Callable[["Run[Item, Result]"], object],
     ) -> None:
-        self._items = iter(items)
+        self._items = items
         self._work = work
         self._concurrency = concurrency
         self._before_end = before_end
@@ -102,19 +120,29 @@ class Run(Generic[Item, Result]):
 
     async def _start_all(self) -> None:
         try:
-            for item in self._items:
-                task = asyncio.create_task(self._work(item))
-                self._tasks.add(task)
-                task.add_done_callback(self._on_task_done)
+            while self._error is None:
+                self._changed.clear()
+                item = self._items.take()
+                if item is not None:
+                    task = asyncio.create_task(self._work(item))
+                    self._tasks.add(task)
+                    task.add_done_callback(partial(self._on_task_done, item))
+                elif self._items.exhausted:
+                    return
+                else:
+                    await self._changed.wait()
                 while len(self._tasks) >= self._concurrency or self._results.qsize() >= self._concurrency:
                     self._changed.clear()
                     await self._changed.wait()
-                if self._error is not None:
-                    return
         except Exception as error:  # noqa: BLE001 - from the items' iterator; raised after the started tasks have ended
             self._error = error
 
-    def _on_task_done(self, task: asyncio.Task[Result | None]) -> None:
+    def notify(self) -> None:
+        """Look again for an item that may be taken."""
+        self._changed.set()
+
+    def _on_task_done(self, item: Item, task: asyncio.Task[Result | None]) -> None:
+        self._items.ended(item)
         self._tasks.discard(task)
         if task.cancelled():
             # Before its first step, or because the run was stopped.

@@ -44,10 +44,10 @@ from detective_async.http.pool import (
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.http.user_agent import lambda_trace
-from detective_async.retry.policy import Attempts, FailureKind, failure_kind
+from detective_async.retry.policy import Attempts, FailureKind, Schedule, failure_kind
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint
-from detective_async.settings.timeouts import Timeouts
+from detective_async.settings.timeouts import Timeouts, shortened
 
 #: AWS's codes for a session token whose lifetime is over.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
@@ -98,6 +98,7 @@ class Transport:
         endpoint: the region's URL.
         credentials: the provider, called before every attempt.
         max_attempts: how many attempts a call may take.
+        schedule: the delays and costs of retries.
         adaptive: whether a rate limiter slows requests down to what the service accepts.
         limits: the state that all calls of the account in the region share.
         shared: the state of all clients that were derived from one.
@@ -116,6 +117,7 @@ class Transport:
     credentials: CredentialsProvider = field(repr=False)
     max_attempts: int
     adaptive: bool
+    schedule: Schedule
     limits: Limits
     shared: SharedState
     timeouts: Timeouts
@@ -144,7 +146,8 @@ class Transport:
         loop = asyncio.get_running_loop()
         connections = self.pool.connections(loop)
         deadline = None if total is None else loop.time() + total
-        attempts = Attempts(self.max_attempts, self.limits.quota, repeatable=operation.repeatable)
+        limits = self.limits
+        attempts = Attempts(self.max_attempts, limits.quota, operation.repeatable, self.schedule, limits.health)
         invocation_id = str(uuid4())
         hooks = self.hooks
         if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
@@ -175,6 +178,7 @@ class Transport:
             )
             response: Response = self.service.decode(operation, raw.body, metadata)
         except BaseException as error:
+            attempts.cut_off(error, self.clock.monotonic())
             if recorder:
                 recorder.end(error)
             raise
@@ -198,8 +202,9 @@ class Transport:
             service=service,
             endpoint=service.resolve(region, endpoint_url) if endpoint_url else shared.resolve(service, region),
             credentials=provider,
-            max_attempts=shared.max_attempts,
-            adaptive=shared.adaptive,
+            max_attempts=shared.rules.max_attempts,
+            adaptive=shared.rules.adaptive,
+            schedule=shared.rules.schedule,
             limits=shared.limits(provider, region, service.name, gated=False),
             timeouts=evolve(shared.timeouts, total=shared.timeouts.credentials),
             account_id=None,
@@ -342,6 +347,8 @@ class Transport:
         encoded, endpoint, attempts, timeouts = call.encoded, self.endpoint, call.attempts, self.timeouts
         connections, limits = call.connections, self.limits
         loop = connections.loop
+        if attempts.health is not None and attempts.health.dead:
+            timeouts = shortened(timeouts)
         if self.adaptive:
             async with asyncio.timeout_at(call.deadline):
                 await limits.in_loop(loop).pace.wait(self.clock)
@@ -443,16 +450,26 @@ class Transport:
         call.attempts.succeeded()
         if call.clock_offset:
             self.shared.clock.accepted(call.clock_offset)
+        health = self.limits.health
+        if health is not None and not health.clear:
+            health.note_answer()
         if self.adaptive:
-            self.limits.in_loop(call.connections.loop).pace.limiter.record(self.clock.monotonic(), throttled=False)
+            self.limits.in_loop(call.connections.loop).pace.record(self.clock.monotonic(), throttled=False)
         if call.recorder:
             call.recorder.attempt_ended(raw)
 
     def _note_failure(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> None:
         call.attempts.failed(error)
+        health = self.limits.health
+        if health is not None:
+            if isinstance(raw, NoResponse):
+                if not raw.final:
+                    health.note_failure(self.clock.monotonic())
+            elif not health.clear:
+                health.note_answer()
         if self.adaptive:
             throttled = failure_kind(error) is FailureKind.THROTTLING
-            self.limits.in_loop(call.connections.loop).pace.limiter.record(self.clock.monotonic(), throttled=throttled)
+            self.limits.in_loop(call.connections.loop).pace.record(self.clock.monotonic(), throttled=throttled)
         if call.recorder:
             call.recorder.attempt_ended(raw, error)
 

@@ -10,7 +10,8 @@ from attrs import Factory, define, field
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsProvider, ManagedProvider, provider_key
 from detective_async.retry.clock_skew import ClockCorrection
-from detective_async.retry.policy import DEFAULT_MAX_ATTEMPTS, RetryQuota
+from detective_async.retry.host_health import HostHealth
+from detective_async.retry.policy import RetryQuota, RetryRules
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
 
@@ -59,10 +60,12 @@ class Limits:
     Attributes:
         quota: what retries draw on, in all event loops.
         max_requests: how many requests may be in flight in an event loop; None for any number.
+        health: whether the host answers; None outside of fleets.
     """
 
     quota: RetryQuota = Factory(RetryQuota)
     max_requests: int | None = None
+    health: HostHealth | None = None
     _of_loops: dict[asyncio.AbstractEventLoop, LoopLimits] = field(factory=dict, init=False)
     _current: LoopLimits | None = field(default=None, init=False)
 
@@ -101,20 +104,19 @@ class SharedState:
     Attributes:
         default_credentials: the credentials of a client that was given none.
         resolve: finds the endpoint of a service in a region, by the settings of the first client.
-        max_attempts: how many attempts a call to another service may take: those are made for all clients, so the
-            settings of the first client apply.
-        adaptive: whether a rate limiter slows them down; likewise.
+        rules: how calls to other services are retried: those are made for all clients, so the settings of the first
+            client apply.
         timeouts: their timeouts; likewise.
         clock: the correction of the local clock.
     """
 
     default_credentials: CredentialsProvider
     resolve: Callable[[Service, str], Endpoint]
-    max_attempts: int = DEFAULT_MAX_ATTEMPTS
-    adaptive: bool = False
+    rules: RetryRules
     timeouts: Timeouts = Factory(Timeouts)
     clock: ClockCorrection = Factory(ClockCorrection)
     _max_requests: int | None = None
+    _hosts: dict[tuple[str, str], HostHealth] | None = None
     _limits: _RecentlyUsed[Limits] = Factory(_RecentlyUsed)
     _providers: _RecentlyUsed[CredentialsProvider] = Factory(_RecentlyUsed)
 
@@ -131,8 +133,26 @@ class SharedState:
         bound = self._max_requests if gated else None
         return self._limits.get(
             (provider_key(provider), region, service),
-            lambda: Limits(max_requests=bound),
+            lambda: Limits(max_requests=bound, health=None if self._hosts is None else self.health(service, region)),
         )
+
+    def track_hosts(self) -> None:
+        """Record for each service and region whether its host answers; to be called before the first request."""
+        self._hosts = {}
+        self._limits = _RecentlyUsed()
+
+    def health(self, service: str, region: str) -> HostHealth:
+        """Give what is known of a host, the same object each time; hosts must be tracked.
+
+        By region and not by name, because all regions of a custom endpoint have one name.
+        """
+        assert self._hosts is not None  # noqa: S101 - a fleet tracks them
+        return self._hosts.setdefault((service, region), HostHealth())
+
+    def forget_hosts(self) -> None:
+        """Forget whether the hosts answered."""
+        for health in (self._hosts or {}).values():
+            health.reset()
 
     def limit_requests(self, requests: int) -> None:
         """Bound the requests in flight of each account in a region; to be called before the first request."""

@@ -27,17 +27,21 @@ class BlockedError(Exception):
     """An obstacle for which the library has no error; its text is shown to the user."""
 
 
+def _patient(client: DetectiveClient) -> DetectiveClient:
+    return client._patient()  # noqa: SLF001 - of our own class
+
+
 @define(eq=False)
 class Execution:
     """The planning or applying of a plan.
 
     Attributes:
-        client: the administrator's client.
+        client: the administrator's client; retries patiently, unless its policy or the environment says otherwise.
         semaphore: held during each call. The client has no such limit: its timeouts would include the wait.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
     """
 
-    client: DetectiveClient
+    client: DetectiveClient = field(converter=_patient)
     concurrency: int
     semaphore: asyncio.Semaphore = field(
         init=False, default=Factory(lambda self: asyncio.Semaphore(self.concurrency), takes_self=True)

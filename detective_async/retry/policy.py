@@ -1,15 +1,29 @@
 """Retry decisions and delays: the AWS SDKs' "standard" mode, revision 2.1. Performs no I/O and reads no clock."""
 
 import enum
+import math
+from asyncio import CancelledError
+from typing import Self, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
-from detective_async.errors import ConfigurationError, ConnectError, ServiceError, TransportError
-from detective_async.settings.arguments import is_count, shown
+from detective_async.errors import (
+    AttemptTimeout,
+    ConfigurationError,
+    ConnectError,
+    DeadlineExceeded,
+    HostNotFound,
+    ServiceError,
+    TransportError,
+)
+from detective_async.retry.host_health import HostHealth
+from detective_async.settings.arguments import is_count, is_positive, shown
+from detective_async.settings.config import Settings
+
+T = TypeVar("T")
 
 DEFAULT_MAX_ATTEMPTS = 3
 MODES = ("standard", "adaptive")
-_MAX_BACKOFF = 20.0
 _QUOTA = 500
 #: The service may ask for a delay that exceeds the backoff by at most this many seconds.
 _MAX_EXTRA_DELAY = 5.0
@@ -37,20 +51,68 @@ _THROTTLING_CODES = frozenset(
 )
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_positive(value: object) -> bool:
+    return is_positive(value) and value != math.inf
+
+
+def _first(*values: T | None) -> T | None:
+    return next((value for value in values if value is not None), None)
+
+
 class FailureKind(enum.Enum):
-    """A kind of transient failure: the cost of its retry in the quota, and the base of its backoff in seconds."""
+    """A kind of transient failure."""
 
-    TRANSIENT = (14, 0.05)
-    THROTTLING = (5, 1.0)
+    TRANSIENT = enum.auto()
+    THROTTLING = enum.auto()
 
-    def __init__(self, cost: int, base_delay: float) -> None:
-        self.cost = cost
-        self.base_delay = base_delay
+
+@frozen(kw_only=True)
+class Schedule:
+    """How long to wait before a retry, and what the retry costs.
+
+    Attributes:
+        transient_backoff: the upper bound of the first wait after a transient failure, in seconds; it doubles with each
+            attempt.
+        throttling_backoff: the same after throttling.
+        max_backoff: the upper bound of every wait, in seconds.
+        transient_cost: what a retry takes from the quota after a transient failure.
+        throttling_cost: the same after throttling.
+        timeout_cost: the same after an attempt that timed out.
+        unreached_attempts: the maximum number of attempts at a host of which nothing has ever been heard: its name does
+            not exist, or it has not answered any call of a fleet. None for as many as elsewhere.
+    """
+
+    transient_backoff: float = 0.05
+    throttling_backoff: float = 1.0
+    max_backoff: float = 20.0
+    transient_cost: int = 14
+    throttling_cost: int = 5
+    timeout_cost: int = 14
+    unreached_attempts: int | None = None
+
+    def cost(self, kind: FailureKind, error: ServiceError | TransportError) -> int:
+        """Return what a retry takes from the quota."""
+        if kind is FailureKind.THROTTLING:
+            return self.throttling_cost
+        return self.timeout_cost if isinstance(error, AttemptTimeout) else self.transient_cost
+
+
+#: The schedule of the SDKs since 2026.
+SCHEDULE_2026 = Schedule()
+#: The schedule of the SDKs' standard mode before: `AWS_NEW_RETRIES_2026=false`.
+SCHEDULE_BEFORE_2026 = Schedule(transient_backoff=1.0, transient_cost=5, timeout_cost=10)
 
 
 @frozen
 class RetryPolicy:
     """When and how often to retry.
+
+    Fields that are None take what the environment sets, then the default. `DetectiveFleet`, `client.bulk` and
+    `detective_async.membership` take what `RetryPolicy.patient()` sets instead of the defaults below.
 
     Args:
         mode: `standard`, the common behaviour of the AWS SDKs, or `adaptive`, which also limits the request rate after
@@ -58,6 +120,13 @@ class RetryPolicy:
             file; the default is `standard`, which is also used for `legacy`.
         max_attempts: the maximum number of attempts of a call, including the first; 1 disables retries. None reads
             `AWS_MAX_ATTEMPTS`, then `max_attempts` of the shared config file; the default is 3.
+        initial_backoff: the upper bound of the first wait, in seconds, after any failure that is retried; each wait is
+            a random part of its bound, which doubles with each attempt. The default is that of the AWS SDKs: 0.05 after
+            a transient failure and 1 after throttling, or 1 after both with `AWS_NEW_RETRIES_2026=false`.
+        max_backoff: the upper bound of every wait, in seconds; the default is 20.
+        retry_cost: what a retry takes from the quota, which holds 500 for each account and region; 0 to 500. The
+            default is that of the AWS SDKs: 14 after a transient failure and 5 after throttling; with
+            `AWS_NEW_RETRIES_2026=false` 5, and 10 after a timeout.
 
     Raises:
         ConfigurationError: a value is out of range.
@@ -65,6 +134,9 @@ class RetryPolicy:
 
     mode: str | None = None
     max_attempts: int | None = None
+    initial_backoff: float | None = field(default=None, kw_only=True)
+    max_backoff: float | None = field(default=None, kw_only=True)
+    retry_cost: int | None = field(default=None, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.mode is not None and not (isinstance(self.mode, str) and self.mode in MODES):
@@ -73,6 +145,75 @@ class RetryPolicy:
             raise ConfigurationError(
                 f"max_attempts must be a whole number of at least 1, got {shown(self.max_attempts)}"
             )
+        for name, value in (("initial_backoff", self.initial_backoff), ("max_backoff", self.max_backoff)):
+            if value is not None and not _is_positive(value):
+                raise ConfigurationError(f"retry: {name} must be a positive number of seconds, got {shown(value)}")
+        if self.retry_cost is not None and not (_is_whole(self.retry_cost) and 0 <= self.retry_cost <= _QUOTA):
+            raise ConfigurationError(
+                f"retry_cost must be a whole number from 0 to {_QUOTA}, got {shown(self.retry_cost)}"
+            )
+
+    @classmethod
+    def patient(cls, mode: str | None = None) -> Self:
+        """Return the policy of long jobs: calls survive outages of about ten seconds.
+
+        8 attempts, and waits of up to 1, 2, 4, 8, 16, 20 and 20 s between them; each retry takes 1 from the quota, so
+        that a hundred calls in flight can wait together.
+
+        Args:
+            mode: as for the class.
+        """
+        return cls(mode, max_attempts=8, initial_backoff=1.0, max_backoff=20.0, retry_cost=1)
+
+
+_PATIENT = RetryPolicy.patient()
+
+
+@frozen
+class RetryRules:
+    """What a policy and the environment come to.
+
+    Attributes:
+        max_attempts: the maximum number of attempts of a call.
+        adaptive: whether the request rate is limited.
+        schedule: the delays and costs of retries.
+    """
+
+    max_attempts: int
+    adaptive: bool
+    schedule: Schedule
+
+
+def retry_rules(policy: RetryPolicy, settings: Settings, *, patient: bool = False) -> RetryRules:
+    """Resolve a policy.
+
+    Args:
+        policy: the user's; its fields take precedence.
+        settings: those of the environment and the shared config file; they come second.
+        patient: whether fields that neither of them sets are those of `RetryPolicy.patient()`.
+    """
+    defaults = _PATIENT if patient else RetryPolicy()
+    max_attempts = policy.max_attempts or settings.max_attempts
+    schedule = SCHEDULE_BEFORE_2026 if settings.new_retries is False else SCHEDULE_2026
+    if settings.new_retries is not None:
+        # The environment has chosen the delays and the costs.
+        defaults = RetryPolicy(max_attempts=defaults.max_attempts)
+    if patient and not max_attempts:
+        schedule = evolve(schedule, unreached_attempts=DEFAULT_MAX_ATTEMPTS)
+    backoff = _first(policy.initial_backoff, defaults.initial_backoff)
+    if backoff is not None:
+        schedule = evolve(schedule, transient_backoff=backoff, throttling_backoff=backoff)
+    max_backoff = _first(policy.max_backoff, defaults.max_backoff)
+    if max_backoff is not None:
+        schedule = evolve(schedule, max_backoff=max_backoff)
+    cost = _first(policy.retry_cost, defaults.retry_cost)
+    if cost is not None:
+        schedule = evolve(schedule, transient_cost=cost, throttling_cost=cost, timeout_cost=cost)
+    return RetryRules(
+        max_attempts=max_attempts or defaults.max_attempts or DEFAULT_MAX_ATTEMPTS,
+        adaptive=(policy.mode or settings.retry_mode) == "adaptive",
+        schedule=schedule,
+    )
 
 
 @define
@@ -107,16 +248,20 @@ def failure_kind(error: ServiceError | TransportError) -> FailureKind | None:
     return None
 
 
-def backoff(kind: FailureKind, attempt: int, random: float, retry_after: float | None = None) -> float:
+def backoff(
+    schedule: Schedule, kind: FailureKind, attempt: int, random: float, retry_after: float | None = None
+) -> float:
     """Return the seconds to wait before the next attempt.
 
     Args:
+        schedule: the bounds of the delay.
         kind: the kind of the failure.
         attempt: the attempt that failed, from 1.
         random: a random number from 0 to 1.
         retry_after: the delay in the service's response; limited to 5 s more than the backoff.
     """
-    delay = random * min(kind.base_delay * 2.0 ** min(attempt - 1, 60), _MAX_BACKOFF)
+    base = schedule.throttling_backoff if kind is FailureKind.THROTTLING else schedule.transient_backoff
+    delay = random * min(base * 2.0 ** min(attempt - 1, 60), schedule.max_backoff)
     if retry_after is None:
         return delay
     return max(delay, min(retry_after, delay + _MAX_EXTRA_DELAY))
@@ -127,6 +272,11 @@ class Attempts:
     """Counts the attempts of one call and decides after each failure whether there is another.
 
     Attributes:
+        max_attempts: the maximum number of attempts.
+        quota: what retries draw on.
+        repeatable: whether the request may be sent again after an unknown outcome.
+        schedule: the delays and costs of retries.
+        health: what the fleet knows of the host; None outside of fleets.
         count: the number of attempts that were started.
         sent: whether the service may have received a part of the current attempt.
         outcome_unknown: whether the service may have carried out an attempt that failed.
@@ -136,11 +286,14 @@ class Attempts:
     max_attempts: int
     quota: RetryQuota
     repeatable: bool
+    schedule: Schedule = SCHEDULE_2026
+    health: HostHealth | None = None
     count: int = 0
     sent: bool = False
     outcome_unknown: bool = False
     reserved: int = 0
     _last_cost: int | None = field(default=None, init=False)
+    _was_answered: bool = field(default=False, init=False)
 
     def begin(self) -> None:
         """Count an attempt."""
@@ -161,6 +314,7 @@ class Attempts:
     def failed(self, error: ServiceError | TransportError) -> None:
         """Record whether the service may have carried out the attempt, and set the error's attributes."""
         kind = failure_kind(error)
+        self._was_answered = isinstance(error, ServiceError)
         if isinstance(error, ServiceError):
             error.retryable = kind is not None
             # An error response means that nothing was done, unless the service itself failed.
@@ -174,11 +328,47 @@ class Attempts:
     def wait_after(self, error: ServiceError | TransportError, random: float) -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""
         kind = failure_kind(error)
-        if self.count >= self.max_attempts or kind is None:
+        delay = None if kind is None else self._delay(kind, error, random)
+        if delay is None and self.health is not None and isinstance(error, TransportError):
+            self.health.note_lost_call()
+        return delay
+
+    def cut_off(self, error: BaseException, now: float) -> None:
+        """Record that the call ended with an exception; of interest is one that came while it waited for a response.
+
+        Args:
+            error: a `DeadlineExceeded` counts against the host. So does a cancellation if the host did not answer
+                before: most likely it comes from a timeout of the caller's own.
+            now: seconds of a monotonic clock.
+        """
+        health = self.health
+        if health is None or not self.count or self._was_answered:
+            return
+        if isinstance(error, DeadlineExceeded):
+            health.note_failure(now)
+            health.note_lost_call()
+        elif isinstance(error, CancelledError) and not health.answering:
+            health.note_failure(now)
+
+    def _delay(self, kind: FailureKind, error: ServiceError | TransportError, random: float) -> float | None:
+        if self.count >= self._limit(error):
             return None
         if self.outcome_unknown and not self.repeatable:
             return None
-        if not self.quota.acquire(kind.cost):
+        cost = self.schedule.cost(kind, error)
+        if not self.quota.acquire(cost):
             return None
-        self._last_cost = self.reserved = kind.cost
-        return backoff(kind, self.count, random, error.retry_after if isinstance(error, ServiceError) else None)
+        self._last_cost = self.reserved = cost
+        retry_after = error.retry_after if isinstance(error, ServiceError) else None
+        return backoff(self.schedule, kind, self.count, random, retry_after)
+
+    def _limit(self, error: ServiceError | TransportError) -> int:
+        """Return the maximum number of attempts after this error."""
+        health, unreached = self.health, self.schedule.unreached_attempts
+        if not isinstance(error, TransportError):
+            return self.max_attempts
+        if health is not None and health.retries_are_vain():
+            return 1
+        if unreached is not None and (isinstance(error, HostNotFound) or (health and not health.ever_answered)):
+            return min(unreached, self.max_attempts)
+        return self.max_attempts

@@ -7,6 +7,7 @@ twice the measured rate. Every further throttled response restarts the curve.
 
 import asyncio
 import math
+from contextlib import suppress
 
 from attrs import define, field
 
@@ -109,19 +110,44 @@ class Pace:
     """A rate limiter, and the queue of the calls that wait for it.
 
     Attributes:
-        limiter: the rate limiter; every response must be recorded there.
+        limiter: the rate limiter.
     """
 
     limiter: RateLimiter = field(factory=RateLimiter, init=False)
-    # Created when a call has to wait: most accounts are never throttled, and there may be thousands.
-    _queue: asyncio.Lock | None = field(default=None, init=False)
+    # The event loop that the queue belongs to, and the queue: made when a call has to wait, since most accounts are
+    # never throttled, and there may be thousands.
+    _queue: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = field(default=None, init=False)
+    # The sleep of the first call of the queue; the others wait for their turn.
+    _sleep: asyncio.Timeout | None = field(default=None, init=False)
 
     async def wait(self, clock: Clock) -> None:
         """Wait for a token and take it, in the order of the calls; a cancelled call takes none."""
-        if self._queue is None:
-            if not self.limiter.reserve(clock.monotonic()):
-                return
-            self._queue = asyncio.Lock()
-        async with self._queue:
+        if self._queue is None and not self.limiter.reserve(clock.monotonic()):
+            return
+        async with self._lock():
             while delay := self.limiter.reserve(clock.monotonic()):
-                await clock.sleep(delay)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None) as self._sleep:
+                        await clock.sleep(delay)
+                self._sleep = None
+
+    def record(self, now: float, *, throttled: bool) -> None:
+        """Record a response; every one must be recorded.
+
+        Args:
+            now: seconds of a monotonic clock.
+            throttled: whether the service refused because of the rate.
+        """
+        before = self.limiter.rate
+        self.limiter.record(now, throttled=throttled)
+        sleep, rate = self._sleep, self.limiter.rate
+        if sleep is not None and before is not None and rate is not None and rate > before:
+            # The sleep was computed at the old rate. Ending it makes its call compute it again.
+            self._sleep = None
+            sleep.reschedule(0.0)
+
+    def _lock(self) -> asyncio.Lock:
+        loop = asyncio.get_running_loop()
+        if self._queue is None or self._queue[0] is not loop:
+            self._queue = loop, asyncio.Lock()
+        return self._queue[1]

@@ -30,6 +30,7 @@ class Settings:
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
         max_attempts: the maximum number of attempts of a call.
         retry_mode: the retry mode.
+        new_retries: whether to use the retry schedule that the SDKs have since 2026.
         ca_bundle: a file with the certificates of trusted authorities.
         app_id: the name of the application, for the user agent.
         in_lambda: whether the program runs in an AWS Lambda function.
@@ -42,6 +43,7 @@ class Settings:
     use_dualstack: bool | None = None
     max_attempts: int | None = None
     retry_mode: str | None = None
+    new_retries: bool | None = None
     ca_bundle: str | None = None
     app_id: str | None = None
     in_lambda: bool = False
@@ -86,6 +88,7 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
         use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
         max_attempts=_max_attempts(sections, environ),
         retry_mode=_retry_mode(sections, environ),
+        new_retries=_new_retries(environ),
         ca_bundle=_setting("AWS_CA_BUNDLE", "ca_bundle", sections, environ)[1] or _first(environ, "REQUESTS_CA_BUNDLE"),
         app_id=_setting("AWS_SDK_UA_APP_ID", "sdk_ua_app_id", sections, environ)[1],
         in_lambda="AWS_LAMBDA_FUNCTION_NAME" in environ,
@@ -226,6 +229,12 @@ def _retry_mode(sections: _Sections, environ: Mapping[str, str]) -> str | None:
     if text.lower() not in _RETRY_MODES:
         raise ConfigurationError(f"{source} must be one of {', '.join(sorted(_RETRY_MODES))}, got {text!r}")
     return _RETRY_MODES[text.lower()]
+
+
+def _new_retries(environ: Mapping[str, str]) -> bool | None:
+    # As botocore reads it: everything but "true" is false, the empty text too, and there is no key in the files.
+    text = environ.get("AWS_NEW_RETRIES_2026")
+    return None if text is None else text.lower() == "true"
 
 
 def _setting(variable: str, key: str, sections: _Sections, environ: Mapping[str, str]) -> tuple[str, str | None]:

@@ -1,6 +1,8 @@
 """The timeouts of a call."""
 
-from attrs import fields, frozen
+from functools import lru_cache
+
+from attrs import evolve, fields, frozen
 
 from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import is_positive, shown
@@ -40,3 +42,22 @@ class Timeouts:
                     f"timeouts: {attribute.name} must be a positive number of seconds, or None for no limit; "
                     f"got {shown(value)}"
                 )
+
+
+#: Seconds for a connection and for a response, where a host has left several calls in a row without any response.
+_SHORT_CONNECT, _SHORT_READ = 2.0, 10.0
+
+
+@lru_cache(maxsize=16)
+def shortened(timeouts: Timeouts) -> Timeouts:
+    """Return timeouts for an attempt that will most likely get no response: as before, or shorter."""
+    return evolve(
+        timeouts,
+        connect=_shorter(timeouts.connect, _SHORT_CONNECT),
+        read=_shorter(timeouts.read, _SHORT_READ),
+        attempt=_shorter(timeouts.attempt, _SHORT_CONNECT + _SHORT_READ),
+    )
+
+
+def _shorter(seconds: float | None, bound: float) -> float:
+    return bound if seconds is None else min(seconds, bound)

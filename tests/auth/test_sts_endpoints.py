@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
@@ -22,7 +23,9 @@ def test_endpoints_are_the_same_as_botocores(use_fips: bool, use_dualstack: bool
     """All regions of all partitions, and regions that do not exist yet, with each flag; never the global endpoint."""
     assert len(REGIONS) > 30
     # A flag that is off is left out, which is the default.
-    flags = {name: True for name, on in (("use_fips", use_fips), ("use_dualstack", use_dualstack)) if on}
+    flags: dict[str, Any] = {
+        name: True for name, on in (("use_fips", use_fips), ("use_dualstack", use_dualstack)) if on
+    }
     for region in REGIONS:
         expected = RULES.resolve_endpoint(
             Region=region, UseFIPS=use_fips, UseDualStack=use_dualstack, UseGlobalEndpoint=False

@@ -14,18 +14,23 @@ from detective_async import (
     Account,
     ConnectionLost,
     CreateMembersResponse,
+    Credentials,
     DetectiveClient,
     DetectiveError,
+    DetectiveFleet,
     GetMembersResponse,
     MemberDetail,
     ParameterError,
     ResponseMetadata,
+    RetryPolicy,
+    Target,
     UnprocessedAccount,
 )
 from detective_async.api.models.constraints import GRAPH_ARN
 from detective_async.api.operations import Operation
 from detective_async.client.bulk import Bulk
 from detective_async.client.bulk_results import BulkGetMembers, ChunkFailure
+from detective_async.membership.execution import Execution
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
 
 ADMINISTRATOR = "111122223333"
@@ -172,7 +177,8 @@ async def test_a_chunk_without_a_response(client: DetectiveClient, sim: Detectiv
     """Its error has an unknown outcome."""
     sim.inject(Fault(Drop("after"), operation="DeleteMembers", count=3))
     await client.bulk.create_members(graph_arn, ACCOUNTS)
-    result = await client.bulk.delete_members(graph_arn, IDS, concurrency=1)
+    impatient = client.with_options(retry=RetryPolicy(max_attempts=3, initial_backoff=0.01))
+    result = await impatient.bulk.delete_members(graph_arn, IDS, concurrency=1)
     (failure,) = result.failures
     assert isinstance(failure.error, ConnectionLost)
     assert failure.error.outcome_unknown
@@ -351,3 +357,21 @@ def test_results_are_compared_without_metadata() -> None:
     one = BulkGetMembers(failures=failures, response_metadata=[ResponseMetadata(request_id="1")])
     assert one == BulkGetMembers(failures=failures)
     assert one != BulkGetMembers()
+
+
+async def test_bulk_is_patient_unless_told_otherwise() -> None:
+    """Fields that the policy leaves unset are those of the patient policy; the client itself keeps its own defaults."""
+    plain = DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"))
+    single = plain.with_options(retry=RetryPolicy(max_attempts=1))
+    for one, attempts in ((plain, 8), (plain.with_options(region="us-east-1"), 8), (single, 1)):
+        transport = one.bulk._transport
+        assert (transport.max_attempts, transport.schedule.transient_backoff) == (attempts, 1.0)
+        assert transport.pool is one._transport.pool
+        assert one._transport.schedule.transient_backoff == 0.05
+    # Of a fleet, all clients are patient.
+    fleet = DetectiveFleet([Target("111122223333", "eu-west-1")], credentials=Credentials("a", "b"))
+    derived = fleet.client.with_options(region="us-east-1")
+    assert derived._transport.max_attempts == 8
+    assert derived.bulk._transport is derived._transport
+    assert derived.with_options(retry=RetryPolicy(max_attempts=2))._transport.schedule.transient_backoff == 1.0
+    assert Execution(plain, 1).client_in("us-east-1")._transport.max_attempts == 8

@@ -7,8 +7,10 @@ import pytest
 from detective_async import DetectiveFleet, Timeouts
 from detective_async.auth import cache
 from detective_async.client import polling
+from detective_async.fleet.admission import LOOK_AHEAD
+from detective_async.retry import host_health
 from detective_async.retry import policy as retry
-from detective_async.retry.policy import FailureKind
+from detective_async.settings import timeouts
 from docs.pages import DOCS
 
 pytestmark = pytest.mark.once
@@ -20,17 +22,27 @@ def default_of(function: object, parameter: str) -> object:
     return inspect.signature(function).parameters[parameter].default
 
 
+SCHEDULE = retry.SCHEDULE_2026
+PATIENT = retry.RetryPolicy.patient()
 WORDS = {3: "three"}
 FACTS = [
     ("explanation/retries.md", f"A call has {WORDS[retry.DEFAULT_MAX_ATTEMPTS]} attempts"),
-    ("explanation/retries.md", f"{FailureKind.TRANSIENT.base_delay:g} s after a transient failure"),
-    ("explanation/retries.md", f"{FailureKind.THROTTLING.base_delay:g} s after throttling"),
-    ("explanation/retries.md", f"up to {retry._MAX_BACKOFF:g} s"),
+    ("explanation/retries.md", f"{SCHEDULE.transient_backoff:g} s after a transient failure"),
+    ("explanation/retries.md", f"{SCHEDULE.throttling_backoff:g} s after throttling"),
+    ("explanation/retries.md", f"up to {SCHEDULE.max_backoff:g} s"),
     ("explanation/retries.md", f"no more than {retry._MAX_EXTRA_DELAY:g} s are added"),
     (
         "explanation/retries.md",
-        f"a retry costs {FailureKind.TRANSIENT.cost}, or {FailureKind.THROTTLING.cost} after throttling",
+        f"a retry costs {SCHEDULE.transient_cost}, or {SCHEDULE.throttling_cost} after throttling",
     ),
+    ("explanation/retries.md", f"`RetryPolicy.patient()` waits for that: {PATIENT.max_attempts} attempts"),
+    ("explanation/retries.md", f"and a cost of {PATIENT.retry_cost} from the quota for each retry"),
+    ("explanation/fleets.md", f"at most {LOOK_AHEAD:,} of them"),
+    (
+        "explanation/fleets.md",
+        f"at most {timeouts._SHORT_CONNECT:g} s for the connection and {timeouts._SHORT_READ:g} s",
+    ),
+    ("explanation/fleets.md", f"After {WORDS[host_health._LOST_CALLS]} calls in a row without any answer"),
     (
         "explanation/retries.md",
         f"it holds {retry._QUOTA}, a retry costs",

@@ -25,6 +25,7 @@ from detective_async import (
     Outcome,
     OutcomeKind,
     ParameterError,
+    RetryPolicy,
     ServiceError,
     StaticCredentials,
     Target,
@@ -54,7 +55,13 @@ async def outcomes_of(fleet: DetectiveFleet, work: Work = create_graph) -> dict[
 def fleet_of(sim: DetectiveSimulator, fake_time: FakeTime, credentials: Mapping[str, Any]) -> DetectiveFleet:
     """Create a fleet with more targets than slots, so that a failing target could block others."""
     targets = [Target(one, "eu-west-1", credentials.get(one) or sim.account(one)) for one in EVERY]
-    return DetectiveFleet(targets, endpoint_url=sim.url, concurrency=2, clock=fake_time.clock(real_dates=True))
+    return DetectiveFleet(
+        targets,
+        endpoint_url=sim.url,
+        concurrency=2,
+        clock=fake_time.clock(real_dates=True),
+        retry=RetryPolicy(max_attempts=3, retry_cost=5),
+    )
 
 
 async def list_with_max_results(client: DetectiveClient, target: Target) -> None:
@@ -145,7 +152,12 @@ async def test_timeouts(timeouts: Timeouts, kind: type[Exception], takes: float)
     async with counting_server(lambda request: place_of(request)[0] == BAD) as server:
         targets = places(len(EVERY), ["eu-west-1"])
         async with DetectiveFleet(
-            targets, endpoint_url=server.url, concurrency=2, timeouts=timeouts, clock=FakeTime().clock()
+            targets,
+            endpoint_url=server.url,
+            concurrency=2,
+            timeouts=timeouts,
+            clock=FakeTime().clock(),
+            retry=RetryPolicy(max_attempts=3),
         ) as fleet:
             run = fleet.run(lambda client, _: client.list_graphs())
             for _ in GOOD:

@@ -11,11 +11,24 @@ from detective_async import (
     ConfigurationError,
     ConnectError,
     ConnectionLost,
+    HostNotFound,
     RetryPolicy,
     ServiceError,
     TransportError,
 )
-from detective_async.retry.policy import Attempts, FailureKind, RetryQuota, backoff, failure_kind
+from detective_async.retry.host_health import HostHealth, Watcher
+from detective_async.retry.policy import (
+    SCHEDULE_2026,
+    SCHEDULE_BEFORE_2026,
+    Attempts,
+    FailureKind,
+    RetryQuota,
+    Schedule,
+    backoff,
+    failure_kind,
+    retry_rules,
+)
+from detective_async.settings.config import Settings
 
 THROTTLING_CODES = [
     "Throttling",
@@ -104,9 +117,9 @@ def test_transport_errors_are_transient() -> None:
 )
 def test_backoff_doubles_up_to_20_seconds(kind: FailureKind, attempt: int, delay: float) -> None:
     """The delay is the random number times that maximum."""
-    assert backoff(kind, attempt, 1.0) == pytest.approx(delay)
-    assert backoff(kind, attempt, 0.5) == pytest.approx(delay / 2)
-    assert backoff(kind, attempt, 0.0) == 0.0
+    assert backoff(SCHEDULE_2026, kind, attempt, 1.0) == pytest.approx(delay)
+    assert backoff(SCHEDULE_2026, kind, attempt, 0.5) == pytest.approx(delay / 2)
+    assert backoff(SCHEDULE_2026, kind, attempt, 0.0) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,7 @@ def test_backoff_doubles_up_to_20_seconds(kind: FailureKind, attempt: int, delay
 )
 def test_the_service_may_ask_for_up_to_5_seconds_more(retry_after: float, delay: float) -> None:
     """The delay is at least the backoff, and at most 5 s more."""
-    assert backoff(FailureKind.THROTTLING, 1, 0.5, retry_after) == pytest.approx(delay)
+    assert backoff(SCHEDULE_2026, FailureKind.THROTTLING, 1, 0.5, retry_after) == pytest.approx(delay)
 
 
 def test_retries_cost_quota_and_successes_refund_it() -> None:
@@ -239,9 +252,191 @@ def test_the_quota_stays_within_its_bounds(outcomes: list[str], max_attempts: in
             for bad in (0, -1, True, 1.5, "3")
         ),
         ({"mode": "legacy"}, "^retry mode 'legacy' does not exist; use 'standard' or 'adaptive'$"),
+        *(
+            ({name: bad}, f"retry: {name} must be a positive number of seconds")
+            for name in ("initial_backoff", "max_backoff")
+            for bad in (0, -1.0, True, "1", 10**400, float("inf"), float("nan"))
+        ),
+        *(({"retry_cost": bad}, "retry_cost must be a whole number from 0 to 500") for bad in (-1, 501, 1.0, True)),
     ],
 )
 def test_an_invalid_policy_is_refused(options: dict[str, Any], problem: str) -> None:
     """The constructor raises, and says what is possible."""
     with pytest.raises(ConfigurationError, match=problem):
         RetryPolicy(**options)
+
+
+def schedule(first: float, first_throttled: float, longest: float, *costs: int) -> tuple[float, ...]:
+    return first, first_throttled, longest, *costs
+
+
+#: The SDKs' schedule of 2026, the one before, and the one of `RetryPolicy.patient()`.
+NEW, OLD, PATIENT = (
+    schedule(0.05, 1, 20, 14, 5, 14),
+    schedule(1, 1, 20, 5, 5, 10),
+    schedule(1, 1, 20, 1, 1, 1),
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings", "patient", "attempts", "values"),
+    [
+        (RetryPolicy(), Settings(), False, 3, NEW),
+        (RetryPolicy(), Settings(new_retries=True), False, 3, NEW),
+        (RetryPolicy(), Settings(new_retries=False), False, 3, OLD),
+        (RetryPolicy(), Settings(max_attempts=5), False, 5, NEW),
+        (RetryPolicy(initial_backoff=2, max_backoff=9), Settings(), False, 3, schedule(2, 2, 9, 14, 5, 14)),
+        (RetryPolicy(initial_backoff=2), Settings(new_retries=False), False, 3, schedule(2, 2, 20, 5, 5, 10)),
+        (RetryPolicy(retry_cost=0), Settings(), False, 3, schedule(0.05, 1, 20, 0, 0, 0)),
+        (RetryPolicy.patient(), Settings(max_attempts=2, new_retries=True), False, 8, PATIENT),
+        # Of a job: what the user's policy and the environment leave unset is patient.
+        (RetryPolicy(), Settings(), True, 8, PATIENT),
+        (RetryPolicy(), Settings(max_attempts=2), True, 2, PATIENT),
+        (RetryPolicy(max_attempts=1), Settings(max_attempts=2), True, 1, PATIENT),
+        (RetryPolicy(initial_backoff=0.1), Settings(), True, 8, schedule(0.1, 0.1, 20, 1, 1, 1)),
+        (RetryPolicy(), Settings(new_retries=True), True, 8, NEW),
+        (RetryPolicy(), Settings(new_retries=False), True, 8, OLD),
+    ],
+)
+def test_what_a_policy_and_the_environment_come_to(
+    policy: RetryPolicy, settings: Settings, patient: bool, attempts: int, values: tuple[float, ...]
+) -> None:
+    """The policy's fields come first, then the environment's, then the defaults of the client or of the job."""
+    rules = retry_rules(policy, settings, patient=patient)
+    found = rules.schedule
+    assert rules.max_attempts == attempts
+    assert values == (
+        found.transient_backoff,
+        found.throttling_backoff,
+        found.max_backoff,
+        found.transient_cost,
+        found.throttling_cost,
+        found.timeout_cost,
+    )
+    # Where attempts were asked for, a host that was never reached gets as many.
+    chosen = policy.max_attempts or settings.max_attempts
+    assert found.unreached_attempts == (3 if patient and not chosen else None)
+
+
+def test_the_mode_of_the_patient_policy() -> None:
+    """It may be adaptive too."""
+    assert RetryPolicy.patient() == RetryPolicy(max_attempts=8, initial_backoff=1, max_backoff=20, retry_cost=1)
+    assert RetryPolicy.patient("adaptive").mode == "adaptive"
+
+
+def test_costs_before_2026() -> None:
+    """A retry costs 5, and 10 after an attempt that timed out."""
+    timeout = AttemptTimeout("x", operation="ListGraphs", attempts=1, outcome_unknown=True)
+    costs = [SCHEDULE_BEFORE_2026.cost(FailureKind.TRANSIENT, error) for error in (lost(), timeout)]
+    assert [*costs, SCHEDULE_BEFORE_2026.cost(FailureKind.THROTTLING, throttled())] == [5, 10, 5]
+
+
+def test_a_hundred_calls_in_flight_can_wait_for_ten_seconds() -> None:
+    """With the patient policy, 400 retries leave tokens; with the default one, 35 use them up."""
+    for policy, retries in ((RetryPolicy.patient(), 500), (RetryPolicy(), 35)):
+        quota, rules = RetryQuota(), retry_rules(policy, Settings())
+        granted = 0
+        while Attempts(8, quota, repeatable=True, schedule=rules.schedule).wait_after(lost(), 1.0) is not None:
+            granted += 1
+        assert granted == retries
+
+
+def not_found() -> HostNotFound:
+    return HostNotFound("x", operation="ListGraphs", attempts=1, outcome_unknown=False)
+
+
+PATIENT_JOB = Schedule(unreached_attempts=3)
+
+
+@pytest.mark.parametrize(
+    ("error", "schedule", "answered", "attempts"),
+    [
+        (not_found(), PATIENT_JOB, None, 3),
+        (not_found(), SCHEDULE_2026, None, 8),
+        (refused(), PATIENT_JOB, None, 8),
+        (refused(), PATIENT_JOB, False, 3),
+        (refused(), PATIENT_JOB, True, 8),
+        (throttled(), PATIENT_JOB, False, 8),
+    ],
+)
+def test_patience_is_for_hosts_that_have_been_heard_of(
+    error: ServiceError | TransportError, schedule: Schedule, answered: bool | None, attempts: int
+) -> None:
+    """A host that does not exist, or that has answered no call of the fleet, gets three attempts by default."""
+    health = None if answered is None else HostHealth()
+    if health is not None and answered:
+        health.note_answer()
+    call = Attempts(8, RetryQuota(), repeatable=True, schedule=schedule, health=health)
+    count = 0
+    while True:
+        call.begin()
+        count += 1
+        if call.wait_after(error, 0.0) is None:
+            break
+    assert count == attempts
+    assert health is None or health.lost_calls == isinstance(error, TransportError)
+
+
+def test_a_host_is_given_up_after_three_lost_calls_until_it_answers() -> None:
+    """Then each call has one attempt; one response clears the doubt."""
+    health = HostHealth()
+    health.note_answer()
+
+    def retried() -> bool:
+        call = Attempts(2, RetryQuota(), repeatable=True, health=health)
+        call.begin()
+        health.note_failure(0.0)
+        if call.wait_after(refused(), 0.0) is None:
+            return False
+        call.begin()
+        health.note_failure(0.0)
+        assert call.wait_after(refused(), 0.0) is None
+        return True
+
+    assert [retried() for _ in range(5)] == [True, True, True, False, False]
+    assert health.dead
+    health.note_answer()
+    assert not health.dead
+    assert retried()
+
+
+@pytest.mark.parametrize(
+    ("answered", "failures", "seconds", "crowding", "vain"),
+    [
+        (False, 3, 0.0, True, True),
+        (False, 3, 0.0, False, False),
+        (False, 2, 60.0, True, False),
+        (True, 3, 9.9, True, False),
+        (True, 3, 10.0, True, True),
+    ],
+)
+def test_when_a_call_makes_way_for_other_hosts(
+    answered: bool, failures: int, seconds: float, crowding: bool, vain: bool
+) -> None:
+    """After three failures in a row, if others wait; at a host that has answered, after ten seconds without one."""
+    health, changes = HostHealth(), []
+    health.watchers.append(Watcher(lambda: changes.append(health.answering), lambda: crowding))
+    if answered:
+        health.note_answer()
+    for number in range(failures):
+        health.note_failure(100.0 + seconds * number / (failures - 1))
+    assert health.retries_are_vain() is vain
+    # Only changes are told, and not each attempt.
+    assert changes == ([True, False] if answered else [False])
+    health.note_answer()
+    assert changes[-1]
+    health.reset()
+    assert not any((health.failing, health.ever_answered, health.dead))
+
+
+def test_single_failures_between_answers_are_not_held_against_a_host() -> None:
+    """One that has answered fails only after three in a row."""
+    health = HostHealth()
+    for _ in range(5):
+        for _ in range(2):
+            health.note_failure(0.0)
+        # Before the first answer, one failure is enough.
+        assert health.failing is not health.ever_answered
+        assert not health.clear
+        health.note_answer()
+        assert (health.clear, health.answering) == (True, True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import botocore.exceptions
 import botocore.session
 import pytest
+from botocore import configprovider
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.endpoint import EndpointCreator
 
@@ -229,6 +230,20 @@ def test_the_retry_mode(  # noqa: PLR0917 - a table and two fixtures
     assert client.with_options(retry=other)._transport.adaptive is not adaptive
 
 
+@pytest.mark.parametrize("text", [None, "true", "TRUE", "false", "", "1", " true"])
+def test_the_new_retry_schedule(text: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is read as botocore reads it, whatever its default is."""
+    monkeypatch.delenv("AWS_NEW_RETRIES_2026", raising=False)
+    if text is not None:
+        monkeypatch.setenv("AWS_NEW_RETRIES_2026", text)
+    assert read_settings().new_retries is (None if text is None else configprovider._resolve_new_retries())
+    policy = RetryPolicy(max_attempts=3)
+    client = DetectiveClient(region="eu-west-1", credentials=KEYS, retry=policy)
+    slow = text is not None and not configprovider._resolve_new_retries()
+    assert client._transport.schedule.transient_backoff == (1.0 if slow else 0.05)
+    assert client.with_options(region="us-east-1")._transport.schedule == client._transport.schedule
+
+
 def test_the_ca_bundle(files: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS's variable takes precedence over the file, and that over the variable of requests, as in botocore."""
     assert read_settings().ca_bundle is None
@@ -320,4 +335,4 @@ async def test_a_missing_section_of_services_and_roles(files: Callable[[str], No
         with pytest.raises(AssumeRoleError, match="services in profile 'default' is 'typo'"):
             await client.list_graphs()
     async with DetectiveClient(credentials=role, endpoint_url="http://localhost:9") as client:
-        assert client._resolve_service(STS, "eu-west-1").url == "http://localhost:9"
+        assert client._transport.shared.resolve(STS, "eu-west-1").url == "http://localhost:9"

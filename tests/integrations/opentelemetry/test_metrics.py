@@ -9,6 +9,7 @@ from detective_async import (
     DeadlineExceeded,
     DetectiveClient,
     DetectiveFleet,
+    RetryPolicy,
     ServiceError,
     Target,
     Timeouts,
@@ -95,6 +96,7 @@ async def test_retry_quota(recorded: Recorded, options: ClientOptions, sim: Dete
     targets = [
         Target(account, region, sim.account(account)) for account in accounts for region in (REGION, "us-east-1")
     ]
+    options["retry"] = RetryPolicy(max_attempts=3, retry_cost=5)
     async with DetectiveFleet(targets, concurrency=1, **options) as fleet:
         outcomes = [outcome async for outcome in fleet.run(lambda client, _target: client.list_graphs())]
     assert [outcome.error is None for outcome in outcomes].count(False) == 1
