@@ -41,7 +41,8 @@ class DetectiveFleet(FleetIterators):
     Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
     region does not answer, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
 
-    Calls are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says otherwise.
+    The calls of a run are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says
+    otherwise.
     """
 
     def __init__(
@@ -86,7 +87,8 @@ class DetectiveFleet(FleetIterators):
         self._client._transport.pool.limit(concurrency)  # noqa: SLF001 - of our own class
         self._client._transport.shared.limit_requests(concurrency_per_target)  # noqa: SLF001 - of our own class
         self._client._transport.shared.track_hosts()  # noqa: SLF001 - of our own class
-        self._client._make_patient()  # noqa: SLF001 - of our own class
+        # Not `client` itself, which also serves single calls.
+        self._patient_client = self._client._patient()  # noqa: SLF001 - of our own class
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
 
@@ -235,7 +237,7 @@ class DetectiveFleet(FleetIterators):
         value: T | None = None
         error: Exception | None = None
         try:
-            client = self._client.with_options(
+            client = self._patient_client.with_options(
                 region=target.region, credentials=target.credentials, account_id=target.account_id
             )
             value = await fn(client, target)
