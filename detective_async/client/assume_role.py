@@ -34,10 +34,12 @@ from detective_async.errors import (
     ParameterError,
     ServiceError,
 )
-from detective_async.settings.endpoints import check_region, home_region, resolve_sts
+from detective_async.settings.endpoints import home_region, needs_no_opt_in, resolve_sts
 
-#: What STS answers in a region that the account has not enabled. The second one also answers a key that does not exist.
-_REGION_CLOSED = frozenset({"RegionDisabledException", "InvalidClientTokenId"})
+#: The error code of an STS that is switched off.
+_DISABLED = "RegionDisabledException"
+#: The code in a region that the account has not opted in to; and in every region, for a key that does not exist.
+_UNKNOWN_KEY = "InvalidClientTokenId"
 _CODE = re.compile(r"[0-9]{6}")
 
 _RULES: Mapping[str, Rule] = {
@@ -51,10 +53,9 @@ _RULES: Mapping[str, Rule] = {
     "policy": Text(1, None, "[\t\n\r\\x20-\\xff]+", "a session policy: JSON text, or a mapping"),
     "source_identity": Text(2, 64, r"[\w+=,.@-]*", "a source identity (letters, digits and _+=,.@-)"),
     "mfa_serial": Text(9, 256, r"[\w+=/:,.@-]*", "an MFA device's ARN or serial number"),
-    "region": check_region,
 }
 #: The arguments that None leaves out.
-_OPTIONAL = frozenset({"external_id", "mfa_serial", "policy", "region", "session_name", "source_identity"})
+_OPTIONAL = frozenset({"external_id", "mfa_serial", "policy", "session_name", "source_identity"})
 
 MfaCode = Callable[[], str | Awaitable[str]]
 
@@ -101,7 +102,7 @@ class AssumeRole(ManagedProvider):
 
     Raises:
         ParameterError: an argument is malformed, or only one of `mfa_serial` and `mfa_code` is given.
-        ConfigurationError: `endpoint_url` is malformed.
+        ConfigurationError: `region` or `endpoint_url` is malformed.
     """
 
     role_arn: str
@@ -132,8 +133,7 @@ class AssumeRole(ManagedProvider):
         if (self.mfa_serial is None) != (self.mfa_code is None):
             given, missing = ("mfa_serial", "mfa_code")[:: 1 if self.mfa_code is None else -1]
             raise ParameterError(missing, f"must be given together with {given}")
-        if self.endpoint_url is not None:
-            resolve_sts(self.region or "us-east-1", self.endpoint_url)
+        resolve_sts("us-east-1" if self.region is None else self.region, self.endpoint_url)
         # The class is frozen, so these attributes cannot be assigned.
         object.__setattr__(self, "_provider", None if self.source is None else as_provider(self.source))
         name = f"AssumeRole of {self.role_arn}"
@@ -177,7 +177,7 @@ class AssumeRole(ManagedProvider):
             return await self._assume_in(region, caller, parameters)
         except DetectiveError as error:
             home = home_region(region)
-            if home == region or not _is_region_closed(error):
+            if home == region or not _is_region_closed(region, error):
                 raise _assume_role_error(self.role_arn, error) from error
             first = error
         try:
@@ -250,8 +250,10 @@ def _is_object(text: object) -> bool:
         return False
 
 
-def _is_region_closed(error: DetectiveError) -> bool:
-    return isinstance(error, HostNotFound) or (isinstance(error, ServiceError) and error.code in _REGION_CLOSED)
+def _is_region_closed(region: str, error: DetectiveError) -> bool:
+    if isinstance(error, ServiceError):
+        return error.code == _DISABLED or (error.code == _UNKNOWN_KEY and not needs_no_opt_in(region))
+    return isinstance(error, HostNotFound)
 
 
 def _assume_role_error(role_arn: str, error: DetectiveError) -> AssumeRoleError:

@@ -280,21 +280,19 @@ class DetectiveClient(Waiters):
         return f"<DetectiveClient {self.endpoint_url} [{self.region}, {state}]>"
 
     def _patient(self) -> Self:
-        """Return this client, on the same connections, with the policy of jobs."""
+        """Return this client, on the same connections, with the policy of jobs where nothing else sets a field.
+
+        The clients that are derived from it have that policy too.
+        """
         if self._is_patient:
             return self
         patient = object.__new__(type(self))
         vars(patient).update(vars(self))
         patient._owns_connections = False
-        patient._make_patient()
+        patient._is_patient = True
+        rules = patient._rules(self._retry)
+        patient._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=rules.schedule)
         return patient
-
-    def _make_patient(self) -> RetryRules:
-        """Use the policy of jobs, where neither the user's nor the environment sets a field; in derived clients too."""
-        self._is_patient = True
-        rules = self._rules(self._retry)
-        self._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=rules.schedule)
-        return rules
 
     def _rules(self, retry: RetryPolicy) -> RetryRules:
         return retry_rules(retry, self._settings, patient=self._is_patient)

@@ -22,6 +22,7 @@ from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.fleet.run import Run
 from detective_async.fleet.targets import RoleTargets, Shard, SingleUseTargets, Target, target_count, validated
 from detective_async.http.pool import CLOSED
+from detective_async.retry.policy import RetryPolicy, retry_rules
 from detective_async.settings.clock import Clock
 from detective_async.settings.config import read_settings
 
@@ -45,7 +46,8 @@ class DetectiveFleet(FleetIterators):
     Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
     region does not answer, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
 
-    Calls are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says otherwise.
+    The calls of a run are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says
+    otherwise.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class DetectiveFleet(FleetIterators):
         shared = self._client._transport.shared  # noqa: SLF001 - of our own class
         shared.limit_requests(concurrency_per_target)
         shared.track_hosts()
-        # Roles are assumed as patiently.
-        shared.rules = self._client._make_patient()  # noqa: SLF001 - of our own class
+        # Not `client` itself, which also serves single calls.
+        self._patient_client = self._client._patient()  # noqa: SLF001 - of our own class
+        # A role is assumed for many targets, so that is a part of the job too.
+        shared.rules = retry_rules(options.get("retry", RetryPolicy()), self._client._settings, patient=True)  # noqa: SLF001
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
 
@@ -213,7 +217,7 @@ class DetectiveFleet(FleetIterators):
 
         missing = MissingHosts(publish)
         # Its clients share what has responded in this run.
-        client = self._client.with_options()
+        client = self._patient_client.with_options()
         client._transport = evolve(client._transport, reached=missing)  # noqa: SLF001 - of our own class
 
         async def work(target: Target) -> Outcome[T] | None:

@@ -10,6 +10,7 @@ import aiohttp
 
 from detective_async._version import __version__
 from detective_async.errors import ConfigurationError
+from detective_async.settings.arguments import shown
 
 _logger = logging.getLogger("detective_async")
 
@@ -42,7 +43,7 @@ def user_agent(app_id: str | None, suffix: str | None) -> str:
     if suffix is not None:
         if not isinstance(suffix, str) or not _SUFFIX.fullmatch(suffix):
             raise ConfigurationError(
-                f"user_agent_suffix: expected printable ASCII without a space at either end, got {suffix!r}"
+                f"user_agent_suffix: expected printable ASCII without a space at either end, got {shown(suffix)}"
             )
         parts.append(suffix)
     return " ".join(parts)

@@ -111,8 +111,8 @@ SCHEDULE_BEFORE_2026 = Schedule(transient_backoff=1.0, transient_cost=5, timeout
 class RetryPolicy:
     """When and how often to retry.
 
-    Fields that are None take what the environment sets, then the default. `DetectiveFleet`, `client.bulk` and
-    `detective_async.membership` take what `RetryPolicy.patient()` sets instead of the defaults below.
+    Fields that are None take what the environment sets, then the default. The runs of a `DetectiveFleet`, `client.bulk`
+    and `detective_async.membership` take what `RetryPolicy.patient()` sets instead of the defaults below.
 
     Args:
         mode: `standard`, the common behaviour of the AWS SDKs, or `adaptive`, which also limits the request rate after

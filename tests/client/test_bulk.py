@@ -368,9 +368,11 @@ async def test_bulk_is_patient_unless_told_otherwise() -> None:
         assert (transport.max_attempts, transport.schedule.transient_backoff) == (attempts, 1.0)
         assert transport.pool is one._transport.pool
         assert one._transport.schedule.transient_backoff == 0.05
-    # Of a fleet, all clients are patient.
+    # Of a fleet, the clients of a run are patient, and the one for single calls is not.
     fleet = DetectiveFleet([Target("111122223333", "eu-west-1")], credentials=Credentials("a", "b"))
-    derived = fleet.client.with_options(region="us-east-1")
+    assert fleet.client.with_options(region="us-east-1")._transport.max_attempts == 3
+    (outcome,) = [outcome async for outcome in fleet.run(lambda client, _: asyncio.sleep(0, client))]
+    derived = outcome.result().with_options(region="us-east-1")
     assert derived._transport.max_attempts == 8
     assert derived.bulk._transport is derived._transport
     assert derived.with_options(retry=RetryPolicy(max_attempts=2))._transport.schedule.transient_backoff == 1.0

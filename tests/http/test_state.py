@@ -12,6 +12,8 @@ from detective_async import Credentials, DetectiveClient, EnvironmentCredentials
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsSource
 from detective_async.http.state import Limits, SharedState
+from detective_async.retry.policy import retry_rules
+from detective_async.settings.config import Settings
 from detective_async.settings.endpoints import Endpoint
 
 
@@ -73,7 +75,7 @@ def test_a_provider_identifies_its_account(root: DetectiveClient) -> None:
 
 def test_the_number_of_states_is_bounded() -> None:
     """The least recently used one is dropped."""
-    shared = SharedState(EnvironmentCredentials(), resolve)
+    shared = SharedState(EnvironmentCredentials(), resolve, retry_rules(RetryPolicy(), Settings()))
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
     first, second = shared.limits(one, "eu-west-1", "detective"), shared.limits(two, "eu-west-1", "detective")
     for number in range(16_382):
@@ -107,7 +109,7 @@ async def test_clients_with_the_same_callable_or_session_share_its_credentials(
 async def test_the_limit_of_an_account_in_a_region() -> None:
     """Each pair has its own limit; STS, which all accounts share, has none."""
     loop = asyncio.get_running_loop()
-    shared = SharedState(EnvironmentCredentials(), resolve)
+    shared = SharedState(EnvironmentCredentials(), resolve, retry_rules(RetryPolicy(), Settings()))
     one, two = StaticCredentials("id-1", "b"), StaticCredentials("id-2", "b")
     before = shared.limits(one, "eu-west-1", "detective")
     assert before.in_loop(loop).semaphore is None
