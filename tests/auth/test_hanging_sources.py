@@ -164,8 +164,9 @@ async def test_a_refresh_of_botocore_that_hangs(
     provider: DefaultCredentials | SessionCredentials
     if kind == "chain":
         provider = DefaultCredentials()
-        found = iter([hanging, new])
-        monkeypatch.setattr(provider, "_find_credentials", lambda _: next(found))
+        # Found by an earlier look-up.
+        monkeypatch.setattr(provider, "_found", hanging)
+        monkeypatch.setattr(provider, "_find_credentials", lambda _: new)
     else:
         session = boto3.Session()
         monkeypatch.setattr(session._session, "_credentials", hanging)

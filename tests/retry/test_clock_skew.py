@@ -55,6 +55,7 @@ _SKEWED = 403, "InvalidSignatureException"
         (*_SKEWED, "yesterday", NOW - 600, NOW - 600, False, 0.0),
         (*_SKEWED, "Mon, 99 Nov 2026 10:00:00 GMT", NOW - 600, NOW - 600, False, 0.0),
         (*_SKEWED, "Fri, 31 Dec 9999 23:59:59 GMT", NOW, NOW, False, 0.0),
+        (*_SKEWED, "Sat, 01 Jan 2101 00:00:00 GMT", NOW, NOW, False, 0.0),
         (*_SKEWED, "Fri, 31 Dec 9999 23:59:59 -2359", NOW, NOW, False, 0.0),
         (*_SKEWED, "Mon, 01 Jan 0001 00:00:00 +2359", NOW, NOW, False, 0.0),
         (*_SKEWED, "Thu, 01 Jan 1970 00:00:00 GMT", NOW, NOW, False, 0.0),
