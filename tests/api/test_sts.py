@@ -73,7 +73,7 @@ _JSON = b'{"Error": {"Code": "AccessDenied", "Message": "no", "Type": "Sender"},
         (400, None, "400", "Bad Request", "id-1"),
         (499, b"", "499", "", "id-1"),
         (403, b"<E><Code>not a code</Code></E>", "403", "Forbidden", "id-1"),
-        (403, b"<E><Code>A</Code><Message>%s</Message></E>" % (b"m" * 20_000), "A", "m" * 10_000, "id-1"),
+        (403, b"<E><Code>A</Code><Message>%s</Message></E>" % (b"m" * 20_000), "A", "m" * 4_000 + " [...]", "id-1"),
         (403, b"<E><Code>%s</Code></E>" % (b"C" * 129), "403", "Forbidden", "id-1"),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ from detective_async.testing import DetectiveSimulator
 from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, account, some_accounts
 
 ONE, TWO = some_accounts(2)
-KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
+KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "hunter2")
 ORGANIZATION = {"organization": True, "management_credentials": KEYS, "administrator_id": ADMINISTRATOR}
 
 
@@ -87,7 +87,8 @@ async def test_invalid_parameters(
     }
     with pytest.raises(ParameterError, match=f"^{message}") as raised:
         await calls[call](**options)
-    assert "secret" not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+    assert "secret@x" not in str(raised.value)
     assert sim.requests == []
 
 

@@ -20,6 +20,8 @@ from detective_async.api.models.constraints import (
 
 #: AWS's pattern for tag keys is stricter than what the service accepts, so this library does not check it.
 _UNENFORCED_PATTERNS = {"TagKey"}
+#: The service has sent tokens that are longer than its model says, and takes them back.
+_UNENFORCED_MAXIMA = {"AiPaginationToken", "PaginationToken"}
 
 
 def differences_of_rule(rule: Rule | None, shape_name: str, shapes: Json) -> list[str]:
@@ -66,7 +68,7 @@ _RULES: dict[str, type] = {
 
 
 def _differences_of_text(rule: Text, name: str, shape: Json) -> list[str]:
-    found = _unequal("max", shape.get("max"), rule.max_length)
+    found = [] if name in _UNENFORCED_MAXIMA else _unequal("max", shape.get("max"), rule.max_length)
     pattern: str | None = shape.get("pattern")
     # Without a minimum length, the pattern may still require at least one character.
     minimum = shape.get("min", 0 if pattern is None or re.search(pattern, "") else 1)
