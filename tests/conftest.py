@@ -29,17 +29,24 @@ def pytest_report_header() -> str:
 def pytest_collection() -> None:
     """Measure no coverage in the programs that tests start; pytest-xdist's workers are running by now."""
     measurement.exclude_programs()
+    measurement.compile_readers()
+
+
+def _is_measured(item: pytest.Item) -> bool:
+    unmeasured = {"browser", "cli", "hypothesis", "load", "once"}
+    return unmeasured.isdisjoint(mark.name for mark in item.iter_markers()) and "examples" not in item.path.parts
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
     """Measure no coverage in expensive tests that only cover what others cover too: it doubles their time."""
-    unmeasured = {"browser", "cli", "hypothesis", "load", "once"}
-    marks = {mark.name for mark in item.iter_markers()}
-    if unmeasured.isdisjoint(marks) and "examples" not in item.path.parts:
+    if _is_measured(item):
         return (yield)
     with measurement.paused():
-        return (yield)
+        result = yield
+        if nextitem is not None and _is_measured(nextitem):
+            measurement.clear_caches()
+        return result
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
