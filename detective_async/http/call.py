@@ -22,7 +22,6 @@ from detective_async.auth import (
 )
 from detective_async.auth.signing import sign
 from detective_async.errors import (
-    ClientClosed,
     CredentialsError,
     DeadlineExceeded,
     DetectiveError,
@@ -33,7 +32,6 @@ from detective_async.errors import (
 from detective_async.events import Hook
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
 from detective_async.http.pool import (
-    CLOSED,
     ConnectionPool,
     ConnectionUse,
     LoopConnections,
@@ -314,9 +312,7 @@ class Transport:
             # The provider awaited something that was cancelled; the call was not.
             problem: Exception = CredentialsError(f"{provider_name(provider)} failed: it was cancelled")
         except Exception as error:  # noqa: BLE001 - a provider may raise anything
-            if self.pool.closed:
-                problem = ClientClosed(CLOSED)
-            elif isinstance(error, TimeoutError) and bound is not None and bound.expired():
+            if isinstance(error, TimeoutError) and bound is not None and bound.expired():
                 problem = CredentialsError(f"{provider_name(provider)} gave no credentials within {limit:g} s")
             else:
                 problem = provider_failure(provider, error)

@@ -13,6 +13,7 @@ from support.wire_server import Request, serving
 from detective_async import (
     AssumeRole,
     AssumeRoleError,
+    ConfigurationError,
     ConnectError,
     ConnectionLost,
     Credentials,
@@ -220,8 +221,6 @@ WRONG: tuple[tuple[str, Any], ...] = (
     ("mfa_serial", "x" * 257),
     ("mfa_serial", "arn:aws:iam::111122223333:mfa/my phone"),
     ("mfa_code", "123456"),
-    ("region", "Ireland"),
-    ("region", 1),
 )
 
 
@@ -233,6 +232,13 @@ def test_malformed_arguments(name: str, value: Any) -> None:
         AssumeRole(arguments.pop("role_arn"), **arguments)
     assert name in caught.value.parameter
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("region", ["Ireland", "ireland", "", 1])
+def test_a_region_that_cannot_be(region: Any) -> None:
+    """The constructor raises, as that of a client."""
+    with pytest.raises(ConfigurationError, match="is not a region name"):
+        AssumeRole(ROLE, region=region)
 
 
 @pytest.mark.parametrize(("given", "missing"), [("mfa_serial", "mfa_code"), ("mfa_code", "mfa_serial")])

@@ -12,8 +12,19 @@ from support.proxied_call import CallResult, proxied_client
 from support.proxy import ConnectionFault, ExchangeFault
 from support.virtual_time import in_virtual_time
 
-from detective_async import Clock, Credentials, DeadlineExceeded, RetryPolicy, Timeouts
+from detective_async import (
+    Clock,
+    ConnectError,
+    Credentials,
+    DeadlineExceeded,
+    DetectiveClient,
+    RetryPolicy,
+    Timeouts,
+)
+from detective_async.http import call
+from detective_async.http.exchange import NoResponse
 from detective_async.retry.rate_limiter import Pace
+from detective_async.testing import DetectiveSimulator
 
 TOTAL = 2.5
 #: The most that a call may last beyond its deadline, in seconds.
@@ -115,3 +126,20 @@ async def test_a_rate_limiter_beyond_the_deadline(monkeypatch: pytest.MonkeyPatc
     async with proxied_client(LIST_MEMBERS, timeouts=TIMEOUTS) as running:
         running.client = running.client.with_options(retry=RetryPolicy(mode="adaptive"))
         check(await running.call(), attempts=0, unknown=False)
+
+
+async def test_a_connection_that_fails_after_the_deadline(
+    sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deadline is why the call ends, whatever else happened by then."""
+
+    async def late(*_: object, deadline: float, **__: object) -> NoResponse:
+        await asyncio.sleep(deadline - asyncio.get_running_loop().time() + 0.001)
+        return NoResponse(ConnectError, "cannot connect")
+
+    monkeypatch.setattr(call, "exchange", late)
+    keys = sim.account("111122223333")
+    timeouts = Timeouts(total=0.01)
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=keys, timeouts=timeouts) as client:
+        with pytest.raises(DeadlineExceeded):
+            await client.list_graphs()

@@ -1,14 +1,20 @@
 """A process that may open few files: it opens fewer connections, and an error says what to do."""
 
+import errno
 import resource
 import subprocess
 import sys
+from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from support.server_thread import server_thread
 from support.strict_mode import warnings_in
 
+from detective_async import ConnectError, DetectiveFleet, Target, Timeouts
 from detective_async.http import descriptors
+from detective_async.testing import DetectiveSimulator
 
 PROGRAM = """
 import asyncio, os, resource, sys
@@ -113,3 +119,30 @@ def test_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert descriptors.open_files_limit() is None
     assert descriptors.affordable(1000) == 1000
+
+
+@pytest.mark.parametrize("failures", [1, 1_000_000])
+async def test_too_many_open_files(failures: int, sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call waits for a file that becomes free, within the time for connecting; it does not count against the host."""
+    connect = aiohttp.TCPConnector.connect
+    key = ConnectionKey("127.0.0.1", 1, False, True, None, None, None, None)
+    left = iter(range(failures))
+
+    async def exhausted(*args: Any) -> Any:
+        if next(left, None) is not None:
+            raise aiohttp.ClientConnectorError(key, OSError(errno.EMFILE, "Too many open files"))
+        return await connect(*args)
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", exhausted)
+    target = Target("111122223333", "eu-west-1", sim.account("111122223333"))
+    timeouts = Timeouts(connect=0.1 if failures > 1 else 60.0)
+    async with DetectiveFleet([target], endpoint_url=sim.url, timeouts=timeouts) as fleet:
+        (outcome,) = [one async for one in fleet.run(lambda client, _: client.list_graphs())]
+        health = fleet.client._transport.shared.health("detective", "eu-west-1")
+    assert not health.failing
+    if failures == 1:
+        assert outcome.result().response_metadata.attempts == 1
+    else:
+        assert isinstance(outcome.error, ConnectError)
+        assert outcome.error.problem.startswith("no connection could be opened, because there are too many open files")
+        assert outcome.error.attempts == 1
