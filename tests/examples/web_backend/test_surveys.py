@@ -120,7 +120,8 @@ async def test_failures_are_reported_per_target(backend: Backend, sim: Detective
     """Throttles and dropped connections are retried; a lasting failure is an error of its target only."""
     sim.throttle(None, probability=0.05)
     sim.inject(Fault(Drop("during"), count=None, probability=0.05))
-    sim.inject(Fault(Failure(), account=world.ACCOUNTS[7], region=world.REGIONS[1], count=None))
+    final = Failure(403, "AccessDeniedException", "no")
+    sim.inject(Fault(final, account=world.ACCOUNTS[7], region=world.REGIONS[1], count=None))
     _, *targets, end = await backend.events(OVERVIEW)
     failed = {(one.data["AccountId"], one.data["Region"]) for one in targets if one.data["Error"]}
     assert (world.ACCOUNTS[7], world.REGIONS[1]) in failed
