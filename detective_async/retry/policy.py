@@ -195,8 +195,8 @@ def retry_rules(policy: RetryPolicy, settings: Settings, *, patient: bool = Fals
     defaults = _PATIENT if patient else RetryPolicy()
     max_attempts = policy.max_attempts or settings.max_attempts
     schedule = SCHEDULE_BEFORE_2026 if settings.new_retries is False else SCHEDULE_2026
-    if settings.new_retries is not None:
-        # The environment has chosen the delays and the costs.
+    if settings.new_retries is False:
+        # The environment has chosen the delays and the costs. True is what the default is, so it chooses nothing.
         defaults = RetryPolicy(max_attempts=defaults.max_attempts)
     if patient and not max_attempts:
         schedule = evolve(schedule, unreached_attempts=DEFAULT_MAX_ATTEMPTS)

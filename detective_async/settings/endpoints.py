@@ -142,10 +142,10 @@ def _invalid_region(region: object) -> ConfigurationError:
 
 
 def _check_form(region: str) -> None:
-    """Check that AWS may have a region of this name, today or tomorrow: lower-case words and a number at the end.
+    """Check that AWS may have a region of this name, now or later: lower-case words and a number at the end.
 
-    Anything else is a place (`Ireland`), an availability zone or a slip, and its host would only be one that does not
-    exist, as that of a region without Detective. Servers of other makers have other names.
+    The host of any other name, such as that of a place or of an availability zone, does not exist, which would look
+    like a region without Detective. With a custom endpoint, a region may have any name.
     """
     if not re.fullmatch(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}", region):
         raise _invalid_region(region)
@@ -219,7 +219,7 @@ _ENABLED_BY_DEFAULT = frozenset(
 
 def needs_no_opt_in(region: str) -> bool:
     """Return whether every account of a region's partition has the region, as far as is known."""
-    # The other partitions have no regions to opt in to.
+    # Inferred from the same guide, which lists regions to opt in to for this partition only.
     return region in _ENABLED_BY_DEFAULT or _partition_of(region) is not _AWS
 
 

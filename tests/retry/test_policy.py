@@ -294,7 +294,7 @@ NEW, OLD, PATIENT = (
         (RetryPolicy(), Settings(max_attempts=2), True, 2, PATIENT),
         (RetryPolicy(max_attempts=1), Settings(max_attempts=2), True, 1, PATIENT),
         (RetryPolicy(initial_backoff=0.1), Settings(), True, 8, schedule(0.1, 0.1, 20, 1, 1, 1)),
-        (RetryPolicy(), Settings(new_retries=True), True, 8, NEW),
+        (RetryPolicy(), Settings(new_retries=True), True, 8, PATIENT),
         (RetryPolicy(), Settings(new_retries=False), True, 8, OLD),
     ],
 )
