@@ -37,6 +37,7 @@ test-plain: $(VENV)/package $(VENV)/test  ## without the short way of requests, 
 	$(PYTEST) -m "not (browser or cli or load or once or shortcut)" $(ARGS)
 
 # In debug mode, asyncio finds calls from the wrong thread; under coverage it would take too long.
+test-version: export TESTS_ASYNCIO_DEBUG = on
 test-version: $(VENV)/package $(VENV)/test  ## what depends on the version of Python, in asyncio's debug mode, without coverage
 	$(PYTEST) -o asyncio_debug=true -m "not (browser or cli or once)" $(ARGS)
 

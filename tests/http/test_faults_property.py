@@ -12,6 +12,7 @@ import pytest
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.asyncio_debug import ASYNCIO_DEBUG
 from support.hypothesis_profiles import UNEXPLAINED, examples
 from support.simulator_pair import (
     ADMINS,
@@ -113,7 +114,7 @@ def _run(steps: list[Step]) -> None:
             for step in steps:
                 await pair.run(step)
 
-    asyncio.run(run(), debug=True)
+    asyncio.run(run(), debug=ASYNCIO_DEBUG)
 
 
 @settings(max_examples=examples(60), phases=UNEXPLAINED)
@@ -172,7 +173,7 @@ def test_concurrent_calls_get_their_own_responses(
     calls: list[MarkedCall], disturbance: tuple[list[Effect], int, float]
 ) -> None:
     """Each call on one client gets the response to its own request, and is carried out once."""
-    asyncio.run(_call_concurrently(calls, *disturbance), debug=True)
+    asyncio.run(_call_concurrently(calls, *disturbance), debug=ASYNCIO_DEBUG)
 
 
 async def _call_concurrently(calls: list[MarkedCall], faults: list[Effect], max_attempts: int, skew: float) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
+from support.asyncio_debug import ASYNCIO_DEBUG
+
 # How long bytes may travel from one local socket to another, in real seconds.
 _GRACE = 0.005
 # Without events, timers and threads for this many real seconds, a test is stuck.
@@ -85,7 +87,7 @@ def in_virtual_time(test: Callable[Parameters, Coroutine[Any, Any, None]]) -> Ca
 
     @functools.wraps(test)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-        with asyncio.Runner(debug=True, loop_factory=VirtualTimeLoop) as runner:
+        with asyncio.Runner(debug=ASYNCIO_DEBUG, loop_factory=VirtualTimeLoop) as runner:
             runner.run(test(*args, **kwargs))
 
     return run
