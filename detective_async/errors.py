@@ -64,7 +64,10 @@ class ConfigurationError(DetectiveError):
 
 
 class ClientClosed(DetectiveError, RuntimeError):
-    """The client or the fleet was closed, so that it can no longer be used or entered; nothing was sent."""
+    """The client or the fleet was closed, so that it can no longer be used or entered.
+
+    Nothing was sent, unless `outcome_unknown` is true: then it was closed during the call.
+    """
 
 
 class CredentialsError(DetectiveError):

@@ -188,9 +188,6 @@ class Bulk:
         async def send(chunk: AttrsInstance) -> ResponseT | ChunkFailure:
             try:
                 return await self._transport.call(operation, chunk)
-            except ClientClosed:
-                # No failure of this chunk: none can be sent any more.
-                raise
             except DetectiveError as error:
                 items = [item_id(item) for item in getattr(chunk, member)]
                 extra = {"operation": operation.name, "error_code": code_of(error), "items": items}
@@ -200,6 +197,10 @@ class Bulk:
                 return ChunkFailure(items, error)
 
         results = await map_concurrently(send, chunks, concurrency=concurrency)
+        closed = [one.error for one in results if isinstance(one, ChunkFailure) and isinstance(one.error, ClientClosed)]
+        # If it was closed in the middle, the results so far are not lost.
+        if len(closed) == len(results) and not any(error.outcome_unknown for error in closed):
+            raise closed[0]
         return _ChunkResults(
             {item_id(item): index for index, item in enumerate(getattr(request, member))},
             [result for result in results if not isinstance(result, ChunkFailure)],

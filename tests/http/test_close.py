@@ -1,7 +1,9 @@
 """Closing a client does not wait for the server."""
 
 import asyncio
+import pickle
 
+import aiohttp
 import pytest
 from support import faults
 from support.certificates import Certificates
@@ -10,7 +12,16 @@ from support.proxied_call import proxied_client
 from support.proxy import Exchange
 from support.virtual_time import in_virtual_time
 
-from detective_async import ConnectionLost
+from detective_async import (
+    ClientClosed,
+    ConfigurationError,
+    ConnectionLost,
+    Credentials,
+    CredentialsError,
+    DetectiveClient,
+    DetectiveError,
+)
+from detective_async.testing import DetectiveSimulator, Drop, Fault
 
 either = pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 #: The most that closing may take, in virtual seconds.
@@ -57,3 +68,55 @@ async def test_closing_during_a_call(operation: OperationCase, tls: bool, certif
         assert type(error) is ConnectionLost
         assert error.outcome_unknown
         assert result.seconds <= 1 + SOON
+
+
+async def _fails_after_a_lost_connection(sim: DetectiveSimulator, way: str) -> DetectiveError:
+    """Lose the connection of a write that is carried out; what comes before the next attempt ends the call."""
+    keys, asked = sim.account("111122223333"), 0
+    closing: list[asyncio.Task[None]] = []
+
+    async def provide() -> Credentials:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return keys
+        if way == "the client is closed":
+            closing.append(asyncio.create_task(client.aclose()))
+            await asyncio.sleep(60)
+        if way == "the session is closed":
+            await session.close()
+        if way == "the source fails":
+            raise OSError("vault down")
+        return None if way == "the source returns nothing" else keys  # type: ignore[return-value]
+
+    sim.inject(Fault(Drop("after")))
+    async with aiohttp.ClientSession() as session:
+        client = DetectiveClient(
+            region="eu-west-1",
+            endpoint_url=sim.url,
+            credentials=provide,
+            session=session if way == "the session is closed" else None,
+        )
+        with pytest.raises(DetectiveError) as caught:
+            await client.create_graph()
+        await asyncio.gather(client.aclose(), *closing)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("way", "error"),
+    [
+        ("the client is closed", ClientClosed),
+        ("the session is closed", ConfigurationError),
+        ("the source fails", CredentialsError),
+        ("the source returns nothing", CredentialsError),
+    ],
+)
+async def test_the_outcome_of_an_earlier_attempt_is_not_forgotten(
+    way: str, error: type[DetectiveError], sim: DetectiveSimulator
+) -> None:
+    """Whatever ends the call: the service may have carried out an attempt whose response was lost."""
+    caught = await _fails_after_a_lost_connection(sim, way)
+    assert type(caught) is error
+    assert caught.outcome_unknown
+    assert pickle.loads(pickle.dumps(caught)).outcome_unknown

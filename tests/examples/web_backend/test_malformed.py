@@ -30,7 +30,11 @@ from web_backend.settings import Settings
 
 from detective_async import Credentials
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # The backend's thread may take a random number while hypothesis draws a value in this one.
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+]
 
 ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 #: Variable of a path -> a valid value.
