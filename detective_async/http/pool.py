@@ -68,6 +68,8 @@ class ConnectionPool:
     Args:
         session: the caller's session, which is used and never closed; None opens sessions of our own at the first call.
         ca_bundle: the certificates of the authorities that a session of our own trusts; None for the system's.
+        max_requests: the limit on requests in flight in an event loop; None for the default.
+        owner: the class whose instance is to be closed.
 
     Attributes:
         owns_sessions: whether the sessions are our own.
@@ -79,14 +81,20 @@ class ConnectionPool:
         ConfigurationError: the bundle cannot be read.
     """
 
-    def __init__(self, session: aiohttp.ClientSession | None = None, ca_bundle: str | None = None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession | None = None,
+        ca_bundle: str | None = None,
+        max_requests: int | None = None,
+        owner: str = "DetectiveClient",
+    ) -> None:
         self.owns_sessions = session is None
         self.middlewares = retry_prevention(session)
         self._callers = session
         self.closed = False
-        self.origin = origin_of("DetectiveClient")
+        self.origin = origin_of(owner)
         self._proxies: dict[str, str | None] = {}
-        self._max_requests: int | None = None
+        self._max_requests = max_requests
         self._of_loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
         # Those of the event loop that made the last call: as a rule there is only one.
         self._current: LoopConnections | None = None
@@ -97,10 +105,6 @@ class ConnectionPool:
             connections.leave()
         if not self.closed:
             warn_unclosed(self.origin)
-
-    def limit(self, requests: int) -> None:
-        """Bound the requests in flight in an event loop; to be called before the first request."""
-        self._max_requests = requests
 
     def proxy_for(self, url: str) -> str | None:
         """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; read once per URL.

@@ -101,7 +101,7 @@ async def test_a_call_that_waits_while_the_client_is_closed() -> None:
     """It raises when its turn comes, and sends nothing."""
     with server_thread(lambda _: None) as server:
         client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url)
-        client._transport.pool.limit(1)
+        client._transport.pool._max_requests = 1
         calls = [asyncio.create_task(client.list_graphs()) for _ in range(2)]
         while not server.requests:  # noqa: ASYNC110 - of another thread
             await asyncio.sleep(0.001)
