@@ -15,7 +15,7 @@ from attrs import Factory, define
 from detective_async.errors import ClientClosed, ConfigurationError
 from detective_async.http.descriptors import affordable, is_exhausted
 from detective_async.http.environment import proxy_for, ssl_context
-from detective_async.http.exchange import PUNCTUAL, disable_aiohttp_retries, retry_prevention
+from detective_async.http.exchange import disable_aiohttp_retries, is_late, retry_prevention
 from detective_async.http.request import new_request
 from detective_async.http.state import pop_closed
 from detective_async.http.unclosed import Origin, close_socket, origin_of, registered, warn_unclosed
@@ -24,8 +24,6 @@ from detective_async.http.unclosed import Origin, close_socket, origin_of, regis
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s. Ours are closed before, so that none is reused while AWS closes it.
 _KEEPALIVE = 15.0
-#: How often a connection is tried anew after an event loop that was late.
-_MORE_TRIES = 3
 #: Seconds between two tries while there are too many open files.
 _PAUSE = 0.05
 #: For how many seconds then, if there is no timeout for connecting.
@@ -398,13 +396,20 @@ class _Connector(aiohttp.TCPConnector):
         report = on_connection.get()
         report(None)
         began = started = self._loop.time()
-        tries = 0
+        was_late = False
         while True:
             try:
                 connection = await super().connect(req, traces, timeout)
+            except TimeoutError:
+                # An event loop that the program blocked says nothing about the network. Nothing was sent, so that
+                # connecting again is harmless; once only, or a dead host would take long where all timers are late.
+                now, limit = self._loop.time(), timeout.connect
+                if was_late or limit is None or not is_late(now, started + limit, limit):
+                    raise
+                was_late, started = True, now
+                continue
             except OSError as error:
-                tries += 1
-                await self._before_another_try(error, tries, began, started, timeout.connect)
+                await self._wait_for_file(error, began, timeout.connect)
                 started = self._loop.time()
                 continue
             protocol = connection.protocol
@@ -426,23 +431,12 @@ class _Connector(aiohttp.TCPConnector):
         report(use)
         return connection
 
-    async def _before_another_try(
-        self, error: OSError, tries: int, began: float, started: float, timeout: float | None
-    ) -> None:
-        """Raise the error, unless it is of this process: the event loop was late, or there are too many open files.
-
-        Nothing was sent yet, so that trying again is harmless.
-        """
-        now = self._loop.time()
-        if isinstance(error, TimeoutError):
-            # An event loop that the program blocked says nothing about the network.
-            if timeout is None or now - started < timeout + PUNCTUAL or tries > _MORE_TRIES:
-                raise error
-        elif now - began < (_LONGEST_WAIT if timeout is None else timeout) and is_exhausted(error):
-            # Other requests will end, and leave their connections.
-            await asyncio.sleep(_PAUSE)
-        else:
+    async def _wait_for_file(self, error: OSError, began: float, timeout: float | None) -> None:
+        """Wait a moment if there are too many open files; raise any other error, or this one after the timeout."""
+        if self._loop.time() - began >= (_LONGEST_WAIT if timeout is None else timeout) or not is_exhausted(error):
             raise error
+        # Other requests will end, and leave their connections.
+        await asyncio.sleep(_PAUSE)
 
     def abandon(self, *, forked: bool) -> None:
         """Close the sockets without the event loop, and without aiohttp's warning."""
