@@ -43,7 +43,7 @@ class DetectiveFleet(FleetIterators):
     target's outcome and does not affect the others. Each account and region has its own retry quota and request rate.
 
     Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
-    region does not answer, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
+    region does not respond, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
 
     The calls of a run are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says
     otherwise.
@@ -185,7 +185,8 @@ class DetectiveFleet(FleetIterators):
 
         Leaving the loop cancels all work in progress; a slow consumer slows the work down. If the host of a target does
         not exist, its outcome is held until another region's host has responded, or until the end: only then is it
-        known whether the region has no Detective.
+        known whether the region has no Detective. At most 2,000 outcomes are held; beyond that, the oldest become
+        failures.
 
         Args:
             fn: a coroutine function that takes the target's client and the target.

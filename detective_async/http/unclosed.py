@@ -115,7 +115,7 @@ def _abandon_at_exit() -> None:
         except ResourceWarning as warning:
             # Warnings are errors. No code could catch it here, and a traceback would only show this function.
             if sys.stderr is not None:
-                print(f"ResourceWarning: {warning}", file=sys.stderr)
+                sys.stderr.write(f"ResourceWarning: {warning}\n")
 
 
 with contextlib.suppress(AttributeError):
