@@ -86,7 +86,7 @@ class HostHealth:
         return self.dead or self._crowding() is not None
 
     def give_up(self) -> None:
-        """Record that a call gives up because its retries are vain; others may go on if it has made enough room."""
+        """Record that a call is not retried because that is in vain; after that, others may be retried."""
         watcher = None if self.dead else self._crowding()
         if watcher is not None:
             watcher.on_giving_up()
