@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import aiohttp
-from attrs import evolve
+from attrs import evolve, frozen
 
 from detective_async.api.detective import DETECTIVE
 from detective_async.api.service import Service
@@ -51,6 +51,25 @@ class _NoOptions(TypedDict):
     """The type of keyword arguments that do not exist: type checkers report them, and the client refuses them."""
 
 
+@frozen(kw_only=True)
+class ClientSetup:
+    """What a client has beside its public options: those of a fleet differ.
+
+    Attributes:
+        owner: the class that the user has made an instance of, for errors and warnings.
+        max_requests: how many requests may be in flight in an event loop; None for the default.
+        max_requests_per_account: how many of one account in one region; None for any number.
+        tracks_hosts: whether it is recorded which hosts respond.
+        patient_lookups: whether the calls for credentials are retried as by `RetryPolicy.patient()`.
+    """
+
+    owner: str = "DetectiveClient"
+    max_requests: int | None = None
+    max_requests_per_account: int | None = None
+    tracks_hosts: bool = False
+    patient_lookups: bool = False
+
+
 class DetectiveClient(Waiters):
     """A client of Amazon Detective in one region, for one set of credentials.
 
@@ -73,6 +92,8 @@ class DetectiveClient(Waiters):
     its own connections. After a fork, the child opens its own. Without `async with`, the session is opened by the first
     call; then call `await client.aclose()` at the end, or a `ResourceWarning` names the line that made the client.
     """
+
+    _setup = ClientSetup()
 
     def __init__(
         self,
@@ -124,7 +145,8 @@ class DetectiveClient(Waiters):
                 contradicts another.
             TypeError: there is no argument of this name.
         """
-        _refuse_unknown(unknown, f"{type(self).__name__}()")
+        setup = self._setup
+        _refuse_unknown(unknown, f"{setup.owner}()")
         _check_session(session)
         _check_retry(retry)
         _check_timeouts(timeouts)
@@ -153,13 +175,17 @@ class DetectiveClient(Waiters):
             default,
             # Not a method: the client would be part of a reference cycle, and freed late.
             partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
-            rules,
+            retry_rules(retry, settings, patient=setup.patient_lookups),
             timeouts,
+            setup.max_requests_per_account,
+            setup.tracks_hosts,
         )
         self._transport = Transport(
             service=DETECTIVE,
             # A session of the caller's has its own authorities.
-            pool=ConnectionPool(session, settings.ca_bundle if session is None else None),
+            pool=ConnectionPool(
+                session, settings.ca_bundle if session is None else None, setup.max_requests, setup.owner
+            ),
             endpoint=endpoint,
             credentials=shared.provider(provider),
             max_attempts=rules.max_attempts,
@@ -173,6 +199,14 @@ class DetectiveClient(Waiters):
             user_agent=user_agent(settings.app_id, user_agent_suffix),
             in_lambda=settings.in_lambda,
         )
+
+    @classmethod
+    def _with_setup(cls, setup: ClientSetup, **options: Unpack[ClientOptions]) -> Self:
+        """Make a client with another setup than that of `DetectiveClient(...)`."""
+        client = object.__new__(cls)
+        client._setup = setup
+        DetectiveClient.__init__(client, **options)
+        return client
 
     @property
     def region(self) -> str:

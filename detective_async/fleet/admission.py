@@ -1,10 +1,10 @@
-"""Decides which target starts next, so that hosts that do not answer leave slots to the others.
+"""Decides which target starts next, so that hosts that do not respond leave slots to the others.
 
-Targets start in the order of the list while nothing is known of their hosts, or while these answer. As soon as some
-host has answered or failed, a host that has not answered gets its share: the slots divided by the number of hosts seen.
-One that fails keeps a single target in progress while others can use the slots, and then its share. The other targets
-wait aside, and the list is read on, by no more than `LOOK_AHEAD` targets. Nothing is given up untried: each target
-starts, and where only such targets are left, they get all slots.
+Targets start in the order of the list while nothing is known of their hosts, or while these respond. As soon as some
+host has responded or failed, a host that has not responded gets its share: the slots divided by the number of hosts
+seen. One that fails keeps a single target in progress while others can use the slots, and then its share. The other
+targets wait aside, and the list is read on, by no more than `LOOK_AHEAD` targets. Nothing is given up untried: each
+target starts, and where only such targets are left, they get all slots.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ class _Lane:
     """The targets of one host.
 
     Attributes:
-        health: whether the host answers.
+        health: whether the host responds.
         waiting: the targets aside, each with its number in the list.
         in_progress: the number of targets that were started and have not ended.
         giving_up: how many of these make way for others.
@@ -48,7 +48,7 @@ class Admission:
         targets: read one by one, when a slot is free.
         slots: the maximum number of targets in progress.
         health_of: gives what is known of a region's host.
-        on_change: called when a host starts or stops answering: another target may be allowed to start.
+        on_change: called when a host starts or stops responding: another target may be allowed to start.
     """
 
     _targets: Iterator[Target]
@@ -84,6 +84,11 @@ class Admission:
         self._in_progress += 1
         self._aside -= 1
         return lane.waiting.popleft()[1]
+
+    def look_ahead(self) -> None:
+        """Find a target that waits for a slot of a failing host, if there is one; called while no slot is free."""
+        if any(lane.health.failing for lane in self._lanes.values()) and not self._is_awaited():
+            self._read_on()
 
     def ended(self, target: Target) -> None:
         """Note that a target is no longer in progress."""
@@ -137,41 +142,46 @@ class Admission:
 
     def _new_lane(self, region: str) -> _Lane:
         lane = self._lanes[region] = _Lane(self._health_of(region))
-        watcher = Watcher(lambda: self._host_changed(lane), lambda: self._must_make_way(lane))
+        watcher = Watcher(
+            lambda: self._host_changed(lane), lambda: self._is_crowding_out(lane), lambda: self._giving_up(lane)
+        )
         lane.health.watchers.append(watcher)
         self._watchers.append((lane.health, watcher))
         return lane
 
     def _host_changed(self, lane: _Lane) -> None:
-        if not lane.health.ever_answered:
-            # It failed. How many slots it may keep depends on how many other hosts there are.
+        if not lane.health.ever_responded:
+            # It failed. How many slots it may keep depends on how many other hosts there are. Now, because other calls
+            # of this host may fail in the same round of the event loop.
             while self._read_one() is not None:
                 pass
         self._on_change()
 
     def _may_start(self, lane: _Lane) -> bool:
-        if lane.health.answering or (lane.proven and not lane.health.failing):
+        if lane.health.responding or (lane.proven and not lane.health.failing):
             return True
         return lane.in_progress < (self._share() if self._is_known() else self._slots - self._slots // _RESERVED)
 
     def _is_known(self) -> bool:
-        """Return whether any host has answered or failed."""
-        return any(lane.health.answering or lane.health.failing for lane in self._lanes.values())
+        """Return whether any host has responded or failed."""
+        return any(lane.health.responding or lane.health.failing for lane in self._lanes.values())
 
     def _share(self) -> int:
         return -(-self._slots // max(2, len(self._lanes)))
 
-    def _must_make_way(self, lane: _Lane) -> bool:
-        """Return whether a call of this host should give up its retries: others wait for its slot."""
-        if self._in_progress < self._slots:
+    def _is_awaited(self) -> bool:
+        """Return whether a target waits only for a slot, and not for its own host."""
+        others = (lane for lane in self._lanes.values() if lane.waiting and not lane.health.failing)
+        return any(self._may_start(lane) for lane in others)
+
+    def _is_crowding_out(self, lane: _Lane) -> bool:
+        """Return whether this host has more than its share of the slots while a target of another one waits."""
+        if self._in_progress < self._slots or lane.in_progress - lane.giving_up <= self._share():
             return False
-        others = [other for other in self._lanes.values() if other.waiting and not other.health.failing]
-        if not any(self._may_start(other) for other in others) and self._read_on() is None:
-            return False
-        if lane.in_progress - lane.giving_up <= self._share():
-            return False
+        return self._is_awaited()
+
+    def _giving_up(self, lane: _Lane) -> None:
         lane.giving_up += 1
-        return True
 
 
 def _first_in_list(lanes: list[_Lane]) -> _Lane | None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from detective_async.api.detective import DETECTIVE
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
-from detective_async.client.client import ClientOptions, DetectiveClient
+from detective_async.client.client import ClientOptions, ClientSetup, DetectiveClient
 from detective_async.errors import ClientClosed, HostNotFound, ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.fleet.admission import Admission
@@ -22,7 +22,6 @@ from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.fleet.run import Run
 from detective_async.fleet.targets import RoleTargets, Shard, SingleUseTargets, Target, target_count, validated
 from detective_async.http.pool import CLOSED
-from detective_async.retry.policy import RetryPolicy, retry_rules
 from detective_async.settings.clock import Clock
 from detective_async.settings.config import read_settings
 
@@ -44,7 +43,7 @@ class DetectiveFleet(FleetIterators):
     target's outcome and does not affect the others. Each account and region has its own retry quota and request rate.
 
     Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
-    region does not answer, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
+    region does not respond, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
 
     The calls of a run are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says
     otherwise.
@@ -87,17 +86,17 @@ class DetectiveFleet(FleetIterators):
         self._clock = options.get("clock", Clock())
         region = options.get("region") or read_settings(options.get("profile")).region or _FALLBACK_REGION
         with_region: ClientOptions = {**options, "region": region}
-        self._client = DetectiveClient(**with_region)
-        # The limits may change only before the first request.
-        self._client._transport.pool.limit(concurrency)  # noqa: SLF001 - of our own class
-        self._client._transport.pool.origin.name = "DetectiveFleet"  # noqa: SLF001 - of our own class
-        shared = self._client._transport.shared  # noqa: SLF001 - of our own class
-        shared.limit_requests(concurrency_per_target)
-        shared.track_hosts()
+        setup = ClientSetup(
+            owner="DetectiveFleet",
+            max_requests=concurrency,
+            max_requests_per_account=concurrency_per_target,
+            tracks_hosts=True,
+            # A role is assumed for many targets, so that is a part of the job too.
+            patient_lookups=True,
+        )
+        self._client = DetectiveClient._with_setup(setup, **with_region)  # noqa: SLF001 - of our own class
         # Not `client` itself, which also serves single calls.
         self._patient_client = self._client._patient()  # noqa: SLF001 - of our own class
-        # A role is assumed for many targets, so that is a part of the job too.
-        shared.rules = retry_rules(options.get("retry", RetryPolicy()), self._client._settings, patient=True)  # noqa: SLF001
         self._runs: set[Run[Target, Any]] = set()
         self._closed = False
 
@@ -186,7 +185,8 @@ class DetectiveFleet(FleetIterators):
 
         Leaving the loop cancels all work in progress; a slow consumer slows the work down. If the host of a target does
         not exist, its outcome is held until another region's host has responded, or until the end: only then is it
-        known whether the region has no Detective.
+        known whether the region has no Detective. At most 2,000 outcomes are held; beyond that, the oldest become
+        failures.
 
         Args:
             fn: a coroutine function that takes the target's client and the target.
@@ -218,7 +218,7 @@ class DetectiveFleet(FleetIterators):
         missing = MissingHosts(publish)
         # Its clients share what has responded in this run.
         client = self._patient_client.with_options()
-        client._transport = evolve(client._transport, reached=missing)  # noqa: SLF001 - of our own class
+        client._transport = evolve(client._transport, listener=missing)  # noqa: SLF001 - of our own class
 
         async def work(target: Target) -> Outcome[T] | None:
             # Without a variable for the outcome, to which the traceback in it would refer back: a reference cycle.
@@ -231,11 +231,13 @@ class DetectiveFleet(FleetIterators):
             self._runs.discard(run)
             admission.close()
 
-        shared = client._transport.shared  # noqa: SLF001 - of our own class
-        if not self._runs:
-            shared.forget_hosts()
+        loop = asyncio.get_running_loop()
+        hosts = client._transport.shared.in_loop(loop)  # noqa: SLF001 - of our own class
+        # Runs in other threads begin and end at any moment.
+        if not any(run.loop is loop for run in list(self._runs)):
+            hosts.forget_hosts()
         admission = Admission(
-            validated(self._targets), self._concurrency, partial(shared.health, DETECTIVE.name), on_change
+            validated(self._targets), self._concurrency, partial(hosts.health, DETECTIVE.name), on_change
         )
         run = Run(admission, work, self._concurrency, missing.publish_failed, on_end)
         self._runs.add(run)
@@ -296,11 +298,14 @@ class DetectiveFleet(FleetIterators):
         """Cancel all runs, and close the connections unless they belong to a session that was passed in."""
         self._closed = True
         loop = asyncio.get_running_loop()
-        here = [run for run in self._runs if run.loop is loop]
-        for run in self._runs.difference(here):
+        # Runs in other threads may end at this moment.
+        runs = list(self._runs)
+        here = [run for run in runs if run.loop is loop]
+        for run in runs:
             # An event loop that is closed has no tasks any more.
             with suppress(RuntimeError):
-                run.loop.call_soon_threadsafe(run.cancel, ClientClosed(CLOSED))
+                if run.loop is not loop:
+                    run.loop.call_soon_threadsafe(run.cancel, ClientClosed(CLOSED))
         try:
             # At once, before this can be cancelled.
             for run in here:

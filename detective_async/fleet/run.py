@@ -23,6 +23,10 @@ class Items(Protocol[Item]):
         """Give the next item; None if there is none now: all were taken, or the next one has to wait."""
         ...
 
+    def look_ahead(self) -> None:
+        """Note that something has changed while no item can be started."""
+        ...
+
     def ended(self, item: Item, /) -> None:
         """Note that the work on an item has ended."""
         ...
@@ -44,7 +48,7 @@ class Run(Generic[Item, Result]):
 
     Attributes:
         stopped: whether the run has ended or is being cancelled.
-        loop: the event loop of a run that was started.
+        loop: the event loop, which runs when this is made.
     """
 
     def __init__(
@@ -66,13 +70,14 @@ class Run(Generic[Item, Result]):
         self._error: BaseException | None = None
         self._consumer_left = False
         self.stopped = False
+        # Other threads read it, so it is there before the run can be found.
+        self.loop = asyncio.get_running_loop()
 
     def __aiter__(self) -> Self:
         # One driver task starts all others, rather than the done callbacks of finished tasks: asyncio.run() cancels
         # every task at its end, the driver included, so that no new task starts during shutdown.
         self._driver = asyncio.create_task(self._drive())
         self._driver.add_done_callback(self._on_driver_done)
-        self.loop = self._driver.get_loop()
         return self
 
     # Not an async generator: asyncio.run() closes all generators at its end, and would close this one while the
@@ -134,6 +139,7 @@ class Run(Generic[Item, Result]):
                 while len(self._tasks) >= self._concurrency or self._results.qsize() >= self._concurrency:
                     self._changed.clear()
                     await self._changed.wait()
+                    self._items.look_ahead()
         except Exception as error:  # noqa: BLE001 - from the items' iterator; raised after the started tasks have ended
             self._error = error
 

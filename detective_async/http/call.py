@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from uuid import uuid4
 
 from attrs import define, evolve, field, frozen
@@ -47,6 +47,9 @@ from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts, shortened
 
+if TYPE_CHECKING:
+    from detective_async.retry.rate_limiter import Pace
+
 #: AWS's codes for a session token whose lifetime is over.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 #: Those for a key that it does not know: it was deleted, or the region is not enabled for its account.
@@ -72,6 +75,9 @@ class _Call:
     deadline: float | None
     invocation_id: str
     recorder: CallRecorder | None
+    # The bound on the account's requests in flight, and the rate limiter of `adaptive` mode.
+    semaphore: asyncio.Semaphore | None = None
+    pace: "Pace | None" = None
     # Of the last attempt: its date, the clock's correction in that, and its signature.
     signed_at: float = 0.0
     clock_offset: float = 0.0
@@ -84,6 +90,20 @@ class _Call:
         """Note that an attempt waits for a connection, or has one; without one, nothing can have been sent."""
         self.connection = use
         self.attempts.sent = use is not None
+
+
+class ResponseListener(Protocol):
+    """Is told which hosts respond.
+
+    Attributes:
+        responding_hosts: the hosts that have responded.
+    """
+
+    responding_hosts: set[str]
+
+    def note_response(self, host: str) -> None:
+        """Record a response of any kind; called for hosts that are not among `responding_hosts`."""
+        ...
 
 
 @frozen(kw_only=True, eq=False)
@@ -106,7 +126,7 @@ class Transport:
         user_agent: the header of that name.
         in_lambda: whether the trace of the Lambda invocation that runs now is to be passed on.
         account_id: the account in the events of calls; None for what the credentials say.
-        reached: gets the hosts that respond; None if nothing depends on that.
+        listener: is told of the first response of each host; None if nothing depends on that.
     """
 
     service: Service
@@ -124,7 +144,7 @@ class Transport:
     user_agent: str
     in_lambda: bool
     account_id: str | None = None
-    reached: set[str] | None = None
+    listener: ResponseListener | None = None
 
     async def call(self, operation: ServiceOperation[Response], request: object) -> Response:
         """Send a request until it succeeds or fails for good.
@@ -145,7 +165,7 @@ class Transport:
         connections = self.pool.connections(loop)
         deadline = None if total is None else loop.time() + total
         limits = self.limits
-        attempts = Attempts(self.max_attempts, limits.quota, operation.repeatable, self.schedule, limits.health)
+        attempts = Attempts(self.max_attempts, limits.quota, operation.repeatable, self.schedule)
         invocation_id = str(uuid4())
         hooks = self.hooks
         if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
@@ -164,6 +184,11 @@ class Transport:
                 clock=self.clock,
             )
         call = _Call(operation.name, request, encoded, connections, attempts, deadline, invocation_id, recorder)
+        # Most clients have nothing but the quota.
+        if self.adaptive or limits.host is not None or limits.max_requests is not None:
+            of_loop = self.shared.in_loop(loop).limits_of(limits)
+            attempts.health, call.semaphore = of_loop.health, of_loop.semaphore
+            call.pace = of_loop.pace if self.adaptive else None
         try:
             if recorder:
                 recorder.start()
@@ -206,7 +231,7 @@ class Transport:
             limits=shared.limits(provider, region, service.name, gated=False),
             timeouts=evolve(shared.timeouts, total=shared.timeouts.credentials),
             account_id=None,
-            reached=None,
+            listener=None,
         )
 
     @property
@@ -346,17 +371,16 @@ class Transport:
 
     async def _attempt(self, call: _Call, credentials: Credentials) -> RawResponse | NoResponse:
         encoded, endpoint, attempts, timeouts = call.encoded, self.endpoint, call.attempts, self.timeouts
-        connections, limits = call.connections, self.limits
+        connections = call.connections
         loop = connections.loop
         if attempts.health is not None and attempts.health.dead:
             timeouts = shortened(timeouts)
-        if self.adaptive:
+        if call.pace is not None:
             async with asyncio.timeout_at(call.deadline):
-                await limits.in_loop(loop).pace.wait(self.clock)
+                await call.pace.wait(self.clock)
         if call.recorder:
             call.recorder.attempt_prepared(credentials)
-        account = None if limits.max_requests is None else limits.in_loop(loop).semaphore
-        async with Turn(connections, endpoint.host, account, call.deadline):
+        async with Turn(connections, endpoint.host, call.semaphore, call.deadline):
             session = connections.session(fresh=call.fresh or not attempts.repeatable)
             attempts.begin()
             if call.recorder:
@@ -391,8 +415,8 @@ class Transport:
                 # It may have been cut off while it was idle, without a sign of it, and others with it.
                 call.fresh = True
                 connections.distrust(call.connection)
-        elif self.reached is not None and endpoint.host not in self.reached:
-            self.reached.add(endpoint.host)
+        elif self.listener is not None and endpoint.host not in self.listener.responding_hosts:
+            self.listener.note_response(endpoint.host)
         return raw
 
     def _headers(self, call: _Call, credentials: Credentials) -> dict[str, str]:
@@ -451,26 +475,26 @@ class Transport:
         call.attempts.succeeded()
         if call.clock_offset:
             self.shared.clock.accepted(call.clock_offset)
-        health = self.limits.health
+        health = call.attempts.health
         if health is not None and not health.clear:
-            health.note_answer()
-        if self.adaptive:
-            self.limits.in_loop(call.connections.loop).pace.record(self.clock.monotonic(), throttled=False)
+            health.note_response()
+        if call.pace is not None:
+            call.pace.record(self.clock.monotonic(), throttled=False)
         if call.recorder:
             call.recorder.attempt_ended(raw)
 
     def _note_failure(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> None:
         call.attempts.failed(error)
-        health = self.limits.health
+        health = call.attempts.health
         if health is not None:
             if isinstance(raw, NoResponse):
                 if not raw.final:
                     health.note_failure(self.clock.monotonic())
             elif not health.clear:
-                health.note_answer()
-        if self.adaptive:
+                health.note_response()
+        if call.pace is not None:
             throttled = failure_kind(error) is FailureKind.THROTTLING
-            self.limits.in_loop(call.connections.loop).pace.record(self.clock.monotonic(), throttled=throttled)
+            call.pace.record(self.clock.monotonic(), throttled=throttled)
         if call.recorder:
             call.recorder.attempt_ended(raw, error)
 

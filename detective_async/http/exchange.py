@@ -23,8 +23,8 @@ from detective_async.errors import (
 from detective_async.http.descriptors import is_exhausted, open_files_limit
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-#: Seconds by which a busy event loop may be late. A timer that is later says nothing about the network.
-PUNCTUAL = 0.05
+#: Seconds by which a busy event loop may be late: a tenth of a timeout, but within these bounds.
+_LEAST_LATE, _MOST_LATE = 0.05, 0.25
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20
 
@@ -146,6 +146,11 @@ async def exchange(
     )
 
 
+def is_late(now: float, due: float, timeout: float) -> bool:
+    """Return whether a timer fired so late that it says nothing about the network, only about the event loop."""
+    return now - due > max(_LEAST_LATE, min(timeout / 10, _MOST_LATE))
+
+
 def _expire(
     timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, began: float, until: float, deadline: float | None
 ) -> None:
@@ -155,7 +160,7 @@ def _expire(
     is given its time once more, but not beyond the deadline.
     """
     now = loop.time()
-    end = now + (until - began) if now - until > PUNCTUAL else now
+    end = now + (until - began) if is_late(now, until, until - began) else now
     timer.reschedule(end if deadline is None else min(end, max(now, deadline)))
 
 

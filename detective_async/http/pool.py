@@ -15,7 +15,7 @@ from attrs import Factory, define
 from detective_async.errors import ClientClosed, ConfigurationError
 from detective_async.http.descriptors import affordable, is_exhausted
 from detective_async.http.environment import proxy_for, ssl_context
-from detective_async.http.exchange import PUNCTUAL, disable_aiohttp_retries, retry_prevention
+from detective_async.http.exchange import disable_aiohttp_retries, is_late, retry_prevention
 from detective_async.http.request import new_request
 from detective_async.http.state import pop_closed
 from detective_async.http.unclosed import Origin, close_socket, origin_of, registered, warn_unclosed
@@ -24,8 +24,6 @@ from detective_async.http.unclosed import Origin, close_socket, origin_of, regis
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s. Ours are closed before, so that none is reused while AWS closes it.
 _KEEPALIVE = 15.0
-#: How often a connection is tried anew after an event loop that was late.
-_MORE_TRIES = 3
 #: Seconds between two tries while there are too many open files.
 _PAUSE = 0.05
 #: For how many seconds then, if there is no timeout for connecting.
@@ -68,6 +66,8 @@ class ConnectionPool:
     Args:
         session: the caller's session, which is used and never closed; None opens sessions of our own at the first call.
         ca_bundle: the certificates of the authorities that a session of our own trusts; None for the system's.
+        max_requests: the limit on requests in flight in an event loop; None for the default.
+        owner: the class whose instance is to be closed.
 
     Attributes:
         owns_sessions: whether the sessions are our own.
@@ -79,14 +79,20 @@ class ConnectionPool:
         ConfigurationError: the bundle cannot be read.
     """
 
-    def __init__(self, session: aiohttp.ClientSession | None = None, ca_bundle: str | None = None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession | None = None,
+        ca_bundle: str | None = None,
+        max_requests: int | None = None,
+        owner: str = "DetectiveClient",
+    ) -> None:
         self.owns_sessions = session is None
         self.middlewares = retry_prevention(session)
         self._callers = session
         self.closed = False
-        self.origin = origin_of("DetectiveClient")
+        self.origin = origin_of(owner)
         self._proxies: dict[str, str | None] = {}
-        self._max_requests: int | None = None
+        self._max_requests = max_requests
         self._of_loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
         # Those of the event loop that made the last call: as a rule there is only one.
         self._current: LoopConnections | None = None
@@ -97,10 +103,6 @@ class ConnectionPool:
             connections.leave()
         if not self.closed:
             warn_unclosed(self.origin)
-
-    def limit(self, requests: int) -> None:
-        """Bound the requests in flight in an event loop; to be called before the first request."""
-        self._max_requests = requests
 
     def proxy_for(self, url: str) -> str | None:
         """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; read once per URL.
@@ -394,13 +396,20 @@ class _Connector(aiohttp.TCPConnector):
         report = on_connection.get()
         report(None)
         began = started = self._loop.time()
-        tries = 0
+        was_late = False
         while True:
             try:
                 connection = await super().connect(req, traces, timeout)
+            except TimeoutError:
+                # An event loop that the program blocked says nothing about the network. Nothing was sent, so that
+                # connecting again is harmless; once only, or a dead host would take long where all timers are late.
+                now, limit = self._loop.time(), timeout.connect
+                if was_late or limit is None or not is_late(now, started + limit, limit):
+                    raise
+                was_late, started = True, now
+                continue
             except OSError as error:
-                tries += 1
-                await self._before_another_try(error, tries, began, started, timeout.connect)
+                await self._wait_for_file(error, began, timeout.connect)
                 started = self._loop.time()
                 continue
             protocol = connection.protocol
@@ -422,23 +431,12 @@ class _Connector(aiohttp.TCPConnector):
         report(use)
         return connection
 
-    async def _before_another_try(
-        self, error: OSError, tries: int, began: float, started: float, timeout: float | None
-    ) -> None:
-        """Raise the error, unless it is of this process: the event loop was late, or there are too many open files.
-
-        Nothing was sent yet, so that trying again is harmless.
-        """
-        now = self._loop.time()
-        if isinstance(error, TimeoutError):
-            # An event loop that the program blocked says nothing about the network.
-            if timeout is None or now - started < timeout + PUNCTUAL or tries > _MORE_TRIES:
-                raise error
-        elif now - began < (_LONGEST_WAIT if timeout is None else timeout) and is_exhausted(error):
-            # Other requests will end, and leave their connections.
-            await asyncio.sleep(_PAUSE)
-        else:
+    async def _wait_for_file(self, error: OSError, began: float, timeout: float | None) -> None:
+        """Wait a moment if there are too many open files; raise any other error, or this one after the timeout."""
+        if self._loop.time() - began >= (_LONGEST_WAIT if timeout is None else timeout) or not is_exhausted(error):
             raise error
+        # Other requests will end, and leave their connections.
+        await asyncio.sleep(_PAUSE)
 
     def abandon(self, *, forked: bool) -> None:
         """Close the sockets without the event loop, and without aiohttp's warning."""

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from attrs import Factory, define, field
 
@@ -26,7 +27,9 @@ T = TypeVar("T")
 
 def pop_closed(values: dict[asyncio.AbstractEventLoop, T]) -> list[T]:
     """Remove and return the values of event loops that were closed."""
-    return [values.pop(loop) for loop in list(values) if loop.is_closed()]
+    # Other threads may do the same at this moment.
+    found = [values.pop(loop, None) for loop in list(values) if loop.is_closed()]
+    return [value for value in found if value is not None]
 
 
 @define(eq=False)
@@ -34,12 +37,12 @@ class LoopLimits:
     """The limits of one account in a region that belong to one event loop.
 
     Attributes:
-        loop: the event loop.
         semaphore: bounds the requests in flight; None for no bound.
+        health: whether the host responds; None outside of fleets.
     """
 
-    loop: asyncio.AbstractEventLoop
     semaphore: asyncio.Semaphore | None
+    health: HostHealth | None
     _pace: "Pace | None" = field(default=None, init=False)
 
     @property
@@ -60,25 +63,48 @@ class Limits:
     Attributes:
         quota: what retries draw on, in all event loops.
         max_requests: how many requests may be in flight in an event loop; None for any number.
-        health: whether the host answers; None outside of fleets.
+        host: the service and the region whose host is tracked; None outside of fleets.
     """
 
     quota: RetryQuota = Factory(RetryQuota)
     max_requests: int | None = None
-    health: HostHealth | None = None
-    _of_loops: dict[asyncio.AbstractEventLoop, LoopLimits] = field(factory=dict, init=False)
-    _current: LoopLimits | None = field(default=None, init=False)
+    host: tuple[str, str] | None = None
 
-    def in_loop(self, loop: asyncio.AbstractEventLoop) -> LoopLimits:
-        """Give the limits that belong to the running event loop."""
-        current = self._current
-        if current is None or current.loop is not loop:
-            if loop not in self._of_loops:
-                pop_closed(self._of_loops)
-                bound = None if self.max_requests is None else asyncio.Semaphore(self.max_requests)
-                self._of_loops[loop] = LoopLimits(loop, bound)
-            current = self._current = self._of_loops[loop]
-        return current
+
+@define(eq=False)
+class LoopState:
+    """What clients share within one event loop; used in its thread only.
+
+    Attributes:
+        loop: the event loop.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    _hosts: dict[tuple[str, str], HostHealth] = field(factory=dict, init=False)
+    # Nothing here outlasts the limits, which the shared state drops when there are too many.
+    _limits: WeakKeyDictionary[Limits, LoopLimits] = field(factory=WeakKeyDictionary, init=False)
+
+    def limits_of(self, limits: Limits) -> LoopLimits:
+        """Give the part of an account's limits that belongs to this event loop, the same object each time."""
+        found = self._limits.get(limits)
+        if found is None:
+            found = self._limits[limits] = LoopLimits(
+                None if limits.max_requests is None else asyncio.Semaphore(limits.max_requests),
+                None if limits.host is None else self.health(*limits.host),
+            )
+        return found
+
+    def health(self, service: str, region: str) -> HostHealth:
+        """Give what is known of a host, the same object each time.
+
+        By region and not by name, because all regions of a custom endpoint have one name.
+        """
+        return self._hosts.setdefault((service, region), HostHealth())
+
+    def forget_hosts(self) -> None:
+        """Forget whether the hosts responded."""
+        for health in self._hosts.values():
+            health.reset()
 
 
 class _RecentlyUsed(Generic[T]):
@@ -107,6 +133,8 @@ class SharedState:
         rules: how calls to other services are retried: those are made for all clients, so the settings of the first
             client apply.
         timeouts: their timeouts; likewise.
+        max_requests: how many requests of an account in a region may be in flight in an event loop; None for any.
+        tracks_hosts: whether it is recorded which hosts respond.
         clock: the correction of the local clock.
     """
 
@@ -114,11 +142,24 @@ class SharedState:
     resolve: Callable[[Service, str], Endpoint]
     rules: RetryRules
     timeouts: Timeouts = Factory(Timeouts)
+    max_requests: int | None = None
+    tracks_hosts: bool = False
     clock: ClockCorrection = Factory(ClockCorrection)
-    _max_requests: int | None = None
-    _hosts: dict[tuple[str, str], HostHealth] | None = None
     _limits: _RecentlyUsed[Limits] = Factory(_RecentlyUsed)
     _providers: _RecentlyUsed[CredentialsProvider] = Factory(_RecentlyUsed)
+    _of_loops: dict[asyncio.AbstractEventLoop, LoopState] = field(factory=dict, init=False)
+    # That of the last call: as a rule there is only one.
+    _current: LoopState | None = field(default=None, init=False)
+
+    def in_loop(self, loop: asyncio.AbstractEventLoop) -> LoopState:
+        """Give the state that belongs to the running event loop; those of closed ones are dropped."""
+        current = self._current
+        if current is None or current.loop is not loop:
+            if loop not in self._of_loops:
+                pop_closed(self._of_loops)
+                self._of_loops[loop] = LoopState(loop)
+            current = self._current = self._of_loops[loop]
+        return current
 
     def limits(self, provider: CredentialsProvider, region: str, service: str, *, gated: bool = True) -> Limits:
         """Give the limits of an account in a region, the same object each time.
@@ -130,34 +171,13 @@ class SharedState:
             gated: whether the bound on requests in flight applies. It does not to STS: all accounts of a fleet assume
                 their roles there.
         """
-        bound = self._max_requests if gated else None
         return self._limits.get(
             (provider_key(provider), region, service),
-            lambda: Limits(max_requests=bound, health=None if self._hosts is None else self.health(service, region)),
+            lambda: Limits(
+                max_requests=self.max_requests if gated else None,
+                host=(service, region) if self.tracks_hosts else None,
+            ),
         )
-
-    def track_hosts(self) -> None:
-        """Record for each service and region whether its host answers; to be called before the first request."""
-        self._hosts = {}
-        self._limits = _RecentlyUsed()
-
-    def health(self, service: str, region: str) -> HostHealth:
-        """Give what is known of a host, the same object each time; hosts must be tracked.
-
-        By region and not by name, because all regions of a custom endpoint have one name.
-        """
-        assert self._hosts is not None  # noqa: S101 - a fleet tracks them
-        return self._hosts.setdefault((service, region), HostHealth())
-
-    def forget_hosts(self) -> None:
-        """Forget whether the hosts answered."""
-        for health in (self._hosts or {}).values():
-            health.reset()
-
-    def limit_requests(self, requests: int) -> None:
-        """Bound the requests in flight of each account in a region; to be called before the first request."""
-        self._max_requests = requests
-        self._limits = _RecentlyUsed()
 
     def provider(self, provider: CredentialsProvider) -> CredentialsProvider:
         """Give the first provider that is equal to this one: that one has the credentials already."""

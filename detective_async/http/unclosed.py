@@ -19,7 +19,7 @@ _PACKAGE = __name__.partition(".")[0]
 
 @define(eq=False)
 class Origin:
-    """Where connections come from, for the warning that nobody closed them.
+    """Where connections come from, for the warning that they were not closed.
 
     Attributes:
         name: the class whose `aclose` should have been called.
@@ -100,18 +100,22 @@ def close_socket(transport: Any, loop: asyncio.AbstractEventLoop, *, forked: boo
 def _forget_after_fork() -> None:
     for connections in list(registered):
         connections.abandon(forked=True)
-        # It is the parent's to close.
+        # The parent goes on using its own ones, and is warned if it does not close them.
         connections.origin.opened = False
 
 
 def _abandon_at_exit() -> None:
-    left = [connections for connections in registered if not connections.loop.is_running()]
+    # A copy: threads that still run may open and close connections.
+    left = [connections for connections in list(registered) if not connections.loop.is_running()]
     for connections in left:
         connections.abandon()
     for connections in left:
-        # Nobody could catch it here, where warnings are errors.
-        with contextlib.suppress(ResourceWarning):
+        try:
             warn_unclosed(connections.origin)
+        except ResourceWarning as warning:
+            # Warnings are errors. No code could catch it here, and a traceback would only show this function.
+            if sys.stderr is not None:
+                sys.stderr.write(f"ResourceWarning: {warning}\n")
 
 
 with contextlib.suppress(AttributeError):

@@ -1,4 +1,4 @@
-"""What the calls of a fleet know of a host: whether it answers. Performs no I/O and reads no clock."""
+"""What the calls of a fleet know of a host: whether it responds. Performs no I/O and reads no clock."""
 
 from collections.abc import Callable
 
@@ -8,41 +8,42 @@ from attrs import Factory, define, field
 _LOST_CALLS = 3
 #: So many attempts in a row must have failed before that is held against a host: a single one may be bad luck.
 _FAILURES = 3
-#: Seconds without a response after which retries at a host that has answered before may make way for other hosts.
+#: Seconds without a response after which retries at a host that has responded before may make way for other hosts.
 _LONG_OUTAGE = 10.0
 
 
 @define(eq=False)
 class Watcher:
-    """What one run of a fleet wants of a host's health.
+    """The callbacks of one run of a fleet, for one host.
 
     Attributes:
-        on_change: called when the host starts or stops answering.
-        is_crowding_out: whether the host's targets keep those of other hosts from starting. Called for a call that
-            would be retried; if it returns True, the call gives up.
+        on_change: called when the host starts or stops responding.
+        is_crowding_out: returns whether the host's targets keep those of other hosts from starting.
+        on_giving_up: called when a call gives up its retries because of that.
     """
 
     on_change: Callable[[], object]
     is_crowding_out: Callable[[], bool]
+    on_giving_up: Callable[[], object]
 
 
 @define(eq=False)
 class HostHealth:
-    """Whether one host answers, in one region and for one service.
+    """Whether one host responds, in one region, for one service and in one event loop.
 
     Attributes:
         clear: whether the last attempt that ended got a response of any kind; False before the first one.
-        answering: whether the host has answered and does not fail.
-        failing: whether the last attempts got no response: one, or three at a host that has answered before.
-        ever_answered: whether any attempt got a response.
+        responding: whether the host has responded and does not fail.
+        failing: whether the last attempts got no response: one, or three at a host that has responded before.
+        ever_responded: whether any attempt got a response.
         lost_calls: the number of calls in a row that got no response with all their retries.
-        watchers: the runs that want to know.
+        watchers: the callbacks of the runs that have targets of this host.
     """
 
     clear: bool = field(default=False, init=False)
-    answering: bool = field(default=False, init=False)
+    responding: bool = field(default=False, init=False)
     failing: bool = field(default=False, init=False)
-    ever_answered: bool = field(default=False, init=False)
+    ever_responded: bool = field(default=False, init=False)
     lost_calls: int = field(default=0, init=False)
     watchers: list[Watcher] = field(default=Factory(list), init=False)
     _failures: int = field(default=0, init=False)
@@ -54,10 +55,10 @@ class HostHealth:
         """Whether so many calls in a row were lost that the next ones get one short attempt each."""
         return self.lost_calls >= _LOST_CALLS
 
-    def note_answer(self) -> None:
+    def note_response(self) -> None:
         """Record a response; need not be called while `clear` is True."""
-        changed = not self.answering
-        self.clear = self.answering = self.ever_answered = True
+        changed = not self.responding
+        self.clear = self.responding = self.ever_responded = True
         self.failing = False
         self._failures = self.lost_calls = 0
         if changed:
@@ -70,9 +71,9 @@ class HostHealth:
             self._failed_at = now
         self._failures += 1
         self._failed_for = now - self._failed_at
-        # One lost connection says little of a host that has answered.
-        if not self.failing and (self._failures >= _FAILURES or not self.ever_answered):
-            self.answering = False
+        # One lost connection says little of a host that has responded.
+        if not self.failing and (self._failures >= _FAILURES or not self.ever_responded):
+            self.responding = False
             self.failing = True
             self._notify()
 
@@ -82,16 +83,24 @@ class HostHealth:
 
     def retries_are_vain(self) -> bool:
         """Return whether a call that got no response should give up rather than be retried."""
-        if self.dead:
-            return True
-        if self._failures < _FAILURES or (self.ever_answered and self._failed_for < _LONG_OUTAGE):
-            return False
-        return any(watcher.is_crowding_out() for watcher in self.watchers)
+        return self.dead or self._crowding() is not None
+
+    def give_up(self) -> None:
+        """Record that a call is not retried because that is in vain; after that, others may be retried."""
+        watcher = None if self.dead else self._crowding()
+        if watcher is not None:
+            watcher.on_giving_up()
 
     def reset(self) -> None:
         """Forget what is known: another run, later, starts anew."""
-        self.clear = self.answering = self.failing = self.ever_answered = False
+        self.clear = self.responding = self.failing = self.ever_responded = False
         self._failures = self.lost_calls = 0
+
+    def _crowding(self) -> Watcher | None:
+        """Return the watcher of a run in which other hosts wait for a slot of this one; None if there is none."""
+        if self._failures < _FAILURES or (self.ever_responded and self._failed_for < _LONG_OUTAGE):
+            return None
+        return next((watcher for watcher in self.watchers if watcher.is_crowding_out()), None)
 
     def _notify(self) -> None:
         for watcher in self.watchers:

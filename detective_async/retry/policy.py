@@ -83,7 +83,7 @@ class Schedule:
         throttling_cost: the same after throttling.
         timeout_cost: the same after an attempt that timed out.
         unreached_attempts: the maximum number of attempts at a host of which nothing has ever been heard: its name does
-            not exist, or it has not answered any call of a fleet. None for as many as elsewhere.
+            not exist, or it has not responded to any call of a fleet. None for as many as elsewhere.
     """
 
     transient_backoff: float = 0.05
@@ -293,7 +293,7 @@ class Attempts:
     outcome_unknown: bool = False
     reserved: int = 0
     _last_cost: int | None = field(default=None, init=False)
-    _was_answered: bool = field(default=False, init=False)
+    _got_response: bool = field(default=False, init=False)
 
     def begin(self) -> None:
         """Count an attempt."""
@@ -314,7 +314,7 @@ class Attempts:
     def failed(self, error: ServiceError | TransportError) -> None:
         """Record whether the service may have carried out the attempt, and set the error's attributes."""
         kind = failure_kind(error)
-        self._was_answered = isinstance(error, ServiceError)
+        self._got_response = isinstance(error, ServiceError)
         if isinstance(error, ServiceError):
             error.retryable = kind is not None
             # An error response means that nothing was done, unless the service itself failed.
@@ -328,26 +328,30 @@ class Attempts:
     def wait_after(self, error: ServiceError | TransportError, random: float) -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""
         kind = failure_kind(error)
+        health = self.health if isinstance(error, TransportError) else None
+        if health is not None and health.retries_are_vain():
+            health.give_up()
+            kind = None
         delay = None if kind is None else self._delay(kind, error, random)
-        if delay is None and self.health is not None and isinstance(error, TransportError):
-            self.health.note_lost_call()
+        if delay is None and health is not None:
+            health.note_lost_call()
         return delay
 
     def cut_off(self, error: BaseException, now: float) -> None:
         """Record that the call ended with an exception; of interest is one that came while it waited for a response.
 
         Args:
-            error: a `DeadlineExceeded` counts against the host. So does a cancellation if the host did not answer
+            error: a `DeadlineExceeded` counts against the host. So does a cancellation if the host did not respond
                 before: most likely it comes from a timeout of the caller's own.
             now: seconds of a monotonic clock.
         """
         health = self.health
-        if health is None or not self.count or self._was_answered:
+        if health is None or not self.count or self._got_response:
             return
         if isinstance(error, DeadlineExceeded):
             health.note_failure(now)
             health.note_lost_call()
-        elif isinstance(error, CancelledError) and not health.answering:
+        elif isinstance(error, CancelledError) and not health.responding:
             health.note_failure(now)
 
     def _delay(self, kind: FailureKind, error: ServiceError | TransportError, random: float) -> float | None:
@@ -367,8 +371,6 @@ class Attempts:
         health, unreached = self.health, self.schedule.unreached_attempts
         if not isinstance(error, TransportError):
             return self.max_attempts
-        if health is not None and health.retries_are_vain():
-            return 1
-        if unreached is not None and (isinstance(error, HostNotFound) or (health and not health.ever_answered)):
+        if unreached is not None and (isinstance(error, HostNotFound) or (health and not health.ever_responded)):
             return min(unreached, self.max_attempts)
         return self.max_attempts

@@ -123,6 +123,8 @@ def test_mistakes_are_refused_in_words(mistake: dict[str, Any], problem: str) ->
         with pytest.raises(ConfigurationError, match=problem) as caught:
             make()
         assert "hunter2" not in str(caught.value)
+        if " has no " in str(caught.value):
+            assert str(caught.value).startswith("DetectiveClient() " if make is makers[0] else "DetectiveFleet() ")
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 

@@ -42,7 +42,7 @@ FACTS = [
         "explanation/fleets.md",
         f"at most {timeouts._SHORT_CONNECT:g} s for the connection and {timeouts._SHORT_READ:g} s",
     ),
-    ("explanation/fleets.md", f"After {WORDS[host_health._LOST_CALLS]} calls in a row without any answer"),
+    ("explanation/fleets.md", f"After {WORDS[host_health._LOST_CALLS]} calls in a row without any response"),
     (
         "explanation/retries.md",
         f"it holds {retry._QUOTA}, a retry costs",

@@ -209,7 +209,7 @@ async def test_deadlines_count_against_the_host() -> None:
         ) as fleet,
     ):
         assert not [outcome async for outcome in fleet.run(list_graphs) if outcome.ok]
-        health = fleet._client._transport.shared.health("detective", DEAD[0])
+        health = fleet._client._transport.shared.in_loop(asyncio.get_running_loop()).health("detective", DEAD[0])
         assert (health.lost_calls, health.failing) == (5, True)
         assert not health.watchers
         # What was known is forgotten before another run.
@@ -242,8 +242,8 @@ def test_targets_are_read_one_by_one_while_hosts_answer() -> None:
         target = waiting.take()
         assert target is not None
         assert (target.region, read.total()) == (GOOD[number % 4], number + 1)
-        if not health[target.region].answering:
-            health[target.region].note_answer()
+        if not health[target.region].responding:
+            health[target.region].note_response()
         waiting.ended(target)
 
 
@@ -313,7 +313,9 @@ def test_calls_make_way_only_if_others_wait() -> None:
     for _ in range(3):
         dead.note_failure(0.0)
     # Five of the six slots; the share is three, for the list shows one other host.
-    assert [dead.retries_are_vain() for _ in range(4)] == [True, True, False, False]
+    for vain in (True, True, False, False):
+        assert [dead.retries_are_vain() for _ in range(2)] == [vain] * 2
+        dead.give_up()
     waiting.ended(Target(accounts(1)[0], DEAD[0]))
     assert not dead.retries_are_vain()
     target = waiting.take()
@@ -323,3 +325,23 @@ def test_calls_make_way_only_if_others_wait() -> None:
     assert not dead.retries_are_vain()
     waiting.close()
     assert not dead.watchers
+
+
+def test_a_run_looks_ahead_for_who_waits_for_a_host_that_has_died() -> None:
+    """It reads on only while a host fails and nobody waits yet, and no further than to the first who does."""
+    targets = [*targets_of(DEAD[:1], 8), *targets_of(GOOD[:1], 8), *targets_of(GOOD[1:2], 8)]
+    waiting, health, read = admission(targets, 4)
+    for _ in range(3):
+        assert waiting.take() is not None
+    dead = health[DEAD[0]]
+    dead.note_response()
+    assert waiting.take() is not None
+    waiting.look_ahead()
+    assert read.total() == 4
+    for second in range(3):
+        dead.note_failure(10.0 * second)
+    assert not dead.retries_are_vain()
+    for _ in range(2):
+        waiting.look_ahead()
+        assert read == {DEAD[0]: 8, GOOD[0]: 1}
+    assert dead.retries_are_vain()

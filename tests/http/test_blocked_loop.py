@@ -21,7 +21,7 @@ from detective_async import (
     RetryPolicy,
     Timeouts,
 )
-from detective_async.http import pool
+from detective_async.http.exchange import is_late
 
 BLOCKED = 20.0
 either = pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
@@ -78,7 +78,7 @@ async def test_a_dead_host_and_a_blocked_loop() -> None:
 
 @in_virtual_time
 async def test_an_event_loop_that_is_always_late() -> None:
-    """The number of tries is limited."""
+    """There is one more try."""
     async with proxied_client(
         LIST_MEMBERS, max_attempts=1, listening=False, timeouts=Timeouts(connect=1, attempt=None, total=None)
     ) as running:
@@ -87,7 +87,7 @@ async def test_an_event_loop_that_is_always_late() -> None:
             block(after=0.5 + number * (BLOCKED + 1))
         result = await running.call()
         assert type(result.error) is ConnectError
-        assert result.seconds == pytest.approx((1 + pool._MORE_TRIES) * BLOCKED, rel=0.2)
+        assert result.seconds == pytest.approx(2 * (BLOCKED + 1), abs=1)
         running.proxy.listen()
 
 
@@ -122,6 +122,32 @@ async def test_no_response_and_a_blocked_loop(timeouts: Timeouts, kind: type[Exc
         result = await running.call()
         assert type(result.error) is kind
         assert result.seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "punctual", "late"), [(0.1, 0.05, 0.06), (1, 0.099, 0.11), (5, 0.249, 0.26), (60, 0.249, 0.26)]
+)
+def test_how_late_a_busy_event_loop_may_be(timeout: float, punctual: float, late: float) -> None:
+    """A tenth of the timeout, from 50 to 250 ms."""
+    assert not is_late(100 + punctual, 100, timeout)
+    assert is_late(100 + late, 100, timeout)
+
+
+@in_virtual_time
+async def test_an_event_loop_with_slow_steps() -> None:
+    """A dead host takes no longer than its timeout, and a step."""
+    async with proxied_client(
+        LIST_MEMBERS, max_attempts=1, listening=False, timeouts=Timeouts(connect=5, attempt=None, total=None)
+    ) as running:
+        running.proxy.ignore()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        for number in range(200):
+            loop.call_later(number * 0.13, loop.pass_time, 0.129)
+        result = await running.call()
+        assert type(result.error) is ConnectError
+        assert result.seconds == pytest.approx(5, abs=0.3)
+        running.proxy.listen()
 
 
 def test_a_real_event_loop(certificates: Certificates) -> None:

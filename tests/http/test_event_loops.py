@@ -77,7 +77,7 @@ def test_one_event_loop_after_another(end: Run, tls: bool, certificates: Certifi
     """More calls than connections work in each of them, without a warning, and no socket is left."""
     with server_thread(tls=certificates.good if tls else None) as server:
         client = make(server, retry=RetryPolicy(mode="adaptive"))
-        client._transport.pool.limit(2)
+        client._transport.pool._max_requests = 2
 
         async def many() -> None:
             await asyncio.gather(*(client.list_graphs() for _ in range(7)))

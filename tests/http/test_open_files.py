@@ -1,5 +1,6 @@
 """A process that may open few files: it opens fewer connections, and an error says what to do."""
 
+import asyncio
 import errno
 import resource
 import subprocess
@@ -138,7 +139,7 @@ async def test_too_many_open_files(failures: int, sim: DetectiveSimulator, monke
     timeouts = Timeouts(connect=0.1 if failures > 1 else 60.0)
     async with DetectiveFleet([target], endpoint_url=sim.url, timeouts=timeouts) as fleet:
         (outcome,) = [one async for one in fleet.run(lambda client, _: client.list_graphs())]
-        health = fleet.client._transport.shared.health("detective", "eu-west-1")
+        health = fleet.client._transport.shared.in_loop(asyncio.get_running_loop()).health("detective", "eu-west-1")
     assert not health.failing
     if failures == 1:
         assert outcome.result().response_metadata.attempts == 1

@@ -43,9 +43,7 @@ async def test_requests_that_wait_for_one_host_do_not_block_others(limit: int | 
     """With and without a limit of a fleet in addition to those of the caller's session."""
     connector = aiohttp.TCPConnector(limit=10 if limit else 2, limit_per_host=1)
     async with aiohttp.ClientSession(connector=connector) as session:
-        pool = ConnectionPool(session)
-        if limit:
-            pool.limit(limit)
+        pool = ConnectionPool(session, max_requests=limit)
         async with Turn(connections(pool), "a", None, None):
             waiting = [asyncio.ensure_future(Turn(connections(pool), "a", None, None).__aenter__()) for _ in range(5)]
             await asyncio.sleep(0)
@@ -82,8 +80,7 @@ async def take_all(pool: ConnectionPool, turns: AsyncExitStack) -> int:
 @pytest.mark.parametrize("limit", [3, 150])
 async def test_a_limit_of_the_clients_own_session(limit: int) -> None:
     """It may be larger than the default."""
-    pool = ConnectionPool()
-    pool.limit(limit)
+    pool = ConnectionPool(max_requests=limit)
     async with AsyncExitStack() as turns:
         turns.push_async_callback(pool.aclose)
         assert await take_all(pool, turns) == limit
@@ -99,9 +96,7 @@ async def test_a_limit_on_the_callers_session(limit: int | None, of_the_session:
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=of_the_session)) as session,
         AsyncExitStack() as turns,
     ):
-        limited, other = ConnectionPool(session), ConnectionPool(session)
-        if limit:
-            limited.limit(limit)
+        limited, other = ConnectionPool(session, max_requests=limit), ConnectionPool(session)
         assert await take_all(limited, turns) == expected
         if of_the_session:
             assert await take_all(other, turns) == of_the_session - expected

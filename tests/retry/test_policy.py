@@ -365,7 +365,7 @@ def test_patience_is_for_hosts_that_have_been_heard_of(
     """A host that does not exist, or that has answered no call of the fleet, gets three attempts by default."""
     health = None if answered is None else HostHealth()
     if health is not None and answered:
-        health.note_answer()
+        health.note_response()
     call = Attempts(8, RetryQuota(), repeatable=True, schedule=schedule, health=health)
     count = 0
     while True:
@@ -380,7 +380,7 @@ def test_patience_is_for_hosts_that_have_been_heard_of(
 def test_a_host_is_given_up_after_three_lost_calls_until_it_answers() -> None:
     """Then each call has one attempt; one response clears the doubt."""
     health = HostHealth()
-    health.note_answer()
+    health.note_response()
 
     def retried() -> bool:
         call = Attempts(2, RetryQuota(), repeatable=True, health=health)
@@ -395,7 +395,7 @@ def test_a_host_is_given_up_after_three_lost_calls_until_it_answers() -> None:
 
     assert [retried() for _ in range(5)] == [True, True, True, False, False]
     assert health.dead
-    health.note_answer()
+    health.note_response()
     assert not health.dead
     assert retried()
 
@@ -414,19 +414,24 @@ def test_when_a_call_makes_way_for_other_hosts(
     answered: bool, failures: int, seconds: float, crowding: bool, vain: bool
 ) -> None:
     """After three failures in a row, if others wait; at a host that has answered, after ten seconds without one."""
-    health, changes = HostHealth(), []
-    health.watchers.append(Watcher(lambda: changes.append(health.answering), lambda: crowding))
+    health, changes, given_up = HostHealth(), [], []
+    health.watchers.append(
+        Watcher(lambda: changes.append(health.responding), lambda: crowding, lambda: given_up.append(1))
+    )
     if answered:
-        health.note_answer()
+        health.note_response()
     for number in range(failures):
         health.note_failure(100.0 + seconds * number / (failures - 1))
     assert health.retries_are_vain() is vain
+    assert not given_up
+    health.give_up()
+    assert given_up == [1] * vain
     # Only changes are told, and not each attempt.
     assert changes == ([True, False] if answered else [False])
-    health.note_answer()
+    health.note_response()
     assert changes[-1]
     health.reset()
-    assert not any((health.failing, health.ever_answered, health.dead))
+    assert not any((health.failing, health.ever_responded, health.dead))
 
 
 def test_single_failures_between_answers_are_not_held_against_a_host() -> None:
@@ -436,7 +441,7 @@ def test_single_failures_between_answers_are_not_held_against_a_host() -> None:
         for _ in range(2):
             health.note_failure(0.0)
         # Before the first answer, one failure is enough.
-        assert health.failing is not health.ever_answered
+        assert health.failing is not health.ever_responded
         assert not health.clear
-        health.note_answer()
-        assert (health.clear, health.answering) == (True, True)
+        health.note_response()
+        assert (health.clear, health.responding) == (True, True)
