@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
+from detective_async.errors import ConfigurationError
+
 _logger = logging.getLogger("detective_async")
 
 
@@ -211,18 +213,29 @@ class ProgressCounter:
 
 def is_plain_callable(value: object) -> bool:
     """Return whether a value is callable and not asynchronous: then its result would never be awaited."""
-    return callable(value) and not any(map(_is_async, (value, getattr(value, "__call__", None))))  # noqa: B004
+    try:
+        return callable(value) and not any(map(_is_async, (value, getattr(value, "__call__", None))))  # noqa: B004
+    except Exception:  # noqa: BLE001 - an object of a user's may raise when it is asked for an attribute
+        return False
 
 
 def is_hook(value: object) -> bool:
     """Return whether a value is a plain callable, and its `on_start`, if it has one, too.
 
     A class whose instances are callable is not one: calling it would only make an instance.
+
+    Raises:
+        ConfigurationError: the value raises an error when it is asked for an attribute, as each call would ask it.
     """
     if isinstance(value, type) and any("__call__" in vars(base) for base in value.__mro__):
         return False
-    on_start = getattr(value, "on_start", None)
-    return is_plain_callable(value) and (on_start is None or is_plain_callable(on_start))
+    try:
+        on_start = getattr(value, "on_start", None)
+    except Exception:  # noqa: BLE001 - it may be any class
+        problem = f"hooks: expected plain callables, got {type(value).__name__}, which raises when asked for on_start"
+    else:
+        return is_plain_callable(value) and (on_start is None or is_plain_callable(on_start))
+    raise ConfigurationError(problem)
 
 
 def _is_async(value: object) -> bool:

@@ -20,7 +20,7 @@ from detective_async.auth.credentials import (
 from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
-from detective_async.settings.arguments import type_name
+from detective_async.settings.arguments import attribute, type_name
 
 CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
 
@@ -142,10 +142,15 @@ def _resolver_of(session: Any, found: Any) -> Any:
 
 
 def _is_botocore_source(source: object) -> bool:
-    if hasattr(source, "get_frozen_credentials"):
+    if attribute(source, "get_frozen_credentials") is not None:
         return True
     packages = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
-    return hasattr(source, "get_credentials") and bool(packages & {"aiobotocore", "boto3", "botocore"})
+    return attribute(source, "get_credentials") is not None and bool(packages & {"aiobotocore", "boto3", "botocore"})
+
+
+def _is_provider(source: object) -> TypeGuard[CredentialsProvider]:
+    # `isinstance` raises what the object raises when it is asked for an attribute.
+    return attribute(source, "get_credentials") is not None
 
 
 class _CallableCredentials(CachedProvider):
@@ -153,7 +158,7 @@ class _CallableCredentials(CachedProvider):
 
     def __init__(self, source: Callable[[], Awaitable[Credentials]]) -> None:
         self.source = source
-        name = getattr(source, "__qualname__", type(source).__qualname__)
+        name = attribute(source, "__qualname__") or type(source).__qualname__
         super().__init__(RefreshingCache(name, cache_permanent=False))
 
     def __repr__(self) -> str:
@@ -202,7 +207,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if _is_botocore_source(source):
         return SessionCredentials(source)
-    if isinstance(source, CredentialsProvider):
+    if _is_provider(source):
         return source
     if callable(source):
         return _CallableCredentials(source)

@@ -37,7 +37,7 @@ class Iterators(Methods):
             prefetch: the number of pages to fetch ahead.
 
         Raises:
-            ParameterError: `page_size`, `limit` or `prefetch` is out of range.
+            ParameterError: `page_size`, `limit` or `prefetch` is out of range, or `starting_token` is no string.
             PaginationError: while iterating: the service repeated a token.
         """
         return Paginator(
@@ -70,7 +70,7 @@ class Iterators(Methods):
             prefetch: the number of pages to fetch ahead.
 
         Raises:
-            ParameterError: `page_size`, `limit` or `prefetch` is out of range.
+            ParameterError: `page_size`, `limit` or `prefetch` is out of range, or `starting_token` is no string.
             PaginationError: while iterating: the service repeated a token.
         """
         return Paginator(
@@ -109,7 +109,7 @@ class Iterators(Methods):
             prefetch: the number of pages to fetch ahead.
 
         Raises:
-            ParameterError: `page_size`, `limit` or `prefetch` is out of range.
+            ParameterError: `page_size`, `limit` or `prefetch` is out of range, or `starting_token` is no string.
             PaginationError: while iterating: the service repeated a token.
         """
         return Paginator(
@@ -150,7 +150,7 @@ class Iterators(Methods):
             prefetch: the number of pages to fetch ahead.
 
         Raises:
-            ParameterError: `page_size`, `limit` or `prefetch` is out of range.
+            ParameterError: `page_size`, `limit` or `prefetch` is out of range, or `starting_token` is no string.
             PaginationError: while iterating: the service repeated a token.
         """
         return Paginator(
@@ -189,7 +189,7 @@ class Iterators(Methods):
             prefetch: the number of pages to fetch ahead.
 
         Raises:
-            ParameterError: `page_size`, `limit` or `prefetch` is out of range.
+            ParameterError: `page_size`, `limit` or `prefetch` is out of range, or `starting_token` is no string.
             PaginationError: while iterating: the service repeated a token.
         """
         return Paginator(
@@ -224,7 +224,7 @@ class Iterators(Methods):
             prefetch: the number of pages to fetch ahead.
 
         Raises:
-            ParameterError: `page_size`, `limit` or `prefetch` is out of range.
+            ParameterError: `page_size`, `limit` or `prefetch` is out of range, or `starting_token` is no string.
             PaginationError: while iterating: the service repeated a token.
         """
         return Paginator(
@@ -257,7 +257,7 @@ class Iterators(Methods):
             prefetch: the number of pages to fetch ahead.
 
         Raises:
-            ParameterError: `page_size`, `limit` or `prefetch` is out of range.
+            ParameterError: `page_size`, `limit` or `prefetch` is out of range, or `starting_token` is no string.
             PaginationError: while iterating: the service repeated a token.
         """
         return Paginator(

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from typing import Generic, Protocol, TypeVar
 
-from detective_async.api.models.constraints import Integer
+from detective_async.api.models.constraints import Integer, Text
 from detective_async.errors import PaginationError
 
 
@@ -54,13 +54,15 @@ class Paginator(Generic[Item, PageT]):
             prefetch: the number of pages to fetch ahead of the consumer.
 
         Raises:
-            ParameterError: a number is out of range.
+            ParameterError: a number is out of range, or the token is no string.
         """
         if page_size is not None:
             Integer(1, max_page_size)(page_size, "page_size")
         if limit is not None:
             Integer(0)(limit, "limit")
         Integer(0)(prefetch, "prefetch")
+        if starting_token is not None:
+            Text(min_length=0)(starting_token, "starting_token")
         self._operation = operation
         self._fetch = fetch
         self._items = items

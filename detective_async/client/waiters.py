@@ -13,6 +13,7 @@ from detective_async.client.iterators import Iterators
 from detective_async.client.polling import Poller, check_timeout
 from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit, is_plain_callable
+from detective_async.settings.arguments import shown
 
 #: The statuses that only change by an action of a user.
 SETTLED = frozenset({"INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_FAILED"})
@@ -60,7 +61,7 @@ class Waiters(Iterators):
         final = _final(until)
         if on_settled is not None and not is_plain_callable(on_settled):
             raise ParameterError(
-                "on_settled", f"expected a plain callable (not a coroutine function), got {on_settled!r}"
+                "on_settled", f"expected a plain callable (not a coroutine function), got {shown(on_settled)}"
             )
         listeners = () if on_settled is None else (on_settled,)
         request = models.GetMembersRequest(graph_arn, account_ids)

@@ -13,6 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 from yarl import URL
 
 from detective_async.errors import ConfigurationError
+from detective_async.settings.arguments import cut
 
 #: The checks that Python 3.13 added to its default context, and that botocore's context does not have: certificates of
 #: many a company's TLS-inspecting proxy fail them.
@@ -34,10 +35,13 @@ def ssl_context(ca_bundle: str | None) -> ssl.SSLContext | bool:
     try:
         return _context(ca_bundle, Path(ca_bundle).read_bytes())
     except (OSError, ValueError) as error:
-        problem = "it is a folder, and must be a file" if isinstance(error, IsADirectoryError) else str(error)
+        # Not the error's own text where it has a path too.
+        problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        if isinstance(error, IsADirectoryError):
+            problem = "it is a folder, and must be a file"
         raise ConfigurationError(
-            f"the CA bundle {ca_bundle} (AWS_CA_BUNDLE, ca_bundle of the profile, or REQUESTS_CA_BUNDLE) cannot be "
-            f"used: {problem}"
+            f"the CA bundle {cut(ca_bundle)} (AWS_CA_BUNDLE, ca_bundle of the profile, or REQUESTS_CA_BUNDLE) "
+            f"cannot be used: {problem}"
         ) from None
 
 
@@ -78,6 +82,8 @@ class _ProxyError(Exception):
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _IPV6 = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+#: A last label that makes a host an IPv4 address, or nothing, by the URL standard.
+_NUMBER = re.compile(r"[0-9]+|0[Xx][0-9A-Fa-f]*")
 _MAX_PORT = 65535
 _UNENCODED = "special characters in the user name and the password must be percent-encoded"
 
@@ -113,7 +119,7 @@ def _checked_proxy(proxy: str) -> str:
 def _check_address(address: str) -> None:
     if address.startswith("["):
         match = _IPV6.fullmatch(address)
-        if match is None or not _is_ipv6(match[1]):
+        if match is None or not _is_address(match[1], ipaddress.IPv6Address):
             raise _ProxyError("its IPv6 address is malformed")
         port = match[2]
     else:
@@ -127,9 +133,9 @@ def _check_address(address: str) -> None:
         raise _ProxyError(f"its port is no number from 1 to {_MAX_PORT}")
 
 
-def _is_ipv6(text: str) -> bool:
+def _is_address(text: str, kind: type[ipaddress.IPv4Address | ipaddress.IPv6Address]) -> bool:
     try:
-        ipaddress.IPv6Address(text)
+        kind(text)
     except ValueError:
         return False
     return True
@@ -142,8 +148,13 @@ def _check_name(host: str) -> None:
     except ValueError:
         name = ""
     # A dot at the end says that the name is complete.
-    if not all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split(".")):
+    name = name.removesuffix(".")
+    labels = name.split(".")
+    if not all(_LABEL.fullmatch(label) for label in labels):
         raise _ProxyError("its host is no host name: its parts have 1 to 63 letters, digits and hyphens")
+    # Else a value that is no proxy at all, or a user and a password in the wrong place, would look like a failing one.
+    if _NUMBER.fullmatch(labels[-1]) and not _is_address(name, ipaddress.IPv4Address):
+        raise _ProxyError("its host ends in a number and is no IPv4 address, which has four numbers from 0 to 255")
 
 
 def _check_user(user: str) -> None:

@@ -1,8 +1,11 @@
 """Checks of what users pass to constructors, with errors that say what was given and what is wanted."""
 
+from typing import Any
+
 from detective_async.errors import ConfigurationError
 
 _LONGEST_SHOWN = 60
+_LONGEST_NAME = 300
 #: No count is as large. Python writes no whole number of more than 4,300 digits, and no float holds one of 309.
 _TOO_LARGE_FOR_COUNTS = 10**18
 _TOO_LARGE_FOR_FLOATS = 2**1023
@@ -20,6 +23,19 @@ def shown(value: object) -> str:
     if isinstance(value, int) and abs(value) < _TOO_LARGE_FOR_COUNTS:
         return int.__repr__(value)
     return type_name(value)
+
+
+def cut(name: str) -> str:
+    """Return a name or a path for a message; of a very long one, the beginning."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]} [...]"
+
+
+def attribute(value: object, name: str) -> Any:
+    """Return an attribute of an object of a user's; None if it has none, or raises an error when it is asked for it."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 - it may be any class
+        return None
 
 
 def type_name(value: object) -> str:

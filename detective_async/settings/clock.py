@@ -9,7 +9,7 @@ from time import sleep as blocking_sleep
 from attrs import fields, frozen
 
 from detective_async.errors import ConfigurationError
-from detective_async.settings.arguments import shown
+from detective_async.settings.arguments import attribute, shown
 
 
 @frozen
@@ -41,9 +41,9 @@ def check_clock(clock: object) -> None:
     Raises:
         ConfigurationError: it has not.
     """
-    for attribute in fields(Clock):
-        if not callable(getattr(clock, attribute.name, None)):
-            problem = f"one whose {attribute.name} is not" if isinstance(clock, Clock) else shown(clock)
+    for function in fields(Clock):
+        if not callable(attribute(clock, function.name)):
+            problem = f"one whose {function.name} is not" if isinstance(clock, Clock) else shown(clock)
             raise ConfigurationError(f"clock: expected a Clock of four functions, got {problem}")
-    if getattr(clock, "sleep", None) is blocking_sleep:
+    if attribute(clock, "sleep") is blocking_sleep:
         raise ConfigurationError("clock: sleep must be a coroutine function, as asyncio.sleep is; time.sleep is not")

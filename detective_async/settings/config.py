@@ -9,7 +9,8 @@ from pathlib import Path
 from attrs import Factory, frozen
 
 from detective_async.errors import ConfigurationError
-from detective_async.settings.arguments import check_kind, shown
+from detective_async.settings.arguments import check_kind, cut, shown
+from detective_async.settings.shared_file import Section, SharedFileError, parse_shared_file
 
 _MOST_DIGITS = 18
 _BOOLEANS = {"true": True, "false": False}
@@ -24,8 +25,7 @@ class Settings:
     Attributes:
         region: the region to call.
         service_urls: service name -> a URL to use instead of the region's own, for each service that the library calls.
-        missing_services: the section of services that the profile names and the config file does not have, if URLs
-            would be looked up there.
+        service_problems: service name -> what is wrong with the section of services that its URL would be in.
         use_fips: whether to use FIPS endpoints.
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
         max_attempts: the maximum number of attempts of a call.
@@ -38,7 +38,7 @@ class Settings:
 
     region: str | None = None
     service_urls: Mapping[str, str] = Factory(dict)
-    missing_services: str | None = None
+    service_problems: Mapping[str, str] = Factory(dict)
     use_fips: bool | None = None
     use_dualstack: bool | None = None
     max_attempts: int | None = None
@@ -57,13 +57,13 @@ class Settings:
         """Return the URL to use for a service instead of the region's own.
 
         Raises:
-            ConfigurationError: the profile names a section of services that does not exist. Without it, requests that
-                were meant for another endpoint would go to AWS.
+            ConfigurationError: the profile names a section of services that does not exist, or that has no settings
+                below the service's name. Without the error, requests that were meant for another endpoint would go
+                to AWS.
         """
-        url = self.service_urls.get(service)
-        if url is None and self.missing_services is not None:
-            raise ConfigurationError(self.missing_services)
-        return url
+        if service in self.service_problems:
+            raise ConfigurationError(self.service_problems[service])
+        return self.service_urls.get(service)
 
 
 def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -79,11 +79,11 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
     if profile is not None:
         check_kind(profile, str, "profile", "the name of a profile")
     sections = _profile_sections(profile, environ)
-    service_urls, missing_services = _service_urls(sections, environ)
+    service_urls, service_problems = _service_urls(sections, environ)
     return Settings(
         region=_first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or sections.profile.get("region") or None,
         service_urls=service_urls,
-        missing_services=missing_services,
+        service_problems=service_problems,
         use_fips=_boolean("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", sections, environ),
         use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
         max_attempts=_max_attempts(sections, environ),
@@ -98,7 +98,7 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
 def region_sources(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> str:
     """List the settings that may contain the region, for the error if none of them does."""
     name = profile or _first(environ, "AWS_PROFILE", "AWS_DEFAULT_PROFILE") or "default"
-    return f"region=..., AWS_REGION, AWS_DEFAULT_REGION, or region in profile {name!r} of {_config_path(environ)}"
+    return f"region=..., AWS_REGION, AWS_DEFAULT_REGION, or region in profile {cut(name)!r} of {_config_file(environ)}"
 
 
 @frozen
@@ -120,7 +120,7 @@ def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Secti
     if name == "default":
         found.insert(0, config.get("default"))
     if requested and not any(section is not None for section in found):
-        raise ConfigurationError(f"profile {requested!r} is in neither the shared config nor the credentials file")
+        raise ConfigurationError(f"profile {cut(requested)!r} is in neither the shared config nor the credentials file")
     merged: dict[str, str] = {}
     for section in found:
         merged.update(section or {})
@@ -129,6 +129,10 @@ def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Secti
 
 def _config_path(environ: Mapping[str, str]) -> Path:
     return _path(environ, "AWS_CONFIG_FILE", "~/.aws/config")
+
+
+def _config_file(environ: Mapping[str, str]) -> str:
+    return cut(str(_config_path(environ)))
 
 
 def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
@@ -140,7 +144,7 @@ def _path(environ: Mapping[str, str], variable: str, default: str) -> Path:
         return path
 
 
-def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
+def _read(path: Path) -> Mapping[str, Section]:
     """Read one of the shared files; a missing file counts as empty, as in the AWS CLI."""
     try:
         stat = path.stat()
@@ -151,20 +155,16 @@ def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
 
 # A program may create a client for each of many accounts: parse a file again only if it has changed.
 @lru_cache(maxsize=8)
-def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Mapping[str, str]]:
-    # Imported only if there is a file to read; most containers have none.
-    from configparser import Error, RawConfigParser  # noqa: PLC0415
-
-    parser = RawConfigParser(default_section="", strict=False)
-    problem = None
+def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Section]:
     try:
-        parser.read_string(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, Error) as error:
+        return parse_shared_file(path.read_text(encoding="utf-8"))
+    except SharedFileError as error:
+        problem = str(error)
+    except (OSError, UnicodeDecodeError) as error:
+        # Not its message, which may quote the file.
         problem = type(error).__name__
-    if problem:
-        # Raised outside the handler and without the parser's message, which quotes the line and may contain a secret.
-        raise ConfigurationError(f"{path} cannot be read as a shared config file ({problem})")
-    return {" ".join(name.replace('"', "").split()): dict(parser.items(name)) for name in parser.sections()}
+    # Raised outside the handler, so that a traceback does not show the file's text.
+    raise ConfigurationError(f"{cut(str(path))} cannot be read as a shared config file ({problem})")
 
 
 def _nested(text: str) -> Mapping[str, str]:
@@ -177,29 +177,40 @@ def _nested(text: str) -> Mapping[str, str]:
 _SERVICES = "detective", "sts"
 
 
-def _service_urls(sections: _Sections, environ: Mapping[str, str]) -> tuple[Mapping[str, str], str | None]:
-    """Return the URL of each service that has one, and the error for a service that has none, if there is one."""
+def _service_urls(sections: _Sections, environ: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Return the URL of each service that has one, and what is wrong with the settings of each that has a fault."""
     if _boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", sections, environ):
-        return {}, None
-    named = "services" in sections.profile
-    # Like botocore, which does not look at the profile's own URL then.
-    missing = named and not sections.services
-    urls = {service: _service_url(service, sections, environ, missing=missing) for service in _SERVICES}
-    found = {service: url for service, url in urls.items() if url is not None}
-    if not missing:
-        return found, None
-    return found, (
-        f"services in profile {sections.name!r} is {sections.profile['services']!r}, but "
-        f"{_config_path(environ)} has no section [services {sections.profile['services']}] with settings"
-    )
+        return {}, {}
+    urls: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for service in _SERVICES:
+        url = _first(environ, f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
+        # Like botocore, which does not look at the profile's own URL if there is a problem.
+        if url is None and (problem := _service_problem(service, sections, environ)) is not None:
+            problems[service] = problem
+            continue
+        nested = _nested(sections.services.get(service, ""))
+        url = url or nested.get("endpoint_url") or sections.profile.get("endpoint_url")
+        if url:
+            urls[service] = url
+    return urls, problems
 
 
-def _service_url(service: str, sections: _Sections, environ: Mapping[str, str], *, missing: bool) -> str | None:
-    url = _first(environ, f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
-    if url is not None or missing:
-        return url
+def _service_problem(service: str, sections: _Sections, environ: Mapping[str, str]) -> str | None:
+    if "services" not in sections.profile:
+        return None
+    name = cut(sections.profile["services"])
+    if not sections.services:
+        return (
+            f"services in profile {cut(sections.name)!r} is {name!r}, but {_config_file(environ)} has no section "
+            f"[services {name}] with settings"
+        )
+    if sections.services.get(service, "\n").startswith("\n"):
+        return None
+    # Not the value, whose URL may contain a password.
     return (
-        _nested(sections.services.get(service, "")).get("endpoint_url") or sections.profile.get("endpoint_url") or None
+        f"{service} in section [services {name}] of {_config_file(environ)} must have nothing on its own line, and "
+        "indented settings below it, such as endpoint_url = https://HOST"
     )
 
 
@@ -208,7 +219,7 @@ def _boolean(variable: str, key: str, sections: _Sections, environ: Mapping[str,
     if text is None:
         return None
     if text.lower() not in _BOOLEANS:
-        raise ConfigurationError(f"{source} must be true or false, got {text!r}")
+        raise ConfigurationError(f"{source} must be true or false, got {shown(text)}")
     return _BOOLEANS[text.lower()]
 
 
@@ -227,7 +238,7 @@ def _retry_mode(sections: _Sections, environ: Mapping[str, str]) -> str | None:
     if text is None:
         return None
     if text.lower() not in _RETRY_MODES:
-        raise ConfigurationError(f"{source} must be one of {', '.join(sorted(_RETRY_MODES))}, got {text!r}")
+        raise ConfigurationError(f"{source} must be one of {', '.join(sorted(_RETRY_MODES))}, got {shown(text)}")
     return _RETRY_MODES[text.lower()]
 
 
@@ -241,7 +252,7 @@ def _setting(variable: str, key: str, sections: _Sections, environ: Mapping[str,
     """Return where a setting comes from, for messages, and its value."""
     if environ.get(variable):
         return variable, environ[variable].strip()
-    return f"{key} in profile {sections.name!r}", sections.profile.get(key) or None
+    return f"{key} in profile {cut(sections.name)!r}", sections.profile.get(key) or None
 
 
 def _first(environ: Mapping[str, str], *variables: str) -> str | None:

@@ -27,11 +27,13 @@ from detective_async import (
     DetectiveError,
     DetectiveFleet,
     RetryPolicy,
+    SessionCredentials,
     StaticCredentials,
     Target,
     Timeouts,
 )
 from detective_async.client.client import ClientOptions
+from detective_async.events import is_plain_callable
 from detective_async.settings.arguments import shown
 from detective_async.testing import DetectiveSimulator
 
@@ -94,6 +96,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"hooks": AsyncMock()}, "hooks: expected plain callables .* got an AsyncMock"),
     ({"use_fips": "yes"}, "use_fips: expected True, False or None, got 'yes'"),
     ({"use_dualstack": 1}, "use_dualstack: expected True, False or None, got 1"),
+    ({"profile": "x" * 100_000}, r"^profile 'x{300} \[\.\.\.\]' is in neither .* file$"),
     ({"profile": 5}, "profile: expected the name of a profile, got 5"),
     ({"clock": 1.5}, "clock: expected a Clock of four functions, got 1.5"),
     ({"clock": time}, "clock: expected a Clock of four functions, got a module"),
@@ -233,13 +236,44 @@ class Broken:
     def __hash__(self) -> int:
         raise TypeError("no hash")
 
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError("no attributes")
+
+
+class BrokenCall(Broken):
+    """A callable whose method cannot be asked for."""
+
+    @property
+    def __call__(self) -> object:
+        raise RuntimeError("no call")
+
+    on_start = None
+
 
 @pytest.mark.parametrize("name", ClientOptions.__annotations__)
 def test_objects_that_raise_are_refused_too(name: str) -> None:
-    """Their `repr` is not asked for."""
+    """Their `repr` is not asked for, and what they raise when asked for an attribute is not passed on."""
     options: dict[str, Any] = {"region": "eu-west-1", "credentials": KEYS, name: Broken()}
     with pytest.raises(ConfigurationError, match="Broken"):
         DetectiveClient(**options)
+
+
+@pytest.mark.parametrize("value", [Broken(), BrokenCall()], ids=["object", "callable"])
+def test_callbacks_that_raise_when_asked_for_an_attribute(value: object) -> None:
+    """They are no callbacks, and no sources of a role's or a session's credentials."""
+    assert not is_plain_callable(value)
+    with pytest.raises(ConfigurationError, match=r"^SessionCredentials takes .* got a Broken"):
+        SessionCredentials(value)
+
+
+def test_a_hook_that_raises_when_asked_for_an_attribute() -> None:
+    """It is refused by its class, since each call would ask it for `on_start`."""
+
+    class Hook(Broken):
+        def __call__(self, event: object) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"^hooks: .* got Hook, which raises when asked for on_start"):
+        DetectiveClient(region="eu-west-1", credentials=KEYS, hooks=Hook())
 
 
 _JUNK = st.one_of(

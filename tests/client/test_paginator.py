@@ -426,6 +426,30 @@ async def test_an_error_response_ends_the_iteration(client: DetectiveClient, arn
         await client.iter_members(arn, starting_token="made up").collect()
 
 
+def iterators_of(client: DetectiveClient) -> list[Callable[..., Paginator[Any, Any]]]:
+    """Return all seven methods, less the parameters of their own."""
+    return [
+        client.iter_graphs,
+        client.iter_invitations,
+        client.iter_organization_admin_accounts,
+        partial(client.iter_members, ARN),
+        partial(client.iter_datasource_packages, ARN),
+        partial(client.iter_investigations, ARN),
+        partial(client.iter_indicators, ARN, "0" * 21),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("token", "kind"), [(5, "an int"), (["x"], "a list"), ({}, "a dict"), (bytearray(b"x"), "a bytearray")]
+)
+def test_a_token_that_is_no_string(token: object, kind: str) -> None:
+    """It is refused before the iteration, also if it cannot be hashed."""
+    client = DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"))
+    for iterate in iterators_of(client):
+        with pytest.raises(ParameterError, match=f"^starting_token: expected a string, got {kind}$"):
+            iterate(starting_token=token)
+
+
 @pytest.mark.parametrize("length", [1, 1025, 2049, 70_000])
 async def test_tokens_go_back_as_they_came(length: int) -> None:
     """The service gives out longer ones than its model says; they are sent, and resumed from, unjudged."""
@@ -441,16 +465,7 @@ async def test_tokens_go_back_as_they_came(length: int) -> None:
         serving(react) as server,
         DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"), endpoint_url=server.url) as client,
     ):
-        lists: list[Callable[..., Paginator[Any, Any]]] = [
-            client.iter_graphs,
-            client.iter_invitations,
-            client.iter_organization_admin_accounts,
-            partial(client.iter_members, ARN),
-            partial(client.iter_datasource_packages, ARN),
-            partial(client.iter_investigations, ARN),
-            partial(client.iter_indicators, ARN, "0" * 21),
-        ]
-        for iterate in lists:
+        for iterate in iterators_of(client):
             requests.clear()
             assert await iterate().collect() == []
             assert requests == ["None", token]

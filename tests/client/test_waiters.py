@@ -243,6 +243,10 @@ BAD_INPUT: list[tuple[str, Callable[[DetectiveClient], Awaitable[object]]]] = [
         lambda c: c.wait_for_members(ARN, IDS, timeout=1, on_settled=5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ),
     (
+        "on_settled: expected a plain callable (not a coroutine function), got a str",
+        lambda c: c.wait_for_members(ARN, IDS, timeout=1, on_settled="x" * 100_000),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ),
+    (
         "investigation_id: expected an investigation id (21 digits), got 1 character",
         lambda c: c.wait_for_investigation(ARN, "1", timeout=1),
     ),
@@ -277,6 +281,6 @@ async def test_a_coroutine_function_is_refused_as_callback(waiter: DetectiveClie
     async def tell(_: MemberDetail) -> None: ...
 
     with pytest.raises(
-        ParameterError, match=r"^on_settled: expected a plain callable \(not a coroutine function\), got <function"
+        ParameterError, match=r"^on_settled: expected a plain callable \(not a coroutine function\), got a function$"
     ):
         await waiter.wait_for_members(ARN, IDS, timeout=1, on_settled=tell)

@@ -156,6 +156,15 @@ async def test_an_error_names_what_cannot_be_connected_to(
     assert not caught.value.outcome_unknown
 
 
+def test_a_ca_bundle_with_a_very_long_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its path is cut, and is not in the error a second time."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", "x" * 5000)
+    with pytest.raises(
+        ConfigurationError, match=r"CA bundle x{300} \[\.\.\.\] \(.*\) cannot be used: File name too long$"
+    ):
+        DetectiveClient(region="eu-west-1", credentials=KEYS)
+
+
 @pytest.mark.parametrize("content", [None, "not a certificate"])
 def test_a_ca_bundle_that_cannot_be_used(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The constructor raises; the error has the file's name and the setting."""

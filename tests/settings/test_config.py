@@ -166,9 +166,18 @@ def test_the_error_without_a_region(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("[default]\nmax_attempts = many\n", None, "must be a whole number of at least 1, got 'many'"),
         ("[default]\nretry_mode = never\n", None, "must be one of adaptive, legacy, standard, got 'never'"),
         ("[default]\nmax_attempts = 0\n", None, "must be a whole number of at least 1"),
+        ("[default]\nretry_mode = " + "9" * 5000, None, "must be one of adaptive, legacy, standard, got a str"),
+        ("[default]\nuse_fips_endpoint = " + "9" * 5000, None, "must be true or false, got a str"),
+        ("[default]\n", "x" * 5000, r"profile 'x{300} \[\.\.\.\]' is in neither"),
         (f"[default]\nmax_attempts = {'9' * 5000}\n", None, "must be a whole number of at least 1, got a str"),
         ("aws_secret_access_key = hunter2\n", None, "cannot be read as a shared config file"),
         ("[default\nhunter2\n", None, "cannot be read"),
+        # The rest is not read.
+        ("[default]\n" + " hunter2\n" * 9, None, r"\(line 2 is neither a section nor of the form NAME = VALUE\)"),
+        ("[default]\n" + "=\n" * 9, None, r"\(line 2 is neither"),
+        ("[default]\nhunter2 = 1\nHUNTER2: 2", None, r"\(line 3 sets a key that is set already\)"),
+        ("[default]\n# x\n\n[default]", None, r"\(line 4 begins a section that is there already\)"),
+        ("[a]\ns3 =\n  hunter2\n", None, r"\(line 3 is below a key without a value, and is not of the form"),
     ],
 )
 def test_a_malformed_setting_is_named(
@@ -291,6 +300,10 @@ SERVICES = {
     "no name": "services =",
     "and a URL": "services = typo\nendpoint_url = http://localhost:1",
     "a section for another service": "services = s3\n[services s3]\ns3 =\n  endpoint_url = http://localhost:3",
+    "a URL on the service's own line": "services = a\n[services a]\ndetective = http://me:hunter2@a:1\nsts = http://a:1",
+    "nothing below the service": "services = a\nendpoint_url = http://localhost:1\n[services a]\ndetective =\nsts =",
+    "other settings below it": "services = a\n[services a]\ndetective =\n  x = http://localhost:3\nsts =\n  x = 1",
+    "no URL below it": "services = a\nendpoint_url = http://localhost:1\n[services a]\ndetective =\n  endpoint_url =",
     "switched off": "services = typo\nignore_configured_endpoint_urls = true",
 }
 
@@ -316,9 +329,17 @@ def test_a_missing_section_of_services(
         return
     try:
         expected = provider.provide()
-    except botocore.exceptions.InvalidConfigError:
-        with pytest.raises(ConfigurationError, match=r"^services in profile 'default' is '\w*', but .* has no section"):
+    except (botocore.exceptions.InvalidConfigError, AttributeError) as error:
+        # botocore takes a value on the service's own line for settings, and fails.
+        on_own_line = (
+            f"^{service} in section .services a. of .* must have nothing on its own line, and indented settings"
+        )
+        missing = r"^services in profile 'default' is '\w*', but .* has no section"
+        with pytest.raises(
+            ConfigurationError, match=on_own_line if isinstance(error, AttributeError) else missing
+        ) as caught:
             settings.endpoint_url_of(service)
+        assert "hunter2" not in str(caught.value)
         if service == "detective":
             with pytest.raises(ConfigurationError, match="services"):
                 DetectiveClient(credentials=KEYS)
