@@ -20,8 +20,8 @@ _CUT = " [...]"
 #: Characters of such a text that are read at all, so that no text occupies the event loop for long.
 _MAX_READ = 32_768
 #: Characters that are in no key, token or e-mail address, so that a text can be cut there.
-#: It is searched for from the end of the text, where `;F2x#&` is no separator but an escape of HTML.
-_SEPARATOR = re.compile(r"[\s\"<>(),:\[\]{}]|;(?!\w{1,10}#?&)")
+#: It is searched for from the end of the text, where `;f2x#&` and `;f2x#;pma&` are no separators but escapes of HTML.
+_SEPARATOR = re.compile(r"[\s\"<>(),:\[\]{}]|;(?!\w{0,10}#?(?:;pma){0,3}&)")
 #: A shorter secret could be part of any word, so it is not searched for.
 _SHORTEST_SECRET = 4
 # The repetitions are bounded, so that no text makes the search slow.
@@ -40,8 +40,9 @@ _JWT = r"(?<![\w-])(?P<before>(?:(?!eyJ[\w-]{5})[\w-])*+)eyJ[\w-]++(?:\.[\w-]++)
 _KEY = re.compile(f"{_LONG}|{_JWT}")
 _KEY_OR_SLASHED = re.compile(f"{_LONG}|{_SLASHED}|{_JWT}")
 _TOKEN_PART = re.compile(_JWT)
-#: A secret key, or a text as long as a session token, after a dot, a tilde or any other mark: `aws.secret=KEY`.
-_AFTER_A_MARK = r"(?<![\w/+])[A-Za-z0-9+](?:[A-Za-z0-9/+]{99,}+|[A-Za-z0-9/+]{39}(?![\w/+]))"
+#: A secret key, or a text as long as a session token, after a dot, a tilde or any other mark: `aws.secret=KEY`. Not in
+#: paths: `/.name/` and `/~name/`.
+_AFTER_A_MARK = r"(?<![\w/+])(?<!/[.~])[A-Za-z0-9+](?:[A-Za-z0-9/+]{99,}+|[A-Za-z0-9/+]{39}(?![\w/+]))"
 #: A secret key that begins with a slash and ends a sentence; `../` and `~/` begin a path, and `.json` ends one.
 _SLASHED_AT_THE_END = r"(?:(?<![\w/+.~-])|(?<=\.{3}))/[A-Za-z0-9/+]{39}(?![\w/+]|[.=-]++\w)"
 _RANDOM = re.compile(f"{_AFTER_A_MARK}|{_SLASHED_AT_THE_END}")
