@@ -5,11 +5,12 @@ The texts may be anything and of any length, so all expressions here take time t
 
 import json
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from attrs import fields, has
+from attrs import fields, frozen, has
 
 MASK = "***"
 #: The most characters of a text from outside that a message contains; the only bound of this kind.
@@ -19,7 +20,8 @@ _CUT = " [...]"
 #: Characters of such a text that are read at all, so that no text occupies the event loop for long.
 _MAX_READ = 32_768
 #: Characters that are in no key, token or e-mail address, so that a text can be cut there.
-_SEPARATOR = re.compile(r"[\s\"<>(),;:\[\]{}]")
+#: It is searched for from the end of the text, where `;f2x#&` and `;f2x#;pma&` are no separators but escapes of HTML.
+_SEPARATOR = re.compile(r"[\s\"<>(),:\[\]{}]|;(?!\w{0,10}#?(?:;pma){0,3}&)")
 #: A shorter secret could be part of any word, so it is not searched for.
 _SHORTEST_SECRET = 4
 # The repetitions are bounded, so that no text makes the search slow.
@@ -38,8 +40,78 @@ _JWT = r"(?<![\w-])(?P<before>(?:(?!eyJ[\w-]{5})[\w-])*+)eyJ[\w-]++(?:\.[\w-]++)
 _KEY = re.compile(f"{_LONG}|{_JWT}")
 _KEY_OR_SLASHED = re.compile(f"{_LONG}|{_SLASHED}|{_JWT}")
 _TOKEN_PART = re.compile(_JWT)
+#: A secret key, or a text as long as a session token, after a dot, a tilde or any other mark: `aws.secret=KEY`. Not in
+#: paths: `/.name/` and `/~name/`.
+_AFTER_A_MARK = r"(?<![\w/+])(?<!/[.~])[A-Za-z0-9+](?:[A-Za-z0-9/+]{99,}+|[A-Za-z0-9/+]{39}(?![\w/+]))"
+#: A secret key that begins with a slash and ends a sentence; `../` and `~/` begin a path, and `.json` ends one.
+_SLASHED_AT_THE_END = r"(?:(?<![\w/+.~-])|(?<=\.{3}))/[A-Za-z0-9/+]{39}(?![\w/+]|[.=-]++\w)"
+_RANDOM = re.compile(f"{_AFTER_A_MARK}|{_SLASHED_AT_THE_END}")
 #: A word in which a secret key begins with a slash has all of these; most paths do not.
 _CHARACTERS_OF_KEYS = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"\d"))
+#: Escapes of URLs, of JSON and similar literals, and of HTML.
+_ESCAPE = re.compile(
+    r"%(?P<url>[0-9A-Fa-f]{2})"
+    r"|\\(?:u(?P<json>[0-9A-Fa-f]{4})|x(?P<byte>[0-9A-Fa-f]{2})|(?P<letter>[\"'\\/bfnrt]))"
+    r"|&(?:#[xX]0{0,4}(?P<html>[0-9A-Fa-f]{1,4})|#(?P<decimal>[0-9]{1,5})|(?P<name>[A-Za-z]{2,6}));"
+)
+_HEXADECIMAL = ("url", "json", "byte", "html")
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_NAMES = {
+    "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "sol": "/", "plus": "+", "equals": "=", "commat": "@"
+}  # fmt: skip
+#: How often escapes are decoded: `%252F` takes two times.
+_MAX_DECODED = 3
+#: The most characters by which a character becomes longer when it is escaped so often, as in `&amp;amp;#x002F;`.
+_LONGEST_ESCAPE = 20
+
+
+#: Where a part of a text begins and ends.
+_Span = tuple[int, int]
+
+
+@frozen
+class _View:
+    """A text that was made of another by replacements, and where its parts were in the first text."""
+
+    text: str
+    source: "_View | None" = None
+    #: Where the replacements begin and end in this text, and where they began and ended in the source.
+    replaced: tuple[tuple[int, int, int, int], ...] = ()
+
+    def with_replacements(self, replacements: Iterable[tuple[int, int, str]]) -> "_View":
+        """Return a view in which parts of this text, in order, are replaced."""
+        parts: list[str] = []
+        replaced: list[tuple[int, int, int, int]] = []
+        length = end = 0
+        for start, stop, new in replacements:
+            parts += (self.text[end:start], new)
+            length += start - end + len(new)
+            replaced.append((length - len(new), length, start, stop))
+            end = stop
+        return _View("".join((*parts, self.text[end:])), self, tuple(replaced))
+
+    def without(self, spans: Iterable[_Span]) -> "_View":
+        """Return a view in which these parts are masked."""
+        return self.with_replacements((start, stop, MASK) for start, stop in _united(spans))
+
+    def in_first(self, spans: Iterable[_Span]) -> list[_Span]:
+        """Return where parts of this text were in the first text; a replacement counts as a whole."""
+        if self.source is None:
+            return list(spans)
+        starts = [start for start, *_ in self.replaced]
+        return self.source.in_first(
+            [(self._in_source(starts, a)[0], self._in_source(starts, b - 1)[1]) for a, b in spans]
+        )
+
+    def _in_source(self, starts: list[int], position: int) -> _Span:
+        """Return where the character at a position begins and ends in the source."""
+        index = bisect_right(starts, position) - 1
+        if index < 0:
+            return position, position + 1
+        _, end, source_start, source_end = self.replaced[index]
+        if position < end:
+            return source_start, source_end
+        return position - end + source_end, position - end + source_end + 1
 
 
 def masked(value: str | None) -> str:
@@ -63,29 +135,45 @@ def mask_addresses(text: str) -> str:
 
 
 def mask_keys(text: str) -> str:
-    """Mask e-mail addresses and everything that looks like a secret key or a token; cut a long text."""
+    """Mask e-mail addresses and everything that looks like a secret key or a token, also escaped; cut a long text."""
     read = text
     if len(text) > _MAX_READ:
         # A key that lies across the end could not be recognised, so the text ends before the last word.
         last = _SEPARATOR.search(text[_MAX_READ - 1 :: -1])
         read = text[: _MAX_READ - last.start()] if last else MASK
-    return _cut(_WORD.sub(_mask_word, mask_addresses(read)), incomplete=read is not text)
+    views = _views(read)
+    found = [span for view in views for span in view.in_first([*_addresses(view.text), *_keys(view.text)])]
+    # What follows an address may have the form of a key only without it.
+    without_addresses = views[0].without(_addresses(read))
+    found += without_addresses.in_first(_keys(without_addresses.text))
+    return _cut(_masked(read, found), incomplete=read is not text)
 
 
 def mask(text: str, secrets: Iterable[str | None]) -> str:
-    """Mask e-mail addresses and the given secrets, plain, percent-encoded, and JSON-encoded; cut a long text."""
+    """Mask e-mail addresses and the given secrets, plain and escaped as in URLs, JSON or HTML; cut a long text."""
     read = text[:_MAX_READ]
+    views = _views(read)
     longest = _LONGEST_ADDRESS
+    known: list[_Span] = []
+    found: list[_Span] = []
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST_SECRET:
             for form in _forms(secret):
                 longest = max(longest, len(form))
-                read = read.replace(form, MASK)
+                known += _occurrences(read, form)
+            longest = max(longest, len(secret) + _LONGEST_ESCAPE * len(re.sub("[A-Za-z0-9]", "", secret)))
+            for view in views[1:]:
+                for form in _decoded_forms(secret):
+                    found += view.in_first(_occurrences(view.text, form))
+    for view in views:
+        found += view.in_first(_addresses(view.text))
+    # A secret may be longer than an address can be, and have characters that no address has.
+    without_secrets = views[0].without(known)
+    found += known + without_secrets.in_first(_addresses(without_secrets.text))
+    masked_whole = _masked(read, found)
     incomplete = len(text) > _MAX_READ
-    if incomplete:
-        # The end may be the first part of a secret, which is not recognised.
-        read = read[:-longest]
-    return _cut(mask_addresses(read), incomplete=incomplete)
+    # The end may be the first part of a secret, which is not recognised.
+    return _cut(masked_whole[:-longest] if incomplete else masked_whole, incomplete=incomplete)
 
 
 def unless_secret(text: str | None, secrets: Iterable[str | None]) -> str | None:
@@ -98,27 +186,94 @@ def _cut(text: str, *, incomplete: bool) -> str:
     return text[:MAX_TEXT] + _CUT if incomplete or len(text) > MAX_TEXT else text
 
 
-def _mask_word(found: re.Match[str]) -> str:
-    word = found[0]
-    has_all = all(characters.search(word) for characters in _CHARACTERS_OF_KEYS)
-    return (_KEY_OR_SLASHED if has_all else _KEY).sub(_mask_key, word)
+def _views(text: str) -> list[_View]:
+    """Return a text as it is, and with its escapes decoded once, twice, and so on."""
+    views = [_View(text)]
+    while len(views) <= _MAX_DECODED and _ESCAPE.search(views[-1].text):
+        last = views[-1]
+        views.append(
+            last.with_replacements((*found.span(), _unescaped(found)) for found in _ESCAPE.finditer(last.text))
+        )
+    return views
 
 
-def _mask_key(found: re.Match[str]) -> str:
+def _unescaped(found: re.Match[str]) -> str:
+    """Return the character of an escape; of one of a URL, the byte."""
+    kind, value = found.lastgroup, found[found.lastgroup or 0]
+    if kind == "letter":
+        return _LETTERS.get(value, value)
+    if kind == "name":
+        return _NAMES.get(value, found[0])
+    return chr(int(value, 10 if kind == "decimal" else 16))
+
+
+def _united(spans: Iterable[_Span]) -> list[_Span]:
+    """Return spans in order, those that overlap as one."""
+    united: list[_Span] = []
+    for start, stop in sorted(spans):
+        if united and start < united[-1][1]:
+            united[-1] = united[-1][0], max(stop, united[-1][1])
+        else:
+            united.append((start, stop))
+    return united
+
+
+def _addresses(text: str) -> list[_Span]:
+    return [found.span() for found in _ADDRESS.finditer(text)] if "@" in text or "%40" in text else []
+
+
+def _occurrences(text: str, part: str) -> Iterator[_Span]:
+    """Yield where a text contains a part, including occurrences that overlap."""
+    start = text.find(part)
+    while start >= 0:
+        yield start, start + len(part)
+        start = text.find(part, start + 1)
+
+
+def _keys(text: str) -> Iterator[_Span]:
+    """Yield the parts of a text that have the form of keys and tokens."""
+    for word in _WORD.finditer(text):
+        has_all = _has_all(word[0])
+        for found in (_KEY_OR_SLASHED if has_all else _KEY).finditer(word[0]):
+            yield from _moved(_parts_of_key(found), word.start())
+        if has_all:
+            random = (found for found in _RANDOM.finditer(word[0]) if _has_all(found[0]))
+            yield from _moved((found.span() for found in random), word.start())
+
+
+def _moved(spans: Iterable[_Span], by: int) -> Iterator[_Span]:
+    return ((start + by, stop + by) for start, stop in spans)
+
+
+def _has_all(word: str) -> bool:
+    return all(characters.search(word) for characters in _CHARACTERS_OF_KEYS)
+
+
+def _parts_of_key(found: re.Match[str]) -> Iterator[_Span]:
     if found["long"] is None:
-        return f"{found['before'] or ''}{MASK}"
-    # The first part of a web token may be as long as a key: then the other parts belong to it.
-    return MASK if "eyJ" in found["long"] else MASK + _TOKEN_PART.sub(_keep_before, found["rest"])
+        yield found.end("before") if found["before"] else found.start(), found.end()
+    elif "eyJ" in found["long"]:
+        # The first part of a web token may be as long as a key: then the other parts belong to it.
+        yield found.span()
+    else:
+        yield found.span("long")
+        for part in _TOKEN_PART.finditer(found["rest"]):
+            yield found.start("rest") + part.end("before"), found.start("rest") + part.end()
 
 
-def _keep_before(found: re.Match[str]) -> str:
-    return f"{found['before']}{MASK}"
+def _masked(text: str, spans: Iterable[_Span]) -> str:
+    return _View(text).without(spans).text
 
 
 def _forms(secret: str) -> set[str]:
     """Return the forms in which a secret may be quoted: plain and as in JSON, each also percent-encoded."""
     plain = {secret, *(json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))}
     return {form for text in plain for form in (text, quote(text), quote(text, safe=""))}
+
+
+def _decoded_forms(secret: str) -> set[str]:
+    """Return a secret as it is found where escapes are decoded: as characters, or as the bytes of URLs."""
+    return {secret, secret.encode("utf-8", "surrogatepass").decode("latin-1")}
 
 
 def sensitive_values(value: Any) -> list[str]:

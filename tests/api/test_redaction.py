@@ -1,6 +1,10 @@
 """Redaction of e-mail addresses, keys and known secrets."""
 
+import html
+import json
 import re
+from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +17,8 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SLASHED = "/JalrXUtnFEMIxK7MDENGxbPxRfiCYzEXAMPLEK3"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzeXN0ZW0ifQ.c2lnbmF0dXJl"
 TOKEN = "IQoJb3JpZ2luX2VjEAAaCXVzLWVhc3QtMSJHMEUCIQD+example/token=="
+#: A secret key that begins with a slash and has others.
+SLASHES = "/JalrXUtnFEMI/K7MDENG+bPxRfiCYE3AMPLEKEY"
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 
 
@@ -69,6 +75,118 @@ def test_known_secrets_are_masked_in_any_form() -> None:
     assert mask("a bad idea", ["a", None, ""]) == "a bad idea"
 
 
+#: How texts of tools and of servers escape the characters of keys.
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "URL": lambda text: quote(text, safe=""),
+    "URL, in lower case": lambda text: text.replace("/", "%2f").replace("+", "%2b").replace("=", "%3d"),
+    "URL, twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "JSON": lambda text: text.replace("/", "\\/"),
+    "JSON, in hexadecimal digits": lambda text: text.replace("/", "\\u002f").replace("+", "\\u002B"),
+    "JSON, twice": lambda text: json.dumps(text.replace("/", "\\/"))[1:-1],
+    "Python": lambda text: text.replace("/", "\\x2f"),
+    "HTML": lambda text: text.replace("/", "&#47;").replace("+", "&#43;"),
+    "HTML, in hexadecimal digits": lambda text: text.replace("/", "&#x2F;").replace("=", "&#x3d;"),
+    "HTML, by names": lambda text: text.replace("/", "&sol;").replace("+", "&plus;").replace("=", "&equals;"),
+    "HTML, twice": lambda text: html.escape(text.replace("/", "&#x2f;")),
+}
+
+
+@pytest.mark.parametrize("escaped", ESCAPES.values(), ids=ESCAPES)
+@pytest.mark.parametrize("secret", [SECRET, SLASHES, TOKEN])
+def test_escaped_secrets_are_masked(escaped: Callable[[str], str], secret: str) -> None:
+    """Whether they are known or have the form of keys; what surrounds them is kept as it was."""
+    text = f'<p>"{escaped(secret)}" &amp; a\\nb'
+    assert mask(text, [secret]) == '<p>"***" &amp; a\\nb'
+    assert mask_keys(text) == '<p>"***" &amp; a\\nb'
+
+
+@pytest.mark.parametrize(
+    "escaped", ["%c3%a9t%C3%a9/", "%25c3%25a9t%25C3%25A9%252f", "\\u00E9t&#233;\\/", "&#xe9;t\\xe9/"]
+)
+def test_secrets_that_are_not_ascii_are_masked_in_any_form(escaped: str) -> None:
+    """As characters, and as the bytes of URLs."""
+    assert mask(f"on {escaped}.", ["été/"]) == "on ***."
+
+
+def test_an_unknown_escape_is_text() -> None:
+    """It is neither decoded nor masked."""
+    text = f"&nbsp;%zz\\q\\u12&#x;&#99999999;{'a' * 12}"
+    assert mask_keys(text) == mask(text, [SECRET]) == text
+
+
+@pytest.mark.parametrize("at", ["&#64;", "&commat;", "\\u0040", "%2540"])
+def test_escaped_addresses_are_masked(at: str) -> None:
+    """Like those with `@`."""
+    assert mask_keys(f"for root{at}example.com, no") == mask(f"for root{at}example.com, no", []) == "for ***, no"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"the key is.{SECRET} or", "the key is.*** or"),
+        (f"got...{SECRET}", "got...***"),
+        (f"got...{SLASHES}", "got...***"),
+        (f"~{SECRET}.", "~***."),
+        (f"aws.secret={SECRET}", "aws.secret=***"),
+        (f"aws.token={TOKEN.rstrip('=') * 2}", "aws.token=***"),
+        (f"no key {SLASHES}.", "no key ***."),
+        (f"no key {SLASHES}...", "no key ***..."),
+        (f"{SLASHES}=", "***="),
+        (f"{SLASHES}- no key", "***- no key"),
+        (f"x.y={SLASHES}", "x.y=***"),
+    ],
+)
+def test_keys_beside_punctuation_are_masked(text: str, shown: str) -> None:
+    """Only the key."""
+    assert mask_keys(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{SLASHES}.json",
+        f"..{SLASHES}",
+        f"~{SLASHES}",
+        f"/.{SECRET}/x",
+        "https://example.com/~somebody/Year2010/Papers/of/the/Conference.pdf",
+        f"com.example.{SECRET.replace('/', '')}",
+        "com.example.NoDigitsInThisNameOfFortyCharactersWithin",
+        f"x.{SECRET.lower()}",
+    ],
+)
+def test_paths_and_names_beside_punctuation_are_kept(text: str) -> None:
+    """They are not as long as a key, have not all of its characters, or begin or end as paths do."""
+    assert mask_keys(text) == text
+
+
+@pytest.mark.parametrize("secret", [SECRET, SLASHES])
+@pytest.mark.parametrize("escaped", ESCAPES.values(), ids=ESCAPES)
+def test_a_password_in_a_url_is_masked_whole(secret: str, escaped: Callable[[str], str]) -> None:
+    """Its end and the host have the form of an e-mail address, which is masked as well."""
+    assert mask_keys(f"http://u:{escaped(secret)}@host/") == "http://u:***/"
+    assert mask(f"http://u:{escaped(secret)}@host/", [secret]) == "http://u:***/"
+
+
+@pytest.mark.parametrize("before", range(32_768 - 300, 32_768 + 2, 7))
+@pytest.mark.parametrize("escape", ["JSON, twice", "HTML", "HTML, twice"])
+def test_no_part_of_an_escaped_secret_is_shown_where_a_text_is_cut(before: int, escape: str) -> None:
+    """Not where reading ends, and an escape may end as a word does."""
+    filler = f"{SECRET} " * 1_000
+    text = filler[: before - before % 41] + "." * (before % 41)
+    secret = "b0/A" * 150
+    for shown in (
+        mask_keys(f"{text} {ESCAPES[escape](SECRET)} {filler}"),
+        mask(f"{text} {ESCAPES[escape](secret)} {filler}", [SECRET, secret]),
+    ):
+        assert shown.endswith(" [...]")
+        assert not any(part in shown for part in (SECRET[:6], secret[:2]))
+
+
+def test_secrets_that_overlap_are_masked_whole() -> None:
+    """Whichever is searched for first."""
+    assert mask("to abcdefgh.", ["abcdef", "cdefgh"]) == mask("to abcdefgh.", ["cdefgh", "abcdef"]) == "to ***."
+
+
 #: What masked keys and tokens before the expressions became linear.
 _BEFORE = re.compile(
     r"(?<![\w/+=.~-])(?!/)[\w/+=%-]{40,}"
@@ -94,6 +212,9 @@ _PIECES = st.sampled_from(
         "A1b" * 13,
         "/" + "A" * 39,
         ".c.d",
+        "%2F",
+        "\\/",
+        "&#47;",
     ]
 )
 
