@@ -24,6 +24,8 @@ from detective_async.http.unclosed import Origin, close_socket, origin_of, regis
 MAX_CONNECTIONS = 100
 #: AWS closes idle connections after about 20 s. Ours are closed before, so that none is reused while AWS closes it.
 _KEEPALIVE = 15.0
+#: For how many seconds closing waits for the end of cancelled look-ups of credentials.
+_LONGEST_END = 2.0
 #: Seconds between two tries while there are too many open files.
 _PAUSE = 0.05
 #: For how many seconds then, if there is no timeout for connecting.
@@ -284,9 +286,13 @@ class LoopConnections:
             for session in (self._reusing, self._fresh):
                 if session is not None:
                     stack.push_async_callback(session.close)
-            for task in self._spawned:
+            # One of them may be closing the client.
+            tasks = self._spawned - {asyncio.current_task()}
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._spawned, return_exceptions=True)
+            if tasks:
+                # With a limit: a provider of the user's may ignore its cancellation.
+                await asyncio.wait(tasks, timeout=_LONGEST_END)
 
     def close_from_elsewhere(self) -> None:
         """Close the sessions from another event loop, which cannot wait for that."""

@@ -1,6 +1,7 @@
 """Closing a client does not wait for the server."""
 
 import asyncio
+import contextlib
 import pickle
 
 import aiohttp
@@ -20,7 +21,9 @@ from detective_async import (
     CredentialsError,
     DetectiveClient,
     DetectiveError,
+    Timeouts,
 )
+from detective_async.http import pool
 from detective_async.testing import DetectiveSimulator, Drop, Fault
 
 either = pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
@@ -120,3 +123,33 @@ async def test_the_outcome_of_an_earlier_attempt_is_not_forgotten(
     assert type(caught) is error
     assert caught.outcome_unknown
     assert pickle.loads(pickle.dumps(caught)).outcome_unknown
+
+
+async def test_a_source_that_ignores_its_cancellation(sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing waits for it no longer than a moment; a source may close the client itself."""
+    monkeypatch.setattr(pool, "_LONGEST_END", 0.01)
+    ended, asked = asyncio.Event(), asyncio.Event()
+
+    async def stubborn() -> Credentials:
+        asked.set()
+        while not ended.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await ended.wait()
+        return sim.account("111122223333")
+
+    async def closing() -> Credentials:
+        await client.aclose()
+        return sim.account("111122223333")
+
+    for provider in (stubborn, closing):
+        client = DetectiveClient(
+            region="eu-west-1", endpoint_url=sim.url, credentials=provider, timeouts=Timeouts(credentials=0.1)
+        )
+        call = asyncio.create_task(client.list_graphs())
+        if provider is stubborn:
+            await asked.wait()
+        await client.aclose()
+        with pytest.raises(DetectiveError):
+            await call
+    ended.set()
+    await asyncio.sleep(0)
