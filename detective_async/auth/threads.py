@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 from detective_async.api.redaction import mask_keys
 
 T = TypeVar("T")
+#: Sets a future's result or exception.
+_Result = Callable[[asyncio.Future[T]], None]
 
 #: Whether the current context is inside `redacted_botocore_logs`; threads inherit it.
 _redacting: ContextVar[bool] = ContextVar("_redacting", default=False)
@@ -62,15 +64,11 @@ class SharedCall(Generic[T]):
         finally:
             waiting.remove(outcome)
 
-    def _settle(self, result: "_Result[T]") -> None:
+    def _settle(self, result: _Result[T]) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting or [], None
         for outcome in waiting.copy():
             outcome.settle(result)
-
-
-#: Sets a future's result or exception.
-_Result = Callable[["asyncio.Future[T]"], None]
 
 
 class _Outcome(Generic[T]):
@@ -105,7 +103,7 @@ def _start(function: Callable[[], T], settle: Callable[[_Result[T]], None], *, d
     threading.Thread(target=copy_context().run, args=(run,), name="detective_async.credentials", daemon=daemon).start()
 
 
-def _set_exception(error: BaseException, future: "asyncio.Future[Any]") -> None:
+def _set_exception(error: BaseException, future: asyncio.Future[Any]) -> None:
     future.set_exception(error)
 
 
