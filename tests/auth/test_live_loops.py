@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from support.loop_threads import run_in_loops, simulator_thread, wait_until
+from support.loop_threads import run_in_loops, wait_until
 
 from detective_async import AssumeRole, Credentials, CredentialsError, DetectiveClient
 from detective_async.auth import ManagedProvider, RefreshingCache
 from detective_async.auth.cache import CachedProvider
+from detective_async.testing import SimulatorThread
 
 HUB, SPOKE = "111122223333", "444455556666"
 PHONE = "arn:aws:iam::111122223333:mfa/phone"
@@ -99,7 +100,7 @@ def test_a_coroutine_function_is_shared() -> None:
         return keys()
 
     meeting = Meeting(2 * CALLS)
-    with simulator_thread() as sim:
+    with SimulatorThread() as sim:
         client = DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=vault)
         meeting.cache = cache_of(client._transport.credentials)
 
@@ -126,7 +127,7 @@ def test_a_role_is_shared(interactive: bool) -> None:
         await asyncio.to_thread(meeting.wait)
         return sim.account(HUB)
 
-    with simulator_thread() as sim:
+    with SimulatorThread() as sim:
         options: dict[str, Any] = {"mfa_serial": PHONE, "mfa_code": ask} if interactive else {}
         role = AssumeRole(sim.role(SPOKE, "Audit", trusted=[HUB]), source=source, **options)
         meeting.cache = role._cache

@@ -3,11 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
-
-from detective_async.testing import DetectiveSimulator
 
 T = TypeVar("T")
 
@@ -46,24 +43,3 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
-
-
-@contextmanager
-def simulator_thread() -> Iterator[DetectiveSimulator]:
-    """Run a simulator in an event loop of its own."""
-    simulator = DetectiveSimulator()
-    started, stopping = threading.Event(), threading.Event()
-
-    async def main() -> None:
-        async with simulator:
-            started.set()
-            await asyncio.to_thread(stopping.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(main(),))
-    thread.start()
-    try:
-        assert started.wait(30)
-        yield simulator
-    finally:
-        stopping.set()
-        thread.join()
