@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from functools import partial
+from itertools import takewhile
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -379,12 +380,8 @@ class RefreshingCache:
         """Count a fetch among those that run; if too many do so in other event loops, return their rounds instead."""
         # First added, then compared with those before it: of two threads at the same time, one sees the other.
         self._fetching[started] = None
-        before = []
-        for other in self._fetching.copy():
-            if other is started:
-                break
-            if other.generation == started.generation:
-                before.append(other.round)
+        earlier = takewhile(lambda other: other is not started, self._fetching.copy())
+        before = [other.round for other in earlier if other.generation == started.generation]
         elsewhere = [other for other in before if other.runs_elsewhere]
         here = sum(other.loop is started.round.loop for other in before)
         if not elsewhere or len(elsewhere) + here < (1 if self._interactive else _MAX_FETCHES):
