@@ -121,7 +121,7 @@ asyncio.run(main())
 def start(function: str, stdin: int) -> "subprocess.Popen[str]":
     package = Path(detective_async.__file__).parents[1]
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM.format(function)],
+        [sys.executable, "-P", "-c", _PROGRAM.format(function)],
         env={**os.environ, "PYTHONPATH": str(package)},
         stdin=stdin,
         stdout=subprocess.PIPE,
