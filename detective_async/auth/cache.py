@@ -6,11 +6,12 @@ import logging
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from functools import partial
 from itertools import takewhile
 from typing import Any, Protocol
+from weakref import ref
 
 from attrs import define, field
 
@@ -105,7 +106,8 @@ class _Started:
 
     Attributes:
         context: of the call that started it.
-        round: the round that it belongs to.
+        round: the round that it belongs to; weak, because the frames of a failed fetch refer to this, and the round to
+            their exception. A reference back would be a cycle.
         seen: what the cache held then.
         early: the credentials that are used meanwhile, if no caller waits for this fetch.
         generation: how often credentials had been invalidated by then.
@@ -115,7 +117,7 @@ class _Started:
     """
 
     context: _Context
-    round: _Round
+    round: "ref[_Round]"
     seen: Credentials | None
     early: Credentials | None
     generation: int
@@ -218,7 +220,7 @@ class RefreshingCache:
         return self._rounds.get(asyncio.get_running_loop())
 
     def _is_fetching(self) -> bool:
-        return self._running() is not None or any(other.round.runs_elsewhere for other in self._fetching.copy())
+        return self._running() is not None or any(other.runs_elsewhere for other in _rounds_of(self._fetching.copy()))
 
     def _is_abandoned(self, current: _Round) -> bool:
         return (
@@ -267,7 +269,7 @@ class RefreshingCache:
         if current is None:
             loop = asyncio.get_running_loop()
             current = _Round(loop, loop.create_future())
-        started = _Started(context, current, self._cached, early, self._generation, timeout)
+        started = _Started(context, ref(current), self._cached, early, self._generation, timeout)
         # Before the round is registered, because it fails if the client was closed.
         task = context.spawn(self._fetch(fetch, started))
         self._register(current)
@@ -286,7 +288,7 @@ class RefreshingCache:
                 if loop.is_closed():
                     self._rounds.pop(loop, None)
             for started in self._fetching.copy():
-                if started.round.loop.is_closed():
+                if (other := started.round()) is None or other.loop.is_closed():
                     self._fetching.pop(started, None)
         self._rounds[current.loop] = current
 
@@ -381,9 +383,9 @@ class RefreshingCache:
         # First added, then compared with those before it: of two threads at the same time, one sees the other.
         self._fetching[started] = None
         earlier = takewhile(lambda other: other is not started, self._fetching.copy())
-        before = [other.round for other in earlier if other.generation == started.generation]
+        before = _rounds_of(other for other in earlier if other.generation == started.generation)
         elsewhere = [other for other in before if other.runs_elsewhere]
-        here = sum(other.loop is started.round.loop for other in before)
+        here = sum(other.loop is asyncio.get_running_loop() for other in before)
         if not elsewhere or len(elsewhere) + here < (1 if self._interactive else _MAX_FETCHES):
             return []
         self._fetching.pop(started, None)
@@ -465,6 +467,10 @@ class CachedProvider(ManagedProvider):
     @abstractmethod
     async def _fetch_from_source(self) -> Credentials:
         """Fetch new credentials from the source."""
+
+
+def _rounds_of(fetches: Iterable[_Started]) -> list[_Round]:
+    return [current for fetch in fetches if (current := fetch.round()) is not None]
 
 
 def _copied(error: BaseException) -> BaseException:
