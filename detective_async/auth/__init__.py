@@ -15,7 +15,7 @@ from detective_async.auth.providers import (
     provider_key,
     provider_name,
 )
-from detective_async.auth.threads import run_in_thread
+from detective_async.auth.threads import SharedCall
 
 __all__ = [
     "Caller",
@@ -28,6 +28,7 @@ __all__ = [
     "ManagedProvider",
     "RefreshingCache",
     "SessionCredentials",
+    "SharedCall",
     "StaticCredentials",
     "as_provider",
     "credentials_from",
@@ -36,5 +37,4 @@ __all__ = [
     "provider_failure",
     "provider_key",
     "provider_name",
-    "run_in_thread",
 ]

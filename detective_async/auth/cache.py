@@ -3,12 +3,15 @@
 import asyncio
 import copy
 import logging
+import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from functools import partial
+from itertools import takewhile
 from typing import Any, Protocol
+from weakref import ref
 
 from attrs import define, field
 
@@ -26,15 +29,18 @@ _FIRST_PAUSE = 15.0
 _LONGEST_PAUSE = 5 * _MINUTE
 #: Seconds after which a fetch for which no caller waits any more gets a second one beside it.
 _ABANDONED_AFTER = 0.5
-#: Fetches of one source that may run at once: the first may be slow and not hanging, so it is not cancelled.
+#: Fetches of one source that may run at once, in all event loops: the first may be slow and not hanging, so it is not
+#: cancelled. Of a source that asks a person, one.
 _MAX_FETCHES = 3
+#: Seconds between two looks at the fetches of other event loops: their futures cannot be awaited, and their loops may
+#: stop without a sign.
+_POLL_INTERVAL = 0.05
 #: Seconds between two look-ups of keys that AWS did not know; as a rule these are of a region that is not enabled.
 _LOOK_AGAIN_PAUSE = _MINUTE
 #: How often a caller starts over because its fetch was cancelled with the client that ran it.
 _MAX_RESTARTS = 10
 
 Fetch = Callable[[], Coroutine[Any, Any, Credentials]]
-Spawn = Callable[[Coroutine[Any, Any, Credentials]], asyncio.Task[Credentials]]
 
 
 class _Context(Protocol):
@@ -63,11 +69,12 @@ _NO_CLIENT = _NoClient()
 
 @define(eq=False)
 class _Round:
-    """What the callers of one moment wait for: as a rule one fetch, or the first of several that succeeds.
+    """What the callers of one event loop wait for: as a rule one fetch, or the first of several that succeeds.
 
     Attributes:
         outcome: the credentials, or the exception of the last fetch; for all waiting callers.
         loop: the event loop that the fetches run in.
+        process: the process of the loop: after a fork, the parent's loops seem to run in the child, too.
         waiting: how many callers wait.
         waiting_fetches: those of them that are fetches of other sources, such as of a role whose source this is.
         started: when the newest fetch was started, by the event loop's clock.
@@ -80,6 +87,12 @@ class _Round:
     waiting_fetches: "set[_Started]" = field(factory=set)
     started: float = 0.0
     fetches: "dict[asyncio.Task[Credentials], tuple[_Started, asyncio.TimerHandle | None]]" = field(factory=dict)
+    process: int = field(factory=os.getpid)
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether its event loop is another one than the current, and runs."""
+        return self.loop is not asyncio.get_running_loop() and self.loop.is_running() and self.process == os.getpid()
 
     @property
     def is_awaited(self) -> bool:
@@ -93,6 +106,9 @@ class _Started:
 
     Attributes:
         context: of the call that started it.
+        round: the round that it belongs to; weak, because the frames of a failed fetch refer to this, and the round to
+            their exception. A reference back would be a cycle.
+        seen: what the cache held then.
         early: the credentials that are used meanwhile, if no caller waits for this fetch.
         generation: how often credentials had been invalidated by then.
         timeout: how many seconds it may take; None for any.
@@ -101,6 +117,8 @@ class _Started:
     """
 
     context: _Context
+    round: "ref[_Round]"
+    seen: Credentials | None
     early: Credentials | None
     generation: int
     timeout: float | None
@@ -115,15 +133,15 @@ _current_fetch: ContextVar[_Started | None] = ContextVar("_current_fetch", defau
 class RefreshingCache:
     """Caches one set of credentials and refreshes it.
 
-    As a rule one fetch runs at a time. Cancelling one waiting caller does not cancel the fetch for the others, and a
-    fetch that hangs is given up at its timeout. If all callers have given up before that, the next one starts another
-    fetch beside it.
+    As a rule one fetch runs at a time in each event loop, and no more than three in all of them. Cancelling one waiting
+    caller does not cancel the fetch for the others, and a fetch that hangs is given up at its timeout. If all callers
+    have given up before that, the next one starts another fetch beside it.
 
     Args:
         name: the name of the source, for messages.
         cache_permanent: whether credentials that never expire are cached, or fetched for each call.
         interactive: whether a fetch may ask a person: then none is started before a call needs it, nor a second one
-            beside another.
+            beside another, in whichever event loop that runs.
     """
 
     def __init__(self, name: str, *, cache_permanent: bool = True, interactive: bool = False) -> None:
@@ -133,7 +151,9 @@ class RefreshingCache:
         self._cached: Credentials | None = None
         self._refresh_from = 0.0
         self._pause = _FIRST_PAUSE
-        self._round: _Round | None = None
+        self._rounds: dict[asyncio.AbstractEventLoop, _Round] = {}
+        # The fetches that have not ended, of all rounds, in the order in which they were started.
+        self._fetching: dict[_Started, None] = {}
         self._generation = 0
         self._look_again_from = 0.0
 
@@ -155,7 +175,7 @@ class RefreshingCache:
         if cached is not None:
             now = context.now()
             if _seconds_left(cached, now) > _MINIMUM_LIFETIME:
-                if now >= self._refresh_from and not self._interactive and self._running() is None:
+                if now >= self._refresh_from and not self._interactive and not self._is_fetching():
                     self._start(fetch, context, early=cached)
                 return cached
         for _ in range(_MAX_RESTARTS):
@@ -172,7 +192,7 @@ class RefreshingCache:
         if self._cached == used:
             self._cached = None
             # A running fetch may return the same credentials: ignore its result, too.
-            self._round = None
+            self._rounds.clear()
             self._generation += 1
 
     async def look_again(self, used: Credentials, fetch: Fetch, context: _Context) -> bool:
@@ -197,8 +217,10 @@ class RefreshingCache:
 
     def _running(self) -> _Round | None:
         # A future of another event loop cannot be awaited in this one.
-        current = self._round
-        return current if current is not None and current.loop is asyncio.get_running_loop() else None
+        return self._rounds.get(asyncio.get_running_loop())
+
+    def _is_fetching(self) -> bool:
+        return self._running() is not None or any(other.runs_elsewhere for other in _rounds_of(self._fetching.copy()))
 
     def _is_abandoned(self, current: _Round) -> bool:
         return (
@@ -227,12 +249,7 @@ class RefreshingCache:
         failure = outcome.exception()
         if failure is None:
             return outcome.result()
-        if isinstance(failure, CredentialsError):
-            # A copy for each caller: re-raising one instance would merge tracebacks.
-            error, failure = failure, copy.copy(failure)
-            failure.__cause__ = error.__cause__
-            error.__traceback__ = None
-            del error
+        failure = _copied(failure)
         try:
             raise failure
         finally:
@@ -247,14 +264,15 @@ class RefreshingCache:
             context: as for `get`.
             early: the credentials that are used meanwhile, if no caller waits for this fetch.
         """
-        # First, because it fails if the client was closed.
         timeout = context.fetch_timeout
-        started = _Started(context, early, self._generation, timeout)
-        task = context.spawn(self._fetch(fetch, started))
         current = self._running()
         if current is None:
             loop = asyncio.get_running_loop()
-            current = self._round = _Round(loop, loop.create_future())
+            current = _Round(loop, loop.create_future())
+        started = _Started(context, ref(current), self._cached, early, self._generation, timeout)
+        # Before the round is registered, because it fails if the client was closed.
+        task = context.spawn(self._fetch(fetch, started))
+        self._register(current)
         for other, _ in current.fetches.values():
             other.is_abandoned = True
         current.started = current.loop.time()
@@ -263,23 +281,34 @@ class RefreshingCache:
         task.add_done_callback(partial(self._done, current, started))
         return current
 
+    def _register(self, current: _Round) -> None:
+        if current.loop not in self._rounds:
+            # Copies, because other threads change them meanwhile.
+            for loop in self._rounds.copy():
+                if loop.is_closed():
+                    self._rounds.pop(loop, None)
+            for started in self._fetching.copy():
+                if (other := started.round()) is None or other.loop.is_closed():
+                    self._fetching.pop(started, None)
+        self._rounds[current.loop] = current
+
     def _done(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
         error = None if task.cancelled() else task.exception()
-        if task not in current.fetches:
-            # It was given up.
-            return
-        _, timer = current.fetches.pop(task)
-        if timer is not None:
-            timer.cancel()
-        if task.cancelled():
-            if not current.fetches:
+        # If it is not there, it was given up.
+        if task in current.fetches:
+            _, timer = current.fetches.pop(task)
+            if timer is not None:
+                timer.cancel()
+            if error is not None:
+                self._failed(current, started, error)
+            elif not task.cancelled():
+                current.outcome.set_result(task.result())
+                self._end(current)
+            elif not current.fetches:
                 current.outcome.cancel()
                 self._end(current)
-        elif error is not None:
-            self._failed(current, started, error)
-        else:
-            current.outcome.set_result(task.result())
-            self._end(current)
+        # Only now: who waits in another event loop looks for the outcome when it is gone.
+        self._fetching.pop(started, None)
 
     def _give_up(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
         # The task may ignore its cancellation, so it is not waited for.
@@ -288,6 +317,7 @@ class RefreshingCache:
         task.cancel()
         problem = f"{self.name} gave no credentials within {started.timeout:g} s"
         self._failed(current, started, CredentialsError(problem))
+        self._fetching.pop(started, None)
 
     def _failed(self, current: _Round, started: _Started, error: BaseException) -> None:
         if started.early is not None:
@@ -299,18 +329,21 @@ class RefreshingCache:
             self._end(current)
 
     def _end(self, current: _Round) -> None:
-        if self._round is current:
-            self._round = None
+        if self._rounds.get(current.loop) is current:
+            self._rounds.pop(current.loop, None)
         fetches, current.fetches = current.fetches, {}
         for task, (started, timer) in fetches.items():
             started.is_over = True
             task.cancel()
+            self._fetching.pop(started, None)
             if timer is not None:
                 timer.cancel()
 
     async def _fetch(self, fetch: Fetch, started: _Started) -> Credentials:
         _current_fetch.set(started)
         try:
+            if (fetched := await self._fetched_elsewhere(started)) is not None:
+                return fetched
             fetched = await fetch()
         except asyncio.CancelledError:
             if is_cancelling():
@@ -321,6 +354,42 @@ class RefreshingCache:
             return fetched
         # The source awaited something that was cancelled; no caller was, and a new attempt might end in the same way.
         raise CredentialsError(f"{self.name} failed: it was cancelled")
+
+    async def _fetched_elsewhere(self, started: _Started) -> Credentials | None:
+        """Return what another event loop fetched meanwhile; None if this one is to fetch.
+
+        It waits while as many fetches run in other event loops as may run at once, and raises their error if all fail.
+        """
+        others = self._count(started)
+        while others:
+            await asyncio.sleep(_POLL_INTERVAL)
+            # Counted before the outcomes are read, because a fetch ends after its outcome is set.
+            waited_for, others = others, self._count(started)
+            done = [other.outcome for other in waited_for if other.outcome.done() and not other.outcome.cancelled()]
+            errors = [error for outcome in done if (error := outcome.exception()) is not None]
+            if len(errors) < len(done):
+                return next(outcome.result() for outcome in done if outcome.exception() is None)
+            if len(errors) == len(waited_for):
+                try:
+                    raise _copied(errors[-1])
+                finally:
+                    # Its traceback refers to this frame: a reference back would be a cycle.
+                    del done, errors, error, waited_for
+        # It may have been stored between the decision to fetch and now.
+        return self._cached if self._cached is not started.seen else None
+
+    def _count(self, started: _Started) -> list[_Round]:
+        """Count a fetch among those that run; if too many do so in other event loops, return their rounds instead."""
+        # First added, then compared with those before it: of two threads at the same time, one sees the other.
+        self._fetching[started] = None
+        earlier = takewhile(lambda other: other is not started, self._fetching.copy())
+        before = _rounds_of(other for other in earlier if other.generation == started.generation)
+        elsewhere = [other for other in before if other.runs_elsewhere]
+        here = sum(other.loop is asyncio.get_running_loop() for other in before)
+        if not elsewhere or len(elsewhere) + here < (1 if self._interactive else _MAX_FETCHES):
+            return []
+        self._fetching.pop(started, None)
+        return elsewhere
 
     def _store(self, fetched: Credentials, started: _Started) -> None:
         now, early = started.context.now(), started.early
@@ -398,6 +467,20 @@ class CachedProvider(ManagedProvider):
     @abstractmethod
     async def _fetch_from_source(self) -> Credentials:
         """Fetch new credentials from the source."""
+
+
+def _rounds_of(fetches: Iterable[_Started]) -> list[_Round]:
+    return [current for fetch in fetches if (current := fetch.round()) is not None]
+
+
+def _copied(error: BaseException) -> BaseException:
+    """Return a copy for each caller: re-raising one instance would merge tracebacks."""
+    if not isinstance(error, CredentialsError):
+        return error
+    copied = copy.copy(error)
+    copied.__cause__ = error.__cause__
+    error.__traceback__ = None
+    return copied
 
 
 def _seconds_left(credentials: Credentials, now: float) -> float:

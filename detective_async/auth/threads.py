@@ -1,4 +1,4 @@
-"""Runs blocking calls of botocore in a thread, with botocore's logging redacted."""
+"""Runs blocking calls in threads: those of botocore with its logging redacted, and those that ask a person."""
 
 import asyncio
 import contextlib
@@ -7,11 +7,13 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, copy_context
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from detective_async.api.redaction import mask_keys
 
 T = TypeVar("T")
+#: Sets a future's result or exception.
+_Result = Callable[[asyncio.Future[T]], None]
 
 #: Whether the current context is inside `redacted_botocore_logs`; threads inherit it.
 _redacting: ContextVar[bool] = ContextVar("_redacting", default=False)
@@ -23,13 +25,68 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     Not `asyncio.to_thread`: its few threads also resolve host names, and a blocked one would keep the program from
     exiting.
     """
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[T] = loop.create_future()
+    outcome = _Outcome[T]()
+    _start(function, outcome.settle, daemon=True)
+    return await outcome.future
 
-    def settle(result: Callable[[], None]) -> None:
+
+class SharedCall(Generic[T]):
+    """Calls a blocking function that may ask a person, in a thread.
+
+    Until the function has returned, it is not called again: further calls wait for the same result, in whichever event
+    loop. The thread is not a daemon, so that a program does not end before the function has returned: Python crashes if
+    it ends while a thread reads from standard input, and `getpass` would leave the terminal without an echo.
+
+    Args:
+        function: the function, without arguments.
+    """
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._lock = threading.Lock()
+        self._waiting: list[_Outcome[T]] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A call that is under way stays in this process.
+        return SharedCall, (self._function,)
+
+    async def result(self) -> T:
+        """Return the function's result, or raise its exception; cancelling this does not stop the function."""
+        outcome = _Outcome[T]()
+        with self._lock:
+            if self._waiting is None:
+                _start(self._function, self._settle, daemon=False)
+                self._waiting = []
+            waiting = self._waiting
+            waiting.append(outcome)
+        try:
+            return await outcome.future
+        finally:
+            waiting.remove(outcome)
+
+    def _settle(self, result: _Result[T]) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting or [], None
+        for outcome in waiting.copy():
+            outcome.settle(result)
+
+
+class _Outcome(Generic[T]):
+    """A future of the current event loop, for the result of a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self._loop.create_future()
+
+    def settle(self, result: _Result[T]) -> None:
+        """Set the result from another thread."""
         # If the event loop is closed, no caller waits for the result.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: None if outcome.done() else result())
+            self._loop.call_soon_threadsafe(lambda: None if self.future.done() else result(self.future))
+
+
+def _start(function: Callable[[], T], settle: Callable[[_Result[T]], None], *, daemon: bool) -> None:
+    """Call a function in a new thread, and hand over its result or exception there."""
 
     def run() -> None:
         try:
@@ -37,14 +94,17 @@ async def run_in_thread(function: Callable[[], T]) -> T:
         except StopIteration as error:
             # A future does not accept StopIteration.
             failure = RuntimeError(f"StopIteration: {error}")
-            settle(lambda: outcome.set_exception(failure))
+            settle(lambda future: future.set_exception(failure))
         except BaseException as error:  # noqa: BLE001 - it is raised in the caller
-            settle(functools.partial(outcome.set_exception, error))
+            settle(functools.partial(_set_exception, error))
         else:
-            settle(lambda: outcome.set_result(result))
+            settle(lambda future: future.set_result(result))
 
-    threading.Thread(target=copy_context().run, args=(run,), name="detective_async.credentials", daemon=True).start()
-    return await outcome
+    threading.Thread(target=copy_context().run, args=(run,), name="detective_async.credentials", daemon=daemon).start()
+
+
+def _set_exception(error: BaseException, future: asyncio.Future[Any]) -> None:
+    future.set_exception(error)
 
 
 def describe(error: Exception) -> str:

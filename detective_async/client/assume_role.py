@@ -20,10 +20,10 @@ from detective_async.auth import (
     FixedCredentials,
     ManagedProvider,
     RefreshingCache,
+    SharedCall,
     as_provider,
     failure_of,
     provider_name,
-    run_in_thread,
 )
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import (
@@ -96,9 +96,10 @@ class AssumeRole(ManagedProvider):
         policy: a policy that narrows the session: JSON text, or a mapping.
         source_identity: the name of who is behind the session, which CloudTrail shows and further roles inherit.
         mfa_serial: the ARN or serial number of the MFA device that the role's trust policy requires.
-        mfa_code: returns the six digits that the device shows: a function, which is called in a thread, or a coroutine
-            function. It is called once for each set of credentials, when a call needs one, and has
-            `Timeouts.credentials` seconds together with STS.
+        mfa_code: returns the six digits that the device shows: a coroutine function, which is cancelled when it takes
+            too long, or a function, which is called in a thread and cannot be: it is not called again until it has
+            returned, and the program does not end before. It is called once for each set of credentials, when a call
+            needs one, and has `Timeouts.credentials` seconds together with STS.
 
     Raises:
         ParameterError: an argument is malformed, or only one of `mfa_serial` and `mfa_code` is given.
@@ -120,6 +121,7 @@ class AssumeRole(ManagedProvider):
     mfa_serial: str | None = field(default=None, kw_only=True)
     mfa_code: MfaCode | None = field(default=None, kw_only=True, repr=False)
     _provider: CredentialsProvider | None = field(init=False, repr=False)
+    _prompt: SharedCall[Any] | None = field(init=False, repr=False)
     _cache: RefreshingCache = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -136,6 +138,9 @@ class AssumeRole(ManagedProvider):
         resolve_sts("us-east-1" if self.region is None else self.region, self.endpoint_url)
         # The class is frozen, so these attributes cannot be assigned.
         object.__setattr__(self, "_provider", None if self.source is None else as_provider(self.source))
+        ask = self.mfa_code
+        prompt = None if ask is None or inspect.iscoroutinefunction(ask) else SharedCall(ask)
+        object.__setattr__(self, "_prompt", prompt)
         name = f"AssumeRole of {self.role_arn}"
         if self._provider is not None and not isinstance(self._provider, FixedCredentials):
             name += f" with the keys of {provider_name(self._provider)}"
@@ -226,7 +231,7 @@ class AssumeRole(ManagedProvider):
     async def _code(self) -> str:
         ask: Any = self.mfa_code
         try:
-            code = ask() if inspect.iscoroutinefunction(ask) else await run_in_thread(ask)
+            code = ask() if self._prompt is None else await self._prompt.result()
             if inspect.isawaitable(code):
                 code = await code
         except DetectiveError:

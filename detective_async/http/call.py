@@ -326,7 +326,7 @@ class Transport:
             ) from None
 
     async def _ask(self, provider: CredentialsProvider) -> Credentials:
-        limit = self.timeouts.credentials
+        limit = self.fetch_timeout
         bound: asyncio.Timeout | None = None
         try:
             if isinstance(provider, ManagedProvider):

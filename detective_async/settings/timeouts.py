@@ -19,9 +19,9 @@ class Timeouts:
         attempt: for one attempt, from its first byte to the last byte of the response; raises `AttemptTimeout`.
         total: for the whole call, including credentials, retries and delays; raises `DeadlineExceeded`.
         credentials: for one look-up of credentials (a role, a process, a coroutine function, a person who types a
-            code), after which it is given up and a new one is started by the next call; raises `CredentialsError`. All
-            clients that share the credentials wait for the same look-up, so that the value of the client that was made
-            with `DetectiveClient(...)` counts, and not that of one derived with `with_options`.
+            code), after which it is given up and a new one is started by the next call; raises `CredentialsError`. As
+            clients that share credentials wait for the same look-up, the value of the client that was made with
+            `DetectiveClient(...)` counts, and not that of one derived with `with_options`, whatever the source.
 
     Raises:
         ConfigurationError: a value is not a positive number.

@@ -351,7 +351,7 @@ async def test_a_cache_can_be_pickled_during_a_fetch() -> None:
     cached.source.blocked = asyncio.Event()
     task = asyncio.create_task(cached.key())
     await asyncio.sleep(0)
-    assert pickle.loads(pickle.dumps(cached.cache))._round is None
+    assert pickle.loads(pickle.dumps(cached.cache))._rounds == {}
     cached.source.blocked.set()
     assert await task == "key-1"
 

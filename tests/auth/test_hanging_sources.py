@@ -86,6 +86,21 @@ async def test_a_look_up_that_hangs_is_given_up(
 
 
 @pytest.mark.parametrize("source", SOURCES)
+async def test_the_first_clients_timeout_counts(sim: DetectiveSimulator, source: str) -> None:
+    """Not that of a client derived from it, whether the source is a provider, a function or a role."""
+    make, name = SOURCES[source]
+    async with DetectiveClient(
+        region="eu-west-1",
+        endpoint_url=sim.url,
+        credentials=make(sim, Vault(sim.account(HUB))),
+        timeouts=Timeouts(credentials=0.05),
+    ) as client:
+        with pytest.raises(CredentialsError) as caught:
+            await client.with_options(timeouts=Timeouts(credentials=3.0)).list_graphs()
+    assert str(caught.value) == f"{name} gave no credentials within 0.05 s"
+
+
+@pytest.mark.parametrize("source", SOURCES)
 async def test_a_call_names_the_source_that_it_waits_for(
     sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:

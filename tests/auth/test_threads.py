@@ -16,6 +16,7 @@ import pytest
 from attrs import define
 from support.cloud import ROLE, Cloud
 from support.heartbeat import beats_during
+from support.loop_threads import run_in_loops
 
 import detective_async
 from detective_async import DeadlineExceeded, DefaultCredentials, DetectiveClient, Timeouts
@@ -142,6 +143,25 @@ async def test_calls_share_one_hanging_look_up(hanging_chain: HangingChain) -> N
             given = await asyncio.gather(*(client.list_graphs() for _ in range(100)), return_exceptions=True)
             assert {type(one) for one in given} == {DeadlineExceeded}
         assert 1 <= len(hanging_chain.threads) <= 3
+
+
+def test_event_loops_share_the_number_of_hanging_look_ups(
+    hanging_chain: HangingChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls that give up one after the other in two event loops leave no more than three processes behind."""
+    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    hanging_chain.configure("process")
+    timeouts = Timeouts(total=0.05)
+    client = DetectiveClient(region="eu-west-1", endpoint_url="http://127.0.0.1:1", timeouts=timeouts)
+
+    async def work(_: int) -> None:
+        for _ in range(10):
+            with pytest.raises(DeadlineExceeded):
+                await client.list_graphs()
+
+    run_in_loops(2, work)
+    assert len(hanging_chain.threads) == 3
+    asyncio.run(client.aclose())
 
 
 async def test_hanging_look_ups_do_not_block_the_resolution_of_host_names(
