@@ -55,6 +55,8 @@ def nested(value: str) -> object:
 @example("[default]\na = 1\n  b\n   c\n  d\n e = 5\nf = 6")
 @example("[DEFAULT]\n[DEFAULT]\na = 1\n[default]\na = 2")
 @example("[DEFAULT]\na = 1\n[DEFAULT]\na = 1")
+@example("[profile 'a]\nb = 1\n[profile a b]\nb = 2\n[profile 'c d']\nb = 3\n[profile]\nb = 4")
+@example("[s]\na =\n  b = 1\n\n  c\nd = 2")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(TEXTS)
 def test_every_text_is_read_as_by_botocore(tmp_path: Path, text: str) -> None:
