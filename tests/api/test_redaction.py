@@ -147,11 +147,12 @@ def test_keys_beside_punctuation_are_masked(text: str, shown: str) -> None:
         f"{SLASHES}.json",
         f"..{SLASHES}",
         f"~{SLASHES}",
-        f"/.{SECRET}/x",
+        f"/.{SECRET}.json",
+        f"/~{SECRET} is a directory",
         "https://example.com/~somebody/Year2010/Papers/of/the/Conference.pdf",
         f"com.example.{SECRET.replace('/', '')}",
         "com.example.NoDigitsInThisNameOfFortyCharactersWithin",
-        f"x.{SECRET.lower()}",
+        f"A.{SECRET.lower()}",
     ],
 )
 def test_paths_and_names_beside_punctuation_are_kept(text: str) -> None:
@@ -167,7 +168,7 @@ def test_a_password_in_a_url_is_masked_whole(secret: str, escaped: Callable[[str
     assert mask(f"http://u:{escaped(secret)}@host/", [secret]) == "http://u:***/"
 
 
-@pytest.mark.parametrize("before", range(32_768 - 300, 32_768 + 2, 7))
+@pytest.mark.parametrize("before", [*range(32_768 - 1_900, 32_768 - 300, 200), *range(32_768 - 300, 32_768 + 2, 7)])
 @pytest.mark.parametrize("escape", ["JSON, twice", "HTML", "HTML, twice"])
 def test_no_part_of_an_escaped_secret_is_shown_where_a_text_is_cut(before: int, escape: str) -> None:
     """Not where reading ends, and an escape may end as a word does."""
@@ -183,8 +184,15 @@ def test_no_part_of_an_escaped_secret_is_shown_where_a_text_is_cut(before: int, 
 
 
 def test_secrets_that_overlap_are_masked_whole() -> None:
-    """Whichever is searched for first."""
+    """Whichever is searched for first, and if one overlaps with itself."""
+    assert mask("to ababab.", ["abab"]) == "to ***."
     assert mask("to abcdefgh.", ["abcdef", "cdefgh"]) == mask("to abcdefgh.", ["cdefgh", "abcdef"]) == "to ***."
+
+
+def test_what_surrounds_an_address_or_a_secret_is_masked_as_if_it_were_not_there() -> None:
+    """A key after an address; an address around a secret that has characters that no address has."""
+    assert mask_keys(f"to u@h.={'a' * 40}, no") == "to ******, no"
+    assert mask("to xp=w/y@h, no", ["p=w/"]) == "to ***, no"
 
 
 #: What masked keys and tokens before the expressions became linear.
