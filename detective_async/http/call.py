@@ -296,11 +296,6 @@ class Transport:
                 attempts=attempts.count,
                 outcome_unknown=attempts.outcome_unknown or attempts.sent,
             ) from None
-        except DetectiveError as failure:
-            # Of credentials, or because the client was closed: an earlier attempt may have been carried out.
-            if attempts.outcome_unknown or attempts.sent:
-                failure.outcome_unknown = True
-            raise
         finally:
             if attempts.reserved:
                 # Cancelled, or out of time, before the retry.

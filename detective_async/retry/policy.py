@@ -9,8 +9,10 @@ from attrs import define, evolve, field, frozen
 
 from detective_async.errors import (
     AttemptTimeout,
+    ClientClosed,
     ConfigurationError,
     ConnectError,
+    CredentialsError,
     DeadlineExceeded,
     HostNotFound,
     ServiceError,
@@ -338,13 +340,18 @@ class Attempts:
         return delay
 
     def cut_off(self, error: BaseException, now: float) -> None:
-        """Record that the call ended with an exception; of interest is one that came while it waited for a response.
+        """Record that the call ended with an exception.
+
+        One of credentials, or of a client that was closed, may come after an attempt that the service carried out, and
+        one that came while the call waited for a response says something of the host.
 
         Args:
             error: a `DeadlineExceeded` counts against the host. So does a cancellation if the host did not respond
                 before: most likely it comes from a timeout of the caller's own.
             now: seconds of a monotonic clock.
         """
+        if isinstance(error, ClientClosed | ConfigurationError | CredentialsError):
+            error.outcome_unknown = self.outcome_unknown or self.sent
         health = self.health
         if health is None or not self.count or self._got_response:
             return
