@@ -53,6 +53,8 @@ nitpick_ignore_regex = [
     (r"py:.*", r"Awaitable|Console|ValueError"),
     # Type variables.
     (r"py:.*", r"(detective_async\.(\w+\.)+)?(Item|PageT|T)"),
+    # The type of keyword arguments that do not exist.
+    (r"py:.*", r"detective_async\.client\.client\._NoOptions"),
 ]
 
 #: An indented piece of a docstring, before its sections, is code.
