@@ -79,3 +79,9 @@ def test_every_text_is_read_as_by_botocore(tmp_path: Path, text: str) -> None:
     assert expected == {
         name: keys for name, keys in read.items() if name == "default" or name.startswith(("profile ", "services "))
     }
+
+
+def test_a_quote_that_is_not_closed() -> None:
+    """Such a section has no name, so nothing can refer to it; the others are read."""
+    assert dict(parse_shared_file("[profile 'a]\nb = 1\n[profile 'c d']\nb = 2\n")["profile c d"]) == {"b": "2"}
+    assert list(parse_shared_file("[profile 'a]\nb = 1\n")) == []
