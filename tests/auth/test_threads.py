@@ -154,10 +154,14 @@ def test_event_loops_share_the_number_of_hanging_look_ups(
     timeouts = Timeouts(total=0.05)
     client = DetectiveClient(region="eu-west-1", endpoint_url="http://127.0.0.1:1", timeouts=timeouts)
 
+    # A loop that ends gives up its look-ups, and then the other one may start more.
+    both_done = threading.Barrier(2)
+
     async def work(_: int) -> None:
         for _ in range(10):
             with pytest.raises(DeadlineExceeded):
                 await client.list_graphs()
+        await asyncio.to_thread(both_done.wait, 60)
 
     run_in_loops(2, work)
     assert len(hanging_chain.threads) == 3
