@@ -234,12 +234,12 @@ def test_a_fetch_that_ends_without_credentials(end: Callable[[Context], None], o
     thread.start()
     assert started.wait(30)
     try:
-        assert asyncio.run(source.get_credentials()).access_key_id == "key-1"
+        outcome = asyncio.run(source.get_credentials()).access_key_id
     except RuntimeError as error:
-        assert (end, str(error), source.fetches) == (fail, "no terminal", 0)
-    else:
-        # On a busy machine the error may be over before the other event loop looks.
-        assert source.fetches == 1
+        outcome = str(error)
+    # On a busy machine the error may be over before the other event loop looks, which then fetches itself.
+    expected = [("key-1", 1), ("no terminal", 0)] if end is fail else [("key-1", 1)]
+    assert (outcome, source.fetches) in expected
     thread.join()
 
 
