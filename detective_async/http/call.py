@@ -93,7 +93,7 @@ class _Call:
 
 
 class ResponseListener(Protocol):
-    """Is told which hosts respond.
+    """Records which hosts respond.
 
     Attributes:
         responding_hosts: the hosts that have responded.
@@ -126,7 +126,7 @@ class Transport:
         user_agent: the header of that name.
         in_lambda: whether the trace of the Lambda invocation that runs now is to be passed on.
         account_id: the account in the events of calls; None for what the credentials say.
-        listener: is told of the first response of each host; None if nothing depends on that.
+        listener: records the first response of each host; None if nothing depends on that.
     """
 
     service: Service
@@ -290,12 +290,7 @@ class Transport:
                         await self.clock.sleep(delay)
         except TimeoutError:
             # The deadline's: the timeouts of attempts and providers have become errors of this library by now.
-            raise DeadlineExceeded(
-                f"no response within {self.timeouts.total} s",
-                operation=call.operation,
-                attempts=attempts.count,
-                outcome_unknown=attempts.outcome_unknown or attempts.sent,
-            ) from None
+            raise self._deadline_exceeded(call) from None
         finally:
             if attempts.reserved:
                 # Cancelled, or out of time, before the retry.
@@ -311,14 +306,18 @@ class Transport:
             async with asyncio.timeout_at(call.deadline):
                 return await self._ask(provider)
         except TimeoutError:
-            attempts = call.attempts
-            raise DeadlineExceeded(
-                f"no response within {self.timeouts.total} s; it was still waiting for credentials from "
-                f"{provider_name(provider)}",
-                operation=call.operation,
-                attempts=attempts.count,
-                outcome_unknown=attempts.outcome_unknown or attempts.sent,
+            raise self._deadline_exceeded(
+                call, f"; it was still waiting for credentials from {provider_name(provider)}"
             ) from None
+
+    def _deadline_exceeded(self, call: _Call, detail: str = "") -> DeadlineExceeded:
+        attempts = call.attempts
+        return DeadlineExceeded(
+            f"no response within {self.timeouts.total} s{detail}",
+            operation=call.operation,
+            attempts=attempts.count,
+            outcome_unknown=attempts.outcome_unknown or attempts.sent,
+        )
 
     async def _ask(self, provider: CredentialsProvider) -> Credentials:
         limit = self.fetch_timeout
