@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import gc
 import os
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -26,14 +27,18 @@ def pytest_report_header() -> str:
     return f"detective_async: {detective_async.__version__} from {detective_async.__file__}"
 
 
-def pytest_collection() -> None:
-    """Measure no coverage in the programs that tests start; pytest-xdist's workers are running by now."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Measure no coverage while collecting, and none in the programs that tests start."""
+    # pytest-xdist has started its workers by now.
     measurement.exclude_programs()
-    measurement.compile_readers()
+    measurement.run_what_runs_once()
+    with measurement.paused():
+        return (yield)
 
 
 def _is_measured(item: pytest.Item) -> bool:
-    unmeasured = {"browser", "cli", "hypothesis", "load", "once"}
+    unmeasured = {"browser", "cli", "exhaustive", "hypothesis", "load", "once"}
     return unmeasured.isdisjoint(mark.name for mark in item.iter_markers()) and "examples" not in item.path.parts
 
 
@@ -53,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take long, so that no process is left alone with one of them at the end."""
     long = {"browser", "cli", "load", "slow"}
     items.sort(key=lambda item: long.isdisjoint(mark.name for mark in item.iter_markers()))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the thousands of collected tests from the garbage collector, which would look at them all over again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -83,6 +83,7 @@ def _example(shape: StructureShape) -> dict[str, Any]:
     }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("exception", _SHAPES)
 @pytest.mark.parametrize("operation", OPERATION_NAMES)
 def test_modelled_exceptions_of_every_operation(pair: Pair, operation: str, exception: str) -> None:

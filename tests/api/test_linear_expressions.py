@@ -114,6 +114,7 @@ def test_expressions_are_linear(name: str) -> None:
     _assert_linear(_of_text(EXPRESSIONS[name], "fullmatch"))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("function", [mask_keys, lambda text: mask(text, ["a" * 100, "aaaa"])])
 def test_masking_is_linear(function: Callable[[str], str]) -> None:
     """So is masking, which searches; and more than 32 KiB are not read at all."""

@@ -168,6 +168,7 @@ def test_a_password_in_a_url_is_masked_whole(secret: str, escaped: Callable[[str
     assert mask(f"http://u:{escaped(secret)}@host/", [secret]) == "http://u:***/"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("before", [*range(32_768 - 1_900, 32_768 - 300, 200), *range(32_768 - 300, 32_768 + 2, 7)])
 @pytest.mark.parametrize("escape", ["JSON, twice", "HTML", "HTML, twice"])
 def test_no_part_of_an_escaped_secret_is_shown_where_a_text_is_cut(before: int, escape: str) -> None:
@@ -246,6 +247,7 @@ def test_a_web_token_with_a_long_first_part_is_masked_whole() -> None:
     assert mask_keys(f"{'a' * 60}.eyJzdWIiOiJz.c2ln.bmF0") == "***.***"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("before", [*range(MAX_TEXT - 50, MAX_TEXT + 2, 13), *range(32_768 - 300, 32_768 + 2, 7)])
 @pytest.mark.parametrize("secret", [SECRET, JWT, TOKEN, "somebody@example.com"])
 def test_no_part_of_a_secret_is_shown_where_a_text_is_cut(before: int, secret: str) -> None:

@@ -12,7 +12,7 @@ from support.wire_server import until
 from detective_async import Credentials, DetectiveFleet
 from fleet.counting_server import REGIONS, accounts, counting_server, list_three_times, nothing_left
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 
 async def _outcomes(fleet: DetectiveFleet) -> int:

@@ -21,7 +21,7 @@ from fleet.counting_server import (
     working_tasks,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 CLOSED = "the client is closed"
 

@@ -38,7 +38,7 @@ from detective_async import (
 )
 from detective_async.http.pool import MAX_CONNECTIONS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 every_interrupt = pytest.mark.parametrize("interrupt", INTERRUPTS, ids=lambda interrupt: interrupt.__name__)
 

@@ -86,6 +86,7 @@ PAGES = [
 FAULTS = [*LOST, *LATE, *MALFORMED, *MEANINGLESS, *PAGES]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("faulty", [1, 3], ids=["once", "always"])
 @pytest.mark.parametrize("operation", OPERATION_CASES.values(), ids=OPERATION_CASES)
 @pytest.mark.parametrize("expected", FAULTS, ids=str)

@@ -21,7 +21,7 @@ from detective_async import (
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 from detective_async.testing.faults import Effect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 ACCOUNT = "111122223333"
 Work = Callable[[DetectiveClient], Awaitable[object]]

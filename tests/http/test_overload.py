@@ -14,7 +14,7 @@ from support.wire_server import LoopClock, Request, WireServer, serving, until
 from detective_async import Clock, Credentials, DeadlineExceeded, DetectiveClient, DetectiveError, Timeouts
 from detective_async.http.pool import MAX_CONNECTIONS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 CALLS = 2000
 #: Much shorter than the time of the whole queue.

@@ -32,7 +32,7 @@ from membership.worlds import (
     statuses,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 IDS = [f"20000000000{number}" for number in range(1, 7)]
 DELAY = 30.0

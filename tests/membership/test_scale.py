@@ -12,7 +12,7 @@ from detective_async.membership import plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Fault, Throttle
 from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, invitations, some_accounts, statuses
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 VERIFICATION = 2.0
 

@@ -4,9 +4,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from pkgutil import walk_packages
 
 import coverage
 
+import detective_async
 from detective_async.api.operations import OPERATIONS
 from detective_async.api.wire import responses
 
@@ -16,11 +19,15 @@ def exclude_programs() -> None:
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
-def compile_readers() -> None:
-    """If coverage is measured, compile the readers of all responses: this happens once, and could fall into a pause."""
-    if coverage.Coverage.current() is not None:
-        for operation in OPERATIONS.values():
-            responses._reader(operation)
+def run_what_runs_once() -> None:
+    """If coverage is measured, import all modules and compile all readers now, or it would happen in a pause."""
+    if coverage.Coverage.current() is None:
+        return
+    for module in walk_packages(detective_async.__path__, "detective_async."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    for operation in OPERATIONS.values():
+        responses._reader(operation)
 
 
 @contextmanager

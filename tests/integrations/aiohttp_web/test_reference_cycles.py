@@ -11,7 +11,7 @@ from support.wire_server import until
 
 from detective_async import ServiceError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
 
 async def complete() -> AsyncIterator[int]:
