@@ -30,15 +30,9 @@ from detective_async.errors import (
     code_of,
 )
 from detective_async.events import Hook
+from detective_async.http.connector import ConnectionUse, ignore_connection_events, on_connection
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
-from detective_async.http.pool import (
-    ConnectionPool,
-    ConnectionUse,
-    LoopConnections,
-    Turn,
-    ignore_connection_events,
-    on_connection,
-)
+from detective_async.http.pool import ConnectionPool, LoopConnections, Turn
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.http.user_agent import lambda_trace
@@ -388,7 +382,8 @@ class Transport:
                 raw = await exchange(
                     session,
                     encoded.method,
-                    f"{endpoint.url}{encoded.path}{'?' if encoded.query else ''}{encoded.query}",
+                    endpoint.url,
+                    f"{encoded.path}?{encoded.query}" if encoded.query else encoded.path,
                     headers=self._headers(call, credentials),
                     body=encoded.body,
                     loop=loop,

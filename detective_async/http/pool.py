@@ -1,24 +1,21 @@
 """The connection pool: aiohttp sessions, opened at the first call, shared by derived clients, closed once."""
 
 import asyncio
-import select
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
-from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
-from aiohttp.connector import Connection
 from attrs import Factory, define
 
 from detective_async.errors import ClientClosed, ConfigurationError
-from detective_async.http.descriptors import affordable, is_exhausted
+from detective_async.http.connector import ConnectionUse, Connector
+from detective_async.http.descriptors import affordable
 from detective_async.http.environment import proxy_for, ssl_context
-from detective_async.http.exchange import disable_aiohttp_retries, is_late, retry_prevention
-from detective_async.http.request import new_request
+from detective_async.http.exchange import disable_aiohttp_retries, retry_prevention
 from detective_async.http.state import pop_closed
-from detective_async.http.unclosed import Origin, close_socket, origin_of, registered, warn_unclosed
+from detective_async.http.unclosed import Origin, origin_of, registered, warn_unclosed
 
 #: Connections, and therefore requests in flight, of a session of our own.
 MAX_CONNECTIONS = 100
@@ -26,40 +23,9 @@ MAX_CONNECTIONS = 100
 _KEEPALIVE = 15.0
 #: For how many seconds closing waits for the end of cancelled look-ups of credentials.
 _LONGEST_END = 2.0
-#: Seconds between two tries while there are too many open files.
-_PAUSE = 0.05
-#: For how many seconds then, if there is no timeout for connecting.
-_LONGEST_WAIT = 5.0
 CLOSED = "the client is closed"
 
 T = TypeVar("T")
-
-
-@define(eq=False)
-class ConnectionUse:
-    """A connection, and when a request last had it.
-
-    Attributes:
-        host: the host that it goes to.
-        has_input: polls the socket for input that the event loop has not read, with a timeout.
-        since: when the last request was given it, by the event loop's clock.
-        reused: whether a request had it before that one.
-    """
-
-    host: str | None
-    has_input: Callable[[int], object]
-    since: float
-    reused: bool = False
-
-
-def ignore_connection_events(_: ConnectionUse | None) -> None:
-    """Default listener: ignores connection events."""
-
-
-#: Called by sessions of our own: with None when a request starts to wait for a connection, with that when it has one.
-on_connection: ContextVar[Callable[[ConnectionUse | None], None]] = ContextVar(
-    "on_connection", default=ignore_connection_events
-)
 
 
 class ConnectionPool:
@@ -255,10 +221,10 @@ class LoopConnections:
             return self._callers
         if fresh:
             if self._fresh is None:
-                self._fresh = self._open(force_close=True, new_request=aiohttp.ClientRequest)
+                self._fresh = self._open(force_close=True)
             return self._fresh
         if self._reusing is None:
-            self._reusing = self._open(keepalive_timeout=_KEEPALIVE, new_request=new_request)
+            self._reusing = self._open(keepalive_timeout=_KEEPALIVE)
         return self._reusing
 
     def distrust(self, failed: ConnectionUse) -> None:
@@ -267,7 +233,7 @@ class LoopConnections:
         Whatever made that one fail, such as a firewall that forgot it, has most likely made the others fail as well.
         """
         connector = self._reusing and self._reusing.connector
-        if isinstance(connector, _Connector):
+        if isinstance(connector, Connector):
             times = connector.trusted_after
             times[failed.host] = max(failed.since, times.get(failed.host, failed.since))
 
@@ -326,17 +292,15 @@ class LoopConnections:
             if session is not None:
                 connector = session.connector
                 session.detach()
-                if isinstance(connector, _Connector):
+                if isinstance(connector, Connector):
                     connector.abandon(forked=forked)
         self._reset()
 
-    def _open(self, *, new_request: Callable[..., aiohttp.ClientRequest], **options: Any) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, ssl=self._ssl, **options),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # aiohttp's parameter is typed as a class; it is only called.
-            request_class=cast("type[aiohttp.ClientRequest]", new_request),
-        )
+    def _open(self, **options: Any) -> aiohttp.ClientSession:
+        connector = Connector(limit=0, ssl=self._ssl, **options)
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        # Tools for tracing add their own to every session.
+        connector.is_direct = connector.is_direct and not session.trace_configs
         disable_aiohttp_retries(session)
         self.origin.opened = True
         registered.add(self)
@@ -380,90 +344,6 @@ class Turn:
         """Release them."""
         for semaphore in self._acquired:
             semaphore.release()
-
-
-class _Connector(aiohttp.TCPConnector):
-    """An aiohttp connection pool that checks a connection before it hands it out again.
-
-    Attributes:
-        trusted_after: host -> a time of the event loop's clock: connections that no request was given after it are not
-            used again.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.trusted_after: dict[str | None, float] = {}
-        self._uses: WeakKeyDictionary[asyncio.BaseProtocol, ConnectionUse] = WeakKeyDictionary()
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        """Give a connection that the server has not closed."""
-        report = on_connection.get()
-        report(None)
-        began = started = self._loop.time()
-        was_late = False
-        while True:
-            try:
-                connection = await super().connect(req, traces, timeout)
-            except TimeoutError:
-                # An event loop that the program blocked says nothing about the network. Nothing was sent, so that
-                # connecting again is harmless; once only, or a dead host would take long where all timers are late.
-                now, limit = self._loop.time(), timeout.connect
-                if was_late or limit is None or not is_late(now, started + limit, limit):
-                    raise
-                was_late, started = True, now
-                continue
-            except OSError as error:
-                await self._wait_for_file(error, began, timeout.connect)
-                started = self._loop.time()
-                continue
-            protocol = connection.protocol
-            assert protocol is not None  # noqa: S101 - it has just been connected
-            use = self._uses.get(protocol)
-            if use is None:
-                use = ConnectionUse(req.url.raw_host, _input_check(connection.transport), began)
-                self._uses[protocol] = use
-                break
-            if (
-                not protocol.should_close
-                and not use.has_input(0)
-                and (not self.trusted_after or use.since > self.trusted_after.get(use.host, -1.0))
-            ):
-                use.since, use.reused = began, True
-                break
-            # No request is outstanding on it, so the input is its end, or a response to no request.
-            connection.close()
-        report(use)
-        return connection
-
-    async def _wait_for_file(self, error: OSError, began: float, timeout: float | None) -> None:
-        """Wait a moment if there are too many open files; raise any other error, or this one after the timeout."""
-        if self._loop.time() - began >= (_LONGEST_WAIT if timeout is None else timeout) or not is_exhausted(error):
-            raise error
-        # Other requests will end, and leave their connections.
-        await asyncio.sleep(_PAUSE)
-
-    def abandon(self, *, forked: bool) -> None:
-        """Close the sockets without the event loop, and without aiohttp's warning."""
-        self._closed = True
-        protocols = [protocol for idle in self._conns.values() for protocol, _ in idle]
-        for protocol in (*protocols, *self._acquired):
-            close_socket(protocol.transport, self._loop, forked=forked)
-        self._conns.clear()
-        self._acquired.clear()
-
-
-def _input_check(transport: asyncio.Transport | None) -> Callable[[int], object]:
-    """Give a function that polls the socket for input that the event loop has not read, with a timeout."""
-    sock = transport.get_extra_info("socket") if transport is not None else None
-    if sock is None:
-        return lambda _: False
-    if not hasattr(select, "poll"):
-        return lambda timeout: select.select([sock], [], [], timeout)[0]
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return poll.poll
 
 
 @define(eq=False)

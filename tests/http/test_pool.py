@@ -10,7 +10,8 @@ import pytest
 from support.wire_server import serving
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy
-from detective_async.http.pool import ConnectionPool, LoopConnections, Turn, _input_check
+from detective_async.http.connector import _input_check
+from detective_async.http.pool import ConnectionPool, LoopConnections, Turn
 
 KEYS = Credentials("a", "b")
 
