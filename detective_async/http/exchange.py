@@ -82,6 +82,7 @@ async def exchange(
     loop: asyncio.AbstractEventLoop,
     until: float | None,
     deadline: float | None,
+    timers: set[asyncio.Timeout],
     timeout: aiohttp.ClientTimeout,
     proxy: str | None,
     middlewares: Sequence[ClientMiddlewareType] | None,
@@ -90,6 +91,7 @@ async def exchange(
 
     The URL is percent-encoded, and the headers include the signed ones. The whole exchange must be over at `until`, by
     the event loop's clock, if that is not None; later only if the event loop was late, but not after `deadline`.
+    Its timer is among the `timers` meanwhile, so that it can be ended.
     Without `proxy` or `middlewares`, the session's own apply, if any.
 
     Raises:
@@ -97,6 +99,7 @@ async def exchange(
     """
     try:
         async with asyncio.timeout_at(None) as timer:
+            timers.add(timer)
             handle = None if until is None else loop.call_at(until, _expire, timer, loop, loop.time(), until, deadline)
             try:
                 response = await session.request(
@@ -124,6 +127,7 @@ async def exchange(
                     # Closes the connection if the response was not read to its end.
                     response.release()
             finally:
+                timers.discard(timer)
                 if handle is not None:
                     handle.cancel()
     except (_RetryPreventedError, aiohttp.ClientError, OSError) as error:
@@ -159,6 +163,9 @@ def _expire(
     Until then, a response that has arrived is read. If the program blocked the event loop beyond `until`, the exchange
     is given its time once more, but not beyond the deadline.
     """
+    if timer.expired():
+        # The client was closed in this round.
+        return
     now = loop.time()
     end = now + (until - began) if is_late(now, until, until - began) else now
     timer.reschedule(end if deadline is None else min(end, max(now, deadline)))

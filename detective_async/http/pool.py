@@ -2,7 +2,7 @@
 
 import asyncio
 import select
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
@@ -31,6 +31,7 @@ _PAUSE = 0.05
 #: For how many seconds then, if there is no timeout for connecting.
 _LONGEST_WAIT = 5.0
 CLOSED = "the client is closed"
+CLOSED_MEANWHILE = "the client was closed during the call"
 
 T = TypeVar("T")
 
@@ -193,6 +194,10 @@ class LoopConnections:
         session: the caller's session; None for sessions of our own.
         ssl: the TLS context of a session of our own, or True for aiohttp's default.
         max_requests: the limit on requests in flight; None for the default.
+
+    Attributes:
+        closed: whether no further request can be sent.
+        exchanges: the timers of the exchanges in progress.
     """
 
     def __init__(
@@ -208,8 +213,11 @@ class LoopConnections:
         self._callers = session
         self._ssl = ssl
         self._max_requests = max_requests
-        self._closed = False
+        self.closed = False
         self._closing: asyncio.Task[None] | None = None
+        # The timers of waits that end when the client is closed. The exchanges do so, too, if the sessions are our own.
+        self._waits: set[asyncio.Timeout] = set()
+        self.exchanges: set[asyncio.Timeout] = set()
         self._reset()
 
     def _reset(self) -> None:
@@ -247,11 +255,9 @@ class LoopConnections:
             ClientClosed: the pool was closed.
             ConfigurationError: the caller's session was closed.
         """
-        if self._closed:
-            raise ClientClosed(CLOSED)
+        self.check_open()
         if self._callers is not None:
-            if self._callers.closed:
-                raise ConfigurationError("session: the aiohttp session that was passed in is closed")
+            self._check_callers()
             return self._callers
         if fresh:
             if self._fresh is None:
@@ -260,6 +266,42 @@ class LoopConnections:
         if self._reusing is None:
             self._reusing = self._open(keepalive_timeout=_KEEPALIVE, new_request=new_request)
         return self._reusing
+
+    def check_open(self) -> None:
+        """Raise `ClientClosed` to a call if the client was closed during it."""
+        if self.closed:
+            raise ClientClosed(CLOSED_MEANWHILE)
+
+    def check_not_ended(self) -> None:
+        """Raise to a call whose connection has broken if closing the client, or the caller's session, did that.
+
+        Raises:
+            ClientClosed: the client was closed. That leaves a session of the caller's open.
+            ConfigurationError: the caller's session was closed.
+        """
+        if self._callers is None:
+            self.check_open()
+        else:
+            self._check_callers()
+
+    def _check_callers(self) -> None:
+        if self._callers is not None and self._callers.closed:
+            raise ConfigurationError("session: the aiohttp session that was passed in is closed")
+
+    async def wait(self, work: Awaitable[T], deadline: float | None) -> T:
+        """Await something that is in vain when the client is closed.
+
+        Raises:
+            TimeoutError: the deadline has passed, or the client was closed.
+        """
+        async with asyncio.timeout_at(deadline) as timer:
+            self._waits.add(timer)
+            try:
+                return await work
+            finally:
+                self._waits.discard(timer)
+                # It refers to the task, which may keep the exception, whose traceback refers to this frame: a cycle.
+                del timer
 
     def distrust(self, failed: ConnectionUse) -> None:
         """Use no connection again to the host of one that failed after it had been idle, unless it was used later.
@@ -280,8 +322,11 @@ class LoopConnections:
 
     async def aclose(self) -> None:
         """Close the sessions of our own and cancel the spawned tasks, even if this is cancelled."""
-        self._closed = True
+        self.closed = True
         registered.discard(self)
+        for timer in self._waits | self.exchanges if self._callers is None else self._waits:
+            if not timer.expired():
+                timer.reschedule(self.loop.time())
         async with AsyncExitStack() as stack:
             for session in (self._reusing, self._fresh):
                 if session is not None:
@@ -296,7 +341,7 @@ class LoopConnections:
 
     def close_from_elsewhere(self) -> None:
         """Close the sessions from another event loop, which cannot wait for that."""
-        self._closed = True
+        self.closed = True
         if self.loop.is_closed():
             self.abandon()
         else:
