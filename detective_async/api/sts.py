@@ -83,7 +83,7 @@ def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata)
         # Raised below, so that it is not chained to an exception that quotes the response.
         pass
     raise DecodeError(
-        "the response contains no credentials",
+        "the response contains no credentials @ $",
         operation=action.name,
         status=metadata.http_status,
         request_id=metadata.request_id,
