@@ -18,7 +18,7 @@ from detective_async.http.environment import proxy_for, ssl_context
 from detective_async.http.exchange import disable_aiohttp_retries, is_late, retry_prevention
 from detective_async.http.request import new_request
 from detective_async.http.state import pop_closed
-from detective_async.http.unclosed import Origin, close_socket, origin_of, registered, warn_unclosed
+from detective_async.http.unclosed import Origin, close_idle, close_socket, origin_of, registered, warn_unclosed
 
 #: Connections, and therefore requests in flight, of a session of our own.
 MAX_CONNECTIONS = 100
@@ -360,6 +360,12 @@ class LoopConnections:
         else:
             self.abandon()
 
+    def close_idle(self) -> None:
+        """Close the connections that no request has."""
+        connector = self._reusing and self._reusing.connector
+        if isinstance(connector, _Connector):
+            connector.close_idle()
+
     def abandon(self, *, forked: bool = False) -> None:
         """Forget the sessions and close their sockets, without the event loop.
 
@@ -486,8 +492,17 @@ class _Connector(aiohttp.TCPConnector):
         """Wait a moment if there are too many open files; raise any other error, or this one after the timeout."""
         if self._loop.time() - began >= (_LONGEST_WAIT if timeout is None else timeout) or not is_exhausted(error):
             raise error
-        # Other requests will end, and leave their connections.
+        # The clients of a program, and the hosts of a client, have one limit on open files.
+        close_idle(self._loop)
+        # Requests in flight will end, and leave their connections.
         await asyncio.sleep(_PAUSE)
+
+    def close_idle(self) -> None:
+        """Close the connections that no request has."""
+        for idle in self._conns.values():
+            for protocol, _ in idle:
+                protocol.close()
+        self._conns.clear()
 
     def abandon(self, *, forked: bool) -> None:
         """Close the sockets without the event loop, and without aiohttp's warning."""
