@@ -305,11 +305,11 @@ class DetectiveFleet(FleetIterators):
             # An event loop that is closed has no tasks any more.
             with suppress(RuntimeError):
                 if run.loop is not loop:
-                    run.loop.call_soon_threadsafe(run.cancel, ClientClosed(CLOSED))
+                    run.loop.call_soon_threadsafe(_end, run)
         try:
             # At once, before this can be cancelled.
             for run in here:
-                run.cancel(ClientClosed(CLOSED))
+                _end(run)
             await asyncio.gather(*(run.stop() for run in here))
         finally:
             await self._client.aclose()
@@ -346,3 +346,11 @@ class DetectiveFleet(FleetIterators):
             concurrency_per_target=self._concurrency_per_target,
             **self._options,
         )
+
+
+def _end(run: Run[Target, Any]) -> None:
+    """Cancel a run of a fleet that is closed."""
+    error = ClientClosed(CLOSED)
+    # What the work has sent is not known here.
+    error.outcome_unknown = run.is_working
+    run.cancel(error)

@@ -22,6 +22,8 @@ from detective_async.auth import (
 )
 from detective_async.auth.signing import sign
 from detective_async.errors import (
+    ClientClosed,
+    ConnectError,
     CredentialsError,
     DeadlineExceeded,
     DetectiveError,
@@ -32,7 +34,7 @@ from detective_async.errors import (
 from detective_async.events import Hook
 from detective_async.http.connector import ConnectionUse, ignore_connection_events, on_connection
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
-from detective_async.http.pool import ConnectionPool, LoopConnections, Turn
+from detective_async.http.pool import CLOSED_MEANWHILE, ConnectionPool, LoopConnections, Turn
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.http.user_agent import lambda_trace
@@ -280,11 +282,10 @@ class Transport:
                     delay = self._delay_before_retry(call, raw, error)
                     if delay is None:
                         raise error
-                    async with asyncio.timeout_at(call.deadline):
-                        await self.clock.sleep(delay)
+                    await call.connections.wait(self.clock.sleep(delay), call.deadline)
         except TimeoutError:
-            # The deadline's: the timeouts of attempts and providers have become errors of this library by now.
-            raise self._deadline_exceeded(call) from None
+            # The timeouts of attempts and providers have become errors of this library by now.
+            raise self._out_of_time(call) from None
         finally:
             if attempts.reserved:
                 # Cancelled, or out of time, before the retry.
@@ -297,15 +298,17 @@ class Transport:
         if isinstance(provider, FixedCredentials):
             return provider.credentials
         try:
-            async with asyncio.timeout_at(call.deadline):
-                return await self._ask(provider)
+            return await call.connections.wait(self._ask(provider), call.deadline)
         except TimeoutError:
-            raise self._deadline_exceeded(
+            raise self._out_of_time(
                 call, f"; it was still waiting for credentials from {provider_name(provider)}"
             ) from None
 
-    def _deadline_exceeded(self, call: _Call, detail: str = "") -> DeadlineExceeded:
-        attempts = call.attempts
+    def _out_of_time(self, call: _Call, detail: str = "") -> DetectiveError:
+        """Make the error of a wait that was ended: by the deadline, or because the client was closed."""
+        attempts, connections = call.attempts, call.connections
+        if connections.closed and (call.deadline is None or connections.loop.time() < call.deadline):
+            return ClientClosed(CLOSED_MEANWHILE)
         return DeadlineExceeded(
             f"no response within {self.timeouts.total} s{detail}",
             operation=call.operation,
@@ -364,8 +367,7 @@ class Transport:
         if attempts.health is not None and attempts.health.dead:
             timeouts = shortened(timeouts)
         if call.pace is not None:
-            async with asyncio.timeout_at(call.deadline):
-                await call.pace.wait(self.clock)
+            await connections.wait(call.pace.wait(self.clock), call.deadline)
         if call.recorder:
             call.recorder.attempt_prepared(credentials)
         async with Turn(connections, endpoint.host, call.semaphore, call.deadline):
@@ -389,6 +391,7 @@ class Transport:
                     loop=loop,
                     until=until,
                     deadline=call.deadline,
+                    timers=connections.exchanges,
                     timeout=client_timeout(timeouts.connect, timeouts.read, own_session=self.pool.owns_sessions),
                     proxy=self.pool.proxy_for(endpoint.url),
                     middlewares=self.pool.middlewares,
@@ -400,6 +403,8 @@ class Transport:
             # An attempt that fails after the deadline has failed because of it.
             if call.deadline is not None and loop.time() >= call.deadline:
                 raise TimeoutError
+            attempts.sent = attempts.sent and not issubclass(raw.kind, ConnectError)
+            connections.check_not_ended()
             if call.connection is not None and call.connection.reused:
                 # It may have been cut off while it was idle, without a sign of it, and others with it.
                 call.fresh = True

@@ -23,7 +23,7 @@ from attrs import define, field
 from yarl import URL
 
 from detective_async.http.descriptors import is_exhausted
-from detective_async.http.unclosed import close_socket
+from detective_async.http.unclosed import close_idle, close_socket
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 #: The versions of aiohttp whose private parts are known.
 _SUPPORTED = "3.14."
 _ENABLED = os.environ.get("DETECTIVE_ASYNC_SHORT_REQUESTS") != "off"
+_REQUEST = aiohttp.ClientSession._request  # noqa: SLF001 - see above
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20
 #: Bytes that aiohttp buffers before it pauses reading: as a rule, more than the whole response.
@@ -109,26 +110,32 @@ class TimeLimit:
 
 
 @asynccontextmanager
-async def limited(loop: asyncio.AbstractEventLoop, limit: TimeLimit) -> AsyncIterator[None]:
+async def limited(
+    loop: asyncio.AbstractEventLoop, limit: TimeLimit, timers: set[asyncio.Timeout]
+) -> AsyncIterator[None]:
     """Raise `TimeoutError` in the block when the time is over.
 
-    One round of the event loop later at the earliest: until then, a response that has arrived is read.
+    One round of the event loop later at the earliest: until then, a response that has arrived is read. The timer is
+    among the `timers` meanwhile, so that the block can be ended.
     """
-    until = limit.until
     async with asyncio.timeout_at(None) as timer:
-        if until is None:
-            yield
-            return
-
-        def expire() -> None:
-            now = loop.time()
-            timer.reschedule(now if limit.is_over(now) else limit.until)
-
-        handle = loop.call_at(until, expire)
+        timers.add(timer)
+        handle = None if limit.until is None else loop.call_at(limit.until, _expire, timer, loop, limit)
         try:
             yield
         finally:
-            handle.cancel()
+            timers.discard(timer)
+            if handle is not None:
+                handle.cancel()
+            # It refers to the task, which may keep the exception, whose traceback refers to this frame: a cycle.
+            del timer
+
+
+def _expire(timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, limit: TimeLimit) -> None:
+    # If it has expired, the client was closed in this round.
+    if not timer.expired():
+        now = loop.time()
+        timer.reschedule(now if limit.is_over(now) else limit.until)
 
 
 class Destination(aiohttp.ClientRequest):
@@ -156,19 +163,26 @@ class Connector(aiohttp.TCPConnector):
     """An aiohttp connection pool that checks a connection before it hands it out again.
 
     Attributes:
-        is_direct: whether requests may be written to the connections, instead of passed to the session.
+        is_traced: whether a tool for tracing has added its own to the session, and expects to see the requests.
         trusted_after: host -> a time of the event loop's clock: connections that no request was given after it are not
             used again.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.is_direct = _ENABLED and aiohttp.__version__.startswith(_SUPPORTED)
-        if self.is_direct:
+        self.is_traced = False
+        self._is_known = _ENABLED and aiohttp.__version__.startswith(_SUPPORTED)
+        if self._is_known:
             self._factory: Any = partial(_Protocol, loop=self._loop)
         self.trusted_after: dict[str | None, float] = {}
         self._uses: WeakKeyDictionary[asyncio.BaseProtocol, ConnectionUse] = WeakKeyDictionary()
         self._destinations: dict[str, Destination] = {}
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether requests are written to the connections, instead of passed to the session."""
+        # A tool for tests or tracing may have replaced it.
+        return self._is_known and not self.is_traced and aiohttp.ClientSession._request is _REQUEST  # noqa: SLF001
 
     def destination(self, url: str) -> Destination:
         """Give what is known of a URL, the same object each time."""
@@ -240,8 +254,23 @@ class Connector(aiohttp.TCPConnector):
         """Wait a moment if there are too many open files; raise any other error, or this one after the timeout."""
         if self._loop.time() - began >= (_LONGEST_WAIT if timeout is None else timeout) or not is_exhausted(error):
             raise error
-        # Other requests will end, and leave their connections.
+        # The clients of a program, and the hosts of a client, have one limit on open files.
+        close_idle(self._loop)
+        # Requests in flight will end, and leave their connections.
         await asyncio.sleep(_PAUSE)
+
+    def close_idle(self) -> None:
+        """Close the connections that no request has."""
+        for idle in self._conns.values():
+            for protocol, _ in idle:
+                protocol.close()
+        self._conns.clear()
+
+    def end_exchanges(self) -> None:
+        """Make all requests that were written to the connections fail."""
+        for protocol in list(self._acquired):
+            if isinstance(protocol, _Protocol):
+                protocol.fail(aiohttp.ClientConnectionError())
 
     def abandon(self, *, forked: bool) -> None:
         """Close the sockets without the event loop, and without aiohttp's warning."""
@@ -263,6 +292,7 @@ async def send(
     body: bytes | None,
     timeout: aiohttp.ClientTimeout,
     limit: TimeLimit,
+    timers: set[asyncio.Timeout],
 ) -> tuple[int, Mapping[str, str], bytes | None]:
     """Write a request at once, without a task, and read the response.
 
@@ -275,6 +305,7 @@ async def send(
         body: of the request.
         timeout: for a new connection, and between two pieces of the response.
         limit: the end of the exchange.
+        timers: has the timer of a new connection, so that it can be ended; `Connector.end_exchanges` ends the rest.
 
     Returns:
         The status, the headers, and the body; None instead of the body if it exceeds `MAX_RESPONSE_SIZE`.
@@ -283,7 +314,7 @@ async def send(
     connection = await connector.reuse(destination)
     try:
         if connection is None:
-            async with limited(asyncio.get_running_loop(), limit):
+            async with limited(asyncio.get_running_loop(), limit, timers):
                 connection = await _connected(connector, destination, timeout)
         protocol: Any = connection.protocol
         protocol.set_response_params(
@@ -401,13 +432,14 @@ class _Protocol(ResponseHandler):
         now = self._loop.time()
         if self._limit is not None and self._limit.is_over(now):
             self._limit = None
-            self._fail(TimeoutError())
+            self.fail(TimeoutError())
         elif self._read_due is not None and now >= self._read_due:
             self._on_read_timeout()
         else:
             self._set_timer()
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Raise an exception to who waits for the response."""
         self.set_exception(error)
         if self._payload is not None:
             self._payload.set_exception(error)

@@ -71,9 +71,6 @@ class NoResponse:
         return error
 
 
-_REQUEST = aiohttp.ClientSession._request
-
-
 async def exchange(
     session: aiohttp.ClientSession,
     method: str,
@@ -85,6 +82,7 @@ async def exchange(
     loop: asyncio.AbstractEventLoop,
     until: float | None,
     deadline: float | None,
+    timers: set[asyncio.Timeout],
     timeout: aiohttp.ClientTimeout,
     proxy: str | None,
     middlewares: Sequence[ClientMiddlewareType] | None,
@@ -93,20 +91,15 @@ async def exchange(
 
     The path is percent-encoded, with the query, and appended to the URL; the headers include the signed ones. The whole
     exchange must be over at `until`, by the event loop's clock, if that is not None; later only if the event loop was
-    late, but not after `deadline`. Without `proxy` or `middlewares`, the session's own apply, if any.
+    late, but not after `deadline`. Its timer, if it has one, is among the `timers` meanwhile, so that it can be ended.
+    Without `proxy` or `middlewares`, the session's own apply, if any.
 
     Raises:
         ConfigurationError: the session has other credentials for the host.
     """
     connector, limit = session.connector, TimeLimit(loop.time(), until, deadline)
     try:
-        if (
-            proxy is None
-            and isinstance(connector, Connector)
-            and connector.is_direct
-            # Otherwise a tool for tests or tracing has replaced it, and expects to see the requests.
-            and aiohttp.ClientSession._request is _REQUEST
-        ):
+        if proxy is None and isinstance(connector, Connector) and connector.is_direct:
             return RawResponse(
                 *await send(
                     connector,
@@ -117,9 +110,10 @@ async def exchange(
                     body=body,
                     timeout=timeout,
                     limit=limit,
+                    timers=timers,
                 )
             )
-        async with limited(loop, limit):
+        async with limited(loop, limit, timers):
             response = await session.request(
                 method,
                 # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.

@@ -1,7 +1,7 @@
 """The connection pool: aiohttp sessions, opened at the first call, shared by derived clients, closed once."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -24,6 +24,7 @@ _KEEPALIVE = 15.0
 #: For how many seconds closing waits for the end of cancelled look-ups of credentials.
 _LONGEST_END = 2.0
 CLOSED = "the client is closed"
+CLOSED_MEANWHILE = "the client was closed during the call"
 
 T = TypeVar("T")
 
@@ -159,6 +160,10 @@ class LoopConnections:
         session: the caller's session; None for sessions of our own.
         ssl: the TLS context of a session of our own, or True for aiohttp's default.
         max_requests: the limit on requests in flight; None for the default.
+
+    Attributes:
+        closed: whether no further request can be sent.
+        exchanges: the timers of the exchanges in progress.
     """
 
     def __init__(
@@ -174,8 +179,11 @@ class LoopConnections:
         self._callers = session
         self._ssl = ssl
         self._max_requests = max_requests
-        self._closed = False
+        self.closed = False
         self._closing: asyncio.Task[None] | None = None
+        # The timers of waits that end when the client is closed. The exchanges do so, too, if the sessions are our own.
+        self._waits: set[asyncio.Timeout] = set()
+        self.exchanges: set[asyncio.Timeout] = set()
         self._reset()
 
     def _reset(self) -> None:
@@ -213,11 +221,9 @@ class LoopConnections:
             ClientClosed: the pool was closed.
             ConfigurationError: the caller's session was closed.
         """
-        if self._closed:
-            raise ClientClosed(CLOSED)
+        self.check_open()
         if self._callers is not None:
-            if self._callers.closed:
-                raise ConfigurationError("session: the aiohttp session that was passed in is closed")
+            self._check_callers()
             return self._callers
         if fresh:
             if self._fresh is None:
@@ -226,6 +232,42 @@ class LoopConnections:
         if self._reusing is None:
             self._reusing = self._open(keepalive_timeout=_KEEPALIVE)
         return self._reusing
+
+    def check_open(self) -> None:
+        """Raise `ClientClosed` to a call if the client was closed during it."""
+        if self.closed:
+            raise ClientClosed(CLOSED_MEANWHILE)
+
+    def check_not_ended(self) -> None:
+        """Raise to a call whose connection has broken if closing the client, or the caller's session, did that.
+
+        Raises:
+            ClientClosed: the client was closed. That leaves a session of the caller's open.
+            ConfigurationError: the caller's session was closed.
+        """
+        if self._callers is None:
+            self.check_open()
+        else:
+            self._check_callers()
+
+    def _check_callers(self) -> None:
+        if self._callers is not None and self._callers.closed:
+            raise ConfigurationError("session: the aiohttp session that was passed in is closed")
+
+    async def wait(self, work: Awaitable[T], deadline: float | None) -> T:
+        """Await something that is in vain when the client is closed.
+
+        Raises:
+            TimeoutError: the deadline has passed, or the client was closed.
+        """
+        async with asyncio.timeout_at(deadline) as timer:
+            self._waits.add(timer)
+            try:
+                return await work
+            finally:
+                self._waits.discard(timer)
+                # It refers to the task, which may keep the exception, whose traceback refers to this frame: a cycle.
+                del timer
 
     def distrust(self, failed: ConnectionUse) -> None:
         """Use no connection again to the host of one that failed after it had been idle, unless it was used later.
@@ -246,8 +288,14 @@ class LoopConnections:
 
     async def aclose(self) -> None:
         """Close the sessions of our own and cancel the spawned tasks, even if this is cancelled."""
-        self._closed = True
+        self.closed = True
         registered.discard(self)
+        for timer in self._waits | self.exchanges if self._callers is None else self._waits:
+            if not timer.expired():
+                timer.reschedule(self.loop.time())
+        for session in (self._reusing, self._fresh):
+            if session is not None and isinstance(session.connector, Connector):
+                session.connector.end_exchanges()
         async with AsyncExitStack() as stack:
             for session in (self._reusing, self._fresh):
                 if session is not None:
@@ -262,7 +310,7 @@ class LoopConnections:
 
     def close_from_elsewhere(self) -> None:
         """Close the sessions from another event loop, which cannot wait for that."""
-        self._closed = True
+        self.closed = True
         if self.loop.is_closed():
             self.abandon()
         else:
@@ -280,6 +328,12 @@ class LoopConnections:
                 self.loop.call_soon_threadsafe(self.abandon)
         else:
             self.abandon()
+
+    def close_idle(self) -> None:
+        """Close the connections that no request has."""
+        connector = self._reusing and self._reusing.connector
+        if isinstance(connector, Connector):
+            connector.close_idle()
 
     def abandon(self, *, forked: bool = False) -> None:
         """Forget the sessions and close their sockets, without the event loop.
@@ -299,8 +353,7 @@ class LoopConnections:
     def _open(self, **options: Any) -> aiohttp.ClientSession:
         connector = Connector(limit=0, ssl=self._ssl, **options)
         session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # Tools for tracing add their own to every session.
-        connector.is_direct = connector.is_direct and not session.trace_configs
+        connector.is_traced = bool(session.trace_configs)
         disable_aiohttp_retries(session)
         self.origin.opened = True
         registered.add(self)

@@ -267,5 +267,5 @@ async def test_closing_ends_the_queue(pool: str) -> None:
         errors = await asyncio.gather(*calls, return_exceptions=True)
         assert all(error is None or isinstance(error, DetectiveError | RuntimeError) for error in errors)
         for error in errors[crowd.limit :]:
-            assert str(error) == "the client is closed"
+            assert str(error) == "the client was closed during the call"
         assert len(crowd.server.requests) == crowd.limit
