@@ -1,6 +1,6 @@
 """Credentials: providers, their cache, and the signature made with them."""
 
-from detective_async.auth.cache import RefreshingCache, is_cancelling
+from detective_async.auth.cache import RefreshingCache
 from detective_async.auth.chain import DefaultCredentials, EnvironmentCredentials
 from detective_async.auth.credentials import Caller, Credentials, CredentialsProvider, ManagedProvider
 from detective_async.auth.providers import (
@@ -33,7 +33,6 @@ __all__ = [
     "as_provider",
     "credentials_from",
     "failure_of",
-    "is_cancelling",
     "provider_failure",
     "provider_key",
     "provider_name",

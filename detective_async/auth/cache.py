@@ -47,6 +47,7 @@ class _Context(Protocol):
     """The part of a `Caller` that the cache uses."""
 
     def now(self) -> float: ...
+    def earliest_now(self) -> float: ...
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]: ...
     @property
     def fetch_timeout(self) -> float | None: ...
@@ -58,6 +59,9 @@ class _NoClient:
     fetch_timeout = Timeouts().credentials
 
     def now(self) -> float:
+        return time.time()
+
+    def earliest_now(self) -> float:
         return time.time()
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
@@ -174,7 +178,12 @@ class RefreshingCache:
         cached = self._cached
         if cached is not None:
             now = context.now()
-            if _seconds_left(cached, now) > _MINIMUM_LIFETIME:
+            # By either clock: a correction that no request has confirmed may be wrong, the source out of order, and
+            # only a response can take the correction back.
+            if (
+                _seconds_left(cached, now) > _MINIMUM_LIFETIME
+                or _seconds_left(cached, context.earliest_now()) > _MINIMUM_LIFETIME
+            ):
                 if now >= self._refresh_from and not self._interactive and not self._is_fetching():
                     self._start(fetch, context, early=cached)
                 return cached
@@ -294,6 +303,9 @@ class RefreshingCache:
 
     def _done(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
         error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Exception):
+            # A caller that is not at fault would end like that, and asyncio and Python take it for their own.
+            error = CredentialsError(f"{self.name} failed: {type(error).__name__}")
         # If it is not there, it was given up.
         if task in current.fetches:
             _, timer = current.fetches.pop(task)
@@ -321,7 +333,7 @@ class RefreshingCache:
 
     def _failed(self, current: _Round, started: _Started, error: BaseException) -> None:
         if started.early is not None:
-            self._early_refresh_failed(started.early, error, started.context.now())
+            self._early_refresh_failed(started.early, error, started.context.earliest_now())
         if not current.fetches:
             current.outcome.set_exception(error)
             # Marks it as retrieved, so that asyncio does not log it if no caller waits.
@@ -405,7 +417,8 @@ class RefreshingCache:
         )
         if self._cache_permanent or fetched.expires_at is not None:
             self._cached = fetched
-        self._refresh_from = now + lifetime - min(_early_refresh_window(lifetime), lifetime / 2)
+        window = _early_refresh_window(lifetime)
+        self._refresh_from = now + lifetime - (min(window, lifetime / 2) if lifetime > 0 else window)
         if early is not None and fetched.expires_at == early.expires_at:
             self._postpone_refresh(now)
         else:

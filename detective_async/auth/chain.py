@@ -10,6 +10,7 @@ from attrs import frozen
 from detective_async.api.expiration import read_expiration
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import Caller, Credentials, account_id_or_none, credentials_of_botocore
+from detective_async.auth.processes import end_with_look_up
 from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import CredentialsError
@@ -137,6 +138,7 @@ class DefaultCredentials(CachedProvider):
         # botocore itself does not read AWS_REGION.
         if region := self._region or os.environ.get("AWS_REGION"):
             session.set_config_variable("region", region)
+        end_with_look_up(session.get_component("credential_provider"))
         found = session.get_credentials()
         if found is None:
             place = f"profile {self._profile!r}" if self._profile else "a profile"

@@ -105,6 +105,10 @@ class Caller(Protocol):
         """Return AWS's time, in seconds since the epoch."""
         ...
 
+    def earliest_now(self) -> float:
+        """Return AWS's time or, while it is not known whether its correction is right, the local time if that is less."""
+        ...
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> Task[Credentials]:
         """Run a coroutine in a task that may outlast the call that started it, but not the client."""
         ...

@@ -16,13 +16,11 @@ from detective_async.auth import (
     FixedCredentials,
     ManagedProvider,
     credentials_from,
-    is_cancelling,
     provider_failure,
     provider_name,
 )
 from detective_async.auth.signing import sign
 from detective_async.errors import (
-    CredentialsError,
     DeadlineExceeded,
     DetectiveError,
     ServiceError,
@@ -256,6 +254,11 @@ class Transport:
         # Most clocks are right, and then the monotonic time need not be read.
         return wall + (correction.offset and correction.current(wall, self.clock.monotonic()))
 
+    def earliest_now(self) -> float:
+        """Give AWS's time or, while no request confirmed the correction of the clock, the local time if that is less."""
+        now = self.now()
+        return now if self.shared.clock.confirmed else min(now, self.clock.time())
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         """Run a coroutine that may outlast the call that started it; it ends with the connections at the latest."""
         return self.pool.spawn(work)
@@ -320,26 +323,14 @@ class Transport:
         )
 
     async def _ask(self, provider: CredentialsProvider) -> Credentials:
-        limit = self.fetch_timeout
-        bound: asyncio.Timeout | None = None
+        if not isinstance(provider, ManagedProvider):
+            return await credentials_from(provider, self)
         try:
-            if isinstance(provider, ManagedProvider):
-                return await provider.get_credentials_for(self)
-            bound = asyncio.timeout(limit)
-            async with bound:
-                return await credentials_from(provider)
+            return await provider.get_credentials_for(self)
         except DetectiveError:
             raise
-        except asyncio.CancelledError:
-            if is_cancelling():
-                raise
-            # The provider awaited something that was cancelled; the call was not.
-            problem: Exception = CredentialsError(f"{provider_name(provider)} failed: it was cancelled")
         except Exception as error:  # noqa: BLE001 - a provider may raise anything
-            if isinstance(error, TimeoutError) and bound is not None and bound.expired():
-                problem = CredentialsError(f"{provider_name(provider)} gave no credentials within {limit:g} s")
-            else:
-                problem = provider_failure(provider, error)
+            problem = provider_failure(provider, error)
         try:
             # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.
             raise problem

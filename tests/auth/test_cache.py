@@ -45,9 +45,14 @@ class CachedSource:
         self.cache = RefreshingCache("the source", cache_permanent=cache_permanent)
         self.spawned: list[asyncio.Task[Credentials]] = []
         self.fetch_timeout: float | None = 60.0
+        # How far ahead a correction of the clock is that no request confirmed.
+        self.doubtful = 0.0
 
     def now(self) -> float:
         return self.source.now
+
+    def earliest_now(self) -> float:
+        return min(self.source.now, self.source.now - self.doubtful)
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         self.spawned.append(asyncio.create_task(work))

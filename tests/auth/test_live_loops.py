@@ -173,6 +173,8 @@ class Context:
     def now(self) -> float:
         return time.time()
 
+    earliest_now = now
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         self.spawned.append(asyncio.create_task(work))
         return self.spawned[-1]
