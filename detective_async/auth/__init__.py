@@ -2,7 +2,13 @@
 
 from detective_async.auth.cache import RefreshingCache
 from detective_async.auth.chain import DefaultCredentials, EnvironmentCredentials
-from detective_async.auth.credentials import Caller, Credentials, CredentialsProvider, ManagedProvider
+from detective_async.auth.credentials import (
+    Caller,
+    Credentials,
+    CredentialsProvider,
+    ManagedProvider,
+    account_id_or_none,
+)
 from detective_async.auth.providers import (
     CredentialsSource,
     FixedCredentials,
@@ -30,6 +36,7 @@ __all__ = [
     "SessionCredentials",
     "SharedCall",
     "StaticCredentials",
+    "account_id_or_none",
     "as_provider",
     "credentials_from",
     "failure_of",

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from detective_async.api.detective import DETECTIVE
 from detective_async.api.service import Service
-from detective_async.auth import CredentialsSource, DefaultCredentials, as_provider
+from detective_async.auth import CredentialsSource, DefaultCredentials, account_id_or_none, as_provider
 from detective_async.auth.signing import breaks_signature
 from detective_async.client.waiters import Waiters
 from detective_async.errors import ClientClosed, ConfigurationError
@@ -175,7 +175,7 @@ class DetectiveClient(Waiters):
             default,
             # Not a method: the client would be part of a reference cycle, and freed late.
             partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
-            retry_rules(retry, settings, patient=setup.patient_lookups),
+            retry_rules(retry, settings, patient=True) if setup.patient_lookups else rules,
             timeouts,
             setup.max_requests_per_account,
             setup.tracks_hosts,
@@ -248,7 +248,7 @@ class DetectiveClient(Waiters):
             credentials: credentials, a provider, or an async callable that returns credentials.
             retry: the number of attempts and the retry mode.
             timeouts: the limits of each phase of a call.
-            account_id: the account in events and logs. None uses the account id of the credentials, which those of a
+            account_id: the account in events and logs, in 12 digits. None uses the account id of the credentials, which those of a
                 role have.
             **unknown: none. All other options are those of the client that this is called on.
 
@@ -263,7 +263,10 @@ class DetectiveClient(Waiters):
             _check_retry(retry)
         if timeouts is not None:
             _check_timeouts(timeouts)
-        if account_id is None and credentials is None:
+        if account_id is not None:
+            if account_id_or_none(account_id) is None:
+                raise ConfigurationError(f"account_id must be 12 digits, got {shown(account_id)}")
+        elif credentials is None:
             account_id = current.account_id
         endpoint = current.endpoint if region is None else self._resolve(region)
         provider = current.credentials if credentials is None else current.shared.provider(as_provider(credentials))

@@ -116,14 +116,16 @@ def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Secti
     name = requested or "default"
     config = _read(_config_path(environ))
     credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-    found = [config.get(f"profile {name}"), credentials.get(name)]
-    if name == "default":
-        found.insert(0, config.get("default"))
-    if requested and not any(section is not None for section in found):
+    headers = {f"profile {name}", "default"} if name == "default" else {f"profile {name}"}
+    # Of several sections of one profile, the last one counts, and nothing of the others.
+    found = [section for header, section in config.items() if header in headers][-1:]
+    if name in credentials:
+        found.append(credentials[name])
+    if requested and not found:
         raise ConfigurationError(f"profile {cut(requested)!r} is in neither the shared config nor the credentials file")
     merged: dict[str, str] = {}
     for section in found:
-        merged.update(section or {})
+        merged.update(section)
     return _Sections(name, merged, config.get(f"services {merged.get('services', '')}", {}))
 
 

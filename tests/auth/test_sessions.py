@@ -140,7 +140,8 @@ async def test_a_session_is_asked_to_refresh_expiring_keys(kind: str, monkeypatc
     refresher.lifetime = 3600
     # A clock by which the keys expire in less than ten seconds.
     late = keys.expires_at.timestamp() - 9
-    monkeypatch.setattr("detective_async.auth.cache._NO_CLIENT.now", lambda: late)
+    for name in ("now", "earliest_now"):
+        monkeypatch.setattr(f"detective_async.auth.cache._NO_CLIENT.{name}", lambda: late)
     given = await provider._cache.get(provider._fetch_from_source)
     monkeypatch.undo()
     assert given.access_key_id == "key-3"
