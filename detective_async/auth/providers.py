@@ -19,7 +19,7 @@ from detective_async.auth.credentials import (
     ManagedProvider,
     credentials_of_botocore,
 )
-from detective_async.auth.processes import end_with_look_up
+from detective_async.auth.processes import end_with_look_up, one_look_up
 from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
@@ -139,23 +139,25 @@ class SessionCredentials(CachedProvider):
     async def _read(self, *, anew: bool) -> Credentials:
         found = self._found or self._source
         if not hasattr(found, "get_frozen_credentials"):
-            is_async = inspect.iscoroutinefunction(found.get_credentials)
-            found = await self._call(found.get_credentials if is_async else partial(_get_credentials, found))
+            found = await self._call(found.get_credentials, before=partial(_prepare, found))
         if anew and (resolver := _resolver_of(self._source, found)) is not None:
             # Not through the session, which returns its first credentials for ever.
-            found = self._found = await self._call(resolver.load_credentials)
+            found = self._found = await self._call(resolver.load_credentials, before=partial(_prepare, self._source))
         if found is None:
             raise CredentialsError(f"{self.name} has no credentials")
         never_prompt(found)
         return credentials_of_botocore(found, await self._call(found.get_frozen_credentials))
 
-    async def _call(self, method: Callable[[], Any]) -> Any:
+    async def _call(self, method: Callable[[], Any], before: Callable[[], None] = lambda: None) -> Any:
         if inspect.iscoroutinefunction(method):
-            return await method()
+            with one_look_up():
+                before()
+                return await method()
 
         def call() -> Any:
             self._blocked.append(method)
             try:
+                before()
                 return method()
             finally:
                 self._blocked.remove(method)
@@ -163,9 +165,14 @@ class SessionCredentials(CachedProvider):
         return await run_in_thread(call)
 
 
-def _get_credentials(session: Any) -> Any:
-    end_with_look_up(_chain_of(session))
-    return session.get_credentials()
+def _prepare(session: Any) -> None:
+    """Prepare the chain of a session for a look-up."""
+    chain = _chain_of(session)
+    end_with_look_up(chain)
+    for provider in getattr(chain, "providers", ()):
+        # Or botocore would take each further look-up of a role with a source_profile for an endless loop of profiles.
+        if hasattr(provider, "_visited_profiles"):
+            provider._visited_profiles = [provider._profile_name]  # noqa: SLF001 - botocore has no other way
 
 
 def _resolver_of(session: Any, found: Any) -> Any:

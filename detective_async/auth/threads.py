@@ -10,7 +10,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any, Generic, TypeVar
 
 from detective_async.api.redaction import mask_keys
-from detective_async.auth.processes import LookUp, current_look_up
+from detective_async.auth.processes import one_look_up
 
 T = TypeVar("T")
 #: Sets a future's result or exception.
@@ -28,17 +28,10 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     Not `asyncio.to_thread`: its few threads also resolve host names, and a blocked one would keep the program from
     exiting.
     """
-    outcome, look_up = _Outcome[T](), LookUp()
-    token = current_look_up.set(look_up)
-    try:
+    outcome = _Outcome[T]()
+    with one_look_up():
         _start(function, outcome.settle, daemon=True)
-    finally:
-        current_look_up.reset(token)
-    try:
         return await outcome.future
-    except asyncio.CancelledError:
-        look_up.give_up()
-        raise
 
 
 class SharedCall(Generic[T]):

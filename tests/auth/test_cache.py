@@ -130,6 +130,60 @@ async def test_credentials_for_ten_more_seconds_are_used_when_the_source_fails(
         await cached.key()
 
 
+@pytest.mark.parametrize("years", [-2, 73])
+async def test_keys_are_used_while_a_correction_of_the_clock_is_not_confirmed(years: float) -> None:
+    """They are good by one of the two clocks; new ones are fetched meanwhile, and after the correction is taken back."""
+    cached = CachedSource(3600, CredentialsError("down"), 3600)
+    assert await cached.key() == "key-1"
+    cached.doubtful = years * 365 * 24 * 60 * MINUTE
+    assert await cached.after(cached.doubtful) == "key-1"
+    assert await cached.after(-cached.doubtful) == "key-1"
+    cached.doubtful = 0.0
+    assert await cached.after(3600 - 15 * MINUTE) == "key-1"
+    await cached.settle()
+    assert cached.source.fetches == (3 if years > 0 else 2)
+
+
+async def test_keys_that_have_expired_by_a_confirmed_correction_are_not_used() -> None:
+    """A call waits for others."""
+    cached = CachedSource(3600, CredentialsError("down"), 3600)
+    assert await cached.key() == "key-1"
+    with pytest.raises(CredentialsError, match="down"):
+        await cached.after(3600)
+
+
+@pytest.mark.parametrize("ahead", [-73, 73])
+async def test_keys_that_were_fetched_with_a_wrong_correction_are_refreshed_early(ahead: float) -> None:
+    """When it has been taken back: the time of the next fetch is counted from their expiry."""
+    cached = CachedSource(3600, 3600)
+    far = ahead * 365 * 24 * 60 * MINUTE
+
+    async def fetch() -> Credentials:
+        cached.source.now -= far
+        try:
+            return await cached.source.fetch()
+        finally:
+            cached.source.now += far
+
+    cached.source.now += far
+    assert (await cached.cache.get(fetch, cached)).access_key_id == "key-1"
+    cached.source.now -= far
+    assert await cached.after(3600 - 4 * MINUTE) == "key-1"
+    assert await cached.key() == "key-2"
+
+
+@pytest.mark.parametrize("error", [GeneratorExit(), BaseException("odd")])
+async def test_a_source_that_raises_what_is_no_exception(error: BaseException) -> None:
+    """Asyncio and Python would take it for their own."""
+    cached = CachedSource()
+
+    async def odd() -> Credentials:
+        raise error
+
+    with pytest.raises(CredentialsError, match=f"^the source failed: {type(error).__name__}$"):
+        await cached.cache.get(odd, cached)
+
+
 async def test_concurrent_callers_share_one_fetch() -> None:
     """Ten thousand tasks cause one fetch at the start, and one when the credentials have expired."""
     # Debug mode stores a traceback for each task, which takes ten seconds.

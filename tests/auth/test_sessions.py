@@ -55,6 +55,28 @@ KINDS: dict[str, Callable[[Credentials], Any]] = {
 }
 
 
+async def test_keys_that_are_set_in_an_object_count_from_then_on(sim: DetectiveSimulator) -> None:
+    """An object with plain keys is read for each call, as by botocore; without a thread, because it never blocks."""
+    found = BotocoreCredentials("AKIAOLDOLDOLDOLDOLD7", "old-secret")
+    provider = SessionCredentials(found)
+    keys = sim.account(HUB)
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=provider) as client:
+        with pytest.raises(ServiceError, match="UnrecognizedClientException"):
+            await client.list_graphs()
+        found.access_key, found.secret_key = keys.access_key_id, keys.secret_access_key
+        assert (await client.list_graphs()).response_metadata.attempts == 1
+    assert await provider.get_credentials() == keys
+    assert len(sim.requests) == 2
+
+
+def test_frozen_keys_are_refused() -> None:
+    """They are never refreshed; the error says what to pass, and does not contain them."""
+    frozen = boto3.Session("AKIAOLDOLDOLDOLDOLD7", "old-secret").get_credentials().get_frozen_credentials()
+    with pytest.raises(ConfigurationError, match="got a ReadOnlyCredentials: pass the session that they are of") as caught:
+        DetectiveClient(region="eu-west-1", credentials=frozen)  # type: ignore[arg-type]
+    assert "old-secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("temporary", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_keys_of_sessions_sign_calls(sim: DetectiveSimulator, kind: str, temporary: bool) -> None:

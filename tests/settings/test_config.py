@@ -1,6 +1,7 @@
 """Settings from the environment and the shared files, compared with botocore's."""
 
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 
 import botocore.exceptions
@@ -84,6 +85,32 @@ def test_regions_and_flags_are_the_same_as_botocores(profile: str | None) -> Non
     assert settings.use_dualstack == session.get_config_variable("use_dualstack_endpoint")
     expected = session.get_config_variable("max_attempts")
     assert settings.max_attempts == (None if expected is None else int(expected))
+
+
+SECTIONS = (
+    "[default]\nregion = eu-west-1\nmax_attempts = 7\n",
+    "[profile default]\nregion = us-east-1\nuse_fips_endpoint = true\n",
+    '[profile "default"]\nmax_attempts = 5\n',
+)
+
+
+@pytest.mark.parametrize("credentials", ["", "[default]\nregion = ca-central-1\n", "[profile default]\nregion = x-y-1\n"])
+@pytest.mark.parametrize(
+    "sections", [*permutations(SECTIONS, 2), *permutations(SECTIONS)], ids=lambda found: "".join(found).replace("\n", " ")
+)
+@pytest.mark.parametrize("profile", [None, "default"])
+def test_of_several_sections_of_one_profile_the_last_counts(
+    files: Callable[[str, str], None], profile: str | None, sections: tuple[str, ...], credentials: str
+) -> None:
+    """Nothing of the others is merged into it, as in botocore; what the credentials file has is."""
+    files("".join(sections), credentials)
+    reference = botocore.session.Session(profile=profile).get_scoped_config()
+    settings = read_settings(profile)
+    assert (settings.region, settings.use_fips and "true") == (
+        reference.get("region"),
+        reference.get("use_fips_endpoint"),
+    )
+    assert str(settings.max_attempts) == reference.get("max_attempts", "None")
 
 
 @pytest.mark.parametrize("profile", ["default", "local", "ignoring"])
