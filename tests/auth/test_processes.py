@@ -73,7 +73,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Started
 
 
 #: Replaces the shell, and has a child that holds its pipes.
-HANGING = {"alone": "exec sleep 1000", "with a child": "sleep 5 & wait"}
+HANGING = {"alone": "exec sleep 1000", "with a child": "sleep 30 & wait"}
 ROLE = "[default]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = keys\n[profile keys]"
 
 
@@ -85,11 +85,17 @@ async def test_a_process_that_hangs_is_killed_with_its_look_up(
 ) -> None:
     """Not what it has started itself; the next look-up starts another process."""
     started.configure(HANGING[command], profile)
-    provider = SOURCES[source]()
+    provider, added, add = SOURCES[source](), [], LookUp.add
+
+    def noted(self: LookUp, process: Any) -> None:
+        add(self, process)
+        added.append(process)
+
+    monkeypatch.setattr(LookUp, "add", noted)
     monkeypatch.setattr("detective_async.auth.cache._NO_CLIENT.fetch_timeout", None)
     for number in (1, 2):
         call = asyncio.create_task(provider.get_credentials())
-        await asyncio.to_thread(wait_until, lambda number=number: len(started.ids) == number)
+        await asyncio.to_thread(wait_until, lambda number=number: len(started.ids) == len(added) == number)
         assert _exists(started.ids[-1])
         for fetch in provider._cache._fetching.copy():
             current = fetch.round()
@@ -104,7 +110,7 @@ async def test_a_process_that_hangs_is_killed_with_its_look_up(
 @pytest.mark.parametrize("source", SOURCES)
 async def test_a_process_that_ends_is_waited_for(started: Started, source: str) -> None:
     """However slow it is, and when it has ended nothing is killed."""
-    started.configure("sleep 0.6")
+    started.configure("sleep 0.3")
     assert (await SOURCES[source]().get_credentials()).access_key_id == "key"
 
 
