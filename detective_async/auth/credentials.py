@@ -106,7 +106,7 @@ class Caller(Protocol):
         ...
 
     def earliest_now(self) -> float:
-        """Return AWS's time or, while it is not known whether its correction is right, the local time if that is less."""
+        """Return AWS's time or, while nothing has confirmed the correction, the local time if that is less."""
         ...
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> Task[Credentials]:

@@ -87,7 +87,7 @@ _current: ContextVar[LookUp | None] = ContextVar("_current", default=None)
 
 @contextlib.contextmanager
 def one_look_up() -> Iterator[None]:
-    """Kill the processes that are started in this context, and in threads that are started in it, if it is cancelled."""
+    """Kill the processes that are started in this context and its threads, if it is cancelled."""
     look_up = LookUp()
     outer = _current.get()
     _current.set(look_up)
@@ -110,10 +110,10 @@ def end_with_look_up(chain: Any) -> None:
     for provider in getattr(chain, "providers", ()):
         _replace_popen(provider)
         # Makes the providers of a role's source_profile.
-        builder = getattr(provider, "_profile_provider_builder", None)
+        builder: Any = getattr(provider, "_profile_provider_builder", None)
         make = getattr(builder, "_create_process_provider", None)
         if make is not None and not isinstance(make, _Making):
-            builder._create_process_provider = _Making(make)
+            builder._create_process_provider = _Making(make)  # noqa: SLF001 - botocore has no other way
 
 
 class _Making:
@@ -138,7 +138,7 @@ def _replace_popen(provider: Any) -> None:
 def _popen(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
     look_up = _current.get()
     if look_up is None:
-        return subprocess.Popen(*arguments, **options)
+        return subprocess.Popen(*arguments, **options)  # noqa: S603 - the user's command, as for botocore
     process = _Process(*arguments, **options)
     look_up.add(process)
     return process

@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 from attrs import field, frozen
 
 from detective_async.api.redaction import mask_keys, masked_key_id
-from detective_async.auth.cache import CachedProvider, RefreshingCache, is_cancelling
+from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import (
     Caller,
     Credentials,
@@ -21,6 +21,7 @@ from detective_async.auth.credentials import (
 )
 from detective_async.auth.processes import end_with_look_up, one_look_up
 from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
+from detective_async.auth.shared_fetch import is_cancelling
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 from detective_async.settings.arguments import attribute, type_name

@@ -248,8 +248,8 @@ class DetectiveClient(Waiters):
             credentials: credentials, a provider, or an async callable that returns credentials.
             retry: the number of attempts and the retry mode.
             timeouts: the limits of each phase of a call.
-            account_id: the account in events and logs, in 12 digits. None uses the account id of the credentials, which those of a
-                role have.
+            account_id: the account in events and logs, in 12 digits. None uses the account id of the credentials, which
+                those of a role have.
             **unknown: none. All other options are those of the client that this is called on.
 
         Raises:

@@ -255,7 +255,7 @@ class Transport:
         return wall + (correction.offset and correction.current(wall, self.clock.monotonic()))
 
     def earliest_now(self) -> float:
-        """Give AWS's time or, while no request confirmed the correction of the clock, the local time if that is less."""
+        """Give AWS's time or, while nothing has confirmed the correction, the local time if that is less."""
         now = self.now()
         return now if self.shared.clock.confirmed else min(now, self.clock.time())
 

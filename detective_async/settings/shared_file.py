@@ -66,12 +66,16 @@ def parse_shared_file(text: str) -> Mapping[str, Section]:
             raise SharedFileError(number, "sets a key that is set already")
         value = section[key] = [text_of_value]
     defaults = _joined(inherited)
+    return _by_name({header: ChainMap(_joined(keys), defaults) for header, keys in sections.items()})
+
+
+def _by_name(sections: Mapping[str, Section]) -> Mapping[str, Section]:
     named: dict[str, Section] = {}
-    for header, keys in sections.items():
+    for header, section in sections.items():
         if (name := _name(header)) is not None:
             # With quotes and without, one name may be there twice: it stands where the last one does.
             named.pop(name, None)
-            named[name] = ChainMap(_joined(keys), defaults)
+            named[name] = section
     return named
 
 

@@ -132,7 +132,7 @@ async def test_credentials_for_ten_more_seconds_are_used_when_the_source_fails(
 
 @pytest.mark.parametrize("years", [-2, 73])
 async def test_keys_are_used_while_a_correction_of_the_clock_is_not_confirmed(years: float) -> None:
-    """They are good by one of the two clocks; new ones are fetched meanwhile, and after the correction is taken back."""
+    """They are good by one of the two clocks; new ones are fetched meanwhile, and when the correction is taken back."""
     cached = CachedSource(3600, CredentialsError("down"), 3600)
     assert await cached.key() == "key-1"
     cached.doubtful = years * 365 * 24 * 60 * MINUTE
@@ -450,7 +450,7 @@ class HangingSource(CachedSource):
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch for which no caller waits counts as abandoned at once."""
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
 
 
 @pytest.mark.parametrize("ignores_cancellation", [False, True])
@@ -538,7 +538,7 @@ async def test_no_second_fetch_is_started_while_somebody_waits_or_types(
     waiting.cancel()
     await cached.given_up(2)
     assert len(cached.fetches) == 1
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
     await cached.given_up(1)
     assert len(cached.fetches) == (1 if interactive else 2)
 

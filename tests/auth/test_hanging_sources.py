@@ -66,7 +66,7 @@ async def test_a_look_up_that_hangs_is_given_up(
     sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """The error names the source, for all calls that wait; the next call starts a new one."""
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
     make, name = SOURCES[source]
     vault = Vault(sim.account(HUB))
     async with DetectiveClient(
@@ -107,7 +107,7 @@ async def test_a_call_names_the_source_that_it_waits_for(
     sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """Its own deadline has passed; the next call does not wait for the same look-up."""
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
     make, name = SOURCES[source]
     vault = Vault(sim.account(HUB))
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=make(sim, vault)) as client:

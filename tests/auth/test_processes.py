@@ -95,7 +95,11 @@ async def test_a_process_that_hangs_is_killed_with_its_look_up(
     monkeypatch.setattr("detective_async.auth.cache._NO_CLIENT.fetch_timeout", None)
     for number in (1, 2):
         call = asyncio.create_task(provider.get_credentials())
-        await asyncio.to_thread(wait_until, lambda number=number: len(started.ids) == len(added) == number)
+
+        def has_started(number: int = number) -> bool:
+            return len(started.ids) == len(added) == number
+
+        await asyncio.to_thread(wait_until, has_started)
         assert _exists(started.ids[-1])
         for fetch in provider._cache._fetching.copy():
             current = fetch.round()

@@ -72,8 +72,10 @@ async def test_keys_that_are_set_in_an_object_count_from_then_on(sim: DetectiveS
 def test_frozen_keys_are_refused() -> None:
     """They are never refreshed; the error says what to pass, and does not contain them."""
     frozen = boto3.Session("AKIAOLDOLDOLDOLDOLD7", "old-secret").get_credentials().get_frozen_credentials()
-    with pytest.raises(ConfigurationError, match="got a ReadOnlyCredentials: pass the session that they are of") as caught:
-        DetectiveClient(region="eu-west-1", credentials=frozen)  # type: ignore[arg-type]
+    with pytest.raises(
+        ConfigurationError, match="got a ReadOnlyCredentials: pass the session that they are of"
+    ) as caught:
+        DetectiveClient(region="eu-west-1", credentials=frozen)
     assert "old-secret" not in str(caught.value)
 
 

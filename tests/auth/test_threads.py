@@ -153,7 +153,7 @@ def test_event_loops_share_the_number_of_hanging_look_ups(
     hanging_chain: HangingChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Calls that give up one after the other in two event loops leave no more than three processes behind."""
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
     hanging_chain.configure("process")
     timeouts = Timeouts(total=0.05)
     client = DetectiveClient(region="eu-west-1", endpoint_url="http://127.0.0.1:1", timeouts=timeouts)

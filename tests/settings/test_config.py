@@ -94,9 +94,13 @@ SECTIONS = (
 )
 
 
-@pytest.mark.parametrize("credentials", ["", "[default]\nregion = ca-central-1\n", "[profile default]\nregion = x-y-1\n"])
 @pytest.mark.parametrize(
-    "sections", [*permutations(SECTIONS, 2), *permutations(SECTIONS)], ids=lambda found: "".join(found).replace("\n", " ")
+    "credentials", ["", "[default]\nregion = ca-central-1\n", "[profile default]\nregion = x-y-1\n"]
+)
+@pytest.mark.parametrize(
+    "sections",
+    [*permutations(SECTIONS, 2), *permutations(SECTIONS)],
+    ids=lambda found: "".join(found).replace("\n", " "),
 )
 @pytest.mark.parametrize("profile", [None, "default"])
 def test_of_several_sections_of_one_profile_the_last_counts(
