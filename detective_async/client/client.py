@@ -161,7 +161,9 @@ class DetectiveClient(Waiters):
         self._settings = settings
         self._retry = retry
         self._is_patient = False
-        self._endpoint_url = settings.endpoint_url if _is_missing(endpoint_url) else endpoint_url
+        if _is_missing(endpoint_url):
+            endpoint_url = settings.endpoint_urls.find(DETECTIVE.settings_name)
+        self._endpoint_url = endpoint_url
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
         self._owns_connections = True
@@ -341,9 +343,7 @@ class DetectiveClient(Waiters):
 def _resolve_service(
     settings: Settings, local_url: str | None, variants: tuple[bool, bool], service: Service, region: str
 ) -> Endpoint:
-    url = settings.service_urls.get(service.name)
-    if url is None:
-        url = local_url or settings.endpoint_url_of(service.name)
+    url = settings.endpoint_urls.find(service.settings_name, local_url)
     use_fips, use_dualstack = variants
     return service.resolve(region, url, use_fips=use_fips, use_dualstack=use_dualstack)
 

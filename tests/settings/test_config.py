@@ -140,7 +140,7 @@ def test_endpoint_urls_are_the_same_as_botocores(
     )
     with_custom_url = client.meta.endpoint_url if "localhost" in client.meta.endpoint_url else None
     client.close()
-    assert read_settings(profile).endpoint_url == with_custom_url
+    assert read_settings(profile).endpoint_urls.find("detective") == with_custom_url
 
 
 @pytest.mark.usefixtures("files")
@@ -356,7 +356,7 @@ def test_a_missing_section_of_services(
     settings, session = read_settings(), botocore.session.Session()
     provider = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), service)
     if session.get_config_variable("ignore_configured_endpoint_urls"):
-        assert settings.endpoint_url_of(service) is None
+        assert settings.endpoint_urls.find(service) is None
         return
     try:
         expected = provider.provide()
@@ -369,14 +369,14 @@ def test_a_missing_section_of_services(
         with pytest.raises(
             ConfigurationError, match=on_own_line if isinstance(error, AttributeError) else missing
         ) as caught:
-            settings.endpoint_url_of(service)
+            settings.endpoint_urls.find(service)
         assert "hunter2" not in str(caught.value)
         if service == "detective":
             with pytest.raises(ConfigurationError, match="services"):
                 DetectiveClient(credentials=KEYS)
             assert DetectiveClient(credentials=KEYS, endpoint_url="http://localhost:9").region == "eu-west-1"
     else:
-        assert settings.endpoint_url_of(service) == expected
+        assert settings.endpoint_urls.find(service) == expected
 
 
 async def test_a_missing_section_of_services_and_roles(files: Callable[[str], None]) -> None:
