@@ -17,7 +17,6 @@ from detective_async.auth.providers import (
     as_provider,
     credentials_from,
     failure_of,
-    provider_failure,
     provider_key,
     provider_name,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "as_provider",
     "credentials_from",
     "failure_of",
-    "provider_failure",
     "provider_key",
     "provider_name",
 ]

@@ -38,9 +38,8 @@ class _Process(subprocess.Popen[bytes]):
         self.kill()
 
     def _close(self) -> None:
-        for pipe in (self.stdout, self.stderr):
-            if pipe is not None:
-                pipe.close()
+        for pipe in filter(None, (self.stdout, self.stderr)):
+            pipe.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.wait(_INTERVAL)
 
@@ -135,7 +134,7 @@ def _replace_popen(provider: Any) -> None:
             provider._popen = ours  # noqa: SLF001 - botocore has no other way
 
 
-def _popen(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+def _popen(*arguments: Any, **options: Any) -> Any:
     look_up = _current.get()
     if look_up is None:
         return subprocess.Popen(*arguments, **options)  # noqa: S603 - the user's command, as for botocore

@@ -287,11 +287,21 @@ async def credentials_from(provider: CredentialsProvider, caller: Caller) -> Cre
     async def ask() -> Credentials:
         try:
             return await _checked(provider.get_credentials(), f"{name}.get_credentials()")
+        except DetectiveError:
+            raise
         except asyncio.CancelledError:
             if is_cancelling():
                 raise
-        # The provider awaited something that was cancelled; the call was not.
-        raise CredentialsError(f"{name} failed: it was cancelled")
+            # The provider awaited something that was cancelled; the call was not.
+            problem = CredentialsError(f"{name} failed: it was cancelled")
+        except Exception as error:  # noqa: BLE001 - a provider may raise anything
+            problem = provider_failure(provider, error)
+        # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets. In the
+        # task, because asyncio shows the exceptions of tasks in its debug log.
+        try:
+            raise problem
+        finally:
+            del problem
 
     for _ in range(_MAX_TRIES):
         task = caller.spawn(ask())
@@ -311,10 +321,11 @@ async def credentials_from(provider: CredentialsProvider, caller: Caller) -> Cre
     if error is None:
         return task.result()
     try:
-        raise error if isinstance(error, DetectiveError) else provider_failure(provider, error)
+        # Of others than exceptions, such as GeneratorExit, callers would end as if they were their own.
+        raise error if isinstance(error, DetectiveError) else CredentialsError(f"{name} failed: {type(error).__name__}")
     finally:
         # Its traceback refers to this frame: a reference back would be a cycle.
-        del error
+        del error, task
 
 
 def _mark_retrieved(task: asyncio.Task[Credentials]) -> None:
@@ -336,7 +347,7 @@ async def _checked(returned: object, name: str) -> Credentials:
     )
 
 
-def provider_failure(provider: CredentialsProvider, error: BaseException) -> CredentialsError:
+def provider_failure(provider: CredentialsProvider, error: Exception) -> CredentialsError:
     """Make the error for an exception from outside this library that a provider raised.
 
     It must not be chained to that exception, whose text may contain secrets, so it names the file and line instead.
@@ -344,7 +355,7 @@ def provider_failure(provider: CredentialsProvider, error: BaseException) -> Cre
     return failure_of(provider_name(provider), error)
 
 
-def failure_of(name: str, error: BaseException) -> CredentialsError:
+def failure_of(name: str, error: Exception) -> CredentialsError:
     """Make the error for an exception that a user's code raised, as `provider_failure` does.
 
     Args:

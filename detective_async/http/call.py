@@ -16,13 +16,11 @@ from detective_async.auth import (
     FixedCredentials,
     ManagedProvider,
     credentials_from,
-    provider_failure,
     provider_name,
 )
 from detective_async.auth.signing import sign
 from detective_async.errors import (
     DeadlineExceeded,
-    DetectiveError,
     ServiceError,
     TransportError,
     code_of,
@@ -307,7 +305,9 @@ class Transport:
             return provider.credentials
         try:
             async with asyncio.timeout_at(call.deadline):
-                return await self._ask(provider)
+                if isinstance(provider, ManagedProvider):
+                    return await provider.get_credentials_for(self)
+                return await credentials_from(provider, self)
         except TimeoutError:
             raise self._deadline_exceeded(
                 call, f"; it was still waiting for credentials from {provider_name(provider)}"
@@ -321,21 +321,6 @@ class Transport:
             attempts=attempts.count,
             outcome_unknown=attempts.outcome_unknown or attempts.sent,
         )
-
-    async def _ask(self, provider: CredentialsProvider) -> Credentials:
-        if not isinstance(provider, ManagedProvider):
-            return await credentials_from(provider, self)
-        try:
-            return await provider.get_credentials_for(self)
-        except DetectiveError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a provider may raise anything
-            problem = provider_failure(provider, error)
-        try:
-            # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.
-            raise problem
-        finally:
-            del problem
 
     async def _may_have_other_keys(self, call: _Call, used: Credentials, error: ServiceError | TransportError) -> bool:
         """Return whether to get credentials again, after AWS refused these as expired or unknown."""

@@ -234,6 +234,29 @@ async def test_a_source_that_raises_generator_exit(sim: DetectiveSimulator, sour
         await client.list_graphs()
 
 
+@pytest.mark.parametrize("kind", [LookupError, CredentialsError, GeneratorExit])
+async def test_an_error_of_a_provider_is_freed_with_its_last_reference(
+    sim: DetectiveSimulator, kind: type[BaseException]
+) -> None:
+    """No cycle of references is left to the garbage collector, which would free the keys in its frames late."""
+
+    def fail() -> Any:
+        raise kind("sealed")
+
+    async with DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=Vault(sim.account(HUB), fail)
+    ) as client:
+        gc.collect()
+        gc.disable()
+        try:
+            with pytest.raises(CredentialsError):
+                await client.list_graphs()
+            await asyncio.sleep(0)
+            assert not [one for one in gc.get_objects() if type(one) is CredentialsError]
+        finally:
+            gc.enable()
+
+
 def _cancelled() -> Any:
     raise asyncio.CancelledError
 

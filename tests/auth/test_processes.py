@@ -1,6 +1,7 @@
 """Credential processes that hang: they end with the look-up that has started them."""
 
 import asyncio
+import inspect
 import os
 import signal
 import subprocess
@@ -135,14 +136,16 @@ def test_a_process_that_is_started_too_late() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-def test_a_session_of_the_users_own_is_left_alone(started: Started) -> None:
+@pytest.mark.parametrize("make", [botocore.session.Session, AioSession])
+async def test_a_session_of_the_users_own_is_left_alone(started: Started, make: Callable[[], Any]) -> None:
     """Its processes are plain ones when the user calls it; twice prepared is as good as once."""
     started.configure("true")
-    session = botocore.session.Session()
-    resolver: Any = session.get_component("credential_provider")
+    session = make()
+    chain = session.get_component("credential_provider")
     for _ in range(2):
-        end_with_look_up(resolver)
-    assert session.get_credentials().access_key == "key"
+        end_with_look_up(chain)
+    found = session.get_credentials()
+    assert (await found if inspect.isawaitable(found) else found).access_key == "key"
 
 
 def test_a_popen_of_the_users_own_stays() -> None:
