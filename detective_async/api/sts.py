@@ -170,4 +170,12 @@ def _texts(body: bytes | None) -> dict[str, str]:
     }
 
 
-STS = Service(name="sts", resolve=resolve_sts, encode=_encode, decode=_decode, read_error=_read_error, secrets=_secrets)
+STS = Service(
+    name="sts",
+    settings_name="sts",
+    resolve=resolve_sts,
+    encode=_encode,
+    decode=_decode,
+    read_error=_read_error,
+    secrets=_secrets,
+)

@@ -1,8 +1,10 @@
 """Providers for everything that a client accepts as `credentials`."""
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -17,10 +19,17 @@ from detective_async.auth.credentials import (
     ManagedProvider,
     credentials_of_botocore,
 )
+from detective_async.auth.processes import end_with_look_up, one_look_up
 from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
+from detective_async.auth.shared_fetch import is_cancelling
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 from detective_async.settings.arguments import attribute, type_name
+
+#: How often a provider is asked if the first task was cancelled, but the call was not.
+_MAX_TRIES = 2
+#: botocore's class of keys that never change.
+_FROZEN = "ReadOnlyCredentials"
 
 CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
 
@@ -60,7 +69,9 @@ class SessionCredentials(CachedProvider):
     class.
 
     Args:
-        source: a session, or the credentials object that its `get_credentials()` returns.
+        source: a session, or the credentials object that its `get_credentials()` returns. Such an object refreshes keys
+            that expire, but it does not know the file or variable that others are from: if keys may be exchanged there,
+            pass the session.
     """
 
     def __init__(self, source: Any) -> None:
@@ -74,6 +85,8 @@ class SessionCredentials(CachedProvider):
         self._found: Any = None
         # The blocking calls that have not returned, some of which may never do.
         self._blocked: list[Callable[[], Any]] = []
+        # An object with plain keys is read for each call, as by botocore: somebody may set others, and it never blocks.
+        self._is_plain = _is_of_botocore(source, "Credentials")
         super().__init__(RefreshingCache(f"the {type(source).__module__.partition('.')[0]} session"))
 
     # Equal for the same session, so that clients with that session share a cache.
@@ -83,13 +96,30 @@ class SessionCredentials(CachedProvider):
     def __hash__(self) -> int:
         return id(self._source)
 
+    async def get_credentials(self) -> Credentials:
+        """Return valid credentials.
+
+        Raises:
+            CredentialsError: the session has no credentials, or failed.
+        """
+        return self._plain_keys() if self._is_plain else await super().get_credentials()
+
+    async def get_credentials_for(self, caller: Caller) -> Credentials:
+        """Return credentials that are valid by the caller's clock."""
+        return self._plain_keys() if self._is_plain else await super().get_credentials_for(caller)
+
     async def look_again(self, used: Credentials, caller: Caller) -> bool:
         """Return whether the files and variables that the session read contain other keys by now."""
+        if self._is_plain:
+            return self._plain_keys() != used
 
         async def fetch() -> Credentials:
             return await self._fetch(anew=True)
 
         return await self._cache.look_again(used, fetch, caller)
+
+    def _plain_keys(self) -> Credentials:
+        return credentials_of_botocore(self._source, self._source.get_frozen_credentials())
 
     async def _fetch_from_source(self) -> Credentials:
         # A look-up that hangs holds the lock of the session's credentials, so the next one must not use these.
@@ -110,22 +140,25 @@ class SessionCredentials(CachedProvider):
     async def _read(self, *, anew: bool) -> Credentials:
         found = self._found or self._source
         if not hasattr(found, "get_frozen_credentials"):
-            found = await self._call(found.get_credentials)
+            found = await self._call(found.get_credentials, before=partial(_prepare, found))
         if anew and (resolver := _resolver_of(self._source, found)) is not None:
             # Not through the session, which returns its first credentials for ever.
-            found = self._found = await self._call(resolver.load_credentials)
+            found = self._found = await self._call(resolver.load_credentials, before=partial(_prepare, self._source))
         if found is None:
             raise CredentialsError(f"{self.name} has no credentials")
         never_prompt(found)
         return credentials_of_botocore(found, await self._call(found.get_frozen_credentials))
 
-    async def _call(self, method: Callable[[], Any]) -> Any:
+    async def _call(self, method: Callable[[], Any], before: Callable[[], None] = lambda: None) -> Any:
         if inspect.iscoroutinefunction(method):
-            return await method()
+            with one_look_up():
+                before()
+                return await method()
 
         def call() -> Any:
             self._blocked.append(method)
             try:
+                before()
                 return method()
             finally:
                 self._blocked.remove(method)
@@ -133,12 +166,29 @@ class SessionCredentials(CachedProvider):
         return await run_in_thread(call)
 
 
+def _prepare(session: Any) -> None:
+    """Prepare the chain of a session for a look-up."""
+    chain = _chain_of(session)
+    end_with_look_up(chain)
+    for provider in getattr(chain, "providers", ()):
+        # Or botocore would take each further look-up of a role with a source_profile for an endless loop of profiles.
+        if hasattr(provider, "_visited_profiles"):
+            provider._visited_profiles = [provider._profile_name]  # noqa: SLF001 - botocore has no other way
+
+
 def _resolver_of(session: Any, found: Any) -> Any:
     """Return a session's own chain of sources; None if there is none, or the session was given its keys."""
+    return None if getattr(found, "method", "explicit") == "explicit" else _chain_of(session)
+
+
+def _chain_of(session: Any) -> Any:
     session = getattr(session, "_session", session)
-    if not hasattr(session, "get_component") or getattr(found, "method", "explicit") == "explicit":
-        return None
-    return session.get_component("credential_provider")
+    return session.get_component("credential_provider") if hasattr(session, "get_component") else None
+
+
+def _is_of_botocore(value: object, name: str) -> bool:
+    """Return whether a value is of a class of botocore's credentials, not of a subclass; without importing botocore."""
+    return type(value).__module__ == "botocore.credentials" and type(value).__name__ == name
 
 
 def _is_botocore_source(source: object) -> bool:
@@ -211,8 +261,11 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         return source
     if callable(source):
         return _CallableCredentials(source)
-    is_role = isinstance(source, str) and source.startswith("arn:")
-    hint = "AssumeRole(role_arn)" if is_role else "Credentials(access_key_id, secret_access_key)"
+    hint = "Credentials(access_key_id, secret_access_key)"
+    if isinstance(source, str) and source.startswith("arn:"):
+        hint = "AssumeRole(role_arn)"
+    elif _is_of_botocore(source, _FROZEN):
+        hint = "the session that they are of, because frozen keys are never refreshed"
     # Never the value, which may be a secret key.
     raise ConfigurationError(
         "credentials must be Credentials, a provider with get_credentials(), a session, or an async callable; "
@@ -220,13 +273,65 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     )
 
 
-async def credentials_from(provider: CredentialsProvider) -> Credentials:
-    """Return the credentials of a user's provider.
+async def credentials_from(provider: CredentialsProvider, caller: Caller) -> Credentials:
+    """Return the credentials of a user's provider, which has no cache of this library.
+
+    It is asked in a task of its own, and after the caller's timeout this is not waited for: it may ignore its
+    cancellation.
 
     Raises:
-        CredentialsError: it returned something else.
+        CredentialsError: it failed, took too long, or returned something else.
     """
-    return await _checked(provider.get_credentials(), f"{provider_name(provider)}.get_credentials()")
+    name = provider_name(provider)
+
+    async def ask() -> Credentials:
+        try:
+            return await _checked(provider.get_credentials(), f"{name}.get_credentials()")
+        except DetectiveError:
+            raise
+        except asyncio.CancelledError:
+            if is_cancelling():
+                raise
+            # The provider awaited something that was cancelled; the call was not.
+            problem = CredentialsError(f"{name} failed: it was cancelled")
+        except Exception as error:  # noqa: BLE001 - a provider may raise anything
+            problem = provider_failure(provider, error)
+        # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets. In the
+        # task, because asyncio shows the exceptions of tasks in its debug log.
+        try:
+            raise problem
+        finally:
+            del problem
+
+    for _ in range(_MAX_TRIES):
+        task = caller.spawn(ask())
+        task.add_done_callback(_mark_retrieved)
+        try:
+            await asyncio.wait((task,), timeout=caller.fetch_timeout)
+        finally:
+            task.cancel()
+        if not task.done():
+            raise CredentialsError(f"{name} gave no credentials within {caller.fetch_timeout:g} s")
+        # Cancelled with the connections: if the client was closed, the next try says so.
+        if not task.cancelled():
+            break
+    else:
+        raise CredentialsError(f"{name} failed: its look-ups were cancelled")
+    error = task.exception()
+    if error is None:
+        return task.result()
+    try:
+        # Of others than exceptions, such as GeneratorExit, callers would end as if they were their own.
+        raise error if isinstance(error, DetectiveError) else CredentialsError(f"{name} failed: {type(error).__name__}")
+    finally:
+        # Its traceback refers to this frame: a reference back would be a cycle.
+        del error, task
+
+
+def _mark_retrieved(task: asyncio.Task[Credentials]) -> None:
+    """Keep asyncio from logging an exception that came when nobody waited for it any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _checked(returned: object, name: str) -> Credentials:
@@ -235,7 +340,7 @@ async def _checked(returned: object, name: str) -> Credentials:
     given = await returned
     if isinstance(given, Credentials):
         return given
-    if type(given).__module__ == "botocore.credentials" and type(given).__name__ == "ReadOnlyCredentials":
+    if _is_of_botocore(given, _FROZEN):
         return credentials_of_botocore(given, given)
     raise CredentialsError(
         f"{name} returned {type_name(given)}, expected Credentials(access_key_id, secret_access_key, session_token)"

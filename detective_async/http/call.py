@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine
+from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
-from uuid import uuid4
 
 from attrs import define, evolve, field, frozen
 
@@ -16,15 +17,12 @@ from detective_async.auth import (
     FixedCredentials,
     ManagedProvider,
     credentials_from,
-    is_cancelling,
-    provider_failure,
     provider_name,
 )
 from detective_async.auth.signing import sign
 from detective_async.errors import (
     ClientClosed,
     ConnectError,
-    CredentialsError,
     DeadlineExceeded,
     DetectiveError,
     ServiceError,
@@ -53,6 +51,16 @@ _UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "Unrecog
 _SUCCESS = range(200, 300)
 
 Response = TypeVar("Response")
+_random = Random()  # noqa: S311 - nothing depends on it that ids cannot be guessed
+if hasattr(os, "register_at_fork"):
+    # The ids of a child process must not be those of its parent.
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+def _random_id() -> str:
+    """Return a random UUID (version 4), without asking the operating system for each."""
+    digits = f"{_random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 @define(eq=False)
@@ -162,7 +170,7 @@ class Transport:
         deadline = None if total is None else loop.time() + total
         limits = self.limits
         attempts = Attempts(self.max_attempts, limits.quota, operation.repeatable, self.schedule)
-        invocation_id = str(uuid4())
+        invocation_id = _random_id()
         hooks = self.hooks
         if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
             hooks = (*hooks, log)
@@ -252,6 +260,11 @@ class Transport:
         # Most clocks are right, and then the monotonic time need not be read.
         return wall + (correction.offset and correction.current(wall, self.clock.monotonic()))
 
+    def earliest_now(self) -> float:
+        """Give AWS's time or, while nothing has confirmed the correction, the local time if that is less."""
+        now = self.now()
+        return now if self.shared.clock.confirmed else min(now, self.clock.time())
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         """Run a coroutine that may outlast the call that started it; it ends with the connections at the latest."""
         return self.pool.spawn(work)
@@ -297,12 +310,19 @@ class Transport:
         provider = self.credentials
         if isinstance(provider, FixedCredentials):
             return provider.credentials
+        if isinstance(provider, ManagedProvider) and (available := provider.available(self)) is not None:
+            return available
         try:
-            return await call.connections.wait(self._ask(provider), call.deadline)
+            return await call.connections.wait(self._fetch_credentials(provider), call.deadline)
         except TimeoutError:
             raise self._out_of_time(
                 call, f"; it was still waiting for credentials from {provider_name(provider)}"
             ) from None
+
+    async def _fetch_credentials(self, provider: CredentialsProvider) -> Credentials:
+        if isinstance(provider, ManagedProvider):
+            return await provider.get_credentials_for(self)
+        return await credentials_from(provider, self)
 
     def _out_of_time(self, call: _Call, detail: str = "") -> DetectiveError:
         """Make the error of a wait that was ended: by the deadline, or because the client was closed."""
@@ -315,33 +335,6 @@ class Transport:
             attempts=attempts.count,
             outcome_unknown=attempts.outcome_unknown or attempts.sent,
         )
-
-    async def _ask(self, provider: CredentialsProvider) -> Credentials:
-        limit = self.fetch_timeout
-        bound: asyncio.Timeout | None = None
-        try:
-            if isinstance(provider, ManagedProvider):
-                return await provider.get_credentials_for(self)
-            bound = asyncio.timeout(limit)
-            async with bound:
-                return await credentials_from(provider)
-        except DetectiveError:
-            raise
-        except asyncio.CancelledError:
-            if is_cancelling():
-                raise
-            # The provider awaited something that was cancelled; the call was not.
-            problem: Exception = CredentialsError(f"{provider_name(provider)} failed: it was cancelled")
-        except Exception as error:  # noqa: BLE001 - a provider may raise anything
-            if isinstance(error, TimeoutError) and bound is not None and bound.expired():
-                problem = CredentialsError(f"{provider_name(provider)} gave no credentials within {limit:g} s")
-            else:
-                problem = provider_failure(provider, error)
-        try:
-            # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.
-            raise problem
-        finally:
-            del problem
 
     async def _may_have_other_keys(self, call: _Call, used: Credentials, error: ServiceError | TransportError) -> bool:
         """Return whether to get credentials again, after AWS refused these as expired or unknown."""

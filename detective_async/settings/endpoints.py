@@ -264,7 +264,20 @@ def _host(name: str) -> str:
             "the host of the endpoint URL is not a host name: that consists of labels of 1 to 63 letters, digits, "
             "hyphens and underscores, separated by dots"
         )
+    if _NUMBERS.fullmatch(ascii_name) and not _is_ipv4(ascii_name):
+        raise ConfigurationError(
+            "the host of the endpoint URL consists of numbers, but is not an IPv4 address of four numbers up to 255, "
+            "without leading zeros"
+        )
     return ascii_name
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_ascii(name: str) -> str:
@@ -292,5 +305,7 @@ def _path(path: str) -> str:
 
 _LONGEST_HOST = 253
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+#: aiohttp takes such a host for an IPv4 address, and refuses each request if it is none.
+_NUMBERS = re.compile(r"[0-9.]+")
 #: The characters of RFC 3986 that may stand in a path.
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*+")

@@ -82,7 +82,7 @@ async def closed_at_the_end(*clients: DetectiveClient) -> AsyncIterator[None]:
 
 def fetches() -> list[asyncio.Task[Any]]:
     """Return the running fetches of credentials."""
-    return [task for task in asyncio.all_tasks() if "RefreshingCache" in str(task.get_coro())]
+    return [task for task in asyncio.all_tasks() if "SharedFetches" in str(task.get_coro())]
 
 
 async def test_a_call_with_expired_keys_is_repeated_with_new_ones(env: ClockedSimulator) -> None:
