@@ -1,7 +1,7 @@
 """Connections of our own: checked before they are used again, and written to without an aiohttp session in between.
 
 All that relies on private parts of aiohttp is here. The reasons are in docs/design/direct-requests.md;
-`DETECTIVE_ASYNC_SHORT_REQUESTS=off` in the environment turns it off.
+`DETECTIVE_ASYNC_DIRECT_REQUESTS=off` in the environment turns it off.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: The versions of aiohttp whose private parts are known.
 _SUPPORTED = "3.14."
-_ENABLED = os.environ.get("DETECTIVE_ASYNC_SHORT_REQUESTS") != "off"
+_ENABLED = os.environ.get("DETECTIVE_ASYNC_DIRECT_REQUESTS") != "off"
 _REQUEST = aiohttp.ClientSession._request  # noqa: SLF001 - see above
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20

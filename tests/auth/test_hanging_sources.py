@@ -234,6 +234,10 @@ async def test_a_source_that_raises_generator_exit(sim: DetectiveSimulator, sour
         await client.list_graphs()
 
 
+def _credentials_errors() -> list[CredentialsError]:
+    return [one for one in gc.get_objects() if type(one) is CredentialsError]
+
+
 @pytest.mark.parametrize("kind", [LookupError, CredentialsError, GeneratorExit])
 async def test_an_error_of_a_provider_is_freed_with_its_last_reference(
     sim: DetectiveSimulator, kind: type[BaseException]
@@ -249,10 +253,12 @@ async def test_an_error_of_a_provider_is_freed_with_its_last_reference(
         gc.collect()
         gc.disable()
         try:
+            # Other tests may have left some.
+            before = {id(error) for error in _credentials_errors()}
             with pytest.raises(CredentialsError):
                 await client.list_graphs()
             await asyncio.sleep(0)
-            assert not [one for one in gc.get_objects() if type(one) is CredentialsError]
+            assert not [error for error in _credentials_errors() if id(error) not in before]
         finally:
             gc.enable()
 
