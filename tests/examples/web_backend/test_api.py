@@ -161,7 +161,7 @@ async def test_every_answer_has_security_headers(backend: Backend, path: str) ->
 async def test_head_has_no_body(backend: Backend, sim: DetectiveSimulator) -> None:
     """HEAD gives the headers of GET without the content, for streams too."""
     for path in ("/", "/api/settings", "/api/fleet/members", "/api/fleet/overview", f"{BASE}/members"):
-        async with asyncio.timeout(20), backend.http.head(path) as answer:
+        async with asyncio.timeout(60), backend.http.head(path) as answer:
             assert answer.status == 200
             assert await answer.read() == b""
     assert sim.requests

@@ -25,6 +25,7 @@ from integrations.aiohttp_web.site import (
     streaming,
     warnings_of,
 )
+from support.virtual_time import in_virtual_time
 from support.wire_server import until
 
 from detective_async import Account, DetectiveClient, DetectiveFleet, Target
@@ -201,6 +202,7 @@ async def test_stalled_reader(stream: Stream, fails: bool, caplog: pytest.LogCap
         assert not warnings_of(caplog)
 
 
+@in_virtual_time
 async def test_slow_reader_is_not_stalled() -> None:
     """A reader that makes progress is not reset, however long a write takes."""
     # One item, most of which waits in the server's buffer.
@@ -236,6 +238,7 @@ async def test_a_deadline_while_writing(stream: Stream) -> None:
 
 
 @both
+@in_virtual_time
 async def test_a_deadline_after_the_last_item(stream: Stream) -> None:
     """A complete stream arrives whole, and nothing follows its end."""
     items = BufferFiller()
