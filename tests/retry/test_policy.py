@@ -11,6 +11,9 @@ from detective_async import (
     ConfigurationError,
     ConnectError,
     ConnectionLost,
+    Credentials,
+    DetectiveClient,
+    DetectiveFleet,
     HostNotFound,
     RetryPolicy,
     ServiceError,
@@ -316,6 +319,15 @@ def test_what_a_policy_and_the_environment_come_to(
     # Where attempts were asked for, a host that was never reached gets as many.
     chosen = policy.max_attempts or settings.max_attempts
     assert found.unreached_attempts == (3 if patient and not chosen else None)
+
+
+def test_look_ups_of_a_fleet_are_patient() -> None:
+    """Those of a client follow its own policy."""
+    keys = Credentials("a", "b")
+    fleet = DetectiveFleet([], region="eu-west-1", credentials=keys)
+    client = DetectiveClient(region="eu-west-1", credentials=keys, retry=RetryPolicy(max_attempts=2))
+    assert fleet.client._transport.shared.rules == retry_rules(RetryPolicy.patient(), Settings(), patient=True)
+    assert client._transport.shared.rules == retry_rules(RetryPolicy(max_attempts=2), Settings())
 
 
 def test_the_mode_of_the_patient_policy() -> None:
