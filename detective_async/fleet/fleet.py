@@ -15,7 +15,7 @@ from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, ClientSetup, DetectiveClient
 from detective_async.errors import ClientClosed, HostNotFound, ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
-from detective_async.fleet.admission import Admission
+from detective_async.fleet.admission import LONG_LOOK_AHEAD, Admission
 from detective_async.fleet.iterators import FleetIterators
 from detective_async.fleet.missing_hosts import MissingHosts
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
@@ -237,7 +237,11 @@ class DetectiveFleet(FleetIterators):
         if not any(run.loop is loop for run in list(self._runs)):
             hosts.forget_hosts()
         admission = Admission(
-            validated(self._targets), self._concurrency, partial(hosts.health, DETECTIVE.name), on_change
+            validated(self._targets),
+            self._concurrency,
+            target_count(self._targets) or LONG_LOOK_AHEAD,
+            partial(hosts.health, DETECTIVE.name),
+            on_change,
         )
         run = Run(admission, work, self._concurrency, missing.publish_failed, on_end)
         self._runs.add(run)

@@ -84,8 +84,8 @@ class Schedule:
         transient_cost: what a retry takes from the quota after a transient failure.
         throttling_cost: the same after throttling.
         timeout_cost: the same after an attempt that timed out.
-        unreached_attempts: the maximum number of attempts at a host of which nothing has ever been heard: its name does
-            not exist, or it has not responded to any call of a fleet. None for as many as elsewhere.
+        unreached_attempts: the maximum number of attempts at a host whose name does not exist, or that has not responded
+            to any call of a fleet while the hosts of other regions have. None for as many as elsewhere.
     """
 
     transient_backoff: float = 0.05
@@ -376,8 +376,7 @@ class Attempts:
     def _limit(self, error: ServiceError | TransportError) -> int:
         """Return the maximum number of attempts after this error."""
         health, unreached = self.health, self.schedule.unreached_attempts
-        if not isinstance(error, TransportError):
+        if unreached is None or not isinstance(error, TransportError):
             return self.max_attempts
-        if unreached is not None and (isinstance(error, HostNotFound) or (health and not health.ever_responded)):
-            return min(unreached, self.max_attempts)
-        return self.max_attempts
+        is_silent = health is not None and health.alone_silent
+        return min(unreached, self.max_attempts) if is_silent or isinstance(error, HostNotFound) else self.max_attempts

@@ -227,7 +227,7 @@ def admission(targets: Iterable[Target], slots: int) -> tuple[Admission, dict[st
             read[target.region] += 1
             yield target
 
-    return Admission(counted(), slots, lambda region: health.setdefault(region, HostHealth()), int), health, read
+    return Admission(counted(), slots, LOOK_AHEAD, lambda region: health.setdefault(region, HostHealth()), int), health, read
 
 
 def endless(*regions: str) -> Iterator[Target]:

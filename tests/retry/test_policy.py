@@ -313,7 +313,7 @@ def test_what_a_policy_and_the_environment_come_to(
         found.throttling_cost,
         found.timeout_cost,
     )
-    # Where attempts were asked for, a host that was never reached gets as many.
+    # Where attempts were asked for, a host that does not exist gets as many.
     chosen = policy.max_attempts or settings.max_attempts
     assert found.unreached_attempts == (3 if patient and not chosen else None)
 
@@ -354,7 +354,7 @@ PATIENT_JOB = Schedule(unreached_attempts=3)
         (not_found(), PATIENT_JOB, None, 3),
         (not_found(), SCHEDULE_2026, None, 8),
         (refused(), PATIENT_JOB, None, 8),
-        (refused(), PATIENT_JOB, False, 3),
+        (refused(), PATIENT_JOB, False, 8),
         (refused(), PATIENT_JOB, True, 8),
         (throttled(), PATIENT_JOB, False, 8),
     ],
