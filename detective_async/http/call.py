@@ -93,7 +93,7 @@ class _Call:
 
 
 class ResponseListener(Protocol):
-    """Records which hosts respond.
+    """Records which hosts respond, and which keys they accept.
 
     Attributes:
         responding_hosts: the hosts that have responded.
@@ -103,6 +103,12 @@ class ResponseListener(Protocol):
 
     def note_response(self, host: str) -> None:
         """Record a response of any kind; called for hosts that are not among `responding_hosts`."""
+        ...
+
+    def note_keys(
+        self, region: str, account_id: str | None, credentials: Credentials, error: ServiceError | None
+    ) -> None:
+        """Record the response to a request that was signed with these keys; `error` is None for a success."""
         ...
 
 
@@ -126,7 +132,7 @@ class Transport:
         user_agent: the header of that name.
         in_lambda: whether the trace of the Lambda invocation that runs now is to be passed on.
         account_id: the account in the events of calls; None for what the credentials say.
-        listener: records the first response of each host; None if nothing depends on that.
+        listener: records what responses say of hosts and keys; None if nothing depends on that.
     """
 
     service: Service
@@ -274,8 +280,12 @@ class Transport:
                 raw = await self._attempt(call, credentials)
                 if isinstance(raw, RawResponse) and raw.status in _SUCCESS:
                     self._note_success(call, raw)
+                    if self.listener is not None:
+                        self.listener.note_keys(self.region, self.account_id, credentials, None)
                     return raw
                 error = self._error_of(call, raw, credentials)
+                if self.listener is not None and isinstance(error, ServiceError):
+                    self.listener.note_keys(self.region, self.account_id, credentials, error)
                 self._note_failure(call, raw, error)
                 # The next two are no retries, and no rule of retries applies: the request was refused unread.
                 if self._correct_clock(call, raw, error) and not dated_anew:
