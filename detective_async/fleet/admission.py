@@ -18,8 +18,8 @@ from detective_async.retry.host_health import HostHealth, Watcher
 
 #: The maximum number of targets that wait aside, while no host fails.
 LOOK_AHEAD = 1024
-#: The same while one fails, for targets whose number is unknown. Others may all wait: they are in memory already, as a
-#: list or as the roles of accounts.
+#: The same while one fails, for targets whose number is unknown; and how many are read at a time. Others may all wait:
+#: they are in memory already, as a list or as the roles of accounts.
 LONG_LOOK_AHEAD = 16_384
 #: The hosts that do not respond leave so many of the slots to those that do: all but one in so many.
 _SILENT_PART = 4
@@ -96,9 +96,10 @@ class Admission:
             Exception: what the iterator of the targets raised, after all targets before.
         """
         lane = (
-            _first_in_list([lane for lane in self._lanes.values() if lane.waiting and self._may_start(lane)])
+            self._first(self._may_start)
             or self._read_on()
-            or _first_in_list([lane for lane in self._lanes.values() if lane.waiting and self._has_share(lane)])
+            or self._first(lambda lane: not lane.health.failing and lane.in_progress < self._share())
+            or self._first(lambda lane: lane.in_progress < self._share())
             or self._last_resort()
         )
         if lane is None:
@@ -132,9 +133,14 @@ class Admission:
         self._watchers.clear()
         self._on_change = int
 
+    def _first(self, may_start: Callable[[_Lane], bool]) -> _Lane | None:
+        """Give the lane whose next target comes first in the list, among those that may start."""
+        lanes = [lane for lane in self._lanes.values() if lane.waiting and may_start(lane)]
+        return min(lanes, key=lambda lane: lane.waiting[0][0]) if lanes else None
+
     def _read_on(self) -> _Lane | None:
-        """Read targets until one may start before those aside; give its lane, or None if the bound is reached."""
-        while (lane := self._read_one()) is not None:
+        """Read targets until one may start before those aside; give its lane, or None if there is none so far."""
+        for lane in self._read_some():
             if self._may_start(lane):
                 return lane
         return None
@@ -142,8 +148,27 @@ class Admission:
     def _read_until(self, wanted: int) -> None:
         """Read targets until so many more than there are free slots wait for nothing but a slot."""
         missing = wanted - self._excess()
-        while missing > 0 and (lane := self._read_one()) is not None:
-            missing -= not lane.health.failing and len(lane.waiting) <= self._room(lane)
+        if missing <= 0 or any(self._is_full(lane) for lane in self._lanes.values()):
+            return
+        for lane in self._read_some():
+            if self._is_full(lane):
+                return
+            if not lane.health.failing and self._room(lane) > 0:
+                missing -= 1
+                if not missing:
+                    return
+
+    def _is_full(self, lane: _Lane) -> bool:
+        """Return whether more targets of a host that does not fail would have to wait for it."""
+        return not lane.health.failing and 0 < self._room(lane) < len(lane.waiting)
+
+    def _read_some(self) -> Iterator[_Lane]:
+        """Read targets and give their lanes; not all at a time, because the event loop waits."""
+        for _ in range(LONG_LOOK_AHEAD):
+            lane = self._read_one()
+            if lane is None:
+                return
+            yield lane
 
     def _read_one(self) -> _Lane | None:
         """Read a target and put it aside; give its lane, or None at the end of the list or if the bound is reached."""
@@ -203,9 +228,6 @@ class Admission:
             return not lane.in_progress and self._failing() < self._quota()
         return lane.in_progress < self._limit(lane)
 
-    def _has_share(self, lane: _Lane) -> bool:
-        return lane.in_progress < self._share() or self._may_start(lane)
-
     def _limit(self, lane: _Lane) -> int:
         """Return how many targets may be in progress of a host that has not responded yet."""
         limit = self._share() if self._is_known() else self._slots
@@ -219,7 +241,7 @@ class Admission:
 
     def _room(self, lane: _Lane) -> int:
         """Return how many more targets of a host that does not fail could start, had they slots."""
-        return (self._slots if lane.responds else self._limit(lane)) - lane.in_progress
+        return (self._slots if lane.responds else self._share()) - lane.in_progress
 
     def _is_known(self) -> bool:
         """Return whether any host has responded or failed."""
@@ -249,11 +271,8 @@ class Admission:
         """Return whether targets of other hosts wait for slots of which this one has, or all failing ones have, too many."""
         if lane.staying <= self._share() and self._failing() <= self._quota():
             return False
-        return self._excess() > 0
+        return lane.staying > 0 and self._excess() > 0
 
     def _giving_up(self, lane: _Lane) -> None:
         lane.giving_up += 1
 
-
-def _first_in_list(lanes: list[_Lane]) -> _Lane | None:
-    return min(lanes, key=lambda lane: lane.waiting[0][0]) if lanes else None
