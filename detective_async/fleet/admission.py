@@ -153,14 +153,14 @@ class Admission:
         for lane in self._read_some():
             if self._is_full(lane):
                 return
-            if not lane.health.failing and self._room(lane) > 0:
+            if not lane.health.failing and len(lane.waiting) <= self._room(lane):
                 missing -= 1
                 if not missing:
                     return
 
     def _is_full(self, lane: _Lane) -> bool:
         """Return whether more targets of a host that does not fail would have to wait for it."""
-        return not lane.health.failing and 0 < self._room(lane) < len(lane.waiting)
+        return self._any_responds() and not lane.health.failing and 0 < self._room(lane) < len(lane.waiting)
 
     def _read_some(self) -> Iterator[_Lane]:
         """Read targets and give their lanes; not all at a time, because the event loop waits."""
@@ -240,8 +240,14 @@ class Admission:
         return max(1, (self._slots - self._silent() + lane.in_progress) // _SILENT_PART)
 
     def _room(self, lane: _Lane) -> int:
-        """Return how many more targets of a host that does not fail could start, had they slots."""
-        return (self._slots if lane.responds else self._share()) - lane.in_progress
+        """Return how many more targets of a host that does not fail could make use of slots of failing ones."""
+        if lane.responds:
+            return self._slots - lane.in_progress
+        # If no host responds, all may be down for a moment: one target will tell.
+        return (self._share() if self._any_responds() else 1) - lane.in_progress
+
+    def _any_responds(self) -> bool:
+        return any(lane.responds for lane in self._lanes.values())
 
     def _is_known(self) -> bool:
         """Return whether any host has responded or failed."""

@@ -122,15 +122,16 @@ class HostHealth:
         if not self._service.any_responded:
             self._service.lost_calls += 1
 
-    def retries_are_vain(self) -> bool:
-        """Return whether a call that got no response should give up rather than be retried."""
-        return self.dead or self._crowding() is not None
+    def make_way(self) -> bool:
+        """Return whether a call should give up rather than be retried, because targets of other hosts wait for its slot.
 
-    def give_up(self) -> None:
-        """Record that a call is not retried because that is in vain; after that, others may be retried."""
-        watcher = None if self.dead else self._crowding()
-        if watcher is not None:
-            watcher.on_giving_up()
+        That is recorded, so that no more calls give up than are waited for.
+        """
+        watcher = self._crowding()
+        if watcher is None:
+            return False
+        watcher.on_giving_up()
+        return True
 
     def reset(self) -> None:
         """Forget what is known: another run, later, starts anew."""
@@ -142,8 +143,9 @@ class HostHealth:
         if self.ever_responded:
             may_be_brief = self._failures < _FAILURES or self._failed_for < _LONG_OUTAGE
         else:
-            # Single attempts at several hosts tell as much as several at one.
-            may_be_brief = max(self._failures, self._service.failures) < _FAILURES
+            # Single attempts at several hosts tell as much as several at one. After the first response of a host they are
+            # counted anew: an outage of all of them may just be over.
+            may_be_brief = self._service.failures < _FAILURES
         if may_be_brief:
             return None
         return next((watcher for watcher in self.watchers if watcher.is_crowding_out()), None)

@@ -331,11 +331,13 @@ class Attempts:
         """Return the seconds to wait before the next attempt, or None if there is none."""
         kind = failure_kind(error)
         health = self.health if isinstance(error, TransportError) else None
-        if health is not None and health.retries_are_vain():
-            health.give_up()
-            kind = None
-        delay = None if kind is None else self._delay(kind, error, random)
-        if delay is None and health is not None:
+        if health is None:
+            return None if kind is None else self._delay(kind, error, random)
+        if health.make_way():
+            # Not lost: with all its retries, it might have got a response.
+            return None
+        delay = None if kind is None or health.dead else self._delay(kind, error, random)
+        if delay is None:
             health.note_lost_call()
         return delay
 

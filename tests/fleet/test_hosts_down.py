@@ -335,14 +335,13 @@ def test_an_error_of_the_iterator_comes_after_the_targets_before_it() -> None:
 def gives_up(health: HostHealth) -> int:
     """Return how many of a host's calls are not retried, if all of them fail now."""
     count = 0
-    while health.retries_are_vain():
-        health.give_up()
+    while health.make_way():
         count += 1
     return count
 
 
 def test_calls_make_way_only_if_others_wait() -> None:
-    """A host gives up what exceeds its share, and no more than others can use."""
+    """A host gives up a call for a host of which nothing is known, and what exceeds its share for one that responds."""
     waiting, health, _ = admission(targets_of((DEAD[0], GOOD[0]), 12, by_region=True), 6)
     first = waiting.take()
     assert first is not None
@@ -354,14 +353,15 @@ def test_calls_make_way_only_if_others_wait() -> None:
     # Nobody waits, as far as is known.
     assert gives_up(dead) == 0
     waiting.look_ahead()
-    # It has all six slots, and a share of three.
-    assert gives_up(dead) == 3
-    for _ in range(2):
-        waiting.ended(first)
-    assert gives_up(dead) == 0
+    assert gives_up(dead) == 1
+    waiting.ended(first)
     target = waiting.take()
     assert target is not None
     assert target.region == GOOD[0]
+    assert gives_up(dead) == 0
+    health[GOOD[0]].note_response()
+    # It has five of the six slots, and a share of three.
+    assert gives_up(dead) == 2
     # Only failing hosts wait.
     health[GOOD[0]].note_failure(0.0)
     waiting.ended(first)
@@ -371,21 +371,35 @@ def test_calls_make_way_only_if_others_wait() -> None:
 
 
 def test_dead_hosts_make_way_together() -> None:
-    """None has more than its share; all of them keep a quarter of the slots while others wait."""
+    """None has more than its share, and all of them keep a quarter of the slots, while others wait."""
     dead = ("ap-south-1", "us-west-1", *DEAD)
     waiting, health, _ = admission(targets_of((*dead, GOOD[0]), 20), 20)
     assert [waiting.take() is not None for _ in range(20)] == [True] * 20
     health[GOOD[0]].note_response()
-    # Of the second and the third host, as the first failure of all may be bad luck, and so may the next one.
     for region in dead:
         health[region].note_failure(0.0)
     waiting.look_ahead()
     assert [gives_up(health[region]) for region in dead] == [4, 4, 3, 0]
 
 
+def test_failures_before_the_first_response_are_not_held_against_the_others() -> None:
+    """An outage of all hosts may just be over."""
+    waiting, health, _ = admission(targets_of((*GOOD, *DEAD), 20), 6)
+    assert [waiting.take() is not None for _ in range(6)] == [True] * 6
+    for region in (*GOOD, *DEAD):
+        health[region].note_failure(0.0)
+    health[GOOD[0]].note_response()
+    waiting.look_ahead()
+    assert gives_up(health[GOOD[1]]) == 0
+    for region in (*GOOD[1:], *DEAD):
+        health[region].note_failure(1.0)
+    assert gives_up(health[GOOD[1]]) == 1
+
+
 def test_a_run_looks_ahead_for_who_waits_for_a_host_that_has_died() -> None:
     """It reads on only while a host fails, and not much further than to those who can use its slots."""
-    targets = [*targets_of(DEAD[:1], 8), *targets_of(GOOD[:1], 8), *targets_of(GOOD[1:2], 8)]
+    regions = (*DEAD[:1], *GOOD)
+    targets = [target for region in regions for target in targets_of([region], 8)]
     waiting, health, read = admission(targets, 4)
     assert waiting.take() is not None
     dead = health[DEAD[0]]
@@ -395,9 +409,8 @@ def test_a_run_looks_ahead_for_who_waits_for_a_host_that_has_died() -> None:
     assert read.total() == 4
     for second in range(3):
         dead.note_failure(10.0 * second)
-    assert not dead.retries_are_vain()
-    waiting.look_ahead()
-    assert read == {DEAD[0]: 8, GOOD[0]: 3}
-    assert gives_up(dead) == 2
-    waiting.look_ahead()
-    assert read == {DEAD[0]: 8, GOOD[0]: 3}
+    for _ in range(2):
+        waiting.look_ahead()
+        # As long as none responds, one of each host can use a slot.
+        assert read == {**dict.fromkeys(regions[:4], 8), GOOD[3]: 1}
+    assert gives_up(dead) == 3

@@ -422,9 +422,7 @@ def test_when_a_call_makes_way_for_other_hosts(
         health.note_response()
     for number in range(failures):
         health.note_failure(100.0 + seconds * number / (failures - 1))
-    assert health.retries_are_vain() is vain
-    assert not given_up
-    health.give_up()
+    assert health.make_way() is vain
     assert given_up == [1] * vain
     # Only changes are told, and not each attempt.
     assert changes == ([True, False] if answered else [False])
