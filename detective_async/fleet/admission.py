@@ -77,7 +77,6 @@ class Admission:
     _watchers: list[tuple[HostHealth, Watcher]] = field(default=Factory(list), init=False)
     _read: int = field(default=0, init=False)
     _aside: int = field(default=0, init=False)
-    _in_progress: int = field(default=0, init=False)
     _exhausted: bool = field(default=False, init=False)
     _error: Exception | None = field(default=None, init=False)
     # How many of the targets that were read last are of the same host.
@@ -107,15 +106,13 @@ class Admission:
                 raise self._error
             return None
         lane.in_progress += 1
-        self._in_progress += 1
         self._aside -= 1
         return lane.waiting.popleft()[1]
 
     def look_ahead(self) -> None:
         """Find targets that can use the slots of failing hosts, if there are any; called while no slot is free."""
-        wanted = sum(lane.staying for lane in self._lanes.values() if lane.health.failing)
-        if wanted:
-            self._read_until(wanted)
+        if failing := self._failing():
+            self._read_until(failing)
 
     def ended(self, target: Target) -> None:
         """Note that a target is no longer in progress."""
@@ -123,7 +120,6 @@ class Admission:
         lane.in_progress -= 1
         lane.giving_up = max(0, lane.giving_up - 1)
         lane.proven = not lane.health.failing
-        self._in_progress -= 1
 
     def close(self) -> None:
         """Stop watching the hosts; targets may still end."""
@@ -163,37 +159,31 @@ class Admission:
         return self._any_responds() and not lane.health.failing and 0 < self._room(lane) < len(lane.waiting)
 
     def _read_some(self) -> Iterator[_Lane]:
-        """Read targets and give their lanes; not all at a time, because the event loop waits."""
-        for _ in range(LONG_LOOK_AHEAD):
-            lane = self._read_one()
-            if lane is None:
+        """Read targets, put them aside, and give their lanes; not all at a time, because the event loop waits."""
+        failing = any(lane.health.failing for lane in self._lanes.values())
+        bound = max(LOOK_AHEAD, self._long_look_ahead) if failing else LOOK_AHEAD
+        for _ in range(min(bound - self._aside, LONG_LOOK_AHEAD)):
+            if self._exhausted:
                 return
-            yield lane
+            try:
+                target = next(self._targets, None)
+            except Exception as error:  # noqa: BLE001 - of the user's iterator; raised when it is this target's turn
+                target, self._error = None, error
+            if target is None:
+                self._exhausted = True
+                return
+            yield self._put_aside(target)
 
-    def _read_one(self) -> _Lane | None:
-        """Read a target and put it aside; give its lane, or None at the end of the list or if the bound is reached."""
-        if self._exhausted or self._aside >= self._bound():
-            return None
-        try:
-            target = next(self._targets, None)
-        except Exception as error:  # noqa: BLE001 - of the user's iterator; raised when it is this target's turn
-            target, self._error = None, error
-        if target is None:
-            self._exhausted = True
-            return None
+    def _put_aside(self, target: Target) -> _Lane:
         lane = self._lanes.get(target.region) or self._new_lane(target.region)
         lane.waiting.append((self._read, target))
         self._read += 1
         self._aside += 1
         self._block = self._block + 1 if lane is self._last_read else 1
         self._last_read = lane
-        if self._block > self._part(lane):
-            lane.in_blocks = True
+        if self._block > 1 and not lane.in_blocks:
+            lane.in_blocks = self._block > self._part(lane)
         return lane
-
-    def _bound(self) -> int:
-        failing = any(lane.health.failing for lane in self._lanes.values())
-        return max(LOOK_AHEAD, self._long_look_ahead) if failing else LOOK_AHEAD
 
     def _last_resort(self) -> _Lane | None:
         """Give the lane that is to have a slot that no other target can use."""
@@ -213,10 +203,8 @@ class Admission:
 
     def _host_changed(self, lane: _Lane) -> None:
         if not lane.health.ever_responded:
-            # It failed. How many slots it may keep depends on the other hosts. Now, because other calls of this host may
-            # fail in the same round of the event loop.
-            while self._aside < LOOK_AHEAD and self._read_one() is not None:
-                pass
+            # It failed. Which hosts wait for its slots decides on its retries. Now, because other calls of this host, and
+            # of others that do not respond, may fail in the same round of the event loop.
             self._read_until(self._silent())
         self._on_change()
 
@@ -274,10 +262,8 @@ class Admission:
         return waiting - (self._slots - sum(lane.staying for lane in lanes))
 
     def _is_crowding_out(self, lane: _Lane) -> bool:
-        """Return whether targets of other hosts wait for slots of which this one has, or all failing ones have, too many."""
-        if lane.staying <= self._share() and self._failing() <= self._quota():
-            return False
-        return lane.staying > 0 and self._excess() > 0
+        """Return whether targets of other hosts wait for slots, of which failing hosts have more than their quota."""
+        return lane.staying > 0 and self._failing() > self._quota() and self._excess() > 0
 
     def _giving_up(self, lane: _Lane) -> None:
         lane.giving_up += 1

@@ -341,7 +341,7 @@ def gives_up(health: HostHealth) -> int:
 
 
 def test_calls_make_way_only_if_others_wait() -> None:
-    """A host gives up a call for a host of which nothing is known, and what exceeds its share for one that responds."""
+    """A call makes way for a host of which nothing is known, and for one that responds all but a quarter of the slots."""
     waiting, health, _ = admission(targets_of((DEAD[0], GOOD[0]), 12, by_region=True), 6)
     first = waiting.take()
     assert first is not None
@@ -360,8 +360,7 @@ def test_calls_make_way_only_if_others_wait() -> None:
     assert target.region == GOOD[0]
     assert gives_up(dead) == 0
     health[GOOD[0]].note_response()
-    # It has five of the six slots, and a share of three.
-    assert gives_up(dead) == 2
+    assert gives_up(dead) == 4
     # Only failing hosts wait.
     health[GOOD[0]].note_failure(0.0)
     waiting.ended(first)
@@ -371,7 +370,7 @@ def test_calls_make_way_only_if_others_wait() -> None:
 
 
 def test_dead_hosts_make_way_together() -> None:
-    """None has more than its share, and all of them keep a quarter of the slots, while others wait."""
+    """All of them keep a quarter of the slots while others wait."""
     dead = ("ap-south-1", "us-west-1", *DEAD)
     waiting, health, _ = admission(targets_of((*dead, GOOD[0]), 20), 20)
     assert [waiting.take() is not None for _ in range(20)] == [True] * 20
