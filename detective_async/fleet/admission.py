@@ -203,8 +203,8 @@ class Admission:
 
     def _host_changed(self, lane: _Lane) -> None:
         if not lane.health.ever_responded:
-            # It failed. Which hosts wait for its slots decides on its retries. Now, because other calls of this host, and
-            # of others that do not respond, may fail in the same round of the event loop.
+            # It failed. Which hosts wait for its slots decides on its retries. Now, because other calls of this host,
+            # and of others that do not respond, may fail in the same round of the event loop.
             self._read_until(self._silent())
         self._on_change()
 
@@ -267,4 +267,3 @@ class Admission:
 
     def _giving_up(self, lane: _Lane) -> None:
         lane.giving_up += 1
-

@@ -45,8 +45,8 @@ class UndecidedOutcomes:
     A host that does not exist is no region without Detective if the resolver knows no names of AWS at all: in a network
     whose way out is a proxy, with a private DNS, or offline. Access keys that the service does not know are no closed
     region if they do not exist. So these outcomes are held until another region has shown which it is, in the same run:
-    its host has responded, or it has accepted the account's keys. Then the region is unavailable. Without that, they are
-    failures, but for the keys of a role that no region has accepted: see `_is_closed_role`.
+    its host has responded, or it has accepted the account's keys. Then the region is unavailable. Without that, they
+    are failures, but for the keys of a role that no region has accepted: see `_is_closed_role`.
 
     Args:
         publish: called with the outcomes that were held, once they are decided.

@@ -279,14 +279,10 @@ class Transport:
                     raise replaced[1]
                 raw = await self._attempt(call, credentials)
                 if isinstance(raw, RawResponse) and raw.status in _SUCCESS:
-                    self._note_success(call, raw)
-                    if self.listener is not None:
-                        self.listener.note_keys(self.region, self.account_id, credentials, None)
+                    self._note_success(call, raw, credentials)
                     return raw
                 error = self._error_of(call, raw, credentials)
-                if self.listener is not None and isinstance(error, ServiceError):
-                    self.listener.note_keys(self.region, self.account_id, credentials, error)
-                self._note_failure(call, raw, error)
+                self._note_failure(call, raw, error, credentials)
                 # The next two are no retries, and no rule of retries applies: the request was refused unread.
                 if self._correct_clock(call, raw, error) and not dated_anew:
                     dated_anew = True
@@ -475,8 +471,10 @@ class Transport:
             ),
         )
 
-    def _note_success(self, call: _Call, raw: RawResponse) -> None:
+    def _note_success(self, call: _Call, raw: RawResponse, credentials: Credentials) -> None:
         call.attempts.succeeded()
+        if self.listener is not None:
+            self.listener.note_keys(self.region, self.account_id, credentials, None)
         if call.clock_offset:
             self.shared.clock.accepted(call.clock_offset)
         health = call.attempts.health
@@ -487,8 +485,16 @@ class Transport:
         if call.recorder:
             call.recorder.attempt_ended(raw)
 
-    def _note_failure(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> None:
+    def _note_failure(
+        self,
+        call: _Call,
+        raw: RawResponse | NoResponse,
+        error: ServiceError | TransportError,
+        credentials: Credentials,
+    ) -> None:
         call.attempts.failed(error)
+        if self.listener is not None and isinstance(error, ServiceError):
+            self.listener.note_keys(self.region, self.account_id, credentials, error)
         health = call.attempts.health
         if health is not None:
             if isinstance(raw, NoResponse):

@@ -108,8 +108,10 @@ class LoopState:
 
     def forget_hosts(self) -> None:
         """Forget whether the hosts responded."""
-        for known in (*self._services.values(), *self._hosts.values()):
-            known.reset()
+        for service in self._services.values():
+            service.reset()
+        for health in self._hosts.values():
+            health.reset()
 
 
 class _RecentlyUsed(Generic[T]):

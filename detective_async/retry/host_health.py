@@ -123,7 +123,7 @@ class HostHealth:
             self._service.lost_calls += 1
 
     def make_way(self) -> bool:
-        """Return whether a call should give up rather than be retried, because targets of other hosts wait for its slot.
+        """Return whether a call is to give up rather than be retried, because targets of other hosts wait for its slot.
 
         That is recorded, so that no more calls give up than are waited for.
         """
@@ -143,8 +143,8 @@ class HostHealth:
         if self.ever_responded:
             may_be_brief = self._failures < _FAILURES or self._failed_for < _LONG_OUTAGE
         else:
-            # Single attempts at several hosts tell as much as several at one. After the first response of a host they are
-            # counted anew: an outage of all of them may just be over.
+            # Single attempts at several hosts tell as much as several at one. After the first response of any host they
+            # are counted anew: an outage of all of them may just be over.
             may_be_brief = self._service.failures < _FAILURES
         if may_be_brief:
             return None

@@ -84,8 +84,8 @@ class Schedule:
         transient_cost: what a retry takes from the quota after a transient failure.
         throttling_cost: the same after throttling.
         timeout_cost: the same after an attempt that timed out.
-        unreached_attempts: the maximum number of attempts at a host whose name does not exist, or that has not responded
-            to any call of a fleet while the hosts of other regions have. None for as many as elsewhere.
+        unreached_attempts: the maximum number of attempts at a host whose name does not exist, or that has responded to
+            no call of a fleet while the hosts of other regions have. None for as many as elsewhere.
     """
 
     transient_backoff: float = 0.05

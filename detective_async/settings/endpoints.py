@@ -107,7 +107,9 @@ def resolve_sts(
         ConfigurationError: the region or the URL is malformed.
     """
     _check_url(endpoint_url)
-    return _resolve_sts(_checked(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack)
+    return _resolve_sts(
+        _checked(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -132,8 +134,8 @@ def _check_url(endpoint_url: object) -> None:
 
 #: Any label of a host name: simulators have regions such as `local`.
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-#: What AWS may call a region, now or later: lower-case words and a number at the end. The host of any other name, such as
-#: that of a place or of an availability zone, does not exist, which would look like a region without Detective.
+#: What AWS may call a region, now or later: lower-case words and a number at the end. The host of any other name, such
+#: as that of a place or of an availability zone, does not exist, which would look like a region without Detective.
 _NAME = re.compile(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}")
 #: The word before the number, in the partitions that are known: a misspelt region would fail like one that is closed.
 _DIRECTION = re.compile(r"(north|south)?(east|west)?|central")

@@ -158,7 +158,7 @@ async def test_an_outage_from_the_start(down: Sequence[str], attempts: int) -> N
 @pytest.mark.parametrize("lazily", [False, True])
 @in_virtual_time
 async def test_more_targets_than_are_read_ahead(lazily: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list is read to its end, and other targets up to another bound, where slots stay free for those that come later."""
+    """A list is read to its end; an iterator up to another bound, where slots stay free for targets that come later."""
     monkeypatch.setattr(admission_module, "LOOK_AHEAD", 8)
     monkeypatch.setattr(fleet_module, "LONG_LOOK_AHEAD", 16)
     async with counting_server(held(DEAD)) as server:
@@ -254,7 +254,11 @@ def admission(targets: Iterable[Target], slots: int) -> tuple[Admission, dict[st
             read[target.region] += 1
             yield target
 
-    return Admission(counted(), slots, LOOK_AHEAD, lambda region: health.setdefault(region, HostHealth(service)), int), health, read
+    return (
+        Admission(counted(), slots, LOOK_AHEAD, lambda region: health.setdefault(region, HostHealth(service)), int),
+        health,
+        read,
+    )
 
 
 def endless(*regions: str) -> Iterator[Target]:
@@ -331,7 +335,6 @@ def test_an_error_of_the_iterator_comes_after_the_targets_before_it() -> None:
         waiting.take()
 
 
-
 def gives_up(health: HostHealth) -> int:
     """Return how many of a host's calls are not retried, if all of them fail now."""
     count = 0
@@ -341,7 +344,7 @@ def gives_up(health: HostHealth) -> int:
 
 
 def test_calls_make_way_only_if_others_wait() -> None:
-    """A call makes way for a host of which nothing is known, and for one that responds all but a quarter of the slots."""
+    """One call makes way for an unknown host, and all but a quarter of the slots for one that responds."""
     waiting, health, _ = admission(targets_of((DEAD[0], GOOD[0]), 12, by_region=True), 6)
     first = waiting.take()
     assert first is not None
