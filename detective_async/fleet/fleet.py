@@ -43,7 +43,8 @@ class DetectiveFleet(FleetIterators):
     target's outcome and does not affect the others. Each account and region has its own retry quota and request rate.
 
     Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
-    region does not respond, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
+    region does not respond, its targets have a part of the slots, and targets are taken ahead: at most 1,024 before the
+    host fails, and then at most 16,384 of an iterable that has no length.
 
     The calls of a run are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says
     otherwise.
@@ -212,7 +213,8 @@ class DetectiveFleet(FleetIterators):
         tally = ProgressCounter(progress, target_count(self._targets), self._clock.monotonic)
 
         def publish(outcome: Outcome[T]) -> None:
-            run.add_result(counted(outcome))
+            counted(outcome)
+            run.add_result(outcome)
 
         undecided = UndecidedOutcomes(publish, self._options.get("credentials"), self._own_host)
         # Its clients share what this run has learnt of hosts and keys.
