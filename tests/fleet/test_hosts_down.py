@@ -384,6 +384,45 @@ def test_dead_hosts_make_way_together() -> None:
     assert [gives_up(health[region]) for region in dead] == [4, 4, 3, 0]
 
 
+def test_dead_hosts_are_tried_in_turn() -> None:
+    """Each may have one target in progress, and all of them a quarter of the slots, while others can use them."""
+    dead = ("ap-south-1", "us-west-1", *DEAD)
+    waiting, health, _ = admission(targets_of((*dead, GOOD[0]), 20), 8)
+    first = [target for target in (waiting.take() for _ in range(5)) if target is not None]
+    health[GOOD[0]].note_response()
+    for region in dead:
+        health[region].note_failure(0.0)
+    for target in first:
+        waiting.ended(target)
+    started = [target.region for target in (waiting.take() for _ in range(8)) if target is not None]
+    assert started == [*dead[:2], *(GOOD[0],) * 6]
+
+
+def test_the_first_failure_of_a_host_finds_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, because its other calls fail at the same moment."""
+    monkeypatch.setattr(admission_module, "LOOK_AHEAD", 8)
+    waiting, health, read = admission(targets_of((DEAD[0], GOOD[0]), 20, by_region=True), 6)
+    assert [waiting.take() is not None for _ in range(6)] == [True] * 6
+    assert read == {DEAD[0]: 13}
+    for _ in range(3):
+        health[DEAD[0]].note_failure(0.0)
+    assert gives_up(health[DEAD[0]]) == 1
+
+
+def test_targets_of_a_host_whose_first_response_is_awaited_are_not_read() -> None:
+    """They would only wait aside, more of them whenever something changes."""
+    targets = [*targets_of((DEAD[0], GOOD[0]), 4), *targets_of((GOOD[1],), 50)]
+    waiting, health, read = admission(targets, 8)
+    assert [waiting.take() is not None for _ in range(8)] == [True] * 8
+    health[GOOD[0]].note_response()
+    health[DEAD[0]].note_failure(0.0)
+    found = read[GOOD[1]]
+    assert 0 < found < 10
+    for _ in range(20):
+        waiting.look_ahead()
+    assert read[GOOD[1]] == found
+
+
 def test_failures_before_the_first_response_are_not_held_against_the_others() -> None:
     """An outage of all hosts may just be over."""
     waiting, health, _ = admission(targets_of((*GOOD, *DEAD), 20), 6)

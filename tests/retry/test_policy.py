@@ -422,8 +422,12 @@ def test_when_a_call_makes_way_for_other_hosts(
         health.note_response()
     for number in range(failures):
         health.note_failure(100.0 + seconds * number / (failures - 1))
-    assert health.make_way() is vain
+    call = Attempts(8, RetryQuota(), repeatable=True, health=health)
+    call.begin()
+    assert (call.wait_after(refused(), 0.0) is None) is vain
     assert given_up == [1] * vain
+    # With all its retries, it might have got a response.
+    assert health.lost_calls == 0
     # Only changes are told, and not each attempt.
     assert changes == ([True, False] if answered else [False])
     health.note_response()
