@@ -336,7 +336,9 @@ class Attempts:
         if health.make_way():
             # Not lost: with all its retries, it might have got a response.
             return None
-        delay = None if kind is None or health.dead else self._delay(kind, error, random)
+        # Calls that are retried already go on, as they would with another host.
+        is_vain = health.dead and self.count == 1
+        delay = None if kind is None or is_vain else self._delay(kind, error, random)
         if delay is None:
             health.note_lost_call()
         return delay

@@ -400,6 +400,20 @@ def test_a_host_is_given_up_after_three_lost_calls_until_it_answers() -> None:
     assert retried()
 
 
+def test_a_call_that_is_retried_goes_on_when_its_host_is_given_up() -> None:
+    """It has as many attempts as another call in the same outage; only later calls have one."""
+    health = HostHealth()
+    begun, later = (Attempts(8, RetryQuota(), repeatable=True, health=health) for _ in range(2))
+    begun.begin()
+    assert begun.wait_after(refused(), 0.0) is not None
+    for _ in range(3):
+        health.note_lost_call()
+    assert health.dead
+    for call, goes_on in ((begun, True), (later, False)):
+        call.begin()
+        assert (call.wait_after(refused(), 0.0) is not None) is goes_on
+
+
 @pytest.mark.parametrize(
     ("answered", "failures", "seconds", "crowding", "vain"),
     [
