@@ -97,7 +97,7 @@ class _Call:
 
 
 class ResponseListener(Protocol):
-    """Records which hosts respond.
+    """Records which hosts respond, and which keys they accept.
 
     Attributes:
         responding_hosts: the hosts that have responded.
@@ -107,6 +107,12 @@ class ResponseListener(Protocol):
 
     def note_response(self, host: str) -> None:
         """Record a response of any kind; called for hosts that are not among `responding_hosts`."""
+        ...
+
+    def note_keys(
+        self, region: str, account_id: str | None, credentials: Credentials, error: ServiceError | None
+    ) -> None:
+        """Record the response to a request that was signed with these keys; `error` is None for a success."""
         ...
 
 
@@ -130,7 +136,7 @@ class Transport:
         user_agent: the header of that name.
         in_lambda: whether the trace of the Lambda invocation that runs now is to be passed on.
         account_id: the account in the events of calls; None for what the credentials say.
-        listener: records the first response of each host; None if nothing depends on that.
+        listener: records what responses say of hosts and keys; None if nothing depends on that.
     """
 
     service: Service
@@ -282,10 +288,10 @@ class Transport:
                     raise replaced[1]
                 raw = await self._attempt(call, credentials)
                 if isinstance(raw, RawResponse) and raw.status in _SUCCESS:
-                    self._note_success(call, raw)
+                    self._note_success(call, raw, credentials)
                     return raw
                 error = self._error_of(call, raw, credentials)
-                self._note_failure(call, raw, error)
+                self._note_failure(call, raw, error, credentials)
                 # The next two are no retries, and no rule of retries applies: the request was refused unread.
                 if self._correct_clock(call, raw, error) and not dated_anew:
                     dated_anew = True
@@ -458,8 +464,10 @@ class Transport:
             ),
         )
 
-    def _note_success(self, call: _Call, raw: RawResponse) -> None:
+    def _note_success(self, call: _Call, raw: RawResponse, credentials: Credentials) -> None:
         call.attempts.succeeded()
+        if self.listener is not None:
+            self.listener.note_keys(self.region, self.account_id, credentials, None)
         if call.clock_offset:
             self.shared.clock.accepted(call.clock_offset)
         health = call.attempts.health
@@ -470,8 +478,16 @@ class Transport:
         if call.recorder:
             call.recorder.attempt_ended(raw)
 
-    def _note_failure(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> None:
+    def _note_failure(
+        self,
+        call: _Call,
+        raw: RawResponse | NoResponse,
+        error: ServiceError | TransportError,
+        credentials: Credentials,
+    ) -> None:
         call.attempts.failed(error)
+        if self.listener is not None and isinstance(error, ServiceError):
+            self.listener.note_keys(self.region, self.account_id, credentials, error)
         health = call.attempts.health
         if health is not None:
             if isinstance(raw, NoResponse):

@@ -20,7 +20,7 @@ from detective_async.errors import (
     ServiceError,
     TransportError,
 )
-from detective_async.fleet.outcomes import OutcomeKind, outcome_kind
+from detective_async.fleet.outcomes import UNKNOWN_KEYS, OutcomeKind, outcome_kind
 from detective_async.membership.actions import ActionKind
 from detective_async.settings.clock import Clock
 
@@ -131,7 +131,7 @@ def is_transient(error: BaseException | None) -> bool:
         return is_transient(error.__cause__)
     if not isinstance(error, DetectiveError) or isinstance(error, HostNotFound | ClientClosed):
         return False
-    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE or _is_of_unknown_keys(error):
         return False
     if isinstance(error, ServiceError) and error.retryable:
         return True
@@ -140,9 +140,16 @@ def is_transient(error: BaseException | None) -> bool:
 
 def error_text(error: Exception) -> str:
     """Return the text of an error for a report."""
-    if isinstance(error, DetectiveError) and outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
         return f"Detective is not available to the account in this region: {error}"
+    if _is_of_unknown_keys(error):
+        # AWS has one error for both.
+        return f"Detective is not available to the account in this region, or its access keys do not exist: {error}"
     return str(error)
+
+
+def _is_of_unknown_keys(error: BaseException) -> bool:
+    return isinstance(error, ServiceError) and error.code == UNKNOWN_KEYS
 
 
 def library_error(error: Exception) -> Exception | None:

@@ -490,6 +490,20 @@ def test_hosts_that_cannot_be_found(a_world: World, main: Main, monkeypatch: pyt
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 
+def test_keys_that_no_region_knows(a_world: World, main: Main) -> None:
+    """They may not exist: their targets have failed and are read by the next run, the closed region's too."""
+    a_world.sim.inject(Fault(Failure(403, "UnrecognizedClientException", "no such token"), "ListGraphs", count=None))
+    ended = main(*a_world.to_files())
+    assert ended.code == 1
+    assert ended.err.count("failed: ") == ended.err.count("UnrecognizedClientException") == 15
+    assert "not opted in" not in ended.err
+    assert finished_in(a_world.checkpoint) == 0
+    a_world.sim.clear_faults()
+    ended = main(*a_world.to_files())
+    assert (ended.code, ended.err.splitlines()[0]) == (0, f"not opted in: {CLOSED} (5 accounts)")
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+
+
 def test_the_report_tells_missing_regions_from_closed_ones(
     inventory: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

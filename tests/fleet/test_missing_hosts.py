@@ -25,7 +25,7 @@ from detective_async import (
     RetryPolicy,
     Target,
 )
-from detective_async.fleet import missing_hosts
+from detective_async.fleet import undecided
 from fleet.counting_server import accounts
 
 HERE, THERE, NOWHERE, BEYOND = "eu-west-1", "us-east-1", "me-north-1", "me-north-2"
@@ -224,8 +224,8 @@ async def test_items_do_not_wait(mock_aws: Any) -> None:
 
 async def test_the_number_of_held_outcomes_is_bounded(mock_aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond it the oldest ones are failures; none is lost or doubled, and progress counts each once."""
-    assert f"At most {missing_hosts._MAX_HELD:,} outcomes are held" in (DetectiveFleet.run.__doc__ or "")
-    monkeypatch.setattr(missing_hosts, "_MAX_HELD", 2)
+    assert f"At most {undecided._MAX_HELD:,} outcomes are held" in (DetectiveFleet.run.__doc__ or "")
+    monkeypatch.setattr(undecided, "_MAX_HELD", 2)
     is_missing(mock_aws, host_of(NOWHERE))
     answers(mock_aws, host_of(HERE))
     events: list[ProgressEvent] = []
