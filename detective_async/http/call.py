@@ -392,7 +392,7 @@ class Transport:
                     deadline=call.deadline,
                     timers=connections.exchanges,
                     timeout=client_timeout(timeouts.connect, timeouts.read, own_session=self.pool.owns_sessions),
-                    proxy=self.pool.proxy_for(endpoint.url),
+                    proxy=self.pool.proxies[endpoint.url] if self.pool.owns_sessions else None,
                     middlewares=self.pool.middlewares,
                 )
             finally:

@@ -143,6 +143,10 @@ class Destination(aiohttp.ClientRequest):
 
     Args:
         url: the URL that the paths of requests are appended to.
+
+    Attributes:
+        key: the key of the connections that the requests can use.
+        prefix: the path of the URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -150,13 +154,13 @@ class Destination(aiohttp.ClientRequest):
         self.url = self.original_url = URL(url, encoded=True)
         self.proxy = self.proxy_auth = self.proxy_headers = self.server_hostname = None
         self._ssl = True
-        self._key = super().connection_key
+        self.key = super().connection_key
         self.prefix = "" if self.url.raw_path == "/" else self.url.raw_path
 
     @property
     def connection_key(self) -> Any:
         """The key of the connections that the requests can use."""
-        return self._key
+        return self.key
 
 
 class Connector(aiohttp.TCPConnector):
@@ -178,14 +182,11 @@ class Connector(aiohttp.TCPConnector):
         self._uses: WeakKeyDictionary[asyncio.BaseProtocol, ConnectionUse] = WeakKeyDictionary()
         self._destinations: dict[str, Destination] = {}
 
-    @property
-    def is_direct(self) -> bool:
-        """Whether requests are written to the connections, instead of passed to the session."""
-        # A tool for tests or tracing may have replaced it.
-        return self._is_known and not self.is_traced and aiohttp.ClientSession._request is _REQUEST  # noqa: SLF001
-
-    def destination(self, url: str) -> Destination:
-        """Give what is known of a URL, the same object each time."""
+    def destination(self, url: str) -> Destination | None:
+        """Give what is known of a URL, the same object each time; None if the session has to send the requests."""
+        # A tool for tests or tracing may have replaced the session's method.
+        if not self._is_known or self.is_traced or aiohttp.ClientSession._request is not _REQUEST:  # noqa: SLF001
+            return None
         found = self._destinations.get(url)
         if found is None:
             found = self._destinations[url] = Destination(url)
@@ -194,7 +195,7 @@ class Connector(aiohttp.TCPConnector):
     async def reuse(self, destination: Destination) -> Connection | None:
         """Give an idle connection that the server has not closed; None if there is none."""
         began = self._loop.time()
-        while (connection := await self._get(destination.connection_key, [])) is not None:
+        while (connection := await self._get(destination.key, [])) is not None:
             use = self._use(connection, destination, began)
             if use is not None:
                 on_connection.get()(use)
@@ -284,55 +285,58 @@ class Connector(aiohttp.TCPConnector):
 
 async def send(
     connector: Connector,
-    url: str,
+    destination: Destination,
     method: str,
     path: str,
     *,
     headers: dict[str, str],
     body: bytes | None,
     timeout: aiohttp.ClientTimeout,
-    limit: TimeLimit,
+    until: float | None,
+    deadline: float | None,
     timers: set[asyncio.Timeout],
 ) -> tuple[int, Mapping[str, str], bytes | None]:
     """Write a request at once, without a task, and read the response.
 
     Args:
         connector: has the connections.
-        url: the URL that the path is appended to.
+        destination: the URL that the path is appended to.
         method: the HTTP method.
         path: percent-encoded, with the query.
         headers: of the request; those that aiohttp adds to every request are added.
         body: of the request.
         timeout: for a new connection, and between two pieces of the response.
-        limit: the end of the exchange.
+        until: when the exchange must be over, by the event loop's clock; None for no limit.
+        deadline: when it must be over even if the event loop was late; None for no limit.
         timers: has the timer of a new connection, so that it can be ended; `Connector.end_exchanges` ends the rest.
 
     Returns:
         The status, the headers, and the body; None instead of the body if it exceeds `MAX_RESPONSE_SIZE`.
     """
-    destination = connector.destination(url)
     connection = await connector.reuse(destination)
     try:
         if connection is None:
-            async with limited(asyncio.get_running_loop(), limit, timers):
+            loop = asyncio.get_running_loop()
+            limit = TimeLimit(loop.time(), until, deadline)
+            async with limited(loop, limit, timers):
                 connection = await _connected(connector, destination, timeout)
+            until = limit.until
         protocol: Any = connection.protocol
         protocol.set_response_params(
             read_until_eof=True, auto_decompress=True, read_timeout=timeout.sock_read, read_bufsize=BUFFER_SIZE
         )
-        protocol.begin(limit)
         for name, value in aiohttp.ClientRequest.DEFAULT_HEADERS.items():
             headers.setdefault(name, value)
         if body is not None or method not in aiohttp.ClientRequest.GET_METHODS:
             headers[hdrs.CONTENT_LENGTH] = str(len(body or b""))
         # Any mapping will do.
         head = _serialize_headers(f"{method} {destination.prefix}{path} HTTP/1.1", cast("CIMultiDict[str]", headers))
-        protocol.write(head + body if body else head)
+        protocol.request(head + body if body else head, until, deadline)
         message, payload = await protocol.read()
         while message.code in _INFORMATIONAL:
             message, payload = await protocol.read()
         content = await read_body(payload, message.headers.get(hdrs.CONTENT_LENGTH))
-        protocol.end()
+        protocol.until = None
     except BaseException:
         if connection is not None:
             connection.close()
@@ -375,30 +379,30 @@ class _Protocol(ResponseHandler):
     """aiohttp's side of a connection, with one timer that is left to run, instead of three for each request.
 
     When it fires, it looks whether anything is due, and is set again if not.
+
+    Attributes:
+        until: when the exchange must be over, by the event loop's clock; None if there is none, or no limit.
     """
+
+    until: float | None = None
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
         self._timer_handle: asyncio.TimerHandle | None = None
         self._read_due: float | None = None
         self._limit: TimeLimit | None = None
+        self._began = 0.0
+        self._deadline: float | None = None
 
-    def begin(self, limit: TimeLimit) -> None:
-        """Limit the exchange that begins now."""
-        self._limit = limit
-
-    def end(self) -> None:
-        """Note that the response was read."""
-        self._limit = self._read_due = None
-
-    def write(self, data: bytes) -> None:
-        """Write a request, and begin to wait for its response."""
+    def request(self, data: bytes, until: float | None, deadline: float | None) -> None:
+        """Write a request, and begin to wait for its response; the limits are those of a `TimeLimit`."""
         transport: Any = self.transport
         if transport is None or transport.is_closing():
             raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
         # Without waiting for the socket: requests are small, and a server may respond before it has read them.
         transport.write(data)
-        self.start_timeout()
+        self._began, self.until, self._deadline, self._limit = self._loop.time(), until, deadline, None
+        self._reschedule_timeout()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Wake up who waits, and stop the timer."""
@@ -408,35 +412,34 @@ class _Protocol(ResponseHandler):
             self._timer_handle = None
 
     def _reschedule_timeout(self) -> None:
-        self._read_due = self._loop.time() + self._read_timeout if self._read_timeout else None
-        self._set_timer()
+        due = self._read_due = self._loop.time() + self._read_timeout if self._read_timeout else None
+        if due is None or (self.until is not None and self.until < due):
+            due = self.until
+        handle = self._timer_handle
+        if due is not None and (handle is None or handle.when() > due):
+            if handle is not None:
+                handle.cancel()
+            self._timer_handle = self._loop.call_at(due, self._check)
 
     def _drop_timeout(self) -> None:
         self._read_due = None
 
-    def _set_timer(self) -> None:
-        due, limit = self._read_due, self._limit
-        if limit is not None and limit.until is not None and (due is None or limit.until < due):
-            due = limit.until
-        if due is None:
-            return
-        handle = self._timer_handle
-        if handle is not None:
-            if handle.when() <= due:
-                return
-            handle.cancel()
-        self._timer_handle = self._loop.call_at(due, self._check)
-
     def _check(self) -> None:
         self._timer_handle = None
         now = self._loop.time()
-        if self._limit is not None and self._limit.is_over(now):
-            self._limit = None
-            self.fail(TimeoutError())
+        if self.until is not None and now >= self.until:
+            limit = self._limit = self._limit or TimeLimit(self._began, self.until, self._deadline)
+            if limit.is_over(now):
+                self.until = None
+                self.fail(TimeoutError())
+                return
+            self.until = limit.until
         elif self._read_due is not None and now >= self._read_due:
             self._on_read_timeout()
-        else:
-            self._set_timer()
+            return
+        due = min((time for time in (self.until, self._read_due) if time is not None), default=None)
+        if due is not None:
+            self._timer_handle = self._loop.call_at(due, self._check)
 
     def fail(self, error: Exception) -> None:
         """Raise an exception to who waits for the response."""

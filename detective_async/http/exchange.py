@@ -97,23 +97,28 @@ async def exchange(
     Raises:
         ConfigurationError: the session has other credentials for the host.
     """
-    connector, limit = session.connector, TimeLimit(loop.time(), until, deadline)
+    connector = session.connector
     try:
-        if proxy is None and isinstance(connector, Connector) and connector.is_direct:
+        if (
+            proxy is None
+            and isinstance(connector, Connector)
+            and (destination := connector.destination(url)) is not None
+        ):
             return RawResponse(
                 *await send(
                     connector,
-                    url,
+                    destination,
                     method,
                     path,
                     headers=headers,
                     body=body,
                     timeout=timeout,
-                    limit=limit,
+                    until=until,
+                    deadline=deadline,
                     timers=timers,
                 )
             )
-        async with limited(loop, limit, timers):
+        async with limited(loop, TimeLimit(loop.time(), until, deadline), timers):
             response = await session.request(
                 method,
                 # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.

@@ -40,6 +40,7 @@ class ConnectionPool:
 
     Attributes:
         owns_sessions: whether the sessions are our own.
+        proxies: URL -> the proxy of our own sessions; None for none. A session of the caller's has settings of its own.
         middlewares: the aiohttp middlewares of each request; None for the session's.
         closed: whether no further request can be made.
         origin: where the client was made.
@@ -60,7 +61,7 @@ class ConnectionPool:
         self._callers = session
         self.closed = False
         self.origin = origin_of(owner)
-        self._proxies: dict[str, str | None] = {}
+        self.proxies = _Proxies()
         self._max_requests = max_requests
         self._of_loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
         # Those of the event loop that made the last call: as a rule there is only one.
@@ -72,21 +73,6 @@ class ConnectionPool:
             connections.leave()
         if not self.closed:
             warn_unclosed(self.origin)
-
-    def proxy_for(self, url: str) -> str | None:
-        """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; read once per URL.
-
-        A session of the caller's has its own proxy settings. aiohttp's `trust_env` is not used, because it also reads
-        `.netrc`, in a thread and for every request, and refuses a signed request to a host that is listed there.
-
-        Raises:
-            ConfigurationError: the proxy is of a kind that aiohttp cannot use.
-        """
-        if not self.owns_sessions:
-            return None
-        if url not in self._proxies:
-            self._proxies[url] = proxy_for(url)
-        return self._proxies[url]
 
     def connections(self, loop: asyncio.AbstractEventLoop) -> "LoopConnections":
         """Give the connections of the running event loop.
@@ -148,6 +134,23 @@ class ConnectionPool:
         return found
 
 
+class _Proxies(dict[str, str | None]):
+    """The proxies that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets, read once per URL.
+
+    aiohttp's `trust_env` is not used, because it also reads `.netrc`, in a thread and for every request, and refuses a
+    signed request to a host that is listed there.
+    """
+
+    def __missing__(self, url: str) -> str | None:
+        """Read the environment.
+
+        Raises:
+            ConfigurationError: the proxy is of a kind that aiohttp cannot use.
+        """
+        found = self[url] = proxy_for(url)
+        return found
+
+
 class LoopConnections:
     """The connections of one event loop, and how many requests may be in flight on them.
 
@@ -164,6 +167,8 @@ class LoopConnections:
     Attributes:
         closed: whether no further request can be sent.
         exchanges: the timers of the exchanges in progress.
+        bounds: the bounds on the requests in flight, in the order in which they are to be acquired.
+        is_bounded_by_host: whether there is one for each host, too, to be acquired before them.
     """
 
     def __init__(
@@ -190,25 +195,21 @@ class LoopConnections:
         self._reusing: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._spawned: set[asyncio.Task[Any]] = set()
-        self._limit: asyncio.Semaphore | None = None
+        limit: asyncio.Semaphore | None = None
         if self._callers is None:
             self._semaphores = _Semaphores(asyncio.Semaphore(affordable(self._max_requests or MAX_CONNECTIONS)))
         else:
             self._semaphores = _semaphores_of(self._callers)
             if self._max_requests is not None:
                 # Beside the limits of the session, which also count requests that are not ours.
-                self._limit = asyncio.Semaphore(self._max_requests)
+                limit = asyncio.Semaphore(self._max_requests)
+        self.bounds = tuple(one for one in (limit, self._semaphores.all) if one is not None)
+        self.is_bounded_by_host = self._semaphores.limit_per_host > 0
 
-    def bounds(self, host: str) -> tuple[asyncio.Semaphore | None, ...]:
-        """Give the bounds on the requests in flight to a host, in the order in which they are to be acquired.
-
-        The narrowest first: a request that waits for it would otherwise hold a place in a wider one.
-        """
+    def bound_of(self, host: str) -> asyncio.Semaphore:
+        """Give the bound on the requests in flight to a host, where there is one."""
         semaphores = self._semaphores
-        if not semaphores.limit_per_host:
-            return self._limit, semaphores.all
-        of_host = semaphores.hosts.setdefault(host, asyncio.Semaphore(semaphores.limit_per_host))
-        return of_host, self._limit, semaphores.all
+        return semaphores.hosts.setdefault(host, asyncio.Semaphore(semaphores.limit_per_host))
 
     def session(self, *, fresh: bool) -> aiohttp.ClientSession:
         """Give the session for a request that has its turn.
@@ -221,7 +222,8 @@ class LoopConnections:
             ClientClosed: the pool was closed.
             ConfigurationError: the caller's session was closed.
         """
-        self.check_open()
+        if self.closed:
+            raise ClientClosed(CLOSED_MEANWHILE)
         if self._callers is not None:
             self._check_callers()
             return self._callers
@@ -233,11 +235,6 @@ class LoopConnections:
             self._reusing = self._open(keepalive_timeout=_KEEPALIVE)
         return self._reusing
 
-    def check_open(self) -> None:
-        """Raise `ClientClosed` to a call if the client was closed during it."""
-        if self.closed:
-            raise ClientClosed(CLOSED_MEANWHILE)
-
     def check_not_ended(self) -> None:
         """Raise to a call whose connection has broken if closing the client, or the caller's session, did that.
 
@@ -245,10 +242,10 @@ class LoopConnections:
             ClientClosed: the client was closed. That leaves a session of the caller's open.
             ConfigurationError: the caller's session was closed.
         """
-        if self._callers is None:
-            self.check_open()
-        else:
+        if self._callers is not None:
             self._check_callers()
+        elif self.closed:
+            raise ClientClosed(CLOSED_MEANWHILE)
 
     def _check_callers(self) -> None:
         if self._callers is not None and self._callers.closed:
@@ -364,6 +361,8 @@ class LoopConnections:
 class Turn:
     """A request's turn: entering it acquires the semaphores in front of a host, first come, first served.
 
+    The narrowest first: a request that waits for it would otherwise hold a place in a wider one.
+
     Attributes:
         connections: those of the running event loop.
         host: the host that it will be sent to.
@@ -379,10 +378,14 @@ class Turn:
 
     async def __aenter__(self) -> None:
         """Acquire all semaphores, or none."""
+        connections = self.connections
+        bounds = connections.bounds
+        if connections.is_bounded_by_host:
+            bounds = connections.bound_of(self.host), *bounds
+        if self.account is not None:
+            bounds = self.account, *bounds
         try:
-            for semaphore in (self.account, *self.connections.bounds(self.host)):
-                if semaphore is None:
-                    continue
+            for semaphore in bounds:
                 if semaphore.locked():
                     async with asyncio.timeout_at(self.deadline):
                         await semaphore.acquire()

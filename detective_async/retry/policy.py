@@ -311,7 +311,8 @@ class Attempts:
 
     def succeeded(self) -> None:
         """Refund the cost of the last retry to the quota, or 1 if there was no retry."""
-        self.quota.release(1 if self._last_cost is None else self._last_cost)
+        if self.quota.available < _QUOTA:
+            self.quota.release(1 if self._last_cost is None else self._last_cost)
 
     def failed(self, error: ServiceError | TransportError) -> None:
         """Record whether the service may have carried out the attempt, and set the error's attributes."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.fakes import FakeTime
 from support.wire_server import Request, serving
 
 from detective_async import (
@@ -68,8 +69,9 @@ async def output_of_a_process() -> None:
 
 async def status_of_a_member() -> None:
     members = [{"AccountId": "111122223333", "Status": HOSTILE}]
-    async with client_of(json.dumps({"MemberDetails": members}), credentials=KEYS) as client:
-        await client.wait_for_members(GRAPH, ["111122223333"], until=["ENABLED"], timeout=0.01)
+    clock = FakeTime().clock()
+    async with client_of(json.dumps({"MemberDetails": members}), credentials=KEYS, clock=clock) as client:
+        await client.wait_for_members(GRAPH, ["111122223333"], until=["ENABLED"], timeout=2)
 
 
 @pytest.fixture
