@@ -182,8 +182,8 @@ async def test_sts_is_no_host_of_detective(mock_aws: Any) -> None:
     """A network may know an STS, and none of Detective's hosts."""
     names = {"AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c", "Expiration": "2099-01-01T00:00:00Z"}
     keys = "".join(f"<{name}>{value}</{name}>" for name, value in names.items())
-    answer = f"<AssumeRoleResponse><Credentials>{keys}</Credentials></AssumeRoleResponse>"
-    mock_aws.post("https://sts.eu-west-1.amazonaws.com/", body=answer, repeat=True)
+    response = f"<AssumeRoleResponse><Credentials>{keys}</Credentials></AssumeRoleResponse>"
+    mock_aws.post("https://sts.eu-west-1.amazonaws.com/", body=response, repeat=True)
     is_missing(mock_aws, host_of(HERE), host_of(THERE))
     async with DetectiveFleet.assume_role("Audit", accounts(2), [HERE, THERE], source=KEYS, retry=ONCE) as fleet:
         found = [one async for one in fleet.run(list_graphs)]

@@ -197,6 +197,20 @@ async def test_an_exchange_that_runs_out_of_time_while_the_client_is_closed() ->
             await asyncio.Event().wait()
 
 
+async def test_a_wait_whose_time_is_up_when_the_client_is_closed() -> None:
+    """Its timer has fired, and is left alone."""
+    client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url="http://127.0.0.1:9")
+    loop = asyncio.get_running_loop()
+    wait = client._transport.pool.connections(loop).wait
+    waiting = asyncio.create_task(wait(asyncio.Event().wait(), loop.time()))
+    # It begins to wait, and its timer fires.
+    for _ in range(2):
+        await asyncio.sleep(0)
+    await client.aclose()
+    with pytest.raises(TimeoutError):
+        await waiting
+
+
 @pytest.mark.parametrize("react", [ignore, Request.drop])
 async def test_the_callers_session_is_closed_during_a_call(react: Callable[[Request], None]) -> None:
     """The error names the session and not the network."""

@@ -29,11 +29,11 @@ GRAPH = f"arn:aws:detective:eu-west-1:111122223333:graph:{'0a' * 16}"
 
 
 @asynccontextmanager
-async def client_of(answer: str, status: str = "200 OK", **options: Any) -> AsyncIterator[DetectiveClient]:
+async def client_of(response: str, status: str = "200 OK", **options: Any) -> AsyncIterator[DetectiveClient]:
     """Yield a client whose requests all get this response."""
 
     def react(request: Request) -> None:
-        request.answer(answer.encode(), status, "x-amzn-errortype: \x1b[31mValidation")
+        request.answer(response.encode(), status, "x-amzn-errortype: \x1b[31mValidation")
 
     async with (
         serving(react) as server,
@@ -71,7 +71,7 @@ async def status_of_a_member() -> None:
     members = [{"AccountId": "111122223333", "Status": HOSTILE}]
     clock = FakeTime().clock()
     async with client_of(json.dumps({"MemberDetails": members}), credentials=KEYS, clock=clock) as client:
-        await client.wait_for_members(GRAPH, ["111122223333"], until=["ENABLED"], timeout=2)
+        await client.wait_for_members(GRAPH, ["111122223333"], until=["ENABLED"], timeout=60)
 
 
 @pytest.fixture

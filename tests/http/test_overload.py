@@ -41,8 +41,8 @@ class QueuedCalls:
     finished: list[int] = field(factory=list)
 
     async def call(self, number: int, client: DetectiveClient | None = None) -> None:
-        answer = await (client or self.client).list_graphs(next_token=str(number))
-        assert answer.next_token == str(number)
+        response = await (client or self.client).list_graphs(next_token=str(number))
+        assert response.next_token == str(number)
         self.finished.append(number)
 
     def start(self, numbers: range, client: DetectiveClient | None = None) -> list[asyncio.Task[None]]:

@@ -74,9 +74,9 @@ class Reply:
         return str(members.get("Message") or members.get("message"))
 
 
-def _is_complete(answer: bytes) -> bool:
+def _is_complete(response: bytes) -> bool:
     """Return whether these bytes are a response that announces its length, and all of it."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head, _, body = response.partition(b"\r\n\r\n")
     length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
     return length is not None and len(body) >= int(length[1])
 
@@ -123,12 +123,12 @@ class Raw:
         """Write bytes to a new connection, and read until it closes or a response is complete."""
         reader, writer = await self.connect()
         writer.write(data)
-        answer = b""
+        response = b""
         async with asyncio.timeout(60):
-            while not _is_complete(answer) and (piece := await reader.read(65536)):
-                answer += piece
+            while not _is_complete(response) and (piece := await reader.read(65536)):
+                response += piece
         await close(writer)
-        return answer
+        return response
 
     def _send(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
         connection = http.client.HTTPConnection(self.sim.url[7:], timeout=60)

@@ -180,9 +180,9 @@ async def test_the_limit_of_running_jobs(
     sim.inject(Fault(Latency(0.2), count=None))
     job = await start(backend)
     plan = await make_plan(backend)
-    async with backend.http.post(JOBS, json={"PlanId": plan["PlanId"]}) as answer:
-        assert answer.status == 503
-        assert answer.headers["Retry-After"]
+    async with backend.http.post(JOBS, json={"PlanId": plan["PlanId"]}) as response:
+        assert response.status == 503
+        assert response.headers["Retry-After"]
     await backend.send("DELETE", job, None, 200)
     await apply(backend, plan)
 

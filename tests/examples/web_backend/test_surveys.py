@@ -136,11 +136,11 @@ async def test_a_shutdown_ends_streams(sim: DetectiveSimulator, settings: Settin
     sim.inject(Fault(Latency(1), operation="ListMembers", count=None))
     async with aiohttp.ClientSession() as http:
         async with serving(make_app(settings)) as url, asyncio.timeout(60):
-            answer = await http.get(url + path)
-            await answer.content.readline()
+            response = await http.get(url + path)
+            await response.content.readline()
         assert not surveys()
-        last = (await answer.read()).decode()
-        answer.release()
+        last = (await response.read()).decode()
+        response.release()
     assert "going down" in last or "stopped" in last
     await settle(sim)
     # Only the calls that were under way, and none that waited for a slot.

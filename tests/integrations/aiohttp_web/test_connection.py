@@ -46,9 +46,9 @@ async def test_before_the_stream(stream: Stream, caplog: pytest.LogCaptureFixtur
     async def handler(request: web.Request) -> web.StreamResponse:
         inside.set()
         await until(lambda: request.transport is None, "the client has disconnected")
-        answer: web.StreamResponse = await stream(request, items)
+        response: web.StreamResponse = await stream(request, items)
         ended.set()
-        return answer
+        return response
 
     async with serving_routes({"/": handler}) as site:
         async with requesting(site):
@@ -149,8 +149,8 @@ async def test_two_hundred_disconnects(stream: Stream, caplog: pytest.LogCapture
         items = Items(size=(10, 50_000)[number % 2], stop_at=(0, None, 1, 3, None)[number % 5])
         made.append(items)
         options = {"heartbeat": 0.01} if stream is stream_events else {}
-        answer: web.StreamResponse = await stream(request, items, **options)
-        return answer
+        response: web.StreamResponse = await stream(request, items, **options)
+        return response
 
     async def hang_up(site: Site, number: int) -> None:
         async with requesting(site):
@@ -180,10 +180,10 @@ async def test_slow_reader(stream: Stream) -> None:
     ):
         taken = await settled(items)
         assert taken < 20
-        answer = await read_all(client)
+        response = await read_all(client)
     assert (items.given, items.ended) == (200, 1)
-    assert len(answer) > 200 * 100_000
-    assert answer.endswith(b'x"\n' if stream is stream_ndjson else b"event: end\ndata: {}\n\n")
+    assert len(response) > 200 * 100_000
+    assert response.endswith(b'x"\n' if stream is stream_ndjson else b"event: end\ndata: {}\n\n")
 
 
 @both
@@ -248,10 +248,10 @@ async def test_a_deadline_after_the_last_item(stream: Stream) -> None:
     ):
         await until(lambda: items.full, "all items are written")
         await asyncio.sleep(1.2 * DEADLINE)
-        answer = await read_all(client)
+        response = await read_all(client)
     last = b'x"\n' if stream is stream_ndjson else b"event: end\ndata: {}\n\n"
-    assert answer.endswith(last + b"\r\n0\r\n\r\n")
-    assert answer.count(b"\r\n0\r\n") == 1
+    assert response.endswith(last + b"\r\n0\r\n\r\n")
+    assert response.count(b"\r\n0\r\n") == 1
 
 
 @both

@@ -25,9 +25,9 @@ async def totals(request: web.Request) -> web.StreamResponse:
 
 
 async def total(site: Site, **headers: str) -> float:
-    answer = await site.get("/", headers={name.replace("_", "-"): value for name, value in headers.items()})
-    assert answer.status == 200, answer.body
-    return float(answer.body)
+    response = await site.get("/", headers={name.replace("_", "-"): value for name, value in headers.items()})
+    assert response.status == 200, response.body
+    return float(response.body)
 
 
 @pytest.mark.parametrize(
