@@ -12,7 +12,6 @@ from detective_async.auth.credentials import (
 from detective_async.auth.providers import (
     CredentialsSource,
     FixedCredentials,
-    SessionCredentials,
     StaticCredentials,
     as_provider,
     credentials_from,
@@ -20,6 +19,7 @@ from detective_async.auth.providers import (
     provider_key,
     provider_name,
 )
+from detective_async.auth.sessions import SessionCredentials
 from detective_async.auth.threads import SharedCall
 
 __all__ = [

@@ -17,6 +17,7 @@ from detective_async import (
     HostNotFound,
     RetryPolicy,
     ServiceError,
+    Target,
     TransportError,
 )
 from detective_async.retry.host_health import HostHealth, Watcher
@@ -324,9 +325,9 @@ def test_what_a_policy_and_the_environment_come_to(
 def test_look_ups_of_a_fleet_are_patient() -> None:
     """Those of a client follow its own policy."""
     keys = Credentials("a", "b")
-    fleet = DetectiveFleet([], region="eu-west-1", credentials=keys)
+    fleet = DetectiveFleet([Target("111122223333", "eu-west-1")], region="eu-west-1", credentials=keys)
     client = DetectiveClient(region="eu-west-1", credentials=keys, retry=RetryPolicy(max_attempts=2))
-    assert fleet.client._transport.shared.rules == retry_rules(RetryPolicy.patient(), Settings(), patient=True)
+    assert fleet.client._transport.shared.rules == retry_rules(RetryPolicy(), Settings(), patient=True)
     assert client._transport.shared.rules == retry_rules(RetryPolicy(max_attempts=2), Settings())
 
 
