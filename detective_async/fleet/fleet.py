@@ -187,7 +187,7 @@ class DetectiveFleet(FleetIterators):
         Leaving the loop cancels all work in progress; a slow consumer slows the work down. If the host of a target does
         not exist, or does not know its access keys, its outcome is held until the host of another region has responded,
         or has accepted the account's keys, or until the end: only then is it known whether the region is unavailable.
-        At most 2,000 outcomes are held; beyond that, the oldest are decided on as at the end.
+        At most 10,000 outcomes are held; beyond that, the oldest are decided on as at the end.
 
         Args:
             fn: a coroutine function that takes the target's client and the target.

@@ -35,6 +35,14 @@ UNKNOWN, DENIED = "UnrecognizedClientException", "AccessDeniedException"
 Step = tuple[str, Credentials, str | None]
 
 
+def raised(error: ServiceError) -> ServiceError:
+    """Give the error a traceback."""
+    try:
+        raise error
+    except ServiceError:
+        return error
+
+
 def decided(
     steps: Iterable[Step], source: Any = None, fleet_source: Any = None, account: str = ONE
 ) -> list[tuple[str, OutcomeKind]]:
@@ -42,11 +50,14 @@ def decided(
     published: list[Outcome[Any]] = []
     outcomes = UndecidedOutcomes(published.append, fleet_source, lambda _: None)
     for region, keys, code in steps:
-        error = None if code is None else ServiceError(code)
+        error = None if code is None else raised(ServiceError(code))
         outcomes.note_keys(region, account, keys, error)
         judged = outcomes.decide(Outcome(Target(account, region, source), None, error, 0.0))
         if judged is not None:
             published.append(judged)
+        elif error is not None:
+            # Its frames would be most of the memory that is held.
+            assert error.__traceback__ is None
     outcomes.publish_rest()
     assert not outcomes._held
     return [(one.target.region, one.kind) for one in published]
