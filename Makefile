@@ -31,9 +31,9 @@ test-fast: $(VENV)/package $(VENV)/test  ## within a minute: no browser, no AWS 
 test-deep: $(VENV)/package $(VENV)/test  ## the property tests with many more examples, other ones each time
 	$(PYTEST) --hypothesis-profile deep -m hypothesis $(ARGS)
 
-test-plain: export DETECTIVE_ASYNC_SHORT_REQUESTS = off
+test-plain: export DETECTIVE_ASYNC_DIRECT_REQUESTS = off
 test-plain: export DETECTIVE_ASYNC_COMPILED_READERS = off
-test-plain: $(VENV)/package $(VENV)/test  ## without the short way of requests, and without compiled readers
+test-plain: $(VENV)/package $(VENV)/test  ## without direct requests, and without compiled readers
 	$(PYTEST) -m "not (browser or cli or load or once or shortcut)" $(ARGS)
 
 # In debug mode, asyncio finds calls from the wrong thread; under coverage it would take too long.

@@ -24,8 +24,16 @@ from typing import Any, ClassVar
 _MAY_HAVE_ACTED = "the service may have acted on it"
 
 
+def printable(text: str) -> str:
+    """Escape what `repr` escapes: control characters, line ends, and marks that turn the direction of text.
+
+    Texts from outside go to terminals and logs, where such characters would be commands, or look like further entries.
+    """
+    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
 class DetectiveError(Exception):
-    """The base class of all errors of this library.
+    """The base class of all errors of this library. Its text is one line, in which other characters are escaped.
 
     Attributes:
         outcome_unknown: whether the service may have carried out the request anyway, so that repeating it may have its
@@ -33,6 +41,9 @@ class DetectiveError(Exception):
     """
 
     outcome_unknown: bool = False
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By default, unpickling calls the class with `args`, which keyword-only constructors do not accept.
@@ -111,7 +122,7 @@ class TransportError(DetectiveError):
         self.outcome_unknown = outcome_unknown
 
     def __str__(self) -> str:
-        text = f"{self.operation}: {self.problem}; attempts: {self.attempts}"
+        text = printable(f"{self.operation}: {self.problem}; attempts: {self.attempts}")
         return f"{text}; {_MAY_HAVE_ACTED}" if self.outcome_unknown else text
 
 
@@ -205,7 +216,8 @@ class ServiceError(DetectiveError):
 
     Attributes:
         code: AWS's error code, such as `ValidationException`; the HTTP status as text if the response has none.
-        message: AWS's message, which may be empty; e-mail addresses and keys in it are redacted.
+        message: AWS's message, which may be empty; e-mail addresses and keys in it are redacted, and control characters
+            escaped.
         status: the HTTP status.
         request_id: the request id for AWS support; None if the response has none.
         operation: the API operation, such as `ListMembers`.

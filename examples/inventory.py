@@ -24,7 +24,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack, aclosing, nullcontext
+from contextlib import AbstractContextManager, ExitStack, aclosing, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Self
@@ -164,6 +164,15 @@ def finished_target(value: object) -> tuple[str, str]:
     raise ValueError
 
 
+def target_in(line: bytes) -> tuple[str, str] | None:
+    """Return the account and the region that a line is about; None if it is incomplete, or something else."""
+    with suppress(ValueError, RecursionError):
+        match json.loads(line):
+            case {"account_id": str(account_id), "region": str(region)}:
+                return account_id, region
+    return None
+
+
 class Output:
     """The output, and the checkpoint if there is one; both are locked until the end.
 
@@ -214,7 +223,22 @@ class Output:
             file.seek(max(0, self._size - 1))
             if self._size and file.read(1) != b"\n":
                 raise InputError(f"{path} has no line that ends where {checkpoint} says; delete both to start over")
+            file.seek(0)
+            if (self._size or self.finished) and not self._agrees_with(file):
+                raise InputError(f"{path} and {checkpoint} contradict each other; delete both to start over")
         self._file.truncate(self._size)
+
+    def _agrees_with(self, lines: Iterable[bytes]) -> bool:
+        """Return whether the lines before the size are of finished targets, and those after it are not.
+
+        If not, the one was edited, or belongs to another output: lines would be lost, or written twice.
+        """
+        position = 0
+        for line in lines:
+            position += len(line)
+            if (position <= self._size) != (target_in(line) in self.finished):
+                return False
+        return True
 
     def add(self, target: Target, lines: Iterable[bytes]) -> None:
         """Write all the lines of a target."""

@@ -111,14 +111,14 @@ async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> No
     assert process.stdout is not None
     assert f":{port}" in (await process.stdout.readline()).decode()
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        async with session.get("/444455556666/eu-west-1/graphs") as answer:
-            assert [graph["Arn"] for graph in await answer.json()] == [arn]
-        async with session.get("/members", params={"graph": graph_arn}) as answer:
-            events = await answer.text()
-        async with session.get("/not-an-account/eu-west-1/graphs") as answer:
-            assert (answer.status, answer.content_type) == (400, "application/problem+json")
-        async with session.get("/health") as answer:
-            assert answer.status == 200
+        async with session.get("/444455556666/eu-west-1/graphs") as response:
+            assert [graph["Arn"] for graph in await response.json()] == [arn]
+        async with session.get("/members", params={"graph": graph_arn}) as response:
+            events = await response.text()
+        async with session.get("/not-an-account/eu-west-1/graphs") as response:
+            assert (response.status, response.content_type) == (400, "application/problem+json")
+        async with session.get("/health") as response:
+            assert response.status == 200
     assert '"AccountId":"444455556666"' in events
     assert events.endswith("event: end\ndata: {}\n\n")
     process.terminate()

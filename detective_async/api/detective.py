@@ -7,6 +7,7 @@ from detective_async.settings import endpoints
 
 DETECTIVE = Service(
     name="detective",
+    settings_name="detective",
     resolve=endpoints.resolve,
     encode=encode,
     decode=decode,

@@ -1,4 +1,4 @@
-"""Redacts secrets in texts of AWS and of other libraries, which may quote requests, and cuts long ones.
+"""Redacts secrets in texts of AWS and of other libraries, which may quote requests; escapes and cuts them.
 
 The texts may be anything and of any length, so all expressions here take time that is linear in it.
 """
@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from attrs import fields, frozen, has
+
+from detective_async.errors import printable
 
 MASK = "***"
 #: The most characters of a text from outside that a message contains; the only bound of this kind.
@@ -135,7 +137,7 @@ def mask_addresses(text: str) -> str:
 
 
 def mask_keys(text: str) -> str:
-    """Mask e-mail addresses and everything that looks like a secret key or a token, also escaped; cut a long text."""
+    """Mask e-mail addresses and everything that looks like a secret key or a token, for one line of a message."""
     read = text
     if len(text) > _MAX_READ:
         # A key that lies across the end could not be recognised, so the text ends before the last word.
@@ -146,7 +148,7 @@ def mask_keys(text: str) -> str:
     # What follows an address may have the form of a key only without it.
     without_addresses = views[0].without(_addresses(read))
     found += without_addresses.in_first(_keys(without_addresses.text))
-    return _cut(_masked(read, found), incomplete=read is not text)
+    return in_one_line(_cut(_masked(read, found), incomplete=read is not text))
 
 
 def mask(text: str, secrets: Iterable[str | None]) -> str:
@@ -179,6 +181,12 @@ def mask(text: str, secrets: Iterable[str | None]) -> str:
 def unless_secret(text: str | None, secrets: Iterable[str | None]) -> str | None:
     """Return a text unchanged, or None if it contains an e-mail address or one of the secrets, or is too long."""
     return text if text is not None and mask(text, secrets) == text else None
+
+
+def in_one_line(text: str) -> str:
+    """Escape control characters and line ends for a message, and cut what has become too long by that."""
+    escaped = printable(text)
+    return text if escaped == text else _cut(escaped, incomplete=False)
 
 
 def _cut(text: str, *, incomplete: bool) -> str:

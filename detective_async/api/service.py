@@ -79,8 +79,9 @@ class Service:
     """The API of one AWS service.
 
     Attributes:
-        name: the service's name in endpoint settings and in signatures, such as `detective`.
-        resolve: returns the endpoint.
+        name: the service's name in signatures, such as `detective`.
+        settings_name: its name in endpoint settings: `AWS_ENDPOINT_URL_...`, and below `[services NAME]`.
+        resolve: returns the endpoint, by the rule for the service's hosts.
         encode: validates and encodes a request of an operation; raises `ParameterError`.
         decode: decodes the body of a successful response of an operation; raises `DecodeError`.
         read_error: converts an error response to an exception.
@@ -88,6 +89,7 @@ class Service:
     """
 
     name: str
+    settings_name: str
     resolve: ResolveEndpoint
     encode: Callable[[Any, Any], EncodedRequest]
     decode: Callable[[Any, bytes | None, ResponseMetadata], Any]

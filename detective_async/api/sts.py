@@ -14,7 +14,7 @@ from detective_async.api.expiration import read_expiration
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.redaction import unless_secret
 from detective_async.api.service import EncodedRequest, Service, ServiceOperation
-from detective_async.api.wire.error_responses import error_code, error_text
+from detective_async.api.wire.error_responses import error_code, message_text
 from detective_async.api.wire.json import MismatchError, load
 from detective_async.errors import DecodeError, ServiceError
 from detective_async.settings.endpoints import resolve_sts
@@ -83,7 +83,7 @@ def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata)
         # Raised below, so that it is not chained to an exception that quotes the response.
         pass
     raise DecodeError(
-        "the response contains no credentials",
+        "the response contains no credentials @ $",
         operation=action.name,
         status=metadata.http_status,
         request_id=metadata.request_id,
@@ -109,7 +109,7 @@ def _read_error(
     members = _error_members(body)
     return ServiceError(
         unless_secret(error_code(members.get("Code")), secrets) or str(status),
-        error_text(members.get("Message") or _phrase(status), secrets) or "",
+        message_text(members.get("Message") or _phrase(status), secrets),
         status=status,
         request_id=unless_secret(error_code(members.get("RequestId")) or request_id, secrets),
         operation=operation,
@@ -170,4 +170,12 @@ def _texts(body: bytes | None) -> dict[str, str]:
     }
 
 
-STS = Service(name="sts", resolve=resolve_sts, encode=_encode, decode=_decode, read_error=_read_error, secrets=_secrets)
+STS = Service(
+    name="sts",
+    settings_name="sts",
+    resolve=resolve_sts,
+    encode=_encode,
+    decode=_decode,
+    read_error=_read_error,
+    secrets=_secrets,
+)

@@ -1,21 +1,14 @@
-"""A cache for credentials that expire: one fetch for all waiting callers, repeated before they expire."""
+"""A cache for credentials that expire: how long they are used, and when others are fetched."""
 
 import asyncio
-import copy
 import logging
-import os
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Iterable
-from contextvars import ContextVar
-from functools import partial
-from itertools import takewhile
-from typing import Any, Protocol
-from weakref import ref
-
-from attrs import define, field
+from collections.abc import Coroutine
+from typing import Any
 
 from detective_async.auth.credentials import Caller, Credentials, ManagedProvider
+from detective_async.auth.shared_fetch import Fetch, FetchContext, SharedFetches
 from detective_async.errors import CredentialsError, code_of
 from detective_async.settings.timeouts import Timeouts
 
@@ -27,29 +20,8 @@ _MINIMUM_LIFETIME = 10.0
 #: Seconds until the next early refresh after one that failed or returned the same expiry: the first, and the maximum.
 _FIRST_PAUSE = 15.0
 _LONGEST_PAUSE = 5 * _MINUTE
-#: Seconds after which a fetch for which no caller waits any more gets a second one beside it.
-_ABANDONED_AFTER = 0.5
-#: Fetches of one source that may run at once, in all event loops: the first may be slow and not hanging, so it is not
-#: cancelled. Of a source that asks a person, one.
-_MAX_FETCHES = 3
-#: Seconds between two looks at the fetches of other event loops: their futures cannot be awaited, and their loops may
-#: stop without a sign.
-_POLL_INTERVAL = 0.05
 #: Seconds between two look-ups of keys that AWS did not know; as a rule these are of a region that is not enabled.
 _LOOK_AGAIN_PAUSE = _MINUTE
-#: How often a caller starts over because its fetch was cancelled with the client that ran it.
-_MAX_RESTARTS = 10
-
-Fetch = Callable[[], Coroutine[Any, Any, Credentials]]
-
-
-class _Context(Protocol):
-    """The part of a `Caller` that the cache uses."""
-
-    def now(self) -> float: ...
-    def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]: ...
-    @property
-    def fetch_timeout(self) -> float | None: ...
 
 
 class _NoClient:
@@ -60,6 +32,9 @@ class _NoClient:
     def now(self) -> float:
         return time.time()
 
+    def earliest_now(self) -> float:
+        return time.time()
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         return asyncio.create_task(work)
 
@@ -67,75 +42,8 @@ class _NoClient:
 _NO_CLIENT = _NoClient()
 
 
-@define(eq=False)
-class _Round:
-    """What the callers of one event loop wait for: as a rule one fetch, or the first of several that succeeds.
-
-    Attributes:
-        outcome: the credentials, or the exception of the last fetch; for all waiting callers.
-        loop: the event loop that the fetches run in.
-        process: the process of the loop: after a fork, the parent's loops seem to run in the child, too.
-        waiting: how many callers wait.
-        waiting_fetches: those of them that are fetches of other sources, such as of a role whose source this is.
-        started: when the newest fetch was started, by the event loop's clock.
-        fetches: the running fetches, with the timer that ends each.
-    """
-
-    loop: asyncio.AbstractEventLoop
-    outcome: asyncio.Future[Credentials]
-    waiting: int = 0
-    waiting_fetches: "set[_Started]" = field(factory=set)
-    started: float = 0.0
-    fetches: "dict[asyncio.Task[Credentials], tuple[_Started, asyncio.TimerHandle | None]]" = field(factory=dict)
-    process: int = field(factory=os.getpid)
-
-    @property
-    def runs_elsewhere(self) -> bool:
-        """Whether its event loop is another one than the current, and runs."""
-        return self.loop is not asyncio.get_running_loop() and self.loop.is_running() and self.process == os.getpid()
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether any caller still waits, other than for a fetch that its own callers have given up."""
-        return self.waiting > sum(fetch.is_abandoned for fetch in self.waiting_fetches)
-
-
-@define(eq=False)
-class _Started:
-    """What is known of a fetch that was started.
-
-    Attributes:
-        context: of the call that started it.
-        round: the round that it belongs to; weak, because the frames of a failed fetch refer to this, and the round to
-            their exception. A reference back would be a cycle.
-        seen: what the cache held then.
-        early: the credentials that are used meanwhile, if no caller waits for this fetch.
-        generation: how often credentials had been invalidated by then.
-        timeout: how many seconds it may take; None for any.
-        is_abandoned: whether all callers gave up waiting, and another fetch was started beside it.
-        is_over: whether its result does not count any more, because it took too long or another one came first.
-    """
-
-    context: _Context
-    round: "ref[_Round]"
-    seen: Credentials | None
-    early: Credentials | None
-    generation: int
-    timeout: float | None
-    is_abandoned: bool = False
-    is_over: bool = False
-
-
-#: The fetch that the current task carries out.
-_current_fetch: ContextVar[_Started | None] = ContextVar("_current_fetch", default=None)
-
-
-class RefreshingCache:
+class RefreshingCache(SharedFetches):
     """Caches one set of credentials and refreshes it.
-
-    As a rule one fetch runs at a time in each event loop, and no more than three in all of them. Cancelling one waiting
-    caller does not cancel the fetch for the others, and a fetch that hangs is given up at its timeout. If all callers
-    have given up before that, the next one starts another fetch beside it.
 
     Args:
         name: the name of the source, for messages.
@@ -145,23 +53,17 @@ class RefreshingCache:
     """
 
     def __init__(self, name: str, *, cache_permanent: bool = True, interactive: bool = False) -> None:
-        self.name = name
+        super().__init__(name, interactive=interactive)
         self._cache_permanent = cache_permanent
-        self._interactive = interactive
-        self._cached: Credentials | None = None
         self._refresh_from = 0.0
         self._pause = _FIRST_PAUSE
-        self._rounds: dict[asyncio.AbstractEventLoop, _Round] = {}
-        # The fetches that have not ended, of all rounds, in the order in which they were started.
-        self._fetching: dict[_Started, None] = {}
-        self._generation = 0
         self._look_again_from = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The cached credentials are secret, so they are not pickled; another process fetches its own.
         return _empty_cache, (self.name, self._cache_permanent, self._interactive)
 
-    async def get(self, fetch: Fetch, context: _Context = _NO_CLIENT) -> Credentials:
+    async def get(self, fetch: Fetch, context: FetchContext = _NO_CLIENT) -> Credentials:
         """Return credentials that are valid for at least ten more seconds, if the source has such.
 
         Args:
@@ -171,31 +73,33 @@ class RefreshingCache:
         Raises:
             CredentialsError: no credentials could be fetched.
         """
+        available = self.available(fetch, context)
+        return await self._fetch_for_all(fetch, context) if available is None else available
+
+    def available(self, fetch: Fetch, context: FetchContext) -> Credentials | None:
+        """Return the cached credentials if they are valid for at least ten more seconds; parameters as for `get`."""
         cached = self._cached
-        if cached is not None:
-            now = context.now()
-            if _seconds_left(cached, now) > _MINIMUM_LIFETIME:
-                if now >= self._refresh_from and not self._interactive and not self._is_fetching():
-                    self._start(fetch, context, early=cached)
-                return cached
-        for _ in range(_MAX_RESTARTS):
-            current = self._running()
-            if current is None or self._is_abandoned(current):
-                current = self._start(fetch, context)
-            # None if the client that ran the fetch was closed; this one was not, so it fetches itself.
-            if (fetched := await self._wait(current)) is not None:
-                return fetched
-        raise CredentialsError(f"{self.name} failed: its look-ups were cancelled")
+        if cached is None:
+            return None
+        now = context.now()
+        # By either clock: a correction that no request has confirmed may be wrong, the source out of order, and
+        # only a response can take the correction back.
+        if (
+            _seconds_left(cached, now) <= _MINIMUM_LIFETIME
+            and _seconds_left(cached, context.earliest_now()) <= _MINIMUM_LIFETIME
+        ):
+            return None
+        if now >= self._refresh_from and not self._interactive and not self._is_fetching():
+            self._start(fetch, context, early=cached)
+        return cached
 
     def invalidate(self, used: Credentials) -> None:
         """Remove these credentials from the cache; others are kept."""
         if self._cached == used:
             self._cached = None
-            # A running fetch may return the same credentials: ignore its result, too.
-            self._rounds.clear()
-            self._generation += 1
+            self._discard()
 
-    async def look_again(self, used: Credentials, fetch: Fetch, context: _Context) -> bool:
+    async def look_again(self, used: Credentials, fetch: Fetch, context: FetchContext) -> bool:
         """Return whether the source has other credentials than these, which AWS did not know.
 
         The source is asked at most once a minute; meanwhile, and if it fails, the answer is False and these stay.
@@ -215,184 +119,8 @@ class RefreshingCache:
             return False
         return fetched not in (None, used)
 
-    def _running(self) -> _Round | None:
-        # A future of another event loop cannot be awaited in this one.
-        return self._rounds.get(asyncio.get_running_loop())
-
-    def _is_fetching(self) -> bool:
-        return self._running() is not None or any(other.runs_elsewhere for other in _rounds_of(self._fetching.copy()))
-
-    def _is_abandoned(self, current: _Round) -> bool:
-        return (
-            not current.is_awaited
-            and not self._interactive
-            and len(current.fetches) < _MAX_FETCHES
-            and current.loop.time() - current.started > _ABANDONED_AFTER
-        )
-
-    async def _wait(self, current: _Round) -> Credentials | None:
-        """Return the outcome of a round; None if its fetches were cancelled."""
-        outcome = current.outcome
-        fetch = _current_fetch.get()
-        current.waiting += 1
-        if fetch is not None:
-            current.waiting_fetches.add(fetch)
-        try:
-            # Does not await the outcome itself: cancelling one caller must not cancel the fetch for all the others.
-            await asyncio.wait((outcome,))
-        finally:
-            current.waiting -= 1
-            if fetch is not None:
-                current.waiting_fetches.discard(fetch)
-        if outcome.cancelled():
-            return None
-        failure = outcome.exception()
-        if failure is None:
-            return outcome.result()
-        failure = _copied(failure)
-        try:
-            raise failure
-        finally:
-            # Its traceback refers to this frame: a reference back would be a cycle.
-            del failure
-
-    def _start(self, fetch: Fetch, context: _Context, early: Credentials | None = None) -> _Round:
-        """Start a fetch, in the current round if there is one.
-
-        Args:
-            fetch: fetches new credentials.
-            context: as for `get`.
-            early: the credentials that are used meanwhile, if no caller waits for this fetch.
-        """
-        timeout = context.fetch_timeout
-        current = self._running()
-        if current is None:
-            loop = asyncio.get_running_loop()
-            current = _Round(loop, loop.create_future())
-        started = _Started(context, ref(current), self._cached, early, self._generation, timeout)
-        # Before the round is registered, because it fails if the client was closed.
-        task = context.spawn(self._fetch(fetch, started))
-        self._register(current)
-        for other, _ in current.fetches.values():
-            other.is_abandoned = True
-        current.started = current.loop.time()
-        timer = None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
-        current.fetches[task] = started, timer
-        task.add_done_callback(partial(self._done, current, started))
-        return current
-
-    def _register(self, current: _Round) -> None:
-        if current.loop not in self._rounds:
-            # Copies, because other threads change them meanwhile.
-            for loop in self._rounds.copy():
-                if loop.is_closed():
-                    self._rounds.pop(loop, None)
-            for started in self._fetching.copy():
-                if (other := started.round()) is None or other.loop.is_closed():
-                    self._fetching.pop(started, None)
-        self._rounds[current.loop] = current
-
-    def _done(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
-        error = None if task.cancelled() else task.exception()
-        # If it is not there, it was given up.
-        if task in current.fetches:
-            _, timer = current.fetches.pop(task)
-            if timer is not None:
-                timer.cancel()
-            if error is not None:
-                self._failed(current, started, error)
-            elif not task.cancelled():
-                current.outcome.set_result(task.result())
-                self._end(current)
-            elif not current.fetches:
-                current.outcome.cancel()
-                self._end(current)
-        # Only now: who waits in another event loop looks for the outcome when it is gone.
-        self._fetching.pop(started, None)
-
-    def _give_up(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
-        # The task may ignore its cancellation, so it is not waited for.
-        del current.fetches[task]
-        started.is_abandoned = started.is_over = True
-        task.cancel()
-        problem = f"{self.name} gave no credentials within {started.timeout:g} s"
-        self._failed(current, started, CredentialsError(problem))
-        self._fetching.pop(started, None)
-
-    def _failed(self, current: _Round, started: _Started, error: BaseException) -> None:
-        if started.early is not None:
-            self._early_refresh_failed(started.early, error, started.context.now())
-        if not current.fetches:
-            current.outcome.set_exception(error)
-            # Marks it as retrieved, so that asyncio does not log it if no caller waits.
-            current.outcome.exception()
-            self._end(current)
-
-    def _end(self, current: _Round) -> None:
-        if self._rounds.get(current.loop) is current:
-            self._rounds.pop(current.loop, None)
-        fetches, current.fetches = current.fetches, {}
-        for task, (started, timer) in fetches.items():
-            started.is_over = True
-            task.cancel()
-            self._fetching.pop(started, None)
-            if timer is not None:
-                timer.cancel()
-
-    async def _fetch(self, fetch: Fetch, started: _Started) -> Credentials:
-        _current_fetch.set(started)
-        try:
-            if (fetched := await self._fetched_elsewhere(started)) is not None:
-                return fetched
-            fetched = await fetch()
-        except asyncio.CancelledError:
-            if is_cancelling():
-                raise
-        else:
-            if started.generation == self._generation and not started.is_over:
-                self._store(fetched, started)
-            return fetched
-        # The source awaited something that was cancelled; no caller was, and a new attempt might end in the same way.
-        raise CredentialsError(f"{self.name} failed: it was cancelled")
-
-    async def _fetched_elsewhere(self, started: _Started) -> Credentials | None:
-        """Return what another event loop fetched meanwhile; None if this one is to fetch.
-
-        It waits while as many fetches run in other event loops as may run at once, and raises their error if all fail.
-        """
-        others = self._count(started)
-        while others:
-            await asyncio.sleep(_POLL_INTERVAL)
-            # Counted before the outcomes are read, because a fetch ends after its outcome is set.
-            waited_for, others = others, self._count(started)
-            done = [other.outcome for other in waited_for if other.outcome.done() and not other.outcome.cancelled()]
-            errors = [error for outcome in done if (error := outcome.exception()) is not None]
-            if len(errors) < len(done):
-                return next(outcome.result() for outcome in done if outcome.exception() is None)
-            if len(errors) == len(waited_for):
-                try:
-                    raise _copied(errors[-1])
-                finally:
-                    # Its traceback refers to this frame: a reference back would be a cycle.
-                    del done, errors, error, waited_for
-        # It may have been stored between the decision to fetch and now.
-        return self._cached if self._cached is not started.seen else None
-
-    def _count(self, started: _Started) -> list[_Round]:
-        """Count a fetch among those that run; if too many do so in other event loops, return their rounds instead."""
-        # First added, then compared with those before it: of two threads at the same time, one sees the other.
-        self._fetching[started] = None
-        earlier = takewhile(lambda other: other is not started, self._fetching.copy())
-        before = _rounds_of(other for other in earlier if other.generation == started.generation)
-        elsewhere = [other for other in before if other.runs_elsewhere]
-        here = sum(other.loop is asyncio.get_running_loop() for other in before)
-        if not elsewhere or len(elsewhere) + here < (1 if self._interactive else _MAX_FETCHES):
-            return []
-        self._fetching.pop(started, None)
-        return elsewhere
-
-    def _store(self, fetched: Credentials, started: _Started) -> None:
-        now, early = started.context.now(), started.early
+    def _store(self, fetched: Credentials, context: FetchContext, early: Credentials | None) -> None:
+        now = context.now()
         lifetime = _seconds_left(fetched, now)
         # Credentials that seem to have expired are used: AWS judges by its own clock, and its response corrects ours.
         _logger.log(
@@ -405,13 +133,14 @@ class RefreshingCache:
         )
         if self._cache_permanent or fetched.expires_at is not None:
             self._cached = fetched
-        self._refresh_from = now + lifetime - min(_early_refresh_window(lifetime), lifetime / 2)
+        window = _early_refresh_window(lifetime)
+        self._refresh_from = now + lifetime - (min(window, lifetime / 2) if lifetime > 0 else window)
         if early is not None and fetched.expires_at == early.expires_at:
-            self._postpone_refresh(now)
+            self._postpone_refresh(context)
         else:
             self._pause = _FIRST_PAUSE
 
-    def _early_refresh_failed(self, old: Credentials, error: BaseException, now: float) -> None:
+    def _early_fetch_failed(self, old: Credentials, context: FetchContext, error: BaseException) -> None:
         _logger.warning(
             "%s failed; the old credentials are used until %s: %s",
             self.name,
@@ -419,13 +148,13 @@ class RefreshingCache:
             error,
             extra={**self._log_fields(old), "error_code": code_of(error)},
         )
-        self._postpone_refresh(now)
+        self._postpone_refresh(context)
 
     def _log_fields(self, credentials: Credentials) -> dict[str, object]:
         return {"source": self.name, "account": credentials.account_id, "expires_at": credentials.expires_at}
 
-    def _postpone_refresh(self, now: float) -> None:
-        self._refresh_from = now + self._pause
+    def _postpone_refresh(self, context: FetchContext) -> None:
+        self._refresh_from = context.earliest_now() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 
@@ -460,6 +189,10 @@ class CachedProvider(ManagedProvider):
         """Return credentials that are valid by the caller's clock."""
         return await self._cache.get(self._fetch_from_source, caller)
 
+    def available(self, caller: Caller) -> Credentials | None:
+        """Return the cached credentials, if they are valid by the caller's clock."""
+        return self._cache.available(self._fetch_from_source, caller)
+
     def invalidate(self, used: Credentials) -> None:
         """Remove these credentials from the cache."""
         self._cache.invalidate(used)
@@ -467,20 +200,6 @@ class CachedProvider(ManagedProvider):
     @abstractmethod
     async def _fetch_from_source(self) -> Credentials:
         """Fetch new credentials from the source."""
-
-
-def _rounds_of(fetches: Iterable[_Started]) -> list[_Round]:
-    return [current for fetch in fetches if (current := fetch.round()) is not None]
-
-
-def _copied(error: BaseException) -> BaseException:
-    """Return a copy for each caller: re-raising one instance would merge tracebacks."""
-    if not isinstance(error, CredentialsError):
-        return error
-    copied = copy.copy(error)
-    copied.__cause__ = error.__cause__
-    error.__traceback__ = None
-    return copied
 
 
 def _seconds_left(credentials: Credentials, now: float) -> float:
@@ -492,9 +211,3 @@ def _early_refresh_window(lifetime: float) -> float:
     if lifetime <= 20 * _MINUTE:
         return 5 * _MINUTE
     return 15 * _MINUTE if lifetime < 90 * _MINUTE else 60 * _MINUTE
-
-
-def is_cancelling() -> bool:
-    """Return whether the current task is being cancelled; if not, a `CancelledError` is of something that it awaits."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

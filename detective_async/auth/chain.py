@@ -9,7 +9,14 @@ from attrs import frozen
 
 from detective_async.api.expiration import read_expiration
 from detective_async.auth.cache import CachedProvider, RefreshingCache
-from detective_async.auth.credentials import Caller, Credentials, account_id_or_none, credentials_of_botocore
+from detective_async.auth.credentials import (
+    Caller,
+    Credentials,
+    ManagedProvider,
+    account_id_or_none,
+    credentials_of_botocore,
+)
+from detective_async.auth.processes import end_with_look_up
 from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import CredentialsError
@@ -19,9 +26,65 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 
+_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    # The older name takes precedence, as in the AWS CLI.
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_ACCOUNT_ID",
+)
+
+
+class _Environment:
+    """The keys in the environment: looked at for each call, and read again if they have changed."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, Credentials | None] = None, None
+
+    def credentials(self) -> Credentials | None:
+        """Return the keys; None if there is no key id.
+
+        Raises:
+            CredentialsError: a variable is malformed, or the secret is missing.
+        """
+        values = self._values()
+        seen, credentials = self._last
+        if values != seen:
+            credentials = self._read()
+            self._last = values, credentials
+        return credentials
+
+    def _values(self) -> list[Any]:
+        # Decoding six variables would take a tenth of a small call.
+        encoded = getattr(os.environ, "_data", None)
+        if encoded is None:
+            return [os.environ.get(name) for name in _VARIABLES]
+        return [encoded.get(name) for name in _ENCODED]
+
+    def _read(self) -> Credentials | None:
+        key_id, secret, older_token, token, expiration, account_id = map(os.environ.get, _VARIABLES)
+        if not key_id:
+            return None
+        if not secret:
+            raise CredentialsError("environment: AWS_SECRET_ACCESS_KEY not set")
+        expires_at = _expiration(expiration)
+        return Credentials(key_id, secret, older_token or token or None, expires_at, account_id_or_none(account_id))
+
+
+_ENCODED = [getattr(os.environ, "encodekey", str)(name) for name in _VARIABLES]
+_ENVIRONMENT = _Environment()
+
+
 @frozen
-class EnvironmentCredentials:
-    """The keys in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, read again for each call."""
+class EnvironmentCredentials(ManagedProvider):
+    """The keys in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, looked at for each call."""
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return "EnvironmentCredentials"
 
     async def get_credentials(self) -> Credentials:
         """Return the keys.
@@ -30,17 +93,22 @@ class EnvironmentCredentials:
             CredentialsError: a variable is not set, or `AWS_CREDENTIAL_EXPIRATION` is malformed. Keys whose time is
                 over are returned: AWS judges by its own clock, and this machine's may be wrong.
         """
-        missing = [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not os.environ.get(name)]
-        if missing:
+        found = _ENVIRONMENT.credentials()
+        if found is None:
+            missing = [name for name in _VARIABLES[:2] if not os.environ.get(name)]
             raise CredentialsError(f"environment: {' and '.join(missing)} not set")
-        return Credentials(
-            os.environ["AWS_ACCESS_KEY_ID"],
-            os.environ["AWS_SECRET_ACCESS_KEY"],
-            # The older name takes precedence, as in the AWS CLI.
-            os.environ.get("AWS_SECURITY_TOKEN") or os.environ.get("AWS_SESSION_TOKEN") or None,
-            _expiration(os.environ.get("AWS_CREDENTIAL_EXPIRATION")),
-            account_id_or_none(os.environ.get("AWS_ACCOUNT_ID")),
-        )
+        return found
+
+    async def get_credentials_for(self, caller: Caller) -> Credentials:  # noqa: ARG002 - AWS's time is not needed
+        """Return the keys."""
+        return await self.get_credentials()
+
+    def available(self, caller: Caller) -> Credentials | None:  # noqa: ARG002 - AWS's time is not needed
+        """Return the keys; None if there is no key id."""
+        return _ENVIRONMENT.credentials()
+
+    def invalidate(self, used: Credentials) -> None:
+        """Do nothing, because nothing is kept."""
 
 
 def _expiration(text: str | None) -> datetime | None:
@@ -82,15 +150,15 @@ class DefaultCredentials(CachedProvider):
         Raises:
             CredentialsError: no part of the chain has credentials, or a part that is configured failed.
         """
-        if self._is_in_environment():
-            return await EnvironmentCredentials().get_credentials()
-        return await super().get_credentials()
+        return self._in_environment() or await super().get_credentials()
 
     async def get_credentials_for(self, caller: Caller) -> Credentials:
         """Return credentials that are valid by the caller's clock."""
-        if self._is_in_environment():
-            return await EnvironmentCredentials().get_credentials()
-        return await super().get_credentials_for(caller)
+        return self._in_environment() or await super().get_credentials_for(caller)
+
+    def available(self, caller: Caller) -> Credentials | None:
+        """Return the environment's credentials, or the cached ones."""
+        return self._in_environment() or super().available(caller)
 
     def invalidate(self, used: Credentials) -> None:
         """Remove these credentials from the cache, and make botocore look for credentials again."""
@@ -99,7 +167,7 @@ class DefaultCredentials(CachedProvider):
 
     async def look_again(self, used: Credentials, caller: Caller) -> bool:
         """Return whether the shared files, or another part of the chain, have other keys by now."""
-        if self._is_in_environment():
+        if self._in_environment():
             return False
 
         async def fetch() -> Credentials:
@@ -108,8 +176,8 @@ class DefaultCredentials(CachedProvider):
 
         return await self._cache.look_again(used, fetch, caller)
 
-    def _is_in_environment(self) -> bool:
-        return self._profile is None and bool(os.environ.get("AWS_ACCESS_KEY_ID"))
+    def _in_environment(self) -> Credentials | None:
+        return _ENVIRONMENT.credentials() if self._profile is None else None
 
     async def _fetch_from_source(self) -> Credentials:
         return await run_in_thread(self._fetch_in_thread)
@@ -137,6 +205,7 @@ class DefaultCredentials(CachedProvider):
         # botocore itself does not read AWS_REGION.
         if region := self._region or os.environ.get("AWS_REGION"):
             session.set_config_variable("region", region)
+        end_with_look_up(session.get_component("credential_provider"))
         found = session.get_credentials()
         if found is None:
             place = f"profile {self._profile!r}" if self._profile else "a profile"

@@ -105,6 +105,10 @@ class Caller(Protocol):
         """Return AWS's time, in seconds since the epoch."""
         ...
 
+    def earliest_now(self) -> float:
+        """Return AWS's time or, while nothing has confirmed the correction, the local time if that is less."""
+        ...
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> Task[Credentials]:
         """Run a coroutine in a task that may outlast the call that started it, but not the client."""
         ...
@@ -135,6 +139,10 @@ class ManagedProvider(ABC):
     @abstractmethod
     async def get_credentials_for(self, caller: Caller) -> Credentials:
         """Return valid credentials."""
+
+    def available(self, caller: Caller) -> Credentials | None:  # noqa: ARG002 - for subclasses
+        """Return valid credentials that are at hand; None if they have to be waited for, or are missing."""
+        return None
 
     @abstractmethod
     def invalidate(self, used: Credentials) -> None:

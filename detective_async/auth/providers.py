@@ -1,10 +1,11 @@
 """Providers for everything that a client accepts as `credentials`."""
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Hashable
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from attrs import field, frozen
 
@@ -17,10 +18,15 @@ from detective_async.auth.credentials import (
     ManagedProvider,
     credentials_of_botocore,
 )
-from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
-from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
+from detective_async.auth.sessions import SessionCredentials, is_of_botocore, is_session_or_its_keys
+from detective_async.auth.shared_fetch import is_cancelling
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 from detective_async.settings.arguments import attribute, type_name
+
+#: How often a provider is asked if the first task was cancelled, but the call was not.
+_MAX_TRIES = 2
+#: botocore's class of keys that never change.
+_FROZEN = "ReadOnlyCredentials"
 
 CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
 
@@ -51,101 +57,6 @@ class StaticCredentials:
     async def get_credentials(self) -> Credentials:
         """Return the keys."""
         return self._credentials
-
-
-class SessionCredentials(CachedProvider):
-    """The credentials of a session of boto3, botocore or aiobotocore, refreshed by that session.
-
-    Blocking sessions are called in a thread. A session that is passed as a client's `credentials` is wrapped in this
-    class.
-
-    Args:
-        source: a session, or the credentials object that its `get_credentials()` returns.
-    """
-
-    def __init__(self, source: Any) -> None:
-        if not _is_botocore_source(source):
-            raise ConfigurationError(
-                "SessionCredentials takes a session of boto3, botocore or aiobotocore, or its credentials; "
-                f"got a {type(source).__name__}"
-            )
-        self._source = source
-        # What a look-up beside the session found, if there was one.
-        self._found: Any = None
-        # The blocking calls that have not returned, some of which may never do.
-        self._blocked: list[Callable[[], Any]] = []
-        super().__init__(RefreshingCache(f"the {type(source).__module__.partition('.')[0]} session"))
-
-    # Equal for the same session, so that clients with that session share a cache.
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SessionCredentials) and other._source is self._source
-
-    def __hash__(self) -> int:
-        return id(self._source)
-
-    async def look_again(self, used: Credentials, caller: Caller) -> bool:
-        """Return whether the files and variables that the session read contain other keys by now."""
-
-        async def fetch() -> Credentials:
-            return await self._fetch(anew=True)
-
-        return await self._cache.look_again(used, fetch, caller)
-
-    async def _fetch_from_source(self) -> Credentials:
-        # A look-up that hangs holds the lock of the session's credentials, so the next one must not use these.
-        return await self._fetch(anew=bool(self._blocked))
-
-    async def _fetch(self, *, anew: bool) -> Credentials:
-        try:
-            with redacted_botocore_logs():
-                return await self._read(anew=anew)
-        except CredentialsError:
-            raise
-        except Exception as error:  # noqa: BLE001 - sessions contain providers of other libraries
-            problem = describe(error)
-            if type(error).__name__ == "RefreshWithMFAUnsupportedError":
-                problem = f"{problem.rstrip('. ')}; {NEVER_PROMPTS}"
-        raise CredentialsError(f"{self.name} failed: {problem}")
-
-    async def _read(self, *, anew: bool) -> Credentials:
-        found = self._found or self._source
-        if not hasattr(found, "get_frozen_credentials"):
-            found = await self._call(found.get_credentials)
-        if anew and (resolver := _resolver_of(self._source, found)) is not None:
-            # Not through the session, which returns its first credentials for ever.
-            found = self._found = await self._call(resolver.load_credentials)
-        if found is None:
-            raise CredentialsError(f"{self.name} has no credentials")
-        never_prompt(found)
-        return credentials_of_botocore(found, await self._call(found.get_frozen_credentials))
-
-    async def _call(self, method: Callable[[], Any]) -> Any:
-        if inspect.iscoroutinefunction(method):
-            return await method()
-
-        def call() -> Any:
-            self._blocked.append(method)
-            try:
-                return method()
-            finally:
-                self._blocked.remove(method)
-
-        return await run_in_thread(call)
-
-
-def _resolver_of(session: Any, found: Any) -> Any:
-    """Return a session's own chain of sources; None if there is none, or the session was given its keys."""
-    session = getattr(session, "_session", session)
-    if not hasattr(session, "get_component") or getattr(found, "method", "explicit") == "explicit":
-        return None
-    return session.get_component("credential_provider")
-
-
-def _is_botocore_source(source: object) -> bool:
-    if attribute(source, "get_frozen_credentials") is not None:
-        return True
-    packages = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
-    return attribute(source, "get_credentials") is not None and bool(packages & {"aiobotocore", "boto3", "botocore"})
 
 
 def _is_provider(source: object) -> TypeGuard[CredentialsProvider]:
@@ -205,14 +116,17 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
         return FixedCredentials(source._credentials)  # noqa: SLF001 - of this module
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
-    if _is_botocore_source(source):
+    if is_session_or_its_keys(source):
         return SessionCredentials(source)
     if _is_provider(source):
         return source
     if callable(source):
         return _CallableCredentials(source)
-    is_role = isinstance(source, str) and source.startswith("arn:")
-    hint = "AssumeRole(role_arn)" if is_role else "Credentials(access_key_id, secret_access_key)"
+    hint = "Credentials(access_key_id, secret_access_key)"
+    if isinstance(source, str) and source.startswith("arn:"):
+        hint = "AssumeRole(role_arn)"
+    elif is_of_botocore(source, _FROZEN):
+        hint = "the session that they are of, because frozen keys are never refreshed"
     # Never the value, which may be a secret key.
     raise ConfigurationError(
         "credentials must be Credentials, a provider with get_credentials(), a session, or an async callable; "
@@ -220,13 +134,65 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     )
 
 
-async def credentials_from(provider: CredentialsProvider) -> Credentials:
-    """Return the credentials of a user's provider.
+async def credentials_from(provider: CredentialsProvider, caller: Caller) -> Credentials:
+    """Return the credentials of a user's provider, which has no cache of this library.
+
+    It is asked in a task of its own, and after the caller's timeout this is not waited for: it may ignore its
+    cancellation.
 
     Raises:
-        CredentialsError: it returned something else.
+        CredentialsError: it failed, took too long, or returned something else.
     """
-    return await _checked(provider.get_credentials(), f"{provider_name(provider)}.get_credentials()")
+    name = provider_name(provider)
+
+    async def ask() -> Credentials:
+        try:
+            return await _checked(provider.get_credentials(), f"{name}.get_credentials()")
+        except DetectiveError:
+            raise
+        except asyncio.CancelledError:
+            if is_cancelling():
+                raise
+            # The provider awaited something that was cancelled; the call was not.
+            problem = CredentialsError(f"{name} failed: it was cancelled")
+        except Exception as error:  # noqa: BLE001 - a provider may raise anything
+            problem = provider_failure(provider, error)
+        # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets. In the
+        # task, because asyncio shows the exceptions of tasks in its debug log.
+        try:
+            raise problem
+        finally:
+            del problem
+
+    for _ in range(_MAX_TRIES):
+        task = caller.spawn(ask())
+        task.add_done_callback(_mark_retrieved)
+        try:
+            await asyncio.wait((task,), timeout=caller.fetch_timeout)
+        finally:
+            task.cancel()
+        if not task.done():
+            raise CredentialsError(f"{name} gave no credentials within {caller.fetch_timeout:g} s")
+        # Cancelled with the connections: if the client was closed, the next try says so.
+        if not task.cancelled():
+            break
+    else:
+        raise CredentialsError(f"{name} failed: its look-ups were cancelled")
+    error = task.exception()
+    if error is None:
+        return task.result()
+    try:
+        # Of others than exceptions, such as GeneratorExit, callers would end as if they were their own.
+        raise error if isinstance(error, DetectiveError) else CredentialsError(f"{name} failed: {type(error).__name__}")
+    finally:
+        # Its traceback refers to this frame: a reference back would be a cycle.
+        del error, task
+
+
+def _mark_retrieved(task: asyncio.Task[Credentials]) -> None:
+    """Keep asyncio from logging an exception that came when nobody waited for it any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _checked(returned: object, name: str) -> Credentials:
@@ -235,7 +201,7 @@ async def _checked(returned: object, name: str) -> Credentials:
     given = await returned
     if isinstance(given, Credentials):
         return given
-    if type(given).__module__ == "botocore.credentials" and type(given).__name__ == "ReadOnlyCredentials":
+    if is_of_botocore(given, _FROZEN):
         return credentials_of_botocore(given, given)
     raise CredentialsError(
         f"{name} returned {type_name(given)}, expected Credentials(access_key_id, secret_access_key, session_token)"

@@ -10,6 +10,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any, Generic, TypeVar
 
 from detective_async.api.redaction import mask_keys
+from detective_async.auth.processes import one_look_up
 
 T = TypeVar("T")
 #: Sets a future's result or exception.
@@ -22,12 +23,15 @@ _redacting: ContextVar[bool] = ContextVar("_redacting", default=False)
 async def run_in_thread(function: Callable[[], T]) -> T:
     """Call a function in a new daemon thread; cancelling the caller does not wait for the thread.
 
+    The credential processes that botocore has started in the thread are killed then.
+
     Not `asyncio.to_thread`: its few threads also resolve host names, and a blocked one would keep the program from
     exiting.
     """
     outcome = _Outcome[T]()
-    _start(function, outcome.settle, daemon=True)
-    return await outcome.future
+    with one_look_up():
+        _start(function, outcome.settle, daemon=True)
+        return await outcome.future
 
 
 class SharedCall(Generic[T]):

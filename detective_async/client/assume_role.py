@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import field, frozen
@@ -165,11 +166,11 @@ class AssumeRole(ManagedProvider):
 
     async def get_credentials_for(self, caller: Caller) -> Credentials:
         """Return valid credentials, fetched over the caller's connections."""
+        return await self._cache.get(partial(self._assume, caller), caller)
 
-        async def fetch() -> Credentials:
-            return await self._assume(caller)
-
-        return await self._cache.get(fetch, caller)
+    def available(self, caller: Caller) -> Credentials | None:
+        """Return the cached credentials, if they are valid by the caller's clock."""
+        return self._cache.available(partial(self._assume, caller), caller)
 
     def invalidate(self, used: Credentials) -> None:
         """Remove these credentials from the cache."""

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from detective_async.api.detective import DETECTIVE
 from detective_async.api.service import Service
-from detective_async.auth import CredentialsSource, DefaultCredentials, as_provider
+from detective_async.auth import CredentialsSource, DefaultCredentials, account_id_or_none, as_provider
 from detective_async.auth.signing import breaks_signature
 from detective_async.client.waiters import Waiters
 from detective_async.errors import ClientClosed, ConfigurationError
@@ -161,7 +161,9 @@ class DetectiveClient(Waiters):
         self._settings = settings
         self._retry = retry
         self._is_patient = False
-        self._endpoint_url = settings.endpoint_url if _is_missing(endpoint_url) else endpoint_url
+        if _is_missing(endpoint_url):
+            endpoint_url = settings.endpoint_urls.find(DETECTIVE.settings_name)
+        self._endpoint_url = endpoint_url
         self._use_fips = (settings.use_fips or False) if use_fips is None else use_fips
         self._use_dualstack = (settings.use_dualstack or False) if use_dualstack is None else use_dualstack
         self._owns_connections = True
@@ -175,7 +177,7 @@ class DetectiveClient(Waiters):
             default,
             # Not a method: the client would be part of a reference cycle, and freed late.
             partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
-            retry_rules(retry, settings, patient=setup.patient_lookups),
+            retry_rules(retry, settings, patient=True) if setup.patient_lookups else rules,
             timeouts,
             setup.max_requests_per_account,
             setup.tracks_hosts,
@@ -248,8 +250,8 @@ class DetectiveClient(Waiters):
             credentials: credentials, a provider, or an async callable that returns credentials.
             retry: the number of attempts and the retry mode.
             timeouts: the limits of each phase of a call.
-            account_id: the account in events and logs. None uses the account id of the credentials, which those of a
-                role have.
+            account_id: the account in events and logs, in 12 digits. None uses the account id of the credentials, which
+                those of a role have.
             **unknown: none. All other options are those of the client that this is called on.
 
         Raises:
@@ -263,7 +265,10 @@ class DetectiveClient(Waiters):
             _check_retry(retry)
         if timeouts is not None:
             _check_timeouts(timeouts)
-        if account_id is None and credentials is None:
+        if account_id is not None:
+            if account_id_or_none(account_id) is None:
+                raise ConfigurationError(f"account_id must be 12 digits, got {shown(account_id)}")
+        elif credentials is None:
             account_id = current.account_id
         endpoint = current.endpoint if region is None else self._resolve(region)
         provider = current.credentials if credentials is None else current.shared.provider(as_provider(credentials))
@@ -338,9 +343,7 @@ class DetectiveClient(Waiters):
 def _resolve_service(
     settings: Settings, local_url: str | None, variants: tuple[bool, bool], service: Service, region: str
 ) -> Endpoint:
-    url = settings.service_urls.get(service.name)
-    if url is None:
-        url = local_url or settings.endpoint_url_of(service.name)
+    url = settings.endpoint_urls.find(service.settings_name, local_url)
     use_fips, use_dualstack = variants
     return service.resolve(region, url, use_fips=use_fips, use_dualstack=use_dualstack)
 

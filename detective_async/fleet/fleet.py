@@ -13,14 +13,14 @@ from detective_async.api.detective import DETECTIVE
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.client.client import ClientOptions, ClientSetup, DetectiveClient
-from detective_async.errors import ClientClosed, HostNotFound, ParameterError
+from detective_async.errors import ClientClosed, ParameterError
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
-from detective_async.fleet.admission import Admission
+from detective_async.fleet.admission import LONG_LOOK_AHEAD, Admission
 from detective_async.fleet.iterators import FleetIterators
-from detective_async.fleet.missing_hosts import MissingHosts
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.fleet.run import Run
 from detective_async.fleet.targets import RoleTargets, Shard, SingleUseTargets, Target, target_count, validated
+from detective_async.fleet.undecided import UndecidedOutcomes
 from detective_async.http.pool import CLOSED
 from detective_async.settings.clock import Clock
 from detective_async.settings.config import read_settings
@@ -43,7 +43,8 @@ class DetectiveFleet(FleetIterators):
     target's outcome and does not affect the others. Each account and region has its own retry quota and request rate.
 
     Targets are taken lazily, one whenever a slot is free: a fleet of thousands starts at once. While the host of a
-    region does not respond, its targets have a share of the slots, and up to 1,024 targets are taken ahead.
+    region does not respond, its targets have a part of the slots, and targets are taken ahead: at most 1,024 before the
+    host fails, and then at most 16,384 of an iterable that has no length.
 
     The calls of a run are retried as by `RetryPolicy.patient()`, where neither `retry` nor the environment says
     otherwise.
@@ -184,9 +185,9 @@ class DetectiveFleet(FleetIterators):
         """Run a coroutine function for every target, and yield the outcomes as they complete.
 
         Leaving the loop cancels all work in progress; a slow consumer slows the work down. If the host of a target does
-        not exist, its outcome is held until another region's host has responded, or until the end: only then is it
-        known whether the region has no Detective. At most 2,000 outcomes are held; beyond that, the oldest become
-        failures.
+        not exist, or does not know its access keys, its outcome is held until the host of another region has responded,
+        or has accepted the account's keys, or until the end: only then is it known whether the region is unavailable.
+        At most 10,000 outcomes are held; beyond that, the oldest are decided on as at the end.
 
         Args:
             fn: a coroutine function that takes the target's client and the target.
@@ -212,17 +213,22 @@ class DetectiveFleet(FleetIterators):
         tally = ProgressCounter(progress, target_count(self._targets), self._clock.monotonic)
 
         def publish(outcome: Outcome[T]) -> None:
-            tally.add(failed=outcome.kind is OutcomeKind.FAILED)
+            counted(outcome)
             run.add_result(outcome)
 
-        missing = MissingHosts(publish)
-        # Its clients share what has responded in this run.
+        undecided = UndecidedOutcomes(publish, self._options.get("credentials"), self._own_host)
+        # Its clients share what this run has learnt of hosts and keys.
         client = self._patient_client.with_options()
-        client._transport = evolve(client._transport, listener=missing)  # noqa: SLF001 - of our own class
+        client._transport = evolve(client._transport, listener=undecided)  # noqa: SLF001 - of our own class
 
         async def work(target: Target) -> Outcome[T] | None:
             # Without a variable for the outcome, to which the traceback in it would refer back: a reference cycle.
-            return self._judged(await self._work(fn, client, target, run), missing, tally)
+            return counted(undecided.decide(await self._work(fn, client, target, run)))
+
+        def counted(outcome: Outcome[T] | None) -> Outcome[T] | None:
+            if outcome is not None:
+                tally.add(failed=outcome.kind is OutcomeKind.FAILED)
+            return outcome
 
         def on_change() -> None:
             run.notify()
@@ -237,26 +243,19 @@ class DetectiveFleet(FleetIterators):
         if not any(run.loop is loop for run in list(self._runs)):
             hosts.forget_hosts()
         admission = Admission(
-            validated(self._targets), self._concurrency, partial(hosts.health, DETECTIVE.name), on_change
+            validated(self._targets),
+            self._concurrency,
+            target_count(self._targets) or LONG_LOOK_AHEAD,
+            partial(hosts.health, DETECTIVE.name),
+            on_change,
         )
-        run = Run(admission, work, self._concurrency, missing.publish_failed, on_end)
+        run = Run(admission, work, self._concurrency, undecided.publish_rest, on_end)
         self._runs.add(run)
         try:
             async for outcome in run:
                 yield outcome
         finally:
             await run.stop()
-
-    def _judged(self, outcome: Outcome[T], missing: MissingHosts, tally: ProgressCounter) -> Outcome[T] | None:
-        """Return the outcome, counted; None if it has to wait until it is known whether other hosts exist."""
-        host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
-        if host is None or host != self._own_host(outcome.target):
-            judged: Outcome[T] | None = outcome
-        else:
-            judged = missing.decide(outcome, host)
-        if judged is not None:
-            tally.add(failed=judged.kind is OutcomeKind.FAILED)
-        return judged
 
     async def _work(
         self,
@@ -286,13 +285,13 @@ class DetectiveFleet(FleetIterators):
             # The traceback refers to this frame: without this the frame would refer back, a reference cycle.
             del error
 
-    def _own_host(self, target: Target) -> str | None:
-        """Return the host that a region has if Detective is available there; None if there is no such host."""
+    def _own_host(self, region: str) -> str | None:
+        """Return the host that a region has if Detective is available there; None if that is not known."""
         client = self._client
         # FIPS endpoints exist in a few regions only; a custom endpoint is not the region's.
         if client._endpoint_url is not None or client._use_fips:  # noqa: SLF001 - of our own class
             return None
-        return client._resolve(target.region).host  # noqa: SLF001 - of our own class
+        return client._resolve(region).host  # noqa: SLF001 - of our own class
 
     async def aclose(self) -> None:
         """Cancel all runs, and close the connections unless they belong to a session that was passed in."""
@@ -305,11 +304,11 @@ class DetectiveFleet(FleetIterators):
             # An event loop that is closed has no tasks any more.
             with suppress(RuntimeError):
                 if run.loop is not loop:
-                    run.loop.call_soon_threadsafe(run.cancel, ClientClosed(CLOSED))
+                    run.loop.call_soon_threadsafe(_end, run)
         try:
             # At once, before this can be cancelled.
             for run in here:
-                run.cancel(ClientClosed(CLOSED))
+                _end(run)
             await asyncio.gather(*(run.stop() for run in here))
         finally:
             await self._client.aclose()
@@ -346,3 +345,11 @@ class DetectiveFleet(FleetIterators):
             concurrency_per_target=self._concurrency_per_target,
             **self._options,
         )
+
+
+def _end(run: Run[Target, Any]) -> None:
+    """Cancel a run of a fleet that is closed."""
+    error = ClientClosed(CLOSED)
+    # What the work has sent is not known here.
+    error.outcome_unknown = run.is_working
+    run.cancel(error)

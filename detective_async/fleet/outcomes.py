@@ -11,8 +11,9 @@ from detective_async.fleet.targets import Target
 
 T = TypeVar("T")
 
-#: The error codes that AWS sends if the account has not opted in to the region.
-_NOT_OPTED_IN = frozenset({"UnrecognizedClientException", "OptInRequired"})
+#: The error code that AWS sends both if the account has not opted in to the region, and for keys that do not exist.
+UNKNOWN_KEYS = "UnrecognizedClientException"
+_NOT_OPTED_IN = "OptInRequired"
 
 
 class OutcomeKind(enum.StrEnum):
@@ -22,9 +23,10 @@ class OutcomeKind(enum.StrEnum):
         SUCCEEDED: it returned a value.
         FAILED: it raised an exception.
         REGION_UNAVAILABLE: it raised because the account has not opted in to the region, or the region has no
-            Detective. It is only said when it is known: the service said so, or the region's own host does not exist
-            while another region's has responded in the same run. Access keys that do not exist cause the same error as
-            a region that is not opted in to, but in every region.
+            Detective. It is only said when it is known, from the service's own word or from another region in the same
+            run: if the service does not know the access keys, another region has accepted them, or STS has just made
+            them for a role and only regions that have to be opted in to refuse them; if the region's own host does not
+            exist, the host of another region has responded. Otherwise such targets have failed.
     """
 
     SUCCEEDED = "succeeded"
@@ -35,12 +37,12 @@ class OutcomeKind(enum.StrEnum):
 def outcome_kind(error: Exception | None) -> OutcomeKind:
     """Classify the exception that ended the work, if any.
 
-    By itself, a host that does not exist is a failure: see `MissingHosts`.
+    By themselves, a host that does not exist and unknown keys are failures: see `UndecidedOutcomes`.
     """
     if error is None:
         return OutcomeKind.SUCCEEDED
     # Errors of AssumeRole are not ServiceErrors: they concern the region of the STS, usually a different one.
-    if isinstance(error, ServiceError) and error.code in _NOT_OPTED_IN:
+    if isinstance(error, ServiceError) and error.code == _NOT_OPTED_IN:
         return OutcomeKind.REGION_UNAVAILABLE
     return OutcomeKind.FAILED
 

@@ -143,6 +143,11 @@ class Run(Generic[Item, Result]):
         except Exception as error:  # noqa: BLE001 - from the items' iterator; raised after the started tasks have ended
             self._error = error
 
+    @property
+    def is_working(self) -> bool:
+        """Whether any item is in progress."""
+        return any(not task.done() for task in self._tasks)
+
     def notify(self) -> None:
         """Look again for an item that may be taken."""
         self._changed.set()

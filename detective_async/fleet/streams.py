@@ -34,8 +34,7 @@ class FleetStream(Generic[Item]):
             print("not complete:", outcome.target, outcome.error)
 
     Pages are fetched on demand: for a slow consumer, at most one page per target in progress and a few more are
-    buffered. A target that fails is logged as a warning and does not stop the others; an account to which no region
-    is available is logged too.
+    buffered. A target that fails is logged as a warning and does not stop the others.
 
     Created by the `iter_...` methods of a fleet.
     """
@@ -88,21 +87,9 @@ class FleetStream(Generic[Item]):
                     yield target, item
             # Raises the exception that ended the run.
             await producer
-            self._warn_of_unavailable_accounts()
         finally:
             producer.cancel()
             await asyncio.gather(producer, return_exceptions=True)
-
-    def _warn_of_unavailable_accounts(self) -> None:
-        """Log accounts whose regions are all unavailable: wrong keys look like that."""
-        available = {one.target.account_id for one in self._outcomes if one.kind is not OutcomeKind.REGION_UNAVAILABLE}
-        for account_id in dict.fromkeys(one.target.account_id for one in self._outcomes):
-            if account_id not in available:
-                _logger.warning(
-                    "no region is available to %s: check that its access keys exist",
-                    account_id,
-                    extra={"account": account_id},
-                )
 
     def _add_outcome(self, outcome: Outcome[int]) -> None:
         self._outcomes.append(outcome)

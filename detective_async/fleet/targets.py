@@ -11,7 +11,6 @@ from detective_async.client.assume_role import AssumeRole
 from detective_async.errors import ParameterError
 from detective_async.settings import endpoints
 
-_REGION = Text(1, 63, r"(?!-)[A-Za-z0-9-]+(?<!-)", "a region name, such as eu-west-1")
 _ROLE_NAME = Text(
     1, 576, r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", "a role's name, with its path if it has one (path/NAME)"
 )
@@ -40,7 +39,7 @@ class Target:
 
     def __attrs_post_init__(self) -> None:
         ACCOUNT_ID(self.account_id, "account_id")
-        _REGION(self.region, "region")
+        endpoints.check_region_label(self.region, "region")
 
     def __str__(self) -> str:
         return f"{self.account_id} in {self.region}"

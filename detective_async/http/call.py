@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Coroutine
+from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
-from uuid import uuid4
 
 from attrs import define, evolve, field, frozen
 
@@ -16,13 +17,12 @@ from detective_async.auth import (
     FixedCredentials,
     ManagedProvider,
     credentials_from,
-    is_cancelling,
-    provider_failure,
     provider_name,
 )
 from detective_async.auth.signing import sign
 from detective_async.errors import (
-    CredentialsError,
+    ClientClosed,
+    ConnectError,
     DeadlineExceeded,
     DetectiveError,
     ServiceError,
@@ -30,15 +30,9 @@ from detective_async.errors import (
     code_of,
 )
 from detective_async.events import Hook
+from detective_async.http.connector import ConnectionUse, ignore_connection_events, on_connection
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
-from detective_async.http.pool import (
-    ConnectionPool,
-    ConnectionUse,
-    LoopConnections,
-    Turn,
-    ignore_connection_events,
-    on_connection,
-)
+from detective_async.http.pool import CLOSED_MEANWHILE, ConnectionPool, LoopConnections, Turn
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.http.user_agent import lambda_trace
@@ -57,6 +51,16 @@ _UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "Unrecog
 _SUCCESS = range(200, 300)
 
 Response = TypeVar("Response")
+_random = Random()  # noqa: S311 - nothing depends on it that ids cannot be guessed
+if hasattr(os, "register_at_fork"):
+    # The ids of a child process must not be those of its parent.
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+def _random_id() -> str:
+    """Return a random UUID (version 4), without asking the operating system for each."""
+    digits = f"{_random.getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 @define(eq=False)
@@ -93,7 +97,7 @@ class _Call:
 
 
 class ResponseListener(Protocol):
-    """Records which hosts respond.
+    """Records which hosts respond, and which keys they accept.
 
     Attributes:
         responding_hosts: the hosts that have responded.
@@ -103,6 +107,12 @@ class ResponseListener(Protocol):
 
     def note_response(self, host: str) -> None:
         """Record a response of any kind; called for hosts that are not among `responding_hosts`."""
+        ...
+
+    def note_keys(
+        self, region: str, account_id: str | None, credentials: Credentials, error: ServiceError | None
+    ) -> None:
+        """Record the response to a request that was signed with these keys; `error` is None for a success."""
         ...
 
 
@@ -126,7 +136,7 @@ class Transport:
         user_agent: the header of that name.
         in_lambda: whether the trace of the Lambda invocation that runs now is to be passed on.
         account_id: the account in the events of calls; None for what the credentials say.
-        listener: records the first response of each host; None if nothing depends on that.
+        listener: records what responses say of hosts and keys; None if nothing depends on that.
     """
 
     service: Service
@@ -166,7 +176,7 @@ class Transport:
         deadline = None if total is None else loop.time() + total
         limits = self.limits
         attempts = Attempts(self.max_attempts, limits.quota, operation.repeatable, self.schedule)
-        invocation_id = str(uuid4())
+        invocation_id = _random_id()
         hooks = self.hooks
         if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
             hooks = (*hooks, log)
@@ -256,6 +266,11 @@ class Transport:
         # Most clocks are right, and then the monotonic time need not be read.
         return wall + (correction.offset and correction.current(wall, self.clock.monotonic()))
 
+    def earliest_now(self) -> float:
+        """Give AWS's time or, while nothing has confirmed the correction, the local time if that is less."""
+        now = self.now()
+        return now if self.shared.clock.confirmed else min(now, self.clock.time())
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         """Run a coroutine that may outlast the call that started it; it ends with the connections at the latest."""
         return self.pool.spawn(work)
@@ -273,10 +288,10 @@ class Transport:
                     raise replaced[1]
                 raw = await self._attempt(call, credentials)
                 if isinstance(raw, RawResponse) and raw.status in _SUCCESS:
-                    self._note_success(call, raw)
+                    self._note_success(call, raw, credentials)
                     return raw
                 error = self._error_of(call, raw, credentials)
-                self._note_failure(call, raw, error)
+                self._note_failure(call, raw, error, credentials)
                 # The next two are no retries, and no rule of retries applies: the request was refused unread.
                 if self._correct_clock(call, raw, error) and not dated_anew:
                     dated_anew = True
@@ -286,11 +301,10 @@ class Transport:
                     delay = self._delay_before_retry(call, raw, error)
                     if delay is None:
                         raise error
-                    async with asyncio.timeout_at(call.deadline):
-                        await self.clock.sleep(delay)
+                    await call.connections.wait(self.clock.sleep(delay), call.deadline)
         except TimeoutError:
-            # The deadline's: the timeouts of attempts and providers have become errors of this library by now.
-            raise self._deadline_exceeded(call) from None
+            # The timeouts of attempts and providers have become errors of this library by now.
+            raise self._out_of_time(call) from None
         finally:
             if attempts.reserved:
                 # Cancelled, or out of time, before the retry.
@@ -302,49 +316,31 @@ class Transport:
         provider = self.credentials
         if isinstance(provider, FixedCredentials):
             return provider.credentials
+        if isinstance(provider, ManagedProvider) and (available := provider.available(self)) is not None:
+            return available
         try:
-            async with asyncio.timeout_at(call.deadline):
-                return await self._ask(provider)
+            return await call.connections.wait(self._fetch_credentials(provider), call.deadline)
         except TimeoutError:
-            raise self._deadline_exceeded(
+            raise self._out_of_time(
                 call, f"; it was still waiting for credentials from {provider_name(provider)}"
             ) from None
 
-    def _deadline_exceeded(self, call: _Call, detail: str = "") -> DeadlineExceeded:
-        attempts = call.attempts
+    async def _fetch_credentials(self, provider: CredentialsProvider) -> Credentials:
+        if isinstance(provider, ManagedProvider):
+            return await provider.get_credentials_for(self)
+        return await credentials_from(provider, self)
+
+    def _out_of_time(self, call: _Call, detail: str = "") -> DetectiveError:
+        """Make the error of a wait that was ended: by the deadline, or because the client was closed."""
+        attempts, connections = call.attempts, call.connections
+        if connections.closed and (call.deadline is None or connections.loop.time() < call.deadline):
+            return ClientClosed(CLOSED_MEANWHILE)
         return DeadlineExceeded(
             f"no response within {self.timeouts.total} s{detail}",
             operation=call.operation,
             attempts=attempts.count,
             outcome_unknown=attempts.outcome_unknown or attempts.sent,
         )
-
-    async def _ask(self, provider: CredentialsProvider) -> Credentials:
-        limit = self.fetch_timeout
-        bound: asyncio.Timeout | None = None
-        try:
-            if isinstance(provider, ManagedProvider):
-                return await provider.get_credentials_for(self)
-            bound = asyncio.timeout(limit)
-            async with bound:
-                return await credentials_from(provider)
-        except DetectiveError:
-            raise
-        except asyncio.CancelledError:
-            if is_cancelling():
-                raise
-            # The provider awaited something that was cancelled; the call was not.
-            problem: Exception = CredentialsError(f"{provider_name(provider)} failed: it was cancelled")
-        except Exception as error:  # noqa: BLE001 - a provider may raise anything
-            if isinstance(error, TimeoutError) and bound is not None and bound.expired():
-                problem = CredentialsError(f"{provider_name(provider)} gave no credentials within {limit:g} s")
-            else:
-                problem = provider_failure(provider, error)
-        try:
-            # Outside of the handler, so that it is not chained to the provider's exception, which may hold secrets.
-            raise problem
-        finally:
-            del problem
 
     async def _may_have_other_keys(self, call: _Call, used: Credentials, error: ServiceError | TransportError) -> bool:
         """Return whether to get credentials again, after AWS refused these as expired or unknown."""
@@ -370,8 +366,7 @@ class Transport:
         if attempts.health is not None and attempts.health.dead:
             timeouts = shortened(timeouts)
         if call.pace is not None:
-            async with asyncio.timeout_at(call.deadline):
-                await call.pace.wait(self.clock)
+            await connections.wait(call.pace.wait(self.clock), call.deadline)
         if call.recorder:
             call.recorder.attempt_prepared(credentials)
         async with Turn(connections, endpoint.host, call.semaphore, call.deadline):
@@ -388,14 +383,16 @@ class Transport:
                 raw = await exchange(
                     session,
                     encoded.method,
-                    f"{endpoint.url}{encoded.path}{'?' if encoded.query else ''}{encoded.query}",
+                    endpoint.url,
+                    f"{encoded.path}?{encoded.query}" if encoded.query else encoded.path,
                     headers=self._headers(call, credentials),
                     body=encoded.body,
                     loop=loop,
                     until=until,
                     deadline=call.deadline,
+                    timers=connections.exchanges,
                     timeout=client_timeout(timeouts.connect, timeouts.read, own_session=self.pool.owns_sessions),
-                    proxy=self.pool.proxy_for(endpoint.url),
+                    proxy=self.pool.proxies[endpoint.url] if self.pool.owns_sessions else None,
                     middlewares=self.pool.middlewares,
                 )
             finally:
@@ -405,6 +402,8 @@ class Transport:
             # An attempt that fails after the deadline has failed because of it.
             if call.deadline is not None and loop.time() >= call.deadline:
                 raise TimeoutError
+            attempts.sent = attempts.sent and not issubclass(raw.kind, ConnectError)
+            connections.check_not_ended()
             if call.connection is not None and call.connection.reused:
                 # It may have been cut off while it was idle, without a sign of it, and others with it.
                 call.fresh = True
@@ -465,8 +464,10 @@ class Transport:
             ),
         )
 
-    def _note_success(self, call: _Call, raw: RawResponse) -> None:
+    def _note_success(self, call: _Call, raw: RawResponse, credentials: Credentials) -> None:
         call.attempts.succeeded()
+        if self.listener is not None:
+            self.listener.note_keys(self.region, self.account_id, credentials, None)
         if call.clock_offset:
             self.shared.clock.accepted(call.clock_offset)
         health = call.attempts.health
@@ -477,8 +478,16 @@ class Transport:
         if call.recorder:
             call.recorder.attempt_ended(raw)
 
-    def _note_failure(self, call: _Call, raw: RawResponse | NoResponse, error: ServiceError | TransportError) -> None:
+    def _note_failure(
+        self,
+        call: _Call,
+        raw: RawResponse | NoResponse,
+        error: ServiceError | TransportError,
+        credentials: Credentials,
+    ) -> None:
         call.attempts.failed(error)
+        if self.listener is not None and isinstance(error, ServiceError):
+            self.listener.note_keys(self.region, self.account_id, credentials, error)
         health = call.attempts.health
         if health is not None:
             if isinstance(raw, NoResponse):

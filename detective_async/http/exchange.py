@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import aiohttp
+from aiohttp import hdrs
 from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
+from aiohttp.http import HttpProcessingError
 from attrs import field, frozen
 from yarl import URL
 
@@ -20,13 +22,10 @@ from detective_async.errors import (
     HostNotFound,
     TransportError,
 )
+from detective_async.http.connector import BUFFER_SIZE, Connector, TimeLimit, limited, read_body, send
 from detective_async.http.descriptors import is_exhausted, open_files_limit
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-#: Seconds by which a busy event loop may be late: a tenth of a timeout, but within these bounds.
-_LEAST_LATE, _MOST_LATE = 0.05, 0.25
-#: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
-MAX_RESPONSE_SIZE = 16 * 2**20
 
 
 @frozen
@@ -76,62 +75,81 @@ async def exchange(
     session: aiohttp.ClientSession,
     method: str,
     url: str,
+    path: str,
     *,
-    headers: Mapping[str, str],
+    headers: dict[str, str],
     body: bytes | None,
     loop: asyncio.AbstractEventLoop,
     until: float | None,
     deadline: float | None,
+    timers: set[asyncio.Timeout],
     timeout: aiohttp.ClientTimeout,
     proxy: str | None,
     middlewares: Sequence[ClientMiddlewareType] | None,
 ) -> RawResponse | NoResponse:
     """Send a request once and read the response.
 
-    The URL is percent-encoded, and the headers include the signed ones. The whole exchange must be over at `until`, by
-    the event loop's clock, if that is not None; later only if the event loop was late, but not after `deadline`.
+    The path is percent-encoded, with the query, and appended to the URL; the headers include the signed ones. The whole
+    exchange must be over at `until`, by the event loop's clock, if that is not None; later only if the event loop was
+    late, but not after `deadline`. Its timer, if it has one, is among the `timers` meanwhile, so that it can be ended.
     Without `proxy` or `middlewares`, the session's own apply, if any.
 
     Raises:
         ConfigurationError: the session has other credentials for the host.
     """
+    connector = session.connector
     try:
-        async with asyncio.timeout_at(None) as timer:
-            handle = None if until is None else loop.call_at(until, _expire, timer, loop, loop.time(), until, deadline)
-            try:
-                response = await session.request(
+        if (
+            proxy is None
+            and isinstance(connector, Connector)
+            and (destination := connector.destination(url)) is not None
+        ):
+            return RawResponse(
+                *await send(
+                    connector,
+                    destination,
                     method,
-                    # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.
-                    URL(url, encoded=True),
-                    data=body,
+                    path,
                     headers=headers,
-                    # aiohttp would add a type to a request without a body.
-                    skip_auto_headers=_NO_TYPE if body is None else None,
-                    allow_redirects=False,
-                    # The caller's session may have another default.
-                    raise_for_status=False,
-                    auto_decompress=True,
-                    read_bufsize=_BUFFER,
-                    proxy=proxy,
+                    body=body,
                     timeout=timeout,
-                    middlewares=middlewares,
+                    until=until,
+                    deadline=deadline,
+                    timers=timers,
                 )
-                try:
-                    if response.status == _PROXY_REFUSED and proxy is not None:
-                        return NoResponse(ConnectError, f"the proxy {_name(URL(proxy))} refused the request (HTTP 407)")
-                    return RawResponse(response.status, response.headers, await _read(response))
-                finally:
-                    # Closes the connection if the response was not read to its end.
-                    response.release()
+            )
+        async with limited(loop, TimeLimit(loop.time(), until, deadline), timers):
+            response = await session.request(
+                method,
+                # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.
+                URL(url + path, encoded=True),
+                data=body,
+                headers=headers,
+                # aiohttp would add a type to a request without a body.
+                skip_auto_headers=_NO_TYPE if body is None else None,
+                allow_redirects=False,
+                # The caller's session may have another default.
+                raise_for_status=False,
+                auto_decompress=True,
+                read_bufsize=BUFFER_SIZE,
+                proxy=proxy,
+                timeout=timeout,
+                middlewares=middlewares,
+            )
+            try:
+                if response.status == _PROXY_REFUSED and proxy is not None:
+                    return NoResponse(ConnectError, f"the proxy {_name(URL(proxy))} refused the request (HTTP 407)")
+                content = await read_body(response.content, response.headers.get(hdrs.CONTENT_LENGTH))
+                return RawResponse(response.status, response.headers, content)
             finally:
-                if handle is not None:
-                    handle.cancel()
-    except (_RetryPreventedError, aiohttp.ClientError, OSError) as error:
+                # Closes the connection if the response was not read to its end.
+                response.release()
+    except (_RetryPreventedError, HttpProcessingError, aiohttp.ClientError, OSError) as error:
         # The response may refer to the exception, and the traceback's frames to the response: a cycle.
         error.__traceback__ = None
         return _explain(
             error.__cause__ or error if isinstance(error, _RetryPreventedError) else error,
-            URL(url, encoded=True),
+            URL(url + path, encoded=True),
             None if proxy is None else URL(proxy),
         )
     except ValueError as error:
@@ -144,24 +162,6 @@ async def exchange(
         f"session: it has other credentials for {host}, from auth= or, with trust_env=True, from .netrc; they would "
         "replace AWS's signature"
     )
-
-
-def is_late(now: float, due: float, timeout: float) -> bool:
-    """Return whether a timer fired so late that it says nothing about the network, only about the event loop."""
-    return now - due > max(_LEAST_LATE, min(timeout / 10, _MOST_LATE))
-
-
-def _expire(
-    timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, began: float, until: float, deadline: float | None
-) -> None:
-    """End an exchange, one round of the event loop later at the earliest.
-
-    Until then, a response that has arrived is read. If the program blocked the event loop beyond `until`, the exchange
-    is given its time once more, but not beyond the deadline.
-    """
-    now = loop.time()
-    end = now + (until - began) if is_late(now, until, until - began) else now
-    timer.reschedule(end if deadline is None else min(end, max(now, deadline)))
 
 
 @lru_cache(maxsize=256)
@@ -177,30 +177,9 @@ def client_timeout(connect: float | None, read: float | None, *, own_session: bo
     )
 
 
-#: Bytes that aiohttp buffers before it pauses reading: as a rule, more than the whole response.
-_BUFFER = 2**20
 _NO_TYPE = ("Content-Type",)
 #: The HTTP status of a proxy that wants a user and a password, for a request without TLS.
 _PROXY_REFUSED = 407
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    if response.content_length is not None and response.content_length > MAX_RESPONSE_SIZE:
-        response.close()
-        return None
-    if response.content.is_eof():
-        # Small responses have arrived completely by now.
-        whole = response.content.read_nowait()
-        return whole if len(whole) <= MAX_RESPONSE_SIZE else None
-    size = 0
-    pieces: list[bytes] = []
-    async for piece in response.content.iter_any():
-        size += len(piece)
-        if size > MAX_RESPONSE_SIZE:
-            response.close()
-            return None
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _explain(error: BaseException, url: URL, proxy: URL | None) -> NoResponse:
@@ -241,6 +220,7 @@ _WORDS: tuple[tuple[type[BaseException], tuple[type[TransportError], str]], ...]
     (aiohttp.SocketTimeoutError, (AttemptTimeout, "no data arrived for too long")),
     (TimeoutError, (AttemptTimeout, "the attempt took too long")),
     (aiohttp.ClientResponseError, (ConnectionLost, "the response is malformed HTTP")),
+    (HttpProcessingError, (ConnectionLost, "the response is malformed HTTP")),
     (aiohttp.ClientPayloadError, (ConnectionLost, "the response is incomplete, or malformed HTTP")),
     (aiohttp.ServerDisconnectedError, (ConnectionLost, "the server closed the connection")),
     (BaseException, (ConnectionLost, "the connection broke")),

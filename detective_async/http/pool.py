@@ -1,24 +1,21 @@
 """The connection pool: aiohttp sessions, opened at the first call, shared by derived clients, closed once."""
 
 import asyncio
-import select
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
-from aiohttp.connector import Connection
 from attrs import Factory, define
 
 from detective_async.errors import ClientClosed, ConfigurationError
-from detective_async.http.descriptors import affordable, is_exhausted
+from detective_async.http.connector import ConnectionUse, Connector
+from detective_async.http.descriptors import affordable
 from detective_async.http.environment import proxy_for, ssl_context
-from detective_async.http.exchange import disable_aiohttp_retries, is_late, retry_prevention
-from detective_async.http.request import new_request
+from detective_async.http.exchange import disable_aiohttp_retries, retry_prevention
 from detective_async.http.state import pop_closed
-from detective_async.http.unclosed import Origin, close_socket, origin_of, registered, warn_unclosed
+from detective_async.http.unclosed import Origin, origin_of, registered, warn_unclosed
 
 #: Connections, and therefore requests in flight, of a session of our own.
 MAX_CONNECTIONS = 100
@@ -26,40 +23,10 @@ MAX_CONNECTIONS = 100
 _KEEPALIVE = 15.0
 #: For how many seconds closing waits for the end of cancelled look-ups of credentials.
 _LONGEST_END = 2.0
-#: Seconds between two tries while there are too many open files.
-_PAUSE = 0.05
-#: For how many seconds then, if there is no timeout for connecting.
-_LONGEST_WAIT = 5.0
 CLOSED = "the client is closed"
+CLOSED_MEANWHILE = "the client was closed during the call"
 
 T = TypeVar("T")
-
-
-@define(eq=False)
-class ConnectionUse:
-    """A connection, and when a request last had it.
-
-    Attributes:
-        host: the host that it goes to.
-        has_input: polls the socket for input that the event loop has not read, with a timeout.
-        since: when the last request was given it, by the event loop's clock.
-        reused: whether a request had it before that one.
-    """
-
-    host: str | None
-    has_input: Callable[[int], object]
-    since: float
-    reused: bool = False
-
-
-def ignore_connection_events(_: ConnectionUse | None) -> None:
-    """Default listener: ignores connection events."""
-
-
-#: Called by sessions of our own: with None when a request starts to wait for a connection, with that when it has one.
-on_connection: ContextVar[Callable[[ConnectionUse | None], None]] = ContextVar(
-    "on_connection", default=ignore_connection_events
-)
 
 
 class ConnectionPool:
@@ -73,6 +40,7 @@ class ConnectionPool:
 
     Attributes:
         owns_sessions: whether the sessions are our own.
+        proxies: URL -> the proxy of our own sessions; None for none. A session of the caller's has settings of its own.
         middlewares: the aiohttp middlewares of each request; None for the session's.
         closed: whether no further request can be made.
         origin: where the client was made.
@@ -93,7 +61,7 @@ class ConnectionPool:
         self._callers = session
         self.closed = False
         self.origin = origin_of(owner)
-        self._proxies: dict[str, str | None] = {}
+        self.proxies = _Proxies()
         self._max_requests = max_requests
         self._of_loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
         # Those of the event loop that made the last call: as a rule there is only one.
@@ -105,21 +73,6 @@ class ConnectionPool:
             connections.leave()
         if not self.closed:
             warn_unclosed(self.origin)
-
-    def proxy_for(self, url: str) -> str | None:
-        """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets for a URL; read once per URL.
-
-        A session of the caller's has its own proxy settings. aiohttp's `trust_env` is not used, because it also reads
-        `.netrc`, in a thread and for every request, and refuses a signed request to a host that is listed there.
-
-        Raises:
-            ConfigurationError: the proxy is of a kind that aiohttp cannot use.
-        """
-        if not self.owns_sessions:
-            return None
-        if url not in self._proxies:
-            self._proxies[url] = proxy_for(url)
-        return self._proxies[url]
 
     def connections(self, loop: asyncio.AbstractEventLoop) -> "LoopConnections":
         """Give the connections of the running event loop.
@@ -181,6 +134,23 @@ class ConnectionPool:
         return found
 
 
+class _Proxies(dict[str, str | None]):
+    """The proxies that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) sets, read once per URL.
+
+    aiohttp's `trust_env` is not used, because it also reads `.netrc`, in a thread and for every request, and refuses a
+    signed request to a host that is listed there.
+    """
+
+    def __missing__(self, url: str) -> str | None:
+        """Read the environment.
+
+        Raises:
+            ConfigurationError: the proxy is of a kind that aiohttp cannot use.
+        """
+        found = self[url] = proxy_for(url)
+        return found
+
+
 class LoopConnections:
     """The connections of one event loop, and how many requests may be in flight on them.
 
@@ -193,6 +163,12 @@ class LoopConnections:
         session: the caller's session; None for sessions of our own.
         ssl: the TLS context of a session of our own, or True for aiohttp's default.
         max_requests: the limit on requests in flight; None for the default.
+
+    Attributes:
+        closed: whether no further request can be sent.
+        exchanges: the timers of the exchanges in progress.
+        bounds: the bounds on the requests in flight, in the order in which they are to be acquired.
+        is_bounded_by_host: whether there is one for each host, too, to be acquired before them.
     """
 
     def __init__(
@@ -208,33 +184,32 @@ class LoopConnections:
         self._callers = session
         self._ssl = ssl
         self._max_requests = max_requests
-        self._closed = False
+        self.closed = False
         self._closing: asyncio.Task[None] | None = None
+        # The timers of waits that end when the client is closed. The exchanges do so, too, if the sessions are our own.
+        self._waits: set[asyncio.Timeout] = set()
+        self.exchanges: set[asyncio.Timeout] = set()
         self._reset()
 
     def _reset(self) -> None:
         self._reusing: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._spawned: set[asyncio.Task[Any]] = set()
-        self._limit: asyncio.Semaphore | None = None
+        limit: asyncio.Semaphore | None = None
         if self._callers is None:
             self._semaphores = _Semaphores(asyncio.Semaphore(affordable(self._max_requests or MAX_CONNECTIONS)))
         else:
             self._semaphores = _semaphores_of(self._callers)
             if self._max_requests is not None:
                 # Beside the limits of the session, which also count requests that are not ours.
-                self._limit = asyncio.Semaphore(self._max_requests)
+                limit = asyncio.Semaphore(self._max_requests)
+        self.bounds = tuple(one for one in (limit, self._semaphores.all) if one is not None)
+        self.is_bounded_by_host = self._semaphores.limit_per_host > 0
 
-    def bounds(self, host: str) -> tuple[asyncio.Semaphore | None, ...]:
-        """Give the bounds on the requests in flight to a host, in the order in which they are to be acquired.
-
-        The narrowest first: a request that waits for it would otherwise hold a place in a wider one.
-        """
+    def bound_of(self, host: str) -> asyncio.Semaphore:
+        """Give the bound on the requests in flight to a host, where there is one."""
         semaphores = self._semaphores
-        if not semaphores.limit_per_host:
-            return self._limit, semaphores.all
-        of_host = semaphores.hosts.setdefault(host, asyncio.Semaphore(semaphores.limit_per_host))
-        return of_host, self._limit, semaphores.all
+        return semaphores.hosts.setdefault(host, asyncio.Semaphore(semaphores.limit_per_host))
 
     def session(self, *, fresh: bool) -> aiohttp.ClientSession:
         """Give the session for a request that has its turn.
@@ -247,19 +222,49 @@ class LoopConnections:
             ClientClosed: the pool was closed.
             ConfigurationError: the caller's session was closed.
         """
-        if self._closed:
-            raise ClientClosed(CLOSED)
+        if self.closed:
+            raise ClientClosed(CLOSED_MEANWHILE)
         if self._callers is not None:
-            if self._callers.closed:
-                raise ConfigurationError("session: the aiohttp session that was passed in is closed")
+            self._check_callers()
             return self._callers
         if fresh:
             if self._fresh is None:
-                self._fresh = self._open(force_close=True, new_request=aiohttp.ClientRequest)
+                self._fresh = self._open(force_close=True)
             return self._fresh
         if self._reusing is None:
-            self._reusing = self._open(keepalive_timeout=_KEEPALIVE, new_request=new_request)
+            self._reusing = self._open(keepalive_timeout=_KEEPALIVE)
         return self._reusing
+
+    def check_not_ended(self) -> None:
+        """Raise to a call whose connection has broken if closing the client, or the caller's session, did that.
+
+        Raises:
+            ClientClosed: the client was closed. That leaves a session of the caller's open.
+            ConfigurationError: the caller's session was closed.
+        """
+        if self._callers is not None:
+            self._check_callers()
+        elif self.closed:
+            raise ClientClosed(CLOSED_MEANWHILE)
+
+    def _check_callers(self) -> None:
+        if self._callers is not None and self._callers.closed:
+            raise ConfigurationError("session: the aiohttp session that was passed in is closed")
+
+    async def wait(self, work: Awaitable[T], deadline: float | None) -> T:
+        """Await something that is in vain when the client is closed.
+
+        Raises:
+            TimeoutError: the deadline has passed, or the client was closed.
+        """
+        async with asyncio.timeout_at(deadline) as timer:
+            self._waits.add(timer)
+            try:
+                return await work
+            finally:
+                self._waits.discard(timer)
+                # It refers to the task, which may keep the exception, whose traceback refers to this frame: a cycle.
+                del timer
 
     def distrust(self, failed: ConnectionUse) -> None:
         """Use no connection again to the host of one that failed after it had been idle, unless it was used later.
@@ -267,7 +272,7 @@ class LoopConnections:
         Whatever made that one fail, such as a firewall that forgot it, has most likely made the others fail as well.
         """
         connector = self._reusing and self._reusing.connector
-        if isinstance(connector, _Connector):
+        if isinstance(connector, Connector):
             times = connector.trusted_after
             times[failed.host] = max(failed.since, times.get(failed.host, failed.since))
 
@@ -280,8 +285,14 @@ class LoopConnections:
 
     async def aclose(self) -> None:
         """Close the sessions of our own and cancel the spawned tasks, even if this is cancelled."""
-        self._closed = True
+        self.closed = True
         registered.discard(self)
+        for timer in self._waits | self.exchanges if self._callers is None else self._waits:
+            if not timer.expired():
+                timer.reschedule(self.loop.time())
+        for session in (self._reusing, self._fresh):
+            if session is not None and isinstance(session.connector, Connector):
+                session.connector.end_exchanges()
         async with AsyncExitStack() as stack:
             for session in (self._reusing, self._fresh):
                 if session is not None:
@@ -296,7 +307,7 @@ class LoopConnections:
 
     def close_from_elsewhere(self) -> None:
         """Close the sessions from another event loop, which cannot wait for that."""
-        self._closed = True
+        self.closed = True
         if self.loop.is_closed():
             self.abandon()
         else:
@@ -315,6 +326,12 @@ class LoopConnections:
         else:
             self.abandon()
 
+    def close_idle(self) -> None:
+        """Close the connections that no request has."""
+        connector = self._reusing and self._reusing.connector
+        if isinstance(connector, Connector):
+            connector.close_idle()
+
     def abandon(self, *, forked: bool = False) -> None:
         """Forget the sessions and close their sockets, without the event loop.
 
@@ -326,17 +343,14 @@ class LoopConnections:
             if session is not None:
                 connector = session.connector
                 session.detach()
-                if isinstance(connector, _Connector):
+                if isinstance(connector, Connector):
                     connector.abandon(forked=forked)
         self._reset()
 
-    def _open(self, *, new_request: Callable[..., aiohttp.ClientRequest], **options: Any) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, ssl=self._ssl, **options),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # aiohttp's parameter is typed as a class; it is only called.
-            request_class=cast("type[aiohttp.ClientRequest]", new_request),
-        )
+    def _open(self, **options: Any) -> aiohttp.ClientSession:
+        connector = Connector(limit=0, ssl=self._ssl, **options)
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        connector.is_traced = bool(session.trace_configs)
         disable_aiohttp_retries(session)
         self.origin.opened = True
         registered.add(self)
@@ -346,6 +360,8 @@ class LoopConnections:
 @define(eq=False)
 class Turn:
     """A request's turn: entering it acquires the semaphores in front of a host, first come, first served.
+
+    The narrowest first: a request that waits for it would otherwise hold a place in a wider one.
 
     Attributes:
         connections: those of the running event loop.
@@ -362,10 +378,14 @@ class Turn:
 
     async def __aenter__(self) -> None:
         """Acquire all semaphores, or none."""
+        connections = self.connections
+        bounds = connections.bounds
+        if connections.is_bounded_by_host:
+            bounds = connections.bound_of(self.host), *bounds
+        if self.account is not None:
+            bounds = self.account, *bounds
         try:
-            for semaphore in (self.account, *self.connections.bounds(self.host)):
-                if semaphore is None:
-                    continue
+            for semaphore in bounds:
                 if semaphore.locked():
                     async with asyncio.timeout_at(self.deadline):
                         await semaphore.acquire()
@@ -380,90 +400,6 @@ class Turn:
         """Release them."""
         for semaphore in self._acquired:
             semaphore.release()
-
-
-class _Connector(aiohttp.TCPConnector):
-    """An aiohttp connection pool that checks a connection before it hands it out again.
-
-    Attributes:
-        trusted_after: host -> a time of the event loop's clock: connections that no request was given after it are not
-            used again.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.trusted_after: dict[str | None, float] = {}
-        self._uses: WeakKeyDictionary[asyncio.BaseProtocol, ConnectionUse] = WeakKeyDictionary()
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
-    ) -> Connection:
-        """Give a connection that the server has not closed."""
-        report = on_connection.get()
-        report(None)
-        began = started = self._loop.time()
-        was_late = False
-        while True:
-            try:
-                connection = await super().connect(req, traces, timeout)
-            except TimeoutError:
-                # An event loop that the program blocked says nothing about the network. Nothing was sent, so that
-                # connecting again is harmless; once only, or a dead host would take long where all timers are late.
-                now, limit = self._loop.time(), timeout.connect
-                if was_late or limit is None or not is_late(now, started + limit, limit):
-                    raise
-                was_late, started = True, now
-                continue
-            except OSError as error:
-                await self._wait_for_file(error, began, timeout.connect)
-                started = self._loop.time()
-                continue
-            protocol = connection.protocol
-            assert protocol is not None  # noqa: S101 - it has just been connected
-            use = self._uses.get(protocol)
-            if use is None:
-                use = ConnectionUse(req.url.raw_host, _input_check(connection.transport), began)
-                self._uses[protocol] = use
-                break
-            if (
-                not protocol.should_close
-                and not use.has_input(0)
-                and (not self.trusted_after or use.since > self.trusted_after.get(use.host, -1.0))
-            ):
-                use.since, use.reused = began, True
-                break
-            # No request is outstanding on it, so the input is its end, or a response to no request.
-            connection.close()
-        report(use)
-        return connection
-
-    async def _wait_for_file(self, error: OSError, began: float, timeout: float | None) -> None:
-        """Wait a moment if there are too many open files; raise any other error, or this one after the timeout."""
-        if self._loop.time() - began >= (_LONGEST_WAIT if timeout is None else timeout) or not is_exhausted(error):
-            raise error
-        # Other requests will end, and leave their connections.
-        await asyncio.sleep(_PAUSE)
-
-    def abandon(self, *, forked: bool) -> None:
-        """Close the sockets without the event loop, and without aiohttp's warning."""
-        self._closed = True
-        protocols = [protocol for idle in self._conns.values() for protocol, _ in idle]
-        for protocol in (*protocols, *self._acquired):
-            close_socket(protocol.transport, self._loop, forked=forked)
-        self._conns.clear()
-        self._acquired.clear()
-
-
-def _input_check(transport: asyncio.Transport | None) -> Callable[[int], object]:
-    """Give a function that polls the socket for input that the event loop has not read, with a timeout."""
-    sock = transport.get_extra_info("socket") if transport is not None else None
-    if sock is None:
-        return lambda _: False
-    if not hasattr(select, "poll"):
-        return lambda timeout: select.select([sock], [], [], timeout)[0]
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return poll.poll
 
 
 @define(eq=False)

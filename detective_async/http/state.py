@@ -11,7 +11,7 @@ from attrs import Factory, define, field
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsProvider, ManagedProvider, provider_key
 from detective_async.retry.clock_skew import ClockCorrection
-from detective_async.retry.host_health import HostHealth
+from detective_async.retry.host_health import HostHealth, ServiceHealth
 from detective_async.retry.policy import RetryQuota, RetryRules
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
@@ -80,6 +80,7 @@ class LoopState:
     """
 
     loop: asyncio.AbstractEventLoop
+    _services: dict[str, ServiceHealth] = field(factory=dict, init=False)
     _hosts: dict[tuple[str, str], HostHealth] = field(factory=dict, init=False)
     # Nothing here outlasts the limits, which the shared state drops when there are too many.
     _limits: WeakKeyDictionary[Limits, LoopLimits] = field(factory=WeakKeyDictionary, init=False)
@@ -99,10 +100,16 @@ class LoopState:
 
         By region and not by name, because all regions of a custom endpoint have one name.
         """
-        return self._hosts.setdefault((service, region), HostHealth())
+        health = self._hosts.get((service, region))
+        if health is None:
+            health = HostHealth(self._services.setdefault(service, ServiceHealth()))
+            self._hosts[service, region] = health
+        return health
 
     def forget_hosts(self) -> None:
         """Forget whether the hosts responded."""
+        for service in self._services.values():
+            service.reset()
         for health in self._hosts.values():
             health.reset()
 

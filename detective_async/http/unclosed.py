@@ -44,6 +44,10 @@ class Registered(Protocol):
         """Forget the sessions and close their sockets, without the event loop."""
         ...
 
+    def close_idle(self) -> None:
+        """Close the connections that no request has."""
+        ...
+
 
 registered: set[Registered] = set()
 
@@ -67,6 +71,16 @@ def warn_unclosed(origin: Origin) -> None:
         origin.filename,
         origin.line,
     )
+
+
+def close_idle(loop: asyncio.AbstractEventLoop) -> None:
+    """Close the connections that no request has, of all clients in this event loop, and those of ended event loops."""
+    # A copy: threads that still run may open and close connections.
+    for connections in list(registered):
+        if connections.loop is loop:
+            connections.close_idle()
+        elif connections.loop.is_closed():
+            connections.abandon()
 
 
 def close_socket(transport: Any, loop: asyncio.AbstractEventLoop, *, forked: bool) -> None:

@@ -133,17 +133,18 @@ class AccountReconciler:
 
     async def _act(self, kind: ActionKind, accounts: list[AccountState]) -> None:
         try:
-            match kind:
-                case ActionKind.INVITE | ActionKind.ENABLE_MEMBER:
-                    await self._create(kind, accounts)
-                case ActionKind.REINVITE:
-                    await self._create(kind, await self._delete(kind, accounts))
-                case ActionKind.REMOVE:
-                    await self._delete(kind, accounts)
-                case ActionKind.ACCEPT:
-                    await self._accept(accounts[0])
-                case _:
-                    await self._start_monitoring(accounts[0])
+            with self.execution.acting():
+                match kind:
+                    case ActionKind.INVITE | ActionKind.ENABLE_MEMBER:
+                        await self._create(kind, accounts)
+                    case ActionKind.REINVITE:
+                        await self._create(kind, await self._delete(kind, accounts))
+                    case ActionKind.REMOVE:
+                        await self._delete(kind, accounts)
+                    case ActionKind.ACCEPT:
+                        await self._accept(accounts[0])
+                    case _:
+                        await self._start_monitoring(accounts[0])
         except DetectiveError as error:
             self._fail(kind, accounts, error)
         for account in accounts:

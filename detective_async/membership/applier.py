@@ -50,9 +50,10 @@ class PlanApplier:
         """Apply the plan, and return the report."""
         self._deadline = self.execution.clock.monotonic() + self.timeout
         try:
-            async with asyncio.timeout(self.timeout), unwrapped_task_group() as group:
-                for state in self._regions.values():
-                    group.create_task(self._apply_region(state))
+            with self.execution.ending():
+                async with asyncio.timeout(self.timeout), unwrapped_task_group() as group:
+                    for state in self._regions.values():
+                        group.create_task(self._apply_region(state))
         except TimeoutError:
             # `_report_unfinished` reports what is unfinished.
             pass

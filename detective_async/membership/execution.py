@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -11,8 +12,15 @@ from detective_async.api.models.exceptions import ConflictException
 from detective_async.auth import CredentialsSource
 from detective_async.client import polling
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import AssumeRoleError, DetectiveError, HostNotFound, ServiceError, TransportError
-from detective_async.fleet.outcomes import OutcomeKind, outcome_kind
+from detective_async.errors import (
+    AssumeRoleError,
+    ClientClosed,
+    DetectiveError,
+    HostNotFound,
+    ServiceError,
+    TransportError,
+)
+from detective_async.fleet.outcomes import UNKNOWN_KEYS, OutcomeKind, outcome_kind
 from detective_async.membership.actions import ActionKind
 from detective_async.settings.clock import Clock
 
@@ -39,6 +47,7 @@ class Execution:
         client: the administrator's client; retries patiently, unless its policy or the environment says otherwise.
         semaphore: held during each call. The client has no such limit: its timeouts would include the wait.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
+        acted: whether any action may have had its effect.
     """
 
     client: DetectiveClient = field(converter=_patient)
@@ -47,11 +56,33 @@ class Execution:
         init=False, default=Factory(lambda self: asyncio.Semaphore(self.concurrency), takes_self=True)
     )
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
+    acted: bool = field(init=False, default=False)
 
     @property
     def clock(self) -> Clock:
         """The client's clock."""
         return self.client._transport.clock  # noqa: SLF001 - of our own class
+
+    @contextmanager
+    def acting(self) -> Iterator[None]:
+        """Note that an action is carried out."""
+        acted = True
+        try:
+            yield
+        except DetectiveError as error:
+            acted = error.outcome_unknown
+            raise
+        finally:
+            self.acted |= acted
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Let `ClientClosed` say whether any action may have had its effect, and not only the last request."""
+        try:
+            yield
+        except ClientClosed as error:
+            error.outcome_unknown |= self.acted
+            raise
 
     def client_in(self, region: str) -> DetectiveClient:
         """Return the administrator's client for a region."""
@@ -93,13 +124,14 @@ def is_transient(error: BaseException | None) -> bool:
     """Return whether it is worth reading the state and deciding again.
 
     That applies to retryable errors, to requests that may have been carried out, and to conflicts: then the state
-    differs from what was read, or is changing. A host that does not exist will not exist a moment later either.
+    differs from what was read, or is changing. A host that does not exist will not exist a moment later either, and a
+    client that was closed stays so.
     """
     if isinstance(error, AssumeRoleError):
         return is_transient(error.__cause__)
-    if not isinstance(error, DetectiveError) or isinstance(error, HostNotFound):
+    if not isinstance(error, DetectiveError) or isinstance(error, HostNotFound | ClientClosed):
         return False
-    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE or _is_of_unknown_keys(error):
         return False
     if isinstance(error, ServiceError) and error.retryable:
         return True
@@ -108,9 +140,16 @@ def is_transient(error: BaseException | None) -> bool:
 
 def error_text(error: Exception) -> str:
     """Return the text of an error for a report."""
-    if isinstance(error, DetectiveError) and outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
         return f"Detective is not available to the account in this region: {error}"
+    if _is_of_unknown_keys(error):
+        # AWS has one error for both.
+        return f"Detective is not available to the account in this region, or its access keys do not exist: {error}"
     return str(error)
+
+
+def _is_of_unknown_keys(error: BaseException) -> bool:
+    return isinstance(error, ServiceError) and error.code == UNKNOWN_KEYS
 
 
 def library_error(error: Exception) -> Exception | None:
@@ -149,7 +188,8 @@ async def reconcile(execution: Execution, state: RegionState, next_step: Callabl
             failure = BlockedError(f"{kind} was done, but its effect is not visible yet: plan again later")
         else:
             try:
-                await act()
+                with execution.acting():
+                    await act()
             except DetectiveError as error:
                 if not is_transient(error):
                     raise

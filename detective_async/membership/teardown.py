@@ -99,8 +99,9 @@ class TeardownPlan:
             what = f"whose {count(len(self.graphs), 'graph')} would be deleted"
             raise ParameterError("confirm", f"pass {' or '.join(map(repr, owners))}, the administrator account {what}")
         execution = Execution(self._client, self._concurrency)
-        async with unwrapped_task_group() as group:
-            work = [group.create_task(_delete(execution, graph)) for graph in self.graphs]
+        with execution.ending():
+            async with unwrapped_task_group() as group:
+                work = [group.create_task(_delete(execution, graph)) for graph in self.graphs]
         unknown = (RegionReport(region=one.region, problem=one.text, error=one.error) for one in self.problems)
         return TeardownReport(regions=(*(task.result() for task in work), *unknown))
 

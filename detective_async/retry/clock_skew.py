@@ -38,13 +38,13 @@ class ClockCorrection:
 
     Attributes:
         offset: in seconds; 0 for no correction.
+        confirmed: whether no request dated with the offset was refused for its date since one was accepted.
     """
 
     offset: float = 0.0
+    confirmed: bool = False
     # Of the time when the offset was learnt: the local time less the monotonic one.
     _anchor: float = 0.0
-    # Whether no request dated with the offset was refused since one was accepted.
-    _confirmed: bool = False
 
     def current(self, wall: float, monotonic: float) -> float:
         """Return the offset, after dropping it if the local clock was set since it was learnt.
@@ -59,7 +59,7 @@ class ClockCorrection:
 
     def accepted(self, offset: float) -> None:
         """Note that a request was accepted which was dated with this offset."""
-        self._confirmed = self._confirmed or offset == self.offset
+        self.confirmed = self.confirmed or offset == self.offset
 
     def refused(
         self,
@@ -93,7 +93,7 @@ class ClockCorrection:
             offset = date - wall
             self.offset = offset if abs(offset) > _TOLERANCE else 0.0
             self._anchor = wall - monotonic
-            self._confirmed = False
+            self.confirmed = False
         # Not compared with the time now: the process may have been frozen between signing and sending.
         return abs(date - signed_at) > _TOLERANCE
 
@@ -101,9 +101,9 @@ class ClockCorrection:
         """Drop an offset with which nothing was accepted; return whether there was one."""
         if not self.offset:
             return False
-        if self._confirmed:
+        if self.confirmed:
             # The signature may be wrong for another reason. The next refusal drops the offset.
-            self._confirmed = False
+            self.confirmed = False
             return False
         self.offset = 0.0
         return True

@@ -8,7 +8,7 @@ from attrs import Factory, define, field
 _LOST_CALLS = 3
 #: So many attempts in a row must have failed before that is held against a host: a single one may be bad luck.
 _FAILURES = 3
-#: Seconds without a response after which retries at a host that has responded before may make way for other hosts.
+#: Seconds without a response after which retries at a host may make way for other hosts.
 _LONG_OUTAGE = 10.0
 
 
@@ -28,8 +28,34 @@ class Watcher:
 
 
 @define(eq=False)
+class ServiceHealth:
+    """What is known of all hosts of one service together, in one event loop.
+
+    Where none of them has responded, the outage is most likely one of them all. So calls are patient with all of them,
+    and what fails at one counts for the others.
+
+    Attributes:
+        any_responded: whether any of the hosts has responded.
+        failures: the number of attempts that failed at hosts that never responded, since any host began to respond.
+        lost_calls: the number of calls that were lost before any host responded.
+    """
+
+    any_responded: bool = False
+    failures: int = 0
+    lost_calls: int = 0
+
+    def reset(self) -> None:
+        """Forget what is known."""
+        self.any_responded = False
+        self.failures = self.lost_calls = 0
+
+
+@define(eq=False)
 class HostHealth:
     """Whether one host responds, in one region, for one service and in one event loop.
+
+    Args:
+        service: what is known of all hosts of the service.
 
     Attributes:
         clear: whether the last attempt that ended got a response of any kind; False before the first one.
@@ -40,6 +66,7 @@ class HostHealth:
         watchers: the callbacks of the runs that have targets of this host.
     """
 
+    _service: ServiceHealth = Factory(ServiceHealth)
     clear: bool = field(default=False, init=False)
     responding: bool = field(default=False, init=False)
     failing: bool = field(default=False, init=False)
@@ -52,16 +79,26 @@ class HostHealth:
 
     @property
     def dead(self) -> bool:
-        """Whether so many calls in a row were lost that the next ones get one short attempt each."""
-        return self.lost_calls >= _LOST_CALLS
+        """Whether so much was in vain that the next calls get one short attempt each.
+
+        That is three lost calls in a row, here or, before any host of the service has responded, at any of them.
+        """
+        lost = self.lost_calls if self._service.any_responded else self._service.lost_calls
+        return lost >= _LOST_CALLS
+
+    @property
+    def alone_silent(self) -> bool:
+        """Whether this host has never responded, and another one of the service has."""
+        return self._service.any_responded and not self.ever_responded
 
     def note_response(self) -> None:
         """Record a response; need not be called while `clear` is True."""
         changed = not self.responding
-        self.clear = self.responding = self.ever_responded = True
+        self.clear = self.responding = self.ever_responded = self._service.any_responded = True
         self.failing = False
         self._failures = self.lost_calls = 0
         if changed:
+            self._service.failures = 0
             self._notify()
 
     def note_failure(self, now: float) -> None:
@@ -71,6 +108,8 @@ class HostHealth:
             self._failed_at = now
         self._failures += 1
         self._failed_for = now - self._failed_at
+        if not self.ever_responded:
+            self._service.failures += 1
         # One lost connection says little of a host that has responded.
         if not self.failing and (self._failures >= _FAILURES or not self.ever_responded):
             self.responding = False
@@ -80,16 +119,19 @@ class HostHealth:
     def note_lost_call(self) -> None:
         """Record that a call got no response and is not retried any more."""
         self.lost_calls += 1
+        if not self._service.any_responded:
+            self._service.lost_calls += 1
 
-    def retries_are_vain(self) -> bool:
-        """Return whether a call that got no response should give up rather than be retried."""
-        return self.dead or self._crowding() is not None
+    def make_way(self) -> bool:
+        """Return whether a call is to give up rather than be retried, because targets of other hosts wait for its slot.
 
-    def give_up(self) -> None:
-        """Record that a call is not retried because that is in vain; after that, others may be retried."""
-        watcher = None if self.dead else self._crowding()
-        if watcher is not None:
-            watcher.on_giving_up()
+        That is recorded, so that no more calls give up than are waited for.
+        """
+        watcher = self._crowding()
+        if watcher is None:
+            return False
+        watcher.on_giving_up()
+        return True
 
     def reset(self) -> None:
         """Forget what is known: another run, later, starts anew."""
@@ -98,7 +140,13 @@ class HostHealth:
 
     def _crowding(self) -> Watcher | None:
         """Return the watcher of a run in which other hosts wait for a slot of this one; None if there is none."""
-        if self._failures < _FAILURES or (self.ever_responded and self._failed_for < _LONG_OUTAGE):
+        if self.ever_responded:
+            may_be_brief = self._failures < _FAILURES or self._failed_for < _LONG_OUTAGE
+        else:
+            # Single attempts at several hosts tell as much as several at one. After the first response of any host they
+            # are counted anew: an outage of all of them may just be over.
+            may_be_brief = self._service.failures < _FAILURES
+        if may_be_brief:
             return None
         return next((watcher for watcher in self.watchers if watcher.is_crowding_out()), None)
 

@@ -84,8 +84,8 @@ class Schedule:
         transient_cost: what a retry takes from the quota after a transient failure.
         throttling_cost: the same after throttling.
         timeout_cost: the same after an attempt that timed out.
-        unreached_attempts: the maximum number of attempts at a host of which nothing has ever been heard: its name does
-            not exist, or it has not responded to any call of a fleet. None for as many as elsewhere.
+        unreached_attempts: the maximum number of attempts at a host whose name does not exist, or that has responded to
+            no call of a fleet while the hosts of other regions have. None for as many as elsewhere.
     """
 
     transient_backoff: float = 0.05
@@ -311,7 +311,8 @@ class Attempts:
 
     def succeeded(self) -> None:
         """Refund the cost of the last retry to the quota, or 1 if there was no retry."""
-        self.quota.release(1 if self._last_cost is None else self._last_cost)
+        if self.quota.available < _QUOTA:
+            self.quota.release(1 if self._last_cost is None else self._last_cost)
 
     def failed(self, error: ServiceError | TransportError) -> None:
         """Record whether the service may have carried out the attempt, and set the error's attributes."""
@@ -331,11 +332,15 @@ class Attempts:
         """Return the seconds to wait before the next attempt, or None if there is none."""
         kind = failure_kind(error)
         health = self.health if isinstance(error, TransportError) else None
-        if health is not None and health.retries_are_vain():
-            health.give_up()
-            kind = None
-        delay = None if kind is None else self._delay(kind, error, random)
-        if delay is None and health is not None:
+        if health is None:
+            return None if kind is None else self._delay(kind, error, random)
+        if health.make_way():
+            # Not lost: with all its retries, it might have got a response.
+            return None
+        # Calls that are retried already go on, as they would with another host.
+        is_vain = health.dead and self.count == 1
+        delay = None if kind is None or is_vain else self._delay(kind, error, random)
+        if delay is None:
             health.note_lost_call()
         return delay
 
@@ -376,8 +381,7 @@ class Attempts:
     def _limit(self, error: ServiceError | TransportError) -> int:
         """Return the maximum number of attempts after this error."""
         health, unreached = self.health, self.schedule.unreached_attempts
-        if not isinstance(error, TransportError):
+        if unreached is None or not isinstance(error, TransportError):
             return self.max_attempts
-        if unreached is not None and (isinstance(error, HostNotFound) or (health and not health.ever_responded)):
-            return min(unreached, self.max_attempts)
-        return self.max_attempts
+        is_silent = health is not None and health.alone_silent
+        return min(unreached, self.max_attempts) if is_silent or isinstance(error, HostNotFound) else self.max_attempts

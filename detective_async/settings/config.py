@@ -10,6 +10,7 @@ from attrs import Factory, frozen
 
 from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import check_kind, cut, shown
+from detective_async.settings.endpoint_urls import EndpointUrls
 from detective_async.settings.shared_file import Section, SharedFileError, parse_shared_file
 
 _MOST_DIGITS = 18
@@ -24,8 +25,7 @@ class Settings:
 
     Attributes:
         region: the region to call.
-        service_urls: service name -> a URL to use instead of the region's own, for each service that the library calls.
-        service_problems: service name -> what is wrong with the section of services that its URL would be in.
+        endpoint_urls: the URLs to use instead of the region's own.
         use_fips: whether to use FIPS endpoints.
         use_dualstack: whether to use endpoints that have IPv6 addresses too.
         max_attempts: the maximum number of attempts of a call.
@@ -37,8 +37,7 @@ class Settings:
     """
 
     region: str | None = None
-    service_urls: Mapping[str, str] = Factory(dict)
-    service_problems: Mapping[str, str] = Factory(dict)
+    endpoint_urls: EndpointUrls = Factory(EndpointUrls)
     use_fips: bool | None = None
     use_dualstack: bool | None = None
     max_attempts: int | None = None
@@ -47,23 +46,6 @@ class Settings:
     ca_bundle: str | None = None
     app_id: str | None = None
     in_lambda: bool = False
-
-    @property
-    def endpoint_url(self) -> str | None:
-        """The URL to use instead of the region's own, as `endpoint_url_of` gives it."""
-        return self.endpoint_url_of("detective")
-
-    def endpoint_url_of(self, service: str) -> str | None:
-        """Return the URL to use for a service instead of the region's own.
-
-        Raises:
-            ConfigurationError: the profile names a section of services that does not exist, or that has no settings
-                below the service's name. Without the error, requests that were meant for another endpoint would go
-                to AWS.
-        """
-        if service in self.service_problems:
-            raise ConfigurationError(self.service_problems[service])
-        return self.service_urls.get(service)
 
 
 def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -79,11 +61,9 @@ def read_settings(profile: str | None = None, environ: Mapping[str, str] = os.en
     if profile is not None:
         check_kind(profile, str, "profile", "the name of a profile")
     sections = _profile_sections(profile, environ)
-    service_urls, service_problems = _service_urls(sections, environ)
     return Settings(
         region=_first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or sections.profile.get("region") or None,
-        service_urls=service_urls,
-        service_problems=service_problems,
+        endpoint_urls=_endpoint_urls(sections, environ),
         use_fips=_boolean("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", sections, environ),
         use_dualstack=_boolean("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", sections, environ),
         max_attempts=_max_attempts(sections, environ),
@@ -116,14 +96,16 @@ def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Secti
     name = requested or "default"
     config = _read(_config_path(environ))
     credentials = _read(_path(environ, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
-    found = [config.get(f"profile {name}"), credentials.get(name)]
-    if name == "default":
-        found.insert(0, config.get("default"))
-    if requested and not any(section is not None for section in found):
+    headers = {f"profile {name}", "default"} if name == "default" else {f"profile {name}"}
+    # Of several sections of one profile, the last one counts, and nothing of the others.
+    found = [section for header, section in config.items() if header in headers][-1:]
+    if name in credentials:
+        found.append(credentials[name])
+    if requested and not found:
         raise ConfigurationError(f"profile {cut(requested)!r} is in neither the shared config nor the credentials file")
     merged: dict[str, str] = {}
     for section in found:
-        merged.update(section or {})
+        merged.update(section)
     return _Sections(name, merged, config.get(f"services {merged.get('services', '')}", {}))
 
 
@@ -167,51 +149,11 @@ def _parse(path: Path, _mtime_ns: int, _size: int) -> Mapping[str, Section]:
     raise ConfigurationError(f"{cut(str(path))} cannot be read as a shared config file ({problem})")
 
 
-def _nested(text: str) -> Mapping[str, str]:
-    """Read the indented lines below a key, as in `detective =` under `[services NAME]`."""
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-#: The services that the library calls.
-_SERVICES = "detective", "sts"
-
-
-def _service_urls(sections: _Sections, environ: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Return the URL of each service that has one, and what is wrong with the settings of each that has a fault."""
+def _endpoint_urls(sections: _Sections, environ: Mapping[str, str]) -> EndpointUrls:
     if _boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls", sections, environ):
-        return {}, {}
-    urls: dict[str, str] = {}
-    problems: dict[str, str] = {}
-    for service in _SERVICES:
-        url = _first(environ, f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL")
-        # Like botocore, which does not look at the profile's own URL if there is a problem.
-        if url is None and (problem := _service_problem(service, sections, environ)) is not None:
-            problems[service] = problem
-            continue
-        nested = _nested(sections.services.get(service, ""))
-        url = url or nested.get("endpoint_url") or sections.profile.get("endpoint_url")
-        if url:
-            urls[service] = url
-    return urls, problems
-
-
-def _service_problem(service: str, sections: _Sections, environ: Mapping[str, str]) -> str | None:
-    if "services" not in sections.profile:
-        return None
-    name = cut(sections.profile["services"])
-    if not sections.services:
-        return (
-            f"services in profile {cut(sections.name)!r} is {name!r}, but {_config_file(environ)} has no section "
-            f"[services {name}] with settings"
-        )
-    if sections.services.get(service, "\n").startswith("\n"):
-        return None
-    # Not the value, whose URL may contain a password.
-    return (
-        f"{service} in section [services {name}] of {_config_file(environ)} must have nothing on its own line, and "
-        "indented settings below it, such as endpoint_url = https://HOST"
-    )
+        return EndpointUrls()
+    variables = {name: value for name, value in environ.items() if name.startswith("AWS_ENDPOINT_URL")}
+    return EndpointUrls(variables, sections.profile, sections.services, sections.name, _config_file(environ))
 
 
 def _boolean(variable: str, key: str, sections: _Sections, environ: Mapping[str, str]) -> bool | None:

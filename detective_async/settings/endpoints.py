@@ -79,7 +79,7 @@ def resolve(
         ConfigurationError: the region or the URL is malformed, or the settings contradict each other.
     """
     _check_url(endpoint_url)
-    return _resolve(_text(region), endpoint_url, use_fips, use_dualstack)
+    return _resolve(_checked(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack)
 
 
 @lru_cache(maxsize=1024)
@@ -92,7 +92,6 @@ def _resolve(region: str, endpoint_url: str | None, use_fips: bool, use_dualstac
             )
         return custom
     partition = _partition_of(region)
-    _check_form(region)
     prefix = partition.dualstack_prefix if use_dualstack else "api.detective"
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
     host = f"{prefix}{'-fips' if use_fips else ''}.{region}.{suffix}"
@@ -108,7 +107,9 @@ def resolve_sts(
         ConfigurationError: the region or the URL is malformed.
     """
     _check_url(endpoint_url)
-    return _resolve_sts(_text(region), endpoint_url, use_fips, use_dualstack)
+    return _resolve_sts(
+        _checked(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -116,19 +117,11 @@ def _resolve_sts(region: str, endpoint_url: str | None, use_fips: bool, use_dual
     if endpoint_url is not None:
         return _custom(endpoint_url, region)
     partition = _partition_of(region)
-    _check_form(region)
     suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
     # In us-gov regions, the standard endpoints are FIPS endpoints.
     fips = use_fips and (use_dualstack or not region.startswith("us-gov-"))
     host = f"sts{'-fips' if fips else ''}.{region}.{suffix}"
     return Endpoint(f"https://{host}", host, "", region)
-
-
-def _text(region: object) -> str:
-    """Return a region as a plain string, whose format is its value; that of an enum's member may be its name."""
-    if not isinstance(region, str):
-        raise _invalid_region(region)
-    return str.__str__(region)
 
 
 def _check_url(endpoint_url: object) -> None:
@@ -137,41 +130,55 @@ def _check_url(endpoint_url: object) -> None:
         check_kind(endpoint_url, str, "endpoint_url", "a URL as a string, such as http://localhost:4580")
 
 
-def _invalid_region(region: object) -> ConfigurationError:
-    return ConfigurationError(f"region {shown(region)} is not a region name, such as eu-west-1")
+# Three forms of region names, each stricter than the one before: with a custom endpoint, without, and in lists.
+
+#: Any label of a host name: simulators have regions such as `local`.
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+#: What AWS may call a region, now or later: lower-case words and a number at the end. The host of any other name, such
+#: as that of a place or of an availability zone, does not exist, which would look like a region without Detective.
+_NAME = re.compile(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}")
+#: The word before the number, in the partitions that are known: a misspelt region would fail like one that is closed.
+_DIRECTION = re.compile(r"(north|south)?(east|west)?|central")
 
 
-def _check_form(region: str) -> None:
-    """Check that AWS may have a region of this name, now or later: lower-case words and a number at the end.
+def _checked(value: object, form: re.Pattern[str]) -> str:
+    """Return a region's name as a plain string, since the format of an enum's member may be its name."""
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise ConfigurationError(f"region {shown(value)} is not a region name, such as eu-west-1")
+    if form is _NAME and value.startswith("fips-"):
+        raise ConfigurationError(f"region {value!r}: use the region's own name, and use_fips=True")
+    return str.__str__(value)
 
-    The host of any other name, such as that of a place or of an availability zone, does not exist, which would look
-    like a region without Detective. With a custom endpoint, a region may have any name.
+
+def check_region_label(value: object, path: str) -> None:
+    """Check that a region can have this name where the endpoint is not known yet.
+
+    Raises:
+        ParameterError: it cannot.
     """
-    if not re.fullmatch(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}", region):
-        raise _invalid_region(region)
-    if region.startswith("fips-"):
-        raise ConfigurationError(f"region {region!r}: use the region's own name, and use_fips=True")
-
-
-def _partition_of(region: str) -> _Partition:
-    if not re.fullmatch(r"(?!-)[a-z0-9-]{1,63}(?<!-)", region):
-        raise _invalid_region(region)
-    return next((p for p in _PARTITIONS if re.fullmatch(p.regions, region)), _AWS)
+    if not isinstance(value, str) or not _LABEL.fullmatch(value):
+        raise ParameterError(path, f"expected a region, such as eu-west-1, got {shown(value)}")
 
 
 def check_region(value: object, path: str) -> None:
-    """Check that a value has the form of AWS's region names.
-
-    For lists of regions: calls to a misspelt region would fail like calls to a region that is not enabled.
+    """Check that a value has the form of the region names of a known partition, as for lists of regions.
 
     Raises:
         ParameterError: it does not.
     """
-    if isinstance(value, str) and any(re.fullmatch(partition.regions, value, re.ASCII) for partition in _PARTITIONS):
+    if isinstance(value, str) and _NAME.fullmatch(value) and _known_partition_of(value) is not None:
         where = value.rpartition("-")[0].rpartition("-")[2]
-        if re.fullmatch(r"(north|south)?(east|west)?|central", where):
+        if _DIRECTION.fullmatch(where):
             return
     raise ParameterError(path, f"expected a region, such as eu-west-1, got {value!r}")
+
+
+def _known_partition_of(region: str) -> _Partition | None:
+    return next((partition for partition in _PARTITIONS if re.fullmatch(partition.regions, region)), None)
+
+
+def _partition_of(region: str) -> _Partition:
+    return _known_partition_of(region) or _AWS
 
 
 def partition_of(region: str) -> str:
@@ -180,7 +187,7 @@ def partition_of(region: str) -> str:
     Raises:
         ConfigurationError: the region is malformed.
     """
-    return _partition_of(_text(region)).name
+    return _partition_of(_checked(region, _LABEL)).name
 
 
 def home_region(region: str) -> str:
@@ -189,7 +196,7 @@ def home_region(region: str) -> str:
     Raises:
         ConfigurationError: the region is malformed.
     """
-    return _partition_of(region).home
+    return _partition_of(_checked(region, _LABEL)).home
 
 
 #: The regions of `aws` that every account has. It does not grow: all regions since March 2019 have to be opted in to
@@ -224,7 +231,6 @@ def needs_no_opt_in(region: str) -> bool:
 
 
 def _custom(endpoint_url: str, region: str) -> Endpoint:
-    _partition_of(region)
     # The messages do not quote the URL, which may contain a password.
     split = _split(endpoint_url)
     if split is None or split[1] == 0:
@@ -264,7 +270,20 @@ def _host(name: str) -> str:
             "the host of the endpoint URL is not a host name: that consists of labels of 1 to 63 letters, digits, "
             "hyphens and underscores, separated by dots"
         )
+    if _NUMBERS.fullmatch(ascii_name) and not _is_ipv4(ascii_name):
+        raise ConfigurationError(
+            "the host of the endpoint URL consists of numbers, but is not an IPv4 address of four numbers up to 255, "
+            "without leading zeros"
+        )
     return ascii_name
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_ascii(name: str) -> str:
@@ -292,5 +311,7 @@ def _path(path: str) -> str:
 
 _LONGEST_HOST = 253
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+#: aiohttp takes such a host for an IPv4 address, and refuses each request if it is none.
+_NUMBERS = re.compile(r"[0-9.]+")
 #: The characters of RFC 3986 that may stand in a path.
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*+")

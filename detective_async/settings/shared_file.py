@@ -27,6 +27,8 @@ class SharedFileError(Exception):
 def parse_shared_file(text: str) -> Mapping[str, Section]:
     """Return the sections of a file by their names: `default`, `profile NAME`, `services NAME`; others as they are.
 
+    They are in the order of the file.
+
     The value of a key that has indented lines below it contains these, each after a line feed.
 
     Raises:
@@ -64,8 +66,17 @@ def parse_shared_file(text: str) -> Mapping[str, Section]:
             raise SharedFileError(number, "sets a key that is set already")
         value = section[key] = [text_of_value]
     defaults = _joined(inherited)
-    named = ((_name(header), keys) for header, keys in sections.items())
-    return {name: ChainMap(_joined(keys), defaults) for name, keys in named if name is not None}
+    return _by_name({header: ChainMap(_joined(keys), defaults) for header, keys in sections.items()})
+
+
+def _by_name(sections: Mapping[str, Section]) -> Mapping[str, Section]:
+    named: dict[str, Section] = {}
+    for header, section in sections.items():
+        if (name := _name(header)) is not None:
+            # With quotes and without, one name may be there twice: it stands where the last one does.
+            named.pop(name, None)
+            named[name] = section
+    return named
 
 
 def _header(line: str) -> str | None:

@@ -16,6 +16,7 @@ from support.hypothesis_profiles import examples
 
 from detective_async import ErrorCode, ServiceError
 from detective_async.api.wire import wire_name
+from detective_async.errors import printable
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def _raise_both(pair: Pair, operation: str, reply: Reply) -> tuple[ClientError, 
 def _assert_same(theirs: ClientError, ours: ServiceError, operation: str) -> None:
     metadata = theirs.response["ResponseMetadata"]
     assert ours.code == theirs.response["Error"]["Code"]
-    assert ours.message == theirs.response["Error"]["Message"]
+    assert ours.message == printable(theirs.response["Error"]["Message"])
     assert ours.status == metadata["HTTPStatusCode"]
     assert ours.request_id == metadata["RequestId"]
     assert ours.operation == theirs.operation_name == operation

@@ -9,6 +9,7 @@ from support.contract.clients import Pair
 from support.contract.server import Reply
 
 from detective_async import DecodeError, ServiceError
+from detective_async.api.redaction import MAX_TEXT
 
 pytestmark = pytest.mark.usefixtures("json_library")
 
@@ -46,7 +47,7 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "null for the response": ("ListMembers", None, "expected an object, got null @ $"),
     "a string for the response": ("ListMembers", "no", "expected an object, got a string @ $"),
     "a list for the response without members": ("TagResource", [], "expected an object, got an array @ $"),
-    "a list for no response": ("DeleteGraph", [], "expected an object, got an array"),
+    "a list for no response": ("DeleteGraph", [], "expected an object, got an array @ $"),
     "an object for a list": ("ListGraphs", {"GraphList": {}}, "expected an array, got an object @ $.graph_list"),
     "a string for a list": ("ListGraphs", {"GraphList": "no"}, "expected an array, got a string @ $.graph_list"),
     "a number for a string": ("ListMembers", {"NextToken": 1}, "expected a string, got a number @ $.next_token"),
@@ -222,6 +223,20 @@ def test_several_problems_are_in_one_message(pair: Pair, count: int, more: list[
     body = json.dumps({"MemberDetails": [{"Status": number} for number in range(count)]}).encode()
     told = [f"expected a string, got a number @ $.member_details[{index}].status" for index in range(3)]
     assert _fail(pair, "ListMembers", Reply(body=body)).problem == "; ".join([*told, *more])
+
+
+def test_the_keys_of_a_map_are_foreign_text(pair: Pair) -> None:
+    """In a path, they are masked, escaped and cut."""
+    for key, shown in (
+        ("team", "team"),
+        ("root@example.com", "***"),
+        ("\x1b[31m\n", r"\x1b[31m\n"),
+        ("k\n" * 9_000, r"k\n" * 1_300),
+    ):
+        error = _fail(pair, "ListTagsForResource", Reply(body=json.dumps({"Tags": {key: 1}}).encode()))
+        assert error.problem.startswith(f"expected a string, got a number @ $.tags['{shown}"), error.problem
+        assert len(error.problem) <= MAX_TEXT + len(" [...]")
+        assert error.problem.isprintable()
 
 
 @pytest.mark.parametrize("operation", [n for n in OPERATION_NAMES if SERVICE_MODEL.operation_model(n).output_shape])

@@ -45,9 +45,14 @@ class CachedSource:
         self.cache = RefreshingCache("the source", cache_permanent=cache_permanent)
         self.spawned: list[asyncio.Task[Credentials]] = []
         self.fetch_timeout: float | None = 60.0
+        # How far ahead a correction of the clock is that no request confirmed.
+        self.doubtful = 0.0
 
     def now(self) -> float:
         return self.source.now
+
+    def earliest_now(self) -> float:
+        return min(self.source.now, self.source.now - self.doubtful)
 
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         self.spawned.append(asyncio.create_task(work))
@@ -123,6 +128,60 @@ async def test_credentials_for_ten_more_seconds_are_used_when_the_source_fails(
     cached.source.now += 1
     with pytest.raises(CredentialsError, match="within" if hangs else "still down"):
         await cached.key()
+
+
+@pytest.mark.parametrize("years", [-2, 73])
+async def test_keys_are_used_while_a_correction_of_the_clock_is_not_confirmed(years: float) -> None:
+    """They are good by one of the two clocks; new ones are fetched meanwhile, and when the correction is taken back."""
+    cached = CachedSource(3600, CredentialsError("down"), 3600)
+    assert await cached.key() == "key-1"
+    cached.doubtful = years * 365 * 24 * 60 * MINUTE
+    assert await cached.after(cached.doubtful) == "key-1"
+    assert await cached.after(-cached.doubtful) == "key-1"
+    cached.doubtful = 0.0
+    assert await cached.after(3600 - 15 * MINUTE) == "key-1"
+    await cached.settle()
+    assert cached.source.fetches == (3 if years > 0 else 2)
+
+
+async def test_keys_that_have_expired_by_a_confirmed_correction_are_not_used() -> None:
+    """A call waits for others."""
+    cached = CachedSource(3600, CredentialsError("down"), 3600)
+    assert await cached.key() == "key-1"
+    with pytest.raises(CredentialsError, match="down"):
+        await cached.after(3600)
+
+
+@pytest.mark.parametrize("ahead", [-73, 73])
+async def test_keys_that_were_fetched_with_a_wrong_correction_are_refreshed_early(ahead: float) -> None:
+    """When it has been taken back: the time of the next fetch is counted from their expiry."""
+    cached = CachedSource(3600, 3600)
+    far = ahead * 365 * 24 * 60 * MINUTE
+
+    async def fetch() -> Credentials:
+        cached.source.now -= far
+        try:
+            return await cached.source.fetch()
+        finally:
+            cached.source.now += far
+
+    cached.source.now += far
+    assert (await cached.cache.get(fetch, cached)).access_key_id == "key-1"
+    cached.source.now -= far
+    assert await cached.after(3600 - 4 * MINUTE) == "key-1"
+    assert await cached.key() == "key-2"
+
+
+@pytest.mark.parametrize("error", [GeneratorExit(), BaseException("odd")])
+async def test_a_source_that_raises_what_is_no_exception(error: BaseException) -> None:
+    """Asyncio and Python would take it for their own."""
+    cached = CachedSource()
+
+    async def odd() -> Credentials:
+        raise error
+
+    with pytest.raises(CredentialsError, match=f"^the source failed: {type(error).__name__}$"):
+        await cached.cache.get(odd, cached)
 
 
 async def test_concurrent_callers_share_one_fetch() -> None:
@@ -391,7 +450,7 @@ class HangingSource(CachedSource):
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch for which no caller waits counts as abandoned at once."""
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
 
 
 @pytest.mark.parametrize("ignores_cancellation", [False, True])
@@ -479,7 +538,7 @@ async def test_no_second_fetch_is_started_while_somebody_waits_or_types(
     waiting.cancel()
     await cached.given_up(2)
     assert len(cached.fetches) == 1
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
     await cached.given_up(1)
     assert len(cached.fetches) == (1 if interactive else 2)
 

@@ -1,6 +1,7 @@
 """Sources that hang, or that cancel: a call says whose keys it waits for, and the next one starts anew."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from botocore.credentials import RefreshableCredentials
 
 from detective_async import (
     AssumeRole,
+    ClientClosed,
     ConfigurationError,
     Credentials,
     CredentialsError,
@@ -64,7 +66,7 @@ async def test_a_look_up_that_hangs_is_given_up(
     sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """The error names the source, for all calls that wait; the next call starts a new one."""
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
     make, name = SOURCES[source]
     vault = Vault(sim.account(HUB))
     async with DetectiveClient(
@@ -105,7 +107,7 @@ async def test_a_call_names_the_source_that_it_waits_for(
     sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """Its own deadline has passed; the next call does not wait for the same look-up."""
-    monkeypatch.setattr("detective_async.auth.cache._ABANDONED_AFTER", 0.0)
+    monkeypatch.setattr("detective_async.auth.shared_fetch._ABANDONED_AFTER", 0.0)
     make, name = SOURCES[source]
     vault = Vault(sim.account(HUB))
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=make(sim, vault)) as client:
@@ -115,6 +117,150 @@ async def test_a_call_names_the_source_that_it_waits_for(
         assert (caught.value.attempts, caught.value.outcome_unknown) == (0, False)
         await client.list_graphs()
     assert vault.asked == 2
+
+
+@pytest.fixture
+def stubborn() -> Iterator[Callable[[], Any]]:
+    """What a source may do that ignores its cancellation, until the end of the test."""
+    over = False
+
+    async def wait() -> None:
+        while not over:
+            try:
+                await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                continue
+
+    yield wait
+    over = True
+
+
+@pytest.mark.parametrize("timeouts", [Timeouts(credentials=0.05), Timeouts(total=0.05)], ids=["bound", "deadline"])
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_source_that_ignores_its_cancellation(
+    sim: DetectiveSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    stubborn: Callable[[], Any],
+    source: str,
+    timeouts: Timeouts,
+) -> None:
+    """The call ends all the same, and so does a call that is cancelled."""
+    monkeypatch.setattr("detective_async.http.pool._LONGEST_END", 0.01)
+    make, name = SOURCES[source]
+    async with DetectiveClient(
+        region="eu-west-1",
+        endpoint_url=sim.url,
+        credentials=make(sim, Vault(sim.account(HUB), stubborn)),
+        timeouts=timeouts,
+    ) as client:
+        with pytest.raises((CredentialsError, DeadlineExceeded), match=name):
+            await client.list_graphs()
+        call = asyncio.create_task(client.list_graphs())
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+
+async def test_a_provider_that_fails_when_nobody_waits_any_more(
+    sim: DetectiveSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was cancelled, and asyncio does not report what that led to."""
+    ended = asyncio.Event()
+
+    async def late() -> Any:
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            ended.set()
+            raise LookupError("sealed")
+
+    async with DetectiveClient(
+        region="eu-west-1",
+        endpoint_url=sim.url,
+        credentials=Vault(sim.account(HUB), late),
+        timeouts=Timeouts(credentials=0.05),
+    ) as client:
+        with pytest.raises(CredentialsError, match=r"Vault gave no credentials within 0.05 s"):
+            await client.list_graphs()
+        await ended.wait()
+    gc.collect()
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_client_that_is_closed_while_a_call_waits_for_keys(sim: DetectiveSimulator, source: str) -> None:
+    """The call says so."""
+    vault = Vault(sim.account(HUB))
+    client = DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=SOURCES[source][0](sim, vault))
+    call = asyncio.create_task(client.list_graphs())
+    while not vault.asked:  # noqa: ASYNC110 - the source has no event
+        await asyncio.sleep(0)
+    await client.aclose()
+    with pytest.raises(ClientClosed):
+        await call
+
+
+async def test_a_provider_that_cancels_its_own_task(sim: DetectiveSimulator) -> None:
+    """That looks like a client that was closed, so it is asked once more."""
+
+    class Suicidal:
+        asked = 0
+
+        async def get_credentials(self) -> Any:
+            self.asked += 1
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
+
+    provider = Suicidal()
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=provider) as client:
+        with pytest.raises(CredentialsError, match="Suicidal failed: its look-ups were cancelled"):
+            await client.list_graphs()
+    assert provider.asked == 2
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_source_that_raises_generator_exit(sim: DetectiveSimulator, source: str) -> None:
+    """It does not pass for an end of the caller's own coroutine."""
+
+    def leave() -> Any:
+        raise GeneratorExit
+
+    vault = Vault(sim.account(HUB), leave)
+    async with DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=SOURCES[source][0](sim, vault)
+    ) as client:
+        with pytest.raises(CredentialsError, match=r"Vault.* failed: GeneratorExit"):
+            await client.list_graphs()
+        await client.list_graphs()
+
+
+@pytest.mark.parametrize("kind", [LookupError, CredentialsError, GeneratorExit])
+async def test_an_error_of_a_provider_is_freed_with_its_last_reference(
+    sim: DetectiveSimulator, kind: type[BaseException]
+) -> None:
+    """No cycle of references is left to the garbage collector, which would free the keys in its frames late."""
+
+    def fail() -> Any:
+        raise kind("sealed")
+
+    def errors() -> list[CredentialsError]:
+        return [one for one in gc.get_objects() if type(one) is CredentialsError]
+
+    async with DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=Vault(sim.account(HUB), fail)
+    ) as client:
+        before = errors()
+        gc.disable()
+        try:
+            with pytest.raises(CredentialsError):
+                await client.list_graphs()
+            await asyncio.sleep(0)
+            assert len(errors()) == len(before)
+        finally:
+            gc.enable()
 
 
 def _cancelled() -> Any:

@@ -82,7 +82,7 @@ async def closed_at_the_end(*clients: DetectiveClient) -> AsyncIterator[None]:
 
 def fetches() -> list[asyncio.Task[Any]]:
     """Return the running fetches of credentials."""
-    return [task for task in asyncio.all_tasks() if "RefreshingCache" in str(task.get_coro())]
+    return [task for task in asyncio.all_tasks() if "SharedFetches" in str(task.get_coro())]
 
 
 async def test_a_call_with_expired_keys_is_repeated_with_new_ones(env: ClockedSimulator) -> None:
@@ -307,7 +307,7 @@ async def test_closing_one_of_two_clients_that_share_a_role(env: ClockedSimulato
         await one.aclose()
         await asyncio.gather(*others)
         # The call tries to fetch again with its closed client.
-        with pytest.raises(RuntimeError, match="the client is closed"):
+        with pytest.raises(RuntimeError, match="the client was closed during the call"):
             await first
     assert env.operations == ["AssumeRole", *["ListGraphs"] * waiting]
 

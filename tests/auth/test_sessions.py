@@ -55,6 +55,30 @@ KINDS: dict[str, Callable[[Credentials], Any]] = {
 }
 
 
+async def test_keys_that_are_set_in_an_object_count_from_then_on(sim: DetectiveSimulator) -> None:
+    """An object with plain keys is read for each call, as by botocore; without a thread, because it never blocks."""
+    found = BotocoreCredentials("AKIAOLDOLDOLDOLDOLD7", "old-secret")
+    provider = SessionCredentials(found)
+    keys = sim.account(HUB)
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=provider) as client:
+        with pytest.raises(ServiceError, match="UnrecognizedClientException"):
+            await client.list_graphs()
+        found.access_key, found.secret_key = keys.access_key_id, keys.secret_access_key
+        assert (await client.list_graphs()).response_metadata.attempts == 1
+    assert await provider.get_credentials() == keys
+    assert len(sim.requests) == 2
+
+
+def test_frozen_keys_are_refused() -> None:
+    """They are never refreshed; the error says what to pass, and does not contain them."""
+    frozen = boto3.Session("AKIAOLDOLDOLDOLDOLD7", "old-secret").get_credentials().get_frozen_credentials()
+    with pytest.raises(
+        ConfigurationError, match="got a ReadOnlyCredentials: pass the session that they are of"
+    ) as caught:
+        DetectiveClient(region="eu-west-1", credentials=frozen)
+    assert "old-secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("temporary", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_keys_of_sessions_sign_calls(sim: DetectiveSimulator, kind: str, temporary: bool) -> None:
@@ -140,7 +164,8 @@ async def test_a_session_is_asked_to_refresh_expiring_keys(kind: str, monkeypatc
     refresher.lifetime = 3600
     # A clock by which the keys expire in less than ten seconds.
     late = keys.expires_at.timestamp() - 9
-    monkeypatch.setattr("detective_async.auth.cache._NO_CLIENT.now", lambda: late)
+    for name in ("now", "earliest_now"):
+        monkeypatch.setattr(f"detective_async.auth.cache._NO_CLIENT.{name}", lambda: late)
     given = await provider._cache.get(provider._fetch_from_source)
     monkeypatch.undo()
     assert given.access_key_id == "key-3"

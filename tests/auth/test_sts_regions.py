@@ -50,6 +50,8 @@ class FakeCaller:
     def now(self) -> float:
         return 1_800_000_000.0
 
+    earliest_now = now
+
     def spawn(self, work: Coroutine[Any, Any, Credentials]) -> asyncio.Task[Credentials]:
         return asyncio.create_task(work)
 

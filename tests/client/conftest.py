@@ -1,5 +1,6 @@
 """Fixtures for the tests of the client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,8 +16,16 @@ def scripted_time() -> ScriptedTime:
 
 
 @pytest.fixture
-async def waiter(sim: DetectiveSimulator, scripted_time: ScriptedTime) -> AsyncIterator[DetectiveClient]:
-    """A client with a fake clock and without retries."""
+async def waiter(
+    sim: DetectiveSimulator, scripted_time: ScriptedTime, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[DetectiveClient]:
+    """A client with a fake clock and without retries.
+
+    The event loop's clock is slow: it limits each poll to a second at the least, which a busy machine may need.
+    """
+    loop = asyncio.get_running_loop()
+    real, start = loop.time, loop.time()
+    monkeypatch.setattr(loop, "time", lambda: start + (real() - start) / 60)
     async with DetectiveClient(
         region="eu-west-1",
         credentials=sim.account(ADMINISTRATOR),
@@ -25,6 +34,7 @@ async def waiter(sim: DetectiveSimulator, scripted_time: ScriptedTime) -> AsyncI
         retry=RetryPolicy(max_attempts=1),
     ) as client:
         yield client
+        monkeypatch.setattr(loop, "time", real)
 
 
 @pytest.fixture

@@ -139,6 +139,10 @@ def test_mistakes_are_refused_in_words(mistake: dict[str, Any], problem: str) ->
         ({"retry": 5}, "retry: expected a RetryPolicy"),
         ({"timeouts": 0}, "timeouts: expected Timeouts"),
         ({"credentials": ROLE}, "pass AssumeRole"),
+        *(
+            ({"account_id": value}, f"account_id must be 12 digits, got {value!r}")
+            for value in (5, "", "1" * 11, "a" * 12)
+        ),
         ({"region_name": "eu-west-1"}, r"with_options\(\) has no region_name, as boto3 has; use region"),
     ],
 )

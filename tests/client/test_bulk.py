@@ -6,8 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from attrs import AttrsInstance
+from support.sessions import session_of
+from support.wire_server import until
 
 from detective_async import (
     AccessDeniedException,
@@ -313,9 +316,11 @@ async def test_cancelling_cancels_all_chunks(client: DetectiveClient, sim: Detec
     """No task remains, no chunk is carried out later, and the client can be used."""
     sim.inject(Fault(Latency(3600), operation="CreateMembers", count=None))
     call = asyncio.create_task(client.bulk.create_members(graph_arn, ACCOUNTS))
-    while len(chunk_tasks()) < 3:  # noqa: ASYNC110 - it takes one pass of the event loop
-        await asyncio.sleep(0)
-    await asyncio.sleep(0.05)
+    session = session_of(client)
+    assert session is not None
+    assert isinstance(session.connector, aiohttp.TCPConnector)
+    await until(lambda: session.connector and len(session.connector._acquired) == 3, "each has its connection")
+    assert len(chunk_tasks()) == 3
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

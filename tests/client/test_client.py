@@ -10,9 +10,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from support.interruptions import passes
+from support.server_thread import no_graphs
 from support.sessions import session_of
 from support.strict_mode import warnings_in
-from support.wire_server import until
+from support.wire_server import WireServer, serving, until
 
 from detective_async import (
     ClientClosed,
@@ -27,6 +29,10 @@ from detective_async.testing import DetectiveSimulator, Fault, Gzip
 
 ADMINISTRATOR = "111122223333"
 OTHER = "444455556666"
+
+
+def make_plain(server: WireServer) -> DetectiveClient:
+    return DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"), endpoint_url=server.url)
 
 
 def make(sim: DetectiveSimulator, session: aiohttp.ClientSession | None = None) -> DetectiveClient:
@@ -214,31 +220,35 @@ def test_with_options_resolves_the_endpoint_of_the_region() -> None:
         client.with_options(region="no region")
 
 
-async def test_at_most_a_hundred_connections(sim: DetectiveSimulator) -> None:
+async def test_at_most_a_hundred_connections() -> None:
     """Three hundred concurrent calls succeed with them."""
-    async with make(sim) as client:
+    async with serving() as server, make_plain(server) as client:
         calls = [asyncio.create_task(client.list_graphs()) for _ in range(300)]
-        await asyncio.sleep(0.05)
+        await until(lambda: len(server.requests) == 100, "a hundred are in flight")
+        await passes(100)
+        assert len(server.requests) == 100
+        server.react = no_graphs
+        for request in list(server.requests):
+            no_graphs(request)
+        assert len(await asyncio.gather(*calls)) == 300
+        assert server.most_connections == 100
+
+
+@pytest.mark.parametrize("sent", [0, 1, 50, 100])
+async def test_cancelled_calls_release_their_connections(sent: int) -> None:
+    """No connection stays acquired, and later calls succeed."""
+    async with serving() as server, make_plain(server) as client:
+        calls = [asyncio.create_task(client.list_graphs()) for _ in range(150)]
+        await until(lambda: len(server.requests) >= sent, "some are in flight")
+        await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
         session = session_of(client)
         assert session is not None
         assert isinstance(session.connector, aiohttp.TCPConnector)
-        assert len(session.connector._acquired) <= 100
-        assert len(await asyncio.gather(*calls)) == 300
-
-
-async def test_cancelled_calls_release_their_connections(sim: DetectiveSimulator) -> None:
-    """No connection stays acquired, and later calls succeed."""
-    async with make(sim) as client:
-        for _ in range(3):
-            calls = [asyncio.create_task(client.list_graphs()) for _ in range(150)]
-            await asyncio.sleep(0.005)
-            for call in calls:
-                call.cancel()
-            await asyncio.gather(*calls, return_exceptions=True)
-            session = session_of(client)
-            assert session is not None
-            assert isinstance(session.connector, aiohttp.TCPConnector)
-            assert not session.connector._acquired
+        assert not session.connector._acquired
+        server.react = no_graphs
         await client.list_graphs()
 
 

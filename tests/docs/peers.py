@@ -40,8 +40,8 @@ PEERS: dict[str, Callable[[], AbstractAsyncContextManager[Any]]] = {
 }
 
 
-def plain(answer: Any) -> Any:
+def plain(response: Any) -> Any:
     """Return an answer of any of the clients in the same form, without empty members."""
-    if isinstance(answer, dict):
-        return {name: value for name, value in answer.items() if name != "ResponseMetadata" and value not in ([], {})}
-    return as_plain(answer)
+    if isinstance(response, dict):
+        return {name: value for name, value in response.items() if name != "ResponseMetadata" and value not in ([], {})}
+    return as_plain(response)

@@ -90,9 +90,9 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
 
 async def answer_of(app: web.Application, path: str) -> str:
     """Return the answer of an app to one request."""
-    async with TestClient(TestServer(app)) as browser, browser.get(path) as answer:
-        assert answer.status == 200
-        return await answer.text()
+    async with TestClient(TestServer(app)) as browser, browser.get(path) as response:
+        assert response.status == 200
+        return await response.text()
 
 
 @pytest.mark.usefixtures("_world")

@@ -417,6 +417,28 @@ def test_a_checkpoint_of_another_output(a_world: World, main: Main) -> None:
         assert a_world.output.read_bytes() == output
 
 
+def test_a_checkpoint_that_contradicts_the_output(a_world: World, main: Main) -> None:
+    """No line of a finished target is cut off, and none is written twice: it is refused, and nothing is changed."""
+    assert main(*a_world.to_files()).code == 0
+    a_world.sim.forget_requests()
+    output, state = a_world.output.read_bytes(), json.loads(a_world.checkpoint.read_text())
+    first_line = output.index(b"\n") + 1
+    with_members = [[account_id, region] for account_id, region, _ in a_world.members]
+    for changes, content in (
+        ({"size": 0}, output),
+        ({"size": first_line}, output),
+        ({"finished": []}, output),
+        ({"finished": state["finished"][:1]}, output),
+        ({"finished": [*with_members[:1], ["999999999999", OPEN[0]]]}, output),
+        ({}, b"no JSON\n" + output[len(b"no JSON\n") :]),
+        ({"size": state["size"] + 3}, output + b"{}\n"),
+    ):
+        a_world.output.write_bytes(content)
+        a_world.checkpoint.write_text(json.dumps({**state, **changes}))
+        check_refused(a_world, main(*a_world.to_files()), "contradict each other; delete both to start over\n")
+        assert a_world.output.read_bytes() == content
+
+
 def test_a_second_run_is_refused(a_world: World, main: Main, tmp_path: Path) -> None:
     """While one runs, nothing else may write to its output or checkpoint, by whatever path; afterwards it may."""
     sim = a_world.sim
@@ -465,6 +487,20 @@ def test_hosts_that_cannot_be_found(a_world: World, main: Main, monkeypatch: pyt
     assert finished_in(a_world.checkpoint) == 0
     monkeypatch.setenv("AWS_ENDPOINT_URL_DETECTIVE", url)
     assert main(*a_world.to_files()).code == 0
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+
+
+def test_keys_that_no_region_knows(a_world: World, main: Main) -> None:
+    """They may not exist: their targets have failed and are read by the next run, the closed region's too."""
+    a_world.sim.inject(Fault(Failure(403, "UnrecognizedClientException", "no such token"), "ListGraphs", count=None))
+    ended = main(*a_world.to_files())
+    assert ended.code == 1
+    assert ended.err.count("failed: ") == ended.err.count("UnrecognizedClientException") == 15
+    assert "not opted in" not in ended.err
+    assert finished_in(a_world.checkpoint) == 0
+    a_world.sim.clear_faults()
+    ended = main(*a_world.to_files())
+    assert (ended.code, ended.err.splitlines()[0]) == (0, f"not opted in: {CLOSED} (5 accounts)")
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 

@@ -91,15 +91,15 @@ class CountingServer:
             case "AssumeRole":
                 return _keys(parse_qs(request.body.decode())["RoleArn"][0].split(":")[4])
             case "/graphs/list":
-                answer: dict[str, Any] = {"GraphList": [{"Arn": graph_of(account, region)}]}
+                response: dict[str, Any] = {"GraphList": [{"Arn": graph_of(account, region)}]}
             case "/graph/members/list":
                 page = int(json.loads(request.body).get("NextToken", 0))
-                answer = {"MemberDetails": [{"AccountId": f"{page:012}"}]}
+                response = {"MemberDetails": [{"AccountId": f"{page:012}"}]}
                 if page + 1 < self.pages:
-                    answer["NextToken"] = str(page + 1)
+                    response["NextToken"] = str(page + 1)
             case _:
-                answer = {}
-        return json.dumps(answer).encode()
+                response = {}
+        return json.dumps(response).encode()
 
 
 def operation_of(request: Request) -> str:

@@ -9,7 +9,7 @@ import pytest
 from support.interruptions import passes
 from support.wire_server import until
 
-from detective_async import DetectiveClient, DetectiveFleet, Target
+from detective_async import ClientClosed, DetectiveClient, DetectiveFleet, Target
 from fleet.counting_server import (
     REGIONS,
     counting_fleet,
@@ -86,8 +86,10 @@ async def test_closing_the_fleet_with_waiting_consumers(stream: bool) -> None:
         await fleet.aclose()
         await until(lambda: not server.held, "nothing is in progress")
         for error in await asyncio.gather(*waiting, return_exceptions=True):
-            assert isinstance(error, RuntimeError)
+            assert isinstance(error, ClientClosed)
             assert str(error) == CLOSED
+            # The service may have acted on what was in progress.
+            assert error.outcome_unknown
         assert not fleet._runs
         await fleet.aclose()
         assert repr(fleet) == "<DetectiveFleet [targets: 90, closed]>"
@@ -107,6 +109,20 @@ async def test_closing_the_fleet_between_two_outcomes() -> None:
                 assert outcome.ok
                 seen += 1
         assert 6 <= seen <= 12
+
+
+async def test_closing_the_fleet_while_nothing_is_in_progress() -> None:
+    """A slow consumer holds the work up: no outcome is unknown."""
+    async with counting_server() as server, nothing_left():
+        fleet = DetectiveFleet(places(1), concurrency=1, endpoint_url=server.url)
+        run = fleet.run(list_graphs)
+        assert (await anext(run)).ok
+        await until(lambda: len(server.asked) == 2 and not working_tasks(), "the second outcome is there")
+        await fleet.aclose()
+        assert (await anext(run)).ok
+        with pytest.raises(ClientClosed) as caught:
+            await anext(run)
+        assert not caught.value.outcome_unknown
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 from support.virtual_time import in_virtual_time
@@ -22,8 +22,9 @@ from detective_async import (
     Timeouts,
 )
 from detective_async.fleet import admission as admission_module
+from detective_async.fleet import fleet as fleet_module
 from detective_async.fleet.admission import LOOK_AHEAD, Admission
-from detective_async.retry.host_health import HostHealth
+from detective_async.retry.host_health import HostHealth, ServiceHealth
 from detective_async.settings.timeouts import shortened
 from fleet.counting_server import CountingServer, accounts, counting_server, list_graphs, operation_of, place_of
 
@@ -59,39 +60,39 @@ def held(regions: Iterable[str]) -> Callable[[Request], bool]:
 
 
 @pytest.mark.parametrize(
-    ("targets", "concurrency", "seconds"),
+    ("targets", "concurrency"),
     [
-        (targets_of([GOOD[0], DEAD[0], GOOD[1], GOOD[2], DEAD[1], GOOD[3]], 10), 6, 0.5),
-        (targets_of((*GOOD, *DEAD), 40), 64, 0.5),
-        # One slot is free for other hosts from the start.
-        (targets_of((DEAD[0], *GOOD), 10, by_region=True), 6, 0.5),
-        # All slots are taken by dead hosts until the first attempts have failed.
-        (targets_of((*DEAD, *GOOD), 10, by_region=True), 6, 1.5),
-        (targets_of((*DEAD, *GOOD), 80, by_region=True), 64, 1.5),
+        (targets_of([GOOD[0], DEAD[0], GOOD[1], GOOD[2], DEAD[1], GOOD[3]], 10), 6),
+        (targets_of((*GOOD, *DEAD), 40), 64),
+        (targets_of((DEAD[0], *GOOD), 10, by_region=True), 6),
+        # Blocks of dead hosts leave slots to the hosts of further blocks.
+        (targets_of((*DEAD, *GOOD), 10, by_region=True), 6),
+        (targets_of((*DEAD, *GOOD), 40, by_region=True), 64),
+        (targets_of((*DEAD, "ap-south-1", "us-west-1", *GOOD), 20, by_region=True), 64),
     ],
-    ids=["mixed", "many", "one first", "first", "many first"],
+    ids=["mixed", "many", "one first", "first", "many first", "four first"],
 )
 @in_virtual_time
-async def test_targets_of_other_hosts_do_not_wait(targets: list[Target], concurrency: int, seconds: float) -> None:
-    """They are done before the dead hosts have failed a second time; the dead ones are all tried, and fail."""
-    async with counting_server(held(DEAD)) as server:
+async def test_targets_of_other_hosts_do_not_wait(targets: list[Target], concurrency: int) -> None:
+    """They are done before the dead hosts have failed for the first time; the dead ones are all tried, and fail."""
+    async with counting_server(lambda request: not held(GOOD)(request)) as server:
         outcomes = await run_all(server, targets, concurrency)
     good = [(when, one) for when, one in outcomes if one.target.region in GOOD]
     assert all(one.ok for _, one in good)
-    assert max(when for when, _ in good) < seconds
+    assert max(when for when, _ in good) < 0.5
     assert sorted((one.target for _, one in outcomes), key=str) == sorted(targets, key=str)
     tried = Counter((account, region) for _, account, region in server.asked)
     for _, one in outcomes:
-        if one.target.region in DEAD:
+        if one.target.region not in GOOD:
             assert isinstance(one.error, AttemptTimeout)
             assert one.error.attempts == tried[one.target.account_id, one.target.region] >= 1
-    assert len({attempts for place, attempts in tried.items() if place[1] in DEAD}) > 1
+    assert len({attempts for place, attempts in tried.items() if place[1] not in GOOD}) > 1
 
 
-@pytest.mark.parametrize(("concurrency", "seconds"), [(6, 25), (64, 8)])
+@pytest.mark.parametrize(("concurrency", "seconds"), [(6, 60), (64, 50)])
 @in_virtual_time
 async def test_a_run_in_which_all_hosts_are_dead_ends(concurrency: int, seconds: float) -> None:
-    """After three lost calls, each target gets one attempt; with eight each, 60 targets would take minutes."""
+    """Three calls are patient; after that, each target gets one attempt: with eight each, it would take minutes."""
     async with counting_server(held(GOOD)) as server:
         outcomes = await run_all(server, targets_of(GOOD, 15), concurrency)
     assert [one.ok for _, one in outcomes] == [False] * 60
@@ -132,15 +133,41 @@ async def test_an_outage_of_a_host_that_has_answered_is_waited_for() -> None:
     assert len(outcomes) == 30
 
 
+@pytest.mark.parametrize(
+    ("down", "attempts"),
+    # Where the other host responds, nobody waits for more than three attempts.
+    [(DEAD[:1], 8), ((*DEAD, GOOD[0]), 8), (DEAD, 3)],
+    ids=["the only host", "all hosts", "one of several"],
+)
 @in_virtual_time
-async def test_the_run_goes_on_where_the_bound_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slots stay free for targets that come later in the list, while those aside are worked off."""
+async def test_an_outage_from_the_start(down: Sequence[str], attempts: int) -> None:
+    """With nobody to make way for, it is waited for as the patient policy promises."""
+    regions = (*down, GOOD[0]) if attempts == 3 else down
+    loop = asyncio.get_running_loop()
+    async with counting_server(held(down)) as server:
+        loop.call_later(8.0, server.release)
+        outcomes = await run_all(server, targets_of(regions, 12), 64)
+    late = [one for _, one in outcomes if one.target.region in down]
+    if attempts == 3:
+        assert {getattr(one.error, "attempts", None) for one in late} == {3}
+    else:
+        assert all(one.ok for one in late)
+    assert len(outcomes) == 12 * len(regions)
+
+
+@pytest.mark.parametrize("lazily", [False, True])
+@in_virtual_time
+async def test_more_targets_than_are_read_ahead(lazily: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is read to its end; an iterator up to another bound, where slots stay free for targets that come later."""
     monkeypatch.setattr(admission_module, "LOOK_AHEAD", 8)
+    monkeypatch.setattr(fleet_module, "LONG_LOOK_AHEAD", 16)
     async with counting_server(held(DEAD)) as server:
-        targets = targets_of((DEAD[0], GOOD[0]), 24, by_region=True)
-        outcomes = await run_all(server, targets, 4, RetryPolicy(max_attempts=1))
-    assert [one.ok for _, one in outcomes].count(True) == 24
-    assert len(outcomes) == 48
+        targets = targets_of((DEAD[0], GOOD[0]), 40, by_region=True)
+        outcomes = await run_all(server, iter(targets) if lazily else targets, 4, RetryPolicy(max_attempts=1))
+    good = [when for when, one in outcomes if one.ok]
+    assert len(good) == 40
+    assert len(outcomes) == 80
+    assert (max(good) < 1.5) is not lazily
 
 
 @in_virtual_time
@@ -154,7 +181,7 @@ async def test_a_dead_sts() -> None:
     async with counting_server(lambda request: operation_of(request) == "AssumeRole") as server:
         outcomes = await run_all(server, targets, 64)
     assert {type(one.error) for _, one in outcomes} == {AssumeRoleError}
-    assert outcomes[-1][0] < 30
+    assert outcomes[-1][0] < 60
 
 
 @in_virtual_time
@@ -219,7 +246,7 @@ async def test_deadlines_count_against_the_host() -> None:
 
 def admission(targets: Iterable[Target], slots: int) -> tuple[Admission, dict[str, HostHealth], Counter[str]]:
     """Give one, what it knows of the hosts, and how many targets of each region it has read."""
-    health: dict[str, HostHealth] = {}
+    service, health = ServiceHealth(), dict[str, HostHealth]()
     read: Counter[str] = Counter()
 
     def counted() -> Iterator[Target]:
@@ -227,7 +254,11 @@ def admission(targets: Iterable[Target], slots: int) -> tuple[Admission, dict[st
             read[target.region] += 1
             yield target
 
-    return Admission(counted(), slots, lambda region: health.setdefault(region, HostHealth()), int), health, read
+    return (
+        Admission(counted(), slots, LOOK_AHEAD, lambda region: health.setdefault(region, HostHealth(service)), int),
+        health,
+        read,
+    )
 
 
 def endless(*regions: str) -> Iterator[Target]:
@@ -286,7 +317,7 @@ def test_all_slots_are_used_where_no_other_host_can_use_them() -> None:
         assert target is not None
         waiting.ended(target)
     assert all(waiting.take() for _ in range(12))
-    assert read.total() == 17
+    assert read.total() <= LOOK_AHEAD + 17
 
 
 def test_an_error_of_the_iterator_comes_after_the_targets_before_it() -> None:
@@ -304,44 +335,123 @@ def test_an_error_of_the_iterator_comes_after_the_targets_before_it() -> None:
         waiting.take()
 
 
+def gives_up(health: HostHealth) -> int:
+    """Return how many of a host's calls are not retried, if all of them fail now."""
+    count = 0
+    while health.make_way():
+        count += 1
+    return count
+
+
 def test_calls_make_way_only_if_others_wait() -> None:
-    """A host gives up what exceeds its share, and nothing while slots are free or only failing hosts wait."""
+    """One call makes way for an unknown host, and all but a quarter of the slots for one that responds."""
     waiting, health, _ = admission(targets_of((DEAD[0], GOOD[0]), 12, by_region=True), 6)
-    for _ in range(6):
-        assert waiting.take() is not None
+    first = waiting.take()
+    assert first is not None
     dead = health[DEAD[0]]
-    for _ in range(3):
-        dead.note_failure(0.0)
-    # Five of the six slots; the share is three, for the list shows one other host.
-    for vain in (True, True, False, False):
-        assert [dead.retries_are_vain() for _ in range(2)] == [vain] * 2
-        dead.give_up()
-    waiting.ended(Target(accounts(1)[0], DEAD[0]))
-    assert not dead.retries_are_vain()
+    dead.note_response()
+    assert [waiting.take() is not None for _ in range(5)] == [True] * 5
+    for second in range(3):
+        dead.note_failure(10.0 * second)
+    # Nobody waits, as far as is known.
+    assert gives_up(dead) == 0
+    waiting.look_ahead()
+    assert gives_up(dead) == 1
+    waiting.ended(first)
     target = waiting.take()
     assert target is not None
     assert target.region == GOOD[0]
+    assert gives_up(dead) == 0
+    health[GOOD[0]].note_response()
+    assert gives_up(dead) == 4
+    # Only failing hosts wait.
     health[GOOD[0]].note_failure(0.0)
-    assert not dead.retries_are_vain()
+    waiting.ended(first)
+    assert gives_up(dead) == 0
     waiting.close()
     assert not dead.watchers
 
 
-def test_a_run_looks_ahead_for_who_waits_for_a_host_that_has_died() -> None:
-    """It reads on only while a host fails and nobody waits yet, and no further than to the first who does."""
-    targets = [*targets_of(DEAD[:1], 8), *targets_of(GOOD[:1], 8), *targets_of(GOOD[1:2], 8)]
-    waiting, health, read = admission(targets, 4)
+def test_dead_hosts_make_way_together() -> None:
+    """All of them keep a quarter of the slots while others wait."""
+    dead = ("ap-south-1", "us-west-1", *DEAD)
+    waiting, health, _ = admission(targets_of((*dead, GOOD[0]), 20), 20)
+    assert [waiting.take() is not None for _ in range(20)] == [True] * 20
+    health[GOOD[0]].note_response()
+    for region in dead:
+        health[region].note_failure(0.0)
+    waiting.look_ahead()
+    assert [gives_up(health[region]) for region in dead] == [4, 4, 3, 0]
+
+
+def test_dead_hosts_are_tried_in_turn() -> None:
+    """Each may have one target in progress, and all of them a quarter of the slots, while others can use them."""
+    dead = ("ap-south-1", "us-west-1", *DEAD)
+    waiting, health, _ = admission(targets_of((*dead, GOOD[0]), 20), 8)
+    first = [target for target in (waiting.take() for _ in range(5)) if target is not None]
+    health[GOOD[0]].note_response()
+    for region in dead:
+        health[region].note_failure(0.0)
+    for target in first:
+        waiting.ended(target)
+    started = [target.region for target in (waiting.take() for _ in range(8)) if target is not None]
+    assert started == [*dead[:2], *(GOOD[0],) * 6]
+
+
+def test_the_first_failure_of_a_host_finds_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, because its other calls fail at the same moment."""
+    monkeypatch.setattr(admission_module, "LOOK_AHEAD", 8)
+    waiting, health, read = admission(targets_of((DEAD[0], GOOD[0]), 20, by_region=True), 6)
+    assert [waiting.take() is not None for _ in range(6)] == [True] * 6
+    assert read == {DEAD[0]: 13}
     for _ in range(3):
-        assert waiting.take() is not None
+        health[DEAD[0]].note_failure(0.0)
+    assert gives_up(health[DEAD[0]]) == 1
+
+
+def test_targets_of_a_host_whose_first_response_is_awaited_are_not_read() -> None:
+    """They would only wait aside, more of them whenever something changes."""
+    targets = [*targets_of((DEAD[0], GOOD[0]), 4), *targets_of((GOOD[1],), 50)]
+    waiting, health, read = admission(targets, 8)
+    assert [waiting.take() is not None for _ in range(8)] == [True] * 8
+    health[GOOD[0]].note_response()
+    health[DEAD[0]].note_failure(0.0)
+    found = read[GOOD[1]]
+    assert 0 < found < 10
+    for _ in range(20):
+        waiting.look_ahead()
+    assert read[GOOD[1]] == found
+
+
+def test_failures_before_the_first_response_are_not_held_against_the_others() -> None:
+    """An outage of all hosts may just be over."""
+    waiting, health, _ = admission(targets_of((*GOOD, *DEAD), 20), 6)
+    assert [waiting.take() is not None for _ in range(6)] == [True] * 6
+    for region in (*GOOD, *DEAD):
+        health[region].note_failure(0.0)
+    health[GOOD[0]].note_response()
+    waiting.look_ahead()
+    assert gives_up(health[GOOD[1]]) == 0
+    for region in (*GOOD[1:], *DEAD):
+        health[region].note_failure(1.0)
+    assert gives_up(health[GOOD[1]]) == 1
+
+
+def test_a_run_looks_ahead_for_who_waits_for_a_host_that_has_died() -> None:
+    """It reads on only while a host fails, and not much further than to those who can use its slots."""
+    regions = (*DEAD[:1], *GOOD)
+    targets = [target for region in regions for target in targets_of([region], 8)]
+    waiting, health, read = admission(targets, 4)
+    assert waiting.take() is not None
     dead = health[DEAD[0]]
     dead.note_response()
-    assert waiting.take() is not None
+    assert [waiting.take() is not None for _ in range(3)] == [True] * 3
     waiting.look_ahead()
     assert read.total() == 4
     for second in range(3):
         dead.note_failure(10.0 * second)
-    assert not dead.retries_are_vain()
     for _ in range(2):
         waiting.look_ahead()
-        assert read == {DEAD[0]: 8, GOOD[0]: 1}
-    assert dead.retries_are_vain()
+        # As long as none responds, one of each host can use a slot.
+        assert read == {**dict.fromkeys(regions[:4], 8), GOOD[3]: 1}
+    assert gives_up(dead) == 3

@@ -107,9 +107,7 @@ async def test_errors_of_one_target(sim: DetectiveSimulator, fake_time: FakeTime
     else:
         credentials = {BAD: wrong}
     outcome = (await outcomes_of(fleet_of(sim, fake_time, credentials), work))[BAD]
-    # AWS refuses wrong keys like those of a region that is not opted in.
-    failed = OutcomeKind.REGION_UNAVAILABLE if case == "a wrong key" else OutcomeKind.FAILED
-    assert (outcome.kind, outcome.value) == (failed, None)
+    assert (outcome.kind, outcome.value) == (OutcomeKind.FAILED, None)
     assert type(outcome.error) is kind
     with pytest.raises(kind):
         outcome.result()

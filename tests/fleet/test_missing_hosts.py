@@ -25,7 +25,7 @@ from detective_async import (
     RetryPolicy,
     Target,
 )
-from detective_async.fleet import missing_hosts
+from detective_async.fleet import undecided
 from fleet.counting_server import accounts
 
 HERE, THERE, NOWHERE, BEYOND = "eu-west-1", "us-east-1", "me-north-1", "me-north-2"
@@ -182,8 +182,8 @@ async def test_sts_is_no_host_of_detective(mock_aws: Any) -> None:
     """A network may know an STS, and none of Detective's hosts."""
     names = {"AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c", "Expiration": "2099-01-01T00:00:00Z"}
     keys = "".join(f"<{name}>{value}</{name}>" for name, value in names.items())
-    answer = f"<AssumeRoleResponse><Credentials>{keys}</Credentials></AssumeRoleResponse>"
-    mock_aws.post("https://sts.eu-west-1.amazonaws.com/", body=answer, repeat=True)
+    response = f"<AssumeRoleResponse><Credentials>{keys}</Credentials></AssumeRoleResponse>"
+    mock_aws.post("https://sts.eu-west-1.amazonaws.com/", body=response, repeat=True)
     is_missing(mock_aws, host_of(HERE), host_of(THERE))
     async with DetectiveFleet.assume_role("Audit", accounts(2), [HERE, THERE], source=KEYS, retry=ONCE) as fleet:
         found = [one async for one in fleet.run(list_graphs)]
@@ -224,8 +224,8 @@ async def test_items_do_not_wait(mock_aws: Any) -> None:
 
 async def test_the_number_of_held_outcomes_is_bounded(mock_aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond it the oldest ones are failures; none is lost or doubled, and progress counts each once."""
-    assert f"At most {missing_hosts._MAX_HELD:,} outcomes are held" in (DetectiveFleet.run.__doc__ or "")
-    monkeypatch.setattr(missing_hosts, "_MAX_HELD", 2)
+    assert f"At most {undecided._MAX_HELD:,} outcomes are held" in (DetectiveFleet.run.__doc__ or "")
+    monkeypatch.setattr(undecided, "_MAX_HELD", 2)
     is_missing(mock_aws, host_of(NOWHERE))
     answers(mock_aws, host_of(HERE))
     events: list[ProgressEvent] = []

@@ -73,7 +73,8 @@ def test_result() -> None:
         (None, OutcomeKind.SUCCEEDED),
         (ValueError("no"), OutcomeKind.FAILED),
         (AccessDeniedException("AccessDeniedException"), OutcomeKind.FAILED),
-        (ServiceError("UnrecognizedClientException"), OutcomeKind.REGION_UNAVAILABLE),
+        # By itself, it may as well be the keys: a run knows more.
+        (ServiceError("UnrecognizedClientException"), OutcomeKind.FAILED),
         (ServiceError("OptInRequired"), OutcomeKind.REGION_UNAVAILABLE),
         (
             # It concerns the region of the STS, not the target's.

@@ -16,7 +16,7 @@ async def work(_client: DetectiveClient, target: Target) -> str:
     if target.account_id == accounts(2)[1]:
         raise ServiceError("AccessDeniedException")
     if target.region == REGIONS[2]:
-        raise ServiceError("UnrecognizedClientException")
+        raise ServiceError("OptInRequired")
     return str(target)
 
 

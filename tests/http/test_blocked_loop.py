@@ -1,7 +1,6 @@
 """A program that blocks the event loop: timeouts that fire late say nothing about the network."""
 
 import asyncio
-import time
 
 import pytest
 from support import faults
@@ -11,6 +10,7 @@ from support.proxied_call import TIMEOUTS, proxied_client
 from support.proxy import Exchange, ExchangeFault
 from support.server_thread import server_thread
 from support.virtual_time import VirtualTimeLoop, in_virtual_time
+from support.wire_server import LoopClock
 
 from detective_async import (
     AttemptTimeout,
@@ -21,7 +21,7 @@ from detective_async import (
     RetryPolicy,
     Timeouts,
 )
-from detective_async.http.exchange import is_late
+from detective_async.http.connector import is_late
 
 BLOCKED = 20.0
 either = pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
@@ -150,11 +150,11 @@ async def test_an_event_loop_with_slow_steps() -> None:
         running.proxy.listen()
 
 
-def test_a_real_event_loop(certificates: Certificates) -> None:
+def test_a_real_event_loop(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls survive that it is blocked for longer than the timeout for connecting, without retries."""
 
     async def work(url: str) -> None:
-        timeouts, keys = Timeouts(connect=1), Credentials("a", "b")
+        clock, timeouts, keys = LoopClock(monkeypatch), Timeouts(connect=30), Credentials("a", "b")
         async with DetectiveClient(
             region="eu-west-1", credentials=keys, endpoint_url=url, timeouts=timeouts, retry=RetryPolicy(max_attempts=1)
         ) as client:
@@ -162,7 +162,7 @@ def test_a_real_event_loop(certificates: Certificates) -> None:
             # They have begun to connect, and have not finished.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            time.sleep(1.3)  # noqa: ASYNC251 - the program that blocks the event loop
+            clock.pass_time(40)
             await asyncio.gather(*calls)
 
     with server_thread(tls=certificates.good) as server:

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -12,23 +14,27 @@ from support.operation_cases import LIST_MEMBERS, START_INVESTIGATION, Operation
 from support.proxied_call import proxied_client
 from support.proxy import Exchange
 from support.virtual_time import in_virtual_time
+from support.wire_server import Request, serving, until
 
 from detective_async import (
     ClientClosed,
+    Clock,
     ConfigurationError,
-    ConnectionLost,
     Credentials,
     CredentialsError,
     DetectiveClient,
     DetectiveError,
+    RetryPolicy,
     Timeouts,
 )
 from detective_async.http import pool
+from detective_async.http.connector import TimeLimit, _expire
 from detective_async.testing import DetectiveSimulator, Drop, Fault
 
 either = pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 #: The most that closing may take, in virtual seconds.
 SOON = 0.5
+KEYS = Credentials("a", "b")
 
 
 @either
@@ -58,7 +64,7 @@ async def test_closing_does_not_wait_for_a_server_that_does_not_read(tls: bool, 
 @pytest.mark.parametrize("operation", [LIST_MEMBERS, START_INVESTIGATION], ids=lambda operation: operation.name)
 @in_virtual_time
 async def test_closing_during_a_call(operation: OperationCase, tls: bool, certificates: Certificates) -> None:
-    """The call fails with a broken connection, and closing does not wait."""
+    """The call says that the client was closed, and closing does not wait."""
     loop = asyncio.get_running_loop()
     async with proxied_client(operation, certificates=certificates if tls else None, max_attempts=1) as running:
         running.proxy.plan.append(faults.SILENT_AFTER)
@@ -68,9 +74,167 @@ async def test_closing_during_a_call(operation: OperationCase, tls: bool, certif
         assert loop.time() <= 1 + SOON
         result = await call
         error = result.error
-        assert type(error) is ConnectionLost
+        assert type(error) is ClientClosed
         assert error.outcome_unknown
         assert result.seconds <= 1 + SOON
+
+
+def in_the_middle(request: Request) -> None:
+    request.send(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{")
+
+
+def throttle(request: Request) -> None:
+    request.answer(b'{"__type": "ThrottlingException"}', "429 Slow Down")
+
+
+def ignore(_: Request) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("react", "options", "expected"),
+    [
+        pytest.param(ignore, {"scheme": "https"}, [False] * 3, id="during the TLS handshake"),
+        pytest.param(ignore, {}, [True] * 3, id="before the response"),
+        pytest.param(in_the_middle, {}, [True] * 3, id="in the response"),
+        pytest.param(throttle, {}, [False] * 3, id="between attempts, after a refusal"),
+        pytest.param(Request.drop, {}, [True] * 3, id="between attempts, after a lost response"),
+        pytest.param(throttle, {"mode": "adaptive"}, [False] * 4, id="at the rate limit"),
+        pytest.param(ignore, {"max_requests": 1}, [False, False, True], id="waiting for another call"),
+    ],
+)
+async def test_calls_in_flight(react: Callable[[Request], None], options: dict[str, Any], expected: list[bool]) -> None:
+    """Wherever they wait, they end at once, say why, and whether the service may have acted."""
+
+    async def sleep(_: float) -> None:
+        sleeping.append(True)
+        await asyncio.Event().wait()
+
+    sleeping: list[bool] = []
+    max_requests = options.get("max_requests", 3)
+    async with serving(react) as server:
+        client = DetectiveClient(
+            region="eu-west-1",
+            credentials=KEYS,
+            endpoint_url=server.url.replace("http", options.get("scheme", "http")),
+            clock=Clock(sleep=sleep),
+            retry=RetryPolicy(mode=options.get("mode")),
+        )
+        client._transport.pool._max_requests = max_requests
+        calls = [asyncio.create_task(client.create_graph()) for _ in range(3)]
+        arrived = server.connections if "scheme" in options else server.requests
+        await until(lambda: len(arrived) == max_requests, "they have arrived")
+        if react in (throttle, Request.drop):
+            await until(lambda: len(sleeping) == 3, "they wait")
+        if "mode" in options:
+            # The first three wait for their next attempt.
+            calls.append(asyncio.create_task(client.create_graph()))
+            await until(lambda: len(sleeping) == 4, "it waits")
+        await client.aclose()
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert [f"{type(error).__name__}: {error}" for error in errors] == [
+        "ClientClosed: the client was closed during the call"
+    ] * len(expected)
+    assert sorted(error.outcome_unknown for error in errors if isinstance(error, ClientClosed)) == expected
+
+
+class HangingSource:
+    """A source that is asked in the call's own task."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def get_credentials(self) -> Credentials:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("spawned", [False, True])
+async def test_a_call_that_waits_for_credentials(spawned: bool, sim: DetectiveSimulator) -> None:
+    """It does not wait for the source's timeout."""
+    source = HangingSource()
+    client = DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=source.get_credentials if spawned else source
+    )
+    call = asyncio.create_task(client.create_graph())
+    await source.asked.wait()
+    await client.aclose()
+    with pytest.raises(ClientClosed, match="the client was closed during the call") as caught:
+        await call
+    assert not caught.value.outcome_unknown
+
+
+async def test_chunks_in_flight(caplog: pytest.LogCaptureFixture) -> None:
+    """What a bulk operation has done is not lost; only chunks that were not sent are certain to have had no effect."""
+    arn = f"arn:aws:detective:eu-west-1:111122223333:graph:{'0a' * 16}"
+
+    def first_only(request: Request) -> None:
+        if request is server.requests[0]:
+            request.answer(b'{"AccountIds": ["000000000001"]}')
+
+    async with serving(first_only) as server:
+        client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url)
+        call = asyncio.create_task(
+            client.bulk.delete_members(arn, [f"{number:012}" for number in range(1, 201)], concurrency=2)
+        )
+        await until(lambda: len(server.requests) == 3, "two are in flight")
+        await client.aclose()
+        result = await call
+    assert result.account_ids == ["000000000001"]
+    assert [type(failure.error) for failure in result.failures] == [ClientClosed] * 3
+    assert [failure.error.outcome_unknown for failure in result.failures] == [True, True, False]
+    assert "DeleteMembers for 50 of the account_ids failed: the client was closed during the call" in caplog.messages
+
+
+async def test_an_exchange_that_runs_out_of_time_while_the_client_is_closed() -> None:
+    """Its timer, which fires in the same round, has no effect any more."""
+    loop = asyncio.get_running_loop()
+    with pytest.raises(TimeoutError):  # noqa: PT012 - what raises is the end of the block
+        async with asyncio.timeout(None) as timer:
+            timer.reschedule(loop.time())
+            loop.call_soon(_expire, timer, loop, TimeLimit(0.0, 0.0, None))
+            await asyncio.Event().wait()
+
+
+async def test_a_wait_whose_time_is_up_when_the_client_is_closed() -> None:
+    """Its timer has fired, and is left alone."""
+    client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url="http://127.0.0.1:9")
+    loop = asyncio.get_running_loop()
+    wait = client._transport.pool.connections(loop).wait
+    waiting = asyncio.create_task(wait(asyncio.Event().wait(), loop.time()))
+    # It begins to wait, and its timer fires.
+    for _ in range(2):
+        await asyncio.sleep(0)
+    await client.aclose()
+    with pytest.raises(TimeoutError):
+        await waiting
+
+
+@pytest.mark.parametrize("react", [ignore, Request.drop])
+async def test_the_callers_session_is_closed_during_a_call(react: Callable[[Request], None]) -> None:
+    """The error names the session and not the network."""
+    async with serving(react) as server, aiohttp.ClientSession() as session:
+        client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url, session=session)
+        call = asyncio.create_task(client.create_graph())
+        await until(lambda: server.requests, "it was sent")
+        await session.close()
+        with pytest.raises(ConfigurationError, match="the aiohttp session that was passed in is closed") as caught:
+            await call
+        assert caught.value.outcome_unknown
+
+
+async def test_a_client_with_the_callers_session_is_closed_during_a_call() -> None:
+    """The session stays open, so that a failure is the network's."""
+    async with serving() as server, aiohttp.ClientSession() as session:
+        client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url, session=session)
+        call = asyncio.create_task(client.create_graph())
+        await until(lambda: server.requests, "it was sent")
+        await client.aclose()
+        server.requests[0].drop()
+        with pytest.raises(ClientClosed) as caught:
+            await call
+        assert caught.value.outcome_unknown
 
 
 async def _fails_after_a_lost_connection(sim: DetectiveSimulator, way: str) -> DetectiveError:

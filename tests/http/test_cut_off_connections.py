@@ -9,7 +9,8 @@ from support.proxied_call import TIMEOUTS, proxied_client
 from support.proxy import NO_FAULT, Exchange, ExchangeFault, Proxy
 from support.virtual_time import in_virtual_time
 
-from detective_async.http.pool import ConnectionPool, ConnectionUse
+from detective_async.http.connector import ConnectionUse
+from detective_async.http.pool import ConnectionPool
 
 CONNECTIONS = 4
 

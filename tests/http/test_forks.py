@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import uuid
 
 import pytest
 from support.certificates import Certificates
@@ -118,3 +119,24 @@ def test_forks(tls: bool, certificates: Certificates) -> None:
         assert len(set(parents)) == 3
         # Each child: two event loops.
         assert len({request.connection for request in server.requests}) == 3 + 4 * 2 * 3
+
+
+IDS = """
+import os
+from detective_async.http.call import _random_id
+
+read, write = os.pipe()
+if os.fork() == 0:
+    os.write(write, _random_id().encode())
+    os._exit(0)
+os.wait()
+print(os.read(read, 100).decode(), _random_id())
+"""
+
+
+def test_the_ids_of_a_child_are_not_its_parents() -> None:
+    """AWS tells calls apart by their ids, which have the form of random UUIDs."""
+    run = subprocess.run([sys.executable, "-c", IDS], capture_output=True, text=True, check=True)
+    childs, parents = map(uuid.UUID, run.stdout.split())
+    assert childs != parents
+    assert {(one.version, one.variant) for one in (childs, parents)} == {(4, uuid.RFC_4122)}

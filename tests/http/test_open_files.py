@@ -5,6 +5,9 @@ import errno
 import resource
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -12,17 +15,32 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from support.server_thread import server_thread
 from support.strict_mode import warnings_in
+from support.wire_server import until
 
-from detective_async import ConnectError, DetectiveFleet, Target, Timeouts
+from detective_async import (
+    ConnectError,
+    Credentials,
+    DetectiveClient,
+    DetectiveError,
+    DetectiveFleet,
+    Target,
+    Timeouts,
+)
 from detective_async.http import descriptors
+from detective_async.http.unclosed import close_idle
 from detective_async.testing import DetectiveSimulator
 
+GRAPH = f"arn:aws:detective:eu-west-1:111122223333:graph:{'0a' * 16}"
+USER = "arn:aws:iam::111122223333:user/alice"
+START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 PROGRAM = """
 import asyncio, os, resource, sys
 import aiohttp
+from attrs import evolve
 from detective_async import ConnectError, Credentials, DetectiveClient, DetectiveFleet, HostNotFound, Target, Timeouts
 
-[url] = sys.argv[1:]
+urls = sys.argv[1:]
+url = urls[0]
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 keys = Credentials("a", "b")
 options = {"region": "eu-west-1", "credentials": keys, "endpoint_url": url}
@@ -54,6 +72,35 @@ async def few_left():
         await asyncio.gather(*(client.list_graphs() for _ in range(100)))
         print(client._transport.limits.quota.available)
 
+async def several_clients():
+    files = fill(26)
+    clients = [DetectiveClient(**options, timeouts=Timeouts(connect=60)) for _ in range(4)]
+    await asyncio.gather(*(client.list_graphs() for client in clients for _ in range(40)))
+    print(*(client._transport.limits.quota.available for client in clients))
+    for client in clients:
+        await client.aclose()
+    for file in files:
+        os.close(file)
+
+async def several_hosts():
+    async with DetectiveClient(**options) as client:
+        for url in urls:
+            other = client.with_options()
+            endpoint = evolve(client._transport.endpoint, url=url)
+            other._transport = evolve(client._transport, endpoint=endpoint)
+            await asyncio.gather(*(other.list_graphs() for _ in range(15)))
+        print(client._transport.limits.quota.available)
+
+def several_event_loops():
+    clients = [DetectiveClient(**options) for _ in range(6)]
+    async def many(client):
+        await asyncio.gather(*(client.list_graphs() for _ in range(15)))
+    for client in clients:
+        asyncio.run(many(client))
+    for client in clients:
+        asyncio.run(client.aclose())
+    print(*(client._transport.limits.quota.available for client in clients))
+
 async def none_left(**more):
     async with DetectiveClient(**options | more, timeouts=Timeouts(connect=0.2)) as client:
         files = fill(0)
@@ -74,9 +121,10 @@ async def of_the_callers_session():
     async with aiohttp.ClientSession() as session:
         await none_left(session=session)
 
-for way in (many, fleet, few_left, none_left, no_look_up, of_the_callers_session):
+for way in (many, fleet, few_left, several_clients, several_hosts, none_left, no_look_up, of_the_callers_session):
     print(way.__name__, end=": ")
     asyncio.run(way())
+several_event_loops()
 """
 EXHAUSTED = (
     "500 no connection could be opened, because there are too many open files (limit: 64): raise the limit "
@@ -85,10 +133,14 @@ EXHAUSTED = (
 
 
 def test_sixty_four_open_files() -> None:
-    """Hundreds of calls succeed, and no failure is taken for one of the network; the retry quota stays full."""
-    with server_thread() as server:
+    """Hundreds of calls succeed, and no failure is taken for one of the network; the retry quota stays full.
+
+    Idle connections are closed where others need their files: those of other clients, hosts, and ended event loops.
+    """
+    with ExitStack() as running:
+        server, *others = [running.enter_context(server_thread()) for _ in range(5)]
         run = subprocess.run(
-            [sys.executable, "-P", "-W", "error", "-c", PROGRAM, server.url],
+            [sys.executable, "-P", "-W", "error", "-c", PROGRAM, *(one.url for one in (server, *others))],
             capture_output=True,
             text=True,
             check=False,
@@ -98,11 +150,14 @@ def test_sixty_four_open_files() -> None:
             "many: 500",
             "fleet: 100",
             "few_left: 500",
+            "several_clients: 500 500 500 500",
+            "several_hosts: 500",
             f"none_left: {EXHAUSTED}",
             f"no_look_up: {EXHAUSTED}",
             f"of_the_callers_session: {EXHAUSTED}",
+            "500 500 500 500 500 500",
         ]
-        assert server.most_connections <= 16
+        assert others[0].most_connections <= 16
 
 
 @pytest.mark.parametrize(
@@ -120,6 +175,37 @@ def test_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert descriptors.open_files_limit() is None
     assert descriptors.affordable(1000) == 1000
+
+
+async def test_idle_connections_make_room() -> None:
+    """Those of this event loop and of ended ones are closed; those of another one that runs may be in use by now."""
+    stop = threading.Event()
+
+    async def call_and_wait(client: DetectiveClient) -> None:
+        await client.list_graphs()
+        await asyncio.to_thread(stop.wait)
+        await client.aclose()
+
+    with server_thread() as server:
+        here, ended, elsewhere, fresh = (
+            DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"), endpoint_url=server.url)
+            for _ in range(4)
+        )
+        await here.list_graphs()
+        await asyncio.to_thread(asyncio.run, ended.list_graphs())
+        other_thread = asyncio.create_task(asyncio.to_thread(asyncio.run, call_and_wait(elsewhere)))
+        # Its connections are never kept.
+        with suppress(DetectiveError):
+            await fresh.start_investigation(GRAPH, USER, START, END)
+        await until(lambda: server.open_in_clients() == 3, "three connections are open")
+        close_idle(asyncio.get_running_loop())
+        await until(lambda: server.open_in_clients() == 1, "two of them are closed")
+        for client in (here, ended):
+            await client.list_graphs()
+        stop.set()
+        await other_thread
+        for client in (here, ended, fresh):
+            await client.aclose()
 
 
 @pytest.mark.parametrize("failures", [1, 1_000_000])

@@ -41,8 +41,8 @@ class QueuedCalls:
     finished: list[int] = field(factory=list)
 
     async def call(self, number: int, client: DetectiveClient | None = None) -> None:
-        answer = await (client or self.client).list_graphs(next_token=str(number))
-        assert answer.next_token == str(number)
+        response = await (client or self.client).list_graphs(next_token=str(number))
+        assert response.next_token == str(number)
         self.finished.append(number)
 
     def start(self, numbers: range, client: DetectiveClient | None = None) -> list[asyncio.Task[None]]:
@@ -267,5 +267,5 @@ async def test_closing_ends_the_queue(pool: str) -> None:
         errors = await asyncio.gather(*calls, return_exceptions=True)
         assert all(error is None or isinstance(error, DetectiveError | RuntimeError) for error in errors)
         for error in errors[crowd.limit :]:
-            assert str(error) == "the client is closed"
+            assert str(error) == "the client was closed during the call"
         assert len(crowd.server.requests) == crowd.limit

@@ -1,6 +1,7 @@
 """The connection pool: its limits, its sessions, proxies and certificates."""
 
 import asyncio
+import re
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from support.wire_server import serving
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy
-from detective_async.http.pool import ConnectionPool, LoopConnections, Turn, _input_check
+from detective_async.http.connector import _input_check
+from detective_async.http.pool import ConnectionPool, LoopConnections, Turn
 
 KEYS = Credentials("a", "b")
 
@@ -140,7 +142,7 @@ async def test_a_proxy_that_refuses(proxy: str, monkeypatch: pytest.MonkeyPatch)
             "http://127.0.0.1:1",
             r"cannot connect to 127\.0\.0\.1 \(ConnectionRefusedError: \[Errno \d+\] Connect call failed",
         ),
-        ("http://127.1", r"127\.1 is no host that can be connected to"),
+        ("http://127.2", r"127\.2 is no host that can be connected to"),
         ("https://detective.example.com", r"cannot connect to the proxy"),
     ],
 )
@@ -148,6 +150,7 @@ async def test_an_error_names_what_cannot_be_connected_to(
     url: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A host, an address that aiohttp rejects, or the proxy."""
+    monkeypatch.setattr("detective_async.settings.endpoints._NUMBERS", re.compile("(?!)"))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     retry = RetryPolicy(max_attempts=1)
     async with DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=url, retry=retry) as client:

@@ -203,7 +203,7 @@ async def test_a_proxy_whose_name_does_not_exist(by_session: bool, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("response", "words"),
     [
         ("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "(it refused with HTTP 407)"),
         ("HTTP/1.1 403 Forbidden\r\n\r\n", "(it refused with HTTP 403)"),
@@ -215,9 +215,9 @@ async def test_a_proxy_whose_name_does_not_exist(by_session: bool, monkeypatch: 
         ("", "the server closed the connection"),
     ],
 )
-async def test_a_proxy_that_refuses(answer: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_that_refuses(response: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing has reached the service, and the region is not judged by it."""
-    async with proxy(respond(answer)) as port:
+    async with proxy(respond(response)) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:hunter2@127.0.0.1:{port}")
         text = str(await failure())
     assert f"through the proxy 127.0.0.1:{port}" in text

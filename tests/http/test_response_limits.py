@@ -49,7 +49,7 @@ async def test_the_error_for_a_response_that_is_too_large() -> None:
     """The message contains the limit, and the next call uses another connection."""
     async with proxied_client(LIST_MEMBERS) as running:
         running.proxy.plan.append(faults.TOO_LARGE_IN_CHUNKS)
-        with pytest.raises(DecodeError, match="the response is larger than 16 MiB"):
+        with pytest.raises(DecodeError, match=r"the response is larger than 16 MiB @ \$"):
             await LIST_MEMBERS.call(running.client)
         await LIST_MEMBERS.call(running.client)
         assert [one.connection for one in running.proxy.exchanges] == [1, 2]

@@ -318,9 +318,9 @@ async def test_declined_invitation(sim: DetectiveSimulator) -> None:
 
     class InvitationIsDeclined(DetectiveClient):
         async def create_members(self, *args: Any, **options: Any) -> CreateMembersResponse:
-            answer = await super().create_members(*args, **options)
+            response = await super().create_members(*args, **options)
             await client.with_options(credentials=sim.account(TWO)).reject_invitation(arn_in(REGION))
-            return answer
+            return response
 
     async with administrator(sim, InvitationIsDeclined) as client:
         report = await onboard(client, sim)

@@ -2,7 +2,7 @@
 
 from detective_async import Account, Credentials, DetectiveClient, ServiceError
 from detective_async.membership import Action, ActionKind, Problem, plan_membership
-from detective_async.testing import DetectiveSimulator, Fault
+from detective_async.testing import DetectiveSimulator, Failure, Fault
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -148,7 +148,8 @@ async def test_unreadable_regions(sim: DetectiveSimulator, client: DetectiveClie
         ("eu-central-1", None),
     ]
     closed, refused = plan.problems
-    assert closed.text.startswith("Detective is not available to the account in this region: UnrecognizedClient")
+    either = "Detective is not available to the account in this region, or its access keys do not exist: "
+    assert closed.text.startswith(f"{either}UnrecognizedClientException")
     assert isinstance(closed.error, ServiceError)
     assert closed.error.code == "UnrecognizedClientException"
     assert refused.text.startswith("AccessDeniedException: not you")
@@ -157,7 +158,11 @@ async def test_unreadable_regions(sim: DetectiveSimulator, client: DetectiveClie
     stranger = client.with_options(credentials=Credentials("AKIA0000000000000000", "x"))
     plan = await plan_membership(stranger, [account(IDS[0])], regions=[REGION])
     assert not plan
-    assert len(plan.problems) == 1
+    assert [problem.text.startswith(either) for problem in plan.problems] == [True]
+    sim.inject(Fault(Failure(403, "OptInRequired", "no"), "ListGraphs"))
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
+    text = "Detective is not available to the account in this region: OptInRequired"
+    assert [problem.text.startswith(text) for problem in plan.problems] == [True]
 
 
 async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:

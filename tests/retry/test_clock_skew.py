@@ -228,6 +228,28 @@ async def test_keys_that_expire_survive_a_clock_that_is_mended(
     assert len(errors) <= (5 if source == "role" else 3)
 
 
+async def test_keys_survive_a_poisoned_clock_while_their_source_is_down(sim: DetectiveSimulator) -> None:
+    """A plausible Date that is not AWS's: the next call is dated with it, and its refusal takes the correction back."""
+    asked = 0
+
+    async def vault() -> Credentials:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise OSError("down")
+        return sim.temporary_credentials("111122223333", 3600)
+
+    async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=vault) as client:
+        await client.list_graphs()
+        headers = {"Date": "Thu, 01 Jan 2099 00:00:00 GMT"}
+        now = time.time()
+        client._transport.shared.clock.refused(*_SKEWED, headers, signed_at=now, wall=now, monotonic=time.monotonic())
+        assert client._transport.shared.clock.offset > 0
+        for attempts in (2, 1):
+            assert (await client.list_graphs()).response_metadata.attempts == attempts
+    assert asked == 2
+
+
 async def test_a_date_far_off_poisons_nothing(mock_aws: aioresponses, fake_time: FakeTime) -> None:
     """The refusal itself is raised, and the next calls are dated as before."""
     url = "https://api.detective.eu-west-1.amazonaws.com/graphs/list"

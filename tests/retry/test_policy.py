@@ -11,9 +11,13 @@ from detective_async import (
     ConfigurationError,
     ConnectError,
     ConnectionLost,
+    Credentials,
+    DetectiveClient,
+    DetectiveFleet,
     HostNotFound,
     RetryPolicy,
     ServiceError,
+    Target,
     TransportError,
 )
 from detective_async.retry.host_health import HostHealth, Watcher
@@ -313,9 +317,18 @@ def test_what_a_policy_and_the_environment_come_to(
         found.throttling_cost,
         found.timeout_cost,
     )
-    # Where attempts were asked for, a host that was never reached gets as many.
+    # Where attempts were asked for, a host that does not exist gets as many.
     chosen = policy.max_attempts or settings.max_attempts
     assert found.unreached_attempts == (3 if patient and not chosen else None)
+
+
+def test_look_ups_of_a_fleet_are_patient() -> None:
+    """Those of a client follow its own policy."""
+    keys = Credentials("a", "b")
+    fleet = DetectiveFleet([Target("111122223333", "eu-west-1")], region="eu-west-1", credentials=keys)
+    client = DetectiveClient(region="eu-west-1", credentials=keys, retry=RetryPolicy(max_attempts=2))
+    assert fleet.client._transport.shared.rules == retry_rules(RetryPolicy(), Settings(), patient=True)
+    assert client._transport.shared.rules == retry_rules(RetryPolicy(max_attempts=2), Settings())
 
 
 def test_the_mode_of_the_patient_policy() -> None:
@@ -354,7 +367,7 @@ PATIENT_JOB = Schedule(unreached_attempts=3)
         (not_found(), PATIENT_JOB, None, 3),
         (not_found(), SCHEDULE_2026, None, 8),
         (refused(), PATIENT_JOB, None, 8),
-        (refused(), PATIENT_JOB, False, 3),
+        (refused(), PATIENT_JOB, False, 8),
         (refused(), PATIENT_JOB, True, 8),
         (throttled(), PATIENT_JOB, False, 8),
     ],
@@ -400,6 +413,20 @@ def test_a_host_is_given_up_after_three_lost_calls_until_it_answers() -> None:
     assert retried()
 
 
+def test_a_call_that_is_retried_goes_on_when_its_host_is_given_up() -> None:
+    """It has as many attempts as another call in the same outage; only later calls have one."""
+    health = HostHealth()
+    begun, later = (Attempts(8, RetryQuota(), repeatable=True, health=health) for _ in range(2))
+    begun.begin()
+    assert begun.wait_after(refused(), 0.0) is not None
+    for _ in range(3):
+        health.note_lost_call()
+    assert health.dead
+    for call, goes_on in ((begun, True), (later, False)):
+        call.begin()
+        assert (call.wait_after(refused(), 0.0) is not None) is goes_on
+
+
 @pytest.mark.parametrize(
     ("answered", "failures", "seconds", "crowding", "vain"),
     [
@@ -422,10 +449,12 @@ def test_when_a_call_makes_way_for_other_hosts(
         health.note_response()
     for number in range(failures):
         health.note_failure(100.0 + seconds * number / (failures - 1))
-    assert health.retries_are_vain() is vain
-    assert not given_up
-    health.give_up()
+    call = Attempts(8, RetryQuota(), repeatable=True, health=health)
+    call.begin()
+    assert (call.wait_after(refused(), 0.0) is None) is vain
     assert given_up == [1] * vain
+    # With all its retries, it might have got a response.
+    assert health.lost_calls == 0
     # Only changes are told, and not each attempt.
     assert changes == ([True, False] if answered else [False])
     health.note_response()

@@ -1,6 +1,7 @@
 """Settings from the environment and the shared files, compared with botocore's."""
 
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 
 import botocore.exceptions
@@ -86,6 +87,36 @@ def test_regions_and_flags_are_the_same_as_botocores(profile: str | None) -> Non
     assert settings.max_attempts == (None if expected is None else int(expected))
 
 
+SECTIONS = (
+    "[default]\nregion = eu-west-1\nmax_attempts = 7\n",
+    "[profile default]\nregion = us-east-1\nuse_fips_endpoint = true\n",
+    '[profile "default"]\nmax_attempts = 5\n',
+)
+
+
+@pytest.mark.parametrize(
+    "credentials", ["", "[default]\nregion = ca-central-1\n", "[profile default]\nregion = x-y-1\n"]
+)
+@pytest.mark.parametrize(
+    "sections",
+    [*permutations(SECTIONS, 2), *permutations(SECTIONS)],
+    ids=lambda found: "".join(found).replace("\n", " "),
+)
+@pytest.mark.parametrize("profile", [None, "default"])
+def test_of_several_sections_of_one_profile_the_last_counts(
+    files: Callable[[str, str], None], profile: str | None, sections: tuple[str, ...], credentials: str
+) -> None:
+    """Nothing of the others is merged into it, as in botocore; what the credentials file has is."""
+    files("".join(sections), credentials)
+    reference = botocore.session.Session(profile=profile).get_scoped_config()
+    settings = read_settings(profile)
+    assert (settings.region, settings.use_fips and "true") == (
+        reference.get("region"),
+        reference.get("use_fips_endpoint"),
+    )
+    assert str(settings.max_attempts) == reference.get("max_attempts", "None")
+
+
 @pytest.mark.parametrize("profile", ["default", "local", "ignoring"])
 @pytest.mark.parametrize(
     "environ",
@@ -109,7 +140,7 @@ def test_endpoint_urls_are_the_same_as_botocores(
     )
     with_custom_url = client.meta.endpoint_url if "localhost" in client.meta.endpoint_url else None
     client.close()
-    assert read_settings(profile).endpoint_url == with_custom_url
+    assert read_settings(profile).endpoint_urls.find("detective") == with_custom_url
 
 
 @pytest.mark.usefixtures("files")
@@ -325,7 +356,7 @@ def test_a_missing_section_of_services(
     settings, session = read_settings(), botocore.session.Session()
     provider = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), service)
     if session.get_config_variable("ignore_configured_endpoint_urls"):
-        assert settings.endpoint_url_of(service) is None
+        assert settings.endpoint_urls.find(service) is None
         return
     try:
         expected = provider.provide()
@@ -338,14 +369,14 @@ def test_a_missing_section_of_services(
         with pytest.raises(
             ConfigurationError, match=on_own_line if isinstance(error, AttributeError) else missing
         ) as caught:
-            settings.endpoint_url_of(service)
+            settings.endpoint_urls.find(service)
         assert "hunter2" not in str(caught.value)
         if service == "detective":
             with pytest.raises(ConfigurationError, match="services"):
                 DetectiveClient(credentials=KEYS)
             assert DetectiveClient(credentials=KEYS, endpoint_url="http://localhost:9").region == "eu-west-1"
     else:
-        assert settings.endpoint_url_of(service) == expected
+        assert settings.endpoint_urls.find(service) == expected
 
 
 async def test_a_missing_section_of_services_and_roles(files: Callable[[str], None]) -> None:

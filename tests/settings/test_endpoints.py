@@ -87,6 +87,11 @@ def test_which_endpoints_are_on_this_machine(host: str, expected: bool) -> None:
         ("http://ex%61mple.com", "is not a host name"),
         (f"http://{'é' * 70}.example", "is not a host name"),
         ("http://\u3002", "is not a host name"),
+        *(
+            (f"http://{host}", "consists of numbers")
+            for host in ("123", "127.1", "1.2.3.4.5", "256.1.1.1", "127.0.0.01")
+        ),
+        ("http://127.0.0.1.:4580", "consists of numbers"),
         ("http://localhost/é", "must be percent-encoded"),
         ("http://localhost/{a}", "must be percent-encoded"),
         ("http://localhost/a%2", "malformed %-sequence"),

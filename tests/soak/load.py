@@ -211,7 +211,7 @@ class Caller:
         jumps = self.tally.jumps
         try:
             async with asyncio.timeout(_HANG_TIMEOUT):
-                answer = await call
+                response = await call
         except TimeoutError:
             raise WrongError(f"a call does not end, after {self.tally.calls} calls") from None
         except DetectiveError as error:
@@ -220,7 +220,7 @@ class Caller:
         except Exception as error:
             raise WrongError(f"not a DetectiveError: {error!r}") from error
         self.tally.count("answers")
-        return answer
+        return response
 
     def _judge(self, error: DetectiveError, refused: type[ServiceError] | None, *, jumped: bool) -> None:
         kind = type(error).__name__

@@ -14,6 +14,7 @@ from typing import Any
 from attrs import frozen
 
 _FILES = Path("/proc/self/fd")
+_MOST_LOOKS = 30
 MEBIBYTE = 2**20
 # Only glibc has it.
 _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -46,10 +47,15 @@ class Resources:
 
 async def measure() -> Resources:
     """Measure the resources after pending callbacks and garbage collections."""
-    for _ in range(3):
-        await asyncio.sleep(0.05)
+    links: list[str] = []
+    # Until nothing is closed any more, because the last connections may need a moment on a busy machine.
+    for _ in range(_MOST_LOOKS):
+        before = len(links), len(asyncio.all_tasks())
+        await asyncio.sleep(0.1)
         gc.collect()
-    links = _open_files()
+        links = _open_files()
+        if (len(links), len(asyncio.all_tasks())) == before:
+            break
     return Resources(
         tasks=len(asyncio.all_tasks()),
         sockets=sum(link.startswith("socket:") for link in links),

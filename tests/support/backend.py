@@ -32,23 +32,23 @@ class Backend:
 
     async def get(self, path: str, status: int = 200) -> Any:
         """Return the JSON of a path; errors must be problems (RFC 9457)."""
-        async with self.http.get(path) as answer:
-            assert answer.status == status, await answer.text()
-            assert answer.content_type == ("application/json" if status < 400 else "application/problem+json")
-            return await answer.json(content_type=None)
+        async with self.http.get(path) as response:
+            assert response.status == status, await response.text()
+            assert response.content_type == ("application/json" if status < 400 else "application/problem+json")
+            return await response.json(content_type=None)
 
     async def send(self, method: str, path: str, body: Any, status: int) -> Any:
         """Send JSON, and return the JSON of the answer."""
-        async with self.http.request(method, path, json=body) as answer:
-            assert answer.status == status, await answer.text()
-            return await answer.json(content_type=None)
+        async with self.http.request(method, path, json=body) as response:
+            assert response.status == status, await response.text()
+            return await response.json(content_type=None)
 
     async def ndjson(self, path: str) -> list[Any]:
         """Return the values of an NDJSON stream."""
-        async with self.http.get(path) as answer:
-            assert answer.status == 200, await answer.text()
-            assert answer.content_type == "application/x-ndjson"
-            return [json.loads(line) async for line in answer.content]
+        async with self.http.get(path) as response:
+            assert response.status == 200, await response.text()
+            assert response.content_type == "application/x-ndjson"
+            return [json.loads(line) async for line in response.content]
 
     async def every_page(self, path: str, name: str) -> list[Any]:
         """Return the items of all pages of a list; `name` is the member that has them."""
@@ -63,10 +63,10 @@ class Backend:
     @asynccontextmanager
     async def watch(self, path: str, last: str | None = None) -> AsyncIterator[AsyncIterator[Event]]:
         """Open a stream of events, after the one with the id `last`."""
-        async with self.http.get(path, headers={"Last-Event-ID": last} if last else {}) as answer:
-            assert answer.status == 200, await answer.text()
-            assert answer.content_type == "text/event-stream"
-            yield _events(answer)
+        async with self.http.get(path, headers={"Last-Event-ID": last} if last else {}) as response:
+            assert response.status == 200, await response.text()
+            assert response.content_type == "text/event-stream"
+            yield _events(response)
 
     async def events(self, path: str, last: str | None = None) -> list[Event]:
         """Return all events of a stream."""
@@ -74,9 +74,9 @@ class Backend:
             return [event async for event in stream]
 
 
-async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[Event]:
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Event]:
     fields: dict[str, str] = {}
-    async for line in answer.content:
+    async for line in response.content:
         name, _, value = line.decode().rstrip("\n").partition(": ")
         if name:
             fields[name] = value

@@ -38,8 +38,8 @@ def run_in_loops(number: int, work: Callable[[int], Coroutine[Any, Any, T]]) -> 
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    """Block until a condition is true, for up to 10 s."""
-    end = time.monotonic() + 10
+    """Block until a condition is true, for up to 60 s."""
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -99,6 +101,32 @@ class WireServer:
     async def emptied(self) -> None:
         """Wait until all connections are closed."""
         await until(lambda: not self.connections, "every connection is closed")
+
+    def open_in_clients(self) -> int:
+        """Count this process's sockets that lead to the server.
+
+        Not all open files, less `connections`: a server in another thread closes its own ones meanwhile.
+        """
+        port = int(self.url.rpartition(":")[2])
+        return sum(_leads_to(port, int(number)) for number in os.listdir("/dev/fd"))  # noqa: PTH208 - numbers only
+
+
+def _leads_to(port: int, descriptor: int) -> bool:
+    try:
+        # A copy, because another thread may close the descriptor at any moment.
+        copy = os.dup(descriptor)
+    except OSError:
+        return False
+    try:
+        with socket.socket(fileno=copy) as sock:
+            copy = -1
+            return sock.family == socket.AF_INET and sock.getpeername()[1] == port
+    except OSError:
+        # Not a socket, or one that is not connected.
+        return False
+    finally:
+        if copy != -1:
+            os.close(copy)
 
 
 class Connection(asyncio.Protocol):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -73,6 +74,13 @@ class Reply:
         return str(members.get("Message") or members.get("message"))
 
 
+def _is_complete(response: bytes) -> bool:
+    """Return whether these bytes are a response that announces its length, and all of it."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    return length is not None and len(body) >= int(length[1])
+
+
 @define
 class Raw:
     """A client for arbitrary requests."""
@@ -112,15 +120,15 @@ class Raw:
         return await asyncio.open_connection(host, int(port))
 
     async def send_bytes(self, data: bytes) -> bytes:
-        """Write bytes to a new connection, and read until it closes or no more data arrives."""
+        """Write bytes to a new connection, and read until it closes or a response is complete."""
         reader, writer = await self.connect()
         writer.write(data)
-        answer = b""
-        with contextlib.suppress(TimeoutError):
-            while piece := await asyncio.wait_for(reader.read(65536), 0.5):
-                answer += piece
+        response = b""
+        async with asyncio.timeout(60):
+            while not _is_complete(response) and (piece := await reader.read(65536)):
+                response += piece
         await close(writer)
-        return answer
+        return response
 
     def _send(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
         connection = http.client.HTTPConnection(self.sim.url[7:], timeout=60)

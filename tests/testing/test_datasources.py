@@ -37,13 +37,13 @@ async def test_packages_are_started_for_the_graph_and_its_members(
     assert core["LastIngestStateChange"]["STARTED"]["Timestamp"] == changes["DISABLED"]
 
     ids = [MEMBER, "000000000002", "000000000003", ADMIN]
-    answer = await admin.batch_get_graph_member_datasources(GraphArn=graph, AccountIds=ids)
-    one, invited, own = answer["MemberDatasources"]
+    response = await admin.batch_get_graph_member_datasources(GraphArn=graph, AccountIds=ids)
+    one, invited, own = response["MemberDatasources"]
     started = {name: dates["STARTED"]["Timestamp"] for name, dates in one["DatasourcePackageIngestHistory"].items()}
     assert 60 <= (started["EKS_AUDIT"] - started[CORE]).total_seconds() < 120
     assert invited["DatasourcePackageIngestHistory"] == {}
     assert (own["AccountId"], set(own["DatasourcePackageIngestHistory"])) == (ADMIN, {CORE, "EKS_AUDIT"})
-    assert [one["AccountId"] for one in answer["UnprocessedAccounts"]] == ["000000000003"]
+    assert [one["AccountId"] for one in response["UnprocessedAccounts"]] == ["000000000003"]
 
     detail = (await admin.get_members(GraphArn=graph, AccountIds=[MEMBER]))["MemberDetails"][0]
     assert detail["DatasourcePackageIngestStates"]["EKS_AUDIT"] == "STARTED"
@@ -57,11 +57,11 @@ async def test_a_member_reads_its_own_history_in_several_graphs(boto: Any, peopl
     await member.accept_invitation(GraphArn=graph)
     other = (await boto("222222222222").create_graph())["GraphArn"]
     missing = graph[:-32] + "0" * 32
-    answer = await member.batch_get_membership_datasources(GraphArns=[graph, other, missing])
-    (found,) = answer["MembershipDatasources"]
+    response = await member.batch_get_membership_datasources(GraphArns=[graph, other, missing])
+    (found,) = response["MembershipDatasources"]
     assert (found["AccountId"], found["GraphArn"]) == (MEMBER, graph)
     assert set(found["DatasourcePackageIngestHistory"]) == {CORE}
-    assert [one["GraphArn"] for one in answer["UnprocessedGraphs"]] == [other, missing]
+    assert [one["GraphArn"] for one in response["UnprocessedGraphs"]] == [other, missing]
 
 
 async def test_a_test_can_stop_a_package(sim: DetectiveSimulator, boto: Any, people: Any) -> None:

@@ -14,7 +14,7 @@ async def test_each_account_and_region_has_its_graph(sim: DetectiveSimulator, bo
         boto(account, region=region) for account in ("1" * 12, "2" * 12) for region in ("eu-west-1", "us-east-1")
     ]
     before = sim.now
-    arns = [answer["GraphArn"] for answer in await asyncio.gather(*(client.create_graph() for client in clients))]
+    arns = [response["GraphArn"] for response in await asyncio.gather(*(client.create_graph() for client in clients))]
     assert len(set(arns)) == 4
     after = sim.now
     await sim.advance(3600)
@@ -58,12 +58,12 @@ async def test_tags_are_added_replaced_and_removed(boto: Any) -> None:
     arn = (await client.create_graph(Tags=tags))["GraphArn"]
     assert (await client.create_graph(Tags={"a": "2"}))["GraphArn"] == arn
     assert (await client.list_tags_for_resource(ResourceArn=arn))["Tags"] == tags
-    for answer in (
+    for response in (
         await client.tag_resource(ResourceArn=arn, Tags={"-": "3", "c": "", "d": "4"}),
         await client.untag_resource(ResourceArn=arn, TagKeys=["d", "unknown", *list(tags)[:3]]),
     ):
-        assert answer.pop("ResponseMetadata")["HTTPStatusCode"] == 204
-        assert answer == {}
+        assert response.pop("ResponseMetadata")["HTTPStatusCode"] == 204
+        assert response == {}
     assert (await client.list_tags_for_resource(ResourceArn=arn))["Tags"] == {"-": "3", "c": ""}
 
 

@@ -42,12 +42,12 @@ async def received(sim: DetectiveSimulator) -> None:
 )
 async def test_malformed_http_is_answered(sim: DetectiveSimulator, raw: Any, data: Any) -> None:
     """Malformed HTTP is answered with an error in AWS's form with a request id, not with HTML or a traceback."""
-    answer = (await raw.send_bytes(data)).lower()
-    assert answer.startswith(b"http/1."), answer
-    assert b"x-amzn-errortype" in answer
-    assert b"x-amzn-requestid" in answer
-    assert b"traceback" not in answer
-    assert b" 500 " not in answer.splitlines()[0]
+    response = (await raw.send_bytes(data)).lower()
+    assert response.startswith(b"http/1."), response
+    assert b"x-amzn-errortype" in response
+    assert b"x-amzn-requestid" in response
+    assert b"traceback" not in response
+    assert b" 500 " not in response.splitlines()[0]
     assert sim.snapshot() == {}
 
 
@@ -73,9 +73,9 @@ async def test_additional_headers(raw: Any, extra: str, expected: bytes) -> None
 async def test_an_incomplete_body_times_out(sim: DetectiveSimulator, raw: Any, monkeypatch: Any) -> None:
     """A request whose body does not arrive is answered with 408 in AWS's form."""
     monkeypatch.setattr(http, "BODY_TIMEOUT", 0.1)
-    answer = await raw.send_bytes(INCOMPLETE)
-    assert b" 408 " in answer.splitlines()[0]
-    assert b"RequestTimeoutException" in answer
+    response = await raw.send_bytes(INCOMPLETE)
+    assert b" 408 " in response.splitlines()[0]
+    assert b"RequestTimeoutException" in response
     assert sim.requests[-1].error_code == "RequestTimeoutException"
 
 

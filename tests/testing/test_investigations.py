@@ -23,10 +23,10 @@ class Start:
     graph: str
 
     async def __call__(self, entity: str = ROLE, scope_start: datetime = START, scope_end: datetime = END) -> str:
-        answer = await self.admin.start_investigation(
+        response = await self.admin.start_investigation(
             GraphArn=self.graph, EntityArn=entity, ScopeStartTime=scope_start, ScopeEndTime=scope_end
         )
-        return str(answer["InvestigationId"])
+        return str(response["InvestigationId"])
 
 
 @pytest_asyncio.fixture
@@ -64,11 +64,11 @@ async def test_indicators_have_all_eight_types_and_are_paginated(boto: Any, star
     details = set(admin.client.meta.service_model.shape_for("IndicatorDetail").members)
     assert Counter(one["IndicatorType"] for one in everything) == dict.fromkeys(kinds, 3)
     assert {key for one in everything for key in one["IndicatorDetail"]} == details
-    answer = await admin.list_indicators(**scope, MaxResults=7)
-    paged = answer["Indicators"]
-    while "NextToken" in answer:
-        answer = await admin.list_indicators(**scope, MaxResults=7, NextToken=answer["NextToken"])
-        paged += answer["Indicators"]
+    response = await admin.list_indicators(**scope, MaxResults=7)
+    paged = response["Indicators"]
+    while "NextToken" in response:
+        response = await admin.list_indicators(**scope, MaxResults=7, NextToken=response["NextToken"])
+        paged += response["Indicators"]
     assert paged == everything
     only = (await admin.list_indicators(**scope, IndicatorType="NEW_ASO"))["Indicators"]
     assert {one["IndicatorType"] for one in only} == {"NEW_ASO"}
@@ -87,8 +87,8 @@ async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimul
     names.append(await start())
 
     async def listed(**criteria: Any) -> Any:
-        answer = await admin.list_investigations(GraphArn=start.graph, **criteria)
-        return [one["InvestigationId"] for one in answer["InvestigationDetails"]]
+        response = await admin.list_investigations(GraphArn=start.graph, **criteria)
+        return [one["InvestigationId"] for one in response["InvestigationDetails"]]
 
     async def by(field: Any, order: Any) -> Any:
         return await listed(SortCriteria={"Field": field, "SortOrder": order})

@@ -15,8 +15,8 @@ async def graph_of(client: Any) -> Any:
 
 
 async def statuses(client: Any, graph: Any) -> dict[str, str]:
-    answer = await client.list_members(GraphArn=graph)
-    return {member["AccountId"]: member["Status"] for member in answer["MemberDetails"]}
+    response = await client.list_members(GraphArn=graph)
+    return {member["AccountId"]: member["Status"] for member in response["MemberDetails"]}
 
 
 def ids(details: list[dict[str, str]]) -> list[str]:
@@ -28,8 +28,8 @@ async def test_verification_takes_its_virtual_time(boto: Any, people: Any, sim: 
     """Members are verified once the delay has passed; only then they see the invitation."""
     admin, member = boto(), boto(MEMBER)
     graph = await graph_of(admin)
-    answer = await admin.create_members(GraphArn=graph, Accounts=people(2))
-    assert {one["Status"] for one in answer["Members"]} == {"VERIFICATION_IN_PROGRESS"}
+    response = await admin.create_members(GraphArn=graph, Accounts=people(2))
+    assert {one["Status"] for one in response["Members"]} == {"VERIFICATION_IN_PROGRESS"}
     assert (await member.list_invitations())["Invitations"] == []
     await member.refused("ConflictException", "accept_invitation", GraphArn=graph)
     await sim.advance(30)
@@ -67,14 +67,14 @@ async def test_verification_needs_the_registered_address(sim: DetectiveSimulator
         {"AccountId": "000000000002", "EmailAddress": "someone@example.com"},
         {"AccountId": "000000000003", "EmailAddress": "anyone@example.com"},
     ]
-    answer = await admin.create_members(GraphArn=graph, Accounts=accounts)
-    assert [one["Status"] for one in answer["Members"]] == ["INVITED", "VERIFICATION_FAILED", "INVITED"]
+    response = await admin.create_members(GraphArn=graph, Accounts=accounts)
+    assert [one["Status"] for one in response["Members"]] == ["INVITED", "VERIFICATION_FAILED", "INVITED"]
     again = await admin.create_members(GraphArn=graph, Accounts=accounts[1:2])
     assert again["UnprocessedAccounts"] == [{"AccountId": "000000000002", "Reason": "Account is already a member"}]
     await admin.delete_members(GraphArn=graph, AccountIds=["000000000002"])
     accounts[1]["EmailAddress"] = "account-000000000002@example.com"
-    answer = await admin.create_members(GraphArn=graph, Accounts=accounts[1:2])
-    assert answer["Members"][0]["Status"] == "INVITED"
+    response = await admin.create_members(GraphArn=graph, Accounts=accounts[1:2])
+    assert response["Members"][0]["Status"] == "INVITED"
 
 
 async def test_members_and_the_administrator_are_unprocessed(boto: Any, people: Any) -> None:
@@ -83,9 +83,9 @@ async def test_members_and_the_administrator_are_unprocessed(boto: Any, people: 
     graph = await graph_of(admin)
     await admin.create_members(GraphArn=graph, Accounts=people(1))
     mixed = [*people(2), *people(1, first=2), {"AccountId": ADMIN, "EmailAddress": "a@example.com"}]
-    answer = await admin.create_members(GraphArn=graph, Accounts=mixed)
-    assert ids(answer["Members"]) == ["000000000002"]
-    assert [(one["AccountId"], one["Reason"]) for one in answer["UnprocessedAccounts"]] == [
+    response = await admin.create_members(GraphArn=graph, Accounts=mixed)
+    assert ids(response["Members"]) == ["000000000002"]
+    assert [(one["AccountId"], one["Reason"]) for one in response["UnprocessedAccounts"]] == [
         (MEMBER, "Account is already a member"),
         ("000000000002", "Account is already a member"),
         (ADMIN, "Account is the administrator of the behavior graph"),
@@ -135,12 +135,12 @@ async def test_members_leave_and_are_removed(boto: Any, people: Any) -> None:
     await member.disassociate_membership(GraphArn=graph)
     await member.refused("ResourceNotFoundException", "disassociate_membership", GraphArn=graph)
     await admin.refused("ResourceNotFoundException", "start_monitoring_member", GraphArn=graph, AccountId=MEMBER)
-    answer = await admin.delete_members(GraphArn=graph, AccountIds=[MEMBER, "000000000002", ADMIN])
-    assert answer["AccountIds"] == ["000000000002"]
-    assert ids(answer["UnprocessedAccounts"]) == [MEMBER, ADMIN]
-    answer = await admin.get_members(GraphArn=graph, AccountIds=[MEMBER, "000000000003"])
-    assert ids(answer["MemberDetails"]) == ["000000000003"]
-    assert ids(answer["UnprocessedAccounts"]) == [MEMBER]
+    response = await admin.delete_members(GraphArn=graph, AccountIds=[MEMBER, "000000000002", ADMIN])
+    assert response["AccountIds"] == ["000000000002"]
+    assert ids(response["UnprocessedAccounts"]) == [MEMBER, ADMIN]
+    response = await admin.get_members(GraphArn=graph, AccountIds=[MEMBER, "000000000003"])
+    assert ids(response["MemberDetails"]) == ["000000000003"]
+    assert ids(response["UnprocessedAccounts"]) == [MEMBER]
     await admin.delete_graph(GraphArn=graph)
     assert (await boto("000000000003").list_invitations())["Invitations"] == []
     assert (await admin.list_graphs())["GraphList"] == []

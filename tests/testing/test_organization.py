@@ -74,8 +74,8 @@ async def test_accounts_of_the_organization_need_no_invitation(
     """They become ENABLED or ACCEPTED_BUT_DISABLED at once; other accounts are invited."""
     sim.set_volume(TWO, "VOLUME_UNKNOWN")
     admin = boto(DELEGATE)
-    answer = await admin.create_members(GraphArn=graph, Accounts=people(3))
-    found = [(one["InvitationType"], one["Status"], "InvitedTime" in one) for one in answer["Members"]]
+    response = await admin.create_members(GraphArn=graph, Accounts=people(3))
+    found = [(one["InvitationType"], one["Status"], "InvitedTime" in one) for one in response["Members"]]
     assert found == [
         ("ORGANIZATION", "ENABLED", False),
         ("ORGANIZATION", "ACCEPTED_BUT_DISABLED", False),
@@ -89,8 +89,8 @@ async def test_accounts_of_the_organization_need_no_invitation(
     await member.refused("ConflictException", "accept_invitation", GraphArn=graph)
     await admin.delete_members(GraphArn=graph, AccountIds=[ONE])
     assert await statuses(admin, graph) == {TWO: "ENABLED", "000000000003": "INVITED"}
-    answer = await admin.create_members(GraphArn=graph, Accounts=people(1))
-    assert answer["Members"][0]["Status"] == "ENABLED"
+    response = await admin.create_members(GraphArn=graph, Accounts=people(1))
+    assert response["Members"][0]["Status"] == "ENABLED"
 
 
 async def test_auto_enable_adds_accounts_that_join_later(

@@ -304,9 +304,9 @@ async def test_requests_are_refused(
 
 async def test_a_request_without_a_host_is_rejected(raw: Any) -> None:
     """HTTP/1.0 does not require a Host header, the page does."""
-    answer = await raw.send_bytes(b"GET /_simulator/ HTTP/1.0\r\n\r\n")
-    assert b" 403 " in answer.split(b"\r\n")[0]
-    assert b"ForbiddenException" in answer
+    response = await raw.send_bytes(b"GET /_simulator/ HTTP/1.0\r\n\r\n")
+    assert b" 403 " in response.split(b"\r\n")[0]
+    assert b"ForbiddenException" in response
 
 
 def test_the_address_of_the_connection_is_accepted() -> None:

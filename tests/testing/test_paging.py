@@ -64,9 +64,9 @@ async def test_a_page_has_200_members_by_default_and_its_token_fits_no_other_lis
     graph, graph2 = (await admin.create_graph())["GraphArn"], (await other.create_graph())["GraphArn"]
     for first in range(1, 251, 50):
         await admin.create_members(GraphArn=graph, Accounts=people(50, first=first))
-    answer = await admin.list_members(GraphArn=graph)
-    token = answer["NextToken"]
-    assert len(answer["MemberDetails"]) == 200
+    response = await admin.list_members(GraphArn=graph)
+    token = response["NextToken"]
+    assert len(response["MemberDetails"]) == 200
     assert len((await admin.list_members(GraphArn=graph, NextToken=token))["MemberDetails"]) == 50
     await other.refused("ValidationException", "list_members", GraphArn=graph2, NextToken=token)
     await admin.refused("ValidationException", "list_graphs", NextToken=token)

@@ -213,12 +213,12 @@ class Membership(RuleBasedStateMachine):
     def attempt(self, call: Coroutine[Any, Any, Any], expected: type[ServiceError] | None) -> Any:
         """Make a call, which must fail with this error, or succeed if it is None."""
         try:
-            answer = self.runner.run(call)
+            response = self.runner.run(call)
         except ServiceError as error:
             assert type(error) is expected, f"{error!r} instead of {expected}"  # noqa: PT017  the error is optional
             return None
-        assert expected is None, f"{expected} did not come, but {answer!r}"
-        return answer
+        assert expected is None, f"{expected} did not come, but {response!r}"
+        return response
 
     def target(self, site: Site) -> tuple[DetectiveClient, str, ModelGraph | None]:
         """Return a client, the ARN for its call, and the graph that the call will find, if any."""
@@ -306,7 +306,7 @@ class Membership(RuleBasedStateMachine):
         accounts = [
             Account(name, "wrong@example.com" if name in wrong else f"account-{name}@example.com") for name in chosen
         ]
-        answer = self.attempt(client.create_members(arn, accounts), expected)
+        response = self.attempt(client.create_members(arn, accounts), expected)
         if expected is not None:
             return
         new = [name for name in dict.fromkeys(chosen) if name not in graph.members and name != site.place[0]]
@@ -314,21 +314,21 @@ class Membership(RuleBasedStateMachine):
         for name in new:
             unprocessed.remove(name)
             self.join(graph, name, ModelMember(_VERIFYING, self.now + DELAY, name not in wrong))
-        assert [(one.account_id, one.status) for one in answer.members] == [(name, _VERIFYING) for name in new]
-        assert sorted(one.account_id for one in answer.unprocessed_accounts) == sorted(unprocessed)
+        assert [(one.account_id, one.status) for one in response.members] == [(name, _VERIFYING) for name in new]
+        assert sorted(one.account_id for one in response.unprocessed_accounts) == sorted(unprocessed)
 
     @move(4, site=SITES, chosen=CHOSEN)
     def delete_members(self, site: Site, chosen: list[str]) -> None:
         """Removes each account, or returns it as unprocessed."""
         client, arn, graph, expected = self.owned(site)
-        answer = self.attempt(client.delete_members(arn, chosen), expected)
+        response = self.attempt(client.delete_members(arn, chosen), expected)
         if expected is not None:
             return
         removed = [name for name in dict.fromkeys(chosen) if name in graph.members]
         for name in removed:
             self.part(graph, name)
-        assert answer.account_ids == removed
-        assert len(answer.unprocessed_accounts) == len(chosen) - len(removed)
+        assert response.account_ids == removed
+        assert len(response.unprocessed_accounts) == len(chosen) - len(removed)
 
     @move(6, site=SITES, operation=ANSWERS, account=st.sampled_from(ACCOUNTS), suited=SUITED)
     def answer(self, site: Site, operation: str, account: str, *, suited: bool) -> None:

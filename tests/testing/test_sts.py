@@ -30,38 +30,38 @@ def sts(boto: Any) -> Callable[..., Any]:
     return lambda account_id=HUB, **options: boto(account_id, service="sts", **options)
 
 
-def keys_of(answer: dict[str, Any]) -> Credentials:
-    given = answer["Credentials"]
+def keys_of(response: dict[str, Any]) -> Credentials:
+    given = response["Credentials"]
     return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"])
 
 
 async def test_the_identity_of_a_user(sts: Any) -> None:
     """GetCallerIdentity returns account and user, in the partition of the region; the user id is always the same."""
-    answer = await sts().get_caller_identity()
-    assert (answer["Account"], answer["Arn"]) == (HUB, f"arn:aws:iam::{HUB}:user/simulator")
-    assert answer["UserId"].startswith("AIDA")
+    response = await sts().get_caller_identity()
+    assert (response["Account"], response["Arn"]) == (HUB, f"arn:aws:iam::{HUB}:user/simulator")
+    assert response["UserId"].startswith("AIDA")
     china = await sts(region="cn-north-1").get_caller_identity()
-    assert (china["UserId"], china["Arn"]) == (answer["UserId"], f"arn:aws-cn:iam::{HUB}:user/simulator")
+    assert (china["UserId"], china["Arn"]) == (response["UserId"], f"arn:aws-cn:iam::{HUB}:user/simulator")
 
 
 async def test_credentials_of_a_role_work_for_both_services(
     sim: DetectiveSimulator, sts: Any, boto: Any, role: str
 ) -> None:
     """For Detective they are those of the role's account, and for STS those of the role session."""
-    answer = await sts().assume_role(RoleArn=role, RoleSessionName="me@work")
-    keys = keys_of(answer)
+    response = await sts().assume_role(RoleArn=role, RoleSessionName="me@work")
+    keys = keys_of(response)
     assert keys.access_key_id.startswith("ASIA")
     assert keys.expires_at is not None
     assert timedelta(seconds=3595) < keys.expires_at - sim.now <= timedelta(hours=1)
     arn = f"arn:aws:sts::{SPOKE}:assumed-role/SecurityAudit/me@work"
-    assert answer["AssumedRoleUser"]["Arn"] == arn
-    assert answer["AssumedRoleUser"]["AssumedRoleId"].startswith("AROA")
-    assert "PackedPolicySize" not in answer
+    assert response["AssumedRoleUser"]["Arn"] == arn
+    assert response["AssumedRoleUser"]["AssumedRoleId"].startswith("AROA")
+    assert "PackedPolicySize" not in response
     graph = (await boto(credentials=keys).create_graph())["GraphArn"]
     assert sim.snapshot()[graph]["administrator"] == SPOKE
     identity = await sts(credentials=keys).get_caller_identity()
     assert (identity["Account"], identity["Arn"]) == (SPOKE, arn)
-    assert identity["UserId"] == answer["AssumedRoleUser"]["AssumedRoleId"]
+    assert identity["UserId"] == response["AssumedRoleUser"]["AssumedRoleId"]
 
 
 async def test_only_trusted_accounts_may_assume_a_role(sim: DetectiveSimulator, sts: Any, role: str) -> None:
@@ -99,9 +99,9 @@ async def test_a_role_may_require_an_external_id(sim: DetectiveSimulator, sts: A
     client, given = sts(), {"RoleArn": arn, "RoleSessionName": "me"}
     for wrong in ({}, {"ExternalId": "open:barley"}):
         await client.refused("AccessDenied", "assume_role", **given, **wrong)
-    answer = await client.assume_role(**given, ExternalId="open:sesame")
+    response = await client.assume_role(**given, ExternalId="open:sesame")
     # The ARN of a session does not contain the role's path.
-    assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{SPOKE}:assumed-role/Guarded/me"
+    assert response["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{SPOKE}:assumed-role/Guarded/me"
     plain = sim.role(SPOKE, "Plain", trusted=[HUB])
     await client.assume_role(RoleArn=plain, RoleSessionName="me", ExternalId="any")
 
@@ -144,7 +144,7 @@ async def test_invalid_input_is_named(sts: Any, role: str, wrong: dict[str, Any]
 
 async def test_members_without_effect_are_accepted(sts: Any, role: str) -> None:
     """Policies, tags and MFA codes have no effect; the packed size and the source identity are returned."""
-    answer = await sts().assume_role(
+    response = await sts().assume_role(
         RoleArn=role,
         RoleSessionName="me",
         DurationSeconds=900,
@@ -156,15 +156,15 @@ async def test_members_without_effect_are_accepted(sts: Any, role: str) -> None:
         TokenCode="123456",
         SourceIdentity="Alice",
     )
-    assert answer["PackedPolicySize"] == 4
-    assert answer["SourceIdentity"] == "Alice"
+    assert response["PackedPolicySize"] == 4
+    assert response["SourceIdentity"] == "Alice"
 
 
 async def test_durations_are_limited_by_the_role_and_by_role_chaining(sim: DetectiveSimulator, sts: Any) -> None:
     """More than an hour is rejected for credentials that are those of a role themselves."""
     long = {"RoleArn": sim.role(SPOKE, "Long", trusted=[HUB, SPOKE], max_session_duration=43200)}
-    answer = await sts().assume_role(**long, RoleSessionName="me", DurationSeconds=43200)
-    chained = sts(credentials=keys_of(answer))
+    response = await sts().assume_role(**long, RoleSessionName="me", DurationSeconds=43200)
+    chained = sts(credentials=keys_of(response))
     refused = await chained.refused(
         "ValidationError", "assume_role", **long, RoleSessionName="me", DurationSeconds=3601
     )

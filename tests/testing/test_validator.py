@@ -22,8 +22,8 @@ MEMBER: dict[str, Any] = {
 
 
 def _problems(**changes: Any) -> list[str]:
-    answer = {"MemberDetails": [{**MEMBER, **changes}]}
-    return problems(SERVICE_MODEL.operation_model("ListMembers").output_shape, answer)
+    response = {"MemberDetails": [{**MEMBER, **changes}]}
+    return problems(SERVICE_MODEL.operation_model("ListMembers").output_shape, response)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
-from detective_async.api.redaction import MAX_TEXT, mask, unless_secret
+from detective_async.api.redaction import MAX_TEXT, in_one_line, mask, unless_secret
 from detective_async.api.wire.json import MismatchError, load
 from detective_async.errors import ServiceError
 
@@ -45,7 +45,7 @@ def decode_error(
     kind = MODELLED_EXCEPTIONS.get(code, ServiceError)
     return kind(
         code,
-        error_text(members.get("message") or members.get("Message"), secrets) or "",
+        message_text(members.get("message") or members.get("Message"), secrets),
         status=status,
         request_id=unless_secret(request_id, secrets),
         operation=operation,
@@ -58,6 +58,11 @@ def decode_error(
 def error_text(value: object, secrets: Iterable[str | None]) -> str | None:
     """Return a text of AWS, cut at a maximum, with secrets and e-mail addresses masked; None if it is no text."""
     return mask(value, secrets) if isinstance(value, str) else None
+
+
+def message_text(value: object, secrets: Iterable[str | None]) -> str:
+    """Return a text of AWS as `error_text` does, with control characters escaped; empty if it is no text."""
+    return in_one_line(error_text(value, secrets) or "")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -17,6 +17,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from detective_async.api import models
 from detective_async.api.models.base import OpenEnum, Response, ResponseMetadata
 from detective_async.api.operations import Operation
+from detective_async.api.redaction import mask_keys
 from detective_async.api.wire.compiled import Compiler, Reader
 from detective_async.api.wire.json import MismatchError, load, load_fast, mismatch
 from detective_async.api.wire.names import wire_name
@@ -68,17 +69,18 @@ def decode(operation: Operation[ResponseT], body: bytes | None, metadata: Respon
 def _read_in_detail(operation: Operation[Any], body: bytes | None) -> tuple[object, str]:
     """Return a response, or what is wrong with it: as text, because the exceptions refer to parts of the body."""
     if body is None:
-        return None, "the response is larger than 16 MiB"
+        return None, "the response is larger than 16 MiB @ $"
     try:
         document = load(body) if body or _has_members(operation) else {}
         if operation.response is NoneType:
             # The API models no members, but a body that is no JSON object is not from the API: from a proxy, perhaps.
-            return None, "" if type(document) is dict else str(mismatch("an object", document))
+            return None, "" if type(document) is dict else f"{mismatch('an object', document)} @ $"
         return _detailed_converter().structure(document, operation.response), ""
     except Exception as error:  # noqa: BLE001 - whatever a server sends must raise DecodeError
         problems = transform_error(error, format_exception=_describe)
     more = len(problems) - _MAX_PROBLEMS
-    return None, "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+    # The paths have the keys of maps, which may be anything.
+    return None, mask_keys("; ".join(problems[:_MAX_PROBLEMS])) + (f"; and {more} more" if more > 0 else "")
 
 
 @cache

@@ -170,22 +170,22 @@ class Load:
             await asyncio.sleep(chance.random() * 0.2)
 
     async def get(self, path: str) -> None:
-        async with self.http.get(path) as answer:
-            await self.read(path, answer)
+        async with self.http.get(path) as response:
+            await self.read(path, response)
 
-    async def read(self, path: str, answer: aiohttp.ClientResponse) -> bytes:
-        self.statuses[f"{answer.status}"] += 1
-        body = await answer.read()
-        form = "application/problem+json" if answer.status >= 400 else None
-        if form is not None and answer.content_type != form:
-            self.wrong.append(f"{path}: {answer.status} {answer.content_type}")
+    async def read(self, path: str, response: aiohttp.ClientResponse) -> bytes:
+        self.statuses[f"{response.status}"] += 1
+        body = await response.read()
+        form = "application/problem+json" if response.status >= 400 else None
+        if form is not None and response.content_type != form:
+            self.wrong.append(f"{path}: {response.status} {response.content_type}")
         return body
 
     async def stream(self, path: str) -> None:
         """Read a stream to its end, and record its last record."""
-        async with self.http.get(path) as answer:
-            body = await self.read(path, answer)
-        if answer.status != 200:
+        async with self.http.get(path) as response:
+            body = await self.read(path, response)
+        if response.status != 200:
             return
         if "overview" in path:
             last = body.strip().rpartition(b"\n\n")[2].split(b"\n")[0].decode()
@@ -196,17 +196,17 @@ class Load:
     async def disconnect(self, chance: random.Random) -> None:
         """Disconnect in the middle of a stream: at once, after a few lines, or within a line."""
         path = chance.choice(["/api/fleet/overview?max_age=0", "/api/fleet/members", "/api/fleet/members?max_age=0"])
-        async with self.http.get(path) as answer:
-            self.statuses[f"{answer.status}, disconnected"] += 1
-            await answer.content.read(chance.choice([1, 500, 5000]))
-            answer.close()
+        async with self.http.get(path) as response:
+            self.statuses[f"{response.status}, disconnected"] += 1
+            await response.content.read(chance.choice([1, 500, 5000]))
+            response.close()
 
     async def health(self) -> None:
         while self.goes_on():
             began = time.monotonic()
-            async with self.http.get("/api/health") as answer:
-                self.statuses[f"{answer.status}, health"] += 1
-                await answer.read()
+            async with self.http.get("/api/health") as response:
+                self.statuses[f"{response.status}, health"] += 1
+                await response.read()
             self.slowest_health = max(self.slowest_health, time.monotonic() - began)
             await asyncio.sleep(_HEALTH_INTERVAL)
 

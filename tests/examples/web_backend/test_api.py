@@ -131,9 +131,9 @@ async def test_an_upstream_failure(backend: Backend, sim: DetectiveSimulator) ->
     sim.inject(Fault(Failure(500, "InternalServerException"), operation="ListMembers", count=3))
     assert (await backend.get(f"{BASE}/members", 502))["code"] == "InternalServerException"
     sim.throttle(3, operation="ListMembers")
-    async with backend.http.get(f"{BASE}/members") as answer:
-        assert answer.status == 503
-        assert int(answer.headers["Retry-After"]) >= 1
+    async with backend.http.get(f"{BASE}/members") as response:
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) >= 1
     await backend.get(f"{BASE}/members")
 
 
@@ -148,20 +148,20 @@ async def test_the_settings_for_the_page(backend: Backend, settings: Settings) -
 @pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/icon.svg", "/api/settings", "/nowhere"])
 async def test_every_answer_has_security_headers(backend: Backend, path: str) -> None:
     """No answer may run code of other origins, be framed, be guessed at or be cached."""
-    async with backend.http.get(path) as answer:
-        policy = answer.headers["Content-Security-Policy"]
+    async with backend.http.get(path) as response:
+        policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert len(await answer.read()) > 50
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert len(await response.read()) > 50
 
 
 async def test_head_has_no_body(backend: Backend, sim: DetectiveSimulator) -> None:
     """HEAD gives the headers of GET without the content, for streams too."""
     for path in ("/", "/api/settings", "/api/fleet/members", "/api/fleet/overview", f"{BASE}/members"):
-        async with asyncio.timeout(20), backend.http.head(path) as answer:
-            assert answer.status == 200
-            assert await answer.read() == b""
+        async with asyncio.timeout(60), backend.http.head(path) as response:
+            assert response.status == 200
+            assert await response.read() == b""
     assert sim.requests

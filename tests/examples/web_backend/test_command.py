@@ -35,11 +35,11 @@ def test_it_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> Non
         lines = program.stdout.readline() + program.stdout.readline()
         found = re.search(r"Serving 40 accounts in 3 regions at (http://\S+/)", lines)
         assert found is not None, lines
-        with urlopen(found[1]) as answer:  # noqa: S310 - it is http
-            assert b"<h1>Detective</h1>" in answer.read()
-        with urlopen(f"{found[1]}api/fleet/overview") as answer:  # noqa: S310 - likewise
+        with urlopen(found[1]) as response:  # noqa: S310 - it is http
+            assert b"<h1>Detective</h1>" in response.read()
+        with urlopen(f"{found[1]}api/fleet/overview") as response:  # noqa: S310 - likewise
             # The signal comes in the middle of the stream.
-            answer.readline()
+            response.readline()
             program.send_signal(number)
             _, errors = program.communicate(timeout=120)
     finally:

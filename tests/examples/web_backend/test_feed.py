@@ -63,7 +63,7 @@ async def test_an_error_comes_last() -> None:
 
 async def test_a_survey_that_is_stopped_before_it_starts(settings: Settings) -> None:
     """Its readers get an error instead of waiting for ever."""
-    async with DetectiveFleet(settings.targets(), region=world.REGIONS[0]) as fleet, asyncio.timeout(10):
+    async with DetectiveFleet(settings.targets(), region=world.REGIONS[0]) as fleet, asyncio.timeout(60):
         survey = Survey("members", fleet, 120, linger=1)
         await survey.aclose()
         assert not survey.is_current(1000)
@@ -74,7 +74,7 @@ async def test_a_survey_that_is_stopped_before_it_starts(settings: Settings) -> 
 async def test_a_job_that_is_stopped_before_it_starts(sim: DetectiveSimulator) -> None:
     """Its state is "stopped", and its readers get that event."""
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(60),
         DetectiveClient(
             region=world.REGIONS[0], credentials=sim.account(world.OPERATOR), endpoint_url=sim.url
         ) as client,

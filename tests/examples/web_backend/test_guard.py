@@ -51,12 +51,12 @@ def test_origin_headers(origins: list[str], expected: bool) -> None:
 async def test_a_page_of_another_origin(backend: Backend) -> None:
     """It can neither change anything, nor read anything under a host name of its own."""
     http, evil = backend.http, {"Origin": "http://evil.example"}
-    async with http.get("/api/settings", headers={"Host": "evil.example"}) as answer:
-        assert answer.status == 421
-        assert answer.content_type == "application/problem+json"
+    async with http.get("/api/settings", headers={"Host": "evil.example"}) as response:
+        assert response.status == 421
+        assert response.content_type == "application/problem+json"
     for method, path in (("POST", "/api/onboarding/jobs"), ("DELETE", f"/api/onboarding/jobs/{'0' * 32}")):
-        async with http.request(method, path, json={}, headers=evil) as answer:
-            assert answer.status == 403
-    async with http.options("/api/settings", headers=evil) as answer:
-        assert answer.status == 405
-        assert not [name for name in answer.headers if name.startswith("Access-Control")]
+        async with http.request(method, path, json={}, headers=evil) as response:
+            assert response.status == 403
+    async with http.options("/api/settings", headers=evil) as response:
+        assert response.status == 405
+        assert not [name for name in response.headers if name.startswith("Access-Control")]

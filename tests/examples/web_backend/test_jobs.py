@@ -180,9 +180,9 @@ async def test_the_limit_of_running_jobs(
     sim.inject(Fault(Latency(0.2), count=None))
     job = await start(backend)
     plan = await make_plan(backend)
-    async with backend.http.post(JOBS, json={"PlanId": plan["PlanId"]}) as answer:
-        assert answer.status == 503
-        assert answer.headers["Retry-After"]
+    async with backend.http.post(JOBS, json={"PlanId": plan["PlanId"]}) as response:
+        assert response.status == 503
+        assert response.headers["Retry-After"]
     await backend.send("DELETE", job, None, 200)
     await apply(backend, plan)
 
@@ -203,7 +203,7 @@ async def test_the_limits_of_stored_plans_and_jobs(backend: Backend, monkeypatch
 async def test_a_shutdown_stops_jobs(sim: DetectiveSimulator, settings: Settings) -> None:
     """Running jobs are stopped and awaited, and no more requests are sent to AWS."""
     sim.inject(Fault(Latency(0.2), count=None))
-    async with serving(make_app(settings)) as url, asyncio.timeout(20):
+    async with serving(make_app(settings)) as url, asyncio.timeout(60):
         http = aiohttp.ClientSession(url)
         reader = await http.get(f"{await start(Backend(http))}/events")
         await reader.content.readline()

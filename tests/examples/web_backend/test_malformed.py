@@ -132,18 +132,18 @@ def filled(path: str, **others: str) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: {**GOOD, **others}[match[1]], path)
 
 
-def check(answer: Answer | None, *, head: bool = False) -> Answer:
+def check(response: Answer | None, *, head: bool = False) -> Answer:
     """Check that an answer is a well-formed problem with a 4xx status."""
-    assert answer is not None, "no answer"
-    assert 400 <= answer.status < 500, answer
-    assert answer.headers["content-type"].startswith("application/problem+json"), answer
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert response is not None, "no answer"
+    assert 400 <= response.status < 500, response
+    assert response.headers["content-type"].startswith("application/problem+json"), response
+    assert response.headers["x-content-type-options"] == "nosniff"
     if not head:
-        problem = json.loads(answer.body)
-        assert problem["status"] == answer.status
+        problem = json.loads(response.body)
+        assert problem["status"] == response.status
         assert problem["title"]
-        assert "Traceback" not in answer.body.decode()
-    return answer
+        assert "Traceback" not in response.body.decode()
+    return response
 
 
 def thorough(count: int) -> effort:
@@ -167,10 +167,10 @@ def test_every_variable_has_a_valid_value() -> None:
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_an_unknown_parameter(server: Server, method: str, path: str) -> None:
     """Every route refuses it by its name."""
-    answer = check(server.ask(request(method, f"{filled(path)}?unknown=1", body=b"{}")), head=method == "HEAD")
+    response = check(server.ask(request(method, f"{filled(path)}?unknown=1", body=b"{}")), head=method == "HEAD")
     if method != "HEAD" and "{job_id}" not in path:
-        assert answer.status == 400
-        assert "unknown" in json.loads(answer.body)["parameter"]
+        assert response.status == 400
+        assert "unknown" in json.loads(response.body)["parameter"]
 
 
 @thorough(300)
@@ -217,11 +217,11 @@ def test_methods(server: Server, route: tuple[str, str], method: str) -> None:
     """The answer to an unsupported method lists the supported ones."""
     _, path = route
     assume(method not in METHODS[path])
-    answer = check(server.ask(request(method, filled(path))), head=method == "HEAD")
-    if answer.status == 405:
-        assert set(answer.headers["allow"].split(",")) == METHODS[path]
+    response = check(server.ask(request(method, filled(path))), head=method == "HEAD")
+    if response.status == 405:
+        assert set(response.headers["allow"].split(",")) == METHODS[path]
     else:
-        assert method != method.upper() or method == "CONNECT" or answer.status == 400
+        assert method != method.upper() or method == "CONNECT" or response.status == 400
 
 
 json_values = st.recursive(
@@ -340,9 +340,9 @@ def test_paths(server: Server, path: str) -> None:
 @example(b"GET " + b"/" * 20_000 + b" HTTP/1.1\r\n\r\n")
 def test_bytes(server: Server, sent: bytes) -> None:
     """Bytes that are not HTTP are refused at once; for the start of a valid request, the backend waits."""
-    answer = server.ask(sent, timeout=0.2)
-    if answer is not None:
-        check(answer)
+    response = server.ask(sent, timeout=0.2)
+    if response is not None:
+        check(response)
 
 
 @thorough(200)
@@ -359,6 +359,6 @@ def test_requests_with_a_mistake(server: Server, route: tuple[str, str], data: s
             sent.insert(place, sent[place])
         case _:
             sent[place] = data.draw(st.integers(0, 255))
-    answer = server.ask(bytes(sent), timeout=0.5)
-    if answer is not None and answer.status >= 400 and answer.status != 502:
-        check(answer, head=not answer.body)
+    response = server.ask(bytes(sent), timeout=0.5)
+    if response is not None and response.status >= 400 and response.status != 502:
+        check(response, head=not response.body)

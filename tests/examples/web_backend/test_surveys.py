@@ -6,6 +6,7 @@ from collections import Counter
 import aiohttp
 import pytest
 from support.backend import TARGETS, Backend, readable_members
+from support.wire_server import until
 from web_backend import world
 from web_backend.app import make_app
 from web_backend.serving import serving
@@ -55,7 +56,7 @@ async def test_many_readers_share_one_survey(backend: Backend, sim: DetectiveSim
     """All readers get the same events, and each account is read once."""
     sim.inject(Fault(Latency(0.1), count=None))
     first = asyncio.create_task(backend.events(OVERVIEW))
-    await asyncio.sleep(0.3)
+    await until(lambda: sim.requests, "it is under way")
     streams = await asyncio.gather(first, *(backend.events(OVERVIEW) for _ in range(50)))
     assert all(stream == streams[0] for stream in streams)
     # The role of the closed account cannot be assumed, so its graphs are never listed.
@@ -98,7 +99,7 @@ async def test_a_survey_without_readers_is_stopped(backend: Backend, sim: Detect
 @pytest.mark.settings(linger=60.0)
 async def test_a_reload_does_not_stop_the_survey(backend: Backend, sim: DetectiveSimulator) -> None:
     """A reader that reconnects soon gets the same survey."""
-    sim.inject(Fault(Latency(1), count=None))
+    sim.inject(Fault(Latency(0.3), count=None))
     async with backend.watch(OVERVIEW) as stream:
         begin = await anext(stream)
     # By now, the backend has noticed the disconnection.
@@ -134,12 +135,12 @@ async def test_a_shutdown_ends_streams(sim: DetectiveSimulator, settings: Settin
     """A stream ends at once with a last record that says so, and the survey stops."""
     sim.inject(Fault(Latency(1), operation="ListMembers", count=None))
     async with aiohttp.ClientSession() as http:
-        async with serving(make_app(settings)) as url, asyncio.timeout(20):
-            answer = await http.get(url + path)
-            await answer.content.readline()
+        async with serving(make_app(settings)) as url, asyncio.timeout(60):
+            response = await http.get(url + path)
+            await response.content.readline()
         assert not surveys()
-        last = (await answer.read()).decode()
-        answer.release()
+        last = (await response.read()).decode()
+        response.release()
     assert "going down" in last or "stopped" in last
     await settle(sim)
     # Only the calls that were under way, and none that waited for a slot.

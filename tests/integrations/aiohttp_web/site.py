@@ -41,8 +41,8 @@ class Site:
         return await self.ask("GET", path, **options)
 
     async def ask(self, method: str, path: str, **options: Any) -> "Reply":
-        async with self.session.request(method, path, allow_redirects=False, **options) as answer:
-            return Reply(answer.status, answer.headers, await answer.read(), answer.cookies)
+        async with self.session.request(method, path, allow_redirects=False, **options) as response:
+            return Reply(response.status, response.headers, await response.read(), response.cookies)
 
     async def connected(self) -> None:
         """Wait until the server has a connection."""

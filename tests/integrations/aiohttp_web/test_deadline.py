@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from integrations.aiohttp_web.site import KEYS, Handle, Site, requesting, serving_routes, streaming, warnings_of
+from support.virtual_time import in_virtual_time
 
 from detective_async import DetectiveClient, Timeouts
 from detective_async.integrations.aiohttp_web import get_client, stream_events, stream_ndjson, to_json
@@ -24,9 +25,9 @@ async def totals(request: web.Request) -> web.StreamResponse:
 
 
 async def total(site: Site, **headers: str) -> float:
-    answer = await site.get("/", headers={name.replace("_", "-"): value for name, value in headers.items()})
-    assert answer.status == 200, answer.body
-    return float(answer.body)
+    response = await site.get("/", headers={name.replace("_", "-"): value for name, value in headers.items()})
+    assert response.status == 200, response.body
+    return float(response.body)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ async def test_handler_reaches_the_deadline(method: str, unknown: bool | None, d
     assert problem.get("outcome_unknown") is unknown
 
 
+@in_virtual_time
 async def test_response_in_time() -> None:
     """No timeout fires after the response."""
     async with serving_routes({"/": totals}, deadline=DEADLINE) as site:
@@ -130,6 +132,7 @@ async def trickle() -> AsyncIterator[int]:
     await asyncio.Event().wait()
 
 
+@in_virtual_time
 async def test_streams_reach_the_deadline() -> None:
     """Their last record is the problem."""
     routes = {
@@ -142,6 +145,7 @@ async def test_streams_reach_the_deadline() -> None:
     assert b"event: end" not in second
 
 
+@in_virtual_time
 async def test_slow_aclose(caplog: pytest.LogCaptureFixture) -> None:
     """It is awaited, and a disconnect meanwhile has no effect."""
     ending, ended = asyncio.Event(), asyncio.Event()

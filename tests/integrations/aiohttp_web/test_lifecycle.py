@@ -34,8 +34,8 @@ async def test_client_lifetime(sim: DetectiveSimulator) -> None:
         return await graphs(request)
 
     async with serving_routes({"/": look}, client) as site:
-        answers = await asyncio.gather(*(site.get("/") for _ in range(5)))
-        assert [answer.status for answer in answers] == [200] * 5
+        responses = await asyncio.gather(*(site.get("/") for _ in range(5)))
+        assert [response.status for response in responses] == [200] * 5
         assert FLEET not in site.app
         with pytest.raises(KeyError):
             get_fleet(requests[0])
@@ -110,8 +110,8 @@ async def test_role_is_assumed_once(sim: DetectiveSimulator) -> None:
         return AssumeRole(arn, source=sim.account(ADMINISTRATOR))
 
     async with serving_routes({"/": graphs}, client_of(sim), account_credentials=role_of) as site:
-        answers = [await site.get(f"/?account={OTHER}") for _ in range(3)]
-    assert [answer.status for answer in answers] == [200] * 3
+        responses = [await site.get(f"/?account={OTHER}") for _ in range(3)]
+    assert [response.status for response in responses] == [200] * 3
     assert [request.operation for request in sim.requests].count("AssumeRole") == 1
 
 
@@ -193,9 +193,9 @@ def test_setup_twice_or_late() -> None:
 async def test_health(sim: DetectiveSimulator) -> None:
     """It is 200 without a request to AWS, and 503 after the client was closed or without `setup`."""
     async with serving_routes({"/": health}, client_of(sim)) as site:
-        answer = await site.get("/")
-        assert (answer.status, answer.body) == (200, b'{"status":"ok"}')
-        assert answer.headers["Cache-Control"] == "no-store"
+        response = await site.get("/")
+        assert (response.status, response.body) == (200, b'{"status":"ok"}')
+        assert response.headers["Cache-Control"] == "no-store"
         assert (await site.ask("HEAD", "/")).status == 200
         await site.app[CLIENT].aclose()
         assert (await site.get("/")).status == 503
@@ -203,8 +203,8 @@ async def test_health(sim: DetectiveSimulator) -> None:
     app = web.Application()
     app.router.add_get("/", health)
     async with serving(app) as site:
-        answer = await site.get("/")
-        assert (answer.status, answer.body) == (503, b'{"status":"unavailable"}')
+        response = await site.get("/")
+        assert (response.status, response.body) == (503, b'{"status":"unavailable"}')
 
 
 async def test_health_during_shutdown() -> None:
@@ -242,6 +242,6 @@ async def test_no_secrets(caplog: pytest.LogCaptureFixture) -> None:
 
     with caplog.at_level(logging.DEBUG):
         async with serving_routes({"/": ask}) as site:
-            answer = await site.get("/")
-    assert answer.problem()["code"] == "CredentialsError"
-    assert SECRET not in f"{answer.body!r} {caplog.text}"
+            response = await site.get("/")
+    assert response.problem()["code"] == "CredentialsError"
+    assert SECRET not in f"{response.body!r} {caplog.text}"

@@ -111,19 +111,19 @@ async def test_aiohttp_errors(
 ) -> None:
     """Unknown paths, wrong methods and large bodies are problems with their own headers."""
     async with serving_routes({"/": read}) as site:
-        answer = await site.ask(method, path, data=body)
-    assert answer.status == status
-    assert answer.problem()["instance"] == path
-    assert header.items() <= dict(answer.headers).items()
+        response = await site.ask(method, path, data=body)
+    assert response.status == status
+    assert response.problem()["instance"] == path
+    assert header.items() <= dict(response.headers).items()
 
 
 async def test_malformed_body() -> None:
     """It is a 400."""
     async with serving_routes({"/": read}) as site:
         headers = {"Content-Encoding": "deflate"}
-        answer = await site.ask("POST", "/", data=b"no deflated data", headers=headers)
-    assert answer.problem()["detail"] == "The body of the request is malformed."
-    assert answer.status == 400
+        response = await site.ask("POST", "/", data=b"no deflated data", headers=headers)
+    assert response.problem()["detail"] == "The body of the request is malformed."
+    assert response.status == 400
 
 
 async def test_aiohttp_exception_with_details() -> None:
@@ -135,11 +135,11 @@ async def test_aiohttp_exception_with_details() -> None:
         error.set_cookie("seen", "yes")
         return error
 
-    async with serving_routes({"/": raising(error)}) as site, site.session.get("/") as answer:
-        assert answer.reason == "Nope"
-        assert answer.headers.getall("X-A") == ["1", "2"]
-        assert answer.cookies["seen"].value == "yes"
-        problem = await answer.json(content_type="application/problem+json")
+    async with serving_routes({"/": raising(error)}) as site, site.session.get("/") as response:
+        assert response.reason == "Nope"
+        assert response.headers.getall("X-A") == ["1", "2"]
+        assert response.cookies["seen"].value == "yes"
+        problem = await response.json(content_type="application/problem+json")
     assert problem == {"type": "about:blank", "title": "Nope", "status": 403, "detail": "not you", "instance": "/"}
 
 
@@ -147,9 +147,9 @@ async def test_problem_error_without_middleware() -> None:
     """It is a complete response."""
     app = web.Application()
     app.router.add_get("/", raising(lambda: ProblemError(409, detail="taken")))
-    async with serving(app) as site, site.session.get("/") as answer:
-        assert answer.content_type == "application/problem+json"
-        assert (await answer.json(content_type=None))["detail"] == "taken"
+    async with serving(app) as site, site.session.get("/") as response:
+        assert response.content_type == "application/problem+json"
+        assert (await response.json(content_type=None))["detail"] == "taken"
 
 
 async def test_other_responses() -> None:
@@ -212,15 +212,15 @@ async def test_response_has_started(error: Exception, caplog: pytest.LogCaptureF
     """The connection is reset, and the exception is logged."""
 
     async def begin(request: web.Request) -> web.StreamResponse:
-        answer = web.StreamResponse()
-        await answer.prepare(request)
-        await answer.write(b"half")
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"half")
         raise error
 
-    async with serving_routes({"/": begin}) as site, site.session.get("/") as answer:
-        assert answer.status == 200
+    async with serving_routes({"/": begin}) as site, site.session.get("/") as response:
+        assert response.status == 200
         with pytest.raises(aiohttp.ClientPayloadError):
-            await answer.read()
+            await response.read()
     assert "the response had started" in caplog.text
     assert type(error).__name__ in caplog.text
 
@@ -232,22 +232,22 @@ async def test_disconnect(moment: str, caplog: pytest.LogCaptureFixture) -> None
     caught: list[Exception] = []
 
     async def work(request: web.Request) -> web.StreamResponse:
-        answer = web.StreamResponse()
+        response = web.StreamResponse()
         if moment == "in the response":
-            await answer.prepare(request)
+            await response.prepare(request)
         inside.set()
         try:
             if moment == "in the body":
                 return await read(request)
             await until(lambda: request.transport is None, "the client has disconnected")
-            await answer.prepare(request)
-            await answer.write(b"more")
+            await response.prepare(request)
+            await response.write(b"more")
         except ConnectionError as error:
             caught.append(error)
             raise
         finally:
             seen.set()
-        return answer
+        return response
 
     async with serving_routes({"/": work}) as site:
         _, writer = await asyncio.open_connection("127.0.0.1", site.port)

@@ -30,9 +30,9 @@ async def test_streams_end(stream: Stream) -> None:
     """Their last record is the problem, and the shutdown does not wait for them."""
     items = Items(stop_at=2)
     async with serving(make_app({"/": streaming(stream, items)})) as site, asyncio.timeout(TIMEOUT):
-        answers = [await site.session.get("/") for _ in range(20)]
+        responses = [await site.session.get("/") for _ in range(20)]
         await site.runner.cleanup()
-        bodies = [await answer.read() for answer in answers]
+        bodies = [await response.read() for response in responses]
     for body in bodies:
         *_, last = body.splitlines() if stream is stream_ndjson else body.removesuffix(b"\n\n").split(b"\n\n")
         assert b'"status":503,"detail":"The server is going down."' in last
@@ -47,9 +47,9 @@ async def test_lines_before_the_first_item() -> None:
         asked = asyncio.create_task(site.get("/"))
         await until(lambda: items.begun, "it waits")
         await site.runner.cleanup()
-        answer = await asked
-    assert answer.status == answer.problem()["status"] == 503
-    assert answer.headers["Retry-After"] == "1"
+        response = await asked
+    assert response.status == response.problem()["status"] == 503
+    assert response.headers["Retry-After"] == "1"
     assert items.ended == 1
 
 
@@ -86,6 +86,6 @@ async def test_other_requests() -> None:
         await asyncio.sleep(0.3)
         assert not closing.done()
         go_on.set()
-        async with await asked as answer:
-            assert await answer.text() == "done"
+        async with await asked as response:
+            assert await response.text() == "done"
         await closing

@@ -31,10 +31,10 @@ class Aiobotocore:
     async def call(self, operation: str, account: str, region: str, members: dict[str, Any]) -> dict[str, Any]:
         client = self._clients.get((account, region)) or await self._make(account, region)
         try:
-            answer: dict[str, Any] = await getattr(client, xform_name(operation))(**members)
+            response: dict[str, Any] = await getattr(client, xform_name(operation))(**members)
         except ClientError as error:
             raise RefusedError(refusal(client, error)) from error
-        return checked(operation, answer)
+        return checked(operation, response)
 
     async def _make(self, account: str, region: str) -> Any:
         keys = self._sim.account(account)

@@ -28,10 +28,10 @@ class Boto3:
     async def call(self, operation: str, account: str, region: str, members: dict[str, Any]) -> dict[str, Any]:
         client = self._clients.get((account, region)) or self._make(account, region)
         try:
-            answer: dict[str, Any] = await asyncio.to_thread(getattr(client, xform_name(operation)), **members)
+            response: dict[str, Any] = await asyncio.to_thread(getattr(client, xform_name(operation)), **members)
         except ClientError as error:
             raise RefusedError(refusal(client, error)) from error
-        return checked(operation, answer)
+        return checked(operation, response)
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -51,13 +51,13 @@ class Boto3:
         return client
 
 
-def checked(operation: str, answer: dict[str, Any]) -> dict[str, Any]:
+def checked(operation: str, response: dict[str, Any]) -> dict[str, Any]:
     """Check the metadata that botocore adds to a response, and remove them."""
-    metadata = answer.pop("ResponseMetadata")
+    metadata = response.pop("ResponseMetadata")
     assert metadata["HTTPStatusCode"] == SERVICE_MODEL.operation_model(operation).http.get("responseCode", 200)
     assert metadata["RequestId"]
     assert metadata["RetryAttempts"] == 0
-    return answer
+    return response
 
 
 def refusal(client: Any, error: ClientError) -> Refusal:

@@ -58,8 +58,8 @@ class Cli:
             raise RefusedError(_refusal(operation, done))
         assert done.stderr == ""
         shape = SERVICE_MODEL.operation_model(operation).output_shape
-        answer: dict[str, Any] = _read(shape, json.loads(done.stdout)) if done.stdout else {}
-        return answer
+        response: dict[str, Any] = _read(shape, json.loads(done.stdout)) if done.stdout else {}
+        return response
 
     async def _run(self, arguments: list[str], environment: dict[str, str]) -> _Done:
         assert self._process.stdin is not None

@@ -31,16 +31,16 @@ class Ours:
         model = SERVICE_MODEL.operation_model(operation)
         arguments = our_arguments(model.input_shape, members, enums=True)
         try:
-            answer = await getattr(client, our_method(operation))(**arguments)
+            response = await getattr(client, our_method(operation))(**arguments)
         except ServiceError as error:
             raise RefusedError(_refusal(error)) from error
         if model.output_shape is None:
-            assert answer is None
+            assert response is None
             return {}
-        assert type(answer).__name__ == model.output_shape.name
-        assert answer.response_metadata.request_id
-        assert answer.response_metadata.attempts == 1
-        read: dict[str, Any] = as_plain(answer)
+        assert type(response).__name__ == model.output_shape.name
+        assert response.response_metadata.request_id
+        assert response.response_metadata.attempts == 1
+        read: dict[str, Any] = as_plain(response)
         return read
 
 

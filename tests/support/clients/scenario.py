@@ -80,16 +80,16 @@ class Run:
         step = Step(operation, account, region)
         self.steps.append(step)
         try:
-            answer = await self._adapter.call(operation, account, region, members)
+            response = await self._adapter.call(operation, account, region, members)
         except RefusedError as refused:
             step.outcome = refused.refusal
             raise
         shape = SERVICE_MODEL.operation_model(operation).output_shape
-        found = problems(shape, answer)
+        found = problems(shape, response)
         assert not found, f"{operation}: {found}"
         members_of_answer = shape.members.items() if shape else ()
         empty = {name: _EMPTY[member.type_name]() for name, member in members_of_answer if member.type_name in _EMPTY}
-        read: dict[str, Any] = empty | without_empty(answer)
+        read: dict[str, Any] = empty | without_empty(response)
         step.outcome = read
         return read
 
@@ -109,11 +109,11 @@ class Run:
         pages = []
         token: dict[str, str] = {}
         while True:
-            answer = await self.call(operation, account, **members, **token)
-            pages.append(list(answer[items].items()) if isinstance(answer[items], dict) else answer[items])
-            if "NextToken" not in answer:
+            response = await self.call(operation, account, **members, **token)
+            pages.append(list(response[items].items()) if isinstance(response[items], dict) else response[items])
+            if "NextToken" not in response:
                 return pages
-            token = {"NextToken": answer["NextToken"]}
+            token = {"NextToken": response["NextToken"]}
 
 
 _EMPTY: dict[str, type] = {"list": list, "map": dict}
@@ -398,13 +398,13 @@ async def cause_errors(run: Run, graph: str) -> None:
 
 async def leave(run: Run, graph: str) -> None:
     """Decline, leave and be removed: these members are no longer listed."""
-    answers = await gather(
+    responses = await gather(
         run.call("DeleteMembers", ADMIN, GraphArn=graph, AccountIds=[FOUR, STRANGER]),
         run.call("RejectInvitation", THREE, GraphArn=graph),
         run.call("DisassociateMembership", ONE, GraphArn=graph),
     )
-    assert answers[0]["AccountIds"] == [FOUR]
-    assert [one["AccountId"] for one in answers[0]["UnprocessedAccounts"]] == [STRANGER]
+    assert responses[0]["AccountIds"] == [FOUR]
+    assert [one["AccountId"] for one in responses[0]["UnprocessedAccounts"]] == [STRANGER]
     left, invitations = await gather(run.call("ListMembers", ADMIN, GraphArn=graph), run.call("ListInvitations", ONE))
     assert [one["AccountId"] for one in left["MemberDetails"]] == [TWO, *MEMBERS[4:]]
     assert [one["AdministratorId"] for one in invitations["Invitations"]] == [OTHER_ADMIN]

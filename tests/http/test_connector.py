@@ -1,0 +1,199 @@
+"""Direct requests: the server gets the same ones as from aiohttp's sessions, and tools see what they expect."""
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import ClientRequest, ClientResponse, ClientSession, TraceConfig, TraceRequestStartParams
+from support.certificates import Certificates
+from support.fakes import FakeTime
+from support.wire_server import Request, serving
+
+from detective_async import Account, Credentials, DetectiveClient, RetryPolicy
+
+ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
+Call = Callable[[DetectiveClient], Awaitable[object]]
+CALLS: dict[str, Call] = {
+    "POST": lambda client: client.list_graphs(),
+    "POST with much in it": lambda client: client.create_members(
+        ARN, [Account(f"{number:012}", f"{'x' * 40}{number}@example.com") for number in range(50)], message="é" * 900
+    ),
+    "PUT": lambda client: client.accept_invitation(ARN),
+    "GET": lambda client: client.list_tags_for_resource(ARN),
+    "DELETE": lambda client: client.untag_resource(ARN, ["a b", "ü/?&=%", "c"]),
+}
+
+
+def comparable(request: Request) -> tuple[str, list[str], bytes]:
+    """Give the request line, the headers in alphabetical order without the random id, and the body.
+
+    The order on the wire differs, and has no meaning in HTTP: aiohttp writes Host first.
+    """
+    line, *headers = re.sub("(?<=invocation-id: )[^\r]*", "*", request.head).split("\r\n")
+    return line, sorted(headers, key=str.lower), request.body
+
+
+def client_of(url: str, fake_time: FakeTime) -> DetectiveClient:
+    return DetectiveClient(
+        region="eu-west-1",
+        endpoint_url=url,
+        credentials=Credentials("id", "secret", "token"),
+        retry=RetryPolicy(max_attempts=1),
+        clock=fake_time.clock(),
+    )
+
+
+@pytest.fixture
+def sessions_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The methods of the requests that aiohttp's sessions make."""
+    made = []
+    init = ClientRequest.__init__
+
+    def note(self: ClientRequest, method: str, *args: object, **kwargs: object) -> None:
+        made.append(method)
+        init(self, method, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ClientRequest, "__init__", note)
+    return made
+
+
+@pytest.mark.shortcut
+@pytest.mark.parametrize("prefix", ["", "/", "/under/this", "/under/this/"])
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_requests_are_the_same_as_aiohttps(
+    call: Call, prefix: str, fake_time: FakeTime, sessions_requests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Request line, headers and body, for all forms of requests."""
+    async with serving(Request.answer) as server:
+        async with client_of(server.url + prefix, fake_time) as client:
+            await call(client)
+        assert sessions_requests == []
+        monkeypatch.setattr("detective_async.http.connector._SUPPORTED", "none of them")
+        async with client_of(server.url + prefix, fake_time) as client:
+            await call(client)
+        assert len(sessions_requests) == 1
+    ours, aiohttps = map(comparable, server.requests)
+    assert ours == aiohttps
+
+
+async def test_a_path_prefix_of_the_endpoint_is_kept(fake_time: FakeTime) -> None:
+    """For gateways that serve Detective below a path; ARNs are sent percent-encoded, as they were signed."""
+    async with serving(Request.answer) as server, client_of(f"{server.url}/gateway/it/", fake_time) as client:
+        await client.list_tags_for_resource(ARN)
+    assert server.requests[0].head.startswith(f"GET /gateway/it/tags/{ARN.replace(':', '%3A')} HTTP/1.1\r\n")
+
+
+async def test_head_and_body_are_one_write(fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two writes would be two packets, and two TLS records."""
+    writes: list[bytes] = []
+    transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    write = transport.write
+
+    def note(self: object, data: bytes) -> None:
+        writes.append(bytes(data))
+        write(self, data)
+
+    async with serving(Request.answer) as server, client_of(server.url, fake_time) as client:
+        monkeypatch.setattr(transport, "write", note)
+        await client.list_graphs()
+    assert [data for data in writes if data.startswith(b"POST") and data.endswith(b"\r\n\r\n{}")]
+    assert len([data for data in writes if data.startswith(b"POST") or data == b"{}"]) == 1
+
+
+def traced(monkeypatch: pytest.MonkeyPatch, seen: list[str]) -> None:
+    """As OpenTelemetry and Sentry do it: with a trace in every session."""
+    init = ClientSession.__init__
+
+    async def on_start(_: object, __: object, params: TraceRequestStartParams) -> None:
+        seen.append(params.method)
+
+    def init_with_trace(self: ClientSession, *args: Any, **kwargs: Any) -> None:
+        trace = TraceConfig()
+        trace.on_request_start.append(on_start)
+        init(self, *args, trace_configs=[trace], **kwargs)
+
+    monkeypatch.setattr(ClientSession, "__init__", init_with_trace)
+
+
+def replaced(monkeypatch: pytest.MonkeyPatch, seen: list[str]) -> None:
+    """As aioresponses and Datadog do it: with another method of the class."""
+    request = ClientSession._request
+
+    async def note(self: ClientSession, method: str, *args: Any, **kwargs: Any) -> ClientResponse:
+        seen.append(method)
+        return await request(self, method, *args, **kwargs)
+
+    monkeypatch.setattr(ClientSession, "_request", note)
+
+
+@pytest.mark.parametrize("tool", [traced, replaced])
+async def test_tools_see_the_requests(
+    tool: Callable[[pytest.MonkeyPatch, list[str]], None], fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session sends them if a tool for tests or tracing has changed it."""
+    seen: list[str] = []
+    async with serving(Request.answer) as server:
+        tool(monkeypatch, seen)
+        async with client_of(server.url, fake_time) as client:
+            await client.list_graphs()
+            await client.list_tags_for_resource(ARN)
+    assert seen == ["POST", "GET"]
+
+
+@pytest.mark.shortcut
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+async def test_asyncio_reads_small_blocks(
+    tls: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 64 KiB, which glibc keeps, and a larger response arrives whole."""
+    name = "x" * 300_000
+    body = json.dumps({"GraphList": [], "NextToken": name}).encode()
+    sizes: list[int] = []
+    if tls:
+        read = ssl.SSLObject.read
+
+        def note_size(self: ssl.SSLObject, size: int = 1024, *buffer: Any) -> Any:
+            sizes.append(size)
+            return read(self, size, *buffer)
+
+        monkeypatch.setattr(ssl.SSLObject, "read", note_size)
+    else:
+        transport = asyncio.selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+        read_ready = transport._read_ready__data_received
+
+        def note(self: Any) -> None:
+            sizes.append(self.max_size)
+            read_ready(self)
+
+        monkeypatch.setattr(transport, "_read_ready__data_received", note)
+    async with (
+        serving(lambda request: request.answer(body), certificates.good if tls else None) as server,
+        DetectiveClient(region="eu-west-1", endpoint_url=server.url, credentials=Credentials("a", "b")) as client,
+    ):
+        assert (await client.list_graphs()).next_token == name
+        sizes.clear()
+        assert (await client.list_graphs()).next_token == name
+    assert 64 * 2**10 in sizes
+
+
+@pytest.mark.shortcut
+async def test_a_connection_keeps_one_timer(fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many requests it is used for; each has a limit all the same."""
+    loop = asyncio.get_running_loop()
+    set_timers: list[float] = []
+    call_at = loop.call_at
+
+    def note(when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        set_timers.append(when - loop.time())
+        return call_at(when, *args, **kwargs)
+
+    async with serving(Request.answer) as server, client_of(server.url, fake_time) as client:
+        await client.list_graphs()
+        monkeypatch.setattr(loop, "call_at", note)
+        for _ in range(20):
+            await client.list_graphs()
+    assert len(set_timers) <= 2
