@@ -140,9 +140,9 @@ class ManagedProvider(ABC):
     async def get_credentials_for(self, caller: Caller) -> Credentials:
         """Return valid credentials."""
 
-    def available(self, caller: Caller) -> Credentials | None:  # noqa: ARG002 - for subclasses
+    @abstractmethod
+    def available(self, caller: Caller) -> Credentials | None:
         """Return valid credentials that are at hand; None if they have to be waited for, or are missing."""
-        return None
 
     @abstractmethod
     def invalidate(self, used: Credentials) -> None:

@@ -52,9 +52,8 @@ _SUCCESS = range(200, 300)
 
 Response = TypeVar("Response")
 _random = Random()  # noqa: S311 - nothing depends on it that ids cannot be guessed
-if hasattr(os, "register_at_fork"):
-    # The ids of a child process must not be those of its parent.
-    os.register_at_fork(after_in_child=_random.seed)
+# The ids of a child process must not be those of its parent. Windows has no forks.
+getattr(os, "register_at_fork", dict)(after_in_child=_random.seed)
 
 
 def _random_id() -> str:

@@ -84,34 +84,37 @@ class TimeLimit:
 
     Attributes:
         began: when the exchange began, by the event loop's clock.
-        until: when it must be over; None for no limit.
+        until: when it must be over.
         deadline: when it must be over even if the event loop was late; None for no limit.
     """
 
     began: float
-    until: float | None
+    until: float
     deadline: float | None
     _was_extended: bool = field(default=False, init=False)
 
     def is_over(self, now: float) -> bool:
-        """Return whether the time is over.
+        """Return, at `until`, whether the time is over.
 
         If the program blocked the event loop beyond it, the exchange is given its time once more, but not beyond the
         deadline.
         """
-        until = self.until
-        if until is None or now < until:
-            return False
         if not self._was_extended:
             self._was_extended = True
+            until = self.until
             end = now + (until - self.began) if is_late(now, until, until - self.began) else now
             self.until = end if self.deadline is None else min(end, max(now, self.deadline))
-        return self.until is not None and self.until <= now
+        return self.until <= now
+
+
+def time_limit(loop: asyncio.AbstractEventLoop, until: float | None, deadline: float | None) -> TimeLimit | None:
+    """Give the limit of an exchange that begins now; None for none."""
+    return None if until is None else TimeLimit(loop.time(), until, deadline)
 
 
 @asynccontextmanager
 async def limited(
-    loop: asyncio.AbstractEventLoop, limit: TimeLimit, timers: set[asyncio.Timeout]
+    loop: asyncio.AbstractEventLoop, limit: TimeLimit | None, timers: set[asyncio.Timeout]
 ) -> AsyncIterator[None]:
     """Raise `TimeoutError` in the block when the time is over.
 
@@ -120,7 +123,7 @@ async def limited(
     """
     async with asyncio.timeout_at(None) as timer:
         timers.add(timer)
-        handle = None if limit.until is None else loop.call_at(limit.until, _expire, timer, loop, limit)
+        handle = None if limit is None else loop.call_at(limit.until, _expire, timer, loop, limit)
         try:
             yield
         finally:
@@ -317,10 +320,10 @@ async def send(
     try:
         if connection is None:
             loop = asyncio.get_running_loop()
-            limit = TimeLimit(loop.time(), until, deadline)
+            limit = time_limit(loop, until, deadline)
             async with limited(loop, limit, timers):
                 connection = await _connected(connector, destination, timeout)
-            until = limit.until
+            until = None if limit is None else limit.until
         protocol: Any = connection.protocol
         protocol.set_response_params(
             read_until_eof=True, auto_decompress=True, read_timeout=timeout.sock_read, read_bufsize=BUFFER_SIZE

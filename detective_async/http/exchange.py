@@ -22,7 +22,7 @@ from detective_async.errors import (
     HostNotFound,
     TransportError,
 )
-from detective_async.http.connector import BUFFER_SIZE, Connector, TimeLimit, limited, read_body, send
+from detective_async.http.connector import BUFFER_SIZE, Connector, limited, read_body, send, time_limit
 from detective_async.http.descriptors import is_exhausted, open_files_limit
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -118,7 +118,7 @@ async def exchange(
                     timers=timers,
                 )
             )
-        async with limited(loop, TimeLimit(loop.time(), until, deadline), timers):
+        async with limited(loop, time_limit(loop, until, deadline), timers):
             response = await session.request(
                 method,
                 # Without encoded=True, yarl would decode %3A to a colon, and the signature would not match.

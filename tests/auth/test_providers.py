@@ -1,5 +1,6 @@
 """Providers of credentials, and the validation of keys."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -74,8 +75,11 @@ def test_an_expiry_without_a_time_zone_is_refused() -> None:
         Credentials("a", "b", expires_at=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
 
 
-async def test_keys_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are read for each call; an error names the missing variables."""
+@pytest.mark.parametrize("replaced", [False, True], ids=["os.environ", "replaced"])
+async def test_keys_in_the_environment(replaced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read for each call; an error names the missing variables. Tests may replace `os.environ`."""
+    if replaced:
+        monkeypatch.setattr(os, "environ", dict(os.environ))
     with pytest.raises(CredentialsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY not set"):
         await EnvironmentCredentials().get_credentials()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")

@@ -3,17 +3,26 @@
 import asyncio
 import json
 import re
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiohttp import ClientRequest, ClientResponse, ClientSession, TraceConfig, TraceRequestStartParams
+from aiohttp import (
+    ClientConnectionResetError,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    TraceConfig,
+    TraceRequestStartParams,
+)
 from support.certificates import Certificates
 from support.fakes import FakeTime
 from support.wire_server import Request, serving
 
 from detective_async import Account, Credentials, DetectiveClient, RetryPolicy
+from detective_async.http.connector import _Protocol
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
 Call = Callable[[DetectiveClient], Awaitable[object]]
@@ -197,3 +206,28 @@ async def test_a_connection_keeps_one_timer(fake_time: FakeTime, monkeypatch: py
         for _ in range(20):
             await client.list_graphs()
     assert len(set_timers) <= 2
+
+
+async def test_a_connection_that_was_closed_is_not_used_by_a_session(
+    fake_time: FakeTime, sessions_requests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session's request does not fail either: the connection is checked in both ways."""
+    monkeypatch.setattr("detective_async.http.connector._SUPPORTED", "none of them")
+    async with serving(Request.answer) as server, client_of(server.url, fake_time) as client:
+        await client.list_graphs()
+        (connection,) = server.connections
+        assert connection.transport is not None
+        # At once, so that the event loop has not read the end when the connection is needed.
+        connection.transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        metadata = (await client.list_graphs()).response_metadata
+    assert metadata is not None
+    assert metadata.attempts == 1
+    assert len(sessions_requests) == 2
+    assert len({request.connection for request in server.requests}) == 2
+
+
+async def test_a_connection_that_is_lost_before_it_is_used() -> None:
+    """Nothing is written."""
+    protocol = _Protocol(asyncio.get_running_loop())
+    with pytest.raises(ClientConnectionResetError):
+        protocol.request(b"", None, None)
