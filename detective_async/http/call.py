@@ -52,8 +52,9 @@ _SUCCESS = range(200, 300)
 
 Response = TypeVar("Response")
 _random = Random()  # noqa: S311 - nothing depends on it that ids cannot be guessed
-# The ids of a child process must not be those of its parent. Windows has no forks.
-getattr(os, "register_at_fork", dict)(after_in_child=_random.seed)
+if hasattr(os, "fork"):
+    # The ids of a child process must not be those of its parent.
+    os.register_at_fork(after_in_child=_random.seed)
 
 
 def _random_id() -> str:
