@@ -7,8 +7,7 @@ All that relies on private parts of aiohttp is here. The reasons are in docs/des
 import asyncio
 import os
 import select
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -19,10 +18,11 @@ from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_writer import _serialize_headers
-from attrs import define, field
+from attrs import define
 from yarl import URL
 
 from detective_async.http.descriptors import is_exhausted
+from detective_async.http.time_limits import TimeLimit, is_late, limited, time_limit
 from detective_async.http.unclosed import close_idle, close_socket
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ MAX_RESPONSE_SIZE = 16 * 2**20
 BUFFER_SIZE = 2**20
 #: Bytes that asyncio allocates to read into. Its own 256 KiB are more than glibc keeps: each time, it asks the system.
 _READ_SIZE = 64 * 2**10
-#: Seconds by which a busy event loop may be late: a tenth of a timeout, but within these bounds.
-_LEAST_LATE, _MOST_LATE = 0.05, 0.25
 #: Seconds between two tries while there are too many open files.
 _PAUSE = 0.05
 #: For how many seconds then, if there is no timeout for connecting.
@@ -71,74 +69,6 @@ def ignore_connection_events(_: ConnectionUse | None) -> None:
 on_connection: ContextVar[Callable[[ConnectionUse | None], None]] = ContextVar(
     "on_connection", default=ignore_connection_events
 )
-
-
-def is_late(now: float, due: float, timeout: float) -> bool:
-    """Return whether a timer fired so late that it says nothing about the network, only about the event loop."""
-    return now - due > max(_LEAST_LATE, min(timeout / 10, _MOST_LATE))
-
-
-@define(eq=False)
-class TimeLimit:
-    """The end of an exchange.
-
-    Attributes:
-        began: when the exchange began, by the event loop's clock.
-        until: when it must be over.
-        deadline: when it must be over even if the event loop was late; None for no limit.
-    """
-
-    began: float
-    until: float
-    deadline: float | None
-    _was_extended: bool = field(default=False, init=False)
-
-    def is_over(self, now: float) -> bool:
-        """Return, at `until`, whether the time is over.
-
-        If the program blocked the event loop beyond it, the exchange is given its time once more, but not beyond the
-        deadline.
-        """
-        if not self._was_extended:
-            self._was_extended = True
-            until = self.until
-            end = now + (until - self.began) if is_late(now, until, until - self.began) else now
-            self.until = end if self.deadline is None else min(end, max(now, self.deadline))
-        return self.until <= now
-
-
-def time_limit(loop: asyncio.AbstractEventLoop, until: float | None, deadline: float | None) -> TimeLimit | None:
-    """Give the limit of an exchange that begins now; None for none."""
-    return None if until is None else TimeLimit(loop.time(), until, deadline)
-
-
-@asynccontextmanager
-async def limited(
-    loop: asyncio.AbstractEventLoop, limit: TimeLimit | None, timers: set[asyncio.Timeout]
-) -> AsyncIterator[None]:
-    """Raise `TimeoutError` in the block when the time is over.
-
-    One round of the event loop later at the earliest: until then, a response that has arrived is read. The timer is
-    among the `timers` meanwhile, so that the block can be ended.
-    """
-    async with asyncio.timeout_at(None) as timer:
-        timers.add(timer)
-        handle = None if limit is None else loop.call_at(limit.until, _expire, timer, loop, limit)
-        try:
-            yield
-        finally:
-            timers.discard(timer)
-            if handle is not None:
-                handle.cancel()
-            # It refers to the task, which may keep the exception, whose traceback refers to this frame: a cycle.
-            del timer
-
-
-def _expire(timer: asyncio.Timeout, loop: asyncio.AbstractEventLoop, limit: TimeLimit) -> None:
-    # If it has expired, the client was closed in this round.
-    if not timer.expired():
-        now = loop.time()
-        timer.reschedule(now if limit.is_over(now) else limit.until)
 
 
 class Destination(aiohttp.ClientRequest):

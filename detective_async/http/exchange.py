@@ -22,8 +22,9 @@ from detective_async.errors import (
     HostNotFound,
     TransportError,
 )
-from detective_async.http.connector import BUFFER_SIZE, Connector, limited, read_body, send, time_limit
+from detective_async.http.connector import BUFFER_SIZE, Connector, read_body, send
 from detective_async.http.descriptors import is_exhausted, open_files_limit
+from detective_async.http.time_limits import limited, time_limit
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 

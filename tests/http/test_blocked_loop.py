@@ -21,7 +21,7 @@ from detective_async import (
     RetryPolicy,
     Timeouts,
 )
-from detective_async.http.connector import is_late
+from detective_async.http.time_limits import is_late
 
 BLOCKED = 20.0
 either = pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])

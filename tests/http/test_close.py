@@ -28,7 +28,7 @@ from detective_async import (
     Timeouts,
 )
 from detective_async.http import pool
-from detective_async.http.connector import TimeLimit, _expire
+from detective_async.http.time_limits import TimeLimit, _expire
 from detective_async.testing import DetectiveSimulator, Drop, Fault
 
 either = pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
