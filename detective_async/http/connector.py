@@ -1,6 +1,6 @@
 """Connections of our own: checked before they are used again, and written to without an aiohttp session in between.
 
-All that relies on private parts of aiohttp is here. The reasons are in docs/design/direct-requests.md;
+What relies on private parts of aiohttp's connections is here. The reasons are in docs/design/direct-requests.md;
 `DETECTIVE_ASYNC_DIRECT_REQUESTS=off` in the environment turns it off.
 """
 
@@ -10,14 +10,13 @@ import select
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
-from aiohttp import hdrs
+from aiohttp import hdrs, http_writer
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http_writer import _serialize_headers
 from attrs import define
 from yarl import URL
 
@@ -25,13 +24,12 @@ from detective_async.http.descriptors import is_exhausted
 from detective_async.http.time_limits import TimeLimit, is_late, limited, time_limit
 from detective_async.http.unclosed import close_idle, close_socket
 
-if TYPE_CHECKING:
-    from multidict import CIMultiDict
-
 #: The versions of aiohttp whose private parts are known.
 _SUPPORTED = "3.14."
 _ENABLED = os.environ.get("DETECTIVE_ASYNC_DIRECT_REQUESTS") != "off"
-_REQUEST = aiohttp.ClientSession._request  # noqa: SLF001 - see above
+# Another version may lack them.
+_REQUEST: Any = getattr(aiohttp.ClientSession, "_request", None)
+_serialize_headers: Any = getattr(http_writer, "_serialize_headers", None)
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20
 #: Bytes that aiohttp buffers before it pauses reading: as a rule, more than the whole response.
@@ -200,12 +198,6 @@ class Connector(aiohttp.TCPConnector):
                 protocol.close()
         self._conns.clear()
 
-    def end_exchanges(self) -> None:
-        """Make all requests that were written to the connections fail."""
-        for protocol in list(self._acquired):
-            if isinstance(protocol, _Protocol):
-                protocol.fail(aiohttp.ClientConnectionError())
-
     def abandon(self, *, forked: bool) -> None:
         """Close the sockets without the event loop, and without aiohttp's warning."""
         self._closed = True
@@ -241,7 +233,7 @@ async def send(
         timeout: for a new connection, and between two pieces of the response.
         until: when the exchange must be over, by the event loop's clock; None for no limit.
         deadline: when it must be over even if the event loop was late; None for no limit.
-        timers: has the timer of a new connection, so that it can be ended; `Connector.end_exchanges` ends the rest.
+        timers: has the timer of a new connection, so that it can be ended; closing the connector ends the rest.
 
     Returns:
         The status, the headers, and the body; None instead of the body if it exceeds `MAX_RESPONSE_SIZE`.
@@ -262,8 +254,7 @@ async def send(
             headers.setdefault(name, value)
         if body is not None or method not in aiohttp.ClientRequest.GET_METHODS:
             headers[hdrs.CONTENT_LENGTH] = str(len(body or b""))
-        # Any mapping will do.
-        head = _serialize_headers(f"{method} {destination.prefix}{path} HTTP/1.1", cast("CIMultiDict[str]", headers))
+        head = _serialize_headers(f"{method} {destination.prefix}{path} HTTP/1.1", headers)
         protocol.request(head + body if body else head, until, deadline)
         message, payload = await protocol.read()
         while message.code in _INFORMATIONAL:

@@ -225,15 +225,18 @@ async def test_the_callers_session_is_closed_during_a_call(react: Callable[[Requ
 
 
 async def test_a_client_with_the_callers_session_is_closed_during_a_call() -> None:
-    """The session stays open, so that a failure is the network's."""
+    """The session stays open: a response is returned, but after a failure there is no retry."""
     async with serving() as server, aiohttp.ClientSession() as session:
         client = DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url, session=session)
-        call = asyncio.create_task(client.create_graph())
-        await until(lambda: server.requests, "it was sent")
+        call = asyncio.create_task(client.list_graphs())
+        lost = asyncio.create_task(client.create_graph())
+        await until(lambda: len(server.requests) == 2, "they were sent")
         await client.aclose()
-        server.requests[0].drop()
+        server.requests[0].answer(b'{"GraphList": []}')
+        server.requests[1].drop()
+        assert (await call).graph_list == []
         with pytest.raises(ClientClosed) as caught:
-            await call
+            await lost
         assert caught.value.outcome_unknown
 
 

@@ -5,6 +5,8 @@ import json
 import re
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -191,7 +193,7 @@ async def test_asyncio_reads_small_blocks(
 
 @pytest.mark.shortcut
 async def test_a_connection_keeps_one_timer(fake_time: FakeTime, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many requests it is used for; each has a limit all the same."""
+    """However many requests it is used for."""
     loop = asyncio.get_running_loop()
     set_timers: list[float] = []
     call_at = loop.call_at
@@ -231,3 +233,17 @@ async def test_a_connection_that_is_lost_before_it_is_used() -> None:
     protocol = _Protocol(asyncio.get_running_loop())
     with pytest.raises(ClientConnectionResetError):
         protocol.request(b"", None, None)
+
+
+WITHOUT = """
+import aiohttp
+from aiohttp import http_writer
+aiohttp.__version__ = "3.15.0"
+del http_writer._serialize_headers, aiohttp.ClientSession._request
+from detective_async import DetectiveClient
+"""
+
+
+def test_another_aiohttp_may_lack_the_private_parts() -> None:
+    """The package can be imported; its sessions send the requests then."""
+    subprocess.run([sys.executable, "-c", WITHOUT], check=True)
