@@ -52,7 +52,7 @@ class _Environment:
         values = self._values()
         seen, credentials = self._last
         if values != seen:
-            credentials = self._read()
+            credentials = self._read(values)
             self._last = values, credentials
         return credentials
 
@@ -63,8 +63,10 @@ class _Environment:
             return [os.environ.get(name) for name in _VARIABLES]
         return [encoded.get(name) for name in _ENCODED]
 
-    def _read(self) -> Credentials | None:
-        key_id, secret, older_token, token, expiration, account_id = map(os.environ.get, _VARIABLES)
+    def _read(self, values: list[Any]) -> Credentials | None:
+        # Not from the environment again, which another thread may have changed.
+        decoded = [value and os.fsdecode(value) for value in values]
+        key_id, secret, older_token, token, expiration, account_id = decoded
         if not key_id:
             return None
         if not secret:

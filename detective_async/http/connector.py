@@ -10,6 +10,7 @@ import select
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
+from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -27,8 +28,8 @@ from detective_async.http.unclosed import close_idle, close_socket
 #: The versions of aiohttp whose private parts are known.
 _SUPPORTED = "3.14."
 _ENABLED = os.environ.get("DETECTIVE_ASYNC_DIRECT_REQUESTS") != "off"
-# Another version may lack them.
-_REQUEST: Any = getattr(aiohttp.ClientSession, "_request", None)
+_AIOHTTPS_GLOBALS = vars(aiohttp.client)
+# Another version may lack it.
 _serialize_headers: Any = getattr(http_writer, "_serialize_headers", None)
 #: Bytes of a response that are read, after decompression: fifty times the largest response of the API.
 MAX_RESPONSE_SIZE = 16 * 2**20
@@ -115,9 +116,12 @@ class Connector(aiohttp.TCPConnector):
 
     def destination(self, url: str) -> Destination | None:
         """Give what is known of a URL, the same object each time; None if the session has to send the requests."""
-        # A tool for tests or tracing may have replaced the session's method.
-        if not self._is_known or self.is_traced or aiohttp.ClientSession._request is not _REQUEST:  # noqa: SLF001
+        if not self._is_known or self.is_traced:
             return None
+        # A tool for tests or tracing may have replaced the session's methods, also before this module was imported.
+        for method in (aiohttp.ClientSession._request, aiohttp.ClientSession.request):  # noqa: SLF001 - see above
+            if type(method) is not FunctionType or method.__globals__ is not _AIOHTTPS_GLOBALS:
+                return None
         found = self._destinations.get(url)
         if found is None:
             found = self._destinations[url] = Destination(url)
@@ -198,6 +202,12 @@ class Connector(aiohttp.TCPConnector):
                 protocol.close()
         self._conns.clear()
 
+    def end_exchanges(self) -> None:
+        """Wake up who waits for a response. Closing wakes nobody whose response has begun."""
+        for protocol in list(self._acquired):
+            if isinstance(protocol, _Protocol):
+                protocol.fail(aiohttp.ClientConnectionError())
+
     def abandon(self, *, forked: bool) -> None:
         """Close the sockets without the event loop, and without aiohttp's warning."""
         self._closed = True
@@ -233,7 +243,7 @@ async def send(
         timeout: for a new connection, and between two pieces of the response.
         until: when the exchange must be over, by the event loop's clock; None for no limit.
         deadline: when it must be over even if the event loop was late; None for no limit.
-        timers: has the timer of a new connection, so that it can be ended; closing the connector ends the rest.
+        timers: has the timer of a new connection, so that it can be ended; `Connector.end_exchanges` ends the rest.
 
     Returns:
         The status, the headers, and the body; None instead of the body if it exceeds `MAX_RESPONSE_SIZE`.
@@ -246,6 +256,8 @@ async def send(
             async with limited(loop, limit, timers):
                 connection = await _connected(connector, destination, timeout)
             until = None if limit is None else limit.until
+        else:
+            limit = None
         protocol: Any = connection.protocol
         protocol.set_response_params(
             read_until_eof=True, auto_decompress=True, read_timeout=timeout.sock_read, read_bufsize=BUFFER_SIZE
@@ -255,10 +267,13 @@ async def send(
         if body is not None or method not in aiohttp.ClientRequest.GET_METHODS:
             headers[hdrs.CONTENT_LENGTH] = str(len(body or b""))
         head = _serialize_headers(f"{method} {destination.prefix}{path} HTTP/1.1", headers)
-        protocol.request(head + body if body else head, until, deadline)
+        protocol.request(head + body if body else head, until, deadline, limit)
         message, payload = await protocol.read()
         while message.code in _INFORMATIONAL:
             message, payload = await protocol.read()
+        if message.code < _SUCCESS:
+            # It has switched protocols, as nobody asked it to.
+            protocol.force_close()
         content = await read_body(payload, message.headers.get(hdrs.CONTENT_LENGTH))
         protocol.until = None
     except BaseException:
@@ -270,8 +285,9 @@ async def send(
     return message.code, message.headers, content
 
 
+_SUCCESS = 200
 #: HTTP statuses that are followed by another one.
-_INFORMATIONAL = frozenset(range(100, 200)) - {101}
+_INFORMATIONAL = frozenset(range(100, _SUCCESS)) - {101}
 
 
 async def _connected(connector: Connector, destination: Destination, timeout: aiohttp.ClientTimeout) -> Connection:
@@ -318,14 +334,21 @@ class _Protocol(ResponseHandler):
         self._began = 0.0
         self._deadline: float | None = None
 
-    def request(self, data: bytes, until: float | None, deadline: float | None) -> None:
-        """Write a request, and begin to wait for its response; the limits are those of a `TimeLimit`."""
+    def request(self, data: bytes, until: float | None, deadline: float | None, limit: TimeLimit | None) -> None:
+        """Write a request, and begin to wait for its response.
+
+        Args:
+            data: the request.
+            until: as for a `TimeLimit`, of which most requests need none.
+            deadline: likewise.
+            limit: the one that applied to connecting, if the connection is new.
+        """
         transport: Any = self.transport
         if transport is None or transport.is_closing():
             raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
         # Without waiting for the socket: requests are small, and a server may respond before it has read them.
         transport.write(data)
-        self._began, self.until, self._deadline, self._limit = self._loop.time(), until, deadline, None
+        self._began, self.until, self._deadline, self._limit = self._loop.time(), until, deadline, limit
         self._reschedule_timeout()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -354,8 +377,8 @@ class _Protocol(ResponseHandler):
         if self.until is not None and now >= self.until:
             limit = self._limit = self._limit or TimeLimit(self._began, self.until, self._deadline)
             if limit.is_over(now):
-                self.until = None
-                self.fail(TimeoutError())
+                # In the next round: until then, a response that has arrived is read.
+                self._loop.call_soon(self._end, limit)
                 return
             self.until = limit.until
         elif self._read_due is not None and now >= self._read_due:
@@ -364,6 +387,12 @@ class _Protocol(ResponseHandler):
         due = min((time for time in (self.until, self._read_due) if time is not None), default=None)
         if due is not None:
             self._timer_handle = self._loop.call_at(due, self._check)
+
+    def _end(self, limit: TimeLimit) -> None:
+        """Raise to who waits for the response, if that is still the one with this limit."""
+        if self._limit is not limit or self.until is None:
+            return
+        self.fail(TimeoutError())
 
     def fail(self, error: Exception) -> None:
         """Raise an exception to who waits for the response."""

@@ -145,7 +145,7 @@ async def exchange(
             finally:
                 # Closes the connection if the response was not read to its end.
                 response.release()
-    except (_RetryPreventedError, HttpProcessingError, aiohttp.ClientError, OSError) as error:
+    except (_RetryPreventedError, HttpProcessingError, aiohttp.EofStream, aiohttp.ClientError, OSError) as error:
         # The response may refer to the exception, and the traceback's frames to the response: a cycle.
         error.__traceback__ = None
         return _explain(
@@ -153,6 +153,11 @@ async def exchange(
             URL(url + path, encoded=True),
             None if proxy is None else URL(proxy),
         )
+    except RuntimeError as error:
+        # aiohttp's words for a body whose connection was closed together with its session.
+        if str(error) != "Connection closed.":
+            raise
+        return NoResponse(ConnectionLost, "the connection broke")
     except ValueError as error:
         # Anything else is of a middleware of the caller's, which may have raised it after the request was sent.
         if "Cannot combine AUTHORIZATION" not in str(error):

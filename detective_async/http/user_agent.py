@@ -52,4 +52,4 @@ def user_agent(app_id: str | None, suffix: str | None) -> str:
 def lambda_trace() -> str | None:
     """Give the trace id of the Lambda invocation that runs now, percent-encoded as botocore does; None without one."""
     trace = os.environ.get("_X_AMZN_TRACE_ID")
-    return quote(trace, safe="-=;:+&[]{}\"',") if trace else None
+    return quote(trace, safe="-=;:+&[]{}\"',", errors="surrogateescape") if trace else None

@@ -23,6 +23,7 @@ from detective_async import (
     StaticCredentials,
 )
 from detective_async.auth import as_provider
+from detective_async.auth.chain import _Environment
 from detective_async.testing import DetectiveSimulator
 
 SECRET = "hunter2hunter2hunter2"
@@ -89,6 +90,24 @@ async def test_keys_in_the_environment(replaced: bool, monkeypatch: pytest.Monke
     assert await DefaultCredentials().get_credentials() == Credentials("a", SECRET)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
     assert await EnvironmentCredentials().get_credentials() == Credentials("a", SECRET, "t")
+
+
+async def test_keys_that_change_while_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one thread sets for a moment is not taken for the keys that are there afterwards."""
+    values = _Environment._values
+
+    def change_after(self: _Environment) -> list[Any]:
+        found = values(self)
+        os.environ["AWS_ACCESS_KEY_ID"] = "b"
+        return found
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    environment = _Environment()
+    monkeypatch.setattr(_Environment, "_values", change_after)
+    found = environment.credentials()
+    assert found is not None
+    assert found.access_key_id == "a"
 
 
 @pytest.mark.parametrize(("text", "expected"), [("111122223333", "111122223333"), ("my account", None), ("", None)])

@@ -21,9 +21,19 @@ from aiohttp import (
 )
 from support.certificates import Certificates
 from support.fakes import FakeTime
-from support.wire_server import Request, serving
+from support.interruptions import passes
+from support.wire_server import LoopClock, Request, serving, until
 
-from detective_async import Account, Credentials, DetectiveClient, RetryPolicy
+from detective_async import (
+    Account,
+    ClientClosed,
+    ConfigurationError,
+    Credentials,
+    DetectiveClient,
+    DetectiveError,
+    RetryPolicy,
+    Timeouts,
+)
 from detective_async.http.connector import _Protocol
 
 ARN = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
@@ -232,7 +242,7 @@ async def test_a_connection_that_is_lost_before_it_is_used() -> None:
     """Nothing is written."""
     protocol = _Protocol(asyncio.get_running_loop())
     with pytest.raises(ClientConnectionResetError):
-        protocol.request(b"", None, None)
+        protocol.request(b"", None, None, None)
 
 
 WITHOUT = """
@@ -247,3 +257,98 @@ from detective_async import DetectiveClient
 def test_another_aiohttp_may_lack_the_private_parts() -> None:
     """The package can be imported; its sessions send the requests then."""
     subprocess.run([sys.executable, "-c", WITHOUT], check=True)
+
+
+PATCHED = """
+import asyncio
+from unittest import mock
+import aiohttp
+import detective_async  # which imports no more than it has to
+
+async def main():
+    async with detective_async.DetectiveClient(
+        region="eu-west-1", credentials=detective_async.Credentials("a", "b"), endpoint_url="http://127.0.0.1:1"
+    ) as client:
+        await client.list_graphs()
+
+for name in ("_request", "request"):
+    with mock.patch.object(aiohttp.ClientSession, name, side_effect=aiohttp.ClientPayloadError) as request:
+        try:
+            asyncio.run(main())
+        except detective_async.DetectiveError as error:
+            print(name, request.called, type(error).__name__)
+"""
+
+
+def test_a_tool_that_came_before_the_first_use_sees_the_requests() -> None:
+    """The package is imported as far as it is used, which may be after the tool has replaced a method."""
+    run = subprocess.run([sys.executable, "-c", PATCHED], check=True, capture_output=True, text=True)
+    assert run.stdout.splitlines() == [f"{name} True ConnectionLost" for name in ("_request", "request")]
+
+
+@pytest.mark.parametrize("timeouts", [Timeouts(attempt=1), Timeouts(total=1)], ids=["attempt", "total"])
+async def test_a_response_that_arrives_as_the_time_ends(timeouts: Timeouts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read, although the timer fires in the same round of the event loop; on a new and a used connection."""
+    clock = LoopClock(monkeypatch)
+
+    def react(request: Request) -> None:
+        request.answer()
+        clock.pass_time(1.01)
+
+    async with (
+        serving(react) as server,
+        DetectiveClient(
+            region="eu-west-1",
+            endpoint_url=server.url,
+            credentials=Credentials("a", "b"),
+            timeouts=timeouts,
+            retry=RetryPolicy(max_attempts=1),
+        ) as client,
+    ):
+        for _ in range(3):
+            assert (await client.list_graphs()).graph_list == []
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("whose", "head"),
+    [
+        ("client", "100 Continue\r\n\r\n"),
+        ("client", "200 OK\r\ncontent-length: 9\r\n\r\n{"),
+        # After the head of a response, aiohttp lets the call wait for its timeout.
+        ("session", "100 Continue\r\n\r\n"),
+    ],
+    ids=["client, 100", "client, 200", "session, 100"],
+)
+async def test_closing_in_the_round_in_which_a_part_arrives(head: str, whose: str) -> None:
+    """No exception of aiohttp's leaves the call, whichever round that is."""
+    for rounds in range(8):
+        async with (
+            serving(lambda request: request.send(f"HTTP/1.1 {head}".encode())) as server,
+            ClientSession() as session,
+        ):
+            client = DetectiveClient(
+                region="eu-west-1",
+                endpoint_url=server.url,
+                credentials=Credentials("a", "b"),
+                session=session if whose == "session" else None,
+            )
+            call = asyncio.create_task(client.list_graphs())
+            await until(lambda: server.requests, "it was sent")
+            await passes(rounds)
+            await (client.aclose() if whose == "client" else session.close())
+            with pytest.raises(ClientClosed if whose == "client" else ConfigurationError):
+                await call
+            await client.aclose()
+
+
+async def test_a_connection_that_switched_protocols_is_not_used_again(fake_time: FakeTime) -> None:
+    """Nobody asked the server to."""
+    async with (
+        serving(lambda request: request.answer(b"", "101 Switching Protocols")) as server,
+        client_of(server.url, fake_time) as client,
+    ):
+        for _ in range(2):
+            with pytest.raises(DetectiveError):
+                await client.list_graphs()
+    assert len({request.connection for request in server.requests}) == 2

@@ -109,3 +109,15 @@ async def test_each_invocation_has_its_own_trace(monkeypatch: pytest.MonkeyPatch
             monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
             await client.list_graphs()
     assert [one.header("x-amzn-trace-id") for one in server.requests] == traces
+
+
+async def test_a_trace_that_is_no_text_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments may have bytes that are no UTF-8."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "inventory")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=\udcff")
+    async with (
+        serving(Request.answer) as server,
+        DetectiveClient(region="eu-west-1", credentials=KEYS, endpoint_url=server.url) as client,
+    ):
+        await client.list_graphs()
+    assert server.requests[0].header("x-amzn-trace-id") == "Root=%FF"
