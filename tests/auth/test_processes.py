@@ -102,7 +102,7 @@ async def test_a_process_that_hangs_is_killed_with_its_look_up(
         await asyncio.to_thread(wait_until, has_started)
         assert _exists(started.ids[-1])
         for fetch in provider._cache._fetching.copy():
-            current = fetch.round()
+            current = fetch.round_ref()
             assert current is not None
             for task in current.fetches:
                 task.cancel()
