@@ -56,7 +56,6 @@ _ESCAPE = re.compile(
     r"|\\(?:u(?P<json>[0-9A-Fa-f]{4})|x(?P<byte>[0-9A-Fa-f]{2})|(?P<letter>[\"'\\/bfnrt]))"
     r"|&(?:#[xX]0{0,4}(?P<html>[0-9A-Fa-f]{1,4})|#(?P<decimal>[0-9]{1,5})|(?P<name>[A-Za-z]{2,6}));"
 )
-_HEXADECIMAL = ("url", "json", "byte", "html")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _NAMES = {
     "amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "sol": "/", "plus": "+", "equals": "=", "commat": "@"
@@ -137,7 +136,11 @@ def mask_addresses(text: str) -> str:
 
 
 def mask_keys(text: str) -> str:
-    """Mask e-mail addresses and everything that looks like a secret key or a token, for one line of a message."""
+    """Make a text one line of a message.
+
+    E-mail addresses and everything that looks like a secret key or a token are masked, control characters are escaped,
+    and what is then too long is cut.
+    """
     read = text
     if len(text) > _MAX_READ:
         # A key that lies across the end could not be recognised, so the text ends before the last word.

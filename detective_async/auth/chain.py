@@ -138,7 +138,8 @@ class DefaultCredentials(CachedProvider):
     """
 
     def __init__(self, profile: str | None = None, *, region: str | None = None) -> None:
-        self._profile = profile
+        # As in the environment, an empty text counts as none.
+        self._profile = profile or None
         self._region = region
         super().__init__(RefreshingCache("the AWS credential chain"))
         self._found: BotocoreCredentials | None = None

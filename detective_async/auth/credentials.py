@@ -76,7 +76,11 @@ class Credentials:
 
 @runtime_checkable
 class CredentialsProvider(Protocol):
-    """An object that provides credentials. It is called before every attempt, so a slow provider should cache."""
+    """An object that provides credentials.
+
+    It is called before every attempt, also while its last keys are valid, so a slow one should keep them. Only where an
+    async callable is passed instead, the client keeps the keys, until shortly before their `expires_at`.
+    """
 
     async def get_credentials(self) -> Credentials:
         """Return valid credentials."""

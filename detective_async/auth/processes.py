@@ -21,11 +21,12 @@ class _Process(subprocess.Popen[bytes]):
 
     _given_up = False
 
-    def communicate(self, input: Any = None, timeout: float | None = None) -> Any:  # noqa: A002, ARG002 - names of Popen
+    # Without Popen's parameters: botocore gives none.
+    def communicate(self) -> Any:  # type: ignore[override]
         """Wait for the process to end, and return its outputs."""
         while True:
             try:
-                return super().communicate(input, _INTERVAL)
+                return super().communicate(timeout=_INTERVAL)
             except subprocess.TimeoutExpired:
                 # It was killed, but programs that it has started hold its pipes.
                 if self._given_up:
@@ -111,11 +112,11 @@ def end_with_look_up(chain: Any) -> None:
         # Makes the providers of a role's source_profile.
         builder: Any = getattr(provider, "_profile_provider_builder", None)
         make = getattr(builder, "_create_process_provider", None)
-        if make is not None and not isinstance(make, _Making):
-            builder._create_process_provider = _Making(make)  # noqa: SLF001 - botocore has no other way
+        if make is not None and not isinstance(make, _ProcessProviderFactory):
+            builder._create_process_provider = _ProcessProviderFactory(make)  # noqa: SLF001 - botocore has no other way
 
 
-class _Making:
+class _ProcessProviderFactory:
     """Makes providers of botocore whose processes end with their look-up."""
 
     def __init__(self, original: Any) -> None:

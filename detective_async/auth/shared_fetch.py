@@ -61,16 +61,16 @@ class _Round:
         process: the process of the loop: after a fork, the parent's loops seem to run in the child, too.
         waiting: how many callers wait.
         waiting_fetches: those of them that are fetches of other sources, such as of a role whose source this is.
-        started: when the newest fetch was started, by the event loop's clock.
+        newest_start: when the newest fetch was started, by the event loop's clock.
         fetches: the running fetches, with the timer that ends each.
     """
 
     loop: asyncio.AbstractEventLoop
     outcome: asyncio.Future[Credentials]
     waiting: int = 0
-    waiting_fetches: "set[_Started]" = field(factory=set)
-    started: float = 0.0
-    fetches: "dict[asyncio.Task[Credentials], tuple[_Started, asyncio.TimerHandle | None]]" = field(factory=dict)
+    waiting_fetches: "set[_StartedFetch]" = field(factory=set)
+    newest_start: float = 0.0
+    fetches: "dict[asyncio.Task[Credentials], tuple[_StartedFetch, asyncio.TimerHandle | None]]" = field(factory=dict)
     process: int = field(factory=os.getpid)
 
     @property
@@ -85,13 +85,13 @@ class _Round:
 
 
 @define(eq=False)
-class _Started:
+class _StartedFetch:
     """What is known of a fetch that was started.
 
     Attributes:
         context: of the call that started it.
-        round: the round that it belongs to; weak, because the frames of a failed fetch refer to this, and the round to
-            their exception. A reference back would be a cycle.
+        round_ref: the round that it belongs to; weak, because the frames of a failed fetch refer to this, and the round
+            to their exception. A reference back would be a cycle.
         seen: what the cache held then.
         early: the credentials that are used meanwhile, if no caller waits for this fetch.
         generation: how often credentials had been invalidated by then.
@@ -101,7 +101,7 @@ class _Started:
     """
 
     context: FetchContext
-    round: "ref[_Round]"
+    round_ref: "ref[_Round]"
     seen: Credentials | None
     early: Credentials | None
     generation: int
@@ -111,7 +111,7 @@ class _Started:
 
 
 #: The fetch that the current task carries out.
-_current_fetch: ContextVar[_Started | None] = ContextVar("_current_fetch", default=None)
+_current_fetch: ContextVar[_StartedFetch | None] = ContextVar("_current_fetch", default=None)
 
 
 class SharedFetches(ABC):
@@ -133,7 +133,7 @@ class SharedFetches(ABC):
         self._cached: Credentials | None = None
         self._rounds: dict[asyncio.AbstractEventLoop, _Round] = {}
         # The fetches that have not ended, of all rounds, in the order in which they were started.
-        self._fetching: dict[_Started, None] = {}
+        self._fetching: dict[_StartedFetch, None] = {}
         self._generation = 0
 
     @abstractmethod
@@ -176,7 +176,7 @@ class SharedFetches(ABC):
             not current.is_awaited
             and not self._interactive
             and len(current.fetches) < _MAX_FETCHES
-            and current.loop.time() - current.started > _ABANDONED_AFTER
+            and current.loop.time() - current.newest_start > _ABANDONED_AFTER
         )
 
     async def _wait(self, current: _Round) -> Credentials | None:
@@ -218,13 +218,13 @@ class SharedFetches(ABC):
         if current is None:
             loop = asyncio.get_running_loop()
             current = _Round(loop, loop.create_future())
-        started = _Started(context, ref(current), self._cached, early, self._generation, timeout)
+        started = _StartedFetch(context, ref(current), self._cached, early, self._generation, timeout)
         # Before the round is registered, because it fails if the client was closed.
         task = context.spawn(self._fetch(fetch, started))
         self._register(current)
         for other, _ in current.fetches.values():
             other.is_abandoned = True
-        current.started = current.loop.time()
+        current.newest_start = current.loop.time()
         timer = None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
         current.fetches[task] = started, timer
         task.add_done_callback(partial(self._done, current, started))
@@ -237,11 +237,11 @@ class SharedFetches(ABC):
                 if loop.is_closed():
                     self._rounds.pop(loop, None)
             for started in self._fetching.copy():
-                if (other := started.round()) is None or other.loop.is_closed():
+                if (other := started.round_ref()) is None or other.loop.is_closed():
                     self._fetching.pop(started, None)
         self._rounds[current.loop] = current
 
-    def _done(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
+    def _done(self, current: _Round, started: _StartedFetch, task: asyncio.Task[Credentials]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, Exception):
             # A caller that is not at fault would end like that, and asyncio and Python take it for their own.
@@ -262,7 +262,7 @@ class SharedFetches(ABC):
         # Only now: who waits in another event loop looks for the outcome when it is gone.
         self._fetching.pop(started, None)
 
-    def _give_up(self, current: _Round, started: _Started, task: asyncio.Task[Credentials]) -> None:
+    def _give_up(self, current: _Round, started: _StartedFetch, task: asyncio.Task[Credentials]) -> None:
         # The task may ignore its cancellation, so it is not waited for.
         del current.fetches[task]
         started.is_abandoned = started.is_over = True
@@ -271,7 +271,7 @@ class SharedFetches(ABC):
         self._failed(current, started, CredentialsError(problem))
         self._fetching.pop(started, None)
 
-    def _failed(self, current: _Round, started: _Started, error: BaseException) -> None:
+    def _failed(self, current: _Round, started: _StartedFetch, error: BaseException) -> None:
         if started.early is not None:
             self._early_fetch_failed(started.early, started.context, error)
         if not current.fetches:
@@ -291,7 +291,7 @@ class SharedFetches(ABC):
             if timer is not None:
                 timer.cancel()
 
-    async def _fetch(self, fetch: Fetch, started: _Started) -> Credentials:
+    async def _fetch(self, fetch: Fetch, started: _StartedFetch) -> Credentials:
         _current_fetch.set(started)
         try:
             if (fetched := await self._fetched_elsewhere(started)) is not None:
@@ -307,16 +307,16 @@ class SharedFetches(ABC):
         # The source awaited something that was cancelled; no caller was, and a new attempt might end in the same way.
         raise CredentialsError(f"{self.name} failed: it was cancelled")
 
-    async def _fetched_elsewhere(self, started: _Started) -> Credentials | None:
+    async def _fetched_elsewhere(self, started: _StartedFetch) -> Credentials | None:
         """Return what another event loop fetched meanwhile; None if this one is to fetch.
 
         It waits while as many fetches run in other event loops as may run at once, and raises their error if all fail.
         """
-        others = self._count(started)
+        others = self._take_place(started)
         while others:
             await asyncio.sleep(_POLL_INTERVAL)
-            # Counted before the outcomes are read, because a fetch ends after its outcome is set.
-            waited_for, others = others, self._count(started)
+            # Tried before the outcomes are read, because a fetch ends after its outcome is set.
+            waited_for, others = others, self._take_place(started)
             done = [other.outcome for other in waited_for if other.outcome.done() and not other.outcome.cancelled()]
             errors = [error for outcome in done if (error := outcome.exception()) is not None]
             if len(errors) < len(done):
@@ -330,8 +330,8 @@ class SharedFetches(ABC):
         # It may have been stored between the decision to fetch and now.
         return self._cached if self._cached is not started.seen else None
 
-    def _count(self, started: _Started) -> list[_Round]:
-        """Count a fetch among those that run; if too many do so in other event loops, return their rounds instead."""
+    def _take_place(self, started: _StartedFetch) -> list[_Round]:
+        """Take a place among the fetches that run; if other event loops have them all, return their rounds instead."""
         # First added, then compared with those before it: of two threads at the same time, one sees the other.
         self._fetching[started] = None
         earlier = takewhile(lambda other: other is not started, self._fetching.copy())
@@ -344,8 +344,8 @@ class SharedFetches(ABC):
         return elsewhere
 
 
-def _rounds_of(fetches: Iterable[_Started]) -> list[_Round]:
-    return [current for fetch in fetches if (current := fetch.round()) is not None]
+def _rounds_of(fetches: Iterable[_StartedFetch]) -> list[_Round]:
+    return [current for fetch in fetches if (current := fetch.round_ref()) is not None]
 
 
 def _copied(error: BaseException) -> BaseException:

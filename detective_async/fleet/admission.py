@@ -18,10 +18,12 @@ from detective_async.retry.host_health import HostHealth, Watcher
 
 #: The maximum number of targets that wait aside, while no host fails.
 LOOK_AHEAD = 1024
-#: The same while one fails, for targets whose number is unknown; and how many are read at a time. Others may all wait:
-#: they are in memory already, as a list or as the roles of accounts.
+#: The same while one fails, for targets whose number is unknown. Others may all wait: they are in memory already, as a
+#: list or as the roles of accounts.
 LONG_LOOK_AHEAD = 16_384
-#: The hosts that do not respond leave so many of the slots to those that do: all but one in so many.
+#: The maximum number of targets that are read at a time, because the event loop waits meanwhile.
+_READ_AT_A_TIME = 16_384
+#: Hosts that do not respond keep one slot in so many, where others can use the rest.
 _SILENT_PART = 4
 
 
@@ -159,10 +161,10 @@ class Admission:
         return self._any_responds() and not lane.health.failing and 0 < self._room(lane) < len(lane.waiting)
 
     def _read_some(self) -> Iterator[_Lane]:
-        """Read targets, put them aside, and give their lanes; not all at a time, because the event loop waits."""
+        """Read targets, put them aside, and give their lanes."""
         failing = any(lane.health.failing for lane in self._lanes.values())
         bound = max(LOOK_AHEAD, self._long_look_ahead) if failing else LOOK_AHEAD
-        for _ in range(min(bound - self._aside, LONG_LOOK_AHEAD)):
+        for _ in range(min(bound - self._aside, _READ_AT_A_TIME)):
             if self._exhausted:
                 return
             try:
@@ -213,7 +215,7 @@ class Admission:
         if lane.responds:
             return True
         if lane.health.failing:
-            return not lane.in_progress and self._failing() < self._quota()
+            return not lane.in_progress and self._failing() < self._failing_limit()
         return lane.in_progress < self._limit(lane)
 
     def _limit(self, lane: _Lane) -> int:
@@ -244,7 +246,8 @@ class Admission:
     def _share(self) -> int:
         return -(-self._slots // max(2, len(self._lanes)))
 
-    def _quota(self) -> int:
+    def _failing_limit(self) -> int:
+        """Return how many targets of failing hosts may be in progress while others can use the slots."""
         return max(1, self._slots // _SILENT_PART)
 
     def _silent(self) -> int:
@@ -262,8 +265,8 @@ class Admission:
         return waiting - (self._slots - sum(lane.staying for lane in lanes))
 
     def _is_crowding_out(self, lane: _Lane) -> bool:
-        """Return whether targets of other hosts wait for slots, of which failing hosts have more than their quota."""
-        return lane.staying > 0 and self._failing() > self._quota() and self._excess() > 0
+        """Return whether targets of other hosts wait for slots, of which failing hosts have more than they may."""
+        return lane.staying > 0 and self._failing() > self._failing_limit() and self._excess() > 0
 
     def _giving_up(self, lane: _Lane) -> None:
         lane.giving_up += 1

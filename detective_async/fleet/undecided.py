@@ -15,7 +15,7 @@ from detective_async.settings.endpoints import needs_no_opt_in
 
 #: Outcomes that wait for a decision. A run whose resolver knows no names would otherwise keep all of its targets.
 _MAX_HELD = 10_000
-#: The keys of which is known that a region has accepted them; the oldest are forgotten first.
+#: The most access keys that are remembered as accepted by a region; the oldest are forgotten first.
 _MAX_KEYS = 65_536
 #: The error codes that the service sends only to who has signed with keys that it knows.
 _KNOWN_KEYS = frozenset(
@@ -27,8 +27,9 @@ _KNOWN_KEYS = frozenset(
         "ValidationException",
     }
 )
-#: What outcomes wait for whose hosts do not exist.
-_NAMES = "names"
+#: What is waited for where a host does not exist: a response, which shows that the resolver knows names of AWS. Other
+#: outcomes wait for a region that accepts the keys which another one refused.
+_A_RESPONSE = "a response"
 
 
 @frozen
@@ -72,8 +73,8 @@ class UndecidedOutcomes:
         self._count = 0
         #: Evidence that contradicts itself: a responding host that is not found, accepted keys that are unknown.
         self._unreliable: set[Hashable] = set()
-        #: Keys that a region does not know which every account has.
-        self._refused_at_home: set[Hashable] = set()
+        #: Keys that were refused by a region that needs no opt-in: it cannot be closed, so they may not exist.
+        self._refused_without_opt_in: set[Hashable] = set()
         #: Keys -> the regions that have accepted them, as bits: there may be many accounts, and few regions.
         self._accepted: dict[Hashable, int] = {}
         self._bits: dict[str, int] = {}
@@ -82,7 +83,7 @@ class UndecidedOutcomes:
     def note_response(self, host: str) -> None:
         """Record that a host has responded."""
         self.responding_hosts.add(host)
-        self._release(_NAMES)
+        self._release(_A_RESPONSE)
 
     def note_keys(
         self, region: str, account_id: str | None, credentials: Credentials, error: ServiceError | None
@@ -123,7 +124,7 @@ class UndecidedOutcomes:
             # They were deleted in the meantime, and that is what other regions may mean, too.
             self._unreliable.add(refusal.keys)
         if needs_no_opt_in(refusal.region):
-            self._refused_at_home.add(refusal.keys)
+            self._refused_without_opt_in.add(refusal.keys)
         return self._judged(outcome, error, refusal.keys, known=accepted != 0)
 
     def publish_rest(self) -> None:
@@ -137,8 +138,8 @@ class UndecidedOutcomes:
             return outcome
         if host in self.responding_hosts:
             # The host exists, so the resolver fails: in the rest of this run, a missing host is a failure.
-            self._unreliable.add(_NAMES)
-        return self._judged(outcome, error, _NAMES, known=bool(self.responding_hosts))
+            self._unreliable.add(_A_RESPONSE)
+        return self._judged(outcome, error, _A_RESPONSE, known=bool(self.responding_hosts))
 
     def _judged(
         self, outcome: Outcome[Any], error: Exception, awaited: Hashable, *, known: bool
@@ -178,7 +179,7 @@ class UndecidedOutcomes:
         source = self._credentials if outcome.target.credentials is None else outcome.target.credentials
         # Another STS may be the global one, whose tokens such regions do not know.
         is_role = isinstance(source, AssumeRole) and source.endpoint_url is None
-        return is_role and awaited != _NAMES and awaited not in self._refused_at_home
+        return is_role and awaited != _A_RESPONSE and awaited not in self._refused_without_opt_in
 
     def _bit(self, region: str) -> int:
         return self._bits.setdefault(region, 1 << len(self._bits))

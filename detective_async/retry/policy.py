@@ -334,12 +334,14 @@ class Attempts:
         health = self.health if isinstance(error, TransportError) else None
         if health is None:
             return None if kind is None else self._delay(kind, error, random)
-        if health.make_way():
-            # Not lost: with all its retries, it might have got a response.
-            return None
         # Calls that are retried already go on, as they would with another host.
         is_vain = health.dead and self.count == 1
         delay = None if kind is None or is_vain else self._delay(kind, error, random)
+        # Asked only for a call that would be retried: another one is lost, whoever waits.
+        if delay is not None and health.make_way():
+            # Not lost: with all its retries, it might have got a response.
+            self.give_back()
+            return None
         if delay is None:
             health.note_lost_call()
         return delay

@@ -79,7 +79,9 @@ def resolve(
         ConfigurationError: the region or the URL is malformed, or the settings contradict each other.
     """
     _check_url(endpoint_url)
-    return _resolve(_checked(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack)
+    return _resolve(
+        _checked_region(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -108,7 +110,7 @@ def resolve_sts(
     """
     _check_url(endpoint_url)
     return _resolve_sts(
-        _checked(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack
+        _checked_region(region, _NAME if endpoint_url is None else _LABEL), endpoint_url, use_fips, use_dualstack
     )
 
 
@@ -141,12 +143,12 @@ _NAME = re.compile(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}")
 _DIRECTION = re.compile(r"(north|south)?(east|west)?|central")
 
 
-def _checked(value: object, form: re.Pattern[str]) -> str:
+def _checked_region(value: object, form: re.Pattern[str]) -> str:
     """Return a region's name as a plain string, since the format of an enum's member may be its name."""
     if not isinstance(value, str) or not form.fullmatch(value):
-        raise ConfigurationError(f"region {shown(value)} is not a region name, such as eu-west-1")
+        raise ConfigurationError(f"region: expected a region, such as eu-west-1, got {shown(value)}")
     if form is _NAME and value.startswith("fips-"):
-        raise ConfigurationError(f"region {value!r}: use the region's own name, and use_fips=True")
+        raise ConfigurationError(f"region {shown(value)}: use the region's own name, and use_fips=True")
     return str.__str__(value)
 
 
@@ -170,7 +172,7 @@ def check_region(value: object, path: str) -> None:
         where = value.rpartition("-")[0].rpartition("-")[2]
         if _DIRECTION.fullmatch(where):
             return
-    raise ParameterError(path, f"expected a region, such as eu-west-1, got {value!r}")
+    raise ParameterError(path, f"expected a region, such as eu-west-1, got {shown(value)}")
 
 
 def _known_partition_of(region: str) -> _Partition | None:
@@ -187,7 +189,7 @@ def partition_of(region: str) -> str:
     Raises:
         ConfigurationError: the region is malformed.
     """
-    return _partition_of(_checked(region, _LABEL)).name
+    return _partition_of(_checked_region(region, _LABEL)).name
 
 
 def home_region(region: str) -> str:
@@ -196,7 +198,7 @@ def home_region(region: str) -> str:
     Raises:
         ConfigurationError: the region is malformed.
     """
-    return _partition_of(_checked(region, _LABEL)).home
+    return _partition_of(_checked_region(region, _LABEL)).home
 
 
 #: The regions of `aws` that every account has. It does not grow: all regions since March 2019 have to be opted in to

@@ -204,7 +204,7 @@ async def test_a_client_that_is_closed_while_a_call_waits_for_keys(sim: Detectiv
 async def test_a_provider_that_cancels_its_own_task(sim: DetectiveSimulator) -> None:
     """That looks like a client that was closed, so it is asked once more."""
 
-    class Suicidal:
+    class SelfCancelling:
         asked = 0
 
         async def get_credentials(self) -> Any:
@@ -214,9 +214,9 @@ async def test_a_provider_that_cancels_its_own_task(sim: DetectiveSimulator) -> 
             task.cancel()
             await asyncio.sleep(0)
 
-    provider = Suicidal()
+    provider = SelfCancelling()
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=provider) as client:
-        with pytest.raises(CredentialsError, match="Suicidal failed: its look-ups were cancelled"):
+        with pytest.raises(CredentialsError, match="SelfCancelling failed: its look-ups were cancelled"):
             await client.list_graphs()
     assert provider.asked == 2
 

@@ -43,14 +43,14 @@ class Meeting:
     def watch(self, cache: RefreshingCache) -> None:
         """Say which cache they wait for."""
         self._cache = cache
-        count = cache._count
+        take_place = cache._take_place
 
-        def counted(started: Any) -> Any:
-            others = count(started)
+        def noted(started: Any) -> Any:
+            others = take_place(started)
             self._decided.add(asyncio.get_running_loop())
             return others
 
-        setattr(cache, "_count", counted)  # noqa: B010 - a method, for type checkers
+        setattr(cache, "_take_place", noted)  # noqa: B010 - a method, for type checkers
 
     def wait(self) -> None:
         """Block until they all wait."""

@@ -32,12 +32,11 @@ SOURCES: dict[str, Callable[[], CachedProvider]] = {
 
 @define
 class Started:
-    """A profile whose process writes its id, and hangs as long as a file exists."""
+    """A profile whose process writes its id, and does what a test wants."""
 
     folder: Path
 
     def configure(self, command: str, profile: str = "[default]") -> None:
-        (self.folder / "hang").touch()
         script = self.folder / "script"
         script.write_text(f"#!/bin/sh\necho $$ >> {self.folder}/ids\n{command}\necho '{_KEYS}'\n")
         script.chmod(0o700)
@@ -103,7 +102,7 @@ async def test_a_process_that_hangs_is_killed_with_its_look_up(
         await asyncio.to_thread(wait_until, has_started)
         assert _exists(started.ids[-1])
         for fetch in provider._cache._fetching.copy():
-            current = fetch.round()
+            current = fetch.round_ref()
             assert current is not None
             for task in current.fetches:
                 task.cancel()
@@ -136,16 +135,29 @@ def test_a_process_that_is_started_too_late() -> None:
     assert process.returncode == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("make", [botocore.session.Session, AioSession])
-async def test_a_session_of_the_users_own_is_left_alone(started: Started, make: Callable[[], Any]) -> None:
+@pytest.mark.parametrize(
+    ("make", "kind"), [(botocore.session.Session, subprocess.Popen), (AioSession, asyncio.subprocess.Process)]
+)
+async def test_a_session_of_the_users_own_is_left_alone(started: Started, make: Callable[[], Any], kind: type) -> None:
     """Its processes are plain ones when the user calls it; twice prepared is as good as once."""
     started.configure("true")
     session = make()
     chain = session.get_component("credential_provider")
+    builder = chain.get_provider("assume-role")._profile_provider_builder
+    makers = []
     for _ in range(2):
         end_with_look_up(chain)
-    found = session.get_credentials()
-    assert (await found if inspect.isawaitable(found) else found).access_key == "key"
+        makers.append(builder._create_process_provider)
+    assert makers[0] is makers[1]
+    for provider in (chain.get_provider("custom-process"), makers[0]("default")):
+        process = await _result(provider._popen("true"))
+        await _result(process.wait())
+        assert type(process) is kind
+    assert (await _result(session.get_credentials())).access_key == "key"
+
+
+async def _result(found: Any) -> Any:
+    return await found if inspect.isawaitable(found) else found
 
 
 def test_a_popen_of_the_users_own_stays() -> None:

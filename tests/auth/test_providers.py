@@ -154,7 +154,8 @@ async def test_the_chain_reads_the_shared_files(tmp_path: Path, monkeypatch: pyt
         f"aws_account_id = {'1' * 12}\n"
     )
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    assert await DefaultCredentials().get_credentials() == Credentials("d", "x")
+    for profile in (None, ""):
+        assert await DefaultCredentials(profile).get_credentials() == Credentials("d", "x")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "e")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "e")
     provider = DefaultCredentials(profile="work")

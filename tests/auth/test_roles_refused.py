@@ -237,7 +237,7 @@ def test_malformed_arguments(name: str, value: Any) -> None:
 @pytest.mark.parametrize("region", ["Ireland", "ireland", "", 1])
 def test_a_region_that_cannot_be(region: Any) -> None:
     """The constructor raises, as that of a client."""
-    with pytest.raises(ConfigurationError, match="is not a region name"):
+    with pytest.raises(ConfigurationError, match="region: expected a region"):
         AssumeRole(ROLE, region=region)
 
 

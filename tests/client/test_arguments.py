@@ -64,16 +64,16 @@ async def async_generator(event: object) -> AsyncIterator[object]:
 
 #: One argument of a client -> what the error says about it.
 MISTAKES: list[tuple[dict[str, Any], str]] = [
-    ({"region": 1}, "region 1 is not a region name"),
-    ({"region": ["eu-west-1"]}, "region a list is not a region name"),
-    ({"region": "Ireland"}, "region 'Ireland' is not a region name, such as eu-west-1"),
-    ({"region": "ireland"}, "region 'ireland' is not"),
-    ({"region": "eu-west-1a"}, "region 'eu-west-1a' is not"),
-    ({"region": "eu_west_1"}, "region 'eu_west_1' is not"),
-    ({"region": "EU-WEST-1"}, "region 'EU-WEST-1' is not"),
-    ({"region": " eu-west-1"}, "region ' eu-west-1' is not"),
+    ({"region": 1}, "region: expected a region, such as eu-west-1, got 1$"),
+    ({"region": ["eu-west-1"]}, "region: expected a region, such as eu-west-1, got a list$"),
+    ({"region": "Ireland"}, "region: expected a region, such as eu-west-1, got 'Ireland'$"),
+    ({"region": "ireland"}, "such as eu-west-1, got 'ireland'$"),
+    ({"region": "eu-west-1a"}, "such as eu-west-1, got 'eu-west-1a'$"),
+    ({"region": "eu_west_1"}, "such as eu-west-1, got 'eu_west_1'$"),
+    ({"region": "EU-WEST-1"}, "such as eu-west-1, got 'EU-WEST-1'$"),
+    ({"region": " eu-west-1"}, "such as eu-west-1, got ' eu-west-1'$"),
     ({"region": "fips-us-east-1"}, "use_fips=True"),
-    ({"region": "x" * 100}, "region a str is not"),
+    ({"region": "x" * 100}, "region: expected a region, such as eu-west-1, got a str$"),
     ({"endpoint_url": 8080}, "endpoint_url: expected a URL as a string, .*, got 8080"),
     ({"endpoint_url": b"http://localhost"}, "endpoint_url: expected .* got a bytes"),
     ({"endpoint_url": "localhost:8080"}, "must start with http://"),
@@ -134,8 +134,8 @@ def test_mistakes_are_refused_in_words(mistake: dict[str, Any], problem: str) ->
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"region": 1}, "region 1 is not a region name"),
-        ({"region": "Ireland"}, "region 'Ireland' is not a region name"),
+        ({"region": 1}, "region: expected a region, such as eu-west-1, got 1$"),
+        ({"region": "Ireland"}, "region: expected a region, such as eu-west-1, got 'Ireland'$"),
         ({"retry": 5}, "retry: expected a RetryPolicy"),
         ({"timeouts": 0}, "timeouts: expected Timeouts"),
         ({"credentials": ROLE}, "pass AssumeRole"),

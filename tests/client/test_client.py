@@ -216,7 +216,7 @@ def test_with_options_resolves_the_endpoint_of_the_region() -> None:
     assert client.with_options(region="us-gov-west-1").endpoint_url == (
         "https://api.detective-fips.us-gov-west-1.amazonaws.com"
     )
-    with pytest.raises(ConfigurationError, match="is not a region name"):
+    with pytest.raises(ConfigurationError, match="region: expected a region"):
         client.with_options(region="no region")
 
 

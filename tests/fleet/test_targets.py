@@ -141,7 +141,7 @@ def test_invalid_parameters(make: Callable[[], object], parameter: str, problem:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"region": "not a region"}, "is not a region name"),
+        ({"region": "not a region"}, "region: expected a region"),
         ({"endpoint_url": "nowhere"}, "must start with http"),
         ({"endpoint_url": "http://localhost", "use_fips": True}, "cannot be combined"),
         ({"credentials": 5}, "credentials"),

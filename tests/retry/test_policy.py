@@ -449,10 +449,11 @@ def test_when_a_call_makes_way_for_other_hosts(
         health.note_response()
     for number in range(failures):
         health.note_failure(100.0 + seconds * number / (failures - 1))
-    call = Attempts(8, RetryQuota(), repeatable=True, health=health)
+    call = Attempts(8, quota := RetryQuota(), repeatable=True, health=health)
     call.begin()
     assert (call.wait_after(refused(), 0.0) is None) is vain
     assert given_up == [1] * vain
+    assert (quota.available == RetryQuota().available) is vain
     # With all its retries, it might have got a response.
     assert health.lost_calls == 0
     # Only changes are told, and not each attempt.
@@ -461,6 +462,25 @@ def test_when_a_call_makes_way_for_other_hosts(
     assert changes[-1]
     health.reset()
     assert not any((health.failing, health.ever_responded, health.dead))
+
+
+@pytest.mark.parametrize(
+    ("max_attempts", "quota", "repeatable"),
+    [(1, RetryQuota().available, True), (8, 0, True), (8, RetryQuota().available, False)],
+    ids=["no attempt left", "no quota left", "not repeatable"],
+)
+def test_a_call_that_is_not_retried_makes_no_way(max_attempts: int, quota: int, repeatable: bool) -> None:
+    """It is lost, whoever waits for its slot, and three of these give the host up."""
+    health, given_up = HostHealth(), []
+    health.watchers.append(Watcher(lambda: None, lambda: True, lambda: given_up.append(1)))
+    for _ in range(3):
+        call = Attempts(max_attempts, RetryQuota(quota), repeatable, health=health)
+        call.begin()
+        health.note_failure(0.0)
+        call.failed(error := lost())
+        assert call.wait_after(error, 0.0) is None
+    assert not given_up
+    assert health.dead
 
 
 def test_single_failures_between_answers_are_not_held_against_a_host() -> None:

@@ -371,12 +371,15 @@ def test_a_missing_section_of_services(
         ) as caught:
             settings.endpoint_urls.find(service)
         assert "hunter2" not in str(caught.value)
+        # Not the profile's own URL either, if there is one.
+        assert settings.endpoint_urls.find(service, "http://localhost:8") == "http://localhost:8"
         if service == "detective":
             with pytest.raises(ConfigurationError, match="services"):
                 DetectiveClient(credentials=KEYS)
             assert DetectiveClient(credentials=KEYS, endpoint_url="http://localhost:9").region == "eu-west-1"
     else:
         assert settings.endpoint_urls.find(service) == expected
+        assert settings.endpoint_urls.find(service, "http://localhost:8") == (expected or "http://localhost:8")
 
 
 async def test_a_missing_section_of_services_and_roles(files: Callable[[str], None]) -> None:

@@ -147,7 +147,7 @@ def test_a_region_may_be_a_member_of_an_enum() -> None:
 def test_a_name_that_no_region_of_aws_has_needs_an_endpoint(region: str) -> None:
     """Without one, its host would only be one that does not exist, as that of a region without Detective."""
     for resolved in (resolve, resolve_sts):
-        with pytest.raises(ConfigurationError, match="is not a region name"):
+        with pytest.raises(ConfigurationError, match="region: expected a region"):
             resolved(region)
         assert resolved(region, "http://localhost").region == region
 
@@ -158,9 +158,9 @@ def test_a_name_that_no_region_of_aws_has_needs_an_endpoint(region: str) -> None
 def test_a_malformed_region_is_refused(region: Any) -> None:
     """A region becomes part of a host name, and of the signature's scope."""
     for url in (None, "http://localhost"):
-        with pytest.raises(ConfigurationError, match=r"^region .* is not a region name, such as eu-west-1$"):
+        with pytest.raises(ConfigurationError, match=r"^region: expected a region, such as eu-west-1, got .*$"):
             resolve(region, url)
-    with pytest.raises(ConfigurationError, match="is not a region name"):
+    with pytest.raises(ConfigurationError, match="region: expected a region"):
         partition_of(region)
 
 
@@ -180,7 +180,7 @@ def test_partitions_are_the_same_as_botocores() -> None:
             if "-global" not in region:
                 assert partition_of(region) == partition["id"]
     assert partition_of("mars-1") == "aws"
-    with pytest.raises(ConfigurationError, match="is not a region name"):
+    with pytest.raises(ConfigurationError, match="region: expected a region"):
         partition_of("eu west 1")
 
 
@@ -219,4 +219,5 @@ def test_check_region_refuses_misspelt_regions(region: object) -> None:
     """Calls to them would fail like calls to regions that are not enabled."""
     with pytest.raises(ParameterError) as caught:
         check_region(region, "regions[3]")
-    assert str(caught.value) == f"regions[3]: expected a region, such as eu-west-1, got {region!r}"
+    given = "a list" if isinstance(region, list) else repr(region)
+    assert str(caught.value) == f"regions[3]: expected a region, such as eu-west-1, got {given}"
