@@ -9,6 +9,7 @@ from typing import TypeVar
 from attrs import Factory, define, field
 
 from detective_async.api.models.exceptions import ConflictException
+from detective_async.api.redaction import in_one_line
 from detective_async.auth import CredentialsSource
 from detective_async.client import polling
 from detective_async.client.client import DetectiveClient
@@ -139,13 +140,14 @@ def is_transient(error: BaseException | None) -> bool:
 
 
 def error_text(error: Exception) -> str:
-    """Return the text of an error for a report."""
+    """Return the text of an error for a report, in one line."""
     if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
         return f"Detective is not available to the account in this region: {error}"
     if _is_of_unknown_keys(error):
         # AWS has one error for both.
         return f"Detective is not available to the account in this region, or its access keys do not exist: {error}"
-    return str(error)
+    # A `BlockedError` may quote responses.
+    return in_one_line(str(error))
 
 
 def _is_of_unknown_keys(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """The graph of a region: its state, the next action on it, and that action."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 from attrs import frozen
 
@@ -28,8 +29,8 @@ class GraphState:
 
 
 def administrator_of(graph_arn: str) -> str:
-    """Return the account that owns a graph."""
-    return graph_arn.split(":")[4]
+    """Return the account that owns a graph; empty if the ARN, which may be from a response, is malformed."""
+    return next(islice(graph_arn.split(":"), 4, None), "")
 
 
 async def read_graph_state(execution: Execution, desired: DesiredState, region: str) -> GraphState:
