@@ -1,8 +1,8 @@
 """What planning and applying share: clients, a limit to concurrent calls, repeated reads, and texts for errors."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -64,25 +64,26 @@ class Execution:
         """The client's clock."""
         return self.client._transport.clock  # noqa: SLF001 - of our own class
 
-    @contextmanager
-    def acting(self) -> Iterator[None]:
-        """Note that an action is carried out."""
-        acted = True
-        try:
-            yield
-        except DetectiveError as error:
-            acted = error.outcome_unknown
-            raise
-        finally:
-            self.acted |= acted
+    @asynccontextmanager
+    async def acting(self) -> AsyncIterator[None]:
+        """Hold the semaphore for one call that changes something, and note whether it may have had its effect."""
+        async with self.semaphore:
+            acted = True
+            try:
+                yield
+            except DetectiveError as error:
+                acted = error.outcome_unknown
+                raise
+            finally:
+                self.acted |= acted
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Let `ClientClosed` say whether any action may have had its effect, and not only the last request."""
+        """Let `ClientClosed` say whether any action may have had its effect, and not what became of one request."""
         try:
             yield
         except ClientClosed as error:
-            error.outcome_unknown |= self.acted
+            error.outcome_unknown = self.acted
             raise
 
     def client_in(self, region: str) -> DetectiveClient:
@@ -178,6 +179,8 @@ Step = tuple[ActionKind, Callable[[], Awaitable[object]]]
 async def reconcile(execution: Execution, state: RegionState, next_step: Callable[[], Awaitable[Step | None]]) -> None:
     """Read, act, and read again, until `next_step` returns no action; `state` records the actions, none is repeated.
 
+    Each action is carried out in `Execution.acting`.
+
     Raises:
         DetectiveError: an error is not transient, or the retries are exhausted.
         BlockedError: raised by `next_step`; or an action succeeded and has no visible effect.
@@ -190,8 +193,7 @@ async def reconcile(execution: Execution, state: RegionState, next_step: Callabl
             failure = BlockedError(f"{kind} was done, but its effect is not visible yet: plan again later")
         else:
             try:
-                with execution.acting():
-                    await act()
+                await act()
             except DetectiveError as error:
                 if not is_transient(error):
                     raise

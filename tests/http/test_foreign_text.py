@@ -22,7 +22,7 @@ from detective_async import (
     ServiceError,
 )
 from detective_async.api.redaction import MAX_TEXT, in_one_line
-from detective_async.membership import MembershipPlan, plan_membership, plan_teardown
+from detective_async.membership import plan_membership, plan_teardown
 
 HOSTILE = "a\0\x1b[31mred\r\nINFO forged \u202egnp\x9b1m\u2028end"
 ESCAPED = r"a\x00\x1b[31mred\r\nINFO forged \u202egnp\x9b1m\u2028end"
@@ -147,19 +147,21 @@ async def test_foreign_arns_are_escaped_in_plans() -> None:
     }
     async with client_of(responses, credentials=KEYS) as client:
         where: dict[str, Any] = {"regions": ["eu-west-1"]}
-        organization = {"organization": True, "management_credentials": KEYS, "administrator_id": "1" * 12}
-        plans = [
-            await plan_teardown(client, **where),
-            await plan_membership(client, [Account("2" * 12, "a@b.cc")], **where),
-            await plan_membership(client, [Account("2" * 12, "a@b.cc")], **where, **organization),
-        ]
-        report = await next(plan for plan in plans if isinstance(plan, MembershipPlan)).apply()
-    for plan in plans:
-        (problem,) = plan.problems
+        organization: dict[str, Any] = {
+            "organization": True,
+            "management_credentials": KEYS,
+            "administrator_id": "1" * 12,
+        }
+        teardown = await plan_teardown(client, **where)
+        plan = await plan_membership(client, [Account("2" * 12, "a@b.cc")], **where)
+        of_organization = await plan_membership(client, [Account("2" * 12, "a@b.cc")], **where, **organization)
+        report = await plan.apply()
+    for one in (teardown, plan, of_organization):
+        (problem,) = one.problems
         assert problem.text.isprintable()
-        assert all(line.isprintable() for line in str(plan).split("\n"))
+        assert all(line.isprintable() for line in str(one).split("\n"))
     assert all(line.isprintable() for line in str(report).split("\n"))
-    assert ESCAPED in plans[2].problems[0].text
+    assert ESCAPED in of_organization.problems[0].text
 
 
 def test_what_is_printable_stays() -> None:
