@@ -77,7 +77,7 @@ class ConfigurationError(DetectiveError):
 class ClientClosed(DetectiveError, RuntimeError):
     """The client or the fleet was closed, so that it can no longer be used or entered.
 
-    Nothing was sent, unless `outcome_unknown` is true: then it was closed during the call.
+    Nothing was sent that changes anything, unless `outcome_unknown` is true: then it was closed during the call.
     """
 
 

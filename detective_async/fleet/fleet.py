@@ -1,6 +1,7 @@
 """The same work in many accounts and regions at once, over one connection pool."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -190,7 +191,8 @@ class DetectiveFleet(FleetIterators):
         At most 10,000 outcomes are held; beyond that, the oldest are decided on as at the end.
 
         Args:
-            fn: a coroutine function that takes the target's client and the target.
+            fn: a coroutine function, or another function that returns an awaitable, which takes the target's client and
+                the target. If it returns anything else, each outcome has a `TypeError`.
             progress: called after each target.
 
         Raises:
@@ -201,6 +203,9 @@ class DetectiveFleet(FleetIterators):
         """
         if not callable(fn):
             raise ParameterError("fn", f"expected a coroutine function, got {type(fn).__name__}")
+        # Another function may return an awaitable, as a lambda does: what one returns is known when it is called.
+        if any(map(inspect.isasyncgenfunction, (fn, type(fn).__call__))):
+            raise ParameterError("fn", "expected a coroutine function, got one that yields: return a value instead")
         if progress is not None and not is_plain_callable(progress):
             raise ParameterError("progress", f"expected a plain callable, got {progress!r}")
         return self._run(fn, progress)
@@ -271,7 +276,7 @@ class DetectiveFleet(FleetIterators):
             derived = client.with_options(
                 region=target.region, credentials=target.credentials, account_id=target.account_id
             )
-            value = await fn(derived, target)
+            value = await _awaitable(fn(derived, target))
         except asyncio.CancelledError:
             if run.stopped:
                 raise
@@ -345,6 +350,18 @@ class DetectiveFleet(FleetIterators):
             concurrency_per_target=self._concurrency_per_target,
             **self._options,
         )
+
+
+def _awaitable(returned: Awaitable[T]) -> Awaitable[T]:
+    """Return what `fn` returned, if it can be awaited.
+
+    A function of its own: the frame of the work, to which the traceback of an error refers, keeps no future with it.
+    """
+    if not inspect.isawaitable(returned):
+        raise TypeError(
+            f"fn returned {type(returned).__name__}, which cannot be awaited: pass a coroutine function (async def)"
+        )
+    return returned
 
 
 def _end(run: Run[Target, Any]) -> None:

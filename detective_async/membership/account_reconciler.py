@@ -16,7 +16,7 @@ from detective_async.api.models.members import (
 from detective_async.client.batches import max_items
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
-from detective_async.errors import DetectiveError
+from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.account_state import AccountState
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decisions import GraphFacts
@@ -81,6 +81,8 @@ class AccountReconciler:
         try:
             async with self.execution.semaphore:
                 response = await self.client.get_members(self.graph_arn, [account.account_id for account in stale])
+        except ClientClosed:
+            raise
         except DetectiveError as error:
             for account in stale:
                 account.fail(None, error)
@@ -133,18 +135,19 @@ class AccountReconciler:
 
     async def _act(self, kind: ActionKind, accounts: list[AccountState]) -> None:
         try:
-            with self.execution.acting():
-                match kind:
-                    case ActionKind.INVITE | ActionKind.ENABLE_MEMBER:
-                        await self._create(kind, accounts)
-                    case ActionKind.REINVITE:
-                        await self._create(kind, await self._delete(kind, accounts))
-                    case ActionKind.REMOVE:
-                        await self._delete(kind, accounts)
-                    case ActionKind.ACCEPT:
-                        await self._accept(accounts[0])
-                    case _:
-                        await self._start_monitoring(accounts[0])
+            match kind:
+                case ActionKind.INVITE | ActionKind.ENABLE_MEMBER:
+                    await self._create(kind, accounts)
+                case ActionKind.REINVITE:
+                    await self._create(kind, await self._delete(kind, accounts))
+                case ActionKind.REMOVE:
+                    await self._delete(kind, accounts)
+                case ActionKind.ACCEPT:
+                    await self._accept(accounts[0])
+                case _:
+                    await self._start_monitoring(accounts[0])
+        except ClientClosed:
+            raise
         except DetectiveError as error:
             self._fail(kind, accounts, error)
         for account in accounts:
@@ -153,7 +156,7 @@ class AccountReconciler:
     async def _create(self, kind: ActionKind, accounts: list[AccountState]) -> None:
         if not accounts:
             return
-        async with self.execution.semaphore:
+        async with self.execution.acting():
             response = await self.client.create_members(
                 self.graph_arn,
                 [account.desired.account for account in accounts if account.desired is not None],
@@ -164,22 +167,22 @@ class AccountReconciler:
 
     async def _delete(self, kind: ActionKind, accounts: list[AccountState]) -> list[AccountState]:
         """Remove members, and return those that were removed."""
-        async with self.execution.semaphore:
+        async with self.execution.acting():
             response = await self.client.delete_members(self.graph_arn, [account.account_id for account in accounts])
         _record(kind, accounts, dict.fromkeys(response.account_ids), response)
         return [account for account in accounts if account.account_id in response.account_ids]
 
     async def _accept(self, account: AccountState) -> None:
         sources = self.execution.sources
-        async with self.execution.semaphore:
-            if account.account_id not in sources:
-                sources[account.account_id] = self.desired.credentials_of(account.account_id)
-            client = self.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
+        if account.account_id not in sources:
+            sources[account.account_id] = self.desired.credentials_of(account.account_id)
+        client = self.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
+        async with self.execution.acting():
             await client.accept_invitation(self.graph_arn)
         self._succeed(ActionKind.ACCEPT, account)
 
     async def _start_monitoring(self, account: AccountState) -> None:
-        async with self.execution.semaphore:
+        async with self.execution.acting():
             await self.client.start_monitoring_member(self.graph_arn, account.account_id)
         self._succeed(ActionKind.START_MONITORING, account)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from attrs import Factory, define, frozen
 
 from detective_async.api.models.members import MemberDetail, MemberStatus
-from detective_async.api.redaction import mask_addresses
-from detective_async.errors import DetectiveError, printable
+from detective_async.api.wire.error_responses import message_text
+from detective_async.errors import DetectiveError
 from detective_async.membership.actions import ActionKind
 from detective_async.membership.decisions import Blocked, DesiredMember, Do, GraphFacts, Wait, decide, describe_status
 from detective_async.membership.execution import MAX_RETRIES, error_text, is_transient
@@ -106,7 +106,7 @@ class AccountState:
 
         If the request was `repeated`, an earlier attempt without a response may have carried out the action.
         """
-        text = printable(mask_addresses(reason or "no reason given"))
+        text = message_text(reason, ()) or "no reason given"
         self.failure = Failure(
             kind, f"{kind}: AWS left the account unprocessed: {text}", None, transient=False, outcome_unknown=repeated
         )

@@ -98,6 +98,8 @@ class PlanApplier:
         execution, client = self.execution, self.execution.client_in(state.region)
         try:
             members = await read_with_retries(execution, lambda: graphs.list_members(execution, client, graph_arn))
+        except ClientClosed:
+            raise
         except DetectiveError as error:
             state.fail(error)
             self._end_accounts(state)

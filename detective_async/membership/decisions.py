@@ -9,6 +9,7 @@ import enum
 from attrs import evolve, frozen
 
 from detective_async.api.models.members import Account, MemberDetail, MemberStatus
+from detective_async.api.wire.error_responses import message_text
 from detective_async.membership.actions import ActionKind
 
 
@@ -96,11 +97,11 @@ def predict(
 
 
 def describe_status(member: MemberDetail | None) -> str:
-    """Return an account's status as text."""
+    """Return an account's status as text, in which AWS's texts are escaped."""
     if member is None:
         return "not a member"
     status = str(member.status)
-    return f"{status} ({member.disabled_reason})" if member.disabled_reason else status
+    return message_text(f"{status} ({member.disabled_reason})" if member.disabled_reason else status, ())
 
 
 _STATUS_AFTER = {
@@ -126,7 +127,8 @@ def _decide_on_member(desired: DesiredMember, member: MemberDetail, facts: Graph
         case MemberStatus.ACCEPTED_BUT_DISABLED:
             return Do(ActionKind.START_MONITORING)
         case _:
-            return Blocked(f"its status is {member.status}, which this version of the library does not support")
+            status = message_text(str(member.status), ())
+            return Blocked(f"its status is {status}, which this version of the library does not support")
 
 
 def _decide_on_failed_verification(desired: DesiredMember, member: MemberDetail) -> Decision:

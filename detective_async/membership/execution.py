@@ -1,14 +1,15 @@
 """What planning and applying share: clients, a limit to concurrent calls, repeated reads, and texts for errors."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from typing import TypeVar
 
 from attrs import Factory, define, field
 
 from detective_async.api.models.exceptions import ConflictException
+from detective_async.api.redaction import in_one_line
 from detective_async.auth import CredentialsSource
 from detective_async.client import polling
 from detective_async.client.client import DetectiveClient
@@ -63,25 +64,26 @@ class Execution:
         """The client's clock."""
         return self.client._transport.clock  # noqa: SLF001 - of our own class
 
-    @contextmanager
-    def acting(self) -> Iterator[None]:
-        """Note that an action is carried out."""
-        acted = True
-        try:
-            yield
-        except DetectiveError as error:
-            acted = error.outcome_unknown
-            raise
-        finally:
-            self.acted |= acted
+    @asynccontextmanager
+    async def acting(self) -> AsyncIterator[None]:
+        """Hold the semaphore for one call that changes something, and note whether it may have had its effect."""
+        async with self.semaphore:
+            acted = True
+            try:
+                yield
+            except DetectiveError as error:
+                acted = error.outcome_unknown
+                raise
+            finally:
+                self.acted |= acted
 
     @contextmanager
     def ending(self) -> Iterator[None]:
-        """Let `ClientClosed` say whether any action may have had its effect, and not only the last request."""
+        """Let `ClientClosed` say whether any action may have had its effect, and not what became of one request."""
         try:
             yield
         except ClientClosed as error:
-            error.outcome_unknown |= self.acted
+            error.outcome_unknown = self.acted
             raise
 
     def client_in(self, region: str) -> DetectiveClient:
@@ -139,13 +141,14 @@ def is_transient(error: BaseException | None) -> bool:
 
 
 def error_text(error: Exception) -> str:
-    """Return the text of an error for a report."""
+    """Return the text of an error for a report, in one line."""
     if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
         return f"Detective is not available to the account in this region: {error}"
     if _is_of_unknown_keys(error):
         # AWS has one error for both.
         return f"Detective is not available to the account in this region, or its access keys do not exist: {error}"
-    return str(error)
+    # A `BlockedError` may quote responses.
+    return in_one_line(str(error))
 
 
 def _is_of_unknown_keys(error: BaseException) -> bool:
@@ -176,6 +179,8 @@ Step = tuple[ActionKind, Callable[[], Awaitable[object]]]
 async def reconcile(execution: Execution, state: RegionState, next_step: Callable[[], Awaitable[Step | None]]) -> None:
     """Read, act, and read again, until `next_step` returns no action; `state` records the actions, none is repeated.
 
+    Each action is carried out in `Execution.acting`.
+
     Raises:
         DetectiveError: an error is not transient, or the retries are exhausted.
         BlockedError: raised by `next_step`; or an action succeeded and has no visible effect.
@@ -188,8 +193,7 @@ async def reconcile(execution: Execution, state: RegionState, next_step: Callabl
             failure = BlockedError(f"{kind} was done, but its effect is not visible yet: plan again later")
         else:
             try:
-                with execution.acting():
-                    await act()
+                await act()
             except DetectiveError as error:
                 if not is_transient(error):
                     raise

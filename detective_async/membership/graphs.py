@@ -1,6 +1,7 @@
 """The graph of a region: its state, the next action on it, and that action."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 from attrs import frozen
 
@@ -28,8 +29,8 @@ class GraphState:
 
 
 def administrator_of(graph_arn: str) -> str:
-    """Return the account that owns a graph."""
-    return graph_arn.split(":")[4]
+    """Return the account that owns a graph; empty if the ARN, which may be from a response, is malformed."""
+    return next(islice(graph_arn.split(":"), 4, None), "")
 
 
 async def read_graph_state(execution: Execution, desired: DesiredState, region: str) -> GraphState:
@@ -85,14 +86,15 @@ async def next_step(execution: Execution, desired: DesiredState, region: str) ->
     async def enable_administrator() -> None:
         assert desired.administrator_id is not None  # noqa: S101 - otherwise this step is never decided on
         management = execution.client.with_options(region=region, credentials=desired.management_credentials)
-        async with execution.semaphore:
+        async with execution.acting():
             await management.enable_organization_admin_account(desired.administrator_id)
+        async with execution.semaphore:
             await management.wait_for_organization_admin_account(
                 desired.administrator_id, timeout=_ADMINISTRATOR_TIMEOUT
             )
 
     async def create_graph() -> None:
-        async with execution.semaphore:
+        async with execution.acting():
             await execution.client_in(region).create_graph(tags=desired.tags or None)
 
     kind = decide_on_graph(graph, desired)
@@ -140,7 +142,7 @@ async def tag_step(execution: Execution, client: DetectiveClient, graph_arn: str
     tags = await missing_tags(execution, client, graph_arn, desired)
 
     async def tag_graph() -> None:
-        async with execution.semaphore:
+        async with execution.acting():
             await client.tag_resource(graph_arn, tags)
 
     return (ActionKind.TAG_GRAPH, tag_graph) if tags else None
@@ -153,7 +155,7 @@ async def package_step(
     packages = await missing_packages(execution, client, graph_arn, desired)
 
     async def start_packages() -> None:
-        async with execution.semaphore:
+        async with execution.acting():
             await client.update_datasource_packages(graph_arn, packages)
 
     return (ActionKind.START_PACKAGES, start_packages) if packages else None

@@ -72,6 +72,8 @@ class MembershipPlan:
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.
+            ClientClosed: the client was closed; `outcome_unknown` says whether any action may have had its effect. A
+                new plan continues, with another client.
         """
         check_timeout(timeout)
         if progress is not None and not is_plain_callable(progress):
@@ -130,6 +132,7 @@ async def plan_membership(
 
     Raises:
         ParameterError: a parameter is invalid; nothing was sent.
+        ClientClosed: the client was closed.
     """
     desired = DesiredState(
         accounts=accounts_by_region(accounts, regions),
@@ -146,9 +149,10 @@ async def plan_membership(
     )
     execution = Execution(client, concurrency)
     plans = [_RegionPlan(execution, desired, region) for region in desired.accounts]
-    async with unwrapped_task_group() as group:
-        for plan in plans:
-            group.create_task(plan.make())
+    with execution.ending():
+        async with unwrapped_task_group() as group:
+            for plan in plans:
+                group.create_task(plan.make())
     return MembershipPlan(
         actions=tuple(action for plan in plans for action in plan.actions),
         problems=tuple(problem for plan in plans for problem in plan.problems),

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from detective_async.errors import printable
 from detective_async.membership.actions import Action, ActionKind, Problem
 from detective_async.membership.report import count
 
@@ -75,6 +76,8 @@ def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:
 
 
 def _wrap(text: str) -> str:
+    # Ids of accounts may be from responses.
+    text = printable(text)
     return textwrap.fill(
         text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )

@@ -5,6 +5,7 @@ from collections import Counter
 from attrs import frozen
 
 from detective_async.api.models.members import MemberStatus
+from detective_async.errors import printable
 from detective_async.membership.actions import ActionKind
 
 #: The number of failures in the text of a report.
@@ -99,7 +100,8 @@ class MembershipReport:
         # A region's problem is shown once, and not again for each of its accounts.
         shown = {(region.region, region.problem) for region in failed}
         rows = [row for row in self.failures if (row.region, row.problem) not in shown]
-        lines += [f"  {row.region} {row.account_id}: {row.problem}" for row in rows[:_SHOWN]]
+        # Ids of accounts that were removed are from responses.
+        lines += [printable(f"  {row.region} {row.account_id}: {row.problem}") for row in rows[:_SHOWN]]
         if len(rows) > _SHOWN:
             lines.append(f"  ... and {len(rows) - _SHOWN} more")
         return "\n".join(lines)

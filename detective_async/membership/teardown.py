@@ -93,6 +93,7 @@ class TeardownPlan:
 
         Raises:
             ParameterError: `confirm` is not that account; nothing was sent.
+            ClientClosed: the client was closed; `outcome_unknown` says whether any graph may have been deleted.
         """
         owners = sorted({graphs.administrator_of(graph.graph_arn) for graph in self.graphs})
         if any(confirm != owner for owner in owners):
@@ -121,12 +122,14 @@ async def plan_teardown(client: DetectiveClient, *, regions: Iterable[str], conc
 
     Raises:
         ParameterError: a parameter is invalid; nothing was sent.
+        ClientClosed: the client was closed.
     """
     names = check_regions(regions)
     Integer(1)(concurrency, "concurrency")
     execution = Execution(client, concurrency)
-    async with unwrapped_task_group() as group:
-        tasks = [group.create_task(_find(execution, region)) for region in names]
+    with execution.ending():
+        async with unwrapped_task_group() as group:
+            tasks = [group.create_task(_find(execution, region)) for region in names]
     found = [task.result() for task in tasks]
     return TeardownPlan(
         graphs=tuple(one for one in found if isinstance(one, GraphToDelete)),
@@ -165,7 +168,7 @@ async def _delete(execution: Execution, graph: GraphToDelete) -> RegionReport:
     async def delete() -> None:
         # A graph that was deleted in the meantime is no failure.
         with suppress(ResourceNotFoundException):
-            async with execution.semaphore:
+            async with execution.acting():
                 await client.delete_graph(graph.graph_arn)
 
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
 
-from detective_async.auth import Credentials
+from detective_async.auth.credentials import Credentials
 from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle
 from detective_async.testing.page import Page

@@ -1,6 +1,6 @@
 """The environment variables that point an AWS client to a simulator."""
 
-from detective_async.auth import Credentials
+from detective_async.auth.credentials import Credentials
 
 #: Variables that would point a client to another endpoint or to other credentials.
 CONFLICTING = (

@@ -41,7 +41,7 @@ PEERS: dict[str, Callable[[], AbstractAsyncContextManager[Any]]] = {
 
 
 def plain(response: Any) -> Any:
-    """Return an answer of any of the clients in the same form, without empty members."""
+    """Return a response of any of the clients in the same form, without empty members."""
     if isinstance(response, dict):
         return {name: value for name, value in response.items() if name != "ResponseMetadata" and value not in ([], {})}
     return as_plain(response)

@@ -1,6 +1,6 @@
 """Invalid targets are refused by name, before any request; and fleets of iterators."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,15 @@ ID, OTHER = "111122223333", "444455556666"
 
 async def work(_client: DetectiveClient, _target: Target) -> None:
     await passes(3)
+
+
+async def pages(_client: DetectiveClient, _target: Target) -> AsyncIterator[int]:
+    yield 1
+
+
+class Pages:
+    async def __call__(self, _client: DetectiveClient, _target: Target) -> AsyncIterator[int]:
+        yield 1
 
 
 def never() -> float:
@@ -78,6 +87,9 @@ FLEETS: list[tuple[Callable[[], object], str, str]] = [
     (lambda: DetectiveFleet(places(1), concurrency_per_target=0), "concurrency_per_target", "must be at least 1"),
     (lambda: DetectiveFleet(places(1)).run(None), "fn", "expected a coroutine function, got NoneType"),  # type: ignore[arg-type]
     (lambda: DetectiveFleet(places(1)).run("list_graphs"), "fn", "got str"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)).run(pages), "fn", "expected a coroutine function, got one that yields"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)).run(partial(pages)), "fn", "got one that yields"),  # type: ignore[arg-type]
+    (lambda: DetectiveFleet(places(1)).run(Pages()), "fn", "got one that yields"),  # type: ignore[arg-type]
     (lambda: DetectiveFleet(places(1)).run(work, progress=5), "progress", "expected a plain callable, got 5"),  # type: ignore[arg-type]
     (lambda: DetectiveFleet(places(1)).run(work, progress=work), "progress", "expected a plain callable"),  # type: ignore[arg-type]
     (lambda: DetectiveFleet(places(1)).shard(0, 0), "count", "must be at least 1, got 0"),

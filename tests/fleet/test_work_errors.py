@@ -1,7 +1,8 @@
 """Exceptions of the work become outcomes; exceptions that should not be caught end the run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -100,7 +101,34 @@ async def test_exceptions_of_the_work(case: str) -> None:
     assert outcome.kind is OutcomeKind.FAILED
     if kind is RuntimeError:
         assert str(outcome.error) == "the work was cancelled"
+    if kind is TypeError:
+        assert str(outcome.error) == "fn returned int, which cannot be awaited: pass a coroutine function (async def)"
     assert asyncio.all_tasks() == before
+
+
+async def _five(*_: object) -> int:
+    return 5
+
+
+class Five:
+    """A value that can be awaited, of a class of the user's."""
+
+    def __await__(self) -> Generator[None, None, int]:
+        return _five().__await__()
+
+
+async def test_all_that_returns_an_awaitable() -> None:
+    """Coroutine functions, and other functions that return a coroutine, a task, or any object to await."""
+    functions: list[Callable[[DetectiveClient, Target], Awaitable[int]]] = [
+        _five,
+        partial(_five, "more"),
+        lambda *_: _five(),
+        lambda *_: asyncio.ensure_future(_five()),
+        lambda *_: Five(),
+    ]
+    async with DetectiveFleet(places(1, ["eu-west-1"])) as fleet:
+        for function in functions:
+            assert [outcome.value async for outcome in fleet.run(function)] == [5]
 
 
 async def test_all_work_cancels_itself(fake_time: FakeTime) -> None:

@@ -14,6 +14,7 @@ from support.fakes import FakeTime
 from support.wire_server import Request, serving
 
 from detective_async import (
+    Account,
     AssumeRole,
     Credentials,
     DetectiveClient,
@@ -21,6 +22,7 @@ from detective_async import (
     ServiceError,
 )
 from detective_async.api.redaction import MAX_TEXT, in_one_line
+from detective_async.membership import plan_membership, plan_teardown
 
 HOSTILE = "a\0\x1b[31mred\r\nINFO forged \u202egnp\x9b1m\u2028end"
 ESCAPED = r"a\x00\x1b[31mred\r\nINFO forged \u202egnp\x9b1m\u2028end"
@@ -29,11 +31,14 @@ GRAPH = f"arn:aws:detective:eu-west-1:111122223333:graph:{'0a' * 16}"
 
 
 @asynccontextmanager
-async def client_of(response: str, status: str = "200 OK", **options: Any) -> AsyncIterator[DetectiveClient]:
-    """Yield a client whose requests all get this response."""
+async def client_of(
+    response: str | dict[str, Any], status: str = "200 OK", **options: Any
+) -> AsyncIterator[DetectiveClient]:
+    """Yield a client whose requests all get this response, or that of the request's path."""
 
     def react(request: Request) -> None:
-        request.answer(response.encode(), status, "x-amzn-errortype: \x1b[31mValidation")
+        text = response if isinstance(response, str) else json.dumps(response[request.head.split()[1]])
+        request.answer(text.encode(), status, "x-amzn-errortype: \x1b[31mValidation")
 
     async with (
         serving(react) as server,
@@ -99,6 +104,64 @@ async def test_foreign_texts_are_escaped(fail: Callable[[], Awaitable[None]], ca
     if isinstance(caught.value, ServiceError):
         assert caught.value.message == ESCAPED
         assert caught.value.code == "400"
+
+
+MEMBERS = [
+    {"AccountId": "1" * 12, "Status": HOSTILE, "EmailAddress": "a@b.cc"},
+    {"AccountId": "2" * 12, "Status": "ACCEPTED_BUT_DISABLED", "DisabledReason": HOSTILE, "EmailAddress": "a@b.cc"},
+    {"AccountId": HOSTILE, "Status": "ENABLED"},
+]
+#: What AWS could respond, by path.
+RESPONSES: dict[str, Any] = {
+    "/graphs/list": {"GraphList": [{"Arn": GRAPH}]},
+    "/graph/members/list": {"MemberDetails": MEMBERS},
+    "/graph/members/get": {"MemberDetails": MEMBERS},
+    "/graph/members": {"UnprocessedAccounts": [{"AccountId": "3" * 12, "Reason": HOSTILE}]},
+    "/graph/member/monitoringstate": {},
+}
+
+
+async def test_foreign_texts_are_escaped_in_plans_and_reports() -> None:
+    """In the text of both, and in what they say of an account; what AWS responded is there as it was."""
+    accounts = [Account(digit * 12, "a@b.cc") for digit in "123"]
+    async with client_of(RESPONSES, credentials=KEYS, clock=FakeTime().clock()) as client:
+        plan = await plan_membership(client, accounts, regions=["eu-west-1"], remove_others=True)
+        report = await plan.apply()
+    details = [action.detail for action in plan.actions if action.detail]
+    texts = [problem.text for problem in plan.problems]
+    found = [row.problem or "" for row in report.rows]
+    lines = [*str(plan).split("\n"), *str(report).split("\n")]
+    for text in (*details, *texts, *found, *lines):
+        assert text.isprintable()
+    # The last one is not removed, for no request can have its id; only the lines of the texts name it.
+    assert [ESCAPED in text for text in (*details, *texts, *found)] == [False, True, True, True, True, True, False]
+    assert [str(plan).count(ESCAPED), str(report).count(ESCAPED)] == [2, 4]
+    assert [plan.actions[0].account_id, report.rows[0].after] == [HOSTILE, HOSTILE]
+
+
+async def test_foreign_arns_are_escaped_in_plans() -> None:
+    """An ARN that is none is a problem of its region, also of an organization."""
+    responses = {
+        "/graphs/list": {"GraphList": [{"Arn": HOSTILE}]},
+        "/orgs/adminAccountslist": {"Administrators": [{"AccountId": HOSTILE}]},
+    }
+    async with client_of(responses, credentials=KEYS) as client:
+        where: dict[str, Any] = {"regions": ["eu-west-1"]}
+        organization: dict[str, Any] = {
+            "organization": True,
+            "management_credentials": KEYS,
+            "administrator_id": "1" * 12,
+        }
+        teardown = await plan_teardown(client, **where)
+        plan = await plan_membership(client, [Account("2" * 12, "a@b.cc")], **where)
+        of_organization = await plan_membership(client, [Account("2" * 12, "a@b.cc")], **where, **organization)
+        report = await plan.apply()
+    for one in (teardown, plan, of_organization):
+        (problem,) = one.problems
+        assert problem.text.isprintable()
+        assert all(line.isprintable() for line in str(one).split("\n"))
+    assert all(line.isprintable() for line in str(report).split("\n"))
+    assert ESCAPED in of_organization.problems[0].text
 
 
 def test_what_is_printable_stays() -> None:

@@ -1,6 +1,5 @@
 """Invalid parameters are refused by name, before any request."""
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -9,14 +8,12 @@ import pytest
 from detective_async import (
     Account,
     AssumeRole,
-    AttemptEvent,
-    ClientClosed,
     Credentials,
     DetectiveClient,
     ParameterError,
 )
 from detective_async.membership import ActionKind, plan_membership, plan_teardown
-from detective_async.testing import DetectiveSimulator, Drop, Fault
+from detective_async.testing import DetectiveSimulator
 from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, account, some_accounts
 
 ONE, TWO = some_accounts(2)
@@ -120,42 +117,3 @@ async def test_accepted_types(client: DetectiveClient) -> None:
         (REGION, ONE.account_id),
         (ELSEWHERE, TWO.account_id),
     ]
-
-
-async def test_closed_client(sim: DetectiveSimulator) -> None:
-    """A plain RuntimeError is raised, not an exception group."""
-    client = DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR))
-    plan = await plan_membership(client, [ONE], regions=[REGION, ELSEWHERE])
-    await client.create_graph()
-    teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE])
-    await client.aclose()
-    with pytest.raises(RuntimeError, match="the client is closed"):
-        await plan.apply()
-    with pytest.raises(RuntimeError, match="the client is closed"):
-        await teardown.apply(confirm=ADMINISTRATOR)
-    with pytest.raises(RuntimeError, match="the client is closed"):
-        await plan_teardown(client, regions=[REGION, ELSEWHERE])
-    with pytest.raises(RuntimeError, match="the client is closed"):
-        await plan_membership(client, [ONE], regions=[REGION, ELSEWHERE])
-
-
-async def test_a_client_that_is_closed_in_the_middle(sim: DetectiveSimulator) -> None:
-    """The error says that actions may have had their effect, also those before the last request."""
-    closing: list[asyncio.Task[None]] = []
-
-    def close_after(event: object) -> None:
-        if isinstance(event, AttemptEvent) and event.operation in ("CreateGraph", "DeleteGraph"):
-            closing.append(asyncio.create_task(client.aclose()))
-
-    for fault in (None, Fault(Drop("after"), operation="DeleteGraph")):
-        client = DetectiveClient(
-            region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), hooks=close_after
-        )
-        plan = await plan_membership(client, [ONE], regions=[REGION])
-        teardown = await plan_teardown(client, regions=[REGION])
-        if fault is not None:
-            sim.inject(fault)
-        with pytest.raises(ClientClosed) as caught:
-            await (plan.apply() if fault is None else teardown.apply(confirm=ADMINISTRATOR))
-        assert caught.value.outcome_unknown
-        await asyncio.gather(*closing)

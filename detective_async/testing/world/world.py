@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, field
 
-from detective_async.auth import Credentials
+from detective_async.auth.credentials import Credentials
 from detective_async.testing.world.entities import (
     CORE_PACKAGE,
     Account,
