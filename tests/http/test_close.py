@@ -20,6 +20,7 @@ from detective_async import (
     ClientClosed,
     Clock,
     ConfigurationError,
+    ConnectionLost,
     Credentials,
     CredentialsError,
     DetectiveClient,
@@ -222,6 +223,21 @@ async def test_the_callers_session_is_closed_during_a_call(react: Callable[[Requ
         with pytest.raises(ConfigurationError, match="the aiohttp session that was passed in is closed") as caught:
             await call
         assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(("words", "expected"), [("Connection closed.", ConnectionLost), ("mine", RuntimeError)])
+async def test_a_body_whose_session_was_closed(words: str, expected: type[Exception]) -> None:
+    """Aiohttp raises a bare `RuntimeError` then; those of the caller's own code pass through."""
+
+    async def fail(_: aiohttp.ClientRequest, __: object) -> aiohttp.ClientResponse:
+        raise RuntimeError(words)
+
+    async with aiohttp.ClientSession(middlewares=[fail]) as session:
+        client = DetectiveClient(
+            region="eu-west-1", credentials=KEYS, session=session, retry=RetryPolicy(max_attempts=1)
+        )
+        with pytest.raises(expected):
+            await client.list_graphs()
 
 
 async def test_a_client_with_the_callers_session_is_closed_during_a_call() -> None:

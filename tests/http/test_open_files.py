@@ -9,6 +9,7 @@ import threading
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
@@ -27,7 +28,7 @@ from detective_async import (
     Timeouts,
 )
 from detective_async.http import descriptors
-from detective_async.http.unclosed import close_idle
+from detective_async.http.unclosed import close_idle, registered
 from detective_async.testing import DetectiveSimulator
 
 GRAPH = f"arn:aws:detective:eu-west-1:111122223333:graph:{'0a' * 16}"
@@ -233,3 +234,16 @@ async def test_too_many_open_files(failures: int, sim: DetectiveSimulator, monke
         assert isinstance(outcome.error, ConnectError)
         assert outcome.error.problem.startswith("no connection could be opened, because there are too many open files")
         assert outcome.error.attempts == 1
+
+
+async def test_connections_of_other_running_event_loops_are_left_alone() -> None:
+    """They belong to other threads, which may be using them."""
+    other = asyncio.new_event_loop()
+    connections = Mock(loop=other)
+    registered.add(connections)
+    try:
+        close_idle(asyncio.get_running_loop())
+        assert connections.method_calls == []
+    finally:
+        registered.remove(connections)
+        other.close()
