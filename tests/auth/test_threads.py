@@ -50,7 +50,7 @@ class HangingChain:
             # Otherwise botocore's timeout is one second.
             setenv("AWS_METADATA_SERVICE_TIMEOUT", "600")
         elif part == "process":
-            config = f"credential_process = sh -c 'echo $$ > {self.home}/started; cat {self.home}/fifo'\n"
+            config = f"credential_process = sh -c 'echo $$ > {self.home}/started; exec cat {self.home}/fifo'\n"
         elif part == "file":
             config = f"{_ROLE}web_identity_token_file = {self.home}/fifo\n"
         elif part == "container":
