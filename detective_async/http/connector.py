@@ -107,7 +107,7 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.is_traced = False
-        self._is_known = _ENABLED and aiohttp.__version__.startswith(_SUPPORTED)
+        self._is_known = _ENABLED and aiohttp.__version__.startswith(_SUPPORTED) and _serialize_headers is not None
         if self._is_known:
             self._factory: Any = partial(_Protocol, loop=self._loop)
         self.trusted_after: dict[str | None, float] = {}
@@ -285,6 +285,7 @@ async def send(
     return message.code, message.headers, content
 
 
+#: The first HTTP status that is not of class 1xx.
 _SUCCESS = 200
 #: HTTP statuses that are followed by another one.
 _INFORMATIONAL = frozenset(range(100, _SUCCESS)) - {101}
