@@ -342,6 +342,7 @@ async def test_closing_in_the_round_in_which_a_part_arrives(head: str, whose: st
             await client.aclose()
 
 
+@pytest.mark.shortcut
 async def test_a_connection_that_switched_protocols_is_not_used_again(fake_time: FakeTime) -> None:
     """Nobody asked the server to."""
     async with (
