@@ -271,7 +271,7 @@ async def send(
         message, payload = await protocol.read()
         while message.code in _INFORMATIONAL:
             message, payload = await protocol.read()
-        if message.code < _SUCCESS:
+        if message.code < _FIRST_FINAL:
             # It has switched protocols, as nobody asked it to.
             protocol.force_close()
         content = await read_body(payload, message.headers.get(hdrs.CONTENT_LENGTH))
@@ -285,10 +285,10 @@ async def send(
     return message.code, message.headers, content
 
 
-#: The first HTTP status that is not of class 1xx.
-_SUCCESS = 200
+#: The first HTTP status that no other one can follow.
+_FIRST_FINAL = 200
 #: HTTP statuses that are followed by another one.
-_INFORMATIONAL = frozenset(range(100, _SUCCESS)) - {101}
+_INFORMATIONAL = frozenset(range(100, _FIRST_FINAL)) - {101}
 
 
 async def _connected(connector: Connector, destination: Destination, timeout: aiohttp.ClientTimeout) -> Connection:
