@@ -290,12 +290,13 @@ class LoopConnections:
         for timer in self._waits | self.exchanges if self._callers is None else self._waits:
             if not timer.expired():
                 timer.reschedule(self.loop.time())
+        for session in (self._reusing, self._fresh):
+            if session is not None and isinstance(session.connector, Connector):
+                session.connector.end_exchanges()
         async with AsyncExitStack() as stack:
             for session in (self._reusing, self._fresh):
                 if session is not None:
                     stack.push_async_callback(session.close)
-                    if isinstance(session.connector, Connector):
-                        session.connector.end_exchanges()
             # One of them may be closing the client.
             tasks = self._spawned - {asyncio.current_task()}
             for task in tasks:
