@@ -76,7 +76,7 @@ BASELINE = Contender(
     times_are_text=True,
 )
 OURS = Contender(
-    "detective-async", "detective_async_client", "detective_async", ("detective-async", "attrs", "cattrs", "orjson")
+    "detective-async", "detective_async_client", "detective_async", ("detective-async", "attrs", "cattrs", "msgspec")
 )
 CAPO = Contender("capo-detective", "capo", "capo_detective", ("capo-detective", "zapros", "h11"))
 AIOBOTOCORE = Contender("aiobotocore", "aiobotocore_client", "aiobotocore", ("aiobotocore", "botocore"))
