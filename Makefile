@@ -62,7 +62,7 @@ format: $(VENV)/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other clients, in a quarter of an hour
+bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other clients, in twenty minutes
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 bench-quick: $(VENV)/package $(VENV)/bench  ## the same in a minute, to see that it works

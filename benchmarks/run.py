@@ -70,8 +70,9 @@ def show(results: Mapping[str, Any]) -> str:
             f"{results['date']}, {results['python']} on {results['machine']}.{quick}\n{used}.",
             *(f"{name} is absent: {why}." for name, why in results["absent"].items()),
             verdicts([(target, figures) for each, figures in measured for target in each.targets]),
-            f"### Every Python\n\n{by_python(_EVERYWHERE, [results, *results.get('pythons', [])])}",
-            *(f"### {each.title}\n\n{each.show(figures)}" for each, figures in measured),
+            "**Every Python.** CPU time, or wall time of stall and start, by that of bare aiohttp on the same Python; what "
+            f"misses its target is in bold.\n\n{by_python(_EVERYWHERE, [results, *results.get('pythons', [])])}",
+            *(f"**{each.title}.** {each.show(figures)}" for each, figures in measured),
         ]
     )
 

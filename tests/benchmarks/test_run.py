@@ -58,7 +58,7 @@ def test_the_printed_tables_are_those_of_the_file(measured: tuple[dict[str, Any]
 def test_the_committed_results_are_complete() -> None:
     """They have every measurement, and a figure for every target."""
     shown = _output("--show", BENCHMARKS / "results" / "latest.json")
-    assert shown.count("\n### ") == len(NAMES) + 1
+    assert shown.count("\n**") == len(NAMES) + 1
     assert "not measured" not in shown
 
 
