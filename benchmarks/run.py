@@ -30,6 +30,9 @@ from targets import by_python, verdicts
 MEASUREMENTS = {each.name: each for each in (SMALL_CALL, PAGE, STALL, START, SYSTEM_CALLS, WITH_OPTIONS, FLEET, GROWTH)}
 #: The targets in the table of every Python, each with the name of its measurement.
 _EVERYWHERE = [(each.name, target) for each in MEASUREMENTS.values() for target in each.targets if target.column]
+_EXPLANATION = (
+    "CPU time, or wall time of stall and start, by that of bare aiohttp on the same Python; bold: the target is missed."
+)
 
 
 def measure(measurements: Sequence[Measurement], plan: Plan) -> dict[str, Any]:
@@ -70,8 +73,7 @@ def show(results: Mapping[str, Any]) -> str:
             f"{results['date']}, {results['python']} on {results['machine']}.{quick}\n{used}.",
             *(f"{name} is absent: {why}." for name, why in results["absent"].items()),
             verdicts([(target, figures) for each, figures in measured for target in each.targets]),
-            "**Every Python.** CPU time, or wall time of stall and start, by that of bare aiohttp on the same Python; what "
-            f"misses its target is in bold.\n\n{by_python(_EVERYWHERE, [results, *results.get('pythons', [])])}",
+            f"**Every Python.** {_EXPLANATION}\n\n{by_python(_EVERYWHERE, [results, *results.get('pythons', [])])}",
             *(f"**{each.title}.** {each.show(figures)}" for each, figures in measured),
         ]
     )
