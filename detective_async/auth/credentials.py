@@ -1,6 +1,5 @@
 """Credentials, and the protocols of providers and of the clients that call them."""
 
-import re
 from abc import ABC, abstractmethod
 from asyncio import Task
 from collections.abc import Coroutine
@@ -13,10 +12,11 @@ from detective_async.api.redaction import masked_key_id
 from detective_async.api.service import Service
 from detective_async.errors import CredentialsError
 from detective_async.settings.arguments import shown, type_name
+from detective_async.settings.expressions import expression
 
 #: Characters that copying or reading a file may add to a key; they cause wrong signatures or invalid headers.
-_INVALID_CHARACTERS = re.compile(r"\A\s|\s\Z|[\x00-\x1f\x7f\ud800-\udfff]")
-_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_INVALID_CHARACTERS = expression(r"\A\s|\s\Z|[\x00-\x1f\x7f\ud800-\udfff]")
+_ACCOUNT_ID = expression(r"[0-9]{12}")
 
 
 def account_id_or_none(value: object) -> str | None:

@@ -186,7 +186,11 @@ class DetectiveClient(Waiters):
             service=DETECTIVE,
             # A session of the caller's has its own authorities.
             pool=ConnectionPool(
-                session, settings.ca_bundle if session is None else None, setup.max_requests, setup.owner
+                session,
+                settings.ca_bundle if session is None else None,
+                setup.max_requests,
+                needs_tls=session is None and endpoint.url.startswith("https:"),
+                owner=setup.owner,
             ),
             endpoint=endpoint,
             credentials=shared.provider(provider),

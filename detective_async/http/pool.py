@@ -36,6 +36,7 @@ class ConnectionPool:
         session: the caller's session, which is used and never closed; None opens sessions of our own at the first call.
         ca_bundle: the certificates of the authorities that a session of our own trusts; None for the system's.
         max_requests: the limit on requests in flight in an event loop; None for the default.
+        needs_tls: whether the certificates are read at once, because the first request needs them.
         owner: the class whose instance is to be closed.
 
     Attributes:
@@ -54,6 +55,8 @@ class ConnectionPool:
         session: aiohttp.ClientSession | None = None,
         ca_bundle: str | None = None,
         max_requests: int | None = None,
+        *,
+        needs_tls: bool = True,
         owner: str = "DetectiveClient",
     ) -> None:
         self.owns_sessions = session is None
@@ -66,7 +69,7 @@ class ConnectionPool:
         self._of_loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
         # Those of the event loop that made the last call: as a rule there is only one.
         self._current: LoopConnections | None = None
-        self._ssl = ssl_context(ca_bundle)
+        self._ssl = ssl_context(ca_bundle, on_demand=not needs_tls)
 
     def __del__(self) -> None:
         for connections in self._of_loops.values():

@@ -15,8 +15,9 @@ from attrs import Attribute, AttrsInstance, fields, frozen
 from detective_async.api.models.base import OpenEnum
 from detective_async.errors import ParameterError
 from detective_async.settings.arguments import shown, type_name, with_article
+from detective_async.settings.expressions import expression
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = expression("[\ud800-\udfff]")
 
 
 class Rule(Protocol):
