@@ -7,10 +7,10 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from attrs import fields, frozen, has
+from attrs import fields, has
 
 from detective_async.errors import printable
 from detective_async.settings.expressions import expression
@@ -71,8 +71,7 @@ _LONGEST_ESCAPE = 20
 _Span = tuple[int, int]
 
 
-@frozen
-class _View:
+class _View(NamedTuple):
     """A text that was made of another by replacements, and where its parts were in the first text."""
 
     text: str

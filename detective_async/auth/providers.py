@@ -5,7 +5,7 @@ import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Hashable
 from pathlib import Path
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from attrs import field, frozen
 
@@ -92,8 +92,7 @@ class _CallableCredentials(CachedProvider):
         raise problem
 
 
-@frozen
-class FixedCredentials:
+class FixedCredentials(NamedTuple):
     """A provider that returns one set of credentials."""
 
     credentials: Credentials

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 
-from attrs import frozen
-
 from detective_async.auth import Credentials
 from detective_async.auth.aws_requests_auth import AWSRequestsAuth, signature_key
 from detective_async.settings.expressions import expression
@@ -22,11 +20,11 @@ _FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding"}
 _NAME = expression(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-@frozen
 class _Signable:
     """The attribute of a request that aws-requests-auth reads."""
 
-    url: str
+    def __init__(self, url: str) -> None:
+        self.url = url
 
 
 def sign(

@@ -3,17 +3,15 @@
 import ipaddress
 import re
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
-
-from attrs import frozen
 
 from detective_async.errors import ConfigurationError, ParameterError
 from detective_async.settings.arguments import check_kind, shown
 from detective_async.settings.expressions import expression
 
 
-@frozen
-class Endpoint:
+class Endpoint(NamedTuple):
     """The destination of requests.
 
     Attributes:
@@ -38,8 +36,7 @@ class Endpoint:
             return host == "localhost" or host.endswith(".localhost")
 
 
-@frozen
-class _Partition:
+class _Partition(NamedTuple):
     """A partition of AWS, which has its own domains."""
 
     name: str

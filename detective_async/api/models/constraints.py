@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Mapping, Sized
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from attrs import Attribute, AttrsInstance, fields, frozen
+from attrs import Attribute, AttrsInstance, fields
 
 from detective_async.api.models.base import OpenEnum
 from detective_async.errors import ParameterError
@@ -61,8 +61,7 @@ def list_if_iterable(values: Any) -> Any:
     return list(values)
 
 
-@frozen(eq=False, repr=False)
-class Text:
+class Text(NamedTuple):
     """A string with the API's limits of length and its pattern.
 
     Args:
@@ -107,8 +106,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 
 
-@frozen(eq=False, repr=False)
-class OneOf:
+class OneOf(NamedTuple):
     """A member of an enum, or its string.
 
     An instance of the enum is accepted with any value, so that a value newer than this release can be sent explicitly:
@@ -126,8 +124,7 @@ class OneOf:
             raise ParameterError(path, f"{value[:100]!r} is not one of {', '.join(self.enum.__members__)}")
 
 
-@frozen(eq=False, repr=False)
-class Integer:
+class Integer(NamedTuple):
     """A whole number between two bounds, both included; None for no maximum."""
 
     minimum: int
@@ -141,7 +138,6 @@ class Integer:
             raise ParameterError(path, f"must be {bounds}, got {shown(value)}")
 
 
-@frozen(eq=False, repr=False)
 class Flag:
     """True or False."""
 
@@ -150,7 +146,6 @@ class Flag:
             raise ParameterError(path, f"expected True or False, got {type_name(value)}")
 
 
-@frozen(eq=False, repr=False)
 class AwareDatetime:
     """A datetime with a time zone."""
 
@@ -161,8 +156,7 @@ class AwareDatetime:
             raise ParameterError(path, "must have a time zone, as datetime.now(UTC) has")
 
 
-@frozen(eq=False, repr=False)
-class Items:
+class Items(NamedTuple):
     """A list whose items follow a rule; None for no maximum."""
 
     item: Rule
@@ -177,8 +171,7 @@ class Items:
             self.item(item, f"{path}[{index}]")
 
 
-@frozen(eq=False, repr=False)
-class DistinctItems:
+class DistinctItems(NamedTuple):
     """A list of at least one item, whose items follow a rule and are all different.
 
     Args:
@@ -201,8 +194,7 @@ class DistinctItems:
                 raise ParameterError(where, f"{key} is there already, as {path}[{first}]")
 
 
-@frozen(eq=False, repr=False)
-class Entries:
+class Entries(NamedTuple):
     """A mapping whose keys and values follow one rule each."""
 
     key: Rule
@@ -219,8 +211,7 @@ class Entries:
             self.value(item, f"{path}[{key!r}]")
 
 
-@frozen(eq=False, repr=False)
-class ModelInstance:
+class ModelInstance(NamedTuple):
     """An instance of a model, whose members are checked, too."""
 
     model: type[AttrsInstance]
