@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from detective_async.api.expiration import read_expiration
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import (
     Caller,
@@ -110,6 +109,8 @@ class EnvironmentCredentials(ManagedProvider):
 def _expiration(text: str | None) -> datetime | None:
     if not text:
         return None
+    from detective_async.api.expiration import read_expiration  # noqa: PLC0415 - rarely needed
+
     try:
         return read_expiration(text)
     except ValueError:

@@ -25,13 +25,18 @@ __all__ = [
     "ProgressCounter",
     "ProgressEvent",
     "RetryEvent",
+    "call_logger",
     "emit",
     "emit_start",
     "is_hook",
     "is_plain_callable",
+    "retry_logger",
 ]
 
-_logger = logging.getLogger("detective_async")
+#: Calls and attempts, at level DEBUG.
+call_logger = logging.getLogger("detective_async")
+#: Retries, at level INFO: each of them is something that the service did not do at once.
+retry_logger = logging.getLogger("detective_async.retry")
 
 T = TypeVar("T")
 
@@ -42,7 +47,7 @@ def emit(hooks: Iterable[Callable[[T], object]], event: T) -> None:
         try:
             hook(event)
         except Exception:
-            _logger.exception("a hook failed on %s", type(event).__name__)
+            call_logger.exception("a hook failed on %s", type(event).__name__)
 
 
 def emit_start(hooks: "Iterable[Hook]", start: "CallStart") -> None:

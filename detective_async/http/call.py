@@ -30,9 +30,9 @@ from detective_async.errors import (
     TransportError,
     code_of,
 )
+from detective_async.events import call_logger, retry_logger
 from detective_async.http.connector import ConnectionUse, ignore_connection_events, on_connection
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
-from detective_async.http.loggers import call_logger, retry_logger
 from detective_async.http.pool import CLOSED_MEANWHILE, ConnectionPool, LoopConnections, Turn
 from detective_async.http.state import Limits, SharedState
 from detective_async.http.user_agent import lambda_trace

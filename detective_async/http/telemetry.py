@@ -5,9 +5,19 @@ from attrs import asdict, define, field
 from detective_async.auth import Credentials
 from detective_async.auth.signing import unsigned
 from detective_async.errors import ServiceError, TransportError, code_of
-from detective_async.events import AttemptEvent, CallEvent, CallStart, Event, Hook, RetryEvent, emit, emit_start
+from detective_async.events import (
+    AttemptEvent,
+    CallEvent,
+    CallStart,
+    Event,
+    Hook,
+    RetryEvent,
+    call_logger,
+    emit,
+    emit_start,
+    retry_logger,
+)
 from detective_async.http.exchange import NoResponse, RawResponse
-from detective_async.http.loggers import call_logger, retry_logger
 from detective_async.retry.policy import Attempts, FailureKind, failure_kind
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint

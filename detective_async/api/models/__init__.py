@@ -225,8 +225,8 @@ __all__ = [
 #: Where names are looked for, in this order: first what most programs need anyway.
 _MODULES = (
     "base",
-    "exceptions",
     "graphs",
+    "exceptions",
     "graph_changes",
     "tags",
     "unprocessed",

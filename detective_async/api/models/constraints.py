@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sized
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from attrs import Attribute, AttrsInstance, fields
 
@@ -61,7 +61,7 @@ def list_if_iterable(values: Any) -> Any:
     return list(values)
 
 
-class Text(NamedTuple):
+class Text:
     """A string with the API's limits of length and its pattern.
 
     Args:
@@ -72,11 +72,20 @@ class Text(NamedTuple):
         sensitive: whether the message must not contain the value.
     """
 
-    min_length: int = 1
-    max_length: int | None = None
-    pattern: str | None = None
-    meaning: str = "a string"
-    sensitive: bool = False
+    def __init__(
+        self,
+        min_length: int = 1,
+        max_length: int | None = None,
+        pattern: str | None = None,
+        meaning: str = "a string",
+        *,
+        sensitive: bool = False,
+    ) -> None:
+        self.min_length = min_length
+        self.max_length = max_length
+        self.pattern = pattern
+        self.meaning = meaning
+        self.sensitive = sensitive
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, str):
@@ -106,14 +115,15 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 
 
-class OneOf(NamedTuple):
+class OneOf:
     """A member of an enum, or its string.
 
     An instance of the enum is accepted with any value, so that a value newer than this release can be sent explicitly:
     `DatasourcePackage("NEWER")`.
     """
 
-    enum: type[OpenEnum]
+    def __init__(self, enum: type[OpenEnum]) -> None:
+        self.enum = enum
 
     def __call__(self, value: object, path: str) -> None:
         if isinstance(value, self.enum):
@@ -124,11 +134,12 @@ class OneOf(NamedTuple):
             raise ParameterError(path, f"{value[:100]!r} is not one of {', '.join(self.enum.__members__)}")
 
 
-class Integer(NamedTuple):
+class Integer:
     """A whole number between two bounds, both included; None for no maximum."""
 
-    minimum: int
-    maximum: int | None = None
+    def __init__(self, minimum: int, maximum: int | None = None) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -156,12 +167,13 @@ class AwareDatetime:
             raise ParameterError(path, "must have a time zone, as datetime.now(UTC) has")
 
 
-class Items(NamedTuple):
+class Items:
     """A list whose items follow a rule; None for no maximum."""
 
-    item: Rule
-    max_items: int | None = None
-    min_items: int = 1
+    def __init__(self, item: Rule, max_items: int | None = None, min_items: int = 1) -> None:
+        self.item = item
+        self.max_items = max_items
+        self.min_items = min_items
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, list | tuple):
@@ -171,7 +183,7 @@ class Items(NamedTuple):
             self.item(item, f"{path}[{index}]")
 
 
-class DistinctItems(NamedTuple):
+class DistinctItems:
     """A list of at least one item, whose items follow a rule and are all different.
 
     Args:
@@ -179,8 +191,9 @@ class DistinctItems(NamedTuple):
         member: the attribute that must differ; None for the whole item.
     """
 
-    item: Rule
-    member: str | None = None
+    def __init__(self, item: Rule, member: str | None = None) -> None:
+        self.item = item
+        self.member = member
 
     def __call__(self, value: object, path: str) -> None:
         Items(self.item)(value, path)
@@ -194,13 +207,14 @@ class DistinctItems(NamedTuple):
                 raise ParameterError(where, f"{key} is there already, as {path}[{first}]")
 
 
-class Entries(NamedTuple):
+class Entries:
     """A mapping whose keys and values follow one rule each."""
 
-    key: Rule
-    value: Rule
-    max_items: int
-    min_items: int = 1
+    def __init__(self, key: Rule, value: Rule, max_items: int, min_items: int = 1) -> None:
+        self.key = key
+        self.value = value
+        self.max_items = max_items
+        self.min_items = min_items
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
@@ -211,10 +225,11 @@ class Entries(NamedTuple):
             self.value(item, f"{path}[{key!r}]")
 
 
-class ModelInstance(NamedTuple):
+class ModelInstance:
     """An instance of a model, whose members are checked, too."""
 
-    model: type[AttrsInstance]
+    def __init__(self, model: type[AttrsInstance]) -> None:
+        self.model = model
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, self.model):
