@@ -7,10 +7,13 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from attrs import has
+from attrs import NOTHING, fields, has
 
+from detective_async import auth, events
 from detective_async.api import models, operations
 from detective_async.api.operations import OPERATIONS, Operation
+from detective_async.api.wire.converters import unstructure_fn
+from detective_async.api.wire.requests import _plan
 
 PROGRAM = """
 import asyncio, sys
@@ -31,7 +34,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"
 
 
 @pytest.fixture(scope="module")
-def modules() -> frozenset[str]:
+def modules(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
     """The modules that are imported at the first response."""
     server = subprocess.Popen(
         [sys.executable, "-c", _SERVER, repr(ANSWER)], stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -39,8 +42,10 @@ def modules() -> frozenset[str]:
     assert server.stdout is not None
     with server:
         url = server.stdout.readline().strip()
-        # Without TLS, no bundle is read.
-        env = os.environ | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_CA_BUNDLE": "/no/such/file"}
+        # Without TLS, it is not loaded.
+        bundle = tmp_path_factory.mktemp("bundle") / "bundle.pem"
+        bundle.write_text("nonsense")
+        env = os.environ | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_CA_BUNDLE": str(bundle)}
         done = subprocess.run([sys.executable, "-c", PROGRAM, url], capture_output=True, text=True, check=True, env=env)
         server.kill()
     return frozenset(done.stdout.split())
@@ -111,11 +116,35 @@ def test_few_attrs_classes_are_made(modules: frozenset[str]) -> None:
     assert made >= models_of_call
 
 
-def test_models_can_be_listed_before_they_are_imported() -> None:
+@pytest.mark.parametrize("module", [auth, events, models])
+def test_names_can_be_listed_before_they_are_imported(module: Any) -> None:
     """`dir` lists them, and an unknown name is an AttributeError."""
-    assert set(models.__all__) <= set(dir(models))
+    assert set(module.__all__) <= set(dir(module))
     with pytest.raises(AttributeError, match="no attribute 'Member'"):
-        models.Member  # type: ignore[attr-defined] # noqa: B018
+        module.Member  # noqa: B018
+
+
+@pytest.mark.parametrize("name", sorted({*auth.__all__, *events.__all__}))
+def test_lazy_names_are_found(name: str) -> None:
+    """Each is in the module that is looked at for it."""
+    assert getattr(auth if name in auth.__all__ else events, name) is not None
+
+
+@pytest.mark.parametrize("operation", [row for row in OPERATIONS.values() if row.request], ids=lambda row: row.name)
+def test_requests_are_written_as_by_cattrs(operation: Operation[Any]) -> None:
+    """The documents that are made without cattrs are those that it makes."""
+    assert operation.request is not None
+    members = {a.name: _VALUES[a.type] for a in fields(operation.request) if a.type in _VALUES}
+    required = [a for a in fields(operation.request) if a.default is NOTHING]
+    if any(a.name not in members for a in required):
+        pytest.skip("it has members that only cattrs writes")
+    for given in (members, {a.name: members[a.name] for a in required}):
+        request = operation.request(**given)
+        in_path, document = _plan(operation)
+        assert document(request) == unstructure_fn(operation.request, {*in_path, *operation.query})(request)
+
+
+_VALUES: dict[Any, Any] = {str: "s", str | None: "o", int | None: 7, bool | None: False, list[str]: ["a", "b"]}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

@@ -57,3 +57,7 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
         return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

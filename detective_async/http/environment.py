@@ -1,6 +1,7 @@
 """What the environment says about connections: proxies, and the authorities to trust."""
 
 import ipaddress
+import logging
 import os
 import re
 import ssl
@@ -17,6 +18,8 @@ from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import cut
 from detective_async.settings.expressions import expression
 
+_logger = logging.getLogger("detective_async")
+
 #: The checks that Python 3.13 added to its default context, and that botocore's context does not have: certificates of
 #: many a company's TLS-inspecting proxy fail them.
 _ADDED_CHECKS = ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -31,16 +34,20 @@ def ssl_context(ca_bundle: str | None, *, on_demand: bool = False) -> ssl.SSLCon
 
     Args:
         ca_bundle: the file; None for none.
-        on_demand: whether it is read by the first connection that needs it, which then raises an `OSError`. As a rule
-            none does if the endpoint has no TLS, and loading the authorities takes as long as a tenth of a program's
-            start.
+        on_demand: whether the authorities are loaded for the first connection with TLS: as a rule there is none if the
+            endpoint has none, and loading them takes as long as a tenth of a program's start. If the file is malformed
+            then, that is logged, and nothing is trusted.
 
     Raises:
         ConfigurationError: the file cannot be read.
     """
     if ca_bundle is None and not _HAS_ADDED_CHECKS:
         return True
-    return _ContextOnDemand(ca_bundle) if on_demand else _loaded(ca_bundle)
+    if not on_demand:
+        return _loaded(ca_bundle)
+    if ca_bundle is not None:
+        _content(ca_bundle)
+    return _ContextOnDemand(ca_bundle)
 
 
 class _ContextOnDemand(ssl.SSLContext):
@@ -55,29 +62,39 @@ class _ContextOnDemand(ssl.SSLContext):
     def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
         """Begin a connection: event loops call nothing else of a context."""
         try:
-            context = _loaded(self._ca_bundle)
+            return _loaded(self._ca_bundle).wrap_bio(*arguments, **options)
         except ConfigurationError as error:
-            problem = str(error)
-        else:
-            return context.wrap_bio(*arguments, **options)
-        # asyncio writes a log line for any other exception.
-        raise OSError(problem)
+            # Not raised: asyncio would not close the socket. Without authorities, the handshake fails.
+            _logger.warning("%s; no server is trusted", error)
+        return super().wrap_bio(*arguments, **options)
 
 
 def _loaded(ca_bundle: str | None) -> ssl.SSLContext:
     if ca_bundle is None:
         return _context(None, b"")
+    content = _content(ca_bundle)
     try:
-        return _context(ca_bundle, Path(ca_bundle).read_bytes())
+        return _context(ca_bundle, content)
     except (OSError, ValueError) as error:
-        # Not the error's own text where it has a path too.
-        problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        if isinstance(error, IsADirectoryError):
-            problem = "it is a folder, and must be a file"
-        raise ConfigurationError(
-            f"the CA bundle {cut(ca_bundle)} (AWS_CA_BUNDLE, ca_bundle of the profile, or REQUESTS_CA_BUNDLE) "
-            f"cannot be used: {problem}"
-        ) from None
+        raise _unusable(ca_bundle, error) from None
+
+
+def _content(ca_bundle: str) -> bytes:
+    try:
+        return Path(ca_bundle).read_bytes()
+    except (OSError, ValueError) as error:
+        raise _unusable(ca_bundle, error) from None
+
+
+def _unusable(ca_bundle: str, error: OSError | ValueError) -> ConfigurationError:
+    # Not the error's own text where it has a path too.
+    problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if isinstance(error, IsADirectoryError):
+        problem = "it is a folder, and must be a file"
+    return ConfigurationError(
+        f"the CA bundle {cut(ca_bundle)} (AWS_CA_BUNDLE, ca_bundle of the profile, or REQUESTS_CA_BUNDLE) "
+        f"cannot be used: {problem}"
+    )
 
 
 # By the content and not by time and size: a bundle that is replaced within a tick of the clock may have the same ones.
