@@ -64,7 +64,7 @@ def _modules() -> Iterator[object]:
             yield importlib.import_module(module.name)
 
 
-def _expressions() -> dict[str, re.Pattern[str]]:
+def _expressions() -> dict[str, Any]:
     """Return the expressions of the package's modules, of the inventory, and of parameters without a limit."""
     found = {
         f"{module.__name__}.{name}": value  # type: ignore[attr-defined]
