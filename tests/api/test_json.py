@@ -21,8 +21,8 @@ from detective_async.api.wire import compiled
 
 _SETTINGS = settings(derandomize=True, deadline=None, max_examples=25)
 _METADATA = ResponseMetadata(request_id="request-1")
-_OPERATIONS = {operation.name: operation for operation in vars(operations).values() if hasattr(operation, "response")}
 _MANY = 5000
+_OPERATIONS = operations.OPERATIONS
 #: Values that JSON libraries may read differently, as text.
 _ODD = [
     "18446744073709551615", "18446744073709551616", "-9223372036854775808", "-9223372036854775809", "-0", "-0.0", "1e3",
