@@ -3,7 +3,6 @@
 import os
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
@@ -11,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle
+from detective_async.testing.names import check_region
 from detective_async.testing.page import Page
 from detective_async.testing.seed import files as seed_files
 from detective_async.testing.seed import schema
@@ -19,7 +19,7 @@ from detective_async.testing.seed.loading import build
 from detective_async.testing.server.backend import Backend
 from detective_async.testing.server.http import Handler
 from detective_async.testing.server.listener import Listener
-from detective_async.testing.server.requests import RecordedRequest
+from detective_async.testing.server.requests import RecordedRequest, RequestLog
 from detective_async.testing.world import organizations
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Role
@@ -60,7 +60,7 @@ class Controls:
         self._clock = Clock(wall_clock)
         self._faults = FaultPlan(random.Random(seed))  # noqa: S311
         world = World(random.Random(seed), timedelta(seconds=verification_delay))  # noqa: S311
-        self._backend = Backend(world, self._clock, self._faults, deque(maxlen=remember))
+        self._backend = Backend(world, self._clock, self._faults, RequestLog(remember))
         self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
 
     def __repr__(self) -> str:
@@ -83,7 +83,7 @@ class Controls:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests that have been received, the oldest first."""
+        """The requests that have been received, the oldest first: the last ones, up to `remember` of them or 16 MiB."""
         return list(self._backend.requests)
 
     def forget_requests(self) -> None:
@@ -142,6 +142,8 @@ class Controls:
 
     def inject(self, fault: Fault) -> None:
         """Add a fault, which applies to the next requests that match."""
+        if not isinstance(fault, Fault):
+            raise TypeError(f"fault: must be a Fault, such as Fault(Failure()), got {fault!r}")
         self._faults.add(fault)
 
     def throttle(
@@ -205,10 +207,12 @@ class Controls:
 
     def close_region(self, region: str) -> None:
         """Treat a region as one that the accounts have not opted in to."""
+        check_region(region, "region")
         self._world.closed_regions.add(region)
 
     def open_region(self, region: str) -> None:
         """Undo `close_region`."""
+        check_region(region, "region")
         self._world.closed_regions.discard(region)
 
     def investigations(

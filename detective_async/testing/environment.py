@@ -1,5 +1,8 @@
 """The environment variables that point an AWS client to a simulator."""
 
+import os
+from urllib.parse import urlsplit
+
 from detective_async.auth.credentials import Credentials
 
 #: Variables that would point a client to another endpoint or to other credentials.
@@ -16,7 +19,11 @@ CONFLICTING = (
 
 def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]:
     """Return the variables to set, by name."""
+    # Every kind of client must get past a proxy: to the names that are excluded from it already, the host is added.
+    host = urlsplit(url).hostname or ""
+    excluded = {name: ",".join(filter(None, (os.environ.get(name), host))) for name in ("NO_PROXY", "no_proxy")}
     return {
+        **excluded,
         "AWS_ENDPOINT_URL_DETECTIVE": url,
         "AWS_ENDPOINT_URL_STS": url,
         "AWS_REGION": region,

@@ -4,12 +4,33 @@ A fault is an effect and the requests that it applies to. To add an effect: writ
 `server.http` if it is about the connection, or in `server.backend` if it is about the response.
 """
 
+import math
 import random
 from collections.abc import Iterator
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen, validators
+
+from detective_async.testing.names import check_account, check_operation, check_region
+
+
+def _status(_: object, attribute: "Attribute[int]", value: object) -> None:
+    if type(value) is not int or not _LOWEST_STATUS <= value <= _HIGHEST_STATUS:
+        raise ValueError(f"{attribute.name}: must be an HTTP status from 200 to 599, got {value!r}")
+
+
+def _seconds(_: object, attribute: "Attribute[float]", value: Any) -> None:
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
+        raise ValueError(f"{attribute.name}: must be a number of seconds, zero or more, got {value!r}")
+
+
+def _bytes(_: object, attribute: "Attribute[bytes]", value: object) -> None:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{attribute.name}: must be bytes, got {value!r}")
+
+
+_LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 
 
 @frozen
@@ -24,7 +45,7 @@ class Throttle:
 
     retry_after_ms: int | str | None = None
     code: str = "TooManyRequestsException"
-    status: int = 429
+    status: int = field(default=429, validator=_status)
     message: str = "Rate exceeded"
 
 
@@ -32,7 +53,7 @@ class Throttle:
 class Failure:
     """Respond with an error, by default an internal error of the service; the operation is not carried out."""
 
-    status: int = 500
+    status: int = field(default=500, validator=_status)
     code: str = "InternalServerException"
     message: str = "An internal error occurred"
     retry_after_ms: int | str | None = None
@@ -42,8 +63,8 @@ class Failure:
 class Garbage:
     """Replace the response's body by one that is not of the protocol; the operation is carried out."""
 
-    body: bytes = b"<html><body>502 Bad Gateway</body></html>"
-    status: int = 200
+    body: bytes = field(default=b"<html><body>502 Bad Gateway</body></html>", validator=_bytes)
+    status: int = field(default=200, validator=_status)
     content_type: str = "text/html"
 
 
@@ -55,7 +76,7 @@ class Truncate:
         keep: how many bytes remain; by default half.
     """
 
-    keep: int | None = None
+    keep: int | None = field(default=None, validator=validators.optional(validators.ge(0)))
 
 
 @frozen
@@ -72,22 +93,24 @@ class Drop:
             of its body.
     """
 
-    when: Literal["before", "during", "after"] = "before"
+    when: Literal["before", "during", "after"] = field(
+        default="before", validator=validators.in_(("before", "during", "after"))
+    )
 
 
 @frozen
 class Latency:
     """Wait before the operation is carried out, in seconds of real time; another fault may apply as well."""
 
-    seconds: float
+    seconds: float = field(validator=_seconds)
 
 
 @frozen
 class Drip:
     """Send the response's body in small pieces, with a pause between them, in seconds of real time."""
 
-    seconds: float
-    size: int = 16
+    seconds: float = field(validator=_seconds)
+    size: int = field(default=16, validator=validators.ge(1))
 
 
 @frozen
@@ -97,7 +120,9 @@ class ClockSkew:
     seconds: float
 
 
+#: The effects of faults.
 Effect = Throttle | Failure | Garbage | Truncate | Gzip | Drop | Latency | Drip | ClockSkew
+_EFFECT_NAMES = ", ".join(effect.__name__ for effect in get_args(Effect))
 E = TypeVar("E", bound=Effect)
 
 
@@ -122,6 +147,15 @@ class Fault:
     probability: float = 1.0
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.effect, Effect):
+            made = f"; did you mean {self.effect.__name__}()?" if isinstance(self.effect, type) else ""
+            raise TypeError(f"effect: must be one of {_EFFECT_NAMES}, got {self.effect!r}{made}")
+        if self.operation is not None:
+            check_operation(self.operation, "operation")
+        if self.account is not None:
+            check_account(self.account, "account")
+        if self.region is not None:
+            check_region(self.region, "region")
         if self.count is not None and self.count < 0:
             raise ValueError(f"count must be zero or more, got {self.count}")
         if not 0 <= self.probability <= 1:

@@ -53,9 +53,6 @@ def detective_environment(detective_simulator: "SimulatorThread", monkeypatch: p
     variables = detective_simulator.environment(_ACCOUNT)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         variables[name] = os.devnull
-    host = detective_simulator.url.removeprefix("http://").rpartition(":")[0]
-    for name in ("NO_PROXY", "no_proxy"):
-        variables[name] = ",".join(filter(None, (os.environ.get(name), host)))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return variables

@@ -58,7 +58,7 @@ def exported(process: subprocess.Popen[str]) -> dict[str, str]:
     """Read the variables that the program prints for a shell to export."""
     assert process.stdout is not None
     found: dict[str, str] = {}
-    while len(found) < 6:
+    while len(found) < 8:
         line = process.stdout.readline()
         assert line, process.communicate()[1]
         word, setting = shlex.split(line)
@@ -80,6 +80,8 @@ def test_it_serves_until_a_signal(start: Start, monkeypatch: pytest.MonkeyPatch,
         "AWS_ENDPOINT_URL_STS",
         "AWS_REGION",
         "AWS_SECRET_ACCESS_KEY",
+        "NO_PROXY",
+        "no_proxy",
     ]
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -168,7 +170,7 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     assert run_and_signal(arguments) == 0
     assert signal.getsignal(signal.SIGINT) is before
     out, err = capsys.readouterr()
-    assert all(re.fullmatch(r"export AWS_\w+=\S+", line) for line in out.splitlines())
+    assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+", line) for line in out.splitlines())
     assert f"account {ONE}: " in err
     content = tomllib.loads(dump.read_text())
     assert (content["verification_delay"], content["accounts"][0]["id"]) == (5.0, ONE)

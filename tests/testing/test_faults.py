@@ -4,7 +4,8 @@ import gzip
 import http.client
 import json
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import botocore.exceptions
 import pytest
@@ -18,9 +19,11 @@ from detective_async.testing import (
     Garbage,
     Gzip,
     Latency,
+    SimulatorThread,
     Throttle,
     Truncate,
 )
+from detective_async.testing.faults import Effect
 
 ADMIN = "111122223333"
 LIST = ("POST", "/graphs/list", b"{}")
@@ -139,8 +142,43 @@ async def test_probabilities_are_repeatable(raw: Any) -> None:
     assert set(outcomes[0]) == {200, 429}
 
 
-@pytest.mark.parametrize("wrong", [{"count": -1}, {"probability": 1.5}, {"probability": -0.1}])
-def test_invalid_faults_are_rejected(wrong: Any) -> None:
-    """Counts and probabilities are checked."""
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Fault(Throttle(), **wrong)
+_MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
+    "a count below zero": (lambda: Fault(Throttle(), count=-1), "count"),
+    "a probability above one": (lambda: Fault(Throttle(), probability=1.5), "probability"),
+    "a probability below zero": (lambda: Fault(Throttle(), probability=-0.1), "probability"),
+    "no such operation": (lambda: Fault(Failure(), operation="CreateGraphs"), "did you mean CreateGraph or "),
+    "another style": (lambda: Fault(Failure(), operation="list_members"), "did you mean .*ListMembers"),
+    "nothing like an operation": (lambda: Fault(Failure(), operation="?"), r"such as ListMembers, got '\?'$"),
+    "an operation of another type": (lambda: Fault(Failure(), operation=cast("str", 5)), "an operation"),
+    "a class": (lambda: Fault(cast("Effect", Throttle)), r"did you mean Throttle\(\)\?"),
+    "a word": (lambda: Fault(cast("Effect", "Drop")), "one of Throttle, Failure, .* got 'Drop'"),
+    "a short account": (lambda: Fault(Failure(), account="1111"), "12 digits"),
+    "a number as account": (lambda: Fault(Failure(), account=cast("str", 111122223333)), "12 digits, as a string"),
+    "no such region": (lambda: Fault(Failure(), region="us-est-1"), "did you mean us-east-1 or us-west-1"),
+    "a region's name": (lambda: Fault(Failure(), region="Ireland"), "a region of AWS"),
+    "status 0": (lambda: Failure(status=0), "status: must be an HTTP status from 200 to 599, got 0"),
+    "status 600": (lambda: Throttle(status=600), "status"),
+    "a status as text": (lambda: Garbage(status=cast("int", "502")), "status"),
+    "text for bytes": (lambda: Garbage(body=cast("bytes", "<html>")), "body: must be bytes"),
+    "a negative delay": (lambda: Latency(-1), "seconds: must be a number of seconds, zero or more"),
+    "an endless delay": (lambda: Drip(float("inf")), "seconds"),
+    "pieces of nothing": (lambda: Drip(1, size=0), "size"),
+    "fewer bytes than none": (lambda: Truncate(-1), "keep"),
+    "no such moment": (lambda: Drop(cast("Any", "later")), "when"),
+    "a fault's effect only": (
+        lambda: SimulatorThread().inject(cast("Fault", Failure())),
+        r"such as Fault\(Failure\(\)\)",
+    ),
+    "no such region to close": (
+        lambda: SimulatorThread().close_region("us-est-1"),
+        "did you mean us-east-1 or us-west-1",
+    ),
+    "no such region to open": (lambda: SimulatorThread().open_region("EU-WEST-1"), "did you mean .*eu-west-1"),
+}
+
+
+@pytest.mark.parametrize(("mistake", "message"), _MISTAKES.values(), ids=_MISTAKES)
+def test_mistakes_are_refused(mistake: Callable[[], object], message: str) -> None:
+    """What could never apply, or is no fault: the message says what is allowed, and offers the nearest name."""
+    with pytest.raises((ValueError, TypeError), match=message):
+        mistake()

@@ -47,12 +47,17 @@ async def test_the_management_account_appoints_the_administrator(graph: Any, bot
 
 @pytest.mark.usefixtures("org")
 async def test_only_the_management_account_may_appoint(boto: Any) -> None:
-    """Other accounts are denied; the administrator must be an account of the organization."""
-    for account in (DELEGATE, OUTSIDER):
+    """Other accounts are denied, outsiders in the words that Terraform looks for; the administrator must be inside."""
+    for account, code in ((DELEGATE, "AccessDeniedException"), (OUTSIDER, "ValidationException")):
         client = boto(account)
-        await client.refused("AccessDeniedException", "enable_organization_admin_account", AccountId=account)
-        await client.refused("AccessDeniedException", "list_organization_admin_accounts")
-        await client.refused("AccessDeniedException", "disable_organization_admin_account")
+        for refused in (
+            await client.refused(code, "enable_organization_admin_account", AccountId=account),
+            await client.refused(code, "list_organization_admin_accounts"),
+            await client.refused(code, "disable_organization_admin_account"),
+        ):
+            is_outside = "account is not a member of an organization" in refused["Error"]["Message"]
+            assert is_outside is (account == OUTSIDER)
+            assert account != OUTSIDER or "ErrorCode" not in refused
     management = boto(MANAGEMENT)
     await management.refused("ValidationException", "enable_organization_admin_account", AccountId=OUTSIDER)
     await management.refused("ValidationException", "disable_organization_admin_account")

@@ -1,7 +1,6 @@
 """Random input of every operation, without sockets: it never raises."""
 
 import json
-from collections import deque
 from random import Random
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,7 +14,7 @@ from support.hypothesis_profiles import examples
 
 from detective_async.testing.faults import FaultPlan
 from detective_async.testing.server.backend import Backend, Response
-from detective_async.testing.server.requests import Headers, Request
+from detective_async.testing.server.requests import Headers, Request, RequestLog
 from detective_async.testing.services.detective.rest_json import operations
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.world import World
@@ -50,7 +49,7 @@ def test_any_json_gets_a_response_in_awss_form(
     name: str, values: list[Any], resource: str, query: list[tuple[str, str]]
 ) -> None:
     """Random values of real members of each operation: a success or a documented error, and no exception."""
-    backend = Backend(World(GENERATOR), Clock(), FaultPlan(GENERATOR), deque())
+    backend = Backend(World(GENERATOR), Clock(), FaultPlan(GENERATOR), RequestLog(0))
     operation = operations()[name]
     names = ["GraphArn", "Accounts", "AccountIds", "Tags", "FilterCriteria", "NextToken"]
     body = json.dumps(dict(zip(names, values, strict=True))).encode()

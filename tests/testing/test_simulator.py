@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import evolve
 from support.strict_mode import warnings_in
 
 import detective_async.testing.services.detective
 from detective_async.testing import DetectiveSimulator, Fault, Latency, SimulatorThread
+from detective_async.testing.server.requests import RequestLog
 
 LEAVES_NOTHING = """
     import asyncio, gc, warnings
@@ -172,3 +174,31 @@ async def test_recorded_requests_have_no_secrets(sim: DetectiveSimulator, boto: 
     assert session.secret_access_key not in everything
     sim.forget_requests()
     assert sim.requests == []
+
+
+async def test_requests_are_remembered_within_bounds(raw: Any) -> None:
+    """Up to a number and up to 16 MiB, the latest; nothing of the body of those that nobody has signed."""
+    async with DetectiveSimulator(remember=3) as sim:
+        raw.sim = sim
+        for number in range(5):
+            await raw.ask("POST", "/graphs/list", b'{"MaxResults": %d}' % (number + 1))
+        assert [request.body for request in sim.requests] == [b'{"MaxResults": %d}' % number for number in (3, 4, 5)]
+        await raw.send("POST", "/graph", {}, b"x" * 1000)
+        assert sim.requests[-1].body == b""
+    log = RequestLog(1000)
+    for number in range(100):
+        log.append(evolve(sim.requests[0], body=b"x" * 2**20, request_id=str(number)))
+    assert [request.request_id for request in log] == [str(number) for number in range(85, 100)]
+    log.clear()
+    assert (len(log), list(log)) == (0, [])
+    log.append(sim.requests[0])
+    assert len(log) == 1
+
+
+def test_the_environment_excludes_the_simulator_from_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside what is excluded already, in both spellings."""
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with SimulatorThread() as sim:
+        variables = sim.environment("111122223333")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("example.com,127.0.0.1", "127.0.0.1")

@@ -1,9 +1,10 @@
 """Requests: as they are received, and as tests can inspect them."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from detective_async.testing.faults import Effect
 
@@ -52,7 +53,7 @@ class RecordedRequest:
         method: such as `POST`.
         target: path and query exactly as received.
         headers: by lower-case name.
-        body: complete.
+        body: complete; empty if the signature was not valid.
         status: of the response; None if the connection was dropped before the operation was carried out.
         error_code: of the response, if it was an error.
         faults: the effects that applied to the request.
@@ -71,3 +72,46 @@ class RecordedRequest:
     error_code: str | None
     faults: tuple[Effect, ...]
     request_id: str
+
+
+#: Bytes of the requests that are remembered.
+_MAX_SIZE = 16 * 2**20
+
+
+@define
+class RequestLog:
+    """The last requests: up to a number of them, and 16 MiB.
+
+    Args:
+        most: the number.
+    """
+
+    most: int
+    _records: deque[RecordedRequest] = field(factory=deque, init=False)
+    _size: int = field(default=0, init=False)
+
+    def append(self, record: RecordedRequest) -> None:
+        """Add a request, and forget the oldest ones that are too many."""
+        self._records.append(record)
+        self._size += _size_of(record)
+        while len(self._records) > self.most or self._size > _MAX_SIZE:
+            self._size -= _size_of(self._records.popleft())
+
+    def clear(self) -> None:
+        """Forget all requests."""
+        self._records.clear()
+        self._size = 0
+
+    def __iter__(self) -> Iterator[RecordedRequest]:
+        return iter(self._records)
+
+    def __reversed__(self) -> Iterator[RecordedRequest]:
+        return reversed(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+def _size_of(record: RecordedRequest) -> int:
+    headers = sum(len(name) + len(value) for name, value in record.headers.items())
+    return len(record.target) + len(record.body) + headers

@@ -3,7 +3,7 @@
 from typing import Any
 
 from detective_async.testing.services.call import Call
-from detective_async.testing.services.errors import denied, invalid
+from detective_async.testing.services.errors import ApiError, denied, invalid
 from detective_async.testing.world.entities import Administrator, Graph, Organization
 
 
@@ -73,11 +73,19 @@ def update_organization_configuration(call: Call) -> None:
 def _managed_organization(call: Call) -> Organization:
     organization = call.world.organizations.get(call.account_id)
     if organization is None:
+        _check_in_organization(call)
         raise denied("Only the management account of an organization may do this")
     return organization
 
 
+def _check_in_organization(call: Call) -> None:
+    if call.account_id not in call.world.organization_of:
+        # Terraform's provider takes these words for "there is none". Nothing says which ErrorCode comes with them.
+        raise ApiError("ValidationException", "The account is not a member of an organization")
+
+
 def _organization_graph(call: Call) -> Graph:
+    _check_in_organization(call)
     # The API documents no ResourceNotFoundException for these operations.
     graph = call.world.graphs.get(call.given["GraphArn"])
     if graph is None or graph.region != call.region:

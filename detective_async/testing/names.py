@@ -1,0 +1,60 @@
+"""The names that tests give: a mistyped one would match nothing, and nobody would notice."""
+
+import difflib
+from collections.abc import Collection
+from functools import cache
+
+import botocore.loaders
+
+from detective_async.testing.seed.schema import check_account_id
+from detective_async.testing.services import detective, sts
+
+
+def check_operation(value: object, where: str) -> None:
+    """Check the name of an operation that the simulator has, such as `ListMembers`.
+
+    Raises:
+        TypeError: it is not text.
+        ValueError: there is no such operation; the message offers the nearest ones.
+    """
+    _check(value, where, {**detective.OPERATIONS, **sts.OPERATIONS}, "an operation, such as ListMembers")
+
+
+def check_region(value: object, where: str) -> None:
+    """Check the name of a region of AWS, of any partition.
+
+    Raises:
+        TypeError: it is not text.
+        ValueError: botocore knows no such region; the message offers the nearest ones.
+    """
+    _check(value, where, known_regions(), "a region of AWS, such as eu-west-1")
+
+
+def check_account(value: object, where: str) -> None:
+    """Check an account id.
+
+    Raises:
+        TypeError: it is not text.
+        ValueError: it does not have 12 digits.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{where}: must be an account id of 12 digits, as a string, got {value!r}")
+    check_account_id(value, where)
+
+
+@cache
+def known_regions() -> frozenset[str]:
+    """Return the regions of all partitions of AWS."""
+    partitions = botocore.loaders.Loader().load_data("partitions")["partitions"]
+    return frozenset(region for one in partitions for region in one["regions"] if not region.endswith("-global"))
+
+
+def _check(value: object, where: str, known: Collection[str], expected: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{where}: must be {expected}, got {value!r}")
+    if value not in known:
+        by_letters = {"".join(filter(str.isalnum, name)).lower(): name for name in known}
+        letters = "".join(filter(str.isalnum, value)).lower()
+        close = sorted(by_letters[found] for found in difflib.get_close_matches(letters, by_letters, n=2))
+        meant = f"; did you mean {' or '.join(close)}?" if close else ""
+        raise ValueError(f"{where}: must be {expected}, got {value!r}{meant}")
