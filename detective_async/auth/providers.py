@@ -114,6 +114,9 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     # Not of a subclass, which may give other credentials.
     if isinstance(source, StaticCredentials) and type(source) is StaticCredentials:
         return FixedCredentials(source._credentials)  # noqa: SLF001 - of this module
+    # The same as at the end, but a fleet asks this for each target.
+    if isinstance(source, ManagedProvider):
+        return source
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if is_session_or_its_keys(source):
