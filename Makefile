@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick api dist clean
+.PHONY: demo web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api dist clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -62,11 +62,13 @@ format: $(VENV)/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other clients, in a quarter of an hour
+bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other clients, in twenty minutes
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 bench-quick: $(VENV)/package $(VENV)/bench  ## the same in a minute, to see that it works
 	$(BIN)/python benchmarks/run.py --quick $(ARGS)
+
+bench-python: $(VENV)/package $(VENV)/bench  ## an environment for run.py --pythons: PYTHON=python3.13 VENV=.venv-3.13
 
 api: $(VENV)/package $(VENV)/test  ## record the public API of the version that is about to be released
 	cd tests && $(abspath $(BIN))/python -m public_api

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Timer
 from types import TracebackType
 from typing import Any, Self
+
+from world import KEYS
 
 _HERE = Path(__file__).parent
 #: Seconds after which a process that does not answer is killed.
@@ -27,12 +29,13 @@ class Child:
         name: the name of the process in error messages.
         script: a script in this folder.
         arguments: the arguments of the script.
+        under: a command that runs the process, with its arguments.
     """
 
-    def __init__(self, name: str, script: str, *arguments: str) -> None:
+    def __init__(self, name: str, script: str, *arguments: str, under: Sequence[str] = ()) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [sys.executable, str(_HERE / script), *arguments],
+            [*under, sys.executable, str(_HERE / script), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -97,12 +100,18 @@ class Child:
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the developer's AWS settings, AWS files and proxies."""
+    """Return an environment with the benchmark's keys, and without the developer's AWS settings, files and proxies."""
+    # Without compiled sources, what is measured of a start is the compiler.
     kept = {
-        name: value for name, value in of.items() if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
+        name: value
+        for name, value in of.items()
+        if not name.startswith(("AWS_", "PYTHONDONTWRITEBYTECODE")) and not name.lower().endswith("_proxy")
     }
     return kept | {
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": KEYS.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": KEYS.secret_access_key,
+        "AWS_SESSION_TOKEN": KEYS.session_token,
     }

@@ -130,12 +130,12 @@ class Connection(asyncio.Protocol):
         """Answer a request after the latency."""
         path = head.split(b" ", 2)[1].decode()
         if path == SEEN_PATH:
-            self.reply(_response("200 OK", self._state.take_counts()))
+            self.reply(response("200 OK", self._state.take_counts()))
             return
         try:
             operation, target, answer = _answer(path, head, body)
         except BadRequestError as error:
-            self.reply(_response("400 Bad Request", json.dumps({"message": str(error)}).encode()))
+            self.reply(response("400 Bad Request", json.dumps({"message": str(error)}).encode()))
             return
         # The harness's own connection asks only for the counts, and is not counted.
         self._state.connections += not self._counted
@@ -161,7 +161,7 @@ def _answer(path: str, head: bytes, body: bytes) -> tuple[str, tuple[str, str], 
     """Return the operation, the account and region of the request, and the answer."""
     if path == "/":
         account_id = _role_account(parse_qs(body.decode()))
-        return "AssumeRole", (account_id, "STS"), _response("200 OK", assumed_role(account_id), "text/xml")
+        return "AssumeRole", (account_id, "STS"), response("200 OK", assumed_role(account_id), "text/xml")
     key = _KEY.search(head)
     # Only bare aiohttp names no key.
     target = account_id, region = (key[1].decode(), key[2].decode()) if key else (ACCOUNT_ID, REGION)
@@ -184,7 +184,8 @@ def _role_account(form: dict[str, list[str]]) -> str:
     return account_id
 
 
-def _response(status: str, body: bytes, content_type: str = "application/json") -> bytes:
+def response(status: str, body: bytes, content_type: str = "application/json") -> bytes:
+    """Return an answer as it goes over the connection."""
     head = (
         f"HTTP/1.1 {status}\r\n"
         f"Date: {_DATE}\r\n"
@@ -203,12 +204,12 @@ def _response(status: str, body: bytes, content_type: str = "application/json") 
 
 @lru_cache(maxsize=32)
 def _graphs(account_id: str, region: str) -> bytes:
-    return _response("200 OK", graphs_page(account_id, region))
+    return response("200 OK", graphs_page(account_id, region))
 
 
 @lru_cache(maxsize=32)
 def _members(arn: str, size: int, token: str | None) -> bytes:
-    return _response("200 OK", members_page(arn, size, token))
+    return response("200 OK", members_page(arn, size, token))
 
 
 @lru_cache(maxsize=32)

@@ -30,9 +30,9 @@ class Service:
         options = ["--latency", str(latency), *([] if cpu is None else ["--cpu", str(cpu)])]
         self.url: str = stack.enter_context(Child("the server", "server.py", *options)).read()["url"]
 
-    def start(self, contender: Contender, job: str) -> AbstractContextManager[Child]:
-        """Start a contender's process."""
-        return Child(contender.name, "worker.py", job, contender.module, self.url)
+    def start(self, contender: Contender, job: str, under: Sequence[str] = ()) -> AbstractContextManager[Child]:
+        """Start a contender's process, under another command if one is given."""
+        return Child(contender.name, "worker.py", job, contender.module, self.url, under=under)
 
     def seen(self) -> dict[str, Any]:
         """Return the server's counts since the last call of this method."""

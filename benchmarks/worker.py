@@ -10,7 +10,7 @@ import os
 import sys
 
 from answers import DifferentAnswerError
-from contenders import CONTENDERS, FLEET_CONTENDERS
+from contenders import CALLERS, FLEET_CONTENDERS
 
 #: More than the 256 KiB of the buffer that asyncio reads into.
 _LARGE = 2**20
@@ -29,7 +29,7 @@ def main() -> None:
     """Run the job for each line of stdin."""
     _settle_memory()
     job, module, url = sys.argv[1:]
-    contender = next(each for each in (*CONTENDERS, *FLEET_CONTENDERS) if each.module == module)
+    contender = next(each for each in (*CALLERS, *FLEET_CONTENDERS) if each.module == module)
     # The real stdout carries the answers: output that a library prints must not get in between.
     with os.fdopen(os.dup(1), "w", buffering=1) as out:
         os.dup2(2, 1)

@@ -30,6 +30,8 @@ ROLE_NAME = "SecurityAudit"
 
 #: The SDKs' default; set for each client that has another one.
 MAX_ATTEMPTS = 3
+#: The most calls that are in flight at once. A pool of fewer connections makes boto3 open new ones.
+MOST_IN_FLIGHT = 64
 #: The API's largest page of members.
 PAGE = 200
 

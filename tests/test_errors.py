@@ -25,7 +25,7 @@ from detective_async import (
     ValidationException,
     WaiterTimeout,
 )
-from detective_async.api.wire import decode_error
+from detective_async.api.wire.error_responses import decode_error
 
 ERRORS: list[DetectiveError] = [
     ParameterError("accounts[3].email_address", "must not be empty"),

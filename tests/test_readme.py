@@ -1,7 +1,6 @@
 """README: its programs work, and its statements are true."""
 
 import asyncio
-import json
 import os
 import re
 import subprocess
@@ -220,16 +219,3 @@ def test_linked_files_exist(name: str) -> None:
     """README has no dead links within the repository."""
     assert f"({name})" in README
     assert (ROOT / name).is_file()
-
-
-def test_the_figures_are_those_of_the_committed_benchmark() -> None:
-    """The two rows about CPU time are the medians in `benchmarks/results/latest.json`."""
-    results = json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text())
-    assert not results["quick"]
-    for row, measurement in (("a page of 200 members", "page"), ("a small call", "small-call")):
-        (line,) = re.findall(rf"^\| CPU time of {row}.*$", README, re.MULTILINE)
-        figures = [float(cell) for cell in line.split("|")[2:5]]
-        contenders = results["measurements"][measurement]["contenders"]
-        medians = [contenders[name]["cpu_ratio"]["median"] for name in ("detective-async", "aiobotocore", "boto3")]
-        # README rounds to two digits.
-        assert figures == pytest.approx(medians, rel=0.02)

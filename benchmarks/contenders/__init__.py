@@ -51,6 +51,7 @@ class Contender:
         signs: whether it signs its requests.
         asynchronous: whether its calls are coroutines.
         times_are_text: whether it leaves timestamps as text.
+        assumes_role: whether it sends an AssumeRole before its first call.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Contender:
     signs: bool = True
     asynchronous: bool = True
     times_are_text: bool = False
+    assumes_role: bool = False
 
     @property
     def client(self) -> str:
@@ -76,12 +78,16 @@ BASELINE = Contender(
     times_are_text=True,
 )
 OURS = Contender(
-    "detective-async", "detective_async_client", "detective_async", ("detective-async", "attrs", "cattrs", "orjson")
+    "detective-async", "detective_async_client", "detective_async", ("detective-async", "attrs", "cattrs", "msgspec")
 )
 CAPO = Contender("capo-detective", "capo", "capo_detective", ("capo-detective", "zapros", "h11"))
 AIOBOTOCORE = Contender("aiobotocore", "aiobotocore_client", "aiobotocore", ("aiobotocore", "botocore"))
 BOTO3 = Contender("boto3", "boto3_client", "boto3", ("boto3", "botocore", "urllib3"), asynchronous=False)
 CONTENDERS = (BASELINE, OURS, CAPO, AIOBOTOCORE, BOTO3)
+
+ROLE = replace(OURS, name="detective-async, role", module="detective_async_role", assumes_role=True)
+#: The contenders whose calls are measured one by one.
+CALLERS = (BASELINE, OURS, ROLE, CAPO, AIOBOTOCORE, BOTO3)
 
 FLEET = replace(OURS, module="detective_async_fleet")
 #: The contenders that have `run_fleet`.

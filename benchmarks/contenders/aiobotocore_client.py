@@ -10,7 +10,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from tally import Tally
 from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
-from world import KEYS, MAX_ATTEMPTS, PAGE, REGION, REGIONS, ROLE_NAME, STS_REGION, Keys, role_arn
+from world import KEYS, MAX_ATTEMPTS, MOST_IN_FLIGHT, PAGE, REGION, REGIONS, ROLE_NAME, STS_REGION, Keys, role_arn
 
 from contenders import Client, pages
 
@@ -29,7 +29,8 @@ def _settings(keys: Keys, region: str) -> dict[str, str]:
 @asynccontextmanager
 async def open_client(url: str) -> AsyncIterator[Client]:
     """Open one client and keep it."""
-    make = partial(get_session().create_client, "detective", endpoint_url=url, config=AioConfig(retries=_RETRIES))
+    config = AioConfig(max_pool_connections=MOST_IN_FLIGHT, retries=_RETRIES)
+    make = partial(get_session().create_client, "detective", endpoint_url=url, config=config)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(make(**_settings(KEYS, REGION)))
 

@@ -7,7 +7,7 @@ from functools import partial
 import boto3
 from botocore.config import Config
 from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
-from world import KEYS, MAX_ATTEMPTS, PAGE, REGION
+from world import KEYS, MAX_ATTEMPTS, MOST_IN_FLIGHT, PAGE, REGION
 
 from contenders import Calls
 
@@ -23,7 +23,9 @@ def open_client(url: str) -> Iterator[Calls]:
             aws_access_key_id=KEYS.access_key_id,
             aws_secret_access_key=KEYS.secret_access_key,
             aws_session_token=KEYS.session_token,
-            config=Config(retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}),
+            config=Config(
+                max_pool_connections=MOST_IN_FLIGHT, retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}
+            ),
         )
     ) as client:
         yield {

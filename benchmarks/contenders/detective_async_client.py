@@ -7,19 +7,19 @@ from functools import partial
 
 from tally import Tally
 from workloads import GRAPH_ARN, LIST_GRAPHS, LIST_MEMBERS
-from world import KEYS, MAX_ATTEMPTS, PAGE, REGION, REGIONS, STS_REGION, Keys, role_arn
+from world import MAX_ATTEMPTS, PAGE, REGION, REGIONS, STS_REGION, Keys, role_arn
 
 from contenders import AsyncCalls, Client
 from detective_async import AssumeRole, Credentials, DetectiveClient, RetryPolicy
 
 
 @asynccontextmanager
-async def open_client(url: str) -> AsyncIterator[Client]:
-    """Open one client and keep it."""
+async def open_client(url: str, credentials: AssumeRole | None = None) -> AsyncIterator[Client]:
+    """Open one client and keep it; without a role, its keys come from the environment, at each call."""
     async with DetectiveClient(
         region=REGION,
         endpoint_url=url,
-        credentials=Credentials(*KEYS),
+        credentials=credentials,
         retry=RetryPolicy(max_attempts=MAX_ATTEMPTS),
     ) as client:
 
@@ -41,9 +41,8 @@ async def open_client(url: str) -> AsyncIterator[Client]:
 async def run_fleet(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
     """List all members without DetectiveFleet, region after region; each role is assumed once, at its first use."""
     semaphore = asyncio.Semaphore(concurrency)
-    source = Credentials(*KEYS)
-    roles = {account_id: AssumeRole(role_arn(account_id), source=source, region=STS_REGION) for account_id in accounts}
-    async with DetectiveClient(region=STS_REGION, endpoint_url=url, credentials=source) as base:
+    roles = {account_id: AssumeRole(role_arn(account_id), region=STS_REGION) for account_id in accounts}
+    async with DetectiveClient(region=STS_REGION, endpoint_url=url) as base:
 
         async def work(account_id: str, region: str) -> None:
             client = base.with_options(region=region, credentials=roles[account_id])

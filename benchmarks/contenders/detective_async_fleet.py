@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 
 from tally import Tally
-from world import KEYS, REGIONS, ROLE_NAME, STS_REGION
+from world import REGIONS, ROLE_NAME, STS_REGION
 
-from detective_async import Credentials, DetectiveFleet
+from detective_async import DetectiveFleet
 
 
 async def run_fleet(url: str, accounts: Sequence[str], concurrency: int, tally: Tally) -> None:
-    """List all members; each role is assumed once, at its first use."""
+    """List all members; each role is assumed once, at its first use, with keys from the environment."""
     async with DetectiveFleet.assume_role(
         ROLE_NAME,
         accounts,
         REGIONS,
-        source=Credentials(*KEYS),
         concurrency=concurrency,
         region=STS_REGION,
         endpoint_url=url,

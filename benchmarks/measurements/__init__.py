@@ -42,7 +42,7 @@ class Measurement:
 
     Attributes:
         name: the name on the command line.
-        title: the heading of its table.
+        title: the beginning of what its table is introduced with.
         measure: runs it, and returns the results as JSON has them.
         show: returns the results in Markdown.
         targets: the limits that the figures are compared with.

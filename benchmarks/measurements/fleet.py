@@ -121,6 +121,7 @@ FLEET = Measurement(
     _measure,
     _show,
     (
+        Target("many targets, time by the floor", median_of(OURS.name, "floor_ratio"), 1.3, "x"),
         Target(
             "many targets, rate by aiobotocore's",
             quotient_of(AIOBOTOCORE.name, OURS.name, "wall_s"),

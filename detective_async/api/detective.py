@@ -1,9 +1,20 @@
 """The description of Amazon Detective for the retry loop: REST with JSON bodies."""
 
+from typing import Any
+
 from detective_async.api.redaction import sensitive_values
 from detective_async.api.service import Service
-from detective_async.api.wire import decode, decode_error, encode
+from detective_async.api.wire import decode, encode
+from detective_async.errors import ServiceError
 from detective_async.settings import endpoints
+
+
+def _read_error(*arguments: Any, **options: Any) -> ServiceError:
+    # Imported on first use: most programs get no error.
+    from detective_async.api.wire.error_responses import decode_error  # noqa: PLC0415
+
+    return decode_error(*arguments, **options)
+
 
 DETECTIVE = Service(
     name="detective",
@@ -11,6 +22,6 @@ DETECTIVE = Service(
     resolve=endpoints.resolve,
     encode=encode,
     decode=decode,
-    read_error=decode_error,
+    read_error=_read_error,
     secrets=sensitive_values,
 )

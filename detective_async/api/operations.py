@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import NoneType
-from typing import TypeVar, cast
-
-from attrs import AttrsInstance, Factory, frozen
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from detective_async.api import models
 from detective_async.api.service import ServiceOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attrs import AttrsInstance
 
 ResponseT = TypeVar("ResponseT")
 
 
 # Compared by identity: there is one row for each operation, and caches use it as a key.
-@frozen(eq=False)
 class Operation(ServiceOperation[ResponseT]):
     """One operation of the API.
 
@@ -29,11 +31,20 @@ class Operation(ServiceOperation[ResponseT]):
             first one may have been carried out.
     """
 
-    name: str
-    method: str
-    path: str
-    query: dict[str, str] = Factory(dict)
-    repeatable: bool = True
+    def __init__(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> None:
+        self.name = name
+        self.method = method
+        self.path = path
+        self.query = query or {}
+        self.repeatable = repeatable
 
     @cached_property
     def request(self) -> type[AttrsInstance] | None:

@@ -7,12 +7,13 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from attrs import fields, frozen, has
+from attrs import fields, has
 
 from detective_async.errors import printable
+from detective_async.settings.expressions import expression
 
 MASK = "***"
 #: The most characters of a text from outside that a message contains; the only bound of this kind.
@@ -23,14 +24,14 @@ _CUT = " [...]"
 _MAX_READ = 32_768
 #: Characters that are in no key, token or e-mail address, so that a text can be cut there.
 #: It is searched for from the end of the text, where `;f2x#&` and `;f2x#;pma&` are no separators but escapes of HTML.
-_SEPARATOR = re.compile(r"[\s\"<>(),:\[\]{}]|;(?!\w{0,10}#?(?:;pma){0,3}&)")
+_SEPARATOR = expression(r"[\s\"<>(),:\[\]{}]|;(?!\w{0,10}#?(?:;pma){0,3}&)")
 #: A shorter secret could be part of any word, so it is not searched for.
 _SHORTEST_SECRET = 4
 # The repetitions are bounded, so that no text makes the search slow.
-_ADDRESS = re.compile(r"[^\s@'\"<>(),;:=/\[\]{}][^\s@\"<>(),;:=/\[\]{}]{0,63}(?:@|%40)[^\s@'\"<>(),;:=/\[\]{}]{1,255}")
+_ADDRESS = expression(r"[^\s@'\"<>(),;:=/\[\]{}][^\s@\"<>(),;:=/\[\]{}]{0,63}(?:@|%40)[^\s@'\"<>(),;:=/\[\]{}]{1,255}")
 _LONGEST_ADDRESS = 1 + 63 + 3 + 255
 #: Text without white space that is long enough for a key or a token.
-_WORD = re.compile(r"\S{12,}")
+_WORD = expression(r"\S{12,}")
 #: Text of the characters of keys and tokens that is at least as long as a secret key and not a path, with the parts of
 #: a JSON web token that may follow it.
 _LONG = r"(?<![\w/+=.~-])(?!/)(?P<long>[\w/+=%-]{40,}+)(?P<rest>(?:\.[\w-]++)*+)"
@@ -39,19 +40,19 @@ _SLASHED = r"(?<![\w/+=.~-])/[A-Za-z0-9/+]{39}(?![\w/+=.-])"
 #: A JSON web token, whose parts are separated by dots. It is searched for from the start of the word, which is kept,
 #: because a search from each `eyJ` would not be linear.
 _JWT = r"(?<![\w-])(?P<before>(?:(?!eyJ[\w-]{5})[\w-])*+)eyJ[\w-]++(?:\.[\w-]++){2,}+"
-_KEY = re.compile(f"{_LONG}|{_JWT}")
-_KEY_OR_SLASHED = re.compile(f"{_LONG}|{_SLASHED}|{_JWT}")
-_TOKEN_PART = re.compile(_JWT)
+_KEY = expression(f"{_LONG}|{_JWT}")
+_KEY_OR_SLASHED = expression(f"{_LONG}|{_SLASHED}|{_JWT}")
+_TOKEN_PART = expression(_JWT)
 #: A secret key, or a text as long as a session token, after a dot, a tilde or any other mark: `aws.secret=KEY`. Not in
 #: paths: `/.name/` and `/~name/`.
 _AFTER_A_MARK = r"(?<![\w/+])(?<!/[.~])[A-Za-z0-9+](?:[A-Za-z0-9/+]{99,}+|[A-Za-z0-9/+]{39}(?![\w/+]))"
 #: A secret key that begins with a slash and ends a sentence; `../` and `~/` begin a path, and `.json` ends one.
 _SLASHED_AT_THE_END = r"(?:(?<![\w/+.~-])|(?<=\.{3}))/[A-Za-z0-9/+]{39}(?![\w/+]|[.=-]++\w)"
-_RANDOM = re.compile(f"{_AFTER_A_MARK}|{_SLASHED_AT_THE_END}")
+_RANDOM = expression(f"{_AFTER_A_MARK}|{_SLASHED_AT_THE_END}")
 #: A word in which a secret key begins with a slash has all of these; most paths do not.
-_CHARACTERS_OF_KEYS = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"\d"))
+_CHARACTERS_OF_KEYS = (expression(r"[a-z]"), expression(r"[A-Z]"), expression(r"\d"))
 #: Escapes of URLs, of JSON and similar literals, and of HTML.
-_ESCAPE = re.compile(
+_ESCAPE = expression(
     r"%(?P<url>[0-9A-Fa-f]{2})"
     r"|\\(?:u(?P<json>[0-9A-Fa-f]{4})|x(?P<byte>[0-9A-Fa-f]{2})|(?P<letter>[\"'\\/bfnrt]))"
     r"|&(?:#[xX]0{0,4}(?P<html>[0-9A-Fa-f]{1,4})|#(?P<decimal>[0-9]{1,5})|(?P<name>[A-Za-z]{2,6}));"
@@ -70,8 +71,7 @@ _LONGEST_ESCAPE = 20
 _Span = tuple[int, int]
 
 
-@frozen
-class _View:
+class _View(NamedTuple):
     """A text that was made of another by replacements, and where its parts were in the first text."""
 
     text: str

@@ -1,9 +1,7 @@
 """The description of an AWS service for the retry loop, which has no code for particular services."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
-
-from attrs import field, frozen
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.errors import ServiceError
@@ -12,7 +10,6 @@ from detective_async.settings.endpoints import Endpoint
 ResponseT = TypeVar("ResponseT")
 
 
-@frozen
 class EncodedRequest:
     """A request in its form on the wire, before it is signed.
 
@@ -24,12 +21,16 @@ class EncodedRequest:
         content_type: the media type of the body.
     """
 
-    method: str
-    path: str
-    query: str
-    # Not in `repr`: it may contain e-mail addresses.
-    body: bytes | None = field(repr=False)
-    content_type: str = "application/json"
+    __slots__ = ("body", "content_type", "method", "path", "query")
+
+    def __init__(
+        self, method: str, path: str, query: str, body: bytes | None, content_type: str = "application/json"
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.body = body
+        self.content_type = content_type
 
 
 class ServiceOperation(Generic[ResponseT]):
@@ -74,8 +75,7 @@ class ReadError(Protocol):
         ...
 
 
-@frozen(kw_only=True, eq=False)
-class Service:
+class Service(NamedTuple):
     """The API of one AWS service.
 
     Attributes:

@@ -1,4 +1,10 @@
-"""Credentials: providers, their cache, and the signature made with them."""
+"""Credentials: providers, their cache, and the signature made with them.
+
+The providers that are not the default are imported when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from detective_async.auth.cache import RefreshingCache
 from detective_async.auth.chain import DefaultCredentials, EnvironmentCredentials
@@ -12,15 +18,16 @@ from detective_async.auth.credentials import (
 from detective_async.auth.providers import (
     CredentialsSource,
     FixedCredentials,
-    StaticCredentials,
     as_provider,
     credentials_from,
     failure_of,
     provider_key,
     provider_name,
 )
-from detective_async.auth.sessions import SessionCredentials
-from detective_async.auth.threads import SharedCall
+
+if TYPE_CHECKING:
+    from detective_async.auth.sessions import SessionCredentials
+    from detective_async.auth.static import StaticCredentials
 
 __all__ = [
     "Caller",
@@ -33,7 +40,6 @@ __all__ = [
     "ManagedProvider",
     "RefreshingCache",
     "SessionCredentials",
-    "SharedCall",
     "StaticCredentials",
     "account_id_or_none",
     "as_provider",
@@ -42,3 +48,16 @@ __all__ = [
     "provider_key",
     "provider_name",
 ]
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would otherwise take any misspelt name for an Any.
+    def __getattr__(name: str) -> object:
+        module = {"SessionCredentials": "sessions", "StaticCredentials": "static"}.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

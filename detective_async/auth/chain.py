@@ -2,28 +2,21 @@
 
 import os
 from datetime import datetime
-from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from detective_async.api.expiration import read_expiration
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import (
     Caller,
     Credentials,
     ManagedProvider,
     account_id_or_none,
-    credentials_of_botocore,
 )
-from detective_async.auth.processes import end_with_look_up
-from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
-from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import CredentialsError
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotocoreCredentials
-    from botocore.session import Session
 
 
 _VARIABLES = (
@@ -116,6 +109,8 @@ class EnvironmentCredentials(ManagedProvider):
 def _expiration(text: str | None) -> datetime | None:
     if not text:
         return None
+    from detective_async.api.expiration import read_expiration  # noqa: PLC0415 - rarely needed
+
     try:
         return read_expiration(text)
     except ValueError:
@@ -183,82 +178,17 @@ class DefaultCredentials(CachedProvider):
         return _ENVIRONMENT.credentials() if self._profile is None else None
 
     async def _fetch_from_source(self) -> Credentials:
+        # Imported when it is first needed, as are all modules about other sources than the environment.
+        from detective_async.auth.threads import run_in_thread  # noqa: PLC0415
+
         return await run_in_thread(self._fetch_in_thread)
 
     def _fetch_in_thread(self) -> Credentials:
-        import botocore.session  # noqa: PLC0415 - takes a fifth of a second, and most programs do not need it
+        # Imports botocore, which takes a fifth of a second.
+        from detective_async.auth import botocore_chain  # noqa: PLC0415
 
         # Taken away while it is used: a look-up that hangs holds the lock of botocore's object for ever, and the next
         # look-up must not wait for it.
         found, self._found = self._found, None
-        try:
-            with redacted_botocore_logs():
-                found = found or self._find_credentials(botocore.session.Session(profile=self._profile))
-                keys = _frozen_keys(found)
-        except CredentialsError:
-            raise
-        except Exception as error:  # noqa: BLE001 - botocore raises exceptions of many libraries
-            problem = describe(error).rstrip(". \n") + _advice(error)
-        else:
-            self._found = found
-            return credentials_of_botocore(found, keys)
-        raise CredentialsError(f"the AWS credential chain failed: {problem}")
-
-    def _find_credentials(self, session: "Session") -> "BotocoreCredentials":
-        # botocore itself does not read AWS_REGION.
-        if region := self._region or os.environ.get("AWS_REGION"):
-            session.set_config_variable("region", region)
-        end_with_look_up(session.get_component("credential_provider"))
-        found = session.get_credentials()
-        if found is None:
-            place = f"profile {self._profile!r}" if self._profile else "a profile"
-            raise CredentialsError(
-                f"no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, configure {place}, or run where a "
-                "role is attached"
-            )
-        never_prompt(found)
-        return found
-
-
-def _frozen_keys(found: "BotocoreCredentials") -> Any:
-    """Return the keys of a botocore credentials object, also those that have just been fetched and seem expired.
-
-    botocore judges by this machine's clock, AWS by its own.
-    """
-    try:
-        return found.get_frozen_credentials()
-    except RuntimeError as error:
-        if "still expired" not in str(error) or not hasattr(found, "_frozen_credentials"):
-            raise
-        return found._frozen_credentials  # noqa: SLF001 - botocore does not return them
-
-
-def _advice(error: Exception) -> str:
-    """Return what the user can do, if botocore's message does not say it."""
-    from botocore import exceptions  # noqa: PLC0415 - as above
-
-    by_exception = (
-        (exceptions.MissingDependencyException, '; pip install "detective-async[login]" for profiles of `aws login`'),
-        (exceptions.RefreshWithMFAUnsupportedError, f"; {NEVER_PROMPTS}"),
-        (exceptions.SSOTokenLoadError, "; log in with `aws sso login`"),
-        (exceptions.TokenRetrievalError, "; log in with `aws sso login`"),
-        (exceptions.InfiniteLoopConfigError, "; make the last source_profile one that has keys"),
-        (exceptions.NoRegionError, "; set AWS_REGION, or region in the profile"),
-        *_ADVICE_BY_EXCEPTION,
-    )
-    if isinstance(error, exceptions.CredentialRetrievalError):
-        return _ADVICE_BY_PROVIDER.get(vars(error)["kwargs"]["provider"], "")
-    return next((advice for kind, advice in by_exception if isinstance(error, kind)), "")
-
-
-#: botocore's name of the provider that failed -> what to do.
-_ADVICE_BY_PROVIDER = {
-    "container-role": "; check AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_AUTHORIZATION_TOKEN(_FILE)",
-    "custom-process": "; run the profile's credential_process by hand to see its output",
-}
-_ADVICE_BY_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
-    (JSONDecodeError, "; a credential_process must print a JSON object with Version 1, AccessKeyId, SecretAccessKey"),
-    (FileNotFoundError, "; check credential_process, web_identity_token_file, and the variables that name a file"),
-    # From a comparison with a time that has a zone, or of a value that is not text.
-    (TypeError, "; if a credential_process prints an Expiration, it must be ISO 8601 text with a time zone"),
-)
+        credentials, self._found = botocore_chain.fetch(found, self._profile, self._region)
+        return credentials

@@ -1,6 +1,5 @@
 """Credentials, and the protocols of providers and of the clients that call them."""
 
-import re
 from abc import ABC, abstractmethod
 from asyncio import Task
 from collections.abc import Coroutine
@@ -12,11 +11,12 @@ from attrs import field, frozen
 from detective_async.api.redaction import masked_key_id
 from detective_async.api.service import Service
 from detective_async.errors import CredentialsError
-from detective_async.settings.arguments import shown, type_name
+from detective_async.settings.arguments import attribute, shown, type_name
+from detective_async.settings.expressions import expression
 
 #: Characters that copying or reading a file may add to a key; they cause wrong signatures or invalid headers.
-_INVALID_CHARACTERS = re.compile(r"\A\s|\s\Z|[\x00-\x1f\x7f\ud800-\udfff]")
-_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_INVALID_CHARACTERS = expression(r"\A\s|\s\Z|[\x00-\x1f\x7f\ud800-\udfff]")
+_ACCOUNT_ID = expression(r"[0-9]{12}")
 
 
 def account_id_or_none(value: object) -> str | None:
@@ -168,3 +168,16 @@ def credentials_of_botocore(found: Any, keys: Any) -> Credentials:
         expires_at = expires_at.replace(tzinfo=UTC)
     account_id = account_id_or_none(getattr(keys, "account_id", None))
     return Credentials(keys.access_key, keys.secret_key, keys.token, expires_at, account_id)
+
+
+def is_of_botocore(value: object, name: str) -> bool:
+    """Return whether a value is of a class of botocore's credentials, not of a subclass; without importing botocore."""
+    return type(value).__module__ == "botocore.credentials" and type(value).__name__ == name
+
+
+def is_session_or_its_keys(source: object) -> bool:
+    """Return whether a value is a session of another SDK, or what its `get_credentials()` returns."""
+    if attribute(source, "get_frozen_credentials") is not None:
+        return True
+    packages = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
+    return attribute(source, "get_credentials") is not None and bool(packages & {"aiobotocore", "boto3", "botocore"})

@@ -5,11 +5,9 @@ import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Hashable
 from pathlib import Path
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
-from attrs import field, frozen
-
-from detective_async.api.redaction import mask_keys, masked_key_id
+from detective_async.api.redaction import mask_keys
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import (
     Caller,
@@ -17,8 +15,9 @@ from detective_async.auth.credentials import (
     CredentialsProvider,
     ManagedProvider,
     credentials_of_botocore,
+    is_of_botocore,
+    is_session_or_its_keys,
 )
-from detective_async.auth.sessions import SessionCredentials, is_of_botocore, is_session_or_its_keys
 from detective_async.auth.shared_fetch import is_cancelling
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError
 from detective_async.settings.arguments import attribute, type_name
@@ -29,34 +28,6 @@ _MAX_TRIES = 2
 _FROZEN = "ReadOnlyCredentials"
 
 CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
-
-
-@frozen
-class StaticCredentials:
-    """Fixed keys.
-
-    Args:
-        access_key_id: such as `AKIAIOSFODNN7EXAMPLE`.
-        secret_access_key: its secret.
-        session_token: for temporary credentials; None for long-lived ones.
-
-    Raises:
-        CredentialsError: a key is missing, empty or malformed.
-    """
-
-    access_key_id: str = field(repr=masked_key_id)
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    _credentials: Credentials = field(init=False, repr=False, eq=False)
-
-    def __attrs_post_init__(self) -> None:
-        # Made in the constructor, so that a missing key raises there and not in the first call. The class is frozen.
-        keys = Credentials(self.access_key_id, self.secret_access_key, self.session_token)
-        object.__setattr__(self, "_credentials", keys)
-
-    async def get_credentials(self) -> Credentials:
-        """Return the keys."""
-        return self._credentials
 
 
 def _is_provider(source: object) -> TypeGuard[CredentialsProvider]:
@@ -92,8 +63,7 @@ class _CallableCredentials(CachedProvider):
         raise problem
 
 
-@frozen
-class FixedCredentials:
+class FixedCredentials(NamedTuple):
     """A provider that returns one set of credentials."""
 
     credentials: Credentials
@@ -111,12 +81,16 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     """
     if isinstance(source, Credentials):
         return FixedCredentials(source)
-    # Not of a subclass, which may give other credentials.
-    if isinstance(source, StaticCredentials) and type(source) is StaticCredentials:
-        return FixedCredentials(source._credentials)  # noqa: SLF001 - of this module
-    # The same as at the end, but a fleet asks this for each target.
+    # As the last lines would find out, but a fleet asks this for each target.
     if isinstance(source, ManagedProvider):
         return source
+    # Imported when they are needed: most programs use the default credentials.
+    from detective_async.auth.sessions import SessionCredentials  # noqa: PLC0415
+    from detective_async.auth.static import StaticCredentials  # noqa: PLC0415
+
+    # Not of a subclass, which may give other credentials.
+    if isinstance(source, StaticCredentials) and type(source) is StaticCredentials:
+        return FixedCredentials(source._credentials)  # noqa: SLF001 - of this package
     if isinstance(source, type):
         raise ConfigurationError(f"credentials: pass an instance, {source.__name__}(...), not the class")
     if is_session_or_its_keys(source):

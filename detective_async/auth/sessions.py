@@ -6,12 +6,17 @@ from functools import partial
 from typing import Any
 
 from detective_async.auth.cache import CachedProvider, RefreshingCache
-from detective_async.auth.credentials import Caller, Credentials, credentials_of_botocore
+from detective_async.auth.credentials import (
+    Caller,
+    Credentials,
+    credentials_of_botocore,
+    is_of_botocore,
+    is_session_or_its_keys,
+)
 from detective_async.auth.processes import end_with_look_up, one_look_up
 from detective_async.auth.prompts import NEVER_PROMPTS, never_prompt
 from detective_async.auth.threads import describe, redacted_botocore_logs, run_in_thread
 from detective_async.errors import ConfigurationError, CredentialsError
-from detective_async.settings.arguments import attribute
 
 
 class SessionCredentials(CachedProvider):
@@ -136,16 +141,3 @@ def _resolver_of(session: Any, found: Any) -> Any:
 def _chain_of(session: Any) -> Any:
     session = getattr(session, "_session", session)
     return session.get_component("credential_provider") if hasattr(session, "get_component") else None
-
-
-def is_of_botocore(value: object, name: str) -> bool:
-    """Return whether a value is of a class of botocore's credentials, not of a subclass; without importing botocore."""
-    return type(value).__module__ == "botocore.credentials" and type(value).__name__ == name
-
-
-def is_session_or_its_keys(source: object) -> bool:
-    """Return whether a value is a session of another SDK, or what its `get_credentials()` returns."""
-    if attribute(source, "get_frozen_credentials") is not None:
-        return True
-    packages = {kind.__module__.partition(".")[0] for kind in type(source).__mro__}
-    return attribute(source, "get_credentials") is not None and bool(packages & {"aiobotocore", "boto3", "botocore"})

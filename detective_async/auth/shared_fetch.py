@@ -11,8 +11,6 @@ from itertools import takewhile
 from typing import Any, Protocol
 from weakref import ref
 
-from attrs import define, field
-
 from detective_async.auth.credentials import Credentials
 from detective_async.errors import CredentialsError
 
@@ -51,7 +49,6 @@ class FetchContext(Protocol):
         ...
 
 
-@define(eq=False)
 class _Round:
     """What the callers of one event loop wait for: as a rule one fetch, or the first of several that succeeds.
 
@@ -65,13 +62,14 @@ class _Round:
         fetches: the running fetches, with the timer that ends each.
     """
 
-    loop: asyncio.AbstractEventLoop
-    outcome: asyncio.Future[Credentials]
-    waiting: int = 0
-    waiting_fetches: "set[_StartedFetch]" = field(factory=set)
-    newest_start: float = 0.0
-    fetches: "dict[asyncio.Task[Credentials], tuple[_StartedFetch, asyncio.TimerHandle | None]]" = field(factory=dict)
-    process: int = field(factory=os.getpid)
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.outcome: asyncio.Future[Credentials] = loop.create_future()
+        self.waiting = 0
+        self.waiting_fetches: set[_StartedFetch] = set()
+        self.newest_start = 0.0
+        self.fetches: dict[asyncio.Task[Credentials], tuple[_StartedFetch, asyncio.TimerHandle | None]] = {}
+        self.process = os.getpid()
 
     @property
     def runs_elsewhere(self) -> bool:
@@ -84,7 +82,6 @@ class _Round:
         return self.waiting > sum(fetch.is_abandoned for fetch in self.waiting_fetches)
 
 
-@define(eq=False)
 class _StartedFetch:
     """What is known of a fetch that was started.
 
@@ -100,14 +97,22 @@ class _StartedFetch:
         is_over: whether its result does not count any more, because it took too long or another one came first.
     """
 
-    context: FetchContext
-    round_ref: "ref[_Round]"
-    seen: Credentials | None
-    early: Credentials | None
-    generation: int
-    timeout: float | None
-    is_abandoned: bool = False
-    is_over: bool = False
+    def __init__(
+        self,
+        context: FetchContext,
+        current: _Round,
+        seen: Credentials | None,
+        early: Credentials | None,
+        generation: int,
+    ) -> None:
+        self.context = context
+        self.round_ref = ref(current)
+        self.seen = seen
+        self.early = early
+        self.generation = generation
+        self.timeout = context.fetch_timeout
+        self.is_abandoned = False
+        self.is_over = False
 
 
 #: The fetch that the current task carries out.
@@ -213,19 +218,19 @@ class SharedFetches(ABC):
             context: as for `get`.
             early: the credentials that are used meanwhile, if no caller waits for this fetch.
         """
-        timeout = context.fetch_timeout
         current = self._running()
         if current is None:
-            loop = asyncio.get_running_loop()
-            current = _Round(loop, loop.create_future())
-        started = _StartedFetch(context, ref(current), self._cached, early, self._generation, timeout)
+            current = _Round(asyncio.get_running_loop())
+        started = _StartedFetch(context, current, self._cached, early, self._generation)
         # Before the round is registered, because it fails if the client was closed.
         task = context.spawn(self._fetch(fetch, started))
         self._register(current)
         for other, _ in current.fetches.values():
             other.is_abandoned = True
         current.newest_start = current.loop.time()
-        timer = None if timeout is None else current.loop.call_later(timeout, self._give_up, current, started, task)
+        timer = None
+        if started.timeout is not None:
+            timer = current.loop.call_later(started.timeout, self._give_up, current, started, task)
         current.fetches[task] = started, timer
         task.add_done_callback(partial(self._done, current, started))
         return current

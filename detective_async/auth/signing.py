@@ -1,32 +1,30 @@
 """Signature Version 4: canonical forms and keys are from aws-requests-auth, the time is a parameter."""
 
 import hmac
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 
-from attrs import frozen
-
 from detective_async.auth import Credentials
 from detective_async.auth.aws_requests_auth import AWSRequestsAuth, signature_key
+from detective_async.settings.expressions import expression
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 #: Headers that describe the request or its transport. AWS refuses unsigned headers that begin with `x-amz-`.
-_RESERVED = re.compile(
+_RESERVED = expression(
     r"(x-amz-|amz-sdk-|proxy-).*|accept(-encoding)?|authorization|connection|content-.*|cookie|date|expect|host"
     r"|keep-alive|te|trailer|transfer-encoding|upgrade|user-agent"
 )
 _FRAMING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NAME = expression(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-@frozen
 class _Signable:
     """The attribute of a request that aws-requests-auth reads."""
 
-    url: str
+    def __init__(self, url: str) -> None:
+        self.url = url
 
 
 def sign(

@@ -21,11 +21,11 @@ from detective_async.auth import (
     FixedCredentials,
     ManagedProvider,
     RefreshingCache,
-    SharedCall,
     as_provider,
     failure_of,
     provider_name,
 )
+from detective_async.auth.threads import SharedCall
 from detective_async.client.client import DetectiveClient
 from detective_async.errors import (
     AssumeRoleError,

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict, Unpack
 
 import aiohttp
-from attrs import evolve, frozen
+from attrs import evolve
 
+from detective_async import events
 from detective_async.api.detective import DETECTIVE
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsSource, DefaultCredentials, account_id_or_none, as_provider
 from detective_async.auth.signing import breaks_signature
 from detective_async.client.waiters import Waiters
 from detective_async.errors import ClientClosed, ConfigurationError
-from detective_async.events import Hook, is_hook
+from detective_async.events import is_hook
 from detective_async.http.call import Transport
 from detective_async.http.pool import CLOSED, ConnectionPool
 from detective_async.http.state import SharedState
@@ -39,7 +40,7 @@ class ClientOptions(TypedDict, total=False):
     session: aiohttp.ClientSession | None
     retry: RetryPolicy
     timeouts: Timeouts
-    hooks: Hook | Iterable[Hook]
+    hooks: "events.Hook | Iterable[events.Hook]"
     use_fips: bool | None
     use_dualstack: bool | None
     profile: str | None
@@ -51,8 +52,7 @@ class _NoOptions(TypedDict):
     """The type of keyword arguments that do not exist: type checkers report them, and the client refuses them."""
 
 
-@frozen(kw_only=True)
-class ClientSetup:
+class ClientSetup(NamedTuple):
     """What a client has beside its public options: those of a fleet differ.
 
     Attributes:
@@ -104,7 +104,7 @@ class DetectiveClient(Waiters):
         session: aiohttp.ClientSession | None = None,
         retry: RetryPolicy = RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
-        hooks: Hook | Iterable[Hook] = (),
+        hooks: "events.Hook | Iterable[events.Hook]" = (),
         use_fips: bool | None = None,
         use_dualstack: bool | None = None,
         profile: str | None = None,
@@ -179,14 +179,18 @@ class DetectiveClient(Waiters):
             partial(_resolve_service, settings, local_url, (self._use_fips, self._use_dualstack)),
             retry_rules(retry, settings, patient=True) if setup.patient_lookups else rules,
             timeouts,
-            setup.max_requests_per_account,
-            setup.tracks_hosts,
+            max_requests=setup.max_requests_per_account,
+            tracks_hosts=setup.tracks_hosts,
         )
         self._transport = Transport(
             service=DETECTIVE,
             # A session of the caller's has its own authorities.
             pool=ConnectionPool(
-                session, settings.ca_bundle if session is None else None, setup.max_requests, setup.owner
+                session,
+                settings.ca_bundle if session is None else None,
+                setup.max_requests,
+                needs_tls=session is None and endpoint.url.startswith("https:"),
+                owner=setup.owner,
             ),
             endpoint=endpoint,
             credentials=shared.provider(provider),
@@ -353,7 +357,7 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value)
 
 
-def _checked_hooks(hooks: Hook | Iterable[Hook]) -> tuple[Hook, ...]:
+def _checked_hooks(hooks: "events.Hook | Iterable[events.Hook]") -> "tuple[events.Hook, ...]":
     # One that can be called is a hook, even if it can be iterated over too.
     found: tuple[Any, ...] = (hooks,) if callable(hooks) or not isinstance(hooks, Iterable) else tuple(hooks)
     for hook in found:

@@ -7,10 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from detective_async.api import models, operations
 from detective_async.api.models.constraints import ACCOUNT_ID, Items, OneOf, list_if_iterable, validate
-from detective_async.client.batches import CONCURRENCY, split
-from detective_async.client.concurrency import map_concurrently
 from detective_async.client.iterators import Iterators
-from detective_async.client.polling import Poller, check_timeout
 from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit, is_plain_callable
 from detective_async.settings.arguments import shown
@@ -57,6 +54,11 @@ class Waiters(Iterators):
             AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
+        # Imported on first use, here and below: few programs wait, and its import would delay the start of all others.
+        from detective_async.client.batches import CONCURRENCY, split  # noqa: PLC0415
+        from detective_async.client.concurrency import map_concurrently  # noqa: PLC0415
+        from detective_async.client.polling import Poller, check_timeout  # noqa: PLC0415
+
         check_timeout(timeout)
         final = _final(until)
         if on_settled is not None and not is_plain_callable(on_settled):
@@ -104,6 +106,8 @@ class Waiters(Iterators):
             AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such investigation.
         """
+        from detective_async.client.polling import Poller, check_timeout  # noqa: PLC0415
+
         check_timeout(timeout)
         validate(models.GetInvestigationRequest(graph_arn, investigation_id))
         poller = Poller[models.GetInvestigationResponse]("investigation", [investigation_id])
@@ -130,6 +134,8 @@ class Waiters(Iterators):
             WaiterTimeout: the account is not among the administrators.
             AccessDeniedException: the caller is not allowed to do this.
         """
+        from detective_async.client.polling import Poller, check_timeout  # noqa: PLC0415
+
         check_timeout(timeout)
         ACCOUNT_ID(account_id, "account_id")
         poller = Poller[models.Administrator]("organization admin account", [account_id])

@@ -7,8 +7,9 @@ from collections.abc import Coroutine
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field, frozen
 
+from detective_async import events
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.service import EncodedRequest, Service, ServiceOperation
 from detective_async.auth import (
@@ -29,12 +30,11 @@ from detective_async.errors import (
     TransportError,
     code_of,
 )
-from detective_async.events import Hook
+from detective_async.events import call_logger, retry_logger
 from detective_async.http.connector import ConnectionUse, ignore_connection_events, on_connection
 from detective_async.http.exchange import NoResponse, RawResponse, client_timeout, exchange
 from detective_async.http.pool import CLOSED_MEANWHILE, ConnectionPool, LoopConnections, Turn
 from detective_async.http.state import Limits, SharedState
-from detective_async.http.telemetry import CallRecorder, call_logger, log, retry_logger
 from detective_async.http.user_agent import lambda_trace
 from detective_async.retry.policy import Attempts, FailureKind, Schedule, failure_kind
 from detective_async.settings.clock import Clock
@@ -42,6 +42,7 @@ from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts, shortened
 
 if TYPE_CHECKING:
+    from detective_async.http.telemetry import CallRecorder
     from detective_async.retry.rate_limiter import Pace
 
 #: AWS's codes for a session token whose lifetime is over.
@@ -65,7 +66,6 @@ def _random_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-@define(eq=False)
 class _Call:
     """What the attempts of one call have in common.
 
@@ -73,24 +73,36 @@ class _Call:
     be simpler, but each attempt needs its own as well, and a timer costs as much as a signature.
     """
 
-    operation: str
-    request: object = field(repr=False)
-    encoded: EncodedRequest
-    connections: LoopConnections
-    attempts: Attempts
-    deadline: float | None
-    invocation_id: str
-    recorder: CallRecorder | None
-    # The bound on the account's requests in flight, and the rate limiter of `adaptive` mode.
-    semaphore: asyncio.Semaphore | None = None
-    pace: "Pace | None" = None
-    # Of the last attempt: its date, the clock's correction in that, and its signature.
-    signed_at: float = 0.0
-    clock_offset: float = 0.0
-    authorization: str = field(default="", repr=False)
-    # The connection that the last attempt was given, and whether the next one needs a new one.
-    connection: ConnectionUse | None = field(default=None, repr=False)
-    fresh: bool = False
+    def __init__(
+        self,
+        operation: str,
+        request: object,
+        encoded: EncodedRequest,
+        connections: LoopConnections,
+        *,
+        attempts: Attempts,
+        deadline: float | None,
+        invocation_id: str,
+        recorder: "CallRecorder | None",
+    ) -> None:
+        self.operation = operation
+        self.request = request
+        self.encoded = encoded
+        self.connections = connections
+        self.attempts = attempts
+        self.deadline = deadline
+        self.invocation_id = invocation_id
+        self.recorder = recorder
+        # The bound on the account's requests in flight, and the rate limiter of `adaptive` mode.
+        self.semaphore: asyncio.Semaphore | None = None
+        self.pace: Pace | None = None
+        # Of the last attempt: its date, the clock's correction in that, and its signature.
+        self.signed_at = 0.0
+        self.clock_offset = 0.0
+        self.authorization = ""
+        # The connection that the last attempt was given, and whether the next one needs a new one.
+        self.connection: ConnectionUse | None = None
+        self.fresh = False
 
     def on_connection(self, use: ConnectionUse | None) -> None:
         """Note that an attempt waits for a connection, or has one; without one, nothing can have been sent."""
@@ -151,7 +163,7 @@ class Transport:
     limits: Limits
     shared: SharedState
     timeouts: Timeouts
-    hooks: tuple[Hook, ...]
+    hooks: "tuple[events.Hook, ...]"
     clock: Clock
     user_agent: str
     in_lambda: bool
@@ -179,23 +191,20 @@ class Transport:
         limits = self.limits
         attempts = Attempts(self.max_attempts, limits.quota, operation.repeatable, self.schedule)
         invocation_id = _random_id()
-        hooks = self.hooks
-        if retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG):
-            hooks = (*hooks, log)
+        is_logged = retry_logger.isEnabledFor(logging.INFO) or call_logger.isEnabledFor(logging.DEBUG)
         recorder = None
-        if hooks:
-            recorder = CallRecorder(
-                operation=operation.name,
-                service=self.service.name,
-                endpoint=self.endpoint,
-                account_id=self.account_id,
-                invocation_id=invocation_id,
-                attempts=attempts,
-                request_bytes=len(encoded.body or b""),
-                hooks=hooks,
-                clock=self.clock,
-            )
-        call = _Call(operation.name, request, encoded, connections, attempts, deadline, invocation_id, recorder)
+        if self.hooks or is_logged:
+            recorder = self._recorder(operation, encoded, attempts, invocation_id, is_logged=is_logged)
+        call = _Call(
+            operation.name,
+            request,
+            encoded,
+            connections,
+            attempts=attempts,
+            deadline=deadline,
+            invocation_id=invocation_id,
+            recorder=recorder,
+        )
         # Most clients have nothing but the quota.
         if self.adaptive or limits.host is not None or limits.max_requests is not None:
             of_loop = self.shared.in_loop(loop).limits_of(limits)
@@ -222,6 +231,30 @@ class Transport:
         if recorder:
             recorder.end()
         return response
+
+    def _recorder(
+        self,
+        operation: ServiceOperation[Any],
+        encoded: EncodedRequest,
+        attempts: Attempts,
+        invocation_id: str,
+        *,
+        is_logged: bool,
+    ) -> "CallRecorder":
+        # Imported on first use: most programs have no hooks, and no log lines of calls.
+        from detective_async.http.telemetry import CallRecorder, log  # noqa: PLC0415
+
+        return CallRecorder(
+            operation=operation.name,
+            service=self.service.name,
+            endpoint=self.endpoint,
+            account_id=self.account_id,
+            invocation_id=invocation_id,
+            attempts=attempts,
+            request_bytes=len(encoded.body or b""),
+            hooks=(*self.hooks, log) if is_logged else self.hooks,
+            clock=self.clock,
+        )
 
     def for_service(
         self, service: Service, *, credentials: CredentialsProvider, region: str | None, endpoint_url: str | None

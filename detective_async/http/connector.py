@@ -36,7 +36,7 @@ MAX_RESPONSE_SIZE = 16 * 2**20
 #: Bytes that aiohttp buffers before it pauses reading: as a rule, more than the whole response.
 BUFFER_SIZE = 2**20
 #: Bytes that asyncio allocates to read into. Its own 256 KiB are more than glibc keeps: each time, it asks the system.
-_READ_SIZE = 64 * 2**10
+_READ_SIZE = 120 * 2**10
 #: Seconds between two tries while there are too many open files.
 _PAUSE = 0.05
 #: For how many seconds then, if there is no timeout for connecting.

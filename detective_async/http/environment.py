@@ -1,12 +1,14 @@
 """What the environment says about connections: proxies, and the authorities to trust."""
 
 import ipaddress
+import logging
 import os
 import re
 import ssl
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -14,6 +16,9 @@ from yarl import URL
 
 from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import cut
+from detective_async.settings.expressions import expression
+
+_logger = logging.getLogger("detective_async")
 
 #: The checks that Python 3.13 added to its default context, and that botocore's context does not have: certificates of
 #: many a company's TLS-inspecting proxy fail them.
@@ -21,28 +26,75 @@ _ADDED_CHECKS = ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
 _HAS_ADDED_CHECKS = sys.version_info >= (3, 13)
 
 
-def ssl_context(ca_bundle: str | None) -> ssl.SSLContext | bool:
+def ssl_context(ca_bundle: str | None, *, on_demand: bool = False) -> ssl.SSLContext | bool:
     """Give a TLS context that trusts the authorities in a file, and checks certificates like botocore.
 
     Without a file it trusts the system's authorities; True is aiohttp's own context, where that checks the same.
     The file is read each time, since it may have been replaced; an unchanged one gives the same context.
 
+    Args:
+        ca_bundle: the file; None for none.
+        on_demand: whether the authorities are loaded for the first connection with TLS: as a rule there is none if the
+            endpoint has none, and loading them takes as long as a tenth of a program's start. If the file is malformed
+            then, that is logged, and nothing is trusted.
+
     Raises:
         ConfigurationError: the file cannot be read.
     """
+    if ca_bundle is None and not _HAS_ADDED_CHECKS:
+        return True
+    if not on_demand:
+        return _loaded(ca_bundle)
+    if ca_bundle is not None:
+        _content(ca_bundle)
+    return _ContextOnDemand(ca_bundle)
+
+
+class _ContextOnDemand(ssl.SSLContext):
+    """A context that only knows from where to load another one."""
+
+    def __new__(cls, _ca_bundle: str | None) -> Self:
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, ca_bundle: str | None) -> None:
+        self._ca_bundle = ca_bundle
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        """Begin a connection: event loops call nothing else of a context."""
+        try:
+            return _loaded(self._ca_bundle).wrap_bio(*arguments, **options)
+        except ConfigurationError as error:
+            # Not raised: asyncio would not close the socket. Without authorities, the handshake fails.
+            _logger.warning("%s; no server is trusted", error)
+        return super().wrap_bio(*arguments, **options)
+
+
+def _loaded(ca_bundle: str | None) -> ssl.SSLContext:
     if ca_bundle is None:
-        return _context(None, b"") if _HAS_ADDED_CHECKS else True
+        return _context(None, b"")
+    content = _content(ca_bundle)
     try:
-        return _context(ca_bundle, Path(ca_bundle).read_bytes())
+        return _context(ca_bundle, content)
     except (OSError, ValueError) as error:
-        # Not the error's own text where it has a path too.
-        problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        if isinstance(error, IsADirectoryError):
-            problem = "it is a folder, and must be a file"
-        raise ConfigurationError(
-            f"the CA bundle {cut(ca_bundle)} (AWS_CA_BUNDLE, ca_bundle of the profile, or REQUESTS_CA_BUNDLE) "
-            f"cannot be used: {problem}"
-        ) from None
+        raise _unusable(ca_bundle, error) from None
+
+
+def _content(ca_bundle: str) -> bytes:
+    try:
+        return Path(ca_bundle).read_bytes()
+    except (OSError, ValueError) as error:
+        raise _unusable(ca_bundle, error) from None
+
+
+def _unusable(ca_bundle: str, error: OSError | ValueError) -> ConfigurationError:
+    # Not the error's own text where it has a path too.
+    problem = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if isinstance(error, IsADirectoryError):
+        problem = "it is a folder, and must be a file"
+    return ConfigurationError(
+        f"the CA bundle {cut(ca_bundle)} (AWS_CA_BUNDLE, ca_bundle of the profile, or REQUESTS_CA_BUNDLE) "
+        f"cannot be used: {problem}"
+    )
 
 
 # By the content and not by time and size: a bundle that is replaced within a tick of the clock may have the same ones.
@@ -79,11 +131,11 @@ class _ProxyError(Exception):
     """What is wrong with a proxy, without its user and password."""
 
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_IPV6 = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_SCHEME = expression(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_IPV6 = expression(r"\[([^\[\]]*)\](?::(.*))?")
+_LABEL = expression(r"[A-Za-z0-9_-]{1,63}")
 #: A last label that makes a host an IPv4 address, or nothing, by the URL standard.
-_NUMBER = re.compile(r"[0-9]+|0[Xx][0-9A-Fa-f]*")
+_NUMBER = expression(r"[0-9]+|0[Xx][0-9A-Fa-f]*")
 _MAX_PORT = 65535
 _UNENCODED = "special characters in the user name and the password must be percent-encoded"
 

@@ -6,12 +6,12 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from aiohttp.http import HttpProcessingError
-from attrs import field, frozen
 from yarl import URL
 
 from detective_async.errors import (
@@ -29,13 +29,15 @@ from detective_async.http.time_limits import limited, time_limit
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-@frozen
 class RawResponse:
     """A response as it arrived, of any status; its body is None if it exceeds `MAX_RESPONSE_SIZE`."""
 
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes | None = field(repr=False)
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes | None) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     @property
     def request_id(self) -> str | None:
@@ -44,8 +46,7 @@ class RawResponse:
         return found if _REQUEST_ID.fullmatch(found) else None
 
 
-@frozen
-class NoResponse:
+class NoResponse(NamedTuple):
     """Why no response arrived.
 
     A value and not an exception, because aiohttp's exceptions refer to the request's headers, keys included: no

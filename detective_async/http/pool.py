@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
-from attrs import Factory, define
 
 from detective_async.errors import ClientClosed, ConfigurationError
 from detective_async.http.connector import ConnectionUse, Connector
@@ -37,6 +36,7 @@ class ConnectionPool:
         session: the caller's session, which is used and never closed; None opens sessions of our own at the first call.
         ca_bundle: the certificates of the authorities that a session of our own trusts; None for the system's.
         max_requests: the limit on requests in flight in an event loop; None for the default.
+        needs_tls: whether the certificates are read at once, because the first request needs them.
         owner: the class whose instance is to be closed.
 
     Attributes:
@@ -55,6 +55,8 @@ class ConnectionPool:
         session: aiohttp.ClientSession | None = None,
         ca_bundle: str | None = None,
         max_requests: int | None = None,
+        *,
+        needs_tls: bool = True,
         owner: str = "DetectiveClient",
     ) -> None:
         self.owns_sessions = session is None
@@ -67,7 +69,7 @@ class ConnectionPool:
         self._of_loops: dict[asyncio.AbstractEventLoop, LoopConnections] = {}
         # Those of the event loop that made the last call: as a rule there is only one.
         self._current: LoopConnections | None = None
-        self._ssl = ssl_context(ca_bundle)
+        self._ssl = ssl_context(ca_bundle, on_demand=not needs_tls)
 
     def __del__(self) -> None:
         for connections in self._of_loops.values():
@@ -385,7 +387,6 @@ class LoopConnections:
         return session
 
 
-@define(eq=False)
 class Turn:
     """A request's turn: entering it acquires the semaphores in front of a host, first come, first served.
 
@@ -398,11 +399,16 @@ class Turn:
         deadline: how long it may wait, by the event loop's clock; `TimeoutError` after that. None for no limit.
     """
 
-    connections: LoopConnections
-    host: str
-    account: asyncio.Semaphore | None
-    deadline: float | None
-    _acquired: list[asyncio.Semaphore] = Factory(list)
+    __slots__ = ("_acquired", "account", "connections", "deadline", "host")
+
+    def __init__(
+        self, connections: LoopConnections, host: str, account: asyncio.Semaphore | None, deadline: float | None
+    ) -> None:
+        self.connections = connections
+        self.host = host
+        self.account = account
+        self.deadline = deadline
+        self._acquired: list[asyncio.Semaphore] = []
 
     async def __aenter__(self) -> None:
         """Acquire all semaphores, or none."""
@@ -430,13 +436,13 @@ class Turn:
             semaphore.release()
 
 
-@define(eq=False)
 class _Semaphores:
     """Bounds on the requests in flight: on all of them, and on those to each host."""
 
-    all: asyncio.Semaphore | None
-    limit_per_host: int = 0
-    hosts: dict[str, asyncio.Semaphore] = Factory(dict)
+    def __init__(self, every: asyncio.Semaphore | None, limit_per_host: int = 0) -> None:
+        self.all = every
+        self.limit_per_host = limit_per_host
+        self.hosts: dict[str, asyncio.Semaphore] = {}
 
 
 # By session, because several clients may use the same one.

@@ -6,17 +6,15 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from attrs import Factory, define, field
-
 from detective_async.api.service import Service
 from detective_async.auth import CredentialsProvider, ManagedProvider, provider_key
 from detective_async.retry.clock_skew import ClockCorrection
-from detective_async.retry.host_health import HostHealth, ServiceHealth
 from detective_async.retry.policy import RetryQuota, RetryRules
 from detective_async.settings.endpoints import Endpoint
 from detective_async.settings.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from detective_async.retry.host_health import HostHealth, ServiceHealth
     from detective_async.retry.rate_limiter import Pace
 
 #: How many accounts and regions, and how many providers, are kept; the least recently used is dropped first.
@@ -32,7 +30,6 @@ def pop_closed(values: dict[asyncio.AbstractEventLoop, T]) -> list[T]:
     return [value for value in found if value is not None]
 
 
-@define(eq=False)
 class LoopLimits:
     """The limits of one account in a region that belong to one event loop.
 
@@ -41,9 +38,12 @@ class LoopLimits:
         health: whether the host responds; None outside of fleets.
     """
 
-    semaphore: asyncio.Semaphore | None
-    health: HostHealth | None
-    _pace: "Pace | None" = field(default=None, init=False)
+    __slots__ = ("_pace", "health", "semaphore")
+
+    def __init__(self, semaphore: asyncio.Semaphore | None, health: "HostHealth | None") -> None:
+        self.semaphore = semaphore
+        self.health = health
+        self._pace: Pace | None = None
 
     @property
     def pace(self) -> "Pace":
@@ -56,7 +56,6 @@ class LoopLimits:
         return self._pace
 
 
-@define(eq=False)
 class Limits:
     """The limits that the calls of one account share, in one region and for one service.
 
@@ -66,12 +65,14 @@ class Limits:
         host: the service and the region whose host is tracked; None outside of fleets.
     """
 
-    quota: RetryQuota = Factory(RetryQuota)
-    max_requests: int | None = None
-    host: tuple[str, str] | None = None
+    __slots__ = ("__weakref__", "host", "max_requests", "quota")
+
+    def __init__(self, *, max_requests: int | None = None, host: tuple[str, str] | None = None) -> None:
+        self.quota = RetryQuota()
+        self.max_requests = max_requests
+        self.host = host
 
 
-@define(eq=False)
 class LoopState:
     """What clients share within one event loop; used in its thread only.
 
@@ -79,11 +80,12 @@ class LoopState:
         loop: the event loop.
     """
 
-    loop: asyncio.AbstractEventLoop
-    _services: dict[str, ServiceHealth] = field(factory=dict, init=False)
-    _hosts: dict[tuple[str, str], HostHealth] = field(factory=dict, init=False)
-    # Nothing here outlasts the limits, which the shared state drops when there are too many.
-    _limits: WeakKeyDictionary[Limits, LoopLimits] = field(factory=WeakKeyDictionary, init=False)
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._services: dict[str, ServiceHealth] = {}
+        self._hosts: dict[tuple[str, str], HostHealth] = {}
+        # Nothing here outlasts the limits, which the shared state drops when there are too many.
+        self._limits: WeakKeyDictionary[Limits, LoopLimits] = WeakKeyDictionary()
 
     def limits_of(self, limits: Limits) -> LoopLimits:
         """Give the part of an account's limits that belongs to this event loop, the same object each time."""
@@ -95,13 +97,16 @@ class LoopState:
             )
         return found
 
-    def health(self, service: str, region: str) -> HostHealth:
+    def health(self, service: str, region: str) -> "HostHealth":
         """Give what is known of a host, the same object each time.
 
         By region and not by name, because all regions of a custom endpoint have one name.
         """
         health = self._hosts.get((service, region))
         if health is None:
+            # Imported on first use: only fleets track hosts.
+            from detective_async.retry.host_health import HostHealth, ServiceHealth  # noqa: PLC0415
+
             health = HostHealth(self._services.setdefault(service, ServiceHealth()))
             self._hosts[service, region] = health
         return health
@@ -130,7 +135,6 @@ class _RecentlyUsed(Generic[T]):
         return value
 
 
-@define(eq=False)
 class SharedState:
     """What all clients share that were derived from one, beside their connections.
 
@@ -145,18 +149,28 @@ class SharedState:
         clock: the correction of the local clock.
     """
 
-    default_credentials: CredentialsProvider
-    resolve: Callable[[Service, str], Endpoint]
-    rules: RetryRules
-    timeouts: Timeouts = Factory(Timeouts)
-    max_requests: int | None = None
-    tracks_hosts: bool = False
-    clock: ClockCorrection = Factory(ClockCorrection)
-    _limits: _RecentlyUsed[Limits] = Factory(_RecentlyUsed)
-    _providers: _RecentlyUsed[CredentialsProvider] = Factory(_RecentlyUsed)
-    _of_loops: dict[asyncio.AbstractEventLoop, LoopState] = field(factory=dict, init=False)
-    # That of the last call: as a rule there is only one.
-    _current: LoopState | None = field(default=None, init=False)
+    def __init__(
+        self,
+        default_credentials: CredentialsProvider,
+        resolve: Callable[[Service, str], Endpoint],
+        rules: RetryRules,
+        timeouts: Timeouts = Timeouts(),
+        *,
+        max_requests: int | None = None,
+        tracks_hosts: bool = False,
+    ) -> None:
+        self.default_credentials = default_credentials
+        self.resolve = resolve
+        self.rules = rules
+        self.timeouts = timeouts
+        self.max_requests = max_requests
+        self.tracks_hosts = tracks_hosts
+        self.clock = ClockCorrection()
+        self._limits = _RecentlyUsed[Limits]()
+        self._providers = _RecentlyUsed[CredentialsProvider]()
+        self._of_loops: dict[asyncio.AbstractEventLoop, LoopState] = {}
+        # That of the last call: as a rule there is only one.
+        self._current: LoopState | None = None
 
     def in_loop(self, loop: asyncio.AbstractEventLoop) -> LoopState:
         """Give the state that belongs to the running event loop; those of closed ones are dropped."""

@@ -1,22 +1,26 @@
 """The events of one call: made from what the retry loop reports, passed to hooks and written as log lines."""
 
-import logging
-
 from attrs import asdict, define, field
 
 from detective_async.auth import Credentials
 from detective_async.auth.signing import unsigned
 from detective_async.errors import ServiceError, TransportError, code_of
-from detective_async.events import AttemptEvent, CallEvent, CallStart, Event, Hook, RetryEvent, emit, emit_start
+from detective_async.events import (
+    AttemptEvent,
+    CallEvent,
+    CallStart,
+    Event,
+    Hook,
+    RetryEvent,
+    call_logger,
+    emit,
+    emit_start,
+    retry_logger,
+)
 from detective_async.http.exchange import NoResponse, RawResponse
 from detective_async.retry.policy import Attempts, FailureKind, failure_kind
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import Endpoint
-
-#: Calls and attempts, at level DEBUG.
-call_logger = logging.getLogger("detective_async")
-#: Retries, at level INFO: each of them is something that the service did not do at once.
-retry_logger = logging.getLogger("detective_async.retry")
 
 
 @define(kw_only=True, eq=False)

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from attrs import define, field
-
 #: Seconds by which a busy event loop may be late: a tenth of a timeout, but within these bounds.
 _LEAST_LATE, _MOST_LATE = 0.05, 0.25
 
@@ -15,7 +13,6 @@ def is_late(now: float, due: float, timeout: float) -> bool:
     return now - due > max(_LEAST_LATE, min(timeout / 10, _MOST_LATE))
 
 
-@define(eq=False)
 class TimeLimit:
     """The end of an exchange.
 
@@ -25,10 +22,13 @@ class TimeLimit:
         deadline: when it must be over even if the event loop was late; None for no limit.
     """
 
-    began: float
-    until: float
-    deadline: float | None
-    _was_extended: bool = field(default=False, init=False)
+    __slots__ = ("_was_extended", "began", "deadline", "until")
+
+    def __init__(self, began: float, until: float, deadline: float | None) -> None:
+        self.began = began
+        self.until = until
+        self.deadline = deadline
+        self._was_extended = False
 
     def is_over(self, now: float) -> bool:
         """Return, at `until`, whether the time is over.

@@ -12,12 +12,9 @@ import sys
 import warnings
 from typing import Any, Protocol
 
-from attrs import define
-
 _PACKAGE = __name__.partition(".")[0]
 
 
-@define(eq=False)
 class Origin:
     """Where connections come from, for the warning that they were not closed.
 
@@ -28,10 +25,11 @@ class Origin:
         opened: whether there may be connections.
     """
 
-    name: str
-    filename: str
-    line: int
-    opened: bool = False
+    def __init__(self, name: str, filename: str, line: int) -> None:
+        self.name = name
+        self.filename = filename
+        self.line = line
+        self.opened = False
 
 
 class Registered(Protocol):

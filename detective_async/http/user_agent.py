@@ -3,7 +3,6 @@
 import logging
 import os
 import platform
-import re
 from urllib.parse import quote
 
 import aiohttp
@@ -11,14 +10,15 @@ import aiohttp
 from detective_async._version import __version__
 from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import shown
+from detective_async.settings.expressions import expression
 
 _logger = logging.getLogger("detective_async")
 
 USER_AGENT = f"detective-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 #: AWS's limit for the name of an application, of which botocore warns too.
 _MAX_APP_ID = 50
-_NOT_IN_APP_ID = re.compile(r"[^A-Za-z0-9!$%&'*+\-.^_`|~,#]")
-_SUFFIX = re.compile(r"[!-~]([ -~]*[!-~])?")
+_NOT_IN_APP_ID = expression(r"[^A-Za-z0-9!$%&'*+\-.^_`|~,#]")
+_SUFFIX = expression(r"[!-~]([ -~]*[!-~])?")
 
 
 def user_agent(app_id: str | None, suffix: str | None) -> str:

@@ -17,6 +17,7 @@ from detective_async.api.models.constraints import (
     Items,
     ModelInstance,
     OneOf,
+    Rule,
     list_if_iterable,
 )
 from detective_async.api.models.datasources import DatasourcePackage
@@ -34,7 +35,7 @@ _PACKAGES = Items(OneOf(DatasourcePackage), max_items=25, min_items=0)
 MemberCredentials = Callable[[str], CredentialsSource] | Mapping[str, CredentialsSource]
 
 
-def _check(rule: Callable[[Any, str], None]) -> Callable[[object, "Attribute[Any]", Any], None]:
+def _check(rule: Rule) -> Callable[[object, "Attribute[Any]", Any], None]:
     """Return a validator that applies a rule to an attribute."""
     return lambda _desired, attribute, value: rule(value, attribute.name)
 
@@ -51,12 +52,12 @@ def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
     return dict(values or {})
 
 
-def _check_member_credentials(source: object, path: str) -> None:
-    if isinstance(source, Mapping):
+def _check_member_credentials(value: object, path: str) -> None:
+    if isinstance(value, Mapping):
         return
-    if not callable(source):
+    if not callable(value):
         raise ParameterError(path, "expected a mapping, or a callable that takes an account id, to credentials")
-    if inspect.iscoroutinefunction(source):
+    if inspect.iscoroutinefunction(value):
         raise ParameterError(
             path, "expected a plain callable that returns credentials or an async credentials provider; it is async"
         )

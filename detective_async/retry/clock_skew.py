@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from attrs import define
-
 #: The codes that all SDKs know for a wrong date or, if the dates differ, take for one.
 _CODES = frozenset(
     {
@@ -28,7 +26,6 @@ _EARLIEST = datetime(2025, 1, 1, tzinfo=UTC).timestamp()
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
 
-@define
 class ClockCorrection:
     """What has to be added to the local time for AWS's, learnt from refusals.
 
@@ -41,10 +38,11 @@ class ClockCorrection:
         confirmed: whether no request dated with the offset was refused for its date since one was accepted.
     """
 
-    offset: float = 0.0
-    confirmed: bool = False
-    # Of the time when the offset was learnt: the local time less the monotonic one.
-    _anchor: float = 0.0
+    def __init__(self) -> None:
+        self.offset = 0.0
+        self.confirmed = False
+        # Of the time when the offset was learnt: the local time less the monotonic one.
+        self._anchor = 0.0
 
     def current(self, wall: float, monotonic: float) -> float:
         """Return the offset, after dropping it if the local clock was set since it was learnt.

@@ -3,9 +3,9 @@
 import enum
 import math
 from asyncio import CancelledError
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import field, frozen
 
 from detective_async.errors import (
     AttemptTimeout,
@@ -18,9 +18,11 @@ from detective_async.errors import (
     ServiceError,
     TransportError,
 )
-from detective_async.retry.host_health import HostHealth
 from detective_async.settings.arguments import is_count, is_positive, shown
 from detective_async.settings.config import Settings
+
+if TYPE_CHECKING:
+    from detective_async.retry.host_health import HostHealth
 
 T = TypeVar("T")
 
@@ -72,8 +74,7 @@ class FailureKind(enum.Enum):
     THROTTLING = enum.auto()
 
 
-@frozen(kw_only=True)
-class Schedule:
+class Schedule(NamedTuple):
     """How long to wait before a retry, and what the retry costs.
 
     Attributes:
@@ -171,8 +172,7 @@ class RetryPolicy:
 _PATIENT = RetryPolicy.patient()
 
 
-@frozen
-class RetryRules:
+class RetryRules(NamedTuple):
     """What a policy and the environment come to.
 
     Attributes:
@@ -201,16 +201,16 @@ def retry_rules(policy: RetryPolicy, settings: Settings, *, patient: bool = Fals
         # The environment has chosen the delays and the costs. True is what the default is, so it chooses nothing.
         defaults = RetryPolicy(max_attempts=defaults.max_attempts)
     if patient and not max_attempts:
-        schedule = evolve(schedule, unreached_attempts=DEFAULT_MAX_ATTEMPTS)
+        schedule = schedule._replace(unreached_attempts=DEFAULT_MAX_ATTEMPTS)
     backoff = _first(policy.initial_backoff, defaults.initial_backoff)
     if backoff is not None:
-        schedule = evolve(schedule, transient_backoff=backoff, throttling_backoff=backoff)
+        schedule = schedule._replace(transient_backoff=backoff, throttling_backoff=backoff)
     max_backoff = _first(policy.max_backoff, defaults.max_backoff)
     if max_backoff is not None:
-        schedule = evolve(schedule, max_backoff=max_backoff)
+        schedule = schedule._replace(max_backoff=max_backoff)
     cost = _first(policy.retry_cost, defaults.retry_cost)
     if cost is not None:
-        schedule = evolve(schedule, transient_cost=cost, throttling_cost=cost, timeout_cost=cost)
+        schedule = schedule._replace(transient_cost=cost, throttling_cost=cost, timeout_cost=cost)
     return RetryRules(
         max_attempts=max_attempts or defaults.max_attempts or DEFAULT_MAX_ATTEMPTS,
         adaptive=(policy.mode or settings.retry_mode) == "adaptive",
@@ -218,14 +218,16 @@ def retry_rules(policy: RetryPolicy, settings: Settings, *, patient: bool = Fals
     )
 
 
-@define
 class RetryQuota:
     """A token bucket: retries consume tokens, successes add some, so that retries do not overload a failing service.
 
     Shared by all calls of an account in a region. While it is empty, calls fail without retries.
     """
 
-    available: int = _QUOTA
+    __slots__ = ("available",)
+
+    def __init__(self, available: int = _QUOTA) -> None:
+        self.available = available
 
     def acquire(self, cost: int) -> bool:
         """Take the cost of one retry, or return False if the quota is too low."""
@@ -269,7 +271,6 @@ def backoff(
     return max(delay, min(retry_after, delay + _MAX_EXTRA_DELAY))
 
 
-@define
 class Attempts:
     """Counts the attempts of one call and decides after each failure whether there is another.
 
@@ -285,17 +286,25 @@ class Attempts:
         reserved: what the next attempt has taken from the quota, until it begins.
     """
 
-    max_attempts: int
-    quota: RetryQuota
-    repeatable: bool
-    schedule: Schedule = SCHEDULE_2026
-    health: HostHealth | None = None
-    count: int = 0
-    sent: bool = False
-    outcome_unknown: bool = False
-    reserved: int = 0
-    _last_cost: int | None = field(default=None, init=False)
-    _got_response: bool = field(default=False, init=False)
+    def __init__(
+        self,
+        max_attempts: int,
+        quota: RetryQuota,
+        repeatable: bool,  # noqa: FBT001 - of the request
+        schedule: Schedule = SCHEDULE_2026,
+        health: "HostHealth | None" = None,
+    ) -> None:
+        self.max_attempts = max_attempts
+        self.quota = quota
+        self.repeatable = repeatable
+        self.schedule = schedule
+        self.health = health
+        self.count = 0
+        self.sent = False
+        self.outcome_unknown = False
+        self.reserved = 0
+        self._last_cost: int | None = None
+        self._got_response = False
 
     def begin(self) -> None:
         """Count an attempt."""

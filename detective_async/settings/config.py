@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from os.path import expandvars
 from pathlib import Path
-
-from attrs import Factory, frozen
+from typing import NamedTuple
 
 from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import check_kind, cut, shown
@@ -19,8 +18,7 @@ _BOOLEANS = {"true": True, "false": False}
 _RETRY_MODES = {"adaptive": "adaptive", "legacy": "standard", "standard": "standard"}
 
 
-@frozen
-class Settings:
+class Settings(NamedTuple):
     """The settings that were found; None for those that were not.
 
     Attributes:
@@ -37,7 +35,7 @@ class Settings:
     """
 
     region: str | None = None
-    endpoint_urls: EndpointUrls = Factory(EndpointUrls)
+    endpoint_urls: EndpointUrls = EndpointUrls()
     use_fips: bool | None = None
     use_dualstack: bool | None = None
     max_attempts: int | None = None
@@ -81,14 +79,13 @@ def region_sources(profile: str | None = None, environ: Mapping[str, str] = os.e
     return f"region=..., AWS_REGION, AWS_DEFAULT_REGION, or region in profile {cut(name)!r} of {_config_file(environ)}"
 
 
-@frozen
-class _Sections:
+class _Sections(NamedTuple):
     """The sections of the shared files that one profile uses."""
 
     name: str
-    profile: Mapping[str, str] = Factory(dict)
+    profile: Mapping[str, str]
     #: The lines below each service's name, in the section that the profile's `services` names.
-    services: Mapping[str, str] = Factory(dict)
+    services: Mapping[str, str]
 
 
 def _profile_sections(profile: str | None, environ: Mapping[str, str]) -> _Sections:

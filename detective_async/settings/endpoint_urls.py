@@ -1,15 +1,16 @@
 """The URLs that the environment and the shared config file set for services, in the order of the AWS SDKs."""
 
 from collections.abc import Mapping
-
-from attrs import Factory, frozen
+from typing import NamedTuple
 
 from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import cut
 
+#: Never changed.
+_NONE: Mapping[str, str] = {}
 
-@frozen
-class EndpointUrls:
+
+class EndpointUrls(NamedTuple):
     """Where URLs of services may be set; all empty if they are switched off.
 
     Attributes:
@@ -20,9 +21,9 @@ class EndpointUrls:
         config_file: the path of the config file, likewise.
     """
 
-    variables: Mapping[str, str] = Factory(dict)
-    profile: Mapping[str, str] = Factory(dict)
-    services: Mapping[str, str] = Factory(dict)
+    variables: Mapping[str, str] = _NONE
+    profile: Mapping[str, str] = _NONE
+    services: Mapping[str, str] = _NONE
     profile_name: str = ""
     config_file: str = ""
 

@@ -3,16 +3,15 @@
 import ipaddress
 import re
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
-
-from attrs import frozen
 
 from detective_async.errors import ConfigurationError, ParameterError
 from detective_async.settings.arguments import check_kind, shown
+from detective_async.settings.expressions import expression
 
 
-@frozen
-class Endpoint:
+class Endpoint(NamedTuple):
     """The destination of requests.
 
     Attributes:
@@ -37,8 +36,7 @@ class Endpoint:
             return host == "localhost" or host.endswith(".localhost")
 
 
-@frozen
-class _Partition:
+class _Partition(NamedTuple):
     """A partition of AWS, which has its own domains."""
 
     name: str
@@ -135,12 +133,12 @@ def _check_url(endpoint_url: object) -> None:
 # Three forms of region names, each stricter than the one before: with a custom endpoint, without, and in lists.
 
 #: Any label of a host name: simulators have regions such as `local`.
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+_LABEL = expression(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 #: What AWS may call a region, now or later: lower-case words and a number at the end. The host of any other name, such
 #: as that of a place or of an availability zone, does not exist, which would look like a region without Detective.
-_NAME = re.compile(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}")
+_NAME = expression(r"[a-z]+(-[a-z]+)*-[0-9]{1,3}")
 #: The word before the number, in the partitions that are known: a misspelt region would fail like one that is closed.
-_DIRECTION = re.compile(r"(north|south)?(east|west)?|central")
+_DIRECTION = expression(r"(north|south)?(east|west)?|central")
 
 
 def _checked_region(value: object, form: re.Pattern[str]) -> str:
@@ -312,8 +310,8 @@ def _path(path: str) -> str:
 
 
 _LONGEST_HOST = 253
-_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_HOST_NAME = expression(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 #: aiohttp takes such a host for an IPv4 address, and refuses each request if it is none.
-_NUMBERS = re.compile(r"[0-9.]+")
+_NUMBERS = expression(r"[0-9.]+")
 #: The characters of RFC 3986 that may stand in a path.
-_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*+")
+_PATH = expression(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*+")

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
@@ -13,8 +12,7 @@ from support.contract.clients import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S
 from support.contract.server import Server
 
 from detective_async import DetectiveClient, RetryPolicy, StaticCredentials
-from detective_async.api.wire import requests, responses
-from detective_async.api.wire.json import choose
+from detective_async.api.wire import responses
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +32,14 @@ def isolated() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", params=["orjson", "json"])
+@pytest.fixture(scope="module", params=["msgspec", "json"])
 def json_library(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Read and write JSON with each library in turn; the one that is not installed is left out."""
+    """Read JSON with msgspec, if it is installed, and without."""
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "orjson":
-            pytest.importorskip("orjson")
+        if request.param == "msgspec":
+            pytest.importorskip("msgspec")
         else:
-            patch.setitem(sys.modules, "orjson", None)
-        load_fast, dump = choose()
-        patch.setattr(responses, "load_fast", load_fast)
-        patch.setattr(requests, "dump", dump)
+            patch.setattr(responses, "reader_of", None)
         yield request.param
 
 

@@ -15,6 +15,7 @@ import pytest
 import detective_async
 from detective_async.api.models import constraints
 from detective_async.api.redaction import mask, mask_keys
+from detective_async.settings.expressions import Expression
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: From these, texts are made that make a search try as many ways as it can.
@@ -63,13 +64,13 @@ def _modules() -> Iterator[object]:
             yield importlib.import_module(module.name)
 
 
-def _expressions() -> dict[str, re.Pattern[str]]:
+def _expressions() -> dict[str, Any]:
     """Return the expressions of the package's modules, of the inventory, and of parameters without a limit."""
     found = {
         f"{module.__name__}.{name}": value  # type: ignore[attr-defined]
         for module in _modules()
         for name, value in vars(module).items()
-        if isinstance(value, re.Pattern)
+        if isinstance(value, re.Pattern | Expression)
     }
     example = runpy.run_path(str(EXAMPLES / "inventory.py"))
     found |= {f"inventory.{name}": value for name, value in example.items() if isinstance(value, re.Pattern)}

@@ -34,7 +34,7 @@ _NOT_JSON = {
         "the body holds NaN, which JSON does not have @ $",
     ),
     "Infinity": (b'{"Added": -Infinity}', "the body holds -Infinity, which JSON does not have @ $"),
-    "5,000 digits": (b'{"Added": ' + b"9" * 5000 + b"}", "the body holds a number that is out of range @ $"),
+    "5,000 digits": (b'{"NextToken": ' + b"9" * 5000 + b"}", "the body holds a number that is out of range @ $"),
     "1,000,000 arrays deep": (b"[" * _DEEP, "the body is nested too deeply @ $"),
     "1,000,000 arrays deep and back": (b"[" * _DEEP + b"]" * _DEEP, "the body is nested too deeply @ $"),
     "1,000,000 objects deep": (b'{"Added":' * _DEEP + b"1" + b"}" * _DEEP, "the body is nested too deeply @ $"),

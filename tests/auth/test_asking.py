@@ -14,7 +14,7 @@ from support.loop_threads import wait_until
 
 import detective_async
 from detective_async import AssumeRole, CredentialsError, DetectiveClient, Timeouts
-from detective_async.auth import SharedCall
+from detective_async.auth.threads import SharedCall
 from detective_async.testing import DetectiveSimulator
 
 HUB, SPOKE = "111122223333", "444455556666"

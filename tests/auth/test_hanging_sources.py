@@ -327,7 +327,7 @@ async def test_a_refresh_of_botocore_that_hangs(
         provider = DefaultCredentials()
         # Found by an earlier look-up.
         monkeypatch.setattr(provider, "_found", hanging)
-        monkeypatch.setattr(provider, "_find_credentials", lambda _: new)
+        monkeypatch.setattr("detective_async.auth.botocore_chain._find_credentials", lambda *_: new)
     else:
         session = boto3.Session()
         monkeypatch.setattr(session._session, "_credentials", hanging)
@@ -351,7 +351,7 @@ async def test_a_refresh_of_botocore_that_raises(monkeypatch: pytest.MonkeyPatch
     past = datetime.now(UTC) - timedelta(hours=1)
     provider = DefaultCredentials()
     found = RefreshableCredentials("old", "s", "t", past, locked, "tests")
-    monkeypatch.setattr(provider, "_find_credentials", lambda _: found)
+    monkeypatch.setattr("detective_async.auth.botocore_chain._find_credentials", lambda *_: found)
     with pytest.raises(CredentialsError, match="RuntimeError: locked"):
         await provider.get_credentials()
 

@@ -98,6 +98,7 @@ class _Service:
     def __init__(self, spoil: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
         self._spoil = spoil
         self._seen: dict[str, Any] = {}
+        self._assumed = 0
 
     def __call__(self, *_: object) -> "_Service":
         return self
@@ -116,10 +117,11 @@ class _Service:
 
     def _calls(self, contender: Contender, asked: dict[str, Any]) -> dict[str, Any]:
         answer = digest(normalise(LIST_GRAPHS.answer, times_are_text=True))
-        made = asked["calls"] + 1
-        return self._result(
-            {"digest": answer}, {asked["operation"]: made}, last={"body": "{}"}, signed=contender.signs * made
-        )
+        calls = {asked["operation"]: asked["calls"] + asked["in_flight"]}
+        if contender.assumes_role and not self._assumed:
+            calls["AssumeRole"] = self._assumed = 1
+        signed = contender.signs * sum(calls.values())
+        return self._result({"digest": answer}, calls, last={"body": "{}"}, signed=signed)
 
     def _stall(self, _: Contender, asked: dict[str, Any]) -> dict[str, Any]:
         members, passes = members_of(asked["graph_arn"]), asked["passes"]
@@ -173,6 +175,7 @@ def test_complete_work_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
         ("calls", lambda took, _: took.update(digest="another"), "digest of the response"),
         ("calls", lambda _, seen: seen["calls"].update(ListGraphs=100), "requests"),
         ("calls", lambda _, seen: seen.update(signed=101), "signed requests"),
+        ("calls", lambda _, seen: seen["calls"].pop("AssumeRole", None), "role: requests"),
         ("calls", lambda _, seen: seen["last"].update(body='{"MaxResults": 1}'), "members of the request"),
         ("calls", lambda took, _: took.update(problem="at $.GraphList"), r"at \$.GraphList"),
         ("stall", lambda took, _: took["found"][-1].__setitem__(0, 1999), "count and checksum"),

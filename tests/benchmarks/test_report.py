@@ -3,7 +3,7 @@
 import pytest
 from measurements import median_of
 from report import against, cell, figures_table, quotient, ratios, spread
-from targets import Target, verdicts
+from targets import Target, by_python, verdicts
 
 pytestmark = pytest.mark.once
 
@@ -67,7 +67,8 @@ def test_a_target_is_met_up_to_its_limit(figure: float, at_least: bool, said: st
     """The limit is the largest or the smallest allowed value."""
     results = {"contenders": {"ours": {"cpu_ratio": spread([figure])}}}
     target = Target("a call", median_of("ours", "cpu_ratio"), 1.35, "x", at_least=at_least)
-    assert target.judge(results) == ["a call", f"{figure} x", f"at {'least' if at_least else 'most'} 1.35 x", said]
+    assert target.judge(results) == (f"{figure} x", said)
+    assert target.wanted == f"at {'least' if at_least else 'most'} 1.35 x"
 
 
 def test_a_target_of_an_absent_client_is_neither_met_nor_missed() -> None:
@@ -75,3 +76,19 @@ def test_a_target_of_an_absent_client_is_neither_met_nor_missed() -> None:
     target = Target("beside another client", median_of("theirs", "cpu_ratio"), 2, "x")
     assert "not measured" in verdicts([(target, {"contenders": {}})])
     assert "met" not in verdicts([(target, {"contenders": {}})])
+
+
+def test_every_python_has_a_row() -> None:
+    """A missed target is in bold, and a measurement that a run lacks is said to be missing."""
+    targets = [(name, Target(name, median_of("ours", "ratio"), 1.2, "x", column=name)) for name in ("call", "page")]
+    runs = [
+        {"python": f"3.{minor}", "measurements": {"call": {"contenders": {"ours": {"ratio": spread([ratio])}}}}}
+        for minor, ratio in ((11, 1.1), (12, 1.3))
+    ]
+    assert by_python(targets, runs).splitlines() == [
+        "|      | call          | page          |",
+        "| ---- | ------------- | ------------- |",
+        "|      | at most 1.2 x | at most 1.2 x |",
+        "| 3.11 | 1.10 x        | not measured  |",
+        "| 3.12 | **1.30 x**    | not measured  |",
+    ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import trustme
+from attrs import evolve
 from botocore.httpsession import create_urllib3_context
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -76,17 +77,20 @@ async def test_a_bundle_that_cannot_be_used(
         DetectiveClient(region="eu-west-1", credentials=Credentials("a", "b"), session=session)
 
 
-async def list_graphs(tls: ssl.SSLContext) -> None:
-    """Call a server with a new client."""
+async def list_graphs(tls: ssl.SSLContext, *, later: bool = False) -> None:
+    """Call a server with a new client, whose own endpoint may have no TLS."""
     async with (
         serving(Request.answer, tls) as server,
         DetectiveClient(
             region="eu-west-1",
             credentials=Credentials("a", "b"),
-            endpoint_url=server.url,
+            endpoint_url="http://127.0.0.1:1" if later else server.url,
             retry=RetryPolicy(max_attempts=1),
         ) as client,
     ):
+        # As the transport to STS has another endpoint.
+        endpoint = client._transport.endpoint._replace(url=server.url, host=server.url.partition("//")[2])
+        client._transport = evolve(client._transport, endpoint=endpoint)
         await client.list_graphs()
 
 
@@ -117,6 +121,42 @@ async def test_a_bundle_that_was_replaced(variable: str, tmp_path: Path, monkeyp
     (tmp_path / "next").write_bytes(old.cert_pem.bytes())
     (tmp_path / "next").replace(bundle)
     await check(old_server, new_server)
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+async def test_a_bundle_is_loaded_on_demand(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the endpoint has no TLS, by the first connection with TLS, which is as strict."""
+    authority = trustme.CA()
+    trusted, other = (server_context(one.issue_cert("127.0.0.1")) for one in (authority, trustme.CA()))
+    bundle = tmp_path / "bundle.pem"
+    monkeypatch.setenv(variable, str(bundle))
+    with pytest.raises(ConfigurationError, match="cannot be used: No such file"):
+        await list_graphs(trusted, later=True)
+    bundle.write_text("nonsense")
+    with pytest.raises(ConnectError, match="cannot trust 127"):
+        await list_graphs(trusted, later=True)
+    assert "cannot be used" in caplog.text
+    assert "no server is trusted" in caplog.text
+    authority.cert_pem.write_to_path(bundle)
+    await list_graphs(trusted, later=True)
+    with pytest.raises(ConnectError, match="cannot trust 127"):
+        await list_graphs(other, later=True)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_systems_authorities_on_demand(is_new: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is loaded where there is no TLS, and where aiohttp has loaded them already."""
+    monkeypatch.setattr("detective_async.http.environment._HAS_ADDED_CHECKS", is_new)
+    context = ssl_context(None, on_demand=True)
+    if is_new:
+        assert isinstance(context, ssl.SSLContext)
+        assert context.cert_store_stats()["x509_ca"] == 0
+        connection = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+        assert connection.context is ssl_context(None)
+    else:
+        assert context is True
 
 
 async def test_certificates_without_key_identifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

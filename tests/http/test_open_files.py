@@ -87,7 +87,7 @@ async def several_hosts():
     async with DetectiveClient(**options) as client:
         for url in urls:
             other = client.with_options()
-            endpoint = evolve(client._transport.endpoint, url=url)
+            endpoint = client._transport.endpoint._replace(url=url)
             other._transport = evolve(client._transport, endpoint=endpoint)
             await asyncio.gather(*(other.list_graphs() for _ in range(15)))
         print(client._transport.limits.quota.available)

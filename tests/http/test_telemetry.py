@@ -81,7 +81,7 @@ async def test_levels_select_what_is_logged(
 ) -> None:
     """Calls and retries can be selected; by default nothing is logged, and no event is created."""
     if not levels:
-        monkeypatch.setattr("detective_async.http.call.CallRecorder", None)
+        monkeypatch.setattr("detective_async.http.telemetry.CallRecorder", None)
     for name, level in levels.items():
         caplog.set_level(level, name)
     await call(credentials, fake_time)

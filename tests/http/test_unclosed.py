@@ -52,12 +52,18 @@ def test_transports_without_a_socket() -> None:
         close_socket(transport, Mock(), forked=False)
 
 
+def _opened() -> Origin:
+    origin = Origin("DetectiveClient", "program.py", 7)
+    origin.opened = True
+    return origin
+
+
 @pytest.mark.parametrize(("leave", "warns"), [(unclosed._forget_after_fork, False), (unclosed._abandon_at_exit, True)])
 def test_what_is_registered_is_abandoned(
     leave: Callable[[], None], warns: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At the end, but for event loops that run, with one warning for each client, which is printed and not raised."""
-    origin = Origin("DetectiveClient", "program.py", 7, opened=True)
+    origin = _opened()
     idle, another, running = (
         Mock(loop=Mock(is_running=lambda value=value: value), origin=origin) for value in (False, False, True)
     )
@@ -75,7 +81,7 @@ def test_what_is_registered_is_abandoned(
 
 def test_a_program_without_a_console(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is printed elsewhere at its end."""
-    left = Mock(loop=Mock(is_running=lambda: False), origin=Origin("DetectiveClient", "program.py", 7, opened=True))
+    left = Mock(loop=Mock(is_running=lambda: False), origin=_opened())
     monkeypatch.setattr(unclosed, "registered", {left})
     monkeypatch.setattr(warnings, "warn_explicit", Mock(side_effect=ResourceWarning))
     monkeypatch.setattr(sys, "stderr", None)

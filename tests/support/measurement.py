@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pkgutil import walk_packages
+from types import NoneType
 
 import coverage
 
@@ -27,7 +28,8 @@ def run_what_runs_once() -> None:
         if not module.name.endswith("__main__"):
             import_module(module.name)
     for operation in OPERATIONS.values():
-        responses._reader(operation)
+        if responses.reader_of is not None and operation.response is not NoneType:
+            responses.reader_of(operation.response)
 
 
 @contextmanager

@@ -36,19 +36,15 @@ if TYPE_CHECKING:
         TooManyRequestsException,
         ValidationException,
     )
-    from detective_async.api.models.graphs import (
+    from detective_async.api.models.graph_changes import (
         CreateGraphRequest,
         CreateGraphResponse,
         DeleteGraphRequest,
+    )
+    from detective_async.api.models.graphs import (
         Graph,
         ListGraphsRequest,
         ListGraphsResponse,
-        ListTagsForResourceRequest,
-        ListTagsForResourceResponse,
-        TagResourceRequest,
-        TagResourceResponse,
-        UntagResourceRequest,
-        UntagResourceResponse,
     )
     from detective_async.api.models.indicators import (
         FlaggedIpAddressDetail,
@@ -115,6 +111,14 @@ if TYPE_CHECKING:
         ListOrganizationAdminAccountsRequest,
         ListOrganizationAdminAccountsResponse,
         UpdateOrganizationConfigurationRequest,
+    )
+    from detective_async.api.models.tags import (
+        ListTagsForResourceRequest,
+        ListTagsForResourceResponse,
+        TagResourceRequest,
+        TagResourceResponse,
+        UntagResourceRequest,
+        UntagResourceResponse,
     )
     from detective_async.api.models.unprocessed import (
         UnprocessedAccount,
@@ -221,8 +225,10 @@ __all__ = [
 #: Where names are looked for, in this order: first what most programs need anyway.
 _MODULES = (
     "base",
-    "exceptions",
     "graphs",
+    "exceptions",
+    "graph_changes",
+    "tags",
     "unprocessed",
     "datasources",
     "members",

@@ -10,13 +10,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Protocol
 
-from attrs import Attribute, AttrsInstance, fields, frozen
+from attrs import Attribute, AttrsInstance, fields
 
 from detective_async.api.models.base import OpenEnum
 from detective_async.errors import ParameterError
 from detective_async.settings.arguments import shown, type_name, with_article
+from detective_async.settings.expressions import expression
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = expression("[\ud800-\udfff]")
 
 
 class Rule(Protocol):
@@ -60,7 +61,6 @@ def list_if_iterable(values: Any) -> Any:
     return list(values)
 
 
-@frozen(eq=False, repr=False)
 class Text:
     """A string with the API's limits of length and its pattern.
 
@@ -72,11 +72,20 @@ class Text:
         sensitive: whether the message must not contain the value.
     """
 
-    min_length: int = 1
-    max_length: int | None = None
-    pattern: str | None = None
-    meaning: str = "a string"
-    sensitive: bool = False
+    def __init__(
+        self,
+        min_length: int = 1,
+        max_length: int | None = None,
+        pattern: str | None = None,
+        meaning: str = "a string",
+        *,
+        sensitive: bool = False,
+    ) -> None:
+        self.min_length = min_length
+        self.max_length = max_length
+        self.pattern = pattern
+        self.meaning = meaning
+        self.sensitive = sensitive
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, str):
@@ -106,7 +115,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.ASCII)
 
 
-@frozen(eq=False, repr=False)
 class OneOf:
     """A member of an enum, or its string.
 
@@ -114,7 +122,8 @@ class OneOf:
     `DatasourcePackage("NEWER")`.
     """
 
-    enum: type[OpenEnum]
+    def __init__(self, enum: type[OpenEnum]) -> None:
+        self.enum = enum
 
     def __call__(self, value: object, path: str) -> None:
         if isinstance(value, self.enum):
@@ -125,12 +134,12 @@ class OneOf:
             raise ParameterError(path, f"{value[:100]!r} is not one of {', '.join(self.enum.__members__)}")
 
 
-@frozen(eq=False, repr=False)
 class Integer:
     """A whole number between two bounds, both included; None for no maximum."""
 
-    minimum: int
-    maximum: int | None = None
+    def __init__(self, minimum: int, maximum: int | None = None) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -140,7 +149,6 @@ class Integer:
             raise ParameterError(path, f"must be {bounds}, got {shown(value)}")
 
 
-@frozen(eq=False, repr=False)
 class Flag:
     """True or False."""
 
@@ -149,7 +157,6 @@ class Flag:
             raise ParameterError(path, f"expected True or False, got {type_name(value)}")
 
 
-@frozen(eq=False, repr=False)
 class AwareDatetime:
     """A datetime with a time zone."""
 
@@ -160,13 +167,13 @@ class AwareDatetime:
             raise ParameterError(path, "must have a time zone, as datetime.now(UTC) has")
 
 
-@frozen(eq=False, repr=False)
 class Items:
     """A list whose items follow a rule; None for no maximum."""
 
-    item: Rule
-    max_items: int | None = None
-    min_items: int = 1
+    def __init__(self, item: Rule, max_items: int | None = None, min_items: int = 1) -> None:
+        self.item = item
+        self.max_items = max_items
+        self.min_items = min_items
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, list | tuple):
@@ -176,7 +183,6 @@ class Items:
             self.item(item, f"{path}[{index}]")
 
 
-@frozen(eq=False, repr=False)
 class DistinctItems:
     """A list of at least one item, whose items follow a rule and are all different.
 
@@ -185,8 +191,9 @@ class DistinctItems:
         member: the attribute that must differ; None for the whole item.
     """
 
-    item: Rule
-    member: str | None = None
+    def __init__(self, item: Rule, member: str | None = None) -> None:
+        self.item = item
+        self.member = member
 
     def __call__(self, value: object, path: str) -> None:
         Items(self.item)(value, path)
@@ -200,14 +207,14 @@ class DistinctItems:
                 raise ParameterError(where, f"{key} is there already, as {path}[{first}]")
 
 
-@frozen(eq=False, repr=False)
 class Entries:
     """A mapping whose keys and values follow one rule each."""
 
-    key: Rule
-    value: Rule
-    max_items: int
-    min_items: int = 1
+    def __init__(self, key: Rule, value: Rule, max_items: int, min_items: int = 1) -> None:
+        self.key = key
+        self.value = value
+        self.max_items = max_items
+        self.min_items = min_items
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
@@ -218,11 +225,11 @@ class Entries:
             self.value(item, f"{path}[{key!r}]")
 
 
-@frozen(eq=False, repr=False)
 class ModelInstance:
     """An instance of a model, whose members are checked, too."""
 
-    model: type[AttrsInstance]
+    def __init__(self, model: type[AttrsInstance]) -> None:
+        self.model = model
 
     def __call__(self, value: object, path: str) -> None:
         if not isinstance(value, self.model):

@@ -8,10 +8,11 @@ from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
 from detective_async.api.redaction import MAX_TEXT, in_one_line, mask, unless_secret
 from detective_async.api.wire.json import MismatchError, load
 from detective_async.errors import ServiceError
+from detective_async.settings.expressions import expression
 
 #: The most items of a list in an error that are read: each is searched for secrets.
 _MOST_ITEMS = 200
-_CODE = re.compile(r"[\w.-]{1,128}", re.ASCII)
+_CODE = expression(r"[\w.-]{1,128}", re.ASCII)
 
 
 def decode_error(

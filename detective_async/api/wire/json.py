@@ -1,12 +1,7 @@
-"""JSON as strict as the standard: bytes to plain values and back, with errors that say where and quote nothing.
-
-`choose` decides once which library does it: orjson where it is installed, else the standard library's json.
-"""
+"""JSON as strict as the standard: bytes to plain values and back, with errors that say where and quote nothing."""
 
 import json
-import math
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
@@ -62,37 +57,14 @@ def mismatch(expected: str, value: object) -> MismatchError:
     return MismatchError(f"expected {expected}, got {_JSON_KINDS[type(value)]}")
 
 
-def choose() -> tuple[Callable[[bytes], object], Callable[[Any], bytes]]:
-    """Return the functions that become `load_fast` and `dump`."""
-    try:
-        import orjson  # noqa: PLC0415 - here, so that a test can choose without it
-    except ImportError:
-        return _load_fast, _dump
-    # For keys that are of a subclass of str, such as a StrEnum. What json does not write, orjson must not write either.
-    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-    return orjson.loads, partial(orjson.dumps, option=options)
+def dump(value: Any) -> bytes:
+    """Write a request body.
 
-
-def _load_fast(body: bytes) -> object:
-    return _DECODER.decode(body.decode())
-
-
-def _finite(text: str) -> float:
-    # orjson refuses them too, and the compiled readers rely on it.
-    number = float(text)
-    if math.isinf(number):
-        raise MismatchError("holds a number that is out of range")
-    return number
-
-
-def _dump(value: Any) -> bytes:
+    Raises:
+        TypeError: it has a value of a type that JSON does not have.
+        ValueError: it has a number that JSON does not have, or half of a surrogate pair.
+    """
     return _ENCODER.encode(value).encode()
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-#: `load_fast` reads a body, with orjson in half the time, but then gives whole numbers of more than 64 bits as floats.
-#: It raises a ValueError for what `load` refuses too, and with orjson for some rare JSON that `load` accepts.
-#: `dump` writes a request body. It raises a TypeError or a ValueError for what the library in use cannot write.
-load_fast, dump = choose()

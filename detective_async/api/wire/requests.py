@@ -1,15 +1,12 @@
 """Encodes requests: models to paths, queries and JSON bodies."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 from string import Formatter
 from typing import Any
 from urllib.parse import quote
 
-from attrs import AttrsInstance, fields, has
-from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn, override
+from attrs import AttrsInstance, fields
 
 from detective_async.api.models.constraints import validate
 from detective_async.api.operations import Operation
@@ -45,27 +42,25 @@ def _plan(operation: Operation[Any]) -> tuple[tuple[str, ...], Callable[[Any], d
     assert operation.request is not None  # noqa: S101 - `encode` has a request
     in_path = {name for _, name, _, _ in Formatter().parse(operation.path) if name}
     uri_attributes = tuple(a.name for a in fields(operation.request) if wire_name(a.name) in in_path)
-    return uri_attributes, _unstructure_fn(operation.request, omit={*uri_attributes, *operation.query})
+    return uri_attributes, _document_function(operation.request, {*uri_attributes, *operation.query})
 
 
-def _unstructure_fn(model: type[AttrsInstance], omit: set[str]) -> Callable[[Any], dict[str, Any]]:
-    overrides: dict[str, Any] = {
-        a.name: override(omit=True) if a.name in omit else override(rename=wire_name(a.name)) for a in fields(model)
-    }
-    return make_dict_unstructure_fn(model, _REQUESTS, _cattrs_omit_if_default=True, **overrides)
+def _document_function(model: type[AttrsInstance], omit: set[str]) -> Callable[[Any], dict[str, Any]]:
+    """Return the function that makes the document of a request."""
+    members = [a for a in fields(model) if a.name not in omit]
+    if any(a.type not in _SENT_AS_THEY_ARE for a in members):
+        # Most programs never need it, and importing cattrs takes longer than a call.
+        from detective_async.api.wire.request_converter import unstructure_fn  # noqa: PLC0415
+
+        return unstructure_fn(model, omit)
+    names = [(a.name, wire_name(a.name)) for a in members]
+    # A member that is None is optional: `validate` refuses it elsewhere.
+    return lambda request: {name: v for attribute, name in names if (v := getattr(request, attribute)) is not None}
+
+
+#: The types of members whose values need no conversion.
+_SENT_AS_THEY_ARE: tuple[Any, ...] = (str, str | None, int | None, bool | None, list[str])
 
 
 def _quote(value: str) -> str:
     return quote(value, safe="-._~")
-
-
-def _timestamp_text(moment: datetime) -> str:
-    moment = moment.astimezone(UTC)
-    # A literal format, because strftime pads years below 1000 on some platforms only.
-    text = moment.replace(tzinfo=None).isoformat(timespec="microseconds" if moment.microsecond else "seconds")
-    return f"{text}Z"
-
-
-_REQUESTS = Converter()
-_REQUESTS.register_unstructure_hook(datetime, _timestamp_text)
-_REQUESTS.register_unstructure_hook_factory(has, lambda model: _unstructure_fn(model, omit=set()))

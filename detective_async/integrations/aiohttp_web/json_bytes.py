@@ -17,7 +17,7 @@ def dump_json(value: Any) -> bytes:
     try:
         return dump(value)
     except (TypeError, ValueError):
-        # Not every JSON library writes lone surrogates and integers of more than 64 bits, which are valid JSON.
+        # Lone surrogates are valid JSON, if they are escaped.
         return json.dumps(_with_null(value), separators=(",", ":"), allow_nan=False).encode()
 
 

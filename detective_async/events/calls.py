@@ -1,15 +1,8 @@
-"""The events that hooks and callbacks receive: calls, attempts, retries, and the progress of a large job."""
+"""The events of calls, attempts and retries."""
 
-import inspect
-import logging
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable
 
-from attrs import define, field, frozen
-
-from detective_async.errors import ConfigurationError
-
-_logger = logging.getLogger("detective_async")
+from attrs import field, frozen
 
 
 @frozen(kw_only=True)
@@ -138,105 +131,5 @@ class CallEvent:
     retry_quota: int
 
 
-@frozen(kw_only=True)
-class ProgressEvent:
-    """A part of a large job has ended.
-
-    Attributes:
-        done: the number of parts that have ended, including those that failed.
-        failed: the number of parts that failed.
-        total: the number of all parts; None if it is not known before the end.
-        elapsed: seconds since the start of the job.
-    """
-
-    done: int
-    failed: int
-    total: int | None
-    elapsed: float
-
-    @property
-    def rate(self) -> float:
-        """The average number of parts per second."""
-        return self.done / self.elapsed if self.elapsed > 0 else 0.0
-
-
 Event = AttemptEvent | RetryEvent | CallEvent
 Hook = Callable[[Event], object]
-ProgressCallback = Callable[[ProgressEvent], object]
-
-T = TypeVar("T")
-
-
-def emit(hooks: Iterable[Callable[[T], object]], event: T) -> None:
-    """Call every hook with an event; an exception from a hook is logged and not raised."""
-    for hook in hooks:
-        try:
-            hook(event)
-        except Exception:
-            _logger.exception("a hook failed on %s", type(event).__name__)
-
-
-def emit_start(hooks: Iterable[Hook], start: CallStart) -> None:
-    """Call the `on_start` of every hook that has one."""
-    emit([on_start for hook in hooks if (on_start := getattr(hook, "on_start", None)) is not None], start)
-
-
-@define(eq=False)
-class ProgressCounter:
-    """Counts the parts of a large job that have ended, and calls a progress callback.
-
-    Attributes:
-        callback: receives an event for each part, or None.
-        total: the number of all parts; None if it is not known.
-        now: returns the seconds of a monotonic clock.
-    """
-
-    callback: ProgressCallback | None
-    total: int | None
-    now: Callable[[], float]
-    _started_at: float = field(init=False)
-    _done: int = field(init=False, default=0)
-    _failed: int = field(init=False, default=0)
-
-    def __attrs_post_init__(self) -> None:
-        self._started_at = self.now()
-
-    def add(self, *, failed: bool) -> None:
-        """Count a part that has ended."""
-        self._done += 1
-        self._failed += failed
-        if self.callback is not None:
-            elapsed = self.now() - self._started_at
-            event = ProgressEvent(done=self._done, failed=self._failed, total=self.total, elapsed=elapsed)
-            emit((self.callback,), event)
-
-
-def is_plain_callable(value: object) -> bool:
-    """Return whether a value is callable and not asynchronous: then its result would never be awaited."""
-    try:
-        return callable(value) and not any(map(_is_async, (value, getattr(value, "__call__", None))))  # noqa: B004
-    except Exception:  # noqa: BLE001 - an object of a user's may raise when it is asked for an attribute
-        return False
-
-
-def is_hook(value: object) -> bool:
-    """Return whether a value is a plain callable, and its `on_start`, if it has one, too.
-
-    A class whose instances are callable is not one: calling it would only make an instance.
-
-    Raises:
-        ConfigurationError: the value raises an error when it is asked for an attribute, as each call would ask it.
-    """
-    if isinstance(value, type) and any("__call__" in vars(base) for base in value.__mro__):
-        return False
-    try:
-        on_start = getattr(value, "on_start", None)
-    except Exception:  # noqa: BLE001 - it may be any class
-        problem = f"hooks: expected plain callables, got {type(value).__name__}, which raises when asked for on_start"
-    else:
-        return is_plain_callable(value) and (on_start is None or is_plain_callable(on_start))
-    raise ConfigurationError(problem)
-
-
-def _is_async(value: object) -> bool:
-    return inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)
