@@ -81,6 +81,9 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     """
     if isinstance(source, Credentials):
         return FixedCredentials(source)
+    # As the last lines would find out, but a fleet asks this for each target.
+    if isinstance(source, ManagedProvider):
+        return source
     # Imported when they are needed: most programs use the default credentials.
     from detective_async.auth.sessions import SessionCredentials  # noqa: PLC0415
     from detective_async.auth.static import StaticCredentials  # noqa: PLC0415

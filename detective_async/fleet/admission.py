@@ -133,6 +133,8 @@ class Admission:
 
     def _first(self, may_start: Callable[[_Lane], bool]) -> _Lane | None:
         """Give the lane whose next target comes first in the list, among those that may start."""
+        if not self._aside:
+            return None
         lanes = [lane for lane in self._lanes.values() if lane.waiting and may_start(lane)]
         return min(lanes, key=lambda lane: lane.waiting[0][0]) if lanes else None
 

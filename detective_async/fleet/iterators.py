@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 from detective_async.api import models
@@ -10,7 +11,7 @@ from detective_async.client.client import DetectiveClient
 from detective_async.client.paginator import Paginator
 from detective_async.events import ProgressCallback
 from detective_async.fleet.outcomes import Outcome
-from detective_async.fleet.streams import FleetStream, Pages
+from detective_async.fleet.streams import FleetStream, Put, Read
 from detective_async.fleet.targets import Target
 
 T = TypeVar("T")
@@ -105,9 +106,9 @@ class FleetIterators(ABC):
             indicator_type: only indicators of this type.
         """
 
-        async def pages(
-            client: DetectiveClient, graph_arn: str
-        ) -> AsyncGenerator[Sequence[tuple[models.InvestigationDetail, models.Indicator]], None]:
+        async def read(
+            client: DetectiveClient, graph_arn: str, put: Put[tuple[models.InvestigationDetail, models.Indicator]]
+        ) -> None:
             investigations = client.iter_investigations(graph_arn, filter_criteria=filter_criteria)
             async with aclosing(aiter(investigations)) as found:
                 async for investigation in found:
@@ -117,31 +118,34 @@ class FleetIterators(ABC):
                     indicators = client.iter_indicators(
                         graph_arn, investigation.investigation_id, indicator_type=indicator_type
                     )
-                    async with aclosing(_item_pages(indicators)) as indicator_pages:
-                        async for items in indicator_pages:
-                            yield [(investigation, indicator) for indicator in items]
+                    await _put_pages(indicators, partial(_put_pairs, put, investigation))
 
-        return FleetStream(self.run, _of_each_graph(pages))
+        return FleetStream(self.run, _of_each_graph(read))
 
     def _stream(self, paginate: Callable[[DetectiveClient], Paginator[Item, Any]]) -> FleetStream[Item]:
-        return FleetStream(self.run, lambda client: _item_pages(paginate(client)))
+        return FleetStream(self.run, lambda client, put: _put_pages(paginate(client), put))
 
     def _graph_stream(self, paginate: Callable[[DetectiveClient, str], Paginator[Item, Any]]) -> FleetStream[Item]:
-        return FleetStream(self.run, _of_each_graph(lambda client, graph_arn: _item_pages(paginate(client, graph_arn))))
+        return FleetStream(
+            self.run, _of_each_graph(lambda client, graph_arn, put: _put_pages(paginate(client, graph_arn), put))
+        )
 
 
-def _of_each_graph(pages: Callable[[DetectiveClient, str], AsyncGenerator[Sequence[Item], None]]) -> Pages[Item]:
-    async def all_pages(client: DetectiveClient) -> AsyncGenerator[Sequence[Item], None]:
+def _of_each_graph(read: Callable[[DetectiveClient, str, Put[Item]], Awaitable[None]]) -> Read[Item]:
+    async def read_all(client: DetectiveClient, put: Put[Item]) -> None:
         for graph in await client.iter_graphs().collect():
             if graph.arn is not None:
-                async with aclosing(pages(client, graph.arn)) as found:
-                    async for items in found:
-                        yield items
+                await read(client, graph.arn, put)
 
-    return all_pages
+    return read_all
 
 
-async def _item_pages(paginator: Paginator[Item, Any]) -> AsyncGenerator[Sequence[Item], None]:
-    async with aclosing(paginator.pages()) as pages:
+async def _put_pages(paginator: Paginator[Item, Any], put: Put[Item]) -> None:
+    # Not its `pages()`: a generator less for each target.
+    async with aclosing(paginator._fetch_pages(None, 0)) as pages:  # noqa: SLF001 - of our own class
         async for page in pages:
-            yield list(paginator._items(page))  # noqa: SLF001 - of our own class
+            await put(list(paginator._items(page)))  # noqa: SLF001 - of our own class
+
+
+async def _put_pairs(put: Put[tuple[T, Item]], first: T, items: Sequence[Item]) -> None:
+    await put([(first, item) for item in items])

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
@@ -18,8 +18,10 @@ _QUEUED_PAGES = 8
 
 Item = TypeVar("Item")
 
-#: Iterates over the items of one target, a page at a time.
-Pages = Callable[[DetectiveClient], AsyncGenerator[Sequence[Item], None]]
+#: Takes the items of a page, and waits until there is room for more.
+Put = Callable[[Sequence[Item]], Awaitable[None]]
+#: Reads the items of one target, a page at a time.
+Read = Callable[[DetectiveClient, Put[Item]], Awaitable[None]]
 #: `DetectiveFleet.run`, for work that returns a number of items.
 RunAll = Callable[[Callable[[DetectiveClient, Target], Coroutine[Any, Any, int]]], AsyncGenerator[Outcome[int], None]]
 
@@ -39,9 +41,9 @@ class FleetStream(Generic[Item]):
     Created by the `iter_...` methods of a fleet.
     """
 
-    def __init__(self, run: RunAll, pages: Pages[Item]) -> None:
+    def __init__(self, run: RunAll, read: Read[Item]) -> None:
         self._run = run
-        self._pages = pages
+        self._read = read
         self._outcomes: list[Outcome[int]] = []
 
     @property
@@ -62,12 +64,15 @@ class FleetStream(Generic[Item]):
 
         async def enqueue_target(client: DetectiveClient, target: Target) -> int:
             count = 0
-            async with aclosing(self._pages(client)) as pages:
-                async for items in pages:
-                    if items:
-                        await slots.acquire()
-                        queue.put_nowait((target, items))
-                        count += len(items)
+
+            async def put(items: Sequence[Item]) -> None:
+                nonlocal count
+                if items:
+                    await slots.acquire()
+                    queue.put_nowait((target, items))
+                    count += len(items)
+
+            await self._read(client, put)
             return count
 
         async def enqueue_all() -> None:

@@ -50,6 +50,8 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 #: Those for a key that it does not know: it was deleted, or the region is not enabled for its account.
 _UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"})
 _SUCCESS = range(200, 300)
+#: Bytes of a response that take some tenths of a millisecond to decode.
+_LARGE = 16 * 2**10
 
 Response = TypeVar("Response")
 _random = Random()  # noqa: S311 - nothing depends on it that ids cannot be guessed
@@ -212,6 +214,8 @@ class Transport:
             if recorder:
                 recorder.start()
             raw = await self._attempt_until_final(call)
+            if raw.body is not None and len(raw.body) > _LARGE:
+                await connections.turn_to_decode()
             metadata = ResponseMetadata(
                 request_id=raw.request_id,
                 http_status=raw.status,

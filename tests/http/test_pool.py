@@ -10,7 +10,9 @@ import pytest
 from support.wire_server import serving
 
 from detective_async import ConfigurationError, ConnectError, Credentials, DetectiveClient, RetryPolicy
+from detective_async.http import call
 from detective_async.http.connector import _input_check
+from detective_async.http.exchange import RawResponse
 from detective_async.http.pool import ConnectionPool, LoopConnections, Turn
 
 KEYS = Credentials("a", "b")
@@ -186,3 +188,47 @@ def test_a_ca_bundle_that_cannot_be_used(content: str | None, tmp_path: Path, mo
     monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
     with pytest.raises(ConfigurationError, match=rf"the CA bundle {bundle} \(AWS_CA_BUNDLE"):
         DetectiveClient(region="eu-west-1", credentials=KEYS)
+
+
+async def rounds_of_responses(monkeypatch: pytest.MonkeyPatch, padding: int, cancelled: int | None = None) -> list[int]:
+    """Make five calls whose responses arrive in the same round of the event loop; return the rounds of their ends."""
+    body = b'{"GraphList":[],"Padding":"%s"}' % (b"x" * padding)
+    loop, current = asyncio.get_running_loop(), 0
+    rounds: list[int] = []
+
+    async def respond(*_: object, **__: object) -> RawResponse:
+        return RawResponse(200, {}, body)
+
+    def next_round() -> None:
+        nonlocal current
+        current += 1
+        if len(rounds) < 5 - (cancelled is not None):
+            loop.call_soon(next_round)
+
+    monkeypatch.setattr(call, "exchange", respond)
+    async with DetectiveClient(region="eu-west-1", credentials=KEYS) as client:
+
+        async def list_graphs() -> None:
+            await client.list_graphs()
+            rounds.append(current)
+
+        await client.list_graphs()
+        calls = [asyncio.ensure_future(list_graphs()) for _ in range(5)]
+        next_round()
+        await asyncio.sleep(0)
+        if cancelled is not None:
+            calls[cancelled].cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    return [one - rounds[0] for one in rounds]
+
+
+async def test_large_responses_are_decoded_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never two in one round of the event loop, which would keep others waiting; small ones need no turn."""
+    assert await rounds_of_responses(monkeypatch, padding=20_000) == [0, 2, 3, 4, 5]
+    assert await rounds_of_responses(monkeypatch, padding=10) == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("cancelled", [2, 4])
+async def test_a_cancelled_call_gives_its_turn_to_the_next(cancelled: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no round passes in which nothing is decoded."""
+    assert await rounds_of_responses(monkeypatch, padding=20_000, cancelled=cancelled) == [0, 2, 3, 4]
