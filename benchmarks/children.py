@@ -100,12 +100,13 @@ class Child:
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment with the benchmark's keys, and without the developer's AWS settings, files and proxies."""
+    """Return an environment with the benchmark's keys, and without the developer's AWS settings, files, authorities and proxies."""
     # Without compiled sources, what is measured of a start is the compiler.
     kept = {
         name: value
         for name, value in of.items()
-        if not name.startswith(("AWS_", "PYTHONDONTWRITEBYTECODE")) and not name.lower().endswith("_proxy")
+        if not name.startswith(("AWS_", "PYTHONDONTWRITEBYTECODE", "REQUESTS_CA_BUNDLE"))
+        and not name.lower().endswith("_proxy")
     }
     return kept | {
         "AWS_CONFIG_FILE": os.devnull,
