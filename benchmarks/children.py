@@ -100,7 +100,7 @@ class Child:
 
 
 def environment(of: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment with the benchmark's keys, and without the developer's AWS settings, files, authorities and proxies."""
+    """Return an environment with the benchmark's keys, and without the developer's own settings that clients read."""
     # Without compiled sources, what is measured of a start is the compiler.
     kept = {
         name: value
