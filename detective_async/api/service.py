@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from attrs import frozen
+
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.errors import ServiceError
 from detective_async.settings.endpoints import Endpoint
@@ -10,6 +12,7 @@ from detective_async.settings.endpoints import Endpoint
 ResponseT = TypeVar("ResponseT")
 
 
+@frozen(eq=False, repr=False)
 class EncodedRequest:
     """A request in its form on the wire, before it is signed.
 
@@ -21,16 +24,11 @@ class EncodedRequest:
         content_type: the media type of the body.
     """
 
-    __slots__ = ("body", "content_type", "method", "path", "query")
-
-    def __init__(
-        self, method: str, path: str, query: str, body: bytes | None, content_type: str = "application/json"
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.body = body
-        self.content_type = content_type
+    method: str
+    path: str
+    query: str
+    body: bytes | None
+    content_type: str = "application/json"
 
 
 class ServiceOperation(Generic[ResponseT]):

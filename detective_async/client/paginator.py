@@ -20,6 +20,8 @@ class Page(Protocol):
 Item = TypeVar("Item")
 PageT = TypeVar("PageT", bound=Page)
 
+_COUNT = Integer(0)
+
 
 class Paginator(Generic[Item, PageT]):
     """The items of a List operation, page by page; created by the client's `iter_...` methods.
@@ -59,8 +61,8 @@ class Paginator(Generic[Item, PageT]):
         if page_size is not None:
             Integer(1, max_page_size)(page_size, "page_size")
         if limit is not None:
-            Integer(0)(limit, "limit")
-        Integer(0)(prefetch, "prefetch")
+            _COUNT(limit, "limit")
+        _COUNT(prefetch, "prefetch")
         if starting_token is not None:
             Text(min_length=0)(starting_token, "starting_token")
         self._operation = operation

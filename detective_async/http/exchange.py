@@ -12,6 +12,7 @@ import aiohttp
 from aiohttp import hdrs
 from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from aiohttp.http import HttpProcessingError
+from attrs import frozen
 from yarl import URL
 
 from detective_async.errors import (
@@ -29,15 +30,13 @@ from detective_async.http.time_limits import limited, time_limit
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
+@frozen(eq=False, repr=False)
 class RawResponse:
     """A response as it arrived, of any status; its body is None if it exceeds `MAX_RESPONSE_SIZE`."""
 
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes | None) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
 
     @property
     def request_id(self) -> str | None:

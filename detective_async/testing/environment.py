@@ -23,7 +23,6 @@ def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]
     host = urlsplit(url).hostname or ""
     excluded = {name: ",".join(filter(None, (os.environ.get(name), host))) for name in ("NO_PROXY", "no_proxy")}
     return {
-        **excluded,
         "AWS_ENDPOINT_URL_DETECTIVE": url,
         "AWS_ENDPOINT_URL_STS": url,
         "AWS_REGION": region,
@@ -31,4 +30,5 @@ def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]
         "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        **excluded,
     }

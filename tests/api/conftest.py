@@ -12,7 +12,8 @@ from support.contract.clients import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S
 from support.contract.server import Server
 
 from detective_async import DetectiveClient, RetryPolicy, StaticCredentials
-from detective_async.api.wire import responses
+from detective_async.api.wire import requests, responses
+from detective_async.api.wire.json import ENCODER
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,13 @@ def isolated() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=["msgspec", "json"])
 def json_library(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Read JSON with msgspec, if it is installed, and without."""
+    """Read and write JSON with msgspec, if it is installed, and without."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "msgspec":
             pytest.importorskip("msgspec")
         else:
             patch.setattr(responses, "reader_of", None)
+            patch.setattr(requests, "dump", lambda document: ENCODER.encode(document).encode())
         yield request.param
 
 

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from enum import StrEnum
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,6 +17,7 @@ from detective_async.api import operations
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.wire import decode
 from detective_async.api.wire import responses as reading
+from detective_async.api.wire.json import choose
 
 pytest.importorskip("msgspec")
 from detective_async.api.wire import compiled
@@ -41,6 +44,19 @@ _TEMPLATES = [
     '{"MemberDetails": [{"Status": "INVITED", "Status": %s}]}',
     '{"NextToken": "token", "Unknown": %s}',
 ]
+
+
+class Key(StrEnum):
+    """An enum of the API as a map's key."""
+
+    CORE = "DETECTIVE_CORE"
+    ODD = "é\n"
+
+
+class Name(str):
+    """A string of a user's."""
+
+    __slots__ = ()
 
 
 def _both(operation: str, body: bytes) -> list[str]:
@@ -112,6 +128,46 @@ def test_timestamps_are_read_in_the_same_way(text: str) -> None:
     body = json.dumps({"MemberDetails": [{"InvitedTime": text}]}).encode()
     with_msgspec, with_json = _both("ListMembers", body)
     assert with_msgspec == with_json
+
+
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.text(st.characters(codec="utf-8")),
+    st.sampled_from(Key),
+    st.builds(Name, st.text(st.characters(codec="utf-8"))),
+)
+_REQUESTS = st.dictionaries(
+    st.one_of(st.text(st.characters(codec="utf-8")), st.sampled_from(Key)),
+    st.recursive(
+        _SCALARS,
+        lambda inner: st.one_of(
+            st.lists(inner),
+            st.dictionaries(st.one_of(st.text(st.characters(codec="utf-8")), st.sampled_from(Key)), inner),
+        ),
+    ),
+)
+
+
+@_SETTINGS
+@given(_REQUESTS)
+@example({"".join(map(chr, range(0x180))): "\u2028\U0001f50e"})
+@example({Key.ODD: {Key.CORE: [Key.ODD]}})
+def test_requests_are_written_in_the_same_way(members: dict[str, Any]) -> None:
+    """The bytes are equal."""
+    with_msgspec = choose()(members)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "msgspec", None)
+        with_json = choose()(members)
+    assert with_msgspec == with_json
+    assert json.loads(with_json) == members
+
+
+def test_what_no_json_has_is_not_written() -> None:
+    """With msgspec as without, and the message does not quote it."""
+    with pytest.raises(TypeError, match=r"a request has a value of type object$"):
+        choose()({"a": object()})
 
 
 _PROGRAM = """

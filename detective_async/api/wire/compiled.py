@@ -8,7 +8,7 @@ Reasons: docs/design/compiled-readers.md. tests/api/test_compiled.py and test_an
 with those of cattrs. `DETECTIVE_ASYNC_COMPILED_READERS=off` in the environment turns these functions off.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from itertools import repeat
@@ -22,17 +22,17 @@ from detective_async.api.models.base import OpenEnum
 from detective_async.api.wire.names import wire_name
 from detective_async.api.wire.scalars import timestamp
 
-#: Reads a document, or raises an exception of any type.
-Reader = Callable[[bytes], Any]
+#: The two steps of reading a document; each raises an exception of any type if it cannot.
+Reader = tuple[Callable[[str], Any], Callable[[Any], Any]]
 
 
 @cache
 def reader_of(model: type[AttrsInstance]) -> Reader:
-    """Return the function that reads a document into a model, whose attributes must all be optional, lists or maps."""
-    parse = msgspec.json.Decoder(_parsed_type(model)).decode
-    convert = _CONVERTERS[_converter_name(model)]
-    # msgspec does not look into the strings of members that it ignores: decoding first refuses what is not UTF-8.
-    return lambda body: convert(parse(body.decode()))
+    """Return the functions that parse a document, and make a model of what was parsed.
+
+    The model's attributes must all be optional, lists or maps.
+    """
+    return msgspec.json.Decoder(_parsed_type(model)).decode, _CONVERTERS[_converter_name(model)]
 
 
 @cache
@@ -61,18 +61,10 @@ def _members(model: type[AttrsInstance]) -> list[Any]:
     return [attribute for attribute in fields(model) if attribute.name != "response_metadata"]
 
 
-def _drain(items: list[Any]) -> Iterator[Any]:
-    """Give the items of a list and take them out of it.
-
-    Each is freed when it has been read: with fewer objects alive at once, the garbage collector runs less often.
-    """
-    items.reverse()
-    return map(list.pop, repeat(items, len(items)))
-
-
 #: What the generated functions refer to, themselves included.
 _CONVERTERS: dict[str, Any] = {
-    "_drain": _drain,
+    "_pop": list.pop,
+    "_repeat": repeat,
     "_parse": datetime.fromisoformat,
     "_timestamp": timestamp,
     "_UTC": UTC,
@@ -102,8 +94,8 @@ def _converter_name(model: type[AttrsInstance]) -> str:
 
 def _statements(name: str, kind: Any, value: str) -> str:
     """Return the statements that set an attribute from what was parsed."""
-    origin = get_origin(kind)
-    if origin is dict:
+    # Null and a missing member both mean an empty collection.
+    if get_origin(kind) is dict:
         key, item = get_args(kind)
         # A loop, because a comprehension is a function call up to Python 3.11.
         return (
@@ -112,19 +104,25 @@ def _statements(name: str, kind: Any, value: str) -> str:
             f"        for k, i in v.items():\n"
             f"            items[{_expression(key, 'k')}] = {_expression(item, 'i')}\n"
         )
-    # Null and a missing member both mean an empty collection.
-    missing = "[]" if origin is list else "None"
-    if origin is UnionType:
-        (kind,) = (part for part in get_args(kind) if part is not NoneType)
+    if get_origin(kind) is list:
+        (item,) = get_args(kind)
+        # Each item is freed when it has been read: with fewer objects alive, the garbage collector runs less often.
+        return (
+            f"    it.{name} = []\n"
+            f"    if (v := {value}) is not None:\n"
+            f"        v.reverse()\n"
+            f"        it.{name} = [{_expression(item, 'i')} for i in map(_pop, _repeat(v, len(v)))]\n"
+        )
+    (kind,) = (part for part in get_args(kind) if part is not NoneType)
     made = _expression(kind, "v")
-    return f"    it.{name} = {value if made == 'v' else f'{missing} if (v := {value}) is None else {made}'}\n"
+    return f"    it.{name} = {value if made == 'v' else f'None if (v := {value}) is None else {made}'}\n"
 
 
 def _expression(kind: Any, v: str) -> str:
     """Return the expression that makes a value from what was parsed and is not null."""
     if get_origin(kind) is list:
         (item,) = get_args(kind)
-        return f"[{_expression(item, 'i')} for i in _drain({v})]"
+        return f"[{_expression(item, 'i')} for i in {v}]"
     if get_origin(kind) is dict:
         key, item = get_args(kind)
         return f"{{{_expression(key, 'k')}: {_expression(item, 'i')} for k, i in {v}.items()}}"

@@ -1,7 +1,7 @@
 """JSON as strict as the standard: bytes to plain values and back, with errors that say where and quote nothing."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any
 
@@ -57,14 +57,25 @@ def mismatch(expected: str, value: object) -> MismatchError:
     return MismatchError(f"expected {expected}, got {_JSON_KINDS[type(value)]}")
 
 
-def dump(value: Any) -> bytes:
-    """Write a request body.
-
-    Raises:
-        TypeError: it has a value of a type that JSON does not have.
-        ValueError: it has a number that JSON does not have, or half of a surrogate pair.
-    """
-    return _ENCODER.encode(value).encode()
+#: Writes documents. It raises a TypeError or a ValueError for what JSON does not have, such as NaN.
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def choose() -> Callable[[Any], bytes]:
+    """Return the function that becomes `dump`: msgspec's, in a tenth of the time, where it is installed."""
+    try:
+        import msgspec  # noqa: PLC0415 - here, so that a test can choose without it
+    except ImportError:
+        return lambda document: ENCODER.encode(document).encode()
+    return msgspec.json.Encoder(enc_hook=_as_plain_text).encode
+
+
+def _as_plain_text(value: object) -> str:
+    # msgspec does not write subclasses of str, but for enums.
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"a request has a value of type {type(value).__name__}")
+
+
+#: Writes the body of a request, whose values are those of its model and whose keys are plain strings or enums.
+dump = choose()

@@ -27,6 +27,8 @@ def unstructure_fn(model: type[AttrsInstance], omit: Collection[str] = ()) -> Ca
 def _requests() -> Converter:
     converter = Converter()
     converter.register_unstructure_hook(datetime, _timestamp_text)
+    # Plain strings also where a user's are of a subclass, which not every JSON library writes.
+    converter.register_unstructure_hook(str, str.__str__)
     converter.register_unstructure_hook_factory(has, unstructure_fn)
     return converter
 

@@ -4,15 +4,18 @@ import contextlib
 import os
 from collections.abc import Callable
 from types import NoneType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.operations import Operation
 from detective_async.errors import DecodeError
 
+if TYPE_CHECKING:
+    from detective_async.api.wire.compiled import Reader
+
 ResponseT = TypeVar("ResponseT")
 
-reader_of: Callable[[Any], Callable[[bytes], Any]] | None
+reader_of: "Callable[[Any], Reader] | None"
 try:
     # It needs msgspec, which not every Python has.
     from detective_async.api.wire.compiled import reader_of
@@ -40,8 +43,9 @@ def decode(operation: Operation[ResponseT], body: bytes | None, metadata: Respon
     response, problem = None, ""
     if body and reader_of is not None and operation.response is not NoneType:
         with contextlib.suppress(Exception):
-            # If anything is wrong, the detailed reader finds out what and where.
-            response = reader_of(operation.response)(body)
+            parse, convert = reader_of(operation.response)
+            # msgspec does not look into texts that it ignores: this refuses what is not UTF-8.
+            response = convert(parse(body.decode()))
     if response is None:
         # Most programs never need it, and importing cattrs takes time.
         from detective_async.api.wire.detailed import read_in_detail  # noqa: PLC0415

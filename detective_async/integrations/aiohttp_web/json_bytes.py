@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from detective_async.api.wire.json import dump
+from detective_async.api.wire.json import ENCODER
 
 
 def dump_json(value: Any) -> bytes:
@@ -15,7 +15,7 @@ def dump_json(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     try:
-        return dump(value)
+        return ENCODER.encode(value).encode()
     except (TypeError, ValueError):
         # Lone surrogates are valid JSON, if they are escaped.
         return json.dumps(_with_null(value), separators=(",", ":"), allow_nan=False).encode()
