@@ -1,6 +1,6 @@
 """The description of Amazon Detective for the retry loop: REST with JSON bodies."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from detective_async.api.redaction import sensitive_values
 from detective_async.api.service import Service
@@ -9,11 +9,20 @@ from detective_async.errors import ServiceError
 from detective_async.settings import endpoints
 
 
-def _read_error(*arguments: Any, **options: Any) -> ServiceError:
+def _read_error(
+    operation: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    request_id: str | None = None,
+    attempts: int,
+    secrets: Iterable[str | None] = (),
+) -> ServiceError:
     # Imported on first use: most programs get no error.
     from detective_async.api.wire.error_responses import decode_error  # noqa: PLC0415
 
-    return decode_error(*arguments, **options)
+    return decode_error(operation, status, headers, body, request_id=request_id, attempts=attempts, secrets=secrets)
 
 
 DETECTIVE = Service(

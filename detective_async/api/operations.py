@@ -46,6 +46,10 @@ class Operation(ServiceOperation[ResponseT]):
         self.query = query or {}
         self.repeatable = repeatable
 
+    def __repr__(self) -> str:
+        """Show the name."""
+        return f"Operation({self.name!r})"
+
     @cached_property
     def request(self) -> type[AttrsInstance] | None:
         """The model of the request; None if the operation has no request members."""

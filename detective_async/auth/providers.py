@@ -81,7 +81,7 @@ def as_provider(source: CredentialsSource) -> CredentialsProvider:
     """
     if isinstance(source, Credentials):
         return FixedCredentials(source)
-    # As the last lines would find out, but a fleet asks this for each target.
+    # A fleet asks this for each target, and most have one of our own, which needs none of the checks below.
     if isinstance(source, ManagedProvider):
         return source
     # Imported when they are needed: most programs use the default credentials.

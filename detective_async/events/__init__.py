@@ -89,11 +89,16 @@ def _is_async(value: object) -> bool:
 if not TYPE_CHECKING:
     # Hidden from type checkers, which would otherwise take any misspelt name for an Any.
     def __getattr__(name: str) -> object:
-        if name not in __all__:
+        module = _MODULES.get(name)
+        if module is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = import_module(f"{__name__}.{'progress' if name.startswith('Progress') else 'calls'}")
-        value = globals()[name] = getattr(module, name)
+        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
         return value
+
+    _MODULES = {
+        **dict.fromkeys(("AttemptEvent", "CallEvent", "CallStart", "Event", "Hook", "RetryEvent"), "calls"),
+        **dict.fromkeys(("ProgressCallback", "ProgressCounter", "ProgressEvent"), "progress"),
+    }
 
 
 def __dir__() -> list[str]:

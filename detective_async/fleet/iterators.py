@@ -141,8 +141,7 @@ def _of_each_graph(read: Callable[[DetectiveClient, str, Put[Item]], Awaitable[N
 
 
 async def _put_pages(paginator: Paginator[Item, Any], put: Put[Item]) -> None:
-    # Not its `pages()`: a generator less for each target.
-    async with aclosing(paginator._fetch_pages(None, 0)) as pages:  # noqa: SLF001 - of our own class
+    async with aclosing(paginator.pages()) as pages:
         async for page in pages:
             await put(list(paginator._items(page)))  # noqa: SLF001 - of our own class
 

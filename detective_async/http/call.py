@@ -50,7 +50,7 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 #: Those for a key that it does not know: it was deleted, or the region is not enabled for its account.
 _UNKNOWN_KEY = frozenset({"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"})
 _SUCCESS = range(200, 300)
-#: Bytes of a response that take some tenths of a millisecond to decode.
+#: Bytes of a response that take about as long to decode as a small call takes as a whole.
 _LARGE = 16 * 2**10
 
 Response = TypeVar("Response")
@@ -195,7 +195,7 @@ class Transport:
                 recorder.start()
             raw = await self._attempt_until_final(call)
             if raw.body is not None and len(raw.body) > _LARGE:
-                await connections.turn_to_decode()
+                await connections.decoding.wait()
             metadata = ResponseMetadata(
                 request_id=raw.request_id,
                 http_status=raw.status,

@@ -35,38 +35,44 @@ def ssl_context(ca_bundle: str | None, *, on_demand: bool = False) -> ssl.SSLCon
     Args:
         ca_bundle: the file; None for none.
         on_demand: whether the authorities are loaded for the first connection with TLS: as a rule there is none if the
-            endpoint has none, and loading them takes as long as a tenth of a program's start. If the file is malformed
-            then, that is logged, and nothing is trusted.
+            endpoint has none, and loading them takes as long as a tenth of a program's start. Now it is only
+            checked that there is such a file, with certificates; if one of them turns out to be malformed then, that is
+            logged, and nothing is trusted.
 
     Raises:
         ConfigurationError: the file cannot be read.
     """
     if ca_bundle is None and not _HAS_ADDED_CHECKS:
         return True
-    if not on_demand:
-        return _loaded(ca_bundle)
-    if ca_bundle is not None:
-        _content(ca_bundle)
-    return _ContextOnDemand(ca_bundle)
+    if on_demand and (ca_bundle is None or _BEGIN in _content(ca_bundle)):
+        return _ContextOnDemand(ca_bundle)
+    return _loaded(ca_bundle)
+
+
+#: What a file with a certificate has.
+_BEGIN = b"-----BEGIN "
 
 
 class _ContextOnDemand(ssl.SSLContext):
-    """A context that only knows from where to load another one."""
+    """A context that only knows from where to load another one, and keeps that."""
 
     def __new__(cls, _ca_bundle: str | None) -> Self:
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
     def __init__(self, ca_bundle: str | None) -> None:
         self._ca_bundle = ca_bundle
+        self._context: ssl.SSLContext | None = None
 
     def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
         """Begin a connection: event loops call nothing else of a context."""
-        try:
-            return _loaded(self._ca_bundle).wrap_bio(*arguments, **options)
-        except ConfigurationError as error:
-            # Not raised: asyncio would not close the socket. Without authorities, the handshake fails.
-            _logger.warning("%s; no server is trusted", error)
-        return super().wrap_bio(*arguments, **options)
+        if self._context is None:
+            try:
+                self._context = _loaded(self._ca_bundle)
+            except ConfigurationError as error:
+                # Not raised: asyncio would not close the socket. Without authorities, the handshake fails.
+                _logger.warning("%s; no server is trusted", error)
+                return super().wrap_bio(*arguments, **options)
+        return self._context.wrap_bio(*arguments, **options)
 
 
 def _loaded(ca_bundle: str | None) -> ssl.SSLContext:

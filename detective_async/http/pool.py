@@ -1,7 +1,6 @@
 """The connection pool: aiohttp sessions, opened at the first call, shared by derived clients, closed once."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from attrs import Factory, define
 
 from detective_async.errors import ClientClosed, ConfigurationError
 from detective_async.http.connector import ConnectionUse, Connector
+from detective_async.http.decoding import DecodingTurns
 from detective_async.http.descriptors import affordable
 from detective_async.http.environment import proxy_for, ssl_context
 from detective_async.http.exchange import disable_aiohttp_retries, retry_prevention
@@ -170,6 +170,7 @@ class LoopConnections:
 
     Attributes:
         closed: whether no further request can be sent.
+        decoding: the turns in which large responses are decoded.
         exchanges: the timers of the exchanges in progress.
         bounds: the bounds on the requests in flight, in the order in which they are to be acquired.
         is_bounded_by_host: whether there is one for each host, too, to be acquired before them.
@@ -190,9 +191,7 @@ class LoopConnections:
         self._max_requests = max_requests
         self.closed = False
         self._closing: asyncio.Task[None] | None = None
-        # The calls that have a large response, and whether one is decoded in this round of the event loop.
-        self._to_decode: deque[asyncio.Future[None]] = deque()
-        self._is_decoding = False
+        self.decoding = DecodingTurns(loop)
         # The timers of waits that end when the client is closed. The exchanges do so, too, if the sessions are our own.
         self._waits: set[asyncio.Timeout] = set()
         self.exchanges: set[asyncio.Timeout] = set()
@@ -282,30 +281,6 @@ class LoopConnections:
         if isinstance(connector, Connector):
             times = connector.trusted_after
             times[failed.host] = max(failed.since, times.get(failed.host, failed.since))
-
-    async def turn_to_decode(self) -> None:
-        """Wait until no other large response is decoded in this round of the event loop.
-
-        Many arrive in one round. Without this, all of them are decoded before any is used: other tasks wait for that
-        long, and the garbage collector goes through all of the objects, most of which could be freed one round later.
-        """
-        if self._is_decoding:
-            turn = self.loop.create_future()
-            self._to_decode.append(turn)
-            await turn
-        else:
-            self._is_decoding = True
-            self.loop.call_soon(self._decode_next)
-
-    def _decode_next(self) -> None:
-        self._is_decoding = False
-        while self._to_decode and not self._is_decoding:
-            turn = self._to_decode.popleft()
-            # Or its call was cancelled.
-            if not turn.done():
-                turn.set_result(None)
-                self._is_decoding = True
-                self.loop.call_soon(self._decode_next)
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run a coroutine; closing the connections cancels it."""

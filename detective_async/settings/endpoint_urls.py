@@ -1,13 +1,13 @@
 """The URLs that the environment and the shared config file set for services, in the order of the AWS SDKs."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import cut
 
-#: Never changed.
-_NONE: Mapping[str, str] = {}
+_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class EndpointUrls(NamedTuple):
@@ -21,9 +21,9 @@ class EndpointUrls(NamedTuple):
         config_file: the path of the config file, likewise.
     """
 
-    variables: Mapping[str, str] = _NONE
-    profile: Mapping[str, str] = _NONE
-    services: Mapping[str, str] = _NONE
+    variables: Mapping[str, str] = _EMPTY
+    profile: Mapping[str, str] = _EMPTY
+    services: Mapping[str, str] = _EMPTY
     profile_name: str = ""
     config_file: str = ""
 

@@ -5,12 +5,14 @@ from typing import Any, cast
 
 
 class Expression:
-    """Stands for a `re.Pattern`, with its methods and attributes."""
+    """Stands for a `re.Pattern`: has its methods, but cannot be given to the functions of `re`, or pickled."""
 
     def __init__(self, pattern: str, flags: int) -> None:
         self._arguments = pattern, flags
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         # Kept, so that this method is not called again for the same name.
         value = self.__dict__[name] = getattr(re.compile(*self._arguments), name)
         return value

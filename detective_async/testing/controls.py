@@ -56,6 +56,8 @@ class Controls:
         wall_clock: Callable[[], float] = time.time,
         remember: int = 20_000,
     ) -> None:
+        if type(remember) is not int or remember < 0:
+            raise ValueError(f"remember: must be a number of requests, zero or more, got {remember!r}")
         self._seed = seed
         self._clock = Clock(wall_clock)
         self._faults = FaultPlan(random.Random(seed))  # noqa: S311

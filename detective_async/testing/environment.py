@@ -19,9 +19,7 @@ CONFLICTING = (
 
 def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]:
     """Return the variables to set, by name."""
-    # Every kind of client must get past a proxy: to the names that are excluded from it already, the host is added.
-    host = urlsplit(url).hostname or ""
-    excluded = {name: ",".join(filter(None, (os.environ.get(name), host))) for name in ("NO_PROXY", "no_proxy")}
+    excluded = {name: _without_proxy(os.environ.get(name, ""), url) for name in ("NO_PROXY", "no_proxy")}
     return {
         "AWS_ENDPOINT_URL_DETECTIVE": url,
         "AWS_ENDPOINT_URL_STS": url,
@@ -32,3 +30,13 @@ def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         **excluded,
     }
+
+
+def _without_proxy(excluded: str, url: str) -> str:
+    """Return the hosts that are reached without a proxy, with that of the simulator among them."""
+    if excluded.strip() == "*":
+        # All hosts, but only if it stands alone.
+        return excluded
+    host = urlsplit(url).hostname or ""
+    # Some clients compare with the brackets, and some without.
+    return ",".join(filter(None, (excluded, host, f"[{host}]" if ":" in host else "")))

@@ -25,12 +25,38 @@ def _seconds(_: object, attribute: "Attribute[float]", value: Any) -> None:
         raise ValueError(f"{attribute.name}: must be a number of seconds, zero or more, got {value!r}")
 
 
+def _skew(_: object, attribute: "Attribute[float]", value: Any) -> None:
+    if type(value) not in (int, float) or not -_CENTURY <= value <= _CENTURY:
+        raise ValueError(f"{attribute.name}: must be a number of seconds, within a century, got {value!r}")
+
+
+def _text(_: object, attribute: "Attribute[str]", value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{attribute.name}: must be text, got {value!r}")
+
+
+def _header(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value is not None and type(value) is not int and not (isinstance(value, str) and value.isprintable()):
+        raise ValueError(f"{attribute.name}: must be a number, text in one line, or None, got {value!r}")
+
+
+def _size(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{attribute.name}: must be a number of bytes, 1 or more, got {value!r}")
+
+
+def _kept(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise ValueError(f"{attribute.name}: must be a number of bytes, or None, got {value!r}")
+
+
 def _bytes(_: object, attribute: "Attribute[bytes]", value: object) -> None:
     if not isinstance(value, bytes):
         raise TypeError(f"{attribute.name}: must be bytes, got {value!r}")
 
 
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
+_CENTURY = 100 * 366 * 86400
 
 
 @frozen
@@ -43,10 +69,10 @@ class Throttle:
         status: the HTTP status.
     """
 
-    retry_after_ms: int | str | None = None
-    code: str = "TooManyRequestsException"
+    retry_after_ms: int | str | None = field(default=None, validator=_header)
+    code: str = field(default="TooManyRequestsException", validator=_text)
     status: int = field(default=429, validator=_status)
-    message: str = "Rate exceeded"
+    message: str = field(default="Rate exceeded", validator=_text)
 
 
 @frozen
@@ -54,9 +80,9 @@ class Failure:
     """Respond with an error, by default an internal error of the service; the operation is not carried out."""
 
     status: int = field(default=500, validator=_status)
-    code: str = "InternalServerException"
-    message: str = "An internal error occurred"
-    retry_after_ms: int | str | None = None
+    code: str = field(default="InternalServerException", validator=_text)
+    message: str = field(default="An internal error occurred", validator=_text)
+    retry_after_ms: int | str | None = field(default=None, validator=_header)
 
 
 @frozen
@@ -65,7 +91,7 @@ class Garbage:
 
     body: bytes = field(default=b"<html><body>502 Bad Gateway</body></html>", validator=_bytes)
     status: int = field(default=200, validator=_status)
-    content_type: str = "text/html"
+    content_type: str = field(default="text/html", validator=[_text, _header])
 
 
 @frozen
@@ -76,7 +102,7 @@ class Truncate:
         keep: how many bytes remain; by default half.
     """
 
-    keep: int | None = field(default=None, validator=validators.optional(validators.ge(0)))
+    keep: int | None = field(default=None, validator=_kept)
 
 
 @frozen
@@ -110,14 +136,14 @@ class Drip:
     """Send the response's body in small pieces, with a pause between them, in seconds of real time."""
 
     seconds: float = field(validator=_seconds)
-    size: int = field(default=16, validator=validators.ge(1))
+    size: int = field(default=16, validator=_size)
 
 
 @frozen
 class ClockSkew:
     """Let the server's clock be so many seconds ahead, for checking the signature and in the Date header."""
 
-    seconds: float
+    seconds: float = field(validator=_skew)
 
 
 #: The effects of faults.
@@ -156,10 +182,10 @@ class Fault:
             check_account(self.account, "account")
         if self.region is not None:
             check_region(self.region, "region")
-        if self.count is not None and self.count < 0:
-            raise ValueError(f"count must be zero or more, got {self.count}")
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability must be from 0 to 1, got {self.probability}")
+        if self.count is not None and (type(self.count) is not int or self.count < 0):
+            raise ValueError(f"count: must be a whole number, zero or more, or None, got {self.count!r}")
+        if type(self.probability) not in (int, float) or not 0 <= self.probability <= 1:
+            raise ValueError(f"probability: must be a number from 0 to 1, got {self.probability!r}")
 
     def matches(self, operation: str, account: str, region: str) -> bool:
         """Return whether the fault may apply to such a request."""

@@ -1,6 +1,7 @@
 """The names that tests give: a mistyped one would match nothing, and nobody would notice."""
 
 import difflib
+import re
 from collections.abc import Collection
 from functools import cache
 
@@ -21,12 +22,17 @@ def check_operation(value: object, where: str) -> None:
 
 
 def check_region(value: object, where: str) -> None:
-    """Check the name of a region of AWS, of any partition.
+    """Check the name of a region, which may be one that botocore does not know: a new one, or `local`.
 
     Raises:
         TypeError: it is not text.
-        ValueError: botocore knows no such region; the message offers the nearest ones.
+        ValueError: it cannot be one, or is most likely mistyped; the message offers the nearest ones.
     """
+    if isinstance(value, str) and _REGION.fullmatch(value):
+        # Only the number of a new region differs from those of others.
+        numbered = {re.sub(r"\d+$", "", region) for region in known_regions()}
+        if re.sub(r"\d+$", "", value) in numbered or not _near(value, known_regions()):
+            return
     _check(value, where, known_regions(), "a region of AWS, such as eu-west-1")
 
 
@@ -53,8 +59,16 @@ def _check(value: object, where: str, known: Collection[str], expected: str) -> 
     if not isinstance(value, str):
         raise TypeError(f"{where}: must be {expected}, got {value!r}")
     if value not in known:
-        by_letters = {"".join(filter(str.isalnum, name)).lower(): name for name in known}
-        letters = "".join(filter(str.isalnum, value)).lower()
-        close = sorted(by_letters[found] for found in difflib.get_close_matches(letters, by_letters, n=2))
+        close = _near(value, known)
         meant = f"; did you mean {' or '.join(close)}?" if close else ""
         raise ValueError(f"{where}: must be {expected}, got {value!r}{meant}")
+
+
+def _near(value: str, known: Collection[str]) -> list[str]:
+    """Return the known names that are like a name, whatever its case and punctuation."""
+    by_letters = {"".join(filter(str.isalnum, name)).lower(): name for name in known}
+    letters = "".join(filter(str.isalnum, value)).lower()
+    return sorted(by_letters[found] for found in difflib.get_close_matches(letters, by_letters, n=2))
+
+
+_REGION = re.compile(r"[a-z0-9-]{2,20}", re.ASCII)

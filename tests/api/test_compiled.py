@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from detective_async import Graph, ListGraphsResponse, ListMembersResponse, MemberDetail, MemberStatus
 from detective_async.api import operations
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.wire import decode, detailed
+from detective_async.api.wire import decode, detailed, responses
 
 pytestmark = pytest.mark.usefixtures("json_library")
 
@@ -113,3 +114,16 @@ def test_duplicate_members_are_read_the_same_way_by_both_readers() -> None:
     (slow,) = _members(body % r', "Unknown": "\ud800"')
     assert fast == slow
     assert fast.status is MemberStatus.ENABLED
+
+
+def test_there_may_be_no_compiled_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They can be switched off, and need msgspec."""
+    assert responses.choose("off") is None
+    monkeypatch.delitem(sys.modules, "detective_async.api.wire.compiled", raising=False)
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    assert responses.choose(None) is None
+
+
+def test_a_document_without_modelled_members_is_ignored() -> None:
+    """An operation without a response accepts any object."""
+    assert decode(operations.DELETE_GRAPH, b'{"Added": 1}', _METADATA) is None

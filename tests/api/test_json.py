@@ -59,6 +59,10 @@ class Name(str):
     __slots__ = ()
 
 
+class Number(int):
+    """A number of a user's."""
+
+
 def _both(operation: str, body: bytes) -> list[str]:
     """Return the response, or the problem of it, with msgspec and without."""
     results = []
@@ -93,7 +97,7 @@ def test_unusual_json_is_read_in_the_same_way(template: str, odd: str) -> None:
     All but a number of thousands of digits in a member that is ignored: Python's parser refuses it, msgspec skips it.
     """
     if len(odd) == _MANY and "Unknown" in template:
-        return
+        pytest.skip("the exception")
     with_msgspec, with_json = _both("ListMembers", (template % odd).encode())
     assert with_msgspec == with_json
 
@@ -136,6 +140,7 @@ _SCALARS = st.one_of(
     st.integers(-(2**63), 2**64 - 1),
     st.text(st.characters(codec="utf-8")),
     st.sampled_from(Key),
+    st.builds(Number, st.integers(-(2**63), 2**64 - 1)),
     st.builds(Name, st.text(st.characters(codec="utf-8"))),
 )
 _REQUESTS = st.dictionaries(
@@ -164,10 +169,15 @@ def test_requests_are_written_in_the_same_way(members: dict[str, Any]) -> None:
     assert json.loads(with_json) == members
 
 
-def test_what_no_json_has_is_not_written() -> None:
-    """With msgspec as without, and the message does not quote it."""
-    with pytest.raises(TypeError, match=r"a request has a value of type object$"):
-        choose()({"a": object()})
+@pytest.mark.parametrize("library", ["msgspec", None])
+def test_what_no_json_has_is_not_written(library: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With msgspec as without; strings of any class are written."""
+    if library is None:
+        monkeypatch.setitem(sys.modules, "msgspec", None)
+    dump = choose()
+    with pytest.raises(TypeError, match=r"type object\b|object is not JSON"):
+        dump({"a": object()})
+    assert dump({"a": [Name("b"), Key.CORE, "é", Number(5)]}) == '{"a":["b","DETECTIVE_CORE","é",5]}'.encode()
 
 
 _PROGRAM = """

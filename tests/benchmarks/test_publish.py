@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contenders import OURS
 from publish import RESULTS, published
 
 pytestmark = pytest.mark.once
@@ -22,6 +23,7 @@ def results() -> dict[str, Any]:
 def test_the_committed_files_show_the_committed_figures(results: dict[str, Any]) -> None:
     """Writing tables, chart and rows again changes nothing, and the run was not a quick one."""
     assert not results["quick"]
+    assert set(OURS.versions) <= results["versions"].keys()
     for path, text in published(results).items():
         assert path.read_text(encoding="utf-8") == text, path
 

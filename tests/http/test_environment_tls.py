@@ -135,6 +135,9 @@ async def test_a_bundle_is_loaded_on_demand(
     with pytest.raises(ConfigurationError, match="cannot be used: No such file"):
         await list_graphs(trusted, later=True)
     bundle.write_text("nonsense")
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        await list_graphs(trusted, later=True)
+    bundle.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
     with pytest.raises(ConnectError, match="cannot trust 127"):
         await list_graphs(trusted, later=True)
     assert "cannot be used" in caplog.text
@@ -155,6 +158,9 @@ def test_the_systems_authorities_on_demand(is_new: bool, monkeypatch: pytest.Mon
         assert context.cert_store_stats()["x509_ca"] == 0
         connection = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
         assert connection.context is ssl_context(None)
+        # What an open client has loaded is kept.
+        monkeypatch.setattr("detective_async.http.environment._loaded", None)
+        assert context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO()).context is connection.context
     else:
         assert context is True
 

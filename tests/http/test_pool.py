@@ -230,5 +230,5 @@ async def test_large_responses_are_decoded_in_turn(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("cancelled", [2, 4])
 async def test_a_cancelled_call_gives_its_turn_to_the_next(cancelled: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that no round passes in which nothing is decoded."""
+    """The calls behind it do not wait for it."""
     assert await rounds_of_responses(monkeypatch, padding=20_000, cancelled=cancelled) == [0, 2, 3, 4]

@@ -11,6 +11,7 @@ import botocore.exceptions
 import pytest
 
 from detective_async.testing import (
+    ClockSkew,
     DetectiveSimulator,
     Drip,
     Drop,
@@ -164,6 +165,13 @@ _MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "an endless delay": (lambda: Drip(float("inf")), "seconds"),
     "pieces of nothing": (lambda: Drip(1, size=0), "size"),
     "fewer bytes than none": (lambda: Truncate(-1), "keep"),
+    "a count that is no whole number": (lambda: Fault(Failure(), count=cast("int", 1.5)), "count"),
+    "a probability as text": (lambda: Fault(Failure(), probability=cast("float", "0.5")), "probability"),
+    "no code": (lambda: Throttle(code=cast("str", None)), "code: must be text"),
+    "a number as content type": (lambda: Garbage(content_type=cast("str", 5)), "content_type: must be text"),
+    "two lines in a header": (lambda: Failure(retry_after_ms="1\r\n2"), "retry_after_ms: .* in one line"),
+    "a skew of ages": (lambda: ClockSkew(1e12), "seconds: .* within a century"),
+    "half a byte": (lambda: Truncate(cast("int", 1.5)), "keep"),
     "no such moment": (lambda: Drop(cast("Any", "later")), "when"),
     "a fault's effect only": (
         lambda: SimulatorThread().inject(cast("Fault", Failure())),
@@ -175,6 +183,12 @@ _MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "no such region to open": (lambda: SimulatorThread().open_region("EU-WEST-1"), "did you mean .*eu-west-1"),
 }
+
+
+@pytest.mark.parametrize("region", ["local", "eu-west-9", "us-gov-west-1"])
+def test_regions_may_be_new(region: str) -> None:
+    """Clients can call regions that the installed botocore does not know, too."""
+    assert Fault(Failure(), region=region).region == region
 
 
 @pytest.mark.parametrize(("mistake", "message"), _MISTAKES.values(), ids=_MISTAKES)

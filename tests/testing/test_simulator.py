@@ -202,3 +202,14 @@ def test_the_environment_excludes_the_simulator_from_proxies(monkeypatch: pytest
     with SimulatorThread() as sim:
         variables = sim.environment("111122223333")
     assert (variables["NO_PROXY"], variables["no_proxy"]) == ("example.com,127.0.0.1", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "*")
+    with SimulatorThread(host="::1") as sim:
+        variables = sim.environment("111122223333")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("*", "::1,[::1]")
+
+
+@pytest.mark.parametrize("remember", [-1, 1.5, "x", None, True])
+def test_the_number_of_requests_to_remember_is_checked(remember: Any) -> None:
+    """When the simulator is made."""
+    with pytest.raises(ValueError, match="remember: must be a number of requests"):
+        SimulatorThread(remember=remember)

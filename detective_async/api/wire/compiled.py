@@ -12,14 +12,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from itertools import repeat
-from types import GenericAlias, NoneType, UnionType
+from types import GenericAlias, UnionType
 from typing import Any, get_args, get_origin
 
 import msgspec
 from attrs import AttrsInstance, fields, has
 
 from detective_async.api.models.base import OpenEnum
-from detective_async.api.wire.names import wire_name
+from detective_async.api.wire.names import document_members, inner_type, wire_name
 from detective_async.api.wire.scalars import timestamp
 
 #: The two steps of reading a document; each raises an exception of any type if it cannot.
@@ -32,7 +32,7 @@ def reader_of(model: type[AttrsInstance]) -> Reader:
 
     The model's attributes must all be optional, lists or maps.
     """
-    return msgspec.json.Decoder(_parsed_type(model)).decode, _CONVERTERS[_converter_name(model)]
+    return msgspec.json.Decoder(_parsed_type(model)).decode, _CONVERTERS[_generate_converter(model)]
 
 
 @cache
@@ -40,8 +40,7 @@ def _parsed_type(kind: Any) -> Any:
     """Return the type that msgspec parses JSON to, for the type of an attribute."""
     origin = get_origin(kind)
     if origin is UnionType:
-        (inner,) = (part for part in get_args(kind) if part is not NoneType)
-        return _parsed_type(inner)
+        return _parsed_type(inner_type(kind))
     if origin is list:
         (item,) = get_args(kind)
         return GenericAlias(list, (_parsed_type(item),))
@@ -49,16 +48,11 @@ def _parsed_type(kind: Any) -> Any:
         _, item = get_args(kind)
         return GenericAlias(dict, (str, _parsed_type(item)))
     if has(kind):
-        members = [(wire_name(a.name), _parsed_type(a.type) | None, None) for a in _members(kind)]
+        members = [(wire_name(a.name), _parsed_type(a.type) | None, None) for a in document_members(kind)]
         # There are no cycles for the garbage collector to find.
         return msgspec.defstruct(kind.__name__, members, gc=False)
     # msgspec would round timestamps to microseconds, where boto3 cuts them off.
     return str if kind is datetime or issubclass(kind, OpenEnum) else kind
-
-
-def _members(model: type[AttrsInstance]) -> list[Any]:
-    # The metadata is not part of the document; `decode` sets it.
-    return [attribute for attribute in fields(model) if attribute.name != "response_metadata"]
 
 
 #: What the generated functions refer to, themselves included.
@@ -71,13 +65,11 @@ _CONVERTERS: dict[str, Any] = {
 }
 
 
-def _converter_name(model: type[AttrsInstance]) -> str:
-    """Return the name of the function that makes a model from what was parsed, after generating it."""
+@cache
+def _generate_converter(model: type[AttrsInstance]) -> str:
+    """Generate the function that makes a model from what was parsed, put it into `_CONVERTERS`, and return its name."""
     name = f"_make_{model.__name__}"
-    # Several responses contain the same models.
-    if name in _CONVERTERS:
-        return name
-    statements = [_statements(a.name, a.type, f"parsed.{wire_name(a.name)}") for a in _members(model)]
+    statements = [_statements(a.name, a.type, f"parsed.{wire_name(a.name)}") for a in document_members(model)]
     _CONVERTERS[f"_{model.__name__}"] = model
     _CONVERTERS[f"_new_{model.__name__}"] = _unfrozen(model)
     source = (
@@ -113,13 +105,15 @@ def _statements(name: str, kind: Any, value: str) -> str:
             f"        v.reverse()\n"
             f"        it.{name} = [{_expression(item, 'i')} for i in map(_pop, _repeat(v, len(v)))]\n"
         )
-    (kind,) = (part for part in get_args(kind) if part is not NoneType)
-    made = _expression(kind, "v")
+    made = _expression(inner_type(kind), "v")
     return f"    it.{name} = {value if made == 'v' else f'None if (v := {value}) is None else {made}'}\n"
 
 
 def _expression(kind: Any, v: str) -> str:
-    """Return the expression that makes a value from what was parsed and is not null."""
+    """Return the expression that makes a value from what was parsed and is not null.
+
+    What it refers to is put into `_CONVERTERS`.
+    """
     if get_origin(kind) is list:
         (item,) = get_args(kind)
         return f"[{_expression(item, 'i')} for i in {v}]"
@@ -127,7 +121,7 @@ def _expression(kind: Any, v: str) -> str:
         key, item = get_args(kind)
         return f"{{{_expression(key, 'k')}: {_expression(item, 'i')} for k, i in {v}.items()}}"
     if has(kind):
-        return f"{_converter_name(kind)}({v})"
+        return f"{_generate_converter(kind)}({v})"
     if issubclass(kind, OpenEnum):
         name = f"_members_of_{kind.__name__}"
         _CONVERTERS[name] = _Members(kind)

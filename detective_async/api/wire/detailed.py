@@ -19,7 +19,7 @@ from detective_async.api.models.base import OpenEnum, Response
 from detective_async.api.operations import Operation
 from detective_async.api.redaction import mask_keys
 from detective_async.api.wire.json import MismatchError, load, mismatch
-from detective_async.api.wire.names import wire_name
+from detective_async.api.wire.names import document_members, inner_type, wire_name
 from detective_async.api.wire.scalars import boolean, integer, number, string, timestamp
 
 #: How many problems of one response an error lists.
@@ -82,10 +82,8 @@ def _detailed_converter() -> Converter:
         converter.register_structure_hook(enum, _enum(enum))
 
     def model(kind: type) -> Callable[[Any, Any], Any]:
-        overrides: dict[str, Any] = {
-            a.name: override(omit=True) if a.name == "response_metadata" else override(rename=wire_name(a.name))
-            for a in fields(kind)
-        }
+        overrides: dict[str, Any] = {a.name: override(omit=True) for a in fields(kind)}
+        overrides |= {a.name: override(rename=wire_name(a.name)) for a in document_members(kind)}
         structure: Callable[[Any, Any], Any] = make_dict_structure_fn(
             kind, converter, _cattrs_detailed_validation=True, **overrides
         )
@@ -108,7 +106,7 @@ def _detailed_converter() -> Converter:
         return _null_is_empty(dict, "an object", kind, structure)
 
     def optional(kind: Any) -> Callable[[Any, Any], Any]:
-        (inner,) = (part for part in get_args(kind) if part is not NoneType)
+        inner = inner_type(kind)
         structure = converter.get_structure_hook(inner)
         # The hook is looked up once; cattrs would look it up for every value.
         return lambda value, _: None if value is None else structure(value, inner)

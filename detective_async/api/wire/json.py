@@ -1,4 +1,4 @@
-"""JSON as strict as the standard: bytes to plain values and back, with errors that say where and quote nothing."""
+"""JSON: bytes to plain values, as strict as the standard, with errors that quote nothing; and requests to bytes."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -67,15 +67,18 @@ def choose() -> Callable[[Any], bytes]:
         import msgspec  # noqa: PLC0415 - here, so that a test can choose without it
     except ImportError:
         return lambda document: ENCODER.encode(document).encode()
-    return msgspec.json.Encoder(enc_hook=_as_plain_text).encode
+    return msgspec.json.Encoder(enc_hook=_without_subclass).encode
 
 
-def _as_plain_text(value: object) -> str:
-    # msgspec does not write subclasses of str, but for enums.
+def _without_subclass(value: object) -> object:
+    # msgspec does not write values of subclasses, but for enums.
     if isinstance(value, str):
         return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
     raise TypeError(f"a request has a value of type {type(value).__name__}")
 
 
-#: Writes the body of a request, whose values are those of its model and whose keys are plain strings or enums.
+#: Writes the body of a request. Its keys must be plain strings or enums, and its values of the types that `validate`
+#: lets through: msgspec also writes some that JSON does not have, such as dates.
 dump = choose()

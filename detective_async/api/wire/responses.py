@@ -15,14 +15,19 @@ if TYPE_CHECKING:
 
 ResponseT = TypeVar("ResponseT")
 
-reader_of: "Callable[[Any], Reader] | None"
-try:
-    # It needs msgspec, which not every Python has.
-    from detective_async.api.wire.compiled import reader_of
-except ImportError:
-    reader_of = None
-if os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS") == "off":
-    reader_of = None
+
+def choose(switch: str | None) -> "Callable[[Any], Reader] | None":
+    """Return what becomes `reader_of`: None if the compiled readers are switched off, or there is no msgspec."""
+    if switch == "off":
+        return None
+    try:
+        from detective_async.api.wire.compiled import reader_of  # noqa: PLC0415 - here, so that a test can do without
+    except ImportError:
+        return None
+    return reader_of
+
+
+reader_of = choose(os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS"))
 #: What operations without a modelled response send.
 _NO_MEMBERS = (b"", b"{}")
 
