@@ -41,14 +41,17 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
         [sys.executable, "-c", _SERVER, repr(ANSWER)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert server.stdout is not None
+    # Without TLS, it is not loaded.
+    bundle = tmp_path_factory.mktemp("bundle") / "bundle.pem"
+    bundle.write_text("-----BEGIN CERTIFICATE-----\nnonsense")
+    env = os.environ | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_CA_BUNDLE": str(bundle)}
     with server:
         url = server.stdout.readline().strip()
-        # Without TLS, it is not loaded.
-        bundle = tmp_path_factory.mktemp("bundle") / "bundle.pem"
-        bundle.write_text("nonsense")
-        env = os.environ | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_CA_BUNDLE": str(bundle)}
-        done = subprocess.run([sys.executable, "-c", PROGRAM, url], capture_output=True, text=True, check=True, env=env)
-        server.kill()
+        try:
+            done = subprocess.run([sys.executable, "-c", PROGRAM, url], capture_output=True, text=True, env=env)
+        finally:
+            server.kill()
+    assert done.returncode == 0, done.stderr
     return frozenset(done.stdout.split())
 
 
