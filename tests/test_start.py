@@ -15,6 +15,7 @@ from detective_async.api import models, operations, wire
 from detective_async.api.operations import OPERATIONS, Operation
 from detective_async.api.wire import requests
 from detective_async.api.wire.request_converter import unstructure_fn
+from detective_async.settings.expressions import expression
 
 PROGRAM = """
 import asyncio, sys
@@ -179,3 +180,17 @@ def test_an_operation_has_its_models(operation: Operation[Any]) -> None:
     assert operation.response is promised
     assert operation.response is NoneType or operation.response.__name__ == f"{operation.name}Response"
     assert operation.request is None or (has(operation.request) and operation.request.__name__.endswith("Request"))
+
+
+def test_an_operation_finds_its_models_when_they_are_asked_for() -> None:
+    """A new object, as in a program that has made no call."""
+    row: Operation[Any] = Operation("ListGraphs", "POST", "/graphs/list")
+    assert (row.request, row.response) == (models.ListGraphsRequest, models.ListGraphsResponse)
+    assert repr(row) == "Operation('ListGraphs')"
+
+
+def test_an_expression_has_the_methods_of_a_pattern_only() -> None:
+    """What Python looks for in any object, such as how to copy it, is not looked for in the pattern."""
+    pattern = expression("a+")
+    assert pattern.fullmatch("aa")
+    assert not hasattr(pattern, "__deepcopy__")

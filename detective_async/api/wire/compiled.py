@@ -114,9 +114,6 @@ def _expression(kind: Any, v: str) -> str:
 
     What it refers to is put into `_CONVERTERS`.
     """
-    if get_origin(kind) is list:
-        (item,) = get_args(kind)
-        return f"[{_expression(item, 'i')} for i in {v}]"
     if get_origin(kind) is dict:
         key, item = get_args(kind)
         return f"{{{_expression(key, 'k')}: {_expression(item, 'i')} for k, i in {v}.items()}}"
