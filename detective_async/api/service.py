@@ -12,6 +12,7 @@ from detective_async.settings.endpoints import Endpoint
 ResponseT = TypeVar("ResponseT")
 
 
+# Without a `repr` of its own: the body may contain e-mail addresses.
 @frozen(eq=False, repr=False)
 class EncodedRequest:
     """A request in its form on the wire, before it is signed.

@@ -30,6 +30,7 @@ from detective_async.http.time_limits import limited, time_limit
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
+# Without a `repr` of its own: headers and body may contain anything.
 @frozen(eq=False, repr=False)
 class RawResponse:
     """A response as it arrived, of any status; its body is None if it exceeds `MAX_RESPONSE_SIZE`."""
