@@ -5,9 +5,9 @@ import logging
 import os
 from collections.abc import Coroutine
 from random import Random
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve
 
 from detective_async import events
 from detective_async.api.models.base import ResponseMetadata
@@ -119,8 +119,7 @@ class ResponseListener(Protocol):
         ...
 
 
-@frozen(kw_only=True, eq=False)
-class Transport:
+class Transport(NamedTuple):
     """Everything that a call needs, fixed for one service, account and region.
 
     Attributes:
@@ -145,7 +144,7 @@ class Transport:
     service: Service
     pool: ConnectionPool
     endpoint: Endpoint
-    credentials: CredentialsProvider = field(repr=False)
+    credentials: CredentialsProvider
     max_attempts: int
     adaptive: bool
     schedule: Schedule
@@ -247,8 +246,7 @@ class Transport:
         region = region or self.endpoint.region
         shared = self.shared
         provider = shared.provider(credentials)
-        return evolve(
-            self,
+        return self._replace(
             service=service,
             endpoint=service.resolve(region, endpoint_url) if endpoint_url else shared.resolve(service, region),
             credentials=provider,
@@ -260,6 +258,10 @@ class Transport:
             account_id=None,
             listener=None,
         )
+
+    def __repr__(self) -> str:
+        # Not what a tuple shows: the user's own provider may have secrets in its repr.
+        return f"<Transport of {self.service.name} to {self.endpoint.url}>"
 
     @property
     def region(self) -> str:

@@ -12,7 +12,8 @@ from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import attribute, shown
 
 
-@frozen
+# Comparison and a repr would double what its creation costs at the start, and show nothing: addresses of functions.
+@frozen(eq=False, repr=False)
 class Clock:
     """The sources of time, sleep and randomness.
 
