@@ -4,6 +4,8 @@ import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import (
     Caller,
@@ -70,14 +72,9 @@ _ENCODED = [getattr(os.environ, "encodekey", str)(name) for name in _VARIABLES]
 _ENVIRONMENT = _Environment()
 
 
+@frozen
 class EnvironmentCredentials(ManagedProvider):
     """The keys in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, looked at for each call."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, EnvironmentCredentials)
-
-    def __hash__(self) -> int:
-        return hash(EnvironmentCredentials)
 
     @property
     def name(self) -> str:

@@ -77,6 +77,7 @@ async def client_and_settings(session: aiohttp.ClientSession) -> None:
         clock=d.Clock(random=lambda: 0.5),
     )
     assert_type(client.region, str)
+    print(d.to_dict(d.Graph(arn="arn")))
     assert_type(client.endpoint_url, str)
     assert_type(client.with_options(region="us-east-1", credentials=sources[1], account_id="1" * 12), d.DetectiveClient)
     async with client as entered:
