@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import trustme
+from attrs import evolve
 from botocore.httpsession import create_urllib3_context
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -91,7 +92,7 @@ async def list_graphs(tls: ssl.SSLContext, *, later: bool = False) -> None:
     ):
         # As the transport to STS has another endpoint.
         endpoint = client._transport.endpoint._replace(url=server.url, host=server.url.partition("//")[2])
-        client._transport = client._transport._replace(endpoint=endpoint)
+        client._transport = evolve(client._transport, endpoint=endpoint)
         await client.list_graphs()
 
 
