@@ -26,6 +26,7 @@ from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Role
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
 
+AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 PackageState = Literal["STARTED", "STOPPED", "DISABLED"]
 VolumeProblem = Literal["VOLUME_TOO_HIGH", "VOLUME_UNKNOWN"]
 
@@ -85,7 +86,7 @@ class Controls:
 
     @property
     def url(self) -> str:
-        """The endpoint URL for clients, such as `http://127.0.0.1:4580`; for Detective and for STS."""
+        """The endpoint URL for clients, such as `http://127.0.0.1:4580`; for all simulated services."""
         if self._listener.url is None:
             raise RuntimeError("the simulator is not running: use it in a `with` statement, or call `start`")
         return self._listener.url
@@ -104,14 +105,18 @@ class Controls:
         """Clear `requests`."""
         self._backend.requests.clear()
 
-    def account(self, account_id: str, email: str | None = None) -> Credentials:
+    def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
 
         Args:
             account_id: 12 digits.
             email: of its root user, to which an invitation must be sent; by default `account-<id>@example.com`.
+            name: in AWS Organizations; by default `account-<id>`.
         """
-        return self._world.register(_valid(schema.check_account_id, account_id, "account_id"), email)
+        _valid(schema.check_account_id, account_id, "account_id")
+        if name is not None:
+            _valid(schema.check_account_name, name, "name")
+        return self._world.register(account_id, email, name)
 
     @property
     def accounts(self) -> list[str]:
@@ -208,6 +213,12 @@ class Controls:
             self.account(account_id)
         with self._change() as now:
             organizations.add_accounts(self._world, management_account, members, now)
+
+    def set_account_state(self, account_id: str, state: AccountState) -> None:
+        """Set the state of an account, which AWS Organizations shows; accounts are active at first."""
+        _valid(schema.check_account_state, state, "state")
+        self.account(account_id)
+        self._world.accounts[account_id].state = state
 
     def leave_organization(self, *account_ids: str) -> None:
         """Remove accounts from their organization: they are no longer members of its graphs."""

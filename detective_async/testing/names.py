@@ -8,7 +8,7 @@ from functools import cache
 import botocore.loaders
 
 from detective_async.testing.seed.schema import check_account_id
-from detective_async.testing.services import detective, sts
+from detective_async.testing.services import detective, organizations, sts
 from detective_async.testing.world.read_lag import LAGGING
 
 
@@ -19,7 +19,8 @@ def check_operation(value: object, where: str) -> None:
         TypeError: it is not text.
         ValueError: there is no such operation; the message offers the nearest ones.
     """
-    _check(value, where, {**detective.OPERATIONS, **sts.OPERATIONS}, "an operation, such as ListMembers")
+    known = {**detective.OPERATIONS, **sts.OPERATIONS, **organizations.OPERATIONS}
+    _check(value, where, known, "an operation, such as ListMembers")
 
 
 def check_lagging_operation(value: object, where: str) -> None:

@@ -7,7 +7,7 @@ from detective_async.testing.controls import Controls
 
 
 class DetectiveSimulator(Controls):
-    """A stateful Amazon Detective for tests, over HTTP on this machine, and an STS.
+    """A stateful Amazon Detective for tests, over HTTP on this machine, with AWS Organizations and STS.
 
     Any AWS client works with it: give the client `url` as its endpoint, and the credentials of an `account`.
     The calling account follows from the access key of a request's signature, and the region from the signature.

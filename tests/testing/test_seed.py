@@ -74,7 +74,12 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
         "INVITATION",
     ]
     assert sim.accounts == [HUB, ONE, MANAGEMENT, TWO]
-    assert dumped["accounts"][0] == {"id": HUB, "email": "root@secops.example"}
+    assert dumped["accounts"][0] == {
+        "id": HUB,
+        "email": "root@secops.example",
+        "name": "secops",
+        "state": "ACTIVE",
+    }
     assert dumped["organizations"][0]["delegated"] == HUB
     assert dumped["graphs"][0]["investigations"][0]["state"] == "ARCHIVED"
     # Each key is in the sample, or in a comment of the sample.
@@ -162,6 +167,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"organizations": [{"management_account": ONE}] * 2}, "organizations[1].management_account", "exists already"),
     (organization(delegated=ONE), "organizations[0].delegated", "another account"),
     (organization(delegated=TWO), "organizations[0].delegated", "an account of the organization"),
+    (organization(delegated_since="2026-01-01T00:00:00Z"), "organizations[0].delegated_since", "only with a delegated"),
+    (organization(joined={TWO: "2026-01-01T00:00:00Z"}), f"organizations[0].joined.{TWO}", "of the organization"),
+    ({"accounts": [{"id": ONE, "state": "DEAD"}]}, "accounts[0].state", "PENDING_ACTIVATION, ACTIVE, SUSPENDED"),
     (
         organization(administrators={REGION: {"account": TWO}}),
         ADMINISTRATOR_OF_REGION,

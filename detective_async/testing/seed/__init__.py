@@ -13,10 +13,12 @@ All keys are optional but those marked as required. A complete seed::
     [[accounts]]                        # their access keys are derived from their ids
     id = "111122223333"                 # required
     email = "root@secops.example"       # of the root user; by default account-<id>@example.com
+    name = "secops"                     # by default account-<id>
 
     [[accounts]]
     id = "000000000001"
     volume_problem = "VOLUME_TOO_HIGH"  # or VOLUME_UNKNOWN: the account cannot be enabled
+    state = "ACTIVE"                    # or PENDING_ACTIVATION, SUSPENDED, PENDING_CLOSURE, CLOSED
 
     [[roles]]                           # for AssumeRole
     account = "000000000001"            # required
@@ -29,7 +31,9 @@ All keys are optional but those marked as required. A complete seed::
     [[organizations]]
     management_account = "999999999999" # required
     accounts = ["111122223333", "000000000002"]
+    joined = { 000000000002 = 2026-01-31T12:00:00Z }    # by account; by default now
     delegated = "111122223333"          # the delegated administrator, by default the one in `administrators`
+    delegated_since = 2026-01-31T12:00:00Z      # by default now
     administrators = { eu-west-1 = { account = "111122223333" } }   # by region; "since" is a time
 
     [[graphs]]

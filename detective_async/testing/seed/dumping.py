@@ -26,7 +26,13 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
                 "severity": plan.severity,
             },
             "accounts": [
-                {"id": one.account_id, "email": one.email, "volume_problem": one.volume_problem}
+                {
+                    "id": one.account_id,
+                    "email": one.email,
+                    "name": one.name,
+                    "state": one.state,
+                    "volume_problem": one.volume_problem,
+                }
                 for one in world.accounts.values()
             ],
             "roles": [
@@ -51,7 +57,9 @@ def _organization(one: Organization) -> dict[str, Any]:
     return {
         "management_account": one.management_account,
         "accounts": sorted(one.accounts),
+        "joined": dict(sorted(one.accounts.items())),
         "delegated": one.delegated,
+        "delegated_since": one.delegated_since,
         "administrators": {
             region: {"account": administrator.account_id, "since": administrator.since}
             for region, administrator in one.administrators.items()

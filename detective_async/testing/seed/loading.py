@@ -82,7 +82,8 @@ def _add_account(world: World, place: str, given: dict[str, Any]) -> None:
     account_id = given["id"]
     if account_id in world.accounts:
         raise _duplicate(f"{place}.id", f"account {account_id}")
-    world.register(account_id, given.get("email"))
+    world.register(account_id, given.get("email"), given.get("name"))
+    world.accounts[account_id].state = given.get("state", "ACTIVE")
     world.accounts[account_id].volume_problem = given.get("volume_problem")
 
 
@@ -106,6 +107,14 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
     except ValueError as error:
         raise SeedError(f"{place}.accounts: {error}") from None
     organization = world.organizations[management]
+    for account_id, joined in given.get("joined", {}).items():
+        _require_in(organization, account_id, f"{place}.joined.{account_id}")
+        organization.accounts[account_id] = joined
+    _delegate(organization, place, given, now)
+
+
+def _delegate(organization: Organization, place: str, given: dict[str, Any], now: datetime) -> None:
+    management = organization.management_account
     organization.delegated = given.get("delegated")
     if organization.delegated == management:
         raise SeedError(f"{place}.delegated: must be another account than the management account")
@@ -118,6 +127,10 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
                 raise SeedError(f"{where}: must be the delegated account or the management account, got {account_id}")
             organization.delegated = account_id
         organization.administrators[region] = Administrator(account_id, administrator.get("since", now))
+    if organization.delegated is not None:
+        organization.delegated_since = given.get("delegated_since", now)
+    elif "delegated_since" in given:
+        raise SeedError(f"{place}.delegated_since: is allowed only with a delegated administrator")
 
 
 def _require_in(organization: Organization, account_id: str, where: str) -> None:

@@ -119,7 +119,7 @@ class Backend:
     def _admit(self, context: _Context) -> Admitted:
         request = context.request
         path, _, query = request.target.partition("?")
-        operation = context.api.find_operation(request.method, path, query, request.body)
+        operation = context.api.find_operation(request.method, path, query, request.body, _target(request))
         context.operation = "" if isinstance(operation, ApiError) else operation.name
         scope = signature.parse_authorization(request.headers)
         context.region = scope.region
@@ -165,7 +165,7 @@ class Backend:
         if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
             raise invalid_token
         context.account_id, context.session = key.account_id, key.session
-        if scope.region in self.world.closed_regions:
+        if context.api.regional and scope.region in self.world.closed_regions:
             raise invalid_token
         if key.expires_at is not None and key.expires_at <= self.clock.now():
             raise ApiError("ExpiredTokenException", "The security token included in the request is expired")
@@ -211,7 +211,11 @@ class Backend:
 
 
 def _begin(request: Request) -> _Context:
-    return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0]))
+    return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0], _target(request)))
+
+
+def _target(request: Request) -> str:
+    return request.headers.get("x-amz-target")
 
 
 def _apply_effect(response: Response, effect: Effect | None) -> Response:

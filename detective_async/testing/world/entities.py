@@ -8,6 +8,9 @@ from attrs import define, evolve, field, frozen
 
 CORE_PACKAGE = "DETECTIVE_CORE"
 
+# The phases of an account's life, in AWS Organizations' terms.
+ACCOUNT_STATES = ("PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED")
+
 # Data source package -> ingest state -> the last time that the state began.
 History = dict[str, dict[str, datetime]]
 
@@ -55,6 +58,9 @@ class Account:
 
     account_id: str
     email: str
+    name: str
+    # One of ACCOUNT_STATES.
+    state: str = "ACTIVE"
     # VOLUME_TOO_HIGH or VOLUME_UNKNOWN: the account cannot be enabled.
     volume_problem: str | None = None
 
@@ -169,8 +175,10 @@ class Organization:
     """An organization in AWS Organizations."""
 
     management_account: str
-    accounts: set[str]
+    # Account -> when it joined.
+    accounts: dict[str, datetime]
     # The delegated administrator; removing the administrator of a region does not end the delegation.
     delegated: str | None = None
+    delegated_since: datetime | None = None
     # By region. In AWS this is Detective's, and everything above is AWS Organizations'.
     administrators: dict[str, Administrator] = field(factory=dict)

@@ -91,14 +91,14 @@ class World:
     _due: list[tuple[datetime, int, Callable[[datetime], None]]] = field(factory=list)
     _count: int = 0
 
-    def register(self, account_id: str, email: str | None = None) -> Credentials:
+    def register(self, account_id: str, email: str | None = None, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its long-term credentials, which are derived from its id."""
         account = self.accounts.get(account_id)
         if account is None:
-            account = Account(account_id, email or f"account-{account_id}@example.com")
+            account = Account(account_id, f"account-{account_id}@example.com", f"account-{account_id}")
             self.accounts[account_id] = account
-        elif email is not None:
-            account.email = email
+        account.email = email or account.email
+        account.name = name or account.name
         digest = hashlib.sha256(account_id.encode()).digest()
         key_id = f"AKIA{b32encode(digest)[:16].decode()}"
         secret = b64encode(hashlib.sha256(b"secret" + digest).digest())[:40].decode()
