@@ -162,10 +162,11 @@ check_account_id = text(r"\d{12}", "an account id of 12 digits, as a string")
 # As permissive as `DetectiveSimulator.account`.
 _email = text(r"[\s\S]+", "an e-mail address")
 _region = text(r"[a-z0-9-]{2,20}", "a region, such as eu-west-1")
+check_volume_limit = integer(0, 10**18)
 check_package = one_of(*PACKAGES)
 check_package_state = one_of("STARTED", "STOPPED", "DISABLED")
 _history = map_of(check_package, map_of(check_package_state, time))
-_volume_problem = one_of("VOLUME_TOO_HIGH", "VOLUME_UNKNOWN")
+check_volume_problem = one_of("VOLUME_TOO_HIGH", "VOLUME_UNKNOWN")
 _outcome = one_of("SUCCESSFUL", "FAILED")
 _severity = one_of("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
@@ -177,7 +178,8 @@ _account = table(
         "email": _email,
         "name": check_account_name,
         "state": check_account_state,
-        "volume_problem": _volume_problem,
+        "volume_problem": check_volume_problem,
+        "closed_regions": list_of(_region),
     },
 )
 check_role = table(
@@ -199,6 +201,7 @@ _organization = table(
         "accounts": list_of(check_account_id),
         "joined": map_of(check_account_id, time),
         "delegated": check_account_id,
+        "settling": table({"region": _region, "until": time}, {}),
         "delegated_since": time,
         "administrators": map_of(_region, _administrator),
     },
@@ -210,7 +213,7 @@ _member = table(
         "status": one_of(
             "ACCEPTED_BUT_DISABLED", "ENABLED", "INVITED", "VERIFICATION_FAILED", "VERIFICATION_IN_PROGRESS"
         ),
-        "disabled_reason": _volume_problem,
+        "disabled_reason": check_volume_problem,
         "invitation_type": one_of("INVITATION", "ORGANIZATION"),
         "invited_at": time,
         "updated_at": time,
@@ -239,12 +242,15 @@ _graph = table(
         "created": time,
         "auto_enable": boolean,
         "tags": map_of(
-            text(r"(?!aws:)[\s\S]{1,128}", "a tag's key of 1 to 128 characters"),
+            # Also the digits, and all other characters from the plus sign to the equals sign, as in the API's pattern.
+            text(r"(?!aws:)[a-zA-Z+-=._:/]{1,128}", "a tag's key of 1 to 128 letters, digits and any of +,-./:;<=_"),
             text(r"[\s\S]{0,256}", "a tag's value of at most 256 characters"),
             most=50,
         ),
         "packages": map_of(check_package, check_package_state),
         "history": _history,
+        "starting": map_of(check_package, time),
+        "deleted_at": time,
         "members": list_of(_member, most=1200),
         "investigations": list_of(_investigation),
     },
@@ -256,6 +262,10 @@ check_seed = table(
         "time": time,
         "verification_delay": seconds,
         "activation_delay": seconds,
+        "package_delay": seconds,
+        "deletion_delay": seconds,
+        "delegation_delay": seconds,
+        "volume_limit": check_volume_limit,
         "read_lag": seconds,
         "read_lags": map_of(one_of(*sorted(LAGGING)), seconds),
         "closed_regions": list_of(_region),
