@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 from support.browser import BROWSER_MARKS, opened_page, tab_to
 from support.page_checks import check_colour_scheme, check_control_names, check_layout, check_markup
 
@@ -334,11 +334,16 @@ async def test_a_malformed_response_does_not_end_the_polling(
     sim: DetectiveSimulator, boto: Any, devtools_url: str
 ) -> None:
     """The page says so, and shows the state that the next response has."""
+    body = ""
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(status=200, body=body)
+
     await boto().create_graph()
     async with opened_page(devtools_url) as (page, _console):
         await look(page, sim)
-        for body in ("null", "{}", "<html>", "", '{"now": 1, "totals": {}}'):
-            await page.route("**/state.json*", lambda route, body=body: route.fulfill(status=200, body=body))
+        for body in ("null", "{}", "<html>", "", '{"now": 1, "totals": {}}'):  # noqa: B007 - `answer` uses it
+            await page.route("**/state.json*", answer)
             await expect(page.get_by_role("status")).to_have_text(
                 re.compile("^Malformed response from the server; showing the state of .*Retrying")
             )
