@@ -1,5 +1,6 @@
 """The controls of a simulator: methods and properties by which tests change and inspect the simulated world."""
 
+import copy
 import os
 import random
 import time
@@ -64,6 +65,7 @@ class Controls:
         world = World(random.Random(seed), timedelta(seconds=verification_delay))  # noqa: S311
         self._backend = Backend(world, self._clock, self._faults, RequestLog(remember))
         self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
+        self._baseline = (copy.deepcopy(world), self._clock.ahead)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -91,6 +93,26 @@ class Controls:
     def forget_requests(self) -> None:
         """Clear `requests`."""
         self._backend.requests.clear()
+
+    def reset(self) -> None:
+        """Return to the state in which the simulator was made: an empty world, no faults, no requests, and its time.
+
+        It keeps its URL, and accounts stay registered, so that clients which were made before still work. See
+        `set_baseline`.
+        """
+        accounts = self.accounts
+        world, ahead = self._baseline
+        self._backend.world = copy.deepcopy(world)
+        for account_id in accounts:
+            self._world.register(account_id)
+        self._clock.set_ahead(ahead)
+        self._faults.clear()
+        self._faults.random.seed(self._seed)
+        self.forget_requests()
+
+    def set_baseline(self) -> None:
+        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example."""
+        self._baseline = (copy.deepcopy(self._world), self._clock.ahead)
 
     def account(self, account_id: str, email: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
