@@ -5,9 +5,11 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from detective_async.api import models
+from detective_async.api.models.base import Response
 
 RequestT = TypeVar("RequestT")
-ResponseT = TypeVar("ResponseT")
+# Bound, so that checkers of types tell responses from errors in a sequence of both.
+ResponseT = TypeVar("ResponseT", bound=Response | None)
 
 
 @frozen
