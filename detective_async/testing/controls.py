@@ -1,16 +1,18 @@
 """The controls of a simulator: methods and properties by which tests change and inspect the simulated world."""
 
 import contextlib
+import copy
 import os
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import environment
-from detective_async.testing.faults import Fault, FaultPlan, Throttle
+from detective_async.testing.faults import Fault, FaultPlan, Throttle, UnusedFaultWarning
 from detective_async.testing.names import check_lagging_operation, check_region
 from detective_async.testing.page import Page
 from detective_async.testing.seed import files as seed_files
@@ -88,6 +90,7 @@ class Controls:
         world.set_read_lag(_BEGINNING, _seconds(read_lag, "read_lag"))
         self._backend = Backend(world, self._clock, self._faults, RequestLog(remember))
         self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
+        self._baseline = (copy.deepcopy(world), self._clock.ahead)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -115,6 +118,26 @@ class Controls:
     def forget_requests(self) -> None:
         """Clear `requests`."""
         self._backend.requests.clear()
+
+    def reset(self) -> None:
+        """Return to the state in which the simulator was made: an empty world, no faults, no requests, and its time.
+
+        It keeps its URL, and accounts stay registered, so that clients which were made before still work. See
+        `set_baseline`.
+        """
+        accounts = self.accounts
+        world, ahead = self._baseline
+        self._backend.world = copy.deepcopy(world)
+        for account_id in accounts:
+            self._world.register(account_id)
+        self._clock.set_ahead(ahead)
+        self._faults.clear()
+        self._faults.random.seed(self._seed)
+        self.forget_requests()
+
+    def set_baseline(self) -> None:
+        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example."""
+        self._baseline = (copy.deepcopy(self._world), self._clock.ahead)
 
     def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
@@ -198,6 +221,19 @@ class Controls:
     def faults(self) -> list[Fault]:
         """The faults that may still apply to a request."""
         return self._faults.pending()
+
+    @property
+    def unused_faults(self) -> list[Fault]:
+        """The faults with a count that no request has matched yet.
+
+        A simulator that is used in a `with` statement or as a fixture warns of them at the end (`UnusedFaultWarning`).
+        """
+        return self._faults.unused()
+
+    def _warn_of_unused_faults(self) -> None:
+        for fault in self._faults.unused():
+            # The line that made the fault is not known; a test's name comes with the warning.
+            warnings.warn(f"no request has matched {fault}", UnusedFaultWarning, stacklevel=3)
 
     def set_volume(self, account_id: str, problem: VolumeProblem | None) -> None:
         """Set the reason why an account cannot be enabled.

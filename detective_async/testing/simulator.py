@@ -42,8 +42,10 @@ class DetectiveSimulator(Controls):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop listening and close every connection."""
+        """Stop listening and close every connection; without an error, warn of faults that no request has matched."""
         await self.stop()
+        if error is None:
+            self._warn_of_unused_faults()
 
     async def start(self) -> None:
         """Start listening; the state is kept when the simulator is stopped and started again."""

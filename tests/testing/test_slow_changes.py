@@ -186,3 +186,18 @@ def test_settings_are_in_the_seed() -> None:
     other.load(sim.dump())
     other.load({})
     assert [other.dump()[key] for key in keys] == [5, 6, 7, 4]
+
+
+@pytest.mark.simulator(verification_delay=60, package_delay=60, read_lag=5)
+async def test_a_baseline_has_what_is_under_way(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
+    """After a reset, what was under way at the baseline is completed again, in the world of that reset alone."""
+    admin = boto()
+    graph = (await admin.create_graph())["GraphArn"]
+    await admin.create_members(GraphArn=graph, Accounts=people(1))
+    sim.set_baseline()
+    for _ in range(2):
+        sim.reset()
+        assert sim.snapshot()[graph]["members"] == {ONE: "VERIFICATION_IN_PROGRESS"}
+        await sim.advance(66)
+        assert await statuses(admin, graph) == {ONE: "INVITED"}
+        assert set(sim.snapshot()[graph]["packages"].values()) == {"STARTED"}

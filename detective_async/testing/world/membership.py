@@ -46,23 +46,23 @@ def checks_nothing(graph: Graph) -> bool:
 
 def verify(world: World, graph: Graph, account_id: str, due: datetime, now: datetime) -> Member:
     """Complete the verification of a member when it is due, and return the member as it is now."""
-
-    def complete(due: datetime) -> None:
-        member = graph.members.get(account_id)
-        # The member may have been removed in the meantime, and invited again.
-        if member is None or member.status != VERIFYING or member.verifies_at != due:
-            return
-        if member.invitation_type == "ORGANIZATION":
-            activate(world, graph, member, due)
-            return
-        account = world.accounts.get(account_id)
-        right = account is None or (account.email.casefold() == member.email.casefold() and account.state == "ACTIVE")
-        verified = right or checks_nothing(graph)
-        status = "INVITED" if verified else "VERIFICATION_FAILED"
-        graph.change(member, status=status, updated_at=due, verifies_at=None)
-
-    world.when_due(due, now, complete)
+    world.when_due(due, now, _complete_verification, graph, account_id)
     return graph.members[account_id]
+
+
+def _complete_verification(world: World, due: datetime, graph: Graph, account_id: str) -> None:
+    member = graph.members.get(account_id)
+    # The member may have been removed in the meantime, and invited again.
+    if member is None or member.status != VERIFYING or member.verifies_at != due:
+        return
+    if member.invitation_type == "ORGANIZATION":
+        activate(world, graph, member, due)
+        return
+    account = world.accounts.get(account_id)
+    right = account is None or (account.email.casefold() == member.email.casefold() and account.state == "ACTIVE")
+    verified = right or checks_nothing(graph)
+    status = "INVITED" if verified else "VERIFICATION_FAILED"
+    graph.change(member, status=status, updated_at=due, verifies_at=None)
 
 
 def activate(world: World, graph: Graph, member: Member, now: datetime) -> None:
@@ -82,13 +82,13 @@ def check_again(world: World, graph: Graph, member: Member, now: datetime) -> No
 
 def check_volume(world: World, graph: Graph, account_id: str, due: datetime, now: datetime) -> None:
     """Complete the check of a member's data volume when it is due: it is enabled, or disabled with the reason."""
+    world.when_due(due, now, _complete_check, graph, account_id)
 
-    def complete(due: datetime) -> None:
-        member = graph.members.get(account_id)
-        if member is not None and member.status == DISABLED and member.checked_at == due:
-            _enable(world, graph, member, due)
 
-    world.when_due(due, now, complete)
+def _complete_check(world: World, due: datetime, graph: Graph, account_id: str) -> None:
+    member = graph.members.get(account_id)
+    if member is not None and member.status == DISABLED and member.checked_at == due:
+        _enable(world, graph, member, due)
 
 
 def leave(world: World, graph: Graph, account_id: str, now: datetime) -> None:
@@ -99,18 +99,18 @@ def leave(world: World, graph: Graph, account_id: str, now: datetime) -> None:
 
 def schedule_pass(world: World, now: datetime) -> None:
     """Let disabled members be enabled within an hour, as far as they fit by then, in the order of their invitations."""
-
-    def enable_waiting(due: datetime) -> None:
-        world.pass_scheduled = False
-        for graph in world.graphs.values():
-            waiting = [one for one in graph.members.values() if one.status == DISABLED and one.checked_at is None]
-            for member in sorted(waiting, key=lambda one: (one.invited_at or one.updated_at, one.account_id)):
-                if _problem(world, graph, member) is None:
-                    _enable(world, graph, member, due)
-
     if not world.pass_scheduled:
         world.pass_scheduled = True
-        world.when_due(now + _PASS_INTERVAL, now, enable_waiting)
+        world.when_due(now + _PASS_INTERVAL, now, _enable_waiting)
+
+
+def _enable_waiting(world: World, due: datetime) -> None:
+    world.pass_scheduled = False
+    for graph in world.graphs.values():
+        waiting = [one for one in graph.members.values() if one.status == DISABLED and one.checked_at is None]
+        for member in sorted(waiting, key=lambda one: (one.invited_at or one.updated_at, one.account_id)):
+            if _problem(world, graph, member) is None:
+                _enable(world, graph, member, due)
 
 
 def volume_of(account_id: str) -> int:

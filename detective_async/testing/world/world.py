@@ -99,7 +99,7 @@ class World:
     _memberships: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict)
     reads: ReadLag = field(factory=ReadLag)
     pass_scheduled: bool = False
-    _due: list[tuple[datetime, int, Callable[[datetime], None]]] = field(factory=list)
+    _due: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = field(factory=list)
     _count: int = 0
 
     def register(self, account_id: str, email: str | None = None, name: str | None = None) -> Credentials:
@@ -160,26 +160,21 @@ class World:
 
     def start_package(self, graph: Graph, package: str, now: datetime, due: datetime | None = None) -> None:
         """Start a package of a graph, by default after the delay for packages."""
-
-        def complete(due: datetime) -> None:
-            if graph.starting.get(package) == due:
-                graph.set_package(package, "STARTED", due)
-
         graph.starting[package] = due = due or now + self.delays.package
-        self.when_due(due, now, complete)
+        self.when_due(due, now, _complete_start, graph, package)
 
     def delete_graph(self, graph: Graph, now: datetime, due: datetime | None = None) -> None:
         """End all memberships of a graph at once, and delete it, by default after the delay for deletions."""
-
-        def complete(_due: datetime) -> None:
-            del self.graphs[graph.arn]
-            del self._administered[graph.administrator, graph.region]
-
         if graph.deleted_at is None:
             for account_id in list(graph.members):
                 self.leave(graph, account_id)
             graph.deleted_at = due or now + self.delays.deletion
-            self.when_due(graph.deleted_at, now, complete)
+            self.when_due(graph.deleted_at, now, _complete_deletion, graph)
+
+    def forget_graph(self, graph: Graph) -> None:
+        """Remove a graph without members."""
+        del self.graphs[graph.arn]
+        del self._administered[graph.administrator, graph.region]
 
     def administered(self, account_id: str, region: str) -> Graph | None:
         """Return the graph that an account administers in a region."""
@@ -203,19 +198,22 @@ class World:
         if not self._memberships[place]:
             del self._memberships[place]
 
-    def when_due(self, due: datetime, now: datetime, action: Callable[[datetime], None]) -> None:
-        """Make a change when it is due: at once, or later by `complete_due`, with the time at which it is due."""
+    def when_due(self, due: datetime, now: datetime, action: Callable[..., None], *arguments: Any) -> None:
+        """Call `action(world, due, *arguments)` when it is due: at once, or later by `complete_due`.
+
+        A function of a module, not one that holds the world or a graph: worlds are copied.
+        """
         if due <= now:
-            action(due)
+            action(self, due, *arguments)
         else:
             self._count += 1
-            heapq.heappush(self._due, (due, self._count, action))
+            heapq.heappush(self._due, (due, self._count, action, arguments))
 
     def complete_due(self, now: datetime) -> None:
         """Make the changes that are due, in their order."""
         while self._due and self._due[0][0] <= now:
-            due, _, action = heapq.heappop(self._due)
-            action(due)
+            due, _, action, arguments = heapq.heappop(self._due)
+            action(self, due, *arguments)
             self.record(due)
 
     def set_read_lag(self, now: datetime, lag: timedelta, operations: Iterable[str] | None = None) -> None:
@@ -255,3 +253,12 @@ class World:
             }
             for arn, graph in sorted(self.graphs.items())
         }
+
+
+def _complete_start(_world: World, due: datetime, graph: Graph, package: str) -> None:
+    if graph.starting.get(package) == due:
+        graph.set_package(package, "STARTED", due)
+
+
+def _complete_deletion(world: World, _due: datetime, graph: Graph) -> None:
+    world.forget_graph(graph)
