@@ -9,6 +9,7 @@ import botocore.loaders
 
 from detective_async.testing.seed.schema import check_account_id
 from detective_async.testing.services import detective, organizations, sts
+from detective_async.testing.world.read_lag import LAGGING
 
 
 def check_operation(value: object, where: str) -> None:
@@ -20,6 +21,11 @@ def check_operation(value: object, where: str) -> None:
     """
     known = {**detective.OPERATIONS, **sts.OPERATIONS, **organizations.OPERATIONS}
     _check(value, where, known, "an operation, such as ListMembers")
+
+
+def check_lagging_operation(value: object, where: str) -> None:
+    """Check the name of an operation that may have a read lag; errors as by `check_operation`."""
+    _check(value, where, LAGGING, "an operation that reads, such as ListMembers, or AcceptInvitation")
 
 
 def check_region(value: object, where: str) -> None:

@@ -57,7 +57,12 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
     assert arn == f"arn:aws:detective:{REGION}:{HUB}:graph:0123456789abcdef0123456789abcdef"
     assert sim.snapshot()[arn] == {
         "administrator": HUB,
-        "members": {ONE: "ACCEPTED_BUT_DISABLED", TWO: "ENABLED", "000000000003": "VERIFICATION_IN_PROGRESS"},
+        "members": {
+            ONE: "ACCEPTED_BUT_DISABLED",
+            TWO: "ENABLED",
+            "000000000003": "VERIFICATION_IN_PROGRESS",
+            "000000000004": "ACCEPTED_BUT_DISABLED",
+        },
         "packages": {"ASFF_SECURITYHUB_FINDING": "DISABLED", "DETECTIVE_CORE": "STARTED", "EKS_AUDIT": "STARTED"},
         "tags": {"team": "secops"},
     }
@@ -65,6 +70,7 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
     assert [member["invitation_type"] for member in dumped["graphs"][0]["members"]] == [
         "INVITATION",
         "ORGANIZATION",
+        "INVITATION",
         "INVITATION",
     ]
     assert sim.accounts == [HUB, ONE, MANAGEMENT, TWO]
@@ -127,7 +133,7 @@ async def test_a_loaded_world_works(boto: Any, sim: DetectiveSimulator) -> None:
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"account": []}, "account", "did you mean accounts?"),
-    ({"zzz": 1}, "zzz", "the keys here are accounts, closed_regions"),
+    ({"zzz": 1}, "zzz", "the keys here are accounts, activation_delay"),
     ({"accounts": {}}, "accounts", "must be a list"),
     ({"accounts": ["x"]}, "accounts[0]", "must be a table"),
     ({"accounts": [{"email": "x@y"}]}, "accounts[0].id", "is required"),

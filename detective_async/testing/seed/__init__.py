@@ -4,6 +4,9 @@ All keys are optional but those marked as required. A complete seed::
 
     time = 2026-03-01T08:00:00Z         # the virtual time is advanced to this, unless it is later already
     verification_delay = 60             # seconds from an invitation to the end of its verification
+    activation_delay = 30               # seconds from a member's acceptance to the end of the check of its volume
+    read_lag = 5                        # seconds after which what is written is seen by operations that read
+    read_lags = { ListGraphs = 10 }     # for these operations
     closed_regions = ["me-south-1"]     # not opted in
     investigations = { duration = 30, outcome = "SUCCESSFUL", severity = "HIGH" }   # those started afterwards
 
@@ -58,6 +61,11 @@ All keys are optional but those marked as required. A complete seed::
     account = "000000000003"
     status = "VERIFICATION_IN_PROGRESS"
     verifies_at = 2026-03-01T08:01:00Z  # by default now plus the verification delay
+
+    [[graphs.members]]
+    account = "000000000004"
+    status = "ACCEPTED_BUT_DISABLED"
+    checked_at = 2026-03-01T08:02:00Z   # the end of the check of its volume; then there is no reason by default
 
     [[graphs.investigations]]
     entity_arn = "arn:aws:iam::111122223333:role/Admin"     # required

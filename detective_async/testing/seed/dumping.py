@@ -15,7 +15,10 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
     seed: dict[str, Any] = _plain(
         {
             "time": now,
-            "verification_delay": world.verification_delay.total_seconds(),
+            "verification_delay": world.delays.verification.total_seconds(),
+            "activation_delay": world.delays.activation.total_seconds(),
+            "read_lag": world.reads.default.total_seconds(),
+            "read_lags": {name: lag.total_seconds() for name, lag in sorted(world.reads.operations.items())},
             "closed_regions": sorted(world.closed_regions),
             "investigations": {
                 "duration": plan.duration.total_seconds(),
@@ -90,6 +93,7 @@ def _member(member: Member) -> dict[str, Any]:
         "invited_at": member.invited_at,
         "updated_at": member.updated_at,
         "verifies_at": member.verifies_at if verifying else None,
+        "checked_at": member.checked_at,
         "ingest": member.ingest if member.status == "ENABLED" else None,
     }
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from detective_async.testing.world.entities import ACCOUNT_STATES
+from detective_async.testing.world.read_lag import LAGGING
 from detective_async.testing.world.world import PACKAGES
 
 Check = Callable[[Any, str], Any]
@@ -214,6 +215,7 @@ _member = table(
         "invited_at": time,
         "updated_at": time,
         "verifies_at": time,
+        "checked_at": time,
         "ingest": _history,
     },
 )
@@ -253,6 +255,9 @@ check_seed = table(
     {
         "time": time,
         "verification_delay": seconds,
+        "activation_delay": seconds,
+        "read_lag": seconds,
+        "read_lags": map_of(one_of(*sorted(LAGGING)), seconds),
         "closed_regions": list_of(_region),
         "investigations": table({}, {"duration": seconds, "outcome": _outcome, "severity": _severity}),
         "accounts": list_of(_account),

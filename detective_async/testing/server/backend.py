@@ -34,6 +34,7 @@ from detective_async.testing.services.errors import ApiError
 from detective_async.testing.services.registry import Api, Operation, api_for
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Session
+from detective_async.testing.world.read_lag import READS
 from detective_async.testing.world.world import World
 
 
@@ -132,12 +133,19 @@ class Backend:
 
     def _operate(self, admitted: Admitted) -> Response:
         now = self.clock.now()
-        self.world.complete_verifications(now)
+        self.world.complete_due(now)
         context, operation = admitted.context, admitted.operation
         call = Call(
             self.world, operation.name, context.account_id, context.region, now, admitted.given, context.session
         )
+        lag = self.world.reads.of(operation.name)
+        if lag:
+            seen = self.world.as_seen(now - lag)
+            # What only reads is carried out as it would have been then.
+            call = evolve(call, world=seen, now=now - lag) if operation.name in READS else evolve(call, seen=seen)
         result = context.api.handlers[operation.name](call)
+        if operation.name not in READS:
+            self.world.record(now)
         return Response(operation.status, self._headers(context), operation.write(result, context.request_id))
 
     def _authenticate(self, context: _Context, scope: Scope) -> None:

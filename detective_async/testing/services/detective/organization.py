@@ -25,10 +25,10 @@ def enable_organization_admin_account(call: Call) -> None:
         organization.administrators[call.region] = Administrator(account_id, call.now)
     graph = call.world.ensure_graph(account_id, call.region, call.now)
     graph.organization = management
-    for member in graph.members.values():
+    for member in list(graph.members.values()):
         # The organization's accounts that have accepted an invitation before become organization members.
         if member.account_id in organization.accounts and member.status in {"ENABLED", "ACCEPTED_BUT_DISABLED"}:
-            member.invitation_type = "ORGANIZATION"
+            graph.change(member, invitation_type="ORGANIZATION")
 
 
 def disable_organization_admin_account(call: Call) -> None:
