@@ -1,6 +1,7 @@
 """The controls of a simulator: methods and properties by which tests change and inspect the simulated world."""
 
 import contextlib
+import copy
 import os
 import random
 import time
@@ -13,6 +14,8 @@ from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle
 from detective_async.testing.names import check_lagging_operation, check_region
 from detective_async.testing.page import Page
+from detective_async.testing.page.host_check import checked_hosts
+from detective_async.testing.remote import Remote, checked_token
 from detective_async.testing.seed import files as seed_files
 from detective_async.testing.seed import schema
 from detective_async.testing.seed.dumping import describe
@@ -45,6 +48,8 @@ class Settings(TypedDict, total=False):
     seed: int
     wall_clock: Callable[[], float]
     remember: int
+    control_token: str | None
+    allowed_hosts: Iterable[str]
 
 
 class Controls:
@@ -64,6 +69,8 @@ class Controls:
         seed: int = 0,
         wall_clock: Callable[[], float] = time.time,
         remember: int = 20_000,
+        control_token: str | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         if type(remember) is not int or remember < 0:
             raise ValueError(f"remember: must be a number of requests, zero or more, got {remember!r}")
@@ -76,7 +83,10 @@ class Controls:
         world = World(random.Random(seed), delays)  # noqa: S311
         world.set_read_lag(_BEGINNING, _seconds(read_lag, "read_lag"))
         self._backend = Backend(world, self._clock, self._faults, RequestLog(remember))
-        self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
+        hosts = checked_hosts(allowed_hosts)
+        remote = Remote(self, checked_token(control_token), hosts)
+        self._listener = Listener(Handler(self._backend, Page(self._backend, hosts).respond, remote), host, port)
+        self._baseline = (copy.deepcopy(world), self._clock.ahead)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -104,6 +114,26 @@ class Controls:
     def forget_requests(self) -> None:
         """Clear `requests`."""
         self._backend.requests.clear()
+
+    def reset(self) -> None:
+        """Return to the state in which the simulator was made: an empty world, no faults, no requests, and its time.
+
+        It keeps its URL, and accounts stay registered, so that clients which were made before still work. See
+        `set_baseline`.
+        """
+        accounts = self.accounts
+        world, ahead = self._baseline
+        self._backend.world = copy.deepcopy(world)
+        for account_id in accounts:
+            self._world.register(account_id)
+        self._clock.set_ahead(ahead)
+        self._faults.clear()
+        self._faults.random.seed(self._seed)
+        self.forget_requests()
+
+    def set_baseline(self) -> None:
+        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example."""
+        self._baseline = (copy.deepcopy(self._world), self._clock.ahead)
 
     def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.

@@ -13,7 +13,7 @@ from detective_async.auth.credentials import Credentials
 from detective_async.testing.names import KNOWN_OPERATIONS
 from detective_async.testing.remote import fault_json
 from detective_async.testing.seed import schema
-from detective_async.testing.seed.schema import Check, described, list_of, map_of, nullable, one_of, table
+from detective_async.testing.seed.schema import Check, list_of, map_of, nullable, one_of, table
 from detective_async.testing.server.requests import RecordedRequest
 from detective_async.testing.world.read_lag import LAGGING
 
@@ -84,15 +84,6 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _whole_number(value: Any, where: str) -> int:
-    return schema.integer(0, 2**53)(value, where)
-
-
-@described(type="number", minimum=0, maximum=1)
-def _probability(value: Any, where: str) -> Any:
-    return value
-
-
 _account_id = schema.check_account_id
 _text = schema.text(r"[\s\S]*", "text")
 _operation = one_of(*sorted(KNOWN_OPERATIONS))
@@ -133,6 +124,7 @@ _in_region = {"region": schema.check_region}
 
 ROUTES = (
     Route("reset"),
+    Route("set_baseline"),
     Route("now", result=schema.time, write=_time),
     Route("advance", _delay),
     Route(
@@ -165,7 +157,7 @@ ROUTES = (
             "account": _account_id,
             **_in_region,
             "retry_after_ms": fault_json.check_retry_after,
-            "probability": _probability,
+            "probability": schema.probability,
         },
     ),
     Route(

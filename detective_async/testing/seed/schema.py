@@ -98,6 +98,14 @@ def seconds(value: Any, where: str) -> float:
     return value
 
 
+@described(type="number", minimum=0, maximum=1)
+def probability(value: Any, where: str) -> float:
+    """Check for a probability."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise invalid(where, "a number from 0 to 1", value)
+    return value
+
+
 @described(type="boolean")
 def boolean(value: Any, where: str) -> bool:
     """Check for true or false."""

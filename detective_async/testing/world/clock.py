@@ -31,8 +31,17 @@ class Clock:
         """Return the virtual time."""
         return self.wall() + self._offset
 
+    @property
+    def ahead(self) -> timedelta:
+        """By how much the virtual time is ahead of the wall clock."""
+        return self._offset
+
+    def set_ahead(self, ahead: timedelta) -> None:
+        """Go back to a virtual time by what was `ahead` then; only for a world of that time."""
+        self._offset = ahead
+
     def advance(self, seconds: float) -> None:
-        """Advance the virtual time; it never goes back."""
+        """Advance the virtual time; it does not go back."""
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"seconds must be zero or more, got {seconds!r}")
         if seconds and self.wall() + self._offset > _LATEST - timedelta(seconds=min(seconds, _CENTURY)):

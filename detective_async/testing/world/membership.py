@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 from detective_async.testing.world.entities import Graph, Member
 from detective_async.testing.world.world import World
@@ -38,21 +39,7 @@ def auto_enroll(world: World, graph: Graph, account_ids: Iterable[str], now: dat
 
 def verify(world: World, graph: Graph, account_id: str, due: datetime, now: datetime) -> Member:
     """Complete the verification of a member when it is due, and return the member as it is now."""
-
-    def complete(due: datetime) -> None:
-        member = graph.members.get(account_id)
-        # The member may have been removed in the meantime, and invited again.
-        if member is None or member.status != VERIFYING or member.verifies_at != due:
-            return
-        if member.invitation_type == "ORGANIZATION":
-            activate(world, graph, member, due)
-            return
-        account = world.accounts.get(account_id)
-        verified = account is None or account.email.casefold() == member.email.casefold()
-        status = "INVITED" if verified else "VERIFICATION_FAILED"
-        graph.change(member, status=status, updated_at=due, verifies_at=None)
-
-    _when_due(world, due, now, complete)
+    _when_due(world, due, now, partial(_complete_verification, world, graph, account_id))
     return graph.members[account_id]
 
 
@@ -73,13 +60,30 @@ def check_again(world: World, graph: Graph, member: Member, now: datetime) -> No
 
 def check_volume(world: World, graph: Graph, account_id: str, due: datetime, now: datetime) -> None:
     """Complete the check of a member's data volume when it is due: it is enabled, or disabled with the reason."""
+    _when_due(world, due, now, partial(_complete_check, world, graph, account_id))
 
-    def complete(due: datetime) -> None:
-        member = graph.members.get(account_id)
-        if member is not None and member.status == DISABLED and member.checked_at == due:
-            _enable(world, graph, member, due)
 
-    _when_due(world, due, now, complete)
+# Scheduled as partial functions, which a copy of the world copies with it: a nested function would change the original.
+
+
+def _complete_verification(world: World, graph: Graph, account_id: str, due: datetime) -> None:
+    member = graph.members.get(account_id)
+    # The member may have been removed in the meantime, and invited again.
+    if member is None or member.status != VERIFYING or member.verifies_at != due:
+        return
+    if member.invitation_type == "ORGANIZATION":
+        activate(world, graph, member, due)
+        return
+    account = world.accounts.get(account_id)
+    verified = account is None or account.email.casefold() == member.email.casefold()
+    status = "INVITED" if verified else "VERIFICATION_FAILED"
+    graph.change(member, status=status, updated_at=due, verifies_at=None)
+
+
+def _complete_check(world: World, graph: Graph, account_id: str, due: datetime) -> None:
+    member = graph.members.get(account_id)
+    if member is not None and member.status == DISABLED and member.checked_at == due:
+        _enable(world, graph, member, due)
 
 
 def _when_due(world: World, due: datetime, now: datetime, action: Callable[[datetime], None]) -> None:
