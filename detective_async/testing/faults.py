@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Literal, TypeVar, get_args
 
-from attrs import Attribute, define, field, frozen, validators
+from attrs import Attribute, define, field, frozen
 
 from detective_async.testing.names import check_account, check_operation, check_region
 
@@ -64,7 +64,12 @@ def _line(_: object, attribute: "Attribute[str]", value: object) -> None:
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _CENTURY = 100 * 366 * 86400
 _MOMENTS = ("before", "during", "after")
-_moment = validators.in_(_MOMENTS)
+
+
+def _moment(_: object, attribute: "Attribute[str]", value: object) -> None:
+    if value not in _MOMENTS:
+        raise ValueError(f"{attribute.name}: must be one of {', '.join(_MOMENTS)}, got {value!r}")
+
 
 #: Validator -> what it allows as JSON, as a JSON Schema. Bytes are text there.
 JSON_SCHEMAS: dict[Any, dict[str, Any]] = {

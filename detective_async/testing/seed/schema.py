@@ -82,6 +82,9 @@ def integer(low: int, high: int) -> Check:
 
     @described(type="integer", minimum=low, maximum=high)
     def check(value: Any, where: str) -> int:
+        if isinstance(value, float) and value.is_integer():
+            # JSON has one kind of numbers.
+            value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise invalid(where, f"a whole number from {low} to {high}", value)
         return value
