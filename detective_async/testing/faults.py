@@ -63,12 +63,11 @@ def _line(_: object, attribute: "Attribute[str]", value: object) -> None:
 
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _CENTURY = 100 * 366 * 86400
-_MOMENTS = ("before", "during", "after")
 
 
-def _moment(_: object, attribute: "Attribute[str]", value: object) -> None:
-    if value not in _MOMENTS:
-        raise ValueError(f"{attribute.name}: must be one of {', '.join(_MOMENTS)}, got {value!r}")
+def _when(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value not in ("before", "during", "after"):
+        raise ValueError(f"{attribute.name}: must be one of before, during, after, got {value!r}")
 
 
 #: Validator -> what it allows as JSON, as a JSON Schema. Bytes are text there.
@@ -82,7 +81,7 @@ JSON_SCHEMAS: dict[Any, dict[str, Any]] = {
     _size: {"type": "integer", "minimum": 1},
     _kept: {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
     _bytes: {"type": "string"},
-    _moment: {"enum": list(_MOMENTS)},
+    _when: {"enum": ["before", "during", "after"]},
 }
 
 
@@ -146,7 +145,7 @@ class Drop:
             of its body.
     """
 
-    when: Literal["before", "during", "after"] = field(default="before", validator=_moment)
+    when: Literal["before", "during", "after"] = field(default="before", validator=_when)
 
 
 @frozen

@@ -116,22 +116,31 @@ def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
     assert said.stdout.split() == [variables["AWS_ENDPOINT_URL_STS"], "none"]
 
 
-def test_others_can_reach_and_control_it(start: Start) -> None:
-    """At all addresses it prints one that others can use; an allowed host and the token work, and are not printed."""
+def test_others_can_reach_and_control_it(start: Start, tmp_path: Path) -> None:
+    """At all addresses, it prints one that others can use; with the token, `reset` gets them back to the seed file."""
+    seed = tmp_path / "world.toml"
+    seed.write_text(f'closed_regions = ["me-south-1"]\n[[accounts]]\nid = "{HUB}"')
     arguments = ["--port", "0", "--host", "0.0.0.0", "--allow-host", "simulator", "--allow-host", "SIM.example"]  # noqa: S104
-    process = start(*arguments, "--control-token", "open-sesame")
+    process = start(*arguments, "--control-token", "open-sesame", "--seed-file", str(seed))
     variables = exported(process)
     where = urlsplit(variables["AWS_ENDPOINT_URL_DETECTIVE"])
     assert where.hostname not in (None, "0.0.0.0")  # noqa: S104
     assert where.hostname in variables["NO_PROXY"].split(",")
-    for host in ("simulator:4580", "sim.example"):
+
+    def control(method: str, name: str, body: str = "", host: str = "sim.example") -> Any:
+        headers = {"Host": host, "Authorization": "Bearer open-sesame", "Content-Type": "application/json"}
         connection = http.client.HTTPConnection("127.0.0.1", where.port or 0, timeout=60)
-        connection.request(
-            "GET", "/_simulator/control/accounts", headers={"Host": host, "Authorization": "Bearer open-sesame"}
-        )
+        connection.request(method, f"/_simulator/control/{name}", body, headers)
         response = connection.getresponse()
-        assert (response.status, json.loads(response.read())) == (200, [HUB])
+        answer = response.read()
         connection.close()
+        return json.loads(answer) if answer else response.status
+
+    assert control("GET", "accounts", host="simulator:4580") == [HUB]
+    assert control("POST", "open_region", '{"region": "me-south-1"}') == 204
+    assert control("GET", "dump")["closed_regions"] == []
+    assert control("POST", "reset") == 204
+    assert control("GET", "dump")["closed_regions"] == ["me-south-1"]
     process.terminate()
     _, err = process.communicate(timeout=120)
     assert warnings_in(err).splitlines()[1:-1] == [

@@ -145,7 +145,7 @@ def test_a_machine_without_a_network_has_its_loopback_address(
         def getsockname(self) -> tuple[str, int]:
             return host, 0
 
-    monkeypatch.setattr(listener.socket, "socket", NoRoute)
+    monkeypatch.setattr(socket, "socket", NoRoute)
     assert listener._reachable(host, family) == ("127.0.0.1" if family == socket.AF_INET else "::1")
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,7 @@ async def test_faults_do_not_apply_to_the_controls(sim: DetectiveSimulator, raw:
     ],
 )
 @pytest.mark.parametrize("name", ["reset", "advance", "nothing"])
-async def test_the_token_is_required(sim: DetectiveSimulator, raw: Any, headers: dict[str, str], name: str) -> None:
+async def test_the_token_is_required(sim: DetectiveSimulator, raw: Any, headers: Any, name: str) -> None:
     """401 without the right one, whether or not there is such a control; nothing happens."""
     sim.throttle()
     reply = await send(raw, name, b'{"seconds": 1}', **headers)
@@ -288,7 +289,7 @@ async def test_without_a_token_the_controls_are_off() -> None:
         ({"Origin": "null"}, 403),
     ],
 )
-async def test_hosts_and_origins_are_checked(raw: Any, headers: dict[str, str], status: int) -> None:
+async def test_hosts_and_origins_are_checked(raw: Any, headers: Any, status: int) -> None:
     """With the token too: this machine and the allowed hosts; and no page but those of this server."""
     assert (await send(raw, "reset", **headers)).status == status
     document = await raw.send("GET", OPENAPI, {"Host": raw.sim.url[7:], **headers})
@@ -376,10 +377,9 @@ async def test_the_wrong_method_is_refused(raw: Any) -> None:
 async def test_time_ends_before_the_calendar(sim: DetectiveSimulator, raw: Any) -> None:
     """Advancing again and again is refused before a time would be too late for Python."""
     century = 100 * 366 * 86400
-    for _ in range(80):
-        reply = await send(raw, "advance", json.dumps({"seconds": century}).encode())
-    assert reply.status == 409
-    assert "must stay before the year 9001" in json.loads(reply.body)["message"]
+    replies = [await send(raw, "advance", json.dumps({"seconds": century}).encode()) for _ in range(80)]
+    assert (replies[0].status, replies[-1].status) == (204, 409)
+    assert "must stay before the year 9001" in json.loads(replies[-1].body)["message"]
     assert sim.now.year < 9001
     await use(raw, "dump")
 
