@@ -15,6 +15,8 @@ from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle, UnusedFaultWarning
 from detective_async.testing.names import check_lagging_operation, check_region
 from detective_async.testing.page import Page
+from detective_async.testing.page.host_check import checked_hosts
+from detective_async.testing.remote import Remote, checked_token
 from detective_async.testing.seed import files as seed_files
 from detective_async.testing.seed import schema
 from detective_async.testing.seed.dumping import describe
@@ -50,6 +52,8 @@ class Settings(TypedDict, total=False):
     seed: int
     wall_clock: Callable[[], float]
     remember: int
+    control_token: str | None
+    allowed_hosts: Iterable[str]
 
 
 class Controls:
@@ -72,6 +76,8 @@ class Controls:
         seed: int = 0,
         wall_clock: Callable[[], float] = time.time,
         remember: int = 20_000,
+        control_token: str | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         if type(remember) is not int or remember < 0:
             raise ValueError(f"remember: must be a number of requests, zero or more, got {remember!r}")
@@ -89,7 +95,9 @@ class Controls:
         world = World(random.Random(seed), delays)  # noqa: S311
         world.set_read_lag(_BEGINNING, _seconds(read_lag, "read_lag"))
         self._backend = Backend(world, self._clock, self._faults, RequestLog(remember))
-        self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
+        hosts = checked_hosts(allowed_hosts)
+        remote = Remote(self, checked_token(control_token), hosts)
+        self._listener = Listener(Handler(self._backend, Page(self._backend, hosts).respond, remote), host, port)
         self._baseline = (copy.deepcopy(world), self._clock.ahead)
 
     def __repr__(self) -> str:
@@ -231,7 +239,7 @@ class Controls:
         return self._faults.unused()
 
     def _warn_of_unused_faults(self) -> None:
-        for fault in self._faults.unused():
+        for fault in self._faults.take_unused():
             # The line that made the fault is not known; a test's name comes with the warning.
             warnings.warn(f"no request has matched {fault}", UnusedFaultWarning, stacklevel=3)
 

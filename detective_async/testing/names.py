@@ -11,6 +11,9 @@ from detective_async.testing.seed.schema import check_account_id
 from detective_async.testing.services import detective, organizations, sts
 from detective_async.testing.world.read_lag import LAGGING
 
+#: The operations of all simulated services.
+KNOWN_OPERATIONS = frozenset({*detective.OPERATIONS, *sts.OPERATIONS, *organizations.OPERATIONS})
+
 
 def check_operation(value: object, where: str) -> None:
     """Check the name of an operation that the simulator has, such as `ListMembers`.
@@ -19,8 +22,7 @@ def check_operation(value: object, where: str) -> None:
         TypeError: it is not text.
         ValueError: there is no such operation; the message offers the nearest ones.
     """
-    known = {**detective.OPERATIONS, **sts.OPERATIONS, **organizations.OPERATIONS}
-    _check(value, where, known, "an operation, such as ListMembers")
+    _check(value, where, KNOWN_OPERATIONS, "an operation, such as ListMembers")
 
 
 def check_lagging_operation(value: object, where: str) -> None:

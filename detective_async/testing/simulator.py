@@ -16,7 +16,8 @@ class DetectiveSimulator(Controls):
     account that is not registered verifies with any address.
 
     Args:
-        host: the address to listen on.
+        host: the address to listen on; `localhost` stands for all addresses that it has, `0.0.0.0` and `::` for all
+            of this machine.
         port: the port to listen on; 0 for a free one.
         verification_delay: seconds of virtual time from an invitation to the end of its verification; also for the
             accounts of an organization, which then need no invitation.
@@ -32,6 +33,9 @@ class DetectiveSimulator(Controls):
         seed: makes graph ids, investigation ids and the probabilities of faults repeatable.
         wall_clock: the time for checking signatures, in seconds since the epoch.
         remember: the maximum length of `requests`.
+        control_token: lets whoever has it use the controls over HTTP; by default, nobody can.
+        allowed_hosts: names that this machine has for others, such as `simulator`: the page and the controls refuse
+            requests to other names than `localhost`.
     """
 
     async def __aenter__(self) -> Self:

@@ -84,7 +84,7 @@ MERGED = """
     pytestmark = pytest.mark.detective_simulator(verification_delay=60, remember=1)
 
     def delay(simulator):
-        return simulator._world.delays.verification.total_seconds()
+        return simulator.dump()["verification_delay"]
 
     @pytest.mark.detective_simulator(seed=7)
     class TestOfAClass:
@@ -244,7 +244,7 @@ def test_markers_refuse_what_no_simulator_has(run: Run) -> None:
         "pytest.mark.detective_simulator has no argument 'verification_dealy'; did you mean 'verification_delay'?"
         in printed
     )
-    assert "pytest.mark.detective_simulator has no argument 'colour'; activation_delay, " in printed
+    assert "pytest.mark.detective_simulator has no argument 'colour'; " in printed
     assert "pytest.mark.detective_simulator takes arguments by name only" in printed
 
 

@@ -194,7 +194,6 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "only without members",
     ),
     ({"volume_limit": -1}, "volume_limit", "a whole number"),
-    ({"read_lags": {"CreateGraph": 1}}, "read_lags", "an operation that reads"),
     (organization(settling={"region": REGION}), "organizations[0].settling.until", "is required"),
     (with_member(checked_at="2026-01-01T00:00:00Z"), "graphs[0].members[0].checked_at", "ACCEPTED_BUT_DISABLED"),
     ({"graphs": [{**GRAPH, "packages": {"EKS": "STARTED"}}]}, "graphs[0].packages", "EKS_AUDIT"),
