@@ -200,6 +200,12 @@ async def test_each_fault_is_injected_and_listed(sim: DetectiveSimulator, raw: A
     assert sim.faults == [fault]
 
 
+async def test_a_whole_number_may_have_a_point(sim: DetectiveSimulator, raw: Any) -> None:
+    """JSON has one kind of numbers, and some languages write 2.0 for 2."""
+    reply = await send(raw, "throttle", b'{"count": 2.0}')
+    assert (reply.status, sim.faults) == (204, [Fault(Throttle(), count=2)])
+
+
 async def test_a_fault_has_the_defaults_of_python(sim: DetectiveSimulator, raw: Any) -> None:
     """An absent count is once, and null is without a limit; the defaults of an effect are its own."""
     await use(raw, "inject", fault={"effect": {"type": "Throttle"}})
