@@ -216,10 +216,16 @@ class Fault:
         return self.operation in (None, operation) and self.account in (None, account) and self.region in (None, region)
 
 
+class UnusedFaultWarning(UserWarning):
+    """A fault that was to apply a number of times, and no request matched it: the test shows less than it seems to."""
+
+
 @define
 class _Pending:
     fault: Fault
     left: int | None
+    # Whether a request has matched it, although it may not have applied, by its probability.
+    matched: bool = False
 
 
 @define
@@ -242,6 +248,16 @@ class FaultPlan:
         """Return the faults that may still apply."""
         return [entry.fault for entry in self._pending]
 
+    def unused(self) -> list[Fault]:
+        """Return the faults with a count that no request has matched."""
+        return [entry.fault for entry in self._pending if entry.left is not None and not entry.matched]
+
+    def take_unused(self) -> list[Fault]:
+        """Remove and return those faults."""
+        unused = self.unused()
+        self._pending = [entry for entry in self._pending if entry.left is None or entry.matched]
+        return unused
+
     def take_clock_skews(self, operation: str, account: str, region: str) -> list[ClockSkew]:
         """Return the clock skews for a request, whose sum applies, and count them as used."""
         return list(self._take((ClockSkew,), operation, account, region))
@@ -259,6 +275,7 @@ class FaultPlan:
             fault, effect = entry.fault, entry.fault.effect
             if not isinstance(effect, kinds) or not fault.matches(operation, account, region):
                 continue
+            entry.matched = True
             if fault.probability < 1 and self.random.random() >= fault.probability:
                 continue
             if entry.left is not None:

@@ -8,6 +8,7 @@ import hmac
 import uuid
 from datetime import timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +27,7 @@ from detective_async.testing.faults import (
     Throttle,
     Truncate,
 )
+from detective_async.testing.names import check_region
 from detective_async.testing.server import signature
 from detective_async.testing.server.requests import RecordedRequest, Request, RequestLog
 from detective_async.testing.server.signature import Scope
@@ -165,7 +167,13 @@ class Backend:
         if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
             raise invalid_token
         context.account_id, context.session = key.account_id, key.session
-        if context.api.regional and scope.region in self.world.closed_regions:
+        _check_region(scope.region)
+        account = self.world.accounts[key.account_id]
+        if account.state == "PENDING_ACTIVATION":
+            raise ApiError("OptInRequired", "The AWS Access Key Id needs a subscription for the service")
+        if account.state != "ACTIVE":
+            raise invalid_token
+        if context.api.regional and scope.region in self.world.closed_regions | account.closed_regions:
             raise invalid_token
         if key.expires_at is not None and key.expires_at <= self.clock.now():
             raise ApiError("ExpiredTokenException", "The security token included in the request is expired")
@@ -212,6 +220,23 @@ class Backend:
 
 def _begin(request: Request) -> _Context:
     return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0], _target(request)))
+
+
+@lru_cache(maxsize=256)
+def _region_error(region: str) -> str | None:
+    try:
+        check_region(region, "region")
+    except ValueError as error:
+        return str(error).partition("; ")[2]
+    return None
+
+
+def _check_region(region: str) -> None:
+    """Refuse a region that AWS does not have, in AWS's words; the simulator adds which one may be meant."""
+    hint = _region_error(region)
+    if hint is not None:
+        message = f"Credential should be scoped to a valid region, not '{region}'. {hint}"
+        raise ApiError("InvalidSignatureException", message.strip())
 
 
 def _target(request: Request) -> str:

@@ -40,7 +40,7 @@ def disassociate_membership(call: Call) -> None:
     graph, member = call.membership()
     _require_invited_account(member)
     _require_status(member, "ENABLED")
-    call.world.leave(graph, member.account_id)
+    membership.leave(call.world, graph, member.account_id, call.now)
 
 
 def _require_status(member: Member, status: str) -> None:
