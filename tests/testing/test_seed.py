@@ -18,6 +18,7 @@ from detective_async.testing.seed import toml
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective import OPERATIONS
 from detective_async.testing.services.errors import ApiError
+from detective_async.testing.world.world import PACKAGES
 
 HUB = "111122223333"
 MANAGEMENT = "999999999999"
@@ -57,8 +58,13 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
     assert arn == f"arn:aws:detective:{REGION}:{HUB}:graph:0123456789abcdef0123456789abcdef"
     assert sim.snapshot()[arn] == {
         "administrator": HUB,
-        "members": {ONE: "ACCEPTED_BUT_DISABLED", TWO: "ENABLED", "000000000003": "VERIFICATION_IN_PROGRESS"},
-        "packages": {"ASFF_SECURITYHUB_FINDING": "DISABLED", "DETECTIVE_CORE": "STARTED", "EKS_AUDIT": "STARTED"},
+        "members": {
+            ONE: "ACCEPTED_BUT_DISABLED",
+            TWO: "ENABLED",
+            "000000000003": "VERIFICATION_IN_PROGRESS",
+            "000000000004": "ACCEPTED_BUT_DISABLED",
+        },
+        "packages": {"ASFF_SECURITYHUB_FINDING": "STARTED", "DETECTIVE_CORE": "STARTED", "EKS_AUDIT": "DISABLED"},
         "tags": {"team": "secops"},
     }
     dumped = sim.dump()
@@ -66,9 +72,15 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
         "INVITATION",
         "ORGANIZATION",
         "INVITATION",
+        "INVITATION",
     ]
     assert sim.accounts == [HUB, ONE, MANAGEMENT, TWO]
-    assert dumped["accounts"][0] == {"id": HUB, "email": "root@secops.example"}
+    assert dumped["accounts"][0] == {
+        "id": HUB,
+        "email": "root@secops.example",
+        "name": "secops",
+        "state": "ACTIVE",
+    }
     assert dumped["organizations"][0]["delegated"] == HUB
     assert dumped["graphs"][0]["investigations"][0]["state"] == "ARCHIVED"
     # Each key is in the sample, or in a comment of the sample.
@@ -122,7 +134,7 @@ async def test_a_loaded_world_works(boto: Any, sim: DetectiveSimulator) -> None:
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"account": []}, "account", "did you mean accounts?"),
-    ({"zzz": 1}, "zzz", "the keys here are accounts, closed_regions"),
+    ({"zzz": 1}, "zzz", "the keys here are accounts, activation_delay"),
     ({"accounts": {}}, "accounts", "must be a list"),
     ({"accounts": ["x"]}, "accounts[0]", "must be a table"),
     ({"accounts": [{"email": "x@y"}]}, "accounts[0].id", "is required"),
@@ -156,6 +168,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"organizations": [{"management_account": ONE}] * 2}, "organizations[1].management_account", "exists already"),
     (organization(delegated=ONE), "organizations[0].delegated", "another account"),
     (organization(delegated=TWO), "organizations[0].delegated", "an account of the organization"),
+    (organization(delegated_since="2026-01-01T00:00:00Z"), "organizations[0].delegated_since", "only with a delegated"),
+    (organization(joined={TWO: "2026-01-01T00:00:00Z"}), f"organizations[0].joined.{TWO}", "of the organization"),
+    ({"accounts": [{"id": ONE, "state": "DEAD"}]}, "accounts[0].state", "PENDING_ACTIVATION, ACTIVE, SUSPENDED"),
     (
         organization(administrators={REGION: {"account": TWO}}),
         ADMINISTRATOR_OF_REGION,
@@ -171,6 +186,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"graphs": [{**GRAPH, "auto_enable": True}]}, "graphs[0].auto_enable", "must be false"),
     ({"graphs": [{**GRAPH, "tags": []}]}, "graphs[0].tags", "must be a table"),
     ({"graphs": [{**GRAPH, "tags": {str(n): "" for n in range(51)}}]}, "graphs[0].tags", "50 entries at most"),
+    ({"graphs": [{**GRAPH, "tags": {"a b": ""}}]}, "graphs[0].tags", "letters, digits and any of"),
+    ({"graphs": [{**GRAPH, "starting": {"EKS_AUDIT": "2026-01-01T00:00:00Z"}}]}, "graphs[0].starting.EKS_AUDIT", "not"),
+    (
+        {"graphs": [{**GRAPH, "deleted_at": "2026-01-01T00:00:00Z", "members": [{"account": ONE}]}]},
+        "graphs[0].deleted_at",
+        "only without members",
+    ),
+    ({"volume_limit": -1}, "volume_limit", "a whole number"),
+    (organization(settling={"region": REGION}), "organizations[0].settling.until", "is required"),
+    (with_member(checked_at="2026-01-01T00:00:00Z"), "graphs[0].members[0].checked_at", "ACCEPTED_BUT_DISABLED"),
     ({"graphs": [{**GRAPH, "packages": {"EKS": "STARTED"}}]}, "graphs[0].packages", "EKS_AUDIT"),
     ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 1201}]}, "graphs[0].members", "1200 entries at most"),
     ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 2}]}, "graphs[0].members[1].account", "exists already"),
@@ -258,7 +283,7 @@ def test_optional_keys_have_defaults() -> None:
         None,
         None,
     ]
-    assert graph["members"][2]["ingest"] == {"DETECTIVE_CORE": {"STARTED": now}}
+    assert graph["members"][2]["ingest"] == {package: {"STARTED": now} for package in PACKAGES}
     assert graph["members"][3]["verifies_at"] == later
     assert (graph["created"], graph["investigations"][0]["finishes"]) == (now, now)
     assert len(graph["id"]) == 32

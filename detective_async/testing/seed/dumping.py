@@ -15,7 +15,10 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
     seed: dict[str, Any] = _plain(
         {
             "time": now,
-            "verification_delay": world.verification_delay.total_seconds(),
+            **{f"{name}_delay": delay.total_seconds() for name, delay in asdict(world.delays).items()},
+            "volume_limit": world.volume_limit,
+            "read_lag": world.reads.default.total_seconds(),
+            "read_lags": {name: lag.total_seconds() for name, lag in sorted(world.reads.operations.items())},
             "closed_regions": sorted(world.closed_regions),
             "investigations": {
                 "duration": plan.duration.total_seconds(),
@@ -23,7 +26,14 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
                 "severity": plan.severity,
             },
             "accounts": [
-                {"id": one.account_id, "email": one.email, "volume_problem": one.volume_problem}
+                {
+                    "id": one.account_id,
+                    "email": one.email,
+                    "name": one.name,
+                    "state": one.state,
+                    "volume_problem": one.volume_problem,
+                    "closed_regions": sorted(one.closed_regions) or None,
+                }
                 for one in world.accounts.values()
             ],
             "roles": [
@@ -48,7 +58,10 @@ def _organization(one: Organization) -> dict[str, Any]:
     return {
         "management_account": one.management_account,
         "accounts": sorted(one.accounts),
+        "joined": dict(sorted(one.accounts.items())),
         "delegated": one.delegated,
+        "settling": {"region": one.settling_region, "until": one.settles_at} if one.settles_at else None,
+        "delegated_since": one.delegated_since,
         "administrators": {
             region: {"account": administrator.account_id, "since": administrator.since}
             for region, administrator in one.administrators.items()
@@ -66,6 +79,8 @@ def _graph(graph: Graph) -> dict[str, Any]:
         "tags": graph.tags,
         "packages": graph.packages,
         "history": graph.history,
+        "starting": graph.starting,
+        "deleted_at": graph.deleted_at,
         "members": [_member(graph.members[account_id]) for account_id in graph.order],
         "investigations": [_investigation(one) for one in graph.investigations.values()],
     }
@@ -82,6 +97,7 @@ def _member(member: Member) -> dict[str, Any]:
         "invited_at": member.invited_at,
         "updated_at": member.updated_at,
         "verifies_at": member.verifies_at if verifying else None,
+        "checked_at": member.checked_at,
         "ingest": member.ingest if member.status == "ENABLED" else None,
     }
 

@@ -13,6 +13,7 @@ _COMMON_STATUSES = {
     "InternalFailure": 500,
     "InvalidSignatureException": 403,
     "MissingAuthenticationTokenException": 403,
+    "OptInRequired": 403,
     "RequestEntityTooLargeException": 413,
     "UnknownOperationException": 404,
     "UnrecognizedClientException": 403,

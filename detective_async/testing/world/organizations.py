@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from detective_async.testing.world.entities import Organization
-from detective_async.testing.world.membership import auto_enroll
+from detective_async.testing.world.membership import auto_enroll, checks_nothing, leave
 from detective_async.testing.world.world import World
 
 
@@ -17,15 +17,24 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
             new.append(account_id)
         elif known.management_account != management_account:
             raise ValueError(f"account {account_id} is in the organization of {known.management_account}")
-    found = world.organizations.setdefault(management_account, Organization(management_account, set()))
-    found.accounts.update(new)
+    found = world.organizations.setdefault(management_account, Organization(management_account, {}))
+    found.accounts.update(dict.fromkeys(new, now))
     world.organization_of.update(dict.fromkeys(new, found))
     for graph in list(world.graphs.values()):
         if graph.organization == management_account:
             auto_enroll(world, graph, new, now)
 
 
-def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
+def set_state(world: World, account_id: str, state: str, now: datetime) -> None:
+    """Set the state of an account; a closed one is removed from the graphs that it is a member of."""
+    world.accounts[account_id].state = state
+    if state == "CLOSED":
+        for graph in world.graphs.values():
+            if account_id in graph.members and not checks_nothing(graph):
+                leave(world, graph, account_id, now)
+
+
+def remove_accounts(world: World, account_ids: Iterable[str], now: datetime) -> None:
     """Remove accounts, or none if AWS would not remove one, from their organization and its graphs.
 
     Memberships by invitation remain.
@@ -41,22 +50,23 @@ def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
             raise ValueError(f"account {account_id} is the delegated administrator and must be deregistered first")
     for account_id in leaving:
         organization = world.organization_of.pop(account_id)
-        organization.accounts.discard(account_id)
+        del organization.accounts[account_id]
         for graph in world.graphs.values():
             member = graph.members.get(account_id)
             if member and member.invitation_type == "ORGANIZATION":
-                world.leave(graph, account_id)
+                leave(world, graph, account_id, now)
 
 
-def deregister_administrator(world: World, management_account: str) -> None:
+def deregister_administrator(world: World, management_account: str, now: datetime) -> None:
     """End the delegation; the organization's graphs that the delegated administrator administers are deleted."""
     organization = world.organizations.get(management_account)
     if organization is None or organization.delegated is None:
         raise ValueError(f"account {management_account} has no delegated administrator for Detective")
-    delegate, organization.delegated = organization.delegated, None
+    delegate, organization.delegated, organization.delegated_since = organization.delegated, None, None
+    organization.settling_region = organization.settles_at = None
     for region, administrator in list(organization.administrators.items()):
         if administrator.account_id == delegate:
             del organization.administrators[region]
             graph = world.administered(delegate, region)
             if graph is not None:
-                world.delete_graph(graph)
+                world.delete_graph(graph, now)

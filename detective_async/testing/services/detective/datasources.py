@@ -3,7 +3,7 @@
 from typing import Any
 
 from detective_async.testing.services.call import Call
-from detective_async.testing.world.entities import Graph, History
+from detective_async.testing.world.entities import CORE_PACKAGE, Graph, History
 
 
 def list_datasource_packages(call: Call) -> dict[str, Any]:
@@ -21,11 +21,16 @@ def list_datasource_packages(call: Call) -> dict[str, Any]:
 
 
 def update_datasource_packages(call: Call) -> None:
-    """Start packages, for the graph and for each of its enabled members."""
+    """Start these packages, and stop all others but the core package, for the graph and its enabled members."""
     graph = call.own_graph()
-    for package in call.given["DatasourcePackages"]:
-        if graph.packages[package] != "STARTED":
-            graph.set_package(package, "STARTED", call.now)
+    wanted = {CORE_PACKAGE, *call.given["DatasourcePackages"]}
+    for package, state in list(graph.packages.items()):
+        if package not in wanted:
+            graph.starting.pop(package, None)
+            if state == "STARTED":
+                graph.set_package(package, "STOPPED", call.now)
+        elif state != "STARTED" and package not in graph.starting:
+            call.world.start_package(graph, package, call.now)
 
 
 def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
@@ -46,7 +51,8 @@ def batch_get_membership_datasources(call: Call) -> dict[str, Any]:
     found, unprocessed = [], []
     for arn in dict.fromkeys(call.given["GraphArns"]):
         graph = call.world.graphs.get(arn)
-        history = _history(graph, call.account_id) if graph and graph.region == call.region else None
+        exists = graph is not None and graph.region == call.region and graph.deleted_at is None
+        history = _history(graph, call.account_id) if graph and exists else None
         if graph is None or history is None:
             unprocessed.append({"GraphArn": arn, "Reason": "Account is not a member of this behavior graph"})
         else:

@@ -1,8 +1,10 @@
 """Investigations and their indicators."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from attrs import evolve
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.indicators import indicators_of
@@ -11,6 +13,8 @@ from detective_async.testing.world.entities import Graph, Investigation
 
 _ENTITY = re.compile(r"arn:aws[-\w]*:iam::\d{12}:(user|role)/[!-~]+", re.ASCII)
 _PAGE = 100
+# From the user guide, on the console.
+_SHORTEST_SCOPE, _LONGEST_SCOPE = timedelta(hours=3), timedelta(days=30)
 _SEVERITIES = {None: 0, "INFORMATIONAL": 1, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}
 
 
@@ -22,6 +26,8 @@ def start_investigation(call: Call) -> dict[str, Any]:
         raise invalid("1 validation error detected: the ARN at 'entityArn' is not one of an IAM user or role")
     if end <= start:
         raise invalid("1 validation error detected: 'scopeEndTime' must be later than 'scopeStartTime'")
+    if not _SHORTEST_SCOPE <= end - start <= _LONGEST_SCOPE:
+        raise invalid("1 validation error detected: the scope time must be from 3 hours to 30 days")
     plan = call.world.investigations
     investigation = Investigation(
         f"{call.world.random.randrange(10**21):021d}",
@@ -50,8 +56,8 @@ def get_investigation(call: Call) -> dict[str, Any]:
 
 def update_investigation_state(call: Call) -> None:
     """Archive an investigation, or make it active again."""
-    _, found = _find(call)
-    found.state = call.given["State"]
+    graph, found = _find(call)
+    graph.investigations[found.investigation_id] = evolve(found, state=call.given["State"])
 
 
 def list_investigations(call: Call) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def create_members(call: Call) -> dict[str, Any]:
         account_id = account["AccountId"]
         if account_id == graph.administrator:
             unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
+        elif _is_dead(call, graph, account_id):
+            unprocessed.append(_unprocessed(account_id, "Account is not active"))
         elif account_id in graph.members or account_id in new:
             unprocessed.append(_unprocessed(account_id, "Account is already a member"))
         else:
@@ -38,7 +40,7 @@ def delete_members(call: Call) -> dict[str, Any]:
     removed, unprocessed = [], []
     for account_id in call.given["AccountIds"]:
         if account_id in graph.members:
-            call.world.leave(graph, account_id)
+            membership.leave(call.world, graph, account_id, call.now)
             removed.append(account_id)
         elif account_id == graph.administrator:
             unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
@@ -75,14 +77,24 @@ def start_monitoring_member(call: Call) -> None:
         raise not_found("The account is not a member of the behavior graph")
     if member.status != "ACCEPTED_BUT_DISABLED":
         raise conflict("The member's status must be ACCEPTED_BUT_DISABLED")
-    membership.enable(call.world, graph, member, call.now)
+    membership.check_again(call.world, graph, member, call.now)
 
 
 def _add(call: Call, graph: Graph, account_id: str, email: str) -> Member:
-    organization = call.world.organizations.get(graph.organization or "")
-    if organization and account_id in organization.accounts:
+    if _is_enrolled(call, graph, account_id):
         return membership.enroll(call.world, graph, account_id, email, call.now)
     return membership.invite(call.world, graph, account_id, email, call.now)
+
+
+def _is_enrolled(call: Call, graph: Graph, account_id: str) -> bool:
+    """Return whether an account needs no invitation, because it is in the graph's organization."""
+    organization = call.world.organizations.get(graph.organization or "")
+    return organization is not None and account_id in organization.accounts
+
+
+def _is_dead(call: Call, graph: Graph, account_id: str) -> bool:
+    """Return whether an account of the organization is suspended or closed."""
+    return _is_enrolled(call, graph, account_id) and call.world.accounts[account_id].state != "ACTIVE"
 
 
 def _unprocessed(account_id: str, reason: str) -> dict[str, Any]:

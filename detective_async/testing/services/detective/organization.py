@@ -10,7 +10,7 @@ from detective_async.testing.world.entities import Administrator, Graph, Organiz
 def enable_organization_admin_account(call: Call) -> None:
     """Appoint the administrator in this region; its graph becomes the organization's."""
     organization = _managed_organization(call)
-    account_id = call.given["AccountId"]
+    account_id: str = call.given["AccountId"]
     present = organization.administrators.get(call.region)
     if account_id not in organization.accounts:
         raise invalid("1 validation error detected: the account at 'accountId' is not in the organization")
@@ -19,16 +19,22 @@ def enable_organization_admin_account(call: Call) -> None:
     management = organization.management_account
     if organization.delegated not in (None, account_id) and account_id != management:
         raise invalid("The organization has delegated Detective to another account")
-    if account_id != management:
-        organization.delegated = account_id
+    _check_settled(call, organization)
+    graph = call.world.ensure_graph(account_id, call.region, call.now)
+    if graph.deleted_at is not None:
+        raise invalid("The behavior graph of the account is being deleted")
+    if account_id not in (management, organization.delegated):
+        organization.delegated, organization.delegated_since = account_id, call.now
+        if call.world.delays.delegation:
+            organization.settling_region = call.region
+            organization.settles_at = call.now + call.world.delays.delegation
     if present is None:
         organization.administrators[call.region] = Administrator(account_id, call.now)
-    graph = call.world.ensure_graph(account_id, call.region, call.now)
     graph.organization = management
-    for member in graph.members.values():
+    for member in list(graph.members.values()):
         # The organization's accounts that have accepted an invitation before become organization members.
         if member.account_id in organization.accounts and member.status in {"ENABLED", "ACCEPTED_BUT_DISABLED"}:
-            member.invitation_type = "ORGANIZATION"
+            graph.change(member, invitation_type="ORGANIZATION")
 
 
 def disable_organization_admin_account(call: Call) -> None:
@@ -39,7 +45,7 @@ def disable_organization_admin_account(call: Call) -> None:
         raise invalid("The organization has no Detective administrator account in this Region")
     graph = call.world.administered(administrator.account_id, call.region)
     if graph is not None:
-        call.world.delete_graph(graph)
+        call.world.delete_graph(graph, call.now)
 
 
 def list_organization_admin_accounts(call: Call) -> dict[str, Any]:
@@ -52,7 +58,7 @@ def list_organization_admin_accounts(call: Call) -> dict[str, Any]:
         details.append(
             {
                 "AccountId": account_id,
-                "GraphArn": graph.arn if graph else None,
+                "GraphArn": graph.arn if graph and graph.deleted_at is None else None,
                 "DelegationTime": administrator.since if administrator else None,
             }
         )
@@ -68,6 +74,22 @@ def update_organization_configuration(call: Call) -> None:
     """Set whether new accounts of the organization are enabled automatically; existing accounts are not changed."""
     graph = _organization_graph(call)
     graph.auto_enable = call.given.get("AutoEnable", graph.auto_enable)
+
+
+def _check_settled(call: Call, organization: Organization) -> None:
+    """Refuse a delegation while the organization's first one, in another region, is settling.
+
+    Sister services do so: one region succeeds, all others fail until it has finished
+    (github.com/aws-samples/aws-secure-environment-accelerator/issues/778, for GuardDuty and Macie). The words are those
+    of Audit Manager's ValidationException (github.com/awslabs/landing-zone-accelerator-on-aws/issues/370).
+    """
+    settles_at = organization.settles_at
+    if settles_at is not None and call.now < settles_at and call.region != organization.settling_region:
+        raise ApiError(
+            "ValidationException",
+            "AWS Organizations can't complete your request because it conflicts with another attempt to modify the "
+            "same entity. Try again later.",
+        )
 
 
 def _managed_organization(call: Call) -> Organization:
@@ -88,7 +110,7 @@ def _organization_graph(call: Call) -> Graph:
     _check_in_organization(call)
     # The API documents no ResourceNotFoundException for these operations.
     graph = call.world.graphs.get(call.given["GraphArn"])
-    if graph is None or graph.region != call.region:
+    if graph is None or graph.region != call.region or graph.deleted_at is not None:
         raise invalid("1 validation error detected: there is no behavior graph at 'graphArn'", "INVALID_GRAPH_ARN")
     if graph.administrator != call.account_id or graph.organization is None:
         raise denied("Only the Detective administrator account of the organization may do this")

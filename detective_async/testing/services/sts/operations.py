@@ -35,7 +35,12 @@ def assume_role(call: Call) -> dict[str, Any]:
     packed = _check_policies(given)
     _check_tags(given)
     role = call.world.roles.get((account_id, name))
-    if role is None or role.path != path or not _trusts(role, call):
+    if (
+        role is None
+        or role.path != path
+        or not _trusts(role, call)
+        or call.world.accounts[account_id].state != "ACTIVE"
+    ):
         _, user = _identity(call, call.account_id, call.session)
         message = f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {given['RoleArn']}"
         raise ApiError("AccessDenied", message, status=403)
