@@ -222,6 +222,8 @@ async def test_a_whole_number_may_have_a_point(sim: DetectiveSimulator, raw: Any
     """JSON has one kind of numbers, and some languages write 2.0 for 2."""
     reply = await send(raw, "throttle", b'{"count": 2.0}')
     assert (reply.status, sim.faults) == (204, [Fault(Throttle(), count=2)])
+    reply = await send(raw, "inject", b'{"fault": {"effect": {"type": "Drip", "seconds": 1.5, "size": 3.0}}}')
+    assert (reply.status, sim.faults[1:]) == (204, [Fault(Drip(1.5, 3))])
 
 
 async def test_a_fault_has_the_defaults_of_python(sim: DetectiveSimulator, raw: Any) -> None:
