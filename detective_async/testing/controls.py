@@ -172,6 +172,7 @@ class Controls:
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
+        check_region(region, "region")
         return environment.variables(self.url, self.account(account_id), region)
 
     def role(

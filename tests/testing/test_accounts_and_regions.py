@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from detective_async.testing import DetectiveSimulator
+from detective_async.testing import DetectiveSimulator, SimulatorThread
 
 ADMIN = "111122223333"
 MANAGEMENT = "999999999999"
@@ -106,7 +106,7 @@ async def test_regions_are_opted_in_per_account(sim: DetectiveSimulator, boto: A
 
 @pytest.mark.parametrize(
     ("region", "meant"),
-    [("EU-WEST-1", "did you mean eu-west-1"), ("us-est-1", "did you mean us-east-1"), ("Ireland", "")],
+    [("EU-WEST-1", "Did you mean eu-west-1?"), ("us-est-1", "Did you mean us-east-1"), ("Ireland", "")],
 )
 async def test_regions_that_do_not_exist_are_refused(
     raw: Any, sim: DetectiveSimulator, region: str, meant: str
@@ -123,3 +123,13 @@ async def test_regions_that_are_new_are_accepted(boto: Any) -> None:
     """Such as the ninth one in the same part of the world, or one for tests."""
     for region in ("ap-southeast-9", "local"):
         await boto(region=region).create_graph()
+
+
+def test_regions_that_do_not_exist_are_none_anywhere() -> None:
+    """Not in a seed, and not in the variables for a client."""
+    sim = DetectiveSimulator()
+    for region in ("us-est-1", "EU-WEST-1", 1):
+        with pytest.raises(ValueError, match=r"graphs\[0\].region: must be a region, such as "):
+            sim.load({"graphs": [{"administrator": ADMIN, "region": region}]})
+    with pytest.raises(ValueError, match="did you mean eu-west-1"), SimulatorThread() as running:
+        running.environment(ADMIN, region="EU-WEST-1")

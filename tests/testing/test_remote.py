@@ -222,6 +222,8 @@ async def test_a_whole_number_may_have_a_point(sim: DetectiveSimulator, raw: Any
     """JSON has one kind of numbers, and some languages write 2.0 for 2."""
     reply = await send(raw, "throttle", b'{"count": 2.0}')
     assert (reply.status, sim.faults) == (204, [Fault(Throttle(), count=2)])
+    reply = await send(raw, "inject", b'{"fault": {"effect": {"type": "Drip", "seconds": 1.5, "size": 3.0}}}')
+    assert (reply.status, sim.faults[1:]) == (204, [Fault(Drip(1.5, 3))])
 
 
 async def test_a_fault_has_the_defaults_of_python(sim: DetectiveSimulator, raw: Any) -> None:
@@ -359,7 +361,7 @@ WRONG: list[tuple[str, bytes, dict[str, str | None], int, str]] = [
         "accounts[1].id: account 000000000001 exists already",
     ),
     ("leave_organization", b'{"account_ids": ["000000000001"]}', {}, 409, "is not in an organization"),
-    ("close_region", b'{"region": "us-est-1"}', {}, 409, "did you mean us-east-1"),
+    ("close_region", b'{"region": "us-est-1"}', {}, 400, "region: must be a region, such as us-east-1"),
     ("inject", b'{"fault": {"effect": "Drop"}}', {}, 400, "fault.effect: must be an object whose type is one of"),
     ("inject", b'{"fault": {"effect": {"type": {}}}}', {}, 400, "type is one of Throttle, Failure"),
     ("inject", b'{"fault": {"effect": {"type": "Drip"}}}', {}, 400, "fault.effect.seconds: is required"),

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from detective_async.testing.world.entities import ACCOUNT_STATES
 from detective_async.testing.world.read_lag import LAGGING
+from detective_async.testing.world.regions import is_region, known_regions, nearest
 from detective_async.testing.world.world import PACKAGES
 
 _MAX_SHOWN = 60
@@ -129,7 +130,7 @@ def any_time(value: Any, where: str) -> datetime:
     raise invalid(where, _TIME, value)
 
 
-@described(type="string", format="date-time")
+@described(type="string", format="date-time", pattern="^(19[0-9]{2}|[2-8][0-9]{3}|9000)-")
 def time(value: Any, where: str) -> datetime:
     """Check for a time to which durations can be added: not at the calendar's limits."""
     found: datetime = any_time(value, where)
@@ -213,7 +214,17 @@ def _is_unicode(text: str) -> bool:
 check_account_id = text(r"[0-9]{12}", "an account id of 12 digits, as a string")
 # As permissive as `DetectiveSimulator.account`.
 check_email = text(r"[\s\S]+", "an e-mail address")
-check_region = text(r"[a-z0-9-]{2,20}", "a region, such as eu-west-1")
+
+
+@described(type="string", pattern="^(?:[a-z0-9-]{2,20})$")
+def check_region(value: Any, where: str) -> str:
+    """Check for the name of a region that there may be."""
+    if not isinstance(value, str) or not is_region(value):
+        close = nearest(value, known_regions()) if isinstance(value, str) else ()
+        raise invalid(where, f"a region, such as {' or '.join(close) or 'eu-west-1'}", value)
+    return value
+
+
 check_volume_limit = integer(0, 10**18)
 check_package = one_of(*PACKAGES)
 check_package_state = one_of("STARTED", "STOPPED", "DISABLED")

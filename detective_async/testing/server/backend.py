@@ -8,7 +8,6 @@ import hmac
 import uuid
 from datetime import timedelta
 from email.utils import format_datetime
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -27,7 +26,6 @@ from detective_async.testing.faults import (
     Throttle,
     Truncate,
 )
-from detective_async.testing.names import check_region
 from detective_async.testing.server import signature
 from detective_async.testing.server.requests import RecordedRequest, Request, RequestLog
 from detective_async.testing.server.signature import Scope
@@ -37,6 +35,7 @@ from detective_async.testing.services.registry import Api, Operation, api_for
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Session
 from detective_async.testing.world.read_lag import READS
+from detective_async.testing.world.regions import is_region, known_regions, nearest
 from detective_async.testing.world.world import World
 
 
@@ -222,21 +221,13 @@ def _begin(request: Request) -> _Context:
     return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0], _target(request)))
 
 
-@lru_cache(maxsize=256)
-def _region_error(region: str) -> str | None:
-    try:
-        check_region(region, "region")
-    except ValueError as error:
-        return str(error).partition("; ")[2]
-    return None
-
-
 def _check_region(region: str) -> None:
     """Refuse a region that AWS does not have, in AWS's words; the simulator adds which one may be meant."""
-    hint = _region_error(region)
-    if hint is not None:
-        message = f"Credential should be scoped to a valid region, not '{region}'. {hint}"
-        raise ApiError("InvalidSignatureException", message.strip())
+    if not is_region(region):
+        meant = " or ".join(nearest(region, known_regions()))
+        hint = f" Did you mean {meant}?" if meant else ""
+        message = f"Credential should be scoped to a valid region, not '{region}'.{hint}"
+        raise ApiError("InvalidSignatureException", message)
 
 
 def _target(request: Request) -> str:

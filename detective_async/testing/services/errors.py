@@ -58,6 +58,11 @@ def denied(message: str) -> ApiError:
     return ApiError("AccessDeniedException", message, ErrorCode="INVALID_GRAPH_ARN", ErrorCodeReason=message)
 
 
+def refused(code: str, message: str) -> ApiError:
+    """Build the error for what has nothing to do with the input: the API has no ErrorCode for that."""
+    return ApiError(code, message)
+
+
 def not_found(message: str) -> ApiError:
     """Build the error for a resource that does not exist."""
     return ApiError("ResourceNotFoundException", message)

@@ -228,8 +228,6 @@ class World:
     def as_seen(self, moment: datetime) -> "World":
         """Return the world as it was at a moment, for reading only; what is not Detective's is as it is now."""
         state = self.reads.at(moment)
-        if state is None:
-            return self
         organizations = {
             management: evolve(one, administrators=state.administrators.get(management, {}))
             for management, one in self.organizations.items()

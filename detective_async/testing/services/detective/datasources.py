@@ -3,9 +3,14 @@
 from typing import Any
 
 from detective_async.testing.services.call import Call
+from detective_async.testing.services.parity import INFERRED, SEEN, SRA, Fact, parity
 from detective_async.testing.world.entities import CORE_PACKAGE, Graph, History
 
 
+@parity(
+    "Each package with its state, and the last time of each change.",
+    Fact("For the package delay, a package that is being started is DISABLED or STOPPED.", INFERRED),
+)
 def list_datasource_packages(call: Call) -> dict[str, Any]:
     """List each package of the graph with its state."""
     graph = call.own_graph()
@@ -20,6 +25,11 @@ def list_datasource_packages(call: Call) -> dict[str, Any]:
     return {"DatasourcePackages": details, "NextToken": token}
 
 
+@parity(
+    Fact("Most likely it sets the whole list: packages that are not named are stopped.", SRA),
+    Fact("A package that is not named was seen to stop.", SEEN),
+    Fact("DETECTIVE_CORE cannot be stopped.", INFERRED),
+)
 def update_datasource_packages(call: Call) -> None:
     """Start these packages, and stop all others but the core package, for the graph and its enabled members."""
     graph = call.own_graph()
@@ -33,6 +43,10 @@ def update_datasource_packages(call: Call) -> None:
             call.world.start_package(graph, package, call.now)
 
 
+@parity(
+    "The history of each member; the administrator has that of the graph.",
+    Fact("Members that never were enabled have an empty history.", INFERRED),
+)
 def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
     """Return the ingest histories of accounts in the caller's graph."""
     graph = call.own_graph()
@@ -46,6 +60,7 @@ def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
     return {"MemberDatasources": found, "UnprocessedAccounts": unprocessed}
 
 
+@parity("The caller's history in each graph that it is a member of, or administers.")
 def batch_get_membership_datasources(call: Call) -> dict[str, Any]:
     """Return the caller's ingest histories in several graphs."""
     found, unprocessed = [], []

@@ -5,12 +5,24 @@ from typing import Any
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.details import member_detail
 from detective_async.testing.services.errors import ApiError, conflict, not_found
+from detective_async.testing.services.parity import INFERRED, INVITED, NOT_ENABLED, QUOTAS, REMOVED, SEEN, Fact, parity
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
 
 MEMBERS_PER_GRAPH = 1200
 
 
+@parity(
+    Fact("50 accounts in a request, and AWS's words for more.", SEEN),
+    "Members and the administrator itself are unprocessed.",
+    Fact("The reasons of unprocessed accounts.", INFERRED),
+    Fact("1,200 members of a graph: ServiceQuotaExceededException for more.", QUOTAS),
+    Fact("An invitation verifies if it has the address of the account's root user.", INVITED),
+    Fact("In AWS GovCloud (US) nothing is verified.", INVITED),
+    "Accounts of the organization need no invitation; they are VERIFICATION_IN_PROGRESS for the verification delay.",
+    Fact("Those that are not active are unprocessed; the invitation of another such account fails.", INFERRED),
+    gaps=("No e-mail is sent, so `Message` and `DisableEmailNotification` have no effect.",),
+)
 def create_members(call: Call) -> dict[str, Any]:
     """Invite accounts, or enable those of the graph's organization."""
     graph = call.own_graph()
@@ -34,6 +46,10 @@ def create_members(call: Call) -> dict[str, Any]:
     return {"Members": details, "UnprocessedAccounts": unprocessed}
 
 
+@parity(
+    "Members leave at once; accounts that are no members are unprocessed.",
+    Fact("Closed accounts leave by themselves, except in AWS GovCloud (US).", REMOVED),
+)
 def delete_members(call: Call) -> dict[str, Any]:
     """Remove members."""
     graph = call.own_graph()
@@ -49,6 +65,10 @@ def delete_members(call: Call) -> dict[str, Any]:
     return {"AccountIds": removed, "UnprocessedAccounts": unprocessed}
 
 
+@parity(
+    "Accounts that are no members are unprocessed.",
+    gaps=("The volumes are made up from the account's id.",),
+)
 def get_members(call: Call) -> dict[str, Any]:
     """Return members by account id."""
     graph = call.own_graph()
@@ -61,6 +81,7 @@ def get_members(call: Call) -> dict[str, Any]:
     return {"MemberDetails": found, "UnprocessedAccounts": unprocessed}
 
 
+@parity("In the order of the account ids.", gaps=("The volumes are made up from the account's id.",))
 def list_members(call: Call) -> dict[str, Any]:
     """List the members page by page, in the order of their account ids."""
     graph = call.own_graph()
@@ -69,6 +90,12 @@ def list_members(call: Call) -> dict[str, Any]:
     return {"MemberDetails": details, "NextToken": token}
 
 
+@parity(
+    "It needs the status ACCEPTED_BUT_DISABLED, and leads to ENABLED or leaves it.",
+    Fact("Members that fit by then are also enabled by themselves, within an hour, in order.", NOT_ENABLED),
+    Fact("A graph gets no new members above 10 TB a day.", QUOTAS),
+    Fact("It may be called for accounts of an organization too, although the API names invited ones only.", INFERRED),
+)
 def start_monitoring_member(call: Call) -> None:
     """Try again to enable a member that was disabled because of its data volume."""
     graph = call.own_graph()

@@ -3,10 +3,27 @@
 from typing import Any
 
 from detective_async.testing.services.call import Call
-from detective_async.testing.services.errors import ApiError, denied, invalid
+from detective_async.testing.services.errors import denied, invalid, refused
+from detective_async.testing.services.parity import (
+    AUDIT_MANAGER_REPORT,
+    GUARDDUTY_REPORT,
+    INFERRED,
+    RESTRICTIONS,
+    TERRAFORM_ADMINISTRATOR,
+    Fact,
+    parity,
+)
 from detective_async.testing.world.entities import Administrator, Graph, Organization
 
 
+@parity(
+    "Only the management account; the administrator gets a graph if it has none.",
+    Fact("One administrator in a region; the same account in all, or the management account.", RESTRICTIONS),
+    Fact("An account outside: ValidationException, in the words that Terraform looks for.", TERRAFORM_ADMINISTRATOR),
+    Fact("With a delegation delay, other regions are refused while the first one settles.", GUARDDUTY_REPORT),
+    Fact("The words of that refusal.", AUDIT_MANAGER_REPORT),
+    Fact("Members that have accepted an invitation before become members of the organization's graph.", INFERRED),
+)
 def enable_organization_admin_account(call: Call) -> None:
     """Appoint the administrator in this region; its graph becomes the organization's."""
     organization = _managed_organization(call)
@@ -15,14 +32,16 @@ def enable_organization_admin_account(call: Call) -> None:
     if account_id not in organization.accounts:
         raise invalid("1 validation error detected: the account at 'accountId' is not in the organization")
     if present is not None and present.account_id != account_id:
-        raise invalid("The organization already has a Detective administrator account in this Region")
+        raise refused(
+            "ValidationException", "The organization already has a Detective administrator account in this Region"
+        )
     management = organization.management_account
     if organization.delegated not in (None, account_id) and account_id != management:
-        raise invalid("The organization has delegated Detective to another account")
+        raise refused("ValidationException", "The organization has delegated Detective to another account")
     _check_settled(call, organization)
     graph = call.world.ensure_graph(account_id, call.region, call.now)
     if graph.deleted_at is not None:
-        raise invalid("The behavior graph of the account is being deleted")
+        raise refused("ValidationException", "The behavior graph of the account is being deleted")
     if account_id not in (management, organization.delegated):
         organization.delegated, organization.delegated_since = account_id, call.now
         if call.world.delays.delegation:
@@ -37,17 +56,19 @@ def enable_organization_admin_account(call: Call) -> None:
             graph.change(member, invitation_type="ORGANIZATION")
 
 
+@parity("It deletes the organization's graph; the delegation itself remains.")
 def disable_organization_admin_account(call: Call) -> None:
     """Remove the administrator of this region, and delete the organization's graph."""
     organization = _managed_organization(call)
     administrator = organization.administrators.pop(call.region, None)
     if administrator is None:
-        raise invalid("The organization has no Detective administrator account in this Region")
+        raise refused("ValidationException", "The organization has no Detective administrator account in this Region")
     graph = call.world.administered(administrator.account_id, call.region)
     if graph is not None:
         call.world.delete_graph(graph, call.now)
 
 
+@parity("The administrator of the region, with its graph.")
 def list_organization_admin_accounts(call: Call) -> dict[str, Any]:
     """List the administrator of this region, if there is one."""
     administrator = _managed_organization(call).administrators.get(call.region)
@@ -65,11 +86,19 @@ def list_organization_admin_accounts(call: Call) -> dict[str, Any]:
     return {"Administrators": details, "NextToken": token}
 
 
+@parity(
+    "AutoEnable.",
+    Fact("A graph that does not exist is a ValidationException, since the API has no other error for it.", INFERRED),
+)
 def describe_organization_configuration(call: Call) -> dict[str, Any]:
     """Return whether new accounts of the organization are enabled automatically."""
     return {"AutoEnable": _organization_graph(call).auto_enable}
 
 
+@parity(
+    "AutoEnable is for accounts that are new in the organization.",
+    gaps=("Joining accounts become members at once, in AWS within an hour.",),
+)
 def update_organization_configuration(call: Call) -> None:
     """Set whether new accounts of the organization are enabled automatically; existing accounts are not changed."""
     graph = _organization_graph(call)
@@ -85,7 +114,7 @@ def _check_settled(call: Call, organization: Organization) -> None:
     """
     settles_at = organization.settles_at
     if settles_at is not None and call.now < settles_at and call.region != organization.settling_region:
-        raise ApiError(
+        raise refused(
             "ValidationException",
             "AWS Organizations can't complete your request because it conflicts with another attempt to modify the "
             "same entity. Try again later.",
@@ -96,14 +125,14 @@ def _managed_organization(call: Call) -> Organization:
     organization = call.world.organizations.get(call.account_id)
     if organization is None:
         _check_in_organization(call)
-        raise denied("Only the management account of an organization may do this")
+        raise refused("AccessDeniedException", "Only the management account of an organization may do this")
     return organization
 
 
 def _check_in_organization(call: Call) -> None:
     if call.account_id not in call.world.organization_of:
         # Terraform's provider takes these words for "there is none". Nothing says which ErrorCode comes with them.
-        raise ApiError("ValidationException", "The account is not a member of an organization")
+        raise refused("ValidationException", "The account is not a member of an organization")
 
 
 def _organization_graph(call: Call) -> Graph:
