@@ -136,10 +136,10 @@ async def test_members_that_fit_are_enabled_in_the_order_of_their_invitations(
     graph = (await admin.create_graph())["GraphArn"]
     # Each of these contributes little more than one gigabyte.
     sim.set_volume_limit(2 * GIGABYTE)
-    for first in (3, 1, 2):
+    for first in (3, 2, 1):
         await admin.create_members(GraphArn=graph, Accounts=people(1, first=first))
         await sim.advance(1)
-    for account in (THREE, TWO, ONE):
+    for account in (THREE, ONE, TWO):
         await boto(account).accept_invitation(GraphArn=graph)
     details = (await admin.list_members(GraphArn=graph))["MemberDetails"]
     assert [(one["Status"], one.get("DisabledReason")) for one in details] == [
@@ -147,10 +147,12 @@ async def test_members_that_fit_are_enabled_in_the_order_of_their_invitations(
         ("ACCEPTED_BUT_DISABLED", "VOLUME_TOO_HIGH"),
         ("ENABLED", None),
     ]
-    await admin.start_monitoring_member(GraphArn=graph, AccountId=TWO)
+    await sim.advance(3600)
+    await admin.start_monitoring_member(GraphArn=graph, AccountId=ONE)
+    assert (await statuses(admin, graph))[ONE] == "ACCEPTED_BUT_DISABLED"
     await admin.delete_members(GraphArn=graph, AccountIds=[THREE])
     await sim.advance(3600)
-    assert await statuses(admin, graph) == {ONE: "ENABLED", TWO: "ACCEPTED_BUT_DISABLED"}
+    assert await statuses(admin, graph) == {ONE: "ACCEPTED_BUT_DISABLED", TWO: "ENABLED"}
     sim.set_volume_limit(10_000 * GIGABYTE)
     await sim.advance(3600)
     assert set((await statuses(admin, graph)).values()) == {"ENABLED"}
