@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_NAME,
-        description="Simulate Amazon Detective and STS on this machine.",
+        description="Simulate Amazon Detective, AWS Organizations and STS on this machine.",
         epilog="Prints the environment variables for the AWS CLI, boto3 and other clients, as commands for a shell.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
@@ -92,7 +92,8 @@ def _print_access(simulator: DetectiveSimulator, variables: dict[str, str]) -> N
     commands += [f"unset {name}" for name in CONFLICTING if name in os.environ]
     sys.stdout.write("\n".join((*commands, "")))
     sys.stdout.flush()
-    lines = [f"Amazon Detective and STS are simulated at {simulator.url}, which shows their state at /_simulator/"]
+    services = "Amazon Detective, AWS Organizations and STS"
+    lines = [f"{services} are simulated at {simulator.url}, which shows their state at /_simulator/"]
     for account_id in simulator.accounts[:_MAX_PRINTED]:
         keys = simulator.account(account_id)
         lines.append(f"account {account_id}: {keys.access_key_id} {keys.secret_access_key}")

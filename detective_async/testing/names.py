@@ -8,7 +8,8 @@ from functools import cache
 import botocore.loaders
 
 from detective_async.testing.seed.schema import check_account_id
-from detective_async.testing.services import detective, sts
+from detective_async.testing.services import detective, organizations, sts
+from detective_async.testing.world.read_lag import LAGGING
 
 
 def check_operation(value: object, where: str) -> None:
@@ -18,7 +19,13 @@ def check_operation(value: object, where: str) -> None:
         TypeError: it is not text.
         ValueError: there is no such operation; the message offers the nearest ones.
     """
-    _check(value, where, {**detective.OPERATIONS, **sts.OPERATIONS}, "an operation, such as ListMembers")
+    known = {**detective.OPERATIONS, **sts.OPERATIONS, **organizations.OPERATIONS}
+    _check(value, where, known, "an operation, such as ListMembers")
+
+
+def check_lagging_operation(value: object, where: str) -> None:
+    """Check the name of an operation that may have a read lag; errors as by `check_operation`."""
+    _check(value, where, LAGGING, "an operation that reads, such as ListMembers, or AcceptInvitation")
 
 
 def check_region(value: object, where: str) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from detective_async.testing.world.entities import ACCOUNT_STATES
+from detective_async.testing.world.read_lag import LAGGING
 from detective_async.testing.world.world import PACKAGES
 
 Check = Callable[[Any, str], Any]
@@ -167,7 +169,17 @@ _volume_problem = one_of("VOLUME_TOO_HIGH", "VOLUME_UNKNOWN")
 _outcome = one_of("SUCCESSFUL", "FAILED")
 _severity = one_of("INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 
-_account = table({"id": check_account_id}, {"email": _email, "volume_problem": _volume_problem})
+check_account_state = one_of(*ACCOUNT_STATES)
+check_account_name = text(r"[\s\S]{1,128}", "an account's name of 1 to 128 characters")
+_account = table(
+    {"id": check_account_id},
+    {
+        "email": _email,
+        "name": check_account_name,
+        "state": check_account_state,
+        "volume_problem": _volume_problem,
+    },
+)
 check_role = table(
     {
         "account": check_account_id,
@@ -185,7 +197,9 @@ _organization = table(
     {"management_account": check_account_id},
     {
         "accounts": list_of(check_account_id),
+        "joined": map_of(check_account_id, time),
         "delegated": check_account_id,
+        "delegated_since": time,
         "administrators": map_of(_region, _administrator),
     },
 )
@@ -201,6 +215,7 @@ _member = table(
         "invited_at": time,
         "updated_at": time,
         "verifies_at": time,
+        "checked_at": time,
         "ingest": _history,
     },
 )
@@ -240,6 +255,9 @@ check_seed = table(
     {
         "time": time,
         "verification_delay": seconds,
+        "activation_delay": seconds,
+        "read_lag": seconds,
+        "read_lags": map_of(one_of(*sorted(LAGGING)), seconds),
         "closed_regions": list_of(_region),
         "investigations": table({}, {"duration": seconds, "outcome": _outcome, "severity": _severity}),
         "accounts": list_of(_account),
