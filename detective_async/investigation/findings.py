@@ -148,7 +148,8 @@ class _Reader:
 
     def read(self) -> list[FindingEntity | SkippedEntity]:
         """Return all that the finding names."""
-        if isinstance(_get(self.finding, "Resources"), list):
+        # Events, and findings in OCSF, have `resources`.
+        if isinstance(self.finding, Mapping) and isinstance(self.finding.get("Resources"), list):
             self._read_asff()
         elif isinstance(_get(self.finding, "resource"), Mapping):
             self._read_guardduty()

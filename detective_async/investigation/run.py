@@ -357,6 +357,9 @@ class Investigations:
             await self._clock.sleep(min(pause, max(remaining, 0.0)))
             if self._pending():
                 await self._poll(max(self._remaining(), min(self.timeout, _LAST_POLL_LIMIT)))
+            else:
+                # The pauses grow with the time that investigations take.
+                lengths = pauses(self._clock)
         if self._unsettled():
             starter.cancel()
             await asyncio.wait([starter])
