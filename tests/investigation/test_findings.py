@@ -231,8 +231,8 @@ def test_known_arns_tell_the_path() -> None:
     """Those of other accounts, kinds and names do not."""
     finding = guardduty(access_key())
     others = [ROLE.replace(ACCOUNT, "444455556666"), ROLE.replace(":role/", ":user/"), f"{ROLE}2", "nonsense", 7]
-    assert summary(finding, known_arns=others)[0] == []  # type: ignore[arg-type]
-    assert summary(finding, known_arns=[*others, ROLE]) == ([ROLE], [])  # type: ignore[list-item]
+    assert summary(finding, known_arns=others)[0] == []
+    assert summary(finding, known_arns=[*others, ROLE]) == ([ROLE], [])
     # Each is used for what it is.
     assert summary(guardduty(access_key("IAMUser")), known_arns=iter([ROLE]))[0] == []
 
@@ -298,21 +298,21 @@ def seen(first: Any, last: Any, **more: Any) -> FindingEntity:
     ("first", "last", "start", "end"),
     [
         # A day before and after.
-        ("2026-03-05T10:00:00Z", "2026-03-05T12:00:00Z", datetime(2026, 3, 4, 10), datetime(2026, 3, 6, 12)),
-        ("2026-03-05T10:00:00+02:00", None, datetime(2026, 3, 4, 8), datetime(2026, 3, 6, 8)),
-        (None, "2026-03-05T10:00:00", datetime(2026, 3, 4, 10), datetime(2026, 3, 6, 10)),
-        ("2026-03-05T12:00:00Z", "2026-03-05T10:00:00Z", datetime(2026, 3, 4, 10), datetime(2026, 3, 6, 12)),
+        ("2026-03-05T10:00:00Z", "2026-03-05T12:00:00Z", "2026-03-04T10:00:00Z", "2026-03-06T12:00:00Z"),
+        ("2026-03-05T10:00:00+02:00", None, "2026-03-04T08:00:00Z", "2026-03-06T08:00:00Z"),
+        (None, "2026-03-05T10:00:00", "2026-03-04T10:00:00Z", "2026-03-06T10:00:00Z"),
+        ("2026-03-05T12:00:00Z", "2026-03-05T10:00:00Z", "2026-03-04T10:00:00Z", "2026-03-06T12:00:00Z"),
         # Not in the future.
-        ("2026-03-19T23:00:00Z", "2026-03-19T23:30:00Z", datetime(2026, 3, 18, 23), datetime(2026, 3, 20)),
+        ("2026-03-19T23:00:00Z", "2026-03-19T23:30:00Z", "2026-03-18T23:00:00Z", "2026-03-20T00:00:00Z"),
         # At least three hours, and at most thirty days.
-        ("2026-03-25T00:00:00Z", "2026-03-25T00:00:00Z", datetime(2026, 3, 19, 21), datetime(2026, 3, 20)),
-        ("2026-01-01T00:00:00Z", "2026-03-05T12:00:00Z", datetime(2026, 2, 4, 12), datetime(2026, 3, 6, 12)),
+        ("2026-03-25T00:00:00Z", "2026-03-25T00:00:00Z", "2026-03-19T21:00:00Z", "2026-03-20T00:00:00Z"),
+        ("2026-01-01T00:00:00Z", "2026-03-05T12:00:00Z", "2026-02-04T12:00:00Z", "2026-03-06T12:00:00Z"),
     ],
 )
-def test_scopes(first: Any, last: Any, start: datetime, end: datetime) -> None:
+def test_scopes(first: Any, last: Any, start: str, end: str) -> None:
     """They surround the activity."""
     entity = seen(first, last)
-    assert (entity.start, entity.end) == (start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+    assert (entity.to_dict()["start"], entity.to_dict()["end"]) == (start, end)
 
 
 @pytest.mark.parametrize("moment", [None, "", "yesterday", 7, [], "0001-01-01T00:00:00+14:00"])

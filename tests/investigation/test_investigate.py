@@ -25,6 +25,7 @@ from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Ga
 from investigation.worlds import (
     ADMINISTRATOR,
     END,
+    REGION,
     START,
     WorldTime,
     administrator,
@@ -40,7 +41,8 @@ DENIED = Failure(403, "AccessDeniedException", "not you")
 SCOPE: dict[str, Any] = {"start": START, "end": END}
 
 
-async def test_a_hundred_investigations(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_hundred_investigations(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Each is started and read once, and all are awaited by a few lists."""
     sim.investigations(duration=10)
     found = await reports(client, [role(f"R{number}") for number in range(100)], **SCOPE)
@@ -51,7 +53,7 @@ async def test_a_hundred_investigations(sim: DetectiveSimulator, client: Detecti
     assert requests == {"ListGraphs": 1, "StartInvestigation": 100, "ListIndicators": 100}
 
 
-async def test_a_report(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+async def test_a_report(client: DetectiveClient, graph_arn: str) -> None:
     """It has the entity, the scope, the region, the graph, and the investigation."""
     (report,) = (await reports(client, [role("A")], **SCOPE)).values()
     assert (report.entity, report.start, report.end) == (role("A"), START, END)
@@ -62,7 +64,8 @@ async def test_a_report(sim: DetectiveSimulator, client: DetectiveClient, graph_
     assert json.loads(json.dumps(report.to_dict()))["severity"] == "HIGH"
 
 
-async def test_the_default_scope(client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_the_default_scope(client: DetectiveClient) -> None:
     """It is the day until now."""
     (report,) = (await reports(client, [role("A")])).values()
     assert report.start is not None
@@ -85,8 +88,9 @@ async def test_reports_come_as_investigations_end(
     assert running_tasks() == []
 
 
+@pytest.mark.usefixtures("graph_arn")
 async def test_indicators_are_paged(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, monkeypatch: pytest.MonkeyPatch
+    sim: DetectiveSimulator, client: DetectiveClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All pages are read."""
     monkeypatch.setattr(run, "_PAGE_SIZE", 10)
@@ -122,8 +126,9 @@ async def test_what_differs_is_started(sim: DetectiveSimulator, client: Detectiv
     assert starts(sim) == {role("A"): 3, role("B"): 1}
 
 
+@pytest.mark.usefixtures("graph_arn")
 async def test_scopes_that_end_now_are_the_same_within_an_hour(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str
+    sim: DetectiveSimulator, client: DetectiveClient
 ) -> None:
     """The second run uses what the first has started; an hour later, there may be something new."""
     now = datetime.now(UTC)
@@ -135,16 +140,42 @@ async def test_scopes_that_end_now_are_the_same_within_an_hour(
 
 
 async def test_old_investigations_are_not_looked_at(
+    sim: DetectiveSimulator, client: DetectiveClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were created before the end of the scope cannot be of it: the list is not read so far back."""
+    old = [
+        {
+            "id": f"{number:021}",
+            "entity_arn": role("A"),
+            "created": END + timedelta(hours=number),
+            "scope_start": START,
+            "scope_end": END,
+        }
+        for number in range(5)
+    ]
+    sim.load(
+        {
+            "accounts": [{"id": ADMINISTRATOR}],
+            "graphs": [{"administrator": ADMINISTRATOR, "region": REGION, "investigations": old}],
+        }
+    )
+    monkeypatch.setattr(run, "_PAGE_SIZE", 2)
+    (report,) = (await reports(client, [role("A")])).values()
+    assert (report.ok, report.reused) == (True, False)
+    requests = counts(sim)
+    assert requests["GetInvestigation"] == 0
+    # Archived ones are listed apart, and the last list has the new one.
+    assert requests["ListInvestigations"] == 3
+
+
+async def test_an_earlier_investigation_without_a_scope(
     sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str
 ) -> None:
-    """Those that were created before the end of the scope cannot be of that scope."""
+    """It is not taken for the wanted one."""
     await start(client, graph_arn, role("A"))
-    later = datetime.now(UTC) + timedelta(days=40)
-    await sim.advance(40 * 86400)
-    (report,) = (await reports(client, [role("A")], start=later - timedelta(days=1), end=later)).values()
-    assert not report.reused
-    # The investigation is compared with the present, as clocks may differ; 40 days from now is not the past.
-    assert counts(sim)["GetInvestigation"] <= 1
+    sim.inject(Fault(Garbage(b"{}", content_type="application/json"), operation="GetInvestigation"))
+    (report,) = (await reports(client, [role("A")], **SCOPE)).values()
+    assert (report.ok, report.reused) == (True, False)
 
 
 async def test_repeat(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
@@ -155,9 +186,8 @@ async def test_repeat(sim: DetectiveSimulator, client: DetectiveClient, graph_ar
     assert starts(sim) == {role("A"): 2}
 
 
-async def test_duplicates_are_investigated_once(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_duplicates_are_investigated_once(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The same entity and time counts once."""
     now = datetime.now(UTC)
     entity = FindingEntity(arn=role("A"), start=now - timedelta(days=1), end=now)
@@ -167,7 +197,8 @@ async def test_duplicates_are_investigated_once(
     assert starts(sim) == {role("A"): 2}
 
 
-async def test_an_entity_of_a_finding_brings_its_scope(client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_an_entity_of_a_finding_brings_its_scope(client: DetectiveClient) -> None:
     """Unless a time is given."""
     entity = FindingEntity(arn=role("A"), start=START, end=END)
     (report,) = (await reports(client, [entity])).values()
@@ -188,9 +219,8 @@ async def test_an_entity_of_a_finding_brings_its_scope(client: DetectiveClient, 
         ("", "malformed"),
     ],
 )
-async def test_what_is_no_user_or_role(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, arn: str, reason: str
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_what_is_no_user_or_role(sim: DetectiveSimulator, client: DetectiveClient, arn: str, reason: str) -> None:
     """It has a report with the error, and does not keep the others from being investigated."""
     found = await reports(client, [arn, role("A")], **SCOPE)
     error = found[arn].error
@@ -224,8 +254,9 @@ async def test_a_given_graph(sim: DetectiveSimulator, client: DetectiveClient, g
 
 
 @pytest.mark.parametrize("operation", ["ListGraphs", "ListInvestigations"])
+@pytest.mark.usefixtures("graph_arn")
 async def test_what_is_needed_for_all_is_refused(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, operation: str
+    sim: DetectiveSimulator, client: DetectiveClient, operation: str
 ) -> None:
     """All reports have the error, and nothing is started."""
     sim.inject(Fault(DENIED, operation=operation))
@@ -234,7 +265,8 @@ async def test_what_is_needed_for_all_is_refused(
     assert starts(sim) == {}
 
 
-async def test_a_refused_start(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_refused_start(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Its report has the error; the others go on."""
     sim.inject(Fault(DENIED, operation="StartInvestigation"))
     found = await reports(client, [role("A"), role("B")], concurrency=1, **SCOPE)
@@ -243,9 +275,8 @@ async def test_a_refused_start(sim: DetectiveSimulator, client: DetectiveClient,
     assert found[role("B")].ok
 
 
-async def test_all_starts_are_refused(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, world_time: WorldTime
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_all_starts_are_refused(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The end does not wait for a poll."""
     sim.inject(Fault(DENIED, operation="StartInvestigation", count=None))
     found = await reports(client, [role("A"), role("B")], **SCOPE)
@@ -253,7 +284,8 @@ async def test_all_starts_are_refused(
     assert counts(sim)["ListInvestigations"] == 2
 
 
-async def test_a_failed_investigation(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_failed_investigation(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Its report has an error, and the investigation."""
     sim.investigations(outcome="FAILED")
     (report,) = (await reports(client, [role("A")], **SCOPE)).values()
@@ -263,7 +295,8 @@ async def test_a_failed_investigation(sim: DetectiveSimulator, client: Detective
     assert report.detail.status == "FAILED"
 
 
-async def test_unreadable_indicators(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_unreadable_indicators(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The report has the error and the severity."""
     sim.inject(Fault(DENIED, operation="ListIndicators"))
     (report,) = (await reports(client, [role("A")], **SCOPE)).values()
@@ -283,9 +316,8 @@ async def test_unreadable_earlier_investigations(
     assert starts(sim) == {role("B"): 1}
 
 
-async def test_a_timeout(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, world_time: WorldTime
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_timeout(sim: DetectiveSimulator, client: DetectiveClient, world_time: WorldTime) -> None:
     """What still runs is reported with its id, so that a later run can use it."""
     sim.investigations(duration=100_000)
     (report,) = (await reports(client, [role("A")], timeout=30, **SCOPE)).values()
@@ -319,9 +351,8 @@ async def test_a_timeout_while_starting(sim: DetectiveSimulator) -> None:
     assert (found[role("A")].start, found[role("B")].start) == (START, None)
 
 
-async def test_nothing_is_started_after_the_timeout(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_nothing_is_started_after_the_timeout(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Earlier retries can take all of the time."""
     sim.inject(Fault(Failure(), operation="ListInvestigations", count=1))
     (report,) = (await reports(client, [role("A")], timeout=1e-9, **SCOPE)).values()
@@ -359,7 +390,8 @@ async def test_a_start_that_cannot_be_found(
     assert counts(sim)["GetInvestigation"] == 1
 
 
-async def test_a_lost_start_at_the_deadline(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_lost_start_at_the_deadline(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The timeout says that it may have been started, and why that is not known."""
     sim.inject(Fault(Drop("before"), operation="StartInvestigation"))
     (report,) = (await reports(client, [role("A")], timeout=5, **SCOPE)).values()
@@ -368,7 +400,8 @@ async def test_a_lost_start_at_the_deadline(sim: DetectiveSimulator, client: Det
     assert isinstance(report.error.__cause__, ConnectionLost)
 
 
-async def test_transient_failures_of_polls(sim: DetectiveSimulator, graph_arn: str, world_time: WorldTime) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_transient_failures_of_polls(sim: DetectiveSimulator, world_time: WorldTime) -> None:
     """They do not end the wait; the timeout has the last one as its cause."""
     async with administrator(sim, world_time, max_attempts=1) as client:
         sim.investigations(duration=10)
@@ -389,8 +422,9 @@ async def test_transient_failures_of_polls(sim: DetectiveSimulator, graph_arn: s
     assert isinstance(error.__cause__, InternalServerException)
 
 
+@pytest.mark.usefixtures("graph_arn")
 async def test_a_final_failure_of_a_poll(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, world_time: WorldTime
+    sim: DetectiveSimulator, client: DetectiveClient, world_time: WorldTime
 ) -> None:
     """What is waited for is reported with the error and its id."""
     sim.investigations(duration=10)
@@ -404,7 +438,8 @@ async def test_a_final_failure_of_a_poll(
     assert all(one.investigation_id for one in found.values())
 
 
-async def test_a_poll_that_hangs(sim: DetectiveSimulator, graph_arn: str, world_time: WorldTime) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_poll_that_hangs(sim: DetectiveSimulator, world_time: WorldTime) -> None:
     """It does not keep the wait from ending."""
 
     class SlowClient(DetectiveClient):
@@ -435,14 +470,16 @@ async def test_what_is_visible_later(
     assert starts(sim) == {role("A"): 1}
 
 
-async def test_what_never_becomes_visible(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_what_never_becomes_visible(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The report has the error."""
     sim.set_read_lag(1000, ["ListIndicators"])
     (report,) = (await reports(client, [role("A")], **SCOPE)).values()
     assert isinstance(report.error, ResourceNotFoundException)
 
 
-async def test_read_lag(sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_read_lag(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """What is not in the list yet is waited for."""
     sim.set_read_lag(10)
     await sim.advance(11)
@@ -455,8 +492,9 @@ async def test_read_lag(sim: DetectiveSimulator, client: DetectiveClient, graph_
     ("body", "error"),
     [(b"{}", InvestigationFailed), (b'{"InvestigationId": 7}', Exception)],
 )
+@pytest.mark.usefixtures("graph_arn")
 async def test_a_start_with_a_malformed_response(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, body: bytes, error: type[Exception]
+    sim: DetectiveSimulator, client: DetectiveClient, body: bytes, error: type[Exception]
 ) -> None:
     """The report has an error."""
     sim.inject(Fault(Garbage(body, content_type="application/json"), operation="StartInvestigation"))
@@ -465,9 +503,8 @@ async def test_a_start_with_a_malformed_response(
     assert counts(sim)["StartInvestigation"] == 1
 
 
-async def test_an_investigation_with_little_detail(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, world_time: WorldTime
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_an_investigation_with_little_detail(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Members that AWS leaves out are not needed, and an unknown status ends the wait."""
     arn, number = role("A"), "1" * 21
     details = [
@@ -526,9 +563,8 @@ async def test_cancellation_leaves_no_task(sim: DetectiveSimulator, client: Dete
 
 
 @pytest.mark.parametrize("moment", [0, 1, 2, 3, 4, 5, 7, 9, 12, 15])
-async def test_another_run_continues(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, moment: int
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_another_run_continues(sim: DetectiveSimulator, client: DetectiveClient, moment: int) -> None:
     """After a cancellation at any request, another run starts nothing that was started."""
     sim.investigations(duration=2)
     entities = [role(f"R{number}") for number in range(4)]
@@ -543,7 +579,8 @@ async def test_another_run_continues(
     assert starts(sim) == dict.fromkeys(entities, 1)
 
 
-async def test_a_closed_client(sim: DetectiveSimulator, graph_arn: str) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_closed_client(sim: DetectiveSimulator) -> None:
     """The reports have the error."""
     async with administrator(sim) as client:
         pass
@@ -551,9 +588,8 @@ async def test_a_closed_client(sim: DetectiveSimulator, graph_arn: str) -> None:
     assert type(report.error).__name__ == "ClientClosed"
 
 
-async def test_a_mistake_of_the_library_is_raised(
-    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_mistake_of_the_library_is_raised(client: DetectiveClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not lost in a task."""
     monkeypatch.setattr(run, "InvestigationDetail", None)
     with pytest.raises(TypeError):
