@@ -2,6 +2,7 @@
 
 import enum
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -181,7 +182,7 @@ class SkippedEntity:
 
 @frozen(kw_only=True)
 class FindingEntities:
-    """What findings name.
+    """What findings name; iterating over it gives the entities that can be investigated.
 
     Attributes:
         entities: the users and roles that can be investigated; one more than once if its times are too far apart for
@@ -191,6 +192,10 @@ class FindingEntities:
 
     entities: tuple[FindingEntity, ...] = ()
     skipped: tuple[SkippedEntity, ...] = ()
+
+    def __iter__(self) -> Iterator[FindingEntity]:
+        """Iterate over the entities that can be investigated, so that `investigate` takes this as it is."""
+        return iter(self.entities)
 
     @property
     def arns(self) -> tuple[str, ...]:

@@ -119,7 +119,8 @@ def investigate(
     Args:
         client: a client of the graph's administrator, in the graph's region.
         entity_arns: ARNs of IAM users and roles, with their paths, or what `entities_of` has found. Each is
-            investigated once, and one that is not the ARN of a user or role has a report with the error.
+            investigated once, and one that is not the ARN of a user or role has a report with the error. If there are
+            none, nothing is sent.
         start: the start of the activity to investigate; None for that of each finding, else a day before the end.
         end: the end of it; None for that of each finding, else now. AWS's console allows 3 hours to 30 days.
         timeout: the maximum number of seconds to wait for the investigations; reading what is done may take longer.
@@ -147,8 +148,6 @@ def make_cases(
     entities = list_if_iterable(entity_arns)
     if not isinstance(entities, list):
         raise ParameterError("entity_arns", f"expected ARNs to iterate over, got {shown(entities)}")
-    if not entities:
-        raise ParameterError("entity_arns", "must not be empty")
     now = present_time(client)
     default = requested(start, end, now)
     cases: dict[str, list[Case]] = {}

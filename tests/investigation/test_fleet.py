@@ -104,7 +104,7 @@ async def test_a_region_that_is_not_opted_in(sim: DetectiveSimulator, fleet: Det
 
 @pytest.mark.parametrize(
     ("arguments", "parameter"),
-    [({"entity_arns": []}, "entity_arns"), ({"timeout": -1}, "timeout"), ({"fleet": None}, "fleet")],
+    [({"entity_arns": 7}, "entity_arns"), ({"timeout": -1}, "timeout"), ({"fleet": None}, "fleet")],
 )
 async def test_invalid_parameters(fleet: DetectiveFleet, arguments: dict[str, Any], parameter: str) -> None:
     """They are refused at once."""

@@ -20,7 +20,7 @@ from detective_async import (
     Status,
     WaiterTimeout,
 )
-from detective_async.investigation import FindingEntity, InvestigationFailed, investigate, run
+from detective_async.investigation import FindingEntity, InvestigationFailed, entities_of, investigate, run
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
 from investigation.worlds import (
     ADMINISTRATOR,
@@ -234,6 +234,12 @@ async def test_what_is_no_user_or_role(sim: DetectiveSimulator, client: Detectiv
 async def test_nothing_is_sent_for_malformed_arns(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """There is nothing to look for."""
     assert not (await reports(client, ["nonsense"]))["nonsense"].ok
+    assert sim.requests == []
+
+
+async def test_nothing_to_investigate(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Nothing is sent for findings that name no user or role."""
+    assert await reports(client, entities_of([])) == {}
     assert sim.requests == []
 
 
@@ -529,7 +535,6 @@ async def test_an_investigation_with_little_detail(sim: DetectiveSimulator, clie
     ("arguments", "parameter"),
     [
         ({"entity_arns": role("A")}, "entity_arns"),
-        ({"entity_arns": []}, "entity_arns"),
         ({"entity_arns": [role("A"), 7]}, "entity_arns[1]"),
         ({"start": datetime(2026, 1, 1)}, "start"),  # noqa: DTZ001 - it is refused
         ({"end": "yesterday"}, "end"),
