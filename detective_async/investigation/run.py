@@ -54,6 +54,9 @@ _VISIBLE_TIME = 10.0
 #: The last poll begins at the deadline and may take this many seconds, or the timeout if that is less.
 _LAST_POLL_LIMIT = 1.0
 
+#: The characters of a malformed ARN in its error.
+_LONGEST_SHOWN = 200
+
 T = TypeVar("T")
 
 
@@ -520,4 +523,4 @@ class Investigations:
 def malformed(arn: str) -> ParameterError:
     """Return the error for something that is not the ARN of a user or role."""
     reason = explain_arn(arn)["reason"]
-    return ParameterError("entity_arns", f"{shown(arn)} is not the ARN of an IAM user or role ({reason})")
+    return ParameterError("entity_arns", f"{arn[:_LONGEST_SHOWN]!r} is not the ARN of an IAM user or role ({reason})")
