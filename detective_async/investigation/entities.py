@@ -11,6 +11,7 @@ from attrs import field, frozen
 from detective_async.api.models.investigations import EntityType
 from detective_async.api.plain import plain
 from detective_async.errors import ParameterError
+from detective_async.settings.arguments import shown
 from detective_async.settings.expressions import expression
 
 #: Names and paths as the IAM user guide describes them ("IAM identifiers").
@@ -154,7 +155,16 @@ class SkippedEntity:
         return self.with_arn(arn)
 
     def with_arn(self, arn: str) -> FindingEntity:
-        """Return the entity with this ARN, and the times of the finding."""
+        """Return the entity, once its ARN is known, with the times of the finding.
+
+        Args:
+            arn: the ARN of the user or role.
+
+        Raises:
+            ParameterError: it is not the ARN of an IAM user or role.
+        """
+        if not isinstance(arn, str) or not is_entity(arn):
+            raise ParameterError("arn", f"expected the ARN of an IAM user or role, got {shown(arn)}")
         findings = () if self.finding is None else (self.finding,)
         return FindingEntity(arn=arn, start=self._start, end=self._end, findings=findings)
 

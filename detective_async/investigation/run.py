@@ -76,7 +76,7 @@ class Case:
     Attributes:
         detail: the investigation as it was last seen; with its id only, before it was.
         reused: whether it had been started before.
-        error: why it was lost.
+        error: why it was lost, or could not be started yet.
         search_until: when the search for it ends, by the monotonic clock.
     """
 
@@ -107,14 +107,18 @@ def investigate(
 ) -> AsyncGenerator[InvestigationReport, None]:
     """Investigate IAM users and roles, and yield a report for each of them as soon as it has ended.
 
+        async for report in investigate(client, arns):
+            print(report.entity, report.severity or report.error)
+
     What was investigated before is not investigated again: an investigation of the same entity and time that is
     running, or has succeeded, is awaited or read. The times are the same if they are equal, or, for scopes that end
     now, if they differ by at most an hour. An investigation whose start got no response is looked for, and never
     started again. Leaving the loop cancels the requests in flight; investigations that were started go on in AWS.
 
     All of them are awaited by one list of the graph's investigations in each round. Requests are retried as by
-    `RetryPolicy.patient()`, where neither the client's policy nor the environment says otherwise. A failure does not
-    raise: it is the `error` of the entity's report, and so is a timeout.
+    `RetryPolicy.patient()`, where neither the client's policy nor the environment says otherwise, and starts that are
+    throttled for as long as there is time. A failure does not raise: it is the `error` of the entity's report, and so
+    is a timeout.
 
     API operations: ListGraphs, StartInvestigation, ListInvestigations, GetInvestigation (only for investigations that
     there were before), ListIndicators.
@@ -325,27 +329,37 @@ class Investigations:
         await map_concurrently(self._start, waiting, concurrency=self.concurrency)
 
     async def _start(self, case: Case) -> None:
-        if self._remaining() <= 0:
-            # The watcher reports it.
-            return
+        lengths = pauses(self._clock)
+        # At the end of the time, the watcher makes the reports.
+        while self._remaining() > 0 and not await self._try_to_start(case):
+            await self._clock.sleep(next(lengths))
+
+    async def _try_to_start(self, case: Case) -> bool:
+        """Start the investigation of a case, and return whether that is settled: it has started, or it never will."""
         case.phase = _Phase.STARTING
         try:
             started = await self.client.start_investigation(
                 self._graph, case.entity, scope_start_time=case.scope.start, scope_end_time=case.scope.end
             )
         except DetectiveError as error:
-            if not error.outcome_unknown:
+            if error.outcome_unknown:
+                case.phase, case.error = _Phase.LOST, error
+                case.search_until = self._clock.monotonic() + _SEARCH_TIME
+            elif isinstance(error, ServiceError) and error.retryable:
+                # Throttled, as hundreds of starts may be.
+                case.phase, case.error = _Phase.WAITING, error
+                return False
+            else:
                 self._report(case, error=error)
-                return
-            case.phase, case.error = _Phase.LOST, error
-            case.search_until = self._clock.monotonic() + _SEARCH_TIME
-            return
+            return True
+        case.error = None
         if started.investigation_id is None:
             self._report(case, error=InvestigationFailed("the response of StartInvestigation has no investigation id"))
-            return
+            return True
         self._known_ids.add(started.investigation_id)
         case.detail = InvestigationDetail(investigation_id=started.investigation_id, entity_arn=case.entity)
         case.phase = _Phase.RUNNING
+        return True
 
     # Waiting
 
@@ -407,6 +421,7 @@ class Investigations:
             # Another program may have started one of the same entity.
             if is_candidate and await self._has_scope(investigation_id, case):
                 self._known_ids.add(investigation_id)
+                case.error = None
                 self._note(case, one)
                 return
 

@@ -260,6 +260,17 @@ def test_a_malformed_path(path: Any) -> None:
         skipped.with_path(path)
 
 
+def test_a_skipped_entity_with_an_arn() -> None:
+    """Such as the role in an instance profile, which IAM knows."""
+    (skipped,) = entities_of(guardduty({"instanceDetails": {"iamInstanceProfile": {"arn": PROFILE}}}), now=NOW).skipped
+    entity = skipped.with_arn(ROLE)
+    assert (entity.arn, entity.findings) == (ROLE, (GUARDDUTY_ARN,))
+    assert entity.start is not None
+    for arn in (PROFILE, None):
+        with pytest.raises(ParameterError, match="arn: expected the ARN of an IAM user or role"):
+            skipped.with_arn(arn)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
 def test_a_path_of_what_has_none() -> None:
     """It is refused."""
     skipped = SkippedEntity(reason=SkipReason.ROOT_USER, what="Root")

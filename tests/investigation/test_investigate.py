@@ -18,6 +18,7 @@ from detective_async import (
     Severity,
     StartInvestigationResponse,
     Status,
+    TooManyRequestsException,
     WaiterTimeout,
 )
 from detective_async.investigation import FindingEntity, InvestigationFailed, entities_of, investigate, run
@@ -279,6 +280,20 @@ async def test_a_refused_start(sim: DetectiveSimulator, client: DetectiveClient)
     assert isinstance(found[role("A")].error, AccessDeniedException)
     assert (found[role("A")].detail, found[role("A")].start) == (None, START)
     assert found[role("B")].ok
+
+
+@pytest.mark.usefixtures("graph_arn")
+async def test_throttled_starts(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """They are tried again as long as there is time, also after the retries of a call."""
+    sim.throttle(20, operation="StartInvestigation")
+    found = await reports(client, [role("A"), role("B")], **SCOPE)
+    assert all(one.ok for one in found.values())
+    sim.throttle(None, operation="StartInvestigation")
+    error = (await reports(client, [role("C")], timeout=60, **SCOPE))[role("C")].error
+    assert isinstance(error, WaiterTimeout)
+    assert isinstance(error.__cause__, TooManyRequestsException)
+    assert (error.outcome_unknown, "was not started" in str(error)) == (False, True)
+    assert starts(sim) == {role("A"): 1, role("B"): 1}
 
 
 @pytest.mark.usefixtures("graph_arn")
