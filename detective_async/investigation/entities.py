@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from detective_async.api.models.investigations import EntityType
 from detective_async.api.plain import plain
-from detective_async.errors import ParameterError
+from detective_async.errors import ParameterError, printable
 from detective_async.settings.arguments import shown
 from detective_async.settings.expressions import expression
 
@@ -174,7 +174,8 @@ class SkippedEntity:
         return self.account_id, self.entity_type, self.name and self.name.casefold()
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.explanation}"
+        # A finding may contain anything.
+        return printable(f"{self.what}: {self.explanation}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data, ready for JSON."""

@@ -378,7 +378,6 @@ class Investigations:
                 lengths = pauses(self._clock)
         if self._unsettled():
             starter.cancel()
-            await asyncio.wait([starter])
             for case in self._unsettled():
                 self._report(case, error=self._timed_out(case))
 

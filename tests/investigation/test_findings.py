@@ -174,6 +174,7 @@ def test_asff(resources: list[Any], arns: list[str], skipped: list[str]) -> None
         {"Findings": [pascal(guardduty({"lambdaDetails": {"role": ROLE}}))]},
         [[event({"findings": [asff(resource("AwsIamRole", ROLE))]})]],
         (asff(resource("AwsIamRole", ROLE)),),
+        {"detail": asff(resource("AwsIamRole", ROLE))},
     ],
 )
 def test_envelopes(wrapped: Any) -> None:
@@ -400,3 +401,5 @@ def test_what_is_quoted_is_cut() -> None:
     """A finding may contain anything."""
     (skipped,) = entities_of(asff(resource("AwsIamRole", "arn:" + "x" * 10_000)), now=NOW).skipped
     assert len(skipped.what) == 200
+    (skipped,) = entities_of(asff(resource("AwsIamRole", "a\x1b[2Jb")), now=NOW).skipped
+    assert str(skipped).startswith("Role a\\x1b[2Jb: ")

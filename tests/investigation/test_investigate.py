@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.fakes import FakeTime
 
 from detective_async import (
     AccessDeniedException,
@@ -39,6 +40,7 @@ from investigation.worlds import (
 )
 
 DENIED = Failure(403, "AccessDeniedException", "not you")
+MINUTES = timedelta(minutes=5)
 SCOPE: dict[str, Any] = {"start": START, "end": END}
 
 
@@ -121,10 +123,11 @@ async def test_what_differs_is_started(sim: DetectiveSimulator, client: Detectiv
     await start(client, graph_arn, role("A"))
     sim.investigations()
     await start(client, graph_arn, role("A"), days=2)
+    await client.start_investigation(graph_arn, role("A"), START + MINUTES, END + MINUTES)
     await start(client, graph_arn, role("B"))
     (report,) = (await reports(client, [role("A")], **SCOPE)).values()
     assert (report.reused, report.ok) == (False, True)
-    assert starts(sim) == {role("A"): 3, role("B"): 1}
+    assert starts(sim) == {role("A"): 4, role("B"): 1}
 
 
 @pytest.mark.usefixtures("graph_arn")
@@ -296,9 +299,41 @@ async def test_throttled_starts(sim: DetectiveSimulator, client: DetectiveClient
     assert starts(sim) == {role("A"): 1, role("B"): 1}
 
 
+class StoppedTime(FakeTime):
+    """A clock whose sleeps never end."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.Event().wait()
+
+
+@pytest.mark.usefixtures("graph_arn")
+async def test_the_end_does_not_wait_for_a_pause(sim: DetectiveSimulator) -> None:
+    """If nothing is waited for any more, the pause before the next poll is cut short."""
+    sim.inject(Fault(DENIED, operation="StartInvestigation", count=None))
+    time = StoppedTime()
+    async with administrator(sim, time) as client:
+        await reports(client, [role("A"), role("B")], **SCOPE)
+    assert len(time.slept) == 1
+    assert running_tasks() == []
+
+
+async def test_polls_read_no_further_than_necessary(
+    sim: DetectiveSimulator, client: DetectiveClient, graph_arn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a long list, the page that has what is waited for."""
+    for number in range(30):
+        await start(client, graph_arn, role(f"Other{number}"))
+    monkeypatch.setattr(run, "_PAGE_SIZE", 10)
+    sim.forget_requests()
+    assert (await reports(client, [role("A")], repeat=True, **SCOPE))[role("A")].ok
+    # Before the start, all are read that were started today.
+    assert counts(sim)["ListInvestigations"] == 3 + 1
+
+
 @pytest.mark.usefixtures("graph_arn")
 async def test_all_starts_are_refused(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """The end does not wait for a poll."""
+    """Each report has its error, and nothing is polled."""
     sim.inject(Fault(DENIED, operation="StartInvestigation", count=None))
     found = await reports(client, [role("A"), role("B")], **SCOPE)
     assert [type(one.error) for one in found.values()] == [AccessDeniedException] * 2
@@ -394,6 +429,15 @@ async def test_a_start_without_a_response(
     assert all(one.ok and not one.reused for one in found.values())
     assert counts(sim)["StartInvestigation"] == 2
     assert found[role("A")].investigation_id != found[role("B")].investigation_id
+
+
+@pytest.mark.usefixtures("graph_arn")
+async def test_two_starts_without_a_response(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Each finds its own."""
+    sim.inject(Fault(Drop("after"), operation="StartInvestigation", count=2))
+    found = await reports(client, [role("A"), role("B")], **SCOPE)
+    assert [one.detail and one.detail.entity_arn for one in found.values()] == list(found)
+    assert counts(sim)["StartInvestigation"] == 2
 
 
 async def test_a_start_that_cannot_be_found(
