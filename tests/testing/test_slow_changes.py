@@ -49,6 +49,37 @@ async def test_a_graph_is_queued_to_be_deleted(sim: DetectiveSimulator, boto: An
 
 
 @pytest.mark.simulator(deletion_delay=60)
+@pytest.mark.parametrize("by_management", [True, False])
+async def test_accounts_are_not_enrolled_while_the_graph_is_deleted(
+    sim: DetectiveSimulator, boto: Any, *, by_management: bool
+) -> None:
+    """AutoEnable ends with the deletion; accounts that join meanwhile have no invitations, and the world can be loaded."""
+    sim.organization(MANAGEMENT, [ADMIN])
+    await boto(MANAGEMENT).enable_organization_admin_account(AccountId=ADMIN)
+    (graph,) = await graphs(boto())
+    await boto().update_organization_configuration(GraphArn=graph, AutoEnable=True)
+    if by_management:
+        await boto(MANAGEMENT).disable_organization_admin_account()
+    else:
+        await boto().delete_graph(GraphArn=graph)
+    sim.organization(MANAGEMENT, [ONE])
+    assert sim.snapshot()[graph]["members"] == {}
+    sim.load(sim.dump())
+    for _ in range(2):
+        assert (await boto(ONE).list_invitations())["Invitations"] == []
+        await sim.advance(61)
+    assert sim.snapshot() == {}
+
+
+async def test_memberships_end_with_the_graph(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
+    """However it ends: its members' lists never have a graph that does not exist."""
+    graph = (await boto().create_graph())["GraphArn"]
+    await boto().create_members(GraphArn=graph, Accounts=people(1))
+    sim._world.forget_graph(sim._world.graphs[graph])
+    assert (await boto(ONE).list_invitations())["Invitations"] == []
+
+
+@pytest.mark.simulator(deletion_delay=60)
 async def test_the_organizations_graph_is_queued_too(sim: DetectiveSimulator, boto: Any) -> None:
     """Until it is gone, its account cannot become the administrator again; inferred."""
     sim.organization(MANAGEMENT, [ADMIN])

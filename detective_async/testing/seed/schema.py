@@ -15,7 +15,7 @@ from attrs import frozen
 from detective_async.testing.world.entities import ACCOUNT_STATES
 from detective_async.testing.world.read_lag import LAGGING
 from detective_async.testing.world.regions import is_region, known_regions, nearest
-from detective_async.testing.world.world import PACKAGES
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH, PACKAGES
 
 _MAX_SHOWN = 60
 _CENTURY = 100 * 366 * 86400
@@ -310,7 +310,7 @@ _graph = table(
         "history": _history,
         "starting": map_of(check_package, time),
         "deleted_at": time,
-        "members": list_of(_member, most=1200),
+        "members": list_of(_member, most=MEMBERS_PER_GRAPH),
         "investigations": list_of(_investigation),
     },
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from detective_async.testing.world.entities import Graph, Member
-from detective_async.testing.world.world import World, partition_of
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH, World, partition_of
 
 VERIFYING, DISABLED = "VERIFICATION_IN_PROGRESS", "ACCEPTED_BUT_DISABLED"
 _PASS_INTERVAL = timedelta(hours=1)

@@ -8,8 +8,7 @@ from detective_async.testing.services.errors import ApiError, conflict, not_foun
 from detective_async.testing.services.parity import INFERRED, INVITED, NOT_ENABLED, QUOTAS, REMOVED, SEEN, Fact, parity
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
-
-MEMBERS_PER_GRAPH = 1200
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH
 
 
 @parity(
