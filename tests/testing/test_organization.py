@@ -121,6 +121,17 @@ async def test_auto_enable_adds_accounts_that_join_later(
     assert await auto_enable() is True
 
 
+async def test_auto_enable_keeps_the_quota(graph: Any, sim: DetectiveSimulator, boto: Any) -> None:
+    """A graph with 1,200 members enrolls no more, and the world can be saved and loaded; inferred."""
+    await boto(DELEGATE).update_organization_configuration(GraphArn=graph, AutoEnable=True)
+    sim.organization(MANAGEMENT, [f"{number:012d}" for number in range(11, 1213)])
+    assert list(sim.snapshot()[graph]["members"])[-1] == "000000001210"
+    assert len(sim.snapshot()[graph]["members"]) == 1200
+    dumped = sim.dump()
+    sim.load(dumped)
+    assert sim.dump()["graphs"] == dumped["graphs"]
+
+
 async def test_only_the_administrator_may_configure(graph: Any, boto: Any) -> None:
     """Other accounts and other graphs are denied; for a missing graph, the error is a ValidationException."""
     for account in (MANAGEMENT, ONE):

@@ -156,6 +156,23 @@ async def test_disabled_members_are_enabled_within_an_hour(sim: DetectiveSimulat
     assert await statuses(admin, graph) == {ONE: "ENABLED", TWO: "ENABLED"}
 
 
+async def test_loading_does_not_postpone_when_members_are_enabled(
+    sim: DetectiveSimulator, boto: Any, people: Any
+) -> None:
+    """The dump has the time at which members that fit by then are enabled."""
+    admin = boto()
+    graph = (await admin.create_graph())["GraphArn"]
+    sim.set_volume(ONE, "VOLUME_TOO_HIGH")
+    await admin.create_members(GraphArn=graph, Accounts=people(1))
+    await boto(ONE).accept_invitation(GraphArn=graph)
+    await sim.advance(3600)
+    sim.set_volume(ONE, None)
+    for _ in range(2):
+        await sim.advance(1900)
+        sim.load(sim.dump())
+    assert await statuses(admin, graph) == {ONE: "ENABLED"}
+
+
 async def test_members_that_fit_are_enabled_in_the_order_of_their_invitations(
     sim: DetectiveSimulator, boto: Any, people: Any
 ) -> None:

@@ -10,7 +10,7 @@ from attrs import evolve, fields
 
 from detective_async.testing.seed.schema import SeedError, check_seed
 from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
-from detective_async.testing.world.membership import check_volume, schedule_pass, verify
+from detective_async.testing.world.membership import check_volume, resume_pass, verify
 from detective_async.testing.world.organizations import add_accounts
 from detective_async.testing.world.read_lag import ReadLag
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
@@ -52,7 +52,7 @@ def build(content: Mapping[str, Any], *, now: datetime, seed: int, before: World
         _add_organization(world, place, one, then)
     for place, one in _numbered("graphs", given):
         _add_graph(world, place, one, then)
-    schedule_pass(world, then)
+    resume_pass(world, then, given.get("next_check"))
     _set_lags(world, given, before, then)
     return world, (then - now).total_seconds()
 

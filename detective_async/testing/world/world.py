@@ -99,7 +99,8 @@ class World:
     _administered: dict[tuple[str, str], str] = field(factory=dict)
     _memberships: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict)
     reads: ReadLag = field(factory=ReadLag)
-    pass_scheduled: bool = False
+    # When disabled members that fit by then are enabled, if that is scheduled.
+    pass_due: datetime | None = None
     _due: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = field(factory=list)
     _count: int = 0
 
