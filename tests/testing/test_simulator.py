@@ -233,6 +233,27 @@ async def test_reset(sim: DetectiveSimulator, boto: Any) -> None:
     assert (await client.create_graph())["GraphArn"] == arn
 
 
+@pytest.mark.parametrize("control", ["reset", "load"])
+async def test_a_request_belongs_to_the_world_that_it_came_into(
+    sim: DetectiveSimulator, boto: Any, control: str
+) -> None:
+    """One that still waits when the world is replaced does not change the next one; a reset's log does not have it."""
+    client = boto()
+    sim.inject(Fault(Latency(0.5)))
+    call = asyncio.create_task(client.create_graph())
+    while sim.faults:
+        await asyncio.sleep(0.01)
+    if control == "reset":
+        sim.reset()
+    else:
+        sim.load(sim.dump())
+    assert "graph:" in (await call)["GraphArn"]
+    assert sim.snapshot() == {}
+    assert len(sim.requests) == (0 if control == "reset" else 1)
+    assert (await client.list_graphs())["GraphList"] == []
+    assert sim.requests[-1].operation == "ListGraphs"
+
+
 @pytest.mark.simulator(verification_delay=60, activation_delay=60)
 async def test_what_is_pending_in_a_baseline_is_completed_after_a_reset(
     sim: DetectiveSimulator, boto: Any, people: Any
