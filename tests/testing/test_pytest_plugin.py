@@ -155,6 +155,26 @@ SHARED = """
         assert {detective_environment["AWS_ENDPOINT_URL_DETECTIVE"]} == urls
 """
 
+LATE = """
+    import threading
+    import time
+    import boto3
+    from detective_async.testing import Fault, Latency
+
+    threads = []
+
+    def test_that_does_not_wait_for_its_request(detective_environment, detective_simulator):
+        detective_simulator.inject(Fault(Latency(0.5)))
+        threads.append(threading.Thread(target=boto3.client("detective").create_graph))
+        threads[0].start()
+        while detective_simulator.faults:
+            time.sleep(0.01)
+
+    def test_after_it(detective_simulator):
+        threads[0].join()
+        assert (detective_simulator.snapshot(), detective_simulator.requests) == ({}, [])
+"""
+
 UNUSED = """
     import pytest
     from detective_async.testing import Failure, Fault
@@ -252,6 +272,11 @@ def test_markers_refuse_what_no_simulator_has(run: Run) -> None:
 def test_a_simulator_may_have_a_wider_scope(run: Run, scope: str) -> None:
     """Tests share it and its URL; it is reset between them, to what a wider fixture has built."""
     run(SHARED, "-o", f"detective_simulator_scope={scope}").assert_outcomes(passed=5)
+
+
+def test_a_late_request_does_not_change_the_next_test(run: Run) -> None:
+    """One of a test before, which is answered only after the reset of the simulator that they share."""
+    run(LATE, "-o", "detective_simulator_scope=module").assert_outcomes(passed=2)
 
 
 def test_unused_faults_are_warned_of(run: Run) -> None:

@@ -140,7 +140,16 @@ class Backend:
         context, operation = admitted.context, admitted.operation
         world = context.world
         world.complete_due(now)
-        call = Call(world, operation.name, context.account_id, context.region, now, admitted.given, context.session)
+        call = Call(
+            world,
+            operation.name,
+            context.account_id,
+            context.region,
+            now,
+            admitted.given,
+            context.session,
+            behind=self.clock.behind,
+        )
         lag = world.reads.of(operation.name)
         if lag:
             seen = world.as_seen(now - lag)
