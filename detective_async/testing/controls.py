@@ -274,7 +274,8 @@ class Controls:
 
         Accounts that would exceed it are disabled with VOLUME_TOO_HIGH, and enabled once there is room: by
         StartMonitoringMember, or by themselves within an hour of virtual time, in the order of their invitations. An
-        account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it.
+        account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it. While a graph takes in more
+        than the limit, CreateMembers ends in a ServiceQuotaExceededException.
         """
         _valid(schema.check_volume_limit, size, "size")
         with self._change() as now:

@@ -206,6 +206,36 @@ async def test_members_that_fit_are_enabled_in_the_order_of_their_invitations(
     assert set((await statuses(admin, graph)).values()) == {"ENABLED"}
 
 
+async def test_a_graph_above_its_limit_gets_no_members(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
+    """CreateMembers refuses new accounts; a member that does not fit stays disabled, and shares are those of the limit.
+
+    Source: the API's model, ServiceQuotaExceededException ("above the limit of 10 TB per day"); what
+    StartMonitoringMember does then is inferred.
+    """
+    admin = boto()
+    graph = (await admin.create_graph())["GraphArn"]
+    await admin.create_members(GraphArn=graph, Accounts=people(2))
+    await boto(ONE).accept_invitation(GraphArn=graph)
+    volume = (await admin.get_members(GraphArn=graph, AccountIds=[ONE]))["MemberDetails"][0]["VolumeUsageInBytes"]
+    sim.set_volume_limit(volume)
+    await admin.create_members(GraphArn=graph, Accounts=people(1, first=3))
+    sim.set_volume_limit(volume // 2)
+    refused = await admin.refused(
+        "ServiceQuotaExceededException", "create_members", GraphArn=graph, Accounts=people(1, first=4)
+    )
+    assert f"above the limit of {volume // 2} bytes per day" in refused["Error"]["Message"]
+    assert (await admin.create_members(GraphArn=graph, Accounts=people(2)))["Members"] == []
+    await boto(TWO).accept_invitation(GraphArn=graph)
+    await admin.start_monitoring_member(GraphArn=graph, AccountId=TWO)
+    details = (await admin.list_members(GraphArn=graph))["MemberDetails"]
+    assert [one["Status"] for one in details] == ["ENABLED", "ACCEPTED_BUT_DISABLED", "INVITED"]
+    assert details[0]["PercentOfGraphUtilization"] == pytest.approx(200)
+    (invitation,) = (await boto(ONE).list_invitations())["Invitations"]
+    assert invitation["PercentOfGraphUtilization"] == pytest.approx(200)
+    sim.set_volume_limit(0)
+    assert "PercentOfGraphUtilization" not in (await admin.list_members(GraphArn=graph))["MemberDetails"][0]
+
+
 @pytest.mark.parametrize(
     "change",
     [
