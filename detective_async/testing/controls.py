@@ -300,7 +300,7 @@ class Controls:
         """
         members = list(member_accounts)
         for account_id in (management_account, *members):
-            self.account(account_id)
+            _valid(schema.check_account_id, account_id, "account_id")
         with self._change() as now:
             organizations.add_accounts(self._world, management_account, members, now)
 
@@ -392,6 +392,7 @@ class Controls:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the graphs with their members' statuses as plain data, for assertions and comparisons."""
+        self._world.complete_due(self._clock.now())
         return self._world.snapshot()
 
     def load(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:

@@ -276,6 +276,16 @@ async def test_what_is_pending_in_a_baseline_is_completed_after_a_reset(
         assert list(sim.snapshot()[arn]["members"].values()) == ["ENABLED", "INVITED"]
 
 
+def test_a_snapshot_is_of_now() -> None:
+    """What has become due by real time is complete in it."""
+    wall = [1_800_000_000.0]
+    sim = DetectiveSimulator(verification_delay=60, wall_clock=lambda: wall[0])
+    graph = sim._world.ensure_graph("111122223333", "eu-west-1", sim.now)
+    membership.invite(sim._world, graph, "000000000001", "one@example.com", sim.now)
+    wall[0] += 60
+    assert sim.snapshot()[graph.arn]["members"] == {"000000000001": "INVITED"}
+
+
 async def test_a_baseline_keeps_its_time(people: Any) -> None:
     """However much real time has passed: nothing becomes due by that, and the time goes on from there."""
     wall = [1_800_000_000.0]

@@ -102,11 +102,8 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
     management = given["management_account"]
     if management in world.organizations:
         raise _duplicate(f"{place}.management_account", f"the organization of {management}")
-    accounts = [management, *given.get("accounts", ())]
-    for account_id in accounts:
-        world.register(account_id)
     try:
-        add_accounts(world, management, accounts, now)
+        add_accounts(world, management, given.get("accounts", ()), now)
     except ValueError as error:
         raise SeedError(f"{place}.accounts: {error}") from None
     organization = world.organizations[management]
