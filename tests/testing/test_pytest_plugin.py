@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 import detective_async
-from detective_async.testing import SimulatorThread, pytest_plugin
+from detective_async.testing import Failure, Fault, SimulatorThread, pytest_plugin
 
 pytestmark = pytest.mark.slow
 
@@ -187,6 +187,22 @@ UNUSED = """
         detective_simulator.inject(Fault(Failure(), operation="ListMembers"))
 """
 
+ENDED_EARLY = """
+    import pytest
+    from detective_async.testing import Failure, Fault
+
+    pytestmark = pytest.mark.parametrize("error", [AssertionError, pytest.skip.Exception])
+
+    def test_on_its_own(detective_simulator, error):
+        detective_simulator.inject(Fault(Failure()))
+        raise error
+
+    @pytest.mark.detective_simulator(seed=1)
+    def test_with_a_marker(detective_simulator, error):
+        detective_simulator.inject(Fault(Failure()))
+        raise error
+"""
+
 MOTO = """
     import boto3
     import pytest
@@ -287,6 +303,13 @@ def test_unused_faults_are_warned_of(run: Run) -> None:
     result.stdout.fnmatch_lines_random([*lines, "*UnusedFaultWarning: no request has matched Fault(*ListGraphs*"])
 
 
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_a_test_that_ended_early_has_no_unused_faults(run: Run, scope: str) -> None:
+    """One that has failed, or was skipped, had no chance to use them."""
+    result = run(ENDED_EARLY, "-W", "default", "-o", f"detective_simulator_scope={scope}")
+    result.assert_outcomes(failed=2, skipped=2, warnings=0)
+
+
 def test_an_unknown_scope_is_refused(run: Run) -> None:
     """The error names those that there are."""
     result = run("def test(detective_simulator): ...", "-o", "detective_simulator_scope=forever")
@@ -364,9 +387,16 @@ def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
         pytest_plugin._check(pytest.mark.detective_simulator(colour=1).mark)
     with pytest.raises(pytest.fail.Exception, match="by name only"):
         pytest_plugin._check(pytest.mark.detective_simulator(1).mark)
-    steps = function_of(pytest_plugin.detective_simulator)(request)
-    assert next(steps)._seed == 2
-    assert list(steps) == []
+    for ended_early in (False, True):
+        steps = function_of(pytest_plugin.detective_simulator)(request)
+        simulator = next(steps)
+        assert simulator._seed == 2
+        if ended_early:
+            simulator.inject(Fault(Failure()))
+            skipped = pytest.CallInfo.from_call(lambda: pytest.skip("early"), "call")
+            pytest_plugin.pytest_runtest_makereport(request.node, skipped)
+        assert list(steps) == []
+    assert simulator.faults == []
 
 
 @pytest.mark.parametrize("scope", ["module", "forever"])

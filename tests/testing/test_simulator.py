@@ -245,7 +245,7 @@ async def test_a_request_belongs_to_the_world_that_it_came_into(
     client = boto()
     sim.inject(Fault(Latency(0.5)))
     call = asyncio.create_task(client.create_graph())
-    while sim.faults:
+    while sim.faults:  # noqa: ASYNC110 - the request has no event
         await asyncio.sleep(0.01)
     if control == "reset":
         sim.reset()

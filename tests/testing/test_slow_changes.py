@@ -53,7 +53,7 @@ async def test_a_graph_is_queued_to_be_deleted(sim: DetectiveSimulator, boto: An
 async def test_accounts_are_not_enrolled_while_the_graph_is_deleted(
     sim: DetectiveSimulator, boto: Any, *, by_management: bool
 ) -> None:
-    """AutoEnable ends with the deletion; accounts that join meanwhile have no invitations, and the world can be loaded."""
+    """AutoEnable ends with the deletion; accounts that join then have no invitations, and the world can be loaded."""
     sim.organization(MANAGEMENT, [ADMIN])
     await boto(MANAGEMENT).enable_organization_admin_account(AccountId=ADMIN)
     (graph,) = await graphs(boto())

@@ -99,8 +99,8 @@ def list_members(call: Call) -> dict[str, Any]:
     Fact("Members that fit by then are also enabled by themselves, within an hour, in order.", NOT_ENABLED),
     Fact("A graph gets no new members above 10 TB a day.", QUOTAS),
     Fact(
-        "A member that does not fit stays ACCEPTED_BUT_DISABLED: the API also has ServiceQuotaExceededException for this "
-        "operation, and does not say when.",
+        "A member that does not fit stays ACCEPTED_BUT_DISABLED: the API has ServiceQuotaExceededException for this "
+        "operation too, and does not say when.",
         INFERRED,
     ),
     Fact("It may be called for accounts of an organization too, although the API names invited ones only.", INFERRED),
