@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
+from attrs import evolve
+
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle, UnusedFaultWarning
@@ -98,7 +100,8 @@ class Controls:
         hosts = checked_hosts(allowed_hosts)
         remote = Remote(self, checked_token(control_token), hosts)
         self._listener = Listener(Handler(self._backend, Page(self._backend, hosts).respond, remote), host, port)
-        self._baseline = (copy.deepcopy(world), self._clock.ahead)
+        # With the virtual time of the baseline. An empty world has none.
+        self._baseline: tuple[World, datetime | None] = (copy.deepcopy(world), None)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -130,22 +133,31 @@ class Controls:
     def reset(self) -> None:
         """Return to the state in which the simulator was made: an empty world, no faults, no requests, and its time.
 
-        It keeps its URL, and accounts stay registered, so that clients which were made before still work. See
-        `set_baseline`.
+        It keeps its URL, and accounts stay registered, so that clients which were made before still work. Requests that
+        still wait because of a `Latency` are carried out in the world before. See `set_baseline`.
         """
         accounts = self.accounts
-        world, ahead = self._baseline
+        world, moment = self._baseline
         self._backend.world = copy.deepcopy(world)
         for account_id in accounts:
             self._world.register(account_id)
-        self._clock.set_ahead(ahead)
+        if moment is None:
+            self._clock.follow_wall()
+        else:
+            self._clock.set(moment)
         self._faults.clear()
         self._faults.random.seed(self._seed)
-        self.forget_requests()
+        # Another log: a request of the world before that is still waiting is recorded in that world's log.
+        self._backend.requests = RequestLog(self._backend.requests.most)
 
     def set_baseline(self) -> None:
-        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example."""
-        self._baseline = (copy.deepcopy(self._world), self._clock.ahead)
+        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example.
+
+        However long ago that was in real time: what was pending then is pending again.
+        """
+        now = self._clock.now()
+        self._world.complete_due(now)
+        self._baseline = (copy.deepcopy(self._world), now)
 
     def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
@@ -168,7 +180,8 @@ class Controls:
     def temporary_credentials(self, account_id: str, duration: float = 3600.0) -> Credentials:
         """Return new credentials of an account, with a session token; `duration` is in seconds of virtual time."""
         expires_at = self._clock.now() + timedelta(seconds=duration)
-        return self._world.issue(_valid(schema.check_account_id, account_id, "account_id"), expires_at)
+        keys = self._world.issue(_valid(schema.check_account_id, account_id, "account_id"), expires_at)
+        return evolve(keys, expires_at=expires_at + self._clock.behind)
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
@@ -261,7 +274,8 @@ class Controls:
 
         Accounts that would exceed it are disabled with VOLUME_TOO_HIGH, and enabled once there is room: by
         StartMonitoringMember, or by themselves within an hour of virtual time, in the order of their invitations. An
-        account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it.
+        account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it. While a graph takes in more
+        than the limit, CreateMembers ends in a ServiceQuotaExceededException.
         """
         _valid(schema.check_volume_limit, size, "size")
         with self._change() as now:
@@ -286,7 +300,7 @@ class Controls:
         """
         members = list(member_accounts)
         for account_id in (management_account, *members):
-            self.account(account_id)
+            _valid(schema.check_account_id, account_id, "account_id")
         with self._change() as now:
             organizations.add_accounts(self._world, management_account, members, now)
 
@@ -378,6 +392,7 @@ class Controls:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the graphs with their members' statuses as plain data, for assertions and comparisons."""
+        self._world.complete_due(self._clock.now())
         return self._world.snapshot()
 
     def load(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:

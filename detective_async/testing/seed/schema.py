@@ -15,7 +15,7 @@ from attrs import frozen
 from detective_async.testing.world.entities import ACCOUNT_STATES
 from detective_async.testing.world.read_lag import LAGGING
 from detective_async.testing.world.regions import is_region, known_regions, nearest
-from detective_async.testing.world.world import PACKAGES
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH, PACKAGES
 
 _MAX_SHOWN = 60
 _CENTURY = 100 * 366 * 86400
@@ -136,6 +136,15 @@ def time(value: Any, where: str) -> datetime:
     found: datetime = any_time(value, where)
     if not 1900 <= found.year <= 9000:  # noqa: PLR2004
         raise invalid(where, f"{_TIME}, from 1900 to 9000", value)
+    return found
+
+
+@described(type="string", format="date-time", pattern="^(19[0-9]{2}|[2-8][0-9]{3}|9[01][0-9]{2})-")
+def due_time(value: Any, where: str) -> datetime:
+    """Check for a time at which something is due: a delay after any other time."""
+    found: datetime = any_time(value, where)
+    if not 1900 <= found.year < 9200:  # noqa: PLR2004
+        raise invalid(where, f"{_TIME}, from 1900 to 9199", value)
     return found
 
 
@@ -260,7 +269,7 @@ _organization = table(
         "accounts": list_of(check_account_id),
         "joined": map_of(check_account_id, time),
         "delegated": check_account_id,
-        "settling": table({"region": check_region, "until": time}, {}),
+        "settling": table({"region": check_region, "until": due_time}, {}),
         "delegated_since": time,
         "administrators": map_of(check_region, _administrator),
     },
@@ -276,8 +285,8 @@ _member = table(
         "invitation_type": one_of("INVITATION", "ORGANIZATION"),
         "invited_at": time,
         "updated_at": time,
-        "verifies_at": time,
-        "checked_at": time,
+        "verifies_at": due_time,
+        "checked_at": due_time,
         "ingest": _history,
     },
 )
@@ -288,7 +297,7 @@ _investigation = table(
         "scope_start": any_time,
         "scope_end": any_time,
         "created": time,
-        "finishes": time,
+        "finishes": due_time,
         "outcome": check_outcome,
         "severity": check_severity,
         "state": one_of("ACTIVE", "ARCHIVED"),
@@ -308,9 +317,9 @@ _graph = table(
         ),
         "packages": map_of(check_package, check_package_state),
         "history": _history,
-        "starting": map_of(check_package, time),
-        "deleted_at": time,
-        "members": list_of(_member, most=1200),
+        "starting": map_of(check_package, due_time),
+        "deleted_at": due_time,
+        "members": list_of(_member, most=MEMBERS_PER_GRAPH),
         "investigations": list_of(_investigation),
     },
 )
@@ -325,6 +334,7 @@ check_seed = table(
         "deletion_delay": seconds,
         "delegation_delay": seconds,
         "volume_limit": check_volume_limit,
+        "next_check": due_time,
         "read_lag": seconds,
         "read_lags": map_of(one_of(*sorted(LAGGING)), seconds),
         "closed_regions": list_of(check_region),

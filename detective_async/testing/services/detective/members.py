@@ -8,8 +8,7 @@ from detective_async.testing.services.errors import ApiError, conflict, not_foun
 from detective_async.testing.services.parity import INFERRED, INVITED, NOT_ENABLED, QUOTAS, REMOVED, SEEN, Fact, parity
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
-
-MEMBERS_PER_GRAPH = 1200
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH
 
 
 @parity(
@@ -17,6 +16,7 @@ MEMBERS_PER_GRAPH = 1200
     "Members and the administrator itself are unprocessed.",
     Fact("The reasons of unprocessed accounts.", INFERRED),
     Fact("1,200 members of a graph: ServiceQuotaExceededException for more.", QUOTAS),
+    "The same error for any new account, while the graph takes in more data than its limit.",
     Fact("An invitation verifies if it has the address of the account's root user.", INVITED),
     Fact("In AWS GovCloud (US) nothing is verified.", INVITED),
     "Accounts of the organization need no invitation; they are VERIFICATION_IN_PROGRESS for the verification delay.",
@@ -41,8 +41,12 @@ def create_members(call: Call) -> dict[str, Any]:
     if len(graph.members) + len(new) > MEMBERS_PER_GRAPH:
         message = f"A behavior graph has at most {MEMBERS_PER_GRAPH} member accounts"
         raise ApiError("ServiceQuotaExceededException", message, Resources=["MEMBER_ACCOUNTS"])
+    if new and membership.volume_ingested(graph) > call.world.volume_limit:
+        limit = f"{call.world.volume_limit} bytes per day"
+        message = f"The current volume ingested is above the limit of {limit}: no member accounts can be added"
+        raise ApiError("ServiceQuotaExceededException", message, Resources=["DATA_VOLUME"])
     members = [_add(call, graph, account_id, email) for account_id, email in new.items()]
-    details = [member_detail(graph, member, call.now) for member in members]
+    details = [member_detail(call, graph, member) for member in members]
     return {"Members": details, "UnprocessedAccounts": unprocessed}
 
 
@@ -75,7 +79,7 @@ def get_members(call: Call) -> dict[str, Any]:
     found, unprocessed = [], []
     for account_id in dict.fromkeys(call.given["AccountIds"]):
         if account_id in graph.members:
-            found.append(member_detail(graph, graph.members[account_id], call.now))
+            found.append(member_detail(call, graph, graph.members[account_id]))
         else:
             unprocessed.append(_unprocessed(account_id, "Account is not a member"))
     return {"MemberDetails": found, "UnprocessedAccounts": unprocessed}
@@ -86,7 +90,7 @@ def list_members(call: Call) -> dict[str, Any]:
     """List the members page by page, in the order of their account ids."""
     graph = call.own_graph()
     account_ids, token = call.page(graph.order)
-    details = [member_detail(graph, graph.members[account_id], call.now) for account_id in account_ids]
+    details = [member_detail(call, graph, graph.members[account_id]) for account_id in account_ids]
     return {"MemberDetails": details, "NextToken": token}
 
 
@@ -94,6 +98,11 @@ def list_members(call: Call) -> dict[str, Any]:
     "It needs the status ACCEPTED_BUT_DISABLED, and leads to ENABLED or leaves it.",
     Fact("Members that fit by then are also enabled by themselves, within an hour, in order.", NOT_ENABLED),
     Fact("A graph gets no new members above 10 TB a day.", QUOTAS),
+    Fact(
+        "A member that does not fit stays ACCEPTED_BUT_DISABLED: the API has ServiceQuotaExceededException for this "
+        "operation too, and does not say when.",
+        INFERRED,
+    ),
     Fact("It may be called for accounts of an organization too, although the API names invited ones only.", INFERRED),
 )
 def start_monitoring_member(call: Call) -> None:
