@@ -24,7 +24,7 @@ from detective_async.membership.actions import (
     Reason,
     count,
 )
-from detective_async.membership.apply import AccountState, Application, RegionRun
+from detective_async.membership.apply import Application, RegionRun
 from detective_async.membership.decisions import ADDING, GraphFacts, describe_status, foresee
 from detective_async.membership.desired import (
     MAX_MEMBERS,
@@ -57,6 +57,7 @@ from detective_async.membership.graphs import (
     list_members,
     wrong_account,
 )
+from detective_async.membership.states import AccountState
 from detective_async.settings.endpoints import needs_no_opt_in, partition_of
 
 _ORDER = {kind: position for position, kind in enumerate(ActionKind)}
