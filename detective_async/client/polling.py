@@ -64,9 +64,10 @@ class Wait:
         """The seconds until the deadline; not above zero if it has passed."""
         return self.deadline - self.clock.monotonic()
 
-    def part(self) -> "Wait":
-        """Return a wait with the same deadline and pauses of its own."""
-        return Wait(self.clock, self.timeout, growth=self._growth, shrinks=self._shrinks, deadline=self.deadline)
+    def part(self, part: float = 1.0) -> "Wait":
+        """Return a wait with pauses of its own, until the same deadline, or for a part of the time until then."""
+        deadline = self.deadline if part >= 1 else self.clock.monotonic() + part * self.remaining
+        return Wait(self.clock, self.timeout, growth=self._growth, shrinks=self._shrinks, deadline=deadline)
 
     def restart(self) -> None:
         """Begin with short pauses again, after progress."""

@@ -12,6 +12,7 @@ MODULES = (
     "detective_async.integrations.aiohttp_web",
     "detective_async.integrations.opentelemetry",
     "detective_async.membership",
+    "detective_async.organization",
     "detective_async.integrations.progress",
     "detective_async.testing",
 )

@@ -16,7 +16,7 @@ from support.fences import Block
 from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Graph, Target
 from detective_async.integrations import aiohttp_web
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
-from detective_async.membership import plan_membership, read_accounts
+from detective_async.membership import ByInvitation, plan_membership, read_accounts
 from detective_async.testing import SimulatorThread
 from docs.pages import WORLD
 from docs.public import examples, resolve
@@ -71,6 +71,7 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
         DetectiveFleet.assume_role("SecurityAudit", account_ids, ["eu-west-1", "us-east-1"]) as fleet,
     ):
         yield {
+            "ByInvitation": ByInvitation,
             "DetectiveClient": DetectiveClient,
             "DetectiveFleet": DetectiveFleet,
             "OpenTelemetryHook": OpenTelemetryHook,
