@@ -15,6 +15,7 @@ MODULES = (
     "detective_async.organization",
     "detective_async.integrations.progress",
     "detective_async.testing",
+    "detective_async.testing.mocks",
 )
 
 _SECTION = re.compile(r"^(?:Args|Attributes|Raises|Returns):$", re.MULTILINE)

@@ -14,10 +14,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from support.fences import Block
 
 from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Graph, Target
+from detective_async.api import models
 from detective_async.integrations import aiohttp_web
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.membership import ByInvitation, plan_membership, read_accounts
-from detective_async.testing import SimulatorThread
+from detective_async.testing import SimulatorThread, mocks
 from docs.pages import WORLD
 from docs.public import examples, resolve
 from docs.reader import run_snippet
@@ -39,6 +40,8 @@ OUTPUTS = {
     "detective_async.integrations.opentelemetry": "",
     "detective_async.membership": "2 of 2 memberships in 2 regions are as wanted",
     "detective_async.integrations.progress.ProgressBar": "",
+    "detective_async.testing.mocks": "",
+    "detective_async.testing.mocks.MockDetective": "[] 1\n",
 }
 
 
@@ -85,7 +88,9 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
             "read_accounts": read_accounts,
             "role_of": role_of,
             "web": web,
+            **{name: getattr(models, name) for name in models.__all__},
             **{name: getattr(aiohttp_web, name) for name in aiohttp_web.__all__},
+            **{name: getattr(mocks, name) for name in mocks.__all__},
         }
 
 
