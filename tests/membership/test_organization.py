@@ -106,6 +106,17 @@ async def test_one_region_first(sim: DetectiveSimulator, client: DetectiveClient
     assert asked[first + 1 : second].count((names[1], REGION)) > 3
 
 
+async def test_a_delegation_that_settles(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """While the first delegation settles, the others are refused; that is waited out."""
+    sim.set_delegation_delay(50)
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], **management)
+    report = await plan.apply()
+    assert report.ok
+    assert {region.done for region in report.regions} == {("enable administrator",)}
+
+
 async def test_a_first_region_that_fails(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
 ) -> None:
