@@ -241,9 +241,10 @@ def test_the_organization_as_the_source(onboard: Example) -> None:
     role = sim.role(OTHER, ROLE, trusted=[ADMINISTRATOR])
     arguments = ["--from-organization", "--organization", "--regions", "all", "--auto-enable", "--format", "json"]
     whose = ["--administrator-id", ADMINISTRATOR, "--management-role", role]
-    ended = Ended(onboard.main([*arguments, *whose]), *onboard.capsys.readouterr())
-    assert ended.code == 0, ended.err
-    found = json.loads(ended.out)
+    code = onboard.main([*arguments, *whose])
+    captured = onboard.capsys.readouterr()
+    assert code == 0, captured.err
+    found = json.loads(captured.out)
     assert [(note["reason"], note["account_id"], note["region"]) for note in found["notes"]] == [
         ("inactive", MEMBERS[0], None),
         ("own account", ADMINISTRATOR, None),
