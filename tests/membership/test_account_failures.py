@@ -104,6 +104,17 @@ async def test_wrong_email_address(sim: DetectiveSimulator, client: DetectiveCli
     assert results(report) == {TWO: Result("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
 
 
+async def test_second_attempt_with_lag(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """What is seen of the failed invitation, after another one was sent, is not taken for the result of that."""
+    load_world(sim, graph(member(ONE, "VERIFICATION_FAILED"), member(TWO, "VERIFICATION_FAILED", WRONG)))
+    sim.set_read_lag(10)
+    sim.set_verification_delay(2)
+    await sim.advance(60)
+    report = await onboard(client, sim, accounts=WANTED[:2])
+    done = "reinvite, accept"
+    assert results(report) == dict.fromkeys([ONE, TWO], Result("VERIFICATION_FAILED", "ENABLED", done))
+
+
 async def test_report_text_of_many_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The text names the first twenty failures, and counts the rest."""
     many = some_accounts(23)
