@@ -115,6 +115,18 @@ async def test_second_attempt_with_lag(sim: DetectiveSimulator, client: Detectiv
     assert results(report) == dict.fromkeys([ONE, TWO], Result("VERIFICATION_FAILED", "ENABLED", done))
 
 
+async def test_half_of_a_second_attempt_with_lag(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
+    """After the removal, the old invitation is still seen; that does not show that the new one was sent."""
+    load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
+    sim.set_read_lag(10)
+    await sim.advance(60)
+    sim.inject(Fault(Failure(500), "CreateMembers"))
+    report = await onboard(one_attempt_client, sim, accounts=WANTED[:1])
+    assert results(report) == {ONE: Result("VERIFICATION_FAILED", "ENABLED", "reinvite, accept")}
+    # The new invitation is not found at first, either.
+    assert writes(sim) == {"DeleteMembers": 1, "CreateMembers": 2, "AcceptInvitation": 2}
+
+
 async def test_report_text_of_many_failures(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The text names the first twenty failures, and counts the rest."""
     many = some_accounts(23)
