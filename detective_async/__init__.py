@@ -12,6 +12,7 @@ from detective_async.api import models
 
 if TYPE_CHECKING:
     from detective_async.api.models import *  # noqa: F403 - what it exports is exported below
+    from detective_async.api.values import to_dict
     from detective_async.auth import (
         Credentials,
         CredentialsProvider,
@@ -104,6 +105,7 @@ __all__ = [
     "TransportError",
     "WaiterTimeout",
     "__version__",
+    "to_dict",
 ]
 __all__ += models.__all__
 
@@ -122,6 +124,7 @@ _MODULES = (
     "client.bulk_results",
     "client.bulk",
     "fleet",
+    "api.values",
 )
 
 

@@ -1,8 +1,8 @@
 """The description of Amazon Detective for the retry loop: REST with JSON bodies."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from detective_async.api.redaction import sensitive_values
 from detective_async.api.service import Service
 from detective_async.api.wire import decode, encode
 from detective_async.errors import ServiceError
@@ -25,6 +25,13 @@ def _read_error(
     return decode_error(operation, status, headers, body, request_id=request_id, attempts=attempts, secrets=secrets)
 
 
+def _secrets(request: Any) -> list[str]:
+    # As above.
+    from detective_async.api.redaction import sensitive_values  # noqa: PLC0415
+
+    return sensitive_values(request)
+
+
 DETECTIVE = Service(
     name="detective",
     settings_name="detective",
@@ -32,5 +39,5 @@ DETECTIVE = Service(
     encode=encode,
     decode=decode,
     read_error=_read_error,
-    secrets=sensitive_values,
+    secrets=_secrets,
 )

@@ -125,11 +125,6 @@ def masked_text(value: str | None) -> str:
     return "None" if value is None else repr(mask_addresses(value))
 
 
-def masked_key_id(value: object) -> str:
-    """Return the `repr` of an access key id: its last characters, enough to tell keys apart."""
-    return repr(f"{MASK}{value[-4:]}") if isinstance(value, str) else MASK
-
-
 def mask_addresses(text: str) -> str:
     """Mask everything that looks like an e-mail address."""
     return _ADDRESS.sub(MASK, text) if "@" in text or "%40" in text else text

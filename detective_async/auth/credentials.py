@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
-from detective_async.api.redaction import masked_key_id
 from detective_async.api.service import Service
 from detective_async.errors import CredentialsError
 from detective_async.settings.arguments import attribute, shown, type_name
@@ -22,6 +21,11 @@ _ACCOUNT_ID = expression(r"[0-9]{12}")
 def account_id_or_none(value: object) -> str | None:
     """Return an account id from an external source, or None if it is malformed."""
     return value if isinstance(value, str) and _ACCOUNT_ID.fullmatch(value) else None
+
+
+def masked_key_id(value: object) -> str:
+    """Return the `repr` of an access key id: its last characters, enough to tell keys apart."""
+    return repr(f"***{value[-4:]}") if isinstance(value, str) else "***"
 
 
 @frozen

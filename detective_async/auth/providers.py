@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Hashable
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
-from detective_async.api.redaction import mask_keys
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import (
     Caller,
@@ -200,6 +199,9 @@ def failure_of(name: str, error: Exception) -> CredentialsError:
         name: of what raised it.
         error: the exception.
     """
+    # Imported on first use: most programs get no error.
+    from detective_async.api.redaction import mask_keys  # noqa: PLC0415
+
     *_, last = traceback.extract_tb(error.__traceback__)
     try:
         text = str(error)

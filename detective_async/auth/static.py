@@ -2,8 +2,7 @@
 
 from attrs import field, frozen
 
-from detective_async.api.redaction import masked_key_id
-from detective_async.auth.credentials import Credentials
+from detective_async.auth.credentials import Credentials, masked_key_id
 
 
 @frozen

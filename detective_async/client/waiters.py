@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Iterable
 
 from detective_async.api import models, operations
 from detective_async.api.models.constraints import ACCOUNT_ID, Items, OneOf, list_if_iterable, validate
-from detective_async.client.batches import CONCURRENCY, split
-from detective_async.client.concurrency import map_concurrently
 from detective_async.client.iterators import Iterators
 from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit, is_plain_callable
@@ -63,6 +61,8 @@ class Waiters(Iterators):
             ResourceNotFoundException: there is no such graph.
         """
         # Imported on first use, here and below: few programs wait, and its import would delay the start of all others.
+        from detective_async.client.batches import CONCURRENCY, split  # noqa: PLC0415
+        from detective_async.client.concurrency import map_concurrently  # noqa: PLC0415
         from detective_async.client.polling import Poller, check_timeout  # noqa: PLC0415
 
         check_timeout(timeout)

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, frozen
 
 from detective_async import events
 from detective_async.api.models.base import ResponseMetadata
@@ -119,7 +119,7 @@ class ResponseListener(Protocol):
         ...
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Transport:
     """Everything that a call needs, fixed for one service, account and region.
 
@@ -145,7 +145,7 @@ class Transport:
     service: Service
     pool: ConnectionPool
     endpoint: Endpoint
-    credentials: CredentialsProvider = field(repr=False)
+    credentials: CredentialsProvider
     max_attempts: int
     adaptive: bool
     schedule: Schedule
@@ -260,6 +260,10 @@ class Transport:
             account_id=None,
             listener=None,
         )
+
+    def __repr__(self) -> str:
+        # Not the fields: the user's own provider may have secrets in its repr.
+        return f"<Transport of {self.service.name} to {self.endpoint.url}>"
 
     @property
     def region(self) -> str:

@@ -18,7 +18,6 @@ import aiohttp
 from aiohttp import hdrs, http_writer
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from attrs import define
 from yarl import URL
 
 from detective_async.http.descriptors import is_exhausted
@@ -43,7 +42,6 @@ _PAUSE = 0.05
 _LONGEST_WAIT = 5.0
 
 
-@define(eq=False)
 class ConnectionUse:
     """A connection, and when a request last had it.
 
@@ -54,10 +52,15 @@ class ConnectionUse:
         reused: whether a request had it before that one.
     """
 
-    host: str | None
-    has_input: Callable[[int], object]
-    since: float
-    reused: bool = False
+    __slots__ = ("has_input", "host", "reused", "since")
+
+    def __init__(
+        self, host: str | None, has_input: Callable[[int], object], since: float, *, reused: bool = False
+    ) -> None:
+        self.host = host
+        self.has_input = has_input
+        self.since = since
+        self.reused = reused
 
 
 def ignore_connection_events(_: ConnectionUse | None) -> None:

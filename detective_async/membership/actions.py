@@ -7,7 +7,8 @@ from typing import Any
 from attrs import frozen
 
 from detective_async.api.models.members import MemberStatus
-from detective_async.errors import code_of, printable
+from detective_async.api.values import fields_to_dict
+from detective_async.errors import printable
 
 #: The number of failures in the text of a report.
 _SHOWN = 20
@@ -83,7 +84,7 @@ class Reason(enum.StrEnum):
         NO_RESPONSE: no response arrived.
         FAILED: another error.
         OWN_ACCOUNT: the administrator's own account is in the list; it needs no membership.
-        INACTIVE: an account of the list is suspended, or is being closed.
+        SUSPENDED: an account of the list is suspended, or is being closed.
         MANY_MEMBERS: the graph would have more members than AWS's default quota.
         REGION_NOT_OPTED_IN: the account has not opted in to the region.
     """
@@ -122,7 +123,7 @@ class Reason(enum.StrEnum):
     NO_RESPONSE = "no response"
     FAILED = "failed"
     OWN_ACCOUNT = "own account"
-    INACTIVE = "inactive"
+    SUSPENDED = "suspended"
     MANY_MEMBERS = "many members"
     REGION_NOT_OPTED_IN = "region not opted in"
 
@@ -149,14 +150,7 @@ class Action:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the action as plain data, ready for JSON."""
-        return {
-            "kind": self.kind.value,
-            "region": self.region,
-            "account_id": self.account_id,
-            "reason": _value(self.reason),
-            "detail": self.detail,
-            "items": [str(item) for item in self.items],
-        }
+        return fields_to_dict(self)
 
 
 @frozen
@@ -179,13 +173,7 @@ class Problem:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the problem as plain data, ready for JSON."""
-        return {
-            "region": self.region,
-            "account_id": self.account_id,
-            "reason": self.reason.value,
-            "text": self.text,
-            "error": _error(self.error),
-        }
+        return fields_to_dict(self)
 
 
 @frozen
@@ -206,7 +194,7 @@ class Note:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the note as plain data, ready for JSON."""
-        return {"region": self.region, "account_id": self.account_id, "reason": self.reason.value, "text": self.text}
+        return fields_to_dict(self)
 
 
 @frozen(kw_only=True)
@@ -240,17 +228,7 @@ class AccountReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain data, ready for JSON."""
-        return {
-            "region": self.region,
-            "account_id": self.account_id,
-            "ok": self.ok,
-            "before": _value(self.before),
-            "after": _value(self.after),
-            "done": [kind.value for kind in self.done],
-            "reason": _value(self.reason),
-            "problem": self.problem,
-            "error": _error(self.error),
-        }
+        return {"ok": self.ok, **fields_to_dict(self)}
 
 
 @frozen(kw_only=True)
@@ -280,15 +258,7 @@ class RegionReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain data, ready for JSON."""
-        return {
-            "region": self.region,
-            "graph_arn": self.graph_arn,
-            "ok": self.ok,
-            "done": [kind.value for kind in self.done],
-            "reason": _value(self.reason),
-            "problem": self.problem,
-            "error": _error(self.error),
-        }
+        return {"ok": self.ok, **fields_to_dict(self)}
 
 
 @frozen(kw_only=True)
@@ -319,13 +289,7 @@ class MembershipReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, ready for JSON."""
-        return {
-            "ok": self.ok,
-            "administrator_id": self.administrator_id,
-            "regions": [region.to_dict() for region in self.regions],
-            "rows": [row.to_dict() for row in self.rows],
-            "notes": [note.to_dict() for note in self.notes],
-        }
+        return {"ok": self.ok, **fields_to_dict(self)}
 
     def __str__(self) -> str:
         """Summarize actions and failures in a few lines."""
@@ -371,7 +335,7 @@ class TeardownReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, ready for JSON."""
-        return {"ok": self.ok, "regions": [region.to_dict() for region in self.regions]}
+        return {"ok": self.ok, **fields_to_dict(self)}
 
     def __str__(self) -> str:
         """Summarize deletions and failures in a few lines."""
@@ -384,11 +348,3 @@ class TeardownReport:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: `1 graph`, `2 graphs`."""
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
-
-
-def _value(value: enum.StrEnum | MemberStatus | None) -> str | None:
-    return None if value is None else str(value.value)
-
-
-def _error(error: Exception | None) -> str | None:
-    return None if error is None else code_of(error)

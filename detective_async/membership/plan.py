@@ -404,7 +404,7 @@ def _notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> l
         account_id: status for accounts in desired.accounts.values() for account_id, status in accounts.inactive.items()
     }
     notes = [
-        Note(Reason.INACTIVE, f"account {account_id} is {status}, and left as it is", account_id=account_id)
+        Note(Reason.SUSPENDED, f"account {account_id} is {status}, and left as it is", account_id=account_id)
         for account_id, status in inactive.items()
     ]
     listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}

@@ -12,7 +12,8 @@ from detective_async.errors import ConfigurationError
 from detective_async.settings.arguments import attribute, shown
 
 
-@frozen
+# attrs' own comparison and repr would double what the creation of the class costs at the start.
+@frozen(eq=False, repr=False)
 class Clock:
     """The sources of time, sleep and randomness.
 
@@ -33,6 +34,11 @@ class Clock:
 
     def __attrs_post_init__(self) -> None:
         check_clock(self)
+
+    def __repr__(self) -> str:
+        functions = [(one, getattr(self, one.name)) for one in fields(Clock)]
+        replaced = [f"{one.name}={function!r}" for one, function in functions if function is not one.default]
+        return f"Clock({', '.join(replaced)})"
 
 
 def check_clock(clock: object) -> None:

@@ -246,7 +246,7 @@ def test_the_organization_as_the_source(onboard: Example) -> None:
     assert code == 0, captured.err
     found = json.loads(captured.out)
     assert [(note["reason"], note["account_id"], note["region"]) for note in found["notes"]] == [
-        ("inactive", MEMBERS[0], None),
+        ("suspended", MEMBERS[0], None),
         ("own account", ADMINISTRATOR, None),
         ("region not opted in", None, "af-south-1"),
     ]

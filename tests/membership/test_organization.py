@@ -187,7 +187,7 @@ async def test_accounts_of_the_organization(
     plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True, max_removals=0, **management)
     assert {action.account_id for action in plan.actions if action.kind == "enable member"} == {MANAGEMENT, ONE, TWO}
     assert {(note.reason, note.account_id) for note in plan.notes} == {
-        (Reason.INACTIVE, THREE),
+        (Reason.SUSPENDED, THREE),
         (Reason.OWN_ACCOUNT, ADMINISTRATOR),
     }
     assert f"note: account {THREE} is SUSPENDED, and left as it is" in str(plan)

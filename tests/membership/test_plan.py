@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-from detective_async import Account, ConfigurationError, Credentials, DatasourcePackage, DetectiveClient, ServiceError
+from detective_async import (
+    Account,
+    ConfigurationError,
+    Credentials,
+    DatasourcePackage,
+    DetectiveClient,
+    ServiceError,
+    to_dict,
+)
 from detective_async.membership import (
     Action,
     ActionKind,
@@ -331,7 +339,7 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
                 "account_id": None,
                 "reason": "access denied",
                 "text": denied,
-                "error": "AccessDeniedException",
+                "error": to_dict(plan.problems[1].error),
             },
         ],
         "notes": [
@@ -359,7 +367,7 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
             "done": [],
             "reason": "access denied",
             "problem": denied,
-            "error": "AccessDeniedException",
+            "error": to_dict(report.regions[1].error),
         },
     ]
     assert found["rows"][1] == {
@@ -373,7 +381,10 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
         "problem": report.rows[1].problem,
         "error": None,
     }
+    assert found["regions"][1]["error"]["code"] == "AccessDeniedException"
     assert "@" not in str(data) + str(found)
+    # As by the function for all of the library's objects.
+    assert (to_dict(plan), to_dict(report), to_dict(report.rows[0])) == (data, found, found["rows"][0])
 
 
 async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:

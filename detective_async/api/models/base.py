@@ -45,7 +45,8 @@ class ResponseMetadata:
     repeated: bool = False
 
 
-@frozen(kw_only=True)
+# Comparison and repr are those of the subclasses.
+@frozen(kw_only=True, eq=False, repr=False)
 class Response:
     """The base class of all responses.
 
