@@ -26,7 +26,7 @@ def test_the_demo_succeeds_and_prints_its_figures(tmp_path: Path) -> None:
     assert "Warning" not in errors
     assert errors.count(", line ") == 2
     assert "885 of 894 memberships in 3 regions are as wanted" in errors
-    assert printed.count("verification failed") == 9
+    assert printed.count("verification failed: ") == 9
     # A report has a row per account and region, and one per region; those without a problem are only counted.
     assert "    885 rows without a problem: invite, accept\n" in printed
     assert "    903 rows without a problem: nothing had to be done\n" in printed

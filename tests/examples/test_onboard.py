@@ -25,7 +25,7 @@ MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)
 ROLE = "Onboarding"
 REGIONS = ("eu-west-1", "us-east-1")
 ONE_REGION = ("eu-west-1",)
-READING = {"ListGraphs", "ListMembers", "GetMembers", "AssumeRole"}
+READING = {"GetCallerIdentity", "ListGraphs", "ListMembers", "AssumeRole", "ListAccounts"}
 
 
 @frozen
@@ -73,7 +73,7 @@ def test_a_good_list_enables_all_accounts(onboard: Example) -> None:
     ended = onboard()
     assert (ended.code, onboard.statuses) == (0, ["ENABLED"] * 10)
     header, *rows = ended.out.splitlines()
-    assert header.split() == ["account_id", "region", "before", "after", "done", "problem"]
+    assert header.split() == ["account_id", "region", "before", "after", "done", "reason", "problem"]
     assert [row.split() for row in rows[:2]] == [[region, "create", "graph"] for region in REGIONS]
     assert {tuple(row.split()) for row in rows[2:]} == {
         (account_id, region, "ENABLED", "invite,", "accept") for account_id in MEMBERS for region in REGIONS
@@ -107,6 +107,7 @@ GOOD_LINE = f"{MEMBERS[0]},root@example.com"
     [
         ("", {}, "accounts: must not be empty"),
         ("nonsense\n", {}, "line 1: expected 2 columns"),
+        (GOOD_LINE, {"regions": ("eu-west-1", "all")}, "regions[1]: expected a region"),
         (GOOD_LINE, {"regions": ("eu-wset-1",)}, "regions[0]: expected a region"),
         (GOOD_LINE, {"regions": ("eu-west-1", "eu-west-1")}, "regions[1]: eu-west-1"),
         (GOOD_LINE, {"tag": "team"}, "--tag: expected KEY=VALUE, got 'team'"),
@@ -200,6 +201,75 @@ def test_the_list_may_come_from_standard_input(onboard: Example, monkeypatch: py
     assert onboard.statuses == ["ENABLED"] * 10
 
 
+def test_headings_and_further_columns(onboard: Example) -> None:
+    """The file of the Detective console is read as it is, and ids with dashes with a note."""
+    lines = "".join(f"{account_id},account-{account_id}@example.com,x\n" for account_id in MEMBERS[1:])
+    first = f"{MEMBERS[0][:4]}-{MEMBERS[0][4:8]}-{MEMBERS[0][8:]},account-{MEMBERS[0]}@example.com,x\n"
+    onboard.accounts.write_text(f"Account ID,Email address,Name\n{first}{lines}")
+    ended = onboard()
+    assert (ended.code, onboard.statuses) == (0, ["ENABLED"] * 10)
+    assert f"accounts.csv, line 2: account id read without its dashes: {MEMBERS[0]}" in ended.err
+
+
+def test_removals_are_confirmed(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their number, as an option or at the terminal; without it nobody is removed, and the exit code is 1."""
+    assert onboard().code == 0
+    onboard.accounts.write_text("".join(onboard.accounts.read_text().splitlines(keepends=True)[:3]))
+    for options in ((), ("--max-removals", "3"), ("--dry-run",)):
+        ended = onboard("--remove-others", *options)
+        assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 10)
+        assert "removal not confirmed" in ended.out
+    terminal = io.StringIO("3\n4\n")
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", terminal)
+    ended = onboard("--remove-others", regions=ONE_REGION)
+    assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 10)
+    assert "Type 2 to remove 2 memberships, or press Enter to keep them: " in ended.err
+    ended = onboard("--remove-others")
+    assert (ended.code, onboard.statuses) == (0, ["ENABLED"] * 6)
+    onboard.accounts.write_text("".join(onboard.accounts.read_text().splitlines(keepends=True)[:2]))
+    assert onboard("--remove-others", "--max-removals", "2").code == 0
+    assert onboard.statuses == ["ENABLED"] * 4
+
+
+def test_the_organization_as_the_source(onboard: Example) -> None:
+    """Its active accounts are enabled in all regions where that is possible, and new ones will be."""
+    sim = onboard.sim
+    sim.organization(OTHER, [ADMINISTRATOR, *MEMBERS])
+    sim.set_account_state(MEMBERS[0], "SUSPENDED")
+    sim.close_region("af-south-1")
+    role = sim.role(OTHER, ROLE, trusted=[ADMINISTRATOR])
+    arguments = ["--from-organization", "--organization", "--regions", "all", "--auto-enable", "--format", "json"]
+    whose = ["--administrator-id", ADMINISTRATOR, "--management-role", role]
+    code = onboard.main([*arguments, *whose])
+    captured = onboard.capsys.readouterr()
+    assert code == 0, captured.err
+    found = json.loads(captured.out)
+    assert [(note["reason"], note["account_id"], note["region"]) for note in found["notes"]] == [
+        ("suspended", MEMBERS[0], None),
+        ("own account", ADMINISTRATOR, None),
+        ("region not opted in", None, "af-south-1"),
+    ]
+    graphs = sim.snapshot()
+    assert len(graphs) == 20
+    assert {account_id for graph in graphs.values() for account_id in graph["members"]} == {OTHER, *MEMBERS[1:]}
+    # The wrong account is noticed before anything is done.
+    sim.forget_requests()
+    whose[1] = MEMBERS[1]
+    assert onboard.main([*arguments, *whose]) == 1
+    assert "wrong account" in onboard.capsys.readouterr().out
+    assert onboard.changes == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["accounts.csv", "--from-organization"]])
+def test_one_source_of_accounts(onboard: Example, arguments: list[str]) -> None:
+    """Either a file or AWS Organizations."""
+    with pytest.raises(SystemExit) as ended:
+        onboard.main([*arguments, "--regions", "eu-west-1"])
+    assert ended.value.code == 2
+    assert "give either a CSV file or --from-organization" in onboard.capsys.readouterr().err
+
+
 def test_wrong_credentials_fail(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exit code is 1."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
@@ -208,22 +278,30 @@ def test_wrong_credentials_fail(onboard: Example, monkeypatch: pytest.MonkeyPatc
 
 
 def test_it_goes_on_after_an_interruption(onboard: Example) -> None:
-    """Ctrl-C while accepting gives exit code 130 and no traceback; the next run repeats nothing."""
+    """Ctrl-C while accepting gives exit code 130, a report, and no traceback; the next run repeats nothing."""
     sim = onboard.sim
     sim.inject(Fault(Latency(0.3), "AcceptInvitation", count=None))
     arguments = [str(onboard.accounts), "--regions", *ONE_REGION, "--member-role", ROLE]
-    with subprocess.Popen(command("onboard", *arguments), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as program:
+    arguments += ["--format", "json"]
+    with subprocess.Popen(command("onboard", *arguments), stderr=subprocess.PIPE, stdout=subprocess.PIPE) as program:
         try:
             while "INVITED" not in onboard.statuses:
                 assert program.poll() is None
                 time.sleep(0.01)
             program.send_signal(signal.SIGINT)
-            _, errors = program.communicate(timeout=120)
+            output, errors = program.communicate(timeout=120)
         finally:
             program.kill()
     assert program.returncode == 130, errors.decode()
     assert b"run the same command again to continue" in errors
     assert b"Traceback" not in errors
+    # The report says what was done until then.
+    report = json.loads(output)
+    assert not report["ok"]
+    accounts = [row for row in report["rows"] if row["account_id"]]
+    assert len(accounts) == 5
+    assert {row["done"].partition(",")[0] for row in accounts} == {"invite"}
+    assert "interrupted" in {row["reason"] for row in accounts}
     sim.clear_faults()
     assert onboard(regions=ONE_REGION).code == 0
     assert onboard.statuses == ["ENABLED"] * 5
