@@ -1,17 +1,21 @@
 """The controls of a simulator: methods and properties by which tests change and inspect the simulated world."""
 
+import contextlib
+import copy
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import environment
 from detective_async.testing.faults import Fault, FaultPlan, Throttle
-from detective_async.testing.names import check_region
+from detective_async.testing.names import check_lagging_operation, check_region
 from detective_async.testing.page import Page
+from detective_async.testing.page.host_check import checked_hosts
+from detective_async.testing.remote import Remote, checked_token
 from detective_async.testing.seed import files as seed_files
 from detective_async.testing.seed import schema
 from detective_async.testing.seed.dumping import describe
@@ -23,10 +27,14 @@ from detective_async.testing.server.requests import RecordedRequest, RequestLog
 from detective_async.testing.world import organizations
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Role
-from detective_async.testing.world.world import InvestigationPlan, World
+from detective_async.testing.world.world import Delays, InvestigationPlan, World
 
+AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 PackageState = Literal["STARTED", "STOPPED", "DISABLED"]
 VolumeProblem = Literal["VOLUME_TOO_HIGH", "VOLUME_UNKNOWN"]
+
+# Before every virtual time.
+_BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
 class Settings(TypedDict, total=False):
@@ -35,9 +43,13 @@ class Settings(TypedDict, total=False):
     host: str
     port: int
     verification_delay: float
+    activation_delay: float
+    read_lag: float
     seed: int
     wall_clock: Callable[[], float]
     remember: int
+    control_token: str | None
+    allowed_hosts: Iterable[str]
 
 
 class Controls:
@@ -52,18 +64,29 @@ class Controls:
         host: str = "127.0.0.1",
         port: int = 0,
         verification_delay: float = 0.0,
+        activation_delay: float = 0.0,
+        read_lag: float = 0.0,
         seed: int = 0,
         wall_clock: Callable[[], float] = time.time,
         remember: int = 20_000,
+        control_token: str | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         if type(remember) is not int or remember < 0:
             raise ValueError(f"remember: must be a number of requests, zero or more, got {remember!r}")
         self._seed = seed
         self._clock = Clock(wall_clock)
         self._faults = FaultPlan(random.Random(seed))  # noqa: S311
-        world = World(random.Random(seed), timedelta(seconds=verification_delay))  # noqa: S311
+        delays = Delays(
+            _seconds(verification_delay, "verification_delay"), _seconds(activation_delay, "activation_delay")
+        )
+        world = World(random.Random(seed), delays)  # noqa: S311
+        world.set_read_lag(_BEGINNING, _seconds(read_lag, "read_lag"))
         self._backend = Backend(world, self._clock, self._faults, RequestLog(remember))
-        self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
+        hosts = checked_hosts(allowed_hosts)
+        remote = Remote(self, checked_token(control_token), hosts)
+        self._listener = Listener(Handler(self._backend, Page(self._backend, hosts).respond, remote), host, port)
+        self._baseline = (copy.deepcopy(world), self._clock.ahead)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -73,7 +96,7 @@ class Controls:
 
     @property
     def url(self) -> str:
-        """The endpoint URL for clients, such as `http://127.0.0.1:4580`; for Detective and for STS."""
+        """The endpoint URL for clients, such as `http://127.0.0.1:4580`; for all simulated services."""
         if self._listener.url is None:
             raise RuntimeError("the simulator is not running: use it in a `with` statement, or call `start`")
         return self._listener.url
@@ -92,14 +115,38 @@ class Controls:
         """Clear `requests`."""
         self._backend.requests.clear()
 
-    def account(self, account_id: str, email: str | None = None) -> Credentials:
+    def reset(self) -> None:
+        """Return to the state in which the simulator was made: an empty world, no faults, no requests, and its time.
+
+        It keeps its URL, and accounts stay registered, so that clients which were made before still work. See
+        `set_baseline`.
+        """
+        accounts = self.accounts
+        world, ahead = self._baseline
+        self._backend.world = copy.deepcopy(world)
+        for account_id in accounts:
+            self._world.register(account_id)
+        self._clock.set_ahead(ahead)
+        self._faults.clear()
+        self._faults.random.seed(self._seed)
+        self.forget_requests()
+
+    def set_baseline(self) -> None:
+        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example."""
+        self._baseline = (copy.deepcopy(self._world), self._clock.ahead)
+
+    def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
 
         Args:
             account_id: 12 digits.
             email: of its root user, to which an invitation must be sent; by default `account-<id>@example.com`.
+            name: in AWS Organizations; by default `account-<id>`.
         """
-        return self._world.register(_valid(schema.check_account_id, account_id, "account_id"), email)
+        _valid(schema.check_account_id, account_id, "account_id")
+        if name is not None:
+            _valid(schema.check_account_name, name, "name")
+        return self._world.register(account_id, email, name)
 
     @property
     def accounts(self) -> list[str]:
@@ -183,7 +230,8 @@ class Controls:
             raise ValueError(f"there is no behavior graph {graph_arn!r}")
         _valid(schema.check_package, package, "package")
         _valid(schema.check_package_state, state, "state")
-        graph.set_package(package, state, self._clock.now())
+        with self._change() as now:
+            graph.set_package(package, state, now)
 
     def organization(self, management_account: str, member_accounts: Iterable[str] = ()) -> None:
         """Add accounts to the organization of a management account, which is created at the first call.
@@ -193,19 +241,51 @@ class Controls:
         members = list(member_accounts)
         for account_id in (management_account, *members):
             self.account(account_id)
-        organizations.add_accounts(self._world, management_account, members, self._clock.now())
+        with self._change() as now:
+            organizations.add_accounts(self._world, management_account, members, now)
+
+    def set_account_state(self, account_id: str, state: AccountState) -> None:
+        """Set the state of an account, which AWS Organizations shows; accounts are active at first."""
+        _valid(schema.check_account_state, state, "state")
+        self.account(account_id)
+        self._world.accounts[account_id].state = state
 
     def leave_organization(self, *account_ids: str) -> None:
         """Remove accounts from their organization: they are no longer members of its graphs."""
-        organizations.remove_accounts(self._world, account_ids)
+        with self._change():
+            organizations.remove_accounts(self._world, account_ids)
 
     def deregister_administrator(self, management_account: str) -> None:
         """Deregister the delegated administrator of an organization, as AWS Organizations can; deletes its graphs."""
-        organizations.deregister_administrator(self._world, management_account)
+        with self._change():
+            organizations.deregister_administrator(self._world, management_account)
 
     def set_verification_delay(self, seconds: float) -> None:
-        """Set the delay of the verification of later invitations, in seconds of virtual time."""
-        self._world.verification_delay = timedelta(seconds=seconds)
+        """Set the delay of later verifications, in seconds of virtual time; see `verification_delay`."""
+        self._world.delays.verification = _seconds(seconds, "seconds")
+
+    def set_activation_delay(self, seconds: float) -> None:
+        """Set the delay of later activations, in seconds of virtual time; see `activation_delay`."""
+        self._world.delays.activation = _seconds(seconds, "seconds")
+
+    def set_read_lag(self, seconds: float, operations: Iterable[str] | None = None) -> None:
+        """Let operations that read see what is written from now on only after so many seconds of virtual time.
+
+        A new graph is not listed until then, and a member that has accepted is still INVITED. What the controls change
+        is seen as late, but not what `load` does. The answers to an invitation that is not seen yet end in a
+        ResourceNotFoundException.
+
+        Args:
+            seconds: 0 for no lag.
+            operations: such as `["ListGraphs", "ListMembers"]`; by default all that read, AcceptInvitation and
+                RejectInvitation.
+        """
+        names = None
+        if operations is not None:
+            names = [operations] if isinstance(operations, str) else list(operations)
+            for name in names:
+                check_lagging_operation(name, "operations")
+        self._world.set_read_lag(self._clock.now(), _seconds(seconds, "seconds"), names)
 
     def close_region(self, region: str) -> None:
         """Treat a region as one that the accounts have not opted in to."""
@@ -250,7 +330,7 @@ class Controls:
 
     def dump(self) -> dict[str, Any]:
         """Return the world as plain data, without temporary credentials."""
-        self._world.complete_verifications(self._clock.now())
+        self._world.complete_due(self._clock.now())
         return describe(self._world, self._clock.now())
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -258,14 +338,20 @@ class Controls:
         seed_files.write(path, self.dump())
 
     def _load(self, content: Mapping[str, Any]) -> None:
-        self._backend.world, seconds = build(
-            content, now=self._clock.now(), seed=self._seed, delay=self._world.verification_delay
-        )
+        self._backend.world, seconds = build(content, now=self._clock.now(), seed=self._seed, before=self._world)
         self._advance(seconds)
 
     def _advance(self, seconds: float) -> None:
         self._clock.advance(seconds)
-        self._world.complete_verifications(self._clock.now())
+        self._world.complete_due(self._clock.now())
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[datetime]:
+        """Enclose a change of what clients can read; yield the virtual time, at which everything due has been done."""
+        now = self._clock.now()
+        self._world.complete_due(now)
+        yield now
+        self._world.record(now)
 
     @property
     def _world(self) -> World:
@@ -278,3 +364,7 @@ def _valid(check: schema.Check, value: Any, where: str) -> Any:
         return check(value, where)
     except schema.SeedError as error:
         raise ValueError(str(error)) from None
+
+
+def _seconds(value: float, where: str) -> timedelta:
+    return timedelta(seconds=_valid(schema.seconds, value, where))

@@ -22,6 +22,7 @@ def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]
     excluded = {name: _without_proxy(os.environ.get(name, ""), url) for name in ("NO_PROXY", "no_proxy")}
     return {
         "AWS_ENDPOINT_URL_DETECTIVE": url,
+        "AWS_ENDPOINT_URL_ORGANIZATIONS": url,
         "AWS_ENDPOINT_URL_STS": url,
         "AWS_REGION": region,
         # boto3 reads only this one.

@@ -55,8 +55,30 @@ def _bytes(_: object, attribute: "Attribute[bytes]", value: object) -> None:
         raise TypeError(f"{attribute.name}: must be bytes, got {value!r}")
 
 
+def _line(_: object, attribute: "Attribute[str]", value: object) -> None:
+    _text(_, attribute, value)
+    if not str(value).isprintable():
+        raise ValueError(f"{attribute.name}: must be text in one line, got {value!r}")
+
+
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _CENTURY = 100 * 366 * 86400
+_MOMENTS = ("before", "during", "after")
+_moment = validators.in_(_MOMENTS)
+
+#: Validator -> what it allows as JSON, as a JSON Schema. Bytes are text there.
+JSON_SCHEMAS: dict[Any, dict[str, Any]] = {
+    _status: {"type": "integer", "minimum": _LOWEST_STATUS, "maximum": _HIGHEST_STATUS},
+    _seconds: {"type": "number", "minimum": 0},
+    _skew: {"type": "number", "minimum": -_CENTURY, "maximum": _CENTURY},
+    _text: {"type": "string"},
+    _line: {"type": "string", "pattern": "^[ -~]*$"},
+    _header: {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[ -~]*$"}, {"type": "null"}]},
+    _size: {"type": "integer", "minimum": 1},
+    _kept: {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
+    _bytes: {"type": "string"},
+    _moment: {"enum": list(_MOMENTS)},
+}
 
 
 @frozen
@@ -91,7 +113,7 @@ class Garbage:
 
     body: bytes = field(default=b"<html><body>502 Bad Gateway</body></html>", validator=_bytes)
     status: int = field(default=200, validator=_status)
-    content_type: str = field(default="text/html", validator=[_text, _header])
+    content_type: str = field(default="text/html", validator=_line)
 
 
 @frozen
@@ -119,9 +141,7 @@ class Drop:
             of its body.
     """
 
-    when: Literal["before", "during", "after"] = field(
-        default="before", validator=validators.in_(("before", "during", "after"))
-    )
+    when: Literal["before", "during", "after"] = field(default="before", validator=_moment)
 
 
 @frozen

@@ -8,7 +8,11 @@ from functools import cache
 import botocore.loaders
 
 from detective_async.testing.seed.schema import check_account_id
-from detective_async.testing.services import detective, sts
+from detective_async.testing.services import detective, organizations, sts
+from detective_async.testing.world.read_lag import LAGGING
+
+#: The operations of all simulated services.
+KNOWN_OPERATIONS = frozenset({*detective.OPERATIONS, *sts.OPERATIONS, *organizations.OPERATIONS})
 
 
 def check_operation(value: object, where: str) -> None:
@@ -18,7 +22,12 @@ def check_operation(value: object, where: str) -> None:
         TypeError: it is not text.
         ValueError: there is no such operation; the message offers the nearest ones.
     """
-    _check(value, where, {**detective.OPERATIONS, **sts.OPERATIONS}, "an operation, such as ListMembers")
+    _check(value, where, KNOWN_OPERATIONS, "an operation, such as ListMembers")
+
+
+def check_lagging_operation(value: object, where: str) -> None:
+    """Check the name of an operation that may have a read lag; errors as by `check_operation`."""
+    _check(value, where, LAGGING, "an operation that reads, such as ListMembers, or AcceptInvitation")
 
 
 def check_region(value: object, where: str) -> None:

@@ -7,7 +7,7 @@ from detective_async.testing.controls import Controls
 
 
 class DetectiveSimulator(Controls):
-    """A stateful Amazon Detective for tests, over HTTP on this machine, and an STS.
+    """A stateful Amazon Detective for tests, over HTTP on this machine, with AWS Organizations and STS.
 
     Any AWS client works with it: give the client `url` as its endpoint, and the credentials of an `account`.
     The calling account follows from the access key of a request's signature, and the region from the signature.
@@ -16,12 +16,20 @@ class DetectiveSimulator(Controls):
     account that is not registered verifies with any address.
 
     Args:
-        host: the address to listen on.
+        host: the address to listen on; `localhost` stands for all addresses that it has, `0.0.0.0` and `::` for all
+            of this machine.
         port: the port to listen on; 0 for a free one.
-        verification_delay: seconds of virtual time from an invitation to the end of its verification.
+        verification_delay: seconds of virtual time from an invitation to the end of its verification; also for the
+            accounts of an organization, which then need no invitation.
+        activation_delay: seconds of virtual time from a member's acceptance to the end of the check of its data
+            volume; until then it is ACCEPTED_BUT_DISABLED without a reason.
+        read_lag: seconds of virtual time after which reading operations see what was written; see `set_read_lag`.
         seed: makes graph ids, investigation ids and the probabilities of faults repeatable.
         wall_clock: the time for checking signatures, in seconds since the epoch.
         remember: the maximum length of `requests`.
+        control_token: lets whoever has it use the controls over HTTP; by default, nobody can.
+        allowed_hosts: names that this machine has for others, such as `simulator`: the page and the controls refuse
+            requests to other names than `localhost`.
     """
 
     async def __aenter__(self) -> Self:

@@ -49,9 +49,14 @@ class SimulatorThread(Controls):
             ready: Future[asyncio.AbstractEventLoop] = Future()
             # A daemon: a simulator that is not stopped must not prevent the interpreter from exiting.
             thread = threading.Thread(target=self._run, args=(ready,), name="detective-simulator", daemon=True)
-            thread.start()
-            self._loop = ready.result()
+            # Set before it listens: requests may use the controls from then on, and must not wait for this method.
             self._thread = thread
+            thread.start()
+            try:
+                self._loop = ready.result()
+            except BaseException:
+                self._thread = None
+                raise
 
     def stop(self) -> None:
         """Stop listening and end the thread; stopping again has no effect."""

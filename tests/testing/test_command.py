@@ -58,7 +58,7 @@ def exported(process: subprocess.Popen[str]) -> dict[str, str]:
     """Read the variables that the program prints for a shell to export."""
     assert process.stdout is not None
     found: dict[str, str] = {}
-    while len(found) < 8:
+    while len(found) < 9:
         line = process.stdout.readline()
         assert line, process.communicate()[1]
         word, setting = shlex.split(line)
@@ -77,6 +77,7 @@ def test_it_serves_until_a_signal(start: Start, monkeypatch: pytest.MonkeyPatch,
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
         "AWS_ENDPOINT_URL_DETECTIVE",
+        "AWS_ENDPOINT_URL_ORGANIZATIONS",
         "AWS_ENDPOINT_URL_STS",
         "AWS_REGION",
         "AWS_SECRET_ACCESS_KEY",
@@ -95,7 +96,7 @@ def test_it_serves_until_a_signal(start: Start, monkeypatch: pytest.MonkeyPatch,
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (0, "")
     intro, account = warnings_in(err).splitlines()
-    assert intro.startswith("Amazon Detective and STS are simulated at http://127.0.0.1:")
+    assert intro.startswith("Amazon Detective, AWS Organizations and STS are simulated at http://127.0.0.1:")
     assert account == f"account {HUB}: {variables['AWS_ACCESS_KEY_ID']} {variables['AWS_SECRET_ACCESS_KEY']}"
 
 

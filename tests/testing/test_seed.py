@@ -57,7 +57,12 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
     assert arn == f"arn:aws:detective:{REGION}:{HUB}:graph:0123456789abcdef0123456789abcdef"
     assert sim.snapshot()[arn] == {
         "administrator": HUB,
-        "members": {ONE: "ACCEPTED_BUT_DISABLED", TWO: "ENABLED", "000000000003": "VERIFICATION_IN_PROGRESS"},
+        "members": {
+            ONE: "ACCEPTED_BUT_DISABLED",
+            TWO: "ENABLED",
+            "000000000003": "VERIFICATION_IN_PROGRESS",
+            "000000000004": "ACCEPTED_BUT_DISABLED",
+        },
         "packages": {"ASFF_SECURITYHUB_FINDING": "DISABLED", "DETECTIVE_CORE": "STARTED", "EKS_AUDIT": "STARTED"},
         "tags": {"team": "secops"},
     }
@@ -66,9 +71,15 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
         "INVITATION",
         "ORGANIZATION",
         "INVITATION",
+        "INVITATION",
     ]
     assert sim.accounts == [HUB, ONE, MANAGEMENT, TWO]
-    assert dumped["accounts"][0] == {"id": HUB, "email": "root@secops.example"}
+    assert dumped["accounts"][0] == {
+        "id": HUB,
+        "email": "root@secops.example",
+        "name": "secops",
+        "state": "ACTIVE",
+    }
     assert dumped["organizations"][0]["delegated"] == HUB
     assert dumped["graphs"][0]["investigations"][0]["state"] == "ARCHIVED"
     # Each key is in the sample, or in a comment of the sample.
@@ -122,7 +133,7 @@ async def test_a_loaded_world_works(boto: Any, sim: DetectiveSimulator) -> None:
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"account": []}, "account", "did you mean accounts?"),
-    ({"zzz": 1}, "zzz", "the keys here are accounts, closed_regions"),
+    ({"zzz": 1}, "zzz", "the keys here are accounts, activation_delay"),
     ({"accounts": {}}, "accounts", "must be a list"),
     ({"accounts": ["x"]}, "accounts[0]", "must be a table"),
     ({"accounts": [{"email": "x@y"}]}, "accounts[0].id", "is required"),
@@ -156,6 +167,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"organizations": [{"management_account": ONE}] * 2}, "organizations[1].management_account", "exists already"),
     (organization(delegated=ONE), "organizations[0].delegated", "another account"),
     (organization(delegated=TWO), "organizations[0].delegated", "an account of the organization"),
+    (organization(delegated_since="2026-01-01T00:00:00Z"), "organizations[0].delegated_since", "only with a delegated"),
+    (organization(joined={TWO: "2026-01-01T00:00:00Z"}), f"organizations[0].joined.{TWO}", "of the organization"),
+    ({"accounts": [{"id": ONE, "state": "DEAD"}]}, "accounts[0].state", "PENDING_ACTIVATION, ACTIVE, SUSPENDED"),
     (
         organization(administrators={REGION: {"account": TWO}}),
         ADMINISTRATOR_OF_REGION,

@@ -4,16 +4,21 @@ All keys are optional but those marked as required. A complete seed::
 
     time = 2026-03-01T08:00:00Z         # the virtual time is advanced to this, unless it is later already
     verification_delay = 60             # seconds from an invitation to the end of its verification
+    activation_delay = 30               # seconds from a member's acceptance to the end of the check of its volume
+    read_lag = 5                        # seconds after which what is written is seen by operations that read
+    read_lags = { ListGraphs = 10 }     # for these operations
     closed_regions = ["me-south-1"]     # not opted in
     investigations = { duration = 30, outcome = "SUCCESSFUL", severity = "HIGH" }   # those started afterwards
 
     [[accounts]]                        # their access keys are derived from their ids
     id = "111122223333"                 # required
     email = "root@secops.example"       # of the root user; by default account-<id>@example.com
+    name = "secops"                     # by default account-<id>
 
     [[accounts]]
     id = "000000000001"
     volume_problem = "VOLUME_TOO_HIGH"  # or VOLUME_UNKNOWN: the account cannot be enabled
+    state = "ACTIVE"                    # or PENDING_ACTIVATION, SUSPENDED, PENDING_CLOSURE, CLOSED
 
     [[roles]]                           # for AssumeRole
     account = "000000000001"            # required
@@ -26,7 +31,9 @@ All keys are optional but those marked as required. A complete seed::
     [[organizations]]
     management_account = "999999999999" # required
     accounts = ["111122223333", "000000000002"]
+    joined = { 000000000002 = 2026-01-31T12:00:00Z }    # by account; by default now
     delegated = "111122223333"          # the delegated administrator, by default the one in `administrators`
+    delegated_since = 2026-01-31T12:00:00Z      # by default now
     administrators = { eu-west-1 = { account = "111122223333" } }   # by region; "since" is a time
 
     [[graphs]]
@@ -54,6 +61,11 @@ All keys are optional but those marked as required. A complete seed::
     account = "000000000003"
     status = "VERIFICATION_IN_PROGRESS"
     verifies_at = 2026-03-01T08:01:00Z  # by default now plus the verification delay
+
+    [[graphs.members]]
+    account = "000000000004"
+    status = "ACCEPTED_BUT_DISABLED"
+    checked_at = 2026-03-01T08:02:00Z   # the end of the check of its volume; then there is no reason by default
 
     [[graphs.investigations]]
     entity_arn = "arn:aws:iam::111122223333:role/Admin"     # required

@@ -15,7 +15,10 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
     seed: dict[str, Any] = _plain(
         {
             "time": now,
-            "verification_delay": world.verification_delay.total_seconds(),
+            "verification_delay": world.delays.verification.total_seconds(),
+            "activation_delay": world.delays.activation.total_seconds(),
+            "read_lag": world.reads.default.total_seconds(),
+            "read_lags": {name: lag.total_seconds() for name, lag in sorted(world.reads.operations.items())},
             "closed_regions": sorted(world.closed_regions),
             "investigations": {
                 "duration": plan.duration.total_seconds(),
@@ -23,7 +26,13 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
                 "severity": plan.severity,
             },
             "accounts": [
-                {"id": one.account_id, "email": one.email, "volume_problem": one.volume_problem}
+                {
+                    "id": one.account_id,
+                    "email": one.email,
+                    "name": one.name,
+                    "state": one.state,
+                    "volume_problem": one.volume_problem,
+                }
                 for one in world.accounts.values()
             ],
             "roles": [
@@ -48,7 +57,9 @@ def _organization(one: Organization) -> dict[str, Any]:
     return {
         "management_account": one.management_account,
         "accounts": sorted(one.accounts),
+        "joined": dict(sorted(one.accounts.items())),
         "delegated": one.delegated,
+        "delegated_since": one.delegated_since,
         "administrators": {
             region: {"account": administrator.account_id, "since": administrator.since}
             for region, administrator in one.administrators.items()
@@ -82,6 +93,7 @@ def _member(member: Member) -> dict[str, Any]:
         "invited_at": member.invited_at,
         "updated_at": member.updated_at,
         "verifies_at": member.verifies_at if verifying else None,
+        "checked_at": member.checked_at,
         "ingest": member.ingest if member.status == "ENABLED" else None,
     }
 

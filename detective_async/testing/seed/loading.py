@@ -6,27 +6,39 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from attrs import evolve, fields
+
 from detective_async.testing.seed.schema import SeedError, check_seed
 from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
+from detective_async.testing.world.membership import check_volume, verify
 from detective_async.testing.world.organizations import add_accounts
-from detective_async.testing.world.world import InvestigationPlan, World
+from detective_async.testing.world.read_lag import ReadLag
+from detective_async.testing.world.world import Delays, InvestigationPlan, World
 
 _DAY = timedelta(days=1)
 _ACCEPTED = ("ENABLED", "ACCEPTED_BUT_DISABLED")
+# What an account of an organization can be without an invitation.
+_UNINVITED = (*_ACCEPTED, "VERIFICATION_IN_PROGRESS")
+# The key of a member -> the only status with which it is allowed.
+_STATUS_OF = {
+    "checked_at": "ACCEPTED_BUT_DISABLED",
+    "disabled_reason": "ACCEPTED_BUT_DISABLED",
+    "ingest": "ENABLED",
+    "verifies_at": "VERIFICATION_IN_PROGRESS",
+}
 
 
-def build(content: Mapping[str, Any], *, now: datetime, seed: int, delay: timedelta) -> tuple[World, float]:
+def build(content: Mapping[str, Any], *, now: datetime, seed: int, before: World) -> tuple[World, float]:
     """Return the world of a seed, and the seconds by which the virtual time `now` must be advanced for it.
 
-    Random ids depend on `seed` and on the content; `delay` is the verification delay if the content has none.
+    Random ids depend on `seed` and on the content. The delays and lags that the content does not have are those of the
+    world `before`.
     """
     given = check_seed(content, "")
     then = max(now, given.get("time", now))
     # Seeded with the content too: with `seed` alone, new ids would repeat those that the dumped world has used.
     generator = random.Random(f"{seed} {json.dumps(content, sort_keys=True, default=str)}")  # noqa: S311
-    if "verification_delay" in given:
-        delay = timedelta(seconds=given["verification_delay"])
-    world = World(generator, delay, closed_regions=set(given.get("closed_regions", ())))
+    world = World(generator, _delays(given, before.delays), closed_regions=set(given.get("closed_regions", ())))
     plan = given.get("investigations", {})
     world.investigations = InvestigationPlan(
         timedelta(seconds=plan.get("duration", 0)), plan.get("outcome", "SUCCESSFUL"), plan.get("severity", "HIGH")
@@ -39,7 +51,23 @@ def build(content: Mapping[str, Any], *, now: datetime, seed: int, delay: timede
         _add_organization(world, place, one, then)
     for place, one in _numbered("graphs", given):
         _add_graph(world, place, one, then)
+    _set_lags(world, given, before, then)
     return world, (then - now).total_seconds()
+
+
+def _delays(given: Mapping[str, Any], before: Delays) -> Delays:
+    names = [one.name for one in fields(Delays) if f"{one.name}_delay" in given]
+    return evolve(before, **{name: timedelta(seconds=given[f"{name}_delay"]) for name in names})
+
+
+def _set_lags(world: World, given: Mapping[str, Any], before: World, now: datetime) -> None:
+    """Set the lags at the end: all that the seed has is seen at once."""
+    world.reads = ReadLag(before.reads.default, dict(before.reads.operations))
+    if "read_lag" in given:
+        world.reads.set(timedelta(seconds=given["read_lag"]))
+    for operation, lag in given.get("read_lags", {}).items():
+        world.reads.set(timedelta(seconds=lag), [operation])
+    world.record(now)
 
 
 def _numbered(name: str, given: Mapping[str, Any], where: str = "") -> list[tuple[str, dict[str, Any]]]:
@@ -54,7 +82,8 @@ def _add_account(world: World, place: str, given: dict[str, Any]) -> None:
     account_id = given["id"]
     if account_id in world.accounts:
         raise _duplicate(f"{place}.id", f"account {account_id}")
-    world.register(account_id, given.get("email"))
+    world.register(account_id, given.get("email"), given.get("name"))
+    world.accounts[account_id].state = given.get("state", "ACTIVE")
     world.accounts[account_id].volume_problem = given.get("volume_problem")
 
 
@@ -78,6 +107,14 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
     except ValueError as error:
         raise SeedError(f"{place}.accounts: {error}") from None
     organization = world.organizations[management]
+    for account_id, joined in given.get("joined", {}).items():
+        _require_in(organization, account_id, f"{place}.joined.{account_id}")
+        organization.accounts[account_id] = joined
+    _delegate(organization, place, given, now)
+
+
+def _delegate(organization: Organization, place: str, given: dict[str, Any], now: datetime) -> None:
+    management = organization.management_account
     organization.delegated = given.get("delegated")
     if organization.delegated == management:
         raise SeedError(f"{place}.delegated: must be another account than the management account")
@@ -90,6 +127,10 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
                 raise SeedError(f"{where}: must be the delegated account or the management account, got {account_id}")
             organization.delegated = account_id
         organization.administrators[region] = Administrator(account_id, administrator.get("since", now))
+    if organization.delegated is not None:
+        organization.delegated_since = given.get("delegated_since", now)
+    elif "delegated_since" in given:
+        raise SeedError(f"{place}.delegated_since: is allowed only with a delegated administrator")
 
 
 def _require_in(organization: Organization, account_id: str, where: str) -> None:
@@ -125,6 +166,9 @@ def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], n
     kind = _invitation_type(world, place, graph, given)
     account = world.accounts.get(account_id)
     invited_at = given.get("invited_at", graph.created if kind == "INVITATION" else None)
+    for key, only in _STATUS_OF.items():
+        if key in given and status != only:
+            raise SeedError(f"{place}.{key}: is allowed only with the status {only}")
     member = Member(
         account_id,
         given.get("email") or (account.email if account else f"account-{account_id}@example.com"),
@@ -132,33 +176,35 @@ def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], n
         kind,
         invited_at,
         given.get("updated_at", invited_at or graph.created),
+        checked_at=given.get("checked_at"),
     )
     if status == "ACCEPTED_BUT_DISABLED":
-        problem = account.volume_problem if account else None
-        member.disabled_reason = given.get("disabled_reason", problem or "VOLUME_TOO_HIGH")
-    elif "disabled_reason" in given:
-        raise SeedError(f"{place}.disabled_reason: is allowed only with the status ACCEPTED_BUT_DISABLED")
+        # There is no reason while the data volume is being checked.
+        known = (account.volume_problem if account else None) or "VOLUME_TOO_HIGH"
+        member = evolve(member, disabled_reason=given.get("disabled_reason", None if member.checked_at else known))
     if status == "ENABLED":
         started = [package for package, state in graph.packages.items() if state == "STARTED"]
-        member.ingest = given.get("ingest", {package: {"STARTED": member.updated_at} for package in started})
-    elif "ingest" in given:
-        raise SeedError(f"{place}.ingest: is allowed only with the status ENABLED")
-    world.join(graph, member)
+        default = {package: {"STARTED": member.updated_at} for package in started}
+        member = evolve(member, ingest=given.get("ingest", default))
     if status == "VERIFICATION_IN_PROGRESS":
-        world.schedule_verification(graph, member, given.get("verifies_at", now + world.verification_delay))
-    elif "verifies_at" in given:
-        raise SeedError(f"{place}.verifies_at: is allowed only with the status VERIFICATION_IN_PROGRESS")
+        member = evolve(member, verifies_at=given.get("verifies_at", now + world.delays.verification))
+    world.join(graph, member)
+    if member.verifies_at is not None:
+        verify(world, graph, account_id, member.verifies_at, now)
+    if member.checked_at is not None:
+        check_volume(world, graph, account_id, member.checked_at, now)
 
 
 def _invitation_type(world: World, place: str, graph: Graph, given: dict[str, Any]) -> str:
     organization = world.organizations.get(graph.organization or "")
     belongs = organization is not None and given["account"] in organization.accounts
-    enrolled = belongs and given.get("status", "ENABLED") in _ACCEPTED
+    status = given.get("status", "ENABLED")
+    enrolled = belongs and status in _ACCEPTED
     kind: str = given.get("invitation_type", "ORGANIZATION" if enrolled else "INVITATION")
-    if kind == "ORGANIZATION" and not enrolled:
+    if kind == "ORGANIZATION" and not (belongs and status in _UNINVITED):
         raise SeedError(
             f"{place}.invitation_type: must be INVITATION, unless the account is in the graph's organization and its "
-            f"status is {' or '.join(_ACCEPTED)}"
+            f"status is {' or '.join(_UNINVITED)}"
         )
     return kind
 

@@ -34,6 +34,7 @@ from detective_async.testing.services.errors import ApiError
 from detective_async.testing.services.registry import Api, Operation, api_for
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Session
+from detective_async.testing.world.read_lag import READS
 from detective_async.testing.world.world import World
 
 
@@ -118,7 +119,7 @@ class Backend:
     def _admit(self, context: _Context) -> Admitted:
         request = context.request
         path, _, query = request.target.partition("?")
-        operation = context.api.find_operation(request.method, path, query, request.body)
+        operation = context.api.find_operation(request.method, path, query, request.body, _target(request))
         context.operation = "" if isinstance(operation, ApiError) else operation.name
         scope = signature.parse_authorization(request.headers)
         context.region = scope.region
@@ -132,12 +133,19 @@ class Backend:
 
     def _operate(self, admitted: Admitted) -> Response:
         now = self.clock.now()
-        self.world.complete_verifications(now)
+        self.world.complete_due(now)
         context, operation = admitted.context, admitted.operation
         call = Call(
             self.world, operation.name, context.account_id, context.region, now, admitted.given, context.session
         )
+        lag = self.world.reads.of(operation.name)
+        if lag:
+            seen = self.world.as_seen(now - lag)
+            # What only reads is carried out as it would have been then.
+            call = evolve(call, world=seen, now=now - lag) if operation.name in READS else evolve(call, seen=seen)
         result = context.api.handlers[operation.name](call)
+        if operation.name not in READS:
+            self.world.record(now)
         return Response(operation.status, self._headers(context), operation.write(result, context.request_id))
 
     def _authenticate(self, context: _Context, scope: Scope) -> None:
@@ -157,7 +165,7 @@ class Backend:
         if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
             raise invalid_token
         context.account_id, context.session = key.account_id, key.session
-        if scope.region in self.world.closed_regions:
+        if context.api.regional and scope.region in self.world.closed_regions:
             raise invalid_token
         if key.expires_at is not None and key.expires_at <= self.clock.now():
             raise ApiError("ExpiredTokenException", "The security token included in the request is expired")
@@ -203,7 +211,11 @@ class Backend:
 
 
 def _begin(request: Request) -> _Context:
-    return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0]))
+    return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0], _target(request)))
+
+
+def _target(request: Request) -> str:
+    return request.headers.get("x-amz-target")
 
 
 def _apply_effect(response: Response, effect: Effect | None) -> Response:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from detective_async.testing.services import paging
-from detective_async.testing.services.errors import denied, not_found
+from detective_async.testing.services.errors import ApiError, denied, not_found
 from detective_async.testing.world.entities import Graph, Member, Session
 from detective_async.testing.world.world import World
 
@@ -27,6 +27,8 @@ class Call:
     now: datetime
     given: dict[str, Any]
     session: Session | None = None
+    # The world as this operation sees it, where that is not `world`: as it was a while ago.
+    seen: World | None = None
 
     def graph(self, member: str = "GraphArn") -> Graph:
         """Return the graph that an input member names, which must be in this region."""
@@ -47,8 +49,14 @@ class Call:
         graph = self.graph()
         member = graph.members.get(self.account_id)
         if member is None:
-            raise not_found("The account is not a member of the behavior graph")
+            raise _no_member()
         return graph, member
+
+    def invitation(self) -> tuple[Graph, Member]:
+        """Return what `membership` does, if the operation sees it already."""
+        if self.seen is not None:
+            evolve(self, world=self.seen, seen=None).membership()
+        return self.membership()
 
     def page(
         self, keys: Sequence[Any], *, limit: int = 200, scope: Sequence[Any] = ()
@@ -61,3 +69,7 @@ class Call:
             scope=[self.operation, self.account_id, self.region, self.given.get("GraphArn"), *scope],
             now=self.now,
         )
+
+
+def _no_member() -> ApiError:
+    return not_found("The account is not a member of the behavior graph")

@@ -1,4 +1,4 @@
-"""botocore's models of Amazon Detective and of STS.
+"""botocore's models of Amazon Detective, of AWS Organizations and of STS.
 
 The simulator takes its operations, shapes and error statuses from botocore and not from the client's own models:
 otherwise a mistake in those would be repeated by the server, and no test would show it.
@@ -11,6 +11,7 @@ import botocore.loaders
 import botocore.model
 
 DETECTIVE = "detective"
+ORGANIZATIONS = "organizations"
 STS = "sts"
 
 # botocore ships no types. A shape is a subclass of botocore.model.Shape.

@@ -2,10 +2,14 @@
 
 from bisect import bisect_left, insort
 from datetime import datetime
+from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 CORE_PACKAGE = "DETECTIVE_CORE"
+
+# The phases of an account's life, in AWS Organizations' terms.
+ACCOUNT_STATES = ("PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED")
 
 # Data source package -> ingest state -> the last time that the state began.
 History = dict[str, dict[str, datetime]]
@@ -54,13 +58,16 @@ class Account:
 
     account_id: str
     email: str
+    name: str
+    # One of ACCOUNT_STATES.
+    state: str = "ACTIVE"
     # VOLUME_TOO_HIGH or VOLUME_UNKNOWN: the account cannot be enabled.
     volume_problem: str | None = None
 
 
-@define
+@frozen
 class Member:
-    """An account's membership of one graph."""
+    """An account's membership of one graph. It is replaced, never changed: what is read late has the earlier one."""
 
     account_id: str
     email: str
@@ -70,13 +77,15 @@ class Member:
     updated_at: datetime
     disabled_reason: str | None = None
     ingest: History = field(factory=dict)
-    # When the verification of its e-mail address ends; unused once it has ended.
+    # When the verification ends, while it is in progress.
     verifies_at: datetime | None = None
+    # When the check of its data volume ends, while it is in progress.
+    checked_at: datetime | None = None
 
 
-@define
+@frozen
 class Investigation:
-    """One investigation; its status follows from the time."""
+    """One investigation; its status follows from the time. It is replaced, never changed, like a `Member`."""
 
     investigation_id: str
     entity_arn: str
@@ -122,13 +131,35 @@ class Graph:
         del self.members[account_id]
         del self.order[bisect_left(self.order, account_id)]
 
+    def change(self, member: Member, **changes: Any) -> Member:
+        """Replace a member by one with other values, and return that."""
+        changed = self.members[member.account_id] = evolve(member, **changes)
+        return changed
+
     def set_package(self, package: str, state: str, now: datetime) -> None:
         """Change the ingest state of a data source package, for the graph and for each of its enabled members."""
         self.packages[package] = state
-        self.history[package][state] = now
-        for member in self.members.values():
+        self.history = with_state(self.history, package, state, now)
+        for member in list(self.members.values()):
             if member.status == "ENABLED":
-                member.ingest.setdefault(package, {})[state] = now
+                self.change(member, ingest=with_state(member.ingest, package, state, now))
+
+    def copy(self) -> "Graph":
+        """Return a copy that keeps the present state when this graph changes."""
+        return evolve(
+            self,
+            tags=dict(self.tags),
+            packages=dict(self.packages),
+            investigations=dict(self.investigations),
+            members=dict(self.members),
+            order=list(self.order),
+            history=dict(self.history),
+        )
+
+
+def with_state(history: History, package: str, state: str, now: datetime) -> History:
+    """Return a history in which a package has got a state."""
+    return {**history, package: {**history.get(package, {}), state: now}}
 
 
 @frozen
@@ -144,7 +175,10 @@ class Organization:
     """An organization in AWS Organizations."""
 
     management_account: str
-    accounts: set[str]
+    # Account -> when it joined.
+    accounts: dict[str, datetime]
     # The delegated administrator; removing the administrator of a region does not end the delegation.
     delegated: str | None = None
+    delegated_since: datetime | None = None
+    # By region. In AWS this is Detective's, and everything above is AWS Organizations'.
     administrators: dict[str, Administrator] = field(factory=dict)

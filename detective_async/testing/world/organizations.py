@@ -17,8 +17,8 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
             new.append(account_id)
         elif known.management_account != management_account:
             raise ValueError(f"account {account_id} is in the organization of {known.management_account}")
-    found = world.organizations.setdefault(management_account, Organization(management_account, set()))
-    found.accounts.update(new)
+    found = world.organizations.setdefault(management_account, Organization(management_account, {}))
+    found.accounts.update(dict.fromkeys(new, now))
     world.organization_of.update(dict.fromkeys(new, found))
     for graph in list(world.graphs.values()):
         if graph.organization == management_account:
@@ -41,7 +41,7 @@ def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
             raise ValueError(f"account {account_id} is the delegated administrator and must be deregistered first")
     for account_id in leaving:
         organization = world.organization_of.pop(account_id)
-        organization.accounts.discard(account_id)
+        del organization.accounts[account_id]
         for graph in world.graphs.values():
             member = graph.members.get(account_id)
             if member and member.invitation_type == "ORGANIZATION":
@@ -53,7 +53,7 @@ def deregister_administrator(world: World, management_account: str) -> None:
     organization = world.organizations.get(management_account)
     if organization is None or organization.delegated is None:
         raise ValueError(f"account {management_account} has no delegated administrator for Detective")
-    delegate, organization.delegated = organization.delegated, None
+    delegate, organization.delegated, organization.delegated_since = organization.delegated, None, None
     for region, administrator in list(organization.administrators.items()):
         if administrator.account_id == delegate:
             del organization.administrators[region]

@@ -1,13 +1,14 @@
-"""The whole simulated world: its accounts, keys, graphs and organizations, and the verifications that are pending."""
+"""The whole simulated world: its accounts, keys, graphs and organizations, and the changes that are due later."""
 
 import hashlib
 import heapq
 import random
 from base64 import b32encode, b64encode
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from detective_async.auth.credentials import Credentials
 from detective_async.testing.world.entities import (
@@ -20,6 +21,7 @@ from detective_async.testing.world.entities import (
     Role,
     Session,
 )
+from detective_async.testing.world.read_lag import ReadLag
 
 PACKAGES = ("ASFF_SECURITYHUB_FINDING", CORE_PACKAGE, "EKS_AUDIT")
 
@@ -54,11 +56,24 @@ class InvestigationPlan:
 
 
 @define
+class Delays:
+    """How long the services take for what they do after they have responded.
+
+    Args:
+        verification: from an invitation, or the enabling of an organization's account, to the end of its verification.
+        activation: from a member's acceptance to the end of the check of its data volume.
+    """
+
+    verification: timedelta = timedelta(0)
+    activation: timedelta = timedelta(0)
+
+
+@define
 class World:
     """The complete state of the services. It has no clock: each change takes the time as an argument."""
 
     random: random.Random
-    verification_delay: timedelta = timedelta(0)
+    delays: Delays = field(factory=Delays)
     accounts: dict[str, Account] = field(factory=dict)
     keys: dict[str, Key] = field(factory=dict)
     # By account and name.
@@ -69,20 +84,21 @@ class World:
     # Management account -> its organization, and the same by each account in it.
     organizations: dict[str, Organization] = field(factory=dict)
     organization_of: dict[str, Organization] = field(factory=dict)
-    _administered: dict[tuple[str, str], Graph] = field(factory=dict)
-    # (account, region) -> the graphs that it is a member of.
-    _memberships: dict[tuple[str, str], dict[str, Graph]] = field(factory=dict)
-    _verifications: list[tuple[datetime, int, Graph, Member]] = field(factory=list)
+    # (account, region) -> the ARN of the graph that it administers, and the ARNs of those that it is a member of.
+    _administered: dict[tuple[str, str], str] = field(factory=dict)
+    _memberships: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict)
+    reads: ReadLag = field(factory=ReadLag)
+    _due: list[tuple[datetime, int, Callable[[datetime], None]]] = field(factory=list)
     _count: int = 0
 
-    def register(self, account_id: str, email: str | None = None) -> Credentials:
+    def register(self, account_id: str, email: str | None = None, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its long-term credentials, which are derived from its id."""
         account = self.accounts.get(account_id)
         if account is None:
-            account = Account(account_id, email or f"account-{account_id}@example.com")
+            account = Account(account_id, f"account-{account_id}@example.com", f"account-{account_id}")
             self.accounts[account_id] = account
-        elif email is not None:
-            account.email = email
+        account.email = email or account.email
+        account.name = name or account.name
         digest = hashlib.sha256(account_id.encode()).digest()
         key_id = f"AKIA{b32encode(digest)[:16].decode()}"
         secret = b64encode(hashlib.sha256(b"secret" + digest).digest())[:40].decode()
@@ -105,7 +121,7 @@ class World:
 
     def ensure_graph(self, account_id: str, region: str, now: datetime, graph_id: str | None = None) -> Graph:
         """Return the graph that an account administers in a region; create it if there is none."""
-        graph = self._administered.get((account_id, region))
+        graph = self.administered(account_id, region)
         if graph is None:
             name = graph_id or self.random.randbytes(16).hex()
             arn = f"arn:{partition_of(region)}:detective:{region}:{account_id}:graph:{name}"
@@ -118,7 +134,8 @@ class World:
             administrator = organization.administrators.get(region) if organization else None
             if organization and administrator and administrator.account_id == account_id:
                 graph.organization = organization.management_account
-            self.graphs[arn] = self._administered[account_id, region] = graph
+            self.graphs[arn] = graph
+            self._administered[account_id, region] = arn
         return graph
 
     def delete_graph(self, graph: Graph) -> None:
@@ -130,41 +147,63 @@ class World:
 
     def administered(self, account_id: str, region: str) -> Graph | None:
         """Return the graph that an account administers in a region."""
-        return self._administered.get((account_id, region))
+        return self.graphs.get(self._administered.get((account_id, region), ""))
 
     def memberships(self, account_id: str, region: str) -> dict[str, Graph]:
         """Return the graphs that an account is a member of in a region, by ARN."""
-        return self._memberships.get((account_id, region), {})
+        return {arn: self.graphs[arn] for arn in self._memberships.get((account_id, region), ())}
 
     def join(self, graph: Graph, member: Member) -> None:
         """Make an account a member of a graph."""
         graph.add(member)
-        self._memberships.setdefault((member.account_id, graph.region), {})[graph.arn] = graph
+        place = member.account_id, graph.region
+        self._memberships[place] = (*self._memberships.get(place, ()), graph.arn)
 
     def leave(self, graph: Graph, account_id: str) -> None:
         """End an account's membership of a graph."""
         graph.remove(account_id)
-        graphs = self._memberships[account_id, graph.region]
-        del graphs[graph.arn]
-        if not graphs:
-            del self._memberships[account_id, graph.region]
+        place = account_id, graph.region
+        self._memberships[place] = tuple(arn for arn in self._memberships[place] if arn != graph.arn)
+        if not self._memberships[place]:
+            del self._memberships[place]
 
-    def schedule_verification(self, graph: Graph, member: Member, due: datetime) -> None:
-        """Schedule the verification of an invitation."""
+    def schedule(self, due: datetime, action: Callable[[datetime], None]) -> None:
+        """Schedule a change, which is made with the time at which it is due."""
         self._count += 1
-        member.verifies_at = due
-        heapq.heappush(self._verifications, (due, self._count, graph, member))
+        heapq.heappush(self._due, (due, self._count, action))
 
-    def complete_verifications(self, now: datetime) -> None:
-        """Complete the verifications that are due."""
-        while self._verifications and self._verifications[0][0] <= now:
-            due, _, graph, member = heapq.heappop(self._verifications)
-            # The member may have been removed in the meantime, and invited again.
-            if graph.members.get(member.account_id) is member and member.status == "VERIFICATION_IN_PROGRESS":
-                account = self.accounts.get(member.account_id)
-                verified = account is None or account.email.casefold() == member.email.casefold()
-                member.status = "INVITED" if verified else "VERIFICATION_FAILED"
-                member.updated_at = due
+    def complete_due(self, now: datetime) -> None:
+        """Make the changes that are due, in their order."""
+        while self._due and self._due[0][0] <= now:
+            due, _, action = heapq.heappop(self._due)
+            action(due)
+            self.record(due)
+
+    def set_read_lag(self, now: datetime, lag: timedelta, operations: Iterable[str] | None = None) -> None:
+        """Let operations, by default all that can, see changes so much later; those until now are seen at once."""
+        self.reads.set(lag, operations)
+        self.record(now)
+
+    def record(self, now: datetime) -> None:
+        """Note a change, for the operations that see it later."""
+        self.reads.record(now, self.graphs, self.organizations, self._administered, self._memberships)
+
+    def as_seen(self, moment: datetime) -> "World":
+        """Return the world as it was at a moment, for reading only; what is not Detective's is as it is now."""
+        state = self.reads.at(moment)
+        if state is None:
+            return self
+        organizations = {
+            management: evolve(one, administrators=state.administrators.get(management, {}))
+            for management, one in self.organizations.items()
+        }
+        return evolve(
+            self,
+            graphs=state.graphs,
+            administered=state.administered,
+            memberships=state.memberships,
+            organizations=organizations,
+        )
 
     def snapshot(self) -> dict[str, Any]:
         """Return the graphs with their members' statuses as plain data, for assertions and comparisons."""

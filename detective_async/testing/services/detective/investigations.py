@@ -4,6 +4,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from attrs import evolve
+
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.indicators import indicators_of
 from detective_async.testing.services.errors import invalid, not_found
@@ -50,8 +52,8 @@ def get_investigation(call: Call) -> dict[str, Any]:
 
 def update_investigation_state(call: Call) -> None:
     """Archive an investigation, or make it active again."""
-    _, found = _find(call)
-    found.state = call.given["State"]
+    graph, found = _find(call)
+    graph.investigations[found.investigation_id] = evolve(found, state=call.given["State"])
 
 
 def list_investigations(call: Call) -> dict[str, Any]:

@@ -22,14 +22,14 @@ def list_invitations(call: Call) -> dict[str, Any]:
 
 def accept_invitation(call: Call) -> None:
     """Accept: the caller is enabled, unless its account has a volume problem."""
-    graph, member = call.membership()
+    graph, member = call.invitation()
     _require_status(member, "INVITED")
-    membership.enable(call.world, graph, member, call.now)
+    membership.activate(call.world, graph, member, call.now)
 
 
 def reject_invitation(call: Call) -> None:
     """Decline: the invitation is deleted."""
-    graph, member = call.membership()
+    graph, member = call.invitation()
     _require_invited_account(member)
     _require_status(member, "INVITED")
     call.world.leave(graph, member.account_id)

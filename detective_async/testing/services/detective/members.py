@@ -75,7 +75,7 @@ def start_monitoring_member(call: Call) -> None:
         raise not_found("The account is not a member of the behavior graph")
     if member.status != "ACCEPTED_BUT_DISABLED":
         raise conflict("The member's status must be ACCEPTED_BUT_DISABLED")
-    membership.enable(call.world, graph, member, call.now)
+    membership.check_again(call.world, graph, member, call.now)
 
 
 def _add(call: Call, graph: Graph, account_id: str, email: str) -> Member:

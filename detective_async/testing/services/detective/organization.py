@@ -10,7 +10,7 @@ from detective_async.testing.world.entities import Administrator, Graph, Organiz
 def enable_organization_admin_account(call: Call) -> None:
     """Appoint the administrator in this region; its graph becomes the organization's."""
     organization = _managed_organization(call)
-    account_id = call.given["AccountId"]
+    account_id: str = call.given["AccountId"]
     present = organization.administrators.get(call.region)
     if account_id not in organization.accounts:
         raise invalid("1 validation error detected: the account at 'accountId' is not in the organization")
@@ -19,16 +19,16 @@ def enable_organization_admin_account(call: Call) -> None:
     management = organization.management_account
     if organization.delegated not in (None, account_id) and account_id != management:
         raise invalid("The organization has delegated Detective to another account")
-    if account_id != management:
-        organization.delegated = account_id
+    if account_id not in (management, organization.delegated):
+        organization.delegated, organization.delegated_since = account_id, call.now
     if present is None:
         organization.administrators[call.region] = Administrator(account_id, call.now)
     graph = call.world.ensure_graph(account_id, call.region, call.now)
     graph.organization = management
-    for member in graph.members.values():
+    for member in list(graph.members.values()):
         # The organization's accounts that have accepted an invitation before become organization members.
         if member.account_id in organization.accounts and member.status in {"ENABLED", "ACCEPTED_BUT_DISABLED"}:
-            member.invitation_type = "ORGANIZATION"
+            graph.change(member, invitation_type="ORGANIZATION")
 
 
 def disable_organization_admin_account(call: Call) -> None:

@@ -2,15 +2,17 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from attrs import frozen
 
-from detective_async.testing.services.detective.rendering import Render, renderer
 from detective_async.testing.services.errors import ApiError, ErrorResponse, invalid
+from detective_async.testing.services.json_body import read_object
 from detective_async.testing.services.model import OperationModel, service_model
+from detective_async.testing.services.rendering import Render, renderer
 from detective_async.testing.services.validation import Check, checker, validation_error
 
 
@@ -30,7 +32,7 @@ class Operation:
 
     def read(self, path: str, query: str, body: bytes) -> dict[str, Any]:
         """Return the validated input, by member; a ValidationException names the invalid members."""
-        members = _read_body(body)
+        members = read_object(body)
         match = self.path.fullmatch(path)
         for name, value in match.groupdict().items() if match else ():
             members[name] = _decode(unquote(value, errors="surrogateescape"))
@@ -61,7 +63,12 @@ class Operation:
         return json.dumps(self.render(output or {}), separators=(",", ":")).encode()
 
 
-def find_operation(method: str, path: str, _query: str, _body: bytes) -> Operation | ApiError:
+def timestamp(moment: datetime) -> str:
+    """Format a time as the service does, in milliseconds."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def find_operation(method: str, path: str, _query: str, _body: bytes, _target: str) -> Operation | ApiError:
     """Return the operation of a request, or the error if there is none; `path` is still percent-encoded."""
     fixed, templates = _routes()
     operation = fixed.get((method, path))
@@ -111,24 +118,8 @@ def _compile(model: OperationModel) -> Operation:
         path=re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", uri)),
         query=query,
         check=checker(model.input_shape) if model.input_shape else None,
-        render=renderer(model.output_shape) if model.output_shape else None,
+        render=renderer(model.output_shape, timestamp) if model.output_shape else None,
     )
-
-
-def _read_body(body: bytes) -> dict[str, Any]:
-    if not body:
-        return {}
-    try:
-        members = json.loads(body.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise invalid("The request body is not a JSON object") from None
-    if not isinstance(members, dict):
-        raise invalid("The request body is not a JSON object")
-    return members
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
 
 
 def _decode(text: str) -> str:

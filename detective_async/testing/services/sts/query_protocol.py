@@ -65,7 +65,7 @@ class Operation:
         return _document(f"{self.name}Response", result + _element("ResponseMetadata", _request_id(request_id)))
 
 
-def find_operation(method: str, _path: str, query: str, body: bytes) -> Operation | ApiError:
+def find_operation(method: str, _path: str, query: str, body: bytes, _target: str) -> Operation | ApiError:
     """Return the operation of a request, or the error if there is none."""
     given = _parameters(query, body)
     action, version = given.get("Action"), given.get("Version", "NO_VERSION_SPECIFIED")

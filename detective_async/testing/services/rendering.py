@@ -1,10 +1,11 @@
 """Encode the output of an operation as JSON values, by the shapes of botocore's model.
 
-Each shape is compiled once. An output member that is not in the model raises KeyError: it is a bug of the simulator.
+Each shape is compiled once; the protocols differ in how they write times. An output member that is not in the model
+raises KeyError: it is a bug of the simulator.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from detective_async.testing.services.model import Shape
@@ -12,21 +13,16 @@ from detective_async.testing.services.model import Shape
 Render = Callable[[Any], Any]
 
 
-def timestamp(moment: datetime) -> str:
-    """Format a time as the service does, in milliseconds."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
-
-
-def renderer(shape: Shape) -> Render | None:
+def renderer(shape: Shape, encode_time: Callable[[datetime], Any]) -> Render | None:
     """Compile the encoder of a shape; None for values that are valid JSON values already."""
     if shape.type_name == "timestamp":
-        return timestamp
+        return encode_time
     if shape.type_name == "structure":
-        return _structure({name: renderer(member) for name, member in shape.members.items()})
+        return _structure({name: renderer(member, encode_time) for name, member in shape.members.items()})
     if shape.type_name == "list":
-        return _list(renderer(shape.member))
+        return _list(renderer(shape.member, encode_time))
     if shape.type_name == "map":
-        return _map(renderer(shape.value))
+        return _map(renderer(shape.value, encode_time))
     return None
 
 
