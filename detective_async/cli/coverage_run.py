@@ -56,8 +56,8 @@ def results_of(coverage: Coverage, *, all_regions: bool) -> Results:
         for one in coverage.regions
         if one.error is not None and one.state not in _CLOSED
     ]
-    if coverage.unlisted:
-        summary.append(f"{len(coverage.unlisted):,} members are not in the list of accounts")
+    if unlisted := {row.account_id for row in coverage.unlisted if not row.is_administrator}:
+        summary.append(f"{len(unlisted):,} members are not in the list of accounts")
     return Results(
         columns=_COLUMNS,
         rows=[row.to_dict() for row in coverage.rows],

@@ -163,7 +163,15 @@ def results_of(reports: Iterable[InvestigationReport], skipped: Iterable[Skipped
             "reports": [report.to_dict() for report in reports],
             "skipped": [one.to_dict() for one in skipped],
         },
-        shown={"entity": "entity", "region": "region", "type": "indicator", "what": "what", "where": "where", "error": "problem"},
+        shown={
+            # The last lines name the only one.
+            **({"entity": "entity"} if len({report.entity for report in reports}) > 1 else {}),
+            **({"region": "region"} if len({report.region for report in reports}) > 1 else {}),
+            "type": "indicator",
+            "what": "what",
+            "where": "where",
+            "error": "problem",
+        },
         attention=lambda row: row["error"] is not None or row["severity"] in _SEVERE,
         summarize=lambda row: f"indicators {row['type']}" if row["type"] else "entities without indicators",
         summary=by_severity,

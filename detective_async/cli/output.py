@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 #: Rows that need attention, of which a table shows no more unless it is asked for all.
 _MOST_ROWS = 20
 #: Regions that a table names before it only counts them.
-_NAMED_REGIONS = 3
+_NAMED_REGIONS = 2
 #: Accounts with the same problem that a table names one by one.
 _NAMED_ACCOUNTS = 5
 _UNBROKEN = frozenset({"account_id", "region", "job"})
