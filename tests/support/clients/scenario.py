@@ -349,18 +349,19 @@ async def organize(run: Run) -> None:
     )
     assert configuration == {"AutoEnable": False}
     (member,) = held_back["Members"]
-    assert (member["Status"], member["DisabledReason"]) == ("ACCEPTED_BUT_DISABLED", "VOLUME_UNKNOWN")
+    assert (member["Status"], member["InvitationType"]) == ("VERIFICATION_IN_PROGRESS", "ORGANIZATION")
     await run.call("UpdateOrganizationConfiguration", DELEGATE, GraphArn=graph, AutoEnable=True)
     sim.organization(MANAGEMENT, [NEWCOMER])
+    await sim.advance(VERIFICATION)
     listed, configuration, _ = await gather(
         run.call("ListMembers", DELEGATE, GraphArn=graph),
         run.call("DescribeOrganizationConfiguration", DELEGATE, GraphArn=graph),
         run.refused("AccessDeniedException", "DisassociateMembership", NEWCOMER, GraphArn=graph),
     )
     assert configuration == {"AutoEnable": True}
-    assert [(one["AccountId"], one["Status"], one["InvitationType"]) for one in listed["MemberDetails"]] == [
-        (HELD_BACK, "ACCEPTED_BUT_DISABLED", "ORGANIZATION"),
-        (NEWCOMER, "ENABLED", "ORGANIZATION"),
+    assert [(one["AccountId"], one["Status"], one.get("DisabledReason")) for one in listed["MemberDetails"]] == [
+        (HELD_BACK, "ACCEPTED_BUT_DISABLED", "VOLUME_UNKNOWN"),
+        (NEWCOMER, "ENABLED", None),
     ]
     await run.call("DisableOrganizationAdminAccount", MANAGEMENT)
     graphs, invitations = await gather(run.call("ListGraphs", DELEGATE), run.call("ListInvitations", NEWCOMER))

@@ -1,0 +1,105 @@
+"""The result of one investigation."""
+
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from detective_async.api.models.indicators import Indicator
+from detective_async.api.models.investigations import InvestigationDetail, Severity
+from detective_async.api.plain import plain, timestamp_text
+from detective_async.errors import DetectiveError, code_of
+from detective_async.investigation.indicators import detail_of, row_of
+
+
+class InvestigationFailed(DetectiveError):
+    """There is nothing to read: the investigation has failed, or could not even be started.
+
+    It was started, and ended with another status than SUCCESSFUL; or there is no graph to start it in.
+    """
+
+
+@frozen(kw_only=True)
+class InvestigationReport:
+    """What is known of one user or role.
+
+    Attributes:
+        entity: its ARN.
+        start: the start of the investigated activity; None if no investigation was started.
+        end: the end of it.
+        region: the region of the graph; None if there is none.
+        graph_arn: the graph; None if there is none, or it could not be read.
+        detail: the investigation when it was last seen; None if it was not.
+        indicators: what it has found.
+        reused: whether it had been started before, and was not started again.
+        error: why it did not start, succeed, or end in time, or why its indicators could not be read; None if they
+            are all there.
+    """
+
+    entity: str
+    start: datetime | None = None
+    end: datetime | None = None
+    region: str | None = None
+    graph_arn: str | None = None
+    detail: InvestigationDetail | None = None
+    indicators: tuple[Indicator, ...] = ()
+    reused: bool = False
+    error: Exception | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the investigation has succeeded and its indicators are all there."""
+        return self.error is None
+
+    @property
+    def investigation_id(self) -> str | None:
+        """The investigation's id; None if it is not known."""
+        return None if self.detail is None else self.detail.investigation_id
+
+    @property
+    def severity(self) -> Severity | None:
+        """The overall severity of the indicators; None if it is not known."""
+        return None if self.detail is None else self.detail.severity
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return one flat row for each indicator, of strings: for a table, CSV, or pandas.
+
+        The members are `entity`, `region`, `investigation_id`, `severity`, `type`, `what`, `where`, and `when`. The API
+        tells no times of indicators, so `when` is the investigated time, as an interval of ISO 8601.
+        """
+        when = "" if self.start is None or self.end is None else "/".join(map(timestamp_text, (self.start, self.end)))
+        first = {
+            "entity": self.entity,
+            "region": self.region or "",
+            "investigation_id": self.investigation_id or "",
+            "severity": str(self.severity or ""),
+        }
+        return [{**first, **row_of(indicator), "when": when} for indicator in self.indicators]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, ready for JSON; indicators have no members that are null."""
+        detail = self.detail or InvestigationDetail()
+        return {
+            "entity": self.entity,
+            "entity_type": plain(detail.entity_type),
+            "region": self.region,
+            "graph_arn": self.graph_arn,
+            "start": plain(self.start),
+            "end": plain(self.end),
+            "investigation_id": self.investigation_id,
+            "status": plain(detail.status),
+            "severity": plain(detail.severity),
+            "state": plain(detail.state),
+            "created_time": plain(detail.created_time),
+            "ok": self.ok,
+            "reused": self.reused,
+            "error": None if self.error is None else {"code": code_of(self.error), "message": str(self.error)},
+            "indicators": [
+                {**row_of(one), "detail": {name: value for name, value in _members(one) if value is not None}}
+                for one in self.indicators
+            ],
+        }
+
+
+def _members(indicator: Indicator) -> Any:
+    return (plain(detail_of(indicator)) or {}).items()

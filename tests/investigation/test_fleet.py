@@ -1,0 +1,112 @@
+"""investigate_fleet: many administrators and regions."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from detective_async import AccessDeniedException, Account, DetectiveFleet, ParameterError, Target
+from detective_async.investigation import InvestigationFailed, InvestigationReport, investigate_fleet
+from detective_async.testing import DetectiveSimulator, Failure, Fault
+from investigation.worlds import (
+    ADMINISTRATOR,
+    ELSEWHERE,
+    END,
+    REGION,
+    START,
+    administrator,
+    role,
+    running_tasks,
+    starts,
+)
+
+OTHER = "444455556666"
+MEMBER, DISABLED, INVITED = "222233334444", "333344445555", "555566667777"
+DENIED = Failure(403, "AccessDeniedException", "not you")
+
+
+@pytest.fixture
+async def fleet(sim: DetectiveSimulator) -> AsyncIterator[DetectiveFleet]:
+    """Two administrators in two regions; the first has three members, the second has a graph in one region only."""
+    for region in (REGION, ELSEWHERE):
+        async with administrator(sim, region=region) as client:
+            arn = (await client.create_graph()).graph_arn
+            assert arn is not None
+            sim.set_volume(DISABLED, "VOLUME_TOO_HIGH")
+            accounts = [Account(one, f"account-{one}@example.com") for one in (MEMBER, DISABLED, INVITED)]
+            await client.create_members(arn, accounts)
+            for one in (MEMBER, DISABLED):
+                await client.with_options(credentials=sim.account(one)).accept_invitation(arn)
+    async with administrator(sim, account_id=OTHER) as client:
+        await client.create_graph()
+    sim.forget_requests()
+    targets = [
+        Target(one, region, sim.account(one)) for one in (ADMINISTRATOR, OTHER) for region in (REGION, ELSEWHERE)
+    ]
+    async with DetectiveFleet(targets, endpoint_url=sim.url, region=REGION) as fleet:
+        yield fleet
+
+
+async def investigated(fleet: DetectiveFleet, entities: Any, **options: Any) -> list[InvestigationReport]:
+    found = [one async for one in investigate_fleet(fleet, entities, start=START, end=END, **options)]
+    assert running_tasks() == []
+    return found
+
+
+def places(found: list[InvestigationReport]) -> set[tuple[str, str | None, str]]:
+    """Return the entity's account, the region, and the administrator of each report."""
+    return {(one.entity.split(":")[4], one.region, (one.graph_arn or "::::").split(":")[4]) for one in found}
+
+
+async def test_each_graph_that_has_the_account(sim: DetectiveSimulator, fleet: DetectiveFleet) -> None:
+    """Entities are investigated where their accounts are administrators or have been enabled, and nowhere else."""
+    entities = [role("R", one) for one in (ADMINISTRATOR, OTHER, MEMBER, DISABLED)]
+    found = await investigated(fleet, entities)
+    assert all(one.ok for one in found)
+    both = {(one, region, ADMINISTRATOR) for one in (ADMINISTRATOR, MEMBER, DISABLED) for region in (REGION, ELSEWHERE)}
+    assert places(found) == both | {(OTHER, REGION, OTHER)}
+    assert starts(sim) == {entity: 1 if OTHER in entity else 2 for entity in entities}
+    assert all(one.reused for one in await investigated(fleet, entities))
+
+
+async def test_an_account_in_no_graph(sim: DetectiveSimulator, fleet: DetectiveFleet) -> None:
+    """There is a report with an error: for one that was only invited, too."""
+    found = await investigated(fleet, [role("A", "999999999999"), role("A", INVITED), role("A")])
+    errors = {one.entity: one.error for one in found if not one.ok}
+    assert errors.keys() == {role("A", "999999999999"), role("A", INVITED)}
+    assert all(isinstance(error, InvestigationFailed) for error in errors.values())
+    assert "no graph of the fleet has data of account 999999999999" in str(errors[role("A", "999999999999")])
+
+
+async def test_malformed_arns(fleet: DetectiveFleet) -> None:
+    """There is one report for each, whatever the number of targets."""
+    found = await investigated(fleet, ["nonsense", role("A")])
+    assert [one.entity for one in found if isinstance(one.error, ParameterError)] == ["nonsense"]
+    assert len(found) == 3
+
+
+async def test_a_target_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet) -> None:
+    """Entities that have no report in its region have one with its error."""
+    sim.inject(Fault(DENIED, operation="ListMembers", account=ADMINISTRATOR, region=ELSEWHERE))
+    found = await investigated(fleet, [role("A"), role("A", OTHER)])
+    assert places([one for one in found if one.ok]) == {(ADMINISTRATOR, REGION, ADMINISTRATOR), (OTHER, REGION, OTHER)}
+    failed = [one for one in found if not one.ok]
+    assert {(one.entity, one.region) for one in failed} == {(role("A"), ELSEWHERE), (role("A", OTHER), ELSEWHERE)}
+    assert all(isinstance(one.error, AccessDeniedException) for one in failed)
+
+
+async def test_a_region_that_is_not_opted_in(sim: DetectiveSimulator, fleet: DetectiveFleet) -> None:
+    """It is no failure."""
+    sim.close_region(ELSEWHERE)
+    assert places(await investigated(fleet, [role("A")])) == {(ADMINISTRATOR, REGION, ADMINISTRATOR)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parameter"),
+    [({"entity_arns": []}, "entity_arns"), ({"timeout": -1}, "timeout"), ({"fleet": None}, "fleet")],
+)
+async def test_invalid_parameters(fleet: DetectiveFleet, arguments: dict[str, Any], parameter: str) -> None:
+    """They are refused at once."""
+    with pytest.raises(ParameterError) as caught:
+        investigate_fleet(**{"fleet": fleet, "entity_arns": [role("A")], **arguments})
+    assert caught.value.parameter == parameter
