@@ -1,7 +1,11 @@
-"""Polls the service until everything has settled or the timeout is over."""
+"""Waits for states of the service: looks at them, with growing pauses, until they are there or a deadline is over.
+
+All waits of this package end by their deadline, and by nothing else: those of the client, of memberships, and others.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -14,12 +18,83 @@ _GROWTH = 1.5
 _LONGEST_PAUSE = 15.0
 #: The part of a pause that is random, so that many waiters do not poll at the same moment.
 _JITTER = 0.25
+#: The part of the time left that a pause takes at most, where the pauses are to shrink towards the deadline.
+_PART_OF_REST = 0.25
 #: The last poll begins at the deadline and may take this many seconds, or the timeout if that is less.
 _LAST_POLL_LIMIT = 1.0
 #: The maximum number of pending ids in an error message.
 _MAX_IDS_IN_MESSAGE = 5
 
 State = TypeVar("State")
+
+
+class Wait:
+    """One wait: its deadline, and the pauses between the looks at what is waited for.
+
+    The first pause is 0.25 s; each further one is longer, up to 15 s, less a random part.
+
+    Args:
+        clock: time, sleep and randomness.
+        timeout: the seconds until the deadline.
+        growth: the factor by which the pauses grow.
+        shrinks: whether no pause takes more than a quarter of the time left, so that what comes true shortly before the
+            deadline is still seen.
+        deadline: the deadline by the clock, for a wait that is a part of another; None for `timeout` from now on.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        timeout: float,
+        *,
+        growth: float = _GROWTH,
+        shrinks: bool = False,
+        deadline: float | None = None,
+    ) -> None:
+        self.clock = clock
+        self.timeout = timeout
+        self.deadline = clock.monotonic() + timeout if deadline is None else deadline
+        self._growth = growth
+        self._shrinks = shrinks
+        self._pauses = pauses(clock, growth=growth)
+        self._is_last = False
+
+    @property
+    def remaining(self) -> float:
+        """The seconds until the deadline; not above zero if it has passed."""
+        return self.deadline - self.clock.monotonic()
+
+    def part(self) -> "Wait":
+        """Return a wait with the same deadline and pauses of its own."""
+        return Wait(self.clock, self.timeout, growth=self._growth, shrinks=self._shrinks, deadline=self.deadline)
+
+    def restart(self) -> None:
+        """Begin with short pauses again, after progress."""
+        self._pauses = pauses(self.clock, growth=self._growth)
+
+    async def pause(self, wake: asyncio.Event | None = None) -> bool:
+        """Pause until the next look, and return True; return False at once after the last one, at the deadline.
+
+        Args:
+            wake: ends the pause early when it is set.
+        """
+        remaining = self.remaining
+        if self._is_last or remaining <= 0:
+            return False
+        seconds = next(self._pauses)
+        if self._shrinks:
+            seconds = min(seconds, max(_FIRST_PAUSE, remaining * _PART_OF_REST))
+        # A sleep may end a little early, and the deadline be a moment ahead still.
+        self._is_last = seconds >= remaining
+        seconds = min(seconds, remaining)
+        if wake is None:
+            await self.clock.sleep(seconds)
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await wake.wait()
+                    self._is_last = False
+        return True
 
 
 class Poller(Generic[State]):
@@ -71,19 +146,14 @@ class Poller(Generic[State]):
         Raises:
             WaiterTimeout: not all have settled.
         """
-        deadline = clock.monotonic() + timeout
-        pause_lengths = pauses(clock)
-        is_last = False
+        wait = Wait(clock, timeout)
         while True:
-            finished = await self._poll_once(poll, max(deadline - clock.monotonic(), min(timeout, _LAST_POLL_LIMIT)))
+            finished = await self._poll_once(poll, max(wait.remaining, min(timeout, _LAST_POLL_LIMIT)))
             if not self.pending:
                 return
-            remaining = deadline - clock.monotonic()
-            if is_last or remaining <= 0 or not finished:
+            # The last poll is at the deadline, after which there is no pause.
+            if not finished or not await wait.pause():
                 break
-            pause = next(pause_lengths)
-            is_last = pause >= remaining
-            await clock.sleep(min(pause, remaining))
         raise self._timed_out(timeout) from self._error
 
     async def _poll_once(self, poll: Callable[[], Awaitable[object]], limit: float) -> bool:

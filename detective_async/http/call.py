@@ -447,6 +447,7 @@ class Transport(NamedTuple):
             service=self.service.name,
             credentials=credentials,
             time=call.signed_at,
+            target=encoded.target,
         )
         call.authorization = headers["Authorization"]
         headers["Host"] = endpoint.host

@@ -124,6 +124,28 @@ def _resolve_sts(region: str, endpoint_url: str | None, use_fips: bool, use_dual
     return Endpoint(f"https://{host}", host, "", region)
 
 
+def resolve_organizations(
+    region: str,
+    endpoint_url: str | None = None,
+    *,
+    use_fips: bool = False,
+    use_dualstack: bool = False,  # noqa: ARG001 - the service has no dual-stack endpoint
+) -> Endpoint:
+    """Return the endpoint of AWS Organizations for the partition of a region, or the endpoint for a custom URL.
+
+    There is one for each partition, in one region, which signatures name. FIPS is used where it exists.
+
+    Raises:
+        ConfigurationError: the region or the URL is malformed.
+    """
+    _check_url(endpoint_url)
+    partition = _partition_of(_checked_region(region, _LABEL))
+    if endpoint_url is not None:
+        return _custom(endpoint_url, partition.home)
+    host = f"organizations{'-fips' if use_fips and partition is _AWS else ''}.{partition.home}.{partition.suffix}"
+    return Endpoint(f"https://{host}", host, "", partition.home)
+
+
 def _check_url(endpoint_url: object) -> None:
     # Before the cache, which takes hashable values only.
     if endpoint_url is not None:
