@@ -109,7 +109,7 @@ class Screen:
     def run(self, arguments: Sequence[str], expected_exit_code: int) -> None:
         """Show a command, run it, and show what it writes; a progress bar is drawn if there is a terminal."""
         self.show(self._styled(f"$ detective-async {' '.join(arguments)}\n", "1;32"))
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "detective_async", *arguments],
             cwd=self.folder,
             env=self.environ,
@@ -170,15 +170,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--picture", metavar="FILE", type=Path, help="also draw an SVG picture to this file")
     options = parser.parse_args(arguments)
     picture = None
-    if options.picture is not None:
+    path: Path | None = options.picture
+    if path is not None:
         picture = Console(
             record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="256", highlight=False
         )
     colours = picture is not None or (sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     with SimulatorThread(seed=1, verification_delay=VERIFICATION) as sim, tempfile.TemporaryDirectory() as folder:
         play(sim, Screen(Path(folder), environment(sim, colours=colours), picture))
-    if picture is not None:
-        options.picture.write_text(svg_of(picture))
+    if path is not None and picture is not None:
+        path.write_text(svg_of(picture))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,12 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from detective_async.api.models.members import Account
-from detective_async.cli.exits import CommandError, error_line
+from detective_async.cli.exits import CommandError
 from detective_async.membership import LineProblem, read_accounts
-from detective_async.organization import OrganizationAccount, list_accounts
-
-if TYPE_CHECKING:
-    from detective_async.client.client import DetectiveClient
+from detective_async.organization import OrganizationAccount
 
 STANDARD_INPUT = "-"
 #: The address of accounts in lists without addresses, which is sent to nobody.
@@ -31,8 +28,8 @@ def read_lines(name: str) -> list[str]:
     try:
         # Files of spreadsheets start with a byte order mark.
         return content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{_named(name)}: {error_line(error)}") from None
+    except UnicodeDecodeError:
+        raise CommandError(f"{named(name)}: expected text in UTF-8") from None
 
 
 def read_members(name: str) -> tuple[list[Account], list[LineProblem]]:
@@ -44,7 +41,7 @@ def read_members(name: str) -> tuple[list[Account], list[LineProblem]]:
     """
     accounts, problems = read_accounts(read_lines(name))
     if not accounts and not problems:
-        raise CommandError(f"{_named(name)}: there are no accounts in it")
+        raise CommandError(f"{named(name)}: there are no accounts in it")
     return accounts, list(problems)
 
 
@@ -59,23 +56,14 @@ def read_ids(name: str) -> list[str]:
     if problems:
         raise CommandError("; ".join(describe(name, problems)))
     if not accounts:
-        raise CommandError(f"{_named(name)}: there are no account ids in it")
+        raise CommandError(f"{named(name)}: there are no account ids in it")
     return [account.account_id for account in accounts]
 
 
 def describe(name: str, problems: Sequence[LineProblem]) -> list[str]:
     """Return what is wrong with the lines of a list, without their content."""
-    texts = [f"{_named(name)}, line {problem.line}: {problem.text}" for problem in problems[:_NAMED]]
+    texts = [f"{named(name)}, line {problem.line}: {problem.text}" for problem in problems[:_NAMED]]
     return [*texts, f"and {len(problems) - _NAMED:,} more lines"] if len(problems) > _NAMED else texts
-
-
-async def list_organization(client: "DetectiveClient") -> list[OrganizationAccount]:
-    """List the accounts of the organization that the client's account manages.
-
-    Raises:
-        ServiceError: AWS refused.
-    """
-    return await list_accounts(client)
 
 
 def active_ids(accounts: Iterable[OrganizationAccount], say: Callable[[str], Any]) -> list[str]:
@@ -99,5 +87,6 @@ def _address_for(account_id: str) -> str:
     return _NO_ADDRESS if any(map(str.isdigit, account_id)) else "Email address"
 
 
-def _named(name: str) -> str:
+def named(name: str) -> str:
+    """Return how messages name a file."""
     return "standard input" if name == STANDARD_INPUT else name

@@ -23,8 +23,8 @@ _NOT_MEMBERS = frozenset(ACCOUNTS[30:])
 
 HINTS = f"""\
 A world of {len(ACCOUNTS)} accounts: account {ADMINISTRATOR} administers graphs in {REGIONS[0]} and {REGIONS[1]},
-{MANAGEMENT} manages the organization, every account has the role {ROLE}. In another terminal, evaluate the commands below,
-and try:
+{MANAGEMENT} manages the organization, every account has the role {ROLE}.
+In another terminal, evaluate the commands below, and try:
   detective-async whoami --regions {",".join(REGIONS)}
   detective-async coverage --regions {",".join(REGIONS)}
   detective-async onboard --organization --regions {",".join(REGIONS)} --dry-run

@@ -39,37 +39,32 @@ _REMEDIES = {
     "TooManyRequestsException": "try again later",
     "UnrecognizedClientException": "check the access keys, and whether the account has opted in to the region",
 }
+#: The first match applies.
+_REMEDIES_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
+    (AssumeRoleError, "check --role-name, --external-id, and whom the role trusts"),
+    (CredentialsError, "log in, or name a profile with --profile"),
+    (HostNotFound, "check --regions, --endpoint-url, and the network's name servers and proxies"),
+    (ConnectError, "check --endpoint-url, the network and its proxies"),
+    (TransportError, "run the same command again"),
+)
 
 
-def error_line(error: DetectiveError | OSError | UnicodeError) -> str:
+def error_line(error: DetectiveError | OSError) -> str:
     """Return the text of an error, with what to do about it if that is known."""
     if isinstance(error, OSError):
         name = "" if error.filename is None else f"{error.filename}: "
         return printable(f"{name}{error.strerror or error}")
     remedy = _remedy(error)
-    return printable(str(error)) if remedy is None else f"{printable(str(error))}: {remedy}"
+    return printable(str(error)) if remedy is None else f"{printable(str(error))}; {remedy}"
 
 
 def exit_code_of(error: Exception) -> int:
     """Return the exit code for an error: what was wrong before anything was sent is wrong use."""
-    usage = (ParameterError, ConfigurationError, OSError, UnicodeError)
-    # The failure of a transport is not an OSError.
-    return USAGE if isinstance(error, usage) else FAILED
+    # A transport's failure is no OSError: this is a file's.
+    return USAGE if isinstance(error, ParameterError | ConfigurationError | OSError) else FAILED
 
 
 def _remedy(error: Exception) -> str | None:
     if isinstance(error, ServiceError):
         return _REMEDIES.get(error.code)
-    if isinstance(error, AssumeRoleError):
-        return "check --role-name, --external-id, and whom the role trusts"
-    if isinstance(error, CredentialsError):
-        return "or name a profile with --profile"
-    if isinstance(error, HostNotFound):
-        return "check --regions, --endpoint-url, and the network's name servers and proxies"
-    if isinstance(error, ConnectError):
-        return "check --endpoint-url, the network and its proxies"
-    if isinstance(error, TransportError):
-        return "run the same command again"
-    if isinstance(error, UnicodeError):
-        return "expected a text file in UTF-8"
-    return None
+    return next((remedy for kind, remedy in _REMEDIES_BY_KIND if isinstance(error, kind)), None)

@@ -31,7 +31,7 @@ def page(reports: Sequence[InvestigationReport], skipped: Sequence[SkippedEntity
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
         # Also where an escaped text should not be one after all.
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">',
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Investigations of Amazon Detective</title><style>{_STYLE}</style></head><body>",
         "<h1>Investigations of Amazon Detective</h1>",
@@ -63,9 +63,7 @@ def _report(report: InvestigationReport) -> str:
         "To": report.end,
         "Problem": report.error,
     }
-    shown = "".join(
-        f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts.items() if value is not None
-    )
+    shown = "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in facts.items() if value is not None)
     rows = [[row["type"], row["what"], row["where"]] for row in report.rows()]
     table = _table(("Indicator", "What", "Where"), rows) if rows else "<p>No indicators.</p>"
     return f"<section><h2>{_text(report.entity)} {badge}</h2><dl>{shown}</dl>{table}</section>"

@@ -15,14 +15,15 @@ from attrs import frozen
 from detective_async.api.models.members import MemberStatus
 from detective_async.api.values import to_dict
 from detective_async.cli import output as outputs
-from detective_async.cli.account_lists import active_ids, list_organization, read_ids
-from detective_async.cli.exits import DONE, FAILED, INTERRUPTED
+from detective_async.cli.account_lists import active_ids, read_ids
+from detective_async.cli.exits import DONE, FAILED
 from detective_async.cli.inventory_file import Csv, Format, Ndjson, Output, TargetKey
 from detective_async.cli.options import Job
 from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.client.identity import caller_account
 from detective_async.errors import HostNotFound, printable
 from detective_async.fleet import DetectiveFleet, Outcome, OutcomeKind, Target
+from detective_async.organization import list_accounts
 
 #: The API's maximum.
 _PAGE_SIZE = 200
@@ -50,7 +51,7 @@ async def read_members(client: DetectiveClient, target: Target, *, with_email_ad
     members: list[Member] = []
     async for graph in client.iter_graphs():
         where = {"account_id": target.account_id, "region": target.region, "graph_arn": graph.arn}
-        async for member in client.iter_members(graph.arn, page_size=_PAGE_SIZE):
+        async for member in client.iter_members(graph.arn or "", page_size=_PAGE_SIZE):
             fields = to_dict(member)
             if not with_email_addresses:
                 del fields[_ADDRESS]
@@ -153,7 +154,7 @@ class Inventory:
         async with job.client() as client:
             regions = await job.region_names()
             if self.organization:
-                account_ids = active_ids(await list_organization(client), job.say)
+                account_ids = active_ids(await list_accounts(client), job.say)
             else:
                 account_ids = listed or [job.account or await caller_account(client)]
         fleet = self._fleet(account_ids, regions)
@@ -186,13 +187,8 @@ class Inventory:
                 **options,
             )
         targets = [Target(account_id, region) for account_id in account_ids for region in regions]
-        return DetectiveFleet(
-            targets,
-            concurrency=self.concurrency,
-            credentials=job.own_credentials(),
-            region=job.first_region(),
-            **options,
-        )
+        options = {**options, "credentials": job.own_credentials(), "region": job.first_region()}
+        return DetectiveFleet(targets, concurrency=self.concurrency, **options)
 
     def _output(self, account_ids: Iterable[str], regions: Iterable[str]) -> Output:
         columns = (*_COLUMNS, _ADDRESS) if self.with_email_addresses else _COLUMNS
@@ -236,7 +232,7 @@ class _Collected:
         self.finished: frozenset[TargetKey] = frozenset()
         self.members: list[Member] = []
 
-    def add(self, _target: TargetKey, members: Iterable[Member]) -> None:
+    def add(self, target: TargetKey, members: Iterable[Member]) -> None:  # noqa: ARG002 - as `Output.add`
         self.members += members
 
     def __enter__(self) -> Self:

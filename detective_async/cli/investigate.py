@@ -33,7 +33,9 @@ aws guardduty get-findings ... | detective-async investigate --findings - --outp
     multiple=True,
     help="Findings of GuardDuty or Security Hub, as JSON or one JSON object a line; - for standard input.",
 )
-@click.option("--known-arns", metavar="FILE", help="ARNs of users and roles, one a line: the paths of those in findings.")
+@click.option(
+    "--known-arns", metavar="FILE", help="ARNs of users and roles, one a line: the paths of those in findings."
+)
 @click.option("--start", metavar="TIME", callback=_moment, help="The start of the activity; default: a day before.")
 @click.option("--end", metavar="TIME", callback=_moment, help="The end of the activity; default: now.")
 @click.option("--repeat", is_flag=True, help="Investigate again what was investigated for the same time.")
@@ -49,7 +51,8 @@ def command(**options: Any) -> int:
     """Investigate IAM users and roles, by their ARNs or as findings name them, and show what was found.
 
     Findings may be alone, in lists, in events of EventBridge, or in answers of GetFindings. What they name beside users
-    and roles is skipped, and standard error says why. GuardDuty names no paths of roles and users: --known-arns has them.
+    and roles is skipped, and standard error says why. GuardDuty names users and roles without their paths, which
+    --known-arns has.
 
     What was investigated before for the same time is not started again. With several regions, each entity is
     investigated in all graphs that have its account.

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from detective_async.api.models.investigations import Severity
 from detective_async.cli import output
-from detective_async.cli.account_lists import read_lines
+from detective_async.cli.account_lists import named, read_lines
 from detective_async.cli.exits import DONE, FAILED, CommandError
 from detective_async.cli.options import Job
 from detective_async.client.identity import caller_account
@@ -109,7 +109,7 @@ def read_findings(name: str) -> list[Any]:
     """
     lines = read_lines(name)
     text = "\n".join(lines)
-    where = "standard input" if name == "-" else name
+    where = named(name)
     try:
         return [json.loads(text)]
     except RecursionError:

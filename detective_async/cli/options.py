@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +26,7 @@ FORMATS = ("table", "json", "ndjson", "csv")
 ALL = "all"
 #: The region whose list of regions is used for `all`, if none is configured.
 _FALLBACK_REGION = "us-east-1"
+_ROLE_NAME = re.compile(r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
 _LEVELS = (logging.WARNING, logging.INFO)
 
 
@@ -30,8 +34,8 @@ class Command(click.Command):
     """A subcommand, whose help ends with an example."""
 
     def __init__(self, *args: Any, example: str = "", **settings: Any) -> None:
-        epilog = "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
-        super().__init__(*args, **settings, epilog=epilog)
+        super().__init__(*args, **settings)
+        self.epilog = "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
 
 
 @frozen(kw_only=True)
@@ -70,7 +74,9 @@ class Job:
         """Run a coroutine function to its end."""
         return asyncio.run(work())
 
-    def client(self, *, region: str | None = None, credentials: "CredentialsProvider | None" = None) -> "DetectiveClient":
+    def client(
+        self, *, region: str | None = None, credentials: "CredentialsProvider | None" = None
+    ) -> "DetectiveClient":
         """Make a client of the account to work in, for one region; others are derived from it.
 
         Raises:
@@ -109,9 +115,10 @@ class Job:
             ConfigurationError: they are `all`, and botocore knows none.
         """
         if self.regions == (ALL,):
-            from detective_async.cli.regions import all_regions  # noqa: PLC0415 - not needed for --help
+            from detective_async.client.regions import detective_regions  # noqa: PLC0415 - not needed for --help
+            from detective_async.settings.endpoints import partition_of  # noqa: PLC0415
 
-            return await all_regions(self.first_region())
+            return await detective_regions(partition_of(self.first_region()))
         return list(self.regions) or [self.first_region()]
 
     def credentials(self) -> "CredentialsProvider":
@@ -182,6 +189,13 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     return value
 
 
+def _check_role(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Check the name of a role."""
+    if value is not None and not _ROLE_NAME.fullmatch(value):
+        raise click.BadParameter("expected a role's name, with its path if it has one (path/NAME)")
+    return value
+
+
 def _verbosity(_context: click.Context, _parameter: click.Parameter, count: int) -> None:
     """Let the library's log lines go to standard error."""
     if not count:
@@ -202,10 +216,10 @@ def complete_regions(_context: click.Context, _parameter: click.Parameter, incom
     """Complete the last region of a list."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while completing
 
-    from detective_async.cli.regions import known_regions  # noqa: PLC0415
+    from detective_async.client.regions import detective_regions  # noqa: PLC0415
 
     before, comma, last = incomplete.rpartition(",")
-    names = [name for partition in ("aws", "aws-us-gov") for name in known_regions(partition)]
+    names = [name for partition in ("aws", "aws-us-gov") for name in asyncio.run(detective_regions(partition))]
     found = [name for name in ([*names] if comma else [ALL, *names]) if name.startswith(last)]
     return [CompletionItem(f"{before}{comma}{name}") for name in found]
 
@@ -220,7 +234,12 @@ _WHERE = (
         help="The regions with commas between, or `all`; default: the configured one.",
     ),
     click.option("--profile", metavar="NAME", help="The profile whose credentials and settings to use."),
-    click.option("--role-name", metavar="NAME", help="The role to assume in the accounts that the job works in."),
+    click.option(
+        "--role-name",
+        metavar="NAME",
+        callback=_check_role,
+        help="The role to assume in the accounts that the job works in.",
+    ),
     click.option("--external-id", metavar="ID", help="The external id that the role's trust policy requires."),
     click.option("--endpoint-url", metavar="URL", help="Send Detective's requests to this URL, such as a simulator's."),
 )
@@ -306,4 +325,11 @@ def ask(question: str, otherwise: str) -> str:
         raise CommandError(f"not confirmed, and there is no terminal to ask on: nothing was done; {otherwise}")
     sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline()
+    if threading.current_thread() is not threading.main_thread():
+        return sys.stdin.readline()
+    # asyncio's handler would wait for the end of the line before it ends the program.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -185,7 +185,7 @@ def _accounts(ids: Sequence[str]) -> str:
 
 
 def console_for(stream: Any) -> "Console":
-    """Make a console that draws on a stream: in colours and at its width on a terminal, plain and unbroken elsewhere."""
+    """Make a console that draws on a stream: in colours and at its width on a terminal, in long lines elsewhere."""
     from rich.console import Console  # noqa: PLC0415 - only tables and progress bars need it
 
     wide = None if stream.isatty() or os.environ.get("COLUMNS") else _NO_TERMINAL

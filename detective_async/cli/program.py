@@ -118,7 +118,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         except CommandError as error:
             _complain(str(error))
             return error.exit_code
-        except (DetectiveError, OSError, UnicodeError) as error:
+        except (DetectiveError, OSError) as error:
             _complain(error_line(error))
             return exit_code_of(error)
     return DONE if result is None else int(result)

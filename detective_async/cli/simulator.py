@@ -26,7 +26,10 @@ eval "$(detective-async simulator --demo --port 4580 &)"; detective-async covera
 @click.option("--verification-delay", metavar="SECONDS", type=float, help="From an invitation to its verification.")
 @click.option("--region", metavar="NAME", help="The AWS_REGION to print; default: us-east-1.")
 @click.option(
-    "--account", metavar="ID", callback=common.check_account, help="The account whose keys to print; default: the first."
+    "--account",
+    metavar="ID",
+    callback=common.check_account,
+    help="The account whose keys to print; default: the first.",
 )
 @click.option("--allow-host", metavar="NAME", multiple=True, help="A name of this machine under which others use it.")
 @click.option("--control-token", metavar="TOKEN", help="Let those who have this token use the controls over HTTP.")
