@@ -1,9 +1,12 @@
 """A simulated world, and the command in this process and in one of its own."""
 
+import fcntl
 import os
 import pty
+import select
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,7 +64,15 @@ class Program:
         master, slave = pty.openpty()
         env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **environ}
         with subprocess.Popen(
-            [SCRIPT, *arguments], cwd=self.folder, env=env, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+            [SCRIPT, *arguments],
+            cwd=self.folder,
+            env=env,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            # Its own terminal, so that Ctrl-C is a signal.
+            preexec_fn=_take_terminal,  # noqa: PLW1509
         ) as program:
             os.close(slave)
             output = b""
@@ -85,7 +96,13 @@ class Program:
         return [one.operation for one in self.sim.requests if not str(one.operation).startswith(reading)]
 
 
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def _read(descriptor: int) -> bytes:
+    ready, _, _ = select.select([descriptor], [], [], 60)
+    assert ready, "the program waits"
     try:
         return os.read(descriptor, 65536)
     except OSError:
@@ -94,9 +111,7 @@ def _read(descriptor: int) -> bytes:
 
 
 @pytest.fixture
-def program(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Program]:
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Program]:
     """The command as the administrator of the demo's world."""
     monkeypatch.chdir(tmp_path)
     for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):

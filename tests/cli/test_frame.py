@@ -31,12 +31,17 @@ def test_without_the_extra_it_says_how_to_get_it(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find(name))
     assert main(["whoami"]) == 2
     out, err = capsys.readouterr()
-    assert (out, err) == ("", f'detective-async: {" and ".join(missing)} not installed: pip install "detective-async[cli]"\n')
+    assert (out, err) == (
+        "",
+        f'detective-async: {" and ".join(missing)} not installed: pip install "detective-async[cli]"\n',
+    )
 
 
 def test_the_module_is_the_same_as_the_command(program: Program) -> None:
     """`python -m detective_async` has the same output."""
-    done = subprocess.run([sys.executable, "-P", "-m", "detective_async", "--version"], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "detective_async", "--version"], capture_output=True, check=False
+    )
     assert done.stdout.decode() == program.installed("--version").out
     assert re.fullmatch(r"detective-async \d+\.\d+\.\d+\n", done.stdout.decode())
 
@@ -326,9 +331,7 @@ def test_an_interruption_anywhere(
     assert (ended.code, ended.out, ended.err.split()) == (130, "", ["detective-async:", "interrupted"])
 
 
-def test_an_interruption_of_the_imports(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interruption_of_the_imports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The same; and afterwards a signal no longer changes how the process ends."""
 
     def interrupted(_arguments: object) -> int:

@@ -1,50 +1,47 @@
-"""The onboarding example: good and bad lists, its reports, and its exit codes."""
+"""onboard: good and bad lists, plans, reports, confirmations, and interruptions."""
 
 import csv
-import importlib
 import io
 import json
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
-from support.programs import EXAMPLES, Ended, command
+from cli.conftest import Program
+from support.programs import Ended
 
+from detective_async.cli import onboard_run
 from detective_async.testing import Fault, Latency, SimulatorThread
 
-pytestmark = pytest.mark.slow
-
-ADMINISTRATOR, OTHER = "111122223333", "999988887777"
+ADMINISTRATOR, OTHER, MANAGEMENT = "111122223333", "999988887777", "555566667777"
 MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]
 ROLE = "Onboarding"
 REGIONS = ("eu-west-1", "us-east-1")
 ONE_REGION = ("eu-west-1",)
-READING = {"ListGraphs", "ListMembers", "GetMembers", "AssumeRole"}
 
 
-@frozen
-class Example:
-    """The example, with a good list of accounts and a simulator in its environment."""
+class Onboard:
+    """The subcommand, with a good list of accounts and a simulator in its environment."""
 
-    sim: SimulatorThread
-    accounts: Path
-    main: Callable[[list[str]], int]
-    capsys: pytest.CaptureFixture[str]
+    def __init__(self, sim: SimulatorThread, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+        self.sim = sim
+        self.program = Program(sim, capsys, folder)
+        self.accounts = folder / "accounts.csv"
 
-    def __call__(
-        self, *options: str, accounts: str | None = None, role: str | None = ROLE, regions: tuple[str, ...] = REGIONS
-    ) -> Ended:
-        """Run it."""
-        with_role = [] if role is None else ["--member-role", role]
-        code = self.main([accounts or str(self.accounts), "--regions", *regions, *with_role, *options])
-        captured = self.capsys.readouterr()
-        return Ended(code, captured.out, captured.err)
+    def arguments(
+        self, *more: str, accounts: str = "accounts.csv", role: str | None = ROLE, regions: tuple[str, ...] = REGIONS
+    ) -> list[str]:
+        """Return the arguments."""
+        with_role = [] if role is None else ["--role-name", role]
+        return ["onboard", *([accounts] if accounts else []), "--regions", ",".join(regions), *with_role, *more]
+
+    def __call__(self, *more: str, **options: Any) -> Ended:
+        """Run it with a yes."""
+        return self.program(*self.arguments("--yes", *more, **options))
 
     @property
     def statuses(self) -> list[str]:
@@ -52,180 +49,314 @@ class Example:
 
     @property
     def changes(self) -> list[str | None]:
-        return [request.operation for request in self.sim.requests if request.operation not in READING]
+        return [one for one in self.program.changes if one != "GetCallerIdentity"]
 
 
 @pytest.fixture
-def onboard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Example]:
-    monkeypatch.syspath_prepend(EXAMPLES)
-    accounts = tmp_path / "accounts.csv"
-    accounts.write_text("".join(f"{account_id},account-{account_id}@example.com\n" for account_id in MEMBERS))
+def onboard(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Onboard]:
+    monkeypatch.chdir(tmp_path)
     with SimulatorThread() as sim:
         for account_id in MEMBERS:
             sim.role(account_id, ROLE, trusted=[ADMINISTRATOR])
         for name, value in sim.environment(ADMINISTRATOR).items():
             monkeypatch.setenv(name, value)
-        yield Example(sim, accounts, importlib.import_module("onboard").main, capsys)
+        made = Onboard(sim, capsys, tmp_path)
+        made.accounts.write_text("".join(f"{one},account-{one}@example.com\n" for one in MEMBERS))
+        yield made
 
 
-def test_a_good_list_enables_all_accounts(onboard: Example) -> None:
-    """Every account is a member in every region; the table is on standard output; a second run changes nothing."""
+def test_a_good_list_enables_all_accounts(onboard: Onboard) -> None:
+    """The plan is shown, every account is a member in every region, and a second run changes nothing."""
     ended = onboard()
     assert (ended.code, onboard.statuses) == (0, ["ENABLED"] * 10)
-    header, *rows = ended.out.splitlines()
-    assert header.split() == ["account_id", "region", "before", "after", "done", "problem"]
-    assert [row.split() for row in rows[:2]] == [[region, "create", "graph"] for region in REGIONS]
-    assert {tuple(row.split()) for row in rows[2:]} == {
-        (account_id, region, "ENABLED", "invite,", "accept") for account_id in MEMBERS for region in REGIONS
-    }
-    assert "10 of 10 memberships in 2 regions are as wanted" in ended.err
+    assert "invite 5 accounts" in ended.err
+    assert ended.out.splitlines() == [
+        "10 memberships: invite, accept",
+        "2 graphs: create graph",
+        "10 of 10 memberships in 2 regions are as wanted",
+    ]
     onboard.sim.forget_requests()
-    assert onboard().code == 0
-    assert onboard.changes == []
+    ended = onboard.program(*onboard.arguments("--output", "json"))
+    assert (ended.code, onboard.changes) == (0, [])
+    assert json.loads(ended.out)["ok"] is True
 
 
-def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Example) -> None:
+@pytest.mark.parametrize("output", ["json", "ndjson", "csv"])
+def test_the_report_in_other_formats(onboard: Onboard, output: str) -> None:
+    """A row for each graph, and one for each account in each region; they agree with the simulator."""
+    onboard.sim.account(MEMBERS[2], "moved@example.com")
+    ended = onboard("--output", output)
+    assert ended.code == 1
+    if output == "json":
+        document = json.loads(ended.out)
+        assert (document["ok"], document["administrator_id"]) == (False, ADMINISTRATOR)
+        rows = [*document["regions"], *document["rows"]]
+    elif output == "ndjson":
+        rows = [json.loads(line) for line in ended.out.splitlines()]
+    else:
+        rows = [
+            {name: value or None for name, value in row.items()} for row in csv.DictReader(io.StringIO(ended.out))
+        ]
+    graphs = [row for row in rows if not row.get("account_id")]
+    assert {row["graph_arn"] for row in graphs} == set(onboard.sim.snapshot())
+    found = {(row["account_id"], row["region"]): row["after"] for row in rows if row.get("account_id")}
+    assert found == {
+        (account_id, arn.split(":")[3]): status
+        for arn, graph in onboard.sim.snapshot().items()
+        for account_id, status in graph["members"].items()
+    }
+    assert {row["account_id"] for row in rows if row["problem"]} == {MEMBERS[2]}
+
+
+def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> None:
     """Each has its line number and the reason, but no e-mail address; the exit code is 1."""
     bad = ["12345,root@example.com", MEMBERS[0], f"{MEMBERS[1]},other@example.com", f"{OTHER},root at example.com"]
     onboard.accounts.write_text(onboard.accounts.read_text() + "\n\n" + "\n".join(bad))
-    ended = onboard("--format", "json")
+    ended = onboard("--output", "json", "--quiet")
     assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 10)
     report = json.loads(ended.out)
     assert report["ok"] is False
     assert [line["line"] for line in report["bad_lines"]] == [8, 9, 10, 11]
-    for number in (8, 9, 10, 11):
-        assert f"accounts.csv, line {number}: " in ended.err
+    assert [line.partition(": ")[0] for line in ended.err.splitlines()] == [
+        f"accounts.csv, line {number}" for number in (8, 9, 10, 11)
+    ]
     assert "example.com" not in ended.err
-    assert not any(OTHER in request.body.decode() for request in onboard.sim.requests)
-
-
-GOOD_LINE = f"{MEMBERS[0]},root@example.com"
+    assert "4 lines of the list are not accounts" in onboard().out.splitlines()
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "error"),
+    ("content", "more", "words"),
     [
-        ("", {}, "accounts: must not be empty"),
-        ("nonsense\n", {}, "line 1: expected 2 columns"),
-        (GOOD_LINE, {"regions": ("eu-wset-1",)}, "regions[0]: expected a region"),
-        (GOOD_LINE, {"regions": ("eu-west-1", "eu-west-1")}, "regions[1]: eu-west-1"),
-        (GOOD_LINE, {"tag": "team"}, "--tag: expected KEY=VALUE, got 'team'"),
-        (None, {}, "No such file"),
-        ("\udcff", {}, "decode"),
+        (b"", [], "there are no accounts in it"),
+        (b"nonsense\n", [], "no line of it is an account: nothing was done"),
+        (b"\xff\n", [], "expected text in UTF-8"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--packages", "EVERYTHING"], "EVERYTHING"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", "aws:x=y"], "tags"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--message", ""], "message"),
     ],
 )
-def test_bad_input_is_named_and_nothing_is_sent(
-    onboard: Example, content: str | None, options: dict[str, Any], error: str
-) -> None:
-    """The exit code is 2."""
-    if content is None:
-        onboard.accounts.unlink()
-    else:
-        onboard.accounts.write_text(content, errors="surrogateescape")
-    tag = ["--tag", options["tag"]] if "tag" in options else []
-    ended = onboard(*tag, regions=options.get("regions", REGIONS))
-    assert ended.code == 2
-    assert error in ended.err
-    assert onboard.sim.requests == []
+def test_wrong_input(onboard: Onboard, content: bytes, more: list[str], words: str) -> None:
+    """It is named, the exit code is 2, and nothing is sent."""
+    onboard.accounts.write_bytes(content)
+    ended = onboard(*more)
+    assert (ended.code, ended.out, onboard.sim.requests) == (2, "", [])
+    assert words in ended.err
 
 
-@pytest.mark.parametrize("format_", ["table", "json", "csv"])
-def test_a_dry_run_changes_nothing(onboard: Example, format_: str) -> None:
-    """It prints the plan in the requested format."""
-    ended = onboard("--dry-run", "--format", format_, regions=ONE_REGION)
-    assert (ended.code, onboard.changes) == (0, [])
-    if format_ == "table":
-        assert ended.out.count("accept") == 5
+@pytest.mark.parametrize("output", ["table", "json", "ndjson", "csv"])
+def test_a_dry_run_changes_nothing(onboard: Onboard, output: str) -> None:
+    """It writes the plan in the format that is asked for, also without a terminal."""
+    ended = onboard.program(*onboard.arguments("--dry-run", "--output", output, regions=ONE_REGION))
+    assert (ended.code, ended.err, onboard.changes) == (0, "", [])
+    if output == "table":
+        assert ended.out.splitlines() == [
+            "5 accept",
+            "5 invite",
+            "1 create graph",
+            "11 actions in 1 regions; nothing was done",
+        ]
         return
-    rows = json.loads(ended.out)["rows"] if format_ == "json" else csv.DictReader(io.StringIO(ended.out))
-    assert [(row["account_id"], row["action"]) for row in rows] == [
-        ("", "create graph"),
-        *[(account_id, "invite") for account_id in MEMBERS],
-        *[(account_id, "accept") for account_id in MEMBERS],
-    ]
-
-
-@pytest.mark.parametrize(("wrong", "after"), [("address", "VERIFICATION_FAILED"), ("role", "INVITED")])
-def test_a_report_as_csv_has_a_line_for_each(onboard: Example, wrong: str, after: str) -> None:
-    """A wrong address or a refused role is reported with the reason, and the exit code is 1; the others are members."""
-    reason = "address"
-    if wrong == "address":
-        onboard.sim.account(MEMBERS[2], "moved@example.com")
+    if output == "json":
+        document = json.loads(ended.out)
+        rows: list[Any] = document["actions"]
+        assert (document["ok"], document["administrator_id"]) == (True, ADMINISTRATOR)
+    elif output == "ndjson":
+        rows = [json.loads(line) for line in ended.out.splitlines()]
     else:
-        onboard.sim.role(MEMBERS[2], ROLE, trusted=[OTHER])
-        reason = f"cannot assume arn:aws:iam::{MEMBERS[2]}:role/{ROLE}: AccessDenied"
-    ended = onboard("--format", "csv", regions=ONE_REGION)
-    assert ended.code == 1
-    rows = {row["account_id"]: row for row in csv.DictReader(io.StringIO(ended.out))}
-    assert {account_id for account_id, row in rows.items() if row["problem"]} == {MEMBERS[2]}
-    assert rows[MEMBERS[2]]["after"] == after
-    assert reason in rows[MEMBERS[2]]["problem"]
-    assert sorted(onboard.statuses) == sorted(["ENABLED"] * 4 + [after])
+        rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert sorted((row["account_id"] or "", row["kind"]) for row in rows) == sorted(
+        [("", "create graph"), *((one, kind) for one in MEMBERS for kind in ("invite", "accept"))]
+    )
 
 
-def test_a_closed_region_does_not_stop_the_other(onboard: Example) -> None:
+def test_without_a_yes_nothing_is_done(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal the exit code is 2, and standard error says how."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    ended = onboard.program(*onboard.arguments())
+    assert (ended.code, ended.out, onboard.changes) == (2, "", [])
+    assert ended.err.splitlines()[-1].endswith("nothing was done; add --yes to do it")
+    assert "invite 5 accounts" in ended.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2), ("\x04", 2), ("\x03", 130)])
+def test_a_question_on_a_terminal(onboard: Onboard, answer: str, code: int) -> None:
+    """A yes does it; a no, the end of the input, and Ctrl-C do nothing. While it works, there is a bar."""
+    ended = onboard.program.on_terminal(*onboard.arguments(), answer=answer)
+    assert ended.code == code
+    assert ("onboarding" in ended.out) == (code == 0)
+    assert onboard.statuses == (["ENABLED"] * 10 if code == 0 else [])
+    assert "Traceback" not in ended.out
+
+
+def remove_all_but_one(onboard: Onboard) -> None:
+    """Onboard all, and leave one account in the list."""
+    assert onboard(regions=ONE_REGION).code == 0
+    onboard.accounts.write_text(f"{MEMBERS[0]},account-{MEMBERS[0]}@example.com\n")
+    onboard.sim.forget_requests()
+
+
+@pytest.mark.parametrize(("most", "code", "left"), [(None, 1, 5), ("3", 1, 5), ("4", 0, 1)])
+def test_removals_need_their_number(onboard: Onboard, most: str | None, code: int, left: int) -> None:
+    """With --yes, --max-removals must allow as many as there are."""
+    remove_all_but_one(onboard)
+    more = [] if most is None else ["--max-removals", most]
+    ended = onboard("--remove-others", *more, regions=ONE_REGION)
+    assert (ended.code, len(onboard.statuses)) == (code, left)
+    assert ("problem" in ended.out) == (code == 1)
+
+
+def test_a_bad_line_prevents_removals(onboard: Onboard) -> None:
+    """A line that could not be read may be one of the members."""
+    remove_all_but_one(onboard)
+    onboard.accounts.write_text(f"{onboard.accounts.read_text()}20000000002,root@example.com\n")
+    ended = onboard("--remove-others", "--max-removals", "9", regions=ONE_REGION)
+    assert (ended.code, len(onboard.statuses), onboard.changes) == (1, 5, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "code", "left"), [("4\n", 0, 1), ("y\n", 2, 5)])
+def test_the_number_of_removals_is_typed(onboard: Onboard, answer: str, code: int, left: int) -> None:
+    """A yes is not enough."""
+    remove_all_but_one(onboard)
+    arguments = onboard.arguments("--remove-others", regions=ONE_REGION)
+    ended = onboard.program.on_terminal(*arguments, answer=answer)
+    assert (ended.code, len(onboard.statuses)) == (code, left)
+    assert "This removes 4 memberships. Type their number to do it: " in ended.out
+
+
+def test_a_closed_region_does_not_stop_the_other(onboard: Onboard) -> None:
     """It is reported, and the exit code is 1, in a dry run too."""
     onboard.sim.close_region("us-east-1")
     ended = onboard("--dry-run")
     assert ended.code == 1
     assert "not available" in ended.out
-    ended = onboard("--format", "json")
+    ended = onboard("--output", "json")
     assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 5)
     problems = [row for row in json.loads(ended.out)["rows"] if row["problem"]]
     assert {row["region"] for row in problems} == {"us-east-1"}
-    assert len(problems) == 1 + len(MEMBERS)
 
 
-def test_without_a_role_accounts_stay_invited(onboard: Example) -> None:
+def test_without_a_role_accounts_stay_invited(onboard: Onboard) -> None:
     """The exit code is 0, since nothing else was wanted."""
     assert onboard("--tag", "team=secops", "--no-email", "--message", "Please join", role=None).code == 0
     assert onboard.statuses == ["INVITED"] * 10
 
 
-def test_the_administrator_role_is_assumed(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The graphs belong to the account of the role."""
+def test_the_administrator_by_its_role(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graphs belong to its account; the roles of the members are assumed with the caller's own credentials."""
     for name, value in onboard.sim.environment(OTHER).items():
         monkeypatch.setenv(name, value)
-    administrator = onboard.sim.role(ADMINISTRATOR, "Admin", trusted=[OTHER], external_id="ours")
-    assert onboard("--administrator-role", administrator, "--external-id", "ours", role=None).code == 0
+    for account_id in (ADMINISTRATOR, *MEMBERS):
+        onboard.sim.role(account_id, ROLE, trusted=[OTHER], external_id="ours")
+    assert onboard("--account", ADMINISTRATOR, "--external-id", "ours").code == 0
     graphs = onboard.sim.snapshot()
     assert len(graphs) == 2
     assert all(f":{ADMINISTRATOR}:" in arn for arn in graphs)
+    assert onboard.statuses == ["ENABLED"] * 10
 
 
-def test_the_list_may_come_from_standard_input(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_may_come_from_standard_input(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """A minus sign stands for it."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO(onboard.accounts.read_text()))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(onboard.accounts.read_bytes())))
     assert onboard(accounts="-").code == 0
     assert onboard.statuses == ["ENABLED"] * 10
 
 
-def test_wrong_credentials_fail(onboard: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_organization(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its management account: the administrator is delegated, and accounts are enabled without invitations."""
+    sim = onboard.sim
+    sim.organization(MANAGEMENT, [ADMINISTRATOR, *MEMBERS])
+    sim.role(ADMINISTRATOR, ROLE, trusted=[MANAGEMENT])
+    for name, value in sim.environment(MANAGEMENT).items():
+        monkeypatch.setenv(name, value)
+    more = ["--organization", "--account", ADMINISTRATOR, "--auto-enable", "--output", "json"]
+    ended = onboard(*more, accounts="", regions=ONE_REGION)
+    assert ended.code == 0, ended
+    (graph,) = sim.snapshot().values()
+    assert set(graph["members"]) == {MANAGEMENT, *MEMBERS}
+    assert onboard.statuses == ["ENABLED"] * 6
+    done = [one for region in json.loads(ended.out)["regions"] for one in region["done"]]
+    assert done == ["enable administrator", "set auto-enable"]
+
+
+def test_all_regions(onboard: Onboard) -> None:
+    """Those that are not open are notes."""
+    onboard.sim.close_region("me-south-1")
+    ended = onboard("--dry-run", regions=("all",))
+    assert ended.code == 0
+    assert "note: the account has not opted in to me-south-1" in ended.out or "me-south-1" in ended.out
+    assert ended.out.count("me-south-1") == 1
+
+
+def test_packages_alone(onboard: Onboard) -> None:
+    """Without a list, those of the graphs that there are."""
+    assert onboard(regions=ONE_REGION).code == 0
+    (arn,) = onboard.sim.snapshot()
+    onboard.sim.set_package(arn, "EKS_AUDIT", "STOPPED")
+    ended = onboard("--packages", "EKS_AUDIT,DETECTIVE_CORE", accounts="", role=None, regions=ONE_REGION)
+    assert (ended.code, "1 graphs: start packages" in ended.out) == (0, True)
+
+
+def test_wrong_credentials_fail(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exit code is 1."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     assert onboard().code == 1
     assert onboard.statuses == []
 
 
-def test_it_goes_on_after_an_interruption(onboard: Example) -> None:
-    """Ctrl-C while accepting gives exit code 130 and no traceback; the next run repeats nothing."""
+@pytest.mark.slow
+def test_it_goes_on_after_an_interruption(onboard: Onboard) -> None:
+    """Ctrl-C while accepting gives exit code 130, a report, and no traceback; the next run repeats nothing."""
     sim = onboard.sim
     sim.inject(Fault(Latency(0.3), "AcceptInvitation", count=None))
-    arguments = [str(onboard.accounts), "--regions", *ONE_REGION, "--member-role", ROLE]
-    with subprocess.Popen(command("onboard", *arguments), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as program:
+    arguments = onboard.arguments("--yes", "--output", "json", regions=ONE_REGION)
+    with onboard.program.start(*arguments) as running:
         try:
             while "INVITED" not in onboard.statuses:
-                assert program.poll() is None
+                assert running.poll() is None
                 time.sleep(0.01)
-            program.send_signal(signal.SIGINT)
-            _, errors = program.communicate(timeout=120)
+            running.send_signal(signal.SIGINT)
+            out, errors = running.communicate(timeout=120)
         finally:
-            program.kill()
-    assert program.returncode == 130, errors.decode()
-    assert b"run the same command again to continue" in errors
-    assert b"Traceback" not in errors
+            running.kill()
+    assert running.returncode == 130, errors.decode()
+    assert errors.decode().splitlines()[-2:] == [
+        "run the same command again to continue",
+        "detective-async: interrupted",
+    ]
+    report = json.loads(out)
+    assert (report["ok"], len(report["rows"])) == (False, 5)
+    assert "Traceback" not in errors.decode()
     sim.clear_faults()
     assert onboard(regions=ONE_REGION).code == 0
     assert onboard.statuses == ["ENABLED"] * 5
     done = [request.operation for request in sim.requests if request.status == 200]
     assert [done.count(name) for name in ("CreateGraph", "CreateMembers", "AcceptInvitation")] == [1, 1, 5]
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_an_interruption_reports_what_is_known(
+    onboard: Onboard, monkeypatch: pytest.MonkeyPatch, has_begun: bool
+) -> None:
+    """If applying the plan has begun, there is a report."""
+    plan_class = onboard_run.MembershipPlan
+    apply = plan_class.apply
+
+    async def interrupted(plan: Any, **options: Any) -> None:
+        if has_begun:
+            await apply(plan, **options)
+        raise onboard_run.asyncio.CancelledError
+
+    def run(_job: object, work: Any) -> None:
+        loop = onboard_run.asyncio.Runner()
+        with loop, pytest.raises(onboard_run.asyncio.CancelledError):
+            loop.run(work())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan_class, "apply", interrupted)
+    monkeypatch.setattr(onboard_run.Job, "run", run)
+    ended = onboard()
+    assert (ended.code, bool(ended.out)) == (130, has_begun)
