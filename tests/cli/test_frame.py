@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from cli.conftest import SCRIPT, Program
 
-from detective_async.cli import main, options, program as frame
+from detective_async.cli import main, options
+from detective_async.cli import program as frame
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, MANAGEMENT, REGIONS, ROLE
 from detective_async.testing import Failure, Fault, Latency
 
@@ -283,7 +284,7 @@ class _ClosedPipe(io.TextIOWrapper):
     def __init__(self) -> None:
         super().__init__(io.BytesIO())
 
-    def write(self, text: str) -> int:
+    def write(self, _text: str) -> int:
         raise BrokenPipeError
 
     def fileno(self) -> int:
@@ -358,7 +359,7 @@ def test_ctrl_c(program: Program, arguments: list[str]) -> None:
                 assert running.poll() is None
                 time.sleep(0.01)
             running.send_signal(signal.SIGINT)
-            out, errors = running.communicate(timeout=60)
+            _, errors = running.communicate(timeout=60)
         finally:
             running.kill()
     assert running.returncode == 130, errors.decode()

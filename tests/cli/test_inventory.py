@@ -22,8 +22,7 @@ from support.inventories import CLOSED, HUB, OPEN, ROLE, Members, World, found_i
 from support.programs import STRICT, Ended
 from support.strict_mode import warnings_in
 
-from detective_async import cli
-from detective_async import HostNotFound, Outcome, OutcomeKind, ServiceError, Target
+from detective_async import HostNotFound, Outcome, OutcomeKind, ServiceError, Target, cli
 from detective_async.cli import inventory_run
 from detective_async.cli.inventory_file import Csv
 from detective_async.testing import Failure, Fault, Latency

@@ -53,9 +53,7 @@ class Onboard:
 
 
 @pytest.fixture
-def onboard(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Onboard]:
+def onboard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Onboard]:
     monkeypatch.chdir(tmp_path)
     with SimulatorThread() as sim:
         for account_id in MEMBERS:
@@ -96,9 +94,7 @@ def test_the_report_in_other_formats(onboard: Onboard, output: str) -> None:
     elif output == "ndjson":
         rows = [json.loads(line) for line in ended.out.splitlines()]
     else:
-        rows = [
-            {name: value or None for name, value in row.items()} for row in csv.DictReader(io.StringIO(ended.out))
-        ]
+        rows = [{name: value or None for name, value in row.items()} for row in csv.DictReader(io.StringIO(ended.out))]
     graphs = [row for row in rows if not row.get("account_id")]
     assert {row["graph_arn"] for row in graphs} == set(onboard.sim.snapshot())
     found = {(row["account_id"], row["region"]): row["after"] for row in rows if row.get("account_id")}
@@ -133,7 +129,7 @@ def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> No
         (b"nonsense\n", [], "no line of it is an account: nothing was done"),
         (b"\xff\n", [], "expected text in UTF-8"),
         (b"%s,root@example.com" % MEMBERS[0].encode(), ["--packages", "EVERYTHING"], "EVERYTHING"),
-        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", "aws:x=y"], "tags"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", f"{'x' * 129}=y"], "tags"),
         (b"%s,root@example.com" % MEMBERS[0].encode(), ["--message", ""], "message"),
     ],
 )
@@ -229,14 +225,15 @@ def test_the_number_of_removals_is_typed(onboard: Onboard, answer: str, code: in
 
 def test_a_closed_region_does_not_stop_the_other(onboard: Onboard) -> None:
     """It is reported, and the exit code is 1, in a dry run too."""
-    onboard.sim.close_region("us-east-1")
-    ended = onboard("--dry-run")
+    regions = ("eu-west-1", "me-south-1")
+    onboard.sim.close_region("me-south-1")
+    ended = onboard("--dry-run", regions=regions)
     assert ended.code == 1
     assert "not available" in ended.out
-    ended = onboard("--output", "json")
+    ended = onboard("--output", "json", regions=regions)
     assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 5)
     problems = [row for row in json.loads(ended.out)["rows"] if row["problem"]]
-    assert {row["region"] for row in problems} == {"us-east-1"}
+    assert {row["region"] for row in problems} == {"me-south-1"}
 
 
 def test_without_a_role_accounts_stay_invited(onboard: Onboard) -> None:
@@ -287,7 +284,6 @@ def test_all_regions(onboard: Onboard) -> None:
     onboard.sim.close_region("me-south-1")
     ended = onboard("--dry-run", regions=("all",))
     assert ended.code == 0
-    assert "note: the account has not opted in to me-south-1" in ended.out or "me-south-1" in ended.out
     assert ended.out.count("me-south-1") == 1
 
 
@@ -323,10 +319,8 @@ def test_it_goes_on_after_an_interruption(onboard: Onboard) -> None:
         finally:
             running.kill()
     assert running.returncode == 130, errors.decode()
-    assert errors.decode().splitlines()[-2:] == [
-        "run the same command again to continue",
-        "detective-async: interrupted",
-    ]
+    lines = [line for line in errors.decode().splitlines() if line]
+    assert lines[-2:] == ["run the same command again to continue", "detective-async: interrupted"]
     report = json.loads(out)
     assert (report["ok"], len(report["rows"])) == (False, 5)
     assert "Traceback" not in errors.decode()
