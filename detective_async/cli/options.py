@@ -5,7 +5,6 @@ import logging
 import re
 import signal
 import sys
-import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -325,8 +324,6 @@ def ask(question: str, otherwise: str) -> str:
         raise CommandError(f"not confirmed, and there is no terminal to ask on: nothing was done; {otherwise}")
     sys.stderr.write(question)
     sys.stderr.flush()
-    if threading.current_thread() is not threading.main_thread():
-        return sys.stdin.readline()
     # asyncio's handler would wait for the end of the line before it ends the program.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -119,7 +119,9 @@ def write_table(results: Results, *, show_all: bool = False) -> None:
     hidden = 0 if show_all else max(0, len(lines) - _MOST_ROWS)
     attention = lines[: len(lines) - hidden]
     others = _merged(good, results.shown, show_all=True) if show_all else []
-    console = console_for(sys.stdout if sys.stdout.isatty() else io.StringIO())
+    # Elsewhere, lines have no blanks at their ends.
+    drawn = None if sys.stdout.isatty() else io.StringIO()
+    console = console_for(sys.stdout if drawn is None else drawn)
     if attention or others:
         console.print(_table(attention, others, results.shown))
     if hidden:
@@ -130,9 +132,8 @@ def write_table(results: Results, *, show_all: bool = False) -> None:
             console.print(Text(f"{count:,} {printable(what)}"))
     for line in results.summary:
         console.print(Text(printable(line), style="bold"))
-    if isinstance(console.file, io.StringIO):
-        # Without the blanks at the ends of lines.
-        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines()))
+    if drawn is not None:
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.getvalue().splitlines()))
 
 
 def _table(attention: Sequence[Sequence[str]], others: Sequence[Sequence[str]], shown: Mapping[str, str]) -> "Table":

@@ -1,6 +1,7 @@
 """The command's frame: finds the subcommand, runs it, and turns whatever ends it into an exit code and one line."""
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -89,8 +90,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # Names from outside may have characters that a terminal's encoding does not have.
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -112,9 +113,6 @@ def _run(arguments: Sequence[str] | None) -> int:
             return INTERRUPTED
         except click.UsageError as error:
             return _wrong_use(error)
-        except click.ClickException as error:
-            _complain(error.format_message())
-            return error.exit_code
         except CommandError as error:
             _complain(str(error))
             return error.exit_code
@@ -155,6 +153,7 @@ def _loggers_restored() -> Any:
 def _discard_output() -> None:
     """Let Python write the rest of its buffer to nowhere: its reader has gone, which is no error of this program."""
     with contextlib.suppress(OSError, ValueError):
+        descriptor = sys.stdout.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, descriptor)
         os.close(nowhere)

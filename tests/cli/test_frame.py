@@ -270,6 +270,11 @@ def test_what_is_completed(program: Program, words: str, expected: set[str], oth
     assert not others & found
 
 
+def test_subcommands_are_completed() -> None:
+    """Those of the help."""
+    assert frame.commands.list_commands(None) == SUBCOMMANDS  # type: ignore[arg-type] # it is not looked at
+
+
 def test_regions_are_completed() -> None:
     """The last one of a list, and `all` only alone."""
     found = {one.value for one in options.complete_regions(None, None, "")}  # type: ignore[arg-type]
@@ -278,25 +283,41 @@ def test_regions_are_completed() -> None:
     assert found == {"eu-west-1,us-east-1", "eu-west-1,us-east-2"}
 
 
+class _ClosedFile(io.BytesIO):
+    def write(self, _data: Any) -> int:
+        raise BrokenPipeError
+
+
 class _ClosedPipe(io.TextIOWrapper):
     """Standard output whose reader has gone."""
 
-    def __init__(self) -> None:
-        super().__init__(io.BytesIO())
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.file = _ClosedFile()
+        super().__init__(self.file)
+        self.descriptor = descriptor
 
     def write(self, _text: str) -> int:
         raise BrokenPipeError
 
     def fileno(self) -> int:
-        raise ValueError
+        if self.descriptor is None:
+            raise ValueError
+        return self.descriptor
 
 
-@pytest.mark.parametrize("output", ["table", "json", "ndjson", "csv"])
-def test_a_reader_that_has_gone(program: Program, output: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 1, without a word."""
-    with monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", _ClosedPipe())
-        code = main(["coverage", "--output", output])
+@pytest.mark.parametrize("arguments", [*(["coverage", "-o", one] for one in options.FORMATS), ["inventory", "-q"]])
+@pytest.mark.parametrize("has_descriptor", [False, True])
+def test_a_reader_that_has_gone(
+    program: Program, arguments: list[str], has_descriptor: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1, without a word; nothing is written to the pipe any more."""
+    file = program.folder / "pipe"
+    with monkeypatch.context() as patch, file.open("wb") as pipe:
+        patch.setattr(sys, "stdout", _ClosedPipe(pipe.fileno() if has_descriptor else None))
+        code = main(arguments)
+        pipe.write(b"more")
+        pipe.flush()
+        assert (file.stat().st_size == 0) is has_descriptor
     assert (code, program.capsys.readouterr().err) == (1, "")
 
 

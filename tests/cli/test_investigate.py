@@ -219,6 +219,7 @@ def test_texts_of_a_page_are_escaped() -> None:
         "severity INFORMATIONAL",
     ]
     assert "<p>No indicators.</p>" in page
+    assert "Not investigated" not in html_report.page(reports, [])
 
 
 def test_a_table_counts_what_is_not_severe() -> None:

@@ -223,6 +223,23 @@ def test_the_number_of_removals_is_typed(onboard: Onboard, answer: str, code: in
     assert "This removes 4 memberships. Type their number to do it: " in ended.out
 
 
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("4\n", 0, 1), ("y\n", 2, 5)])
+def test_the_number_of_removals_is_a_confirmation(
+    onboard: Onboard, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
+) -> None:
+    """The same in this process."""
+    remove_all_but_one(onboard)
+    monkeypatch.setattr(sys, "stdin", _Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    assert onboard.program(*onboard.arguments("--remove-others", regions=ONE_REGION)).code == code
+    assert len(onboard.statuses) == left
+
+
 def test_a_closed_region_does_not_stop_the_other(onboard: Onboard) -> None:
     """It is reported, and the exit code is 1, in a dry run too."""
     regions = ("eu-west-1", "me-south-1")
