@@ -2,6 +2,7 @@
 
 import enum
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,8 @@ from attrs import field, frozen
 
 from detective_async.api.models.investigations import EntityType
 from detective_async.api.plain import plain
-from detective_async.errors import ParameterError
+from detective_async.errors import ParameterError, printable
+from detective_async.settings.arguments import shown
 from detective_async.settings.expressions import expression
 
 #: Names and paths as the IAM user guide describes them ("IAM identifiers").
@@ -153,7 +155,16 @@ class SkippedEntity:
         return self.with_arn(arn)
 
     def with_arn(self, arn: str) -> FindingEntity:
-        """Return the entity with this ARN, and the times of the finding."""
+        """Return the entity, once its ARN is known, with the times of the finding.
+
+        Args:
+            arn: the ARN of the user or role.
+
+        Raises:
+            ParameterError: it is not the ARN of an IAM user or role.
+        """
+        if not isinstance(arn, str) or not is_entity(arn):
+            raise ParameterError("arn", f"expected the ARN of an IAM user or role, got {shown(arn)}")
         findings = () if self.finding is None else (self.finding,)
         return FindingEntity(arn=arn, start=self._start, end=self._end, findings=findings)
 
@@ -163,7 +174,8 @@ class SkippedEntity:
         return self.account_id, self.entity_type, self.name and self.name.casefold()
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.explanation}"
+        # A finding may contain anything.
+        return printable(f"{self.what}: {self.explanation}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data, ready for JSON."""
@@ -181,7 +193,7 @@ class SkippedEntity:
 
 @frozen(kw_only=True)
 class FindingEntities:
-    """What findings name.
+    """What findings name; iterating over it gives the entities that can be investigated.
 
     Attributes:
         entities: the users and roles that can be investigated; one more than once if its times are too far apart for
@@ -191,6 +203,10 @@ class FindingEntities:
 
     entities: tuple[FindingEntity, ...] = ()
     skipped: tuple[SkippedEntity, ...] = ()
+
+    def __iter__(self) -> Iterator[FindingEntity]:
+        """Iterate over the entities that can be investigated, so that `investigate` takes this as it is."""
+        return iter(self.entities)
 
     @property
     def arns(self) -> tuple[str, ...]:

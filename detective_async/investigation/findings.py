@@ -120,7 +120,7 @@ def _findings_in(value: Any) -> Iterator[Any]:
         one = waiting.pop()
         if isinstance(one, list | tuple):
             waiting += reversed(one)
-        elif isinstance(one, Mapping) and "detail-type" in one and isinstance(one.get("detail"), Mapping | list):
+        elif isinstance(one, Mapping) and isinstance(one.get("detail"), Mapping | list):
             waiting.append(one["detail"])
         elif isinstance(one, Mapping) and isinstance(found := _get(one, "findings"), list):
             waiting += reversed(found)

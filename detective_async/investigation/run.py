@@ -54,6 +54,9 @@ _VISIBLE_TIME = 10.0
 #: The last poll begins at the deadline and may take this many seconds, or the timeout if that is less.
 _LAST_POLL_LIMIT = 1.0
 
+#: The characters of a malformed ARN in its error.
+_LONGEST_SHOWN = 200
+
 T = TypeVar("T")
 
 
@@ -73,7 +76,7 @@ class Case:
     Attributes:
         detail: the investigation as it was last seen; with its id only, before it was.
         reused: whether it had been started before.
-        error: why it was lost.
+        error: why it was lost, or could not be started yet.
         search_until: when the search for it ends, by the monotonic clock.
     """
 
@@ -104,14 +107,18 @@ def investigate(
 ) -> AsyncGenerator[InvestigationReport, None]:
     """Investigate IAM users and roles, and yield a report for each of them as soon as it has ended.
 
+        async for report in investigate(client, arns):
+            print(report.entity, report.severity or report.error)
+
     What was investigated before is not investigated again: an investigation of the same entity and time that is
     running, or has succeeded, is awaited or read. The times are the same if they are equal, or, for scopes that end
     now, if they differ by at most an hour. An investigation whose start got no response is looked for, and never
     started again. Leaving the loop cancels the requests in flight; investigations that were started go on in AWS.
 
     All of them are awaited by one list of the graph's investigations in each round. Requests are retried as by
-    `RetryPolicy.patient()`, where neither the client's policy nor the environment says otherwise. A failure does not
-    raise: it is the `error` of the entity's report, and so is a timeout.
+    `RetryPolicy.patient()`, where neither the client's policy nor the environment says otherwise, and starts that are
+    throttled for as long as there is time. A failure does not raise: it is the `error` of the entity's report, and so
+    is a timeout.
 
     API operations: ListGraphs, StartInvestigation, ListInvestigations, GetInvestigation (only for investigations that
     there were before), ListIndicators.
@@ -119,7 +126,8 @@ def investigate(
     Args:
         client: a client of the graph's administrator, in the graph's region.
         entity_arns: ARNs of IAM users and roles, with their paths, or what `entities_of` has found. Each is
-            investigated once, and one that is not the ARN of a user or role has a report with the error.
+            investigated once, and one that is not the ARN of a user or role has a report with the error. If there are
+            none, nothing is sent.
         start: the start of the activity to investigate; None for that of each finding, else a day before the end.
         end: the end of it; None for that of each finding, else now. AWS's console allows 3 hours to 30 days.
         timeout: the maximum number of seconds to wait for the investigations; reading what is done may take longer.
@@ -147,8 +155,6 @@ def make_cases(
     entities = list_if_iterable(entity_arns)
     if not isinstance(entities, list):
         raise ParameterError("entity_arns", f"expected ARNs to iterate over, got {shown(entities)}")
-    if not entities:
-        raise ParameterError("entity_arns", "must not be empty")
     now = present_time(client)
     default = requested(start, end, now)
     cases: dict[str, list[Case]] = {}
@@ -323,27 +329,37 @@ class Investigations:
         await map_concurrently(self._start, waiting, concurrency=self.concurrency)
 
     async def _start(self, case: Case) -> None:
-        if self._remaining() <= 0:
-            # The watcher reports it.
-            return
+        lengths = pauses(self._clock)
+        # At the end of the time, the watcher makes the reports.
+        while self._remaining() > 0 and not await self._try_to_start(case):
+            await self._clock.sleep(next(lengths))
+
+    async def _try_to_start(self, case: Case) -> bool:
+        """Start the investigation of a case, and return whether that is settled: it has started, or it never will."""
         case.phase = _Phase.STARTING
         try:
             started = await self.client.start_investigation(
                 self._graph, case.entity, scope_start_time=case.scope.start, scope_end_time=case.scope.end
             )
         except DetectiveError as error:
-            if not error.outcome_unknown:
+            if error.outcome_unknown:
+                case.phase, case.error = _Phase.LOST, error
+                case.search_until = self._clock.monotonic() + _SEARCH_TIME
+            elif isinstance(error, ServiceError) and error.retryable:
+                # Throttled, as hundreds of starts may be.
+                case.phase, case.error = _Phase.WAITING, error
+                return False
+            else:
                 self._report(case, error=error)
-                return
-            case.phase, case.error = _Phase.LOST, error
-            case.search_until = self._clock.monotonic() + _SEARCH_TIME
-            return
+            return True
+        case.error = None
         if started.investigation_id is None:
             self._report(case, error=InvestigationFailed("the response of StartInvestigation has no investigation id"))
-            return
+            return True
         self._known_ids.add(started.investigation_id)
         case.detail = InvestigationDetail(investigation_id=started.investigation_id, entity_arn=case.entity)
         case.phase = _Phase.RUNNING
+        return True
 
     # Waiting
 
@@ -362,7 +378,6 @@ class Investigations:
                 lengths = pauses(self._clock)
         if self._unsettled():
             starter.cancel()
-            await asyncio.wait([starter])
             for case in self._unsettled():
                 self._report(case, error=self._timed_out(case))
 
@@ -405,6 +420,7 @@ class Investigations:
             # Another program may have started one of the same entity.
             if is_candidate and await self._has_scope(investigation_id, case):
                 self._known_ids.add(investigation_id)
+                case.error = None
                 self._note(case, one)
                 return
 
@@ -521,4 +537,4 @@ class Investigations:
 def malformed(arn: str) -> ParameterError:
     """Return the error for something that is not the ARN of a user or role."""
     reason = explain_arn(arn)["reason"]
-    return ParameterError("entity_arns", f"{shown(arn)} is not the ARN of an IAM user or role ({reason})")
+    return ParameterError("entity_arns", f"{arn[:_LONGEST_SHOWN]!r} is not the ARN of an IAM user or role ({reason})")

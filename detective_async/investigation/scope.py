@@ -74,7 +74,7 @@ def joined(scopes: list[Scope]) -> list[Scope]:
             and (end := max(scope.end, found[-1].end)) - found[-1].start <= LONGEST
         ):
             found[-1] = Scope(found[-1].start, end)
-        elif not found or scope != found[-1]:
+        else:
             found.append(scope)
     return found
 

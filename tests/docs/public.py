@@ -9,8 +9,10 @@ from typing import Any
 
 MODULES = (
     "detective_async",
+    "detective_async.coverage",
     "detective_async.integrations.aiohttp_web",
     "detective_async.integrations.opentelemetry",
+    "detective_async.investigation",
     "detective_async.membership",
     "detective_async.integrations.progress",
     "detective_async.testing",

@@ -14,8 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from support.fences import Block
 
 from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Graph, Target
+from detective_async.coverage import survey
 from detective_async.integrations import aiohttp_web
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
+from detective_async.investigation import investigate
 from detective_async.membership import plan_membership, read_accounts
 from detective_async.testing import SimulatorThread
 from docs.pages import WORLD
@@ -33,10 +35,13 @@ OUTPUTS = {
     "detective_async.DetectiveClient": f"{MEMBER} ENABLED\n",
     "detective_async.DetectiveFleet": f"{MEMBER} in us-east-1 succeeded ListGraphsResponse(",
     "detective_async.FleetStream": f"{MEMBER} us-east-1 777788889999 ENABLED\n",
+    "detective_async.coverage": "2 of 4 covered; no graph: 2",
     "detective_async.integrations.aiohttp_web": f'"AccountId":"{MEMBER}"',
     "detective_async.integrations.aiohttp_web.stream_events": "event: end\n",
     "detective_async.integrations.aiohttp_web.stream_ndjson": f'"AccountId":"{MEMBER}"',
     "detective_async.integrations.opentelemetry": "",
+    "detective_async.investigation.investigate": f"arn:aws:iam::{MEMBER}:role/Deploy HIGH\n",
+    "detective_async.investigation": f"arn:aws:iam::{MEMBER}:role/Deploy HIGH\nTTP_OBSERVED Initial Access",
     "detective_async.membership": "2 of 2 memberships in 2 regions are as wanted",
     "detective_async.integrations.progress.ProgressBar": "",
 }
@@ -76,13 +81,16 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
             "OpenTelemetryHook": OpenTelemetryHook,
             "Path": Path,
             "account_ids": account_ids,
+            "arns": [f"arn:aws:iam::{MEMBER}:role/Deploy"],
             "client": client,
             "fleet": fleet,
+            "investigate": investigate,
             "graph_arn": GRAPH,
             "list_graphs": list_graphs,
             "plan_membership": plan_membership,
             "read_accounts": read_accounts,
             "role_of": role_of,
+            "survey": survey,
             "web": web,
             **{name: getattr(aiohttp_web, name) for name in aiohttp_web.__all__},
         }

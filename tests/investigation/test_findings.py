@@ -174,6 +174,7 @@ def test_asff(resources: list[Any], arns: list[str], skipped: list[str]) -> None
         {"Findings": [pascal(guardduty({"lambdaDetails": {"role": ROLE}}))]},
         [[event({"findings": [asff(resource("AwsIamRole", ROLE))]})]],
         (asff(resource("AwsIamRole", ROLE)),),
+        {"detail": asff(resource("AwsIamRole", ROLE))},
     ],
 )
 def test_envelopes(wrapped: Any) -> None:
@@ -231,8 +232,8 @@ def test_known_arns_tell_the_path() -> None:
     """Those of other accounts, kinds and names do not."""
     finding = guardduty(access_key())
     others = [ROLE.replace(ACCOUNT, "444455556666"), ROLE.replace(":role/", ":user/"), f"{ROLE}2", "nonsense", 7]
-    assert summary(finding, known_arns=others)[0] == []  # type: ignore[arg-type]
-    assert summary(finding, known_arns=[*others, ROLE]) == ([ROLE], [])  # type: ignore[list-item]
+    assert summary(finding, known_arns=others)[0] == []
+    assert summary(finding, known_arns=[*others, ROLE]) == ([ROLE], [])
     # Each is used for what it is.
     assert summary(guardduty(access_key("IAMUser")), known_arns=iter([ROLE]))[0] == []
 
@@ -258,6 +259,17 @@ def test_a_malformed_path(path: Any) -> None:
     (skipped,) = entities_of(guardduty(access_key()), now=NOW).skipped
     with pytest.raises(ParameterError, match="path"):
         skipped.with_path(path)
+
+
+def test_a_skipped_entity_with_an_arn() -> None:
+    """Such as the role in an instance profile, which IAM knows."""
+    (skipped,) = entities_of(guardduty({"instanceDetails": {"iamInstanceProfile": {"arn": PROFILE}}}), now=NOW).skipped
+    entity = skipped.with_arn(ROLE)
+    assert (entity.arn, entity.findings) == (ROLE, (GUARDDUTY_ARN,))
+    assert entity.start is not None
+    for arn in (PROFILE, None):
+        with pytest.raises(ParameterError, match="arn: expected the ARN of an IAM user or role"):
+            skipped.with_arn(arn)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def test_a_path_of_what_has_none() -> None:
@@ -298,21 +310,21 @@ def seen(first: Any, last: Any, **more: Any) -> FindingEntity:
     ("first", "last", "start", "end"),
     [
         # A day before and after.
-        ("2026-03-05T10:00:00Z", "2026-03-05T12:00:00Z", datetime(2026, 3, 4, 10), datetime(2026, 3, 6, 12)),
-        ("2026-03-05T10:00:00+02:00", None, datetime(2026, 3, 4, 8), datetime(2026, 3, 6, 8)),
-        (None, "2026-03-05T10:00:00", datetime(2026, 3, 4, 10), datetime(2026, 3, 6, 10)),
-        ("2026-03-05T12:00:00Z", "2026-03-05T10:00:00Z", datetime(2026, 3, 4, 10), datetime(2026, 3, 6, 12)),
+        ("2026-03-05T10:00:00Z", "2026-03-05T12:00:00Z", "2026-03-04T10:00:00Z", "2026-03-06T12:00:00Z"),
+        ("2026-03-05T10:00:00+02:00", None, "2026-03-04T08:00:00Z", "2026-03-06T08:00:00Z"),
+        (None, "2026-03-05T10:00:00", "2026-03-04T10:00:00Z", "2026-03-06T10:00:00Z"),
+        ("2026-03-05T12:00:00Z", "2026-03-05T10:00:00Z", "2026-03-04T10:00:00Z", "2026-03-06T12:00:00Z"),
         # Not in the future.
-        ("2026-03-19T23:00:00Z", "2026-03-19T23:30:00Z", datetime(2026, 3, 18, 23), datetime(2026, 3, 20)),
+        ("2026-03-19T23:00:00Z", "2026-03-19T23:30:00Z", "2026-03-18T23:00:00Z", "2026-03-20T00:00:00Z"),
         # At least three hours, and at most thirty days.
-        ("2026-03-25T00:00:00Z", "2026-03-25T00:00:00Z", datetime(2026, 3, 19, 21), datetime(2026, 3, 20)),
-        ("2026-01-01T00:00:00Z", "2026-03-05T12:00:00Z", datetime(2026, 2, 4, 12), datetime(2026, 3, 6, 12)),
+        ("2026-03-25T00:00:00Z", "2026-03-25T00:00:00Z", "2026-03-19T21:00:00Z", "2026-03-20T00:00:00Z"),
+        ("2026-01-01T00:00:00Z", "2026-03-05T12:00:00Z", "2026-02-04T12:00:00Z", "2026-03-06T12:00:00Z"),
     ],
 )
-def test_scopes(first: Any, last: Any, start: datetime, end: datetime) -> None:
+def test_scopes(first: Any, last: Any, start: str, end: str) -> None:
     """They surround the activity."""
     entity = seen(first, last)
-    assert (entity.start, entity.end) == (start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+    assert (entity.to_dict()["start"], entity.to_dict()["end"]) == (start, end)
 
 
 @pytest.mark.parametrize("moment", [None, "", "yesterday", 7, [], "0001-01-01T00:00:00+14:00"])
@@ -389,3 +401,5 @@ def test_what_is_quoted_is_cut() -> None:
     """A finding may contain anything."""
     (skipped,) = entities_of(asff(resource("AwsIamRole", "arn:" + "x" * 10_000)), now=NOW).skipped
     assert len(skipped.what) == 200
+    (skipped,) = entities_of(asff(resource("AwsIamRole", "a\x1b[2Jb")), now=NOW).skipped
+    assert str(skipped).startswith("Role a\\x1b[2Jb: ")
