@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist loadfile --no-loadscope-reorder
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api dist clean
+.PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api parity dist clean
 
 demo: $(VENV)/package $(VENV)/demo  ## what the command does, in one screen, on the embedded simulator
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -75,6 +75,9 @@ bench-python: $(VENV)/package $(VENV)/bench  ## an environment for run.py --pyth
 
 api: $(VENV)/package $(VENV)/test  ## record the public API of the version that is about to be released
 	cd tests && $(abspath $(BIN))/python -m public_api
+
+parity: $(VENV)/package $(VENV)/test  ## write the page about what the simulator models, from the data beside it
+	cd tests && $(abspath $(BIN))/python -m docs.parity
 
 # The second build makes the wheel from the working tree, the first one from the sdist.
 dist: $(VENV)-dist/dist  ## the sdist and the wheel, in dist/: built twice to the same bytes, and checked

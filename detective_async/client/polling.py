@@ -64,9 +64,10 @@ class Wait:
         """The seconds until the deadline; not above zero if it has passed."""
         return self.deadline - self.clock.monotonic()
 
-    def part(self) -> "Wait":
-        """Return a wait with the same deadline and pauses of its own."""
-        return Wait(self.clock, self.timeout, growth=self._growth, shrinks=self._shrinks, deadline=self.deadline)
+    def part(self, part: float = 1.0) -> "Wait":
+        """Return a wait with pauses of its own, until the same deadline, or for a part of the time until then."""
+        deadline = self.deadline if part >= 1 else self.clock.monotonic() + part * self.remaining
+        return Wait(self.clock, self.timeout, growth=self._growth, shrinks=self._shrinks, deadline=deadline)
 
     def restart(self) -> None:
         """Begin with short pauses again, after progress."""
@@ -114,6 +115,8 @@ class Poller(Generic[State]):
         self.last_states: dict[str, State | None] = dict.fromkeys(ids)
         self.pending = dict.fromkeys(self.last_states)
         self._error: DetectiveError | None = None
+        # Id -> until when it may still appear, by the clock.
+        self._absent: dict[str, float] = {}
 
     @property
     def states(self) -> list[State]:
@@ -124,10 +127,18 @@ class Poller(Generic[State]):
         """Record the state of an id and return whether it has just settled; ignore ids that are not pending."""
         if key not in self.pending:
             return False
+        self._absent.pop(key, None)
         self.last_states[key] = state
         if settled:
             del self.pending[key]
         return settled
+
+    def record_absence(self, keys: Iterable[str | None], clock: Clock, appear_within: float) -> None:
+        """Record that there is nothing of these ids; the wait ends when that is so of all pending ones for so long."""
+        now = clock.monotonic()
+        for key in keys:
+            if key in self.pending:
+                self._absent.setdefault(key, now + appear_within)
 
     def record_failure(self, error: ServiceError | TransportError) -> None:
         """Record the failure of a poll, or raise the error if it is not transient."""
@@ -151,10 +162,15 @@ class Poller(Generic[State]):
             finished = await self._poll_once(poll, max(wait.remaining, min(timeout, _LAST_POLL_LIMIT)))
             if not self.pending:
                 return
+            if self._are_absent(clock.monotonic()):
+                raise self._timed_out(timeout, "do not exist")
             # The last poll is at the deadline, after which there is no pause.
             if not finished or not await wait.pause():
                 break
         raise self._timed_out(timeout) from self._error
+
+    def _are_absent(self, now: float) -> bool:
+        return all(self._absent.get(key, now + 1) <= now for key in self.pending)
 
     async def _poll_once(self, poll: Callable[[], Awaitable[object]], limit: float) -> bool:
         """Poll once and return whether that finished within the limit."""
@@ -168,23 +184,23 @@ class Poller(Generic[State]):
             self.record_failure(error)
         return True
 
-    def _timed_out(self, timeout: float) -> WaiterTimeout:
+    def _timed_out(self, timeout: float, problem: str = "") -> WaiterTimeout:
         shown = [f"{key} {_status(self.last_states[key])}" for key in islice(self.pending, _MAX_IDS_IN_MESSAGE)]
         if len(self.pending) > _MAX_IDS_IN_MESSAGE:
             shown.append(f"and {len(self.pending) - _MAX_IDS_IN_MESSAGE} more")
         return WaiterTimeout(
-            f"{self._subject}: {len(self.pending)} of {len(self.last_states)} not settled within {timeout:.10g} s: "
-            f"{', '.join(shown)}",
+            f"{self._subject}: {len(self.pending)} of {len(self.last_states)} "
+            f"{problem or f'not settled within {timeout:.10g} s'}: {', '.join(shown)}",
             timeout=timeout,
             last_states=self.last_states,
             pending=self.pending,
         )
 
 
-def check_timeout(timeout: object) -> None:
+def check_timeout(timeout: object, name: str = "timeout") -> None:
     """Raise `ParameterError` if the timeout is not a positive number."""
     if problem := seconds_problem(timeout):
-        raise ParameterError("timeout", problem)
+        raise ParameterError(name, problem)
 
 
 def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:

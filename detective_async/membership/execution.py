@@ -15,8 +15,8 @@ from detective_async.api.models.exceptions import (
 from detective_async.api.redaction import in_one_line
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
-from detective_async.client.concurrency import SharedSlots
 from detective_async.client.polling import Wait
+from detective_async.client.slots import SharedSlots
 from detective_async.errors import (
     AssumeRoleError,
     ClientClosed,
@@ -29,6 +29,7 @@ from detective_async.errors import (
 from detective_async.fleet.outcomes import UNKNOWN_KEYS, OutcomeKind, outcome_kind
 from detective_async.membership.actions import Reason
 from detective_async.settings.clock import Clock
+from detective_async.settings.endpoints import needs_no_opt_in
 
 #: The pauses grow slowly, so that an action follows soon after the change that allows it.
 _GROWTH = 1.25
@@ -146,9 +147,9 @@ class Execution:
             error, TransportError | ConflictException | ResourceNotFoundException
         )
 
-    async def until_read(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Read something, again after transient errors, until the deadline."""
-        wait = self.wait.part()
+    async def until_read(self, read: Callable[[], Awaitable[T]], *, part: float = 1.0) -> T:
+        """Read something, again after transient errors, until the deadline, or for a part of the time until then."""
+        wait = self.wait.part(part)
         while True:
             try:
                 return await read()
@@ -167,6 +168,15 @@ def is_region_closed(error: BaseException) -> bool:
 def is_of_unknown_keys(error: BaseException) -> bool:
     """Return whether an error says that the access keys do not exist, or the region is closed: AWS has one for both."""
     return isinstance(error, ServiceError) and error.code == UNKNOWN_KEYS
+
+
+def is_not_opted_in(error: BaseException | None, region: str) -> bool:
+    """Return whether an error means that the account has not opted in to a region, if other regions are available."""
+    if error is None:
+        return False
+    if is_of_unknown_keys(error):
+        return not needs_no_opt_in(region)
+    return is_region_closed(error) or isinstance(error, HostNotFound)
 
 
 def reason_of(error: Exception) -> Reason:

@@ -5,6 +5,7 @@ again, and does what the plan has shown.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -28,6 +29,8 @@ PAGE_SIZE = 200
 SETTLING = 15.0
 #: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
 _LONGEST_DELEGATION = 300.0
+#: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
+_BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
 #: The package that every graph has, and that is part of each list of packages that is sent.
 CORE_PACKAGE = DatasourcePackage.DETECTIVE_CORE
 
@@ -134,6 +137,10 @@ class Step:
         """Do what is missing."""
         raise NotImplementedError
 
+    def is_transient(self, error: DetectiveError) -> bool:
+        """Return whether it is worth trying again after an error."""
+        return self.execution.is_transient(error)
+
 
 class CreateGraph(Step):
     """Enables Detective."""
@@ -188,6 +195,11 @@ class EnableAdministrator(Step):
         """Designate it, as the management account."""
         async with self.execution.acting(self.graph.region):
             await self._management.enable_organization_admin_account(self._account_id)
+
+    def is_transient(self, error: DetectiveError) -> bool:
+        """Return True also while another delegation settles, or a former graph is being deleted."""
+        is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
+        return is_busy or super().is_transient(error)
 
 
 class TagGraph(Step):
@@ -365,7 +377,7 @@ async def carry_out(step: Step, wait: Wait) -> None:
             if not due and execution.clock.monotonic() >= settled_at:
                 raise not_planned(step.kind, missing)
         except DetectiveError as error:
-            if not execution.is_transient(error):
+            if not step.is_transient(error):
                 raise
             failure = error
         if not await wait.pause():

@@ -1,5 +1,6 @@
 """Compares the desired memberships with the actual ones, and plans the difference."""
 
+import asyncio
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.identity import caller_account
 from detective_async.client.polling import check_timeout
 from detective_async.client.regions import detective_regions
-from detective_async.errors import ClientClosed, DetectiveError, HostNotFound, ParameterError, printable
+from detective_async.errors import ClientClosed, DetectiveError, ParameterError, printable
 from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
 from detective_async.membership.actions import (
     Action,
@@ -24,7 +25,7 @@ from detective_async.membership.actions import (
     Reason,
     count,
 )
-from detective_async.membership.apply import AccountState, Application, RegionRun
+from detective_async.membership.apply import Application, RegionRun
 from detective_async.membership.decisions import ADDING, GraphFacts, describe_status, foresee
 from detective_async.membership.desired import (
     MAX_MEMBERS,
@@ -40,8 +41,7 @@ from detective_async.membership.execution import (
     Execution,
     StoppedError,
     error_text,
-    is_of_unknown_keys,
-    is_region_closed,
+    is_not_opted_in,
     library_error,
     reason_of,
 )
@@ -57,11 +57,14 @@ from detective_async.membership.graphs import (
     list_members,
     wrong_account,
 )
-from detective_async.settings.endpoints import needs_no_opt_in, partition_of
+from detective_async.membership.states import AccountState
+from detective_async.settings.endpoints import partition_of
 
 _ORDER = {kind: position for position, kind in enumerate(ActionKind)}
 #: Seconds for which reads that fail transiently are tried again.
 _TIMEOUT = 60.0
+#: The part of these for which STS is asked.
+_PART_FOR_IDENTITY = 0.25
 _WIDTH = 110
 #: The number of accounts of an action that are named.
 _NAMED = 10
@@ -362,7 +365,7 @@ async def _make(
     notes = _notes_on_accounts(desired, caller)
     some_available = any(plan.error is None for plan in plans)
     if every_region:
-        closed = [plan for plan in plans if some_available and plan.is_closed]
+        closed = [plan for plan in plans if some_available and is_not_opted_in(plan.error, plan.region)]
         notes += [
             Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {plan.graph.region}", plan.graph.region)
             for plan in closed
@@ -383,10 +386,11 @@ async def _make(
 async def _identify(execution: Execution) -> str | None:
     """Return the account of the client's credentials; None if STS cannot say."""
     try:
-        return await execution.until_read(lambda: caller_account(execution.client))
+        async with asyncio.timeout(_PART_FOR_IDENTITY * execution.wait.timeout):
+            return await execution.until_read(lambda: caller_account(execution.client), part=_PART_FOR_IDENTITY)
     except ClientClosed:
         raise
-    except DetectiveError:
+    except (DetectiveError, TimeoutError):
         # It may not be reachable where Detective is. The owner of a graph tells, too, and without one the regions do.
         return None
 
@@ -458,16 +462,6 @@ class _RegionPlan:
     def owner(self) -> str | None:
         """The account that owns the region's graph; None if there is none."""
         return administrator_of(self.graph.arn) or None if self.graph.arn else None
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the error means, if other regions are available, that the account has not opted in to this one."""
-        error = self.error
-        if error is None:
-            return False
-        if is_of_unknown_keys(error):
-            return not needs_no_opt_in(self.region)
-        return is_region_closed(error) or isinstance(error, HostNotFound)
 
     async def make(self) -> None:
         """Read the region's state, and plan the actions."""

@@ -10,6 +10,7 @@ from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
+from detective_async.client.regions import detective_regions
 from detective_async.errors import ClientClosed, DetectiveError, ParameterError
 from detective_async.membership.actions import (
     Action,
@@ -21,9 +22,16 @@ from detective_async.membership.actions import (
     count,
 )
 from detective_async.membership.desired import check_regions
-from detective_async.membership.execution import Execution, error_text, library_error, reason_of
+from detective_async.membership.execution import (
+    Execution,
+    error_text,
+    is_not_opted_in,
+    library_error,
+    reason_of,
+)
 from detective_async.membership.graphs import administrator_of, find_graph, list_members
 from detective_async.membership.plan import format_plan
+from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
 _WARNING = """\
@@ -129,7 +137,7 @@ class TeardownPlan:
 
 
 async def plan_teardown(
-    client: DetectiveClient, *, regions: Iterable[str], concurrency: int = 32, timeout: float = _TIMEOUT
+    client: DetectiveClient, *, regions: Iterable[str] | str, concurrency: int = 32, timeout: float = _TIMEOUT
 ) -> TeardownPlan:
     """Plan the deletion of an account's graphs in some regions; changes nothing.
 
@@ -137,7 +145,8 @@ async def plan_teardown(
 
     Args:
         client: a client of the administrator account; also used to apply the plan.
-        regions: the regions, such as `eu-west-1`.
+        regions: the regions, such as `eu-west-1`. `all` stands for all regions of the client's partition that have
+            Detective and that the account has opted in to.
         concurrency: the maximum number of concurrent calls, shared fairly by the regions.
         timeout: the seconds for which reads that fail transiently are tried again.
 
@@ -146,9 +155,11 @@ async def plan_teardown(
 
     Raises:
         ParameterError: a parameter is invalid; nothing was sent.
+        ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
-    names = check_regions(regions)
+    every_region = isinstance(regions, str) and regions == "all"
+    names = check_regions(await detective_regions(partition_of(client.region)) if every_region else regions)
     Integer(1)(concurrency, "concurrency")
     check_timeout(timeout)
     execution = Execution.start(client, concurrency, names, timeout)
@@ -156,6 +167,8 @@ async def plan_teardown(
         async with unwrapped_task_group() as group:
             tasks = [group.create_task(_find(execution, region)) for region in names]
     found = [task.result() for task in tasks]
+    if every_region and any(not isinstance(one, Problem) for one in found):
+        found = [one for one in found if not (isinstance(one, Problem) and is_not_opted_in(one.error, one.region))]
     return TeardownPlan(
         graphs=tuple(one for one in found if isinstance(one, GraphToDelete)),
         problems=tuple(one for one in found if isinstance(one, Problem)),

@@ -125,25 +125,25 @@ def _resolve_sts(region: str, endpoint_url: str | None, use_fips: bool, use_dual
 
 
 def resolve_organizations(
-    region: str,
-    endpoint_url: str | None = None,
-    *,
-    use_fips: bool = False,
-    use_dualstack: bool = False,  # noqa: ARG001 - the service has no dual-stack endpoint
+    region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> Endpoint:
     """Return the endpoint of AWS Organizations for the partition of a region, or the endpoint for a custom URL.
 
-    There is one for each partition, in one region, which signatures name. FIPS is used where it exists.
+    There is one for each partition, in one region, which signatures name. A custom URL ignores the flags.
 
     Raises:
         ConfigurationError: the region or the URL is malformed.
     """
     _check_url(endpoint_url)
-    partition = _partition_of(_checked_region(region, _LABEL))
+    partition = _partition_of(_checked_region(region, _NAME if endpoint_url is None else _LABEL))
+    home = partition.home
     if endpoint_url is not None:
-        return _custom(endpoint_url, partition.home)
-    host = f"organizations{'-fips' if use_fips and partition is _AWS else ''}.{partition.home}.{partition.suffix}"
-    return Endpoint(f"https://{host}", host, "", partition.home)
+        return _custom(endpoint_url, home)
+    suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
+    # In us-gov regions, the standard endpoints are FIPS endpoints.
+    fips = use_fips and not home.startswith("us-gov-")
+    host = f"organizations{'-fips' if fips else ''}.{home}.{suffix}"
+    return Endpoint(f"https://{host}", host, "", home)
 
 
 def _check_url(endpoint_url: object) -> None:

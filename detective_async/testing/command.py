@@ -86,6 +86,7 @@ async def _serve(options: argparse.Namespace) -> int:
         simulator.load(options.seed_file)
     if options.verification_delay is not None:
         simulator.set_verification_delay(options.verification_delay)
+    simulator.set_baseline()
     if options.dump_file:
         _check_writable(options.dump_file)
     account = options.account or next(iter(simulator.accounts), _ACCOUNT)

@@ -65,6 +65,7 @@ def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorTh
         simulator = request.getfixturevalue("detective_shared_simulator")
         simulator.reset()
         yield simulator
+        simulator._warn_of_unused_faults()  # noqa: SLF001 - what the end of a `with` statement does otherwise
         return
 
     from detective_async.testing.thread import SimulatorThread  # noqa: PLC0415

@@ -38,8 +38,10 @@ class SimulatorThread(Controls):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop listening and end the thread."""
+        """Stop listening and end the thread; without an error, warn of faults that no request has matched."""
         self.stop()
+        if error is None:
+            self._warn_of_unused_faults()
 
     def start(self) -> None:
         """Start the thread and listen; the state is kept when the simulator is stopped and started again."""

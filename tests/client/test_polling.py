@@ -55,7 +55,7 @@ async def test_the_pauses_grow(
     """By half each time, up to 15 s, less a random part of up to a quarter."""
     scripted_time.random = random
     with pytest.raises(WaiterTimeout):
-        await waiter.wait_for_members(slow_graph, IDS[:1], timeout=100)
+        await waiter.wait_for_members(slow_graph, IDS[:1], timeout=100, appear_within=100)
     assert scripted_time.slept[: len(pauses)] == pauses
     longest = 15 * (1 - 0.25 * random)
     assert scripted_time.slept[10:-1] == [
@@ -289,5 +289,5 @@ async def test_the_last_poll_has_a_limit(timeout: float, grace: float) -> None:
 
         client._transport = client._transport._replace(clock=evolve(clock, sleep=hang_at_the_end))
         with pytest.raises(WaiterTimeout):
-            await client.wait_for_members(graph_arn, IDS[:1], timeout=timeout)
+            await client.wait_for_members(graph_arn, IDS[:1], timeout=timeout, appear_within=timeout)
         assert clock.monotonic() - begun == pytest.approx(timeout + grace, abs=LATE)

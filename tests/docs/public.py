@@ -14,8 +14,10 @@ MODULES = (
     "detective_async.integrations.opentelemetry",
     "detective_async.investigation",
     "detective_async.membership",
+    "detective_async.organization",
     "detective_async.integrations.progress",
     "detective_async.testing",
+    "detective_async.testing.mocks",
 )
 
 _SECTION = re.compile(r"^(?:Args|Attributes|Raises|Returns):$", re.MULTILINE)

@@ -248,7 +248,7 @@ async def test_unknown_outcome(
 
 async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
     """They are waited out until the deadline, however many there are."""
-    for operation in ("CreateGraph", "ListMembers", "CreateMembers", "TagResource"):
+    for operation in ("CreateGraph", "ListMembers", "CreateMembers"):
         sim.inject(Fault(Throttle(), operation, count=10))
     for one, times in ((ONE, 20), (TWO, None)):
         sim.inject(Fault(Drop("before"), "AcceptInvitation", account=one, count=times))

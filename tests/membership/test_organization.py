@@ -68,7 +68,8 @@ async def test_designates_the_administrator(
     )
     assert f"make the organization's Detective administrator 1 account: {ADMINISTRATOR}" in str(plan)
     report = await plan.apply()
-    done = ("enable administrator", "tag graph", "start packages")
+    # A new graph has all packages started.
+    done = ("enable administrator", "tag graph")
     assert [region.done for region in report.regions] == [done, done]
     for region in (REGION, ELSEWHERE):
         found = results(report, region)
@@ -103,6 +104,17 @@ async def test_one_region_first(sim: DetectiveSimulator, client: DetectiveClient
     # It was looked at again and again until it was there, and nothing was asked of the others before.
     assert {region for _, region in asked[: second - 3]} == {REGION}
     assert asked[first + 1 : second].count((names[1], REGION)) > 3
+
+
+async def test_a_delegation_that_settles(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """While the first delegation settles, the others are refused; that is waited out."""
+    sim.set_delegation_delay(50)
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], **management)
+    report = await plan.apply()
+    assert report.ok
+    assert {region.done for region in report.regions} == {("enable administrator",)}
 
 
 async def test_a_first_region_that_fails(

@@ -27,6 +27,7 @@ from membership.worlds import (
     accepting,
     account,
     address,
+    arn_in,
     graph,
     load_world,
     member,
@@ -429,3 +430,18 @@ async def test_packages_alone(sim: DetectiveSimulator, client: DetectiveClient) 
         "EKS_AUDIT",
     ]
     assert not await plan_packages(client, ["EKS_AUDIT"], regions=[REGION, ELSEWHERE])
+
+
+async def test_packages_that_take_time(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Applying waits until they are started, and until the deadline at the longest."""
+    load_world(sim, graph())
+    sim.set_package_delay(40)
+    plan = await plan_packages(client, ["EKS_AUDIT"], regions=[REGION])
+    report = await plan.apply(timeout=20)
+    assert [region.reason for region in report.regions] == [Reason.TIMED_OUT]
+    assert str(report).splitlines() == [
+        "0 of 1 region are as wanted; start packages: 1",
+        "  eu-west-1: start packages was done, but its effect is not visible within 20 s",
+    ]
+    assert (await plan.apply()).ok
+    assert (await client.list_datasource_packages(arn_in(REGION))).datasource_packages["EKS_AUDIT"] is not None

@@ -117,6 +117,15 @@ async def test_unknown_outcome(sim: DetectiveSimulator, one_attempt_client: Dete
     assert writes(sim) == {"DeleteGraph": 12}
 
 
+async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Those that the account has not opted in to have no graph, and are no problem."""
+    sim.close_region("af-south-1")
+    sim.inject(Fault(DENIED, "ListGraphs", region="eu-north-1"))
+    teardown = await plan_teardown(client, regions="all")
+    assert {graph.region for graph in teardown.graphs} == {REGION, ELSEWHERE}
+    assert [problem.region for problem in teardown.problems] == ["eu-north-1"]
+
+
 async def test_deadline(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """A deletion that is throttled until the deadline is a failure with the last error."""
     sim.throttle(None, operation="DeleteGraph")

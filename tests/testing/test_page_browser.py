@@ -13,7 +13,8 @@ from support.page_checks import check_colour_scheme, check_control_names, check_
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 
-pytestmark = BROWSER_MARKS
+# Some faults are only to be shown.
+pytestmark = [*BROWSER_MARKS, pytest.mark.filterwarnings("ignore::detective_async.testing.UnusedFaultWarning")]
 
 ADMIN = "111122223333"
 ROLE = f"arn:aws:iam::{ADMIN}:role/admin"

@@ -84,7 +84,7 @@ MERGED = """
     pytestmark = pytest.mark.detective_simulator(verification_delay=60, remember=1)
 
     def delay(simulator):
-        return simulator._world.verification_delay.total_seconds()
+        return simulator.dump()["verification_delay"]
 
     @pytest.mark.detective_simulator(seed=7)
     class TestOfAClass:
@@ -143,7 +143,7 @@ SHARED = """
         assert list(detective_simulator.snapshot()) == [world]
         assert detective_simulator.requests == detective_simulator.faults == []
         detective_simulator.advance(60)
-        detective_simulator.inject(Fault(Failure(), operation="ListGraphs", count=5))
+        detective_simulator.inject(Fault(Failure(), operation="ListGraphs", count=None))
         client(detective_simulator).delete_graph(GraphArn=world)
 
     @pytest.mark.detective_simulator(seed=1)
@@ -153,6 +153,18 @@ SHARED = """
 
     def test_the_environment_points_to_the_shared_one(detective_environment):
         assert {detective_environment["AWS_ENDPOINT_URL_DETECTIVE"]} == urls
+"""
+
+UNUSED = """
+    import pytest
+    from detective_async.testing import Failure, Fault
+
+    def test_on_its_own(detective_simulator):
+        detective_simulator.inject(Fault(Failure(), operation="ListGraphs"))
+
+    @pytest.mark.detective_simulator(seed=1)
+    def test_with_a_marker(detective_simulator):
+        detective_simulator.inject(Fault(Failure(), operation="ListMembers"))
 """
 
 MOTO = """
@@ -232,7 +244,7 @@ def test_markers_refuse_what_no_simulator_has(run: Run) -> None:
         "pytest.mark.detective_simulator has no argument 'verification_dealy'; did you mean 'verification_delay'?"
         in printed
     )
-    assert "pytest.mark.detective_simulator has no argument 'colour'; host, port, " in printed
+    assert "pytest.mark.detective_simulator has no argument 'colour'; " in printed
     assert "pytest.mark.detective_simulator takes arguments by name only" in printed
 
 
@@ -240,6 +252,14 @@ def test_markers_refuse_what_no_simulator_has(run: Run) -> None:
 def test_a_simulator_may_have_a_wider_scope(run: Run, scope: str) -> None:
     """Tests share it and its URL; it is reset between them, to what a wider fixture has built."""
     run(SHARED, "-o", f"detective_simulator_scope={scope}").assert_outcomes(passed=5)
+
+
+def test_unused_faults_are_warned_of(run: Run) -> None:
+    """At the end of each test, beside its name."""
+    result = run(UNUSED, "-W", "default")
+    result.assert_outcomes(passed=2, warnings=2)
+    lines = [f"*test_*::{name}" for name in ("test_on_its_own", "test_with_a_marker")]
+    result.stdout.fnmatch_lines_random([*lines, "*UnusedFaultWarning: no request has matched Fault(*ListGraphs*"])
 
 
 def test_an_unknown_scope_is_refused(run: Run) -> None:
@@ -315,7 +335,7 @@ def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
     assert pytest_plugin._settings(request.node) == {"seed": 2, "remember": 1}
     with pytest.raises(pytest.fail.Exception, match="did you mean 'seed'"):
         pytest_plugin._check(pytest.mark.detective_simulator(sead=1).mark)
-    with pytest.raises(pytest.fail.Exception, match="host, port"):
+    with pytest.raises(pytest.fail.Exception, match="activation_delay, "):
         pytest_plugin._check(pytest.mark.detective_simulator(colour=1).mark)
     with pytest.raises(pytest.fail.Exception, match="by name only"):
         pytest_plugin._check(pytest.mark.detective_simulator(1).mark)

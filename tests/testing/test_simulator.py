@@ -233,6 +233,24 @@ async def test_reset(sim: DetectiveSimulator, boto: Any) -> None:
     assert (await client.create_graph())["GraphArn"] == arn
 
 
+@pytest.mark.simulator(verification_delay=60, activation_delay=60)
+async def test_what_is_pending_in_a_baseline_is_completed_after_a_reset(
+    sim: DetectiveSimulator, boto: Any, people: Any
+) -> None:
+    """Verifications and activations, however often; they change the world that was reset, and not the baseline."""
+    arn = (await boto().create_graph())["GraphArn"]
+    await boto().create_members(GraphArn=arn, Accounts=people(1))
+    await sim.advance(60)
+    await boto("000000000001").accept_invitation(GraphArn=arn)
+    await boto().create_members(GraphArn=arn, Accounts=people(1, first=2))
+    sim.set_baseline()
+    for _ in range(2):
+        sim.reset()
+        assert list(sim.snapshot()[arn]["members"].values()) == ["ACCEPTED_BUT_DISABLED", "VERIFICATION_IN_PROGRESS"]
+        await sim.advance(60)
+        assert list(sim.snapshot()[arn]["members"].values()) == ["ENABLED", "INVITED"]
+
+
 async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
     """The world that was built before, with its time and its temporary keys, however often."""
     arn = (await boto().create_graph())["GraphArn"]

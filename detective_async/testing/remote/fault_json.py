@@ -37,9 +37,10 @@ def _schema(effect: type[Effect]) -> dict[str, Any]:
 @described(oneOf=[_schema(effect) for effect in _EFFECTS.values()])
 def check_effect(value: Any, where: str) -> Effect:
     """Make the effect that an object describes."""
-    if not isinstance(value, dict) or value.get("type") not in _EFFECTS:
+    name = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(name, str) or name not in _EFFECTS:
         raise schema.invalid(where, f"an object whose type is one of {', '.join(_EFFECTS)}", value)
-    kind = _EFFECTS[value["type"]]
+    kind = _EFFECTS[name]
     given = {name: item for name, item in value.items() if name != "type"}
     required = [one.name for one in fields(kind) if one.default is NOTHING]
     members = _members(kind)

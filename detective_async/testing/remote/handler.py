@@ -3,6 +3,7 @@
 import hmac
 import inspect
 import json
+import logging
 import re
 from collections.abc import Collection
 from functools import cached_property
@@ -18,6 +19,8 @@ from detective_async.testing.seed.schema import Check, SeedError
 from detective_async.testing.server.http import read_body
 from detective_async.testing.services.errors import ApiError
 from detective_async.testing.services.json_body import read_object
+
+_LOGGER = logging.getLogger(__name__)
 
 # Bytes of a request's body: a large world has some.
 _MAX_BODY = 64 * 2**20
@@ -78,9 +81,13 @@ class Remote:
         try:
             return await self._respond(http)
         except RefusedError as error:
-            body = json.dumps({"code": error.code, "message": str(error)}).encode()
-            headers = {**_HEADERS, **error.headers, "Content-Type": "application/json"}
-            return web.Response(status=error.status, headers=headers, body=body)
+            refused = error
+        except Exception:
+            _LOGGER.exception("the simulator failed to answer %s %s", http.method, http.raw_path)
+            refused = RefusedError(500, "InternalFailure", "The simulator failed; the traceback is in its log")
+        body = json.dumps({"code": refused.code, "message": str(refused)}).encode()
+        headers = {**_HEADERS, **refused.headers, "Content-Type": "application/json"}
+        return web.Response(status=refused.status, headers=headers, body=body)
 
     async def _respond(self, http: web.BaseRequest) -> web.Response:
         self._check_origin(http)
@@ -136,7 +143,7 @@ class Remote:
                 if inspect.isawaitable(result):
                     result = await result
         except ValueError as error:
-            raise RefusedError(422, "NotAllowed", str(error)) from None
+            raise RefusedError(409, "NotAllowed", str(error)) from None
         if route.result is None:
             return web.Response(status=204, headers=_HEADERS)
         return _json(route.write(result))

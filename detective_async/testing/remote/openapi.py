@@ -21,9 +21,9 @@ _ERRORS = {
     "401": "The token is missing, or is another one",
     "403": "The Host or Origin header names neither this machine nor an allowed host",
     "404": "The control over HTTP is off",
+    "409": "The control does not allow this, such as an account that is to leave no organization, or a mistyped region",
     "413": "The request's body is too large",
     "415": "The request's body is not announced as application/json",
-    "422": "The control does not allow this now, such as an account that is to leave no organization",
 }
 _ERROR = {
     "type": "object",
@@ -99,7 +99,7 @@ def _success(route: Route) -> dict[str, Any]:
 
 def _errors(route: Route) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
-    of_bodies = ("400", "413", "415", "422")
+    of_bodies = ("400", "409", "413", "415")
     return {
         status: {"description": words, "content": content}
         for status, words in _ERRORS.items()

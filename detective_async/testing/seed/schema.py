@@ -14,6 +14,7 @@ from attrs import frozen
 
 from detective_async.testing.world.entities import ACCOUNT_STATES
 from detective_async.testing.world.read_lag import LAGGING
+from detective_async.testing.world.regions import is_region, known_regions, nearest
 from detective_async.testing.world.world import PACKAGES
 
 _MAX_SHOWN = 60
@@ -82,6 +83,9 @@ def integer(low: int, high: int) -> Check:
 
     @described(type="integer", minimum=low, maximum=high)
     def check(value: Any, where: str) -> int:
+        if isinstance(value, float) and value.is_integer():
+            # JSON has one kind of numbers.
+            value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise invalid(where, f"a whole number from {low} to {high}", value)
         return value
@@ -210,7 +214,18 @@ def _is_unicode(text: str) -> bool:
 check_account_id = text(r"[0-9]{12}", "an account id of 12 digits, as a string")
 # As permissive as `DetectiveSimulator.account`.
 check_email = text(r"[\s\S]+", "an e-mail address")
-check_region = text(r"[a-z0-9-]{2,20}", "a region, such as eu-west-1")
+
+
+@described(type="string", pattern="^(?:[a-z0-9-]{2,20})$")
+def check_region(value: Any, where: str) -> str:
+    """Check for the name of a region that there may be."""
+    if not isinstance(value, str) or not is_region(value):
+        close = nearest(value, known_regions()) if isinstance(value, str) else ()
+        raise invalid(where, f"a region, such as {' or '.join(close) or 'eu-west-1'}", value)
+    return value
+
+
+check_volume_limit = integer(0, 10**18)
 check_package = one_of(*PACKAGES)
 check_package_state = one_of("STARTED", "STOPPED", "DISABLED")
 _history = map_of(check_package, map_of(check_package_state, time))
@@ -227,6 +242,7 @@ _account = table(
         "name": check_account_name,
         "state": check_account_state,
         "volume_problem": check_volume_problem,
+        "closed_regions": list_of(check_region),
     },
 )
 check_role_name = text(r"[A-Za-z0-9_+=,.@-]{1,64}", "a role's name of 1 to 64 letters, digits and any of _+=,.@-")
@@ -244,6 +260,7 @@ _organization = table(
         "accounts": list_of(check_account_id),
         "joined": map_of(check_account_id, time),
         "delegated": check_account_id,
+        "settling": table({"region": check_region, "until": time}, {}),
         "delegated_since": time,
         "administrators": map_of(check_region, _administrator),
     },
@@ -284,12 +301,15 @@ _graph = table(
         "created": time,
         "auto_enable": boolean,
         "tags": map_of(
-            text(r"(?!aws:)[\s\S]{1,128}", "a tag's key of 1 to 128 characters"),
+            # Also the digits, and all other characters from the plus sign to the equals sign, as in the API's pattern.
+            text(r"(?!aws:)[a-zA-Z+-=._:/]{1,128}", "a tag's key of 1 to 128 letters, digits and any of +,-./:;<=_"),
             text(r"[\s\S]{0,256}", "a tag's value of at most 256 characters"),
             most=50,
         ),
         "packages": map_of(check_package, check_package_state),
         "history": _history,
+        "starting": map_of(check_package, time),
+        "deleted_at": time,
         "members": list_of(_member, most=1200),
         "investigations": list_of(_investigation),
     },
@@ -301,6 +321,10 @@ check_seed = table(
         "time": time,
         "verification_delay": seconds,
         "activation_delay": seconds,
+        "package_delay": seconds,
+        "deletion_delay": seconds,
+        "delegation_delay": seconds,
+        "volume_limit": check_volume_limit,
         "read_lag": seconds,
         "read_lags": map_of(one_of(*sorted(LAGGING)), seconds),
         "closed_regions": list_of(check_region),
