@@ -18,6 +18,7 @@ from cli.conftest import SCRIPT, Program
 from detective_async.cli import main, options
 from detective_async.cli import program as frame
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, MANAGEMENT, REGIONS, ROLE
+from detective_async.cli.exits import CommandError
 from detective_async.testing import Failure, Fault, Latency
 
 SUBCOMMANDS = list(frame.COMMANDS)
@@ -403,7 +404,7 @@ def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.M
     if done:
         options.confirm("Do it?", yes=False)
     else:
-        with pytest.raises(frame.CommandError, match="not confirmed: nothing was done"):
+        with pytest.raises(CommandError, match="not confirmed: nothing was done"):
             options.confirm("Do it?", yes=False)
     assert terminal.getvalue() == "Do it? [y/N] "
 
@@ -412,7 +413,7 @@ def test_a_question_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is done, unless the arguments said yes."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     options.confirm("Do it?", yes=True)
-    with pytest.raises(frame.CommandError, match="add --yes to do it"):
+    with pytest.raises(CommandError, match="add --yes to do it"):
         options.confirm("Do it?", yes=False)
 
 

@@ -1,5 +1,6 @@
 """onboard: good and bad lists, plans, reports, confirmations, and interruptions."""
 
+import asyncio
 import csv
 import io
 import json
@@ -14,7 +15,8 @@ import pytest
 from cli.conftest import Program
 from support.programs import Ended
 
-from detective_async.cli import onboard_run
+from detective_async.cli.options import Job
+from detective_async.membership import MembershipPlan
 from detective_async.testing import Fault, Latency, SimulatorThread
 
 ADMINISTRATOR, OTHER, MANAGEMENT = "111122223333", "999988887777", "555566667777"
@@ -353,21 +355,20 @@ def test_an_interruption_reports_what_is_known(
     onboard: Onboard, monkeypatch: pytest.MonkeyPatch, has_begun: bool
 ) -> None:
     """If applying the plan has begun, there is a report."""
-    plan_class = onboard_run.MembershipPlan
-    apply = plan_class.apply
+    apply = MembershipPlan.apply
 
     async def interrupted(plan: Any, **options: Any) -> None:
         if has_begun:
             await apply(plan, **options)
-        raise onboard_run.asyncio.CancelledError
+        raise asyncio.CancelledError
 
     def run(_job: object, work: Any) -> None:
-        loop = onboard_run.asyncio.Runner()
-        with loop, pytest.raises(onboard_run.asyncio.CancelledError):
+        loop = asyncio.Runner()
+        with loop, pytest.raises(asyncio.CancelledError):
             loop.run(work())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(plan_class, "apply", interrupted)
-    monkeypatch.setattr(onboard_run.Job, "run", run)
+    monkeypatch.setattr(MembershipPlan, "apply", interrupted)
+    monkeypatch.setattr(Job, "run", run)
     ended = onboard()
     assert (ended.code, bool(ended.out)) == (130, has_begun)

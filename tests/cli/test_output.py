@@ -63,7 +63,7 @@ def test_values_as_text(value: object, expected: str) -> None:
     assert text(value) == expected
 
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"account_id": "1", "region": "eu", "what": "good"},
     {"account_id": "2", "region": "eu", "what": "wrong", "bad": True},
     {"account_id": "2", "region": "us", "what": "wrong", "bad": True},
@@ -98,7 +98,7 @@ def test_what_needs_attention_comes_first(capsys: pytest.CaptureFixture[str]) ->
 
 def test_many_of_a_kind_are_one_row(capsys: pytest.CaptureFixture[str]) -> None:
     """More than five accounts, or two regions; all of them with --all."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"account_id": f"{account:02}", "region": region, "what": "gone", "bad": True}
         for account in range(30)
         for region in ("eu", "us", "ap")
@@ -109,7 +109,9 @@ def test_many_of_a_kind_are_one_row(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_long_table_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     """It says how many rows more need attention."""
-    rows = [{"account_id": str(one), "region": "eu", "what": str(one), "bad": True} for one in range(25)]
+    rows: list[dict[str, Any]] = [
+        {"account_id": str(one), "region": "eu", "what": str(one), "bad": True} for one in range(25)
+    ]
     lines = shown(results(rows), capsys)
     assert len(lines) == 22
     assert lines[-1][:3] == ["...", "and", "5"]

@@ -52,7 +52,12 @@ def test_the_demo_can_be_tried(tmp_path: Path) -> None:
 def test_its_arguments_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are given, to the program of the simulator, which knows them all."""
     given: list[Any] = []
-    monkeypatch.setattr(command, "main", lambda arguments: given.extend(arguments) or 0)
+
+    def serve(arguments: list[str]) -> int:
+        given.extend(arguments)
+        return 0
+
+    monkeypatch.setattr(command, "main", serve)
     names = {"--allow-host", "--account", "--control-token", "--dump-file", "--host", "--port", "--region"}
     values = {**dict.fromkeys(names, "x"), "--account": "1" * 12, "--port": "0", "--verification-delay": "2.5"}
     arguments = [f"{name}={value}" for name, value in values.items()]

@@ -13,6 +13,7 @@ from cli.conftest import Program
 from detective_async import DefaultCredentials
 from detective_async.cli import permissions
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, MANAGEMENT, REGIONS
+from detective_async.cli.options import Job
 from detective_async.testing import Drop, Failure, Fault
 
 EVERYWHERE = ["--regions", ",".join((*REGIONS, CLOSED))]
@@ -148,7 +149,7 @@ def test_the_source_of_the_credentials(program: Program, monkeypatch: pytest.Mon
 
 def test_a_source_that_is_not_known() -> None:
     """Before any look-up, and by botocore's name if it is a new one."""
-    job, own = permissions.Job(profile="security"), DefaultCredentials("security")
+    job, own = Job(profile="security"), DefaultCredentials("security")
     assert permissions._source(own, job) == "the AWS credential chain, profile security"
-    own._found = type("Found", (), {"method": "telepathy"})()  # type: ignore[attr-defined]
+    own._found = type("Found", (), {"method": "telepathy"})()
     assert permissions._source(own, job) == "telepathy, profile security"
