@@ -8,6 +8,7 @@ from detective_async.cli.exits import DONE, FAILED
 from detective_async.cli.options import ALL, Job
 from detective_async.cli.output import Results, write
 from detective_async.coverage import Coverage, CoverageReason, RegionState, survey
+from detective_async.membership.actions import count
 from detective_async.organization import list_accounts
 
 _COLUMNS = ("account_id", "region", "covered", "status", "reason", "since", "volume", "is_administrator", "graph_arn")
@@ -57,7 +58,7 @@ def results_of(coverage: Coverage, *, all_regions: bool) -> Results:
         if one.error is not None and one.state not in _CLOSED
     ]
     if unlisted := {row.account_id for row in coverage.unlisted if not row.is_administrator}:
-        summary.append(f"{len(unlisted):,} members are not in the list of accounts")
+        summary.append(f"{count(len(unlisted), 'member')} not in the list of accounts")
     return Results(
         columns=_COLUMNS,
         rows=[row.to_dict() for row in coverage.rows],

@@ -260,5 +260,5 @@ def _results(members: list[Member], report: Report) -> outputs.Results:
             "disabled_reason": "reason",
         },
         attention=lambda row: row["status"] != MemberStatus.ENABLED,
-        summarize=lambda row: f"members {row['status']}",
+        summarize=lambda row: f"member{outputs.PLURAL} {row['status']}",
     )

@@ -173,7 +173,7 @@ def results_of(reports: Iterable[InvestigationReport], skipped: Iterable[Skipped
             "error": "problem",
         },
         attention=lambda row: row["error"] is not None or row["severity"] in _SEVERE,
-        summarize=lambda row: f"indicators {row['type']}" if row["type"] else "entities without indicators",
+        summarize=lambda row: f"indicator{output.PLURAL} {row['type']}" if row["type"] else "without indicators",
         summary=by_severity,
         brief=[{**row, "entity": short_name(row["entity"])} for row in brief(rows)],
     )

@@ -11,7 +11,7 @@ from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
 from detective_async.cli.exits import DONE, FAILED, CommandError
 from detective_async.cli.options import ALL, Job, ask, confirm
-from detective_async.cli.output import Results, progress_bar, write
+from detective_async.cli.output import PLURAL, Results, progress_bar, write
 from detective_async.client.client import DetectiveClient
 from detective_async.membership import (
     Action,
@@ -24,6 +24,7 @@ from detective_async.membership import (
     plan_membership,
     plan_packages,
 )
+from detective_async.membership.actions import count
 from detective_async.organization import OrganizationAccount, list_accounts
 
 _COLUMNS = ("account_id", "region", "ok", "before", "after", "done", "reason", "problem", "error", "graph_arn")
@@ -132,13 +133,13 @@ class Onboarding:
         removals = sum(action.kind is ActionKind.REMOVE for action in actions)
         if removals and self._asks_for_removals:
             answer = ask(
-                f"This removes {removals:,} memberships. Type their number to do it: ",
+                f"This removes {count(removals, 'membership')}. Type their number to do it: ",
                 f"add --yes --max-removals {removals} to do it",
             )
             if answer.strip() != str(removals):
                 raise CommandError("not confirmed: nothing was done")
             return
-        confirm(f"Do this: {len(actions):,} actions?", yes=self.yes)
+        confirm(f"Do this: {count(len(actions), 'action')}?", yes=self.yes)
 
     def _write(self, report: MembershipReport) -> int:
         """Write a report, and return the exit code."""
@@ -154,9 +155,11 @@ class Onboarding:
         document = report.to_dict()
         failed = sum(not row["ok"] for row in document["rows"])
         total = len(document["rows"])
-        summary = [f"{total - failed:,} of {total:,} memberships in {len(report.regions)} regions are as wanted"]
+        summary = [
+            f"{total - failed:,} of {total:,} memberships in {count(len(report.regions), 'region')} are as wanted"
+        ]
         if self._bad_lines:
-            summary.append(f"{len(self._bad_lines):,} lines of the list are not accounts")
+            summary.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
         return Results(
             columns=_COLUMNS,
             rows=[*document["regions"], *document["rows"]],
@@ -170,20 +173,18 @@ class Onboarding:
     def _results_of_plan(self, plan: MembershipPlan) -> Results:
         document = plan.to_dict()
         problems = document["problems"]
+        size = f"{count(len(document['actions']), 'action')} in {count(len(document['regions']), 'region')}"
         return Results(
             columns=_PLAN_COLUMNS,
             rows=[*({**one, "problem": one["text"]} for one in problems), *document["actions"]],
             document={**document, "ok": not problems and not self._bad_lines, "bad_lines": self._lines},
             shown={"account_id": "account", "region": "region", "problem": "problem"},
             attention=lambda row: "problem" in row,
-            summarize=lambda row: row["kind"],
-            summary=[
-                *(f"note: {note['text']}" for note in document["notes"]),
-                f"{len(document['actions']):,} actions in {len(document['regions'])} regions; nothing was done",
-            ],
+            summarize=lambda row: f"{'membership' if row['account_id'] else 'graph'}{PLURAL}: {row['kind']}",
+            summary=[*(f"note: {note['text']}" for note in document["notes"]), f"{size}; nothing was done"],
         )
 
 
 def _summarize(row: Mapping[str, Any]) -> str:
-    what = "memberships" if "account_id" in row else "graphs"
-    return f"{what}: {', '.join(row['done']) or 'as wanted already'}"
+    what = "membership" if "account_id" in row else "graph"
+    return f"{what}{PLURAL}: {', '.join(row['done']) or 'as wanted already'}"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+#: Becomes an s after a number other than 1.
+PLURAL = "{s}"
 #: Rows that need attention, of which a table shows no more unless it is asked for all.
 _MOST_ROWS = 20
 #: Regions that a table names before it only counts them.
@@ -45,7 +47,7 @@ class Results:
         document: the JSON document.
         shown: the table's columns and their headings; rows that differ in their regions only are shown as one.
         attention: whether a row needs attention; a table shows these first, and counts the others.
-        summarize: what a table says of a row that it does not show.
+        summarize: what a table says of rows that it does not show, after their number; `PLURAL` is behind the noun.
         summary: the last lines of a table.
         brief: the rows of a table that does not show all, if they are others.
     """
@@ -129,7 +131,7 @@ def write_table(results: Results, *, show_all: bool = False) -> None:
     if not show_all:
         counts = Counter(results.summarize(row) for row in good)
         for what, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            console.print(Text(f"{count:,} {printable(what)}"))
+            console.print(Text(f"{count:,} {printable(what.replace(PLURAL, '' if count == 1 else 's'))}"))
     for line in results.summary:
         console.print(Text(printable(line), style="bold"))
     if drawn is not None:

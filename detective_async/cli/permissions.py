@@ -8,7 +8,7 @@ from attrs import Factory, define, frozen
 
 from detective_async.auth import CredentialsProvider, DefaultCredentials
 from detective_async.cli.options import Job
-from detective_async.cli.output import Results
+from detective_async.cli.output import PLURAL, Results
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
 from detective_async.client.identity import caller_account
@@ -160,10 +160,10 @@ class Found:
 
 def _summarize(row: Mapping[str, Any]) -> str:
     if row["may"] == "no region":
-        return f"without Detective: {row['problem']}"
+        return f"region{PLURAL} without Detective: {row['problem']}"
     if row["may"] == "if":
-        return f"{row['job']}: yes, if you may {' '.join(_short(name) for name in row['not_tried'])}"
-    return f"{row['job']}: {row['may']}"
+        return f"region{PLURAL}, {row['job']}: yes, if you may {' '.join(_short(name) for name in row['not_tried'])}"
+    return f"region{PLURAL}, {row['job']}: {row['may']}"
 
 
 def _short(permission: str) -> str:

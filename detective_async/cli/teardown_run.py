@@ -5,8 +5,9 @@ from typing import Any
 
 from detective_async.cli.exits import DONE, FAILED, CommandError
 from detective_async.cli.options import ALL, Job, ask
-from detective_async.cli.output import Results, write
+from detective_async.cli.output import PLURAL, Results, write
 from detective_async.membership import ActionKind, Problem, Reason, TeardownPlan, TeardownReport, plan_teardown
+from detective_async.membership.actions import count
 
 _COLUMNS = ("region", "ok", "graph_arn", "done", "reason", "problem", "error")
 _PLAN_COLUMNS = ("region", "kind", "detail", "reason", "problem")
@@ -42,7 +43,9 @@ def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
     owner = plan.graphs[0].graph_arn.split(":")[4]
     given = confirm
     if given is None:
-        question = f"This deletes {len(plan.graphs)} graphs with all their data. Type the account id to do it: "
+        question = (
+            f"This deletes {count(len(plan.graphs), 'graph')} with all their data. Type the account id to do it: "
+        )
         given = ask(question, f"add --confirm {owner} to do it").strip()
     if given != owner:
         raise CommandError(f"not confirmed: nothing was done; the graphs are those of account {owner}")
@@ -59,8 +62,8 @@ def _results(report: TeardownReport, failed: Sequence[Any]) -> Results:
         document={**document, "ok": not failed},
         shown={"region": "region", "graph_arn": "graph", "problem": "problem"},
         attention=lambda row: row["region"] in wrong,
-        summarize=lambda row: "graphs deleted" if row["ok"] else "regions without Detective",
-        summary=[f"{deleted} graphs are gone"],
+        summarize=lambda row: f"graph{PLURAL} deleted" if row["ok"] else f"region{PLURAL} without Detective",
+        summary=[f"{count(deleted, 'graph')} gone"],
     )
 
 
@@ -75,5 +78,5 @@ def _results_of_plan(plan: TeardownPlan, problems: Sequence[Problem]) -> Results
         shown={"region": "region", "kind": "action", "detail": "what", "problem": "problem"},
         attention=lambda row: True,  # noqa: ARG005
         summarize=str,
-        summary=[f"{len(actions)} graphs would be deleted; nothing was done"],
+        summary=[f"{count(len(actions), 'graph')} would be deleted; nothing was done"],
     )

@@ -69,7 +69,7 @@ def test_a_list_that_is_covered(program: Program) -> None:
     assert ended.out.splitlines() == [
         "4 covered",
         "4 of 4 covered (100 %)",
-        "28 members are not in the list of accounts",
+        "28 members not in the list of accounts",
     ]
     accounts.write_text(ACCOUNTS[30])
     assert program("coverage", *OPEN, "--accounts", "accounts").code == 1

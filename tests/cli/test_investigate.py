@@ -229,6 +229,6 @@ def test_a_table_counts_what_is_not_severe() -> None:
     ]
     results = investigate_run.results_of(reports, [], ok=True)
     assert [results.attention(row) for row in results.rows] == [False]
-    assert [results.summarize(row) for row in results.rows] == ["entities without indicators"]
-    assert results.summarize({"type": "NEW_ASO"}) == "indicators NEW_ASO"
+    assert [results.summarize(row) for row in results.rows] == ["without indicators"]
+    assert results.summarize({"type": "NEW_ASO"}) == "indicator{s} NEW_ASO"
     assert results.summary == [f"{DEPLOY}: severity LOW, 0 indicators"]

@@ -121,7 +121,7 @@ def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> No
         f"accounts.csv, line {number}" for number in (8, 9, 10, 11)
     ]
     assert "example.com" not in ended.err
-    assert "4 lines of the list are not accounts" in onboard().out.splitlines()
+    assert "4 lines of the list could not be read" in onboard().out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_a_dry_run_changes_nothing(onboard: Onboard, output: str) -> None:
     assert (ended.code, ended.err, onboard.changes) == (0, "", [])
     if output == "table":
         assert ended.out.splitlines() == [
-            "5 accept",
-            "5 invite",
-            "1 create graph",
-            "11 actions in 1 regions; nothing was done",
+            "5 memberships: accept",
+            "5 memberships: invite",
+            "1 graph: create graph",
+            "11 actions in 1 region; nothing was done",
         ]
         return
     if output == "json":
@@ -312,7 +312,7 @@ def test_packages_alone(onboard: Onboard) -> None:
     (arn,) = onboard.sim.snapshot()
     onboard.sim.set_package(arn, "EKS_AUDIT", "STOPPED")
     ended = onboard("--packages", "EKS_AUDIT,DETECTIVE_CORE", accounts="", role=None, regions=ONE_REGION)
-    assert (ended.code, "1 graphs: start packages" in ended.out) == (0, True)
+    assert (ended.code, "1 graph: start packages" in ended.out) == (0, True)
 
 
 def test_wrong_credentials_fail(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_the_graphs_are_deleted(program: Program) -> None:
     report = json.loads(ended.out)
     assert (report["ok"], [one["done"] for one in report["regions"]]) == (True, [["delete graph"]])
     ended = program("teardown", "--regions", REGIONS[0])
-    assert (ended.code, ended.out, program.changes) == (0, "0 graphs are gone\n", ["DeleteGraph"])
+    assert (ended.code, ended.out, program.changes) == (0, "0 graphs gone\n", ["DeleteGraph"])
 
 
 def test_all_regions(program: Program) -> None:
@@ -53,7 +53,7 @@ def test_all_regions(program: Program) -> None:
     ended = program("teardown", "--regions", "all", "--confirm", ADMINISTRATOR)
     assert (ended.code, program.sim.snapshot()) == (0, {})
     lines = ended.out.splitlines()
-    assert lines == ["2 graphs deleted", "1 regions without Detective", "2 graphs are gone"]
+    assert lines == ["2 graphs deleted", "1 region without Detective", "2 graphs gone"]
     assert program("teardown", "--regions", f"{REGIONS[2]},{CLOSED}", "--dry-run").code == 1
 
 
@@ -64,7 +64,7 @@ def test_a_failure_is_reported(program: Program) -> None:
     assert ended.code == 1
     assert [arn.split(":")[3] for arn in program.sim.snapshot()] == [REGIONS[1]]
     assert "AccessDenied" in ended.out
-    assert ended.out.splitlines()[-2:] == ["1 graphs deleted", "1 graphs are gone"]
+    assert ended.out.splitlines()[-2:] == ["1 graph deleted", "1 graph gone"]
 
 
 @pytest.mark.slow

@@ -68,8 +68,8 @@ def test_the_formats_agree(program: Program) -> None:
     assert denied == {"onboard", "onboard --organization", "coverage", "inventory", "teardown"}
     assert f"account {ADMINISTRATOR}, credentials from the environment" in lines
     assert lines[-1] == f"regions: 4; with a graph: {REGIONS[0]}, {REGIONS[1]}"
-    assert "1 without Detective: the account has not opted in to the region" in lines
-    assert any(line.startswith("2 investigate: yes, if you may StartInvestigation ") for line in lines)
+    assert "1 region without Detective: the account has not opted in to the region" in lines
+    assert any(line.startswith("2 regions, investigate: yes, if you may StartInvestigation ") for line in lines)
 
 
 def test_every_permission_that_can_be_read_is_tried(program: Program) -> None:
@@ -131,7 +131,7 @@ def test_a_host_that_does_not_exist(program: Program, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     ended = program("whoami", "--endpoint-url", "http://nowhere.invalid")
     assert ended.code == 0
-    assert "1 without Detective: the region's host does not exist" in ended.out
+    assert "1 region without Detective: the region's host does not exist" in ended.out
 
 
 def test_the_source_of_the_credentials(program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
