@@ -184,9 +184,11 @@ class DefaultCredentials(CachedProvider):
         return await run_in_thread(self._fetch_in_thread)
 
     def _fetch_in_thread(self) -> Credentials:
-        # Imports botocore, which takes a fifth of a second.
-        from detective_async.auth import botocore_chain  # noqa: PLC0415
+        from detective_async.auth.threads import importing  # noqa: PLC0415 - see above
 
+        with importing():
+            # Imports botocore, which takes a fifth of a second.
+            from detective_async.auth import botocore_chain  # noqa: PLC0415
         # Taken away while it is used: a look-up that hangs holds the lock of botocore's object for ever, and the next
         # look-up must not wait for it.
         found, self._found = self._found, None

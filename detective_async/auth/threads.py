@@ -1,9 +1,11 @@
 """Runs blocking calls in threads: those of botocore with its logging redacted, and those that ask a person."""
 
 import asyncio
+import atexit
 import contextlib
 import functools
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar, copy_context
@@ -32,6 +34,32 @@ async def run_in_thread(function: Callable[[], T]) -> T:
     with one_look_up():
         _start(function, outcome.settle, daemon=True)
         return await outcome.future
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Enclose an import in a daemon thread: the program does not end in the middle of it.
+
+    A daemon thread never runs again once Python ends. If it is importing a module then, it holds locks that the main
+    thread may need: from 3.15 on, asyncio imports `traceback` when it logs an exception that nobody has retrieved.
+    """
+    with _importing:
+        yield
+
+
+def _await_imports() -> None:
+    # Not released: another thread might begin.
+    _importing.acquire(timeout=_LONGEST_IMPORT)
+
+
+#: Held by the thread that imports.
+_importing = threading.Lock()
+#: For how many seconds the end of the program waits for an import, which may read from a file system that hangs.
+_LONGEST_IMPORT = 10.0
+atexit.register(_await_imports)
+if hasattr(os, "register_at_fork"):
+    # A forked process has no thread that would release it.
+    os.register_at_fork(after_in_child=lambda: globals().update(_importing=threading.Lock()))
 
 
 class SharedCall(Generic[T]):

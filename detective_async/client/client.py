@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict, Unpack
 
 import aiohttp
+from attrs import evolve
 
 from detective_async import events
 from detective_async.api.detective import DETECTIVE
@@ -280,7 +281,8 @@ class DetectiveClient(Waiters):
         vars(derived).update(vars(self))
         derived._retry = retry or self._retry
         derived._owns_connections = False
-        derived._transport = current._replace(
+        derived._transport = evolve(
+            current,
             endpoint=endpoint,
             credentials=provider,
             max_attempts=rules.max_attempts,
@@ -339,7 +341,7 @@ class DetectiveClient(Waiters):
         schedule = rules.schedule
         if max_backoff is not None and self._retry.max_backoff is None:
             schedule = schedule._replace(max_backoff=min(schedule.max_backoff, max_backoff))
-        patient._transport = self._transport._replace(max_attempts=rules.max_attempts, schedule=schedule)
+        patient._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=schedule)
         return patient
 
     def _rules(self, retry: RetryPolicy) -> RetryRules:

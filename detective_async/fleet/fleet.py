@@ -8,6 +8,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from attrs import evolve
+
 from detective_async.api.detective import DETECTIVE
 from detective_async.api.models.constraints import Integer
 from detective_async.auth import CredentialsSource, as_provider
@@ -222,7 +224,7 @@ class DetectiveFleet(FleetIterators):
         undecided = UndecidedOutcomes(publish, self._options.get("credentials"), self._own_host)
         # Its clients share what this run has learnt of hosts and keys.
         client = self._patient_client.with_options()
-        client._transport = client._transport._replace(listener=undecided)  # noqa: SLF001 - of our own class
+        client._transport = evolve(client._transport, listener=undecided)  # noqa: SLF001 - of our own class
 
         async def work(target: Target) -> Outcome[T] | None:
             # Without a variable for the outcome, to which the traceback in it would refer back: a reference cycle.

@@ -5,9 +5,9 @@ import logging
 import os
 from collections.abc import Coroutine
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from attrs import define, evolve
+from attrs import define, evolve, frozen
 
 from detective_async import events
 from detective_async.api.models.base import ResponseMetadata
@@ -119,7 +119,8 @@ class ResponseListener(Protocol):
         ...
 
 
-class Transport(NamedTuple):
+@frozen(kw_only=True, eq=False, repr=False)
+class Transport:
     """Everything that a call needs, fixed for one service, account and region.
 
     Attributes:
@@ -246,7 +247,8 @@ class Transport(NamedTuple):
         region = region or self.endpoint.region
         shared = self.shared
         provider = shared.provider(credentials)
-        return self._replace(
+        return evolve(
+            self,
             service=service,
             endpoint=service.resolve(region, endpoint_url) if endpoint_url else shared.resolve(service, region),
             credentials=provider,
@@ -260,7 +262,7 @@ class Transport(NamedTuple):
         )
 
     def __repr__(self) -> str:
-        # Not what a tuple shows: the user's own provider may have secrets in its repr.
+        # Not the fields: the user's own provider may have secrets in its repr.
         return f"<Transport of {self.service.name} to {self.endpoint.url}>"
 
     @property

@@ -186,7 +186,7 @@ async def test_hanging_look_ups_do_not_block_the_resolution_of_host_names(
 
 
 _PROGRAM = """
-import asyncio, signal
+import asyncio, signal, sys
 from detective_async import DeadlineExceeded, DetectiveClient, Timeouts
 
 async def main():
@@ -206,11 +206,11 @@ except BaseException as error:
 
 
 @contextmanager
-def _run(total: float | None, body: str) -> "Iterator[subprocess.Popen[str]]":
+def _run(total: float | None, body: str, *folders: Path) -> "Iterator[subprocess.Popen[str]]":
     package = Path(detective_async.__file__).parents[1]
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM.format(total, body)],
-        env={**os.environ, "PYTHONPATH": str(package)},
+        [sys.executable, "-P", "-c", _PROGRAM.format(total, body)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (*folders, package)))},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -237,6 +237,20 @@ def test_a_program_exits_without_waiting_for_the_call(hanging_chain: HangingChai
     with _run(None, "await asyncio.wait([call], timeout=0.3)") as program:
         out, _ = program.communicate(timeout=120)
     assert (program.returncode, out.split()) == (0, ["closed"])
+
+
+def test_a_program_does_not_end_during_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread would hold the import's locks for ever, and what the main thread imports at the end would hang."""
+    (tmp_path / "botocore").mkdir()
+    (tmp_path / "botocore" / "__init__.py").write_text(
+        "import time; print('begun', flush=True); time.sleep(1); print('imported', flush=True)"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    until_begun = "while 'botocore' not in sys.modules: await asyncio.sleep(0.01)"
+    with _run(None, until_begun, tmp_path) as program:
+        out, _ = program.communicate(timeout=120)
+    assert (program.returncode, out.split()) == (0, ["begun", "closed", "imported"])
 
 
 def test_a_program_can_be_interrupted(hanging_chain: HangingChain) -> None:

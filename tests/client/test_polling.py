@@ -287,7 +287,7 @@ async def test_the_last_poll_has_a_limit(timeout: float, grace: float) -> None:
             if clock.monotonic() >= begun + timeout:
                 sim.inject(Fault(Latency(3600), operation="GetMembers"))
 
-        client._transport = client._transport._replace(clock=evolve(clock, sleep=hang_at_the_end))
+        client._transport = evolve(client._transport, clock=evolve(clock, sleep=hang_at_the_end))
         with pytest.raises(WaiterTimeout):
             await client.wait_for_members(graph_arn, IDS[:1], timeout=timeout, appear_within=timeout)
         assert clock.monotonic() - begun == pytest.approx(timeout + grace, abs=LATE)

@@ -37,6 +37,7 @@ START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 PROGRAM = """
 import asyncio, os, resource, sys
 import aiohttp
+from attrs import evolve
 from detective_async import ConnectError, Credentials, DetectiveClient, DetectiveFleet, HostNotFound, Target, Timeouts
 
 urls = sys.argv[1:]
@@ -87,7 +88,7 @@ async def several_hosts():
         for url in urls:
             other = client.with_options()
             endpoint = client._transport.endpoint._replace(url=url)
-            other._transport = client._transport._replace(endpoint=endpoint)
+            other._transport = evolve(client._transport, endpoint=endpoint)
             await asyncio.gather(*(other.list_graphs() for _ in range(15)))
         print(client._transport.limits.quota.available)
 

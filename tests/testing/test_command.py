@@ -218,11 +218,13 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     before = signal.getsignal(signal.SIGINT)
     dump = tmp_path / "state.toml"
     arguments = ["--port", "0", "--account", ONE, "--verification-delay", "5", "--dump-file", str(dump)]
-    assert run_and_signal(arguments) == 0
+    others = ["--host", "0.0.0.0", "--allow-host", "simulator", "--control-token", "open-sesame"]  # noqa: S104
+    assert run_and_signal([*arguments, *others]) == 0
     assert signal.getsignal(signal.SIGINT) is before
     out, err = capsys.readouterr()
     assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+", line) for line in out.splitlines())
     assert f"account {ONE}: " in err
+    assert "it listens at all addresses" in err
     content = tomllib.loads(dump.read_text())
     assert (content["verification_delay"], content["accounts"][0]["id"]) == (5.0, ONE)
     assert run_and_signal(["--port", "0"]) == 0

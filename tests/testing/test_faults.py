@@ -171,6 +171,7 @@ _MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a probability as text": (lambda: Fault(Failure(), probability=cast("float", "0.5")), "probability"),
     "no code": (lambda: Throttle(code=cast("str", None)), "code: must be text"),
     "a number as content type": (lambda: Garbage(content_type=cast("str", 5)), "content_type: must be text"),
+    "two lines as content type": (lambda: Garbage(content_type="a\r\nb"), "content_type: must be text in one line"),
     "two lines in a header": (lambda: Failure(retry_after_ms="1\r\n2"), "retry_after_ms: .* in one line"),
     "a skew of ages": (lambda: ClockSkew(1e12), "seconds: .* within a century"),
     "half a byte": (lambda: Truncate(cast("int", 1.5)), "keep"),

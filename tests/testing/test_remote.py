@@ -176,6 +176,22 @@ async def test_a_world_is_arranged(sim: DetectiveSimulator, raw: Any, boto: Any)
     assert list(sim.snapshot()) == [graph]
 
 
+async def test_delays_and_limits_are_set(raw: Any) -> None:
+    """All that a dump has; a region may be closed for one account."""
+    delays = ("verification", "activation", "package", "deletion", "delegation")
+    for number, name in enumerate(delays, 1):
+        await use(raw, f"set_{name}_delay", seconds=number)
+    await use(raw, "set_volume_limit", size=10**12)
+    await use(raw, "account", account_id=ONE)
+    await use(raw, "close_region", region="me-south-1", account_id=ONE)
+    await use(raw, "close_region", region="ap-east-1", account_id=ONE)
+    await use(raw, "open_region", region="me-south-1", account_id=ONE)
+    world = await use(raw, "dump")
+    assert [world[f"{name}_delay"] for name in delays] == [1, 2, 3, 4, 5]
+    assert world["volume_limit"] == 10**12
+    assert world["accounts"][0]["closed_regions"] == ["ap-east-1"]
+
+
 EFFECTS = [
     Throttle("soon", code="Slow", status=503),
     Failure(status=500, retry_after_ms=5),
@@ -202,12 +218,21 @@ async def test_each_fault_is_injected_and_listed(sim: DetectiveSimulator, raw: A
     assert sim.faults == [fault]
 
 
+async def test_a_whole_number_may_have_a_point(sim: DetectiveSimulator, raw: Any) -> None:
+    """JSON has one kind of numbers, and some languages write 2.0 for 2."""
+    reply = await send(raw, "throttle", b'{"count": 2.0}')
+    assert (reply.status, sim.faults) == (204, [Fault(Throttle(), count=2)])
+    reply = await send(raw, "inject", b'{"fault": {"effect": {"type": "Drip", "seconds": 1.5, "size": 3.0}}}')
+    assert (reply.status, sim.faults[1:]) == (204, [Fault(Drip(1.5, 3))])
+
+
 async def test_a_fault_has_the_defaults_of_python(sim: DetectiveSimulator, raw: Any) -> None:
     """An absent count is once, and null is without a limit; the defaults of an effect are its own."""
     await use(raw, "inject", fault={"effect": {"type": "Throttle"}})
     await use(raw, "inject", fault={"effect": {"type": "Drip", "seconds": 1}, "count": None})
     await use(raw, "throttle")
     await use(raw, "throttle", count=None, retry_after_ms=5, operation="ListAccounts")
+    assert await use(raw, "unused_faults") == (await use(raw, "faults"))[::2]
     assert sim.faults == [
         Fault(Throttle()),
         Fault(Drip(1), count=None),

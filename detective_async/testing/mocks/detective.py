@@ -92,7 +92,8 @@ class MockDetective:
     def attach(self, owner: Owner) -> Owner:
         """Let a client or fleet that was made already be answered by the rules, and return it.
 
-        So are clients that are derived from it, by `with_options` for example, from now on.
+        So are clients that are derived from it from now on, as by `with_options`; a fleet's shards need an `attach` of
+        their own.
         """
         client = owner.client if isinstance(owner, DetectiveFleet) else owner
         client._transport = MockTransport.of(client._transport, self._answer)  # noqa: SLF001 - of our own class

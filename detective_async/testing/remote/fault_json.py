@@ -18,7 +18,8 @@ def _members(effect: type[Effect]) -> dict[str, Check]:
 
 
 def _as_it_is(value: Any, _where: str) -> Any:
-    return value
+    # JSON has one kind of numbers.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _schema(effect: type[Effect]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _ERRORS = {
     "401": "The token is missing, or is another one",
     "403": "The Host or Origin header names neither this machine nor an allowed host",
     "404": "The control over HTTP is off",
-    "409": "The control does not allow this, such as an account that is to leave no organization, or a mistyped region",
+    "409": "The control does not allow this, such as an account that is to leave no organization",
     "413": "The request's body is too large",
     "415": "The request's body is not announced as application/json",
 }

@@ -130,7 +130,7 @@ def any_time(value: Any, where: str) -> datetime:
     raise invalid(where, _TIME, value)
 
 
-@described(type="string", format="date-time")
+@described(type="string", format="date-time", pattern="^(19[0-9]{2}|[2-8][0-9]{3}|9000)-")
 def time(value: Any, where: str) -> datetime:
     """Check for a time to which durations can be added: not at the calendar's limits."""
     found: datetime = any_time(value, where)
