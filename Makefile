@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 # By file, because the most expensive fixtures are those of a module; in the order that conftest.py gives. Twice as many
 # processes as cores, because many tests wait for a server, a browser, or another program.
 PYTEST := $(BIN)/pytest --numprocesses $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist loadfile --no-loadscope-reorder
+JAVASCRIPT_SDK := @aws-sdk/client-detective@3.1048.0
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api dist clean
+.PHONY: demo web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api parity dist clean
 
 demo: $(VENV)/package  ## run the main job on the embedded simulator
 	$(BIN)/python examples/demo.py
@@ -19,7 +20,7 @@ web: $(VENV)/package  ## a backend with a page for operators, on a simulated wor
 
 # Every process would compile all tests anew, where a machine's environment says that no bytecode be written.
 test: export PYTHONDONTWRITEBYTECODE =
-test: $(VENV)/package $(VENV)/test  ## run the whole test suite against the built wheel
+test: $(VENV)/package $(VENV)/test $(VENV)/javascript  ## run the whole test suite against the built wheel
 	$(BIN)/coverage erase
 	$(BIN)/coverage run $(PYTEST) $(ARGS)
 	$(BIN)/coverage combine --quiet
@@ -73,6 +74,9 @@ bench-python: $(VENV)/package $(VENV)/bench  ## an environment for run.py --pyth
 api: $(VENV)/package $(VENV)/test  ## record the public API of the version that is about to be released
 	cd tests && $(abspath $(BIN))/python -m public_api
 
+parity: $(VENV)/package $(VENV)/test  ## write the page about what the simulator models, from the data beside it
+	cd tests && $(abspath $(BIN))/python -m docs.parity
+
 # The second build makes the wheel from the working tree, the first one from the sdist.
 dist: $(VENV)-dist/dist  ## the sdist and the wheel, in dist/: built twice to the same bytes, and checked
 	rm -rf dist build/again
@@ -95,6 +99,12 @@ $(VENV)/package: $(SOURCES) | $(VENV)/pip
 
 $(VENV)/test $(VENV)/check $(VENV)/bench: pyproject.toml | $(VENV)/pip
 	$(BIN)/pip install --quiet --group $(@F)
+	@touch $@
+
+# The AWS SDK for JavaScript, which calls the simulator. Without npm, or without a network, its tests are skipped.
+$(VENV)/javascript: Makefile | $(VENV)/pip
+	command -v npm >/dev/null && npm install --prefix $(VENV) --no-save --no-audit --no-fund --ignore-scripts --silent \
+		$(JAVASCRIPT_SDK) || echo "without npm: the AWS SDK for JavaScript is not tested"
 	@touch $@
 
 # An environment of its own: the AWS CLI, which the tests need, insists on a docutils that is too old for Sphinx.

@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(Async)?(Callable|Generator|Iterable|Iterator|Mapping|Sequence)"),
     (r"py:.*", r"Awaitable|Console|ValueError"),
     # Type variables.
-    (r"py:.*", r"(detective_async\.(\w+\.)+)?(Item|PageT|T)"),
+    (r"py:.*", r"(detective_async\.(\w+\.)+)?(Item|Owner|PageT|RequestT|ResponseT|T)"),
     # The type of keyword arguments that do not exist.
     (r"py:.*", r"detective_async\.client\.client\._NoOptions"),
 ]

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-QUICKSTART, CREDENTIALS, FLEET, MEMBERSHIP, BACKEND, WITHOUT_AWS, WITH_FIXTURES = (
+QUICKSTART, CREDENTIALS, FLEET, MEMBERSHIP, BACKEND, WITHOUT_AWS, WITH_FIXTURES, WITH_RULES = (
     block.text for block in read_blocks(ROOT / "README.md") if block.language == "python"
 )
 
@@ -45,6 +45,12 @@ async def test_the_quickstart_runs(sim: DetectiveSimulator, tmp_path: Path) -> N
 async def test_the_lines_about_credentials_run(tmp_path: Path) -> None:
     """They make providers, and send nothing."""
     assert await run(CREDENTIALS, {}, tmp_path) == ""
+
+
+async def test_the_program_without_a_server_runs(tmp_path: Path) -> None:
+    """The rule answers, and the request is recorded."""
+    output = await run(WITH_RULES, {}, tmp_path)
+    assert output == "[] [ListGraphsRequest(next_token=None, max_results=None)]\n"
 
 
 async def test_the_program_for_many_accounts_runs(sim: DetectiveSimulator, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import detective_async
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 USER_CODE = Path(__file__).parent / "typing" / "user_code.py"
+MOCK_RULES = USER_CODE.with_name("mock_rules.py")
 
 
 def mypy(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
@@ -33,8 +34,8 @@ def test_the_users_file_exercises_each_public_name() -> None:
 
 
 def test_mypy_strict_accepts_the_users_file(tmp_path: Path) -> None:
-    """Every `assert_type` of iterators and responses in it holds."""
-    run = mypy(str(USER_CODE), directory=tmp_path)
+    """Every `assert_type` of iterators and responses in it holds, and every mistake in the rules of mocks is one."""
+    run = mypy(str(USER_CODE), str(MOCK_RULES), directory=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
 
 

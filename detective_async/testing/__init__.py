@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Latency,
         Throttle,
         Truncate,
+        UnusedFaultWarning,
     )
     from detective_async.testing.seed.schema import SeedError
     from detective_async.testing.server.requests import RecordedRequest
@@ -39,6 +40,7 @@ __all__ = [
     "SimulatorThread",
     "Throttle",
     "Truncate",
+    "UnusedFaultWarning",
 ]
 
 # The modules of the names that are not in `faults`.

@@ -9,10 +9,12 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from detective_async.testing.environment import CONFLICTING
 from detective_async.testing.seed import files as seed_files
 from detective_async.testing.seed.schema import SeedError
+from detective_async.testing.server.listener import is_unspecified
 from detective_async.testing.simulator import DetectiveSimulator
 
 _NAME = "python -m detective_async.testing"
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return asyncio.run(_serve(options))
-    except (SeedError, OSError) as error:
+    except (ValueError, OSError) as error:
         _print_error(error)
         return _EXIT_USAGE
 
@@ -46,6 +48,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument(
         "--port", type=_port, default=_PORT, help="the port to listen on, 0 for a free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name of this machine, under which others may open the page and use the controls; can be repeated",
+    )
+    parser.add_argument(
+        "--control-token",
+        metavar="TOKEN",
+        help="let those who have this token use the controls over HTTP; see /_simulator/openapi.json",
     )
     parser.add_argument("--seed-file", metavar="FILE", help="load the initial state from this .toml or .json file")
     parser.add_argument("--dump-file", metavar="FILE", help="write the state to this .toml or .json file on exit")
@@ -65,17 +79,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    simulator = DetectiveSimulator(host=options.host, port=options.port)
+    simulator = DetectiveSimulator(
+        host=options.host, port=options.port, control_token=options.control_token, allowed_hosts=options.allow_host
+    )
     if options.seed_file:
         simulator.load(options.seed_file)
     if options.verification_delay is not None:
         simulator.set_verification_delay(options.verification_delay)
+    simulator.set_baseline()
     if options.dump_file:
         _check_writable(options.dump_file)
     account = options.account or next(iter(simulator.accounts), _ACCOUNT)
     with _until_signalled() as signalled:
         async with simulator:
-            _print_access(simulator, simulator.environment(account, region=options.region))
+            _print_access(simulator, simulator.environment(account, region=options.region), options)
             await signalled.wait()
         if options.dump_file:
             try:
@@ -86,7 +103,7 @@ async def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_access(simulator: DetectiveSimulator, variables: dict[str, str]) -> None:
+def _print_access(simulator: DetectiveSimulator, variables: dict[str, str], options: argparse.Namespace) -> None:
     commands = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     # The shell that will evaluate the commands probably has the same environment as this process.
     commands += [f"unset {name}" for name in CONFLICTING if name in os.environ]
@@ -94,11 +111,22 @@ def _print_access(simulator: DetectiveSimulator, variables: dict[str, str]) -> N
     sys.stdout.flush()
     services = "Amazon Detective, AWS Organizations and STS"
     lines = [f"{services} are simulated at {simulator.url}, which shows their state at /_simulator/"]
+    lines += _remarks(simulator.url, options)
     for account_id in simulator.accounts[:_MAX_PRINTED]:
         keys = simulator.account(account_id)
         lines.append(f"account {account_id}: {keys.access_key_id} {keys.secret_access_key}")
     sys.stderr.write("\n".join((*lines, "")))
     sys.stderr.flush()
+
+
+def _remarks(url: str, options: argparse.Namespace) -> Iterator[str]:
+    where = urlsplit(url)
+    if is_unspecified(options.host):
+        yield f"it listens at all addresses: instead of {where.hostname}, use the one or the name by which you know it"
+    for name in options.allow_host:
+        yield f"its page may also be opened at http://{name}:{where.port}/_simulator/"
+    if options.control_token is not None:
+        yield "its controls are at /_simulator/control/, and described by /_simulator/openapi.json"
 
 
 @contextlib.contextmanager

@@ -1,18 +1,22 @@
 """The controls of a simulator: methods and properties by which tests change and inspect the simulated world."""
 
 import contextlib
+import copy
 import os
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import environment
-from detective_async.testing.faults import Fault, FaultPlan, Throttle
+from detective_async.testing.faults import Fault, FaultPlan, Throttle, UnusedFaultWarning
 from detective_async.testing.names import check_lagging_operation, check_region
 from detective_async.testing.page import Page
+from detective_async.testing.page.host_check import checked_hosts
+from detective_async.testing.remote import Remote, checked_token
 from detective_async.testing.seed import files as seed_files
 from detective_async.testing.seed import schema
 from detective_async.testing.seed.dumping import describe
@@ -21,7 +25,7 @@ from detective_async.testing.server.backend import Backend
 from detective_async.testing.server.http import Handler
 from detective_async.testing.server.listener import Listener
 from detective_async.testing.server.requests import RecordedRequest, RequestLog
-from detective_async.testing.world import organizations
+from detective_async.testing.world import membership, organizations
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Role
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
@@ -41,10 +45,15 @@ class Settings(TypedDict, total=False):
     port: int
     verification_delay: float
     activation_delay: float
+    package_delay: float
+    deletion_delay: float
+    delegation_delay: float
     read_lag: float
     seed: int
     wall_clock: Callable[[], float]
     remember: int
+    control_token: str | None
+    allowed_hosts: Iterable[str]
 
 
 class Controls:
@@ -60,23 +69,36 @@ class Controls:
         port: int = 0,
         verification_delay: float = 0.0,
         activation_delay: float = 0.0,
+        package_delay: float = 0.0,
+        deletion_delay: float = 0.0,
+        delegation_delay: float = 0.0,
         read_lag: float = 0.0,
         seed: int = 0,
         wall_clock: Callable[[], float] = time.time,
         remember: int = 20_000,
+        control_token: str | None = None,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         if type(remember) is not int or remember < 0:
             raise ValueError(f"remember: must be a number of requests, zero or more, got {remember!r}")
         self._seed = seed
         self._clock = Clock(wall_clock)
         self._faults = FaultPlan(random.Random(seed))  # noqa: S311
-        delays = Delays(
-            _seconds(verification_delay, "verification_delay"), _seconds(activation_delay, "activation_delay")
-        )
+        given = {
+            "verification_delay": verification_delay,
+            "activation_delay": activation_delay,
+            "package_delay": package_delay,
+            "deletion_delay": deletion_delay,
+            "delegation_delay": delegation_delay,
+        }
+        delays = Delays(**{name.removesuffix("_delay"): _seconds(value, name) for name, value in given.items()})
         world = World(random.Random(seed), delays)  # noqa: S311
         world.set_read_lag(_BEGINNING, _seconds(read_lag, "read_lag"))
         self._backend = Backend(world, self._clock, self._faults, RequestLog(remember))
-        self._listener = Listener(Handler(self._backend, Page(self._backend).respond), host, port)
+        hosts = checked_hosts(allowed_hosts)
+        remote = Remote(self, checked_token(control_token), hosts)
+        self._listener = Listener(Handler(self._backend, Page(self._backend, hosts).respond, remote), host, port)
+        self._baseline = (copy.deepcopy(world), self._clock.ahead)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -105,6 +127,26 @@ class Controls:
         """Clear `requests`."""
         self._backend.requests.clear()
 
+    def reset(self) -> None:
+        """Return to the state in which the simulator was made: an empty world, no faults, no requests, and its time.
+
+        It keeps its URL, and accounts stay registered, so that clients which were made before still work. See
+        `set_baseline`.
+        """
+        accounts = self.accounts
+        world, ahead = self._baseline
+        self._backend.world = copy.deepcopy(world)
+        for account_id in accounts:
+            self._world.register(account_id)
+        self._clock.set_ahead(ahead)
+        self._faults.clear()
+        self._faults.random.seed(self._seed)
+        self.forget_requests()
+
+    def set_baseline(self) -> None:
+        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example."""
+        self._baseline = (copy.deepcopy(self._world), self._clock.ahead)
+
     def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
 
@@ -130,6 +172,7 @@ class Controls:
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
+        check_region(region, "region")
         return environment.variables(self.url, self.account(account_id), region)
 
     def role(
@@ -188,10 +231,42 @@ class Controls:
         """The faults that may still apply to a request."""
         return self._faults.pending()
 
+    @property
+    def unused_faults(self) -> list[Fault]:
+        """The faults with a count that no request has matched yet.
+
+        A simulator that is used in a `with` statement or as a fixture warns of them at the end (`UnusedFaultWarning`).
+        """
+        return self._faults.unused()
+
+    def _warn_of_unused_faults(self) -> None:
+        for fault in self._faults.take_unused():
+            # The line that made the fault is not known; a test's name comes with the warning.
+            warnings.warn(f"no request has matched {fault}", UnusedFaultWarning, stacklevel=3)
+
     def set_volume(self, account_id: str, problem: VolumeProblem | None) -> None:
-        """Set the reason why an account cannot be enabled; with None, it can be enabled again."""
+        """Set the reason why an account cannot be enabled.
+
+        With None, it can be enabled again: by StartMonitoringMember, or by itself within an hour of virtual time.
+        """
+        if problem is not None:
+            _valid(schema.check_volume_problem, problem, "problem")
         self.account(account_id)
-        self._world.accounts[account_id].volume_problem = problem
+        with self._change() as now:
+            self._world.accounts[account_id].volume_problem = problem
+            membership.schedule_pass(self._world, now)
+
+    def set_volume_limit(self, size: int) -> None:
+        """Set how much data a graph takes in, in bytes a day; by default 10 TB, as in AWS.
+
+        Accounts that would exceed it are disabled with VOLUME_TOO_HIGH, and enabled once there is room: by
+        StartMonitoringMember, or by themselves within an hour of virtual time, in the order of their invitations. An
+        account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it.
+        """
+        _valid(schema.check_volume_limit, size, "size")
+        with self._change() as now:
+            self._world.volume_limit = size
+            membership.schedule_pass(self._world, now)
 
     def set_package(self, graph_arn: str, package: str, state: PackageState) -> None:
         """Set the ingest state of a data source package, also to those that no operation leads to, such as STOPPED."""
@@ -201,6 +276,7 @@ class Controls:
         _valid(schema.check_package, package, "package")
         _valid(schema.check_package_state, state, "state")
         with self._change() as now:
+            # Where it takes time to start a package, this does not.
             graph.set_package(package, state, now)
 
     def organization(self, management_account: str, member_accounts: Iterable[str] = ()) -> None:
@@ -215,20 +291,26 @@ class Controls:
             organizations.add_accounts(self._world, management_account, members, now)
 
     def set_account_state(self, account_id: str, state: AccountState) -> None:
-        """Set the state of an account, which AWS Organizations shows; accounts are active at first."""
+        """Set the state of an account; accounts are active at first.
+
+        AWS Organizations shows it. Other accounts than active ones cannot call anything, nor can their roles be
+        assumed; their invitations fail the verification, and they cannot be enabled as accounts of an organization.
+        Closed ones are removed from the graphs that they are members of, except in AWS GovCloud (US).
+        """
         _valid(schema.check_account_state, state, "state")
         self.account(account_id)
-        self._world.accounts[account_id].state = state
+        with self._change() as now:
+            organizations.set_state(self._world, account_id, state, now)
 
     def leave_organization(self, *account_ids: str) -> None:
         """Remove accounts from their organization: they are no longer members of its graphs."""
-        with self._change():
-            organizations.remove_accounts(self._world, account_ids)
+        with self._change() as now:
+            organizations.remove_accounts(self._world, account_ids, now)
 
     def deregister_administrator(self, management_account: str) -> None:
         """Deregister the delegated administrator of an organization, as AWS Organizations can; deletes its graphs."""
-        with self._change():
-            organizations.deregister_administrator(self._world, management_account)
+        with self._change() as now:
+            organizations.deregister_administrator(self._world, management_account, now)
 
     def set_verification_delay(self, seconds: float) -> None:
         """Set the delay of later verifications, in seconds of virtual time; see `verification_delay`."""
@@ -237,6 +319,18 @@ class Controls:
     def set_activation_delay(self, seconds: float) -> None:
         """Set the delay of later activations, in seconds of virtual time; see `activation_delay`."""
         self._world.delays.activation = _seconds(seconds, "seconds")
+
+    def set_package_delay(self, seconds: float) -> None:
+        """Set the delay of later starts of packages, in seconds of virtual time; see `package_delay`."""
+        self._world.delays.package = _seconds(seconds, "seconds")
+
+    def set_deletion_delay(self, seconds: float) -> None:
+        """Set the delay of later deletions of graphs, in seconds of virtual time; see `deletion_delay`."""
+        self._world.delays.deletion = _seconds(seconds, "seconds")
+
+    def set_delegation_delay(self, seconds: float) -> None:
+        """Set the delay of later delegations, in seconds of virtual time; see `delegation_delay`."""
+        self._world.delays.delegation = _seconds(seconds, "seconds")
 
     def set_read_lag(self, seconds: float, operations: Iterable[str] | None = None) -> None:
         """Let operations that read see what is written from now on only after so many seconds of virtual time.
@@ -257,15 +351,20 @@ class Controls:
                 check_lagging_operation(name, "operations")
         self._world.set_read_lag(self._clock.now(), _seconds(seconds, "seconds"), names)
 
-    def close_region(self, region: str) -> None:
-        """Treat a region as one that the accounts have not opted in to."""
-        check_region(region, "region")
-        self._world.closed_regions.add(region)
+    def close_region(self, region: str, account_id: str | None = None) -> None:
+        """Treat a region as one that an account, by default every one, has not opted in to."""
+        self._closed_regions(region, account_id).add(region)
 
-    def open_region(self, region: str) -> None:
-        """Undo `close_region`."""
+    def open_region(self, region: str, account_id: str | None = None) -> None:
+        """Undo `close_region` with the same arguments."""
+        self._closed_regions(region, account_id).discard(region)
+
+    def _closed_regions(self, region: str, account_id: str | None) -> set[str]:
         check_region(region, "region")
-        self._world.closed_regions.discard(region)
+        if account_id is None:
+            return self._world.closed_regions
+        self.account(account_id)
+        return self._world.accounts[account_id].closed_regions
 
     def investigations(
         self,

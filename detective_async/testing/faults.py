@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Literal, TypeVar, get_args
 
-from attrs import Attribute, define, field, frozen, validators
+from attrs import Attribute, define, field, frozen
 
 from detective_async.testing.names import check_account, check_operation, check_region
 
@@ -55,8 +55,34 @@ def _bytes(_: object, attribute: "Attribute[bytes]", value: object) -> None:
         raise TypeError(f"{attribute.name}: must be bytes, got {value!r}")
 
 
+def _line(_: object, attribute: "Attribute[str]", value: object) -> None:
+    _text(_, attribute, value)
+    if not str(value).isprintable():
+        raise ValueError(f"{attribute.name}: must be text in one line, got {value!r}")
+
+
 _LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
 _CENTURY = 100 * 366 * 86400
+
+
+def _when(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value not in ("before", "during", "after"):
+        raise ValueError(f"{attribute.name}: must be one of before, during, after, got {value!r}")
+
+
+#: Validator -> what it allows as JSON, as a JSON Schema. Bytes are text there.
+JSON_SCHEMAS: dict[Any, dict[str, Any]] = {
+    _status: {"type": "integer", "minimum": _LOWEST_STATUS, "maximum": _HIGHEST_STATUS},
+    _seconds: {"type": "number", "minimum": 0},
+    _skew: {"type": "number", "minimum": -_CENTURY, "maximum": _CENTURY},
+    _text: {"type": "string"},
+    _line: {"type": "string", "pattern": "^[ -~]*$"},
+    _header: {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[ -~]*$"}, {"type": "null"}]},
+    _size: {"type": "integer", "minimum": 1},
+    _kept: {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "null"}]},
+    _bytes: {"type": "string"},
+    _when: {"enum": ["before", "during", "after"]},
+}
 
 
 @frozen
@@ -91,7 +117,7 @@ class Garbage:
 
     body: bytes = field(default=b"<html><body>502 Bad Gateway</body></html>", validator=_bytes)
     status: int = field(default=200, validator=_status)
-    content_type: str = field(default="text/html", validator=[_text, _header])
+    content_type: str = field(default="text/html", validator=_line)
 
 
 @frozen
@@ -119,9 +145,7 @@ class Drop:
             of its body.
     """
 
-    when: Literal["before", "during", "after"] = field(
-        default="before", validator=validators.in_(("before", "during", "after"))
-    )
+    when: Literal["before", "during", "after"] = field(default="before", validator=_when)
 
 
 @frozen
@@ -192,10 +216,16 @@ class Fault:
         return self.operation in (None, operation) and self.account in (None, account) and self.region in (None, region)
 
 
+class UnusedFaultWarning(UserWarning):
+    """A fault that was to apply a number of times, and no request matched it: the test shows less than it seems to."""
+
+
 @define
 class _Pending:
     fault: Fault
     left: int | None
+    # Whether a request has matched it, although it may not have applied, by its probability.
+    matched: bool = False
 
 
 @define
@@ -218,6 +248,16 @@ class FaultPlan:
         """Return the faults that may still apply."""
         return [entry.fault for entry in self._pending]
 
+    def unused(self) -> list[Fault]:
+        """Return the faults with a count that no request has matched."""
+        return [entry.fault for entry in self._pending if entry.left is not None and not entry.matched]
+
+    def take_unused(self) -> list[Fault]:
+        """Remove and return those faults."""
+        unused = self.unused()
+        self._pending = [entry for entry in self._pending if entry.left is None or entry.matched]
+        return unused
+
     def take_clock_skews(self, operation: str, account: str, region: str) -> list[ClockSkew]:
         """Return the clock skews for a request, whose sum applies, and count them as used."""
         return list(self._take((ClockSkew,), operation, account, region))
@@ -235,6 +275,7 @@ class FaultPlan:
             fault, effect = entry.fault, entry.fault.effect
             if not isinstance(effect, kinds) or not fault.matches(operation, account, region):
                 continue
+            entry.matched = True
             if fault.probability < 1 and self.random.random() >= fault.probability:
                 continue
             if entry.left is not None:

@@ -5,7 +5,7 @@ pytest imports this module in every run where the package is installed: the fixt
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,11 +13,20 @@ if TYPE_CHECKING:
     from detective_async.testing.controls import Settings
     from detective_async.testing.thread import SimulatorThread
 
+_NAME = "detective_simulator"
 _MARKER = (
-    "detective_simulator(**settings): arguments of the test's simulator, such as verification_delay=60; "
-    "see detective_async.testing.SimulatorThread"
+    f"{_NAME}(**settings): arguments of the test's simulator, such as verification_delay=60; "
+    "see detective_async.testing.SimulatorThread; those of a test are added to those of its class and module"
 )
+_SCOPE = "detective_simulator_scope"
+_SCOPES = ("function", "class", "module", "package", "session")
 _ACCOUNT = "111122223333"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Register the setting."""
+    meaning = f"how many tests share a simulator, which is reset between them: {', '.join(_SCOPES)}"
+    parser.addini(_SCOPE, meaning, default="function")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,18 +34,69 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
 
 
+def _scope(fixture_name: str, config: pytest.Config) -> Any:  # noqa: ARG001 - pytest names the arguments
+    scope = config.getini(_SCOPE)
+    if scope not in _SCOPES:
+        raise pytest.UsageError(f"{_SCOPE}: must be one of {', '.join(_SCOPES)}, got {scope!r}")
+    return scope
+
+
+@pytest.fixture(scope=_scope)
+def detective_shared_simulator() -> Iterator["SimulatorThread"]:
+    """The simulated Amazon Detective of a module or session, by the setting `detective_simulator_scope`.
+
+    Fixtures of that scope use it. Tests use `detective_simulator`, which is the same one, reset for each of them.
+    """
+    from detective_async.testing.thread import SimulatorThread  # noqa: PLC0415
+
+    with SimulatorThread() as simulator:
+        yield simulator
+
+
 @pytest.fixture
 def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorThread"]:
     """A simulated Amazon Detective for one test, in a thread: for sync tests and for async tests of any kind.
 
-    `@pytest.mark.detective_simulator(verification_delay=60)` sets its arguments.
+    `@pytest.mark.detective_simulator(verification_delay=60)` sets its arguments. With the setting
+    `detective_simulator_scope`, tests without that marker share one, which is reset between them.
     """
+    settings = _settings(request.node)
+    if not settings:
+        simulator = request.getfixturevalue("detective_shared_simulator")
+        simulator.reset()
+        yield simulator
+        simulator._warn_of_unused_faults()  # noqa: SLF001 - what the end of a `with` statement does otherwise
+        return
+
     from detective_async.testing.thread import SimulatorThread  # noqa: PLC0415
 
-    mark = request.node.get_closest_marker("detective_simulator")
-    settings: Settings = mark.kwargs if mark else {}
     with SimulatorThread(**settings) as simulator:
         yield simulator
+
+
+def _settings(node: pytest.Item) -> "Settings":
+    """Return the arguments of all markers of a test, its class and its module; the closest marker decides."""
+    settings: Settings = {}
+    for mark in reversed(list(node.iter_markers(_NAME))):
+        _check(mark)
+        settings.update(mark.kwargs)  # type: ignore[typeddict-item]
+    return settings
+
+
+def _check(mark: pytest.Mark) -> None:
+    """Let a test fail whose marker has an argument that a simulator does not have."""
+    import difflib  # noqa: PLC0415
+
+    from detective_async.testing.controls import Settings  # noqa: PLC0415
+
+    known = sorted(Settings.__optional_keys__)
+    problem = "takes arguments by name only" if mark.args else None
+    for name in mark.kwargs:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            problem = f"has no argument {name!r}; {f'did you mean {near[0]!r}?' if near else ', '.join(known)}"
+    if problem is not None:
+        pytest.fail(f"pytest.mark.{_NAME} {problem}", pytrace=False)
 
 
 @pytest.fixture

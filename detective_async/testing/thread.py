@@ -38,8 +38,10 @@ class SimulatorThread(Controls):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop listening and end the thread."""
+        """Stop listening and end the thread; without an error, warn of faults that no request has matched."""
         self.stop()
+        if error is None:
+            self._warn_of_unused_faults()
 
     def start(self) -> None:
         """Start the thread and listen; the state is kept when the simulator is stopped and started again."""
@@ -49,9 +51,14 @@ class SimulatorThread(Controls):
             ready: Future[asyncio.AbstractEventLoop] = Future()
             # A daemon: a simulator that is not stopped must not prevent the interpreter from exiting.
             thread = threading.Thread(target=self._run, args=(ready,), name="detective-simulator", daemon=True)
-            thread.start()
-            self._loop = ready.result()
+            # Set before it listens: requests may use the controls from then on, and must not wait for this method.
             self._thread = thread
+            thread.start()
+            try:
+                self._loop = ready.result()
+            except BaseException:
+                self._thread = None
+                raise
 
     def stop(self) -> None:
         """Stop listening and end the thread; stopping again has no effect."""

@@ -16,6 +16,7 @@ MODULES = (
     "detective_async.membership",
     "detective_async.integrations.progress",
     "detective_async.testing",
+    "detective_async.testing.mocks",
 )
 
 _SECTION = re.compile(r"^(?:Args|Attributes|Raises|Returns):$", re.MULTILINE)

@@ -14,12 +14,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from support.fences import Block
 
 from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Graph, Target
+from detective_async.api import models
 from detective_async.coverage import survey
 from detective_async.integrations import aiohttp_web
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.investigation import investigate
 from detective_async.membership import plan_membership, read_accounts
-from detective_async.testing import SimulatorThread
+from detective_async.testing import SimulatorThread, mocks
 from docs.pages import WORLD
 from docs.public import examples, resolve
 from docs.reader import run_snippet
@@ -44,6 +45,8 @@ OUTPUTS = {
     "detective_async.investigation": f"arn:aws:iam::{MEMBER}:role/Deploy HIGH\nTTP_OBSERVED Initial Access",
     "detective_async.membership": "2 of 2 memberships in 2 regions are as wanted",
     "detective_async.integrations.progress.ProgressBar": "",
+    "detective_async.testing.mocks": "",
+    "detective_async.testing.mocks.MockDetective": "[] 1\n",
 }
 
 
@@ -92,7 +95,9 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
             "role_of": role_of,
             "survey": survey,
             "web": web,
+            **{name: getattr(models, name) for name in models.__all__},
             **{name: getattr(aiohttp_web, name) for name in aiohttp_web.__all__},
+            **{name: getattr(mocks, name) for name in mocks.__all__},
         }
 
 

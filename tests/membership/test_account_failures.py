@@ -182,7 +182,7 @@ async def test_unknown_outcome(
 
 async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
     """They are retried, five times for an account that makes no progress."""
-    for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers", "TagResource"):
+    for operation in ("CreateGraph", "ListMembers", "CreateMembers", "GetMembers"):
         sim.inject(Fault(Throttle(), operation, count=3))
     for one, times in ((ONE, 5), (TWO, 6)):
         sim.inject(Fault(Drop("before"), "AcceptInvitation", account=one, count=times))

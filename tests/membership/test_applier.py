@@ -59,14 +59,14 @@ async def test_by_invitation(sim: DetectiveSimulator, client: DetectiveClient) -
         found = sim.snapshot()[region.graph_arn or ""]
         assert found["tags"] == {"team": "secops"}
         assert found["packages"]["EKS_AUDIT"] == "STARTED"
-        assert region.done == (ActionKind.CREATE_GRAPH, ActionKind.START_PACKAGES)
+        # A new graph has all packages started.
+        assert region.done == (ActionKind.CREATE_GRAPH,)
         assert region.ok
     assert str(report) == (
-        "120 of 120 memberships in 2 regions are as wanted; "
-        "create graph: 2, start packages: 2, invite: 120, accept: 120"
+        "120 of 120 memberships in 2 regions are as wanted; create graph: 2, invite: 120, accept: 120"
     )
     # 60 accounts need two requests per region, and no account is in two of them.
-    assert writes(sim) == {"CreateGraph": 2, "UpdateDatasourcePackages": 2, "CreateMembers": 4, "AcceptInvitation": 120}
+    assert writes(sim) == {"CreateGraph": 2, "CreateMembers": 4, "AcceptInvitation": 120}
     assert set(invitations(sim).values()) == {1}
     assert {(one["Message"], one["DisableEmailNotification"]) for one in request_bodies(sim, "CreateMembers")} == {
         ("Please join", True)

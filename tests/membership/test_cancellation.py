@@ -26,11 +26,11 @@ from membership.worlds import (
 )
 
 WANTED = [account(one) for one in IDS[:5]]
-#: The requests of the whole work; the second region has no graph at the beginning.
+#: The requests of the whole work; the second region has no graph at the beginning, and a new one has all packages.
 ONCE = {
     "CreateGraph": 1,
     "TagResource": 1,
-    "UpdateDatasourcePackages": 2,
+    "UpdateDatasourcePackages": 1,
     "DeleteMembers": 2,
     "CreateMembers": 3,
     "AcceptInvitation": 9,

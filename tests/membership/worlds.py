@@ -90,8 +90,10 @@ def arn_in(region: str, owner: str = ADMINISTRATOR) -> str:
 
 
 def graph(*members: Mapping[str, Any], region: str = REGION, **more: Any) -> dict[str, Any]:
-    """Return a graph for a simulator's seed."""
-    return {"administrator": ADMINISTRATOR, "region": region, "id": "0a" * 16, "members": list(members), **more}
+    """Return a graph for a simulator's seed, by default an old one, without the optional packages."""
+    packages = {"ASFF_SECURITYHUB_FINDING": "DISABLED", "EKS_AUDIT": "DISABLED", **more.pop("packages", {})}
+    place = {"administrator": ADMINISTRATOR, "region": region, "id": "0a" * 16}
+    return {**place, "members": list(members), "packages": packages, **more}
 
 
 def member(account_id: str, status: str, email: str | None = None, **more: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`python -m detective_async.testing`: the simulator as a program."""
 
+import http.client
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -114,6 +116,54 @@ def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
     assert said.stdout.split() == [variables["AWS_ENDPOINT_URL_STS"], "none"]
 
 
+def test_others_can_reach_and_control_it(start: Start, tmp_path: Path) -> None:
+    """At all addresses, it prints one that others can use; with the token, `reset` gets them back to the seed file."""
+    seed = tmp_path / "world.toml"
+    seed.write_text(f'closed_regions = ["me-south-1"]\n[[accounts]]\nid = "{HUB}"')
+    arguments = ["--port", "0", "--host", "0.0.0.0", "--allow-host", "simulator", "--allow-host", "SIM.example"]  # noqa: S104
+    process = start(*arguments, "--control-token", "open-sesame", "--seed-file", str(seed))
+    variables = exported(process)
+    where = urlsplit(variables["AWS_ENDPOINT_URL_DETECTIVE"])
+    assert where.hostname not in (None, "0.0.0.0")  # noqa: S104
+    assert where.hostname in variables["NO_PROXY"].split(",")
+
+    def control(method: str, name: str, body: str = "", host: str = "sim.example") -> Any:
+        headers = {"Host": host, "Authorization": "Bearer open-sesame", "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection("127.0.0.1", where.port or 0, timeout=60)
+        connection.request(method, f"/_simulator/control/{name}", body, headers)
+        response = connection.getresponse()
+        answer = response.read()
+        connection.close()
+        return json.loads(answer) if answer else response.status
+
+    assert control("GET", "accounts", host="simulator:4580") == [HUB]
+    assert control("POST", "open_region", '{"region": "me-south-1"}') == 204
+    assert control("GET", "dump")["closed_regions"] == []
+    assert control("POST", "reset") == 204
+    assert control("GET", "dump")["closed_regions"] == ["me-south-1"]
+    process.terminate()
+    _, err = process.communicate(timeout=120)
+    assert warnings_in(err).splitlines()[1:-1] == [
+        f"it listens at all addresses: instead of {where.hostname}, use the one or the name by which you know it",
+        f"its page may also be opened at http://simulator:{where.port}/_simulator/",
+        f"its page may also be opened at http://SIM.example:{where.port}/_simulator/",
+        "its controls are at /_simulator/control/, and described by /_simulator/openapi.json",
+    ]
+    assert "sesame" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--control-token", "two words"], "control_token: must be letters, digits and signs"),
+        (["--allow-host", "http://simulator"], "allowed_hosts: must be names without a port"),
+    ],
+)
+def test_invalid_names_are_reported(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    """Exit code 2, in one line."""
+    assert error_of(capsys, "--port", "0", *arguments).startswith(words)
+
+
 def test_the_state_is_saved_and_loaded(start: Start, tmp_path: Path) -> None:
     """The dump that is written on exit can be loaded, and has the changes of this run; a second signal is ignored."""
     seed, state = tmp_path / "world.toml", tmp_path / "state.json"
@@ -168,11 +218,13 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     before = signal.getsignal(signal.SIGINT)
     dump = tmp_path / "state.toml"
     arguments = ["--port", "0", "--account", ONE, "--verification-delay", "5", "--dump-file", str(dump)]
-    assert run_and_signal(arguments) == 0
+    others = ["--host", "0.0.0.0", "--allow-host", "simulator", "--control-token", "open-sesame"]  # noqa: S104
+    assert run_and_signal([*arguments, *others]) == 0
     assert signal.getsignal(signal.SIGINT) is before
     out, err = capsys.readouterr()
     assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+", line) for line in out.splitlines())
     assert f"account {ONE}: " in err
+    assert "it listens at all addresses" in err
     content = tomllib.loads(dump.read_text())
     assert (content["verification_delay"], content["accounts"][0]["id"]) == (5.0, ONE)
     assert run_and_signal(["--port", "0"]) == 0

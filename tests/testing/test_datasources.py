@@ -9,21 +9,33 @@ from detective_async.testing import DetectiveSimulator
 ADMIN = "111122223333"
 MEMBER = "000000000001"
 CORE = "DETECTIVE_CORE"
+ALL = {CORE, "ASFF_SECURITYHUB_FINDING", "EKS_AUDIT"}
+
+
+async def states(client: Any, graph: str) -> dict[str, str]:
+    packages = (await client.list_datasource_packages(GraphArn=graph))["DatasourcePackages"]
+    return {name: detail["DatasourcePackageIngestState"] for name, detail in packages.items()}
 
 
 async def test_packages_are_started_for_the_graph_and_its_members(
     sim: DetectiveSimulator, boto: Any, people: Any
 ) -> None:
-    """The core package is started by default; the history has the time at which a package started for each member."""
+    """All packages of a new graph are started; the history has the time at which one started for each member.
+
+    Source: the user guide, on optional data source packages.
+    """
     admin, member = boto(), boto(MEMBER)
     graph = (await admin.create_graph())["GraphArn"]
     await admin.create_members(GraphArn=graph, Accounts=people(2))
     await sim.advance(60)
     await member.accept_invitation(GraphArn=graph)
-    packages = (await admin.list_datasource_packages(GraphArn=graph))["DatasourcePackages"]
-    states = {name: detail["DatasourcePackageIngestState"] for name, detail in packages.items()}
-    assert states == {"ASFF_SECURITYHUB_FINDING": "DISABLED", CORE: "STARTED", "EKS_AUDIT": "DISABLED"}
+    assert await states(admin, graph) == {
+        "ASFF_SECURITYHUB_FINDING": "STARTED",
+        CORE: "STARTED",
+        "EKS_AUDIT": "STARTED",
+    }
 
+    sim.set_package(graph, "EKS_AUDIT", "DISABLED")
     await sim.advance(60)
     await admin.update_datasource_packages(GraphArn=graph, DatasourcePackages=["EKS_AUDIT", CORE])
     first = await admin.list_datasource_packages(GraphArn=graph, MaxResults=2)
@@ -33,8 +45,9 @@ async def test_packages_are_started_for_the_graph_and_its_members(
     assert eks["DatasourcePackageIngestState"] == "STARTED"
     changes = {state: change["Timestamp"] for state, change in eks["LastIngestStateChange"].items()}
     # The simulator's clock runs on between the calls.
-    assert 120 <= (changes["STARTED"] - changes["DISABLED"]).total_seconds() < 180
-    assert core["LastIngestStateChange"]["STARTED"]["Timestamp"] == changes["DISABLED"]
+    assert 60 <= (changes["STARTED"] - changes["DISABLED"]).total_seconds() < 120
+    created = core["LastIngestStateChange"]["STARTED"]["Timestamp"]
+    assert 60 <= (changes["DISABLED"] - created).total_seconds() < 120
 
     ids = [MEMBER, "000000000002", "000000000003", ADMIN]
     response = await admin.batch_get_graph_member_datasources(GraphArn=graph, AccountIds=ids)
@@ -42,7 +55,7 @@ async def test_packages_are_started_for_the_graph_and_its_members(
     started = {name: dates["STARTED"]["Timestamp"] for name, dates in one["DatasourcePackageIngestHistory"].items()}
     assert 60 <= (started["EKS_AUDIT"] - started[CORE]).total_seconds() < 120
     assert invited["DatasourcePackageIngestHistory"] == {}
-    assert (own["AccountId"], set(own["DatasourcePackageIngestHistory"])) == (ADMIN, {CORE, "EKS_AUDIT"})
+    assert (own["AccountId"], set(own["DatasourcePackageIngestHistory"])) == (ADMIN, ALL)
     assert [one["AccountId"] for one in response["UnprocessedAccounts"]] == ["000000000003"]
 
     detail = (await admin.get_members(GraphArn=graph, AccountIds=[MEMBER]))["MemberDetails"][0]
@@ -60,7 +73,7 @@ async def test_a_member_reads_its_own_history_in_several_graphs(boto: Any, peopl
     response = await member.batch_get_membership_datasources(GraphArns=[graph, other, missing])
     (found,) = response["MembershipDatasources"]
     assert (found["AccountId"], found["GraphArn"]) == (MEMBER, graph)
-    assert set(found["DatasourcePackageIngestHistory"]) == {CORE}
+    assert set(found["DatasourcePackageIngestHistory"]) == ALL
     assert [one["GraphArn"] for one in response["UnprocessedGraphs"]] == [other, missing]
 
 
@@ -99,3 +112,63 @@ async def test_invalid_arguments_of_set_package_are_rejected(
     with pytest.raises(ValueError, match=message):
         sim.set_package(**{"graph_arn": graph, "package": CORE, "state": "STOPPED", **wrong})
     assert sim.dump()["graphs"] == before
+
+
+async def test_updating_sets_the_whole_list(sim: DetectiveSimulator, boto: Any) -> None:
+    """Packages that are not named are stopped, all but the core package; the history keeps when they had started.
+
+    Source: a live test that sent only DETECTIVE_CORE and saw the others stop; AWS's Security Reference Architecture
+    always appends it. That the core package cannot be stopped is inferred.
+    """
+    client = boto()
+    graph = (await client.create_graph())["GraphArn"]
+    await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=[CORE])
+    assert await states(client, graph) == {
+        "ASFF_SECURITYHUB_FINDING": "STOPPED",
+        CORE: "STARTED",
+        "EKS_AUDIT": "STOPPED",
+    }
+    await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=["EKS_AUDIT"])
+    assert await states(client, graph) == {
+        "ASFF_SECURITYHUB_FINDING": "STOPPED",
+        CORE: "STARTED",
+        "EKS_AUDIT": "STARTED",
+    }
+    details = (await client.list_datasource_packages(GraphArn=graph))["DatasourcePackages"]
+    assert set(details["EKS_AUDIT"]["LastIngestStateChange"]) == {"STARTED", "STOPPED"}
+    # A package that was never started stays disabled.
+    sim.set_package(graph, "EKS_AUDIT", "DISABLED")
+    await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=[CORE])
+    assert (await states(client, graph))["EKS_AUDIT"] == "DISABLED"
+
+
+@pytest.mark.simulator(package_delay=300)
+async def test_packages_take_time_to_start(sim: DetectiveSimulator, boto: Any) -> None:
+    """Those of a new graph too; they are disabled until then, and not started if they are no longer wanted."""
+    client = boto()
+    graph = (await client.create_graph())["GraphArn"]
+    assert set((await states(client, graph)).values()) == {"DISABLED"}
+    await sim.advance(200)
+    # The starts go on, and this one is given up.
+    await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=[CORE, "EKS_AUDIT"])
+    await sim.advance(101)
+    assert await states(client, graph) == {
+        "ASFF_SECURITYHUB_FINDING": "DISABLED",
+        CORE: "STARTED",
+        "EKS_AUDIT": "STARTED",
+    }
+    await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=[*ALL])
+    await sim.advance(299)
+    assert (await states(client, graph))["ASFF_SECURITYHUB_FINDING"] == "DISABLED"
+    dumped = sim.dump()
+    assert set(dumped["graphs"][0]["starting"]) == {"ASFF_SECURITYHUB_FINDING"}
+    sim.load(dumped)
+    await sim.advance(2)
+    assert (await states(client, graph))["ASFF_SECURITYHUB_FINDING"] == "STARTED"
+    # A control acts at once, whatever has been started before.
+    sim.set_package_delay(60)
+    sim.set_package(graph, "EKS_AUDIT", "STOPPED")
+    await client.update_datasource_packages(GraphArn=graph, DatasourcePackages=[*ALL])
+    sim.set_package(graph, "EKS_AUDIT", "DISABLED")
+    await sim.advance(61)
+    assert (await states(client, graph))["EKS_AUDIT"] == "DISABLED"

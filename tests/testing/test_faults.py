@@ -1,5 +1,6 @@
 """Injected faults, as boto3 and raw HTTP clients observe them."""
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -23,6 +24,7 @@ from detective_async.testing import (
     SimulatorThread,
     Throttle,
     Truncate,
+    UnusedFaultWarning,
 )
 from detective_async.testing.faults import Effect
 
@@ -169,6 +171,7 @@ _MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a probability as text": (lambda: Fault(Failure(), probability=cast("float", "0.5")), "probability"),
     "no code": (lambda: Throttle(code=cast("str", None)), "code: must be text"),
     "a number as content type": (lambda: Garbage(content_type=cast("str", 5)), "content_type: must be text"),
+    "two lines as content type": (lambda: Garbage(content_type="a\r\nb"), "content_type: must be text in one line"),
     "two lines in a header": (lambda: Failure(retry_after_ms="1\r\n2"), "retry_after_ms: .* in one line"),
     "a skew of ages": (lambda: ClockSkew(1e12), "seconds: .* within a century"),
     "half a byte": (lambda: Truncate(cast("int", 1.5)), "keep"),
@@ -196,3 +199,41 @@ def test_mistakes_are_refused(mistake: Callable[[], object], message: str) -> No
     """What could never apply, or is no fault: the message says what is allowed, and offers the nearest name."""
     with pytest.raises((ValueError, TypeError), match=message):
         mistake()
+
+
+@pytest.mark.parametrize("kind", [DetectiveSimulator, SimulatorThread])
+async def test_a_fault_that_no_request_has_matched_is_warned_of(kind: type[Any]) -> None:
+    """At the end of the block, if it was to apply a number of times; not after an error, and not if it was removed."""
+    never = Fault(Throttle(), operation="ListMembers", count=2)
+    with pytest.warns(UnusedFaultWarning, match="no request has matched Fault.*ListMembers"):
+        await _use(kind, never)
+    await _use(kind, Fault(Throttle(), operation="ListMembers", count=None))
+    with pytest.raises(LookupError):
+        await _use(kind, never, error=LookupError())
+    await _use(kind, never, clear=True)
+
+
+async def test_a_fault_that_was_matched_is_not_unused(sim: DetectiveSimulator, boto: Any) -> None:
+    """Also one that applied less often than it could have, or not at all, by its probability."""
+    faults = [Fault(Failure(), "ListGraphs", count=2), Fault(Latency(0), "ListGraphs", probability=0.0)]
+    for fault in faults:
+        sim.inject(fault)
+    assert sim.unused_faults == faults
+    await boto().refused("InternalServerException", "list_graphs")
+    assert sim.unused_faults == []
+    assert sim.faults == faults
+
+
+async def _use(kind: type[Any], fault: Fault, *, error: Exception | None = None, clear: bool = False) -> None:
+    """Inject a fault into a simulator of either kind that gets no requests."""
+    async with contextlib.AsyncExitStack() as stack:
+        simulator = kind()
+        if kind is DetectiveSimulator:
+            await stack.enter_async_context(simulator)
+        else:
+            stack.enter_context(simulator)
+        simulator.inject(fault)
+        if clear:
+            simulator.clear_faults()
+        if error is not None:
+            raise error

@@ -73,3 +73,11 @@ async def test_tags_of_a_missing_graph_are_not_found(boto: Any) -> None:
     await client.refused("ResourceNotFoundException", "list_tags_for_resource", **on)
     await client.refused("ResourceNotFoundException", "tag_resource", **on, Tags={"a": "b"})
     await client.refused("ResourceNotFoundException", "untag_resource", **on, TagKeys=["a"])
+
+
+async def test_tag_keys_have_the_characters_of_the_api(boto: Any) -> None:
+    """Letters, digits and `+,-./:;<=_`, not beginning with `aws:`. Source: the API's model, TagKey."""
+    client = boto()
+    arn = (await client.create_graph(Tags={"aZ09+,-./:;<=_": ""}))["GraphArn"]
+    for key in ("a b", "a@b", "aws:a", "\u00e4", "a*b"):
+        await client.refused("ValidationException", "tag_resource", ResourceArn=arn, Tags={key: ""})

@@ -128,3 +128,21 @@ async def test_a_missing_investigation_is_not_found(boto: Any, start: Any) -> No
     await admin.refused("ResourceNotFoundException", "get_investigation", **scope)
     await admin.refused("ResourceNotFoundException", "list_indicators", **scope)
     await admin.refused("ResourceNotFoundException", "update_investigation_state", **scope, State="ACTIVE")
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        (timedelta(hours=3) - timedelta(milliseconds=1), False),
+        (timedelta(hours=3), True),
+        (timedelta(days=30), True),
+        (timedelta(days=30, milliseconds=1), False),
+    ],
+)
+async def test_a_scope_is_from_3_hours_to_30_days(start: Any, scope: timedelta, allowed: bool) -> None:
+    """Other scopes are refused. Source: the user guide, on the console; the words are inferred."""
+    if allowed:
+        await start(scope_end=START + scope)
+        return
+    with pytest.raises(start.admin.exceptions.ValidationException, match="from 3 hours to 30 days"):
+        await start(scope_end=START + scope)

@@ -301,6 +301,6 @@ def test_the_cli_pages_through_the_accounts(tmp_path: Path) -> None:
         assert len(accounts) == 46
         assert (accounts[0]["Id"], accounts[0]["State"]) == (ONE, "CLOSED")
         assert [one.operation for one in sim.requests] == ["ListAccounts"] * 3
-        denied = run(ONE, "list-accounts")
+        denied = run(TWO, "list-accounts")
         assert denied.returncode != 0
         assert "(AccessDeniedException) when calling the ListAccounts operation" in denied.stderr

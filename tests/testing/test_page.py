@@ -244,7 +244,7 @@ async def test_a_missing_slash_is_redirected(raw: Any) -> None:
 async def test_requests_for_the_page_are_not_recorded(sim: DetectiveSimulator, raw: Any) -> None:
     """They are not recorded, and faults do not apply to them."""
     sim.inject(Fault(Drop(), count=None))
-    sim.inject(Fault(Latency(60.0)))
+    sim.inject(Fault(Latency(60.0), count=None))
     for target in [*FILES, "/_simulator", "/_simulator/nothing"]:
         assert (await get(raw, target)).status in (200, 308, 404)
     assert sim.requests == []

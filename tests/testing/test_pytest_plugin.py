@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import detective_async
-from detective_async.testing import pytest_plugin
+from detective_async.testing import SimulatorThread, pytest_plugin
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +78,118 @@ ASYNC = """
 """
 
 
+MERGED = """
+    import pytest
+
+    pytestmark = pytest.mark.detective_simulator(verification_delay=60, remember=1)
+
+    def delay(simulator):
+        return simulator.dump()["verification_delay"]
+
+    @pytest.mark.detective_simulator(seed=7)
+    class TestOfAClass:
+        @pytest.mark.detective_simulator(verification_delay=30)
+        def test_the_closest_decides(self, detective_simulator):
+            assert delay(detective_simulator) == 30
+            assert detective_simulator._seed == 7
+            assert detective_simulator._backend.requests.most == 1
+
+        def test_of_the_class(self, detective_simulator):
+            assert delay(detective_simulator) == 60
+            assert detective_simulator._seed == 7
+
+    def test_of_the_module(detective_simulator):
+        assert delay(detective_simulator) == 60
+        assert detective_simulator._seed == 0
+"""
+
+REFUSED = """
+    import pytest
+
+    @pytest.mark.detective_simulator(verification_dealy=60)
+    def test_mistyped(detective_simulator): ...
+
+    @pytest.mark.detective_simulator(colour="red")
+    def test_unknown(detective_simulator): ...
+
+    @pytest.mark.detective_simulator(60)
+    def test_positional(detective_simulator): ...
+"""
+
+SHARED = """
+    import boto3
+    import pytest
+    from detective_async.testing import Failure, Fault
+
+    ADMIN = "111122223333"
+    urls = set()
+
+    @pytest.fixture(scope="module")
+    def world(detective_shared_simulator):
+        arn = client(detective_shared_simulator).create_graph()["GraphArn"]
+        detective_shared_simulator.advance(3600)
+        detective_shared_simulator.set_baseline()
+        return arn
+
+    def client(simulator):
+        keys = simulator.account(ADMIN)
+        return boto3.client("detective", region_name="eu-west-1", endpoint_url=simulator.url,
+            aws_access_key_id=keys.access_key_id, aws_secret_access_key=keys.secret_access_key)
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_each_starts_from_the_world_of_the_module(world, detective_simulator, number):
+        urls.add(detective_simulator.url)
+        assert len(urls) == 1
+        assert list(detective_simulator.snapshot()) == [world]
+        assert detective_simulator.requests == detective_simulator.faults == []
+        detective_simulator.advance(60)
+        detective_simulator.inject(Fault(Failure(), operation="ListGraphs", count=None))
+        client(detective_simulator).delete_graph(GraphArn=world)
+
+    @pytest.mark.detective_simulator(seed=1)
+    def test_with_a_marker_it_is_one_of_its_own(detective_simulator):
+        assert detective_simulator.url not in urls
+        assert detective_simulator.snapshot() == {}
+
+    def test_the_environment_points_to_the_shared_one(detective_environment):
+        assert {detective_environment["AWS_ENDPOINT_URL_DETECTIVE"]} == urls
+"""
+
+UNUSED = """
+    import pytest
+    from detective_async.testing import Failure, Fault
+
+    def test_on_its_own(detective_simulator):
+        detective_simulator.inject(Fault(Failure(), operation="ListGraphs"))
+
+    @pytest.mark.detective_simulator(seed=1)
+    def test_with_a_marker(detective_simulator):
+        detective_simulator.inject(Fault(Failure(), operation="ListMembers"))
+"""
+
+MOTO = """
+    import boto3
+    import pytest
+    from moto import mock_aws
+
+    @pytest.fixture
+    def moto():
+        with mock_aws():
+            yield
+
+    def test_both(moto, detective_environment, detective_simulator):
+        boto3.client("s3").create_bucket(Bucket="reports")
+        graph_arn = boto3.client("detective").create_graph()["GraphArn"]
+        assert list(detective_simulator.snapshot()) == [graph_arn]
+        assert [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]] == ["reports"]
+        assert boto3.client("sts").get_caller_identity()["Account"] == "111122223333"
+
+    def test_the_other_order(detective_environment, detective_simulator):
+        with mock_aws():
+            with pytest.raises(Exception, match="UnrecognizedClientException"):
+                boto3.client("detective").create_graph()
+"""
+
 ASYNCIO = ["-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function"]
 
 
@@ -114,6 +228,51 @@ def test_async_tests_use_the_same_fixtures(run: Run, mark: str, arguments: list[
     if "anyio" in mark:
         source += "\n    @pytest.fixture\n    def anyio_backend():\n        return 'asyncio'\n"
     run(source, *arguments).assert_outcomes(passed=2)
+
+
+def test_markers_merge(run: Run) -> None:
+    """A test has the arguments of its module and class too; the closest marker decides."""
+    run(MERGED).assert_outcomes(passed=3)
+
+
+def test_markers_refuse_what_no_simulator_has(run: Run) -> None:
+    """The error offers the nearest argument, or all of them."""
+    result = run(REFUSED)
+    result.assert_outcomes(errors=3)
+    printed = result.stdout.str()
+    assert (
+        "pytest.mark.detective_simulator has no argument 'verification_dealy'; did you mean 'verification_delay'?"
+        in printed
+    )
+    assert "pytest.mark.detective_simulator has no argument 'colour'; " in printed
+    assert "pytest.mark.detective_simulator takes arguments by name only" in printed
+
+
+@pytest.mark.parametrize("scope", ["module", "session"])
+def test_a_simulator_may_have_a_wider_scope(run: Run, scope: str) -> None:
+    """Tests share it and its URL; it is reset between them, to what a wider fixture has built."""
+    run(SHARED, "-o", f"detective_simulator_scope={scope}").assert_outcomes(passed=5)
+
+
+def test_unused_faults_are_warned_of(run: Run) -> None:
+    """At the end of each test, beside its name."""
+    result = run(UNUSED, "-W", "default")
+    result.assert_outcomes(passed=2, warnings=2)
+    lines = [f"*test_*::{name}" for name in ("test_on_its_own", "test_with_a_marker")]
+    result.stdout.fnmatch_lines_random([*lines, "*UnusedFaultWarning: no request has matched Fault(*ListGraphs*"])
+
+
+def test_an_unknown_scope_is_refused(run: Run) -> None:
+    """The error names those that there are."""
+    result = run("def test(detective_simulator): ...", "-o", "detective_simulator_scope=forever")
+    message = "*detective_simulator_scope: must be one of function, class, module, package, session, got 'forever'*"
+    printed = result.stderr if result.ret == pytest.ExitCode.USAGE_ERROR else result.stdout
+    printed.fnmatch_lines_random(message)
+
+
+def test_moto_beside_it(run: Run) -> None:
+    """The keys of moto are overwritten if it starts first; otherwise, it overwrites those of the simulator."""
+    run(MOTO, "-W", "ignore:datetime:DeprecationWarning").assert_outcomes(passed=2)
 
 
 def test_fixtures_are_listed_with_what_they_do(run: Run) -> None:
@@ -156,7 +315,7 @@ def test_the_fixtures_restore_the_environment(request: pytest.FixtureRequest, mo
     """The functions of the fixtures, called directly, so that their coverage is measured."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
     monkeypatch.setenv("NO_PROXY", "example.com")
-    steps = function_of(pytest_plugin.detective_simulator)(request)
+    steps = function_of(pytest_plugin.detective_shared_simulator)()
     simulator = next(steps)
     with pytest.MonkeyPatch.context() as patch:
         variables = function_of(pytest_plugin.detective_environment)(simulator, patch)
@@ -167,3 +326,33 @@ def test_the_fixtures_restore_the_environment(request: pytest.FixtureRequest, mo
     with pytest.raises(StopIteration):
         next(steps)
     pytest_plugin.pytest_configure(request.config)
+
+
+@pytest.mark.detective_simulator(seed=3)
+@pytest.mark.detective_simulator(seed=2, remember=1)
+def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
+    """The functions of the fixtures, called directly, so that their coverage is measured."""
+    assert pytest_plugin._settings(request.node) == {"seed": 2, "remember": 1}
+    with pytest.raises(pytest.fail.Exception, match="did you mean 'seed'"):
+        pytest_plugin._check(pytest.mark.detective_simulator(sead=1).mark)
+    with pytest.raises(pytest.fail.Exception, match="activation_delay, "):
+        pytest_plugin._check(pytest.mark.detective_simulator(colour=1).mark)
+    with pytest.raises(pytest.fail.Exception, match="by name only"):
+        pytest_plugin._check(pytest.mark.detective_simulator(1).mark)
+    steps = function_of(pytest_plugin.detective_simulator)(request)
+    assert next(steps)._seed == 2
+    assert list(steps) == []
+
+
+@pytest.mark.parametrize("scope", ["module", "forever"])
+def test_the_scope_of_the_shared_simulator(scope: str) -> None:
+    """The function that pytest calls for it, called directly."""
+    config: Any = Mock(getini={"detective_simulator_scope": scope}.__getitem__)
+    problem = pytest.raises(pytest.UsageError, match="must be one of function, class")
+    with problem if scope == "forever" else nullcontext():
+        assert pytest_plugin._scope("detective_shared_simulator", config) == "module"
+
+
+def test_a_test_without_a_marker_uses_the_shared_one(detective_simulator: SimulatorThread) -> None:
+    """By default, it is one of its own, too."""
+    assert detective_simulator.snapshot() == {}

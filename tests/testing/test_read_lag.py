@@ -51,6 +51,8 @@ async def test_what_was_written_is_seen_later_and_in_order(sim: DetectiveSimulat
     await sim.advance(2)
     assert await statuses(admin, graph) == {MEMBER: "INVITED", "000000000002": "INVITED"}
     assert (await admin.list_tags_for_resource(ResourceArn=graph))["Tags"] == {"a": "2"}
+    await admin.untag_resource(ResourceArn=graph, TagKeys=["a"])
+    assert (await admin.list_tags_for_resource(ResourceArn=graph))["Tags"] == {"a": "2"}
     await admin.delete_members(GraphArn=graph, AccountIds=[MEMBER])
     await admin.delete_graph(GraphArn=graph)
     assert len((await admin.get_members(GraphArn=graph, AccountIds=[MEMBER]))["MemberDetails"]) == 1
@@ -212,9 +214,10 @@ async def test_a_volume_check_takes_its_time(sim: DetectiveSimulator, boto: Any,
         return [(one["Status"], one.get("DisabledReason")) for one in members]
 
     assert await details() == [("ACCEPTED_BUT_DISABLED", None)] * 2
-    # It is being checked already.
+    await sim.advance(20)
+    # It is being checked already, and the check does not begin again.
     await admin.start_monitoring_member(GraphArn=graph, AccountId=MEMBER)
-    await sim.advance(30)
+    await sim.advance(10)
     assert await details() == [("ENABLED", None), ("ACCEPTED_BUT_DISABLED", "VOLUME_TOO_HIGH")]
     sim.set_volume("000000000002", None)
     await admin.start_monitoring_member(GraphArn=graph, AccountId="000000000002")

@@ -1,4 +1,4 @@
-"""The scenario with four clients, whose results are compared."""
+"""The scenario with five clients, whose results are compared."""
 
 import asyncio
 from collections import Counter
@@ -9,6 +9,7 @@ from support.clients.adapter import ERROR_SHAPES, Opener, Refusal
 from support.clients.by_aiobotocore import open_aiobotocore
 from support.clients.by_boto3 import open_boto3
 from support.clients.by_cli import open_cli
+from support.clients.by_javascript import NEEDS_JAVASCRIPT, open_javascript
 from support.clients.by_ours import open_ours
 from support.clients.scenario import Result, run_scenario
 from support.contract.api import OPERATION_NAMES
@@ -20,8 +21,10 @@ CLIENTS: dict[str, tuple[Opener, str]] = {
     "boto3": (open_boto3, "Boto3/"),
     "aiobotocore": (open_aiobotocore, "aiobotocore/"),
     "CLI": (open_cli, "aws-cli/"),
+    "JavaScript": (open_javascript, "aws-sdk-js/"),
     "detective-async": (open_ours, "detective-async/"),
 }
+NAMES = [pytest.param(name, marks=NEEDS_JAVASCRIPT) if name == "JavaScript" else name for name in CLIENTS]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def result_of() -> Callable[[str], Result]:
     return of
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_client_completes_the_scenario(result_of: Callable[[str], Result], name: str) -> None:
     """From CreateGraph to DeleteGraph, with all 29 operations; every response is valid by botocore's model."""
     requests = result_of(name).requests
@@ -48,14 +51,14 @@ def test_a_client_completes_the_scenario(result_of: Callable[[str], Result], nam
     assert all(agent.startswith(CLIENTS[name][1]) for agent in agents)
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_modelled_error_is_of_the_clients_own_class(result_of: Callable[[str], Result], name: str) -> None:
     """Each error that the API documents was raised as the client's exception for it, or printed with its code."""
     codes = {step.outcome.code for step in result_of(name).steps if isinstance(step.outcome, Refusal)}
     assert codes == {*ERROR_SHAPES, "UnrecognizedClientException"}
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_call_is_one_request(result_of: Callable[[str], Result], name: str) -> None:
     """The simulator has recorded one request for each call."""
     result = result_of(name)
@@ -64,7 +67,7 @@ def test_a_call_is_one_request(result_of: Callable[[str], Result], name: str) ->
     assert Counter(calls) == Counter(recorded)
 
 
-@pytest.mark.parametrize("name", [name for name in CLIENTS if name != "boto3"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "boto3"])
 def test_all_clients_return_the_same(result_of: Callable[[str], Result], name: str) -> None:
     """Each response and each error is equal to that of boto3, in every member."""
     brief = name == "CLI"

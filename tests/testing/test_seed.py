@@ -18,6 +18,7 @@ from detective_async.testing.seed import toml
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective import OPERATIONS
 from detective_async.testing.services.errors import ApiError
+from detective_async.testing.world.world import PACKAGES
 
 HUB = "111122223333"
 MANAGEMENT = "999999999999"
@@ -63,7 +64,7 @@ def test_the_documented_sample_is_loaded(tmp_path: Path) -> None:
             "000000000003": "VERIFICATION_IN_PROGRESS",
             "000000000004": "ACCEPTED_BUT_DISABLED",
         },
-        "packages": {"ASFF_SECURITYHUB_FINDING": "DISABLED", "DETECTIVE_CORE": "STARTED", "EKS_AUDIT": "STARTED"},
+        "packages": {"ASFF_SECURITYHUB_FINDING": "STARTED", "DETECTIVE_CORE": "STARTED", "EKS_AUDIT": "DISABLED"},
         "tags": {"team": "secops"},
     }
     dumped = sim.dump()
@@ -185,6 +186,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"graphs": [{**GRAPH, "auto_enable": True}]}, "graphs[0].auto_enable", "must be false"),
     ({"graphs": [{**GRAPH, "tags": []}]}, "graphs[0].tags", "must be a table"),
     ({"graphs": [{**GRAPH, "tags": {str(n): "" for n in range(51)}}]}, "graphs[0].tags", "50 entries at most"),
+    ({"graphs": [{**GRAPH, "tags": {"a b": ""}}]}, "graphs[0].tags", "letters, digits and any of"),
+    ({"graphs": [{**GRAPH, "starting": {"EKS_AUDIT": "2026-01-01T00:00:00Z"}}]}, "graphs[0].starting.EKS_AUDIT", "not"),
+    (
+        {"graphs": [{**GRAPH, "deleted_at": "2026-01-01T00:00:00Z", "members": [{"account": ONE}]}]},
+        "graphs[0].deleted_at",
+        "only without members",
+    ),
+    ({"volume_limit": -1}, "volume_limit", "a whole number"),
+    (organization(settling={"region": REGION}), "organizations[0].settling.until", "is required"),
+    (with_member(checked_at="2026-01-01T00:00:00Z"), "graphs[0].members[0].checked_at", "ACCEPTED_BUT_DISABLED"),
     ({"graphs": [{**GRAPH, "packages": {"EKS": "STARTED"}}]}, "graphs[0].packages", "EKS_AUDIT"),
     ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 1201}]}, "graphs[0].members", "1200 entries at most"),
     ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 2}]}, "graphs[0].members[1].account", "exists already"),
@@ -272,7 +283,7 @@ def test_optional_keys_have_defaults() -> None:
         None,
         None,
     ]
-    assert graph["members"][2]["ingest"] == {"DETECTIVE_CORE": {"STARTED": now}}
+    assert graph["members"][2]["ingest"] == {package: {"STARTED": now} for package in PACKAGES}
     assert graph["members"][3]["verifies_at"] == later
     assert (graph["created"], graph["investigations"][0]["finishes"]) == (now, now)
     assert len(graph["id"]) == 32

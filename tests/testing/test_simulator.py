@@ -13,7 +13,7 @@ from attrs import evolve
 from support.strict_mode import warnings_in
 
 import detective_async.testing.services.detective
-from detective_async.testing import DetectiveSimulator, Fault, Latency, SimulatorThread
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, SimulatorThread
 from detective_async.testing.server.requests import RequestLog
 
 LEAVES_NOTHING = """
@@ -213,3 +213,54 @@ def test_the_number_of_requests_to_remember_is_checked(remember: Any) -> None:
     """When the simulator is made."""
     with pytest.raises(ValueError, match="remember: must be a number of requests"):
         SimulatorThread(remember=remember)
+
+
+async def test_reset(sim: DetectiveSimulator, boto: Any) -> None:
+    """The world, the faults, the requests and the time are those of a new simulator; clients still work."""
+    client = boto()
+    url, before = sim.url, sim.dump()
+    arn = (await client.create_graph())["GraphArn"]
+    sim.account("111122223333", "someone-else@example.com")
+    sim.close_region("us-east-1")
+    sim.set_verification_delay(60)
+    sim.inject(Fault(Failure(), probability=0.5, count=None))
+    await sim.advance(86400)
+    sim.reset()
+    ahead = (sim.now - sim._clock.wall()).total_seconds()
+    assert (sim.url, sim.snapshot(), sim.requests, sim.faults, round(ahead)) == (url, {}, [], [], 0)
+    assert {**sim.dump(), "time": None} == {**before, "time": None}
+    # With the same seed, the same graph.
+    assert (await client.create_graph())["GraphArn"] == arn
+
+
+@pytest.mark.simulator(verification_delay=60, activation_delay=60)
+async def test_what_is_pending_in_a_baseline_is_completed_after_a_reset(
+    sim: DetectiveSimulator, boto: Any, people: Any
+) -> None:
+    """Verifications and activations, however often; they change the world that was reset, and not the baseline."""
+    arn = (await boto().create_graph())["GraphArn"]
+    await boto().create_members(GraphArn=arn, Accounts=people(1))
+    await sim.advance(60)
+    await boto("000000000001").accept_invitation(GraphArn=arn)
+    await boto().create_members(GraphArn=arn, Accounts=people(1, first=2))
+    sim.set_baseline()
+    for _ in range(2):
+        sim.reset()
+        assert list(sim.snapshot()[arn]["members"].values()) == ["ACCEPTED_BUT_DISABLED", "VERIFICATION_IN_PROGRESS"]
+        await sim.advance(60)
+        assert list(sim.snapshot()[arn]["members"].values()) == ["ENABLED", "INVITED"]
+
+
+async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
+    """The world that was built before, with its time and its temporary keys, however often."""
+    arn = (await boto().create_graph())["GraphArn"]
+    keys = sim.temporary_credentials("111122223333")
+    await sim.advance(60)
+    sim.set_baseline()
+    baseline = sim.snapshot()
+    for _ in range(2):
+        await boto(credentials=keys).create_members(GraphArn=arn, Accounts=people(2))
+        await sim.advance(7200)
+        sim.reset()
+        assert sim.snapshot() == baseline
+        assert round((sim.now - sim._clock.wall()).total_seconds()) == 60

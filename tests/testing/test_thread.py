@@ -89,7 +89,7 @@ def test_many_threads_may_use_it_concurrently() -> None:
         def work(number: int) -> None:
             for step in range(25):
                 sim.account(f"{number:06d}{step:06d}")
-                sim.throttle(account=f"{number:06d}{step:06d}")
+                sim.throttle(None, account=f"{number:06d}{step:06d}")
                 sim.dump()
 
         assert list(pool.map(work, range(8))) == [None] * 8

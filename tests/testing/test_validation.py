@@ -150,3 +150,10 @@ async def test_untag_resource_needs_keys_in_the_query(raw: Any) -> None:
         reply = await raw.ask("DELETE", path + query, b'{"TagKeys": ["a"]}')
         assert (reply.status, reply.code) == (400, "ValidationException")
         assert "'tagKeys" in reply.message
+
+
+async def test_too_many_accounts_are_refused_in_the_words_of_aws(raw: Any) -> None:
+    """Seen on AWS for CreateMembers with 100 accounts; for other lists, the same words are inferred."""
+    reply = await raw.ask("POST", "/graph/members", json.dumps({"GraphArn": ARN, "Accounts": [ACCOUNT] * 100}).encode())
+    assert reply.code == "ValidationException"
+    assert reply.message == "CreateMembersRequest.Accounts must have length less than or equal to 50. Found 100."

@@ -7,6 +7,8 @@ from opentelemetry.util.types import AttributeValue
 
 from detective_async.events import AttemptEvent, CallEvent, CallStart
 
+#: The version of the semantic conventions that the names and values below are from.
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 #: The services' names in AWS's own SDKs.
 _SERVICES = {"detective": "Detective", "sts": "STS"}
 _PORTS = {"http": 80, "https": 443}
@@ -22,12 +24,25 @@ def span_name(start: CallStart) -> str:
 def operation_attributes(start: CallStart) -> Attributes:
     """Return the attributes that all calls of an operation in a region share: of low cardinality, for metrics."""
     return {
-        # The conventions for RPC have renamed it; those for AWS still require the old name.
+        # The conventions for RPC have renamed it, and deprecated rpc.service; those for AWS still have the old names.
         "rpc.system": "aws-api",
         "rpc.system.name": "aws-api",
         "rpc.service": _SERVICES[start.service],
         "rpc.method": start.operation,
         "cloud.region": start.region,
+    }
+
+
+def duration_attributes(start: CallStart) -> Attributes:
+    """Return the attributes of a call's duration, which the conventions for RPC define; they have no deprecated names.
+
+    Their `rpc.method` has the service in it; that of the conventions for AWS, which spans follow, has not.
+    """
+    return {
+        "rpc.system.name": "aws-api",
+        "rpc.method": f"{_SERVICES[start.service]}/{start.operation}",
+        "cloud.region": start.region,
+        **server_attributes(start.endpoint_url),
     }
 
 

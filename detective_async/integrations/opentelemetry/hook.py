@@ -13,7 +13,12 @@ from opentelemetry.trace import Span, TracerProvider
 from detective_async._version import __version__
 from detective_async.events import AttemptEvent, CallEvent, CallStart, Event, RetryEvent
 from detective_async.integrations.opentelemetry import spans
-from detective_async.integrations.opentelemetry.attributes import Attributes, operation_attributes
+from detective_async.integrations.opentelemetry.attributes import (
+    SCHEMA_URL,
+    Attributes,
+    duration_attributes,
+    operation_attributes,
+)
 from detective_async.integrations.opentelemetry.metrics import Metrics
 
 _NAME = "detective_async"
@@ -25,6 +30,7 @@ class _Call:
 
     invocation_id: str
     operation: Attributes
+    duration: Attributes
     span: Span
     token: Token[Context] | None = None
     attempts: int = 0
@@ -67,8 +73,8 @@ class OpenTelemetryHook:
         *,
         propagator: TextMapPropagator | None = None,
     ) -> None:
-        self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)
-        self._metrics = Metrics(metrics.get_meter(_NAME, __version__, meter_provider))
+        self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider, SCHEMA_URL)
+        self._metrics = Metrics(metrics.get_meter(_NAME, __version__, meter_provider, SCHEMA_URL))
         self._propagator = propagator
         # A call's state is kept in its own context, so that a call without an end event leaves nothing behind.
         self._key = create_key(_NAME)
@@ -80,7 +86,7 @@ class OpenTelemetryHook:
         """Start the call's span, and make it the current one."""
         operation = operation_attributes(start)
         span = spans.start(self._tracer, start, operation)
-        call = _Call(start.invocation_id, operation, span)
+        call = _Call(start.invocation_id, operation, duration_attributes(start), span)
         call.token = attach(set_value(self._key, call, trace.set_span_in_context(span)))
         if self._propagator is not None:
             self._propagator.inject(start.headers, setter=_Headers())
@@ -105,7 +111,8 @@ class OpenTelemetryHook:
         assert call.token is not None  # noqa: S101 - set by on_start
         try:
             # While the span is current, so that the metrics' exemplars refer to it.
-            self._metrics.count_call(call.operation, event, unfinished=event.attempts - call.attempts)
+            unfinished = event.attempts - call.attempts
+            self._metrics.count_call(call.operation, call.duration, event, unfinished=unfinished)
             spans.end(call.span, event)
         finally:
             # Even if the SDK raises: otherwise later spans of the task would be children of this call.

@@ -43,13 +43,13 @@ class Metrics:
         if event.throttled:
             self._throttles.add(1, operation)
 
-    def count_call(self, operation: Attributes, event: CallEvent, *, unfinished: int) -> None:
-        """Count a call that has ended, and the number of attempts that its end interrupted."""
+    def count_call(self, operation: Attributes, duration: Attributes, event: CallEvent, *, unfinished: int) -> None:
+        """Count a call that has ended, and the number of attempts that its end interrupted; record its duration."""
         attributes = self._with_error(operation, event.error_code)
         if unfinished:
             self._attempts.add(unfinished, attributes)
         self._calls.add(1, attributes)
-        self._duration.record(event.elapsed, attributes)
+        self._duration.record(event.elapsed, self._with_error(duration, event.error_code))
         region = {name: operation[name] for name in ("rpc.service", "cloud.region")}
         quota = self._quotas.lowest(tuple(region.values()), event.account, event.retry_quota)
         self._quota.set(quota, region)

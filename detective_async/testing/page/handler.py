@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Collection
 from functools import cache
 from importlib import resources
 
@@ -39,14 +40,16 @@ _HEADERS = {
 class Page:
     """The page of one simulator."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, hosts: Collection[str] = ()) -> None:
         self._backend = backend
+        # Names of this machine that the Host header may have, in addition to its addresses and `localhost`.
+        self._hosts = hosts
 
     def respond(self, http: web.BaseRequest) -> web.Response | None:
         """Respond to a request, or return None if it is not for the page."""
         # The fast path for requests to the services, which are nearly all.
         if not http.raw_path.startswith(_HOME):
-            return None
+            return _point_to_page(http) if http.raw_path == "/" else None
         path, _, query = http.raw_path.removeprefix(_HOME).partition("?")
         if path and not path.startswith("/"):
             return None
@@ -57,8 +60,9 @@ class Page:
 
     def _respond(self, http: web.BaseRequest, path: str, query: str) -> web.Response:
         address = http.get_extra_info("sockname", ("",))[0]
-        if not is_local(http.headers.getall("Host", []), address):
-            raise ApiError("ForbiddenException", "The page is available at localhost or an IP address only", status=403)
+        if not is_local(http.headers.getall("Host", []), address, self._hosts):
+            message = "The page is available at localhost, an IP address, or a host that was allowed"
+            raise ApiError("ForbiddenException", message, status=403)
         if http.method not in ("GET", "HEAD"):
             raise ApiError("MethodNotAllowedException", "The page is read-only: use GET or HEAD", status=405)
         if path == "":
@@ -71,6 +75,14 @@ class Page:
             raise ApiError("NotFoundException", "The page has no such file", status=404)
         name, content_type = _FILES[path]
         return web.Response(body=_read(name), headers={**_HEADERS, "Content-Type": content_type})
+
+
+def _point_to_page(http: web.BaseRequest) -> web.Response | None:
+    """Redirect who looks at `/` to the page; the services at this path have signed requests, or parameters."""
+    if http.method not in ("GET", "HEAD") or "Authorization" in http.headers:
+        return None
+    headers = {**_HEADERS, "Location": f"{_HOME}/", "Content-Type": "text/plain; charset=utf-8"}
+    return web.Response(status=307, headers=headers, body=f"The page of this simulator is at {_HOME}/\n".encode())
 
 
 def _error_response(error: ApiError) -> web.Response:

@@ -5,6 +5,10 @@ All keys are optional but those marked as required. A complete seed::
     time = 2026-03-01T08:00:00Z         # the virtual time is advanced to this, unless it is later already
     verification_delay = 60             # seconds from an invitation to the end of its verification
     activation_delay = 30               # seconds from a member's acceptance to the end of the check of its volume
+    package_delay = 300                 # seconds from the start of a data source package until it is STARTED
+    deletion_delay = 60                 # seconds from DeleteGraph until the graph is gone
+    delegation_delay = 20               # seconds from an organization's first delegation until other regions can follow
+    volume_limit = 10_000_000_000_000   # bytes a day that a graph takes in
     read_lag = 5                        # seconds after which what is written is seen by operations that read
     read_lags = { ListGraphs = 10 }     # for these operations
     closed_regions = ["me-south-1"]     # not opted in
@@ -18,6 +22,7 @@ All keys are optional but those marked as required. A complete seed::
     [[accounts]]
     id = "000000000001"
     volume_problem = "VOLUME_TOO_HIGH"  # or VOLUME_UNKNOWN: the account cannot be enabled
+    closed_regions = ["ap-east-1"]      # not opted in, beside those above
     state = "ACTIVE"                    # or PENDING_ACTIVATION, SUSPENDED, PENDING_CLOSURE, CLOSED
 
     [[roles]]                           # for AssumeRole
@@ -35,6 +40,7 @@ All keys are optional but those marked as required. A complete seed::
     delegated = "111122223333"          # the delegated administrator, by default the one in `administrators`
     delegated_since = 2026-01-31T12:00:00Z      # by default now
     administrators = { eu-west-1 = { account = "111122223333" } }   # by region; "since" is a time
+    settling = { region = "eu-west-1", until = 2026-03-01T08:00:20Z }   # other regions can follow then
 
     [[graphs]]
     administrator = "111122223333"      # required
@@ -43,7 +49,10 @@ All keys are optional but those marked as required. A complete seed::
     created = 2026-01-31T12:00:00Z      # by default now
     auto_enable = true                  # new accounts of the organization become members automatically
     tags = { team = "secops" }
-    packages = { EKS_AUDIT = "STARTED" }        # STARTED, STOPPED or DISABLED; "history" has the times, by state
+    packages = { EKS_AUDIT = "DISABLED" }       # by default STARTED, or STOPPED; "history" has the times, by state
+    starting = { EKS_AUDIT = 2026-03-01T08:05:00Z }             # when they will be STARTED
+
+    # deleted_at = 2026-03-01T08:01:00Z         # when it is gone, while it is being deleted; then without members
 
     [[graphs.members]]
     account = "000000000001"            # required

@@ -15,8 +15,8 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
     seed: dict[str, Any] = _plain(
         {
             "time": now,
-            "verification_delay": world.delays.verification.total_seconds(),
-            "activation_delay": world.delays.activation.total_seconds(),
+            **{f"{name}_delay": delay.total_seconds() for name, delay in asdict(world.delays).items()},
+            "volume_limit": world.volume_limit,
             "read_lag": world.reads.default.total_seconds(),
             "read_lags": {name: lag.total_seconds() for name, lag in sorted(world.reads.operations.items())},
             "closed_regions": sorted(world.closed_regions),
@@ -32,6 +32,7 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
                     "name": one.name,
                     "state": one.state,
                     "volume_problem": one.volume_problem,
+                    "closed_regions": sorted(one.closed_regions) or None,
                 }
                 for one in world.accounts.values()
             ],
@@ -59,6 +60,7 @@ def _organization(one: Organization) -> dict[str, Any]:
         "accounts": sorted(one.accounts),
         "joined": dict(sorted(one.accounts.items())),
         "delegated": one.delegated,
+        "settling": {"region": one.settling_region, "until": one.settles_at} if one.settles_at else None,
         "delegated_since": one.delegated_since,
         "administrators": {
             region: {"account": administrator.account_id, "since": administrator.since}
@@ -77,6 +79,8 @@ def _graph(graph: Graph) -> dict[str, Any]:
         "tags": graph.tags,
         "packages": graph.packages,
         "history": graph.history,
+        "starting": graph.starting,
+        "deleted_at": graph.deleted_at,
         "members": [_member(graph.members[account_id]) for account_id in graph.order],
         "investigations": [_investigation(one) for one in graph.investigations.values()],
     }

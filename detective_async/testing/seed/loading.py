@@ -10,7 +10,7 @@ from attrs import evolve, fields
 
 from detective_async.testing.seed.schema import SeedError, check_seed
 from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
-from detective_async.testing.world.membership import check_volume, verify
+from detective_async.testing.world.membership import check_volume, schedule_pass, verify
 from detective_async.testing.world.organizations import add_accounts
 from detective_async.testing.world.read_lag import ReadLag
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
@@ -39,6 +39,7 @@ def build(content: Mapping[str, Any], *, now: datetime, seed: int, before: World
     # Seeded with the content too: with `seed` alone, new ids would repeat those that the dumped world has used.
     generator = random.Random(f"{seed} {json.dumps(content, sort_keys=True, default=str)}")  # noqa: S311
     world = World(generator, _delays(given, before.delays), closed_regions=set(given.get("closed_regions", ())))
+    world.volume_limit = given.get("volume_limit", before.volume_limit)
     plan = given.get("investigations", {})
     world.investigations = InvestigationPlan(
         timedelta(seconds=plan.get("duration", 0)), plan.get("outcome", "SUCCESSFUL"), plan.get("severity", "HIGH")
@@ -51,6 +52,7 @@ def build(content: Mapping[str, Any], *, now: datetime, seed: int, before: World
         _add_organization(world, place, one, then)
     for place, one in _numbered("graphs", given):
         _add_graph(world, place, one, then)
+    schedule_pass(world, then)
     _set_lags(world, given, before, then)
     return world, (then - now).total_seconds()
 
@@ -85,6 +87,7 @@ def _add_account(world: World, place: str, given: dict[str, Any]) -> None:
     world.register(account_id, given.get("email"), given.get("name"))
     world.accounts[account_id].state = given.get("state", "ACTIVE")
     world.accounts[account_id].volume_problem = given.get("volume_problem")
+    world.accounts[account_id].closed_regions = set(given.get("closed_regions", ()))
 
 
 def _add_role(world: World, place: str, given: dict[str, Any]) -> None:
@@ -127,6 +130,8 @@ def _delegate(organization: Organization, place: str, given: dict[str, Any], now
                 raise SeedError(f"{where}: must be the delegated account or the management account, got {account_id}")
             organization.delegated = account_id
         organization.administrators[region] = Administrator(account_id, administrator.get("since", now))
+    settling = given.get("settling", {})
+    organization.settling_region, organization.settles_at = settling.get("region"), settling.get("until")
     if organization.delegated is not None:
         organization.delegated_since = given.get("delegated_since", now)
     elif "delegated_since" in given:
@@ -144,7 +149,7 @@ def _add_graph(world: World, place: str, given: dict[str, Any], now: datetime) -
         raise _duplicate(place, f"the graph of account {administrator} in {region}")
     world.register(administrator)
     created = given.get("created", now)
-    graph = world.ensure_graph(administrator, region, created, given.get("id"))
+    graph = world.create_graph(administrator, region, created, given.get("id"))
     graph.tags.update(given.get("tags", {}))
     for package, state in given.get("packages", {}).items():
         graph.packages[package] = state
@@ -153,10 +158,18 @@ def _add_graph(world: World, place: str, given: dict[str, Any], now: datetime) -
     graph.auto_enable = given.get("auto_enable", False)
     if graph.auto_enable and graph.organization is None:
         raise SeedError(f"{place}.auto_enable: must be false, since the graph is not that of an organization")
+    for package, due in given.get("starting", {}).items():
+        if graph.packages[package] == "STARTED":
+            raise SeedError(f"{place}.starting.{package}: is allowed only if the package is not STARTED")
+        world.start_package(graph, package, now, due)
     for where, member in _numbered("members", given, f"{place}."):
         _add_member(world, where, graph, member, now)
     for where, investigation in _numbered("investigations", given, f"{place}."):
         _add_investigation(world, where, graph, investigation)
+    if "deleted_at" in given:
+        if graph.members:
+            raise SeedError(f"{place}.deleted_at: is allowed only without members")
+        world.delete_graph(graph, now, given["deleted_at"])
 
 
 def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], now: datetime) -> None:

@@ -35,6 +35,7 @@ from detective_async.testing.services.registry import Api, Operation, api_for
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Session
 from detective_async.testing.world.read_lag import READS
+from detective_async.testing.world.regions import is_region, known_regions, nearest
 from detective_async.testing.world.world import World
 
 
@@ -165,7 +166,13 @@ class Backend:
         if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
             raise invalid_token
         context.account_id, context.session = key.account_id, key.session
-        if context.api.regional and scope.region in self.world.closed_regions:
+        _check_region(scope.region)
+        account = self.world.accounts[key.account_id]
+        if account.state == "PENDING_ACTIVATION":
+            raise ApiError("OptInRequired", "The AWS Access Key Id needs a subscription for the service")
+        if account.state != "ACTIVE":
+            raise invalid_token
+        if context.api.regional and scope.region in self.world.closed_regions | account.closed_regions:
             raise invalid_token
         if key.expires_at is not None and key.expires_at <= self.clock.now():
             raise ApiError("ExpiredTokenException", "The security token included in the request is expired")
@@ -212,6 +219,15 @@ class Backend:
 
 def _begin(request: Request) -> _Context:
     return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0], _target(request)))
+
+
+def _check_region(region: str) -> None:
+    """Refuse a region that AWS does not have, in AWS's words; the simulator adds which one may be meant."""
+    if not is_region(region):
+        meant = " or ".join(nearest(region, known_regions()))
+        hint = f" Did you mean {meant}?" if meant else ""
+        message = f"Credential should be scoped to a valid region, not '{region}'.{hint}"
+        raise ApiError("InvalidSignatureException", message)
 
 
 def _target(request: Request) -> str:

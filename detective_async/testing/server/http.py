@@ -5,7 +5,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -24,15 +24,38 @@ BODY_TIMEOUT = 20.0
 _TARGET = re.compile(r"/[!\"$-~]*")
 
 
-class Handler:
-    """Answers every HTTP request: `page` those for the web page, and `backend` those for which `page` returns None."""
+class Remote(Protocol):
+    """Answers the requests that match it."""
 
-    def __init__(self, backend: Backend, page: Callable[[web.BaseRequest], web.Response | None]) -> None:
+    def matches(self, http: web.BaseRequest) -> bool:
+        """Return whether a request is for it."""
+        ...
+
+    async def respond(self, http: web.BaseRequest) -> web.Response:
+        """Answer such a request."""
+        ...
+
+
+class Handler:
+    """Answers every HTTP request.
+
+    Args:
+        backend: answers those for the services.
+        page: answers those for the web page, and returns None for others.
+        remote: answers those for the controls.
+    """
+
+    def __init__(
+        self, backend: Backend, page: Callable[[web.BaseRequest], web.Response | None], remote: Remote
+    ) -> None:
         self._backend = backend
         self._page = page
+        self._remote = remote
 
     async def __call__(self, http: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
+        if self._remote.matches(http):
+            return await self._remote.respond(http)
         page = self._page(http)
         if page is not None:
             return page
@@ -95,23 +118,41 @@ class _Connection(web.RequestHandler):
         return response
 
 
-async def _read(http: web.BaseRequest) -> tuple[Request, ApiError | None]:
-    headers = Headers(http.headers.items())
-    body, error = b"", None
+async def read_body(http: web.BaseRequest, most: int | None = None) -> bytes:
+    """Return the body of a request.
+
+    Args:
+        http: the request.
+        most: the maximum number of bytes; by default 1 MiB.
+
+    Raises:
+        ApiError: it is larger, does not arrive in time, or is not well-formed.
+    """
+    if most is not None:
+        http = http.clone(client_max_size=most)
     try:
-        if headers.get("expect").lower() == "100-continue":
+        if ",".join(http.headers.getall("Expect", ())).lower() == "100-continue":
             await http.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             # Otherwise aiohttp would assume that the response has been started.
             http.writer.output_size = 0
         # aiohttp has no timeout for the rest of a body whose chunked encoding is malformed.
         async with asyncio.timeout(BODY_TIMEOUT):
-            body = await http.read()
+            return await http.read()
     except TimeoutError:
-        error = ApiError("RequestTimeoutException", "The request's body did not arrive in time", status=408)
+        raise ApiError("RequestTimeoutException", "The request's body did not arrive in time", status=408) from None
     except web.HTTPRequestEntityTooLarge:
-        error = ApiError("RequestEntityTooLargeException", "The request is too large")
+        raise ApiError("RequestEntityTooLargeException", "The request is too large") from None
     except Exception:  # noqa: BLE001  aiohttp raises many kinds of errors for a body that it cannot read
-        error = ApiError("MalformedHttpRequestException", "The request's body cannot be read")
+        raise ApiError("MalformedHttpRequestException", "The request's body cannot be read") from None
+
+
+async def _read(http: web.BaseRequest) -> tuple[Request, ApiError | None]:
+    headers = Headers(http.headers.items())
+    body, error = b"", None
+    try:
+        body = await read_body(http)
+    except ApiError as raised:
+        error = raised
     target = http.raw_path
     if not _TARGET.fullmatch(target):
         target = target.encode("ascii", "backslashreplace").decode()

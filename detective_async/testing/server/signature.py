@@ -20,7 +20,7 @@ SKEW = timedelta(minutes=5)
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[a-z0-9-]{2,20})/"
+    r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]{1,64})/"
     r"(?P<service>[a-z0-9.-]+)/aws4_request\s*,\s*SignedHeaders=(?P<signed>[^,\s]+)\s*,\s*"
     r"Signature=(?P<signature>[0-9a-f]{64})\s*",
     re.ASCII,

@@ -31,9 +31,9 @@ class Call:
     seen: World | None = None
 
     def graph(self, member: str = "GraphArn") -> Graph:
-        """Return the graph that an input member names, which must be in this region."""
+        """Return the graph that an input member names, which must be in this region, and not be deleted."""
         graph = self.world.graphs.get(self.given[member])
-        if graph is None or graph.region != self.region:
+        if graph is None or graph.region != self.region or graph.deleted_at is not None:
             raise not_found("The behavior graph does not exist")
         return graph
 

@@ -13,6 +13,7 @@ _COMMON_STATUSES = {
     "InternalFailure": 500,
     "InvalidSignatureException": 403,
     "MissingAuthenticationTokenException": 403,
+    "OptInRequired": 403,
     "RequestEntityTooLargeException": 413,
     "UnknownOperationException": 404,
     "UnrecognizedClientException": 403,
@@ -55,6 +56,11 @@ def invalid(message: str, error_code: str = "INVALID_REQUEST_BODY") -> ApiError:
 def denied(message: str) -> ApiError:
     """Build the error for an account that must not use the operation on this graph."""
     return ApiError("AccessDeniedException", message, ErrorCode="INVALID_GRAPH_ARN", ErrorCodeReason=message)
+
+
+def refused(code: str, message: str) -> ApiError:
+    """Build the error for what has nothing to do with the input: the API has no ErrorCode for that."""
+    return ApiError(code, message)
 
 
 def not_found(message: str) -> ApiError:

@@ -6,6 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define, field
 
+_CENTURY = 100 * 366 * 86400
+# Later times leave no room for what is added to them.
+_LATEST = datetime(9001, 1, 1, tzinfo=UTC)
+
 
 @define
 class Clock:
@@ -27,8 +31,19 @@ class Clock:
         """Return the virtual time."""
         return self.wall() + self._offset
 
+    @property
+    def ahead(self) -> timedelta:
+        """By how much the virtual time is ahead of the wall clock."""
+        return self._offset
+
+    def set_ahead(self, ahead: timedelta) -> None:
+        """Go back to a virtual time by what was `ahead` then; only for a world of that time."""
+        self._offset = ahead
+
     def advance(self, seconds: float) -> None:
-        """Advance the virtual time; it never goes back."""
+        """Advance the virtual time; it does not go back."""
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"seconds must be zero or more, got {seconds!r}")
+        if seconds and self.wall() + self._offset > _LATEST - timedelta(seconds=min(seconds, _CENTURY)):
+            raise ValueError(f"seconds: the virtual time must stay before the year {_LATEST.year}, got {seconds!r}")
         self._offset += timedelta(seconds=seconds)

@@ -63,6 +63,8 @@ class Account:
     state: str = "ACTIVE"
     # VOLUME_TOO_HIGH or VOLUME_UNKNOWN: the account cannot be enabled.
     volume_problem: str | None = None
+    # The regions that it has not opted in to, beside those that are closed to all.
+    closed_regions: set[str] = field(factory=set)
 
 
 @frozen
@@ -117,9 +119,13 @@ class Graph:
     investigations: dict[str, Investigation] = field(factory=dict)
     members: dict[str, Member] = field(factory=dict)
     order: list[str] = field(factory=list, repr=False)
+    # Package -> when it will be STARTED.
+    starting: dict[str, datetime] = field(factory=dict)
     # The management account of the organization that it belongs to.
     organization: str | None = None
     auto_enable: bool = False
+    # When it ceases to exist, while it is queued to be deleted.
+    deleted_at: datetime | None = None
 
     def add(self, member: Member) -> None:
         """Add a member."""
@@ -139,6 +145,7 @@ class Graph:
     def set_package(self, package: str, state: str, now: datetime) -> None:
         """Change the ingest state of a data source package, for the graph and for each of its enabled members."""
         self.packages[package] = state
+        self.starting.pop(package, None)
         self.history = with_state(self.history, package, state, now)
         for member in list(self.members.values()):
             if member.status == "ENABLED":
@@ -150,6 +157,7 @@ class Graph:
             self,
             tags=dict(self.tags),
             packages=dict(self.packages),
+            starting=dict(self.starting),
             investigations=dict(self.investigations),
             members=dict(self.members),
             order=list(self.order),
@@ -180,5 +188,8 @@ class Organization:
     # The delegated administrator; removing the administrator of a region does not end the delegation.
     delegated: str | None = None
     delegated_since: datetime | None = None
+    # The region of the first delegation, and when other regions can follow.
+    settling_region: str | None = None
+    settles_at: datetime | None = None
     # By region. In AWS this is Detective's, and everything above is AWS Organizations'.
     administrators: dict[str, Administrator] = field(factory=dict)

@@ -1,18 +1,20 @@
 """How an account becomes a member, and the changes of a member's status."""
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from detective_async.testing.world.entities import Graph, Member
-from detective_async.testing.world.world import World
+from detective_async.testing.world.world import World, partition_of
 
 VERIFYING, DISABLED = "VERIFICATION_IN_PROGRESS", "ACCEPTED_BUT_DISABLED"
+_PASS_INTERVAL = timedelta(hours=1)
+_LARGEST_VOLUME = 11_000_000_000
 OPEN_STATUSES = frozenset({"INVITED", "ENABLED", DISABLED})
 
 
 def invite(world: World, graph: Graph, account_id: str, email: str, now: datetime) -> Member:
-    """Invite an account: its e-mail address is verified first."""
-    due = now + world.delays.verification
+    """Invite an account: its e-mail address is verified first, except in AWS GovCloud (US)."""
+    due = now if checks_nothing(graph) else now + world.delays.verification
     world.join(
         graph, Member(account_id, email, VERIFYING, "INVITATION", invited_at=now, updated_at=now, verifies_at=due)
     )
@@ -32,28 +34,35 @@ def auto_enroll(world: World, graph: Graph, account_ids: Iterable[str], now: dat
     """Enroll accounts that are new in the organization, if the graph does so automatically."""
     if graph.auto_enable:
         for account_id in account_ids:
-            if account_id not in graph.members and account_id != graph.administrator:
-                enroll(world, graph, account_id, world.accounts[account_id].email, now)
+            account = world.accounts[account_id]
+            if account_id not in graph.members and account_id != graph.administrator and account.state == "ACTIVE":
+                enroll(world, graph, account_id, account.email, now)
+
+
+def checks_nothing(graph: Graph) -> bool:
+    """Return whether the service neither verifies e-mail addresses nor removes closed accounts in a graph's region."""
+    return partition_of(graph.region) == "aws-us-gov"
 
 
 def verify(world: World, graph: Graph, account_id: str, due: datetime, now: datetime) -> Member:
     """Complete the verification of a member when it is due, and return the member as it is now."""
-
-    def complete(due: datetime) -> None:
-        member = graph.members.get(account_id)
-        # The member may have been removed in the meantime, and invited again.
-        if member is None or member.status != VERIFYING or member.verifies_at != due:
-            return
-        if member.invitation_type == "ORGANIZATION":
-            activate(world, graph, member, due)
-            return
-        account = world.accounts.get(account_id)
-        verified = account is None or account.email.casefold() == member.email.casefold()
-        status = "INVITED" if verified else "VERIFICATION_FAILED"
-        graph.change(member, status=status, updated_at=due, verifies_at=None)
-
-    _when_due(world, due, now, complete)
+    world.when_due(due, now, _complete_verification, graph, account_id)
     return graph.members[account_id]
+
+
+def _complete_verification(world: World, due: datetime, graph: Graph, account_id: str) -> None:
+    member = graph.members.get(account_id)
+    # The member may have been removed in the meantime, and invited again.
+    if member is None or member.status != VERIFYING or member.verifies_at != due:
+        return
+    if member.invitation_type == "ORGANIZATION":
+        activate(world, graph, member, due)
+        return
+    account = world.accounts.get(account_id)
+    right = account is None or (account.email.casefold() == member.email.casefold() and account.state == "ACTIVE")
+    verified = right or checks_nothing(graph)
+    status = "INVITED" if verified else "VERIFICATION_FAILED"
+    graph.change(member, status=status, updated_at=due, verifies_at=None)
 
 
 def activate(world: World, graph: Graph, member: Member, now: datetime) -> None:
@@ -73,25 +82,57 @@ def check_again(world: World, graph: Graph, member: Member, now: datetime) -> No
 
 def check_volume(world: World, graph: Graph, account_id: str, due: datetime, now: datetime) -> None:
     """Complete the check of a member's data volume when it is due: it is enabled, or disabled with the reason."""
-
-    def complete(due: datetime) -> None:
-        member = graph.members.get(account_id)
-        if member is not None and member.status == DISABLED and member.checked_at == due:
-            _enable(world, graph, member, due)
-
-    _when_due(world, due, now, complete)
+    world.when_due(due, now, _complete_check, graph, account_id)
 
 
-def _when_due(world: World, due: datetime, now: datetime, action: Callable[[datetime], None]) -> None:
-    if due <= now:
-        action(due)
-    else:
-        world.schedule(due, action)
+def _complete_check(world: World, due: datetime, graph: Graph, account_id: str) -> None:
+    member = graph.members.get(account_id)
+    if member is not None and member.status == DISABLED and member.checked_at == due:
+        _enable(world, graph, member, due)
+
+
+def leave(world: World, graph: Graph, account_id: str, now: datetime) -> None:
+    """End an account's membership, which may make room for others."""
+    world.leave(graph, account_id)
+    schedule_pass(world, now)
+
+
+def schedule_pass(world: World, now: datetime) -> None:
+    """Let disabled members be enabled within an hour, as far as they fit by then, in the order of their invitations."""
+    if not world.pass_scheduled:
+        world.pass_scheduled = True
+        world.when_due(now + _PASS_INTERVAL, now, _enable_waiting)
+
+
+def _enable_waiting(world: World, due: datetime) -> None:
+    world.pass_scheduled = False
+    for graph in world.graphs.values():
+        waiting = [one for one in graph.members.values() if one.status == DISABLED and one.checked_at is None]
+        for member in sorted(waiting, key=lambda one: (one.invited_at or one.updated_at, one.account_id)):
+            if _problem(world, graph, member) is None:
+                _enable(world, graph, member, due)
+
+
+def volume_of(account_id: str) -> int:
+    """Return the bytes a day that an account contributes, which are derived from its id."""
+    return 1_000_000_000 + int(account_id) % 9973 * 1_000_000
+
+
+def _problem(world: World, graph: Graph, member: Member) -> str | None:
+    """Return the reason why a member cannot be enabled."""
+    account = world.accounts.get(member.account_id)
+    if account and account.volume_problem:
+        return account.volume_problem
+    # The sum takes long in large graphs, and few are so large that it matters.
+    if len(graph.members) * _LARGEST_VOLUME > world.volume_limit:
+        enabled = (volume_of(one.account_id) for one in graph.members.values() if one.status == "ENABLED")
+        if sum(enabled) + volume_of(member.account_id) > world.volume_limit:
+            return "VOLUME_TOO_HIGH"
+    return None
 
 
 def _enable(world: World, graph: Graph, member: Member, now: datetime) -> None:
-    account = world.accounts.get(member.account_id)
-    problem = account.volume_problem if account else None
+    problem = _problem(world, graph, member)
     if problem:
         graph.change(member, status=DISABLED, disabled_reason=problem, updated_at=now, checked_at=None)
         return

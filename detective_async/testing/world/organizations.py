@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from detective_async.testing.world.entities import Organization
-from detective_async.testing.world.membership import auto_enroll
+from detective_async.testing.world.membership import auto_enroll, checks_nothing, leave
 from detective_async.testing.world.world import World
 
 
@@ -25,7 +25,16 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
             auto_enroll(world, graph, new, now)
 
 
-def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
+def set_state(world: World, account_id: str, state: str, now: datetime) -> None:
+    """Set the state of an account; a closed one is removed from the graphs that it is a member of."""
+    world.accounts[account_id].state = state
+    if state == "CLOSED":
+        for graph in world.graphs.values():
+            if account_id in graph.members and not checks_nothing(graph):
+                leave(world, graph, account_id, now)
+
+
+def remove_accounts(world: World, account_ids: Iterable[str], now: datetime) -> None:
     """Remove accounts, or none if AWS would not remove one, from their organization and its graphs.
 
     Memberships by invitation remain.
@@ -45,18 +54,19 @@ def remove_accounts(world: World, account_ids: Iterable[str]) -> None:
         for graph in world.graphs.values():
             member = graph.members.get(account_id)
             if member and member.invitation_type == "ORGANIZATION":
-                world.leave(graph, account_id)
+                leave(world, graph, account_id, now)
 
 
-def deregister_administrator(world: World, management_account: str) -> None:
+def deregister_administrator(world: World, management_account: str, now: datetime) -> None:
     """End the delegation; the organization's graphs that the delegated administrator administers are deleted."""
     organization = world.organizations.get(management_account)
     if organization is None or organization.delegated is None:
         raise ValueError(f"account {management_account} has no delegated administrator for Detective")
     delegate, organization.delegated, organization.delegated_since = organization.delegated, None, None
+    organization.settling_region = organization.settles_at = None
     for region, administrator in list(organization.administrators.items()):
         if administrator.account_id == delegate:
             del organization.administrators[region]
             graph = world.administered(delegate, region)
             if graph is not None:
-                world.delete_graph(graph)
+                world.delete_graph(graph, now)

@@ -97,9 +97,9 @@ class ReadLag:
         self._states.append(State(moment, copies, dict(administered), dict(memberships), administrators))
         del self._states[: self._index(now - longest)]
 
-    def at(self, moment: datetime) -> State | None:
-        """Return the state at a moment: the first one, if none is old enough; None if nothing is recorded."""
-        return self._states[self._index(moment)] if self._states else None
+    def at(self, moment: datetime) -> State:
+        """Return the state at a moment: the first one, if none is old enough. There must be a lag."""
+        return self._states[self._index(moment)]
 
     def _index(self, moment: datetime) -> int:
         return max(0, bisect_right(self._states, moment, key=_moment) - 1)

@@ -23,6 +23,8 @@ from detective_async.testing.world.entities import (
 )
 from detective_async.testing.world.read_lag import ReadLag
 
+#: Bytes a day from which on a graph gets no new members; from the user guide.
+VOLUME_LIMIT = 10_000_000_000_000
 PACKAGES = ("ASFF_SECURITYHUB_FINDING", CORE_PACKAGE, "EKS_AUDIT")
 
 _PARTITIONS = {
@@ -62,10 +64,16 @@ class Delays:
     Args:
         verification: from an invitation, or the enabling of an organization's account, to the end of its verification.
         activation: from a member's acceptance to the end of the check of its data volume.
+        package: from the start of a data source package until it is STARTED.
+        deletion: from DeleteGraph until the graph is gone.
+        delegation: from an organization's first delegation until other regions can have one.
     """
 
     verification: timedelta = timedelta(0)
     activation: timedelta = timedelta(0)
+    package: timedelta = timedelta(0)
+    deletion: timedelta = timedelta(0)
+    delegation: timedelta = timedelta(0)
 
 
 @define
@@ -74,6 +82,8 @@ class World:
 
     random: random.Random
     delays: Delays = field(factory=Delays)
+    # Bytes a day that a graph takes in; accounts that would exceed them are not enabled.
+    volume_limit: int = VOLUME_LIMIT
     accounts: dict[str, Account] = field(factory=dict)
     keys: dict[str, Key] = field(factory=dict)
     # By account and name.
@@ -88,7 +98,8 @@ class World:
     _administered: dict[tuple[str, str], str] = field(factory=dict)
     _memberships: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict)
     reads: ReadLag = field(factory=ReadLag)
-    _due: list[tuple[datetime, int, Callable[[datetime], None]]] = field(factory=list)
+    pass_scheduled: bool = False
+    _due: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = field(factory=list)
     _count: int = 0
 
     def register(self, account_id: str, email: str | None = None, name: str | None = None) -> Credentials:
@@ -119,29 +130,49 @@ class World:
         self.keys[key_id] = Key(account_id, secret, token, expires_at, session)
         return Credentials(key_id, secret, token, expires_at, account_id)
 
-    def ensure_graph(self, account_id: str, region: str, now: datetime, graph_id: str | None = None) -> Graph:
+    def ensure_graph(self, account_id: str, region: str, now: datetime) -> Graph:
         """Return the graph that an account administers in a region; create it if there is none."""
         graph = self.administered(account_id, region)
         if graph is None:
-            name = graph_id or self.random.randbytes(16).hex()
-            arn = f"arn:{partition_of(region)}:detective:{region}:{account_id}:graph:{name}"
-            graph = Graph(arn, region, account_id, now)
-            for package in PACKAGES:
-                state = "STARTED" if package == CORE_PACKAGE else "DISABLED"
-                graph.packages[package] = state
-                graph.history[package] = {state: now}
-            organization = self.organization_of.get(account_id)
-            administrator = organization.administrators.get(region) if organization else None
-            if organization and administrator and administrator.account_id == account_id:
-                graph.organization = organization.management_account
-            self.graphs[arn] = graph
-            self._administered[account_id, region] = arn
+            graph = self.create_graph(account_id, region, now)
+            if self.delays.package:
+                for package in PACKAGES:
+                    graph.packages[package] = "DISABLED"
+                    graph.history[package] = {"DISABLED": now}
+                    self.start_package(graph, package, now)
         return graph
 
-    def delete_graph(self, graph: Graph) -> None:
-        """Delete a graph and all memberships of it."""
-        for account_id in list(graph.members):
-            self.leave(graph, account_id)
+    def create_graph(self, account_id: str, region: str, now: datetime, graph_id: str | None = None) -> Graph:
+        """Create a graph with all packages started, as the service does."""
+        name = graph_id or self.random.randbytes(16).hex()
+        arn = f"arn:{partition_of(region)}:detective:{region}:{account_id}:graph:{name}"
+        graph = Graph(arn, region, account_id, now)
+        for package in PACKAGES:
+            graph.packages[package] = "STARTED"
+            graph.history[package] = {"STARTED": now}
+        organization = self.organization_of.get(account_id)
+        administrator = organization.administrators.get(region) if organization else None
+        if organization and administrator and administrator.account_id == account_id:
+            graph.organization = organization.management_account
+        self.graphs[arn] = graph
+        self._administered[account_id, region] = arn
+        return graph
+
+    def start_package(self, graph: Graph, package: str, now: datetime, due: datetime | None = None) -> None:
+        """Start a package of a graph, by default after the delay for packages."""
+        graph.starting[package] = due = due or now + self.delays.package
+        self.when_due(due, now, _complete_start, graph, package)
+
+    def delete_graph(self, graph: Graph, now: datetime, due: datetime | None = None) -> None:
+        """End all memberships of a graph at once, and delete it, by default after the delay for deletions."""
+        if graph.deleted_at is None:
+            for account_id in list(graph.members):
+                self.leave(graph, account_id)
+            graph.deleted_at = due or now + self.delays.deletion
+            self.when_due(graph.deleted_at, now, _complete_deletion, graph)
+
+    def forget_graph(self, graph: Graph) -> None:
+        """Remove a graph without members."""
         del self.graphs[graph.arn]
         del self._administered[graph.administrator, graph.region]
 
@@ -167,16 +198,22 @@ class World:
         if not self._memberships[place]:
             del self._memberships[place]
 
-    def schedule(self, due: datetime, action: Callable[[datetime], None]) -> None:
-        """Schedule a change, which is made with the time at which it is due."""
-        self._count += 1
-        heapq.heappush(self._due, (due, self._count, action))
+    def when_due(self, due: datetime, now: datetime, action: Callable[..., None], *arguments: Any) -> None:
+        """Call `action(world, due, *arguments)` when it is due: at once, or later by `complete_due`.
+
+        A function of a module, not one that holds the world or a graph: worlds are copied.
+        """
+        if due <= now:
+            action(self, due, *arguments)
+        else:
+            self._count += 1
+            heapq.heappush(self._due, (due, self._count, action, arguments))
 
     def complete_due(self, now: datetime) -> None:
         """Make the changes that are due, in their order."""
         while self._due and self._due[0][0] <= now:
-            due, _, action = heapq.heappop(self._due)
-            action(due)
+            due, _, action, arguments = heapq.heappop(self._due)
+            action(self, due, *arguments)
             self.record(due)
 
     def set_read_lag(self, now: datetime, lag: timedelta, operations: Iterable[str] | None = None) -> None:
@@ -191,8 +228,6 @@ class World:
     def as_seen(self, moment: datetime) -> "World":
         """Return the world as it was at a moment, for reading only; what is not Detective's is as it is now."""
         state = self.reads.at(moment)
-        if state is None:
-            return self
         organizations = {
             management: evolve(one, administrators=state.administrators.get(management, {}))
             for management, one in self.organizations.items()
@@ -216,3 +251,12 @@ class World:
             }
             for arn, graph in sorted(self.graphs.items())
         }
+
+
+def _complete_start(_world: World, due: datetime, graph: Graph, package: str) -> None:
+    if graph.starting.get(package) == due:
+        graph.set_package(package, "STARTED", due)
+
+
+def _complete_deletion(world: World, _due: datetime, graph: Graph) -> None:
+    world.forget_graph(graph)

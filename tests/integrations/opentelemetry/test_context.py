@@ -194,7 +194,7 @@ async def test_two_hooks(recorded: Recorded, options: ClientOptions, sim: Detect
 
 async def test_cancelled_task(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
     """The current span is restored."""
-    sim.inject(Fault(Latency(60)))
+    sim.inject(Fault(Latency(60), count=None))
     found: list[trace.Span] = []
 
     async def work() -> None:

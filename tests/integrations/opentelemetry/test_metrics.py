@@ -2,6 +2,8 @@
 
 import pytest
 from integrations.opentelemetry.recorded import HUB, REGION, Recorded, attributes_of, id_of
+from opentelemetry.semconv.schemas import Schemas
+from yarl import URL
 
 from detective_async import (
     ClientOptions,
@@ -58,6 +60,31 @@ async def test_durations(recorded: Recorded, client: DetectiveClient, sim: Detec
     assert point.explicit_bounds == (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
 
+async def test_attributes_of_durations(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
+    """They are those of the conventions for RPC: the method with its service, the server, the error."""
+    await client.list_graphs()
+    sim.inject(Fault(Failure(status=403, code="AccessDeniedException")))
+    with pytest.raises(ServiceError):
+        await client.create_graph()
+    done, denied = map(attributes_of, recorded.points("rpc.client.call.duration"))
+    server = {"server.address": "127.0.0.1", "server.port": URL(sim.url).port}
+    everywhere = {"rpc.system.name": "aws-api", "cloud.region": REGION, **server}
+    assert done == {"rpc.method": "Detective/ListGraphs", **everywhere}
+    assert denied == {"rpc.method": "Detective/CreateGraph", "error.type": "AccessDeniedException", **everywhere}
+
+
+async def test_schema(recorded: Recorded, client: DetectiveClient) -> None:
+    """Spans and metrics name the version of the conventions that they follow, one that exists."""
+    await client.list_graphs()
+    data = recorded.reader.get_metrics_data()
+    assert data is not None
+    [scope] = data.resource_metrics[0].scope_metrics
+    [span] = recorded.calls
+    assert span.instrumentation_scope is not None
+    assert scope.schema_url == scope.scope.schema_url == span.instrumentation_scope.schema_url
+    assert scope.schema_url in {schema.value for schema in Schemas}
+
+
 @pytest.mark.parametrize("metric", ["rpc.client.call.duration", "detective_async.calls", "detective_async.attempts"])
 async def test_exemplars(metric: str, recorded: Recorded, client: DetectiveClient) -> None:
     """Exemplars refer to the call's span."""
@@ -68,12 +95,13 @@ async def test_exemplars(metric: str, recorded: Recorded, client: DetectiveClien
 
 
 OF_CALLS = {"rpc.system", "rpc.system.name", "rpc.service", "rpc.method", "cloud.region"}
+OF_DURATIONS = {"rpc.system.name", "rpc.method", "cloud.region", "server.address", "server.port"}
 
 
 @pytest.mark.parametrize(
     ("metric", "names"),
     [
-        ("rpc.client.call.duration", OF_CALLS),
+        ("rpc.client.call.duration", OF_DURATIONS),
         ("detective_async.calls", OF_CALLS),
         ("detective_async.attempts", OF_CALLS),
         ("detective_async.throttles", OF_CALLS),
@@ -83,7 +111,7 @@ OF_CALLS = {"rpc.system", "rpc.system.name", "rpc.service", "rpc.method", "cloud
 async def test_attributes(
     metric: str, names: set[str], recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator
 ) -> None:
-    """They have a low cardinality: no account, server or request."""
+    """They have a low cardinality: no account and no request."""
     sim.throttle()
     await client.list_graphs()
     assert {name for point in recorded.points(metric) for name in attributes_of(point)} - {"error.type"} == names

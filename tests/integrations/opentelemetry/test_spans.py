@@ -142,7 +142,7 @@ async def test_failed_call(
 
 async def test_cancelled_call(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
     """The span ends with the status ERROR."""
-    sim.inject(Fault(Latency(60)))
+    sim.inject(Fault(Latency(60), count=None))
     task = asyncio.create_task(client.list_graphs())
     while not sim.requests and not task.done():
         await asyncio.sleep(0.001)

@@ -248,7 +248,8 @@ async def list_page_by_page(run: Run, graph: str) -> None:
 
 
 async def start_packages(run: Run, graph: str) -> None:
-    """Start a data source package, for the graph and for each enabled member."""
+    """Start a data source package, for the graph and for each enabled member, which stops another one."""
+    run.sim.set_package(graph, "EKS_AUDIT", "DISABLED")
     started = run.sim.now
     unknown = graph[:-32] + "0" * 32
     await run.call("UpdateDatasourcePackages", ADMIN, GraphArn=graph, DatasourcePackages=["EKS_AUDIT"])
@@ -258,12 +259,12 @@ async def start_packages(run: Run, graph: str) -> None:
         run.call("BatchGetMembershipDatasources", ONE, GraphArns=[graph, unknown]),
     )
     assert [[(name, detail["DatasourcePackageIngestState"]) for name, detail in page] for page in pages] == [
-        [("ASFF_SECURITYHUB_FINDING", "DISABLED"), ("DETECTIVE_CORE", "STARTED")],
+        [("ASFF_SECURITYHUB_FINDING", "STOPPED"), ("DETECTIVE_CORE", "STARTED")],
         [("EKS_AUDIT", "STARTED")],
     ]
     enabled, invited = of_members["MemberDatasources"]
     assert (enabled["AccountId"], invited["AccountId"]) == (ONE, THREE)
-    assert enabled["DatasourcePackageIngestHistory"]["EKS_AUDIT"] == {"STARTED": {"Timestamp": started}}
+    assert enabled["DatasourcePackageIngestHistory"]["EKS_AUDIT"]["STARTED"] == {"Timestamp": started}
     assert "DatasourcePackageIngestHistory" not in invited
     assert [one["AccountId"] for one in of_members["UnprocessedAccounts"]] == [STRANGER]
     assert of_mine["MembershipDatasources"] == [enabled]

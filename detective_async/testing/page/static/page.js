@@ -107,6 +107,10 @@ function statuses(counts) {
 // ---- tables: columns are pairs of a heading and a function that fills a cell from an item
 
 const text = (get) => (cell, item) => setText(cell, get(item) ?? "");
+const longText = (get) => (cell, item) => {
+  cell.classList.add("long");
+  setText(cell, get(item) ?? "");
+};
 const figure = (get) => (cell, item) => {
   cell.classList.add("number");
   setText(cell, get(item) ?? "");
@@ -118,6 +122,7 @@ const state = (get) => (cell, item) => {
 };
 const when = (get, show) => (cell, item) => {
   const value = get(item);
+  cell.classList.add("wraps");
   const time = onlyChild(cell, "time");
   setAttribute(time, "datetime", value);
   setText(time, value ? show(value) : "");
@@ -130,6 +135,7 @@ function address(arn) {
 }
 
 function link(cell, arn, name) {
+  cell.classList.add("wraps");
   const anchor = onlyChild(cell, "a");
   setAttribute(anchor, "href", address(arn));
   setText(anchor, name);
@@ -137,6 +143,7 @@ function link(cell, arn, name) {
 }
 
 function response(cell, request) {
+  cell.classList.add("long");
   if (request.status === null) return badge(onlyChild(cell, "span"), "connection dropped", "bad");
   const error = request.error_code ? ` ${request.error_code}` : "";
   const kind = request.status >= 500 ? "bad" : request.status >= 400 ? "wait" : "good";
@@ -180,11 +187,12 @@ const TABLES = {
     columns: [
       ["Account", figure((member) => member.account_id)],
       ["Status", (cell, member) => {
+        cell.classList.add("long");
         const items = [{ text: member.status, kind: KINDS[member.status] }];
         if (member.disabled_reason) items.push({ text: member.disabled_reason, kind: "plain" });
         badgeCell(cell, items);
       }],
-      ["E-mail address", text((member) => member.email)],
+      ["E-mail address", longText((member) => member.email)],
       ["Type", text((member) => member.invitation_type)],
       ["Updated", when((member) => member.updated, moment)],
     ],
@@ -206,9 +214,9 @@ const TABLES = {
     key: (request) => request.id,
     columns: [
       ["Time", when((request) => request.time, clock)],
-      ["Operation", text((request) => request.operation ?? `${request.method} ${request.path}`)],
+      ["Operation", longText((request) => request.operation ?? `${request.method} ${request.path}`)],
       ["Response", response],
-      ["Faults", text((request) => request.faults.join(", "))],
+      ["Faults", longText((request) => request.faults.join(", "))],
       ["Account", figure((request) => request.account_id ?? "unknown")],
       ["Region", text((request) => request.region ?? "unknown")],
     ],
@@ -217,11 +225,11 @@ const TABLES = {
     caption: "Faults that may still apply, and the requests that they apply to",
     empty: "None.",
     columns: [
-      ["Fault", text((fault) => fault.effect)],
-      ["Operation", text((fault) => fault.operation ?? "any")],
+      ["Fault", longText((fault) => fault.effect)],
+      ["Operation", longText((fault) => fault.operation ?? "any")],
       ["Account", figure((fault) => fault.account ?? "any")],
       ["Region", text((fault) => fault.region ?? "any")],
-      ["Times, when injected", text(occurrences)],
+      ["Times, when injected", longText(occurrences)],
     ],
   },
   investigations: {
@@ -229,7 +237,7 @@ const TABLES = {
     empty: "None.",
     key: (one) => one.investigation_id,
     columns: [
-      ["Entity", text((one) => one.entity.split(":").slice(4).join(":"))],
+      ["Entity", longText((one) => one.entity.split(":").slice(4).join(":"))],
       ["Status", state((one) => one.status)],
       ["Severity", state((one) => one.severity)],
       ["State", text((one) => one.state)],
@@ -243,7 +251,7 @@ const TABLES = {
     key: (account) => account.account_id,
     columns: [
       ["Account", figure((account) => account.account_id)],
-      ["E-mail address", text((account) => account.email)],
+      ["E-mail address", longText((account) => account.email)],
       ["Organization", figure((account) => account.organization)],
       ["Volume problem", state((account) => account.volume_problem)],
     ],
@@ -402,26 +410,37 @@ function parameters() {
 async function refresh() {
   clearTimeout(timer);
   const thisRequest = ++lastRequest;
-  let found = null;
+  let body = null;
   let problem = "No response from the server";
   try {
     const fetched = await fetch(`state.json?${parameters()}`, { cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT) });
-    if (fetched.ok) found = await fetched.json();
+    if (fetched.ok) body = await fetched.text();
     else problem = `Error ${fetched.status} from the server`;
   } catch {
     // The connection failed or timed out: `problem` says so already.
   }
   if (thisRequest !== lastRequest) return;
-  if (found) {
+  if (body !== null) problem = show(body);
+  if (problem === null) {
     latest = new Date();
     showConnection(paused ? "plain" : "good", paused ? "Paused" : "Live");
-    render(found);
   } else {
     const since = latest ? `; showing the state of ${latest.toTimeString().slice(0, 8)}` : "";
     focusGraph = false;
     showConnection("bad", `${problem}${since}. ${paused ? "Paused" : "Retrying"}`);
   }
   schedule();
+}
+
+// Returns null, or the problem with a response; whatever a server or proxy answers, polling must go on.
+function show(body) {
+  try {
+    render(JSON.parse(body));
+    return null;
+  } catch (error) {
+    console.warn("the state cannot be shown:", error);
+    return "Malformed response from the server";
+  }
 }
 
 function schedule() {

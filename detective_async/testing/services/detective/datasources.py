@@ -3,9 +3,14 @@
 from typing import Any
 
 from detective_async.testing.services.call import Call
-from detective_async.testing.world.entities import Graph, History
+from detective_async.testing.services.parity import INFERRED, SEEN, SRA, Fact, parity
+from detective_async.testing.world.entities import CORE_PACKAGE, Graph, History
 
 
+@parity(
+    "Each package with its state, and the last time of each change.",
+    Fact("For the package delay, a package that is being started is DISABLED or STOPPED.", INFERRED),
+)
 def list_datasource_packages(call: Call) -> dict[str, Any]:
     """List each package of the graph with its state."""
     graph = call.own_graph()
@@ -20,14 +25,28 @@ def list_datasource_packages(call: Call) -> dict[str, Any]:
     return {"DatasourcePackages": details, "NextToken": token}
 
 
+@parity(
+    Fact("Most likely it sets the whole list: packages that are not named are stopped.", SRA),
+    Fact("A package that is not named was seen to stop.", SEEN),
+    Fact("DETECTIVE_CORE cannot be stopped.", INFERRED),
+)
 def update_datasource_packages(call: Call) -> None:
-    """Start packages, for the graph and for each of its enabled members."""
+    """Start these packages, and stop all others but the core package, for the graph and its enabled members."""
     graph = call.own_graph()
-    for package in call.given["DatasourcePackages"]:
-        if graph.packages[package] != "STARTED":
-            graph.set_package(package, "STARTED", call.now)
+    wanted = {CORE_PACKAGE, *call.given["DatasourcePackages"]}
+    for package, state in list(graph.packages.items()):
+        if package not in wanted:
+            graph.starting.pop(package, None)
+            if state == "STARTED":
+                graph.set_package(package, "STOPPED", call.now)
+        elif state != "STARTED" and package not in graph.starting:
+            call.world.start_package(graph, package, call.now)
 
 
+@parity(
+    "The history of each member; the administrator has that of the graph.",
+    Fact("Members that never were enabled have an empty history.", INFERRED),
+)
 def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
     """Return the ingest histories of accounts in the caller's graph."""
     graph = call.own_graph()
@@ -41,12 +60,14 @@ def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
     return {"MemberDatasources": found, "UnprocessedAccounts": unprocessed}
 
 
+@parity("The caller's history in each graph that it is a member of, or administers.")
 def batch_get_membership_datasources(call: Call) -> dict[str, Any]:
     """Return the caller's ingest histories in several graphs."""
     found, unprocessed = [], []
     for arn in dict.fromkeys(call.given["GraphArns"]):
         graph = call.world.graphs.get(arn)
-        history = _history(graph, call.account_id) if graph and graph.region == call.region else None
+        exists = graph is not None and graph.region == call.region and graph.deleted_at is None
+        history = _history(graph, call.account_id) if graph and exists else None
         if graph is None or history is None:
             unprocessed.append({"GraphArn": arn, "Reason": "Account is not a member of this behavior graph"})
         else:

@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from detective_async.testing.world.entities import CORE_PACKAGE, Graph, Member
-
-_VOLUME_LIMIT = 10_000_000_000_000
+from detective_async.testing.world.membership import volume_of
+from detective_async.testing.world.world import VOLUME_LIMIT
 
 
 def member_detail(graph: Graph, member: Member, now: datetime) -> dict[str, Any]:
@@ -29,11 +29,11 @@ def member_detail(graph: Graph, member: Member, now: datetime) -> dict[str, Any]
 
 def _usage(graph: Graph, member: Member, now: datetime) -> dict[str, Any]:
     measured = now.replace(minute=0, second=0, microsecond=0)
-    volume = 1_000_000_000 + int(member.account_id) % 9973 * 1_000_000
+    volume = volume_of(member.account_id)
     return {
         "VolumeUsageInBytes": volume,
         "VolumeUsageUpdatedTime": measured,
-        "PercentOfGraphUtilization": round(100 * volume / _VOLUME_LIMIT, 4),
+        "PercentOfGraphUtilization": round(100 * volume / VOLUME_LIMIT, 4),
         "PercentOfGraphUtilizationUpdatedTime": measured,
         "VolumeUsageByDatasourcePackage": {
             CORE_PACKAGE: {"VolumeUsageInBytes": volume, "VolumeUsageUpdateTime": measured}

@@ -1,7 +1,7 @@
 """Investigations and their indicators."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve
@@ -9,13 +9,21 @@ from attrs import evolve
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.indicators import indicators_of
 from detective_async.testing.services.errors import invalid, not_found
+from detective_async.testing.services.parity import INFERRED, RUNNING, Fact, parity
 from detective_async.testing.world.entities import Graph, Investigation
 
 _ENTITY = re.compile(r"arn:aws[-\w]*:iam::\d{12}:(user|role)/[!-~]+", re.ASCII)
 _PAGE = 100
+# From the user guide, on the console.
+_SHORTEST_SCOPE, _LONGEST_SCOPE = timedelta(hours=3), timedelta(days=30)
 _SEVERITIES = {None: 0, "INFORMATIONAL": 1, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "CRITICAL": 5}
 
 
+@parity(
+    "IAM users and roles, of any account.",
+    Fact("A scope from 3 hours to 30 days.", RUNNING),
+    gaps=("How many may run at once.", "Whether the entity exists, and whether it is in the graph."),
+)
 def start_investigation(call: Call) -> dict[str, Any]:
     """Start the investigation of a user or a role."""
     graph = call.own_graph()
@@ -24,6 +32,8 @@ def start_investigation(call: Call) -> dict[str, Any]:
         raise invalid("1 validation error detected: the ARN at 'entityArn' is not one of an IAM user or role")
     if end <= start:
         raise invalid("1 validation error detected: 'scopeEndTime' must be later than 'scopeStartTime'")
+    if not _SHORTEST_SCOPE <= end - start <= _LONGEST_SCOPE:
+        raise invalid("1 validation error detected: the scope time must be from 3 hours to 30 days")
     plan = call.world.investigations
     investigation = Investigation(
         f"{call.world.random.randrange(10**21):021d}",
@@ -39,6 +49,7 @@ def start_investigation(call: Call) -> dict[str, Any]:
     return {"InvestigationId": investigation.investigation_id}
 
 
+@parity(Fact("Without a severity until it has succeeded.", INFERRED))
 def get_investigation(call: Call) -> dict[str, Any]:
     """Describe an investigation."""
     graph, found = _find(call)
@@ -50,12 +61,17 @@ def get_investigation(call: Call) -> dict[str, Any]:
     }
 
 
+@parity("It archives an investigation, or makes it active again.")
 def update_investigation_state(call: Call) -> None:
     """Archive an investigation, or make it active again."""
     graph, found = _find(call)
     graph.investigations[found.investigation_id] = evolve(found, state=call.given["State"])
 
 
+@parity(
+    "All filters and orders.",
+    Fact("The newest first by default; archived ones are listed without a filter too.", INFERRED),
+)
 def list_investigations(call: Call) -> dict[str, Any]:
     """List the investigations that match the filter, by default the newest first."""
     graph = call.own_graph()
@@ -71,6 +87,10 @@ def list_investigations(call: Call) -> dict[str, Any]:
     return {"InvestigationDetails": details, "NextToken": token}
 
 
+@parity(
+    "All eight types, each with its own detail, and the filter.",
+    gaps=("Three of each type, made up, in every investigation that succeeds.",),
+)
 def list_indicators(call: Call) -> dict[str, Any]:
     """List the indicators of an investigation; there are none until it has succeeded."""
     graph, found = _find(call)

@@ -5,10 +5,22 @@ from typing import Any
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.details import member_detail
 from detective_async.testing.services.errors import conflict, denied
+from detective_async.testing.services.parity import (
+    INFERRED,
+    NOT_ENABLED,
+    ORGANIZATION_MEMBERS,
+    SCRIPT,
+    Fact,
+    parity,
+)
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Member
 
 
+@parity(
+    "Open and accepted invitations, and the organization's graph.",
+    Fact("Invitations that are being verified, or whose verification failed, are not listed.", INFERRED),
+)
 def list_invitations(call: Call) -> dict[str, Any]:
     """List the caller's received and accepted invitations; those still being verified have not been sent."""
     graphs = call.world.memberships(call.account_id, call.region)
@@ -20,6 +32,13 @@ def list_invitations(call: Call) -> dict[str, Any]:
     return {"Invitations": details, "NextToken": token}
 
 
+@parity(
+    "It needs the status INVITED: ConflictException.",
+    Fact("For the activation delay ACCEPTED_BUT_DISABLED, then ENABLED or disabled with a reason.", NOT_ENABLED),
+    Fact("There is no reason until then.", INFERRED),
+    Fact("With a read lag, an invitation just made is not found.", SCRIPT),
+    gaps=("Invitations do not expire.",),
+)
 def accept_invitation(call: Call) -> None:
     """Accept: the caller is enabled, unless its account has a volume problem."""
     graph, member = call.invitation()
@@ -27,6 +46,7 @@ def accept_invitation(call: Call) -> None:
     membership.activate(call.world, graph, member, call.now)
 
 
+@parity("It needs the status INVITED; the membership is gone at once.")
 def reject_invitation(call: Call) -> None:
     """Decline: the invitation is deleted."""
     graph, member = call.invitation()
@@ -35,12 +55,16 @@ def reject_invitation(call: Call) -> None:
     call.world.leave(graph, member.account_id)
 
 
+@parity(
+    "It needs the status ENABLED.",
+    Fact("Accounts of the organization cannot leave: AccessDeniedException.", ORGANIZATION_MEMBERS),
+)
 def disassociate_membership(call: Call) -> None:
     """Leave the graph."""
     graph, member = call.membership()
     _require_invited_account(member)
     _require_status(member, "ENABLED")
-    call.world.leave(graph, member.account_id)
+    membership.leave(call.world, graph, member.account_id, call.now)
 
 
 def _require_status(member: Member, status: str) -> None:

@@ -5,12 +5,24 @@ from typing import Any
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.details import member_detail
 from detective_async.testing.services.errors import ApiError, conflict, not_found
+from detective_async.testing.services.parity import INFERRED, INVITED, NOT_ENABLED, QUOTAS, REMOVED, SEEN, Fact, parity
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
 
 MEMBERS_PER_GRAPH = 1200
 
 
+@parity(
+    Fact("50 accounts in a request, and AWS's words for more.", SEEN),
+    "Members and the administrator itself are unprocessed.",
+    Fact("The reasons of unprocessed accounts.", INFERRED),
+    Fact("1,200 members of a graph: ServiceQuotaExceededException for more.", QUOTAS),
+    Fact("An invitation verifies if it has the address of the account's root user.", INVITED),
+    Fact("In AWS GovCloud (US) nothing is verified.", INVITED),
+    "Accounts of the organization need no invitation; they are VERIFICATION_IN_PROGRESS for the verification delay.",
+    Fact("Those that are not active are unprocessed; the invitation of another such account fails.", INFERRED),
+    gaps=("No e-mail is sent, so `Message` and `DisableEmailNotification` have no effect.",),
+)
 def create_members(call: Call) -> dict[str, Any]:
     """Invite accounts, or enable those of the graph's organization."""
     graph = call.own_graph()
@@ -20,6 +32,8 @@ def create_members(call: Call) -> dict[str, Any]:
         account_id = account["AccountId"]
         if account_id == graph.administrator:
             unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
+        elif _is_dead(call, graph, account_id):
+            unprocessed.append(_unprocessed(account_id, "Account is not active"))
         elif account_id in graph.members or account_id in new:
             unprocessed.append(_unprocessed(account_id, "Account is already a member"))
         else:
@@ -32,13 +46,17 @@ def create_members(call: Call) -> dict[str, Any]:
     return {"Members": details, "UnprocessedAccounts": unprocessed}
 
 
+@parity(
+    "Members leave at once; accounts that are no members are unprocessed.",
+    Fact("Closed accounts leave by themselves, except in AWS GovCloud (US).", REMOVED),
+)
 def delete_members(call: Call) -> dict[str, Any]:
     """Remove members."""
     graph = call.own_graph()
     removed, unprocessed = [], []
     for account_id in call.given["AccountIds"]:
         if account_id in graph.members:
-            call.world.leave(graph, account_id)
+            membership.leave(call.world, graph, account_id, call.now)
             removed.append(account_id)
         elif account_id == graph.administrator:
             unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
@@ -47,6 +65,10 @@ def delete_members(call: Call) -> dict[str, Any]:
     return {"AccountIds": removed, "UnprocessedAccounts": unprocessed}
 
 
+@parity(
+    "Accounts that are no members are unprocessed.",
+    gaps=("The volumes are made up from the account's id.",),
+)
 def get_members(call: Call) -> dict[str, Any]:
     """Return members by account id."""
     graph = call.own_graph()
@@ -59,6 +81,7 @@ def get_members(call: Call) -> dict[str, Any]:
     return {"MemberDetails": found, "UnprocessedAccounts": unprocessed}
 
 
+@parity("In the order of the account ids.", gaps=("The volumes are made up from the account's id.",))
 def list_members(call: Call) -> dict[str, Any]:
     """List the members page by page, in the order of their account ids."""
     graph = call.own_graph()
@@ -67,6 +90,12 @@ def list_members(call: Call) -> dict[str, Any]:
     return {"MemberDetails": details, "NextToken": token}
 
 
+@parity(
+    "It needs the status ACCEPTED_BUT_DISABLED, and leads to ENABLED or leaves it.",
+    Fact("Members that fit by then are also enabled by themselves, within an hour, in order.", NOT_ENABLED),
+    Fact("A graph gets no new members above 10 TB a day.", QUOTAS),
+    Fact("It may be called for accounts of an organization too, although the API names invited ones only.", INFERRED),
+)
 def start_monitoring_member(call: Call) -> None:
     """Try again to enable a member that was disabled because of its data volume."""
     graph = call.own_graph()
@@ -79,10 +108,20 @@ def start_monitoring_member(call: Call) -> None:
 
 
 def _add(call: Call, graph: Graph, account_id: str, email: str) -> Member:
-    organization = call.world.organizations.get(graph.organization or "")
-    if organization and account_id in organization.accounts:
+    if _is_enrolled(call, graph, account_id):
         return membership.enroll(call.world, graph, account_id, email, call.now)
     return membership.invite(call.world, graph, account_id, email, call.now)
+
+
+def _is_enrolled(call: Call, graph: Graph, account_id: str) -> bool:
+    """Return whether an account needs no invitation, because it is in the graph's organization."""
+    organization = call.world.organizations.get(graph.organization or "")
+    return organization is not None and account_id in organization.accounts
+
+
+def _is_dead(call: Call, graph: Graph, account_id: str) -> bool:
+    """Return whether an account of the organization is suspended or closed."""
+    return _is_enrolled(call, graph, account_id) and call.world.accounts[account_id].state != "ACTIVE"
 
 
 def _unprocessed(account_id: str, reason: str) -> dict[str, Any]:

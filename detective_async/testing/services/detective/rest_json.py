@@ -27,6 +27,8 @@ class Operation:
     path: re.Pattern[str]
     # Query parameter -> member. In this API, all of them are lists.
     query: dict[str, str]
+    # Member -> the maximum length of that list.
+    lists: dict[str, int]
     check: Check | None
     render: Render | None
 
@@ -40,6 +42,13 @@ class Operation:
             self._read_query(query, members)
         if self.check is None:
             return {}
+        for name, most in self.lists.items():
+            count = len(members[name]) if isinstance(members.get(name), list) else 0
+            if count > most:
+                # Seen on AWS, for the accounts of CreateMembers.
+                raise invalid(
+                    f"{self.name}Request.{name} must have length less than or equal to {most}. Found {count}."
+                )
         violations: list[str] = []
         checked: dict[str, Any] = self.check(members, "", violations)
         if violations:
@@ -106,8 +115,10 @@ def _routes() -> tuple[dict[tuple[str, str], Operation], list[Operation]]:
 
 def _compile(model: OperationModel) -> Operation:
     uri = model.http["requestUri"]
-    query = {}
+    query, lists = {}, {}
     for name, shape in model.input_shape.members.items() if model.input_shape else ():
+        if shape.type_name == "list" and "max" in shape.metadata:
+            lists[name] = shape.metadata["max"]
         if shape.serialization.get("location") == "querystring":
             query[shape.serialization["name"]] = name
     return Operation(
@@ -117,6 +128,7 @@ def _compile(model: OperationModel) -> Operation:
         status=int(model.http.get("responseCode", 200)),
         path=re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", uri)),
         query=query,
+        lists=lists,
         check=checker(model.input_shape) if model.input_shape else None,
         render=renderer(model.output_shape, timestamp) if model.output_shape else None,
     )

@@ -4,15 +4,18 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import invalid
+from detective_async.testing.services.parity import parity
 
 TAGS_PER_GRAPH = 50
 
 
+@parity("The tags of the caller's own graph.")
 def list_tags_for_resource(call: Call) -> dict[str, Any]:
     """List the tags."""
     return {"Tags": dict(sorted(call.own_graph("ResourceArn").tags.items()))}
 
 
+@parity("50 tags of a graph, of the API's characters; a key that exists gets the new value.")
 def tag_resource(call: Call) -> None:
     """Add tags; a key that exists already gets the new value."""
     graph = call.own_graph("ResourceArn")
@@ -22,6 +25,7 @@ def tag_resource(call: Call) -> None:
     graph.tags = tags
 
 
+@parity("Keys that do not exist are ignored.")
 def untag_resource(call: Call) -> None:
     """Remove tags; keys that do not exist are ignored."""
     graph = call.own_graph("ResourceArn")

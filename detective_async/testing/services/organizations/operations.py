@@ -6,6 +6,7 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import ApiError, invalid, not_found
+from detective_async.testing.services.parity import parity
 from detective_async.testing.world.entities import Organization
 from detective_async.testing.world.world import partition_of
 
@@ -22,6 +23,10 @@ _STATUSES = {
 }
 
 
+@parity(
+    "Page by page, with states; for the management account and delegated administrators.",
+    gaps=("Organizational units, and handshakes.",),
+)
 def list_accounts(call: Call) -> dict[str, Any]:
     """List the accounts of the organization, page by page."""
     organization = _administered_organization(call)
@@ -29,6 +34,7 @@ def list_accounts(call: Call) -> dict[str, Any]:
     return {"Accounts": [_with_path(call, organization, one) for one in account_ids], "NextToken": token}
 
 
+@parity("By account id.")
 def describe_account(call: Call) -> dict[str, Any]:
     """Describe one account of the organization."""
     organization = _administered_organization(call)
@@ -38,6 +44,7 @@ def describe_account(call: Call) -> dict[str, Any]:
     return {"Account": _with_path(call, organization, account_id)}
 
 
+@parity("For every account of the organization.")
 def describe_organization(call: Call) -> dict[str, Any]:
     """Describe the organization that the caller's account belongs to."""
     organization = _organization(call)
@@ -55,6 +62,7 @@ def describe_organization(call: Call) -> dict[str, Any]:
     }
 
 
+@parity("That of Detective.", gaps=("Those of other services.",))
 def list_delegated_administrators(call: Call) -> dict[str, Any]:
     """List the delegated administrators, of whom there is one: that of Detective, if there is any."""
     organization = _administered_organization(call)

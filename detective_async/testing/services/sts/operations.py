@@ -7,6 +7,7 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import ApiError
+from detective_async.testing.services.parity import INFERRED, Fact, parity
 from detective_async.testing.world.entities import Role, Session
 from detective_async.testing.world.world import partition_of, unique_id
 
@@ -19,12 +20,18 @@ _POLICIES = 10
 _POLICY_CHARACTERS = 2048
 
 
+@parity("Users and sessions of roles.")
 def get_caller_identity(call: Call) -> dict[str, Any]:
     """Return the identity whose credentials signed the request."""
     user_id, arn = _identity(call, call.account_id, call.session)
     return {"UserId": user_id, "Account": call.account_id, "Arn": arn}
 
 
+@parity(
+    "Trust by account, external id, path, duration; an hour at most when roles are chained.",
+    Fact("A role of an account that is not active: AccessDenied.", INFERRED),
+    gaps=("Policies, tags, multi-factor codes and source identities are checked, and have no effect.",),
+)
 def assume_role(call: Call) -> dict[str, Any]:
     """Return temporary credentials of a role."""
     given = call.given
@@ -35,7 +42,12 @@ def assume_role(call: Call) -> dict[str, Any]:
     packed = _check_policies(given)
     _check_tags(given)
     role = call.world.roles.get((account_id, name))
-    if role is None or role.path != path or not _trusts(role, call):
+    if (
+        role is None
+        or role.path != path
+        or not _trusts(role, call)
+        or call.world.accounts[account_id].state != "ACTIVE"
+    ):
         _, user = _identity(call, call.account_id, call.session)
         message = f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {given['RoleArn']}"
         raise ApiError("AccessDenied", message, status=403)
