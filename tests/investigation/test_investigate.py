@@ -291,12 +291,24 @@ async def test_throttled_starts(sim: DetectiveSimulator, client: DetectiveClient
     sim.throttle(20, operation="StartInvestigation")
     found = await reports(client, [role("A"), role("B")], **SCOPE)
     assert all(one.ok for one in found.values())
-    sim.throttle(None, operation="StartInvestigation")
-    error = (await reports(client, [role("C")], timeout=60, **SCOPE))[role("C")].error
+    assert starts(sim) == {role("A"): 1, role("B"): 1}
+
+
+class ThrottledClient(DetectiveClient):
+    """A client whose StartInvestigation is always throttled."""
+
+    async def start_investigation(self, *_args: Any, **_options: Any) -> StartInvestigationResponse:
+        raise TooManyRequestsException("TooManyRequestsException", retryable=True)
+
+
+async def test_starts_that_are_throttled_until_the_timeout(sim: DetectiveSimulator) -> None:
+    """They were not started, and the timeout says why."""
+    async with administrator(sim, kind=ThrottledClient) as client:
+        await client.create_graph()
+        error = (await reports(client, [role("A")], timeout=60, **SCOPE))[role("A")].error
     assert isinstance(error, WaiterTimeout)
     assert isinstance(error.__cause__, TooManyRequestsException)
     assert (error.outcome_unknown, "was not started" in str(error)) == (False, True)
-    assert starts(sim) == {role("A"): 1, role("B"): 1}
 
 
 class StoppedTime(FakeTime):

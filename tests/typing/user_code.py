@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp import web
 
 import detective_async as d
-from detective_async import membership, organization
+from detective_async import coverage, investigation, membership, organization
 from detective_async.integrations import aiohttp_web as served
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.integrations.progress import ProgressBar
@@ -361,6 +361,44 @@ async def errors(client: d.DetectiveClient) -> None:
         assert_type(error.retry_after, float | None)
     except d.DetectiveError:
         raise
+
+
+async def findings_and_reports(client: d.DetectiveClient, fleet: d.DetectiveFleet, finding: dict[str, Any]) -> None:
+    """Investigate what findings name."""
+    found = investigation.entities_of(finding, known_arns=["arn:aws:iam::111122223333:role/x"])
+    assert_type(found, investigation.FindingEntities)
+    assert_type(found.entities, tuple[investigation.FindingEntity, ...])
+    assert_type(found.arns, tuple[str, ...])
+    for skipped in found.skipped:
+        assert_type(skipped, investigation.SkippedEntity)
+        assert_type(skipped.reason, investigation.SkipReason)
+        assert_type(skipped.with_path("/"), investigation.FindingEntity)
+    reports = investigation.investigate(client, found, timeout=600)
+    assert_type(reports, AsyncGenerator[investigation.InvestigationReport, None])
+    async for report in reports:
+        assert_type(report.severity, d.Severity | None)
+        assert_type(report.indicators, tuple[d.Indicator, ...])
+        assert_type(report.rows(), list[dict[str, str]])
+        assert_type(report.to_dict(), dict[str, Any])
+        if isinstance(report.error, investigation.InvestigationFailed):
+            raise report.error
+    async for report in investigation.investigate_fleet(fleet, ["arn:aws:iam::111122223333:role/x"]):
+        assert_type(report.region, str | None)
+
+
+async def coverages(client: d.DetectiveClient, fleet: d.DetectiveFleet) -> None:
+    """Find out what is covered."""
+    found = await coverage.survey(client, regions=["eu-west-1"], accounts=["111122223333"])
+    assert_type(found, coverage.Coverage)
+    for row in found:
+        assert_type(row, coverage.CoverageRow)
+        assert_type(row.reason, coverage.CoverageReason | None)
+        assert_type(row.volume, int | None)
+    for region in (await coverage.survey_fleet(fleet)).regions:
+        assert_type(region, coverage.RegionCoverage)
+        assert_type(region.state, coverage.RegionState)
+    assert_type(found.totals, coverage.CoverageTotals)
+    assert_type(found.to_dict(), dict[str, Any])
 
 
 async def memberships(client: d.DetectiveClient, lines: list[str], own: d.Credentials) -> None:
