@@ -116,7 +116,7 @@ class Poller(Generic[State]):
         self.pending = dict.fromkeys(self.last_states)
         self._error: DetectiveError | None = None
         # Id -> until when it may still appear, by the clock.
-        self._absent: dict[str, float] = {}
+        self._absent: dict[str | None, float] = {}
 
     @property
     def states(self) -> list[State]:
@@ -137,8 +137,7 @@ class Poller(Generic[State]):
         """Record that there is nothing of these ids; the wait ends when that is so of all pending ones for so long."""
         now = clock.monotonic()
         for key in keys:
-            if key in self.pending:
-                self._absent.setdefault(key, now + appear_within)
+            self._absent.setdefault(key, now + appear_within)
 
     def record_failure(self, error: ServiceError | TransportError) -> None:
         """Record the failure of a poll, or raise the error if it is not transient."""

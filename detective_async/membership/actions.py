@@ -2,7 +2,6 @@
 
 import enum
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from attrs import frozen
@@ -385,11 +384,6 @@ class TeardownReport:
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: `1 graph`, `2 graphs`."""
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return names separated by commas."""
-    return ", ".join(map(str, names))
 
 
 def _value(value: enum.StrEnum | MemberStatus | None) -> str | None:

@@ -281,7 +281,9 @@ class RegionRun:
 
     async def _create(self, kind: ActionKind, accounts: Sequence[AccountState]) -> None:
         if self._quota_error is not None:
-            raise self._quota_error
+            for account in accounts:
+                account.fail(kind, self._quota_error)
+            return
         try:
             async with self.execution.acting(self.graph.region):
                 response = await self.graph.client.create_members(

@@ -6,6 +6,7 @@ again, and does what the plan has shown.
 
 import asyncio
 import re
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -104,7 +105,7 @@ class Graph:
         )
 
 
-class Step:
+class Step(ABC):
     """One change of a graph: says what is missing, and does it.
 
     Attributes:
@@ -121,21 +122,23 @@ class Step:
         self.desired = graph.desired
         self.client = graph.client
 
+    @abstractmethod
     async def missing(self) -> Sequence[str]:
         """Read the state, and return the names of what is missing; an empty name for the whole.
 
         Raises:
             StoppedError: no action can help.
         """
-        raise NotImplementedError
+        ...
 
     def missing_of_new(self) -> Sequence[str]:
         """Return what will be missing of a graph that does not exist yet, as far as it is known."""
         return ()
 
+    @abstractmethod
     async def act(self, names: Sequence[str], /) -> None:
         """Do what is missing."""
-        raise NotImplementedError
+        ...
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return whether it is worth trying again after an error."""
@@ -409,20 +412,19 @@ class Delegation:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for this region's turn: alone until one has settled, all together after that."""
-        if not self._settled:
-            # A first region that hangs does not keep the others back for ever.
-            longest = max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))
-            try:
-                async with asyncio.timeout(longest):
-                    await self._lock.acquire()
-            except TimeoutError:
-                pass
-            else:
-                try:
-                    if not self._settled:
-                        yield
-                        self._settled = True
-                        return
-                finally:
-                    self._lock.release()
+        # A first region that hangs does not keep the others back for ever.
+        longest = max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))
+        try:
+            async with asyncio.timeout(longest):
+                await self._lock.acquire()
+        except TimeoutError:
+            yield
+            return
+        try:
+            if not self._settled:
+                yield
+                self._settled = True
+                return
+        finally:
+            self._lock.release()
         yield

@@ -18,7 +18,6 @@ from detective_async.membership.decisions import (
     Do,
     Done,
     GraphFacts,
-    Wait,
     decide,
     describe_status,
     needed,
@@ -138,7 +137,7 @@ class AccountState:
         # A removal is only the first half of another invitation.
         is_half = failure is not None and failure.kind is ActionKind.REINVITE and member is None
         if failure is not None and failure.outcome_unknown and not is_half:
-            self._add_done(failure.kind)
+            self.done.append(failure.kind)
         self.failure = self._pauses = None
         return True
 
@@ -155,14 +154,14 @@ class AccountState:
                     self.phase = Phase.UNSEEN
                 else:
                     self.end(decision.text, decision.reason)
-            case Wait():
+            case _:
                 self.phase = Phase.UNSEEN
         return None
 
     def succeed(self, kind: ActionKind, member: MemberDetail | None) -> None:
         """Record an action that was carried out, and the state that the response has."""
         self.failure = self._pauses = None
-        self._add_done(kind)
+        self.done.append(kind)
         self._acted_at = self._now
         if kind in ADDING or kind is ActionKind.REINVITE:
             self._invited = member
@@ -176,7 +175,7 @@ class AccountState:
     def sent(self, kind: ActionKind) -> None:
         """Record an action that was carried out, and whose response does not have the state that follows."""
         self.failure = self._pauses = None
-        self._add_done(kind)
+        self.done.append(kind)
         self._acted_at = self._now
         self._monitored = self.member
         self.phase = Phase.UNSEEN
@@ -323,7 +322,3 @@ class AccountState:
             return is_unchanged and self._now < self._acted_at + _VOLUME_CHECK
         # Just after the acceptance, a volume may not be known yet.
         return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + SETTLING
-
-    def _add_done(self, kind: ActionKind) -> None:
-        if kind not in self.done:
-            self.done.append(kind)

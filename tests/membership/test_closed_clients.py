@@ -8,7 +8,14 @@ import pytest
 from attrs import evolve
 from support.wire_server import Request, serving
 
-from detective_async import AttemptEvent, CallStart, ClientClosed, DetectiveClient, RetryPolicy
+from detective_async import (
+    AttemptEvent,
+    CallStart,
+    ClientClosed,
+    DetectiveClient,
+    ResourceNotFoundException,
+    RetryPolicy,
+)
 from detective_async.http.pool import CLOSED_MEANWHILE
 from detective_async.membership import ByOrganization, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Fault, Latency, Throttle
@@ -98,6 +105,45 @@ async def test_closed_at_any_moment(sim: DetectiveSimulator, moment: int) -> Non
         await task
     assert caught.value.outcome_unknown >= acted
     assert running_tasks() == []
+
+
+async def test_closed_while_a_region_is_read(sim: DetectiveSimulator) -> None:
+    """The plan is not one whose regions could not be read, whichever read it was."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+    closing: list[asyncio.Task[None]] = []
+
+    def close(event: object) -> None:
+        if isinstance(event, AttemptEvent) and event.operation == "GetCallerIdentity":
+            closing.append(asyncio.create_task(client.aclose()))
+
+    client = DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), hooks=close)
+    with pytest.raises(ClientClosed) as caught:
+        await plan_membership(client, [account(ONE)], regions=[REGION, ELSEWHERE])
+    assert not caught.value.outcome_unknown
+    await asyncio.gather(*closing)
+
+
+async def test_closed_while_it_is_looked_whether_the_graph_is_gone(sim: DetectiveSimulator) -> None:
+    """That is no answer to the question."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+
+    class Closes(DetectiveClient):
+        def iter_members(self, *_args: Any, **_options: Any) -> Any:
+            raise ResourceNotFoundException("ResourceNotFoundException", "gone?")
+
+        def iter_graphs(self, **options: Any) -> Any:
+            Closes.looks += 1
+            if Closes.looks == 2:
+                raise ClientClosed("the client is closed")
+            return super().iter_graphs(**options)
+
+        looks = 0
+
+    async with DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR)) as client:
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+    async with Closes(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR)) as closing:
+        with pytest.raises(ClientClosed):
+            await evolve(plan, client=closing).apply()
 
 
 async def test_closed_while_the_state_is_read(sim: DetectiveSimulator) -> None:

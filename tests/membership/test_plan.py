@@ -190,6 +190,11 @@ async def test_unreadable_regions(sim: DetectiveSimulator, client: DetectiveClie
     assert [problem.reason for problem in plan.problems] == [Reason.UNKNOWN_KEYS]
     sim.inject(Fault(Failure(403, "OptInRequired", "no"), "ListGraphs"))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
+    sim.inject(Fault(Failure(403, "RegionDisabledException", "no"), "ListGraphs"))
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
+    assert [problem.reason for problem in plan.problems] == [Reason.REGION_UNAVAILABLE]
+    sim.inject(Fault(Failure(403, "OptInRequired", "no"), "ListGraphs"))
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
     text = "Detective is not available to the account in this region: OptInRequired"
     assert [problem.text.startswith(text) for problem in plan.problems] == [True]
     assert [problem.reason for problem in plan.problems] == [Reason.REGION_UNAVAILABLE]

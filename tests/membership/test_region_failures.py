@@ -144,13 +144,69 @@ async def test_graph_that_cannot_be_looked_for(sim: DetectiveSimulator) -> None:
     """While it is not known whether a graph that is not found was deleted, it is waited for."""
     load_world(sim, graph(member(ONE, "INVITED")))
     not_found = Failure(404, "ResourceNotFoundException", "no such graph")
-    async with administrator(sim, max_attempts=1) as client:
+
+    class Looks(DetectiveClient):
+        looks = 0
+
+        def iter_members(self, *args: Any, **options: Any) -> Any:
+            Looks.looks += 1
+            if Looks.looks == 2:
+                sim.inject(Fault(not_found, "ListMembers", count=3))
+                sim.inject(Fault(Throttle(), "ListGraphs", count=2))
+            return super().iter_members(*args, **options)
+
+    async with administrator(sim, Looks, max_attempts=1) as client:
         plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
-        sim.inject(Fault(not_found, "ListMembers", count=2))
-        # The first look for the graph is the one before all others.
-        sim.inject(Fault(Throttle(), "ListGraphs", count=2))
         report = await plan.apply()
     assert report.ok
+    assert Looks.looks > 4
+
+
+async def test_an_outage_of_names(sim: DetectiveSimulator) -> None:
+    """A host that has responded and is not found any more is waited for; nothing was sent to it."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+
+    class NoHost(DetectiveClient):
+        calls = 0
+
+        def iter_graphs(self, **options: Any) -> Any:
+            NoHost.calls += 1
+            if 1 < NoHost.calls < 9:
+                raise HostNotFound("no such host", operation="ListGraphs", attempts=1, outcome_unknown=False)
+            return super().iter_graphs(**options)
+
+    async with administrator(sim, NoHost) as client:
+        report = await plan_and_apply(client, WANTED[:1], members=accepting(sim))
+    assert report.ok
+    assert NoHost.calls == 9
+
+
+async def test_a_member_that_leaves(sim: DetectiveSimulator) -> None:
+    """One that was seen as a member, and is none for a while, would have to be invited, which was not planned."""
+
+    class Leaves(DetectiveClient):
+        looks = 0
+
+        def iter_members(self, *args: Any, **options: Any) -> Any:
+            Leaves.looks += 1
+            if Leaves.looks == 4:
+                known = [{"id": one} for one in (ADMINISTRATOR, ONE, TWO)]
+                sim.load({"graphs": [graph(member(TWO, "ENABLED"))], "accounts": known})
+            return super().iter_members(*args, **options)
+
+    time = WorldTime(sim)
+    load_world(
+        sim,
+        graph(member(ONE, "VERIFICATION_IN_PROGRESS"), member(TWO, "VERIFICATION_IN_PROGRESS")),
+        verification_delay=10_000,
+    )
+    async with administrator(sim, Leaves, time=time) as client:
+        plan = await plan_membership(client, WANTED[:2], regions=[REGION], members=accepting(sim))
+        began = time.now
+        report = await plan.apply()
+    assert 15 < time.now - began < 40
+    assert [(row.account_id, row.reason) for row in report.failures] == [(ONE, Reason.NOT_PLANNED)]
+    assert writes(sim) == {}
 
 
 async def test_what_has_become_necessary_since(sim: DetectiveSimulator, client: DetectiveClient) -> None:
