@@ -182,7 +182,7 @@ class Output:
                     lock(self._file, path)
                     self._cut_off(path, checkpoint)
             self._files = files.pop_all()
-        if not self._size:
+        if format_.header and not self._size:
             self._size = self._file.write(format_.header)
 
     def _load(self, checkpoint: str) -> None:
