@@ -107,6 +107,8 @@ class Region:
         problem = None
         if missing:
             may, problem = "no", f"denied: {', '.join(missing)}"
+        elif _NO_ORGANIZATION in failed.values():
+            may, problem = "no organization", _NO_ORGANIZATION
         elif failed:
             may, problem = "unknown", "; ".join(f"{name}: {why}" for name, why in failed.items())
         elif needs.graph and self.graph_arn is None:
@@ -175,6 +177,9 @@ _DENIED = "denied"
 # STS has accepted the keys, so a region that does not know them has not been opted in to.
 _NOT_OPTED_IN = "the account has not opted in to the region"
 _NO_HOST = "the region's host does not exist"
+_NO_ORGANIZATION = "the account is in no organization"
+# Detective says so in the message of a general error.
+_NOT_IN_ORGANIZATION = "account is not a member of an organization"
 #: botocore's name of a source -> what people call it.
 _SOURCES = {
     "assume-role": "a role of the profile",
@@ -252,6 +257,8 @@ def _why(error: DetectiveError) -> str:
     if isinstance(error, HostNotFound):
         return _NO_HOST
     if isinstance(error, ServiceError):
+        if code == "AWSOrganizationsNotInUseException" or _NOT_IN_ORGANIZATION in error.message:
+            return _NO_ORGANIZATION
         return f"{code}: {error.message}"
     return str(error)
 

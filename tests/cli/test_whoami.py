@@ -94,6 +94,16 @@ def test_another_account(program: Program, become: Callable[[str], None]) -> Non
     assert "with a graph: none" in program("whoami").out
 
 
+def test_an_account_in_no_organization(program: Program, become: Callable[[str], None]) -> None:
+    """That is an answer, with a graph and without, and no failure."""
+    become("222222222222")
+    for _ in range(2):
+        assert program("whoami").code == 0
+        assert may(program)[REGIONS[0], "onboard --organization"]["may"] == "no organization"
+        (program.folder / "accounts").write_text("222222222223,root@example.com")
+        assert program("onboard", "accounts", "--yes").code in {0, 1}
+
+
 @pytest.mark.parametrize(
     ("operation", "words"),
     [("ListGraphs", "InternalServerException: out of order"), ("ListMembers", "detective:ListMembers: Internal")],
