@@ -30,13 +30,13 @@ from detective_async.testing import SimulatorThread
 ADMINISTRATOR = "111122223333"
 REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-2")
 MEMBERS = [f"{number:012}" for number in range(100_000_000_001, 100_000_000_301)]
-ROLE = "DetectiveOnboarding"
+ROLE = "Onboarding"
 #: The accounts whose address is wrong in the first list.
 MOVED = {MEMBERS[41], MEMBERS[141], MEMBERS[241]}
 #: Line number -> invalid line of the first list.
 BAD_LINES = {9: "10000000009,account-10000000009@example.com", 77: f"{MEMBERS[76]},account at example.com"}
 VERIFICATION = 1.0
-COLUMNS = 110
+COLUMNS = 120
 ONBOARD = ("onboard", "accounts.csv", "--regions", ",".join(REGIONS), "--role-name", ROLE, "--yes")
 COVERAGE = ("coverage", "--accounts", "accounts.csv", "--regions", ",".join(REGIONS))
 INVESTIGATE = ("investigate", "--findings", "finding.json", "--regions", REGIONS[0])
@@ -100,7 +100,7 @@ class Screen:
         sys.stdout.write(text)
         sys.stdout.flush()
         if self.picture is not None:
-            self.picture.print(Text.from_ansi(text.rstrip("\n")))
+            self.picture.print(Text.from_ansi(text.removesuffix("\n")))
 
     def comment(self, text: str) -> None:
         """Show a comment."""
