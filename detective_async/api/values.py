@@ -31,6 +31,8 @@ def to_dict(value: object) -> Any:
     E-mail addresses and messages of invitations, which `repr` masks, are included in clear. Secrets of credentials and
     the metadata of responses are left out.
 
+    An object with a `to_dict` method of its own, such as a plan, becomes what that returns.
+
     Args:
         value: the object, or a list, tuple, set or map of such objects.
 
@@ -38,6 +40,16 @@ def to_dict(value: object) -> Any:
         TypeError: it is, or contains, an object that has no plain value.
     """
     return _TO_DICT(value)
+
+
+def fields_to_dict(value: AttrsInstance) -> dict[str, Any]:
+    """Convert an object as `to_dict` does, by its fields; for the `to_dict` methods of classes."""
+    return _TO_DICT.by_fields(type(value))(value)
+
+
+def timestamp_text(moment: datetime) -> str:
+    """Return a moment as ISO 8601 text in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 @frozen
@@ -75,7 +87,7 @@ class PlainValues:
             (int, _unchanged),
             (NoneType, _unchanged),
             (float, lambda value: value if math.isfinite(value) else None),
-            (datetime, lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z")),
+            (datetime, timestamp_text),
             (BaseException, self.error),
             (Mapping, lambda value: {self._key(key): self(item) for key, item in value.items()}),
             (tuple, self.sequence),
@@ -103,9 +115,15 @@ class PlainValues:
         """Convert a list, a tuple or a set."""
         return [self(item) for item in value]
 
+    def by_fields(self, kind: type[AttrsInstance]) -> Callable[[Any], dict[str, Any]]:
+        """Return the function that converts the objects of an attrs class by their fields."""
+        return partial(self._object, self._fields(kind))
+
     def _converter(self, kind: type) -> Callable[[Any], Any]:
+        if not self._wire_names and kind.__module__.startswith(_PACKAGE) and hasattr(kind, "to_dict"):
+            return lambda value: self(value.to_dict())
         if has(kind):
-            return partial(self._object, self._fields(kind))
+            return self.by_fields(kind)
         found = next((convert for known, convert in self._kinds if issubclass(kind, known)), None)
         if found is None or issubclass(kind, _BINARY):
             raise TypeError(f"{kind.__name__} has no JSON equivalent")

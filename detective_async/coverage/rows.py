@@ -9,7 +9,7 @@ from typing import Any
 from attrs import Factory, frozen
 
 from detective_async.api.models.members import MemberStatus
-from detective_async.api.plain import plain
+from detective_async.api.values import fields_to_dict, to_dict
 from detective_async.errors import code_of
 
 
@@ -100,7 +100,7 @@ class CoverageRow:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain data, ready for JSON."""
-        return plain(self)  # type: ignore[no-any-return]
+        return fields_to_dict(self)
 
 
 @frozen(kw_only=True)
@@ -134,7 +134,7 @@ class RegionCoverage:
             "administrator_id": self.administrator_id,
             "graph_arn": self.graph_arn,
             "members": self.members,
-            "packages": plain(self.packages),
+            "packages": to_dict(self.packages),
             "error": error,
         }
 
@@ -160,7 +160,7 @@ class CoverageTotals:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain data, ready for JSON."""
-        return plain(self)  # type: ignore[no-any-return]
+        return fields_to_dict(self)
 
 
 @frozen(kw_only=True)

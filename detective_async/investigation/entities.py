@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from detective_async.api.models.investigations import EntityType
-from detective_async.api.plain import plain
+from detective_async.api.values import fields_to_dict, to_dict
 from detective_async.errors import ParameterError, printable
 from detective_async.settings.arguments import shown
 from detective_async.settings.expressions import expression
@@ -102,7 +102,7 @@ class FindingEntity:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entity as plain data, ready for JSON."""
-        return {**plain(self), "account_id": self.account_id}
+        return {**fields_to_dict(self), "account_id": self.account_id}
 
 
 @frozen(kw_only=True)
@@ -185,7 +185,7 @@ class SkippedEntity:
             "what": self.what,
             "finding": self.finding,
             "account_id": self.account_id,
-            "entity_type": plain(self.entity_type),
+            "entity_type": to_dict(self.entity_type),
             "name": self.name,
             "principal_id": self.principal_id,
         }

@@ -5,7 +5,7 @@ from typing import Any
 from attrs import fields
 
 from detective_async.api.models.indicators import Indicator
-from detective_async.api.plain import plain
+from detective_async.api.values import to_dict
 
 
 def detail_of(indicator: Indicator) -> Any:
@@ -17,7 +17,7 @@ def detail_of(indicator: Indicator) -> Any:
 
 def row_of(indicator: Indicator) -> dict[str, str]:
     """Return the type of an indicator, what was observed, and from where: empty if that does not apply."""
-    detail = plain(detail_of(indicator)) or {}
+    detail = to_dict(detail_of(indicator)) or {}
     what, where = _described({name: value for name, value in detail.items() if value is not None})
     return {"type": str(indicator.indicator_type or ""), "what": what, "where": where}
 

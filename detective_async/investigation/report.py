@@ -7,7 +7,7 @@ from attrs import frozen
 
 from detective_async.api.models.indicators import Indicator
 from detective_async.api.models.investigations import InvestigationDetail, Severity
-from detective_async.api.plain import plain, timestamp_text
+from detective_async.api.values import timestamp_text, to_dict
 from detective_async.errors import DetectiveError, code_of
 from detective_async.investigation.indicators import detail_of, row_of
 
@@ -81,16 +81,16 @@ class InvestigationReport:
         detail = self.detail or InvestigationDetail()
         return {
             "entity": self.entity,
-            "entity_type": plain(detail.entity_type),
+            "entity_type": to_dict(detail.entity_type),
             "region": self.region,
             "graph_arn": self.graph_arn,
-            "start": plain(self.start),
-            "end": plain(self.end),
+            "start": to_dict(self.start),
+            "end": to_dict(self.end),
             "investigation_id": self.investigation_id,
-            "status": plain(detail.status),
-            "severity": plain(detail.severity),
-            "state": plain(detail.state),
-            "created_time": plain(detail.created_time),
+            "status": to_dict(detail.status),
+            "severity": to_dict(detail.severity),
+            "state": to_dict(detail.state),
+            "created_time": to_dict(detail.created_time),
             "ok": self.ok,
             "reused": self.reused,
             "error": None if self.error is None else {"code": code_of(self.error), "message": str(self.error)},
@@ -102,4 +102,4 @@ class InvestigationReport:
 
 
 def _members(indicator: Indicator) -> Any:
-    return (plain(detail_of(indicator)) or {}).items()
+    return (to_dict(detail_of(indicator)) or {}).items()
