@@ -62,8 +62,7 @@ async def list_accounts(client: DetectiveClient) -> list[OrganizationAccount]:
         client: a client with the credentials of the management account, or of a delegated administrator.
 
     Returns:
-        The accounts, whatever their status: pass them all to `plan_membership`, which plans the active ones and names
-        the others.
+        The accounts of any status. Pass all of them to `plan_membership`: it plans the active ones, and names others.
 
     Raises:
         ServiceError: AWS refused: `AccessDeniedException`, or `AWSOrganizationsNotInUseException` outside of an

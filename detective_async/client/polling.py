@@ -4,6 +4,7 @@ All waits of this package end by their deadline, and by nothing else: those of t
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -73,16 +74,17 @@ class Wait:
         """Begin with short pauses again, after progress."""
         self._pauses = pauses(self.clock, growth=self._growth)
 
-    async def pause(self, wake: asyncio.Event | None = None) -> bool:
+    async def pause(self, wake: asyncio.Event | None = None, *, longest: float = math.inf) -> bool:
         """Pause until the next look, and return True; return False at once after the last one, at the deadline.
 
         Args:
             wake: ends the pause early when it is set.
+            longest: the seconds after which to look in any case.
         """
         remaining = self.remaining
         if self._is_last or remaining <= 0:
             return False
-        seconds = next(self._pauses)
+        seconds = min(next(self._pauses), longest)
         if self._shrinks:
             seconds = min(seconds, max(_FIRST_PAUSE, remaining * _PART_OF_REST))
         # A sleep may end a little early, and the deadline be a moment ahead still.
@@ -161,15 +163,17 @@ class Poller(Generic[State]):
             finished = await self._poll_once(poll, max(wait.remaining, min(timeout, _LAST_POLL_LIMIT)))
             if not self.pending:
                 return
-            if self._are_absent(clock.monotonic()):
+            appears = self._time_to_appear(clock.monotonic())
+            if appears <= 0:
                 raise self._timed_out(timeout, "do not exist")
             # The last poll is at the deadline, after which there is no pause.
-            if not finished or not await wait.pause():
+            if not finished or not await wait.pause(longest=appears):
                 break
         raise self._timed_out(timeout) from self._error
 
-    def _are_absent(self, now: float) -> bool:
-        return all(self._absent.get(key, now + 1) <= now for key in self.pending)
+    def _time_to_appear(self, now: float) -> float:
+        """Return the seconds after which nothing is waited for any more, if all that is pending stays absent."""
+        return max(self._absent.get(key, math.inf) for key in self.pending) - now
 
     async def _poll_once(self, poll: Callable[[], Awaitable[object]], limit: float) -> bool:
         """Poll once and return whether that finished within the limit."""

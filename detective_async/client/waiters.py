@@ -33,7 +33,7 @@ class Waiters(Iterators):
         timeout: float,
         until: Collection[models.MemberStatus | str] = SETTLED,
         on_settled: Callable[[models.MemberDetail], object] | None = None,
-        appear_within: float = 10.0,
+        appear_within: float = 8.0,
     ) -> list[models.MemberDetail]:
         """Wait until member accounts have reached a status, and return them in the requested order.
 

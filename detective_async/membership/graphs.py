@@ -131,10 +131,6 @@ class Step(ABC):
         """
         ...
 
-    def missing_of_new(self) -> Sequence[str]:
-        """Return what will be missing of a graph that does not exist yet, as far as it is known."""
-        return ()
-
     @abstractmethod
     async def act(self, names: Sequence[str], /) -> None:
         """Do what is missing."""
@@ -143,6 +139,15 @@ class Step(ABC):
     def is_transient(self, error: DetectiveError) -> bool:
         """Return whether it is worth trying again after an error."""
         return self.execution.is_transient(error)
+
+
+class GraphStep(Step):
+    """A change of a graph that exists."""
+
+    @abstractmethod
+    def missing_of_new(self) -> Sequence[str]:
+        """Return what will be missing of a graph that does not exist yet, as far as it is known."""
+        ...
 
 
 class CreateGraph(Step):
@@ -205,7 +210,7 @@ class EnableAdministrator(Step):
         return is_busy or super().is_transient(error)
 
 
-class TagGraph(Step):
+class TagGraph(GraphStep):
     """Sets the desired tags that are missing."""
 
     kind = ActionKind.TAG_GRAPH
@@ -231,7 +236,7 @@ class TagGraph(Step):
             await self.client.tag_resource(self.graph.found_arn, tags)
 
 
-class StartPackages(Step):
+class StartPackages(GraphStep):
     """Starts the desired data source packages; those that are started stay so."""
 
     kind = ActionKind.START_PACKAGES
@@ -264,7 +269,7 @@ class StartPackages(Step):
             await self.client.update_datasource_packages(self.graph.found_arn, list(packages))
 
 
-class SetAutoEnable(Step):
+class SetAutoEnable(GraphStep):
     """Sets whether accounts new to the organization become members automatically."""
 
     kind = ActionKind.SET_AUTO_ENABLE
@@ -296,7 +301,7 @@ class SetAutoEnable(Step):
 
 
 #: The steps of a graph that exists; they are independent of each other.
-GRAPH_STEPS: tuple[type[Step], ...] = (TagGraph, StartPackages, SetAutoEnable)
+GRAPH_STEPS: tuple[type[GraphStep], ...] = (TagGraph, StartPackages, SetAutoEnable)
 
 
 def first_step(graph: Graph) -> Step | None:

@@ -109,8 +109,8 @@ class MembershipPlan:
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
     # Region -> its graph when the plan was made.
     _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
-    # The last application, which is all that changes of a plan.
-    _applications: list[Application] = field(init=False, factory=list, repr=False, eq=False)
+    # That of the last application, which is all that changes of a plan.
+    _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -119,8 +119,8 @@ class MembershipPlan:
 
     @property
     def report(self) -> MembershipReport | None:
-        """What is known of the last `apply`, also while it runs and if it was cancelled; None before the first."""
-        return self._applications[-1].report() if self._applications else None
+        """What the last `apply` that has ended has done, also one that was cancelled; None before the first."""
+        return self._reports[-1] if self._reports else None
 
     def __bool__(self) -> bool:
         return bool(self.actions) or any(problem.account_id is None for problem in self.problems)
@@ -171,9 +171,12 @@ class MembershipPlan:
         if progress is not None and not is_plain_callable(progress):
             raise ParameterError("progress", f"expected a plain callable, got {progress!r}")
         application = self._application(timeout, progress)
-        self._applications[:] = [application]
-        await application.run()
-        return application.report()
+        try:
+            await application.run()
+        finally:
+            report = application.report()
+            self._reports[:] = [report]
+        return report
 
     def _application(self, timeout: float, progress: ProgressCallback | None) -> Application:
         execution = Execution.start(
@@ -362,7 +365,8 @@ async def _make(
                 plan = _RegionPlan(execution, desired, region, caller)
                 plans.append(plan)
                 group.create_task(plan.make())
-    notes = _notes_on_accounts(desired, caller)
+    administrator_id = caller or next((plan.owner for plan in plans if plan.owner), None)
+    notes = _notes_on_accounts(desired, administrator_id)
     some_available = any(plan.error is None for plan in plans)
     if every_region:
         closed = [plan for plan in plans if some_available and is_not_opted_in(plan.error, plan.region)]
@@ -376,7 +380,7 @@ async def _make(
         actions=tuple(action for plan in plans for action in plan.actions),
         problems=tuple(problem for plan in plans for problem in plan.problems),
         notes=(*notes, *(note for plan in plans for note in plan.notes)),
-        administrator_id=caller or next((plan.owner for plan in plans if plan.owner), None),
+        administrator_id=administrator_id,
         client=client,
         desired=evolve(desired, accounts={plan.graph.region: desired.accounts[plan.graph.region] for plan in plans}),
         graphs={plan.graph.region: plan.graph.arn for plan in plans},
@@ -395,7 +399,7 @@ async def _identify(execution: Execution) -> str | None:
         return None
 
 
-def _notes_on_accounts(desired: DesiredState, caller: str | None) -> list[Note]:
+def _notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> list[Note]:
     inactive = {
         account_id: status for accounts in desired.accounts.values() for account_id, status in accounts.inactive.items()
     }
@@ -404,9 +408,9 @@ def _notes_on_accounts(desired: DesiredState, caller: str | None) -> list[Note]:
         for account_id, status in inactive.items()
     ]
     listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}
-    if caller in listed:
-        text = f"account {caller} is the administrator itself, whose data is in its own graph already"
-        notes.append(Note(Reason.OWN_ACCOUNT, text, account_id=caller))
+    if administrator_id in listed:
+        text = f"account {administrator_id} is the administrator itself, whose data is in its own graph already"
+        notes.append(Note(Reason.OWN_ACCOUNT, text, account_id=administrator_id))
     return notes
 
 

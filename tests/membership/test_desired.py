@@ -108,25 +108,26 @@ async def test_invalid_parameters(
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("way", "options", "message"),
     [
-        (lambda: ByInvitation(credentials=KEYS), "credentials: expected a mapping, or a callable"),
-        (lambda: ByInvitation(credentials=async_source), "credentials: expected a plain callable .* it is async"),
-        (lambda: ByInvitation(administrator_id="1"), "administrator_id: expected an account id"),
-        (lambda: ByOrganization(management_credentials=KEYS), "management_credentials: needs administrator_id"),
-        (lambda: ByOrganization(administrator_id="1"), "administrator_id: expected an account id"),
+        (ByInvitation, {"credentials": KEYS}, "credentials: expected a mapping, or a callable"),
+        (ByInvitation, {"credentials": async_source}, "credentials: expected a plain callable .* it is async"),
+        (ByInvitation, {"administrator_id": "1"}, "administrator_id: expected an account id"),
+        (ByOrganization, {"management_credentials": KEYS}, "management_credentials: needs administrator_id"),
+        (ByOrganization, {"administrator_id": "1"}, "administrator_id: expected an account id"),
         (
-            lambda: ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=7),
+            ByOrganization,
+            {"administrator_id": ADMINISTRATOR, "management_credentials": 7},
             "management_credentials: credentials must be Credentials",
         ),
-        (lambda: ByOrganization(auto_enable=1), "auto_enable: expected True or False"),
-        (lambda: ByOrganization(credentials=KEYS), "credentials: expected a mapping, or a callable"),
+        (ByOrganization, {"auto_enable": 1}, "auto_enable: expected True or False"),
+        (ByOrganization, {"credentials": KEYS}, "credentials: expected a mapping, or a callable"),
     ],
 )
-def test_invalid_ways_of_membership(make: Any, message: str) -> None:
+def test_invalid_ways_of_membership(way: Any, options: dict[str, Any], message: str) -> None:
     """They are refused when they are made, and no secret is in the message."""
     with pytest.raises(ParameterError, match=f"^{message}") as raised:
-        make()
+        way(**options)
     assert "hunter2" not in str(raised.value)
     assert "hunter2" not in repr(ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=KEYS))
 

@@ -20,6 +20,7 @@ from membership.worlds import (
     account,
     address,
     administrator,
+    check_contract,
     graph,
     load_world,
     member,
@@ -190,7 +191,9 @@ async def test_accounts_of_the_organization(
         (Reason.OWN_ACCOUNT, ADMINISTRATOR),
     }
     assert f"note: account {THREE} is SUSPENDED, and left as it is" in str(plan)
+    sim.forget_requests()
     assert (await plan.apply()).ok
+    check_contract(sim, plan)
     assert set(statuses(sim)) == {MANAGEMENT, ONE, TWO}
     assert not await plan_membership(client, accounts, regions=[REGION], **management)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from detective_async import Account, ConfigurationError, Credentials, DetectiveClient, ServiceError
+from detective_async import Account, ConfigurationError, Credentials, DatasourcePackage, DetectiveClient, ServiceError
 from detective_async.membership import (
     Action,
     ActionKind,
@@ -449,4 +449,6 @@ async def test_packages_that_take_time(sim: DetectiveSimulator, client: Detectiv
         "  eu-west-1: start packages was done, but its effect is not visible within 20 s",
     ]
     assert (await plan.apply()).ok
-    assert (await client.list_datasource_packages(arn_in(REGION))).datasource_packages["EKS_AUDIT"] is not None
+    assert (await client.list_datasource_packages(arn_in(REGION))).datasource_packages[
+        DatasourcePackage.EKS_AUDIT
+    ].datasource_package_ingest_state == "STARTED"

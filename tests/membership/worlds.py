@@ -168,16 +168,21 @@ def check_contract(sim: DetectiveSimulator, plan: MembershipPlan) -> None:
         if name in _OF_GRAPHS:
             assert (region, _OF_GRAPHS[name]) in of_graphs, f"{name} in {region} is not in the plan"
             continue
-        body = json.loads(request.body)
-        accounts = {
-            "CreateMembers": lambda body: [one["AccountId"] for one in body["Accounts"]],
-            "DeleteMembers": lambda body: body["AccountIds"],
-            "StartMonitoringMember": lambda body: [body["AccountId"]],
-            "AcceptInvitation": lambda _, who=request.account_id: [who],
-        }[name](body)
-        for account_id in accounts:
+        for account_id in _accounts_in(name, json.loads(request.body), request.account_id):
             shown = {(region, account_id, kind) for kind in _OF_ACCOUNTS[name]}
             assert shown & of_accounts, f"{name} of {account_id} in {region} is not in the plan"
+
+
+def _accounts_in(operation: str, body: Any, caller: str | None) -> list[str | None]:
+    match operation:
+        case "CreateMembers":
+            return [one["AccountId"] for one in body["Accounts"]]
+        case "DeleteMembers":
+            return list(body["AccountIds"])
+        case "StartMonitoringMember":
+            return [body["AccountId"]]
+        case _:
+            return [caller]
 
 
 def invitations(sim: DetectiveSimulator) -> Counter[tuple[str | None, str]]:
