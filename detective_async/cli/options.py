@@ -322,11 +322,22 @@ def ask(question: str, otherwise: str) -> str:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(f"not confirmed, and there is no terminal to ask on: nothing was done; {otherwise}")
-    sys.stderr.write(question)
-    sys.stderr.flush()
     # asyncio's handler would wait for the end of the line before it ends the program.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        if _is_cancelled():
+            # It has handled a signal just before.
+            raise KeyboardInterrupt
+        sys.stderr.write(question)
+        sys.stderr.flush()
         return sys.stdin.readline()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _is_cancelled() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0

@@ -1,5 +1,6 @@
 """The command's frame: help, wrong use, exit codes, standard output and standard error, terminals, signals."""
 
+import asyncio
 import importlib.util
 import io
 import json
@@ -406,6 +407,27 @@ def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.M
     else:
         with pytest.raises(CommandError, match="not confirmed: nothing was done"):
             options.confirm("Do it?", yes=False)
+    assert terminal.getvalue() == "Do it? [y/N] "
+
+
+def test_an_interruption_just_before_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not asked, and what handled signals before does so again."""
+    monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
+    monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
+
+    async def ask() -> None:
+        options.confirm("Do it?", yes=False)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            options.confirm("Do it again?", yes=False)
+        finally:
+            assert signal.getsignal(signal.SIGINT) is handler
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(ask())
     assert terminal.getvalue() == "Do it? [y/N] "
 
 
