@@ -57,6 +57,8 @@ def check_syntax(name: str, text: str) -> None:
     match Path(name).suffix:
         case ".py":
             ast.parse(text)
+        case ".json":
+            json.loads(text)
         case ".toml":
             tomllib.loads(text)
         case ".csv":
