@@ -165,7 +165,7 @@ class Poller(Generic[State]):
                 return
             appears = self._time_to_appear(clock.monotonic())
             if appears <= 0:
-                raise self._timed_out(timeout, "do not exist")
+                raise self._timed_out(timeout, "are not there")
             # The last poll is at the deadline, after which there is no pause.
             if not finished or not await wait.pause(longest=appears):
                 break
