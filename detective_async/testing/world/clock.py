@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define, field
 
+from detective_async.testing.world.errors import NotAllowedError
+
 _CENTURY = 100 * 366 * 86400
 # Later times leave no room for what is added to them.
 _LATEST = datetime(9001, 1, 1, tzinfo=UTC)
@@ -45,5 +47,7 @@ class Clock:
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"seconds must be zero or more, got {seconds!r}")
         if seconds and self.wall() + self._offset > _LATEST - timedelta(seconds=min(seconds, _CENTURY)):
-            raise ValueError(f"seconds: the virtual time must stay before the year {_LATEST.year}, got {seconds!r}")
+            raise NotAllowedError(
+                f"seconds: the virtual time must stay before the year {_LATEST.year}, got {seconds!r}"
+            )
         self._offset += timedelta(seconds=seconds)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from attrs import define, evolve, field, frozen
 
@@ -15,8 +15,17 @@ ACCOUNT_STATES = ("PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE"
 History = dict[str, dict[str, datetime]]
 
 
+class Immutable:
+    """What never changes: copies of a world share it."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self
+
+
 @frozen
-class Role:
+class Role(Immutable):
     """An IAM role of an account.
 
     Args:
@@ -34,7 +43,7 @@ class Role:
 
 
 @frozen
-class Session:
+class Session(Immutable):
     """A session of an assumed role."""
 
     role: Role
@@ -42,7 +51,7 @@ class Session:
 
 
 @frozen
-class Key:
+class Key(Immutable):
     """One access key, of a role session or, without one, of a user."""
 
     account_id: str
@@ -66,9 +75,12 @@ class Account:
     # The regions that it has not opted in to, beside those that are closed to all.
     closed_regions: set[str] = field(factory=set)
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Account":
+        return evolve(self, closed_regions=set(self.closed_regions))
+
 
 @frozen
-class Member:
+class Member(Immutable):
     """An account's membership of one graph. It is replaced, never changed: what is read late has the earlier one."""
 
     account_id: str
@@ -86,7 +98,7 @@ class Member:
 
 
 @frozen
-class Investigation:
+class Investigation(Immutable):
     """One investigation; its status follows from the time. It is replaced, never changed, like a `Member`."""
 
     investigation_id: str
@@ -164,6 +176,9 @@ class Graph:
             history=dict(self.history),
         )
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Graph":
+        return self.copy()
+
 
 def with_state(history: History, package: str, state: str, now: datetime) -> History:
     """Return a history in which a package has got a state."""
@@ -171,7 +186,7 @@ def with_state(history: History, package: str, state: str, now: datetime) -> His
 
 
 @frozen
-class Administrator:
+class Administrator(Immutable):
     """The account that administers Detective for an organization in one region."""
 
     account_id: str
@@ -193,3 +208,6 @@ class Organization:
     settles_at: datetime | None = None
     # By region. In AWS this is Detective's, and everything above is AWS Organizations'.
     administrators: dict[str, Administrator] = field(factory=dict)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Organization":
+        return evolve(self, accounts=dict(self.accounts), administrators=dict(self.administrators))

@@ -9,6 +9,8 @@ from detective_async.testing.world.world import World, partition_of
 VERIFYING, DISABLED = "VERIFICATION_IN_PROGRESS", "ACCEPTED_BUT_DISABLED"
 _PASS_INTERVAL = timedelta(hours=1)
 _LARGEST_VOLUME = 11_000_000_000
+#: The members that a graph has at most.
+MEMBERS_PER_GRAPH = 1200
 OPEN_STATUSES = frozenset({"INVITED", "ENABLED", DISABLED})
 
 
@@ -35,7 +37,8 @@ def auto_enroll(world: World, graph: Graph, account_ids: Iterable[str], now: dat
     if graph.auto_enable:
         for account_id in account_ids:
             account = world.accounts[account_id]
-            if account_id not in graph.members and account_id != graph.administrator and account.state == "ACTIVE":
+            fits = len(graph.members) < MEMBERS_PER_GRAPH and account_id not in graph.members
+            if fits and account_id != graph.administrator and account.state == "ACTIVE":
                 enroll(world, graph, account_id, account.email, now)
 
 
@@ -87,8 +90,13 @@ def check_volume(world: World, graph: Graph, account_id: str, due: datetime, now
 
 def _complete_check(world: World, due: datetime, graph: Graph, account_id: str) -> None:
     member = graph.members.get(account_id)
-    if member is not None and member.status == DISABLED and member.checked_at == due:
-        _enable(world, graph, member, due)
+    if member is None or member.status != DISABLED or member.checked_at != due:
+        return
+    problem = _problem(world, graph, member)
+    if problem:
+        graph.change(member, disabled_reason=problem, updated_at=due, checked_at=None)
+    else:
+        _enable(graph, member, due)
 
 
 def leave(world: World, graph: Graph, account_id: str, now: datetime) -> None:
@@ -110,7 +118,7 @@ def _enable_waiting(world: World, due: datetime) -> None:
         waiting = [one for one in graph.members.values() if one.status == DISABLED and one.checked_at is None]
         for member in sorted(waiting, key=lambda one: (one.invited_at or one.updated_at, one.account_id)):
             if _problem(world, graph, member) is None:
-                _enable(world, graph, member, due)
+                _enable(graph, member, due)
 
 
 def volume_of(account_id: str) -> int:
@@ -123,6 +131,9 @@ def _problem(world: World, graph: Graph, member: Member) -> str | None:
     account = world.accounts.get(member.account_id)
     if account and account.volume_problem:
         return account.volume_problem
+    if account and account.state != "ACTIVE":
+        # It has no data. There is no reason of its own for this in the API.
+        return "VOLUME_UNKNOWN"
     # The sum takes long in large graphs, and few are so large that it matters.
     if len(graph.members) * _LARGEST_VOLUME > world.volume_limit:
         enabled = (volume_of(one.account_id) for one in graph.members.values() if one.status == "ENABLED")
@@ -131,11 +142,7 @@ def _problem(world: World, graph: Graph, member: Member) -> str | None:
     return None
 
 
-def _enable(world: World, graph: Graph, member: Member, now: datetime) -> None:
-    problem = _problem(world, graph, member)
-    if problem:
-        graph.change(member, status=DISABLED, disabled_reason=problem, updated_at=now, checked_at=None)
-        return
+def _enable(graph: Graph, member: Member, now: datetime) -> None:
     started = {package: {state: now} for package, state in graph.packages.items() if state == "STARTED"}
     ingest = {**member.ingest, **started}
     graph.change(member, status="ENABLED", disabled_reason=None, updated_at=now, checked_at=None, ingest=ingest)

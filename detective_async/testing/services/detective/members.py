@@ -8,8 +8,7 @@ from detective_async.testing.services.errors import ApiError, conflict, not_foun
 from detective_async.testing.services.parity import INFERRED, INVITED, NOT_ENABLED, QUOTAS, REMOVED, SEEN, Fact, parity
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
-
-MEMBERS_PER_GRAPH = 1200
+from detective_async.testing.world.membership import MEMBERS_PER_GRAPH
 
 
 @parity(
@@ -32,7 +31,7 @@ def create_members(call: Call) -> dict[str, Any]:
         account_id = account["AccountId"]
         if account_id == graph.administrator:
             unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
-        elif _is_dead(call, graph, account_id):
+        elif _is_inactive(call, graph, account_id):
             unprocessed.append(_unprocessed(account_id, "Account is not active"))
         elif account_id in graph.members or account_id in new:
             unprocessed.append(_unprocessed(account_id, "Account is already a member"))
@@ -119,8 +118,8 @@ def _is_enrolled(call: Call, graph: Graph, account_id: str) -> bool:
     return organization is not None and account_id in organization.accounts
 
 
-def _is_dead(call: Call, graph: Graph, account_id: str) -> bool:
-    """Return whether an account of the organization is suspended or closed."""
+def _is_inactive(call: Call, graph: Graph, account_id: str) -> bool:
+    """Return whether an account of the organization is in another state than ACTIVE."""
     return _is_enrolled(call, graph, account_id) and call.world.accounts[account_id].state != "ACTIVE"
 
 
