@@ -256,7 +256,7 @@ async def test_what_is_pending_in_a_baseline_is_completed_after_a_reset(
 
 @pytest.mark.parametrize("first", ["registers", "invites"])
 async def test_a_reset_leaves_no_accounts_to_later_tests(sim: DetectiveSimulator, boto: Any, first: str) -> None:
-    """One test registers an account, and another invites it with any address: in both orders, neither sees the other."""
+    """One test registers an account, and another invites it with any address: in both orders, each is alone."""
     client = boto()
     sim.reset()
 
