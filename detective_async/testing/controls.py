@@ -205,10 +205,11 @@ class Controls:
             path: such as `/security/`.
         """
         accounts = _list(trusted, "trusted")
+        checked(schema.check_path, path, "role.path")
+        duration = checked(schema.check_session_duration, max_session_duration, "role.max_session_duration")
         given = {"account": account_id, "name": name, "trusted": accounts, "external_id": external_id}
-        checked(schema.check_role, {**given, "max_session_duration": max_session_duration, "path": path}, "role")
-        role = Role(account_id, name, path, frozenset(accounts), external_id, max_session_duration)
-        self._world.add_role(role)
+        checked(schema.check_role, given, "role")
+        self._world.add_role(Role(account_id, name, path, frozenset(accounts), external_id, duration))
         return f"arn:aws:iam::{account_id}:role{path}{name}"
 
     def inject(self, fault: Fault) -> None:
@@ -272,9 +273,9 @@ class Controls:
         StartMonitoringMember, or by themselves within an hour of virtual time, in the order of their invitations. An
         account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it.
         """
-        checked(schema.check_volume_limit, size, "size")
+        limit = checked(schema.check_volume_limit, size, "size")
         with self._change() as now:
-            self._world.volume_limit = size
+            self._world.volume_limit = limit
             membership.schedule_pass(self._world, now)
 
     def set_package(self, graph_arn: str, package: str, state: PackageState) -> None:

@@ -82,6 +82,15 @@ def test_arguments_are_checked_when_the_simulator_is_made(arguments: Any, words:
         SimulatorThread(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("path", None), ("max_session_duration", None), ("trusted", HUB), ("trusted", {HUB: 1})]
+)
+def test_a_role_has_no_parts_that_are_missing(name: str, value: Any) -> None:
+    """None is not the default here, and a string is no list."""
+    with pytest.raises((ValueError, TypeError), match=name):
+        SimulatorThread().role(**{"account_id": ONE, "name": "Audit", "trusted": [HUB], name: value})
+
+
 async def test_a_coroutine_checks_its_argument_too() -> None:
     """`advance`, which the kinds of simulators have on their own."""
     text: Any = "1"

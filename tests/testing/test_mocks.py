@@ -120,6 +120,8 @@ async def test_a_sequence() -> None:
         await client.list_members(ARN)
     assert await client.list_members(ARN) is LAST
     assert (await client.list_members(ARN)).member_details == []
+    by_function = MockDetective(_RULE(ListMembers, sequence=[FIRST, lambda _: LAST])).client()
+    assert await by_function.iter_members(ARN).collect() == [ONE, TWO]
 
 
 async def test_iterators_and_pages() -> None:
