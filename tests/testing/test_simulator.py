@@ -310,10 +310,13 @@ def test_a_reset_shares_what_never_changes() -> None:
     sim = SimulatorThread()
     sim.load({"graphs": [{"administrator": "111122223333", "region": "eu-west-1", "members": [{"account": "0" * 12}]}]})
     sim.organization("999999999999", ["111122223333"])
+    sim.set_read_lag(5)
     sim.set_baseline()
     before = sim._world
+    sim.close_region("me-south-1", "111122223333")
     sim.reset()
     after = sim._world
+    assert after.accounts["111122223333"].closed_regions == set()
     (old,), (new,) = before.graphs.values(), after.graphs.values()
     assert new is not old
     assert new.members["0" * 12] is old.members["0" * 12]
@@ -323,6 +326,8 @@ def test_a_reset_shares_what_never_changes() -> None:
     assert after.organizations["999999999999"] is not before.organizations["999999999999"]
     assert after._memberships == before._memberships
     assert after._memberships is not before._memberships
+    assert after.reads._states is not before.reads._states
+    assert after.reads._states[0] is before.reads._states[0]
 
 
 async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: Any) -> None:

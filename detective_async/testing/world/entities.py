@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 
@@ -15,17 +15,8 @@ ACCOUNT_STATES = ("PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE"
 History = dict[str, dict[str, datetime]]
 
 
-class Immutable:
-    """What never changes: copies of a world share it."""
-
-    __slots__ = ()
-
-    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
-        return self
-
-
 @frozen
-class Role(Immutable):
+class Role:
     """An IAM role of an account.
 
     Args:
@@ -43,7 +34,7 @@ class Role(Immutable):
 
 
 @frozen
-class Session(Immutable):
+class Session:
     """A session of an assumed role."""
 
     role: Role
@@ -51,7 +42,7 @@ class Session(Immutable):
 
 
 @frozen
-class Key(Immutable):
+class Key:
     """One access key, of a role session or, without one, of a user."""
 
     account_id: str
@@ -80,7 +71,7 @@ class Account:
 
 
 @frozen
-class Member(Immutable):
+class Member:
     """An account's membership of one graph. It is replaced, never changed: what is read late has the earlier one."""
 
     account_id: str
@@ -98,7 +89,7 @@ class Member(Immutable):
 
 
 @frozen
-class Investigation(Immutable):
+class Investigation:
     """One investigation; its status follows from the time. It is replaced, never changed, like a `Member`."""
 
     investigation_id: str
@@ -186,7 +177,7 @@ def with_state(history: History, package: str, state: str, now: datetime) -> His
 
 
 @frozen
-class Administrator(Immutable):
+class Administrator:
     """The account that administers Detective for an organization in one region."""
 
     account_id: str

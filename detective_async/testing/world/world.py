@@ -126,8 +126,8 @@ class World:
         self.key_random = before.key_random
 
     def copy(self) -> "World":
-        """Return a copy that nothing in this world changes; what is immutable is shared."""
-        # Large, and of immutable parts.
+        """Return a copy that no change of this world changes; members, keys and other immutable parts are shared."""
+        # Large tables of immutable parts, which need no copies of their own.
         tables: tuple[dict[Any, Any], ...] = (self.keys, self.roles, self._administered, self._memberships)
         return copy.deepcopy(self, {id(one): dict(one) for one in tables})
 
