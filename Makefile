@@ -10,10 +10,13 @@ PYTEST := $(BIN)/pytest --numprocesses $(shell expr 2 \* $$(getconf _NPROCESSORS
 JAVASCRIPT_SDK := @aws-sdk/client-detective@3.1048.0
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api parity dist clean
+.PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api parity dist clean
 
-demo: $(VENV)/package  ## run the main job on the embedded simulator
-	$(BIN)/python examples/demo.py
+demo: $(VENV)/package $(VENV)/demo  ## what the command does, in one screen, on the embedded simulator
+	$(BIN)/python examples/demo.py $(ARGS)
+
+picture: $(VENV)/package $(VENV)/demo  ## draw the README's picture of the demo
+	$(BIN)/python examples/demo.py --picture docs/_static/demo.svg
 
 web: $(VENV)/package  ## a backend with a page for operators, on a simulated world of 40 accounts in 3 regions
 	$(BIN)/python examples/web_backend $(ARGS)
@@ -97,6 +100,11 @@ $(VENV)/package: $(SOURCES) | $(VENV)/pip
 	$(BIN)/pip install --quiet $(VENV)/wheel/*.whl
 	@touch $@
 
+# What the command and its demo need beside the package.
+$(VENV)/demo: pyproject.toml | $(VENV)/package
+	$(BIN)/pip install --quiet "$$(ls $(VENV)/wheel/*.whl)[cli]"
+	@touch $@
+
 $(VENV)/test $(VENV)/check $(VENV)/bench: pyproject.toml | $(VENV)/pip
 	$(BIN)/pip install --quiet --group $(@F)
 	@touch $@
@@ -111,7 +119,7 @@ $(VENV)/javascript: Makefile | $(VENV)/pip
 $(VENV)-docs/docs: $(SOURCES) | $(VENV)/pip
 	$(BIN)/python -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-docs/bin/pip install --quiet --group docs '.[opentelemetry,progress]'
+	$(VENV)-docs/bin/pip install --quiet --group docs '.[cli,opentelemetry,progress]'
 	@touch $@
 
 $(VENV)-dist/dist: pyproject.toml | $(VENV)/pip

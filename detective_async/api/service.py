@@ -23,6 +23,7 @@ class EncodedRequest:
         query: percent-encoded; empty for none.
         body: the encoded body; None for none.
         content_type: the media type of the body.
+        target: the header `X-Amz-Target`, which names the operation in some protocols; None for no such header.
     """
 
     method: str
@@ -30,6 +31,7 @@ class EncodedRequest:
     query: str
     body: bytes | None
     content_type: str = "application/json"
+    target: str | None = None
 
 
 class ServiceOperation(Generic[ResponseT]):

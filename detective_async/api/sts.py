@@ -1,4 +1,4 @@
-"""The part of STS that is needed to assume roles: requests are forms, responses are XML. Performs no I/O."""
+"""The part of STS that assumes roles and names the caller: requests are forms, responses are XML. Performs no I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -24,6 +24,7 @@ ResponseT = TypeVar("ResponseT")
 _VERSION = "2011-06-15"
 #: Bytes of a response that are parsed: STS's have about 2 KB. To parse a hostile one takes seconds.
 _MAX_SIZE = 64 * 1024
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _NAMESPACE = re.compile(r"^\{.*?\}")
 #: The title of a page. Bounded, so that no page makes the search slow.
 _TITLE = re.compile(rb"<title>([^<]{1,1000})</title>", re.IGNORECASE)
@@ -40,6 +41,17 @@ class Action(ServiceOperation[ResponseT]):
 
     name: str
     repeatable: bool = True
+
+
+@frozen
+class CallerIdentity:
+    """The response of GetCallerIdentity.
+
+    Attributes:
+        account_id: the account whose keys have signed the request.
+    """
+
+    account_id: str
 
 
 @frozen
@@ -62,6 +74,7 @@ class AssumedRole:
 
 
 ASSUME_ROLE: Action[AssumedRole] = Action("AssumeRole")
+GET_CALLER_IDENTITY: Action[CallerIdentity] = Action("GetCallerIdentity")
 
 
 def _encode(action: Action[Any], parameters: Mapping[str, str]) -> EncodedRequest:
@@ -69,21 +82,27 @@ def _encode(action: Action[Any], parameters: Mapping[str, str]) -> EncodedReques
     return EncodedRequest("POST", "/", "", form.encode(), "application/x-www-form-urlencoded; charset=utf-8")
 
 
-def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata) -> AssumedRole:
+def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata) -> AssumedRole | CallerIdentity:
     members = _texts(body)
-    try:
-        return AssumedRole(
-            members["AccessKeyId"],
-            members["SecretAccessKey"],
-            members["SessionToken"],
-            read_expiration(members["Expiration"]),
-            _account_id_in(members.get("Arn", "")),
-        )
-    except (KeyError, ValueError):
-        # Raised below, so that it is not chained to an exception that quotes the response.
-        pass
+    if action is GET_CALLER_IDENTITY:
+        account_id = members.get("Account", "")
+        if _ACCOUNT_ID.fullmatch(account_id):
+            return CallerIdentity(account_id)
+        missing = "account id"
+    else:
+        try:
+            return AssumedRole(
+                members["AccessKeyId"],
+                members["SecretAccessKey"],
+                members["SessionToken"],
+                read_expiration(members["Expiration"]),
+                _account_id_in(members.get("Arn", "")),
+            )
+        except (KeyError, ValueError):
+            # Raised below, so that it is not chained to an exception that quotes the response.
+            missing = "credentials"
     raise DecodeError(
-        "the response contains no credentials @ $",
+        f"the response contains no {missing} @ $",
         operation=action.name,
         status=metadata.http_status,
         request_id=metadata.request_id,

@@ -38,6 +38,7 @@ def sign(
     service: str,
     credentials: Credentials,
     time: float,
+    target: str | None = None,
 ) -> dict[str, str]:
     """Return the headers that authenticate a request.
 
@@ -51,6 +52,7 @@ def sign(
         service: the service's name in signatures.
         credentials: the keys to sign with.
         time: seconds since the epoch.
+        target: the header `X-Amz-Target`; None for none.
     """
     timestamp, date = _timestamp(int(time))
     keyed, scope = _key_and_scope(credentials.secret_access_key, date, region, service)
@@ -62,6 +64,9 @@ def sign(
     else:
         signed_headers = "host;x-amz-date"
         canonical_headers = f"host:{host}\nx-amz-date:{timestamp}\n"
+    if target:
+        signed_headers += ";x-amz-target"
+        canonical_headers += f"x-amz-target:{target}\n"
     body_hash = sha256(body or b"").hexdigest()
     canonical_request = (
         f"{method}\n{_canonical_target(path, query)}\n{canonical_headers}\n{signed_headers}\n{body_hash}"
@@ -78,6 +83,8 @@ def sign(
     }
     if token:
         headers["x-amz-security-token"] = token
+    if target:
+        headers["x-amz-target"] = target
     return headers
 
 

@@ -183,7 +183,7 @@ class AssumeRole(ManagedProvider):
             return await self._assume_in(region, caller, parameters)
         except DetectiveError as error:
             home = home_region(region)
-            if home == region or not _is_region_closed(region, error):
+            if home == region or not is_region_closed(region, error):
                 raise _assume_role_error(self.role_arn, error) from error
             first = error
         try:
@@ -256,7 +256,8 @@ def _is_object(text: object) -> bool:
         return False
 
 
-def _is_region_closed(region: str, error: DetectiveError) -> bool:
+def is_region_closed(region: str, error: DetectiveError) -> bool:
+    """Return whether an error of STS means that the account has not enabled the region, or that it has no STS."""
     if isinstance(error, ServiceError):
         return error.code == _DISABLED or (error.code == _UNKNOWN_KEY and not needs_no_opt_in(region))
     return isinstance(error, HostNotFound)

@@ -322,19 +322,26 @@ class DetectiveClient(Waiters):
         state = "closed" if self._transport.pool.closed else "open"
         return f"<DetectiveClient {self.endpoint_url} [{self.region}, {state}]>"
 
-    def _patient(self) -> Self:
+    def _patient(self, *, max_backoff: float | None = None) -> Self:
         """Return this client, on the same connections, with the policy of jobs where nothing else sets a field.
 
         The clients that are derived from it have that policy too.
+
+        Args:
+            max_backoff: the policy's bound of the waits in seconds, for jobs that try calls again themselves; None for
+                that of `RetryPolicy.patient()`.
         """
-        if self._is_patient:
+        if self._is_patient and max_backoff is None:
             return self
         patient = object.__new__(type(self))
         vars(patient).update(vars(self))
         patient._owns_connections = False
         patient._is_patient = True
         rules = patient._rules(self._retry)
-        patient._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=rules.schedule)
+        schedule = rules.schedule
+        if max_backoff is not None and self._retry.max_backoff is None:
+            schedule = schedule._replace(max_backoff=min(schedule.max_backoff, max_backoff))
+        patient._transport = evolve(self._transport, max_attempts=rules.max_attempts, schedule=schedule)
         return patient
 
     def _rules(self, retry: RetryPolicy) -> RetryRules:

@@ -12,8 +12,9 @@ from detective_async.errors import ParameterError, ServiceError, TransportError
 from detective_async.events import emit, is_plain_callable
 from detective_async.settings.arguments import shown
 
-#: The statuses that only change by an action of a user.
+#: The statuses that only change by an action of a user, or within hours.
 SETTLED = frozenset({"INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_FAILED"})
+_DISABLED = "ACCEPTED_BUT_DISABLED"
 
 
 class Waiters(Iterators):
@@ -32,25 +33,30 @@ class Waiters(Iterators):
         timeout: float,
         until: Collection[models.MemberStatus | str] = SETTLED,
         on_settled: Callable[[models.MemberDetail], object] | None = None,
+        appear_within: float = 8.0,
     ) -> list[models.MemberDetail]:
         """Wait until member accounts have reached a status, and return them in the requested order.
 
         API operation: GetMembers, for the accounts that have not settled yet, in concurrent requests of up to 50
-        accounts. Accounts that are not members yet are waited for, too.
+        accounts. Accounts that are not members yet are waited for, too, but not those that CreateMembers has refused:
+        see `appear_within`.
 
         Args:
             graph_arn: the graph.
             account_ids: at least one, of 12 digits each; each only once.
             timeout: the maximum number of seconds to wait; the last poll may take a second more.
-            until: the statuses to wait for. By default those that only change by an action of a user: INVITED,
-                ENABLED, ACCEPTED_BUT_DISABLED and VERIFICATION_FAILED. The last one always ends the wait for an
-                account, so check the `status` of each.
+            until: the statuses to wait for. By default those that only change by an action of a user, or within hours:
+                INVITED, ENABLED, VERIFICATION_FAILED, and ACCEPTED_BUT_DISABLED with a `disabled_reason`; without one,
+                AWS is checking the account's volume. VERIFICATION_FAILED always ends the wait for an account, so check
+                the `status` of each.
             on_settled: a plain callable that receives each account once, as soon as it has settled; an exception from
                 it is logged and does not end the wait.
+            appear_within: the seconds after which accounts that AWS says are no members will not become any: the wait
+                ends when there are only such accounts left.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.
-            WaiterTimeout: not all accounts have settled in time.
+            WaiterTimeout: not all accounts have settled in time, or some are not members.
             AccessDeniedException: the caller is not allowed to do this.
             ResourceNotFoundException: there is no such graph.
         """
@@ -60,7 +66,10 @@ class Waiters(Iterators):
         from detective_async.client.polling import Poller, check_timeout  # noqa: PLC0415
 
         check_timeout(timeout)
+        check_timeout(appear_within, "appear_within")
         final = _final(until)
+        # One that is disabled without a reason is between its acceptance and the result of a check.
+        by_default = until is SETTLED
         if on_settled is not None and not is_plain_callable(on_settled):
             raise ParameterError(
                 "on_settled", f"expected a plain callable (not a coroutine function), got {shown(on_settled)}"
@@ -69,6 +78,7 @@ class Waiters(Iterators):
         request = models.GetMembersRequest(graph_arn, account_ids)
         split(request, "account_ids")
         poller = Poller[models.MemberDetail]("members", request.account_ids)
+        clock = self._transport.clock
 
         async def get_chunk(chunk: models.GetMembersRequest) -> None:
             try:
@@ -76,15 +86,17 @@ class Waiters(Iterators):
             except (ServiceError, TransportError) as error:
                 poller.record_failure(error)
                 return
+            poller.record_absence((one.account_id for one in response.unprocessed_accounts), clock, appear_within)
             for member in response.member_details:
-                if poller.record(member.account_id, member, settled=member.status in final):
+                is_checked = by_default and member.status == _DISABLED and member.disabled_reason is None
+                if poller.record(member.account_id, member, settled=member.status in final and not is_checked):
                     emit(listeners, member)
 
         async def poll() -> None:
             chunks = split(models.GetMembersRequest(graph_arn, list(poller.pending)), "account_ids")
             await map_concurrently(get_chunk, chunks, concurrency=CONCURRENCY)
 
-        await poller.until_settled(poll, self._transport.clock, timeout)
+        await poller.until_settled(poll, clock, timeout)
         return poller.states
 
     async def wait_for_investigation(

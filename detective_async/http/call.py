@@ -449,6 +449,7 @@ class Transport:
             service=self.service.name,
             credentials=credentials,
             time=call.signed_at,
+            target=encoded.target,
         )
         call.authorization = headers["Authorization"]
         headers["Host"] = endpoint.host

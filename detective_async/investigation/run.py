@@ -28,7 +28,7 @@ from detective_async.api.models.investigations import (
 )
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently, unwrapped_task_group
-from detective_async.client.polling import check_timeout, pauses
+from detective_async.client.polling import Wait, check_timeout
 from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
 from detective_async.investigation.entities import FindingEntity, explain_arn, is_entity
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
@@ -218,7 +218,7 @@ class Investigations:
     repeat: bool
     concurrency: int
     reports: "asyncio.Queue[InvestigationReport | None]" = field(init=False, factory=asyncio.Queue)
-    _deadline: float = field(init=False, default=0.0)
+    _wait: Wait = field(init=False)
     #: All investigations that are waited for, and were not there before, have been started after this.
     _horizon: datetime = field(init=False)
     _reading: asyncio.Semaphore = field(init=False)
@@ -243,7 +243,7 @@ class Investigations:
             self.reports.put_nowait(None)
 
     async def _run(self) -> None:
-        self._deadline = self._clock.monotonic() + self.timeout
+        self._wait = Wait(self._clock, self.timeout)
         self._horizon = before(present_time(self.client), _CLOCKS_DIFFER)
         self._reading = asyncio.Semaphore(self.concurrency)
         for case in self.cases:
@@ -329,10 +329,10 @@ class Investigations:
         await map_concurrently(self._start, waiting, concurrency=self.concurrency)
 
     async def _start(self, case: Case) -> None:
-        lengths = pauses(self._clock)
+        wait = self._wait.part()
         # At the end of the time, the watcher makes the reports.
-        while self._remaining() > 0 and not await self._try_to_start(case):
-            await self._clock.sleep(next(lengths))
+        while wait.remaining > 0 and not await self._try_to_start(case):
+            await wait.pause()
 
     async def _try_to_start(self, case: Case) -> bool:
         """Start the investigation of a case, and return whether that is settled: it has started, or it never will."""
@@ -365,17 +365,13 @@ class Investigations:
 
     async def _watch(self, starter: "asyncio.Task[None]") -> None:
         """Poll until all cases have settled, or the time is over."""
-        lengths = pauses(self._clock)
-        is_last = False
-        while not is_last and self._unsettled():
-            pause, remaining = next(lengths), self._remaining()
-            is_last = pause >= remaining
-            await self._clock.sleep(min(pause, max(remaining, 0.0)))
+        wait = self._wait.part()
+        while self._unsettled() and await wait.pause():
             if self._pending():
-                await self._poll(max(self._remaining(), min(self.timeout, _LAST_POLL_LIMIT)))
+                await self._poll(max(wait.remaining, min(self.timeout, _LAST_POLL_LIMIT)))
             else:
                 # The pauses grow with the time that investigations take.
-                lengths = pauses(self._clock)
+                wait.restart()
         if self._unsettled():
             starter.cancel()
             for case in self._unsettled():
@@ -456,15 +452,13 @@ class Investigations:
 
     async def _visible(self, read: Callable[[], Awaitable[T]]) -> T:
         """Read something of an investigation that is in a list, and so must become visible to other operations."""
-        until = self._clock.monotonic() + _VISIBLE_TIME
-        lengths = pauses(self._clock)
+        wait = Wait(self._clock, _VISIBLE_TIME)
         while True:
             try:
                 return await read()
             except ResourceNotFoundException:
-                if self._clock.monotonic() >= until:
+                if not await wait.pause():
                     raise
-            await self._clock.sleep(next(lengths))
 
     async def _list(
         self, horizon: datetime, filter_criteria: FilterCriteria | None = None
@@ -529,9 +523,6 @@ class Investigations:
 
     def _pending(self) -> list[Case]:
         return [case for case in self.cases if case.phase in (_Phase.RUNNING, _Phase.LOST)]
-
-    def _remaining(self) -> float:
-        return self._deadline - self._clock.monotonic()
 
 
 def malformed(arn: str) -> ParameterError:

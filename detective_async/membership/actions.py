@@ -1,8 +1,17 @@
-"""The elements of a plan: actions, and problems that no action can solve."""
+"""What plans and reports consist of: actions, problems and notes with their reasons, and the results of accounts."""
 
 import enum
+from collections import Counter
+from typing import Any
 
 from attrs import frozen
+
+from detective_async.api.models.members import MemberStatus
+from detective_async.api.values import fields_to_dict
+from detective_async.errors import printable
+
+#: The number of failures in the text of a report.
+_SHOWN = 20
 
 
 class ActionKind(enum.StrEnum):
@@ -13,8 +22,9 @@ class ActionKind(enum.StrEnum):
         CREATE_GRAPH: enable Detective.
         TAG_GRAPH: set tags of the graph.
         START_PACKAGES: start data source packages.
+        SET_AUTO_ENABLE: set whether accounts new to the organization become members automatically.
         REMOVE: remove a member that is not among the desired accounts.
-        REINVITE: remove a member whose e-mail address was wrong, and invite it with the new address.
+        REINVITE: remove a member whose e-mail address was not verified, and invite it with the address of the list.
         INVITE: invite an account.
         ENABLE_MEMBER: enable an account of the organization, which needs no invitation.
         ACCEPT: accept the invitation, as the member account.
@@ -26,6 +36,7 @@ class ActionKind(enum.StrEnum):
     CREATE_GRAPH = "create graph"
     TAG_GRAPH = "tag graph"
     START_PACKAGES = "start packages"
+    SET_AUTO_ENABLE = "set auto-enable"
     REMOVE = "remove"
     REINVITE = "reinvite"
     INVITE = "invite"
@@ -33,6 +44,88 @@ class ActionKind(enum.StrEnum):
     ACCEPT = "accept"
     START_MONITORING = "start monitoring"
     DELETE_GRAPH = "delete graph"
+
+
+class Reason(enum.StrEnum):
+    """Why an action is planned, why something is not as wanted, or what a note is about.
+
+    Attributes:
+        NO_GRAPH: the account has no graph in the region.
+        NO_ADMINISTRATOR: the organization has no Detective administrator in the region.
+        TAGS_DIFFER: tags of the graph are missing or have other values.
+        PACKAGES_NOT_STARTED: data source packages are not started.
+        AUTO_ENABLE_DIFFERS: the organization's setting for new accounts is another one.
+        NOT_IN_LIST: the member is not among the desired accounts.
+        NOT_A_MEMBER: the account is not a member.
+        ADDRESS_DIFFERS: the address that was not verified differs from that in the list.
+        INVITED: the invitation was not accepted.
+        TEARDOWN: the teardown was asked for.
+        VERIFICATION_FAILED: the e-mail address is not that of the account's root user.
+        VOLUME_TOO_HIGH: AWS has not enabled the member, because the graph's data volume would be too high.
+        VOLUME_UNKNOWN: AWS has not enabled the member, because its data volume is not known.
+        DISABLED: AWS has not enabled the member, for a reason that this release does not know.
+        NO_CREDENTIALS: there are no credentials to accept the invitation with, or they do not work.
+        NOT_IN_ORGANIZATION: the account was invited instead of enabled.
+        DECLINED: the account was invited, and is no member any more.
+        UNKNOWN_STATUS: the member has a status that this release does not know.
+        WRONG_ACCOUNT: the client's credentials are those of another account than the administrator.
+        WRONG_ADMINISTRATOR: the organization's Detective administrator is another account.
+        NOT_ORGANIZATION_GRAPH: the graph is not the organization's.
+        REMOVAL_NOT_CONFIRMED: more members would be removed than `max_removals` says.
+        LIST_NOT_READ: members are not removed, because lines of the list could not be read.
+        NOT_PLANNED: an action has become necessary that the plan does not have: plan again.
+        TIMED_OUT: the time was over.
+        INTERRUPTED: applying the plan was cancelled.
+        REFUSED: AWS left the account unprocessed.
+        QUOTA_EXCEEDED: a quota of AWS is exhausted, such as the number of members.
+        ACCESS_DENIED: AWS denied the access.
+        REGION_UNAVAILABLE: Detective is not available to the account in the region.
+        UNKNOWN_KEYS: AWS does not know the access keys, or Detective is not available to the account in the region.
+        NO_RESPONSE: no response arrived.
+        FAILED: another error.
+        OWN_ACCOUNT: the administrator's own account is in the list; it needs no membership.
+        SUSPENDED: an account of the list is suspended, or is being closed.
+        MANY_MEMBERS: the graph would have more members than AWS's default quota.
+        REGION_NOT_OPTED_IN: the account has not opted in to the region.
+    """
+
+    NO_GRAPH = "no graph"
+    NO_ADMINISTRATOR = "no administrator"
+    TAGS_DIFFER = "tags differ"
+    PACKAGES_NOT_STARTED = "packages not started"
+    AUTO_ENABLE_DIFFERS = "auto-enable differs"
+    NOT_IN_LIST = "not in list"
+    NOT_A_MEMBER = "not a member"
+    ADDRESS_DIFFERS = "address differs"
+    INVITED = "invited"
+    TEARDOWN = "teardown"
+    VERIFICATION_FAILED = "verification failed"
+    VOLUME_TOO_HIGH = "volume too high"
+    VOLUME_UNKNOWN = "volume unknown"
+    DISABLED = "disabled"
+    NO_CREDENTIALS = "no credentials"
+    NOT_IN_ORGANIZATION = "not in organization"
+    DECLINED = "declined"
+    UNKNOWN_STATUS = "unknown status"
+    WRONG_ACCOUNT = "wrong account"
+    WRONG_ADMINISTRATOR = "wrong administrator"
+    NOT_ORGANIZATION_GRAPH = "not organization graph"
+    REMOVAL_NOT_CONFIRMED = "removal not confirmed"
+    LIST_NOT_READ = "list not read"
+    NOT_PLANNED = "not planned"
+    TIMED_OUT = "timed out"
+    INTERRUPTED = "interrupted"
+    REFUSED = "refused"
+    QUOTA_EXCEEDED = "quota exceeded"
+    ACCESS_DENIED = "access denied"
+    REGION_UNAVAILABLE = "region unavailable"
+    UNKNOWN_KEYS = "unknown keys"
+    NO_RESPONSE = "no response"
+    FAILED = "failed"
+    OWN_ACCOUNT = "own account"
+    SUSPENDED = "suspended"
+    MANY_MEMBERS = "many members"
+    REGION_NOT_OPTED_IN = "region not opted in"
 
 
 @frozen
@@ -43,13 +136,21 @@ class Action:
         kind: the kind of change.
         region: the region.
         account_id: the account; None if the action concerns the graph.
-        detail: more about the action, such as the keys of the tags.
+        reason: why it is necessary.
+        detail: more about it in words, such as the member's status; may be empty.
+        items: the keys of the tags, or the data source packages, that it is about.
     """
 
     kind: ActionKind
     region: str
     account_id: str | None = None
+    reason: Reason | None = None
     detail: str = ""
+    items: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the action as plain data, ready for JSON."""
+        return fields_to_dict(self)
 
 
 @frozen
@@ -61,9 +162,189 @@ class Problem:
         account_id: the account; None if the problem concerns the whole region.
         text: what is wrong and what may help; contains no e-mail addresses.
         error: the error that caused it, or None.
+        reason: what is wrong, for programs.
     """
 
     region: str
     account_id: str | None
     text: str
     error: Exception | None = None
+    reason: Reason = Reason.FAILED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the problem as plain data, ready for JSON."""
+        return fields_to_dict(self)
+
+
+@frozen
+class Note:
+    """Something that is worth knowing, and no problem.
+
+    Attributes:
+        reason: what it is about, for programs.
+        text: the same in words; contains no e-mail addresses.
+        region: the region; None if it concerns all of them.
+        account_id: the account, or None.
+    """
+
+    reason: Reason
+    text: str
+    region: str | None = None
+    account_id: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the note as plain data, ready for JSON."""
+        return fields_to_dict(self)
+
+
+@frozen(kw_only=True)
+class AccountReport:
+    """The result for one account in one region.
+
+    Attributes:
+        account_id: the account.
+        region: the region.
+        before: its status at the beginning; None if it was not a member.
+        after: its status when last read; None if it is not a member, or its status could not be read.
+        done: the actions that were carried out for it, in order.
+        problem: why it is not in its desired state; None if it is.
+        error: the error that caused the problem, or None.
+        reason: the problem for programs; None if there is none.
+    """
+
+    account_id: str
+    region: str
+    before: MemberStatus | None = None
+    after: MemberStatus | None = None
+    done: tuple[ActionKind, ...] = ()
+    problem: str | None = None
+    error: Exception | None = None
+    reason: Reason | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the account is in its desired state."""
+        return self.problem is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain data, ready for JSON."""
+        return {"ok": self.ok, **fields_to_dict(self)}
+
+
+@frozen(kw_only=True)
+class RegionReport:
+    """The result for the graph of one region.
+
+    Attributes:
+        region: the region.
+        graph_arn: the graph; None if there is none, or it could not be read.
+        done: the actions that were carried out on the graph, in order.
+        problem: why it is not in its desired state; None if it is.
+        error: the error that caused the problem, or None.
+        reason: the problem for programs; None if there is none.
+    """
+
+    region: str
+    graph_arn: str | None = None
+    done: tuple[ActionKind, ...] = ()
+    problem: str | None = None
+    error: Exception | None = None
+    reason: Reason | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the graph itself is in its desired state, regardless of its accounts."""
+        return self.problem is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain data, ready for JSON."""
+        return {"ok": self.ok, **fields_to_dict(self)}
+
+
+@frozen(kw_only=True)
+class MembershipReport:
+    """The result of a membership plan.
+
+    Attributes:
+        rows: one for each account in each region that should be a member or should be removed.
+        regions: one for each region.
+        notes: those of the plan.
+        administrator_id: the account as which the plan was applied; None if it is not known.
+    """
+
+    rows: tuple[AccountReport, ...]
+    regions: tuple[RegionReport, ...]
+    notes: tuple[Note, ...] = ()
+    administrator_id: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether all accounts and all graphs are in their desired state."""
+        return not self.failures and all(region.ok for region in self.regions)
+
+    @property
+    def failures(self) -> tuple[AccountReport, ...]:
+        """The rows of the accounts that are not in their desired state."""
+        return tuple(row for row in self.rows if not row.ok)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, ready for JSON."""
+        return {"ok": self.ok, **fields_to_dict(self)}
+
+    def __str__(self) -> str:
+        """Summarize actions and failures in a few lines."""
+        done = Counter(kind for region in self.regions for kind in region.done)
+        done.update(kind for row in self.rows for kind in row.done)
+        summary = ", ".join(f"{kind}: {done[kind]}" for kind in ActionKind if done[kind]) or "nothing had to be done"
+        bad = [region for region in self.regions if not region.ok]
+        if self.rows:
+            good = f"{len(self.rows) - len(self.failures)} of {len(self.rows)} memberships in "
+        else:
+            good = f"{len(self.regions) - len(bad)} of "
+        lines = [f"{good}{count(len(self.regions), 'region')} are as wanted; {summary}"]
+        lines += [f"  {region.region}: {region.problem}" for region in bad]
+        # A region's problem is shown once, and not again for each of its accounts.
+        shown = {(region.region, region.problem) for region in bad}
+        rows = [row for row in self.failures if (row.region, row.problem) not in shown]
+        # Ids of accounts that were removed are from responses.
+        lines += [printable(f"  {row.region} {row.account_id}: {row.problem}") for row in rows[:_SHOWN]]
+        if len(rows) > _SHOWN:
+            lines.append(f"  ... and {len(rows) - _SHOWN} more")
+        return "\n".join(lines)
+
+
+@frozen(kw_only=True)
+class TeardownReport:
+    """The result of a teardown.
+
+    Attributes:
+        regions: one for each region that had a graph, or whose graph could not be read.
+    """
+
+    regions: tuple[RegionReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no graph remains."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[RegionReport, ...]:
+        """The regions in which a graph may remain."""
+        return tuple(region for region in self.regions if not region.ok)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, ready for JSON."""
+        return {"ok": self.ok, **fields_to_dict(self)}
+
+    def __str__(self) -> str:
+        """Summarize deletions and failures in a few lines."""
+        deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
+        lines = [f"{count(len(deleted), 'graph')} gone"]
+        lines += [f"  {region.region}: {region.problem}" for region in self.failures]
+        return "\n".join(lines)
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 graph`, `2 graphs`."""
+    return f"{number:,} {noun if number == 1 else f'{noun}s'}"

@@ -1,16 +1,17 @@
 """The next step for an account, derived from its desired and its actual state. Pure.
 
-A plan follows these decisions as far ahead as they can be predicted. Applying the plan reads the members and decides
-again, until no step is left.
+A plan follows these decisions as far ahead as they can be foreseen. Applying the plan reads the members and decides
+again, until no step is left; of these steps, only those that the plan shows are carried out.
 """
 
 import enum
+from collections.abc import Collection
 
 from attrs import evolve, frozen
 
-from detective_async.api.models.members import Account, MemberDetail, MemberStatus
+from detective_async.api.models.members import Account, InvitationType, MemberDetail, MemberStatus
 from detective_async.api.wire.error_responses import message_text
-from detective_async.membership.actions import ActionKind
+from detective_async.membership.actions import ActionKind, Reason
 
 
 class Acceptance(enum.Enum):
@@ -18,18 +19,27 @@ class Acceptance(enum.Enum):
 
     #: The plan, with the account's credentials.
     BY_PLAN = enum.auto()
-    #: The account's owner: no `member_credentials` were given.
+    #: The account's owner: no credentials were given.
     BY_OWNER = enum.auto()
-    #: Nobody: `member_credentials` were given, but none for this account.
+    #: Nobody: credentials were given, but none for this account.
     IMPOSSIBLE = enum.auto()
 
 
 @frozen
 class DesiredMember:
-    """An account that should be a member, and who accepts its invitation."""
+    """An account that should be a member.
+
+    Attributes:
+        account: the account, with the e-mail address for its invitation.
+        acceptance: who accepts the invitation.
+        retry_failed: whether to invite it again, with the same address, after a failed verification.
+        retry_disabled: whether to ask AWS to enable it, if AWS has not enabled it because of its volume.
+    """
 
     account: Account
     acceptance: Acceptance
+    retry_failed: bool = False
+    retry_disabled: bool = False
 
 
 @frozen
@@ -38,7 +48,7 @@ class GraphFacts:
 
     # Whether it is the organization's graph, whose members need no invitation.
     organization: bool = False
-    # None if there is no graph yet.
+    # None if there is no graph yet, and the client's account is not known.
     administrator_id: str | None = None
 
 
@@ -47,11 +57,12 @@ class Do:
     """Carry out an action."""
 
     kind: ActionKind
+    reason: Reason
 
 
 @frozen
 class Wait:
-    """Wait: the service is verifying the account, and its result decides the next step."""
+    """Wait: the service is at work on the account, and its result decides the next step."""
 
 
 @frozen
@@ -61,9 +72,10 @@ class Done:
 
 @frozen
 class Blocked:
-    """No action can bring the account to its desired state; the reason says why, and what the user can do."""
+    """No action can bring the account to its desired state; the text says why, and what the user can do."""
 
-    reason: str
+    reason: Reason
+    text: str
 
 
 Decision = Do | Wait | Done | Blocked
@@ -72,28 +84,37 @@ Decision = Do | Wait | Done | Blocked
 def decide(desired: DesiredMember | None, member: MemberDetail | None, facts: GraphFacts) -> Decision:
     """Return the next step for an account; a state is None if the account should not be, or is not, a member."""
     if desired is None:
-        return Done() if member is None else Do(ActionKind.REMOVE)
+        return Done() if member is None else Do(ActionKind.REMOVE, Reason.NOT_IN_LIST)
     if desired.account.account_id == facts.administrator_id:
-        return Blocked("it is the administrator account, whose data is in its own graph already: leave it out")
+        # The administrator's data is in its own graph without a membership.
+        return Done()
     if member is None:
-        return Do(ActionKind.ENABLE_MEMBER if facts.organization else ActionKind.INVITE)
+        kind = ActionKind.ENABLE_MEMBER if facts.organization else ActionKind.INVITE
+        return Do(kind, Reason.NOT_A_MEMBER)
     return _decide_on_member(desired, member, facts)
 
 
-def predict(
+def foresee(
     desired: DesiredMember | None, member: MemberDetail | None, facts: GraphFacts
-) -> tuple[list[ActionKind], Blocked | None]:
+) -> tuple[list[Do], Blocked | None]:
     """Return the actions for an account, in order, if each succeeds, and why they will not suffice, if so."""
-    kinds: list[ActionKind] = []
+    actions: list[Do] = []
     while True:
         decision = decide(desired, member, facts)
         if isinstance(decision, Done | Blocked):
-            return kinds, decision if isinstance(decision, Blocked) else None
-        status: MemberStatus | None = MemberStatus.INVITED
+            return actions, decision if isinstance(decision, Blocked) else None
         if isinstance(decision, Do):
-            kinds.append(decision.kind)
+            actions.append(decision)
             status = _STATUS_AFTER[decision.kind]
-        member = None if status is None else evolve(member or MemberDetail(), status=status)
+        else:
+            status = _status_after_waiting(member)
+        member = None if status is None else evolve(member or MemberDetail(), status=status, disabled_reason=None)
+
+
+def needed(kind: ActionKind, planned: Collection[ActionKind]) -> ActionKind:
+    """Return the planned action that an action is a part of: an invitation may be the second half of another one."""
+    is_second_half = kind in ADDING and kind not in planned and ActionKind.REINVITE in planned
+    return ActionKind.REINVITE if is_second_half else kind
 
 
 def describe_status(member: MemberDetail | None) -> str:
@@ -104,6 +125,8 @@ def describe_status(member: MemberDetail | None) -> str:
     return message_text(f"{status} ({member.disabled_reason})" if member.disabled_reason else status, ())
 
 
+#: The actions that add a member.
+ADDING = frozenset({ActionKind.INVITE, ActionKind.ENABLE_MEMBER})
 _STATUS_AFTER = {
     ActionKind.REMOVE: None,
     ActionKind.REINVITE: MemberStatus.INVITED,
@@ -112,6 +135,27 @@ _STATUS_AFTER = {
     ActionKind.ACCEPT: MemberStatus.ENABLED,
     ActionKind.START_MONITORING: MemberStatus.ENABLED,
 }
+_HOURLY = "AWS enables it within an hour once it fits, without being asked"
+_DISABLED = {
+    "VOLUME_TOO_HIGH": (
+        Reason.VOLUME_TOO_HIGH,
+        f"AWS has not enabled it (VOLUME_TOO_HIGH): the graph's data volume would be too high; {_HOURLY}",
+    ),
+    "VOLUME_UNKNOWN": (
+        Reason.VOLUME_UNKNOWN,
+        f"AWS has not enabled it (VOLUME_UNKNOWN): its data volume is not known; {_HOURLY}",
+    ),
+}
+
+
+def _status_after_waiting(member: MemberDetail | None) -> MemberStatus:
+    # Only members are waited for.
+    is_invited = member is not None and member.status == MemberStatus.VERIFICATION_IN_PROGRESS
+    return MemberStatus.INVITED if is_invited and not _is_of_organization(member) else MemberStatus.ENABLED
+
+
+def _is_of_organization(member: MemberDetail | None) -> bool:
+    return member is not None and member.invitation_type == InvitationType.ORGANIZATION
 
 
 def _decide_on_member(desired: DesiredMember, member: MemberDetail, facts: GraphFacts) -> Decision:
@@ -123,30 +167,52 @@ def _decide_on_member(desired: DesiredMember, member: MemberDetail, facts: Graph
         case MemberStatus.VERIFICATION_FAILED:
             return _decide_on_failed_verification(desired, member)
         case MemberStatus.INVITED:
-            return _decide_on_invited(desired, facts)
+            # An account of the organization needs no invitation: it is on its way.
+            return Wait() if _is_of_organization(member) else _decide_on_invited(desired, facts)
         case MemberStatus.ACCEPTED_BUT_DISABLED:
-            return Do(ActionKind.START_MONITORING)
+            return _decide_on_disabled(desired, member)
         case _:
             status = message_text(str(member.status), ())
-            return Blocked(f"its status is {status}, which this version of the library does not support")
+            return Blocked(
+                Reason.UNKNOWN_STATUS, f"its status is {status}, which this version of the library does not support"
+            )
 
 
 def _decide_on_failed_verification(desired: DesiredMember, member: MemberDetail) -> Decision:
+    if _is_of_organization(member):
+        return Blocked(
+            Reason.VERIFICATION_FAILED, "AWS could not verify this account of the organization: it is not invited again"
+        )
     if (member.email_address or "").casefold() != desired.account.email_address.casefold():
-        return Do(ActionKind.REINVITE)
+        return Do(ActionKind.REINVITE, Reason.ADDRESS_DIFFERS)
+    if desired.retry_failed:
+        return Do(ActionKind.REINVITE, Reason.VERIFICATION_FAILED)
     return Blocked(
-        "verification failed: the e-mail address is not that of the account's root user; correct it and plan again"
+        Reason.VERIFICATION_FAILED,
+        "verification failed: the e-mail address is not that of the account's root user; correct it and plan again",
     )
 
 
 def _decide_on_invited(desired: DesiredMember, facts: GraphFacts) -> Decision:
     if desired.acceptance is Acceptance.BY_PLAN:
-        return Do(ActionKind.ACCEPT)
+        return Do(ActionKind.ACCEPT, Reason.INVITED)
     if desired.acceptance is Acceptance.IMPOSSIBLE:
-        return Blocked("it is invited, but member_credentials has no credentials to accept the invitation: add them")
+        return Blocked(
+            Reason.NO_CREDENTIALS, "it is invited, but there are no credentials to accept the invitation: add them"
+        )
     if facts.organization:
         return Blocked(
+            Reason.NOT_IN_ORGANIZATION,
             "it is invited, either because it is outside the organization or because the invitation is older than the "
-            "organization's graph: let it accept (member_credentials), or remove it and plan again"
+            "organization's graph: let it accept the invitation",
         )
     return Done()
+
+
+def _decide_on_disabled(desired: DesiredMember, member: MemberDetail) -> Decision:
+    if member.disabled_reason is None:
+        # AWS is checking its volume.
+        return Wait()
+    known = _DISABLED.get(member.disabled_reason)
+    reason, text = known or (Reason.DISABLED, f"AWS has not enabled it ({describe_status(member)})")
+    return Do(ActionKind.START_MONITORING, reason) if desired.retry_disabled else Blocked(reason, text)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, Factory, field, frozen
 from attrs.validators import optional
 
 from detective_async.api.models.constraints import (
@@ -25,19 +25,24 @@ from detective_async.api.models.members import Account
 from detective_async.api.redaction import mask_keys, masked
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError, ParameterError
+from detective_async.membership.accounts import AccountList
 from detective_async.membership.decisions import Acceptance, DesiredMember
+from detective_async.organization import OrganizationAccount
+from detective_async.settings.arguments import shown
 from detective_async.settings.endpoints import check_region
 
-#: AWS's quota of members per graph.
+#: AWS's default quota of members per graph, which AWS can raise.
 MAX_MEMBERS = 1200
 _PACKAGES = Items(OneOf(DatasourcePackage), max_items=25, min_items=0)
 
 MemberCredentials = Callable[[str], CredentialsSource] | Mapping[str, CredentialsSource]
+#: The accounts of one region.
+Accounts = Iterable[Account | OrganizationAccount]
 
 
 def _check(rule: Rule) -> Callable[[object, "Attribute[Any]", Any], None]:
     """Return a validator that applies a rule to an attribute."""
-    return lambda _desired, attribute, value: rule(value, attribute.name)
+    return lambda _, attribute, value: rule(value, attribute.name)
 
 
 def _packages(values: Iterable[DatasourcePackage | str]) -> tuple[DatasourcePackage, ...]:
@@ -63,6 +68,80 @@ def _check_member_credentials(value: object, path: str) -> None:
         )
 
 
+def _check_source(value: object, path: str) -> None:
+    try:
+        as_provider(value)  # type: ignore[arg-type] # it may be anything
+    except ConfigurationError as error:
+        raise ParameterError(path, str(error)) from None
+
+
+@frozen(kw_only=True)
+class ByInvitation:
+    """Members are invited, and accept.
+
+    Args:
+        credentials: the credentials with which the member accounts accept: a callable that takes an account id, or a
+            mapping. None leaves invitations open: INVITED is then the desired state.
+        administrator_id: the account whose members these are to be; if the client's credentials are those of another
+            one, the plan says so and does nothing. None takes the client's account.
+
+    Raises:
+        ParameterError: one is malformed.
+    """
+
+    credentials: MemberCredentials | None = field(
+        default=None, repr=False, validator=optional(_check(_check_member_credentials))
+    )
+    administrator_id: str | None = field(default=None, validator=optional(_check(ACCOUNT_ID)))
+
+
+@frozen(kw_only=True)
+class ByOrganization:
+    """Accounts of the organization are enabled, without invitations, in the graph of its Detective administrator.
+
+    Args:
+        administrator_id: the account that is the Detective administrator, or is to become it; if the client's
+            credentials are those of another one, the plan says so and does nothing. None takes the client's account.
+        management_credentials: credentials of the organization's management account, to make `administrator_id` the
+            Detective administrator where there is none.
+        auto_enable: whether accounts that join the organization later become members automatically. None leaves the
+            setting as it is.
+        credentials: as for `ByInvitation`, for accounts outside the organization, which AWS invites.
+
+    Raises:
+        ParameterError: one is malformed, or `management_credentials` are without `administrator_id`.
+    """
+
+    administrator_id: str | None = field(default=None, validator=optional(_check(ACCOUNT_ID)))
+    management_credentials: CredentialsSource | None = field(
+        default=None, repr=False, validator=optional(_check(_check_source))
+    )
+    auto_enable: bool | None = field(default=None, validator=optional(_check(Flag())))
+    credentials: MemberCredentials | None = field(
+        default=None, repr=False, validator=optional(_check(_check_member_credentials))
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.management_credentials is not None and self.administrator_id is None:
+            # The client's account could be any, and it cannot be replaced without the loss of its graph.
+            raise ParameterError("management_credentials", "needs administrator_id: the account to designate")
+
+
+@frozen
+class RegionAccounts:
+    """The accounts of one region.
+
+    Attributes:
+        accounts: those that should be members.
+        inactive: those that are suspended or being closed, with their status: they are not added, and not removed.
+        bad_lines: the number of lines of the list that could not be read.
+    """
+
+    accounts: tuple[Account, ...] = ()
+    inactive: Mapping[str, str] = Factory(dict)
+    bad_lines: int = 0
+
+
 @frozen(kw_only=True)
 class DesiredState:
     """The desired memberships; the attributes are parameters of `plan_membership`.
@@ -71,49 +150,41 @@ class DesiredState:
         ParameterError: one is invalid.
     """
 
-    accounts: Mapping[str, tuple[Account, ...]]
-    member_credentials: MemberCredentials | None = field(
-        repr=False, validator=optional(_check(_check_member_credentials))
-    )
-    organization: bool = field(validator=_check(Flag()))
-    management_credentials: CredentialsSource | None = field(repr=False)
-    administrator_id: str | None
+    accounts: Mapping[str, RegionAccounts]
+    members: ByInvitation | ByOrganization
     datasource_packages: tuple[DatasourcePackage, ...] = field(converter=_packages)
     tags: Mapping[str, str] = field(converter=_tags)
-    remove_others: bool = field(validator=_check(Flag()))
-    message: str | None = field(repr=masked, validator=optional(_check(MESSAGE)))
-    disable_email_notification: bool | None = field(validator=optional(_check(Flag())))
+    remove_others: bool = field(default=False, validator=_check(Flag()))
+    max_removals: int | None = field(default=None, validator=optional(_check(Integer(0))))
+    retry_failed: bool = field(default=True, validator=_check(Flag()))
+    retry_disabled: bool = field(default=False, validator=_check(Flag()))
+    message: str | None = field(default=None, repr=masked, validator=optional(_check(MESSAGE)))
+    disable_email_notification: bool | None = field(default=None, validator=optional(_check(Flag())))
     concurrency: int = field(validator=_check(Integer(1)))
 
     def __attrs_post_init__(self) -> None:
-        if self.management_credentials is None and self.administrator_id is None:
-            return
-        if not self.organization:
-            name = "administrator_id" if self.management_credentials is None else "management_credentials"
-            raise ParameterError(name, "is for organization=True only")
-        if self.management_credentials is None:
-            raise ParameterError("administrator_id", "needs management_credentials, to designate the administrator")
-        if self.administrator_id is None:
-            raise ParameterError("management_credentials", "needs administrator_id: the account to designate")
-        ACCOUNT_ID(self.administrator_id, "administrator_id")
-        try:
-            as_provider(self.management_credentials)
-        except ConfigurationError as error:
-            raise ParameterError("management_credentials", str(error)) from None
+        if not isinstance(self.members, ByInvitation | ByOrganization):
+            raise ParameterError("members", f"expected ByInvitation or ByOrganization, got {shown(self.members)}")
+
+    @property
+    def organization(self) -> ByOrganization | None:
+        """How members are added, if the graph is the organization's."""
+        return self.members if isinstance(self.members, ByOrganization) else None
 
     def member(self, account: Account) -> DesiredMember:
         """Return the desired state of an account."""
-        if self.member_credentials is None:
+        credentials = self.members.credentials
+        if credentials is None:
             acceptance = Acceptance.BY_OWNER
-        elif isinstance(self.member_credentials, Mapping) and account.account_id not in self.member_credentials:
+        elif isinstance(credentials, Mapping) and account.account_id not in credentials:
             acceptance = Acceptance.IMPOSSIBLE
         else:
             acceptance = Acceptance.BY_PLAN
-        return DesiredMember(account, acceptance)
+        return DesiredMember(account, acceptance, self.retry_failed, self.retry_disabled)
 
     def credentials_of(self, account_id: str) -> CredentialsSource:
         """Return the credentials with which an account accepts its invitation."""
-        source = self.member_credentials
+        source = self.members.credentials
         assert source is not None  # noqa: S101 - otherwise no decision is to accept
         try:
             found = source[account_id] if isinstance(source, Mapping) else source(account_id)
@@ -125,7 +196,7 @@ class DesiredState:
         else:
             return found
         # Outside the except block, so that the original exception, whose text may contain secrets, is not chained.
-        raise CredentialsError(f"member_credentials, called for {account_id}: {problem}")
+        raise CredentialsError(f"credentials of members, called for {account_id}: {problem}")
 
 
 def check_regions(regions: Iterable[str]) -> list[str]:
@@ -136,8 +207,8 @@ def check_regions(regions: Iterable[str]) -> list[str]:
 
 
 def accounts_by_region(
-    accounts: Iterable[Account] | Mapping[str, Iterable[Account]], regions: Iterable[str]
-) -> dict[str, tuple[Account, ...]]:
+    accounts: Accounts | Mapping[str, Accounts], regions: Iterable[str]
+) -> dict[str, RegionAccounts]:
     """Return the accounts of each region of a plan, validated."""
     if not isinstance(accounts, Mapping):
         checked = _check_accounts(accounts, "accounts")
@@ -146,16 +217,26 @@ def accounts_by_region(
         raise ParameterError("regions", "must be left out if accounts is a mapping, whose keys are the regions")
     if not accounts:
         raise ParameterError("accounts", "must not be empty")
-    by_region: dict[str, tuple[Account, ...]] = {}
+    by_region: dict[str, RegionAccounts] = {}
     for region, some in accounts.items():
         check_region(region, "a key of accounts")
         by_region[str(region)] = _check_accounts(some, f"accounts[{region!r}]")
     return by_region
 
 
-def _check_accounts(accounts: Iterable[Account], path: str) -> tuple[Account, ...]:
-    checked: list[Account] = list_if_iterable(accounts)
-    DistinctItems(ModelInstance(Account), "account_id")(checked, path)
-    if len(checked) > MAX_MEMBERS:
-        raise ParameterError(path, f"a graph has at most {MAX_MEMBERS:,} members, got {len(checked):,} accounts")
-    return tuple(checked)
+def _check_accounts(accounts: Accounts, path: str) -> RegionAccounts:
+    bad_lines = len(accounts.problems) if isinstance(accounts, AccountList) else 0
+    given = list_if_iterable(accounts)
+    inactive: dict[str, str] = {}
+    active: list[Any] = given
+    if isinstance(given, list):
+        inactive = {one.account_id: one.status for one in given if isinstance(one, OrganizationAccount) and not one.ok}
+        active = [_as_account(one) for one in given]
+    DistinctItems(ModelInstance(Account), "account_id")(active, path)
+    return RegionAccounts(tuple(one for one in active if one.account_id not in inactive), inactive, bad_lines)
+
+
+def _as_account(value: object) -> object:
+    if isinstance(value, OrganizationAccount):
+        return Account(value.account_id, value.email_address)
+    return value

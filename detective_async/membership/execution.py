@@ -1,43 +1,63 @@
-"""What planning and applying share: clients, a limit to concurrent calls, repeated reads, and texts for errors."""
+"""What planning and applying share: clients, a fair limit to concurrent calls, waiting, and what errors mean."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from itertools import islice
 from typing import TypeVar
 
-from attrs import Factory, define, field
+from attrs import define, field
 
-from detective_async.api.models.exceptions import ConflictException
+from detective_async.api.models.exceptions import (
+    AccessDeniedException,
+    ConflictException,
+    ResourceNotFoundException,
+    ServiceQuotaExceededException,
+)
 from detective_async.api.redaction import in_one_line
 from detective_async.auth import CredentialsSource
-from detective_async.client import polling
 from detective_async.client.client import DetectiveClient
+from detective_async.client.polling import Wait
+from detective_async.client.slots import SharedSlots
 from detective_async.errors import (
     AssumeRoleError,
     ClientClosed,
+    CredentialsError,
     DetectiveError,
     HostNotFound,
     ServiceError,
     TransportError,
 )
 from detective_async.fleet.outcomes import UNKNOWN_KEYS, OutcomeKind, outcome_kind
-from detective_async.membership.actions import ActionKind
+from detective_async.membership.actions import Reason
 from detective_async.settings.clock import Clock
+from detective_async.settings.endpoints import needs_no_opt_in
 
-#: How often something is tried or read again without any change of state.
-MAX_RETRIES = 5
+#: The pauses grow slowly, so that an action follows soon after the change that allows it.
 _GROWTH = 1.25
+#: The longest wait between two attempts of one call, in seconds. Patience beyond that is that of the deadline: a longer
+#: wait inside of a call might not see that an outage is over.
+_LONGEST_BACKOFF = 3.0
+#: Other codes than that of `outcome_kind` for a region that the account has not enabled.
+_CLOSED = frozenset({"RegionDisabledException"})
+_REASONS: Mapping[type[Exception], Reason] = {
+    CredentialsError: Reason.NO_CREDENTIALS,
+    AccessDeniedException: Reason.ACCESS_DENIED,
+    ServiceQuotaExceededException: Reason.QUOTA_EXCEEDED,
+    TransportError: Reason.NO_RESPONSE,
+}
 
 T = TypeVar("T")
 
 
-class BlockedError(Exception):
-    """An obstacle for which the library has no error; its text is shown to the user."""
+class StoppedError(Exception):
+    """No action that is planned leads further; the reason says why, and the text is shown to the user."""
+
+    def __init__(self, reason: Reason, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 def _patient(client: DetectiveClient) -> DetectiveClient:
-    return client._patient()  # noqa: SLF001 - of our own class
+    return client._patient(max_backoff=_LONGEST_BACKOFF)  # noqa: SLF001 - of our own class
 
 
 @define(eq=False)
@@ -46,28 +66,44 @@ class Execution:
 
     Attributes:
         client: the administrator's client; retries patiently, unless its policy or the environment says otherwise.
-        semaphore: held during each call. The client has no such limit: its timeouts would include the wait.
+        slots: held during each call. The client has no such limit: its timeouts would include the wait.
+        wait: the deadline of it all.
+        hosts_are_known: whether the hosts of the regions have responded before, so that one that is not found is an
+            outage.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
         acted: whether any action may have had its effect.
     """
 
     client: DetectiveClient = field(converter=_patient)
-    concurrency: int
-    semaphore: asyncio.Semaphore = field(
-        init=False, default=Factory(lambda self: asyncio.Semaphore(self.concurrency), takes_self=True)
-    )
+    slots: SharedSlots
+    wait: Wait
+    hosts_are_known: bool = False
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
     acted: bool = field(init=False, default=False)
+
+    @classmethod
+    def start(
+        cls,
+        client: DetectiveClient,
+        concurrency: int,
+        regions: Iterable[str],
+        timeout: float,
+        *,
+        hosts_are_known: bool = False,
+    ) -> "Execution":
+        """Begin, with so many seconds until the deadline."""
+        wait = Wait(client._transport.clock, timeout, growth=_GROWTH, shrinks=True)  # noqa: SLF001 - of our own class
+        return cls(client, SharedSlots(concurrency, regions), wait, hosts_are_known)
 
     @property
     def clock(self) -> Clock:
         """The client's clock."""
-        return self.client._transport.clock  # noqa: SLF001 - of our own class
+        return self.wait.clock
 
     @asynccontextmanager
-    async def acting(self) -> AsyncIterator[None]:
-        """Hold the semaphore for one call that changes something, and note whether it may have had its effect."""
-        async with self.semaphore:
+    async def acting(self, region: str) -> AsyncIterator[None]:
+        """Hold a slot for one call that changes something, and note whether it may have had its effect."""
+        async with self.slots.of(region):
             acted = True
             try:
                 yield
@@ -90,118 +126,81 @@ class Execution:
         """Return the administrator's client for a region."""
         return self.client.with_options(region=region)
 
+    def is_transient(self, error: BaseException | None) -> bool:
+        """Return whether it is worth reading the state and deciding again, until the deadline.
 
-@define(eq=False)
-class RegionState:
-    """The state of a region's graph while a plan is applied.
+        That applies to retryable errors, to requests that may have been carried out, to conflicts, and to what is not
+        found: then the state differs from what was read, or what was done is not seen everywhere yet. A host that does
+        not exist will not exist a moment later either, and a client that was closed stays so.
+        """
+        if isinstance(error, AssumeRoleError):
+            return self.is_transient(error.__cause__)
+        if not isinstance(error, DetectiveError) or isinstance(error, ClientClosed):
+            return False
+        if isinstance(error, HostNotFound):
+            return self.hosts_are_known
+        if is_region_closed(error) or is_of_unknown_keys(error):
+            return False
+        if isinstance(error, ServiceError) and error.retryable:
+            return True
+        return error.outcome_unknown or isinstance(
+            error, TransportError | ConflictException | ResourceNotFoundException
+        )
 
-    Attributes:
-        graph_arn: the graph; None until there is one.
-        done: the actions that were carried out.
-        problem: why the graph is not as desired; None if it is.
-        error: the error that caused the problem, or None.
-        unfinished: the number of tasks in progress.
-    """
-
-    region: str
-    graph_arn: str | None = None
-    done: list[ActionKind] = Factory(list)
-    problem: str | None = None
-    error: Exception | None = None
-    unfinished: int = 0
-
-    def fail(self, error: Exception) -> None:
-        """Add a problem."""
-        problem = error_text(error)
-        self.problem = problem if self.problem is None else f"{self.problem}; {problem}"
-        self.error = self.error or library_error(error)
-
-
-def pauses(clock: Clock) -> Iterator[float]:
-    """Yield the seconds between reads; they grow slowly, so that the last read follows soon after the last change."""
-    return polling.pauses(clock, growth=_GROWTH)
+    async def until_read(self, read: Callable[[], Awaitable[T]], *, part: float = 1.0) -> T:
+        """Read something, again after transient errors, until the deadline, or for a part of the time until then."""
+        wait = self.wait.part(part)
+        while True:
+            try:
+                return await read()
+            except DetectiveError as error:
+                if not self.is_transient(error) or not await wait.pause():
+                    raise
 
 
-def is_transient(error: BaseException | None) -> bool:
-    """Return whether it is worth reading the state and deciding again.
-
-    That applies to retryable errors, to requests that may have been carried out, and to conflicts: then the state
-    differs from what was read, or is changing. A host that does not exist will not exist a moment later either, and a
-    client that was closed stays so.
-    """
-    if isinstance(error, AssumeRoleError):
-        return is_transient(error.__cause__)
-    if not isinstance(error, DetectiveError) or isinstance(error, HostNotFound | ClientClosed):
-        return False
-    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE or _is_of_unknown_keys(error):
-        return False
-    if isinstance(error, ServiceError) and error.retryable:
+def is_region_closed(error: BaseException) -> bool:
+    """Return whether an error says that Detective is not available to the account in the region."""
+    if isinstance(error, ServiceError) and error.code in _CLOSED:
         return True
-    return error.outcome_unknown or isinstance(error, TransportError | ConflictException)
+    return isinstance(error, Exception) and outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE
+
+
+def is_of_unknown_keys(error: BaseException) -> bool:
+    """Return whether an error says that the access keys do not exist, or the region is closed: AWS has one for both."""
+    return isinstance(error, ServiceError) and error.code == UNKNOWN_KEYS
+
+
+def is_not_opted_in(error: BaseException | None, region: str) -> bool:
+    """Return whether an error means that the account has not opted in to a region, if other regions are available."""
+    if error is None:
+        return False
+    if is_of_unknown_keys(error):
+        return not needs_no_opt_in(region)
+    return is_region_closed(error) or isinstance(error, HostNotFound)
+
+
+def reason_of(error: Exception) -> Reason:
+    """Classify an error for a report."""
+    if isinstance(error, StoppedError):
+        return error.reason
+    if is_region_closed(error):
+        return Reason.REGION_UNAVAILABLE
+    if is_of_unknown_keys(error):
+        return Reason.UNKNOWN_KEYS
+    return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), Reason.FAILED)
 
 
 def error_text(error: Exception) -> str:
     """Return the text of an error for a report, in one line."""
-    if outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE:
+    if is_region_closed(error):
         return f"Detective is not available to the account in this region: {error}"
-    if _is_of_unknown_keys(error):
-        # AWS has one error for both.
+    if is_of_unknown_keys(error):
         return f"Detective is not available to the account in this region, or its access keys do not exist: {error}"
-    # A `BlockedError` may quote responses.
+    # A `StoppedError` may quote responses.
     return in_one_line(str(error))
 
 
-def _is_of_unknown_keys(error: BaseException) -> bool:
-    return isinstance(error, ServiceError) and error.code == UNKNOWN_KEYS
-
-
 def library_error(error: Exception) -> Exception | None:
-    """Return the library's error: the given one, or the cause of a `BlockedError`; None if it has none."""
-    cause = error.__cause__ if isinstance(error, BlockedError) else error
+    """Return the library's error: the given one, or the cause of a `StoppedError`; None if it has none."""
+    cause = error.__cause__ if isinstance(error, StoppedError) else error
     return cause if isinstance(cause, Exception) else None
-
-
-async def read_with_retries(execution: Execution, read: Callable[[], Awaitable[T]]) -> T:
-    """Read something, and retry after transient errors."""
-    for pause in islice(pauses(execution.clock), MAX_RETRIES):
-        try:
-            return await read()
-        except DetectiveError as error:
-            if not is_transient(error):
-                raise
-        await execution.clock.sleep(pause)
-    return await read()
-
-
-Step = tuple[ActionKind, Callable[[], Awaitable[object]]]
-
-
-async def reconcile(execution: Execution, state: RegionState, next_step: Callable[[], Awaitable[Step | None]]) -> None:
-    """Read, act, and read again, until `next_step` returns no action; `state` records the actions, none is repeated.
-
-    Each action is carried out in `Execution.acting`.
-
-    Raises:
-        DetectiveError: an error is not transient, or the retries are exhausted.
-        BlockedError: raised by `next_step`; or an action succeeded and has no visible effect.
-    """
-    failure: Exception | None = None
-    retries = islice(pauses(execution.clock), MAX_RETRIES)
-    while (step := await read_with_retries(execution, next_step)) is not None:
-        kind, act = step
-        if kind in state.done:
-            failure = BlockedError(f"{kind} was done, but its effect is not visible yet: plan again later")
-        else:
-            try:
-                await act()
-            except DetectiveError as error:
-                if not is_transient(error):
-                    raise
-                failure = error
-            else:
-                state.done.append(kind)
-                continue
-        pause = next(retries, None)
-        if pause is None:
-            raise failure
-        await execution.clock.sleep(pause)

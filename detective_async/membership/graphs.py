@@ -1,31 +1,39 @@
-"""The graph of a region: its state, the next action on it, and that action."""
+"""The graph of a region: what is read of it, and the steps that bring it to its desired state.
 
-from collections.abc import Mapping
+A step says what is missing, and can do it. A plan asks the steps what is missing and shows that; applying the plan asks
+again, and does what the plan has shown.
+"""
+
+import asyncio
+import re
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from itertools import islice
+from typing import ClassVar
 
-from attrs import frozen
+from attrs import Factory, define, field
 
 from detective_async.api.models.datasources import DatasourcePackage, DatasourcePackageIngestState
 from detective_async.api.models.exceptions import AccessDeniedException, ValidationException
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
-from detective_async.membership.actions import ActionKind
-from detective_async.membership.desired import DesiredState
-from detective_async.membership.execution import BlockedError, Execution, Step, error_text
+from detective_async.client.polling import Wait
+from detective_async.errors import DetectiveError
+from detective_async.membership.actions import Action, ActionKind, Reason, RegionReport
+from detective_async.membership.desired import ByOrganization, DesiredState
+from detective_async.membership.execution import Execution, StoppedError, error_text, library_error, reason_of
 
-#: Seconds to wait until a new administrator is in the organization's list.
-_ADMINISTRATOR_TIMEOUT = 60.0
 #: The API's maximum.
-_PAGE_SIZE = 200
-
-
-@frozen
-class GraphState:
-    """The graph of the client's account in a region, if it has one."""
-
-    graph_arn: str | None
-    # The account ids of the organization's Detective administrators; None if they were not read.
-    administrators: tuple[str, ...] | None = None
+PAGE_SIZE = 200
+#: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
+SETTLING = 15.0
+#: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
+_LONGEST_DELEGATION = 300.0
+#: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
+_BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
+#: The package that every graph has, and that is part of each list of packages that is sent.
+CORE_PACKAGE = DatasourcePackage.DETECTIVE_CORE
 
 
 def administrator_of(graph_arn: str) -> str:
@@ -33,140 +41,395 @@ def administrator_of(graph_arn: str) -> str:
     return next(islice(graph_arn.split(":"), 4, None), "")
 
 
-async def read_graph_state(execution: Execution, desired: DesiredState, region: str) -> GraphState:
-    """Read which graph there is; in organization mode, a `BlockedError` says that it is not the organization's."""
-    client = execution.client_in(region)
-    graph_arn = await find_graph(execution, client)
-    if not desired.organization:
-        return GraphState(graph_arn)
-    if desired.management_credentials is not None:
-        management = execution.client.with_options(region=region, credentials=desired.management_credentials)
-        async with execution.semaphore:
-            administrators = await management.iter_organization_admin_accounts().collect()
-        return GraphState(graph_arn, tuple(one.account_id or "" for one in administrators))
-    if graph_arn is not None:
-        await _check_organization_graph(execution, client, graph_arn)
-    return GraphState(graph_arn)
-
-
 async def find_graph(execution: Execution, client: DetectiveClient) -> str | None:
     """Return the ARN of the graph that the client's account has in the client's region."""
-    async with execution.semaphore:
+    async with execution.slots.of(client.region):
         graph = await client.iter_graphs().first()
     return None if graph is None else graph.arn
 
 
-def decide_on_graph(graph: GraphState, desired: DesiredState) -> ActionKind | None:
-    """Return the next action before there can be members; a `BlockedError` says that no action can help."""
-    if not desired.organization:
-        return None if graph.graph_arn else ActionKind.CREATE_GRAPH
-    if graph.administrators is None:
-        if graph.graph_arn is None:
-            # A graph of an account that is not the administrator would send invitations.
-            raise BlockedError(
-                "the client's account has no graph here, so it is not the organization's Detective administrator: "
-                "designate it with management_credentials and administrator_id"
-            )
-        return None
-    present, account_id = graph.administrators, desired.administrator_id
-    if present and account_id not in present:
-        raise BlockedError(f"the organization's Detective administrator here is {present[0]}, and not {account_id}")
-    if graph.graph_arn is not None and administrator_of(graph.graph_arn) != account_id:
-        raise BlockedError(
-            f"the client has the credentials of account {administrator_of(graph.graph_arn)}, and not those of the "
-            f"administrator {account_id}"
-        )
-    return None if present and graph.graph_arn else ActionKind.ENABLE_ADMINISTRATOR
-
-
-async def next_step(execution: Execution, desired: DesiredState, region: str) -> tuple[GraphState, Step | None]:
-    """Read the state, and return it with the next step."""
-    graph = await read_graph_state(execution, desired, region)
-
-    async def enable_administrator() -> None:
-        assert desired.administrator_id is not None  # noqa: S101 - otherwise this step is never decided on
-        management = execution.client.with_options(region=region, credentials=desired.management_credentials)
-        async with execution.acting():
-            await management.enable_organization_admin_account(desired.administrator_id)
-        async with execution.semaphore:
-            await management.wait_for_organization_admin_account(
-                desired.administrator_id, timeout=_ADMINISTRATOR_TIMEOUT
-            )
-
-    async def create_graph() -> None:
-        async with execution.acting():
-            await execution.client_in(region).create_graph(tags=desired.tags or None)
-
-    kind = decide_on_graph(graph, desired)
-    if kind is None:
-        return graph, None
-    return graph, (kind, create_graph if kind is ActionKind.CREATE_GRAPH else enable_administrator)
-
-
 async def list_members(execution: Execution, client: DetectiveClient, graph_arn: str) -> dict[str, MemberDetail]:
     """Return the members of a graph by account id."""
-    async with execution.semaphore:
-        members = await client.iter_members(graph_arn, page_size=_PAGE_SIZE).collect()
+    async with execution.slots.of(client.region):
+        members = await client.iter_members(graph_arn, page_size=PAGE_SIZE).collect()
     return {member.account_id: member for member in members if member.account_id is not None}
 
 
-async def missing_tags(
-    execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState
-) -> Mapping[str, str]:
-    """Return the desired tags that the graph does not have; sends a request only if tags are desired."""
-    if not desired.tags:
-        return {}
-    async with execution.semaphore:
-        present = (await client.list_tags_for_resource(graph_arn)).tags
-    return {key: value for key, value in desired.tags.items() if present.get(key) != value}
+@define(eq=False)
+class Graph:
+    """The graph of a region, while it is planned or the plan is applied.
+
+    Attributes:
+        client: the administrator's client for the region.
+        arn: the graph; None until there is one.
+        planned: the actions on it that the plan shows, by kind.
+        done: the actions that were carried out.
+        problem: why it is not as desired, and that as a reason and an error; None if it is.
+    """
+
+    execution: Execution
+    desired: DesiredState
+    region: str
+    client: DetectiveClient = field(init=False)
+    arn: str | None = None
+    planned: Mapping[ActionKind, Action] = Factory(dict)
+    done: list[ActionKind] = Factory(list)
+    problem: tuple[str, Reason, Exception | None] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.client = self.execution.client_in(self.region)
+
+    @property
+    def found_arn(self) -> str:
+        """The graph, after it was found or made."""
+        assert self.arn is not None  # noqa: S101 - the steps that need it come after those that find it
+        return self.arn
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the plan makes it, so that it may not be seen everywhere yet."""
+        return ActionKind.CREATE_GRAPH in self.planned or ActionKind.ENABLE_ADMINISTRATOR in self.planned
+
+    def fail(self, error: Exception) -> None:
+        """Add a problem."""
+        text, reason, cause = error_text(error), reason_of(error), library_error(error)
+        if self.problem is not None:
+            text, reason, cause = f"{self.problem[0]}; {text}", self.problem[1], self.problem[2] or cause
+        self.problem = text, reason, cause
+
+    def report(self) -> RegionReport:
+        """Return the result."""
+        text, reason, error = self.problem or (None, None, None)
+        return RegionReport(
+            region=self.region, graph_arn=self.arn, done=tuple(self.done), problem=text, error=error, reason=reason
+        )
 
 
-async def missing_packages(
-    execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState
-) -> list[DatasourcePackage]:
-    """Return the desired packages that are not started; sends a request only if packages are desired."""
-    if not desired.datasource_packages:
-        return []
-    async with execution.semaphore:
-        present = dict(await client.iter_datasource_packages(graph_arn).collect())
-    started = {
-        package
-        for package, detail in present.items()
-        if detail.datasource_package_ingest_state == DatasourcePackageIngestState.STARTED
-    }
-    return [package for package in desired.datasource_packages if package not in started]
+class Step(ABC):
+    """One change of a graph: says what is missing, and does it.
+
+    Attributes:
+        kind: the action.
+        reason: why it is necessary, if something is missing.
+    """
+
+    kind: ClassVar[ActionKind]
+    reason: ClassVar[Reason]
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.execution = graph.execution
+        self.desired = graph.desired
+        self.client = graph.client
+
+    @abstractmethod
+    async def missing(self) -> Sequence[str]:
+        """Read the state, and return the names of what is missing; an empty name for the whole.
+
+        Raises:
+            StoppedError: no action can help.
+        """
+        ...
+
+    @abstractmethod
+    async def act(self, names: Sequence[str], /) -> None:
+        """Do what is missing."""
+        ...
+
+    def is_transient(self, error: DetectiveError) -> bool:
+        """Return whether it is worth trying again after an error."""
+        return self.execution.is_transient(error)
 
 
-async def tag_step(execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState) -> Step | None:
-    """Read the tags, and return the step that adds the missing ones."""
-    tags = await missing_tags(execution, client, graph_arn, desired)
+class GraphStep(Step):
+    """A change of a graph that exists."""
 
-    async def tag_graph() -> None:
-        async with execution.acting():
-            await client.tag_resource(graph_arn, tags)
-
-    return (ActionKind.TAG_GRAPH, tag_graph) if tags else None
+    @abstractmethod
+    def missing_of_new(self) -> Sequence[str]:
+        """Return what will be missing of a graph that does not exist yet, as far as it is known."""
+        ...
 
 
-async def package_step(
-    execution: Execution, client: DetectiveClient, graph_arn: str, desired: DesiredState
-) -> Step | None:
-    """Read the data source packages, and return the step that starts the missing ones."""
-    packages = await missing_packages(execution, client, graph_arn, desired)
+class CreateGraph(Step):
+    """Enables Detective."""
 
-    async def start_packages() -> None:
-        async with execution.acting():
-            await client.update_datasource_packages(graph_arn, packages)
+    kind = ActionKind.CREATE_GRAPH
+    reason = Reason.NO_GRAPH
 
-    return (ActionKind.START_PACKAGES, start_packages) if packages else None
+    async def missing(self) -> Sequence[str]:
+        """Look for the graph of the client's account."""
+        if self.graph.arn is None:
+            self.graph.arn = await find_graph(self.execution, self.client)
+        return () if self.graph.arn else ("",)
+
+    async def act(self, _names: Sequence[str], /) -> None:
+        """Create it, with the desired tags."""
+        async with self.execution.acting(self.graph.region):
+            response = await self.client.create_graph(tags=self.desired.tags or None)
+        # Not looked for: it may not be listed yet.
+        self.graph.arn = response.graph_arn
 
 
-async def _check_organization_graph(execution: Execution, client: DetectiveClient, graph_arn: str) -> None:
+class EnableAdministrator(Step):
+    """Makes an account the organization's Detective administrator, which gives it the organization's graph."""
+
+    kind = ActionKind.ENABLE_ADMINISTRATOR
+    reason = Reason.NO_ADMINISTRATOR
+
+    def __init__(self, graph: Graph, organization: ByOrganization) -> None:
+        super().__init__(graph)
+        assert organization.administrator_id is not None  # noqa: S101 - ByOrganization has checked it
+        self._account_id = organization.administrator_id
+        self._management = self.execution.client.with_options(
+            region=graph.region, credentials=organization.management_credentials
+        )
+
+    async def missing(self) -> Sequence[str]:
+        """Look for the administrator and its graph."""
+        async with self.execution.slots.of(self.graph.region):
+            found = await self._management.iter_organization_admin_accounts().collect()
+        administrators = [one.account_id or "" for one in found]
+        if administrators and self._account_id not in administrators:
+            raise StoppedError(
+                Reason.WRONG_ADMINISTRATOR,
+                f"the organization's Detective administrator here is {administrators[0]}, and not {self._account_id}",
+            )
+        self.graph.arn = await find_graph(self.execution, self.client)
+        if self.graph.arn is not None:
+            check_owner(self.graph.arn, self._account_id)
+        return () if administrators and self.graph.arn else ("",)
+
+    async def act(self, _names: Sequence[str], /) -> None:
+        """Designate it, as the management account."""
+        async with self.execution.acting(self.graph.region):
+            await self._management.enable_organization_admin_account(self._account_id)
+
+    def is_transient(self, error: DetectiveError) -> bool:
+        """Return True also while another delegation settles, or a former graph is being deleted."""
+        is_busy = isinstance(error, ValidationException) and _BUSY.search(error.message) is not None
+        return is_busy or super().is_transient(error)
+
+
+class TagGraph(GraphStep):
+    """Sets the desired tags that are missing."""
+
+    kind = ActionKind.TAG_GRAPH
+    reason = Reason.TAGS_DIFFER
+
+    async def missing(self) -> Sequence[str]:
+        """Compare the tags."""
+        if not self.desired.tags:
+            return ()
+        async with self.execution.slots.of(self.graph.region):
+            present = (await self.client.list_tags_for_resource(self.graph.found_arn)).tags
+        return [key for key, value in self.desired.tags.items() if present.get(key) != value]
+
+    def missing_of_new(self) -> Sequence[str]:
+        """Return all tags; CreateGraph sets them itself."""
+        # CreateGraph sets them.
+        return list(self.desired.tags) if self.desired.organization else ()
+
+    async def act(self, names: Sequence[str], /) -> None:
+        """Set tags; others remain."""
+        tags = {key: self.desired.tags[key] for key in names}
+        async with self.execution.acting(self.graph.region):
+            await self.client.tag_resource(self.graph.found_arn, tags)
+
+
+class StartPackages(GraphStep):
+    """Starts the desired data source packages; those that are started stay so."""
+
+    kind = ActionKind.START_PACKAGES
+    reason = Reason.PACKAGES_NOT_STARTED
+    _started: tuple[DatasourcePackage, ...] = ()
+
+    async def missing(self) -> Sequence[str]:
+        """Look which packages are started."""
+        if not self.desired.datasource_packages:
+            return ()
+        async with self.execution.slots.of(self.graph.region):
+            found = await self.client.iter_datasource_packages(self.graph.found_arn).collect()
+        self._started = tuple(
+            package
+            for package, detail in found
+            if detail.datasource_package_ingest_state == DatasourcePackageIngestState.STARTED
+        )
+        return [package for package in self.desired.datasource_packages if package not in self._started]
+
+    def missing_of_new(self) -> Sequence[str]:
+        """Return all but the core package."""
+        # AWS's guide says that new graphs have all of them started; should that be so, nothing is sent.
+        return [package for package in self.desired.datasource_packages if package != CORE_PACKAGE]
+
+    async def act(self, names: Sequence[str], /) -> None:
+        """Start packages; those that are started stay so."""
+        # The request most likely sets the whole list: whatever it leaves out would be stopped.
+        packages = dict.fromkeys((CORE_PACKAGE, *self._started, *map(DatasourcePackage, names)))
+        async with self.execution.acting(self.graph.region):
+            await self.client.update_datasource_packages(self.graph.found_arn, list(packages))
+
+
+class SetAutoEnable(GraphStep):
+    """Sets whether accounts new to the organization become members automatically."""
+
+    kind = ActionKind.SET_AUTO_ENABLE
+    reason = Reason.AUTO_ENABLE_DIFFERS
+
+    async def missing(self) -> Sequence[str]:
+        """Compare the setting."""
+        organization = self.desired.organization
+        if organization is None or organization.auto_enable is None:
+            return ()
+        async with self.execution.slots.of(self.graph.region):
+            found = await self.client.describe_organization_configuration(self.graph.found_arn)
+        return () if found.auto_enable is organization.auto_enable else (self._name,)
+
+    def missing_of_new(self) -> Sequence[str]:
+        """Return the setting if it is not that of a new graph."""
+        organization = self.desired.organization
+        return (self._name,) if organization and organization.auto_enable else ()
+
+    async def act(self, names: Sequence[str], /) -> None:
+        """Change the setting."""
+        async with self.execution.acting(self.graph.region):
+            await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
+
+    @property
+    def _name(self) -> str:
+        organization = self.desired.organization
+        return "on" if organization is not None and organization.auto_enable else "off"
+
+
+#: The steps of a graph that exists; they are independent of each other.
+GRAPH_STEPS: tuple[type[GraphStep], ...] = (TagGraph, StartPackages, SetAutoEnable)
+
+
+def first_step(graph: Graph) -> Step | None:
+    """Return the step that makes a graph where there is none; None if no action is to do that."""
+    organization = graph.desired.organization
+    if organization is None:
+        return CreateGraph(graph)
+    return None if organization.management_credentials is None else EnableAdministrator(graph, organization)
+
+
+async def find_organization_graph(graph: Graph) -> None:
+    """Find the graph of the client's account, and check that it is the organization's, without the management account.
+
+    Raises:
+        StoppedError: there is none, or it is not the organization's.
+    """
+    graph.arn = await find_graph(graph.execution, graph.client)
+    if graph.arn is None:
+        # A graph of an account that is not the administrator would send invitations.
+        raise StoppedError(
+            Reason.WRONG_ADMINISTRATOR,
+            "the client's account has no graph here, so it is not the organization's Detective administrator: "
+            "designate it with management_credentials and administrator_id",
+        )
     try:
-        async with execution.semaphore:
-            await client.describe_organization_configuration(graph_arn)
+        async with graph.execution.slots.of(graph.region):
+            await graph.client.describe_organization_configuration(graph.arn)
     except (AccessDeniedException, ValidationException) as error:
-        raise BlockedError(
-            f"the graph of {administrator_of(graph_arn)} is not the organization's, or its credentials do not allow "
-            f"DescribeOrganizationConfiguration: {error_text(error)}"
+        raise StoppedError(
+            Reason.NOT_ORGANIZATION_GRAPH,
+            f"the graph of {administrator_of(graph.arn)} is not the organization's, or its credentials do not allow "
+            f"DescribeOrganizationConfiguration: {error_text(error)}",
         ) from error
+
+
+def check_owner(graph_arn: str, administrator_id: str | None) -> None:
+    """Check that a graph of the client's account is that of the administrator who is wanted, if any.
+
+    Raises:
+        StoppedError: it is not.
+    """
+    owner = administrator_of(graph_arn)
+    if administrator_id is not None and owner != administrator_id:
+        raise wrong_account(owner, administrator_id)
+
+
+def wrong_account(found: str, wanted: str) -> StoppedError:
+    """Return the error for credentials of another account than the administrator."""
+    return StoppedError(
+        Reason.WRONG_ACCOUNT,
+        f"the client has the credentials of account {found}, and not those of the administrator {wanted}",
+    )
+
+
+async def carry_out(step: Step, wait: Wait) -> None:
+    """Do what is missing and planned, look, and wait until nothing is missing, or until the deadline.
+
+    Raises:
+        DetectiveError: an error that is not transient, or the last one before the deadline.
+        StoppedError: something is missing that the plan does not show; or it is still missing at the deadline.
+    """
+    graph, execution = step.graph, step.execution
+    action = graph.planned.get(step.kind)
+    planned = () if action is None else action.items or ("",)
+    settled_at = wait.deadline
+    if ActionKind.CREATE_GRAPH not in graph.done:
+        # Otherwise what CreateGraph has set is seen in the end.
+        settled_at = execution.clock.monotonic() + (SETTLING if graph.is_new else 0.0)
+    failure: DetectiveError | None = None
+    while True:
+        try:
+            missing = await step.missing()
+            if not missing:
+                return
+            due = [name for name in missing if name in planned]
+            if due and step.kind not in graph.done:
+                await step.act(due)
+                graph.done.append(step.kind)
+                wait.restart()
+                continue
+            if not due and execution.clock.monotonic() >= settled_at:
+                raise not_planned(step.kind, missing)
+        except DetectiveError as error:
+            if not step.is_transient(error):
+                raise
+            failure = error
+        if not await wait.pause():
+            raise failure or StoppedError(
+                Reason.TIMED_OUT, f"{step.kind} was done, but its effect is not visible within {wait.timeout:.10g} s"
+            )
+
+
+def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:
+    """Return the error for an action that has become necessary since the plan was made."""
+    what = ", ".join(filter(None, map(str, names)))
+    return StoppedError(
+        Reason.NOT_PLANNED,
+        f"it now needs {str(kind)!r}{f' ({what})' if what else ''}, which the plan does not show: plan again",
+    )
+
+
+@define(eq=False)
+class Delegation:
+    """Lets the first region's delegation settle before the others begin.
+
+    Delegating in many regions at once has failed in all but one for sister services of Detective.
+    """
+
+    _wait: Wait
+    _lock: asyncio.Lock = field(init=False, factory=asyncio.Lock)
+    _settled: bool = field(init=False, default=False)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for this region's turn: alone until one has settled, all together after that."""
+        # A first region that hangs does not keep the others back for ever.
+        longest = max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))
+        try:
+            async with asyncio.timeout(longest):
+                await self._lock.acquire()
+        except TimeoutError:
+            yield
+            return
+        try:
+            if not self._settled:
+                yield
+                self._settled = True
+                return
+        finally:
+            self._lock.release()
+        yield

@@ -1,66 +1,158 @@
 """Compares the desired memberships with the actual ones, and plans the difference."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from detective_async.api.models.datasources import DatasourcePackage
-from detective_async.api.models.members import Account, MemberDetail
-from detective_async.auth import CredentialsSource
+from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
+from detective_async.client.identity import caller_account
 from detective_async.client.polling import check_timeout
-from detective_async.errors import ClientClosed, DetectiveError, ParameterError
-from detective_async.events import ProgressCallback, is_plain_callable
-from detective_async.membership import graphs
-from detective_async.membership.actions import Action, ActionKind, Problem
-from detective_async.membership.applier import PlanApplier
-from detective_async.membership.decisions import GraphFacts, describe_status, predict
-from detective_async.membership.desired import MAX_MEMBERS, DesiredState, MemberCredentials, accounts_by_region
-from detective_async.membership.execution import BlockedError, Execution, error_text, library_error, read_with_retries
-from detective_async.membership.plan_text import format_plan
-from detective_async.membership.report import MembershipReport
+from detective_async.client.regions import detective_regions
+from detective_async.errors import ClientClosed, DetectiveError, ParameterError, printable
+from detective_async.events import ProgressCallback, ProgressCounter, is_plain_callable
+from detective_async.membership.actions import (
+    Action,
+    ActionKind,
+    MembershipReport,
+    Note,
+    Problem,
+    Reason,
+    count,
+)
+from detective_async.membership.apply import Application, RegionRun
+from detective_async.membership.decisions import ADDING, GraphFacts, describe_status, foresee
+from detective_async.membership.desired import (
+    MAX_MEMBERS,
+    Accounts,
+    ByInvitation,
+    ByOrganization,
+    DesiredState,
+    RegionAccounts,
+    accounts_by_region,
+    check_regions,
+)
+from detective_async.membership.execution import (
+    Execution,
+    StoppedError,
+    error_text,
+    is_not_opted_in,
+    library_error,
+    reason_of,
+)
+from detective_async.membership.graphs import (
+    GRAPH_STEPS,
+    Delegation,
+    Graph,
+    SetAutoEnable,
+    administrator_of,
+    check_owner,
+    find_organization_graph,
+    first_step,
+    list_members,
+    wrong_account,
+)
+from detective_async.membership.states import AccountState
+from detective_async.settings.endpoints import partition_of
 
 _ORDER = {kind: position for position, kind in enumerate(ActionKind)}
-#: The actions that add a member.
-_ADDING = frozenset({ActionKind.INVITE, ActionKind.ENABLE_MEMBER})
-#: The package that is started with every graph.
-_CORE_PACKAGE = DatasourcePackage.DETECTIVE_CORE
+#: Seconds for which reads that fail transiently are tried again.
+_TIMEOUT = 60.0
+#: The part of these for which STS is asked.
+_PART_FOR_IDENTITY = 0.25
+_WIDTH = 110
+#: The number of accounts of an action that are named.
+_NAMED = 10
+
+_PHRASES = {
+    ActionKind.ENABLE_ADMINISTRATOR: "make the organization's Detective administrator",
+    ActionKind.CREATE_GRAPH: "create the graph",
+    ActionKind.TAG_GRAPH: "set tags of the graph",
+    ActionKind.START_PACKAGES: "start data source packages",
+    ActionKind.SET_AUTO_ENABLE: "set auto-enable, for accounts that join the organization later",
+    ActionKind.REMOVE: "remove",
+    ActionKind.REINVITE: "invite again with another e-mail address",
+    ActionKind.INVITE: "invite",
+    ActionKind.ENABLE_MEMBER: "enable without invitation",
+    ActionKind.ACCEPT: "accept the invitation of",
+    ActionKind.START_MONITORING: "try to enable after it was disabled",
+    ActionKind.DELETE_GRAPH: "delete the graph, for all members too",
+}
+_SAME_ADDRESS = "invite again with the same e-mail address"
 
 
 @frozen(kw_only=True)
 class MembershipPlan:
     """The actions that would bring the memberships to the desired state; `print(plan)` shows them.
 
-    True if there are actions. The plan contains no state of AWS's: `apply` reads it again.
+    True if there are actions, or problems that concern a whole region: one that could not be read is not known to need
+    nothing.
 
     Attributes:
         actions: the actions, region by region, in the order in which they are carried out.
         problems: what no action can solve.
+        notes: what is worth knowing, such as that the administrator's own account is in the list.
+        regions: the regions.
+        administrator_id: the account as which the plan acts; None if it is not known.
     """
 
     actions: tuple[Action, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[Note, ...] = ()
+    administrator_id: str | None = None
     _client: DetectiveClient = field(alias="client", repr=False, eq=False)
     _desired: DesiredState = field(alias="desired", repr=False, eq=False)
+    # Region -> its graph when the plan was made.
+    _graphs: Mapping[str, str | None] = field(alias="graphs", repr=False, eq=False)
+    # That of the last application, which is all that changes of a plan.
+    _reports: list[MembershipReport] = field(init=False, factory=list, repr=False, eq=False)
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions."""
+        return tuple(self._graphs)
+
+    @property
+    def report(self) -> MembershipReport | None:
+        """What the last `apply` that has ended has done, also one that was cancelled; None before the first."""
+        return self._reports[-1] if self._reports else None
 
     def __bool__(self) -> bool:
-        return bool(self.actions)
+        return bool(self.actions) or any(problem.account_id is None for problem in self.problems)
 
     def __str__(self) -> str:
         """Return the plan as text, by region: the first ten accounts of each kind of action, and all removals."""
-        return format_plan(tuple(self._desired.accounts), self.actions, self.problems)
+        as_whom = [] if self.administrator_id is None else [f"as account {self.administrator_id}"]
+        notes = [printable(f"note: {note.text}") for note in _grouped(self.notes)]
+        return "\n".join((*as_whom, format_plan(self.regions, self.actions, self.problems), *notes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain data, ready for JSON."""
+        return {
+            "administrator_id": self.administrator_id,
+            "regions": list(self.regions),
+            "actions": [action.to_dict() for action in self.actions],
+            "problems": [problem.to_dict() for problem in self.problems],
+            "notes": [note.to_dict() for note in self.notes],
+        }
 
     async def apply(self, *, timeout: float = 900.0, progress: ProgressCallback | None = None) -> MembershipReport:
-        """Bring the memberships to the desired state as far as possible, and report on every account.
+        """Carry out the plan's actions, and nothing else, as far as they are still necessary; report on every account.
 
-        The actions follow from the current state, not from the state at planning time: applying a plan again does
-        nothing unnecessary, and a new plan continues where a cancelled or crashed one stopped. Only the removals are
-        those of the plan. Each account is processed further as soon as its invitation is verified. A failure of one
-        account or region does not stop the others. After a transient error, or a request that may have been carried
-        out, the state is read and decided on again, up to five times without progress.
+        Applying a plan again repeats nothing, and a new plan continues where a cancelled or crashed one stopped. What
+        has become necessary since the plan was made is reported as not planned; nothing is done in a region for which
+        the plan shows no actions because of a problem. Each account is processed further as soon as its invitation is
+        verified, and a failure of one account or region does not stop the others.
 
-        API operations: GetMembers, and those of the actions.
+        Only the deadline ends waiting: for verifications, for what was done to be visible, and for the service to be
+        available again. If applying is cancelled, `report` has what was done until then.
+
+        API operations: ListGraphs, ListMembers, and those of the actions.
 
         Args:
             timeout: the time limit in seconds, including the verification of e-mail addresses.
@@ -78,98 +170,302 @@ class MembershipPlan:
         check_timeout(timeout)
         if progress is not None and not is_plain_callable(progress):
             raise ParameterError("progress", f"expected a plain callable, got {progress!r}")
-        removals: dict[str, list[str]] = {}
+        application = self._application(timeout, progress)
+        try:
+            await application.run()
+        finally:
+            report = application.report()
+            self._reports[:] = [report]
+        return report
+
+    def _application(self, timeout: float, progress: ProgressCallback | None) -> Application:
+        execution = Execution.start(
+            self._client, self._desired.concurrency, self.regions, timeout, hosts_are_known=True
+        )
+        delegation = Delegation(execution.wait)
+        planned: dict[str, dict[str | None, dict[ActionKind, Action]]] = {region: {} for region in self.regions}
         for action in self.actions:
-            if action.kind is ActionKind.REMOVE and action.account_id is not None:
-                removals.setdefault(action.region, []).append(action.account_id)
-        execution = Execution(self._client, self._desired.concurrency)
-        return await PlanApplier(execution, self._desired, removals, timeout, progress).run()
+            account_id = None if action.kind is ActionKind.ENABLE_ADMINISTRATOR else action.account_id
+            planned[action.region].setdefault(account_id, {})[action.kind] = action
+        problems = {(problem.region, problem.account_id): problem for problem in self.problems}
+        counter: list[ProgressCounter] = []
+
+        def on_end(account: AccountState) -> None:
+            counter[0].add(failed=account.outcome is not None)
+
+        regions: list[RegionRun] = []
+        for region, actions in planned.items():
+            graph = Graph(execution, self._desired, region, planned=actions.pop(None, {}))
+            states = self._states(execution, region, actions, problems, on_end)
+            problem = problems.get((region, None))
+            regions.append(
+                RegionRun(execution, self._desired, graph, self._graphs[region], states, delegation, problem)
+            )
+        total = sum(len(region.accounts) for region in regions)
+        counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
+        return Application(execution, regions, timeout, self.notes, self.administrator_id)
+
+    def _states(
+        self,
+        execution: Execution,
+        region: str,
+        actions: Mapping[str | None, Mapping[ActionKind, Action]],
+        problems: Mapping[tuple[str, str | None], Problem],
+        on_end: Callable[[AccountState], object],
+    ) -> list[AccountState]:
+        wanted = {one.account_id: one for one in self._desired.accounts[region].accounts}
+        wanted.pop(self.administrator_id or "", None)
+        # Members that are to be removed, or would be.
+        others = [one for one in actions if one is not None and one not in wanted]
+        others += [
+            one for at, one in problems if at == region and one is not None and one not in wanted and one not in actions
+        ]
+        return [
+            AccountState(
+                region,
+                account_id,
+                self._desired.member(wanted[account_id]) if account_id in wanted else None,
+                frozenset(actions.get(account_id, ())),
+                execution,
+                on_end,
+                blocked=problems.get((region, account_id)),
+            )
+            for account_id in (*wanted, *others)
+        ]
 
 
 async def plan_membership(
     client: DetectiveClient,
-    accounts: Iterable[Account] | Mapping[str, Iterable[Account]],
+    accounts: Accounts | Mapping[str, Accounts],
     *,
-    regions: Iterable[str] = (),
-    member_credentials: MemberCredentials | None = None,
-    organization: bool = False,
-    management_credentials: CredentialsSource | None = None,
-    administrator_id: str | None = None,
+    regions: Iterable[str] | str = (),
+    members: ByInvitation | ByOrganization = ByInvitation(),
     datasource_packages: Iterable[DatasourcePackage | str] = (),
     tags: Mapping[str, str] | None = None,
     remove_others: bool = False,
+    max_removals: int | None = None,
+    retry_failed: bool = True,
+    retry_disabled: bool = False,
     message: str | None = None,
     disable_email_notification: bool | None = None,
     concurrency: int = 32,
+    timeout: float = _TIMEOUT,
 ) -> MembershipPlan:
     """Compare the desired members with the actual ones, and plan the difference; changes nothing.
 
     By invitation, an account is invited, its e-mail address is verified, and it accepts; in an organization it is
     enabled at once. A missing graph is created, in an organization by making the account its Detective administrator.
 
-    API operations: ListGraphs, ListMembers; if needed ListTagsForResource, ListDatasourcePackages,
-    ListOrganizationAdminAccounts (as the management account) and DescribeOrganizationConfiguration.
+    API operations: GetCallerIdentity of STS, ListGraphs, ListMembers; if needed ListTagsForResource,
+    ListDatasourcePackages, ListOrganizationAdminAccounts (as the management account) and
+    DescribeOrganizationConfiguration.
 
     Args:
         client: a client of the administrator account; used for all regions, also to apply the plan.
-        accounts: the desired members of every region, or a mapping of region -> its desired members. At most 1,200.
-        regions: the regions, such as `eu-west-1`; omit them if `accounts` is a mapping.
-        member_credentials: the credentials with which the member accounts accept their invitations: a callable that
-            takes an account id, or a mapping. None leaves invitations open: INVITED is then the desired state.
-        organization: whether the graphs are the organization's: accounts are enabled rather than invited.
-        management_credentials: credentials of the organization's management account, to make `administrator_id` the
-            Detective administrator if it is not.
-        administrator_id: the client's account; goes with `management_credentials`.
+        accounts: the desired members of every region, or a mapping of region -> its desired members. Accounts of
+            `detective_async.organization.list_accounts` may be among them: those that are not active become notes. So
+            does the administrator's own account, which needs no membership.
+        regions: the regions, such as `eu-west-1`; omit them if `accounts` is a mapping. `all` stands for all regions of
+            the client's partition that have Detective, as botocore lists them; those that the account has not opted in
+            to become notes.
+        members: how accounts become members, and as whom: `ByInvitation` or `ByOrganization`.
         datasource_packages: data source packages to start; others remain as they are.
         tags: tags to set on the graphs; others remain as they are.
-        remove_others: whether to remove members that are not among the desired accounts.
+        remove_others: whether to remove members that are not among the desired accounts. None is removed while lines of
+            the list could not be read (see `read_accounts`).
+        max_removals: the most memberships that may be removed, in all regions together. If there are more, or it is
+            None, they become problems, and none is removed.
+        retry_failed: whether accounts whose verification failed are invited again with the same address, which may have
+            become right in the meantime.
+        retry_disabled: whether to ask AWS to enable members that it has not enabled because of their volume. It enables
+            them without being asked, within an hour once they fit.
         message: text for the invitation e-mail, 1 to 1,000 characters.
         disable_email_notification: True sends no e-mail; AWS's default is to send one.
-        concurrency: the maximum number of concurrent calls.
+        concurrency: the maximum number of concurrent calls, shared fairly by the regions.
+        timeout: the seconds for which reads that fail transiently are tried again.
 
     Returns:
         The plan. A region whose state cannot be read is among its `problems`.
 
     Raises:
         ParameterError: a parameter is invalid; nothing was sent.
+        ConfigurationError: `regions` is `all`, and botocore knows none.
         ClientClosed: the client was closed.
     """
+    every_region = isinstance(regions, str) and regions == "all" and not isinstance(accounts, Mapping)
+    names = await detective_regions(partition_of(client.region)) if every_region else regions
     desired = DesiredState(
-        accounts=accounts_by_region(accounts, regions),
-        member_credentials=member_credentials,
-        organization=organization,
-        management_credentials=management_credentials,
-        administrator_id=administrator_id,
+        accounts=accounts_by_region(accounts, names),
+        members=members,
         datasource_packages=datasource_packages,
         tags=tags,
         remove_others=remove_others,
+        max_removals=max_removals,
+        retry_failed=retry_failed,
+        retry_disabled=retry_disabled,
         message=message,
         disable_email_notification=disable_email_notification,
         concurrency=concurrency,
     )
-    execution = Execution(client, concurrency)
-    plans = [_RegionPlan(execution, desired, region) for region in desired.accounts]
+    return await _make(client, desired, timeout, every_region=every_region)
+
+
+async def plan_packages(
+    client: DetectiveClient,
+    datasource_packages: Iterable[DatasourcePackage | str],
+    *,
+    regions: Iterable[str] | str,
+    concurrency: int = 32,
+    timeout: float = _TIMEOUT,
+) -> MembershipPlan:
+    """Plan to start data source packages of the graphs in some regions, for all their members; changes nothing.
+
+    Packages that are started stay so; applying the plan waits until the others are. A region without a graph is among
+    the problems.
+
+    API operations: GetCallerIdentity of STS, ListGraphs, ListDatasourcePackages.
+
+    Args:
+        client: a client of the administrator account.
+        datasource_packages: the packages.
+        regions: as for `plan_membership`.
+        concurrency: the maximum number of concurrent calls, shared fairly by the regions.
+        timeout: the seconds for which reads that fail transiently are tried again.
+
+    Raises:
+        ParameterError: a parameter is invalid; nothing was sent.
+        ConfigurationError: `regions` is `all`, and botocore knows none.
+        ClientClosed: the client was closed.
+    """
+    every_region = isinstance(regions, str) and regions == "all"
+    names = check_regions(await detective_regions(partition_of(client.region)) if every_region else regions)
+    desired = DesiredState(
+        accounts=dict.fromkeys(names, RegionAccounts()),
+        members=ByInvitation(),
+        datasource_packages=datasource_packages,
+        tags=None,
+        concurrency=concurrency,
+    )
+    if not desired.datasource_packages:
+        raise ParameterError("datasource_packages", "must not be empty")
+    return await _make(client, desired, timeout, every_region=every_region)
+
+
+async def _make(
+    client: DetectiveClient, desired: DesiredState, timeout: float, *, every_region: bool
+) -> MembershipPlan:
+    check_timeout(timeout)
+    execution = Execution.start(client, desired.concurrency, desired.accounts, timeout)
+    plans: list[_RegionPlan] = []
     with execution.ending():
+        # First of all: credentials of another account than was thought are no basis for anything.
+        caller = await _identify(execution)
         async with unwrapped_task_group() as group:
-            for plan in plans:
+            for region in desired.accounts:
+                plan = _RegionPlan(execution, desired, region, caller)
+                plans.append(plan)
                 group.create_task(plan.make())
+    administrator_id = caller or next((plan.owner for plan in plans if plan.owner), None)
+    notes = _notes_on_accounts(desired, administrator_id)
+    some_available = any(plan.error is None for plan in plans)
+    if every_region:
+        closed = [plan for plan in plans if some_available and is_not_opted_in(plan.error, plan.region)]
+        notes += [
+            Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {plan.graph.region}", plan.graph.region)
+            for plan in closed
+        ]
+        plans = [plan for plan in plans if plan not in closed]
+    _confirm_removals(plans, desired)
     return MembershipPlan(
         actions=tuple(action for plan in plans for action in plan.actions),
         problems=tuple(problem for plan in plans for problem in plan.problems),
+        notes=(*notes, *(note for plan in plans for note in plan.notes)),
+        administrator_id=administrator_id,
         client=client,
-        desired=desired,
+        desired=evolve(desired, accounts={plan.graph.region: desired.accounts[plan.graph.region] for plan in plans}),
+        graphs={plan.graph.region: plan.graph.arn for plan in plans},
     )
+
+
+async def _identify(execution: Execution) -> str | None:
+    """Return the account of the client's credentials; None if STS cannot say."""
+    try:
+        async with asyncio.timeout(_PART_FOR_IDENTITY * execution.wait.timeout):
+            return await execution.until_read(lambda: caller_account(execution.client), part=_PART_FOR_IDENTITY)
+    except ClientClosed:
+        raise
+    except (DetectiveError, TimeoutError):
+        # It may not be reachable where Detective is. The owner of a graph tells, too, and without one the regions do.
+        return None
+
+
+def _notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> list[Note]:
+    inactive = {
+        account_id: status for accounts in desired.accounts.values() for account_id, status in accounts.inactive.items()
+    }
+    notes = [
+        Note(Reason.SUSPENDED, f"account {account_id} is {status}, and left as it is", account_id=account_id)
+        for account_id, status in inactive.items()
+    ]
+    listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}
+    if administrator_id in listed:
+        text = f"account {administrator_id} is the administrator itself, whose data is in its own graph already"
+        notes.append(Note(Reason.OWN_ACCOUNT, text, account_id=administrator_id))
+    return notes
+
+
+def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> None:
+    """Replace the removals by problems if they are more than was confirmed, or if the list is not known as a whole."""
+    removals = [action for plan in plans for action in plan.actions if action.kind is ActionKind.REMOVE]
+    bad_lines = max((desired.accounts[plan.graph.region].bad_lines for plan in plans), default=0)
+    if not removals:
+        return
+    if bad_lines:
+        reason = Reason.LIST_NOT_READ
+        text = f"it is not removed, because {count(bad_lines, 'line')} of the list could not be read: correct the list"
+    elif desired.max_removals is None or len(removals) > desired.max_removals:
+        reason = Reason.REMOVAL_NOT_CONFIRMED
+        confirmed = "" if desired.max_removals is None else f", and not {desired.max_removals}"
+        text = (
+            f"it is not in the list, and would be removed: pass max_removals={len(removals)} to remove "
+            f"{count(len(removals), 'membership')}{confirmed}"
+        )
+    else:
+        return
+    for plan in plans:
+        for action in plan.actions:
+            if action.kind is ActionKind.REMOVE:
+                plan.problems.append(Problem(action.region, action.account_id, text, reason=reason))
+        plan.actions[:] = [action for action in plan.actions if action.kind is not ActionKind.REMOVE]
 
 
 @define(eq=False)
 class _RegionPlan:
-    """The part of a plan that concerns one region."""
+    """The part of a plan that concerns one region.
+
+    Attributes:
+        caller: the account of the client's credentials; None if it is not known.
+        graph: the region's graph.
+        error: why the region could not be read; None if it could.
+    """
 
     execution: Execution
     desired: DesiredState
     region: str
+    caller: str | None
+    graph: Graph = field(init=False)
     actions: list[Action] = field(init=False, factory=list)
     problems: list[Problem] = field(init=False, factory=list)
+    notes: list[Note] = field(init=False, factory=list)
+    error: Exception | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.graph = Graph(self.execution, self.desired, self.region)
+
+    @property
+    def owner(self) -> str | None:
+        """The account that owns the region's graph; None if there is none."""
+        return administrator_of(self.graph.arn) or None if self.graph.arn else None
 
     async def make(self) -> None:
         """Read the region's state, and plan the actions."""
@@ -177,52 +473,154 @@ class _RegionPlan:
             await self._make()
         except ClientClosed:
             raise
-        except (DetectiveError, BlockedError) as error:
+        except (DetectiveError, StoppedError) as error:
+            self.error = error
             # An incomplete plan would look like a complete one.
             self.actions.clear()
-            self.problems[:] = [Problem(self.region, None, error_text(error), library_error(error))]
+            self.notes.clear()
+            text, reason = error_text(error), reason_of(error)
+            self.problems[:] = [Problem(self.region, None, text, library_error(error), reason)]
+        finally:
+            self.execution.slots.leave(self.region)
         self.actions.sort(key=lambda action: _ORDER[action.kind])
 
     async def _make(self) -> None:
-        execution, desired, region = self.execution, self.desired, self.region
-        graph = await read_with_retries(execution, lambda: graphs.read_graph_state(execution, desired, region))
-        kind = graphs.decide_on_graph(graph, desired)
-        administrator_id = desired.administrator_id
-        members: dict[str, MemberDetail] = {}
-        if kind is not None:
-            detail = f"tags {', '.join(desired.tags)}" if desired.tags and kind is ActionKind.CREATE_GRAPH else ""
-            self._add(kind, administrator_id, detail)
-        if graph.graph_arn is None:
-            # The graph will be new: CreateGraph sets its tags.
-            tags = {} if kind is ActionKind.CREATE_GRAPH else desired.tags
-            packages = [one for one in desired.datasource_packages if one != _CORE_PACKAGE]
+        wanted = self.desired.members.administrator_id
+        if wanted is not None and self.caller is not None and self.caller != wanted:
+            raise wrong_account(self.caller, wanted)
+        members = await self.execution.until_read(self._read)
+        facts = GraphFacts(self.desired.organization is not None, self.owner or self.caller or wanted)
+        self._plan_members(members, facts)
+
+    async def _read(self) -> Mapping[str, MemberDetail]:
+        """Read the graph and its members, and plan the actions on the graph."""
+        self.actions.clear()
+        graph, wanted = self.graph, self.desired.members.administrator_id
+        first = first_step(graph)
+        if first is None:
+            await find_organization_graph(graph)
+            is_missing = False
         else:
-            where = execution, execution.client_in(region), graph.graph_arn
-            administrator_id = graphs.administrator_of(graph.graph_arn)
-            members = await read_with_retries(execution, lambda: graphs.list_members(*where))
-            tags = await read_with_retries(execution, lambda: graphs.missing_tags(*where, desired))
-            packages = await read_with_retries(execution, lambda: graphs.missing_packages(*where, desired))
-        if tags:
-            self._add(ActionKind.TAG_GRAPH, detail=", ".join(tags))
-        if packages:
-            self._add(ActionKind.START_PACKAGES, detail=", ".join(packages))
-        self._plan_members(members, GraphFacts(desired.organization, administrator_id))
+            is_missing = bool(await first.missing())
+        if graph.arn is not None:
+            check_owner(graph.arn, wanted)
+        if first is not None and is_missing:
+            if not self._makes_graphs:
+                raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
+            if wanted is not None and self.caller is None and graph.arn is None:
+                raise StoppedError(
+                    Reason.WRONG_ACCOUNT,
+                    f"STS does not say whether the client's credentials are those of the administrator {wanted}",
+                )
+            self._add_first(first.kind, first.reason, wanted)
+        for kind in GRAPH_STEPS:
+            step = kind(graph)
+            # The setting can be read of an organization's graph only.
+            is_new = graph.arn is None or (is_missing and kind is SetAutoEnable)
+            missing = step.missing_of_new() if is_new else await step.missing()
+            if missing:
+                items = tuple(missing)
+                self.actions.append(
+                    Action(step.kind, self.region, reason=step.reason, detail=", ".join(items), items=items)
+                )
+        if graph.arn is None or not self._makes_graphs:
+            return {}
+        return await list_members(self.execution, graph.client, graph.arn)
+
+    @property
+    def _makes_graphs(self) -> bool:
+        # Without accounts, only what there is is changed.
+        accounts = self.desired.accounts[self.region]
+        return bool(accounts.accounts or accounts.inactive)
+
+    def _add_first(self, kind: ActionKind, reason: Reason, administrator_id: str | None) -> None:
+        tags = self.desired.tags if kind is ActionKind.CREATE_GRAPH else {}
+        account_id = administrator_id if kind is ActionKind.ENABLE_ADMINISTRATOR else None
+        detail = f"tags {', '.join(tags)}" if tags else ""
+        self.actions.append(Action(kind, self.region, account_id, reason, detail))
 
     def _plan_members(self, members: Mapping[str, MemberDetail], facts: GraphFacts) -> None:
-        accounts = {account.account_id: account for account in self.desired.accounts[self.region]}
-        others = [one for one in members if one not in accounts] if self.desired.remove_others else []
+        given = self.desired.accounts[self.region]
+        accounts = {account.account_id: account for account in given.accounts}
+        kept = {*accounts, *given.inactive}
+        others = [one for one in members if one not in kept] if self.desired.remove_others else []
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
-            kinds, blocked = predict(None if account is None else self.desired.member(account), member, facts)
-            for kind in kinds:
-                self._add(kind, account_id, "" if member is None else describe_status(member))
+            actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
+            detail = "" if member is None else describe_status(member)
+            self.actions += [Action(one.kind, self.region, account_id, one.reason, detail) for one in actions]
             if blocked is not None:
-                self.problems.append(Problem(self.region, account_id, blocked.reason))
-        added = sum(action.kind in _ADDING for action in self.actions)
+                self.problems.append(Problem(self.region, account_id, blocked.text, reason=blocked.reason))
+        added = sum(action.kind in ADDING for action in self.actions)
         total = len(members) - len(others) + added
-        if total > MAX_MEMBERS:
-            text = f"the graph would have {total:,} members, but AWS allows {MAX_MEMBERS:,}: it will refuse some"
-            self.problems.append(Problem(self.region, None, text))
+        if added and total > MAX_MEMBERS:
+            text = (
+                f"the graph in {self.region} would have {total:,} members, but AWS's default quota is {MAX_MEMBERS:,}: "
+                "unless it was raised, AWS refuses some"
+            )
+            self.notes.append(Note(Reason.MANY_MEMBERS, text, self.region))
 
-    def _add(self, kind: ActionKind, account_id: str | None = None, detail: str = "") -> None:
-        self.actions.append(Action(kind, self.region, account_id, detail))
+
+def _grouped(notes: Iterable[Note]) -> Iterable[Note]:
+    """Return the notes, with those on regions that were not opted in to as one."""
+    regions = [note.region or "" for note in notes if note.reason is Reason.REGION_NOT_OPTED_IN]
+    yield from (note for note in notes if note.reason is not Reason.REGION_NOT_OPTED_IN)
+    if regions:
+        yield Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {', '.join(regions)}")
+
+
+def format_plan(regions: Sequence[str], actions: Iterable[Action], problems: Iterable[Problem]) -> str:
+    """Return the text of a plan: the actions by region, kind and account; regions with equal plans are grouped."""
+    by_region: dict[str, tuple[list[Action], list[Problem]]] = {region: ([], []) for region in regions}
+    for action in actions:
+        by_region[action.region][0].append(action)
+    for problem in problems:
+        by_region[problem.region][1].append(problem)
+    # Compared by their whole content: the text omits some of it.
+    groups: dict[object, list[str]] = {}
+    for region, (some, bad) in by_region.items():
+        content = (
+            tuple((action.kind, action.account_id, action.reason, action.detail) for action in some),
+            tuple((problem.account_id, problem.text) for problem in bad),
+        )
+        groups.setdefault(content, []).append(region)
+    lines: list[str] = []
+    for names in groups.values():
+        some, bad = by_region[names[0]]
+        lines.append(f"{', '.join(names)}:")
+        lines += [_wrap(text) for text in (*_format_actions(some), *_format_problems(bad))] or ["  nothing to do"]
+    return "\n".join(lines)
+
+
+def _format_actions(actions: Iterable[Action]) -> Iterable[str]:
+    phrases: dict[str, list[Action]] = {}
+    for action in actions:
+        is_same = (action.kind, action.reason) == (ActionKind.REINVITE, Reason.VERIFICATION_FAILED)
+        phrases.setdefault(_SAME_ADDRESS if is_same else _PHRASES[action.kind], []).append(action)
+    for phrase, some in phrases.items():
+        ids = [action.account_id for action in some if action.account_id is not None]
+        if not ids:
+            detail = some[0].detail
+            yield f"{phrase} ({detail})" if detail else phrase
+        else:
+            # Removals are all named, so that they can be checked.
+            named = len(ids) if some[0].kind is ActionKind.REMOVE else _NAMED
+            more = f" and {len(ids) - named} more" if len(ids) > named else ""
+            yield f"{phrase} {count(len(ids), 'account')}: {', '.join(ids[:named])}{more}"
+
+
+def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:
+    by_text: dict[str, list[str]] = {}
+    for problem in problems:
+        by_text.setdefault(problem.text, []).append(problem.account_id or "")
+    for text, ids in by_text.items():
+        whose = f"problem with {count(len(ids), 'account')} ({text}): {', '.join(ids)}"
+        yield f"problem: {text}" if ids == [""] else whose
+
+
+def _wrap(text: str) -> str:
+    # Ids of accounts may be from responses.
+    text = printable(text)
+    return textwrap.fill(
+        text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )

@@ -124,6 +124,28 @@ def _resolve_sts(region: str, endpoint_url: str | None, use_fips: bool, use_dual
     return Endpoint(f"https://{host}", host, "", region)
 
 
+def resolve_organizations(
+    region: str, endpoint_url: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+) -> Endpoint:
+    """Return the endpoint of AWS Organizations for the partition of a region, or the endpoint for a custom URL.
+
+    There is one for each partition, in one region, which signatures name. A custom URL ignores the flags.
+
+    Raises:
+        ConfigurationError: the region or the URL is malformed.
+    """
+    _check_url(endpoint_url)
+    partition = _partition_of(_checked_region(region, _NAME if endpoint_url is None else _LABEL))
+    home = partition.home
+    if endpoint_url is not None:
+        return _custom(endpoint_url, home)
+    suffix = partition.dualstack_suffix if use_dualstack else partition.suffix
+    # In us-gov regions, the standard endpoints are FIPS endpoints.
+    fips = use_fips and not home.startswith("us-gov-")
+    host = f"organizations{'-fips' if fips else ''}.{home}.{suffix}"
+    return Endpoint(f"https://{host}", host, "", home)
+
+
 def _check_url(endpoint_url: object) -> None:
     # Before the cache, which takes hashable values only.
     if endpoint_url is not None:

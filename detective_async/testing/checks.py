@@ -180,6 +180,15 @@ def time(value: Any, where: str) -> datetime:
     return found
 
 
+@described(type="string", format="date-time", pattern="^(19[0-9]{2}|[2-8][0-9]{3}|9[01][0-9]{2})-")
+def due_time(value: Any, where: str) -> datetime:
+    """Check for a time at which something is due: a delay after any other time."""
+    found: datetime = any_time(value, where)
+    if not 1900 <= found.year < 9200:  # noqa: PLR2004
+        raise invalid(where, f"{_TIME}, from 1900 to 9199", value)
+    return found
+
+
 def list_of(check_item: Check, *, most: int | None = None) -> Check:
     """Check for a list."""
     limit = {} if most is None else {"maxItems": most}

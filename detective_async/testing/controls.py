@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
+from attrs import evolve
+
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import checks, environment
 from detective_async.testing.checks import checked
@@ -104,7 +106,8 @@ class Controls:
         hosts = checked_hosts(allowed_hosts)
         remote = Remote(self, checked_token(control_token), hosts)
         self._listener = Listener(Handler(self._backend, Page(self._backend, hosts).respond, remote), host, port)
-        self._baseline = (world.copy(), self._clock.ahead)
+        # With the virtual time of the baseline. An empty world has none.
+        self._baseline: tuple[World, datetime | None] = (world.copy(), None)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -134,24 +137,34 @@ class Controls:
         self._backend.requests.clear()
 
     def reset(self) -> None:
-        """Return to the baseline: by default, an empty world with the settings and the time of the start.
+        """Return to the baseline: by default, an empty world with the settings of the start, at the real time.
 
         There are no faults and no recorded requests then. See `set_baseline`. The URL stays, and so do all keys that
         have not expired, so that clients which were made before still work; but accounts that were registered later
-        than the baseline, and the roles in them, are no more.
+        than the baseline, and the roles in them, are no more. Requests that still wait because of a `Latency` are
+        carried out in the world before.
         """
-        world, ahead = self._baseline
+        world, moment = self._baseline
         before, now = self._world, self._clock.now()
         self._backend.world = world.copy()
         self._world.keep_keys(before, now)
-        self._clock.set_ahead(ahead)
+        if moment is None:
+            self._clock.follow_wall()
+        else:
+            self._clock.set(moment)
         self._faults.clear()
         self._faults.random.seed(self._seed)
-        self.forget_requests()
+        # Another log: a request of the world before that is still waiting is recorded in that world's log.
+        self._backend.requests = RequestLog(self._backend.requests.most)
 
     def set_baseline(self) -> None:
-        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example."""
-        self._baseline = (self._world.copy(), self._clock.ahead)
+        """Let `reset` return to the world and the time of this moment, which is expensive to build, for example.
+
+        However long ago that was in real time: what was pending then is pending again.
+        """
+        now = self._clock.now()
+        self._world.complete_due(now)
+        self._baseline = (self._world.copy(), now)
 
     def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
@@ -176,7 +189,8 @@ class Controls:
     def temporary_credentials(self, account_id: str, duration: float = 3600.0) -> Credentials:
         """Return new credentials of an account, with a session token; `duration` is in seconds of virtual time."""
         check_account(account_id, "account_id")
-        return self._world.issue(account_id, self._clock.now() + _seconds(duration, "duration"))
+        expires_at = self._clock.now() + _seconds(duration, "duration")
+        return evolve(self._world.issue(account_id, expires_at), expires_at=expires_at + self._clock.behind)
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
@@ -271,7 +285,8 @@ class Controls:
 
         Accounts that would exceed it are disabled with VOLUME_TOO_HIGH, and enabled once there is room: by
         StartMonitoringMember, or by themselves within an hour of virtual time, in the order of their invitations. An
-        account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it.
+        account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it. While a graph takes in more
+        than the limit, CreateMembers ends in a ServiceQuotaExceededException.
         """
         limit = checked(schema.check_volume_limit, size, "size")
         with self._change() as now:
@@ -299,8 +314,6 @@ class Controls:
         check_account(management_account, "management_account")
         for account_id in members:
             check_account(account_id, "member_accounts")
-        for account_id in (management_account, *members):
-            self.account(account_id)
         with self._change() as now:
             organizations.add_accounts(self._world, management_account, members, now)
 
@@ -397,6 +410,7 @@ class Controls:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the graphs with their members' statuses as plain data, for assertions and comparisons."""
+        self._world.complete_due(self._clock.now())
         return self._world.snapshot()
 
     def load(self, source: str | os.PathLike[str] | Mapping[str, Any]) -> None:

@@ -20,6 +20,11 @@ def _status(_: object, attribute: "Attribute[int]", value: object) -> None:
         raise ValueError(f"{attribute.name}: must be an HTTP status from 200 to 599, got {value!r}")
 
 
+def _error_status(_: object, attribute: "Attribute[int]", value: object) -> None:
+    if type(value) is not int or not _LOWEST_ERROR <= value <= _HIGHEST_STATUS:
+        raise ValueError(f"{attribute.name}: must be an HTTP status of an error, from 400 to 599, got {value!r}")
+
+
 def _seconds(_: object, attribute: "Attribute[float]", value: Any) -> None:
     if type(value) not in (int, float) or not 0 <= value < math.inf:
         raise ValueError(f"{attribute.name}: must be a number of seconds, zero or more, got {value!r}")
@@ -61,7 +66,7 @@ def _line(_: object, attribute: "Attribute[str]", value: object) -> None:
         raise ValueError(f"{attribute.name}: must be text in one line, got {value!r}")
 
 
-_LOWEST_STATUS, _HIGHEST_STATUS = 200, 599
+_LOWEST_STATUS, _LOWEST_ERROR, _HIGHEST_STATUS = 200, 400, 599
 _CENTURY = 100 * 366 * 86400
 
 
@@ -73,6 +78,7 @@ def _when(_: object, attribute: "Attribute[Any]", value: object) -> None:
 #: Validator -> what it allows as JSON, as a JSON Schema. Bytes are text there.
 JSON_SCHEMAS: dict[Any, dict[str, Any]] = {
     _status: {"type": "integer", "minimum": _LOWEST_STATUS, "maximum": _HIGHEST_STATUS},
+    _error_status: {"type": "integer", "minimum": _LOWEST_ERROR, "maximum": _HIGHEST_STATUS},
     _seconds: {"type": "number", "minimum": 0},
     _skew: {"type": "number", "minimum": -_CENTURY, "maximum": _CENTURY},
     _text: {"type": "string"},
@@ -96,8 +102,8 @@ class Throttle:
     """
 
     retry_after_ms: int | str | None = field(default=None, validator=_header)
-    code: str = field(default="TooManyRequestsException", validator=_text)
-    status: int = field(default=429, validator=_status)
+    code: str = field(default="TooManyRequestsException", validator=_line)
+    status: int = field(default=429, validator=_error_status)
     message: str = field(default="Rate exceeded", validator=_text)
 
 
@@ -105,8 +111,8 @@ class Throttle:
 class Failure:
     """Respond with an error, by default an internal error of the service; the operation is not carried out."""
 
-    status: int = field(default=500, validator=_status)
-    code: str = field(default="InternalServerException", validator=_text)
+    status: int = field(default=500, validator=_error_status)
+    code: str = field(default="InternalServerException", validator=_line)
     message: str = field(default="An internal error occurred", validator=_text)
     retry_after_ms: int | str | None = field(default=None, validator=_header)
 

@@ -21,6 +21,7 @@ _MARKER = (
 _SCOPE = "detective_simulator_scope"
 _SCOPES = ("function", "class", "module", "package", "session")
 _ACCOUNT = "111122223333"
+_ENDED_EARLY = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
     scope = config.getini(_SCOPE)
     if scope not in _SCOPES:
         raise pytest.UsageError(f"{_SCOPE}: must be one of {', '.join(_SCOPES)}, got {scope!r}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    """Note that a test has failed, or was skipped, for the end of its fixtures."""
+    if call.excinfo is not None:
+        item.stash[_ENDED_EARLY] = True
 
 
 def _scope(fixture_name: str, config: pytest.Config) -> Any:  # noqa: ARG001 - pytest names the arguments
@@ -72,6 +80,7 @@ def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorTh
         simulator = request.getfixturevalue("detective_shared_simulator")
         simulator.reset()
         yield simulator
+        _forget_faults(request.node, simulator)
         simulator._warn_of_unused_faults()  # noqa: SLF001 - what the end of a `with` statement does otherwise
         return
 
@@ -88,6 +97,13 @@ def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorTh
 
     with SimulatorThread(**settings) as simulator:
         yield simulator
+        _forget_faults(request.node, simulator)
+
+
+def _forget_faults(node: pytest.Item, simulator: "SimulatorThread") -> None:
+    """Remove the faults of a test that has ended early, so that no warning says that they were not used."""
+    if node.stash.get(_ENDED_EARLY, False):
+        simulator.clear_faults()
 
 
 def _settings(node: pytest.Item | pytest.Collector) -> "Settings":

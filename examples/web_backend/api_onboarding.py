@@ -9,7 +9,7 @@ from aiohttp import web
 
 from detective_async import DetectiveClient, ParameterError, RetryPolicy
 from detective_async.integrations.aiohttp_web import CLIENT, ServerEvent, stream_events, to_json
-from detective_async.membership import LineProblem, MembershipPlan, plan_membership, read_accounts
+from detective_async.membership import ByInvitation, LineProblem, MembershipPlan, plan_membership, read_accounts
 from web_backend import inputs
 from web_backend.common import JOBS, SETTINGS, check_account, check_region, identity, read_body, read_path, read_query
 from web_backend.jobs import MAX_RUNNING, Draft, Job, TooManyJobsError
@@ -36,7 +36,10 @@ async def make_plan(request: web.Request) -> web.Response:
         _administrator(request, wanted["AdministratorId"]),
         accounts,
         regions=wanted["Regions"],
-        member_credentials=settings.member_credentials_for if settings.member_role else None,
+        members=ByInvitation(
+            credentials=settings.member_credentials_for if settings.member_role else None,
+            administrator_id=wanted["AdministratorId"],
+        ),
     )
     draft = request.config_dict[JOBS].add(wanted["AdministratorId"], plan)
     return web.json_response(_preview(draft, plan, bad_lines), status=201)
@@ -116,13 +119,20 @@ def _preview(draft: Draft, plan: MembershipPlan, bad_lines: list[LineProblem]) -
         "Text": str(plan),
         "Lines": [{"Line": line.line, "Problem": line.text} for line in bad_lines],
         "Actions": [
-            {"Kind": one.kind, "Region": one.region, "AccountId": one.account_id, "Detail": one.detail}
+            {
+                "Kind": one.kind,
+                "Region": one.region,
+                "AccountId": one.account_id,
+                "Reason": one.reason,
+                "Detail": one.detail,
+            }
             for one in plan.actions
         ],
         "Problems": [
             {
                 "Region": one.region,
                 "AccountId": one.account_id,
+                "Reason": one.reason,
                 "Problem": one.text,
                 "Error": None if one.error is None else to_json(one.error),
             }

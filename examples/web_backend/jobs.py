@@ -204,6 +204,7 @@ def _summary(report: MembershipReport) -> dict[str, Any]:
                 "Region": one.region,
                 "GraphArn": one.graph_arn,
                 "Done": [str(kind) for kind in one.done],
+                "Reason": one.reason,
                 "Problem": one.problem,
                 "Error": None if one.error is None else to_json(one.error),
             }
@@ -219,6 +220,7 @@ def _row(row: AccountReport) -> dict[str, Any]:
         "Before": row.before,
         "After": row.after,
         "Done": [str(kind) for kind in row.done],
+        "Reason": row.reason,
         "Problem": row.problem,
         "Error": None if row.error is None else to_json(row.error),
     }

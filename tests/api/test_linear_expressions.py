@@ -4,7 +4,6 @@ import importlib
 import itertools
 import pkgutil
 import re
-import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import thread_time
@@ -65,15 +64,13 @@ def _modules() -> Iterator[object]:
 
 
 def _expressions() -> dict[str, Any]:
-    """Return the expressions of the package's modules, of the inventory, and of parameters without a limit."""
+    """Return the expressions of the package's modules, and of parameters without a limit."""
     found = {
         f"{module.__name__}.{name}": value  # type: ignore[attr-defined]
         for module in _modules()
         for name, value in vars(module).items()
         if isinstance(value, re.Pattern | Expression)
     }
-    example = runpy.run_path(str(EXAMPLES / "inventory.py"))
-    found |= {f"inventory.{name}": value for name, value in example.items() if isinstance(value, re.Pattern)}
     rules = vars(constraints).items()
     found |= {
         name: constraints._compiled(rule.pattern)

@@ -7,7 +7,7 @@ from botocore.utils import parse_timestamp
 
 from detective_async import DecodeError, ResponseMetadata
 from detective_async.api.expiration import read_expiration
-from detective_async.api.sts import ASSUME_ROLE, STS
+from detective_async.api.sts import ASSUME_ROLE, GET_CALLER_IDENTITY, STS, CallerIdentity
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 PARAMETERS = {
@@ -47,6 +47,22 @@ def test_responses_without_credentials(body: bytes | None) -> None:
     """Whatever arrives instead of credentials is a DecodeError, which does not quote it."""
     with pytest.raises(DecodeError, match=r"AssumeRole: the response contains no credentials @ \$"):
         STS.decode(ASSUME_ROLE, body, ResponseMetadata(request_id="id-1"))
+
+
+IDENTITY = b"<R><Arn>arn:aws:iam::1:user/me</Arn><UserId>AIDA</UserId><Account>111122223333</Account></R>"
+
+
+@pytest.mark.parametrize("body", [None, b"<html>", ROLE, IDENTITY.replace(b"111122223333", b"1111")])
+def test_responses_without_an_account(body: bytes | None) -> None:
+    """Whatever arrives instead of an identity is a DecodeError, which does not quote it."""
+    with pytest.raises(DecodeError, match=r"GetCallerIdentity: the response contains no account id @ \$") as caught:
+        STS.decode(GET_CALLER_IDENTITY, body, ResponseMetadata())
+    assert caught.value.__context__ is None
+
+
+def test_an_identity() -> None:
+    """The account whose keys have signed the request."""
+    assert STS.decode(GET_CALLER_IDENTITY, IDENTITY, ResponseMetadata()) == CallerIdentity("111122223333")
 
 
 def test_the_parts_of_a_role() -> None:

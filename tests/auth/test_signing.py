@@ -26,6 +26,7 @@ def sign_by_botocore(  # noqa: PLR0917 - the same list as `sign` has
     region: str,
     credentials: Credentials,
     time: float,
+    target: str | None = None,
 ) -> str:
     """Sign the same request with botocore, with the same headers and time."""
     request = AWSRequest(
@@ -38,6 +39,8 @@ def sign_by_botocore(  # noqa: PLR0917 - the same list as `sign` has
     request.headers["X-Amz-Date"] = request.context["timestamp"]
     if credentials.session_token:
         request.headers["X-Amz-Security-Token"] = credentials.session_token
+    if target:
+        request.headers["X-Amz-Target"] = target
     signer = SigV4Auth(
         BotocoreCredentials(credentials.access_key_id, credentials.secret_access_key, credentials.session_token),
         "detective",
@@ -81,6 +84,28 @@ def test_every_form_of_request_is_signed_as_by_botocore(
     assert headers["x-amz-date"] == "20150830T123600Z"
     assert headers.get("x-amz-security-token") == token
     assert "Credential=AKIAIOSFODNN7EXAMPLE/20150830/us-gov-west-1/detective/aws4_request" in headers["Authorization"]
+
+
+@pytest.mark.parametrize("token", [None, "a/session+token=="])
+def test_a_target_is_signed_as_by_botocore(token: str | None) -> None:
+    """The header that names the operation in other protocols is part of the signature."""
+    credentials = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token)
+    target = "AWSOrganizationsV20161128.ListAccounts"
+    headers = sign(
+        method="POST",
+        host="localhost",
+        path="/",
+        query="",
+        body=b"{}",
+        region="us-east-1",
+        service="detective",
+        credentials=credentials,
+        time=TIME,
+        target=target,
+    )
+    expected = sign_by_botocore("POST", "localhost", "/", "", b"{}", "us-east-1", credentials, TIME, target)
+    assert headers["Authorization"].endswith(f"x-amz-target, Signature={expected}")
+    assert headers["x-amz-target"] == target
 
 
 @pytest.mark.usefixtures("local_time_of_tokyo")

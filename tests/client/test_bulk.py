@@ -381,4 +381,9 @@ async def test_bulk_is_patient_unless_told_otherwise() -> None:
     assert derived._transport.max_attempts == 8
     assert derived.bulk._transport is derived._transport
     assert derived.with_options(retry=RetryPolicy(max_attempts=2))._transport.schedule.transient_backoff == 1.0
-    assert Execution(plain, 1).client_in("us-east-1")._transport.max_attempts == 8
+    # Jobs that try calls again themselves wait for no longer inside of one, unless the policy says so.
+    own = plain.with_options(retry=RetryPolicy(max_backoff=9.0))
+    for one, longest in ((plain, 3.0), (own, 9.0)):
+        transport = Execution.start(one, 1, ["us-east-1"], 60).client_in("us-east-1")._transport
+        assert (transport.max_attempts, transport.schedule.max_backoff) == (8, longest)
+    assert plain.bulk._transport.schedule.max_backoff == 20.0

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from attrs import evolve
+from support.fakes import FakeTime
 from support.virtual_time import in_virtual_time
 from support.waits import (
     ADMINISTRATOR,
@@ -31,6 +32,7 @@ from detective_async import (
     MemberStatus,
     ResourceNotFoundException,
 )
+from detective_async.client.polling import Wait
 from detective_async.errors import WaiterTimeout
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency
 
@@ -55,7 +57,7 @@ async def test_the_pauses_grow(
     """By half each time, up to 15 s, less a random part of up to a quarter."""
     scripted_time.random = random
     with pytest.raises(WaiterTimeout):
-        await waiter.wait_for_members(slow_graph, IDS[:1], timeout=100)
+        await waiter.wait_for_members(slow_graph, IDS[:1], timeout=100, appear_within=100)
     assert scripted_time.slept[: len(pauses)] == pauses
     longest = 15 * (1 - 0.25 * random)
     assert scripted_time.slept[10:-1] == [
@@ -289,5 +291,47 @@ async def test_the_last_poll_has_a_limit(timeout: float, grace: float) -> None:
 
         client._transport = evolve(client._transport, clock=evolve(clock, sleep=hang_at_the_end))
         with pytest.raises(WaiterTimeout):
-            await client.wait_for_members(graph_arn, IDS[:1], timeout=timeout)
+            await client.wait_for_members(graph_arn, IDS[:1], timeout=timeout, appear_within=timeout)
         assert clock.monotonic() - begun == pytest.approx(timeout + grace, abs=LATE)
+
+
+async def test_a_wait_for_a_job(fake_time: FakeTime) -> None:
+    """Its pauses shrink towards the deadline, begin anew after progress, and a part of it has pauses of its own."""
+    fake_time.random = 0.0
+    wait = Wait(fake_time.clock(), 100, shrinks=True)
+    pauses: list[float] = []
+    while await wait.pause():
+        pauses.append(fake_time.slept[-1])
+    assert sum(pauses) == pytest.approx(100)
+    longest = pauses.index(max(pauses))
+    assert all(pauses[index + 1] <= pauses[index] for index in range(longest, len(pauses) - 1))
+    # What comes true just before the deadline is seen.
+    assert pauses[-1] == pytest.approx(0.25, abs=0.25)
+    assert sum(pauses[-4:]) < 2
+    assert not await wait.pause()
+
+    wait = Wait(fake_time.clock(), 100)
+    for _ in range(5):
+        await wait.pause()
+    part, short = wait.part(), wait.part(0.5)
+    assert part.deadline == wait.deadline
+    assert short.remaining == pytest.approx(wait.remaining / 2)
+    wait.restart()
+    for one in (wait, part, short):
+        await one.pause()
+        assert fake_time.slept[-1] == 0.25
+    await wait.pause(longest=0.1)
+    assert fake_time.slept[-1] == 0.1
+
+
+async def test_a_wait_that_is_woken(fake_time: FakeTime) -> None:
+    """It ends when it is woken, in any case after the pause, and goes on after that."""
+    wait, wake = Wait(fake_time.clock(), 0.2), asyncio.Event()
+    assert await wait.pause(wake)
+    asyncio.get_running_loop().call_soon(wake.set)
+    wait = Wait(fake_time.clock(), 0.2)
+    assert await wait.pause(wake)
+    # It was the last pause, but for having been woken.
+    assert await wait.pause()
+    assert not await wait.pause()
+    assert fake_time.slept == [pytest.approx(0.2)]

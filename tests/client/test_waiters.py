@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support.waits import ARN, IDS, NEVER, ScriptedTime, ScriptedWaiters, invite, invited, requested_ids
+from support.waits import ADMINISTRATOR, ARN, IDS, NEVER, ScriptedTime, ScriptedWaiters, invite, invited, requested_ids
 
 from detective_async import (
     Account,
@@ -131,6 +131,36 @@ async def test_an_account_that_is_not_a_member_yet(
     assert len(scripted_time.slept) == 2
 
 
+async def test_an_account_that_was_refused(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
+) -> None:
+    """What is no member after a while will not be one: the wait ends when the others have settled."""
+    began = scripted_time.now
+    await invite(waiter, slow_graph, IDS[1:3])
+    scripted_time.actions[9] = lambda: sim.advance(NEVER)
+    with pytest.raises(WaiterTimeout) as caught:
+        await waiter.wait_for_members(slow_graph, [ADMINISTRATOR, *IDS[1:3]], timeout=3600)
+    assert str(caught.value) == f"members: 1 of 3 do not exist: {ADMINISTRATOR} was never seen"
+    assert caught.value.pending == [ADMINISTRATOR]
+    assert {one: caught.value.last_states[one].status for one in IDS[1:3]} == dict.fromkeys(IDS[1:3], "INVITED")
+    assert 8 < scripted_time.now - began < 40
+
+
+async def test_a_check_of_the_volume_is_waited_for(
+    waiter: DetectiveClient, sim: DetectiveSimulator, slow_graph: str, scripted_time: ScriptedTime
+) -> None:
+    """An account that has accepted is disabled without a reason in between; asked for, that status ends the wait."""
+    await invite(waiter, slow_graph, IDS[:1])
+    sim.set_activation_delay(NEVER)
+    await enabled(waiter, sim, slow_graph)
+    (member,) = await waiter.wait_for_members(slow_graph, IDS[:1], timeout=60, until=["ACCEPTED_BUT_DISABLED"])
+    assert (member.status, member.disabled_reason) == ("ACCEPTED_BUT_DISABLED", None)
+    scripted_time.actions[2] = lambda: sim.advance(NEVER)
+    (member,) = await waiter.wait_for_members(slow_graph, IDS[:1], timeout=60)
+    assert member.status is MemberStatus.ENABLED
+    assert len(scripted_time.slept) == 2
+
+
 async def test_a_member_that_was_removed(waiter: DetectiveClient, slow_graph: str, scripted_time: ScriptedTime) -> None:
     """It has not settled, and the error has its last known state."""
     await invite(waiter, slow_graph, IDS[:1])
@@ -225,6 +255,10 @@ BAD_INPUT: list[tuple[str, Callable[[DetectiveClient], Awaitable[object]]]] = [
     (
         "timeout: must be a positive number of seconds, got -1",
         lambda c: c.wait_for_organization_admin_account(IDS[0], timeout=-1),
+    ),
+    (
+        "appear_within: must be a positive number of seconds, got 0",
+        lambda c: c.wait_for_members(ARN, IDS, timeout=1, appear_within=0),
     ),
     ("account_ids: must not be empty", lambda c: c.wait_for_members(ARN, [], timeout=1)),
     (

@@ -14,6 +14,17 @@ from detective_async.api.operations import OPERATIONS
 from docs.pages import DOCS
 
 _ROOT = DOCS.parent
+#: Of other services than Detective.
+_OTHER_ACTIONS = frozenset(
+    {
+        "sts:AssumeRole",
+        # What delegating an administrator needs, by AWS's Service Authorization Reference.
+        "iam:CreateServiceLinkedRole",
+        "organizations:EnableAWSServiceAccess",
+        "organizations:ListAccounts",
+        "organizations:RegisterDelegatedAdministrator",
+    }
+)
 
 
 def is_only_checked(command: str) -> bool:
@@ -46,6 +57,8 @@ def check_syntax(name: str, text: str) -> None:
     match Path(name).suffix:
         case ".py":
             ast.parse(text)
+        case ".json":
+            json.loads(text)
         case ".toml":
             tomllib.loads(text)
         case ".csv":
@@ -73,4 +86,9 @@ def actions_of(text: str) -> set[str]:
 def _is_action(action: str) -> bool:
     """Return whether an action exists."""
     service, _, name = action.partition(":")
-    return action == "sts:AssumeRole" or (service == "detective" and name in OPERATIONS)
+    return action in _OTHER_ACTIONS or (service == "detective" and name in map(action_of, OPERATIONS))
+
+
+def action_of(operation: str) -> str:
+    """Return the name of the action that allows an operation."""
+    return "ListOrganizationAdminAccount" if operation == "ListOrganizationAdminAccounts" else operation

@@ -14,6 +14,7 @@ MODULES = (
     "detective_async.integrations.opentelemetry",
     "detective_async.investigation",
     "detective_async.membership",
+    "detective_async.organization",
     "detective_async.integrations.progress",
     "detective_async.testing",
     "detective_async.testing.mocks",

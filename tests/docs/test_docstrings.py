@@ -19,7 +19,7 @@ from detective_async.coverage import survey
 from detective_async.integrations import aiohttp_web
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.investigation import investigate
-from detective_async.membership import plan_membership, read_accounts
+from detective_async.membership import ByInvitation, plan_membership, read_accounts
 from detective_async.testing import SimulatorThread, mocks
 from docs.pages import WORLD
 from docs.public import examples, resolve
@@ -79,6 +79,7 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
         DetectiveFleet.assume_role("SecurityAudit", account_ids, ["eu-west-1", "us-east-1"]) as fleet,
     ):
         yield {
+            "ByInvitation": ByInvitation,
             "DetectiveClient": DetectiveClient,
             "DetectiveFleet": DetectiveFleet,
             "OpenTelemetryHook": OpenTelemetryHook,

@@ -10,6 +10,7 @@ import pytest
 from support.fences import Block, read_blocks
 
 from detective_async.testing import SimulatorThread
+from docs.checks import action_of
 from docs.pages import DOCS, PAGES, WORLD, contents, readings
 from docs.reader import reading
 
@@ -48,8 +49,10 @@ async def test_the_blocks_of_a_page_work(
         for block in blocks:
             await reader.read(block)
     if reader.allowed:
-        asked = {request.operation for request in how_to_world.requests} - {"AssumeRole"}
-        assert {f"detective:{name}" for name in asked} <= reader.allowed
+        # GetCallerIdentity needs no permission.
+        asked = {request.operation or "" for request in how_to_world.requests} - {"AssumeRole", "GetCallerIdentity"}
+        services = {"ListAccounts": "organizations"}
+        assert {f"{services.get(name, 'detective')}:{action_of(name)}" for name in asked} <= reader.allowed
 
 
 def test_the_programs_type_check(tmp_path: Path) -> None:

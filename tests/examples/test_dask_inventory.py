@@ -53,7 +53,7 @@ def workers_of(program: "subprocess.Popen[str]") -> list[int]:
 def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     """Another worker repeats its shard: no member is missing or repeated; failed targets are reported."""
     failing = "200000000000"
-    with world(tmp_path, accounts=16) as a_world:
+    with world(tmp_path, accounts=16, is_example=True) as a_world:
         sim = a_world.sim
         (tmp_path / "accounts").write_text("\n".join([*a_world.accounts, failing]))
         sim.inject(Fault(Latency(0.05), count=None))
@@ -77,10 +77,10 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_an_existing_cluster_is_used(tmp_path: Path) -> None:
-    """Its workers can import the package, but not the example's files."""
+    """Its workers can import the package, but not the example's file."""
     elsewhere = [sys.executable, "-P", "-c", "import sys; from distributed.cli import {0}; sys.exit({0}.main())"]
     file = tmp_path / "scheduler.json"
-    with world(tmp_path) as a_world, ExitStack() as programs:
+    with world(tmp_path, is_example=True) as a_world, ExitStack() as programs:
         for part, *more in (("dask_scheduler", "--port", "0"), ("dask_worker", "--no-nanny", "--nthreads", "2")):
             command = [one.format(part) for one in elsewhere]
             arguments = ["--scheduler-file", str(file), "--host", "127.0.0.1", "--no-dashboard", *more]
@@ -107,7 +107,7 @@ dask_inventory.work_on = broken
 
 def test_a_failed_shard_does_not_stop_the_others(tmp_path: Path) -> None:
     """It is reported with its error."""
-    with world(tmp_path, accounts=1) as a_world:
+    with world(tmp_path, accounts=1, is_example=True) as a_world:
         arguments = a_world.arguments("--workers", "1", regions=("eu-west-1", "us-east-1"))
         with running(command("dask_inventory", *arguments, first=BROKEN, strict=False), a_world) as program:
             out, errors = program.communicate(timeout=120)
@@ -119,7 +119,7 @@ def test_a_failed_shard_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_wrong_input_is_refused(tmp_path: Path) -> None:
     """The error comes before any connection to a cluster."""
-    with world(tmp_path) as a_world:
+    with world(tmp_path, is_example=True) as a_world:
         (tmp_path / "accounts").write_text("1234")
         run = subprocess.run(
             [*SCRIPT, *a_world.arguments("--scheduler", "tcp://127.0.0.1:1")],

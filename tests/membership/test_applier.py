@@ -9,7 +9,7 @@ from attrs import evolve
 from detective_async import AssumeRole, AttemptEvent, DetectiveClient, ProgressEvent
 from detective_async.events import Event
 from detective_async.http.exchange import exchange
-from detective_async.membership import ActionKind, plan_membership, plan_teardown
+from detective_async.membership import ActionKind, ByInvitation, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import (
     ADMINISTRATOR,
@@ -19,6 +19,7 @@ from membership.worlds import (
     WRONG,
     Result,
     WorldTime,
+    accepting,
     account,
     arn_in,
     graph,
@@ -39,7 +40,7 @@ async def test_by_invitation(sim: DetectiveSimulator, client: DetectiveClient) -
     wanted = some_accounts(60)
     options: dict[str, Any] = {
         "regions": [REGION, ELSEWHERE],
-        "member_credentials": sim.account,
+        "members": accepting(sim),
         "tags": {"team": "secops"},
         "datasource_packages": ["EKS_AUDIT"],
         "message": "Please join",
@@ -111,7 +112,7 @@ async def test_members_in_every_state(sim: DetectiveSimulator, client: Detective
         verification_delay=30,
     )
     wanted = [account(one) for one in (*IDS[:6], IDS[7])]
-    report = await plan_and_apply(client, wanted, member_credentials=sim.account)
+    report = await plan_and_apply(client, wanted, members=accepting(sim), retry_disabled=True)
     assert report.ok
     assert results(report) == {
         IDS[0]: Result("ENABLED", "ENABLED", ""),
@@ -126,7 +127,7 @@ async def test_members_in_every_state(sim: DetectiveSimulator, client: Detective
     assert request_bodies(sim, "DeleteMembers") == [{"GraphArn": arn_in(REGION), "AccountIds": [IDS[2]]}]
     assert set(invitations(sim).values()) == {1}
 
-    report = await plan_and_apply(client, wanted, remove_others=True)
+    report = await plan_and_apply(client, wanted, remove_others=True, max_removals=1)
     assert report.ok
     assert results(report)[IDS[6]] == Result("VERIFICATION_FAILED", None, "remove")
     assert set(statuses(sim)) == {one.account_id for one in wanted}
@@ -135,7 +136,7 @@ async def test_members_in_every_state(sim: DetectiveSimulator, client: Detective
 async def test_only_planned_removals(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """A member that joined after planning is not removed, and one that left is no failure."""
     load_world(sim, graph(member(IDS[0], "ENABLED"), member(IDS[1], "ENABLED"), member(IDS[2], "ENABLED")))
-    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], remove_others=True)
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], remove_others=True, max_removals=2)
     await client.create_members(arn_in(REGION), [account(IDS[3])])
     await client.delete_members(arn_in(REGION), [IDS[2]])
     report = await plan.apply()
@@ -151,7 +152,7 @@ async def test_only_planned_removals(sim: DetectiveSimulator, client: DetectiveC
 async def test_state_changed_after_planning(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """An account that was invited meanwhile accepts, and is not invited again."""
     load_world(sim, graph())
-    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], member_credentials=sim.account)
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], members=accepting(sim))
     await client.create_members(arn_in(REGION), [account(IDS[0])])
     report = await plan.apply()
     assert results(report) == {IDS[0]: Result("INVITED", "ENABLED", "accept")}
@@ -164,7 +165,7 @@ async def test_full_graph(sim: DetectiveSimulator, client: DetectiveClient) -> N
     wanted = full[:1195]
     for place, one in enumerate(IDS[:5]):
         wanted.insert(240 * place, account(one))
-    report = await plan_and_apply(client, wanted, remove_others=True)
+    report = await plan_and_apply(client, wanted, remove_others=True, max_removals=5)
     assert report.ok
     assert len(report.rows) == 1205
     assert set(statuses(sim)) == {one.account_id for one in wanted}
@@ -188,7 +189,7 @@ async def test_accounts_do_not_wait_for_each_other(accepts: bool) -> None:
             region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), clock=clock
         ) as client:
             source = sim.account if accepts else None
-            plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=source)
+            plan = await plan_membership(client, wanted, regions=[REGION], members=ByInvitation(credentials=source))
             await plan.apply(progress=lambda _: ended.append((sim.now - began).total_seconds()))
     assert writes(sim) == ({"AcceptInvitation": 6} if accepts else {})
     assert len(ended) == 6
@@ -202,7 +203,7 @@ async def test_progress(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     events: list[ProgressEvent] = []
     sim.account(IDS[1], WRONG)
     plan = await plan_membership(
-        client, [account(one) for one in IDS[:3]], regions=[REGION, ELSEWHERE], member_credentials=sim.account
+        client, [account(one) for one in IDS[:3]], regions=[REGION, ELSEWHERE], members=accepting(sim)
     )
     report = await plan.apply(progress=events.append)
     assert [(event.done, event.total) for event in events] == [(number, 6) for number in range(1, 7)]
@@ -233,9 +234,7 @@ async def test_concurrency(sim: DetectiveSimulator, client: DetectiveClient, mon
 
     monkeypatch.setattr("detective_async.http.call.exchange", gauged)
     regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
-    plan = await plan_membership(
-        client, some_accounts(20), regions=regions, member_credentials=sim.account, concurrency=3
-    )
+    plan = await plan_membership(client, some_accounts(20), regions=regions, members=accepting(sim), concurrency=3)
     assert max(under_way) == 3
     under_way.clear()
     report = await plan.apply()
@@ -258,7 +257,7 @@ async def test_member_credentials_are_requested_once(sim: DetectiveSimulator, cl
 
     load_world(sim, graph(member(IDS[0], "ENABLED")))
     report = await plan_and_apply(
-        client, [account(one) for one in IDS[:3]], regions=[REGION, ELSEWHERE], member_credentials=source
+        client, [account(one) for one in IDS[:3]], regions=[REGION, ELSEWHERE], members=ByInvitation(credentials=source)
     )
     assert report.ok
     assert sorted(requested) == IDS[:3]
@@ -275,11 +274,13 @@ async def test_hooks(sim: DetectiveSimulator) -> None:
             client,
             [account(IDS[0])],
             regions=[ELSEWHERE],
-            member_credentials=lambda account_id: evolve(sim.account(account_id), account_id=None),
+            members=ByInvitation(credentials=lambda account_id: evolve(sim.account(account_id), account_id=None)),
         )
         await plan.apply()
     accepted = [event.account for event in events if event.operation == "AcceptInvitation"]
     assert set(accepted) == {IDS[0]}
     assert [(event.operation, event.region) for event in events if isinstance(event, AttemptEvent)] == [
-        (request.operation, ELSEWHERE) for request in sim.requests
+        (request.operation, request.region) for request in sim.requests
     ]
+    # The account is asked for where the client is, all other requests go to the plan's region.
+    assert [one.operation for one in sim.requests if one.region != ELSEWHERE] == ["GetCallerIdentity"]

@@ -8,9 +8,16 @@ import pytest
 from attrs import evolve
 from support.wire_server import Request, serving
 
-from detective_async import AttemptEvent, CallStart, ClientClosed, DetectiveClient, RetryPolicy
+from detective_async import (
+    AttemptEvent,
+    CallStart,
+    ClientClosed,
+    DetectiveClient,
+    ResourceNotFoundException,
+    RetryPolicy,
+)
 from detective_async.http.pool import CLOSED_MEANWHILE
-from detective_async.membership import plan_membership, plan_teardown
+from detective_async.membership import ByOrganization, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Fault, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
@@ -19,6 +26,7 @@ from membership.worlds import (
     REGION,
     WRONG,
     WorldTime,
+    accepting,
     account,
     graph,
     load_world,
@@ -78,10 +86,11 @@ async def test_closed_at_any_moment(sim: DetectiveSimulator, moment: int) -> Non
         client,
         [account(one) for one in IDS[:4]],
         regions=[REGION, ELSEWHERE],
-        member_credentials=sim.account,
+        members=accepting(sim),
         tags={"a": "b"},
         datasource_packages=["EKS_AUDIT"],
         remove_others=True,
+        max_removals=1,
     )
     sim.forget_requests()
     task = asyncio.create_task(plan.apply())
@@ -96,6 +105,45 @@ async def test_closed_at_any_moment(sim: DetectiveSimulator, moment: int) -> Non
         await task
     assert caught.value.outcome_unknown >= acted
     assert running_tasks() == []
+
+
+async def test_closed_while_a_region_is_read(sim: DetectiveSimulator) -> None:
+    """The plan is not one whose regions could not be read, whichever read it was."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+    closing: list[asyncio.Task[None]] = []
+
+    def close(event: object) -> None:
+        if isinstance(event, AttemptEvent) and event.operation == "GetCallerIdentity":
+            closing.append(asyncio.create_task(client.aclose()))
+
+    client = DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), hooks=close)
+    with pytest.raises(ClientClosed) as caught:
+        await plan_membership(client, [account(ONE)], regions=[REGION, ELSEWHERE])
+    assert not caught.value.outcome_unknown
+    await asyncio.gather(*closing)
+
+
+async def test_closed_while_it_is_looked_whether_the_graph_is_gone(sim: DetectiveSimulator) -> None:
+    """That is no answer to the question."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+
+    class Closes(DetectiveClient):
+        def iter_members(self, *_args: Any, **_options: Any) -> Any:
+            raise ResourceNotFoundException("ResourceNotFoundException", "gone?")
+
+        def iter_graphs(self, **options: Any) -> Any:
+            Closes.looks += 1
+            if Closes.looks == 2:
+                raise ClientClosed("the client is closed")
+            return super().iter_graphs(**options)
+
+        looks = 0
+
+    async with DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR)) as client:
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION], members=accepting(sim))
+    async with Closes(region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR)) as closing:
+        with pytest.raises(ClientClosed):
+            await evolve(plan, client=closing).apply()
 
 
 async def test_closed_while_the_state_is_read(sim: DetectiveSimulator) -> None:
@@ -129,7 +177,7 @@ async def test_closed_while_the_state_is_read(sim: DetectiveSimulator) -> None:
 
 
 #: Of an organization's plan; `_apply` adds the credentials.
-ORGANIZATION = {"organization": True, "administrator_id": ADMINISTRATOR}
+ORGANIZATION = {"administrator_id": ADMINISTRATOR}
 FAILED = member(ONE, "VERIFICATION_FAILED", WRONG)
 INVITED = member(ONE, "INVITED")
 Work = tuple[list[dict[str, Any]] | None, dict[str, Any] | None]
@@ -140,10 +188,10 @@ ACTIONS: dict[str, Work] = {
     "CreateGraph": (None, {}),
     "TagResource": ([INVITED], {"tags": {"a": "b"}}),
     "UpdateDatasourcePackages": ([INVITED], {"datasource_packages": ["EKS_AUDIT"]}),
-    "DeleteMembers": ([member(TWO, "ENABLED")], {"remove_others": True}),
+    "DeleteMembers": ([member(ONE, "ENABLED"), member(TWO, "ENABLED")], {"remove_others": True, "max_removals": 1}),
     "CreateMembers": ([], {}),
-    "AcceptInvitation": ([INVITED], {"member_credentials": True}),
-    "StartMonitoringMember": ([member(ONE, "ACCEPTED_BUT_DISABLED")], {}),
+    "AcceptInvitation": ([INVITED], {"credentials": True}),
+    "StartMonitoringMember": ([member(ONE, "ACCEPTED_BUT_DISABLED")], {"retry_disabled": True}),
     "DeleteGraph": ([], None),
 }
 #: Actions that were carried out before the last one: the members and options as above, and a fault, perhaps
@@ -239,8 +287,11 @@ async def _apply(
     if options is None:
         teardown = await plan_teardown(client, regions=[REGION])
         return lambda: teardown.apply(confirm=ADMINISTRATOR)
-    if "organization" in options:
-        options = {**options, "management_credentials": sim.account(MANAGEMENT)}
-    if "member_credentials" in options:
-        options = {**options, "member_credentials": sim.account}
+    options = dict(options)
+    if administrator_id := options.pop("administrator_id", None):
+        options["members"] = ByOrganization(
+            administrator_id=administrator_id, management_credentials=sim.account(MANAGEMENT)
+        )
+    if options.pop("credentials", False):
+        options["members"] = accepting(sim)
     return (await plan_membership(client, [account(ONE)], regions=[REGION], **options)).apply

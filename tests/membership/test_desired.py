@@ -12,13 +12,20 @@ from detective_async import (
     DetectiveClient,
     ParameterError,
 )
-from detective_async.membership import ActionKind, plan_membership, plan_teardown
+from detective_async.membership import (
+    ActionKind,
+    ByInvitation,
+    ByOrganization,
+    plan_membership,
+    plan_packages,
+    plan_teardown,
+)
+from detective_async.organization import AccountStatus, OrganizationAccount
 from detective_async.testing import DetectiveSimulator
 from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, account, some_accounts
 
 ONE, TWO = some_accounts(2)
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "hunter2")
-ORGANIZATION = {"organization": True, "management_credentials": KEYS, "administrator_id": ADMINISTRATOR}
 
 
 async def async_source(_: str) -> Credentials:
@@ -38,10 +45,10 @@ LISTS: list[tuple[Any, Any, str]] = [
     ([ONE, "222222222222"], [REGION], r"accounts\[1\]: expected an Account, got a str"),
     ("222222222222", [REGION], r"accounts: expected a list, got a str"),
     (ONE, [REGION], r"accounts: expected a list, got an Account"),
-    (some_accounts(1201), [REGION], r"accounts: a graph has at most 1,200 members, got 1,201 accounts"),
-    ({REGION: some_accounts(1201)}, [], r"accounts\['eu-west-1'\]: a graph has at most 1,200 members"),
     ([ONE], [], r"regions: must not be empty"),
     ([ONE], REGION, r"regions: expected a list, got a str"),
+    ({REGION: [ONE]}, "all", r"regions: must be left out if accounts is a mapping"),
+    ([OrganizationAccount("1", "a@b.cc", "", AccountStatus.ACTIVE)], [REGION], r"accounts\[0\]\.account_id: expected"),
     ([ONE], [REGION, ELSEWHERE, REGION], r"regions\[2\]: eu-west-1 is there already, as regions\[0\]"),
     ([ONE], [REGION, "eu-wset-1"], r"regions\[1\]: expected a region, such as eu-west-1, got 'eu-wset-1'"),
     ([ONE], [None], r"regions\[0\]: expected a region"),
@@ -51,16 +58,17 @@ LISTS: list[tuple[Any, Any, str]] = [
 #: The call that refuses it, its parameters, and the message.
 INVALID: list[tuple[str, dict[str, Any], str]] = [
     *(("plan", {"accounts": accounts, "regions": regions}, message) for accounts, regions, message in LISTS),
-    ("plan", {"member_credentials": KEYS}, "member_credentials: expected a mapping, or a callable"),
-    ("plan", {"member_credentials": async_source}, "member_credentials: expected a plain callable .* it is async"),
-    ("plan", {"organization": 1}, "organization: expected True or False"),
+    ("plan", {"members": KEYS}, "members: expected ByInvitation or ByOrganization, got a Credentials"),
+    ("plan", {"members": ByInvitation}, "members: expected ByInvitation or ByOrganization, got a type"),
+    ("plan", {"max_removals": -1}, "max_removals: must be at least 0, got -1"),
+    ("plan", {"retry_failed": 1}, "retry_failed: expected True or False"),
+    ("plan", {"retry_disabled": 1}, "retry_disabled: expected True or False"),
+    ("plan", {"timeout": 0}, "timeout: must be a positive number of seconds, got 0"),
+    ("packages", {"datasource_packages": []}, "datasource_packages: must not be empty"),
+    ("packages", {"datasource_packages": ["EKS"]}, r"datasource_packages\[0\]: 'EKS' is not one of DETECTIVE_CORE"),
+    ("packages", {"regions": []}, "regions: must not be empty"),
+    ("teardown", {"regions": [REGION], "timeout": 0}, "timeout: must be a positive number of seconds, got 0"),
     ("plan", {"remove_others": "no"}, "remove_others: expected True or False"),
-    ("plan", {**ORGANIZATION, "organization": False}, "management_credentials: is for organization=True only"),
-    ("plan", {"administrator_id": ADMINISTRATOR}, "administrator_id: is for organization=True only"),
-    ("plan", {**ORGANIZATION, "management_credentials": None}, "administrator_id: needs management_credentials"),
-    ("plan", {**ORGANIZATION, "administrator_id": None}, "management_credentials: needs administrator_id"),
-    ("plan", {**ORGANIZATION, "administrator_id": "1"}, "administrator_id: expected an account id"),
-    ("plan", {**ORGANIZATION, "management_credentials": 7}, "management_credentials: credentials must be Credentials"),
     ("plan", {"datasource_packages": ["EKS"]}, r"datasource_packages\[0\]: 'EKS' is not one of DETECTIVE_CORE"),
     ("plan", {"datasource_packages": "EKS_AUDIT"}, "datasource_packages: expected a list, got a str"),
     ("plan", {"tags": ["a"]}, "tags: expected a mapping, got a list"),
@@ -89,6 +97,7 @@ async def test_invalid_parameters(
     calls: dict[str, Any] = {
         "plan": partial(plan_membership, client, **given),
         "apply": plan.apply,
+        "packages": partial(plan_packages, client, datasource_packages=["EKS_AUDIT"], regions=[REGION]),
         "teardown": partial(plan_teardown, client),
     }
     with pytest.raises(ParameterError, match=f"^{message}") as raised:
@@ -98,13 +107,38 @@ async def test_invalid_parameters(
     assert sim.requests == []
 
 
+@pytest.mark.parametrize(
+    ("way", "options", "message"),
+    [
+        (ByInvitation, {"credentials": KEYS}, "credentials: expected a mapping, or a callable"),
+        (ByInvitation, {"credentials": async_source}, "credentials: expected a plain callable .* it is async"),
+        (ByInvitation, {"administrator_id": "1"}, "administrator_id: expected an account id"),
+        (ByOrganization, {"management_credentials": KEYS}, "management_credentials: needs administrator_id"),
+        (ByOrganization, {"administrator_id": "1"}, "administrator_id: expected an account id"),
+        (
+            ByOrganization,
+            {"administrator_id": ADMINISTRATOR, "management_credentials": 7},
+            "management_credentials: credentials must be Credentials",
+        ),
+        (ByOrganization, {"auto_enable": 1}, "auto_enable: expected True or False"),
+        (ByOrganization, {"credentials": KEYS}, "credentials: expected a mapping, or a callable"),
+    ],
+)
+def test_invalid_ways_of_membership(way: Any, options: dict[str, Any], message: str) -> None:
+    """They are refused when they are made, and no secret is in the message."""
+    with pytest.raises(ParameterError, match=f"^{message}") as raised:
+        way(**options)
+    assert "hunter2" not in str(raised.value)
+    assert "hunter2" not in repr(ByOrganization(administrator_id=ADMINISTRATOR, management_credentials=KEYS))
+
+
 async def test_accepted_types(client: DetectiveClient) -> None:
     """Iterators, role providers, strings for packages, duplicate packages, and a mapping by region are accepted."""
     plan = await plan_membership(
         client,
         (account(one.account_id) for one in (ONE, TWO)),
         regions=(region for region in (REGION, ELSEWHERE)),
-        member_credentials=lambda account_id: AssumeRole(f"arn:aws:iam::{account_id}:role/Detective"),
+        members=ByInvitation(credentials=lambda account_id: AssumeRole(f"arn:aws:iam::{account_id}:role/Detective")),
         datasource_packages=(name for name in ("EKS_AUDIT", "EKS_AUDIT")),
         tags={},
     )

@@ -1,12 +1,16 @@
 """The organization's graph: its administrator is designated, and accounts are enabled without invitation."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from attrs import evolve
+from support.virtual_time import in_virtual_time
 
-from detective_async import AccessDeniedException, DetectiveClient
-from detective_async.membership import Action, ActionKind, plan_membership
-from detective_async.testing import DetectiveSimulator, Failure, Fault, Throttle
+from detective_async import AccessDeniedException, Clock, DetectiveClient, Timeouts
+from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
+from detective_async.organization import AccountStatus, OrganizationAccount, list_accounts
+from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -14,7 +18,12 @@ from membership.worlds import (
     REGION,
     Result,
     account,
+    address,
     administrator,
+    check_contract,
+    graph,
+    load_world,
+    member,
     plan_and_apply,
     results,
     some_accounts,
@@ -36,7 +45,7 @@ def _organization(sim: DetectiveSimulator) -> None:
 
 @pytest.fixture
 def management(sim: DetectiveSimulator) -> dict[str, Any]:
-    return {"organization": True, "management_credentials": sim.account(MANAGEMENT), "administrator_id": ADMINISTRATOR}
+    return {"members": ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)}
 
 
 async def designate(client: DetectiveClient, sim: DetectiveSimulator, account_id: str = ADMINISTRATOR) -> None:
@@ -48,33 +57,157 @@ async def test_designates_the_administrator(
 ) -> None:
     """Each region gets the administrator, and its graph tags, packages and members."""
     options = {**management, "tags": {"a": "b"}, "datasource_packages": ["EKS_AUDIT"]}
-    sim.set_volume(TWO, "VOLUME_UNKNOWN")
+    sim.set_volume(TWO, "VOLUME_TOO_HIGH")
     plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
     assert plan.problems == ()
+    assert plan.administrator_id == ADMINISTRATOR
     assert plan.actions[:6] == (
-        Action(ActionKind.ENABLE_ADMINISTRATOR, REGION, ADMINISTRATOR),
-        Action(ActionKind.TAG_GRAPH, REGION, detail="a"),
-        Action(ActionKind.START_PACKAGES, REGION, detail="EKS_AUDIT"),
-        *(Action(ActionKind.ENABLE_MEMBER, REGION, one) for one in (ONE, TWO, THREE)),
+        Action(ActionKind.ENABLE_ADMINISTRATOR, REGION, ADMINISTRATOR, Reason.NO_ADMINISTRATOR),
+        Action(ActionKind.TAG_GRAPH, REGION, None, Reason.TAGS_DIFFER, "a", ("a",)),
+        Action(ActionKind.START_PACKAGES, REGION, None, Reason.PACKAGES_NOT_STARTED, "EKS_AUDIT", ("EKS_AUDIT",)),
+        *(Action(ActionKind.ENABLE_MEMBER, REGION, one, Reason.NOT_A_MEMBER) for one in (ONE, TWO, THREE)),
     )
     assert f"make the organization's Detective administrator 1 account: {ADMINISTRATOR}" in str(plan)
     report = await plan.apply()
     # A new graph has all packages started.
     done = ("enable administrator", "tag graph")
     assert [region.done for region in report.regions] == [done, done]
-    problem = "start monitoring was done, but the account is ACCEPTED_BUT_DISABLED (VOLUME_UNKNOWN)"
-    stuck = Result(None, "ACCEPTED_BUT_DISABLED", "enable member, start monitoring", problem)
-    assert results(report) == results(report, ELSEWHERE) == {ONE: ENABLED, TWO: stuck, THREE: ENABLED}
+    for region in (REGION, ELSEWHERE):
+        found = results(report, region)
+        assert found[ONE] == found[THREE] == ENABLED
+        assert (found[TWO].after, found[TWO].done) == ("ACCEPTED_BUT_DISABLED", "enable member")
+        assert (found[TWO].problem or "").startswith("AWS has not enabled it (VOLUME_TOO_HIGH)")
     assert writes(sim)["AcceptInvitation"] == 0
 
     sim.set_volume(TWO, None)
     sim.forget_requests()
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], retry_disabled=True, **options)
     report = await plan.apply()
     assert report.ok
     assert writes(sim) == {"StartMonitoringMember": 2}
     assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], **options)
     # The management account is needed only until then.
-    assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
+    assert not await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], members=ByOrganization())
+
+
+async def test_one_region_first(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
+    """Delegation starts in one region; the others follow, together, when it is visible there."""
+    regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
+    sim.set_read_lag(5, ["ListGraphs", "ListOrganizationAdminAccounts"])
+    plan = await plan_membership(client, WANTED, regions=regions, **management)
+    sim.forget_requests()
+    report = await plan.apply()
+    assert report.ok
+    names = ("EnableOrganizationAdminAccount", "ListOrganizationAdminAccounts")
+    asked = [(one.operation, one.region) for one in sim.requests if one.operation in names]
+    first, second, *rest = (index for index, (name, _) in enumerate(asked) if name == names[0])
+    assert len(rest) == 2
+    # It was looked at again and again until it was there, and nothing was asked of the others before.
+    assert {region for _, region in asked[: second - 3]} == {REGION}
+    assert asked[first + 1 : second].count((names[1], REGION)) > 3
+
+
+async def test_a_delegation_that_settles(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """While the first delegation settles, the others are refused; that is waited out."""
+    sim.set_delegation_delay(50)
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], **management)
+    report = await plan.apply()
+    assert report.ok
+    assert {region.done for region in report.regions} == {("enable administrator",)}
+
+
+async def test_a_first_region_that_fails(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """Then the next one is the first."""
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], **management)
+    sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount", region=REGION))
+    report = await plan.apply()
+    assert [region.ok for region in report.regions] == [False, True, True]
+    assert report.regions[0].reason is Reason.ACCESS_DENIED
+
+
+@in_virtual_time
+async def test_a_first_region_that_hangs() -> None:
+    """It keeps the others back for half of the time at most."""
+    loop = asyncio.get_running_loop()
+    clock = Clock(time=lambda: 1_800_000_000 + loop.time(), monotonic=loop.time, random=lambda: 0.5)
+    async with (
+        DetectiveSimulator(wall_clock=clock.time) as sim,
+        DetectiveClient(
+            region=REGION,
+            endpoint_url=sim.url,
+            credentials=sim.account(ADMINISTRATOR),
+            clock=clock,
+            timeouts=Timeouts(read=None, attempt=None, total=None),
+        ) as client,
+    ):
+        sim.organization(MANAGEMENT, [ADMINISTRATOR, ONE, TWO, THREE])
+        members = ByOrganization(management_credentials=sim.account(MANAGEMENT), administrator_id=ADMINISTRATOR)
+        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], members=members)
+        sim.inject(Fault(Latency(1000), "EnableOrganizationAdminAccount", region=REGION))
+        report = await plan.apply(timeout=60)
+    assert [region.reason for region in report.regions] == [Reason.TIMED_OUT, None]
+    assert set(results(report, ELSEWHERE).values()) == {ENABLED}
+
+
+async def test_auto_enable(client: DetectiveClient, management: dict[str, Any]) -> None:
+    """All accounts, existing and future: the setting is in the plan, in its text, and in the report."""
+    by_management = management["members"]
+    members = evolve(by_management, auto_enable=True)
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
+    assert Action(ActionKind.SET_AUTO_ENABLE, REGION, None, Reason.AUTO_ENABLE_DIFFERS, "on", ("on",)) in plan.actions
+    assert "  set auto-enable, for accounts that join the organization later (on)" in str(plan).splitlines()
+    report = await plan.apply()
+    assert report.ok
+    assert report.regions[0].done == ("enable administrator", "set auto-enable")
+    arn = report.regions[0].graph_arn or ""
+    assert (await client.describe_organization_configuration(arn)).auto_enable
+    for again in (members, ByOrganization(auto_enable=True), ByOrganization()):
+        assert not await plan_membership(client, WANTED, regions=[REGION], members=again)
+    off = ByOrganization(auto_enable=False)
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=off)
+    assert [(action.kind, action.detail) for action in plan.actions] == [("set auto-enable", "off")]
+    assert (await plan.apply()).ok
+    assert not (await client.describe_organization_configuration(arn)).auto_enable
+    # A new graph has it off already.
+    plan = await plan_membership(client, WANTED, regions=[ELSEWHERE], members=evolve(by_management, auto_enable=False))
+    assert ActionKind.SET_AUTO_ENABLE not in {action.kind for action in plan.actions}
+
+
+async def test_accounts_of_the_organization(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """The list of AWS Organizations is planned as it is: active accounts become members, the others are named."""
+    sim.set_account_state(THREE, "SUSPENDED")
+    accounts = await list_accounts(client.with_options(credentials=sim.account(MANAGEMENT)))
+    assert {one.account_id for one in accounts} == {MANAGEMENT, ADMINISTRATOR, ONE, TWO, THREE}
+    plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True, max_removals=0, **management)
+    assert {action.account_id for action in plan.actions if action.kind == "enable member"} == {MANAGEMENT, ONE, TWO}
+    assert {(note.reason, note.account_id) for note in plan.notes} == {
+        (Reason.SUSPENDED, THREE),
+        (Reason.OWN_ACCOUNT, ADMINISTRATOR),
+    }
+    assert f"note: account {THREE} is SUSPENDED, and left as it is" in str(plan)
+    sim.forget_requests()
+    assert (await plan.apply()).ok
+    check_contract(sim, plan)
+    assert set(statuses(sim)) == {MANAGEMENT, ONE, TWO}
+    assert not await plan_membership(client, accounts, regions=[REGION], **management)
+
+
+async def test_a_suspended_member_is_not_removed(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is in the list, although nothing can be done for it."""
+    load_world(sim, graph(member(ONE, "ENABLED"), member(TWO, "ENABLED")))
+    accounts = [
+        OrganizationAccount(ONE, address(ONE), "one", AccountStatus.ACTIVE),
+        OrganizationAccount(TWO, address(TWO), "two", AccountStatus("PENDING_CLOSURE")),
+    ]
+    plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True, max_removals=9)
+    assert not plan
+    assert plan.problems == ()
 
 
 async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
@@ -98,28 +231,33 @@ async def test_account_outside_the_organization(
     (failure,) = report.failures
     assert (failure.account_id, failure.after) == (OUTSIDER, "INVITED")
     assert (failure.problem or "").startswith("it is invited, either because it is outside the organization")
-    plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account, **management)
+    members = evolve(management["members"], credentials=sim.account)
+    plan = await plan_membership(client, wanted, regions=[REGION], members=members)
     assert [(action.kind, action.account_id) for action in plan.actions] == [("accept", OUTSIDER)]
     assert (await plan.apply()).ok
 
 
 async def test_graph_is_not_the_organizations(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Without management credentials there is no action that would send invitations."""
-    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], organization=True)
+    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], members=ByOrganization())
     assert plan.actions == ()
     assert {problem.text[:43] for problem in plan.problems} == {"the client's account has no graph here, so "}
     await client.create_graph()
-    plan = await plan_membership(client, WANTED, regions=[REGION], organization=True)
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=ByOrganization())
     assert plan.actions == ()
     (problem,) = plan.problems
     assert problem.text.startswith(f"the graph of {ADMINISTRATOR} is not the organization's, or its credentials do")
     assert isinstance(problem.error, AccessDeniedException)
+    assert problem.reason is Reason.NOT_ORGANIZATION_GRAPH
     report = await plan.apply()
     assert {row.problem for row in report.failures} == {report.regions[0].problem}
     assert {type(row.error) for row in report.failures} == {AccessDeniedException}
     assert writes(sim) == {"CreateGraph": 1}
     await designate(client, sim)
-    assert (await plan.apply()).ok
+    # The plan showed nothing to do, and does nothing; a new one does.
+    assert not (await plan.apply()).ok
+    assert statuses(sim) == {}
+    assert (await plan_and_apply(client, WANTED, members=ByOrganization())).ok
 
 
 @pytest.mark.parametrize(
@@ -130,7 +268,7 @@ async def test_other_errors(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], operation: str, code: str
 ) -> None:
     """They are reported unchanged; if the members cannot be listed, the administrator is not designated either."""
-    options: dict[str, Any] = {"organization": True}
+    options: dict[str, Any] = {"members": ByOrganization()}
     if operation == "ListMembers":
         await client.create_graph()
         options = management
@@ -138,7 +276,8 @@ async def test_other_errors(
         await designate(client, sim)
     sim.inject(Fault(Failure(402, code, "no"), operation))
     plan = await plan_membership(client, WANTED, regions=[REGION], **options)
-    assert not plan
+    assert plan
+    assert plan.actions == ()
     assert [problem.text.partition(":")[0] for problem in plan.problems] == [code]
 
 
@@ -154,20 +293,57 @@ async def test_different_administrator(
     assert (await plan.apply()).regions[0].problem == text
 
 
-async def test_client_of_a_different_account(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
-    """It is detected by the owner of its graph, or by the missing graph."""
+@pytest.mark.parametrize("way", ["organization", "management", "invitation"])
+async def test_client_of_a_different_account(sim: DetectiveSimulator, management: dict[str, Any], way: str) -> None:
+    """It is detected before anything else is asked, and nothing is done, whatever way members are added."""
+    members = {
+        "organization": ByOrganization(administrator_id=ADMINISTRATOR),
+        "management": management["members"],
+        "invitation": ByInvitation(administrator_id=ADMINISTRATOR),
+    }
     async with administrator(sim, account_id=TWO) as client:
-        report = await plan_and_apply(client, [account(ONE)], **management)
-        assert report.regions[0].problem == (
-            "enable administrator was done, but its effect is not visible yet: plan again later"
+        plan = await plan_membership(client, [account(ONE)], regions=[REGION, ELSEWHERE], members=members[way])
+        assert [request.operation for request in sim.requests] == ["GetCallerIdentity"]
+        assert plan
+        assert plan.actions == ()
+        assert plan.administrator_id == TWO
+        text = f"the client has the credentials of account {TWO}, and not those of the administrator {ADMINISTRATOR}"
+        assert [(problem.text, problem.reason) for problem in plan.problems] == [(text, Reason.WRONG_ACCOUNT)] * 2
+        report = await plan.apply()
+    assert {row.reason for row in report.failures} == {Reason.WRONG_ACCOUNT}
+    assert [request.operation for request in sim.requests] == ["GetCallerIdentity"]
+
+
+@pytest.mark.parametrize("way", ["management", "invitation"])
+async def test_account_that_sts_does_not_say(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], way: str
+) -> None:
+    """Where STS cannot be asked, the owner of a graph tells; without one, nothing is done if an account is named."""
+    sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
+    members = management["members"] if way == "management" else ByInvitation(administrator_id=ADMINISTRATOR)
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
+    assert plan.actions == ()
+    assert plan.administrator_id is None
+    assert [(problem.text, problem.reason) for problem in plan.problems] == [
+        (
+            f"STS does not say whether the client's credentials are those of the administrator {ADMINISTRATOR}",
+            Reason.WRONG_ACCOUNT,
         )
-        assert writes(sim) == {"EnableOrganizationAdminAccount": 1}
-        await client.create_graph()
-        plan = await plan_membership(client, [account(ONE)], regions=[REGION], **management)
-        assert [problem.text for problem in plan.problems] == [
-            f"the client has the credentials of account {TWO}, and not those of the administrator {ADMINISTRATOR}"
-        ]
-    assert statuses(sim) == {}
+    ]
+    # Nobody is named.
+    plan = await plan_membership(client, [account(ADMINISTRATOR), *WANTED], regions=[REGION])
+    assert str(plan).startswith(f"{REGION}:")
+    report = await plan.apply()
+    assert report.ok
+    assert set(statuses(sim)) == {ONE, TWO, THREE}
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
+    # In the organization, they would not have to be invited.
+    assert {problem.reason for problem in plan.problems} <= {Reason.NOT_IN_ORGANIZATION}
+    assert plan.administrator_id == ADMINISTRATOR
+    async with administrator(sim, account_id=TWO) as other:
+        await other.create_graph()
+        plan = await plan_membership(other, WANTED, regions=[REGION], members=members)
+        assert [problem.reason for problem in plan.problems] == [Reason.WRONG_ACCOUNT]
 
 
 async def test_errors_while_applying(
@@ -182,3 +358,26 @@ async def test_errors_while_applying(
     sim.inject(Fault(Throttle(), "EnableOrganizationAdminAccount", count=2))
     sim.inject(Fault(Throttle(), "ListOrganizationAdminAccounts", count=4))
     assert (await plan.apply()).ok
+
+
+async def test_administrator_that_came_in_between(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """A different administrator is reported when the plan is applied, too."""
+    plan = await plan_membership(client, WANTED, regions=[REGION], **management)
+    await designate(client, sim, ONE)
+    report = await plan.apply()
+    assert report.regions[0].reason is Reason.WRONG_ADMINISTRATOR
+    assert statuses(sim) == {}
+
+
+async def test_organization_accounts_on_their_way(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
+) -> None:
+    """They are verified and checked without an invitation, and are waited for."""
+    sim.set_verification_delay(20)
+    sim.set_activation_delay(20)
+    sim.set_read_lag(3)
+    report = await plan_and_apply(client, WANTED, **management)
+    assert results(report) == {ONE: ENABLED, TWO: ENABLED, THREE: ENABLED}
+    assert writes(sim) == {"EnableOrganizationAdminAccount": 1, "CreateMembers": 1}

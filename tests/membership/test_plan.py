@@ -1,7 +1,28 @@
 """Plans: their content and text, that they change nothing, and how they report unreadable regions."""
 
-from detective_async import Account, Credentials, DetectiveClient, ServiceError
-from detective_async.membership import Action, ActionKind, Problem, plan_membership
+import json
+
+import pytest
+
+from detective_async import (
+    Account,
+    ConfigurationError,
+    Credentials,
+    DatasourcePackage,
+    DetectiveClient,
+    ServiceError,
+    to_dict,
+)
+from detective_async.membership import (
+    Action,
+    ActionKind,
+    ByInvitation,
+    Note,
+    Reason,
+    plan_membership,
+    plan_packages,
+    read_accounts,
+)
 from detective_async.testing import DetectiveSimulator, Failure, Fault
 from membership.worlds import (
     ADMINISTRATOR,
@@ -11,11 +32,16 @@ from membership.worlds import (
     READS,
     REGION,
     WRONG,
+    accepting,
     account,
+    address,
+    arn_in,
     graph,
     load_world,
     member,
+    request_bodies,
     some_accounts,
+    statuses,
 )
 
 
@@ -25,22 +51,23 @@ async def test_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> No
         client,
         [account(IDS[0]), account(IDS[1])],
         regions=[REGION],
-        member_credentials=sim.account,
+        members=accepting(sim),
         datasource_packages=["DETECTIVE_CORE", "EKS_AUDIT"],
         tags={"team": "secops"},
     )
     assert plan
     assert plan.problems == ()
     assert plan.actions == (
-        Action(ActionKind.CREATE_GRAPH, REGION, detail="tags team"),
-        Action(ActionKind.START_PACKAGES, REGION, detail="EKS_AUDIT"),
-        Action(ActionKind.INVITE, REGION, IDS[0]),
-        Action(ActionKind.INVITE, REGION, IDS[1]),
-        Action(ActionKind.ACCEPT, REGION, IDS[0]),
-        Action(ActionKind.ACCEPT, REGION, IDS[1]),
+        Action(ActionKind.CREATE_GRAPH, REGION, None, Reason.NO_GRAPH, "tags team"),
+        Action(ActionKind.START_PACKAGES, REGION, None, Reason.PACKAGES_NOT_STARTED, "EKS_AUDIT", ("EKS_AUDIT",)),
+        Action(ActionKind.INVITE, REGION, IDS[0], Reason.NOT_A_MEMBER),
+        Action(ActionKind.INVITE, REGION, IDS[1], Reason.NOT_A_MEMBER),
+        Action(ActionKind.ACCEPT, REGION, IDS[0], Reason.INVITED),
+        Action(ActionKind.ACCEPT, REGION, IDS[1], Reason.INVITED),
     )
     assert {request.operation for request in sim.requests} <= READS
     assert str(plan) == (
+        "as account 111122223333\n"
         "eu-west-1:\n"
         "  create the graph (tags team)\n"
         "  start data source packages (EKS_AUDIT)\n"
@@ -69,12 +96,16 @@ async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient) 
         client,
         [*wanted, Account(IDS[3], WRONG.upper())],
         regions=[REGION],
-        member_credentials={one: sim.account(one) for one in IDS[:3]},
+        members=ByInvitation(credentials={one: sim.account(one) for one in IDS[:3]}),
         datasource_packages=["EKS_AUDIT", "ASFF_SECURITYHUB_FINDING", "DETECTIVE_CORE"],
         tags={"team": "secops", "stage": "production", "owner": "us"},
         remove_others=True,
+        max_removals=1,
+        retry_failed=False,
+        retry_disabled=True,
     )
     assert str(plan).splitlines() == [
+        "as account 111122223333",
         "eu-west-1:",
         "  set tags of the graph (stage, owner)",
         "  start data source packages (ASFF_SECURITYHUB_FINDING)",
@@ -83,15 +114,17 @@ async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient) 
         f"  invite 1 account: {IDS[6]}",
         f"  accept the invitation of 2 accounts: {IDS[1]}, {IDS[2]}",
         f"  try to enable after it was disabled 1 account: {IDS[4]}",
-        "  problem with 1 account (it is invited, but member_credentials has no credentials to accept the invitation:",
-        f"    add them): {IDS[6]}",
-        "  problem with 1 account (it is the administrator account, whose data is in its own graph already: leave it",
-        f"    out): {ADMINISTRATOR}",
+        "  problem with 1 account (it is invited, but there are no credentials to accept the invitation: add them):",
+        f"    {IDS[6]}",
         "  problem with 1 account (verification failed: the e-mail address is not that of the account's root user;",
         f"    correct it and plan again): {IDS[3]}",
+        "note: account 111122223333 is the administrator itself, whose data is in its own graph already",
     ]
-    assert Action(ActionKind.REMOVE, REGION, IDS[5], "ENABLED") in plan.actions
-    assert Action(ActionKind.START_MONITORING, REGION, IDS[4], "ACCEPTED_BUT_DISABLED (VOLUME_UNKNOWN)") in plan.actions
+    assert Action(ActionKind.REMOVE, REGION, IDS[5], Reason.NOT_IN_LIST, "ENABLED") in plan.actions
+    status = "ACCEPTED_BUT_DISABLED (VOLUME_UNKNOWN)"
+    assert Action(ActionKind.START_MONITORING, REGION, IDS[4], Reason.VOLUME_UNKNOWN, status) in plan.actions
+    keys = ("stage", "owner")
+    assert Action(ActionKind.TAG_GRAPH, REGION, None, Reason.TAGS_DIFFER, "stage, owner", keys) in plan.actions
     assert "@" not in str(plan) + repr(plan)
 
 
@@ -105,10 +138,10 @@ async def test_nothing_to_do(sim: DetectiveSimulator, client: DetectiveClient) -
     assert not plan
     assert plan.actions == ()
     assert plan.problems == ()
-    assert str(plan) == "eu-west-1:\n  nothing to do"
+    assert str(plan) == "as account 111122223333\neu-west-1:\n  nothing to do"
     sim.forget_requests()
     assert not await plan_membership(client, [account(IDS[0])], regions=[REGION])
-    assert [request.operation for request in sim.requests] == ["ListGraphs", "ListMembers"]
+    assert [request.operation for request in sim.requests] == ["GetCallerIdentity", "ListGraphs", "ListMembers"]
 
 
 async def test_text_of_a_long_plan(client: DetectiveClient) -> None:
@@ -120,7 +153,7 @@ async def test_text_of_a_long_plan(client: DetectiveClient) -> None:
     assert text.count(" and 2 more") == 2
     assert [account_id in text for account_id in (accounts[9].account_id, accounts[10].account_id)] == [True, False]
     await plan.apply()
-    plan = await plan_membership(client, accounts[23:], regions=[REGION], remove_others=True)
+    plan = await plan_membership(client, accounts[23:], regions=[REGION], remove_others=True, max_removals=12)
     assert "  remove 12 accounts: " in str(plan)
     assert all(account.account_id in str(plan) for account in accounts[:12])
 
@@ -130,6 +163,7 @@ async def test_equal_regions_are_grouped(sim: DetectiveSimulator, client: Detect
     load_world(sim, graph(member(IDS[0], "ENABLED"), region=ELSEWHERE))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION, ELSEWHERE, "eu-central-1"])
     assert str(plan).splitlines() == [
+        "as account 111122223333",
         "eu-west-1, eu-central-1:",
         "  create the graph",
         f"  invite 1 account: {IDS[0]}",
@@ -157,32 +191,275 @@ async def test_unreadable_regions(sim: DetectiveSimulator, client: DetectiveClie
     assert "us-east-1:\n  problem: Detective is not available" in str(plan)
     stranger = client.with_options(credentials=Credentials("AKIA0000000000000000", "x"))
     plan = await plan_membership(stranger, [account(IDS[0])], regions=[REGION])
-    assert not plan
+    # A region that is not known is not known to need nothing.
+    assert plan
+    assert plan.actions == ()
     assert [problem.text.startswith(either) for problem in plan.problems] == [True]
+    assert [problem.reason for problem in plan.problems] == [Reason.UNKNOWN_KEYS]
+    sim.inject(Fault(Failure(403, "OptInRequired", "no"), "ListGraphs"))
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
+    sim.inject(Fault(Failure(403, "RegionDisabledException", "no"), "ListGraphs"))
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
+    assert [problem.reason for problem in plan.problems] == [Reason.REGION_UNAVAILABLE]
     sim.inject(Fault(Failure(403, "OptInRequired", "no"), "ListGraphs"))
     plan = await plan_membership(client, [account(IDS[0])], regions=[REGION])
     text = "Detective is not available to the account in this region: OptInRequired"
     assert [problem.text.startswith(text) for problem in plan.problems] == [True]
+    assert [problem.reason for problem in plan.problems] == [Reason.REGION_UNAVAILABLE]
 
 
 async def test_transient_errors(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
-    """Reads are retried after throttles, up to a limit."""
+    """Reads are retried after throttles, until the deadline."""
     load_world(sim, graph(member(IDS[0], "ENABLED")))
     sim.throttle(5, operation="ListMembers")
     plan = await plan_membership(one_attempt_client, [account(IDS[0])], regions=[REGION])
     assert plan.actions == ()
     assert plan.problems == ()
-    sim.throttle(6, operation="ListMembers")
+    sim.throttle(None, operation="ListMembers")
     plan = await plan_membership(one_attempt_client, [account(IDS[0])], regions=[REGION])
     assert [type(problem.error).__name__ for problem in plan.problems] == ["TooManyRequestsException"]
+    sim.clear_faults()
 
 
-async def test_too_many_members(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """The plan warns if there would be too many members, after removals."""
+async def test_many_members(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The plan notes if there would be more members than AWS's default quota, which may have been raised."""
     load_world(sim, graph(member(IDS[0], "ENABLED"), member(IDS[1], "ENABLED")))
     accounts = [account(IDS[0]), *some_accounts(1199)]
     plan = await plan_membership(client, accounts, regions=[REGION])
-    text = "the graph would have 1,201 members, but AWS allows 1,200: it will refuse some"
-    assert plan.problems == (Problem(REGION, None, text),)
-    plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True)
     assert plan.problems == ()
+    text = (
+        "the graph in eu-west-1 would have 1,201 members, but AWS's default quota is 1,200: unless it was raised, AWS "
+        "refuses some"
+    )
+    assert plan.notes == (Note(Reason.MANY_MEMBERS, text, REGION),)
+    plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True, max_removals=1)
+    assert plan.notes == ()
+    # The administrator is not one of them.
+    plan = await plan_membership(client, [account(ADMINISTRATOR), *some_accounts(1200)], regions=[ELSEWHERE])
+    assert [note.reason for note in plan.notes] == [Reason.OWN_ACCOUNT]
+
+
+async def test_removals_are_confirmed_by_their_number(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Without it, or if they are more in all regions together, they are problems, and nobody is removed."""
+    members = [member(one, "ENABLED") for one in IDS[:3]]
+    load_world(sim, graph(*members), graph(*members[:2], region=ELSEWHERE))
+    for confirmed, more in ((None, ""), (0, ", and not 0"), (2, ", and not 2")):
+        plan = await plan_membership(
+            client,
+            [account(IDS[0])],
+            regions=[REGION, ELSEWHERE],
+            remove_others=True,
+            max_removals=confirmed,
+        )
+        assert plan.actions == ()
+        text = f"it is not in the list, and would be removed: pass max_removals=3 to remove 3 memberships{more}"
+        assert [(one.region, one.account_id, one.text, one.reason) for one in plan.problems] == [
+            (REGION, IDS[1], text, Reason.REMOVAL_NOT_CONFIRMED),
+            (REGION, IDS[2], text, Reason.REMOVAL_NOT_CONFIRMED),
+            (ELSEWHERE, IDS[1], text, Reason.REMOVAL_NOT_CONFIRMED),
+        ]
+        report = await plan.apply()
+        assert {(row.account_id, row.reason) for row in report.failures} == {
+            (IDS[1], Reason.REMOVAL_NOT_CONFIRMED),
+            (IDS[2], Reason.REMOVAL_NOT_CONFIRMED),
+        }
+        assert len(statuses(sim)) == 3
+    plan = await plan_membership(
+        client, [account(IDS[0])], regions=[REGION, ELSEWHERE], remove_others=True, max_removals=3
+    )
+    assert (await plan.apply()).ok
+    assert list(statuses(sim)) == list(statuses(sim, ELSEWHERE)) == [IDS[0]]
+
+
+async def test_bad_lines_stand_in_the_way_of_removals(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """One may be that of a member; it does not help to ignore the problems, or to take a part of the list."""
+    load_world(sim, graph(*(member(one, "ENABLED") for one in IDS[:3])))
+    accounts, _ = read_accounts([f"{IDS[0]},{address(IDS[0])}", f"{IDS[1]},no-address", f"1,{address(IDS[2])}"])
+    for given in (accounts, accounts[:1], {REGION: accounts}):
+        where = {} if isinstance(given, dict) else {"regions": [REGION]}
+        plan = await plan_membership(client, given, remove_others=True, max_removals=9, **where)  # type: ignore[arg-type]
+        assert plan.actions == ()
+        text = "it is not removed, because 2 lines of the list could not be read: correct the list"
+        assert [(one.account_id, one.text, one.reason) for one in plan.problems] == [
+            (IDS[1], text, Reason.LIST_NOT_READ),
+            (IDS[2], text, Reason.LIST_NOT_READ),
+        ]
+        assert not (await plan.apply()).ok
+    assert len(statuses(sim)) == 3
+    # Where nobody would be removed, they do not matter.
+    assert not await plan_membership(client, accounts, regions=[REGION])
+
+
+async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Plan and report become plain data for JSON, with reasons for programs, and without addresses."""
+    load_world(sim, graph(member(IDS[0], "ENABLED"), member(IDS[1], "ENABLED")))
+    sim.inject(Fault(DENIED, "ListGraphs", region=ELSEWHERE))
+    sim.account(IDS[2], WRONG)
+    plan = await plan_membership(
+        client,
+        [account(IDS[0]), account(IDS[2]), account(ADMINISTRATOR)],
+        regions=[REGION, ELSEWHERE],
+        remove_others=True,
+        tags={"team": "secops"},
+    )
+    data = plan.to_dict()
+    assert json.loads(json.dumps(data)) == data
+    denied = plan.problems[1].text
+    assert data == {
+        "administrator_id": ADMINISTRATOR,
+        "regions": [REGION, ELSEWHERE],
+        "actions": [
+            {
+                "kind": "tag graph",
+                "region": REGION,
+                "account_id": None,
+                "reason": "tags differ",
+                "detail": "team",
+                "items": ["team"],
+            },
+            {
+                "kind": "invite",
+                "region": REGION,
+                "account_id": IDS[2],
+                "reason": "not a member",
+                "detail": "",
+                "items": [],
+            },
+        ],
+        "problems": [
+            {
+                "region": REGION,
+                "account_id": IDS[1],
+                "reason": "removal not confirmed",
+                "text": plan.problems[0].text,
+                "error": None,
+            },
+            {
+                "region": ELSEWHERE,
+                "account_id": None,
+                "reason": "access denied",
+                "text": denied,
+                "error": to_dict(plan.problems[1].error),
+            },
+        ],
+        "notes": [
+            {"region": None, "account_id": ADMINISTRATOR, "reason": "own account", "text": plan.notes[0].text},
+        ],
+    }
+    report = await plan.apply()
+    found = report.to_dict()
+    assert json.loads(json.dumps(found)) == found
+    assert (found["ok"], found["administrator_id"], found["notes"]) == (False, ADMINISTRATOR, data["notes"])
+    assert found["regions"] == [
+        {
+            "region": REGION,
+            "graph_arn": report.regions[0].graph_arn,
+            "ok": True,
+            "done": ["tag graph"],
+            "reason": None,
+            "problem": None,
+            "error": None,
+        },
+        {
+            "region": ELSEWHERE,
+            "graph_arn": None,
+            "ok": False,
+            "done": [],
+            "reason": "access denied",
+            "problem": denied,
+            "error": to_dict(report.regions[1].error),
+        },
+    ]
+    assert found["rows"][1] == {
+        "region": REGION,
+        "account_id": IDS[2],
+        "ok": False,
+        "before": None,
+        "after": "VERIFICATION_FAILED",
+        "done": ["invite"],
+        "reason": "verification failed",
+        "problem": report.rows[1].problem,
+        "error": None,
+    }
+    assert found["regions"][1]["error"]["code"] == "AccessDeniedException"
+    assert "@" not in str(data) + str(found)
+    # As by the function for all of the library's objects.
+    assert (to_dict(plan), to_dict(report), to_dict(report.rows[0])) == (data, found, found["rows"][0])
+
+
+async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Those of the client's partition that have Detective; those not opted in to are a note, and no problem."""
+    closed = ["af-south-1", "me-south-1"]
+    for region in closed:
+        sim.close_region(region)
+    plan = await plan_membership(client, [account(IDS[0])], regions="all")
+    assert plan.problems == ()
+    assert {REGION, ELSEWHERE, "il-central-1"} < set(plan.regions)
+    assert set(plan.regions).isdisjoint(closed)
+    assert [(note.region, note.reason) for note in plan.notes] == [
+        (region, Reason.REGION_NOT_OPTED_IN) for region in closed
+    ]
+    assert str(plan).splitlines()[-1] == "note: the account has not opted in to af-south-1, me-south-1"
+    report = await plan.apply()
+    assert report.ok
+    assert {region.region for region in report.regions} == set(plan.regions)
+    packages = await plan_packages(client, ["EKS_AUDIT"], regions="all")
+    assert packages.regions == plan.regions
+
+
+async def test_all_regions_where_none_is_available(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Keys that no region knows are no closed regions, and a region that every account has is not closed."""
+    stranger = client.with_options(credentials=Credentials("AKIA0000000000000000", "x"))
+    plan = await plan_membership(stranger, [account(IDS[0])], regions="all")
+    assert plan.notes == ()
+    assert {problem.reason for problem in plan.problems} == {Reason.UNKNOWN_KEYS}
+    sim.close_region(ELSEWHERE)
+    plan = await plan_membership(client, [account(IDS[0])], regions="all")
+    assert [(problem.region, problem.reason) for problem in plan.problems] == [(ELSEWHERE, Reason.UNKNOWN_KEYS)]
+    nowhere = client.with_options(region="cn-north-1")
+    with pytest.raises(ConfigurationError, match="no region of the partition aws-cn that has Detective"):
+        await plan_membership(nowhere, [account(IDS[0])], regions="all")
+
+
+async def test_packages_alone(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Packages are started in several regions, without a list of accounts; those that are started stay so."""
+    load_world(
+        sim,
+        graph(member(IDS[0], "ENABLED"), packages={"ASFF_SECURITYHUB_FINDING": "STARTED"}),
+        graph(region=ELSEWHERE),
+    )
+    sim.set_read_lag(5)
+    plan = await plan_packages(client, ["EKS_AUDIT"], regions=[REGION, ELSEWHERE, "eu-central-1"])
+    assert [(action.kind, action.region, action.items) for action in plan.actions] == [
+        (ActionKind.START_PACKAGES, REGION, ("EKS_AUDIT",)),
+        (ActionKind.START_PACKAGES, ELSEWHERE, ("EKS_AUDIT",)),
+    ]
+    assert [(problem.region, problem.reason) for problem in plan.problems] == [("eu-central-1", Reason.NO_GRAPH)]
+    report = await plan.apply()
+    assert str(report) == (
+        "2 of 3 regions are as wanted; start packages: 2\n  eu-central-1: the client's account has no graph here"
+    )
+    assert report.rows == ()
+    assert request_bodies(sim, "UpdateDatasourcePackages")[0]["DatasourcePackages"] == [
+        "DETECTIVE_CORE",
+        "ASFF_SECURITYHUB_FINDING",
+        "EKS_AUDIT",
+    ]
+    assert not await plan_packages(client, ["EKS_AUDIT"], regions=[REGION, ELSEWHERE])
+
+
+async def test_packages_that_take_time(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Applying waits until they are started, and until the deadline at the longest."""
+    load_world(sim, graph())
+    sim.set_package_delay(40)
+    plan = await plan_packages(client, ["EKS_AUDIT"], regions=[REGION])
+    report = await plan.apply(timeout=20)
+    assert [region.reason for region in report.regions] == [Reason.TIMED_OUT]
+    assert str(report).splitlines() == [
+        "0 of 1 region are as wanted; start packages: 1",
+        "  eu-west-1: start packages was done, but its effect is not visible within 20 s",
+    ]
+    assert (await plan.apply()).ok
+    assert (await client.list_datasource_packages(arn_in(REGION))).datasource_packages[
+        DatasourcePackage.EKS_AUDIT
+    ].datasource_package_ingest_state == "STARTED"

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from attrs import evolve
 from support.virtual_time import in_virtual_time
 
 from detective_async import (
@@ -20,7 +21,7 @@ from detective_async import (
     Timeouts,
     TooManyRequestsException,
 )
-from detective_async.membership import plan_membership
+from detective_async.membership import Reason, plan_membership
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
@@ -31,6 +32,7 @@ from membership.worlds import (
     REGION,
     Result,
     WorldTime,
+    accepting,
     account,
     administrator,
     graph,
@@ -51,9 +53,7 @@ async def test_unavailable_region(sim: DetectiveSimulator, client: DetectiveClie
     """Its accounts fail with the reason, shown once in the text; the other regions are processed."""
     sim.close_region(ELSEWHERE)
     events: list[ProgressEvent] = []
-    plan = await plan_membership(
-        client, WANTED, regions=[ELSEWHERE, REGION, "eu-central-1"], member_credentials=sim.account
-    )
+    plan = await plan_membership(client, WANTED, regions=[ELSEWHERE, REGION, "eu-central-1"], members=accepting(sim))
     report = await plan.apply(progress=events.append)
     assert not report.ok
     assert {row.region for row in report.failures} == {ELSEWHERE}
@@ -68,7 +68,7 @@ async def test_unavailable_region(sim: DetectiveSimulator, client: DetectiveClie
     assert set(results(report).values()) == set(results(report, "eu-central-1").values()) == {ONBOARDED}
     assert len(str(report).splitlines()) == 2
     assert (len(events), events[-1].failed) == (9, 3)
-    assert sum(request.region == ELSEWHERE for request in sim.requests) == 2
+    assert sum(request.region == ELSEWHERE for request in sim.requests) == 1
 
 
 async def test_missing_host(sim: DetectiveSimulator) -> None:
@@ -101,22 +101,155 @@ async def test_refused_operation(sim: DetectiveSimulator, client: DetectiveClien
 
 
 async def test_region_unreadable_when_planned(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It is read again when the plan is applied; no unplanned removal follows."""
-    load_world(sim, graph(member(THREE, "ENABLED")))
-    sim.inject(Fault(DENIED, "ListGraphs"))
-    plan = await plan_membership(client, WANTED[:2], regions=[REGION], remove_others=True)
-    assert not plan
+    """The plan says so and is not empty; nothing is asked or done there when it is applied."""
+    load_world(sim, graph(member(THREE, "ENABLED")), graph(region=ELSEWHERE))
+    sim.inject(Fault(DENIED, "ListGraphs", region=REGION))
+    plan = await plan_membership(client, WANTED[:2], regions=[REGION, ELSEWHERE])
+    assert {action.region for action in plan.actions} == {ELSEWHERE}
+    alone = evolve(plan, actions=())
+    assert alone
+    sim.forget_requests()
     report = await plan.apply()
+    assert {request.region for request in sim.requests} == {ELSEWHERE}
+    assert {(row.region, row.reason) for row in report.failures} == {(REGION, Reason.ACCESS_DENIED)}
+    assert [region.ok for region in report.regions] == [False, True]
+    assert report.regions[0].problem == plan.problems[0].text
+
+
+async def test_deleted_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A graph that was deleted after planning is not created anew, before applying or in the middle of it."""
+    load_world(sim, graph(member(ONE, "VERIFICATION_IN_PROGRESS"), member(IDS[3], "ENABLED")), verification_delay=100)
+    wanted = [*WANTED, account(IDS[3])]
+    plan = await plan_membership(client, wanted, regions=[REGION], members=accepting(sim))
+    gone = "the graph that the plan is for is gone, and the plan does not make one: plan again"
+
+    class Deletes(DetectiveClient):
+        async def create_members(self, graph_arn: str, *args: Any, **options: Any) -> Any:
+            response = await super().create_members(graph_arn, *args, **options)
+            await self.delete_graph(graph_arn)
+            return response
+
+    async with administrator(sim, Deletes) as deleting:
+        report = await evolve(plan, client=deleting).apply()
+    assert {(row.problem, row.reason) for row in report.failures} == {(gone, Reason.NOT_PLANNED)}
+    assert [row.done for row in report.failures] == [(), ("invite",), ("invite",)]
+    assert (report.regions[0].problem, report.regions[0].reason) == (gone, Reason.NOT_PLANNED)
+    sim.forget_requests()
+    report = await plan.apply()
+    assert {(row.problem, row.reason) for row in report.failures} == {(gone, Reason.NOT_PLANNED)}
+    assert writes(sim) == {}
+    assert sim.snapshot() == {}
+
+
+async def test_graph_that_cannot_be_looked_for(sim: DetectiveSimulator) -> None:
+    """While it is not known whether a graph that is not found was deleted, it is waited for."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+    not_found = Failure(404, "ResourceNotFoundException", "no such graph")
+
+    class Looks(DetectiveClient):
+        looks = 0
+
+        def iter_members(self, *args: Any, **options: Any) -> Any:
+            Looks.looks += 1
+            if Looks.looks == 2:
+                sim.inject(Fault(not_found, "ListMembers", count=3))
+                sim.inject(Fault(Throttle(), "ListGraphs", count=2))
+            return super().iter_members(*args, **options)
+
+    async with administrator(sim, Looks, max_attempts=1) as client:
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
+        report = await plan.apply()
     assert report.ok
-    assert results(report) == {one: Result(None, "INVITED", "invite") for one in (ONE, TWO)}
-    assert next(iter(sim.snapshot().values()))["members"][THREE] == "ENABLED"
+    assert Looks.looks > 4
+
+
+async def test_an_outage_of_names(sim: DetectiveSimulator) -> None:
+    """A host that has responded and is not found any more is waited for; nothing was sent to it."""
+    load_world(sim, graph(member(ONE, "INVITED")))
+
+    class NoHost(DetectiveClient):
+        calls = 0
+
+        def iter_graphs(self, **options: Any) -> Any:
+            NoHost.calls += 1
+            if 1 < NoHost.calls < 9:
+                raise HostNotFound("no such host", operation="ListGraphs", attempts=1, outcome_unknown=False)
+            return super().iter_graphs(**options)
+
+    async with administrator(sim, NoHost) as client:
+        report = await plan_and_apply(client, WANTED[:1], members=accepting(sim))
+    assert report.ok
+    assert NoHost.calls == 9
+
+
+async def test_a_member_that_leaves(sim: DetectiveSimulator) -> None:
+    """One that was seen as a member, and is none for a while, would have to be invited, which was not planned."""
+
+    class Leaves(DetectiveClient):
+        looks = 0
+
+        def iter_members(self, *args: Any, **options: Any) -> Any:
+            Leaves.looks += 1
+            if Leaves.looks == 4:
+                known = [{"id": one} for one in (ADMINISTRATOR, ONE, TWO)]
+                sim.load({"graphs": [graph(member(TWO, "ENABLED"))], "accounts": known})
+            return super().iter_members(*args, **options)
+
+    time = WorldTime(sim)
+    load_world(
+        sim,
+        graph(member(ONE, "VERIFICATION_IN_PROGRESS"), member(TWO, "VERIFICATION_IN_PROGRESS")),
+        verification_delay=10_000,
+    )
+    async with administrator(sim, Leaves, time=time) as client:
+        plan = await plan_membership(client, WANTED[:2], regions=[REGION], members=accepting(sim))
+        began = time.now
+        report = await plan.apply()
+    assert 15 < time.now - began < 40
+    assert [(row.account_id, row.reason) for row in report.failures] == [(ONE, Reason.NOT_PLANNED)]
+    assert writes(sim) == {}
+
+
+async def test_what_has_become_necessary_since(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It is reported as not planned, and not done."""
+    load_world(sim, graph(member(ONE, "ENABLED"), tags={"a": "b", "c": "d"}))
+    plan = await plan_membership(
+        client, WANTED[:1], regions=[REGION], tags={"a": "b", "c": "e"}, datasource_packages=["DETECTIVE_CORE"]
+    )
+    assert [(action.kind, action.items) for action in plan.actions] == [("tag graph", ("c",))]
+    load_world(sim, graph(tags={"c": "d"}))
+    sim.set_package(next(iter(sim.snapshot())), "DETECTIVE_CORE", "STOPPED")
+    report = await plan.apply()
+    (row,) = report.failures
+    assert (row.reason, row.problem) == (
+        Reason.NOT_PLANNED,
+        "it now needs 'invite', which the plan does not show: plan again",
+    )
+    (region,) = report.regions
+    assert region.reason is Reason.NOT_PLANNED
+    assert set((region.problem or "").split("; ")) == {
+        "it now needs 'tag graph' (a), which the plan does not show: plan again",
+        "it now needs 'start packages' (DETECTIVE_CORE), which the plan does not show: plan again",
+    }
+    assert region.done == ("tag graph",)
+    assert writes(sim) == {"TagResource": 1}
+
+
+async def test_graph_that_came_in_between(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A graph that somebody else made after planning is used; what it lacks was not planned."""
+    plan = await plan_membership(client, WANTED[:1], regions=[REGION, ELSEWHERE], tags={"a": "b"})
+    load_world(sim, graph(tags={"a": "b"}), graph(region=ELSEWHERE))
+    report = await plan.apply()
+    assert writes(sim) == {"CreateMembers": 2}
+    assert [region.reason for region in report.regions] == [None, Reason.NOT_PLANNED]
+    assert report.failures == ()
 
 
 async def test_conflict(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """A conflict is retried five times."""
+    """A conflict is waited out, until the deadline."""
     conflict = Failure(409, "ConflictException", "busy")
-    sim.inject(Fault(conflict, "CreateGraph", region=REGION, count=5))
-    sim.inject(Fault(conflict, "CreateGraph", region=ELSEWHERE, count=6))
+    sim.inject(Fault(conflict, "CreateGraph", region=REGION, count=15))
+    sim.inject(Fault(conflict, "CreateGraph", region=ELSEWHERE, count=None))
     report = await plan_and_apply(client, WANTED, regions=[REGION, ELSEWHERE])
     here, there = report.regions
     assert here.done == ("create graph",)
@@ -125,13 +258,28 @@ async def test_conflict(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     assert {row.region for row in report.failures} == {ELSEWHERE}
 
 
+async def test_late_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A new graph whose members and tags are not seen for a while is waited for."""
+    sim.set_read_lag(30)
+    report = await plan_and_apply(client, WANTED, members=accepting(sim), tags={"a": "b"})
+    assert set(results(report).values()) == {ONBOARDED}
+    assert report.ok
+    assert writes(sim)["CreateGraph"] == 1
+    assert writes(sim)["CreateMembers"] == 1
+    assert writes(sim)["TagResource"] == 0
+
+
 async def test_tags_and_packages_fail(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """The report fails, but no account does."""
     load_world(sim, graph())
     sim.inject(Fault(DENIED, "TagResource"))
     sim.inject(Fault(Throttle(), "UpdateDatasourcePackages", count=None))
     report = await plan_and_apply(
-        client, WANTED, member_credentials=sim.account, tags={"a": "b"}, datasource_packages=["EKS_AUDIT"]
+        client,
+        WANTED,
+        members=accepting(sim),
+        tags={"a": "b"},
+        datasource_packages=["EKS_AUDIT"],
     )
     assert set(results(report).values()) == {ONBOARDED}
     assert report.failures == ()
@@ -160,7 +308,8 @@ async def test_action_without_effect(sim: DetectiveSimulator) -> None:
     async with administrator(sim, IgnoresTags) as client:
         report = await plan_and_apply(client, WANTED, tags={"a": "b"})
     assert IgnoresTags.calls == 1
-    assert report.regions[0].problem == "tag graph was done, but its effect is not visible yet: plan again later"
+    assert report.regions[0].problem == "tag graph was done, but its effect is not visible within 900 s"
+    assert report.regions[0].reason is Reason.TIMED_OUT
     assert report.regions[0].done == ("tag graph",)
     assert report.regions[0].error is None
 
@@ -170,15 +319,16 @@ async def test_timeout_during_verification(sim: DetectiveSimulator) -> None:
     load_world(sim, graph(member(ONE, "VERIFICATION_IN_PROGRESS"), member(TWO, "INVITED")), verification_delay=10_000)
     time = WorldTime(sim)
     async with administrator(sim, time=time) as client:
-        plan = await plan_membership(client, WANTED, regions=[REGION], member_credentials=sim.account)
+        plan = await plan_membership(client, WANTED, regions=[REGION], members=accepting(sim))
         began = time.now
         report = await plan.apply(timeout=90)
         assert time.now - began == pytest.approx(90)
         late = "not done within 90 s: the account is VERIFICATION_IN_PROGRESS"
+        later = "not done within 90 s: invite was done, but the account is VERIFICATION_IN_PROGRESS"
         assert results(report) == {
             ONE: Result("VERIFICATION_IN_PROGRESS", "VERIFICATION_IN_PROGRESS", "", late),
             TWO: Result("INVITED", "ENABLED", "accept"),
-            THREE: Result(None, "VERIFICATION_IN_PROGRESS", "invite", late),
+            THREE: Result(None, "VERIFICATION_IN_PROGRESS", "invite", later),
         }
         assert report.regions[0].ok
         await sim.advance(10_000)
@@ -212,7 +362,7 @@ async def test_last_error_at_the_timeout() -> None:
     """The problem contains the last error."""
     async with in_loop_time(member(ONE, "INVITED")) as (sim, client):
         sim.throttle(None, operation="AcceptInvitation")
-        plan = await plan_membership(client, WANTED[:1], regions=[REGION], member_credentials=sim.account)
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
         report = await plan.apply(timeout=60)
     (failure,) = report.failures
     assert (failure.problem or "").startswith("not done within 60 s: the account is INVITED; TooManyRequestsException")
@@ -225,7 +375,11 @@ async def test_timeout_without_response() -> None:
     late = "not done within 60 s"
     async with in_loop_time(member(ONE, "INVITED"), member(TWO, "INVITED")) as (sim, client):
         plan = await plan_membership(
-            client, WANTED[:2], regions=[REGION, ELSEWHERE], member_credentials=sim.account, tags={"a": "b"}
+            client,
+            WANTED[:2],
+            regions=[REGION, ELSEWHERE],
+            members=accepting(sim),
+            tags={"a": "b"},
         )
         sim.inject(Fault(Latency(1000), "ListGraphs", region=ELSEWHERE))
         sim.inject(Fault(Latency(1000), "AcceptInvitation", account=ONE))
@@ -247,7 +401,7 @@ async def test_deadline_passes_during_an_action(sim: DetectiveSimulator) -> None
     sim.inject(Fault(Latency(60), "AcceptInvitation", account=ONE))
     time = WorldTime(sim)
     async with administrator(sim, time=time) as client:
-        plan = await plan_membership(client, WANTED[:2], regions=[REGION], member_credentials=sim.account)
+        plan = await plan_membership(client, WANTED[:2], regions=[REGION], members=accepting(sim))
 
         def jump(_: object) -> None:
             time.now += 1000

@@ -10,7 +10,7 @@ from support.virtual_time import in_virtual_time
 from detective_async import Clock, DetectiveClient
 from detective_async.membership import plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Fault, Throttle
-from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, invitations, some_accounts, statuses
+from membership.worlds import ADMINISTRATOR, ELSEWHERE, REGION, accepting, invitations, some_accounts, statuses
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.slow]
 
@@ -30,7 +30,7 @@ async def test_sixty_accounts_in_two_regions() -> None:
                 region=REGION, endpoint_url=sim.url, credentials=sim.account(ADMINISTRATOR), clock=clock
             ) as client,
         ):
-            plan = await plan_membership(client, wanted, regions=[REGION, ELSEWHERE], member_credentials=sim.account)
+            plan = await plan_membership(client, wanted, regions=[REGION, ELSEWHERE], members=accepting(sim))
             began = loop.time()
             report = await plan.apply()
             elapsed = loop.time() - began
@@ -38,8 +38,9 @@ async def test_sixty_accounts_in_two_regions() -> None:
             assert VERIFICATION <= elapsed < 1.5 * VERIFICATION
             asked = Counter(request.operation for request in sim.requests)
             assert (asked["CreateMembers"], asked["AcceptInvitation"]) == (4, 120)
-            # Requests of 50 and 10 accounts per region, each read a few times.
-            assert asked["GetMembers"] <= 4 * 9
+            # The members of a graph are one page, which is read a few times.
+            assert asked["ListMembers"] <= 2 * 10
+            assert asked["GetMembers"] == 0
             accepted = [request.time for request in sim.requests if request.operation == "AcceptInvitation"]
             assert max((later - earlier).total_seconds() for earlier, later in pairwise(accepted)) < 0.5
 
@@ -56,7 +57,7 @@ async def test_a_full_graph_with_faults(sim: DetectiveSimulator, client: Detecti
         sim.inject(Fault(Drop(when), count=None, probability=0.005))
     # asyncio's debug mode would take most of the time.
     asyncio.get_running_loop().set_debug(False)
-    plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
+    plan = await plan_membership(client, wanted, regions=[REGION], members=accepting(sim))
     assert len(plan.actions) == 1 + 2 * 1200
     report = await plan.apply()
     assert {row.account_id for row in report.failures} == bad
@@ -65,7 +66,7 @@ async def test_a_full_graph_with_faults(sim: DetectiveSimulator, client: Detecti
         one.account_id: "VERIFICATION_FAILED" if one.account_id in bad else "ENABLED" for one in wanted
     }
     sim.clear_faults()
-    plan = await plan_membership(client, wanted, regions=[REGION], member_credentials=sim.account)
+    plan = await plan_membership(client, wanted, regions=[REGION], members=accepting(sim), retry_failed=False)
     assert not plan
     assert {problem.account_id for problem in plan.problems} == bad
     # Only the calls' own retries repeat requests.
@@ -75,6 +76,6 @@ async def test_a_full_graph_with_faults(sim: DetectiveSimulator, client: Detecti
     assert set(accepted.values()) == {1}
     repeated = sum(one.operation == "CreateMembers" for one in sim.requests) - 24
     assert sum(invitations(sim).values()) <= 1200 + 50 * repeated
-    # 24 times 50 accounts, each read a few times during verification.
-    assert sum(one.operation == "GetMembers" for one in sound) <= 24 * 20
+    # Seven pages, read a few times during verification.
+    assert sum(one.operation == "ListMembers" for one in sound) <= 7 * 30
     assert Throttle() in [effect for one in sim.requests for effect in one.faults]

@@ -1,10 +1,12 @@
 """Deleting graphs: the plan's text, the confirmation, and failures."""
 
+import json
+
 import pytest
 
-from detective_async import AccessDeniedException, DetectiveClient, ParameterError
-from detective_async.membership import ActionKind, plan_teardown
-from detective_async.testing import DetectiveSimulator, Drop, Fault, Throttle
+from detective_async import AccessDeniedException, DetectiveClient, ParameterError, TooManyRequestsException
+from detective_async.membership import ActionKind, Reason, plan_teardown
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -40,11 +42,17 @@ async def test_text_and_confirmation(sim: DetectiveSimulator, client: DetectiveC
         f"    ({arn_in(ELSEWHERE)}, which has 1 member)",
         "eu-central-1:",
         "  nothing to do",
+        "DeleteGraph cannot be undone. It deletes the data of up to a year, with all investigations, for the",
+        "administrator and all members; a new graph begins without it, and without a new free trial. Security teams",
+        "watch for it, as attackers delete graphs to hide: tell yours before.",
     ]
-    assert [(action.kind, action.region) for action in teardown.actions] == [
-        (ActionKind.DELETE_GRAPH, REGION),
-        (ActionKind.DELETE_GRAPH, ELSEWHERE),
+    assert [(action.kind, action.region, action.reason) for action in teardown.actions] == [
+        (ActionKind.DELETE_GRAPH, REGION, Reason.TEARDOWN),
+        (ActionKind.DELETE_GRAPH, ELSEWHERE, Reason.TEARDOWN),
     ]
+    data = teardown.to_dict()
+    assert json.loads(json.dumps(data)) == data
+    assert [action["detail"] for action in data["actions"]] == [action.detail for action in teardown.actions]
     for confirm in ("", "444455556666", REGION):
         with pytest.raises(ParameterError) as raised:
             await teardown.apply(confirm=confirm)
@@ -90,16 +98,46 @@ async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     ]
     assert list(sim.snapshot()) == [arn_in(REGION)]
     assert str(report).splitlines()[0] == "1 graph gone"
+    assert [(one["region"], one["reason"]) for one in report.to_dict()["regions"] if not one["ok"]] == [
+        (REGION, "access denied"),
+        ("eu-central-1", "access denied"),
+    ]
     assert [line.split(":")[0].strip() for line in str(report).splitlines()[1:]] == [REGION, "eu-central-1"]
 
 
 async def test_unknown_outcome(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
-    """A deletion without a response is not repeated if the graph is gone; a throttled one is."""
+    """A deletion without a response, or a throttled one, is repeated; that the graph is gone then is no failure."""
     sim.inject(Fault(Drop("after"), "DeleteGraph", region=REGION))
-    sim.inject(Fault(Throttle(), "DeleteGraph", region=ELSEWHERE, count=5))
+    sim.inject(Fault(Throttle(), "DeleteGraph", region=ELSEWHERE, count=9))
     teardown = await plan_teardown(one_attempt_client, regions=REGIONS)
     report = await teardown.apply(confirm=ADMINISTRATOR)
     assert report.ok
     assert str(report) == "2 graphs gone"
     assert sim.snapshot() == {}
-    assert writes(sim) == {"DeleteGraph": 7}
+    assert writes(sim) == {"DeleteGraph": 12}
+
+
+async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Those that the account has not opted in to have no graph, and are no problem."""
+    sim.close_region("af-south-1")
+    sim.inject(Fault(DENIED, "ListGraphs", region="eu-north-1"))
+    teardown = await plan_teardown(client, regions="all")
+    assert {graph.region for graph in teardown.graphs} == {REGION, ELSEWHERE}
+    assert [problem.region for problem in teardown.problems] == ["eu-north-1"]
+
+
+async def test_deadline(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A deletion that is throttled until the deadline is a failure with the last error."""
+    sim.throttle(None, operation="DeleteGraph")
+    teardown = await plan_teardown(client, regions=[REGION])
+    report = await teardown.apply(confirm=ADMINISTRATOR, timeout=20)
+    assert [type(region.error) for region in report.failures] == [TooManyRequestsException]
+    assert len(sim.snapshot()) == 2
+    sim.clear_faults()
+
+
+async def test_members_that_are_not_seen_yet(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A graph that is listed, and whose members cannot be listed yet, is waited for."""
+    sim.inject(Fault(Failure(404, "ResourceNotFoundException", "not yet"), "ListMembers", count=3))
+    teardown = await plan_teardown(client, regions=[REGION])
+    assert [one.members for one in teardown.graphs] == [250]

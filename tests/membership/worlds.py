@@ -12,7 +12,7 @@ from attrs import frozen
 from support.fakes import FakeTime
 
 from detective_async import Account, DetectiveClient, RetryPolicy
-from detective_async.membership import MembershipReport, plan_membership
+from detective_async.membership import ByInvitation, MembershipPlan, MembershipReport, plan_membership
 from detective_async.testing import DetectiveSimulator, Failure
 
 ADMINISTRATOR = "111122223333"
@@ -31,6 +31,8 @@ READS = frozenset(
         "ListDatasourcePackages",
         "ListOrganizationAdminAccounts",
         "DescribeOrganizationConfiguration",
+        "GetCallerIdentity",
+        "AssumeRole",
     }
 )
 
@@ -66,6 +68,11 @@ async def administrator(
         retry=RetryPolicy(max_attempts=max_attempts),
     ) as client:
         yield client
+
+
+def accepting(sim: DetectiveSimulator) -> ByInvitation:
+    """Let the members accept with their own credentials."""
+    return ByInvitation(credentials=sim.account)
 
 
 async def plan_and_apply(client: DetectiveClient, accounts: Iterable[Account], **options: Any) -> MembershipReport:
@@ -132,6 +139,50 @@ def writes(sim: DetectiveSimulator) -> Counter[str]:
 def request_bodies(sim: DetectiveSimulator, operation: str) -> list[Any]:
     """Return the bodies of an operation's requests."""
     return [json.loads(one.body) for one in sim.requests if one.operation == operation]
+
+
+#: The operation of each action on a graph, and of each on an account.
+_OF_GRAPHS = {
+    "EnableOrganizationAdminAccount": "enable administrator",
+    "CreateGraph": "create graph",
+    "TagResource": "tag graph",
+    "UpdateDatasourcePackages": "start packages",
+    "UpdateOrganizationConfiguration": "set auto-enable",
+}
+_OF_ACCOUNTS = {
+    "DeleteMembers": {"remove", "reinvite"},
+    "CreateMembers": {"invite", "enable member", "reinvite"},
+    "AcceptInvitation": {"accept"},
+    "StartMonitoringMember": {"start monitoring"},
+}
+
+
+def check_contract(sim: DetectiveSimulator, plan: MembershipPlan) -> None:
+    """Check that every request that changes something, of those that were seen, is an action of the plan."""
+    of_graphs = {(action.region, action.kind) for action in plan.actions}
+    of_accounts = {(action.region, action.account_id, action.kind) for action in plan.actions}
+    for request in sim.requests:
+        name, region = request.operation or "?", request.region
+        if name in READS:
+            continue
+        if name in _OF_GRAPHS:
+            assert (region, _OF_GRAPHS[name]) in of_graphs, f"{name} in {region} is not in the plan"
+            continue
+        for account_id in _accounts_in(name, json.loads(request.body), request.account_id):
+            shown = {(region, account_id, kind) for kind in _OF_ACCOUNTS[name]}
+            assert shown & of_accounts, f"{name} of {account_id} in {region} is not in the plan"
+
+
+def _accounts_in(operation: str, body: Any, caller: str | None) -> list[str | None]:
+    match operation:
+        case "CreateMembers":
+            return [one["AccountId"] for one in body["Accounts"]]
+        case "DeleteMembers":
+            return list(body["AccountIds"])
+        case "StartMonitoringMember":
+            return [body["AccountId"]]
+        case _:
+            return [caller]
 
 
 def invitations(sim: DetectiveSimulator) -> Counter[tuple[str | None, str]]:

@@ -1,4 +1,4 @@
-"""A simulated world for the tests of the inventory examples."""
+"""A simulated world for the tests of inventories."""
 
 import json
 import os
@@ -24,12 +24,17 @@ Members = Counter[tuple[str, str, str]]
 
 @define
 class World:
-    """A simulator with accounts and members."""
+    """A simulator with accounts and members.
+
+    Attributes:
+        is_example: whether the arguments are for the example, which takes several regions after one option.
+    """
 
     sim: SimulatorThread
     accounts: list[str]
     members: Members
     folder: Path
+    is_example: bool = False
 
     @property
     def output(self) -> Path:
@@ -43,11 +48,16 @@ class World:
         self, *more: str, accounts: str = "accounts", regions: tuple[str, ...] = (*OPEN, CLOSED)
     ) -> list[str]:
         """Return the arguments for an inventory of all accounts."""
-        return ["--role-name", ROLE, "--accounts", str(self.folder / accounts), "--regions", *regions, *more]
+        return [
+            *("--role-name", ROLE, "--accounts", str(self.folder / accounts)),
+            "--regions",
+            *(regions if self.is_example else (",".join(regions),)),
+            *more,
+        ]
 
     def to_files(self, *more: str) -> list[str]:
-        """Return the arguments for an inventory of all accounts in a file, with a checkpoint."""
-        return self.arguments("--output", str(self.output), "--checkpoint", str(self.checkpoint), *more)
+        """Return the arguments of the command for an inventory of all accounts in a file, with a checkpoint."""
+        return self.arguments("--file", str(self.output), "--checkpoint", str(self.checkpoint), *more)
 
     def environment(self) -> dict[str, str]:
         """Return the environment for programs, with the simulator in it."""
@@ -55,7 +65,7 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, accounts: int = 5) -> Iterator[World]:
+def world(folder: Path, accounts: int = 5, *, is_example: bool = False) -> Iterator[World]:
     """Make a world of that many accounts in two regions, and a third region that they have not opted in to."""
     ids = [f"{number:012}" for number in range(100_000_000_000, 100_000_000_000 + accounts)]
     members = Members()
@@ -70,7 +80,7 @@ def world(folder: Path, accounts: int = 5) -> Iterator[World]:
     (folder / "accounts").write_text("\n".join(ids))
     with SimulatorThread() as sim:
         sim.load({"closed_regions": [CLOSED], "roles": roles, "graphs": graphs})
-        yield World(sim, ids, members, folder)
+        yield World(sim, ids, members, folder, is_example)
 
 
 def found_in(lines: str | bytes) -> Members:

@@ -121,6 +121,27 @@ async def test_auto_enable_adds_accounts_that_join_later(
     assert await auto_enable() is True
 
 
+@pytest.mark.usefixtures("org")
+def test_a_refused_organization_changes_nothing(sim: DetectiveSimulator) -> None:
+    """Neither accounts nor organizations, wherever the account is that cannot be added."""
+    before = sim.dump()
+    for accounts in ([OUTSIDER, ONE], ["444444444444", "1"]):
+        with pytest.raises(ValueError, match=r"is in the organization of|12 digits"):
+            sim.organization("888888888888", accounts)
+    assert {**sim.dump(), "time": None} == {**before, "time": None}
+
+
+async def test_auto_enable_keeps_the_quota(graph: Any, sim: DetectiveSimulator, boto: Any) -> None:
+    """A graph with 1,200 members enrolls no more, and the world can be saved and loaded; inferred."""
+    await boto(DELEGATE).update_organization_configuration(GraphArn=graph, AutoEnable=True)
+    sim.organization(MANAGEMENT, [f"{number:012d}" for number in range(11, 1213)])
+    assert list(sim.snapshot()[graph]["members"])[-1] == "000000001210"
+    assert len(sim.snapshot()[graph]["members"]) == 1200
+    dumped = sim.dump()
+    sim.load(dumped)
+    assert sim.dump()["graphs"] == dumped["graphs"]
+
+
 async def test_only_the_administrator_may_configure(graph: Any, boto: Any) -> None:
     """Other accounts and other graphs are denied; for a missing graph, the error is a ValidationException."""
     for account in (MANAGEMENT, ONE):

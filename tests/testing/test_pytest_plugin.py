@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 import detective_async
-from detective_async.testing import SimulatorThread, pytest_plugin
+from detective_async.testing import Failure, Fault, SimulatorThread, pytest_plugin
 
 pytestmark = pytest.mark.slow
 
@@ -187,6 +187,26 @@ MARKED = """
             assert delay(builder) == 60
 """
 
+LATE = """
+    import threading
+    import time
+    import boto3
+    from detective_async.testing import Fault, Latency
+
+    threads = []
+
+    def test_that_does_not_wait_for_its_request(detective_environment, detective_simulator):
+        detective_simulator.inject(Fault(Latency(0.5)))
+        threads.append(threading.Thread(target=boto3.client("detective").create_graph))
+        threads[0].start()
+        while detective_simulator.faults:
+            time.sleep(0.01)
+
+    def test_after_it(detective_simulator):
+        threads[0].join()
+        assert (detective_simulator.snapshot(), detective_simulator.requests) == ({}, [])
+"""
+
 UNUSED = """
     import pytest
     from detective_async.testing import Failure, Fault
@@ -197,6 +217,22 @@ UNUSED = """
     @pytest.mark.detective_simulator(seed=1)
     def test_with_a_marker(detective_simulator):
         detective_simulator.inject(Fault(Failure(), operation="ListMembers"))
+"""
+
+ENDED_EARLY = """
+    import pytest
+    from detective_async.testing import Failure, Fault
+
+    pytestmark = pytest.mark.parametrize("error", [AssertionError, pytest.skip.Exception])
+
+    def test_on_its_own(detective_simulator, error):
+        detective_simulator.inject(Fault(Failure()))
+        raise error
+
+    @pytest.mark.detective_simulator(seed=1)
+    def test_with_a_marker(detective_simulator, error):
+        detective_simulator.inject(Fault(Failure()))
+        raise error
 """
 
 MOTO = """
@@ -297,12 +333,24 @@ def test_markers_of_the_scope_set_the_shared_simulator(run: Run) -> None:
     result.stdout.fnmatch_lines_random([message, "ERROR *::test_a_marker_of_its_own*"])
 
 
+def test_a_late_request_does_not_change_the_next_test(run: Run) -> None:
+    """One of a test before, which is answered only after the reset of the simulator that they share."""
+    run(LATE, "-o", "detective_simulator_scope=module").assert_outcomes(passed=2)
+
+
 def test_unused_faults_are_warned_of(run: Run) -> None:
     """At the end of each test, beside its name."""
     result = run(UNUSED, "-W", "default")
     result.assert_outcomes(passed=2, warnings=2)
     lines = [f"*test_*::{name}" for name in ("test_on_its_own", "test_with_a_marker")]
     result.stdout.fnmatch_lines_random([*lines, "*UnusedFaultWarning: no request has matched Fault(*ListGraphs*"])
+
+
+@pytest.mark.parametrize("scope", ["function", "module"])
+def test_a_test_that_ended_early_has_no_unused_faults(run: Run, scope: str) -> None:
+    """One that has failed, or was skipped, had no chance to use them."""
+    result = run(ENDED_EARLY, "-W", "default", "-o", f"detective_simulator_scope={scope}")
+    result.assert_outcomes(failed=2, skipped=2, warnings=0)
 
 
 def test_an_unknown_scope_is_refused(run: Run) -> None:
@@ -386,11 +434,18 @@ def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
     with pytest.raises(pytest.fail.Exception, match="by name only"):
         pytest_plugin._check(pytest.mark.detective_simulator(1).mark)
     assert function_of(pytest_plugin._detective_shared_settings)(request) == {"seed": 2, "remember": 1}
-    other: Any = Mock(node=request.node, fixturenames=[])
-    other.getfixturevalue.return_value = {}
-    steps = function_of(pytest_plugin.detective_simulator)(other)
-    assert next(steps)._seed == 2
-    assert list(steps) == []
+    for ended_early in (False, True):
+        other: Any = Mock(node=request.node, fixturenames=[])
+        other.getfixturevalue.return_value = {}
+        steps = function_of(pytest_plugin.detective_simulator)(other)
+        simulator = next(steps)
+        assert simulator._seed == 2
+        if ended_early:
+            simulator.inject(Fault(Failure()))
+            skipped = pytest.CallInfo.from_call(lambda: pytest.skip("early"), "call")
+            pytest_plugin.pytest_runtest_makereport(request.node, skipped)
+        assert list(steps) == []
+    assert simulator.faults == []
 
 
 @pytest.mark.parametrize("scope", ["module", "forever"])

@@ -323,6 +323,13 @@ async def test_hosts_and_origins_are_checked(raw: Any, headers: Any, status: int
     assert document.status == (403 if status == 403 else 200)
 
 
+@pytest.mark.parametrize("target", [OPENAPI, "/_simulator/"])
+async def test_the_allowed_addresses_are_those_of_this_machine(raw: Any, target: str) -> None:
+    """The error for another address says so."""
+    reply = await raw.send("GET", target, {"Host": "10.1.2.3"})
+    assert (reply.status, "an address of this machine" in json.loads(reply.body)["message"]) == (403, True)
+
+
 async def test_an_allowed_host_may_open_the_page(raw: Any) -> None:
     """The page too, and its state; other names may not."""
     assert (await raw.send("GET", "/_simulator/state.json", {"Host": "simulator:4580"})).status == 200

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.hypothesis_profiles import examples
@@ -18,7 +19,7 @@ from detective_async.testing.seed import toml
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective import OPERATIONS
 from detective_async.testing.services.errors import ApiError
-from detective_async.testing.world.world import PACKAGES
+from detective_async.testing.world.world import PACKAGES, Delays
 
 HUB = "111122223333"
 MANAGEMENT = "999999999999"
@@ -349,7 +350,13 @@ CALLS = st.sampled_from(
                 "ScopeEndTime": datetime(9999, 12, 31, tzinfo=UTC),
             },
         ),
+        ("ListInvitations", {}),
         ("control", {"name": "set_volume", "arguments": (ONE, "VOLUME_UNKNOWN")}),
+        ("control", {"name": "set_volume", "arguments": (ONE, None)}),
+        ("control", {"name": "set_volume_limit", "arguments": (10**9,)}),
+        ("control", {"name": "set_volume_limit", "arguments": (10**13,)}),
+        ("control", {"name": "set_account_state", "arguments": (ONE, "CLOSED")}),
+        ("control", {"name": "set_account_state", "arguments": (ONE, "ACTIVE")}),
         ("control", {"name": "organization", "arguments": (MANAGEMENT, [HUB, ONE])}),
         ("control", {"name": "organization", "arguments": (MANAGEMENT, [TWO])}),
         ("control", {"name": "leave_organization", "arguments": (ONE,)}),
@@ -357,23 +364,45 @@ CALLS = st.sampled_from(
         ("control", {"name": "close_region", "arguments": ("me-south-1",)}),
         ("control", {"name": "account", "arguments": (TWO, "x@y.example")}),
         ("control", {"name": "_advance", "arguments": (40,)}),
+        ("control", {"name": "_advance", "arguments": (3600,)}),
         ("stop", {}),
         ("role", {}),
     ]
 )
 
+#: The calls after which an organization's graph enrolls accounts.
+ENROLLING: list[tuple[tuple[str, dict[str, Any]], str | None]] = [
+    (("control", {"name": "organization", "arguments": (MANAGEMENT, [HUB])}), None),
+    (("EnableOrganizationAdminAccount", {"AccountId": HUB}), None),
+    (("UpdateOrganizationConfiguration", {"AutoEnable": True}), None),
+]
+#: The accounts by which most calls are made, where that is not the administrator.
+SUITED = {
+    "EnableOrganizationAdminAccount": MANAGEMENT,
+    "DisableOrganizationAdminAccount": MANAGEMENT,
+    "AcceptInvitation": TWO,
+    "RejectInvitation": TWO,
+    "DisassociateMembership": TWO,
+    "ListInvitations": TWO,
+}
+
 
 @settings(max_examples=examples(150))
 @given(
-    calls=st.lists(st.tuples(CALLS, st.sampled_from([HUB, ONE, TWO, MANAGEMENT])), max_size=25),
-    delay=st.sampled_from([0, 60]),
+    calls=st.lists(st.tuples(CALLS, st.sampled_from([None, None, HUB, ONE, TWO, MANAGEMENT])), max_size=25),
+    delays=st.fixed_dictionaries({f"{one.name}_delay": st.sampled_from([0, 60]) for one in fields(Delays)}),
+    enrolling=st.booleans(),
 )
 def test_dumping_and_loading_preserves_the_world(
-    calls: list[tuple[tuple[str, dict[str, Any]], str]], delay: int
+    calls: list[tuple[tuple[str, dict[str, Any]], str | None]], delays: dict[str, float], *, enrolling: bool
 ) -> None:
-    """After any calls: a dump that is loaded and dumped again is the same, also through TOML and JSON."""
-    sim = simulator(verification_delay=delay)
-    for (name, members), account in calls:
+    """After any calls: a dump that is loaded and dumped again is the same, also through TOML and JSON.
+
+    With or without an organization at the beginning, whose graph enrolls accounts.
+    """
+    sim = simulator(**delays)
+    for (name, members), caller in [*(ENROLLING if enrolling else ()), *calls]:
+        account = caller or SUITED.get(name, HUB)
         graphs = list(sim.snapshot())
         graph = graphs[0] if graphs else "none"
         try:
@@ -386,6 +415,7 @@ def test_dumping_and_loading_preserves_the_world(
             else:
                 sim.account(account)
                 given = {"GraphArn": graph, **members}
+                sim._world.complete_due(sim.now)
                 OPERATIONS[name](Call(sim._world, name, account, REGION, sim.now, given))
         except (ApiError, ValueError):
             pass
@@ -401,6 +431,25 @@ def test_dumping_and_loading_preserves_the_world(
     for one in (sim, other):
         one._advance(3600)
     assert other.snapshot() == sim.snapshot()
+
+
+def test_what_is_due_in_a_later_age_is_loaded() -> None:
+    """With the longest delays, in the last year that the virtual time can have."""
+    century = 100 * 366 * 86400
+    sim = simulator(verification_delay=century, package_delay=century, deletion_delay=century)
+    sim.load({"time": "9000-12-31T00:00:00Z"})
+    for account in (HUB, MANAGEMENT):
+        sim.account(account)
+        graph = sim._world.ensure_graph(account, REGION, sim.now)
+        people = [{"AccountId": ONE, "EmailAddress": "x@y.example"}]
+        given = {"GraphArn": graph.arn, "Accounts": people}
+        OPERATIONS["CreateMembers"](Call(sim._world, "CreateMembers", account, REGION, sim.now, given))
+    sim._world.delete_graph(graph, sim.now)
+    dumped = sim.dump()
+    sim.load(dumped)
+    assert sim.dump() == dumped
+    with pytest.raises(SeedError, match="from 1900 to 9199"):
+        sim.load({"next_check": "9200-01-01T00:00:00Z"})
 
 
 PLAIN = st.recursive(

@@ -49,6 +49,37 @@ async def test_a_graph_is_queued_to_be_deleted(sim: DetectiveSimulator, boto: An
 
 
 @pytest.mark.simulator(deletion_delay=60)
+@pytest.mark.parametrize("by_management", [True, False])
+async def test_accounts_are_not_enrolled_while_the_graph_is_deleted(
+    sim: DetectiveSimulator, boto: Any, *, by_management: bool
+) -> None:
+    """AutoEnable ends with the deletion; accounts that join then have no invitations, and the world can be loaded."""
+    sim.organization(MANAGEMENT, [ADMIN])
+    await boto(MANAGEMENT).enable_organization_admin_account(AccountId=ADMIN)
+    (graph,) = await graphs(boto())
+    await boto().update_organization_configuration(GraphArn=graph, AutoEnable=True)
+    if by_management:
+        await boto(MANAGEMENT).disable_organization_admin_account()
+    else:
+        await boto().delete_graph(GraphArn=graph)
+    sim.organization(MANAGEMENT, [ONE])
+    assert sim.snapshot()[graph]["members"] == {}
+    sim.load(sim.dump())
+    for _ in range(2):
+        assert (await boto(ONE).list_invitations())["Invitations"] == []
+        await sim.advance(61)
+    assert sim.snapshot() == {}
+
+
+async def test_memberships_end_with_the_graph(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
+    """However it ends: its members' lists never have a graph that does not exist."""
+    graph = (await boto().create_graph())["GraphArn"]
+    await boto().create_members(GraphArn=graph, Accounts=people(1))
+    sim._world.forget_graph(sim._world.graphs[graph])
+    assert (await boto(ONE).list_invitations())["Invitations"] == []
+
+
+@pytest.mark.simulator(deletion_delay=60)
 async def test_the_organizations_graph_is_queued_too(sim: DetectiveSimulator, boto: Any) -> None:
     """Until it is gone, its account cannot become the administrator again; inferred."""
     sim.organization(MANAGEMENT, [ADMIN])
@@ -125,6 +156,23 @@ async def test_disabled_members_are_enabled_within_an_hour(sim: DetectiveSimulat
     assert await statuses(admin, graph) == {ONE: "ENABLED", TWO: "ENABLED"}
 
 
+async def test_loading_does_not_postpone_when_members_are_enabled(
+    sim: DetectiveSimulator, boto: Any, people: Any
+) -> None:
+    """The dump has the time at which members that fit by then are enabled."""
+    admin = boto()
+    graph = (await admin.create_graph())["GraphArn"]
+    sim.set_volume(ONE, "VOLUME_TOO_HIGH")
+    await admin.create_members(GraphArn=graph, Accounts=people(1))
+    await boto(ONE).accept_invitation(GraphArn=graph)
+    await sim.advance(3600)
+    sim.set_volume(ONE, None)
+    for _ in range(2):
+        await sim.advance(1900)
+        sim.load(sim.dump())
+    assert await statuses(admin, graph) == {ONE: "ENABLED"}
+
+
 async def test_members_that_fit_are_enabled_in_the_order_of_their_invitations(
     sim: DetectiveSimulator, boto: Any, people: Any
 ) -> None:
@@ -156,6 +204,36 @@ async def test_members_that_fit_are_enabled_in_the_order_of_their_invitations(
     sim.set_volume_limit(10_000 * GIGABYTE)
     await sim.advance(3600)
     assert set((await statuses(admin, graph)).values()) == {"ENABLED"}
+
+
+async def test_a_graph_above_its_limit_gets_no_members(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
+    """CreateMembers refuses new accounts; a member that does not fit stays disabled, and shares are those of the limit.
+
+    Source: the API's model, ServiceQuotaExceededException ("above the limit of 10 TB per day"); what
+    StartMonitoringMember does then is inferred.
+    """
+    admin = boto()
+    graph = (await admin.create_graph())["GraphArn"]
+    await admin.create_members(GraphArn=graph, Accounts=people(2))
+    await boto(ONE).accept_invitation(GraphArn=graph)
+    volume = (await admin.get_members(GraphArn=graph, AccountIds=[ONE]))["MemberDetails"][0]["VolumeUsageInBytes"]
+    sim.set_volume_limit(volume)
+    await admin.create_members(GraphArn=graph, Accounts=people(1, first=3))
+    sim.set_volume_limit(volume // 2)
+    refused = await admin.refused(
+        "ServiceQuotaExceededException", "create_members", GraphArn=graph, Accounts=people(1, first=4)
+    )
+    assert f"above the limit of {volume // 2} bytes per day" in refused["Error"]["Message"]
+    assert (await admin.create_members(GraphArn=graph, Accounts=people(2)))["Members"] == []
+    await boto(TWO).accept_invitation(GraphArn=graph)
+    await admin.start_monitoring_member(GraphArn=graph, AccountId=TWO)
+    details = (await admin.list_members(GraphArn=graph))["MemberDetails"]
+    assert [one["Status"] for one in details] == ["ENABLED", "ACCEPTED_BUT_DISABLED", "INVITED"]
+    assert details[0]["PercentOfGraphUtilization"] == pytest.approx(200)
+    (invitation,) = (await boto(ONE).list_invitations())["Invitations"]
+    assert invitation["PercentOfGraphUtilization"] == pytest.approx(200)
+    sim.set_volume_limit(0)
+    assert "PercentOfGraphUtilization" not in (await admin.list_members(GraphArn=graph))["MemberDetails"][0]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp import web
 
 import detective_async as d
-from detective_async import coverage, investigation, membership
+from detective_async import coverage, investigation, membership, organization
 from detective_async.integrations import aiohttp_web as served
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.integrations.progress import ProgressBar
@@ -403,24 +403,41 @@ async def coverages(client: d.DetectiveClient, fleet: d.DetectiveFleet) -> None:
 
 async def memberships(client: d.DetectiveClient, lines: list[str], own: d.Credentials) -> None:
     accounts, problems = membership.read_accounts(lines)
-    assert_type(accounts, list[d.Account])
+    assert_type(accounts, membership.AccountList)
+    assert_type(accounts[0], d.Account)
+    assert_type(accounts[:2], membership.AccountList)
     assert_type(problems, list[membership.LineProblem])
     plan = await membership.plan_membership(
         client,
         {"eu-west-1": accounts},
-        member_credentials=lambda account_id: d.AssumeRole(f"arn:aws:iam::{account_id}:role/Join"),
+        members=membership.ByInvitation(
+            credentials=lambda account_id: d.AssumeRole(f"arn:aws:iam::{account_id}:role/Join")
+        ),
         datasource_packages=["EKS_AUDIT", d.DatasourcePackage.DETECTIVE_CORE],
     )
-    await membership.plan_membership(client, accounts, regions=["eu-west-1"], member_credentials={"1" * 12: own})
+    by_organization = membership.ByOrganization(administrator_id="1" * 12, management_credentials=own, auto_enable=True)
+    listed = await organization.list_accounts(client)
+    assert_type(listed, list[organization.OrganizationAccount])
+    await membership.plan_membership(client, listed, regions="all", members=by_organization, remove_others=True)
+    await membership.plan_membership(
+        client,
+        [*accounts, *listed],
+        regions=["eu-west-1"],
+        members=membership.ByInvitation(credentials={"1" * 12: own}),
+    )
     for action in plan.actions:
         assert_type(action, membership.Action)
         assert_type(action.kind, membership.ActionKind)
+        assert_type(action.reason, membership.Reason | None)
     assert_type(plan.problems, tuple[membership.Problem, ...])
+    assert_type(plan.notes, tuple[membership.Note, ...])
+    assert_type(plan.report, membership.MembershipReport | None)
     report = await plan.apply(timeout=60, progress=lambda event: print(event.rate))
     assert_type(report, membership.MembershipReport)
     assert_type(report.rows, tuple[membership.AccountReport, ...])
     assert_type(report.rows[0].after, d.MemberStatus | None)
     assert_type(report.regions, tuple[membership.RegionReport, ...])
+    assert_type(await membership.plan_packages(client, ["EKS_AUDIT"], regions=["eu-west-1"]), membership.MembershipPlan)
     teardown = await membership.plan_teardown(client, regions=["eu-west-1"])
     assert_type(teardown, membership.TeardownPlan)
     assert_type(await teardown.apply(confirm="111122223333"), membership.TeardownReport)

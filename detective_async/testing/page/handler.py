@@ -61,7 +61,7 @@ class Page:
     def _respond(self, http: web.BaseRequest, path: str, query: str) -> web.Response:
         address = http.get_extra_info("sockname", ("",))[0]
         if not is_local(http.headers.getall("Host", []), address, self._hosts):
-            message = "The page is available at localhost, an IP address, or a host that was allowed"
+            message = "The page is available at localhost, an address of this machine, or an allowed host"
             raise ApiError("ForbiddenException", message, status=403)
         if http.method not in ("GET", "HEAD"):
             raise ApiError("MethodNotAllowedException", "The page is read-only: use GET or HEAD", status=405)

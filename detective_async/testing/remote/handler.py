@@ -109,7 +109,9 @@ class Remote:
         address = http.get_extra_info("sockname", ("",))[0]
         hosts = http.headers.getall("Host", [])
         if not is_local(hosts, address, self.hosts):
-            raise RefusedError(403, "Forbidden", "The Host header must be localhost, an IP address or an allowed host")
+            raise RefusedError(
+                403, "Forbidden", "The Host header must be localhost, an address of this machine or an allowed host"
+            )
         if not is_allowed_origin(http.headers.getall("Origin", []), hosts[0]):
             raise RefusedError(403, "Forbidden", "A page of another origin must not use the controls")
 

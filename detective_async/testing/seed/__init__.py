@@ -9,6 +9,7 @@ All keys are optional but those marked as required. A complete seed::
     deletion_delay = 60                 # seconds from DeleteGraph until the graph is gone
     delegation_delay = 20               # seconds from an organization's first delegation until other regions can follow
     volume_limit = 10_000_000_000_000   # bytes a day that a graph takes in
+    next_check = 2026-03-01T08:30:00Z   # when disabled members that fit are enabled; by default in an hour
     read_lag = 5                        # seconds after which what is written is seen by operations that read
     read_lags = { ListGraphs = 10 }     # for these operations
     closed_regions = ["me-south-1"]     # not opted in

@@ -17,6 +17,7 @@ def describe(world: World, now: datetime) -> dict[str, Any]:
             "time": now,
             **{f"{name}_delay": delay.total_seconds() for name, delay in asdict(world.delays).items()},
             "volume_limit": world.volume_limit,
+            "next_check": world.pass_due,
             "read_lag": world.reads.default.total_seconds(),
             "read_lags": {name: lag.total_seconds() for name, lag in sorted(world.reads.operations.items())},
             "closed_regions": sorted(world.closed_regions),

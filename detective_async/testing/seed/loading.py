@@ -12,7 +12,7 @@ from detective_async.testing.checks import CheckError
 from detective_async.testing.seed.schema import SeedError, check_seed
 from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
 from detective_async.testing.world.errors import NotAllowedError
-from detective_async.testing.world.membership import check_volume, schedule_pass, verify
+from detective_async.testing.world.membership import check_volume, resume_pass, verify
 from detective_async.testing.world.organizations import add_accounts
 from detective_async.testing.world.read_lag import ReadLag
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
@@ -59,7 +59,7 @@ def build(content: Mapping[str, Any], *, now: datetime, seed: int, before: World
         _add_organization(world, place, one, then)
     for place, one in _numbered("graphs", given):
         _add_graph(world, place, one, then)
-    schedule_pass(world, then)
+    resume_pass(world, then, given.get("next_check"))
     _set_lags(world, given, before, then)
     return world, (then - now).total_seconds()
 
@@ -109,11 +109,8 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
     management = given["management_account"]
     if management in world.organizations:
         raise _duplicate(f"{place}.management_account", f"the organization of {management}")
-    accounts = [management, *given.get("accounts", ())]
-    for account_id in accounts:
-        world.register(account_id)
     try:
-        add_accounts(world, management, accounts, now)
+        add_accounts(world, management, given.get("accounts", ()), now)
     except NotAllowedError as error:
         raise SeedError(f"{place}.accounts: {error}") from None
     organization = world.organizations[management]

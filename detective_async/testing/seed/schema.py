@@ -3,6 +3,7 @@
 from detective_async.testing.checks import (
     any_time,
     boolean,
+    due_time,
     integer,
     list_of,
     map_of,
@@ -14,10 +15,9 @@ from detective_async.testing.checks import (
     time,
 )
 from detective_async.testing.world.entities import ACCOUNT_STATES
-from detective_async.testing.world.membership import MEMBERS_PER_GRAPH
 from detective_async.testing.world.read_lag import LAGGING
 from detective_async.testing.world.regions import is_region, known_regions
-from detective_async.testing.world.world import PACKAGES
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH, PACKAGES
 
 
 class SeedError(ValueError):
@@ -77,7 +77,7 @@ _organization = table(
         "accounts": list_of(check_account_id),
         "joined": map_of(check_account_id, time),
         "delegated": check_account_id,
-        "settling": table({"region": check_region, "until": time}, {}),
+        "settling": table({"region": check_region, "until": due_time}, {}),
         "delegated_since": time,
         "administrators": map_of(check_region, _administrator),
     },
@@ -93,8 +93,8 @@ _member = table(
         "invitation_type": one_of("INVITATION", "ORGANIZATION"),
         "invited_at": time,
         "updated_at": time,
-        "verifies_at": time,
-        "checked_at": time,
+        "verifies_at": due_time,
+        "checked_at": due_time,
         "ingest": _history,
     },
 )
@@ -105,7 +105,7 @@ _investigation = table(
         "scope_start": any_time,
         "scope_end": any_time,
         "created": time,
-        "finishes": time,
+        "finishes": due_time,
         "outcome": check_outcome,
         "severity": check_severity,
         "state": one_of("ACTIVE", "ARCHIVED"),
@@ -125,8 +125,8 @@ _graph = table(
         ),
         "packages": map_of(check_package, check_package_state),
         "history": _history,
-        "starting": map_of(check_package, time),
-        "deleted_at": time,
+        "starting": map_of(check_package, due_time),
+        "deleted_at": due_time,
         "members": list_of(_member, most=MEMBERS_PER_GRAPH),
         "investigations": list_of(_investigation),
     },
@@ -142,6 +142,7 @@ check_seed = table(
         "deletion_delay": seconds,
         "delegation_delay": seconds,
         "volume_limit": check_volume_limit,
+        "next_check": due_time,
         "read_lag": seconds,
         "read_lags": map_of(check_lagging_operation, seconds),
         "closed_regions": list_of(check_region),

@@ -57,6 +57,9 @@ class _Context:
     request: Request
     request_id: str
     api: Api
+    # What it changes and where it is recorded: those of now, although they may be replaced before its response.
+    world: World
+    log: RequestLog
     session: Session | None = None
     skew: timedelta = timedelta(0)
     operation: str = ""
@@ -91,7 +94,7 @@ class Backend:
 
     def admit(self, request: Request) -> Admitted | Response:
         """Authenticate and validate a request; what is returned at once is an error response."""
-        context = _begin(request)
+        context = self._begin(request)
         try:
             return self._admit(context)
         except ApiError as error:
@@ -114,7 +117,7 @@ class Backend:
 
     def reject(self, request: Request, error: ApiError) -> Response:
         """Refuse a request with an error, without authenticating it."""
-        context = _begin(request)
+        context = self._begin(request)
         return self._finish(context, self._error_response(error, context))
 
     def _admit(self, context: _Context) -> Admitted:
@@ -134,19 +137,27 @@ class Backend:
 
     def _operate(self, admitted: Admitted) -> Response:
         now = self.clock.now()
-        self.world.complete_due(now)
         context, operation = admitted.context, admitted.operation
+        world = context.world
+        world.complete_due(now)
         call = Call(
-            self.world, operation.name, context.account_id, context.region, now, admitted.given, context.session
+            world,
+            operation.name,
+            context.account_id,
+            context.region,
+            now,
+            admitted.given,
+            context.session,
+            behind=self.clock.behind,
         )
-        if self.world.reads.of(operation.name):
-            moment = self.world.reads.moment(operation.name, now)
-            seen = self.world.as_seen(moment)
+        if world.reads.of(operation.name):
+            moment = world.reads.moment(operation.name, now)
+            seen = world.as_seen(moment)
             # What only reads is carried out as it would have been then.
             call = evolve(call, world=seen, now=moment) if operation.name in READS else evolve(call, seen=seen)
         result = context.api.handlers[operation.name](call)
         if operation.name not in READS:
-            self.world.record(now)
+            world.record(now)
         return Response(operation.status, self._headers(context), operation.write(result, context.request_id))
 
     def _authenticate(self, context: _Context, scope: Scope) -> None:
@@ -154,7 +165,8 @@ class Backend:
         invalid_token = ApiError(
             "UnrecognizedClientException", "The security token included in the request is invalid."
         )
-        key = self.world.keys.get(scope.access_key_id)
+        world = context.world
+        key = world.keys.get(scope.access_key_id)
         if key is None:
             raise invalid_token
         skews = self.faults.take_clock_skews(context.operation, key.account_id, scope.region)
@@ -168,16 +180,20 @@ class Backend:
         context.account_id, context.session = key.account_id, key.session
         _check_region(scope.region)
         # Keys outlive a reset, and the accounts do not.
-        account = self.world.accounts.get(key.account_id)
+        account = world.accounts.get(key.account_id)
         if account is not None and account.state == "PENDING_ACTIVATION":
             raise ApiError("OptInRequired", "The AWS Access Key Id needs a subscription for the service")
         if account is not None and account.state != "ACTIVE":
             raise invalid_token
-        closed_regions = self.world.closed_regions | (account.closed_regions if account else set())
+        closed_regions = world.closed_regions | (account.closed_regions if account else set())
         if context.api.regional and scope.region in closed_regions:
             raise invalid_token
         if key.expires_at is not None and key.expires_at <= self.clock.now():
             raise ApiError("ExpiredTokenException", "The security token included in the request is expired")
+
+    def _begin(self, request: Request) -> _Context:
+        api = api_for(request.target.partition("?")[0], _target(request))
+        return _Context(request, str(uuid.uuid4()), api, self.world, self.requests)
 
     def _headers(self, context: _Context) -> dict[str, str]:
         return {
@@ -197,7 +213,7 @@ class Backend:
     def _finish(self, context: _Context, response: Response) -> Response:
         request = context.request
         hidden = ("authorization", "x-amz-security-token")
-        self.requests.append(
+        context.log.append(
             RecordedRequest(
                 time=self.clock.now(),
                 operation=context.operation or None,
@@ -217,10 +233,6 @@ class Backend:
             )
         )
         return response
-
-
-def _begin(request: Request) -> _Context:
-    return _Context(request, str(uuid.uuid4()), api_for(request.target.partition("?")[0], _target(request)))
 
 
 def _check_region(region: str) -> None:

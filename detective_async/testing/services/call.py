@@ -1,7 +1,7 @@
 """One call of an operation: the caller, the validated input, the time, and the world it acts on."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import evolve, frozen
@@ -29,6 +29,8 @@ class Call:
     session: Session | None = None
     # The world as this operation sees it, where that is not `world`: as it was a while ago.
     seen: World | None = None
+    # By how much `now` is behind the clocks of clients, if it is.
+    behind: timedelta = timedelta(0)
 
     def graph(self, member: str = "GraphArn") -> Graph:
         """Return the graph that an input member names, which must be in this region, and not be deleted."""

@@ -34,13 +34,17 @@ class Clock:
         return self.wall() + self._offset
 
     @property
-    def ahead(self) -> timedelta:
-        """By how much the virtual time is ahead of the wall clock."""
-        return self._offset
+    def behind(self) -> timedelta:
+        """By how much the virtual time is behind the wall clock, which is that of clients; zero if it is ahead."""
+        return max(-self._offset, timedelta(0))
 
-    def set_ahead(self, ahead: timedelta) -> None:
-        """Go back to a virtual time by what was `ahead` then; only for a world of that time."""
-        self._offset = ahead
+    def set(self, now: datetime) -> None:
+        """Set the virtual time, also to an earlier one; only for a world of that time."""
+        self._offset = now - self.wall()
+
+    def follow_wall(self) -> None:
+        """Let the virtual time be that of the wall clock again, as at first; only for a world without a past."""
+        self._offset = timedelta(0)
 
     def advance(self, seconds: float) -> None:
         """Advance the virtual time by zero or more seconds; it does not go back."""

@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from detective_async.testing.world.entities import Graph, Member
-from detective_async.testing.world.world import World, partition_of
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH, World, partition_of
 
 VERIFYING, DISABLED = "VERIFICATION_IN_PROGRESS", "ACCEPTED_BUT_DISABLED"
 _PASS_INTERVAL = timedelta(hours=1)
 _LARGEST_VOLUME = 11_000_000_000
-#: The members that a graph has at most.
-MEMBERS_PER_GRAPH = 1200
 OPEN_STATUSES = frozenset({"INVITED", "ENABLED", DISABLED})
 
 
@@ -33,12 +31,12 @@ def enroll(world: World, graph: Graph, account_id: str, email: str, now: datetim
 
 
 def auto_enroll(world: World, graph: Graph, account_ids: Iterable[str], now: datetime) -> None:
-    """Enroll accounts that are new in the organization, if the graph does so automatically."""
+    """Enroll accounts that are new in the organization, if the graph does so automatically, and as long as they fit."""
     if graph.auto_enable:
         for account_id in account_ids:
             account = world.accounts[account_id]
-            fits = len(graph.members) < MEMBERS_PER_GRAPH and account_id not in graph.members
-            if fits and account_id != graph.administrator and account.state == "ACTIVE":
+            is_new = account_id not in graph.members and account_id != graph.administrator
+            if is_new and account.state == "ACTIVE" and len(graph.members) < MEMBERS_PER_GRAPH:
                 enroll(world, graph, account_id, account.email, now)
 
 
@@ -105,18 +103,28 @@ def leave(world: World, graph: Graph, account_id: str, now: datetime) -> None:
     schedule_pass(world, now)
 
 
-def schedule_pass(world: World, now: datetime) -> None:
-    """Let disabled members be enabled within an hour, as far as they fit by then, in the order of their invitations."""
-    if not world.pass_scheduled:
-        world.pass_scheduled = True
-        world.when_due(now + _PASS_INTERVAL, now, _enable_waiting)
+def schedule_pass(world: World, now: datetime, due: datetime | None = None) -> None:
+    """Let disabled members be enabled, by default in an hour, that fit by then, in the order of their invitations."""
+    if world.pass_due is None:
+        world.pass_due = due = due or now + _PASS_INTERVAL
+        world.when_due(due, now, _enable_waiting)
+
+
+def resume_pass(world: World, now: datetime, due: datetime | None) -> None:
+    """Schedule in a new world what `schedule_pass` does: when it is due, or if there are disabled members that fit."""
+    waiting = ((graph, member) for graph in world.graphs.values() for member in _waiting(graph))
+    if due is not None or any(_problem(world, graph, member) is None for graph, member in waiting):
+        schedule_pass(world, now, due)
+
+
+def _waiting(graph: Graph) -> list[Member]:
+    return [one for one in graph.members.values() if one.status == DISABLED and one.checked_at is None]
 
 
 def _enable_waiting(world: World, due: datetime) -> None:
-    world.pass_scheduled = False
+    world.pass_due = None
     for graph in world.graphs.values():
-        waiting = [one for one in graph.members.values() if one.status == DISABLED and one.checked_at is None]
-        for member in sorted(waiting, key=lambda one: (one.invited_at or one.updated_at, one.account_id)):
+        for member in sorted(_waiting(graph), key=lambda one: (one.invited_at or one.updated_at, one.account_id)):
             if _problem(world, graph, member) is None:
                 _enable(graph, member, due)
 
@@ -124,6 +132,11 @@ def _enable_waiting(world: World, due: datetime) -> None:
 def volume_of(account_id: str) -> int:
     """Return the bytes a day that an account contributes, which are derived from its id."""
     return 1_000_000_000 + int(account_id) % 9973 * 1_000_000
+
+
+def volume_ingested(graph: Graph) -> int:
+    """Return the bytes a day that a graph takes in."""
+    return sum(volume_of(one.account_id) for one in graph.members.values() if one.status == "ENABLED")
 
 
 def _problem(world: World, graph: Graph, member: Member) -> str | None:
@@ -135,10 +148,9 @@ def _problem(world: World, graph: Graph, member: Member) -> str | None:
         # It has no data. There is no reason of its own for this in the API.
         return "VOLUME_UNKNOWN"
     # The sum takes long in large graphs, and few are so large that it matters.
-    if len(graph.members) * _LARGEST_VOLUME > world.volume_limit:
-        enabled = (volume_of(one.account_id) for one in graph.members.values() if one.status == "ENABLED")
-        if sum(enabled) + volume_of(member.account_id) > world.volume_limit:
-            return "VOLUME_TOO_HIGH"
+    is_large = len(graph.members) * _LARGEST_VOLUME > world.volume_limit
+    if is_large and volume_ingested(graph) + volume_of(member.account_id) > world.volume_limit:
+        return "VOLUME_TOO_HIGH"
     return None
 
 

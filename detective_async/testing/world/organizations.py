@@ -10,7 +10,10 @@ from detective_async.testing.world.world import World
 
 
 def add_accounts(world: World, management_account: str, account_ids: Iterable[str], now: datetime) -> None:
-    """Add accounts to the organization of a management account, which is created if there is none."""
+    """Add accounts to the organization of a management account, which is created if there is none.
+
+    They are registered if necessary; if one of them cannot be added, nothing is changed.
+    """
     new = []
     for account_id in (management_account, *account_ids):
         known = world.organization_of.get(account_id)
@@ -18,6 +21,8 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
             new.append(account_id)
         elif known.management_account != management_account:
             raise NotAllowedError(f"account {account_id} is in the organization of {known.management_account}")
+    for account_id in new:
+        world.register(account_id)
     found = world.organizations.setdefault(management_account, Organization(management_account, {}))
     found.accounts.update(dict.fromkeys(new, now))
     world.organization_of.update(dict.fromkeys(new, found))

@@ -26,6 +26,8 @@ from detective_async.testing.world.read_lag import ReadLag
 
 #: Bytes a day from which on a graph gets no new members; from the user guide.
 VOLUME_LIMIT = 10_000_000_000_000
+#: The members that a graph has at most.
+MEMBERS_PER_GRAPH = 1200
 PACKAGES = ("ASFF_SECURITYHUB_FINDING", CORE_PACKAGE, "EKS_AUDIT")
 
 _PARTITIONS = {
@@ -101,7 +103,8 @@ class World:
     _administered: dict[tuple[str, str], str] = field(factory=dict)
     _memberships: dict[tuple[str, str], tuple[str, ...]] = field(factory=dict)
     reads: ReadLag = field(factory=ReadLag)
-    pass_scheduled: bool = False
+    # When disabled members that fit by then are enabled, if that is scheduled.
+    pass_due: datetime | None = None
     _due: list[tuple[datetime, int, Callable[..., None], tuple[Any, ...]]] = field(factory=list)
     _count: int = 0
 
@@ -183,13 +186,15 @@ class World:
         if graph.deleted_at is None:
             for account_id in list(graph.members):
                 self.leave(graph, account_id)
-            # The organization may have ended already, and an ended one enables nothing.
+            # It may belong to no organization any more, and only an organization's graph enrolls accounts.
             graph.auto_enable = False
             graph.deleted_at = due or now + self.delays.deletion
             self.when_due(graph.deleted_at, now, _complete_deletion, graph)
 
     def forget_graph(self, graph: Graph) -> None:
-        """Remove a graph without members."""
+        """Remove a graph, and the memberships of it."""
+        for account_id in list(graph.members):
+            self.leave(graph, account_id)
         del self.graphs[graph.arn]
         del self._administered[graph.administrator, graph.region]
 

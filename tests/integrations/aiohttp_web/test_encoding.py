@@ -111,8 +111,15 @@ DOCUMENTS: dict[str, tuple[object, ...]] = {
     "a missing text of AWS": (UnprocessedAccount(account_id="1"), *[{"AccountId": "1"}] * 2),
     "an address in a text of the library": (
         RegionReport(region="eu-west-1", problem="not kim@example.com's"),
-        {"region": "eu-west-1", "graph_arn": None, "done": [], "problem": "not ***'s", "error": None},
-        {"region": "eu-west-1", "graph_arn": None, "done": [], "problem": "not kim@example.com's", "error": None},
+        {"region": "eu-west-1", "graph_arn": None, "done": [], "problem": "not ***'s", "error": None, "reason": None},
+        {
+            "region": "eu-west-1",
+            "graph_arn": None,
+            "done": [],
+            "problem": "not kim@example.com's",
+            "error": None,
+            "reason": None,
+        },
     ),
     "a class of the library": (
         ProgressEvent(done=1, failed=0, total=None, elapsed=0.5),

@@ -340,7 +340,7 @@ function buildPager(name) {
 function render(found) {
   setText(byId("now"), `${moment(found.now)} UTC`);
   setAttribute(byId("now"), "datetime", found.now);
-  setText(byId("ahead"), found.ahead ? `${span(found.ahead)} ahead` : "");
+  setText(byId("ahead"), found.ahead ? `${span(Math.abs(found.ahead))} ${found.ahead > 0 ? "ahead" : "behind"}` : "");
   const { totals } = found;
   for (const name of ["accounts", "graphs", "requests", "faults"]) setText(byId(`total-${name}`), count(totals[name]));
   setText(byId("total-members"), count(sum(totals.members)));

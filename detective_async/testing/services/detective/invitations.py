@@ -30,7 +30,7 @@ def list_invitations(call: Call) -> dict[str, Any]:
         arn for arn, graph in graphs.items() if graph.members[call.account_id].status in membership.OPEN_STATUSES
     )
     arns, token = call.page(open_arns)
-    details = [member_detail(graphs[arn], graphs[arn].members[call.account_id], call.now) for arn in arns]
+    details = [member_detail(call, graphs[arn], graphs[arn].members[call.account_id]) for arn in arns]
     return {"Invitations": details, "NextToken": token}
 
 

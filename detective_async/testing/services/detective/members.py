@@ -18,7 +18,7 @@ from detective_async.testing.services.parity import (
 )
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
-from detective_async.testing.world.membership import MEMBERS_PER_GRAPH
+from detective_async.testing.world.world import MEMBERS_PER_GRAPH
 
 
 @parity(
@@ -28,6 +28,7 @@ from detective_async.testing.world.membership import MEMBERS_PER_GRAPH
     Fact("So is the administrator itself.", INFERRED),
     Fact("The reasons of unprocessed accounts.", INFERRED),
     Fact("1,200 members of a graph: ServiceQuotaExceededException for more.", QUOTAS),
+    Fact("The same error for any new account, while the graph takes in more data than its limit.", API),
     Fact("An invitation verifies if it has the address of the account's root user.", INVITED),
     Fact("In AWS GovCloud (US) nothing is verified.", INVITED),
     Fact("Accounts of the organization need no invitation.", API),
@@ -53,8 +54,12 @@ def create_members(call: Call) -> dict[str, Any]:
     if len(graph.members) + len(new) > MEMBERS_PER_GRAPH:
         message = f"A behavior graph has at most {MEMBERS_PER_GRAPH} member accounts"
         raise ApiError("ServiceQuotaExceededException", message, Resources=["MEMBER_ACCOUNTS"])
+    if new and membership.volume_ingested(graph) > call.world.volume_limit:
+        limit = f"{call.world.volume_limit} bytes per day"
+        message = f"The current volume ingested is above the limit of {limit}: no member accounts can be added"
+        raise ApiError("ServiceQuotaExceededException", message, Resources=["DATA_VOLUME"])
     members = [_add(call, graph, account_id, email) for account_id, email in new.items()]
-    details = [member_detail(graph, member, call.now) for member in members]
+    details = [member_detail(call, graph, member) for member in members]
     return {"Members": details, "UnprocessedAccounts": unprocessed}
 
 
@@ -88,7 +93,7 @@ def get_members(call: Call) -> dict[str, Any]:
     found, unprocessed = [], []
     for account_id in dict.fromkeys(call.given["AccountIds"]):
         if account_id in graph.members:
-            found.append(member_detail(graph, graph.members[account_id], call.now))
+            found.append(member_detail(call, graph, graph.members[account_id]))
         else:
             unprocessed.append(_unprocessed(account_id, "Account is not a member"))
     return {"MemberDetails": found, "UnprocessedAccounts": unprocessed}
@@ -99,7 +104,7 @@ def list_members(call: Call) -> dict[str, Any]:
     """List the members page by page, in the order of their account ids."""
     graph = call.own_graph()
     account_ids, token = call.page(graph.order)
-    details = [member_detail(graph, graph.members[account_id], call.now) for account_id in account_ids]
+    details = [member_detail(call, graph, graph.members[account_id]) for account_id in account_ids]
     return {"MemberDetails": details, "NextToken": token}
 
 
@@ -108,6 +113,11 @@ def list_members(call: Call) -> dict[str, Any]:
     Fact("An account that is not active stays disabled, with the reason VOLUME_UNKNOWN.", INFERRED),
     Fact("Members that fit by then are also enabled by themselves, within an hour, in order.", NOT_ENABLED),
     Fact("A graph gets no new members above 10 TB a day.", QUOTAS),
+    Fact(
+        "A member that does not fit stays ACCEPTED_BUT_DISABLED: the API has ServiceQuotaExceededException for this "
+        "operation too, and does not say when.",
+        INFERRED,
+    ),
     Fact("It may be called for accounts of an organization too, although the API names invited ones only.", INFERRED),
 )
 def start_monitoring_member(call: Call) -> None:

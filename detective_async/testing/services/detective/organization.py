@@ -98,7 +98,7 @@ def describe_organization_configuration(call: Call) -> dict[str, Any]:
 
 @parity(
     Fact("AutoEnable is for accounts that are new in the organization.", API),
-    Fact("A graph of 1,200 members enables no more of them.", INFERRED),
+    Fact("A graph with 1,200 members enrolls no more; it does not make up for that later.", INFERRED),
     gaps=("Joining accounts become members at once, in AWS within an hour.",),
 )
 def update_organization_configuration(call: Call) -> None:

@@ -60,7 +60,8 @@ def assume_role(call: Call) -> dict[str, Any]:
             "AccessKeyId": keys.access_key_id,
             "SecretAccessKey": keys.secret_access_key,
             "SessionToken": keys.session_token,
-            "Expiration": expires_at,
+            # Clients compare it with their own clocks.
+            "Expiration": expires_at + call.behind,
         },
         "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
         "PackedPolicySize": packed,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from detective_async import Account, ParameterError
-from detective_async.membership import read_accounts
+from detective_async.membership import AccountList, read_accounts
 
 ONE = Account("444455556666", "root@example.com")
 TWO = Account("012345678901", "cloud+two@example.co.uk")
@@ -50,7 +50,6 @@ _COLUMNS = "expected 2 columns with a comma between, account id and e-mail addre
         ("444455556666,", "e-mail address: must not be empty; expected an e-mail address (name@domain.tld)"),
         ("444455556666", f"{_COLUMNS} 1"),
         ("444455556666;root@example.com", f"{_COLUMNS} 1"),
-        ("444455556666,root@example.com,me", f"{_COLUMNS} 3"),
         ("444455556666,root@exam\rple.com", "not CSV: new-line character seen"),
     ],
 )
@@ -63,6 +62,62 @@ def test_invalid_line(line: str, problem: str) -> None:
     # The rest of csv's own message depends on the version of Python.
     assert found.text.partition(" in unquoted field")[0] == problem
     assert str(found) == f"line 3: {found.text}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # As the Detective console writes and reads it.
+        ["Account ID,Email address", "444455556666,root@example.com", "012345678901,cloud+two@example.co.uk"],
+        ["\ufeffAccountId,EmailAddress", "444455556666,root@example.com,", f"{TWO.account_id},{TWO.email_address},x"],
+        # As AWS Organizations exports its accounts.
+        [
+            '"Account ID","ARN","Email","Name","Status"',
+            '444455556666,arn:aws:organizations::1:account/o-a/444455556666,root@example.com,"Test, too",ACTIVE',
+            '"012345678901",arn,cloud+two@example.co.uk,Name,SUSPENDED',
+        ],
+        ["Email,Account", "root@example.com,444455556666", "cloud+two@example.co.uk,012345678901"],
+        ["", "E-mail,Number", "root@example.com,444455556666", "cloud+two@example.co.uk,012345678901"],
+        ["Number,E-mail", "444455556666,root@example.com", "012345678901,cloud+two@example.co.uk"],
+        ["Account,Contact", "444455556666,root@example.com", "012345678901,cloud+two@example.co.uk"],
+        ["Contact,Account", "root@example.com,444455556666", "cloud+two@example.co.uk,012345678901"],
+        ['444455556666,root@example.com,"Test, too",12', "012345678901,cloud+two@example.co.uk"],
+    ],
+)
+def test_headings_and_further_columns(lines: list[str]) -> None:
+    """Headings name the columns, in any order; without them, the first two count. Further columns are skipped."""
+    assert read_accounts(lines) == ([ONE, TWO], [])
+
+
+def test_dashes() -> None:
+    """An account id as consoles show it is read, with a note."""
+    accounts, problems = read_accounts(["4444-5555-6666,root@example.com", "0123-45678901,cloud+two@example.co.uk"])
+    assert accounts == [ONE]
+    assert [str(note) for note in accounts.notes] == ["line 1: account id read without its dashes: 444455556666"]
+    assert [problem.line for problem in problems] == [2]
+
+
+def test_lists_know_of_what_was_not_read() -> None:
+    """Problems and notes are in the list itself and in its parts, not in single accounts."""
+    accounts, problems = read_accounts(["4444-5555-6666,root@example.com", "x", "012345678901,cloud+two@example.co.uk"])
+    assert accounts.problems == tuple(problems)
+    part = accounts[:1]
+    assert isinstance(part, AccountList)
+    assert (part, part.problems, part.notes) == ([ONE], accounts.problems, accounts.notes)
+    assert accounts[1] == TWO
+    # Changes of the list of problems do not make them disappear.
+    problems.clear()
+    assert len(accounts.problems) == 1
+
+
+def test_missing_columns() -> None:
+    """A line without the columns that the headings name is a problem; what looks like an account is no heading."""
+    accounts, problems = read_accounts(["Name,Account ID,Email", "a,444455556666,root@example.com", "b,012345678901"])
+    assert accounts == [ONE]
+    assert [str(problem) for problem in problems] == ["line 3: expected 3 columns, as in the headings, got 2"]
+    assert [problem.line for problem in read_accounts(["email,444455556666"])[1]] == [1]
+    assert [problem.line for problem in read_accounts(["Name,Contact"])[1]] == [1]
+    assert [problem.line for problem in read_accounts(["Account"])[1]] == [1]
 
 
 def test_duplicate_account() -> None:

@@ -1,6 +1,7 @@
 """The inventory: it is complete, with one line per member, even after interruptions and crashes."""
 
-import importlib.util
+import csv
+import io
 import json
 import os
 import signal
@@ -14,20 +15,19 @@ from datetime import datetime
 from functools import partial
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from support.inventories import CLOSED, HUB, OPEN, ROLE, World, found_in, world
-from support.programs import EXAMPLES, Ended, command
+from support.inventories import CLOSED, HUB, OPEN, ROLE, Members, World, found_in, world
+from support.programs import STRICT, Ended
 from support.strict_mode import warnings_in
 
-from detective_async import HostNotFound, Outcome, OutcomeKind, ServiceError, Target
+from detective_async import HostNotFound, Outcome, OutcomeKind, ServiceError, Target, cli
+from detective_async.cli import inventory_run
+from detective_async.cli.inventory_file import Csv
 from detective_async.testing import Failure, Fault, Latency
 
 pytestmark = pytest.mark.slow
-
-SCRIPT = EXAMPLES / "inventory.py"
 
 
 @pytest.fixture(params=[5])
@@ -45,28 +45,28 @@ in_a_large_world = pytest.mark.parametrize("a_world", [40], indirect=True)
 NEVER_AGAIN = 10**9
 
 
-@pytest.fixture(scope="module")
-def inventory() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("inventory", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 Main = Callable[..., Ended]
 
 
+def command(*arguments: str, first: str = "") -> list[str]:
+    """Return the program that runs the command, after Python code that changes its modules."""
+    program = f"""
+import signal, sys
+# SIGINT may be ignored where the tests run in the background, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from detective_async.cli import inventory_file, main
+{first}
+sys.exit(main(["inventory", *sys.argv[1:]]))
+"""
+    return [sys.executable, *STRICT, "-c", program, *arguments]
+
+
 @pytest.fixture
-def main(inventory: ModuleType, capsys: pytest.CaptureFixture[str]) -> Main:
+def main(capsys: pytest.CaptureFixture[str]) -> Main:
     """Run it in this process."""
 
     def run(*arguments: str) -> Ended:
-        try:
-            code = int(inventory.main([*arguments, "--quiet"]))
-        except SystemExit as error:
-            code = int(error.code or 0)
+        code = cli.main(["inventory", *arguments])
         captured = capsys.readouterr()
         return Ended(code, captured.out, captured.err)
 
@@ -85,10 +85,10 @@ def listed_targets(a_world: World) -> set[tuple[str | None, str | None]]:
     return {(one.account_id, one.region) for one in a_world.sim.requests if one.operation == "ListGraphs"}
 
 
-def test_the_script_writes_to_standard_output(a_world: World, tmp_path: Path) -> None:
+def test_the_command_writes_to_standard_output(a_world: World, tmp_path: Path) -> None:
     """It runs in any folder; each member is on a line of its own, and the report is on standard error."""
     run = subprocess.run(
-        [sys.executable, "-P", "-W", "error", "-X", "dev", str(SCRIPT), *a_world.arguments("--quiet")],
+        command(*a_world.arguments()),
         cwd=tmp_path,
         capture_output=True,
         check=False,
@@ -130,7 +130,7 @@ ACCOUNTS = {
 def test_formats_of_account_lists(a_world: World, main: Main, kind: str) -> None:
     """A list has ids only, or is a CSV file for AWS's console."""
     (a_world.folder / "some").write_bytes(ACCOUNTS[kind])
-    assert main(*a_world.arguments("--output", str(a_world.output), accounts="some")).code == 0
+    assert main(*a_world.arguments("--file", str(a_world.output), accounts="some")).code == 0
     wanted = {"100000000000", "100000000001"}
     assert found_in(a_world.output.read_bytes()) == Counter(
         {member: count for member, count in a_world.members.items() if member[0] in wanted}
@@ -140,7 +140,7 @@ def test_formats_of_account_lists(a_world: World, main: Main, kind: str) -> None
 def test_accounts_from_standard_input(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     """A minus sign stands for standard input."""
     monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(ACCOUNTS["ids"])))
-    arguments = ["--role-name", ROLE, "--accounts", "-", "--regions", OPEN[0], "--output", str(a_world.output)]
+    arguments = ["--role-name", ROLE, "--accounts", "-", "--regions", OPEN[0], "--file", str(a_world.output)]
     assert main(*arguments).code == 0
     assert {member[0] for member in found_in(a_world.output.read_bytes())} == {"100000000000", "100000000001"}
 
@@ -150,17 +150,17 @@ WRONG_ACCOUNTS = {
         b"100000000000\n10000000000\nroot@example.com,100000000001\n1000000000012\n",
         ["line 2: expected an account id of 12 digits", "line 3: expected", "line 4: expected"],
     ),
-    "no address": (b"100000000000,nobody\n", ["line 1: expected an account id"]),
-    "two on a line": (b"\n100000000000,100000000001\n", ["line 2: expected an account id"]),
-    "three columns": (b"100000000000,a@example.com,b\n", ["line 1: expected an account id"]),
+    "no address": (b"100000000000,nobody\n", ["line 1: e-mail address: expected"]),
+    "two on a line": (b"\n100000000000,100000000001\n", ["line 2: e-mail address: expected"]),
     "a header in the middle": (b"100000000000\nAccount ID,Email address\n", ["line 2: expected an account id"]),
     "other digits": ("\N{FULLWIDTH DIGIT ONE}00000000000\n".encode(), ["line 1: expected an account id"]),
     "repeated": (
         b"100000000000\n100000000001\n100000000000,a@example.com\n",
-        ["line 3: account 100000000000 is already on line 1"],
+        ["line 3: account 100000000000 is there already, on line 1"],
     ),
-    "empty": (b"\n\n", ["the file has no account ids"]),
-    "binary": (b"\xff\xfe1\x000\x00", ["utf-8"]),
+    "many": (b"1\n" * 30, ["line 20: ", "and 10 more lines"]),
+    "empty": (b"\n\n", ["there are no account ids in it"]),
+    "binary": (b"\xff\xfe1\x000\x00", ["expected text in UTF-8"]),
 }
 
 
@@ -169,9 +169,9 @@ def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> No
     """Every wrong line is named by its number, without its address; nothing is sent or written."""
     content, expected = WRONG_ACCOUNTS[kind]
     (a_world.folder / "wrong").write_bytes(content)
-    ended = main(*a_world.arguments("--output", str(a_world.output), accounts="wrong"))
+    ended = main(*a_world.arguments("--file", str(a_world.output), accounts="wrong"))
     check_refused(a_world, ended, *expected)
-    assert ended.err.count("\nline ") == sum(part.startswith("line") for part in expected)
+    assert ended.err.count(", line ") == (20 if kind == "many" else sum(part.startswith("line") for part in expected))
     assert "example.com" not in ended.err
     assert not a_world.output.exists()
 
@@ -180,15 +180,15 @@ def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> No
     ("arguments", "expected"),
     [
         (["--accounts", "/nowhere/accounts"], "No such file"),
-        (["--regions", "eu-west-1", "nowhere!"], "regions[1]"),
-        (["--regions", "eu-west-1", "eu-west-1"], "regions[1]"),
-        (["--regions", "eu-west-1", "cn-north-1"], "partitions"),
-        (["--role-name", "a role"], "role_name"),
+        (["--regions", "nowhere!"], "expected a region"),
+        (["--regions", "eu-west-1"], "eu-west-1 is there twice"),
+        (["--regions", "cn-north-1"], "partitions"),
+        (["--role-name", "a role"], "expected a role's name"),
         (["--external-id", ""], "external_id"),
         (["--concurrency", "0"], "concurrency"),
         (["--endpoint-url", "nowhere"], "endpoint"),
-        (["--output", "/nowhere/members"], "No such file"),
-        (["--checkpoint", "/nowhere/checkpoint"], "--output"),
+        (["--file", "/nowhere/members"], "No such file"),
+        (["--checkpoint", "/nowhere/checkpoint"], "--file"),
     ],
 )
 def test_wrong_arguments_are_refused(a_world: World, main: Main, arguments: list[str], expected: str) -> None:
@@ -235,8 +235,8 @@ def enough(a_world: World, requests: int, saved: int) -> bool:
 
 def run_until(stop: Callable[[], bool], a_world: World, number: int, first: str = "") -> int:
     """Run it until `stop` says so, send it a signal, and return its exit code."""
-    arguments = a_world.to_files("--quiet", "--concurrency", "2")
-    with subprocess.Popen(command("inventory", *arguments, first=first), stderr=subprocess.PIPE) as program:
+    arguments = a_world.to_files("--concurrency", "2")
+    with subprocess.Popen(command(*arguments, first=first), stderr=subprocess.PIPE) as program:
         try:
             while program.poll() is None and not stop():
                 time.sleep(0.002)
@@ -264,7 +264,7 @@ def test_it_goes_on_after_a_signal(
     for answered, saved in ((2, 0), (12, 2 if save_every == 0 else 1)):
         sim.forget_requests()
         code = run_until(
-            partial(enough, a_world, answered, saved), a_world, number, f"inventory.SAVE_EVERY = {save_every}"
+            partial(enough, a_world, answered, saved), a_world, number, f"inventory_file.SAVE_EVERY = {save_every}"
         )
         assert code == (130 if number == signal.SIGINT else -number)
     sim.clear_faults()
@@ -278,7 +278,7 @@ def test_it_goes_on_after_a_signal(
 
 CRASHING = """
 import os, pathlib
-inventory.SAVE_EVERY = 0
+inventory_file.SAVE_EVERY = 0
 left = {}
 
 def dying(function):
@@ -297,11 +297,9 @@ pathlib.Path.replace = dying(pathlib.Path.replace)
 
 def test_it_goes_on_after_a_crash_between_any_two_writes(a_world: World, main: Main) -> None:
     """Each run gets a step further: the output, the new checkpoint, the replacement of the old one."""
-    arguments = a_world.to_files("--quiet", "--concurrency", "2")
+    arguments = a_world.to_files("--concurrency", "2")
     for steps in range(5):
-        run = subprocess.run(
-            command("inventory", *arguments, first=CRASHING.format(steps)), capture_output=True, check=False
-        )
+        run = subprocess.run(command(*arguments, first=CRASHING.format(steps)), capture_output=True, check=False)
         assert (run.returncode, warnings_in(run.stderr.decode())) == (7, "")
     # An incomplete line, as a crash of the whole machine may leave it.
     with a_world.output.open("ab") as output:
@@ -343,9 +341,9 @@ def test_the_output_is_on_the_disk_before_the_checkpoint(
     ("change", "named"),
     [
         ({"--role-name": "Other"}, "role"),
-        ({"--regions": "us-east-1"}, "list of regions"),
+        ({"--regions": "us-west-2"}, "list of regions"),
         ({"--accounts": "fewer"}, "list of accounts"),
-        ({"--output": "elsewhere"}, "output"),
+        ({"--file": "elsewhere"}, "file"),
         ({"--with-email-addresses": None}, "choice of e-mail addresses"),
     ],
 )
@@ -358,7 +356,7 @@ def test_the_checkpoint_of_another_job_is_refused(
     (a_world.folder / "fewer").write_text(a_world.accounts[0])
     before = {path.name: path.read_bytes() for path in a_world.folder.iterdir()}
     ((name, value),) = change.items()
-    if name in {"--accounts", "--output"}:
+    if name in {"--accounts", "--file"}:
         value = str(a_world.folder / str(value))
     ended = main(*a_world.to_files(), *([name] if value is None else [name, value]))
     check_refused(a_world, ended, f"belongs to another job with a different {named}; ")
@@ -373,7 +371,7 @@ def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypat
     (a_world.folder / "other").write_text("\n".join(f"{one},root@example.com" for one in ids))
     monkeypatch.chdir(a_world.folder)
     arguments = a_world.arguments(accounts="other", regions=(CLOSED, *reversed(OPEN)))
-    assert main(*arguments, "--output", a_world.output.name, "--checkpoint", a_world.checkpoint.name).code == 0
+    assert main(*arguments, "--file", a_world.output.name, "--checkpoint", a_world.checkpoint.name).code == 0
     assert a_world.sim.requests == []
 
 
@@ -445,8 +443,8 @@ def test_a_second_run_is_refused(a_world: World, main: Main, tmp_path: Path) -> 
     # Long enough for the others to be refused meanwhile.
     sim.inject(Fault(Latency(0.3), count=None))
     (tmp_path / "link").symlink_to(a_world.checkpoint)
-    same_checkpoint = ["--output", str(tmp_path / "other"), "--checkpoint", str(tmp_path / "link")]
-    same_output = ["--output", str(a_world.output)]
+    same_checkpoint = ["--file", str(tmp_path / "other"), "--checkpoint", str(tmp_path / "link")]
+    same_output = ["--file", str(a_world.output)]
     refused: list[Ended] = []
 
     def second_runs() -> bool:
@@ -504,19 +502,17 @@ def test_keys_that_no_region_knows(a_world: World, main: Main) -> None:
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 
-def test_the_report_tells_missing_regions_from_closed_ones(
-    inventory: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_report_tells_missing_regions_from_closed_ones() -> None:
     """A host that does not exist is not said to be a lack of an opt-in."""
-    report = inventory.Report()
+    report = inventory_run.Report()
     for error in (
         ServiceError("UnrecognizedClientException"),
         HostNotFound("no", operation="ListGraphs", attempts=1, outcome_unknown=False),
     ):
         target = Target("100000000000", CLOSED)
         report.add(Outcome(target, None, error, 0.0, kind=OutcomeKind.REGION_UNAVAILABLE))
-    assert report.write() == 0
-    assert capsys.readouterr().err.splitlines()[:2] == [
+    assert report.exit_code == 0
+    assert report.lines()[:2] == [
         f"no Detective: {CLOSED} (1 accounts)",
         f"not opted in: {CLOSED} (1 accounts)",
     ]
@@ -533,27 +529,22 @@ def test_a_missing_output_is_refused(a_world: World, main: Main) -> None:
 def test_without_a_checkpoint_the_output_is_overwritten(a_world: World, main: Main) -> None:
     """Its old content is gone."""
     a_world.output.write_text("something else\n" * 100_000)
-    assert main(*a_world.arguments("--output", str(a_world.output))).code == 0
+    assert main(*a_world.arguments("--file", str(a_world.output))).code == 0
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 
-WITHOUT_RICH = 'sys.modules["rich"] = None'
-
-
-@pytest.mark.parametrize("first", ["", WITHOUT_RICH], ids=["with rich", "without"])
-def test_the_progress_bar(a_world: World, first: str) -> None:
-    """It is on standard error; without rich there is none."""
-    run = subprocess.run(command("inventory", *a_world.arguments(), first=first), capture_output=True, check=False)
+def test_no_progress_bar_without_a_terminal(a_world: World) -> None:
+    """Standard error has the report only."""
+    run = subprocess.run(command(*a_world.arguments()), capture_output=True, check=False)
     assert found_in(run.stdout) == a_world.members
-    assert ("15/15" in warnings_in(run.stderr.decode())) == (not first)
-    assert run.returncode == 0
+    assert (run.returncode, len(warnings_in(run.stderr.decode()).splitlines())) == (0, 2)
 
 
 @in_a_large_world
 def test_a_slow_reader_slows_it_down(a_world: World) -> None:
     """No targets are listed while the pipe is full; in the end the output is complete."""
-    sim, arguments = a_world.sim, a_world.arguments("--quiet", "--concurrency", "2")
-    with subprocess.Popen(command("inventory", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+    sim, arguments = a_world.sim, a_world.arguments("--concurrency", "2")
+    with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         try:
             seen = -1
             while not seen or len(sim.requests) > seen:
@@ -570,13 +561,123 @@ def test_a_slow_reader_slows_it_down(a_world: World) -> None:
 
 
 def test_a_closed_pipe_ends_it(a_world: World) -> None:
-    """A pipe into `head` ends it without a traceback."""
-    arguments = a_world.arguments("--quiet", "--concurrency", "1")
-    with subprocess.Popen(command("inventory", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+    """A pipe into `head` ends it without a word."""
+    arguments = a_world.arguments("--concurrency", "1", "--quiet")
+    with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
         assert program.stdout is not None
         assert program.stderr is not None
         program.stdout.close()
         errors = warnings_in(program.stderr.read().decode())
-    assert program.returncode == 1
-    assert "Traceback" not in errors
-    assert "failed: output: BrokenPipeError" in errors
+    assert (program.returncode, errors) == (1, "")
+
+
+def test_a_full_disk_is_a_failure(a_world: World, main: Main) -> None:
+    """It is reported, and the exit code is 1."""
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no full disk to write to")
+    ended = main(*a_world.arguments("--file", "/dev/full"))
+    assert ended.code == 1
+    assert "failed: output: OSError: [Errno 28]" in ended.err
+
+
+def csv_members(text: str) -> Members:
+    """Count the members in CSV."""
+    rows = csv.DictReader(io.StringIO(text))
+    return Members((row["account_id"], row["region"], row["member_account_id"]) for row in rows)
+
+
+def test_csv_continues_too(a_world: World, main: Main) -> None:
+    """The failed target is read by the next run; the header is there once, and each member too."""
+    a_world.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers", a_world.accounts[0], OPEN[0]))
+    arguments = a_world.to_files("--output", "csv", "--with-email-addresses")
+    assert main(*arguments).code == 1
+    first = a_world.output.read_text()
+    assert main(*arguments).code == 0
+    text = a_world.output.read_text()
+    assert text.startswith(first)
+    assert text.count("account_id,region,graph_arn,") == 1
+    assert csv_members(text) == a_world.members
+    assert {row["email_address"].partition("-")[0] for row in csv.DictReader(io.StringIO(text))} == {"account"}
+    check_refused_format = main(*a_world.to_files())
+    assert "a different format" in check_refused_format.err
+
+
+def test_csv_of_another_program_is_refused(a_world: World, main: Main) -> None:
+    """A file without the header, or with other columns, is not continued."""
+    arguments = a_world.to_files("--output", "csv")
+    assert main(*arguments).code == 0
+    text = a_world.output.read_text()
+    for changed in (text.replace("account_id", "account-id"), text.replace(",ENABLED,", "|ENABLED,", 1)):
+        a_world.output.write_text(changed)
+        ended = main(*arguments)
+        assert (ended.code, "contradict each other" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("line", [b"", b"\xff\n", b"a,b\n", b'"a,b\n', b"x" * 200_000 + b",b,c\n"])
+def test_a_line_that_is_no_csv(line: bytes) -> None:
+    """It is of no target, whatever it is."""
+    assert Csv(["account_id", "region", "status"]).target_in(line) is None
+
+
+def test_json_and_tables_have_all_members(a_world: World, main: Main) -> None:
+    """JSON as one document, the table what needs attention; failures are in both."""
+    a_world.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListGraphs", a_world.accounts[0], OPEN[0]))
+    ended = main(*a_world.arguments("--output", "json"))
+    document = json.loads(ended.out)
+    assert (ended.code, document["ok"], len(document["failures"])) == (1, False, 1)
+    assert document["unavailable"] == [f"not opted in: {CLOSED} (5 accounts)"]
+    a_world.sim.clear_faults()
+    document = json.loads(main(*a_world.arguments("--output", "json")).out)
+    assert (
+        Members((row["account_id"], row["region"], row["member"]["account_id"]) for row in document["rows"])
+        == a_world.members
+    )
+    ended = main(*a_world.arguments("--output", "table"))
+    assert ended.out == f"{a_world.members.total()} members ENABLED\n"
+
+
+def test_quiet_writes_failures_only(a_world: World, main: Main) -> None:
+    """Nothing else is on standard error."""
+    a_world.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListGraphs", a_world.accounts[0], OPEN[0]))
+    ended = main(*a_world.arguments("--quiet"))
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert ended.err.startswith(f"failed: {a_world.accounts[0]} in {OPEN[0]}: ")
+
+
+def test_the_own_account(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a role, it is that of the credentials; with --account, the one that is named."""
+    account_id = a_world.accounts[0]
+    wanted = {member for member in a_world.members if member[:2] == (account_id, OPEN[0])}
+    ended = main("--regions", OPEN[0], "--role-name", ROLE, "--account", account_id)
+    assert (ended.code, set(found_in(ended.out))) == (0, wanted)
+    for name, value in a_world.sim.environment(account_id, region=OPEN[0]).items():
+        monkeypatch.setenv(name, value)
+    ended = main()
+    assert (ended.code, set(found_in(ended.out))) == (0, wanted)
+
+
+def test_the_accounts_of_the_organization(a_world: World, main: Main) -> None:
+    """The active ones; the others are named."""
+    sim, closed = a_world.sim, a_world.accounts[1]
+    sim.organization(HUB, a_world.accounts)
+    sim.role(HUB, ROLE, trusted=[HUB])
+    sim.set_account_state(closed, "SUSPENDED")
+    ended = main("--role-name", ROLE, "--organization", "--regions", ",".join(OPEN))
+    assert ended.code == 0
+    assert found_in(ended.out) == Counter(
+        {member: count for member, count in a_world.members.items() if member[0] != closed}
+    )
+    assert f"left out: account {closed}, which is SUSPENDED" in ended.err.splitlines()
+
+
+def test_an_interruption_reports_what_was_done(a_world: World, monkeypatch: pytest.MonkeyPatch, main: Main) -> None:
+    """With a checkpoint, it says how to continue."""
+
+    async def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inventory_run.Inventory, "_collect", interrupted)
+    ended = main(*a_world.to_files())
+    assert (ended.code, ended.err.splitlines()[1]) == (130, "run the same command again to continue")
+    ended = main(*a_world.arguments())
+    assert (ended.code, ended.err.split()[-1]) == (130, "interrupted")

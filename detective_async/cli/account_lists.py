@@ -1,0 +1,92 @@
+"""Lists of accounts: a file, standard input, or AWS Organizations. One reader for all subcommands."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from detective_async.api.models.members import Account
+from detective_async.cli.exits import CommandError
+from detective_async.membership import LineProblem, read_accounts
+from detective_async.organization import OrganizationAccount
+
+STANDARD_INPUT = "-"
+#: The address of accounts in lists without addresses, which is sent to nobody.
+_NO_ADDRESS = "no-address@example.invalid"
+#: Lines with a problem that are named.
+_NAMED = 20
+
+
+def read_lines(name: str) -> list[str]:
+    """Return the lines of a text file in UTF-8, or of standard input for `-`.
+
+    Raises:
+        OSError: it cannot be read.
+        CommandError: it is not text.
+    """
+    content = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
+    try:
+        # Files of spreadsheets start with a byte order mark.
+        return content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise CommandError(f"{named(name)}: expected text in UTF-8") from None
+
+
+def read_members(name: str) -> tuple[list[Account], list[LineProblem]]:
+    """Read accounts with their e-mail addresses, and the problems of the other lines.
+
+    Raises:
+        OSError: the file cannot be read.
+        CommandError: it has no accounts, and no lines that should be some.
+    """
+    accounts, problems = read_accounts(read_lines(name))
+    if not accounts and not problems:
+        raise CommandError(f"{named(name)}: there are no accounts in it")
+    return accounts, list(problems)
+
+
+def read_ids(name: str) -> list[str]:
+    """Read account ids, one a line, with or without e-mail addresses as in the files of Detective's console.
+
+    Raises:
+        OSError: the file cannot be read.
+        CommandError: it has no account ids, or something else.
+    """
+    accounts, problems = read_accounts(_with_addresses(read_lines(name)))
+    if problems:
+        raise CommandError("; ".join(describe(name, problems)))
+    if not accounts:
+        raise CommandError(f"{named(name)}: there are no account ids in it")
+    return [account.account_id for account in accounts]
+
+
+def describe(name: str, problems: Sequence[LineProblem]) -> list[str]:
+    """Return what is wrong with the lines of a list, without their content."""
+    texts = [f"{named(name)}, line {problem.line}: {problem.text}" for problem in problems[:_NAMED]]
+    return [*texts, f"and {len(problems) - _NAMED:,} more lines"] if len(problems) > _NAMED else texts
+
+
+def active_ids(accounts: Iterable[OrganizationAccount], say: Callable[[str], Any]) -> list[str]:
+    """Return the ids of active accounts, and name the others."""
+    active = [account.account_id for account in accounts if account.ok]
+    for account in accounts:
+        if not account.ok:
+            say(f"left out: account {account.account_id}, which is {account.status}")
+    return active
+
+
+def _with_addresses(lines: Iterable[str]) -> Iterator[str]:
+    """Give each line that has an account id only an address, which the reader of accounts expects."""
+    for line in lines:
+        account_id, _, address = line.strip().partition(",")
+        yield line if not account_id or address.strip('," ') else f"{account_id},{_address_for(account_id)}"
+
+
+def _address_for(account_id: str) -> str:
+    # Without a digit, it is the heading of the column.
+    return _NO_ADDRESS if any(map(str.isdigit, account_id)) else "Email address"
+
+
+def named(name: str) -> str:
+    """Return how messages name a file."""
+    return "standard input" if name == STANDARD_INPUT else name

@@ -1,0 +1,70 @@
+"""The exit codes, and the errors that end a command: one line on standard error, with what to do about it."""
+
+from detective_async.errors import (
+    AssumeRoleError,
+    ConfigurationError,
+    ConnectError,
+    CredentialsError,
+    DetectiveError,
+    HostNotFound,
+    ParameterError,
+    ServiceError,
+    TransportError,
+    printable,
+)
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+class CommandError(Exception):
+    """A command cannot go on; the text is one line that says what is wrong and what to do.
+
+    Attributes:
+        exit_code: of the process.
+    """
+
+    def __init__(self, text: str, exit_code: int = USAGE) -> None:
+        super().__init__(printable(text))
+        self.exit_code = exit_code
+
+
+#: AWS's error code -> what to do.
+_REMEDIES = {
+    "AccessDeniedException": "`detective-async whoami` shows which permissions are missing",
+    "AWSOrganizationsNotInUseException": "give a list of accounts instead of --organization",
+    "ExpiredTokenException": "log in again, or fetch new credentials",
+    "InvalidClientTokenId": "check the access keys",
+    "InvalidSignatureException": "check the secret access key and this machine's clock",
+    "SignatureDoesNotMatch": "check the secret access key and this machine's clock",
+    "TooManyRequestsException": "try again later",
+    "UnrecognizedClientException": "check the access keys, and whether the account has opted in to the region",
+}
+#: The first match applies.
+_REMEDIES_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
+    (AssumeRoleError, "check --role-name, --external-id, and whom the role trusts"),
+    (CredentialsError, "log in, or name a profile with --profile"),
+    (HostNotFound, "check --regions, --endpoint-url, and the network's name servers and proxies"),
+    (ConnectError, "check --endpoint-url, the network and its proxies"),
+    (TransportError, "run the same command again"),
+)
+
+
+def error_line(error: DetectiveError | OSError) -> str:
+    """Return the text of an error, with what to do about it if that is known."""
+    if isinstance(error, OSError):
+        name = "" if error.filename is None else f"{error.filename}: "
+        return printable(f"{name}{error.strerror or error}")
+    remedy = _remedy(error)
+    return printable(str(error)) if remedy is None else f"{printable(str(error))}; {remedy}"
+
+
+def exit_code_of(error: Exception) -> int:
+    """Return the exit code for an error: what was wrong before anything was sent is wrong use."""
+    # A transport's failure is no OSError: this is a file's.
+    return USAGE if isinstance(error, ParameterError | ConfigurationError | OSError) else FAILED
+
+
+def _remedy(error: Exception) -> str | None:
+    if isinstance(error, ServiceError):
+        return _REMEDIES.get(error.code)
+    return next((remedy for kind, remedy in _REMEDIES_BY_KIND if isinstance(error, kind)), None)

@@ -1,0 +1,67 @@
+"""`detective-async investigate`: investigates users and roles."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from detective_async.cli import options as common
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter("expected a time, such as 2026-01-31T12:00:00Z, or a date") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+@click.command(
+    "investigate",
+    cls=common.Command,
+    example="""detective-async investigate arn:aws:iam::444455556666:role/Deploy --regions eu-west-1
+aws guardduty get-findings ... | detective-async investigate --findings - --output html > report.html""",
+)
+@common.common_options((*common.FORMATS, "html"))
+@common.account_option
+@click.argument("entities", metavar="[ARN]...", nargs=-1)
+@click.option(
+    "--findings",
+    metavar="FILE",
+    multiple=True,
+    help="Findings of GuardDuty or Security Hub, as JSON or one JSON object a line; - for standard input.",
+)
+@click.option(
+    "--known-arns", metavar="FILE", help="ARNs of users and roles, one a line: the paths of those in findings."
+)
+@click.option("--start", metavar="TIME", callback=_moment, help="The start of the activity; default: a day before.")
+@click.option("--end", metavar="TIME", callback=_moment, help="The end of the activity; default: now.")
+@click.option("--repeat", is_flag=True, help="Investigate again what was investigated for the same time.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=1800.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the investigations.",
+)
+def command(**options: Any) -> int:
+    """Investigate IAM users and roles, by their ARNs or as findings name them, and show what was found.
+
+    Findings may be alone, in lists, in events of EventBridge, or in answers of GetFindings. What they name beside users
+    and roles is skipped, and standard error says why. GuardDuty names users and roles without their paths, which
+    --known-arns has.
+
+    What was investigated before for the same time is not started again. With several regions, each entity is
+    investigated in all graphs that have its account.
+
+    Exit code 1: an investigation failed, or something that a finding names could not be investigated.
+    """
+    job = common.job_of(options)
+    if not options["entities"] and not options["findings"]:
+        raise click.UsageError("name the ARNs of users or roles, or a file with --findings")
+    from detective_async.cli.investigate_run import Investigating  # noqa: PLC0415 - not needed for --help
+
+    return Investigating(job=job, **options).run()

@@ -1,0 +1,190 @@
+"""Plans memberships, asks, and applies the plan."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import Factory, define
+
+from detective_async.api.models.members import Account
+from detective_async.cli.account_lists import describe, read_members
+from detective_async.cli.exits import DONE, FAILED, CommandError
+from detective_async.cli.options import ALL, Job, ask, confirm
+from detective_async.cli.output import PLURAL, Results, progress_bar, write
+from detective_async.client.client import DetectiveClient
+from detective_async.membership import (
+    Action,
+    ActionKind,
+    ByInvitation,
+    ByOrganization,
+    LineProblem,
+    MembershipPlan,
+    MembershipReport,
+    plan_membership,
+    plan_packages,
+)
+from detective_async.membership.actions import count
+from detective_async.organization import OrganizationAccount, list_accounts
+
+_COLUMNS = ("account_id", "region", "ok", "before", "after", "done", "reason", "problem", "error", "graph_arn")
+_PLAN_COLUMNS = ("account_id", "region", "kind", "reason", "detail", "items", "problem")
+#: More than a graph can have: the number of removals is asked for afterwards.
+_ANY_NUMBER = 10**9
+
+
+@define(kw_only=True)
+class Onboarding:
+    """An onboarding, as the arguments say."""
+
+    job: Job
+    accounts: str | None
+    organization: bool
+    auto_enable: bool | None
+    packages: tuple[str, ...]
+    tags: dict[str, str] | None
+    remove_others: bool
+    max_removals: int | None
+    retry_disabled: bool
+    message: str | None
+    no_email: bool
+    timeout: float
+    dry_run: bool
+    yes: bool
+    _bad_lines: list[LineProblem] = Factory(list)
+
+    def run(self) -> int:
+        """Plan and apply, and return the exit code."""
+        listed: list[Account] | None = None
+        if self.accounts is not None:
+            listed, self._bad_lines = read_members(self.accounts)
+            # Errors, which --quiet does not suppress.
+            sys.stderr.write("".join(f"{line}\n" for line in describe(self.accounts, self._bad_lines)))
+            if not listed:
+                raise CommandError(f"{self.accounts}: no line of it is an account: nothing was done")
+        try:
+            return self.job.run(lambda: self._run(listed))
+        except KeyboardInterrupt:
+            self.job.say("run the same command again to continue")
+            raise
+
+    async def _run(self, listed: Sequence[Account] | None) -> int:
+        job = self.job
+        async with job.client() as client:
+            plan = await self._plan(client, listed)
+            if self.dry_run:
+                results = self._results_of_plan(plan)
+                write(results, job.output, show_all=job.show_all)
+                return DONE if results.document["ok"] else FAILED
+            job.say(str(plan))
+            if plan.actions:
+                self._confirm(plan.actions)
+            try:
+                with progress_bar("onboarding", quiet=job.quiet) as progress:
+                    report = await plan.apply(timeout=self.timeout, progress=progress)
+            except asyncio.CancelledError:
+                if plan.report is not None:
+                    self._write(plan.report)
+                raise
+        return self._write(report)
+
+    async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
+        job = self.job
+        regions = ALL if job.regions == (ALL,) else await job.region_names()
+        if listed is None and not self.organization:
+            return await plan_packages(client, self.packages, regions=regions)
+        accounts: Sequence[Account | OrganizationAccount] | None = listed
+        if accounts is None:
+            # As the caller, who manages the organization or may read it.
+            async with job.client(credentials=job.own_credentials()) as own:
+                accounts = await list_accounts(own)
+        return await plan_membership(
+            client,
+            accounts,
+            regions=regions,
+            members=self._members(),
+            datasource_packages=self.packages,
+            tags=self.tags,
+            remove_others=self.remove_others,
+            max_removals=_ANY_NUMBER if self._asks_for_removals else self.max_removals,
+            retry_disabled=self.retry_disabled,
+            message=self.message,
+            disable_email_notification=self.no_email or None,
+        )
+
+    def _members(self) -> ByInvitation | ByOrganization:
+        job = self.job
+        credentials = None if job.role_name is None else job.role_in
+        if not self.organization:
+            return ByInvitation(credentials=credentials, administrator_id=job.account)
+        return ByOrganization(
+            administrator_id=job.account,
+            # Needed only where the organization has no administrator yet.
+            management_credentials=None if job.account is None else job.own_credentials(),
+            auto_enable=self.auto_enable,
+            credentials=credentials,
+        )
+
+    @property
+    def _asks_for_removals(self) -> bool:
+        return self.remove_others and self.max_removals is None and not self.yes
+
+    def _confirm(self, actions: Sequence[Action]) -> None:
+        removals = sum(action.kind is ActionKind.REMOVE for action in actions)
+        if removals and self._asks_for_removals:
+            answer = ask(
+                f"This removes {count(removals, 'membership')}. Type their number to do it: ",
+                f"add --yes --max-removals {removals} to do it",
+            )
+            if answer.strip() != str(removals):
+                raise CommandError("not confirmed: nothing was done")
+            return
+        confirm(f"Do this: {count(len(actions), 'action')}?", yes=self.yes)
+
+    def _write(self, report: MembershipReport) -> int:
+        """Write a report, and return the exit code."""
+        results = self._results(report)
+        write(results, self.job.output, show_all=self.job.show_all)
+        return DONE if results.document["ok"] else FAILED
+
+    @property
+    def _lines(self) -> list[dict[str, Any]]:
+        return [{"line": one.line, "problem": one.text} for one in self._bad_lines]
+
+    def _results(self, report: MembershipReport) -> Results:
+        document = report.to_dict()
+        failed = sum(not row["ok"] for row in document["rows"])
+        total = len(document["rows"])
+        summary = [
+            f"{total - failed:,} of {total:,} memberships in {count(len(report.regions), 'region')} are as wanted"
+        ]
+        if self._bad_lines:
+            summary.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
+        return Results(
+            columns=_COLUMNS,
+            rows=[*document["regions"], *document["rows"]],
+            document={**document, "ok": report.ok and not self._bad_lines, "bad_lines": self._lines},
+            shown={"account_id": "account", "region": "region", "after": "status", "problem": "problem"},
+            attention=lambda row: not row["ok"],
+            summarize=_summarize,
+            summary=summary,
+        )
+
+    def _results_of_plan(self, plan: MembershipPlan) -> Results:
+        document = plan.to_dict()
+        problems = document["problems"]
+        size = f"{count(len(document['actions']), 'action')} in {count(len(document['regions']), 'region')}"
+        return Results(
+            columns=_PLAN_COLUMNS,
+            rows=[*({**one, "problem": one["text"]} for one in problems), *document["actions"]],
+            document={**document, "ok": not problems and not self._bad_lines, "bad_lines": self._lines},
+            shown={"account_id": "account", "region": "region", "problem": "problem"},
+            attention=lambda row: "problem" in row,
+            summarize=lambda row: f"{'membership' if row['account_id'] else 'graph'}{PLURAL}: {row['kind']}",
+            summary=[*(f"note: {note['text']}" for note in document["notes"]), f"{size}; nothing was done"],
+        )
+
+
+def _summarize(row: Mapping[str, Any]) -> str:
+    what = "membership" if "account_id" in row else "graph"
+    return f"{what}{PLURAL}: {', '.join(row['done']) or 'as wanted already'}"

@@ -1,0 +1,204 @@
+"""Writes results to standard output: a table for people, JSON, NDJSON or CSV for programs."""
+
+import csv
+import io
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from detective_async.errors import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from detective_async.events import ProgressCallback
+
+Row = Mapping[str, Any]
+
+#: Becomes an s after a number other than 1.
+PLURAL = "{s}"
+#: Rows that need attention, of which a table shows no more unless it is asked for all.
+_MOST_ROWS = 20
+#: Regions that a table names before it only counts them.
+_NAMED_REGIONS = 2
+#: Accounts with the same problem that a table names one by one.
+_NAMED_ACCOUNTS = 5
+_UNBROKEN = frozenset({"account_id", "region", "job"})
+#: A spreadsheet takes a cell that begins with one of these for a formula.
+_FORMULA = tuple("=+-@\t\r")
+#: Characters of a line, where the output is no terminal and nobody has set COLUMNS: lines are not broken.
+_NO_TERMINAL = 1000
+
+
+@frozen(kw_only=True)
+class Results:
+    """The results of a command.
+
+    Attributes:
+        columns: the columns of CSV.
+        rows: the results, as plain data under the columns' names.
+        document: the JSON document.
+        shown: the table's columns and their headings; rows that differ in their regions only are shown as one.
+        attention: whether a row needs attention; a table shows these first, and counts the others.
+        summarize: what a table says of rows that it does not show, after their number; `PLURAL` is behind the noun.
+        summary: the last lines of a table.
+        brief: the rows of a table that does not show all, if they are others.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    document: Mapping[str, Any]
+    shown: Mapping[str, str]
+    attention: Callable[[Row], bool]
+    summarize: Callable[[Row], str]
+    summary: Sequence[str] = ()
+    brief: Sequence[Row] | None = None
+
+
+def write(results: Results, format_: str, *, show_all: bool = False) -> None:
+    """Write results to standard output.
+
+    Raises:
+        BrokenPipeError: the reader has gone.
+    """
+    if format_ == "json":
+        json.dump(results.document, sys.stdout, indent=1)
+        sys.stdout.write("\n")
+    elif format_ == "ndjson":
+        for row in results.rows:
+            sys.stdout.write(f"{json_line(row)}\n")
+    elif format_ == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(results.columns)
+        writer.writerows(csv_cells(row, results.columns) for row in results.rows)
+    else:
+        write_table(results, show_all=show_all)
+    sys.stdout.flush()
+
+
+def json_line(value: object) -> str:
+    """Return a value as one line of JSON, in ASCII, so that no character of it is a terminal's command."""
+    return json.dumps(value)
+
+
+def csv_cells(row: Row, columns: Iterable[str]) -> list[str]:
+    """Return the cells of a line of CSV: lists with blanks between, and nothing that a spreadsheet calculates."""
+    return [_cell(text(row.get(column))) for column in columns]
+
+
+def _cell(value: str) -> str:
+    return f"'{value}" if value.startswith(_FORMULA) else value
+
+
+def text(value: object) -> str:
+    """Return a plain value as text, without control characters."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return json_line(value)
+    if isinstance(value, list | tuple):
+        return " ".join(map(text, value))
+    return printable(str(value))
+
+
+def write_table(results: Results, *, show_all: bool = False) -> None:
+    """Draw a table: first what needs attention, then how many other rows there are, by what is said of them."""
+    from rich.text import Text  # noqa: PLC0415 - only tables need it
+
+    rows = results.rows if show_all or results.brief is None else results.brief
+    bad = [row for row in rows if results.attention(row)]
+    good = [row for row in rows if not results.attention(row)]
+    lines = _merged(bad, results.shown, show_all=show_all)
+    hidden = 0 if show_all else max(0, len(lines) - _MOST_ROWS)
+    attention = lines[: len(lines) - hidden]
+    others = _merged(good, results.shown, show_all=True) if show_all else []
+    # Elsewhere, lines have no blanks at their ends.
+    drawn = None if sys.stdout.isatty() else io.StringIO()
+    console = console_for(sys.stdout if drawn is None else drawn)
+    if attention or others:
+        console.print(_table(attention, others, results.shown))
+    if hidden:
+        console.print(Text(f"... and {hidden:,} more rows that need attention: --all shows them"))
+    if not show_all:
+        counts = Counter(results.summarize(row) for row in good)
+        for what, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            console.print(Text(f"{count:,} {printable(what.replace(PLURAL, '' if count == 1 else 's'))}"))
+    for line in results.summary:
+        console.print(Text(printable(line), style="bold"))
+    if drawn is not None:
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.getvalue().splitlines()))
+
+
+def _table(attention: Sequence[Sequence[str]], others: Sequence[Sequence[str]], shown: Mapping[str, str]) -> "Table":
+    from rich.table import Table  # noqa: PLC0415 - only tables need it
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    used = [index for index in range(len(shown)) if any(line[index] for line in (*attention, *others))]
+    headings = [(name, heading) for index, (name, heading) in enumerate(shown.items()) if index in used]
+    for name, heading in headings:
+        # Ids are not broken, so that they can be copied and searched for.
+        table.add_column(Text(heading), header_style="bold", no_wrap=name in _UNBROKEN, overflow="fold")
+    for lines, style in ((attention, "yellow"), (others, "")):
+        for line in lines:
+            table.add_row(*(Text(line[index]) for index in used), style=style)
+    return table
+
+
+def _merged(rows: Iterable[Row], shown: Mapping[str, str], *, show_all: bool) -> list[list[str]]:
+    """Return the cells of rows: those that differ in their region only as one, and those in their account only too."""
+    lines = [[text(row.get(name)) for name in shown] for row in rows]
+    names = list(shown)
+    if "region" in names:
+        lines = _merge(lines, names.index("region"), _regions)
+    if "account_id" in names and not show_all:
+        lines = _merge(lines, names.index("account_id"), _accounts, keep=_NAMED_ACCOUNTS)
+    return lines
+
+
+def _merge(
+    lines: Iterable[list[str]], index: int, join: Callable[[Sequence[str]], str], keep: int = 0
+) -> list[list[str]]:
+    """Join the cells of one column of lines that are the same otherwise, where there are more than `keep`."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for line in lines:
+        groups.setdefault((*line[:index], *line[index + 1 :]), []).append(line[index])
+    merged = []
+    for others, cells in groups.items():
+        joined = [join(cells)] if len(cells) > keep else cells
+        merged += [[*others[:index], cell, *others[index:]] for cell in joined]
+    return merged
+
+
+def _regions(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMED_REGIONS else f"{len(names)} regions"
+
+
+def _accounts(ids: Sequence[str]) -> str:
+    return f"{ids[0]} and {len(ids) - 1:,} more"
+
+
+def console_for(stream: Any) -> "Console":
+    """Make a console that draws on a stream: in colours and at its width on a terminal, in long lines elsewhere."""
+    from rich.console import Console  # noqa: PLC0415 - only tables and progress bars need it
+
+    wide = None if stream.isatty() or os.environ.get("COLUMNS") else _NO_TERMINAL
+    return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def progress_bar(description: str, *, quiet: bool) -> "AbstractContextManager[ProgressCallback | None]":
+    """Make a progress bar on standard error; none where that is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        return nullcontext()
+    from detective_async.integrations.progress import ProgressBar  # noqa: PLC0415 - only terminals need it
+
+    return ProgressBar(description, console=console_for(sys.stderr))

@@ -1,0 +1,159 @@
+"""The command's frame: finds the subcommand, runs it, and turns whatever ends it into an exit code and one line."""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from detective_async._version import __version__
+from detective_async.cli.exits import DONE, FAILED, INTERRUPTED, USAGE, CommandError, error_line, exit_code_of
+from detective_async.errors import DetectiveError, printable
+
+NAME = "detective-async"
+
+#: Subcommand -> what it does, so that the list of them imports none.
+COMMANDS = {
+    "whoami": "Show the account, the regions, the graphs, and what you may do.",
+    "onboard": "Make accounts members, in many regions at once.",
+    "coverage": "Show which account is not covered, where, and why.",
+    "inventory": "Write every member of every graph, resumably.",
+    "investigate": "Investigate users and roles, also those of findings.",
+    "teardown": "Delete the graphs of an account, with all data.",
+    "simulator": "Simulate Detective on this machine, to try all of it.",
+}
+_SHELLS = ("bash", "fish", "zsh")
+_EPILOG = """\b
+Examples:
+  detective-async whoami --regions all
+  detective-async onboard accounts.csv --regions eu-west-1,us-east-1 --role-name Onboarding --dry-run
+  detective-async coverage --regions all --organization || echo "not covered"
+
+Exit codes: 0 done, 1 something failed, 2 wrong use and nothing was done, 130 interrupted.
+"""
+
+
+class _Commands(click.Group):
+    """The subcommands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = import_module(f"detective_async.cli.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_completion(ctx: click.Context, _parameter: click.Parameter, shell: str | None) -> None:
+    if shell is None:
+        return
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - rarely needed
+
+    script = get_completion_class(shell)
+    assert script is not None  # noqa: S101 - click has all that the option allows
+    variable = f"_{NAME}_COMPLETE".replace("-", "_").upper()
+    click.echo(script(ctx.command, {}, NAME, variable).source())
+    ctx.exit()
+
+
+@click.group(
+    NAME,
+    cls=_Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name=NAME, message="%(prog)s %(version)s")
+@click.option(
+    "--completion",
+    type=click.Choice(_SHELLS),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_completion,
+    help="Print the completion for a shell, for its start-up file.",
+)
+def commands() -> None:
+    """Run Amazon Detective from the command line, in many accounts and regions at once."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names from outside may have characters that a terminal's encoding does not have.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return FAILED
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    given = None if arguments is None else list(arguments)
+    with _loggers_restored():
+        try:
+            result: Any = commands.main(given, NAME, standalone_mode=False)
+        except BrokenPipeError:
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            _complain("interrupted")
+            return INTERRUPTED
+        except click.UsageError as error:
+            return _wrong_use(error)
+        except CommandError as error:
+            _complain(str(error))
+            return error.exit_code
+        except (DetectiveError, OSError) as error:
+            _complain(error_line(error))
+            return exit_code_of(error)
+    return DONE if result is None else int(result)
+
+
+def _wrong_use(error: click.UsageError) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show(sys.stderr)
+        return USAGE
+    path = NAME if error.ctx is None else error.ctx.command_path
+    _complain(f"{error.format_message().rstrip('.')}: see `{path} --help`")
+    return USAGE
+
+
+def _complain(text: str) -> None:
+    # Where standard error is closed, there is nobody to tell.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{NAME}: {printable(text)}\n")
+        sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _loggers_restored() -> Any:
+    """Undo what -v does, for callers in the same process."""
+    logger = logging.getLogger("detective_async")
+    handlers, level = list(logger.handlers), logger.level
+    try:
+        yield
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+
+
+def _discard_output() -> None:
+    """Let Python write the rest of its buffer to nowhere: its reader has gone, which is no error of this program."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)

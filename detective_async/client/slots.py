@@ -1,0 +1,85 @@
+"""A limit on concurrent work that several parties share fairly."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from attrs import Factory, define, field
+
+
+@define(eq=False)
+class _Party:
+    in_use: int = 0
+    waiting: deque[asyncio.Future[None]] = Factory(deque)
+
+
+def _by_name(names: Iterable[str]) -> dict[str, _Party]:
+    return {name: _Party() for name in names}
+
+
+@define(eq=False)
+class SharedSlots:
+    """A limit on concurrent work, shared by parties such as regions, so that a slow one does not starve the others.
+
+    A party may use more than its equal share only while a slot stays free for each other one that uses none. Where
+    several wait, the one that uses the fewest slots is next.
+
+    Args:
+        limit: the maximum number of slots in use.
+        names: the parties.
+    """
+
+    _limit: int
+    _parties: dict[str, _Party] = field(converter=_by_name)
+
+    @asynccontextmanager
+    async def of(self, name: str) -> AsyncIterator[None]:
+        """Use a slot of a party."""
+        party = self._parties.setdefault(name, _Party())
+        if party.waiting or not self._may_take(party):
+            await self._wait(party)
+        else:
+            party.in_use += 1
+        try:
+            yield
+        finally:
+            party.in_use -= 1
+            self._grant()
+
+    def leave(self, name: str) -> None:
+        """Note that a party has ended: nothing is kept free for it any more."""
+        party = self._parties.get(name)
+        if party is not None and not party.in_use and not party.waiting:
+            del self._parties[name]
+            self._grant()
+
+    async def _wait(self, party: _Party) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        party.waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn in party.waiting:
+                party.waiting.remove(turn)
+            elif not turn.cancelled():
+                # It was given a slot at the same moment.
+                party.in_use -= 1
+                self._grant()
+            raise
+
+    def _grant(self) -> None:
+        while ready := [party for party in self._parties.values() if party.waiting and self._may_take(party)]:
+            party = min(ready, key=lambda one: one.in_use)
+            turn = party.waiting.popleft()
+            # One that was cancelled may not have removed itself yet.
+            if not turn.done():
+                party.in_use += 1
+                turn.set_result(None)
+
+    def _may_take(self, party: _Party) -> bool:
+        parties = self._parties.values()
+        free = self._limit - sum(one.in_use for one in parties)
+        if free <= 0 or party.in_use < max(1, self._limit // len(parties)):
+            return free > 0
+        return free > sum(not one.in_use for one in parties)

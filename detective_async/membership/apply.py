@@ -1,0 +1,424 @@
+"""Applies a plan: the actions that it shows and no others, each region and account independent of the others' failures.
+
+In each region, one watcher looks at all members (ListMembers) until the last account has ended; only what changes
+something is sent in batches. Only the deadline ends waiting.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from attrs import define, field
+
+from detective_async.api.models.exceptions import (
+    ResourceNotFoundException,
+    ServiceQuotaExceededException,
+    ValidationException,
+)
+from detective_async.api.models.members import (
+    CreateMembersRequest,
+    CreateMembersResponse,
+    DeleteMembersResponse,
+    MemberDetail,
+)
+from detective_async.client.batches import max_items
+from detective_async.client.concurrency import unwrapped_task_group
+from detective_async.errors import ClientClosed, DetectiveError
+from detective_async.membership.actions import (
+    ActionKind,
+    MembershipReport,
+    Note,
+    Problem,
+    Reason,
+)
+from detective_async.membership.decisions import (
+    ADDING,
+    GraphFacts,
+)
+from detective_async.membership.desired import MAX_MEMBERS, DesiredState
+from detective_async.membership.execution import Execution, StoppedError
+from detective_async.membership.graphs import (
+    GRAPH_STEPS,
+    PAGE_SIZE,
+    Delegation,
+    EnableAdministrator,
+    Graph,
+    administrator_of,
+    carry_out,
+    find_graph,
+    first_step,
+    list_members,
+)
+from detective_async.membership.states import AccountState, Phase
+
+#: The API's limit of accounts per request, the same for all operations.
+MAX_ACCOUNTS = max_items(CreateMembersRequest, "accounts")
+#: Actions of one account per request; all others share requests.
+_SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
+#: Seconds between two looks for each page of members that a look reads: about six requests a second.
+_SECONDS_PER_PAGE = 0.16
+
+
+@define(eq=False)
+class Watcher:
+    """Looks at all members of a graph, not too often, and publishes their states."""
+
+    execution: Execution
+    graph: Graph
+    _looked_at: float = field(init=False, default=float("-inf"))
+    _pages: int = field(init=False, default=1)
+
+    async def look(self) -> dict[str, MemberDetail]:
+        """Return the members by account id, not sooner after the last look than the number of requests allows."""
+        due = self._looked_at + self._pages * _SECONDS_PER_PAGE
+        seconds = min(due - self.execution.clock.monotonic(), self.execution.wait.remaining)
+        if seconds > 0:
+            await self.execution.clock.sleep(seconds)
+        self._looked_at = self.execution.clock.monotonic()
+        members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
+        self._pages = len(members) // PAGE_SIZE + 1
+        return members
+
+
+@define(eq=False)
+class RegionRun:
+    """Applies the part of a plan that concerns one region.
+
+    Attributes:
+        graph: the region's graph.
+        arn: the graph when the plan was made; None if there was none.
+        accounts: those that should be members, or be removed.
+        delegation: shared by the regions in which an administrator is to be enabled.
+        problem: why the plan shows nothing for the region; None if it does.
+    """
+
+    execution: Execution
+    desired: DesiredState
+    graph: Graph
+    arn: str | None
+    accounts: list[AccountState]
+    delegation: Delegation
+    problem: Problem | None
+    _facts: GraphFacts = field(init=False, default=GraphFacts())
+    _idle: asyncio.Event = field(init=False, factory=asyncio.Event)
+    _tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
+    # The steps of the graph itself that have not ended.
+    _unfinished: int = field(init=False, default=0)
+    _members: int | None = field(init=False, default=None)
+    _look_error: DetectiveError | None = field(init=False, default=None)
+    _quota_error: ServiceQuotaExceededException | None = field(init=False, default=None)
+
+    async def run(self) -> None:
+        """Bring the region to its desired state as far as possible; what failed is in the reports."""
+        problem, graph = self.problem, self.graph
+        if problem is not None:
+            graph.problem = problem.text, problem.reason, problem.error
+        else:
+            await self._recorded(self._find_or_make_graph())
+        if graph.problem is not None:
+            self._end_accounts()
+            return
+        self._facts = GraphFacts(self.desired.organization is not None, administrator_of(graph.found_arn))
+        async with unwrapped_task_group() as group:
+            for step in GRAPH_STEPS:
+                group.create_task(self._recorded(carry_out(step(graph), self.execution.wait.part())))
+            group.create_task(self._apply_members())
+
+    def end_unfinished(self, problem: str, reason: Reason) -> None:
+        """End what has not ended yet: the time is over, or the work was cancelled."""
+        if self._unfinished:
+            self.graph.fail(StoppedError(reason, problem))
+        for account in self.accounts:
+            if not account.ended:
+                account.give_up(problem, reason, self._look_error)
+
+    async def _recorded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await work on the graph, and record its failure; if it is cancelled, it counts as unfinished."""
+        self._unfinished += 1
+        try:
+            await work
+        except ClientClosed:
+            raise
+        except (DetectiveError, StoppedError) as error:
+            self.graph.fail(error)
+        self._unfinished -= 1
+
+    async def _find_or_make_graph(self) -> None:
+        execution, graph = self.execution, self.graph
+        if not graph.is_new:
+            graph.arn = await execution.until_read(lambda: find_graph(execution, graph.client))
+            if graph.arn != self.arn:
+                raise self._gone()
+            return
+        step = first_step(graph)
+        assert step is not None  # noqa: S101 - the plan shows it
+        turn = self.delegation.turn() if isinstance(step, EnableAdministrator) else nullcontext()
+        async with turn:
+            await carry_out(step, execution.wait.part())
+
+    def _gone(self) -> StoppedError:
+        return StoppedError(
+            Reason.NOT_PLANNED, "the graph that the plan is for is gone, and the plan does not make one: plan again"
+        )
+
+    async def _apply_members(self) -> None:
+        watcher = Watcher(self.execution, self.graph)
+        wait = self.execution.wait.part()
+        try:
+            async with unwrapped_task_group() as group:
+                while True:
+                    progress = await self._look(watcher)
+                    progress |= self._start_actions(group)
+                    if all(account.ended for account in self.accounts):
+                        return
+                    if progress:
+                        wait.restart()
+                    if not await wait.pause(self._idle if self._tasks else None):
+                        for task in self._tasks:
+                            task.cancel()
+                        return
+        except ClientClosed:
+            raise
+        except (DetectiveError, StoppedError) as error:
+            self.graph.fail(error)
+            self._end_accounts()
+
+    async def _look(self, watcher: Watcher) -> bool:
+        """Look at the accounts whose states are to be seen, and return whether there was any progress."""
+        unseen = [account for account in self.accounts if account.phase is Phase.UNSEEN]
+        if not unseen:
+            return False
+        try:
+            members = await watcher.look()
+        except DetectiveError as error:
+            if not self.execution.is_transient(error):
+                raise
+            if isinstance(error, ResourceNotFoundException) and await self._is_gone():
+                raise self._gone() from error
+            self._look_error = error
+            return False
+        is_first, self._members, self._look_error = self._members is None, len(members), None
+        progress = False
+        for account in unseen:
+            progress |= account.observe(members.get(account.account_id))
+            if is_first:
+                account.before = account.status
+        return progress
+
+    async def _is_gone(self) -> bool:
+        """Return whether the graph was deleted, rather than made so recently that it is not seen everywhere."""
+        if self.graph.is_new:
+            return False
+        try:
+            return await find_graph(self.execution, self.graph.client) != self.graph.arn
+        except ClientClosed:
+            raise
+        except DetectiveError:
+            return False
+
+    def _start_actions(self, group: asyncio.TaskGroup) -> bool:
+        """Start the next action of each account that was seen, and return whether any was started."""
+        due: dict[ActionKind, list[AccountState]] = {}
+        for account in self.accounts:
+            if account.phase is Phase.SEEN and (kind := account.next_action(self._facts)) is not None:
+                due.setdefault(kind, []).append(account)
+        adding = [account for kind in ADDING for account in due.get(kind, ())]
+        is_tight = (self._members or 0) + len(adding) > MAX_MEMBERS
+        if is_tight and any(not account.ended and account.desired is None for account in self.accounts):
+            # Removals first: the graph may be full.
+            for kind in ADDING:
+                for account in due.pop(kind, ()):
+                    account.phase = Phase.UNSEEN
+        for kind, accounts in due.items():
+            if is_tight and kind in ADDING:
+                self._start(group, self._create_while_there_is_room(kind, accounts), accounts)
+            else:
+                size = 1 if kind in _SINGLE else MAX_ACCOUNTS
+                for some in _chunks(accounts, size):
+                    self._start(group, self._act(kind, some), some)
+        return bool(due)
+
+    def _start(
+        self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None], accounts: Iterable[AccountState]
+    ) -> None:
+        for account in accounts:
+            account.phase = Phase.ACTING
+        self._idle.clear()
+        task = group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self._idle.set()
+
+    async def _act(self, kind: ActionKind, accounts: Sequence[AccountState]) -> None:
+        try:
+            match kind:
+                case ActionKind.REMOVE:
+                    await self._delete(kind, accounts)
+                case ActionKind.REINVITE:
+                    await self._reinvite(accounts)
+                case ActionKind.ACCEPT:
+                    await self._accept(accounts[0])
+                case ActionKind.START_MONITORING:
+                    await self._start_monitoring(accounts[0])
+                case _:
+                    await self._create(kind, accounts)
+        except ClientClosed:
+            raise
+        except DetectiveError as error:
+            for account in accounts:
+                account.fail(kind, error)
+
+    async def _create_while_there_is_room(self, kind: ActionKind, accounts: Sequence[AccountState]) -> None:
+        """Invite accounts of which not all may have room: one tells whether there is any beyond the default quota."""
+        room = max(0, MAX_MEMBERS - (self._members or 0))
+        for some in (*_chunks(accounts[:room]), accounts[room : room + 1], *_chunks(accounts[room + 1 :])):
+            await self._act(kind, some)
+
+    async def _create(self, kind: ActionKind, accounts: Sequence[AccountState]) -> None:
+        if self._quota_error is not None:
+            for account in accounts:
+                account.fail(kind, self._quota_error)
+            return
+        try:
+            async with self.execution.acting(self.graph.region):
+                response = await self.graph.client.create_members(
+                    self.graph.found_arn,
+                    [account.desired.account for account in accounts if account.desired is not None],
+                    message=self.desired.message,
+                    disable_email_notification=self.desired.disable_email_notification,
+                )
+        except (ValidationException, ServiceQuotaExceededException) as error:
+            if len(accounts) == 1:
+                if isinstance(error, ServiceQuotaExceededException):
+                    self._quota_error = error
+                raise
+        else:
+            _record(kind, accounts, _by_account(response.members), response)
+            return
+        # One account may be invalid, or there are too many: try the halves, so that the others succeed.
+        half = len(accounts) // 2
+        await self._act(kind, accounts[:half])
+        await self._act(kind, accounts[half:])
+
+    async def _delete(self, kind: ActionKind, accounts: Sequence[AccountState]) -> list[AccountState]:
+        """Remove members, and return those that are none any more."""
+        async with self.execution.acting(self.graph.region):
+            response = await self.graph.client.delete_members(
+                self.graph.found_arn, [account.account_id for account in accounts]
+            )
+        removed = set(response.account_ids)
+        if kind is ActionKind.REMOVE:
+            _record(kind, accounts, dict.fromkeys(removed), response)
+        else:
+            _record(kind, [account for account in accounts if account.account_id not in removed], {}, response)
+        return [account for account in accounts if account.account_id in removed]
+
+    async def _reinvite(self, accounts: Sequence[AccountState]) -> None:
+        members = [account for account in accounts if account.member is not None]
+        # The first half of the others was done before.
+        left = [account for account in accounts if account.member is None]
+        if members:
+            removed = await self._delete(ActionKind.REINVITE, members)
+            for account in removed:
+                account.remove()
+            left += removed
+        if left:
+            await self._create(ActionKind.REINVITE, left)
+
+    async def _accept(self, account: AccountState) -> None:
+        sources = self.execution.sources
+        if account.account_id not in sources:
+            sources[account.account_id] = self.desired.credentials_of(account.account_id)
+        client = self.graph.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
+        async with self.execution.acting(self.graph.region):
+            await client.accept_invitation(self.graph.found_arn)
+        account.sent(ActionKind.ACCEPT)
+
+    async def _start_monitoring(self, account: AccountState) -> None:
+        async with self.execution.acting(self.graph.region):
+            await self.graph.client.start_monitoring_member(self.graph.found_arn, account.account_id)
+        account.sent(ActionKind.START_MONITORING)
+
+    def _end_accounts(self) -> None:
+        problem = self.graph.problem
+        for account in self.accounts:
+            if problem is not None and not account.ended:
+                account.end(*problem)
+
+
+@define(eq=False)
+class Application:
+    """Applies a plan once.
+
+    Attributes:
+        regions: the regions, in the order of the plan.
+        timeout: the seconds until the deadline.
+        notes: those of the plan.
+        administrator_id: the account as which the plan was made.
+    """
+
+    execution: Execution
+    regions: list[RegionRun]
+    timeout: float
+    notes: tuple[Note, ...]
+    administrator_id: str | None
+
+    async def run(self) -> None:
+        """Apply the plan until everything has ended, or until the deadline."""
+        try:
+            with self.execution.ending():
+                async with asyncio.timeout(self.timeout), unwrapped_task_group() as group:
+                    for region in self.regions:
+                        group.create_task(self._run(region))
+        except TimeoutError:
+            # What is unfinished is reported below.
+            pass
+        except BaseException:
+            for region in self.regions:
+                region.end_unfinished("interrupted", Reason.INTERRUPTED)
+            raise
+        for region in self.regions:
+            region.end_unfinished(f"not done within {self.timeout:.10g} s", Reason.TIMED_OUT)
+
+    def report(self) -> MembershipReport:
+        """Return the results."""
+        return MembershipReport(
+            rows=tuple(account.report() for region in self.regions for account in region.accounts),
+            regions=tuple(region.graph.report() for region in self.regions),
+            notes=self.notes,
+            administrator_id=self.administrator_id,
+        )
+
+    async def _run(self, region: RegionRun) -> None:
+        try:
+            await region.run()
+        finally:
+            self.execution.slots.leave(region.graph.region)
+
+
+def _chunks(accounts: Sequence[AccountState], size: int = MAX_ACCOUNTS) -> Iterator[Sequence[AccountState]]:
+    return (accounts[start : start + size] for start in range(0, len(accounts), size))
+
+
+def _by_account(members: list[MemberDetail]) -> dict[str | None, MemberDetail]:
+    return {member.account_id: member for member in members}
+
+
+def _record(
+    kind: ActionKind,
+    accounts: Sequence[AccountState],
+    done: Mapping[str | None, MemberDetail] | Mapping[str, None],
+    response: CreateMembersResponse | DeleteMembersResponse,
+) -> None:
+    """Record for each account its new state, or the reason why AWS left it unprocessed."""
+    reasons = {one.account_id: one.reason for one in response.unprocessed_accounts}
+    for account in accounts:
+        if account.account_id in done:
+            account.succeed(kind, done[account.account_id])
+        else:
+            account.refuse(kind, reasons.get(account.account_id), repeated=response.response_metadata.repeated)

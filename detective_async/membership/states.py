@@ -1,0 +1,324 @@
+"""The state of one account in one region while a plan is applied: what was seen of it, done for it, and comes next."""
+
+import enum
+import re
+from collections.abc import Callable, Iterator
+
+from attrs import Factory, define, evolve, frozen
+
+from detective_async.api.models.members import MemberDetail, MemberDisabledReason, MemberStatus
+from detective_async.api.wire.error_responses import message_text
+from detective_async.client import polling
+from detective_async.errors import DetectiveError
+from detective_async.membership.actions import AccountReport, ActionKind, Problem, Reason
+from detective_async.membership.decisions import (
+    ADDING,
+    Blocked,
+    DesiredMember,
+    Do,
+    Done,
+    GraphFacts,
+    decide,
+    describe_status,
+    needed,
+)
+from detective_async.membership.execution import Execution, error_text, reason_of
+from detective_async.membership.graphs import SETTLING, not_planned
+
+#: Seconds for which the result of another check of an account's volume is waited for.
+_VOLUME_CHECK = 60.0
+#: What AWS says of accounts for which nothing was to be done, so that it has only to be seen. Other words lead to a
+#: shorter wait.
+_IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
+_DECLINED = "it was invited, but is not a member: it may have declined the invitation"
+
+
+class Phase(enum.Enum):
+    """Where the processing of an account is."""
+
+    #: Its state has to be looked at before the next decision.
+    UNSEEN = enum.auto()
+    #: Its state is known, and the next step to be decided on.
+    SEEN = enum.auto()
+    #: An action is being carried out.
+    ACTING = enum.auto()
+    #: Its processing has ended.
+    ENDED = enum.auto()
+
+
+@frozen
+class Failure:
+    """A failed action.
+
+    Attributes:
+        kind: the action.
+        reason: why it failed.
+        text: the same in words.
+        error: the error, or None.
+        retry_at: when the action may be carried out again, by the clock; None if never.
+        until: when a failure that is not repeated counts, by the clock: until then its cause may still disappear,
+            because what others have done is not seen yet.
+        outcome_unknown: whether it may have had its effect.
+    """
+
+    kind: ActionKind
+    reason: Reason
+    text: str
+    error: Exception | None = None
+    retry_at: float | None = None
+    until: float = 0.0
+    outcome_unknown: bool = False
+
+
+@define(eq=False)
+class AccountState:
+    """One account in one region.
+
+    Attributes:
+        desired: its desired state; None if it should be removed.
+        planned: the actions that the plan shows for it.
+        execution: for the clock, and for what errors mean.
+        on_end: called when processing has ended.
+        blocked: why the plan does not show what would have to be done for it, if that was said.
+        phase: where its processing is.
+        member: its state when last seen; None if it was not a member.
+        before: its status when first seen.
+        done: the actions that were carried out for it.
+        outcome: the problem that processing ended with, and its reason and error; None if there is none.
+        failure: the last failure, until its consequences are known.
+    """
+
+    region: str
+    account_id: str
+    desired: DesiredMember | None
+    planned: frozenset[ActionKind]
+    execution: Execution
+    on_end: Callable[["AccountState"], object]
+    blocked: Problem | None = None
+    phase: Phase = Phase.UNSEEN
+    member: MemberDetail | None = None
+    before: MemberStatus | None = None
+    done: list[ActionKind] = Factory(list)
+    outcome: tuple[str, Reason, Exception | None] | None = None
+    failure: Failure | None = None
+    # The account as it was invited in this run: what is older is out of date.
+    _invited: MemberDetail | None = None
+    # The account as it was removed, to be invited again.
+    _removed: MemberDetail | None = None
+    # The account when AWS was asked to check its volume again.
+    _monitored: MemberDetail | None = None
+    # Whether it was a member in any look since then, and since when it is missing all the same.
+    _was_member: bool = False
+    _missing_since: float | None = None
+    # When the last action was carried out.
+    _acted_at: float = 0.0
+    _pauses: Iterator[float] | None = None
+
+    @property
+    def status(self) -> MemberStatus | None:
+        """Its status when last seen."""
+        return None if self.member is None else self.member.status
+
+    @property
+    def ended(self) -> bool:
+        """Whether its processing has ended."""
+        return self.phase is Phase.ENDED
+
+    def observe(self, member: MemberDetail | None) -> bool:
+        """Record what was seen of it, and return whether that is progress."""
+        if self._is_out_of_date(member):
+            return False
+        previous, self.member = self.status, member
+        self._was_member |= member is not None
+        self.phase = Phase.SEEN
+        if self.status == previous:
+            return False
+        failure = self.failure
+        # A removal is only the first half of another invitation.
+        is_half = failure is not None and failure.kind is ActionKind.REINVITE and member is None
+        if failure is not None and failure.outcome_unknown and not is_half:
+            self.done.append(failure.kind)
+        self.failure = self._pauses = None
+        return True
+
+    def next_action(self, facts: GraphFacts) -> ActionKind | None:
+        """Return the next action; None if there is none yet, or processing has ended."""
+        decision = decide(self._desired_now(), self.member, facts)
+        match decision:
+            case Do():
+                return self._checked(needed(decision.kind, self.planned))
+            case Done():
+                self.end()
+            case Blocked():
+                if self._may_still_change():
+                    self.phase = Phase.UNSEEN
+                else:
+                    self.end(decision.text, decision.reason)
+            case _:
+                self.phase = Phase.UNSEEN
+        return None
+
+    def succeed(self, kind: ActionKind, member: MemberDetail | None) -> None:
+        """Record an action that was carried out, and the state that the response has."""
+        self.failure = self._pauses = None
+        self.done.append(kind)
+        self._acted_at = self._now
+        if kind in ADDING or kind is ActionKind.REINVITE:
+            self._invited = member
+        self._missing_since, self._was_member = None, False
+        self.member, self.phase = member, Phase.SEEN
+
+    def remove(self) -> None:
+        """Record that it was removed, as the first half of another invitation."""
+        self._removed, self.member = self.member, None
+
+    def sent(self, kind: ActionKind) -> None:
+        """Record an action that was carried out, and whose response does not have the state that follows."""
+        self.failure = self._pauses = None
+        self.done.append(kind)
+        self._acted_at = self._now
+        self._monitored = self.member
+        self.phase = Phase.UNSEEN
+
+    def fail(self, kind: ActionKind, error: DetectiveError) -> None:
+        """Record an error; the state is looked at before the next decision."""
+        retry_at = None
+        if self.execution.is_transient(error):
+            if self._pauses is None:
+                self._pauses = polling.pauses(self.execution.clock)
+            retry_at = self._now + next(self._pauses)
+        self.failure = Failure(
+            kind, reason_of(error), error_text(error), error, retry_at, outcome_unknown=error.outcome_unknown
+        )
+        self.phase = Phase.UNSEEN
+
+    def refuse(self, kind: ActionKind, reason: str | None, *, repeated: bool) -> None:
+        """Record that AWS left the account unprocessed.
+
+        If the request was `repeated`, an earlier attempt without a response may have carried out the action.
+        """
+        text = message_text(reason, ()) or "no reason given"
+        self.failure = Failure(
+            kind,
+            Reason.REFUSED,
+            f"{kind}: AWS left the account unprocessed: {text}",
+            until=self.execution.wait.deadline if _IN_EFFECT.search(text) else self._now + SETTLING,
+            outcome_unknown=repeated,
+        )
+        self.phase = Phase.UNSEEN
+
+    def give_up(self, problem: str, reason: Reason, look_error: DetectiveError | None) -> None:
+        """End processing before it is done, with the last failure, of an action or of looking at the members."""
+        if reason is Reason.TIMED_OUT and self._invited is not None and self._missing_since is not None:
+            self.member = None
+            self.end(f"{problem}: {_DECLINED}", Reason.DECLINED)
+            return
+        if self.phase is Phase.ACTING and reason is Reason.INTERRUPTED:
+            problem = f"{problem}, while an action was being carried out"
+        error: Exception | None = look_error
+        text = None if error is None else error_text(error)
+        if self.failure is not None:
+            text, error = self.failure.text, self.failure.error
+        seen = f"{self.done[-1]} was done, but the account" if self.done and text is None else "the account"
+        end = "" if text is None else f"; {text}"
+        self.end(f"{problem}: {seen} is {describe_status(self.member)}{end}", reason, error)
+
+    def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
+        """End processing."""
+        if problem is not None:
+            self.outcome = problem, reason or Reason.FAILED, error
+        self.phase = Phase.ENDED
+        self.on_end(self)
+
+    def report(self) -> AccountReport:
+        """Return the result."""
+        problem, reason, error = self.outcome or (None, None, None)
+        return AccountReport(
+            account_id=self.account_id,
+            region=self.region,
+            before=self.before,
+            after=self.status,
+            done=tuple(self.done),
+            problem=problem,
+            error=error,
+            reason=reason,
+        )
+
+    @property
+    def _now(self) -> float:
+        return self.execution.clock.monotonic()
+
+    def _desired_now(self) -> DesiredMember | None:
+        """Return its desired state, with the second attempts that are planned and were not made yet."""
+        if self.desired is None:
+            return None
+        due = self.planned.difference(self.done)
+        return evolve(
+            self.desired,
+            retry_failed=ActionKind.REINVITE in due,
+            retry_disabled=ActionKind.START_MONITORING in due,
+        )
+
+    def _checked(self, kind: ActionKind) -> ActionKind | None:
+        """Return an action that is to be carried out now; None if it is not, or not yet."""
+        failure = self.failure
+        if kind in self.done:
+            # Never repeated after a success, whose effect is seen later.
+            self.phase = Phase.UNSEEN
+        elif kind not in self.planned:
+            stopped = not_planned(kind)
+            problem = self.blocked
+            if problem is None:
+                self.end(str(stopped), stopped.reason)
+            else:
+                self.end(problem.text, problem.reason, problem.error)
+        elif failure is None or failure.kind is not kind:
+            return kind
+        elif failure.retry_at is not None:
+            if self._now >= failure.retry_at:
+                return kind
+            self.phase = Phase.UNSEEN
+        elif self._now < failure.until:
+            self.phase = Phase.UNSEEN
+        else:
+            self.end(failure.text, failure.reason, failure.error)
+        return None
+
+    def _is_out_of_date(self, member: MemberDetail | None) -> bool:
+        """Return whether what was seen is older than what was done, so far as that can be known."""
+        if member is None:
+            return self._is_missing_by_mistake()
+        self._missing_since = None
+        at = member.invited_time
+        if at is None:
+            return False
+        if self._invited is not None:
+            return self._invited.invited_time is not None and at < self._invited.invited_time
+        removed = None if self._removed is None else self._removed.invited_time
+        return removed is not None and at <= removed
+
+    def _is_missing_by_mistake(self) -> bool:
+        """Return whether it may be a member all the same: a look may miss one while others come and go, or be late."""
+        was_removed = self.failure is not None and self.failure.kind is ActionKind.REINVITE
+        if self.desired is None or was_removed or (self.member is None and self._invited is None):
+            return False
+        if self._missing_since is None:
+            self._missing_since = self._now
+        if not self._was_member or self._now < self._missing_since + SETTLING:
+            return True
+        if self._invited is None:
+            return False
+        self.member = None
+        self.end(_DECLINED, Reason.DECLINED)
+        return True
+
+    def _may_still_change(self) -> bool:
+        """Return whether a state that blocks may be from before the last action, or one in between."""
+        member = self.member
+        if member is None or member.status != MemberStatus.ACCEPTED_BUT_DISABLED or not self.done:
+            return False
+        if self.done[-1] is ActionKind.START_MONITORING:
+            is_unchanged = self._monitored is not None and member.updated_time == self._monitored.updated_time
+            return is_unchanged and self._now < self._acted_at + _VOLUME_CHECK
+        # Just after the acceptance, a volume may not be known yet.
+        return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + SETTLING

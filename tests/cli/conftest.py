@@ -1,0 +1,134 @@
+"""A simulated world, and the command in this process and in one of its own."""
+
+import fcntl
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+from support.programs import Ended
+
+from detective_async.cli import main
+from detective_async.cli.demo_world import ADMINISTRATOR, REGIONS, demo_world
+from detective_async.testing import SimulatorThread
+
+#: The installed command.
+SCRIPT = Path(sys.executable).with_name("detective-async")
+
+
+@frozen
+class Program:
+    """The command, with a simulator in its environment."""
+
+    sim: SimulatorThread
+    capsys: pytest.CaptureFixture[str]
+    folder: Path
+
+    def __call__(self, *arguments: str) -> Ended:
+        """Run it in this process."""
+        self.capsys.readouterr()
+        code = main(arguments)
+        captured = self.capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
+
+    def installed(self, *arguments: str, **environ: str) -> Ended:
+        """Run the installed command in a process of its own, without a terminal."""
+        done = subprocess.run(
+            [SCRIPT, *arguments],
+            capture_output=True,
+            check=False,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONWARNINGS": "error", **environ},
+            stdin=subprocess.DEVNULL,
+        )
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start the installed command with pipes."""
+        return subprocess.Popen(
+            [SCRIPT, *arguments],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def on_terminal(self, *arguments: str, answer: str, columns: int = 100, **environ: str) -> Ended:
+        """Run the installed command on a terminal, on which an answer is typed when it asks; all output is in `out`."""
+        master, slave = pty.openpty()
+        env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **environ}
+        with subprocess.Popen(
+            [SCRIPT, *arguments],
+            cwd=self.folder,
+            env=env,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            # Its own terminal, so that Ctrl-C is a signal.
+            preexec_fn=_take_terminal,  # noqa: PLW1509
+        ) as program:
+            os.close(slave)
+            output = b""
+            asked = False
+            try:
+                while chunk := _read(master):
+                    output += chunk
+                    if not asked and (b"[y/N] " in output or b"to do it: " in output):
+                        asked = True
+                        os.write(master, answer.encode())
+                code = program.wait(timeout=60)
+            finally:
+                program.kill()
+                os.close(master)
+        return Ended(code, output.decode(), "")
+
+    @property
+    def changes(self) -> list[str | None]:
+        """The operations that have changed something."""
+        reading = ("List", "Get", "Describe", "BatchGet", "AssumeRole")
+        return [one.operation for one in self.sim.requests if not str(one.operation).startswith(reading)]
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _read(descriptor: int) -> bytes:
+    ready, _, _ = select.select([descriptor], [], [], 60)
+    assert ready, "the program waits"
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        # Linux's way to say that the other end was closed.
+        return b""
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Program]:
+    """The command as the administrator of the demo's world."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    with SimulatorThread(seed=1) as sim:
+        sim.load(demo_world())
+        for name, value in sim.environment(ADMINISTRATOR, region=REGIONS[0]).items():
+            monkeypatch.setenv(name, value)
+        yield Program(sim, capsys, tmp_path)
+
+
+@pytest.fixture
+def become(program: Program, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put another account's keys into the environment."""
+
+    def become(account_id: str) -> None:
+        for name, value in program.sim.environment(account_id, region=REGIONS[0]).items():
+            monkeypatch.setenv(name, value)
+
+    return become

@@ -1,0 +1,122 @@
+"""coverage: the table and the files agree with the simulator."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from cli.conftest import Program
+
+from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, MANAGEMENT, REGIONS, ROLE, SUSPENDED
+from detective_async.testing import Failure, Fault
+
+EVERYWHERE = ["--regions", ",".join((*REGIONS, CLOSED))]
+OPEN = ["--regions", ",".join(REGIONS[:2])]
+
+
+def statuses(program: Program) -> dict[tuple[str, str], str]:
+    """Return (account, region) -> status, from the simulator's state."""
+    return {
+        (account_id, arn.split(":")[3]): status
+        for arn, graph in program.sim.snapshot().items()
+        for account_id, status in graph["members"].items()
+    }
+
+
+def test_all_formats_have_what_is_true(program: Program) -> None:
+    """An account is covered where it is enabled, or administers the graph."""
+    truth = {key for key, status in statuses(program).items() if status == "ENABLED"}
+    truth |= {(ADMINISTRATOR, region) for region in REGIONS[:2]}
+    ended = program("coverage", *EVERYWHERE, "--output", "json")
+    found = json.loads(ended.out)
+    assert (ended.code, found["ok"]) == (1, False)
+    assert {(row["account_id"], row["region"]) for row in found["rows"] if row["covered"]} == truth
+    assert found["totals"]["total"] == len(found["rows"]) == 4 * 31
+    ended = program("coverage", *EVERYWHERE, "--output", "ndjson")
+    assert [json.loads(line) for line in ended.out.splitlines()] == found["rows"]
+    ended = program("coverage", *EVERYWHERE, "--output", "csv")
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert {(row["account_id"], row["region"]) for row in rows if row["covered"] == "yes"} == truth
+    reasons = {(row["account_id"], row["region"]): row["reason"] for row in rows}
+    assert reasons[ACCOUNTS[3], REGIONS[0]] == "verification failed"
+    assert reasons[ACCOUNTS[8], REGIONS[1]] == "invited"
+    assert reasons[ACCOUNTS[17], REGIONS[1]] == "volume too high"
+    assert reasons[ACCOUNTS[0], REGIONS[2]] == "no graph"
+    assert program.changes == []
+
+
+def test_the_table_shows_what_is_not_covered(program: Program) -> None:
+    """Accounts with the same problem in several regions are one row; the others are counted."""
+    lines = [line.split() for line in program("coverage", *OPEN).out.splitlines()]
+    assert lines == [
+        ["account", "region", "status", "not", "covered", "because"],
+        [ACCOUNTS[3], f"{REGIONS[0]},", REGIONS[1], "VERIFICATION_FAILED", "verification", "failed"],
+        [ACCOUNTS[8], f"{REGIONS[0]},", REGIONS[1], "INVITED", "invited"],
+        [ACCOUNTS[17], f"{REGIONS[0]},", REGIONS[1], "ACCEPTED_BUT_DISABLED", "volume", "too", "high"],
+        ["54", "covered"],
+        ["2", "covered,", "as", "the", "administrator"],
+        ["56", "of", "62", "covered", "(90.3", "%)"],
+    ]
+
+
+def test_a_list_that_is_covered(program: Program) -> None:
+    """Exit code 0; members that are not in the list are counted, without the administrator."""
+    accounts = program.folder / "accounts"
+    accounts.write_text("\n".join(["Account ID", ACCOUNTS[0], f"{ACCOUNTS[1]},root@example.com"]))
+    ended = program("coverage", *OPEN, "--accounts", "accounts")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        "4 covered",
+        "4 of 4 covered (100 %)",
+        "28 members not in the list of accounts",
+    ]
+    accounts.write_text(ACCOUNTS[30])
+    assert program("coverage", *OPEN, "--accounts", "accounts").code == 1
+
+
+def test_the_organization(program: Program) -> None:
+    """All of its accounts are asked for; one that is suspended is not expected to be covered."""
+    ended = program("coverage", *OPEN, "--organization", "--output", "json")
+    rows = json.loads(ended.out)["rows"]
+    assert {row["account_id"] for row in rows} == {ADMINISTRATOR, MANAGEMENT, *ACCOUNTS}
+    assert {row["reason"] for row in rows if row["account_id"] == SUSPENDED} == {"suspended"}
+    ended = program("coverage", *OPEN, "--organization")
+    assert "2 not expected to be covered: suspended" in ended.out.splitlines()
+    assert SUSPENDED not in ended.out
+
+
+@pytest.mark.parametrize("region", ["all", CLOSED])
+def test_a_region_that_is_not_open(program: Program, region: str) -> None:
+    """It does not count where all regions are asked for, and does where it is named."""
+    ended = program("coverage", "--regions", region, "--organization")
+    assert ended.code == 1
+    assert (f"without Detective or not opted in: {CLOSED}" in ended.out.splitlines()) == (region == "all")
+    if region == "all":
+        assert "42 not expected to be covered: region not opted in" in ended.out.splitlines()
+
+
+def test_nothing_to_cover(program: Program, become: Callable[[str], None]) -> None:
+    """An account without a graph covers nothing, which is not everything."""
+    become(ACCOUNTS[0])
+    ended = program("coverage")
+    assert (ended.code, ended.out) == (1, "0 of 0 covered\n")
+
+
+def test_a_region_that_could_not_be_read(program: Program) -> None:
+    """It is said why, and its accounts are not said to be uncovered for another reason."""
+    program.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers", None, REGIONS[1], None))
+    ended = program("coverage", *OPEN)
+    assert ended.code == 1
+    assert "could not look" in ended.out
+    assert f"{REGIONS[1]}: could not look: AccessDeniedException: no" in ended.out.splitlines()[-1]
+
+
+def test_the_administrator_by_its_role(program: Program, become: Callable[[str], None]) -> None:
+    """The management account lists the accounts itself, and asks as the administrator."""
+    become(MANAGEMENT)
+    program.sim.role(ADMINISTRATOR, ROLE, trusted=[MANAGEMENT])
+    ended = program("coverage", *OPEN, "--organization", "--role-name", ROLE, "--account", ADMINISTRATOR, "-o", "json")
+    found = json.loads(ended.out)
+    assert {one["administrator_id"] for one in found["regions"]} == {ADMINISTRATOR}
+    assert len(found["rows"]) == 2 * 42

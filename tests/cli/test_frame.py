@@ -1,0 +1,464 @@
+"""The command's frame: help, wrong use, exit codes, standard output and standard error, terminals, signals."""
+
+import asyncio
+import importlib.util
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cli.conftest import SCRIPT, Program
+
+from detective_async.cli import main, options
+from detective_async.cli import program as frame
+from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, MANAGEMENT, REGIONS, ROLE
+from detective_async.cli.exits import CommandError
+from detective_async.testing import Failure, Fault, Latency
+
+SUBCOMMANDS = list(frame.COMMANDS)
+
+
+@pytest.mark.parametrize("missing", [("click",), ("rich",), ("click", "rich")])
+def test_without_the_extra_it_says_how_to_get_it(
+    missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, and exit code 2."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find(name))
+    assert main(["whoami"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "",
+        f'detective-async: {" and ".join(missing)} not installed: pip install "detective-async[cli]"\n',
+    )
+
+
+def test_the_module_is_the_same_as_the_command(program: Program) -> None:
+    """`python -m detective_async` has the same output."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "detective_async", "--version"], capture_output=True, check=False
+    )
+    assert done.stdout.decode() == program.installed("--version").out
+    assert re.fullmatch(r"detective-async \d+\.\d+\.\d+\n", done.stdout.decode())
+
+
+IMPORTED = """
+import sys
+from detective_async.cli import main
+code = main(sys.argv[1:])
+heavy = {"aiohttp", "asyncio", "botocore", "cattrs", "msgspec", "requests", "rich", "detective_async.client.client"}
+sys.stderr.write(" ".join(sorted(heavy & set(sys.modules))))
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["whoami", "--help"], ["onboard", "-h"]])
+def test_help_imports_little(arguments: list[str]) -> None:
+    """Neither the client nor what draws tables is imported; asyncio is, by the subcommands."""
+    done = subprocess.run([sys.executable, "-P", "-c", IMPORTED, *arguments], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr.decode() in {"", "asyncio"}
+
+
+def test_the_list_of_subcommands(program: Program) -> None:
+    """The help names each with what it does, and no arguments are wrong use."""
+    ended = program("--help")
+    assert ended.code == 0
+    for name, what in frame.COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(what)}$", ended.out, re.MULTILINE)
+    nothing = program()
+    assert (nothing.code, nothing.out) == (2, "")
+    assert nothing.err.startswith("Usage: detective-async [OPTIONS] COMMAND")
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_each_help_has_an_example(program: Program, name: str) -> None:
+    """It is a command that starts with the subcommand; its options are those that the subcommand has."""
+    ended = program(name, "--help")
+    assert ended.code == 0
+    example = ended.out.partition("Example:\n")[2]
+    assert f"detective-async {name}" in example
+    given = set(re.findall(r"(?<= )--[a-z-]+", example.partition("aws guardduty")[0]))
+    assert given <= set(re.findall(r"--[a-z-]+", ended.out.partition("Example:\n")[0])) | {"--regions"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["whomai"], "No such command 'whomai': see `detective-async --help`"),
+        (["whoami", "--region", "eu-west-1"], "No such option"),
+        (["whoami", "--output", "xml"], "'xml' is not one of 'table', 'json', 'ndjson', 'csv'"),
+        (["whoami", "more"], "unexpected extra argument"),
+        (["whoami", "--regions", "eu-wset-1"], "expected a region"),
+        (["whoami", "--regions", "eu-west-1,eu-west-1"], "eu-west-1 is there twice"),
+        (["whoami", "--regions", "eu-west-1,,"], "with a comma between"),
+        (["whoami", "--regions", "all,eu-west-1"], "all stands alone"),
+        (["whoami", "--account", ADMINISTRATOR], "--account needs --role-name"),
+        (["whoami", "--account", "1234"], "expected an account id of 12 digits"),
+        (["whoami", "--external-id", "x"], "--external-id needs --role-name"),
+        (["whoami", "--profile", "nobody"], "nobody"),
+        (["whoami", "--endpoint-url", "nowhere"], "must start with http"),
+        (["whoami", "--role-name", "not a role", "--account", ADMINISTRATOR], "expected a role's name"),
+        (["onboard"], "name a CSV file"),
+        (["onboard", "nowhere.csv"], "nowhere.csv: No such file or directory"),
+        (["onboard", "x", "--auto-enable"], "--auto-enable needs --organization"),
+        (["onboard", "x", "--max-removals", "1"], "--max-removals needs --remove-others"),
+        (["onboard", "x", "--tag", "team"], "expected KEY=VALUE"),
+        (["onboard", "x", "--timeout", "0"], "0.0"),
+        (["coverage", "--accounts", "x", "--organization"], "contradict each other"),
+        (["coverage", "--accounts", "nowhere"], "No such file"),
+        (["inventory", "--accounts", "x"], "--accounts needs --role-name"),
+        (["inventory", "--role-name", ROLE], "--role-name needs --accounts, --organization or --account"),
+        (["inventory", "--role-name", ROLE, "--organization", "--accounts", "x"], "contradict each other"),
+        (["inventory", "--checkpoint", "x"], "--checkpoint needs --file"),
+        (["inventory", "--file", "x", "--output", "json"], "need --output ndjson or csv"),
+        (["investigate"], "name the ARNs of users or roles"),
+        (["investigate", "arn:aws:iam::100000000001:role/Deploy", "--start", "yesterday"], "expected a time"),
+        (["investigate", "--findings", "nowhere"], "No such file"),
+        (["teardown", "--yes"], "--yes is not enough"),
+        (["teardown", "--confirm", "me"], "expected an account id of 12 digits"),
+        (["simulator", "--port", "66000"], "66000"),
+        (["simulator", "--demo", "--seed-file", "x"], "contradict each other"),
+        (["simulator", "--seed-file", "nowhere.toml"], "nowhere.toml"),
+    ],
+)
+def test_wrong_use(program: Program, arguments: list[str], words: str) -> None:
+    """Exit code 2, one line that says what is wrong, nothing on standard output, and nothing is sent."""
+    ended = program(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert words in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert program.sim.requests == []
+
+
+def test_no_region(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line says how to name some."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    ended = program("whoami")
+    assert (ended.code, ended.err) == (2, "detective-async: no region: name some with --regions, or set AWS_REGION\n")
+
+
+@pytest.mark.parametrize("missing", ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"])
+def test_no_credentials(program: Program, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """The line says what to do."""
+    monkeypatch.delenv(missing)
+    ended = program("whoami")
+    assert (ended.code, ended.out) == (1, "")
+    assert missing in ended.err
+    assert ended.err.endswith("log in, or name a profile with --profile\n")
+
+
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")
+
+
+@pytest.mark.parametrize("arguments", [["whoami"], ["coverage"], ["inventory"], ["teardown", "--dry-run"]])
+@pytest.mark.parametrize("is_wrong", [False, True])
+def test_keys_are_never_shown(
+    program: Program, monkeypatch: pytest.MonkeyPatch, arguments: list[str], is_wrong: bool
+) -> None:
+    """Neither in results and log lines, nor in the error if they are wrong."""
+    if is_wrong:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-but-still-secret")
+    ended = program(*arguments, "-vv", "--all")
+    assert (ended.code in {0, 1}, is_wrong <= (ended.code == 1)) == (True, True)
+    assert "detective_async" in ended.err
+    for name in SECRETS:
+        assert os.environ[name] not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (Failure(403, "AccessDeniedException", "no"), "`detective-async whoami` shows which permissions are missing"),
+        (Failure(400, "ValidationException", "bad\x1b[31m"), "bad\\x1b[31m"),
+    ],
+)
+def test_an_error_is_one_line_with_the_remedy(program: Program, failure: Failure, words: str) -> None:
+    """Control characters in it are escaped."""
+    program.sim.inject(Fault(failure, "ListAccounts", count=None))
+    ended = program("coverage", "--organization")
+    assert (ended.code, ended.out) == (1, "")
+    assert words in ended.err
+    assert ended.err.startswith("detective-async: ")
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_transport_error_says_what_to_check(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port on which nothing listens."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+    ended = program("whoami")
+    assert ended.code == 1
+    assert ended.err.endswith("check --endpoint-url, the network and its proxies\n")
+
+
+def test_a_role_in_another_account(program: Program, become: Callable[[str], None]) -> None:
+    """With --account, the job works there; a role that cannot be assumed is named with what to check."""
+    become(MANAGEMENT)
+    program.sim.role(ADMINISTRATOR, "Jump", trusted=[MANAGEMENT], external_id="ours")
+    as_role = ["--account", ADMINISTRATOR, "--role-name", "Jump"]
+    ended = program("whoami", *as_role, "--external-id", "ours", "--output", "json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["account_id"] == ADMINISTRATOR
+    assert json.loads(ended.out)["source"] == "role Jump, assumed with those of the environment"
+    ended = program("whoami", *as_role)
+    assert ended.code == 1
+    assert ended.err.endswith("check --role-name, --external-id, and whom the role trusts\n")
+
+
+def test_a_role_in_another_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ARN has the partition of the regions, and STS is called in a region that every account has."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    for region, partition, home in (
+        ("us-gov-west-1", "aws-us-gov", "us-gov-west-1"),
+        ("us-gov-east-1", "aws-us-gov", "us-gov-east-1"),
+        ("me-south-1", "aws", "eu-west-1"),
+    ):
+        role: Any = options.Job(regions=(region,), role_name="Jump").role_in(ADMINISTRATOR)
+        assert (role.role_arn, role.region) == (f"arn:{partition}:iam::{ADMINISTRATOR}:role/Jump", home)
+    monkeypatch.delenv("AWS_REGION")
+    role = options.Job(regions=("me-south-1",), role_name="Jump").role_in(ADMINISTRATOR)
+    assert role.region == "us-east-1"
+
+
+@pytest.mark.parametrize("arguments", [["whoami"], ["coverage"], ["inventory"]])
+def test_quiet(program: Program, arguments: list[str]) -> None:
+    """Standard error is empty."""
+    ended = program(*arguments, "--quiet")
+    assert (bool(ended.out), ended.err) == (True, "")
+
+
+def test_log_lines(program: Program) -> None:
+    """-v shows the library's warnings and information, -vv every call; a later command in the process none."""
+    program.sim.throttle(1, operation="ListGraphs")
+    assert "ListGraphs" in program("whoami", "-v").err
+    assert "ListGraphs" in program("whoami", "-vv").err
+    assert "ListGraphs" not in program("whoami").err
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_completion(program: Program, shell: str) -> None:
+    """The script for the shell names the command's variable; with it, subcommands and regions are completed."""
+    ended = program("--completion", shell)
+    assert ended.code == 0
+    assert "_DETECTIVE_ASYNC_COMPLETE" in ended.out
+    assert "detective-async" in ended.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "expected", "others"),
+    [
+        ("detective-async who", {"whoami"}, {"onboard"}),
+        ("detective-async whoami --regions a", {"all", "ap-southeast-2"}, {"eu-west-1"}),
+        ("detective-async whoami --regions eu-west-1,us-", {"eu-west-1,us-east-1"}, {"all", "us-east-1"}),
+    ],
+)
+def test_what_is_completed(program: Program, words: str, expected: set[str], others: set[str]) -> None:
+    """By the protocol of the completion script."""
+    count = str(len(words.split()) - 1)
+    environ = {"_DETECTIVE_ASYNC_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
+    ended = program.installed(**environ)
+    found = {line.partition(",")[2] for line in ended.out.splitlines()}
+    assert expected <= found
+    assert not others & found
+
+
+def test_subcommands_are_completed() -> None:
+    """Those of the help."""
+    assert frame.commands.list_commands(None) == SUBCOMMANDS  # type: ignore[arg-type] # it is not looked at
+
+
+def test_regions_are_completed() -> None:
+    """The last one of a list, and `all` only alone."""
+    found = {one.value for one in options.complete_regions(None, None, "")}  # type: ignore[arg-type]
+    assert {"all", "eu-west-1", "us-gov-west-1"} <= found
+    found = {one.value for one in options.complete_regions(None, None, "eu-west-1,us-e")}  # type: ignore[arg-type]
+    assert found == {"eu-west-1,us-east-1", "eu-west-1,us-east-2"}
+
+
+class _ClosedFile(io.BytesIO):
+    def write(self, _data: Any) -> int:
+        raise BrokenPipeError
+
+
+class _ClosedPipe(io.TextIOWrapper):
+    """Standard output whose reader has gone."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.file = _ClosedFile()
+        super().__init__(self.file)
+        self.descriptor = descriptor
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+    def fileno(self) -> int:
+        if self.descriptor is None:
+            raise ValueError
+        return self.descriptor
+
+
+@pytest.mark.parametrize("arguments", [*(["coverage", "-o", one] for one in options.FORMATS), ["inventory", "-q"]])
+@pytest.mark.parametrize("has_descriptor", [False, True])
+def test_a_reader_that_has_gone(
+    program: Program, arguments: list[str], has_descriptor: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1, without a word; nothing is written to the pipe any more."""
+    file = program.folder / "pipe"
+    with monkeypatch.context() as patch, file.open("wb") as pipe:
+        patch.setattr(sys, "stdout", _ClosedPipe(pipe.fileno() if has_descriptor else None))
+        code = main(arguments)
+        pipe.write(b"more")
+        pipe.flush()
+        assert (file.stat().st_size == 0) is has_descriptor
+    assert (code, program.capsys.readouterr().err) == (1, "")
+
+
+def test_standard_error_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is what it would be."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", _ClosedPipe())
+        assert main(["nothing"]) == 2
+
+
+@pytest.mark.slow
+def test_a_closed_pipe(program: Program) -> None:
+    """As of `head`: no traceback, and no complaint of Python at its end."""
+    with program.start("inventory", "--quiet", "--regions", f"{REGIONS[0]},{REGIONS[1]}") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        errors = running.stderr.read().decode()
+    assert (running.returncode, errors) == (1, "")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, EOFError])
+def test_an_interruption_anywhere(
+    program: Program, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One word, and exit code 130."""
+
+    def interrupted(_self: object, _work: object) -> None:
+        raise error
+
+    monkeypatch.setattr(options.Job, "run", interrupted)
+    ended = program("whoami")
+    assert (ended.code, ended.out, ended.err.split()) == (130, "", ["detective-async:", "interrupted"])
+
+
+def test_an_interruption_of_the_imports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same; and afterwards a signal no longer changes how the process ends."""
+
+    def interrupted(_arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(frame, "run", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert main() == 130
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "detective-async: interrupted\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["whoami"], ["coverage"], ["inventory"], ["teardown", "--dry-run"]])
+def test_ctrl_c(program: Program, arguments: list[str]) -> None:
+    """While a request is under way: exit code 130, no traceback; the next run does all of it."""
+    program.sim.inject(Fault(Latency(30), "ListGraphs"))
+    with program.start(*arguments) as running:
+        try:
+            while program.sim.faults:
+                assert running.poll() is None
+                time.sleep(0.01)
+            running.send_signal(signal.SIGINT)
+            _, errors = running.communicate(timeout=60)
+        finally:
+            running.kill()
+    assert running.returncode == 130, errors.decode()
+    assert errors.decode().splitlines()[-1] == "detective-async: interrupted"
+    assert "Traceback" not in errors.decode()
+    program.sim.clear_faults()
+    assert program(*arguments).code in {0, 1}
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "done"), [("y\n", True), ("Yes\n", True), ("\n", False), ("no\n", False)])
+def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a yes is one."""
+    monkeypatch.setattr(sys, "stdin", _Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
+    if done:
+        options.confirm("Do it?", yes=False)
+    else:
+        with pytest.raises(CommandError, match="not confirmed: nothing was done"):
+            options.confirm("Do it?", yes=False)
+    assert terminal.getvalue() == "Do it? [y/N] "
+
+
+def test_an_interruption_just_before_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not asked, and what handled signals before does so again."""
+    monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
+    monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
+
+    async def ask() -> None:
+        options.confirm("Do it?", yes=False)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            options.confirm("Do it again?", yes=False)
+        finally:
+            assert signal.getsignal(signal.SIGINT) is handler
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(ask())
+    assert terminal.getvalue() == "Do it? [y/N] "
+
+
+def test_a_question_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is done, unless the arguments said yes."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    options.confirm("Do it?", yes=True)
+    with pytest.raises(CommandError, match="add --yes to do it"):
+        options.confirm("Do it?", yes=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_table_fits_a_terminal(program: Program, columns: int) -> None:
+    """No line is longer; ids and regions are not broken; colours only if they are wanted."""
+    arguments = ["coverage", "--regions", ",".join(REGIONS)]
+    coloured = program.on_terminal(*arguments, answer="", columns=columns)
+    plain = program.on_terminal(*arguments, answer="", columns=columns, NO_COLOR="1")
+    assert "\x1b[33m" in coloured.out
+    assert "\x1b[3" not in plain.out
+    lines = re.sub(r"\x1b\[\d*m", "", plain.out).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert [line for line in lines if line.startswith(ACCOUNTS[3])]
+    for region in REGIONS[:2]:
+        assert region in plain.out
+
+
+def test_the_installed_command_is_the_entry_point(program: Program) -> None:
+    """It is where pip has put it, and works in any folder."""
+    assert SCRIPT.exists()
+    ended = program.installed("whoami", "--output", "json")
+    assert ended.code == 0
+    assert json.loads(ended.out)["account_id"] == ADMINISTRATOR
+    assert ended.err == ""

@@ -1,0 +1,374 @@
+"""onboard: good and bad lists, plans, reports, confirmations, and interruptions."""
+
+import asyncio
+import csv
+import io
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.conftest import Program
+from support.programs import Ended
+
+from detective_async.cli.options import Job
+from detective_async.membership import MembershipPlan
+from detective_async.testing import Fault, Latency, SimulatorThread
+
+ADMINISTRATOR, OTHER, MANAGEMENT = "111122223333", "999988887777", "555566667777"
+MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]
+ROLE = "Onboarding"
+REGIONS = ("eu-west-1", "us-east-1")
+ONE_REGION = ("eu-west-1",)
+
+
+class Onboard:
+    """The subcommand, with a good list of accounts and a simulator in its environment."""
+
+    def __init__(self, sim: SimulatorThread, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+        self.sim = sim
+        self.program = Program(sim, capsys, folder)
+        self.accounts = folder / "accounts.csv"
+
+    def arguments(
+        self, *more: str, accounts: str = "accounts.csv", role: str | None = ROLE, regions: tuple[str, ...] = REGIONS
+    ) -> list[str]:
+        """Return the arguments."""
+        with_role = [] if role is None else ["--role-name", role]
+        return ["onboard", *([accounts] if accounts else []), "--regions", ",".join(regions), *with_role, *more]
+
+    def __call__(self, *more: str, **options: Any) -> Ended:
+        """Run it with a yes."""
+        return self.program(*self.arguments("--yes", *more, **options))
+
+    @property
+    def statuses(self) -> list[str]:
+        return [status for graph in self.sim.snapshot().values() for status in graph["members"].values()]
+
+    @property
+    def changes(self) -> list[str | None]:
+        return [one for one in self.program.changes if one != "GetCallerIdentity"]
+
+
+@pytest.fixture
+def onboard(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Onboard]:
+    monkeypatch.chdir(tmp_path)
+    with SimulatorThread() as sim:
+        for account_id in MEMBERS:
+            sim.role(account_id, ROLE, trusted=[ADMINISTRATOR])
+        for name, value in sim.environment(ADMINISTRATOR).items():
+            monkeypatch.setenv(name, value)
+        made = Onboard(sim, capsys, tmp_path)
+        made.accounts.write_text("".join(f"{one},account-{one}@example.com\n" for one in MEMBERS))
+        yield made
+
+
+def test_a_good_list_enables_all_accounts(onboard: Onboard) -> None:
+    """The plan is shown, every account is a member in every region, and a second run changes nothing."""
+    ended = onboard()
+    assert (ended.code, onboard.statuses) == (0, ["ENABLED"] * 10)
+    assert "invite 5 accounts" in ended.err
+    assert ended.out.splitlines() == [
+        "10 memberships: invite, accept",
+        "2 graphs: create graph",
+        "10 of 10 memberships in 2 regions are as wanted",
+    ]
+    onboard.sim.forget_requests()
+    ended = onboard.program(*onboard.arguments("--output", "json"))
+    assert (ended.code, onboard.changes) == (0, [])
+    assert json.loads(ended.out)["ok"] is True
+
+
+@pytest.mark.parametrize("output", ["json", "ndjson", "csv"])
+def test_the_report_in_other_formats(onboard: Onboard, output: str) -> None:
+    """A row for each graph, and one for each account in each region; they agree with the simulator."""
+    onboard.sim.account(MEMBERS[2], "moved@example.com")
+    ended = onboard("--output", output)
+    assert ended.code == 1
+    if output == "json":
+        document = json.loads(ended.out)
+        assert (document["ok"], document["administrator_id"]) == (False, ADMINISTRATOR)
+        rows = [*document["regions"], *document["rows"]]
+    elif output == "ndjson":
+        rows = [json.loads(line) for line in ended.out.splitlines()]
+    else:
+        rows = [{name: value or None for name, value in row.items()} for row in csv.DictReader(io.StringIO(ended.out))]
+    graphs = [row for row in rows if not row.get("account_id")]
+    assert {row["graph_arn"] for row in graphs} == set(onboard.sim.snapshot())
+    found = {(row["account_id"], row["region"]): row["after"] for row in rows if row.get("account_id")}
+    assert found == {
+        (account_id, arn.split(":")[3]): status
+        for arn, graph in onboard.sim.snapshot().items()
+        for account_id, status in graph["members"].items()
+    }
+    assert {row["account_id"] for row in rows if row["problem"]} == {MEMBERS[2]}
+
+
+def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> None:
+    """Each has its line number and the reason, but no e-mail address; the exit code is 1."""
+    bad = ["12345,root@example.com", MEMBERS[0], f"{MEMBERS[1]},other@example.com", f"{OTHER},root at example.com"]
+    onboard.accounts.write_text(onboard.accounts.read_text() + "\n\n" + "\n".join(bad))
+    ended = onboard("--output", "json", "--quiet")
+    assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 10)
+    report = json.loads(ended.out)
+    assert report["ok"] is False
+    assert [line["line"] for line in report["bad_lines"]] == [8, 9, 10, 11]
+    assert [line.partition(": ")[0] for line in ended.err.splitlines()] == [
+        f"accounts.csv, line {number}" for number in (8, 9, 10, 11)
+    ]
+    assert "example.com" not in ended.err
+    assert "4 lines of the list could not be read" in onboard().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "words"),
+    [
+        (b"", [], "there are no accounts in it"),
+        (b"nonsense\n", [], "no line of it is an account: nothing was done"),
+        (b"\xff\n", [], "expected text in UTF-8"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--packages", "EVERYTHING"], "EVERYTHING"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", f"{'x' * 129}=y"], "tags"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--message", ""], "message"),
+    ],
+)
+def test_wrong_input(onboard: Onboard, content: bytes, more: list[str], words: str) -> None:
+    """It is named, the exit code is 2, and nothing is sent."""
+    onboard.accounts.write_bytes(content)
+    ended = onboard(*more)
+    assert (ended.code, ended.out, onboard.sim.requests) == (2, "", [])
+    assert words in ended.err
+
+
+@pytest.mark.parametrize("output", ["table", "json", "ndjson", "csv"])
+def test_a_dry_run_changes_nothing(onboard: Onboard, output: str) -> None:
+    """It writes the plan in the format that is asked for, also without a terminal."""
+    ended = onboard.program(*onboard.arguments("--dry-run", "--output", output, regions=ONE_REGION))
+    assert (ended.code, ended.err, onboard.changes) == (0, "", [])
+    if output == "table":
+        assert ended.out.splitlines() == [
+            "5 memberships: accept",
+            "5 memberships: invite",
+            "1 graph: create graph",
+            "11 actions in 1 region; nothing was done",
+        ]
+        return
+    if output == "json":
+        document = json.loads(ended.out)
+        rows: list[Any] = document["actions"]
+        assert (document["ok"], document["administrator_id"]) == (True, ADMINISTRATOR)
+    elif output == "ndjson":
+        rows = [json.loads(line) for line in ended.out.splitlines()]
+    else:
+        rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert sorted((row["account_id"] or "", row["kind"]) for row in rows) == sorted(
+        [("", "create graph"), *((one, kind) for one in MEMBERS for kind in ("invite", "accept"))]
+    )
+
+
+def test_without_a_yes_nothing_is_done(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal the exit code is 2, and standard error says how."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    ended = onboard.program(*onboard.arguments())
+    assert (ended.code, ended.out, onboard.changes) == (2, "", [])
+    assert ended.err.splitlines()[-1].endswith("nothing was done; add --yes to do it")
+    assert "invite 5 accounts" in ended.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2), ("\x04", 2), ("\x03", 130)])
+def test_a_question_on_a_terminal(onboard: Onboard, answer: str, code: int) -> None:
+    """A yes does it; a no, the end of the input, and Ctrl-C do nothing. While it works, there is a bar."""
+    ended = onboard.program.on_terminal(*onboard.arguments(), answer=answer)
+    assert ended.code == code
+    assert ("onboarding" in ended.out) == (code == 0)
+    assert onboard.statuses == (["ENABLED"] * 10 if code == 0 else [])
+    assert "Traceback" not in ended.out
+
+
+def remove_all_but_one(onboard: Onboard) -> None:
+    """Onboard all, and leave one account in the list."""
+    assert onboard(regions=ONE_REGION).code == 0
+    onboard.accounts.write_text(f"{MEMBERS[0]},account-{MEMBERS[0]}@example.com\n")
+    onboard.sim.forget_requests()
+
+
+@pytest.mark.parametrize(("most", "code", "left"), [(None, 1, 5), ("3", 1, 5), ("4", 0, 1)])
+def test_removals_need_their_number(onboard: Onboard, most: str | None, code: int, left: int) -> None:
+    """With --yes, --max-removals must allow as many as there are."""
+    remove_all_but_one(onboard)
+    more = [] if most is None else ["--max-removals", most]
+    ended = onboard("--remove-others", *more, regions=ONE_REGION)
+    assert (ended.code, len(onboard.statuses)) == (code, left)
+    assert ("problem" in ended.out) == (code == 1)
+
+
+def test_a_bad_line_prevents_removals(onboard: Onboard) -> None:
+    """A line that could not be read may be one of the members."""
+    remove_all_but_one(onboard)
+    onboard.accounts.write_text(f"{onboard.accounts.read_text()}20000000002,root@example.com\n")
+    ended = onboard("--remove-others", "--max-removals", "9", regions=ONE_REGION)
+    assert (ended.code, len(onboard.statuses), onboard.changes) == (1, 5, [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "code", "left"), [("4\n", 0, 1), ("y\n", 2, 5)])
+def test_the_number_of_removals_is_typed(onboard: Onboard, answer: str, code: int, left: int) -> None:
+    """A yes is not enough."""
+    remove_all_but_one(onboard)
+    arguments = onboard.arguments("--remove-others", regions=ONE_REGION)
+    ended = onboard.program.on_terminal(*arguments, answer=answer)
+    assert (ended.code, len(onboard.statuses)) == (code, left)
+    assert "This removes 4 memberships. Type their number to do it: " in ended.out
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("4\n", 0, 1), ("y\n", 2, 5)])
+def test_the_number_of_removals_is_a_confirmation(
+    onboard: Onboard, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
+) -> None:
+    """The same in this process."""
+    remove_all_but_one(onboard)
+    monkeypatch.setattr(sys, "stdin", _Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    assert onboard.program(*onboard.arguments("--remove-others", regions=ONE_REGION)).code == code
+    assert len(onboard.statuses) == left
+
+
+def test_a_closed_region_does_not_stop_the_other(onboard: Onboard) -> None:
+    """It is reported, and the exit code is 1, in a dry run too."""
+    regions = ("eu-west-1", "me-south-1")
+    onboard.sim.close_region("me-south-1")
+    ended = onboard("--dry-run", regions=regions)
+    assert ended.code == 1
+    assert "not available" in ended.out
+    ended = onboard("--output", "json", regions=regions)
+    assert (ended.code, onboard.statuses) == (1, ["ENABLED"] * 5)
+    problems = [row for row in json.loads(ended.out)["rows"] if row["problem"]]
+    assert {row["region"] for row in problems} == {"me-south-1"}
+
+
+def test_without_a_role_accounts_stay_invited(onboard: Onboard) -> None:
+    """The exit code is 0, since nothing else was wanted."""
+    assert onboard("--tag", "team=secops", "--no-email", "--message", "Please join", role=None).code == 0
+    assert onboard.statuses == ["INVITED"] * 10
+
+
+def test_the_administrator_by_its_role(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The graphs belong to its account; the roles of the members are assumed with the caller's own credentials."""
+    for name, value in onboard.sim.environment(OTHER).items():
+        monkeypatch.setenv(name, value)
+    for account_id in (ADMINISTRATOR, *MEMBERS):
+        onboard.sim.role(account_id, ROLE, trusted=[OTHER], external_id="ours")
+    assert onboard("--account", ADMINISTRATOR, "--external-id", "ours").code == 0
+    graphs = onboard.sim.snapshot()
+    assert len(graphs) == 2
+    assert all(f":{ADMINISTRATOR}:" in arn for arn in graphs)
+    assert onboard.statuses == ["ENABLED"] * 10
+
+
+def test_the_list_may_come_from_standard_input(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minus sign stands for it."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(onboard.accounts.read_bytes())))
+    assert onboard(accounts="-").code == 0
+    assert onboard.statuses == ["ENABLED"] * 10
+
+
+def test_the_organization(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its management account: the administrator is delegated, and accounts are enabled without invitations."""
+    sim = onboard.sim
+    sim.organization(MANAGEMENT, [ADMINISTRATOR, *MEMBERS])
+    sim.role(ADMINISTRATOR, ROLE, trusted=[MANAGEMENT])
+    for name, value in sim.environment(MANAGEMENT).items():
+        monkeypatch.setenv(name, value)
+    more = ["--organization", "--account", ADMINISTRATOR, "--auto-enable", "--output", "json"]
+    ended = onboard(*more, accounts="", regions=ONE_REGION)
+    assert ended.code == 0, ended
+    (graph,) = sim.snapshot().values()
+    assert set(graph["members"]) == {MANAGEMENT, *MEMBERS}
+    assert onboard.statuses == ["ENABLED"] * 6
+    done = [one for region in json.loads(ended.out)["regions"] for one in region["done"]]
+    assert done == ["enable administrator", "set auto-enable"]
+
+
+def test_all_regions(onboard: Onboard) -> None:
+    """Those that are not open are notes."""
+    onboard.sim.close_region("me-south-1")
+    ended = onboard("--dry-run", regions=("all",))
+    assert ended.code == 0
+    assert ended.out.count("me-south-1") == 1
+
+
+def test_packages_alone(onboard: Onboard) -> None:
+    """Without a list, those of the graphs that there are."""
+    assert onboard(regions=ONE_REGION).code == 0
+    (arn,) = onboard.sim.snapshot()
+    onboard.sim.set_package(arn, "EKS_AUDIT", "STOPPED")
+    ended = onboard("--packages", "EKS_AUDIT,DETECTIVE_CORE", accounts="", role=None, regions=ONE_REGION)
+    assert (ended.code, "1 graph: start packages" in ended.out) == (0, True)
+
+
+def test_wrong_credentials_fail(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exit code is 1."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    assert onboard().code == 1
+    assert onboard.statuses == []
+
+
+@pytest.mark.slow
+def test_it_goes_on_after_an_interruption(onboard: Onboard) -> None:
+    """Ctrl-C while accepting gives exit code 130, a report, and no traceback; the next run repeats nothing."""
+    sim = onboard.sim
+    sim.inject(Fault(Latency(0.3), "AcceptInvitation", count=None))
+    arguments = onboard.arguments("--yes", "--output", "json", regions=ONE_REGION)
+    with onboard.program.start(*arguments) as running:
+        try:
+            while "INVITED" not in onboard.statuses:
+                assert running.poll() is None
+                time.sleep(0.01)
+            running.send_signal(signal.SIGINT)
+            out, errors = running.communicate(timeout=120)
+        finally:
+            running.kill()
+    assert running.returncode == 130, errors.decode()
+    lines = [line for line in errors.decode().splitlines() if line]
+    assert lines[-2:] == ["run the same command again to continue", "detective-async: interrupted"]
+    report = json.loads(out)
+    assert (report["ok"], len(report["rows"])) == (False, 5)
+    assert "Traceback" not in errors.decode()
+    sim.clear_faults()
+    assert onboard(regions=ONE_REGION).code == 0
+    assert onboard.statuses == ["ENABLED"] * 5
+    done = [request.operation for request in sim.requests if request.status == 200]
+    assert [done.count(name) for name in ("CreateGraph", "CreateMembers", "AcceptInvitation")] == [1, 1, 5]
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_an_interruption_reports_what_is_known(
+    onboard: Onboard, monkeypatch: pytest.MonkeyPatch, has_begun: bool
+) -> None:
+    """If applying the plan has begun, there is a report."""
+    apply = MembershipPlan.apply
+
+    async def interrupted(plan: Any, **options: Any) -> None:
+        if has_begun:
+            await apply(plan, **options)
+        raise asyncio.CancelledError
+
+    def run(_job: object, work: Any) -> None:
+        loop = asyncio.Runner()
+        with loop, pytest.raises(asyncio.CancelledError):
+            loop.run(work())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MembershipPlan, "apply", interrupted)
+    monkeypatch.setattr(Job, "run", run)
+    ended = onboard()
+    assert (ended.code, bool(ended.out)) == (130, has_begun)

@@ -1,0 +1,82 @@
+"""simulator: the simulator as a program, with a world to try the others on."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.conftest import SCRIPT
+
+from detective_async.cli import demo_world, main, program
+from detective_async.testing import DetectiveSimulator, command
+
+
+@pytest.mark.slow
+def test_the_demo_can_be_tried(tmp_path: Path) -> None:
+    """It prints the environment, and each command that it suggests works in it."""
+    with subprocess.Popen(
+        [SCRIPT, "simulator", "--demo", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        try:
+            hints = "".join(running.stderr.readline() for _ in demo_world.HINTS.splitlines())
+            environ = dict(os.environ)
+            while "AWS_SECRET_ACCESS_KEY" not in environ:
+                line = running.stdout.readline()
+                assert line
+                if found := re.fullmatch(r"export (\w+)=(.*)\n", line):
+                    environ[found[1]] = shlex.split(found[2])[0]
+            commands = re.findall(r"^  detective-async (.*)$", hints, re.MULTILINE)
+            codes = {}
+            for one in commands:
+                done = subprocess.run(
+                    [SCRIPT, *one.split()], env=environ, cwd=tmp_path, capture_output=True, check=False
+                )
+                codes[one.split()[0]] = done.returncode
+                assert b"Traceback" not in done.stderr
+                assert done.stdout
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert codes.keys() == program.COMMANDS.keys() - {"simulator"}
+    # The world has mistakes.
+    assert codes == {**dict.fromkeys(codes, 0), "coverage": 1, "onboard": 1}
+
+
+def test_its_arguments_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are given, to the program of the simulator, which knows them all."""
+    given: list[Any] = []
+
+    def serve(arguments: list[str]) -> int:
+        given.extend(arguments)
+        return 0
+
+    monkeypatch.setattr(command, "main", serve)
+    names = {"--allow-host", "--account", "--control-token", "--dump-file", "--host", "--port", "--region"}
+    values = {**dict.fromkeys(names, "x"), "--account": "1" * 12, "--port": "0", "--verification-delay": "2.5"}
+    arguments = [f"{name}={value}" for name, value in values.items()]
+    assert main(["simulator", *arguments, "--seed-file=x", "--allow-host=y"]) == 0
+    assert sorted(given) == sorted([*arguments, "--seed-file=x", "--allow-host=y"])
+    options = {one for action in command._parser()._actions for one in action.option_strings}
+    assert {one.partition("=")[0] for one in given} == options - {"-h", "--help"}
+
+
+def test_the_demos_world_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a seed that the simulator takes, with the accounts that the hints name."""
+    sim = DetectiveSimulator()
+
+    def serve(arguments: list[str]) -> int:
+        (seed,) = (one.partition("=")[2] for one in arguments if one.startswith("--seed-file"))
+        sim.load(seed)
+        return 0
+
+    monkeypatch.setattr(command, "main", serve)
+    assert main(["simulator", "--demo"]) == 0
+    assert set(sim.accounts) == {demo_world.ADMINISTRATOR, demo_world.MANAGEMENT, *demo_world.ACCOUNTS}
+    assert len(sim.snapshot()) == 2

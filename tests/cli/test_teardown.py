@@ -1,0 +1,84 @@
+"""teardown: a plan, and no deletion without the account's id."""
+
+import csv
+import io
+import json
+
+import pytest
+from cli.conftest import Program
+
+from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, REGIONS
+from detective_async.testing import Failure, Fault
+
+TWO = ["--regions", ",".join(REGIONS[:2])]
+
+
+@pytest.mark.parametrize("output", ["table", "json", "ndjson", "csv"])
+def test_a_dry_run_changes_nothing(program: Program, output: str) -> None:
+    """It has the graphs that would be deleted, in each format."""
+    ended = program("teardown", *TWO, "--dry-run", "--output", output)
+    assert (ended.code, ended.err, program.changes) == (0, "", [])
+    for arn in program.sim.snapshot():
+        assert arn in ended.out
+    if output == "json":
+        assert [one["kind"] for one in json.loads(ended.out)["actions"]] == ["delete graph"] * 2
+    if output == "csv":
+        assert [row["region"] for row in csv.DictReader(io.StringIO(ended.out))] == list(REGIONS[:2])
+    if output == "table":
+        assert ended.out.splitlines()[-1] == "2 graphs would be deleted; nothing was done"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--confirm", ACCOUNTS[0]], ["--yes", "--confirm", ACCOUNTS[0]]])
+def test_nothing_is_deleted_without_the_id(program: Program, arguments: list[str]) -> None:
+    """The plan is shown, and the error has the id to confirm."""
+    ended = program("teardown", *TWO, *arguments)
+    assert (ended.code, ended.out, program.changes) == (2, "", [])
+    assert "DeleteGraph cannot be undone" in ended.err
+    assert ADMINISTRATOR in ended.err.splitlines()[-1]
+
+
+def test_the_graphs_are_deleted(program: Program) -> None:
+    """Those of the regions that were named, and no others; again, there is nothing to do."""
+    ended = program("teardown", "--regions", REGIONS[0], "--confirm", ADMINISTRATOR, "--output", "json")
+    assert (ended.code, program.changes) == (0, ["DeleteGraph"])
+    assert [arn.split(":")[3] for arn in program.sim.snapshot()] == [REGIONS[1]]
+    report = json.loads(ended.out)
+    assert (report["ok"], [one["done"] for one in report["regions"]]) == (True, [["delete graph"]])
+    ended = program("teardown", "--regions", REGIONS[0])
+    assert (ended.code, ended.out, program.changes) == (0, "0 graphs gone\n", ["DeleteGraph"])
+
+
+def test_all_regions(program: Program) -> None:
+    """One that is not open has no graph."""
+    ended = program("teardown", "--regions", "all", "--confirm", ADMINISTRATOR)
+    assert (ended.code, program.sim.snapshot()) == (0, {})
+    lines = ended.out.splitlines()
+    assert lines == ["2 graphs deleted", "1 region without Detective", "2 graphs gone"]
+    assert program("teardown", "--regions", f"{REGIONS[2]},{CLOSED}", "--dry-run").code == 1
+
+
+def test_a_failure_is_reported(program: Program) -> None:
+    """The other graph is deleted, and the exit code is 1."""
+    program.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "DeleteGraph", None, REGIONS[1], None))
+    ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR)
+    assert ended.code == 1
+    assert [arn.split(":")[3] for arn in program.sim.snapshot()] == [REGIONS[1]]
+    assert "AccessDenied" in ended.out
+    assert ended.out.splitlines()[-2:] == ["1 graph deleted", "1 graph gone"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "deleted"), [(f"{ADMINISTRATOR}\n", True), ("yes\n", False)])
+def test_the_id_is_asked_for_on_a_terminal(program: Program, answer: str, deleted: bool) -> None:
+    """Nothing else is a confirmation."""
+    ended = program.on_terminal("teardown", *TWO, answer=answer)
+    assert "Type the account id to do it: " in ended.out
+    assert (ended.code, program.sim.snapshot() == {}) == ((0, True) if deleted else (2, False))
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_the_question(program: Program) -> None:
+    """Nothing is deleted, and the program ends at once."""
+    ended = program.on_terminal("teardown", *TWO, answer="\x03")
+    assert (ended.code, len(program.sim.snapshot())) == (130, 2)
+    assert "Traceback" not in ended.out

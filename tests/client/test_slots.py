@@ -1,0 +1,84 @@
+"""SharedSlots: fair shares, the limit, and cancelled waits."""
+
+import asyncio
+
+from detective_async.client.slots import SharedSlots
+
+
+async def _held(slots: SharedSlots, name: str, release: asyncio.Event, log: list[str]) -> None:
+    async with slots.of(name):
+        log.append(name)
+        await release.wait()
+
+
+async def _settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_slow_party_leaves_a_slot_to_each_other_one() -> None:
+    """It may use what others do not need, but for one slot each; when they have ended, it may use those too."""
+    slots, release, log = SharedSlots(6, ["slow", "quick", "other"]), asyncio.Event(), list[str]()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(_held(slots, "slow", release, log))
+        await _settle()
+        assert log == ["slow"] * 4
+        for name in ("quick", "quick", "quick", "other"):
+            group.create_task(_held(slots, name, release, log))
+        await _settle()
+        # Equal shares are given in any case.
+        assert log == [*["slow"] * 4, "quick", "quick"]
+        # It has slots in use, and stays.
+        slots.leave("quick")
+        slots.leave("nobody")
+        release.set()
+    assert sorted(log) == ["other", *["quick"] * 3, *["slow"] * 8]
+    release.clear()
+    log.clear()
+    async with asyncio.TaskGroup() as group:
+        for name in ("quick", "other"):
+            slots.leave(name)
+        for _ in range(8):
+            group.create_task(_held(slots, "slow", release, log))
+        await _settle()
+        # Nothing is kept free for those that have ended.
+        assert len(log) == 6
+        release.set()
+
+
+async def test_fewer_slots_than_parties() -> None:
+    """Each waits for its turn, and the limit is not exceeded."""
+    slots = SharedSlots(2, ["a", "b", "c"])
+    running: list[int] = []
+    most = 0
+
+    async def work(item: int) -> None:
+        nonlocal most
+        async with slots.of("abc"[item % 3]):
+            running.append(item)
+            most = max(most, len(running))
+            await _settle()
+            running.remove(item)
+
+    await asyncio.gather(*(work(item) for item in range(20)))
+    assert most == 2
+
+
+async def test_cancelled_waits_lose_no_slot() -> None:
+    """Whether a wait is cancelled before it is given a slot, at that moment, or after another one."""
+    slots, release, log = SharedSlots(1, ["a", "b"]), asyncio.Event(), list[str]()
+    release.set()
+    async with slots.of("a"):
+        waiting = [asyncio.create_task(_held(slots, "b", release, log)) for _ in range(4)]
+        await _settle()
+        waiting[0].cancel()
+        await _settle()
+        # It has had no turn to remove itself when the slot is passed on.
+        waiting[1].cancel()
+    # It was given the slot, and has had no turn to use it.
+    waiting[2].cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert [task.cancelled() for task in waiting] == [True, True, True, False]
+    async with asyncio.timeout(5), slots.of("a"):
+        assert log == ["b"]
