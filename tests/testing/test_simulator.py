@@ -403,6 +403,21 @@ async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: A
         assert abs(sim.now - moment) < timedelta(minutes=2)
 
 
+async def test_keys_outlive_a_return_to_an_older_time(sim: DetectiveSimulator, boto: Any) -> None:
+    """Keys that were made after the baseline still work at its time, but for those that have expired by then."""
+    sim.account("000000000001")
+    sim.set_baseline()
+    baseline = sim.now
+    expired = sim.temporary_credentials("444455556666", 60)
+    await sim.advance(7200)
+    kept = sim.temporary_credentials("444455556666", 60)
+    sim.reset()
+    assert sim.now - baseline < timedelta(minutes=2)
+    assert sim.accounts == ["000000000001"]
+    assert (await boto(service="sts", credentials=kept).get_caller_identity())["Account"] == "444455556666"
+    await boto(credentials=expired).refused("UnrecognizedClientException", "create_graph")
+
+
 async def test_keys_of_an_old_baseline_are_valid_for_clients(client_of: Any) -> None:
     """Their clocks are ahead of the virtual time then, and would take new keys for expired ones."""
     shift = [-7200]
