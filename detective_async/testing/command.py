@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from detective_async.testing.environment import CONFLICTING
 from detective_async.testing.seed import files as seed_files
-from detective_async.testing.seed.schema import SeedError
 from detective_async.testing.server.listener import is_unspecified
 from detective_async.testing.simulator import DetectiveSimulator
 
@@ -157,7 +156,7 @@ def _check_writable(path: str) -> None:
     seed_files.check_name(path)
     folder = Path(path).parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise SeedError(f"{path}: cannot be written: {folder} is not a writable folder")
+        raise ValueError(f"{path}: cannot be written: {folder} is not a writable folder")
 
 
 def _port(text: str) -> int:

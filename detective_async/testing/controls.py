@@ -1,7 +1,6 @@
 """The controls of a simulator: methods and properties by which tests change and inspect the simulated world."""
 
 import contextlib
-import copy
 import os
 import random
 import time
@@ -13,9 +12,10 @@ from typing import Any, Literal, TypedDict
 from attrs import evolve
 
 from detective_async.auth.credentials import Credentials
-from detective_async.testing import environment
+from detective_async.testing import checks, environment
+from detective_async.testing.checks import checked
 from detective_async.testing.faults import Fault, FaultPlan, Throttle, UnusedFaultWarning
-from detective_async.testing.names import check_lagging_operation, check_region
+from detective_async.testing.names import check_account, check_lagging_operation, check_region
 from detective_async.testing.page import Page
 from detective_async.testing.page.host_check import checked_hosts
 from detective_async.testing.remote import Remote, checked_token
@@ -30,6 +30,7 @@ from detective_async.testing.server.requests import RecordedRequest, RequestLog
 from detective_async.testing.world import membership, organizations
 from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Role
+from detective_async.testing.world.errors import NotAllowedError
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
 
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
@@ -83,6 +84,11 @@ class Controls:
     ) -> None:
         if type(remember) is not int or remember < 0:
             raise ValueError(f"remember: must be a number of requests, zero or more, got {remember!r}")
+        if not callable(wall_clock):
+            raise TypeError(f"wall_clock: must be a function, such as time.time, got {wall_clock!r}")
+        checked(_host, host, "host")
+        port = checked(_port, port, "port")
+        seed = checked(_seed, seed, "seed")
         self._seed = seed
         self._clock = Clock(wall_clock)
         self._faults = FaultPlan(random.Random(seed))  # noqa: S311
@@ -101,7 +107,7 @@ class Controls:
         remote = Remote(self, checked_token(control_token), hosts)
         self._listener = Listener(Handler(self._backend, Page(self._backend, hosts).respond, remote), host, port)
         # With the virtual time of the baseline. An empty world has none.
-        self._baseline: tuple[World, datetime | None] = (copy.deepcopy(world), None)
+        self._baseline: tuple[World, datetime | None] = (world.copy(), None)
 
     def __repr__(self) -> str:
         """Show the URL, and the number of accounts and graphs."""
@@ -131,16 +137,17 @@ class Controls:
         self._backend.requests.clear()
 
     def reset(self) -> None:
-        """Return to the state in which the simulator was made: an empty world, no faults, no requests, and its time.
+        """Return to the baseline: by default, an empty world with the settings of the start, at the real time.
 
-        It keeps its URL, and accounts stay registered, so that clients which were made before still work. Requests that
-        still wait because of a `Latency` are carried out in the world before. See `set_baseline`.
+        There are no faults and no recorded requests then. See `set_baseline`. The URL stays, and so do all keys that
+        have not expired, so that clients which were made before still work; but accounts that were registered later
+        than the baseline, and the roles in them, are no more. Requests that still wait because of a `Latency` are
+        carried out in the world before.
         """
-        accounts = self.accounts
         world, moment = self._baseline
-        self._backend.world = copy.deepcopy(world)
-        for account_id in accounts:
-            self._world.register(account_id)
+        before, now = self._world, self._clock.now()
+        self._backend.world = world.copy()
+        self._world.keep_keys(before, now)
         if moment is None:
             self._clock.follow_wall()
         else:
@@ -157,7 +164,7 @@ class Controls:
         """
         now = self._clock.now()
         self._world.complete_due(now)
-        self._baseline = (copy.deepcopy(self._world), now)
+        self._baseline = (self._world.copy(), now)
 
     def account(self, account_id: str, email: str | None = None, *, name: str | None = None) -> Credentials:
         """Register an account if necessary, and return its credentials, which are always the same.
@@ -167,9 +174,11 @@ class Controls:
             email: of its root user, to which an invitation must be sent; by default `account-<id>@example.com`.
             name: in AWS Organizations; by default `account-<id>`.
         """
-        _valid(schema.check_account_id, account_id, "account_id")
+        check_account(account_id, "account_id")
+        if email is not None:
+            checked(schema.check_email, email, "email")
         if name is not None:
-            _valid(schema.check_account_name, name, "name")
+            checked(schema.check_account_name, name, "name")
         return self._world.register(account_id, email, name)
 
     @property
@@ -179,12 +188,13 @@ class Controls:
 
     def temporary_credentials(self, account_id: str, duration: float = 3600.0) -> Credentials:
         """Return new credentials of an account, with a session token; `duration` is in seconds of virtual time."""
-        expires_at = self._clock.now() + timedelta(seconds=duration)
-        keys = self._world.issue(_valid(schema.check_account_id, account_id, "account_id"), expires_at)
-        return evolve(keys, expires_at=expires_at + self._clock.behind)
+        check_account(account_id, "account_id")
+        expires_at = self._clock.now() + _seconds(duration, "duration")
+        return evolve(self._world.issue(account_id, expires_at), expires_at=expires_at + self._clock.behind)
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
+        check_account(account_id, "account_id")
         check_region(region, "region")
         return environment.variables(self.url, self.account(account_id), region)
 
@@ -208,11 +218,12 @@ class Controls:
             max_session_duration: the maximum of DurationSeconds, from 3600 to 43200.
             path: such as `/security/`.
         """
-        accounts = list(trusted)
+        accounts = _list(trusted, "trusted")
+        checked(schema.check_path, path, "role.path")
+        duration = checked(schema.check_session_duration, max_session_duration, "role.max_session_duration")
         given = {"account": account_id, "name": name, "trusted": accounts, "external_id": external_id}
-        _valid(schema.check_role, {**given, "max_session_duration": max_session_duration, "path": path}, "role")
-        role = Role(account_id, name, path, frozenset(accounts), external_id, max_session_duration)
-        self._world.add_role(role)
+        checked(schema.check_role, given, "role")
+        self._world.add_role(Role(account_id, name, path, frozenset(accounts), external_id, duration))
         return f"arn:aws:iam::{account_id}:role{path}{name}"
 
     def inject(self, fault: Fault) -> None:
@@ -263,7 +274,7 @@ class Controls:
         With None, it can be enabled again: by StartMonitoringMember, or by itself within an hour of virtual time.
         """
         if problem is not None:
-            _valid(schema.check_volume_problem, problem, "problem")
+            checked(schema.check_volume_problem, problem, "problem")
         self.account(account_id)
         with self._change() as now:
             self._world.accounts[account_id].volume_problem = problem
@@ -277,18 +288,19 @@ class Controls:
         account contributes 1 to 11 GB a day, which depends on its id; ListMembers shows it. While a graph takes in more
         than the limit, CreateMembers ends in a ServiceQuotaExceededException.
         """
-        _valid(schema.check_volume_limit, size, "size")
+        limit = checked(schema.check_volume_limit, size, "size")
         with self._change() as now:
-            self._world.volume_limit = size
+            self._world.volume_limit = limit
             membership.schedule_pass(self._world, now)
 
     def set_package(self, graph_arn: str, package: str, state: PackageState) -> None:
         """Set the ingest state of a data source package, also to those that no operation leads to, such as STOPPED."""
+        checked(_text, graph_arn, "graph_arn")
+        checked(schema.check_package, package, "package")
+        checked(schema.check_package_state, state, "state")
         graph = self._world.graphs.get(graph_arn)
         if graph is None:
-            raise ValueError(f"there is no behavior graph {graph_arn!r}")
-        _valid(schema.check_package, package, "package")
-        _valid(schema.check_package_state, state, "state")
+            raise NotAllowedError(f"there is no behavior graph {graph_arn!r}")
         with self._change() as now:
             # Where it takes time to start a package, this does not.
             graph.set_package(package, state, now)
@@ -298,9 +310,10 @@ class Controls:
 
         In a region where its Detective administrator has set AutoEnable, new accounts become members at once.
         """
-        members = list(member_accounts)
-        for account_id in (management_account, *members):
-            _valid(schema.check_account_id, account_id, "account_id")
+        members = _list(member_accounts, "member_accounts")
+        check_account(management_account, "management_account")
+        for account_id in members:
+            check_account(account_id, "member_accounts")
         with self._change() as now:
             organizations.add_accounts(self._world, management_account, members, now)
 
@@ -311,18 +324,21 @@ class Controls:
         assumed; their invitations fail the verification, and they cannot be enabled as accounts of an organization.
         Closed ones are removed from the graphs that they are members of, except in AWS GovCloud (US).
         """
-        _valid(schema.check_account_state, state, "state")
+        checked(schema.check_account_state, state, "state")
         self.account(account_id)
         with self._change() as now:
             organizations.set_state(self._world, account_id, state, now)
 
     def leave_organization(self, *account_ids: str) -> None:
         """Remove accounts from their organization: they are no longer members of its graphs."""
+        for account_id in account_ids:
+            check_account(account_id, "account_ids")
         with self._change() as now:
             organizations.remove_accounts(self._world, account_ids, now)
 
     def deregister_administrator(self, management_account: str) -> None:
         """Deregister the delegated administrator of an organization, as AWS Organizations can; deletes its graphs."""
+        check_account(management_account, "management_account")
         with self._change() as now:
             organizations.deregister_administrator(self._world, management_account, now)
 
@@ -360,7 +376,7 @@ class Controls:
         """
         names = None
         if operations is not None:
-            names = [operations] if isinstance(operations, str) else list(operations)
+            names = [operations] if isinstance(operations, str) else _list(operations, "operations")
             for name in names:
                 check_lagging_operation(name, "operations")
         self._world.set_read_lag(self._clock.now(), _seconds(seconds, "seconds"), names)
@@ -388,7 +404,9 @@ class Controls:
         severity: Literal["INFORMATIONAL", "LOW", "MEDIUM", "HIGH", "CRITICAL"] = "HIGH",
     ) -> None:
         """Set the result of later investigations, and their duration in seconds of virtual time."""
-        self._world.investigations = InvestigationPlan(timedelta(seconds=duration), outcome, severity)
+        checked(schema.check_outcome, outcome, "outcome")
+        checked(schema.check_severity, severity, "severity")
+        self._world.investigations = InvestigationPlan(_seconds(duration, "duration"), outcome, severity)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the graphs with their members' statuses as plain data, for assertions and comparisons."""
@@ -422,11 +440,13 @@ class Controls:
         seed_files.write(path, self.dump())
 
     def _load(self, content: Mapping[str, Any]) -> None:
-        self._backend.world, seconds = build(content, now=self._clock.now(), seed=self._seed, before=self._world)
-        self._advance(seconds)
+        world, seconds = build(content, now=self._clock.now(), seed=self._seed, before=self._world)
+        self._clock.advance(seconds)
+        self._backend.world = world
+        self._world.complete_due(self._clock.now())
 
     def _advance(self, seconds: float) -> None:
-        self._clock.advance(seconds)
+        self._clock.advance(checked(checks.seconds, seconds, "seconds"))
         self._world.complete_due(self._clock.now())
 
     @contextlib.contextmanager
@@ -442,13 +462,18 @@ class Controls:
         return self._backend.world
 
 
-def _valid(check: schema.Check, value: Any, where: str) -> Any:
-    """Check an argument by the schema of seeds."""
-    try:
-        return check(value, where)
-    except schema.SeedError as error:
-        raise ValueError(str(error)) from None
+_text = checks.text(r"[\s\S]*", "text")
+_host = checks.text(r"[\s\S]+", "an address to listen on, such as 127.0.0.1")
+_port = checks.integer(0, 65535)
+_seed = checks.integer(-(2**63), 2**63)
 
 
 def _seconds(value: float, where: str) -> timedelta:
-    return timedelta(seconds=_valid(schema.seconds, value, where))
+    return timedelta(seconds=checked(checks.seconds, value, where))
+
+
+def _list(values: Iterable[str], where: str) -> list[str]:
+    # Neither the letters of a string nor the keys of a mapping are what is meant.
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise TypeError(f"{where}: must be a list, got {values!r}")
+    return list(values)

@@ -31,8 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and check the setting."""
     config.addinivalue_line("markers", _MARKER)
+    scope = config.getini(_SCOPE)
+    if scope not in _SCOPES:
+        raise pytest.UsageError(f"{_SCOPE}: must be one of {', '.join(_SCOPES)}, got {scope!r}")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,21 +46,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 
 def _scope(fixture_name: str, config: pytest.Config) -> Any:  # noqa: ARG001 - pytest names the arguments
-    scope = config.getini(_SCOPE)
-    if scope not in _SCOPES:
-        raise pytest.UsageError(f"{_SCOPE}: must be one of {', '.join(_SCOPES)}, got {scope!r}")
-    return scope
+    return config.getini(_SCOPE)
 
 
 @pytest.fixture(scope=_scope)
-def detective_shared_simulator() -> Iterator["SimulatorThread"]:
+def _detective_shared_settings(request: pytest.FixtureRequest) -> "Settings":
+    return _settings(request.node)
+
+
+@pytest.fixture(scope=_scope)
+def detective_shared_simulator(_detective_shared_settings: "Settings") -> Iterator["SimulatorThread"]:
     """The simulated Amazon Detective of a module or session, by the setting `detective_simulator_scope`.
 
     Fixtures of that scope use it. Tests use `detective_simulator`, which is the same one, reset for each of them.
+    Markers of the scope, such as those of the module, set its arguments.
     """
     from detective_async.testing.thread import SimulatorThread  # noqa: PLC0415
 
-    with SimulatorThread() as simulator:
+    with SimulatorThread(**_detective_shared_settings) as simulator:
         yield simulator
 
 
@@ -66,16 +72,26 @@ def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorTh
     """A simulated Amazon Detective for one test, in a thread: for sync tests and for async tests of any kind.
 
     `@pytest.mark.detective_simulator(verification_delay=60)` sets its arguments. With the setting
-    `detective_simulator_scope`, tests without that marker share one, which is reset between them.
+    `detective_simulator_scope`, tests share one, which is reset before each that uses this fixture; those with a marker
+    of their own do not share it.
     """
     settings = _settings(request.node)
-    if not settings:
+    if settings == request.getfixturevalue("_detective_shared_settings"):
         simulator = request.getfixturevalue("detective_shared_simulator")
         simulator.reset()
         yield simulator
         _forget_faults(request.node, simulator)
         simulator._warn_of_unused_faults()  # noqa: SLF001 - what the end of a `with` statement does otherwise
         return
+
+    if "detective_shared_simulator" in request.fixturenames:
+        scope = request.config.getini(_SCOPE)
+        pytest.fail(
+            f"pytest.mark.{_NAME} of this test cannot change the simulator that the tests of a {scope} share, and "
+            f"which a fixture of this test uses: set its arguments by a marker of the {scope}, or do not use "
+            "detective_shared_simulator here",
+            pytrace=False,
+        )
 
     from detective_async.testing.thread import SimulatorThread  # noqa: PLC0415
 
@@ -90,7 +106,7 @@ def _forget_faults(node: pytest.Item, simulator: "SimulatorThread") -> None:
         simulator.clear_faults()
 
 
-def _settings(node: pytest.Item) -> "Settings":
+def _settings(node: pytest.Item | pytest.Collector) -> "Settings":
     """Return the arguments of all markers of a test, its class and its module; the closest marker decides."""
     settings: Settings = {}
     for mark in reversed(list(node.iter_markers(_NAME))):

@@ -24,7 +24,7 @@ _HEADING = """\
 # What the simulator models
 
 For each operation: what is modelled, where that comes from, and what is missing. "API" is the operation's page in AWS's
-reference, "seen on AWS" what somebody has seen there, and "inferred" what no source settles: there the simulator
+reference, "seen on AWS" a report of what happened there, and "inferred" what no source settles: there the simulator
 decides, and AWS may do something else.
 """
 

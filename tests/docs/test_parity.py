@@ -30,3 +30,6 @@ def test_the_page_names_each_source() -> None:
     assert INFERRED.url is None
     assert all(fact.text in text for fact in COMMON.facts)
     assert text.count("](https://") > 50
+    # Whoever doubts what somebody has seen can look it up.
+    assert "(seen on AWS" not in text
+    assert "([seen on AWS in 2020](https://" in text

@@ -129,7 +129,7 @@ def test_regions_that_do_not_exist_are_none_anywhere() -> None:
     """Not in a seed, and not in the variables for a client."""
     sim = DetectiveSimulator()
     for region in ("us-est-1", "EU-WEST-1", 1):
-        with pytest.raises(ValueError, match=r"graphs\[0\].region: must be a region, such as "):
+        with pytest.raises(ValueError, match=r"graphs\[0\].region: must be a region of AWS, such as "):
             sim.load({"graphs": [{"administrator": ADMIN, "region": region}]})
     with pytest.raises(ValueError, match="did you mean eu-west-1"), SimulatorThread() as running:
         running.environment(ADMIN, region="EU-WEST-1")

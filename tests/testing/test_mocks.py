@@ -26,6 +26,7 @@ from detective_async.testing.mocks import (
     MockDetective,
     MockedOperation,
     UnexpectedCall,
+    UnusedRuleWarning,
     mock,
     operations,
 )
@@ -119,6 +120,8 @@ async def test_a_sequence() -> None:
         await client.list_members(ARN)
     assert await client.list_members(ARN) is LAST
     assert (await client.list_members(ARN)).member_details == []
+    by_function = MockDetective(_RULE(ListMembers, sequence=[FIRST, lambda _: LAST])).client()
+    assert await by_function.iter_members(ARN).collect() == [ONE, TWO]
 
 
 async def test_iterators_and_pages() -> None:
@@ -225,8 +228,11 @@ async def test_an_unexpected_call() -> None:
         await client.create_members(ARN, [d.Account("4" * 12, "someone@example.com")])
     text = str(caught.value)
     assert text.startswith("no rule answers CreateMembers of 111122223333 in us-east-1: CreateMembersRequest(")
-    assert "\n  ListGraphs; used 1 of 1 times" in text
-    assert "\n  CreateMembers of 444444444444 in eu-west-1, under a condition; used 0 of any number times" in text
+    assert "\n  ListGraphs; used for 1 of 1 call" in text
+    assert (
+        "\n  CreateMembers of 444444444444 in eu-west-1, under a condition; used for 0 calls, and may be for any number"
+        in text
+    )
     assert "someone@" not in text
     with pytest.raises(UnexpectedCall, match="ListGraphs of 111122223333"):
         await client.list_graphs()
@@ -250,6 +256,32 @@ async def test_an_unexpected_call_that_was_caught() -> None:
         await careless_and_wrong()
     with MockDetective(mock(ListGraphs, returns=d.ListGraphsResponse())) as detective:
         await careless(detective.client())
+
+
+async def test_a_rule_that_was_not_used() -> None:
+    """The end of the `with` statement warns of it, except if there is an error."""
+    rules = (mock(ListGraphs, returns=d.ListGraphsResponse()), mock(DeleteGraph, region="eu-west-1"))
+    with pytest.warns(UnusedRuleWarning) as caught, MockDetective(*rules) as detective:
+        await detective.client().list_graphs()
+    assert [str(one.message) for one in caught] == ["no call has used the rule DeleteGraph in eu-west-1"]
+    assert caught[0].filename == __file__
+    with pytest.raises(ZeroDivisionError), MockDetective(*rules):
+        _ = 1 / 0
+
+
+MODULE_LEVEL = mock(ListMembers, sequence=[FIRST, LAST])
+
+
+@pytest.mark.parametrize("_number", range(2))
+async def test_a_rule_serves_many_mocks(_number: int) -> None:
+    """Each counts its own calls, so that a rule of a module is the same in every test; also if it is given twice."""
+    with MockDetective(MODULE_LEVEL, MODULE_LEVEL) as detective:
+        client = detective.client()
+        answers = [await client.list_members(ARN) for _ in range(4)]
+        assert answers == [FIRST, LAST, FIRST, LAST]
+        with pytest.raises(UnexpectedCall, match="ListMembers; used for 2 of 2 calls"):
+            await client.list_members(ARN)
+        detective._unexpected.clear()
 
 
 async def test_an_account_that_is_not_known() -> None:
@@ -301,7 +333,11 @@ _MOCK: Any = MockDetective
     [
         (lambda: _RULE("ListMembers", returns=LAST), TypeError, "such as ListMembers"),
         (lambda: _RULE(ListMembers, returns=d.ListGraphsResponse()), TypeError, "expected ListMembersResponse"),
-        (lambda: _RULE(ListMembers), TypeError, "expected ListMembersResponse, got NoneType"),
+        (
+            lambda: _RULE(ListMembers),
+            TypeError,
+            "ListMembers: give one of returns, raises and sequence, got none of them",
+        ),
         (lambda: _RULE(DeleteGraph, returns=LAST), TypeError, "expected NoneType"),
         (lambda: _RULE(ListMembers, sequence=[FIRST, "text"]), TypeError, "expected ListMembersResponse, got str"),
         (lambda: _RULE(ListMembers, sequence=[]), ValueError, "must not be empty"),
@@ -309,6 +345,39 @@ _MOCK: Any = MockDetective
         (lambda: _RULE(ListMembers, returns=LAST, raises=d.ConflictException), TypeError, "one of returns"),
         (lambda: _RULE(ListMembers, returns=LAST, times=0), ValueError, "times: must be 1 or more"),
         (lambda: _RULE(ListMembers, returns=LAST, times=True), ValueError, "times: must be 1 or more"),
+        (lambda: _RULE(ListMembers, raises=LAST), TypeError, "raises must be a DetectiveError, or a class of one"),
+        (lambda: _RULE(ListMembers, raises=lambda _: LAST), TypeError, "raises must be a DetectiveError"),
+        (lambda: _RULE(ListMembers, raises=ValueError("x")), TypeError, "raises must be a DetectiveError"),
+        (lambda: _RULE(ListMembers, raises=ValueError), TypeError, "cannot raise ValueError"),
+        (lambda: _RULE(ListMembers, raises=int), TypeError, "cannot raise int"),
+        (
+            lambda: _RULE(ListMembers, returns=d.ConflictException),
+            TypeError,
+            "ConflictException; give errors as raises",
+        ),
+        (
+            lambda: _RULE(ListMembers, returns=d.ConflictException("ConflictException", "x")),
+            TypeError,
+            "give errors as",
+        ),
+        (lambda: _RULE(ListMembers, returns=d.ListMembersResponse), TypeError, "not the class itself"),
+        (lambda: _RULE(ListMembers, sequence=[FIRST, ValueError("x")]), TypeError, "raises must be a DetectiveError"),
+        (lambda: _RULE(ListMembers, sequence=[FIRST], times=2), TypeError, "times: must not be given with a sequence"),
+        (lambda: _RULE(ListMembers, sequence="x"), TypeError, "sequence: must be a list"),
+        (lambda: _RULE(ListMembers, sequence=5), TypeError, "sequence: must be a list"),
+        (lambda: _RULE(ListMembers, returns=LAST, when=3), TypeError, "when: must be a function of the request, got 3"),
+        (lambda: _RULE(ListMembers, returns=LAST, region="eu-wst-1"), ValueError, "region: .*did you mean eu-west-1"),
+        (lambda: _RULE(ListMembers, returns=LAST, region=5), TypeError, "region: must be a region"),
+        (
+            lambda: _RULE(ListMembers, returns=LAST, account_id="12"),
+            ValueError,
+            "account_id: must be an account id of 12",
+        ),
+        (
+            lambda: _RULE(ListMembers, returns=LAST, account_id=444455556666),
+            TypeError,
+            "account_id: must be an account",
+        ),
         (lambda: _MOCK(ListMembers), TypeError, r"must be made by mock\("),
     ],
 )

@@ -237,3 +237,43 @@ async def test_deregistering_the_administrator_deletes_its_graphs(sim: Detective
         with pytest.raises(ValueError, match="no delegated administrator"):
             sim.deregister_administrator(account)
     sim.leave_organization(DELEGATE)
+
+
+@pytest.mark.simulator(verification_delay=10)
+async def test_an_account_suspended_while_it_is_verified_is_not_enabled(
+    sim: DetectiveSimulator, graph: Any, boto: Any, people: Any
+) -> None:
+    """Its volume is not known; it is enabled within an hour of being active again. Inferred."""
+    admin = boto(DELEGATE)
+    await admin.create_members(GraphArn=graph, Accounts=people(1))
+    sim.set_account_state(ONE, "SUSPENDED")
+    await sim.advance(10)
+    (member,) = (await admin.list_members(GraphArn=graph))["MemberDetails"]
+    assert (member["Status"], member["DisabledReason"]) == ("ACCEPTED_BUT_DISABLED", "VOLUME_UNKNOWN")
+    sim.load(sim.dump())
+    await sim.advance(3600)
+    assert await statuses(admin, graph) == {ONE: "ACCEPTED_BUT_DISABLED"}
+    sim.set_account_state(ONE, "ACTIVE")
+    await sim.advance(3600)
+    assert await statuses(admin, graph) == {ONE: "ENABLED"}
+
+
+@pytest.mark.parametrize("attempt", ["StartMonitoringMember", "the hourly pass"])
+async def test_a_suspended_account_stays_disabled(
+    sim: DetectiveSimulator, graph: Any, boto: Any, people: Any, attempt: str
+) -> None:
+    """Also if the problem with its volume is solved, whether it was invited or is one of the organization."""
+    admin = boto(DELEGATE)
+    accounts = [*people(1), {"AccountId": OUTSIDER, "EmailAddress": f"account-{OUTSIDER}@example.com"}]
+    for account in (ONE, OUTSIDER):
+        sim.set_volume(account, "VOLUME_TOO_HIGH")
+    await admin.create_members(GraphArn=graph, Accounts=accounts)
+    await boto(OUTSIDER).accept_invitation(GraphArn=graph)
+    for account in (ONE, OUTSIDER):
+        sim.set_account_state(account, "SUSPENDED")
+        sim.set_volume(account, None)
+        if attempt == "StartMonitoringMember":
+            await admin.start_monitoring_member(GraphArn=graph, AccountId=account)
+    if attempt == "the hourly pass":
+        await sim.advance(3600)
+    assert set((await statuses(admin, graph)).values()) == {"ACCEPTED_BUT_DISABLED"}

@@ -155,6 +155,38 @@ SHARED = """
         assert {detective_environment["AWS_ENDPOINT_URL_DETECTIVE"]} == urls
 """
 
+MARKED = """
+    import pytest
+
+    pytestmark = pytest.mark.detective_simulator(verification_delay=60)
+
+    @pytest.fixture
+    def builder(detective_shared_simulator):
+        return detective_shared_simulator
+
+    def delay(simulator):
+        return simulator.dump()["verification_delay"]
+
+    def test_the_marker_of_the_module(builder, detective_simulator):
+        assert builder is detective_simulator
+        assert delay(builder) == 60
+
+    @pytest.mark.detective_simulator(verification_delay=30)
+    def test_a_marker_of_its_own(builder, detective_simulator):
+        assert builder is detective_simulator
+        assert delay(builder) == 30
+
+    @pytest.mark.detective_simulator(verification_delay=30)
+    def test_a_marker_without_the_shared_one(detective_simulator):
+        assert delay(detective_simulator) == 30
+
+    class TestClass:
+        pytestmark = pytest.mark.detective_simulator(seed=1)
+
+        def test_of_a_class(self, builder):
+            assert delay(builder) == 60
+"""
+
 LATE = """
     import threading
     import time
@@ -290,6 +322,17 @@ def test_a_simulator_may_have_a_wider_scope(run: Run, scope: str) -> None:
     run(SHARED, "-o", f"detective_simulator_scope={scope}").assert_outcomes(passed=5)
 
 
+def test_markers_of_the_scope_set_the_shared_simulator(run: Run) -> None:
+    """By default each test has one, to which all its markers apply; a module's has the arguments of the module."""
+    run(MARKED).assert_outcomes(passed=4)
+    result = run(MARKED, "-o", "detective_simulator_scope=module")
+    result.assert_outcomes(passed=3, errors=1)
+    message = (
+        "*cannot change the simulator that the tests of a module share*set its arguments by a marker of the module*"
+    )
+    result.stdout.fnmatch_lines_random([message, "ERROR *::test_a_marker_of_its_own*"])
+
+
 def test_a_late_request_does_not_change_the_next_test(run: Run) -> None:
     """One of a test before, which is answered only after the reset of the simulator that they share."""
     run(LATE, "-o", "detective_simulator_scope=module").assert_outcomes(passed=2)
@@ -313,9 +356,12 @@ def test_a_test_that_ended_early_has_no_unused_faults(run: Run, scope: str) -> N
 def test_an_unknown_scope_is_refused(run: Run) -> None:
     """The error names those that there are."""
     result = run("def test(detective_simulator): ...", "-o", "detective_simulator_scope=forever")
-    message = "*detective_simulator_scope: must be one of function, class, module, package, session, got 'forever'*"
-    printed = result.stderr if result.ret == pytest.ExitCode.USAGE_ERROR else result.stdout
-    printed.fnmatch_lines_random(message)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    message = (
+        "ERROR: detective_simulator_scope: must be one of function, class, module, package, session, got 'forever'"
+    )
+    result.stderr.fnmatch_lines_random(message)
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
 def test_moto_beside_it(run: Run) -> None:
@@ -363,7 +409,7 @@ def test_the_fixtures_restore_the_environment(request: pytest.FixtureRequest, mo
     """The functions of the fixtures, called directly, so that their coverage is measured."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
     monkeypatch.setenv("NO_PROXY", "example.com")
-    steps = function_of(pytest_plugin.detective_shared_simulator)()
+    steps = function_of(pytest_plugin.detective_shared_simulator)({})
     simulator = next(steps)
     with pytest.MonkeyPatch.context() as patch:
         variables = function_of(pytest_plugin.detective_environment)(simulator, patch)
@@ -387,8 +433,11 @@ def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
         pytest_plugin._check(pytest.mark.detective_simulator(colour=1).mark)
     with pytest.raises(pytest.fail.Exception, match="by name only"):
         pytest_plugin._check(pytest.mark.detective_simulator(1).mark)
+    assert function_of(pytest_plugin._detective_shared_settings)(request) == {"seed": 2, "remember": 1}
     for ended_early in (False, True):
-        steps = function_of(pytest_plugin.detective_simulator)(request)
+        other: Any = Mock(node=request.node, fixturenames=[])
+        other.getfixturevalue.return_value = {}
+        steps = function_of(pytest_plugin.detective_simulator)(other)
         simulator = next(steps)
         assert simulator._seed == 2
         if ended_early:
@@ -401,11 +450,23 @@ def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
 
 @pytest.mark.parametrize("scope", ["module", "forever"])
 def test_the_scope_of_the_shared_simulator(scope: str) -> None:
-    """The function that pytest calls for it, called directly."""
+    """The functions that pytest calls for it, called directly."""
     config: Any = Mock(getini={"detective_simulator_scope": scope}.__getitem__)
+    assert pytest_plugin._scope("detective_shared_simulator", config) == scope
     problem = pytest.raises(pytest.UsageError, match="must be one of function, class")
     with problem if scope == "forever" else nullcontext():
-        assert pytest_plugin._scope("detective_shared_simulator", config) == "module"
+        pytest_plugin.pytest_configure(config)
+
+
+def test_a_marker_that_cannot_apply() -> None:
+    """The function of the fixture, called directly, so that its coverage is measured."""
+    mark = pytest.mark.detective_simulator(seed=1).mark
+    request: Any = Mock(fixturenames=["detective_shared_simulator"])
+    request.node.iter_markers.return_value = [mark]
+    request.getfixturevalue.return_value = {}
+    request.config.getini.return_value = "session"
+    with pytest.raises(pytest.fail.Exception, match="by a marker of the session"):
+        next(function_of(pytest_plugin.detective_simulator)(request))
 
 
 def test_a_test_without_a_marker_uses_the_shared_one(detective_simulator: SimulatorThread) -> None:

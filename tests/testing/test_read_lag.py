@@ -108,6 +108,24 @@ async def test_the_lag_of_single_operations(sim: DetectiveSimulator, boto: Any) 
     assert await statuses(admin, graph) == {}
 
 
+@pytest.mark.simulator(read_lag=LAG)
+async def test_a_longer_lag_hides_nothing_that_was_written_before(sim: DetectiveSimulator, boto: Any) -> None:
+    """Neither for all operations, nor for some, whose lag does not change that of the others."""
+    admin = boto()
+    graph = (await admin.create_graph())["GraphArn"]
+    sim.set_read_lag(100, ["ListGraphs"])
+    assert await graphs(admin) == [graph]
+    await admin.refused("ResourceNotFoundException", "list_members", GraphArn=graph)
+    sim.set_read_lag(100)
+    assert await graphs(admin) == [graph]
+    assert await statuses(admin, graph) == {}
+    await admin.delete_graph(GraphArn=graph)
+    await sim.advance(99)
+    assert await graphs(admin) == [graph]
+    await sim.advance(1)
+    assert await graphs(admin) == []
+
+
 async def test_what_was_written_before_is_seen_at_once(sim: DetectiveSimulator, boto: Any) -> None:
     """A lag that is set later is one for what is written later."""
     admin = boto()

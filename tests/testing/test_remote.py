@@ -368,7 +368,7 @@ WRONG: list[tuple[str, bytes, dict[str, str | None], int, str]] = [
         "accounts[1].id: account 000000000001 exists already",
     ),
     ("leave_organization", b'{"account_ids": ["000000000001"]}', {}, 409, "is not in an organization"),
-    ("close_region", b'{"region": "us-est-1"}', {}, 400, "region: must be a region, such as us-east-1"),
+    ("close_region", b'{"region": "us-est-1"}', {}, 400, "region: must be a region of AWS, such as eu-west-1"),
     ("inject", b'{"fault": {"effect": "Drop"}}', {}, 400, "fault.effect: must be an object whose type is one of"),
     ("inject", b'{"fault": {"effect": {"type": {}}}}', {}, 400, "type is one of Throttle, Failure"),
     ("inject", b'{"fault": {"effect": {"type": "Drip"}}}', {}, 400, "fault.effect.seconds: is required"),
@@ -382,9 +382,22 @@ WRONG: list[tuple[str, bytes, dict[str, str | None], int, str]] = [
     ("inject", b'{"fault": {"effect": {"type": "Gzip", "when": 1}}}', {}, 400, "fault.effect.when: unknown key"),
     ("inject", b'{"fault": {"effect": {"type": "Garbage", "body": 1}}}', {}, 400, "fault.effect.body: must be bytes"),
     ("inject", b'{"fault": {"effect": {"type": "Gzip"}, "count": -1}}', {}, 400, "fault.count: must be a whole"),
-    ("inject", b'{"fault": {"effect": {"type": "Gzip"}, "operation": "x"}}', {}, 400, "fault.operation: must be one"),
+    (
+        "inject",
+        b'{"fault": {"effect": {"type": "Gzip"}, "operation": "x"}}',
+        {},
+        400,
+        "fault.operation: must be an operation, such as ListMembers, got 'x'",
+    ),
+    (
+        "inject",
+        b'{"fault": {"effect": {"type": "Gzip"}, "operation": "ListMember"}}',
+        {},
+        400,
+        "got 'ListMember'; did you mean GetMembers or ListMembers?",
+    ),
     ("throttle", b'{"probability": 2}', {}, 400, "probability: must be a number from 0 to 1"),
-    ("throttle", b'{"retry_after_ms": [1]}', {}, 409, "retry_after_ms: must be a number, text in one line"),
+    ("throttle", b'{"retry_after_ms": [1]}', {}, 400, "retry_after_ms: must be a number, text in one line"),
 ]
 
 

@@ -134,10 +134,12 @@ def test_accounts_are_the_same_each_time() -> None:
     assert keys != one.account("222222222222")
     assert (len(keys.access_key_id), keys.access_key_id[:4]) == (20, "AKIA")
     assert keys.session_token is None
-    wrongs: list[Any] = ["1", "12345678901x", "\u0661" * 12, 111122223333]
-    for wrong in wrongs:
+    for wrong in ("1", "12345678901x", "\u0661" * 12):
         with pytest.raises(ValueError, match="12 digits"):
             one.account(wrong)
+    number: Any = 111122223333
+    with pytest.raises(TypeError, match="account_id: must be an account id of 12 digits, as a string"):
+        one.account(number)
 
 
 @pytest.mark.parametrize("kind", [DetectiveSimulator, SimulatorThread])
@@ -221,8 +223,8 @@ def test_the_number_of_requests_to_remember_is_checked(remember: Any) -> None:
 
 async def test_reset(sim: DetectiveSimulator, boto: Any) -> None:
     """The world, the faults, the requests and the time are those of a new simulator; clients still work."""
-    client = boto()
     url, before = sim.url, sim.dump()
+    client = boto()
     arn = (await client.create_graph())["GraphArn"]
     sim.account("111122223333", "someone-else@example.com")
     sim.close_region("us-east-1")
@@ -276,6 +278,82 @@ async def test_what_is_pending_in_a_baseline_is_completed_after_a_reset(
         assert list(sim.snapshot()[arn]["members"].values()) == ["ENABLED", "INVITED"]
 
 
+@pytest.mark.parametrize("first", ["registers", "invites"])
+async def test_a_reset_leaves_no_accounts_to_later_tests(sim: DetectiveSimulator, boto: Any, first: str) -> None:
+    """One test registers an account, and another invites it with any address: in both orders, each is alone."""
+    client = boto()
+    sim.reset()
+
+    async def registers() -> str:
+        sim.account("444455556666", "root@example.com")
+        return await invites("root@example.com")
+
+    async def invites(address: str = "security@example.com") -> str:
+        arn = (await client.create_graph())["GraphArn"]
+        accounts = [{"AccountId": "444455556666", "EmailAddress": address}]
+        await client.create_members(GraphArn=arn, Accounts=accounts)
+        return str(sim.snapshot()[arn]["members"]["444455556666"])
+
+    steps = [registers, invites] if first == "registers" else [invites, registers]
+    for step in steps:
+        assert await step() == "INVITED"
+        sim.reset()
+        assert sim.accounts == []
+
+
+async def test_an_account_may_be_registered_with_another_address_after_a_reset(sim: DetectiveSimulator) -> None:
+    """It has the default one, and not that of the test before; its keys are the same."""
+    keys = sim.account("444455556666", "root@example.com", name="Root")
+    sim.reset()
+    assert sim.account("444455556666") == keys
+    (account,) = sim.dump()["accounts"]
+    assert (account["email"], account["name"]) == ("account-444455556666@example.com", "account-444455556666")
+
+
+async def test_temporary_keys_survive_a_reset_until_they_expire(sim: DetectiveSimulator, boto: Any) -> None:
+    """Those of sessions of roles too; new ones are never those again that another account has."""
+    role = sim.role("444455556666", "Audit", trusted=["111122223333"])
+    given = (await boto(service="sts").assume_role(RoleArn=role, RoleSessionName="one"))["Credentials"]
+    session = Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    kept, expired = sim.temporary_credentials("444455556666"), sim.temporary_credentials("444455556666", 60)
+    await sim.advance(61)
+    sim.reset()
+    new = sim.temporary_credentials("555555555555")
+    assert new.access_key_id not in {session.access_key_id, kept.access_key_id, expired.access_key_id}
+    for keys, account in ((session, "444455556666"), (kept, "444455556666"), (new, "555555555555")):
+        identity = await boto(service="sts", credentials=keys).get_caller_identity()
+        assert identity["Account"] == account
+    await boto(credentials=expired).refused("UnrecognizedClientException", "create_graph")
+    sim.load({})
+    other = sim.temporary_credentials("666666666666")
+    assert other.access_key_id not in {session.access_key_id, kept.access_key_id, new.access_key_id}
+
+
+def test_a_reset_shares_what_never_changes() -> None:
+    """Members are not copied, so that a large world is reset quickly; what changes is."""
+    sim = SimulatorThread()
+    sim.load({"graphs": [{"administrator": "111122223333", "region": "eu-west-1", "members": [{"account": "0" * 12}]}]})
+    sim.organization("999999999999", ["111122223333"])
+    sim.set_read_lag(5)
+    sim.set_baseline()
+    before = sim._world
+    sim.close_region("me-south-1", "111122223333")
+    sim.reset()
+    after = sim._world
+    assert after.accounts["111122223333"].closed_regions == set()
+    (old,), (new,) = before.graphs.values(), after.graphs.values()
+    assert new is not old
+    assert new.members["0" * 12] is old.members["0" * 12]
+    assert new.members is not old.members
+    assert after.accounts["111122223333"] is not before.accounts["111122223333"]
+    assert after.organization_of["111122223333"] is after.organizations["999999999999"]
+    assert after.organizations["999999999999"] is not before.organizations["999999999999"]
+    assert after._memberships == before._memberships
+    assert after._memberships is not before._memberships
+    assert after.reads._states is not before.reads._states
+    assert after.reads._states[0] is before.reads._states[0]
+
+
 def test_a_snapshot_is_of_now() -> None:
     """What has become due by real time is complete in it."""
     wall = [1_800_000_000.0]
@@ -323,6 +401,21 @@ async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: A
         sim.reset()
         assert sim.snapshot() == baseline
         assert abs(sim.now - moment) < timedelta(minutes=2)
+
+
+async def test_keys_outlive_a_return_to_an_older_time(sim: DetectiveSimulator, boto: Any) -> None:
+    """Keys that were made after the baseline still work at its time, but for those that have expired by then."""
+    sim.account("000000000001")
+    sim.set_baseline()
+    baseline = sim.now
+    expired = sim.temporary_credentials("444455556666", 60)
+    await sim.advance(7200)
+    kept = sim.temporary_credentials("444455556666", 60)
+    sim.reset()
+    assert sim.now - baseline < timedelta(minutes=2)
+    assert sim.accounts == ["000000000001"]
+    assert (await boto(service="sts", credentials=kept).get_caller_identity())["Account"] == "444455556666"
+    await boto(credentials=expired).refused("UnrecognizedClientException", "create_graph")
 
 
 async def test_keys_of_an_old_baseline_are_valid_for_clients(client_of: Any) -> None:

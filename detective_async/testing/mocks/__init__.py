@@ -9,7 +9,7 @@
 Nothing is signed, sent or retried: a rule says how a call ends. The simulator has a state, retries and signatures.
 """
 
-from detective_async.testing.mocks.detective import MockDetective, MockedCall, UnexpectedCall
+from detective_async.testing.mocks.detective import MockDetective, MockedCall, UnexpectedCall, UnusedRuleWarning
 from detective_async.testing.mocks.operations import (
     AcceptInvitation,
     BatchGetGraphMemberDatasources,
@@ -76,6 +76,7 @@ __all__ = [
     "TagResource",
     "UnexpectedCall",
     "UntagResource",
+    "UnusedRuleWarning",
     "UpdateDatasourcePackages",
     "UpdateInvestigationState",
     "UpdateOrganizationConfiguration",

@@ -1,5 +1,6 @@
 """Clients and fleets whose answers come from rules, and what they were asked."""
 
+import warnings
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -39,6 +40,10 @@ class UnexpectedCall(AssertionError):
     """A mocked client was asked for a call that no rule answers; the message lists the rules."""
 
 
+class UnusedRuleWarning(UserWarning):
+    """A rule that has answered no call: the test shows less than it seems to."""
+
+
 class MockDetective:
     """Answers calls by rules, without a server.
 
@@ -48,7 +53,8 @@ class MockDetective:
 
     The first rule that applies to a call answers it, in the order in which they are given, until it is used up. A call
     that none applies to raises `UnexpectedCall`; so does the end of the `with` statement, if the code under test has
-    caught it. Requests are validated as usual. Nothing is sent, so there are no signatures, retries, limits and events.
+    caught it. A rule that has answered no call is an `UnusedRuleWarning` there. Requests are validated as usual.
+    Nothing is sent, so there are no signatures, retries, limits and events.
     """
 
     def __init__(self, *rules: MockRule) -> None:
@@ -61,6 +67,8 @@ class MockDetective:
             if not isinstance(rule, MockRule):
                 raise TypeError(f"rules: must be made by mock(...), got {rule!r}")
         self._rules = rules
+        # How many calls each rule has answered.
+        self._used = [0] * len(rules)
         self._calls: list[MockedCall] = []
         self._unexpected: list[str] = []
 
@@ -75,9 +83,16 @@ class MockDetective:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Raise `UnexpectedCall` if there was a call that no rule answered; errors of the block come first."""
-        if error is None and self._unexpected:
+        """Raise `UnexpectedCall` if there was a call that no rule answered; errors of the block come first.
+
+        Otherwise, warn of rules that have answered no call.
+        """
+        if error is not None:
+            return
+        if self._unexpected:
             raise UnexpectedCall(self._unexpected[0])
+        for rule in self.unused:
+            warnings.warn(f"no call has used the rule {rule!r}", UnusedRuleWarning, stacklevel=2)
 
     def client(self, **options: Unpack[ClientOptions]) -> DetectiveClient:
         """Create a client.
@@ -113,15 +128,26 @@ class MockDetective:
     @property
     def unused(self) -> list[MockRule]:
         """The rules that have answered no call."""
-        return [rule for rule in self._rules if not rule.used]
+        return [rule for rule, used in zip(self._rules, self._used, strict=True) if not used]
 
     def _answer(self, operation: str, request: Any, account_id: str | None, region: str, host: str) -> Any:
         self._calls.append(MockedCall(operation, request, account_id, region))
-        for rule in self._rules:
-            if rule.matches(operation, request, account_id, region):
-                return rule.answer(request, host)
+        for number, rule in enumerate(self._rules):
+            used = self._used[number]
+            if used != rule.times and rule.matches(operation, request, account_id, region):
+                self._used[number] += 1
+                return rule.answer(request, host, used)
         account = f" of {account_id}" if account_id else ""
-        rules = "".join(f"\n  {rule!r}" for rule in self._rules) or "\n  none"
+        rules = "".join(
+            f"\n  {rule!r}; {_usage(used, rule.times)}" for rule, used in zip(self._rules, self._used, strict=True)
+        )
+        rules = rules or "\n  none"
         message = f"no rule answers {operation}{account} in {region}: {request!r}\nThe rules are:{rules}"
         self._unexpected.append(message)
         raise UnexpectedCall(message)
+
+
+def _usage(used: int, times: int | None) -> str:
+    if times is not None:
+        return f"used for {used} of {times} {'call' if times == 1 else 'calls'}"
+    return f"used for {used} {'call' if used == 1 else 'calls'}, and may be for any number"

@@ -4,11 +4,12 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import Any, overload
 
-from attrs import define, field
+from attrs import frozen
 
 from detective_async.api.operations import OPERATIONS
 from detective_async.errors import ConnectError, DetectiveError, HostNotFound, ServiceError, TransportError
 from detective_async.testing.mocks.operations import MockedOperation, RequestT, ResponseT
+from detective_async.testing.names import check_account, check_region
 
 Raised = DetectiveError | type[ServiceError] | type[TransportError]
 
@@ -25,46 +26,41 @@ _STATUSES = {
 _RETRYABLE = {"InternalServerException", "TooManyRequestsException"}
 
 
-@define(eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class MockRule:
-    """A rule, which `mock` makes.
+    """A rule, which `mock` makes; it has no state, so one rule may serve many mocks.
 
     Attributes:
         operation: the name of the operation that it applies to.
-        used: how many calls it has answered.
+        times: how many calls it answers for each mock; None for any number.
     """
 
     operation: str
-    used: int = field(default=0, init=False)
+    times: int | None
     _answers: list[Any]
-    # How many calls the rule answers; None for any number.
-    _times: int | None
     _when: Callable[[Any], bool] | None
     _account_id: str | None
     _region: str | None
 
     def __repr__(self) -> str:
-        """Show what the rule applies to, and how often it did."""
+        """Show what the rule applies to."""
         account = f" of {self._account_id}" if self._account_id else ""
         region = f" in {self._region}" if self._region else ""
         condition = ", under a condition" if self._when else ""
-        of = "any number" if self._times is None else self._times
-        return f"{self.operation}{account}{region}{condition}; used {self.used} of {of} times"
+        return f"{self.operation}{account}{region}{condition}"
 
     def matches(self, operation: str, request: Any, account_id: str | None, region: str) -> bool:
-        """Return whether the rule answers this call."""
+        """Return whether the rule applies to this call."""
         return (
             operation == self.operation
-            and (self._times is None or self.used < self._times)
             and self._account_id in (None, account_id)
             and self._region in (None, region)
             and (self._when is None or self._when(request))
         )
 
-    def answer(self, request: Any, host: str) -> Any:
-        """Return the response to a call, or raise what the rule says."""
-        answer = self._answers[min(self.used, len(self._answers) - 1)]
-        self.used += 1
+    def answer(self, request: Any, host: str, used: int) -> Any:
+        """Return the response to a call, or raise what the rule says; it has answered `used` calls before."""
+        answer = self._answers[min(used, len(self._answers) - 1)]
         if isinstance(answer, type):
             raise _made(answer, self.operation, host)
         if isinstance(answer, DetectiveError):
@@ -140,33 +136,79 @@ def mock(
 
     Raises:
         TypeError: an argument is of the wrong type, such as the response of another operation.
-        ValueError: `times` is less than 1, or there is nothing in the sequence.
+        ValueError: `times` is less than 1, there is nothing in the sequence, or no such account or region.
     """
     if not isinstance(operation, MockedOperation):
         raise TypeError(
             f"operation: must be one of detective_async.testing.mocks, such as ListMembers, got {operation!r}"
         )
-    if sum(given is not None for given in (returns, raises, sequence)) > 1:
-        raise TypeError("give one of returns, raises and sequence")
+    _check_scope(when, account_id, region, times)
+    answers = _answers(operation.name, returns, raises, sequence)
+    if sequence is not None:
+        if times is not None:
+            raise TypeError("times: must not be given with a sequence, which answers one call with each of its members")
+        times = len(answers)
+    return MockRule(operation.name, times, answers, when, account_id, region)
+
+
+def _check_scope(when: object, account_id: str | None, region: str | None, times: int | None) -> None:
+    if when is not None and not callable(when):
+        raise TypeError(f"when: must be a function of the request, got {when!r}")
+    if account_id is not None:
+        check_account(account_id, "account_id")
+    if region is not None:
+        check_region(region, "region")
     if times is not None and (type(times) is not int or times < 1):
         raise ValueError(f"times: must be 1 or more, or None for any number, got {times!r}")
-    answers = [returns if raises is None else raises] if sequence is None else list(sequence)
+
+
+def _answers(operation: str, returns: Any, raises: Any, sequence: Any) -> list[Any]:
+    """Return the answers of a rule, which have been checked."""
+    given = sum(one is not None for one in (returns, raises, sequence))
+    if given > 1 or (not given and OPERATIONS[operation].response is not type(None)):
+        raise TypeError(f"{operation}: give one of returns, raises and sequence, got {given or 'none'} of them")
+    if raises is not None:
+        _check_error(operation, raises)
+        return [raises]
+    if sequence is None:
+        if not _is_function(returns):
+            _check(operation, returns)
+        return [returns]
+    if isinstance(sequence, str) or not isinstance(sequence, Iterable):
+        raise TypeError(f"sequence: must be a list of responses and errors, got {sequence!r}")
+    answers = list(sequence)
     if not answers:
         raise ValueError("sequence: must not be empty")
     for answer in answers:
-        if not callable(answer) and not isinstance(answer, DetectiveError):
-            _check(operation.name, answer)
-        elif isinstance(answer, type) and not issubclass(answer, ServiceError | TransportError):
-            raise TypeError(f"{operation.name}: cannot raise {answer.__name__}: give an instance of a DetectiveError")
-    times = times if sequence is None else len(answers)
-    return MockRule(operation.name, answers, times, when, account_id, region)
+        if isinstance(answer, type | BaseException):
+            _check_error(operation, answer)
+        elif not _is_function(answer):
+            _check(operation, answer)
+    return answers
+
+
+def _is_function(answer: object) -> bool:
+    return callable(answer) and not isinstance(answer, type)
+
+
+def _check_error(operation: str, error: object) -> None:
+    if isinstance(error, DetectiveError):
+        return
+    if not isinstance(error, type):
+        raise TypeError(f"{operation}: raises must be a DetectiveError, or a class of one, got {error!r}")
+    if not issubclass(error, ServiceError | TransportError):
+        raise TypeError(f"{operation}: cannot raise {error.__name__}: give an instance of a DetectiveError")
 
 
 def _check(operation: str, response: object) -> None:
     """Check that a response is of the operation's type, as the checkers of types do."""
     expected = OPERATIONS[operation].response
     if not isinstance(response, expected):
-        raise TypeError(f"{operation}: expected {expected.__name__}, got {type(response).__name__}")
+        found = response if isinstance(response, type) else type(response)
+        hint = "; give errors as raises" if issubclass(found, BaseException) else ""
+        if response is expected:
+            hint = "; give a response, and not the class itself"
+        raise TypeError(f"{operation}: expected {expected.__name__}, got {found.__name__}{hint}")
 
 
 def _made(kind: type[ServiceError] | type[TransportError], operation: str, host: str) -> DetectiveError:

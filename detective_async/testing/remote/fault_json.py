@@ -4,20 +4,20 @@ from typing import Any, get_args
 
 from attrs import NOTHING, Attribute, asdict, fields
 
+from detective_async.testing.checks import Check, CheckError, described, integer, invalid, nullable, probability, table
 from detective_async.testing.faults import JSON_SCHEMAS, Effect, Fault, Garbage, Throttle
-from detective_async.testing.names import KNOWN_OPERATIONS
+from detective_async.testing.names import known_operation
 from detective_async.testing.seed import schema
-from detective_async.testing.seed.schema import Check, described, nullable, one_of
 
 _EFFECTS: dict[str, type[Effect]] = {effect.__name__: effect for effect in get_args(Effect)}
 
 
 def _members(effect: type[Effect]) -> dict[str, Check]:
     """Return a check of each member but the type; the effect's constructor has more of them."""
-    return {one.name: Check(_as_it_is, JSON_SCHEMAS[one.validator], takes_null=True) for one in fields(effect)}
+    return {one.name: Check(_without_fraction, JSON_SCHEMAS[one.validator], takes_null=True) for one in fields(effect)}
 
 
-def _as_it_is(value: Any, _where: str) -> Any:
+def _without_fraction(value: Any, _where: str) -> Any:
     # JSON has one kind of numbers.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -40,34 +40,40 @@ def check_effect(value: Any, where: str) -> Effect:
     """Make the effect that an object describes."""
     name = value.get("type") if isinstance(value, dict) else None
     if not isinstance(name, str) or name not in _EFFECTS:
-        raise schema.invalid(where, f"an object whose type is one of {', '.join(_EFFECTS)}", value)
+        raise invalid(where, f"an object whose type is one of {', '.join(_EFFECTS)}", value)
     kind = _EFFECTS[name]
     given = {name: item for name, item in value.items() if name != "type"}
     required = [one.name for one in fields(kind) if one.default is NOTHING]
     members = _members(kind)
-    checked = schema.table({name: members.pop(name) for name in required}, members)(given, where)
+    checked = table({name: members.pop(name) for name in required}, members)(given, where)
     if isinstance(checked.get("body"), str):
         checked["body"] = checked["body"].encode()
     try:
         return kind(**checked)
     except (TypeError, ValueError) as error:
-        raise schema.SeedError(f"{where}.{error}") from None
+        raise CheckError(f"{where}.{error}") from None
 
 
-_fault = schema.table(
+_fault = table(
     {"effect": check_effect},
     {
-        "operation": one_of(*sorted(KNOWN_OPERATIONS)),
+        "operation": known_operation,
         "account": schema.check_account_id,
         "region": schema.check_region,
         # Null means no limit, and an absent key means once.
-        "count": nullable(schema.integer(0, 2**53)),
-        "probability": schema.probability,
+        "count": nullable(integer(0, 2**53)),
+        "probability": probability,
     },
 )
 
-#: The value of `x-amz-retry-after`, which may be invalid.
-check_retry_after = Check(_as_it_is, JSON_SCHEMAS[fields(Throttle).retry_after_ms.validator])
+
+@described(**JSON_SCHEMAS[fields(Throttle).retry_after_ms.validator])
+def check_retry_after(value: Any, where: str) -> int | str | None:
+    """Check for a value of `x-amz-retry-after`, which the protocol may not allow."""
+    try:
+        return Throttle(_without_fraction(value, where)).retry_after_ms
+    except ValueError as error:
+        raise CheckError(str(error)) from None
 
 
 @described(**_fault.json_schema)

@@ -12,13 +12,15 @@ from typing import Any
 from aiohttp import web
 from attrs import define
 
+from detective_async.testing.checks import Check, CheckError
 from detective_async.testing.page.host_check import is_allowed_origin, is_local
 from detective_async.testing.remote import openapi
 from detective_async.testing.remote.routes import PREFIX, ROUTES, Route
-from detective_async.testing.seed.schema import Check, SeedError
+from detective_async.testing.seed.schema import SeedError
 from detective_async.testing.server.http import read_body
 from detective_async.testing.services.errors import ApiError
 from detective_async.testing.services.json_body import read_object
+from detective_async.testing.world.errors import NotAllowedError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -131,7 +133,7 @@ class Remote:
             found: dict[str, Any] = self._checks[route.control](content, "")
         except ApiError as error:
             raise RefusedError(error.status, error.code, error.message) from None
-        except SeedError as error:
+        except CheckError as error:
             raise RefusedError(400, "InvalidRequest", str(error)) from None
         return found
 
@@ -141,10 +143,10 @@ class Remote:
             if isinstance(control, property):
                 result = getattr(self.simulator, route.control)
             else:
-                result = _call(getattr(self.simulator, route.control), given)
+                result = route.call(getattr(self.simulator, route.control), given)
                 if inspect.isawaitable(result):
                     result = await result
-        except ValueError as error:
+        except (NotAllowedError, SeedError) as error:
             raise RefusedError(409, "NotAllowed", str(error)) from None
         if route.result is None:
             return web.Response(status=204, headers=_HEADERS)
@@ -157,17 +159,6 @@ class Remote:
     @cached_property
     def _document(self) -> dict[str, Any]:
         return openapi.document(type(self.simulator))
-
-
-def _call(control: Any, given: dict[str, Any]) -> Any:
-    """Call a control by keyword, but for parameters that take any number of values."""
-    several = [
-        name
-        for name, one in inspect.signature(control).parameters.items()
-        if one.kind is inspect.Parameter.VAR_POSITIONAL
-    ]
-    values = [value for name in several for value in given.get(name, ())]
-    return control(*values, **{name: value for name, value in given.items() if name not in several})
 
 
 def _check_method(http: web.BaseRequest, *allowed: str) -> None:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from detective_async.testing.checks import Check, table
 from detective_async.testing.remote.routes import ROUTES, Route
-from detective_async.testing.seed.schema import Check, table
 
 #: Where it is served.
 PATH = "/_simulator/openapi.json"

@@ -10,12 +10,12 @@ from typing import Any
 from attrs import field, frozen
 
 from detective_async.auth.credentials import Credentials
-from detective_async.testing.names import KNOWN_OPERATIONS
+from detective_async.testing import checks
+from detective_async.testing.checks import Check, list_of, map_of, nullable, table
+from detective_async.testing.names import known_operation
 from detective_async.testing.remote import fault_json
 from detective_async.testing.seed import schema
-from detective_async.testing.seed.schema import Check, list_of, map_of, nullable, one_of, table
 from detective_async.testing.server.requests import RecordedRequest
-from detective_async.testing.world.read_lag import LAGGING
 
 #: The path of a control is this, and its name.
 PREFIX = "/_simulator/control/"
@@ -30,12 +30,14 @@ class Route:
         parameters: a check for each.
         result: what is returned; None for nothing.
         write: makes it JSON.
+        call: calls the control.
     """
 
     control: str
     parameters: Mapping[str, Check] = field(factory=dict)
     result: Check | None = None
     write: Callable[[Any], Any] = lambda value: value
+    call: Callable[[Callable[..., Any], Mapping[str, Any]], Any] = lambda control, given: control(**given)
 
     @property
     def method(self) -> str:
@@ -85,16 +87,15 @@ def _printable(text: str) -> str:
 
 
 _account_id = schema.check_account_id
-_text = schema.text(r"[\s\S]*", "text")
-_operation = one_of(*sorted(KNOWN_OPERATIONS))
-_count = nullable(schema.integer(0, 2**53))
+_text = checks.text(r"[\s\S]*", "text")
+_count = nullable(checks.integer(0, 2**53))
 _keys = table(
     {"access_key_id": _text, "secret_access_key": _text, "account_id": _account_id},
-    {"session_token": _text, "expires_at": schema.time},
+    {"session_token": _text, "expires_at": checks.time},
 )
 _recorded = table(
     {
-        "time": schema.time,
+        "time": checks.time,
         "method": _text,
         "target": _text,
         "headers": map_of(_text, _text),
@@ -106,7 +107,7 @@ _recorded = table(
         "operation": _text,
         "account_id": _account_id,
         "region": _text,
-        "status": schema.integer(200, 599),
+        "status": checks.integer(200, 599),
         "error_code": _text,
     },
 )
@@ -119,13 +120,13 @@ _snapshot = table(
     },
     {},
 )
-_delay = {"seconds": schema.seconds}
+_delay = {"seconds": checks.seconds}
 _in_region = {"region": schema.check_region}
 
 ROUTES = (
     Route("reset"),
     Route("set_baseline"),
-    Route("now", result=schema.time, write=_time),
+    Route("now", result=checks.time, write=_time),
     Route("advance", _delay),
     Route(
         "account",
@@ -134,7 +135,7 @@ ROUTES = (
         _credentials,
     ),
     Route("accounts", result=list_of(_account_id)),
-    Route("temporary_credentials", {"account_id": _account_id, "duration": schema.seconds}, _keys, _credentials),
+    Route("temporary_credentials", {"account_id": _account_id, "duration": checks.seconds}, _keys, _credentials),
     Route("environment", {"account_id": _account_id, **_in_region}, map_of(_text, _text)),
     Route(
         "role",
@@ -153,11 +154,11 @@ ROUTES = (
         "throttle",
         {
             "count": _count,
-            "operation": _operation,
+            "operation": known_operation,
             "account": _account_id,
             **_in_region,
             "retry_after_ms": fault_json.check_retry_after,
-            "probability": schema.probability,
+            "probability": checks.probability,
         },
     ),
     Route(
@@ -180,7 +181,11 @@ ROUTES = (
     ),
     Route("organization", {"management_account": _account_id, "member_accounts": list_of(_account_id)}),
     Route("set_account_state", {"account_id": _account_id, "state": schema.check_account_state}),
-    Route("leave_organization", {"account_ids": list_of(_account_id)}),
+    Route(
+        "leave_organization",
+        {"account_ids": list_of(_account_id)},
+        call=lambda control, given: control(*given["account_ids"]),
+    ),
     Route("deregister_administrator", {"management_account": _account_id}),
     Route("set_verification_delay", _delay),
     Route("set_activation_delay", _delay),
@@ -188,12 +193,12 @@ ROUTES = (
     Route("set_deletion_delay", _delay),
     Route("set_delegation_delay", _delay),
     Route("set_volume_limit", {"size": schema.check_volume_limit}),
-    Route("set_read_lag", {**_delay, "operations": list_of(one_of(*sorted(LAGGING)))}),
+    Route("set_read_lag", {**_delay, "operations": list_of(schema.check_lagging_operation)}),
     Route("close_region", {**_in_region, "account_id": _account_id}),
     Route("open_region", {**_in_region, "account_id": _account_id}),
     Route(
         "investigations",
-        {"duration": schema.seconds, "outcome": schema.check_outcome, "severity": schema.check_severity},
+        {"duration": checks.seconds, "outcome": schema.check_outcome, "severity": schema.check_severity},
     ),
     Route("snapshot", result=map_of(_text, _snapshot)),
     Route("load", {"source": schema.check_seed}),

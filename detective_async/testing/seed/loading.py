@@ -8,8 +8,10 @@ from typing import Any
 
 from attrs import evolve, fields
 
+from detective_async.testing.checks import CheckError
 from detective_async.testing.seed.schema import SeedError, check_seed
 from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
+from detective_async.testing.world.errors import NotAllowedError
 from detective_async.testing.world.membership import check_volume, resume_pass, verify
 from detective_async.testing.world.organizations import add_accounts
 from detective_async.testing.world.read_lag import ReadLag
@@ -34,12 +36,17 @@ def build(content: Mapping[str, Any], *, now: datetime, seed: int, before: World
     Random ids depend on `seed` and on the content. The delays and lags that the content does not have are those of the
     world `before`.
     """
-    given = check_seed(content, "")
+    try:
+        given = check_seed(content, "")
+    except CheckError as error:
+        raise SeedError(str(error)) from None
     then = max(now, given.get("time", now))
     # Seeded with the content too: with `seed` alone, new ids would repeat those that the dumped world has used.
     generator = random.Random(f"{seed} {json.dumps(content, sort_keys=True, default=str)}")  # noqa: S311
     world = World(generator, _delays(given, before.delays), closed_regions=set(given.get("closed_regions", ())))
     world.volume_limit = given.get("volume_limit", before.volume_limit)
+    # So that no temporary keys are those that other accounts had in the world before.
+    world.key_random = before.key_random
     plan = given.get("investigations", {})
     world.investigations = InvestigationPlan(
         timedelta(seconds=plan.get("duration", 0)), plan.get("outcome", "SUCCESSFUL"), plan.get("severity", "HIGH")
@@ -66,9 +73,9 @@ def _set_lags(world: World, given: Mapping[str, Any], before: World, now: dateti
     """Set the lags at the end: all that the seed has is seen at once."""
     world.reads = ReadLag(before.reads.default, dict(before.reads.operations))
     if "read_lag" in given:
-        world.reads.set(timedelta(seconds=given["read_lag"]))
+        world.reads.set(timedelta(seconds=given["read_lag"]), None, now)
     for operation, lag in given.get("read_lags", {}).items():
-        world.reads.set(timedelta(seconds=lag), [operation])
+        world.reads.set(timedelta(seconds=lag), [operation], now)
     world.record(now)
 
 
@@ -104,7 +111,7 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
         raise _duplicate(f"{place}.management_account", f"the organization of {management}")
     try:
         add_accounts(world, management, given.get("accounts", ()), now)
-    except ValueError as error:
+    except NotAllowedError as error:
         raise SeedError(f"{place}.accounts: {error}") from None
     organization = world.organizations[management]
     for account_id, joined in given.get("joined", {}).items():

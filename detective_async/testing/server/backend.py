@@ -150,11 +150,11 @@ class Backend:
             context.session,
             behind=self.clock.behind,
         )
-        lag = world.reads.of(operation.name)
-        if lag:
-            seen = world.as_seen(now - lag)
+        if world.reads.of(operation.name):
+            moment = world.reads.moment(operation.name, now)
+            seen = world.as_seen(moment)
             # What only reads is carried out as it would have been then.
-            call = evolve(call, world=seen, now=now - lag) if operation.name in READS else evolve(call, seen=seen)
+            call = evolve(call, world=seen, now=moment) if operation.name in READS else evolve(call, seen=seen)
         result = context.api.handlers[operation.name](call)
         if operation.name not in READS:
             world.record(now)
@@ -179,12 +179,14 @@ class Backend:
             raise invalid_token
         context.account_id, context.session = key.account_id, key.session
         _check_region(scope.region)
-        account = world.accounts[key.account_id]
-        if account.state == "PENDING_ACTIVATION":
+        # Keys outlive a reset, and the accounts do not.
+        account = world.accounts.get(key.account_id)
+        if account is not None and account.state == "PENDING_ACTIVATION":
             raise ApiError("OptInRequired", "The AWS Access Key Id needs a subscription for the service")
-        if account.state != "ACTIVE":
+        if account is not None and account.state != "ACTIVE":
             raise invalid_token
-        if context.api.regional and scope.region in world.closed_regions | account.closed_regions:
+        closed_regions = world.closed_regions | (account.closed_regions if account else set())
+        if context.api.regional and scope.region in closed_regions:
             raise invalid_token
         if key.expires_at is not None and key.expires_at <= self.clock.now():
             raise ApiError("ExpiredTokenException", "The security token included in the request is expired")

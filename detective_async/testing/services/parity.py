@@ -13,7 +13,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @frozen
 class Source:
-    """Where something about AWS is said, or seen; without a URL, it is inferred."""
+    """Where something about AWS is said, or seen; without a URL, it is the API or inferred."""
 
     title: str
     url: str | None = None
@@ -41,7 +41,10 @@ SRA = Source(
     "AWS's Security Reference Architecture samples",
     "https://github.com/aws-samples/aws-security-reference-architecture-examples",
 )
-SEEN = Source("seen on AWS")
+SEEN_LIMIT = Source(
+    "seen on AWS in 2020", "https://github.com/aws-samples/amazon-detective-multiaccount-scripts/issues/6"
+)
+SEEN_CLOSED_REGION = Source("seen on AWS in 2019", "https://github.com/epsagon/clear-lambda-storage/issues/9")
 SIGNATURES = Source(
     "IAM user guide, signing errors",
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html",
@@ -65,7 +68,7 @@ class Fact:
     """One behaviour, and where it comes from."""
 
     text: str
-    source: Source = API
+    source: Source
 
 
 @frozen
@@ -79,18 +82,21 @@ class Parity:
 #: What all operations have in common.
 COMMON = Parity(
     facts=(
-        Fact("Paths, shapes, constraints and the HTTP statuses of errors are those of botocore's model."),
+        Fact("Paths, shapes, constraints and the HTTP statuses of errors are those of botocore's model.", API),
         Fact(
             "Signature Version 4 is checked, by botocore's canonicalisation; clocks may differ by 5 minutes.",
             SIGNATURES,
         ),
         Fact("Lists that are too long are refused in the words that were seen for CreateMembers.", INFERRED),
         Fact("`ErrorCode` is sent where the model has it, and only for what is wrong with the input.", INFERRED),
-        Fact("A region that is not opted in to, by any account or by one: UnrecognizedClientException.", SEEN),
+        Fact(
+            "A region that is not opted in to, by any account or by one: UnrecognizedClientException.",
+            SEEN_CLOSED_REGION,
+        ),
         Fact("A region that does not exist: InvalidSignatureException, with the region that may be meant.", SIGNATURES),
         Fact("An account that is not activated: OptInRequired.", COMMON_ERRORS),
         Fact("A suspended or closed account: its keys are not accepted.", INFERRED),
-        Fact("Page tokens expire after 24 hours."),
+        Fact("Page tokens expire after 24 hours.", API),
         Fact("They are bound to their request, and nothing is skipped or repeated when members come and go.", INFERRED),
         Fact("Read lag, off by default: operations that read see changes later, as clients have to expect.", SCRIPT),
     ),
@@ -104,9 +110,12 @@ COMMON = Parity(
 _ENTRIES: dict[Callable[..., Any], Parity] = {}
 
 
-def parity(*facts: Fact | str, gaps: tuple[str, ...] = ()) -> Callable[[_F], _F]:
-    """Note what is modelled of the operation that a function carries out; a string is a fact of the API reference."""
-    entry = Parity(tuple(one if isinstance(one, Fact) else Fact(one) for one in facts), gaps)
+def parity(*facts: Fact, gaps: tuple[str, ...] = ()) -> Callable[[_F], _F]:
+    """Note what is modelled of the operation that a function carries out.
+
+    `API` is for what is a sentence of the API reference; what follows from none is `INFERRED`.
+    """
+    entry = Parity(facts, gaps)
 
     def note(function: _F) -> _F:
         _ENTRIES[function] = entry

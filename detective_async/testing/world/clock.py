@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define, field
 
+from detective_async.testing.world.errors import NotAllowedError
+
 _CENTURY = 100 * 366 * 86400
 # Later times leave no room for what is added to them.
 _LATEST = datetime(9001, 1, 1, tzinfo=UTC)
@@ -45,9 +47,9 @@ class Clock:
         self._offset = timedelta(0)
 
     def advance(self, seconds: float) -> None:
-        """Advance the virtual time; it does not go back."""
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"seconds must be zero or more, got {seconds!r}")
+        """Advance the virtual time by zero or more seconds; it does not go back."""
         if seconds and self.wall() + self._offset > _LATEST - timedelta(seconds=min(seconds, _CENTURY)):
-            raise ValueError(f"seconds: the virtual time must stay before the year {_LATEST.year}, got {seconds!r}")
+            raise NotAllowedError(
+                f"seconds: the virtual time must stay before the year {_LATEST.year}, got {seconds!r}"
+            )
         self._offset += timedelta(seconds=seconds)

@@ -66,6 +66,9 @@ class Account:
     # The regions that it has not opted in to, beside those that are closed to all.
     closed_regions: set[str] = field(factory=set)
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Account":
+        return evolve(self, closed_regions=set(self.closed_regions))
+
 
 @frozen
 class Member:
@@ -164,6 +167,9 @@ class Graph:
             history=dict(self.history),
         )
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Graph":
+        return self.copy()
+
 
 def with_state(history: History, package: str, state: str, now: datetime) -> History:
     """Return a history in which a package has got a state."""
@@ -193,3 +199,6 @@ class Organization:
     settles_at: datetime | None = None
     # By region. In AWS this is Detective's, and everything above is AWS Organizations'.
     administrators: dict[str, Administrator] = field(factory=dict)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "Organization":
+        return evolve(self, accounts=dict(self.accounts), administrators=dict(self.administrators))

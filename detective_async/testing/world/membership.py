@@ -88,8 +88,13 @@ def check_volume(world: World, graph: Graph, account_id: str, due: datetime, now
 
 def _complete_check(world: World, due: datetime, graph: Graph, account_id: str) -> None:
     member = graph.members.get(account_id)
-    if member is not None and member.status == DISABLED and member.checked_at == due:
-        _enable(world, graph, member, due)
+    if member is None or member.status != DISABLED or member.checked_at != due:
+        return
+    problem = _problem(world, graph, member)
+    if problem:
+        graph.change(member, disabled_reason=problem, updated_at=due, checked_at=None)
+    else:
+        _enable(graph, member, due)
 
 
 def leave(world: World, graph: Graph, account_id: str, now: datetime) -> None:
@@ -121,7 +126,7 @@ def _enable_waiting(world: World, due: datetime) -> None:
     for graph in world.graphs.values():
         for member in sorted(_waiting(graph), key=lambda one: (one.invited_at or one.updated_at, one.account_id)):
             if _problem(world, graph, member) is None:
-                _enable(world, graph, member, due)
+                _enable(graph, member, due)
 
 
 def volume_of(account_id: str) -> int:
@@ -139,6 +144,9 @@ def _problem(world: World, graph: Graph, member: Member) -> str | None:
     account = world.accounts.get(member.account_id)
     if account and account.volume_problem:
         return account.volume_problem
+    if account and account.state != "ACTIVE":
+        # It has no data. There is no reason of its own for this in the API.
+        return "VOLUME_UNKNOWN"
     # The sum takes long in large graphs, and few are so large that it matters.
     is_large = len(graph.members) * _LARGEST_VOLUME > world.volume_limit
     if is_large and volume_ingested(graph) + volume_of(member.account_id) > world.volume_limit:
@@ -146,11 +154,7 @@ def _problem(world: World, graph: Graph, member: Member) -> str | None:
     return None
 
 
-def _enable(world: World, graph: Graph, member: Member, now: datetime) -> None:
-    problem = _problem(world, graph, member)
-    if problem:
-        graph.change(member, status=DISABLED, disabled_reason=problem, updated_at=now, checked_at=None)
-        return
+def _enable(graph: Graph, member: Member, now: datetime) -> None:
     started = {package: {state: now} for package, state in graph.packages.items() if state == "STARTED"}
     ingest = {**member.ingest, **started}
     graph.change(member, status="ENABLED", disabled_reason=None, updated_at=now, checked_at=None, ingest=ingest)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from detective_async.testing.world.entities import Organization
-from detective_async.testing.world.membership import auto_enroll, checks_nothing, leave
+from detective_async.testing.world.errors import NotAllowedError
+from detective_async.testing.world.membership import auto_enroll, checks_nothing, leave, schedule_pass
 from detective_async.testing.world.world import World
 
 
@@ -19,7 +20,7 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
         if known is None:
             new.append(account_id)
         elif known.management_account != management_account:
-            raise ValueError(f"account {account_id} is in the organization of {known.management_account}")
+            raise NotAllowedError(f"account {account_id} is in the organization of {known.management_account}")
     for account_id in new:
         world.register(account_id)
     found = world.organizations.setdefault(management_account, Organization(management_account, {}))
@@ -33,6 +34,8 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
 def set_state(world: World, account_id: str, state: str, now: datetime) -> None:
     """Set the state of an account; a closed one is removed from the graphs that it is a member of."""
     world.accounts[account_id].state = state
+    if state == "ACTIVE":
+        schedule_pass(world, now)
     if state == "CLOSED":
         for graph in world.graphs.values():
             if account_id in graph.members and not checks_nothing(graph):
@@ -48,11 +51,11 @@ def remove_accounts(world: World, account_ids: Iterable[str], now: datetime) -> 
     for account_id in leaving:
         organization = world.organization_of.get(account_id)
         if organization is None:
-            raise ValueError(f"account {account_id} is not in an organization")
+            raise NotAllowedError(f"account {account_id} is not in an organization")
         if account_id == organization.management_account:
-            raise ValueError(f"account {account_id} manages its organization and cannot leave it")
+            raise NotAllowedError(f"account {account_id} manages its organization and cannot leave it")
         if account_id == organization.delegated:
-            raise ValueError(f"account {account_id} is the delegated administrator and must be deregistered first")
+            raise NotAllowedError(f"account {account_id} is the delegated administrator and must be deregistered first")
     for account_id in leaving:
         organization = world.organization_of.pop(account_id)
         del organization.accounts[account_id]
@@ -66,7 +69,7 @@ def deregister_administrator(world: World, management_account: str, now: datetim
     """End the delegation; the organization's graphs that the delegated administrator administers are deleted."""
     organization = world.organizations.get(management_account)
     if organization is None or organization.delegated is None:
-        raise ValueError(f"account {management_account} has no delegated administrator for Detective")
+        raise NotAllowedError(f"account {management_account} has no delegated administrator for Detective")
     delegate, organization.delegated, organization.delegated_since = organization.delegated, None, None
     organization.settling_region = organization.settles_at = None
     for region, administrator in list(organization.administrators.items()):

@@ -8,6 +8,7 @@ is recorded until there is a lag.
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from attrs import define, field, frozen
 
@@ -48,6 +49,10 @@ class State:
     # Management account -> region -> administrator.
     administrators: dict[str, dict[str, Administrator]]
 
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "State":
+        # Nothing changes it, nor the graphs in it.
+        return self
+
 
 @define
 class ReadLag:
@@ -56,18 +61,31 @@ class ReadLag:
     default: timedelta = _NONE
     # Those of `LAGGING` that differ from the default.
     operations: dict[str, timedelta] = field(factory=dict)
+    # When each of them was set: what was written before is seen without a lag.
+    _since: datetime | None = None
+    _since_of: dict[str, datetime] = field(factory=dict)
     _states: list[State] = field(factory=list)
 
     def of(self, operation: str) -> timedelta:
         """Return the lag of an operation."""
         return self.operations.get(operation, self.default if operation in LAGGING else _NONE)
 
-    def set(self, lag: timedelta, operations: Iterable[str] | None = None) -> None:
+    def set(self, lag: timedelta, operations: Iterable[str] | None, now: datetime) -> None:
         """Set the lag of a few operations, or of all."""
         if operations is None:
             self.default, self.operations = lag, {}
+            self._since, self._since_of = now, {}
         else:
-            self.operations.update(dict.fromkeys(operations, lag))
+            names = list(operations)
+            self.operations.update(dict.fromkeys(names, lag))
+            self._since_of.update(dict.fromkeys(names, now))
+
+    def moment(self, operation: str, now: datetime) -> datetime:
+        """Return the moment whose state an operation reads now."""
+        moment = now - self.of(operation)
+        since = self._since_of.get(operation, self._since)
+        # The clock of a test may have been set back.
+        return moment if since is None else max(moment, min(since, now))
 
     def longest(self) -> timedelta:
         """Return the longest lag."""

@@ -1,11 +1,12 @@
 """The whole simulated world: its accounts, keys, graphs and organizations, and the changes that are due later."""
 
+import copy
 import hashlib
 import heapq
-import random
 from base64 import b32encode, b64encode
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 from attrs import define, evolve, field
@@ -25,6 +26,7 @@ from detective_async.testing.world.read_lag import ReadLag
 
 #: Bytes a day from which on a graph gets no new members; from the user guide.
 VOLUME_LIMIT = 10_000_000_000_000
+#: The members that a graph has at most.
 MEMBERS_PER_GRAPH = 1200
 PACKAGES = ("ASFF_SECURITYHUB_FINDING", CORE_PACKAGE, "EKS_AUDIT")
 
@@ -81,12 +83,14 @@ class Delays:
 class World:
     """The complete state of the services. It has no clock: each change takes the time as an argument."""
 
-    random: random.Random
+    random: Random
     delays: Delays = field(factory=Delays)
     # Bytes a day that a graph takes in; accounts that would exceed them are not enabled.
     volume_limit: int = VOLUME_LIMIT
     accounts: dict[str, Account] = field(factory=dict)
     keys: dict[str, Key] = field(factory=dict)
+    # For temporary keys alone: what else is random does not depend on how many of them there are.
+    key_random: Random = field(factory=lambda: Random(0))  # noqa: S311
     # By account and name.
     roles: dict[tuple[str, str], Role] = field(factory=dict)
     graphs: dict[str, Graph] = field(factory=dict)
@@ -118,6 +122,18 @@ class World:
         self.keys[key_id] = Key(account_id, secret)
         return Credentials(key_id, secret, account_id=account_id)
 
+    def keep_keys(self, before: "World", now: datetime) -> None:
+        """Accept the keys of the world `before` this one too, but for those that have expired there `now`."""
+        self.keys |= {name: key for name, key in before.keys.items() if key.expires_at is None or key.expires_at > now}
+        # Otherwise the next temporary keys would be those again that another account has.
+        self.key_random = before.key_random
+
+    def copy(self) -> "World":
+        """Return a copy that no change of this world changes; members, keys and other immutable parts are shared."""
+        # Large tables of immutable parts, which need no copies of their own.
+        tables: tuple[dict[Any, Any], ...] = (self.keys, self.roles, self._administered, self._memberships)
+        return copy.deepcopy(self, {id(one): dict(one) for one in tables})
+
     def add_role(self, role: Role) -> None:
         """Create or replace a role."""
         self.register(role.account_id)
@@ -126,9 +142,9 @@ class World:
     def issue(self, account_id: str, expires_at: datetime, session: Session | None = None) -> Credentials:
         """Issue temporary credentials of an account's user or, with a session, of a role."""
         self.register(account_id)
-        key_id = f"ASIA{b32encode(self.random.randbytes(10)).decode()}"
-        secret = b64encode(self.random.randbytes(30)).decode()
-        token = b64encode(self.random.randbytes(60)).decode()
+        key_id = f"ASIA{b32encode(self.key_random.randbytes(10)).decode()}"
+        secret = b64encode(self.key_random.randbytes(30)).decode()
+        token = b64encode(self.key_random.randbytes(60)).decode()
         self.keys[key_id] = Key(account_id, secret, token, expires_at, session)
         return Credentials(key_id, secret, token, expires_at, account_id)
 
@@ -224,7 +240,7 @@ class World:
 
     def set_read_lag(self, now: datetime, lag: timedelta, operations: Iterable[str] | None = None) -> None:
         """Let operations, by default all that can, see changes so much later; those until now are seen at once."""
-        self.reads.set(lag, operations)
+        self.reads.set(lag, operations, now)
         self.record(now)
 
     def record(self, now: datetime) -> None:

@@ -3,12 +3,12 @@
 from typing import Any
 
 from detective_async.testing.services.call import Call
-from detective_async.testing.services.parity import INFERRED, SEEN, SRA, Fact, parity
+from detective_async.testing.services.parity import API, INFERRED, SRA, Fact, parity
 from detective_async.testing.world.entities import CORE_PACKAGE, Graph, History
 
 
 @parity(
-    "Each package with its state, and the last time of each change.",
+    Fact("Each package with its state, and the last time of each change.", API),
     Fact("For the package delay, a package that is being started is DISABLED or STOPPED.", INFERRED),
 )
 def list_datasource_packages(call: Call) -> dict[str, Any]:
@@ -26,8 +26,9 @@ def list_datasource_packages(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    Fact("Most likely it sets the whole list: packages that are not named are stopped.", SRA),
-    Fact("A package that is not named was seen to stop.", SEEN),
+    Fact("It starts packages.", API),
+    Fact("It sets the whole list: packages that are not named are stopped.", INFERRED),
+    Fact("AWS's own samples always name DETECTIVE_CORE beside what they add.", SRA),
     Fact("DETECTIVE_CORE cannot be stopped.", INFERRED),
 )
 def update_datasource_packages(call: Call) -> None:
@@ -44,7 +45,8 @@ def update_datasource_packages(call: Call) -> None:
 
 
 @parity(
-    "The history of each member; the administrator has that of the graph.",
+    Fact("The history of each member.", API),
+    Fact("The administrator has that of the graph.", INFERRED),
     Fact("Members that never were enabled have an empty history.", INFERRED),
 )
 def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
@@ -60,7 +62,10 @@ def batch_get_graph_member_datasources(call: Call) -> dict[str, Any]:
     return {"MemberDatasources": found, "UnprocessedAccounts": unprocessed}
 
 
-@parity("The caller's history in each graph that it is a member of, or administers.")
+@parity(
+    Fact("The caller's history in each graph that it is a member of.", API),
+    Fact("So it has in the graph that it administers.", INFERRED),
+)
 def batch_get_membership_datasources(call: Call) -> dict[str, Any]:
     """Return the caller's ingest histories in several graphs."""
     found, unprocessed = [], []

@@ -4,11 +4,12 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import conflict
-from detective_async.testing.services.parity import INFERRED, SOURCE_DATA, Fact, parity
+from detective_async.testing.services.parity import API, INFERRED, SOURCE_DATA, Fact, parity
 
 
 @parity(
-    "Repeated, it returns the same ARN and leaves the tags unchanged.",
+    Fact("Repeated, it returns the same ARN.", API),
+    Fact("It leaves the tags unchanged then.", INFERRED),
     Fact("A new graph has all three data source packages started.", SOURCE_DATA),
     Fact("While the account's graph is being deleted: ConflictException.", INFERRED),
     gaps=("The quota of graphs per account.",),
@@ -25,8 +26,9 @@ def create_graph(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "The members' lists lose the graph at once.",
-    "The graph is queued to be deleted.",
+    Fact("The members' lists lose the graph.", API),
+    Fact("They lose it at once.", INFERRED),
+    Fact("The graph is queued to be deleted.", API),
     Fact("For the deletion delay, ListGraphs still has it.", INFERRED),
     Fact("Operations on a graph that is being deleted do not find it.", INFERRED),
 )
@@ -35,7 +37,7 @@ def delete_graph(call: Call) -> None:
     call.world.delete_graph(call.own_graph(), call.now)
 
 
-@parity("An account has one graph in a region at most.")
+@parity(Fact("An account has one graph in a region at most.", API))
 def list_graphs(call: Call) -> dict[str, Any]:
     """List the graph that the caller administers in this region, if there is one, even if it is being deleted."""
     graph = call.world.administered(call.account_id, call.region)

@@ -9,7 +9,7 @@ from attrs import evolve
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.indicators import indicators_of
 from detective_async.testing.services.errors import invalid, not_found
-from detective_async.testing.services.parity import INFERRED, RUNNING, Fact, parity
+from detective_async.testing.services.parity import API, INFERRED, RUNNING, Fact, parity
 from detective_async.testing.world.entities import Graph, Investigation
 
 _ENTITY = re.compile(r"arn:aws[-\w]*:iam::\d{12}:(user|role)/[!-~]+", re.ASCII)
@@ -20,7 +20,8 @@ _SEVERITIES = {None: 0, "INFORMATIONAL": 1, "LOW": 2, "MEDIUM": 3, "HIGH": 4, "C
 
 
 @parity(
-    "IAM users and roles, of any account.",
+    Fact("IAM users and roles.", API),
+    Fact("They may be of any account.", INFERRED),
     Fact("A scope from 3 hours to 30 days.", RUNNING),
     gaps=("How many may run at once.", "Whether the entity exists, and whether it is in the graph."),
 )
@@ -61,7 +62,7 @@ def get_investigation(call: Call) -> dict[str, Any]:
     }
 
 
-@parity("It archives an investigation, or makes it active again.")
+@parity(Fact("It archives an investigation, or makes it active again.", API))
 def update_investigation_state(call: Call) -> None:
     """Archive an investigation, or make it active again."""
     graph, found = _find(call)
@@ -69,7 +70,7 @@ def update_investigation_state(call: Call) -> None:
 
 
 @parity(
-    "All filters and orders.",
+    Fact("All filters and orders.", API),
     Fact("The newest first by default; archived ones are listed without a filter too.", INFERRED),
 )
 def list_investigations(call: Call) -> dict[str, Any]:
@@ -88,7 +89,7 @@ def list_investigations(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "All eight types, each with its own detail, and the filter.",
+    Fact("All eight types, each with its own detail, and the filter.", API),
     gaps=("Three of each type, made up, in every investigation that succeeds.",),
 )
 def list_indicators(call: Call) -> dict[str, Any]:

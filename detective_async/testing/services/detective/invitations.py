@@ -6,6 +6,7 @@ from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.details import member_detail
 from detective_async.testing.services.errors import conflict, denied
 from detective_async.testing.services.parity import (
+    API,
     INFERRED,
     NOT_ENABLED,
     ORGANIZATION_MEMBERS,
@@ -18,7 +19,8 @@ from detective_async.testing.world.entities import Member
 
 
 @parity(
-    "Open and accepted invitations, and the organization's graph.",
+    Fact("Open and accepted invitations.", API),
+    Fact("The organization's graph is one of them.", INFERRED),
     Fact("Invitations that are being verified, or whose verification failed, are not listed.", INFERRED),
 )
 def list_invitations(call: Call) -> dict[str, Any]:
@@ -33,7 +35,8 @@ def list_invitations(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "It needs the status INVITED: ConflictException.",
+    Fact("It needs the status INVITED.", API),
+    Fact("Other statuses: ConflictException.", INFERRED),
     Fact("For the activation delay ACCEPTED_BUT_DISABLED, then ENABLED or disabled with a reason.", NOT_ENABLED),
     Fact("There is no reason until then.", INFERRED),
     Fact("With a read lag, an invitation just made is not found.", SCRIPT),
@@ -46,7 +49,11 @@ def accept_invitation(call: Call) -> None:
     membership.activate(call.world, graph, member, call.now)
 
 
-@parity("It needs the status INVITED; the membership is gone at once.")
+@parity(
+    Fact("It needs the status INVITED.", API),
+    Fact("Other statuses: ConflictException.", INFERRED),
+    Fact("The membership is gone at once.", INFERRED),
+)
 def reject_invitation(call: Call) -> None:
     """Decline: the invitation is deleted."""
     graph, member = call.invitation()
@@ -56,7 +63,8 @@ def reject_invitation(call: Call) -> None:
 
 
 @parity(
-    "It needs the status ENABLED.",
+    Fact("It needs the status ENABLED.", API),
+    Fact("Other statuses: ConflictException.", INFERRED),
     Fact("Accounts of the organization cannot leave: AccessDeniedException.", ORGANIZATION_MEMBERS),
 )
 def disassociate_membership(call: Call) -> None:

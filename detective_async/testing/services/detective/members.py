@@ -5,21 +5,34 @@ from typing import Any
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.detective.details import member_detail
 from detective_async.testing.services.errors import ApiError, conflict, not_found
-from detective_async.testing.services.parity import INFERRED, INVITED, NOT_ENABLED, QUOTAS, REMOVED, SEEN, Fact, parity
+from detective_async.testing.services.parity import (
+    API,
+    INFERRED,
+    INVITED,
+    NOT_ENABLED,
+    QUOTAS,
+    REMOVED,
+    SEEN_LIMIT,
+    Fact,
+    parity,
+)
 from detective_async.testing.world import membership
 from detective_async.testing.world.entities import Graph, Member
 from detective_async.testing.world.world import MEMBERS_PER_GRAPH
 
 
 @parity(
-    Fact("50 accounts in a request, and AWS's words for more.", SEEN),
-    "Members and the administrator itself are unprocessed.",
+    Fact("50 accounts in a request.", API),
+    Fact("AWS's words for more.", SEEN_LIMIT),
+    Fact("Members are unprocessed.", API),
+    Fact("So is the administrator itself.", INFERRED),
     Fact("The reasons of unprocessed accounts.", INFERRED),
     Fact("1,200 members of a graph: ServiceQuotaExceededException for more.", QUOTAS),
-    "The same error for any new account, while the graph takes in more data than its limit.",
+    Fact("The same error for any new account, while the graph takes in more data than its limit.", API),
     Fact("An invitation verifies if it has the address of the account's root user.", INVITED),
     Fact("In AWS GovCloud (US) nothing is verified.", INVITED),
-    "Accounts of the organization need no invitation; they are VERIFICATION_IN_PROGRESS for the verification delay.",
+    Fact("Accounts of the organization need no invitation.", API),
+    Fact("They may be VERIFICATION_IN_PROGRESS, which takes the verification delay.", API),
     Fact("Those that are not active are unprocessed; the invitation of another such account fails.", INFERRED),
     gaps=("No e-mail is sent, so `Message` and `DisableEmailNotification` have no effect.",),
 )
@@ -32,7 +45,7 @@ def create_members(call: Call) -> dict[str, Any]:
         account_id = account["AccountId"]
         if account_id == graph.administrator:
             unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
-        elif _is_dead(call, graph, account_id):
+        elif _is_inactive(call, graph, account_id):
             unprocessed.append(_unprocessed(account_id, "Account is not active"))
         elif account_id in graph.members or account_id in new:
             unprocessed.append(_unprocessed(account_id, "Account is already a member"))
@@ -51,7 +64,8 @@ def create_members(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "Members leave at once; accounts that are no members are unprocessed.",
+    Fact("Members leave.", API),
+    Fact("They leave at once; accounts that are no members are unprocessed.", INFERRED),
     Fact("Closed accounts leave by themselves, except in AWS GovCloud (US).", REMOVED),
 )
 def delete_members(call: Call) -> dict[str, Any]:
@@ -70,7 +84,7 @@ def delete_members(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "Accounts that are no members are unprocessed.",
+    Fact("Accounts that are no members are unprocessed.", INFERRED),
     gaps=("The volumes are made up from the account's id.",),
 )
 def get_members(call: Call) -> dict[str, Any]:
@@ -85,7 +99,7 @@ def get_members(call: Call) -> dict[str, Any]:
     return {"MemberDetails": found, "UnprocessedAccounts": unprocessed}
 
 
-@parity("In the order of the account ids.", gaps=("The volumes are made up from the account's id.",))
+@parity(Fact("In the order of the account ids.", INFERRED), gaps=("The volumes are made up from the account's id.",))
 def list_members(call: Call) -> dict[str, Any]:
     """List the members page by page, in the order of their account ids."""
     graph = call.own_graph()
@@ -95,7 +109,8 @@ def list_members(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "It needs the status ACCEPTED_BUT_DISABLED, and leads to ENABLED or leaves it.",
+    Fact("It needs the status ACCEPTED_BUT_DISABLED, and leads to ENABLED or leaves it.", API),
+    Fact("An account that is not active stays disabled, with the reason VOLUME_UNKNOWN.", INFERRED),
     Fact("Members that fit by then are also enabled by themselves, within an hour, in order.", NOT_ENABLED),
     Fact("A graph gets no new members above 10 TB a day.", QUOTAS),
     Fact(
@@ -128,8 +143,8 @@ def _is_enrolled(call: Call, graph: Graph, account_id: str) -> bool:
     return organization is not None and account_id in organization.accounts
 
 
-def _is_dead(call: Call, graph: Graph, account_id: str) -> bool:
-    """Return whether an account of the organization is suspended or closed."""
+def _is_inactive(call: Call, graph: Graph, account_id: str) -> bool:
+    """Return whether an account of the organization is in another state than ACTIVE."""
     return _is_enrolled(call, graph, account_id) and call.world.accounts[account_id].state != "ACTIVE"
 
 

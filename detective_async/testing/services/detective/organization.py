@@ -5,6 +5,7 @@ from typing import Any
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import denied, invalid, refused
 from detective_async.testing.services.parity import (
+    API,
     AUDIT_MANAGER_REPORT,
     GUARDDUTY_REPORT,
     INFERRED,
@@ -17,7 +18,7 @@ from detective_async.testing.world.entities import Administrator, Graph, Organiz
 
 
 @parity(
-    "Only the management account; the administrator gets a graph if it has none.",
+    Fact("Only the management account; the administrator gets a graph if it has none.", API),
     Fact("One administrator in a region; the same account in all, or the management account.", RESTRICTIONS),
     Fact("An account outside: ValidationException, in the words that Terraform looks for.", TERRAFORM_ADMINISTRATOR),
     Fact("With a delegation delay, other regions are refused while the first one settles.", GUARDDUTY_REPORT),
@@ -56,7 +57,7 @@ def enable_organization_admin_account(call: Call) -> None:
             graph.change(member, invitation_type="ORGANIZATION")
 
 
-@parity("It deletes the organization's graph; the delegation itself remains.")
+@parity(Fact("It deletes the organization's graph; the delegation itself remains.", API))
 def disable_organization_admin_account(call: Call) -> None:
     """Remove the administrator of this region, and delete the organization's graph."""
     organization = _managed_organization(call)
@@ -68,7 +69,7 @@ def disable_organization_admin_account(call: Call) -> None:
         call.world.delete_graph(graph, call.now)
 
 
-@parity("The administrator of the region, with its graph.")
+@parity(Fact("The administrator of the region, with its graph.", API))
 def list_organization_admin_accounts(call: Call) -> dict[str, Any]:
     """List the administrator of this region, if there is one."""
     administrator = _managed_organization(call).administrators.get(call.region)
@@ -87,7 +88,7 @@ def list_organization_admin_accounts(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "AutoEnable.",
+    Fact("AutoEnable.", API),
     Fact("A graph that does not exist is a ValidationException, since the API has no other error for it.", INFERRED),
 )
 def describe_organization_configuration(call: Call) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def describe_organization_configuration(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "AutoEnable is for accounts that are new in the organization.",
+    Fact("AutoEnable is for accounts that are new in the organization.", API),
     Fact("A graph with 1,200 members enrolls no more; it does not make up for that later.", INFERRED),
     gaps=("Joining accounts become members at once, in AWS within an hour.",),
 )

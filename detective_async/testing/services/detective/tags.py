@@ -4,18 +4,21 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import invalid
-from detective_async.testing.services.parity import parity
+from detective_async.testing.services.parity import API, INFERRED, Fact, parity
 
 TAGS_PER_GRAPH = 50
 
 
-@parity("The tags of the caller's own graph.")
+@parity(Fact("The tags of a graph.", API), Fact("Only its administrator may read or change them.", INFERRED))
 def list_tags_for_resource(call: Call) -> dict[str, Any]:
     """List the tags."""
     return {"Tags": dict(sorted(call.own_graph("ResourceArn").tags.items()))}
 
 
-@parity("50 tags of a graph, of the API's characters; a key that exists gets the new value.")
+@parity(
+    Fact("50 tags, of the API's characters.", API),
+    Fact("A graph has 50 tags in all; a key that exists gets the new value.", INFERRED),
+)
 def tag_resource(call: Call) -> None:
     """Add tags; a key that exists already gets the new value."""
     graph = call.own_graph("ResourceArn")
@@ -25,7 +28,7 @@ def tag_resource(call: Call) -> None:
     graph.tags = tags
 
 
-@parity("Keys that do not exist are ignored.")
+@parity(Fact("Keys that do not exist are ignored.", INFERRED))
 def untag_resource(call: Call) -> None:
     """Remove tags; keys that do not exist are ignored."""
     graph = call.own_graph("ResourceArn")

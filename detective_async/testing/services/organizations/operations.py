@@ -6,7 +6,7 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import ApiError, invalid, not_found
-from detective_async.testing.services.parity import parity
+from detective_async.testing.services.parity import API, INFERRED, Fact, parity
 from detective_async.testing.world.entities import Organization
 from detective_async.testing.world.world import partition_of
 
@@ -24,7 +24,12 @@ _STATUSES = {
 
 
 @parity(
-    "Page by page, with states; for the management account and delegated administrators.",
+    Fact("Page by page, with states; for the management account and delegated administrators.", API),
+    Fact("A page has 20 accounts by default.", INFERRED),
+    Fact("`Status` is sent although its announced end, 9 September 2026, is over.", INFERRED),
+    Fact("`Status` has fewer values: PENDING_ACTIVATION and CLOSED are SUSPENDED there.", INFERRED),
+    Fact("All accounts have joined by an invitation: `JoinedMethod`.", INFERRED),
+    Fact("Which `Reason` an InvalidInputException has.", INFERRED),
     gaps=("Organizational units, and handshakes.",),
 )
 def list_accounts(call: Call) -> dict[str, Any]:
@@ -34,7 +39,7 @@ def list_accounts(call: Call) -> dict[str, Any]:
     return {"Accounts": [_with_path(call, organization, one) for one in account_ids], "NextToken": token}
 
 
-@parity("By account id.")
+@parity(Fact("By account id.", API))
 def describe_account(call: Call) -> dict[str, Any]:
     """Describe one account of the organization."""
     organization = _administered_organization(call)
@@ -44,7 +49,7 @@ def describe_account(call: Call) -> dict[str, Any]:
     return {"Account": _with_path(call, organization, account_id)}
 
 
-@parity("For every account of the organization.")
+@parity(Fact("For every account of the organization.", API))
 def describe_organization(call: Call) -> dict[str, Any]:
     """Describe the organization that the caller's account belongs to."""
     organization = _organization(call)
@@ -62,7 +67,7 @@ def describe_organization(call: Call) -> dict[str, Any]:
     }
 
 
-@parity("That of Detective.", gaps=("Those of other services.",))
+@parity(Fact("That of Detective.", API), gaps=("Those of other services.",))
 def list_delegated_administrators(call: Call) -> dict[str, Any]:
     """List the delegated administrators, of whom there is one: that of Detective, if there is any."""
     organization = _administered_organization(call)

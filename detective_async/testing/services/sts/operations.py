@@ -7,7 +7,7 @@ from typing import Any
 
 from detective_async.testing.services.call import Call
 from detective_async.testing.services.errors import ApiError
-from detective_async.testing.services.parity import INFERRED, Fact, parity
+from detective_async.testing.services.parity import API, INFERRED, Fact, parity
 from detective_async.testing.world.entities import Role, Session
 from detective_async.testing.world.world import partition_of, unique_id
 
@@ -20,7 +20,7 @@ _POLICIES = 10
 _POLICY_CHARACTERS = 2048
 
 
-@parity("Users and sessions of roles.")
+@parity(Fact("Users and sessions of roles.", API))
 def get_caller_identity(call: Call) -> dict[str, Any]:
     """Return the identity whose credentials signed the request."""
     user_id, arn = _identity(call, call.account_id, call.session)
@@ -28,7 +28,7 @@ def get_caller_identity(call: Call) -> dict[str, Any]:
 
 
 @parity(
-    "Trust by account, external id, path, duration; an hour at most when roles are chained.",
+    Fact("Trust by account, external id, path, duration; an hour at most when roles are chained.", API),
     Fact("A role of an account that is not active: AccessDenied.", INFERRED),
     gaps=("Policies, tags, multi-factor codes and source identities are checked, and have no effect.",),
 )
