@@ -293,13 +293,12 @@ async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_pat
 
     await form.get_by_label("Administrator account").select_option(world.ACCOUNTS[5])
     await form.get_by_label(world.REGIONS[2]).uncheck()
-    for lines, summary in (
-        (world.example(), "There are no actions"),
-        (world.example().splitlines()[0], "There is nothing to do"),
-    ):
-        await make_plan(page, lines)
-        await expect(plan).to_contain_text(summary)
-        await expect(plan.get_by_role("button", name="Apply this plan")).to_be_hidden()
+    # The address may have been corrected since, on AWS's side.
+    await make_plan(page, world.example())
+    await expect(plan).to_contain_text(f"invite again with the same e-mail address 1 account: {world.MOVED}")
+    await make_plan(page, world.example().splitlines()[0])
+    await expect(plan).to_contain_text("There is nothing to do")
+    await expect(plan.get_by_role("button", name="Apply this plan")).to_be_hidden()
 
 
 async def test_refused_requests_are_explained(url: str, page: Page) -> None:
