@@ -1,32 +1,18 @@
 """The part of AWS Organizations that lists accounts: JSON 1.1, with the operation in a header. Performs no I/O."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from attrs import Factory, frozen
 
+from detective_async.api.actions import Action, malformed
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.service import EncodedRequest, Service, ServiceOperation
+from detective_async.api.service import EncodedRequest, Service
+from detective_async.api.wire.error_responses import decode_error
 from detective_async.api.wire.json import MismatchError, dump, load
-from detective_async.errors import DecodeError, ServiceError
 from detective_async.settings.endpoints import resolve_organizations
 
-ResponseT = TypeVar("ResponseT")
-
 _TARGET = "AWSOrganizationsV20161128"
-
-
-@frozen
-class Action(ServiceOperation[ResponseT]):
-    """An operation of AWS Organizations.
-
-    Attributes:
-        name: the API's name.
-        repeatable: whether sending a request twice has the same effect as once.
-    """
-
-    name: str
-    repeatable: bool = True
 
 
 @frozen
@@ -57,13 +43,7 @@ def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata)
     except MismatchError as error:
         problem = str(error)
     # Outside of the handler, so that it is not chained to an exception that refers to the body.
-    raise DecodeError(
-        f"{problem} @ $",
-        operation=action.name,
-        status=metadata.http_status,
-        request_id=metadata.request_id,
-        attempts=metadata.attempts,
-    )
+    raise malformed(problem, action, metadata)
 
 
 def _page(document: object) -> AccountsPage:
@@ -81,22 +61,6 @@ def _texts(account: dict[Any, Any]) -> dict[str, str]:
     return {name: value for name, value in account.items() if isinstance(value, str)}
 
 
-def _read_error(
-    operation: str,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes | None,
-    *,
-    request_id: str | None,
-    attempts: int,
-    secrets: Iterable[str | None],
-) -> ServiceError:
-    # Imported on first use, as for Detective, whose errors have the same form.
-    from detective_async.api.wire.error_responses import decode_error  # noqa: PLC0415
-
-    return decode_error(operation, status, headers, body, request_id=request_id, attempts=attempts, secrets=secrets)
-
-
 def _secrets(_: object) -> Iterable[str]:
     return ()
 
@@ -107,6 +71,6 @@ ORGANIZATIONS = Service(
     resolve=resolve_organizations,
     encode=_encode,
     decode=_decode,
-    read_error=_read_error,
+    read_error=decode_error,
     secrets=_secrets,
 )

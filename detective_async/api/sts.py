@@ -4,22 +4,21 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 from attrs import field, frozen
 
+from detective_async.api.actions import Action, malformed
 from detective_async.api.expiration import read_expiration
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.redaction import unless_secret
-from detective_async.api.service import EncodedRequest, Service, ServiceOperation
+from detective_async.api.service import EncodedRequest, Service
 from detective_async.api.wire.error_responses import error_code, message_text
 from detective_async.api.wire.json import MismatchError, load
-from detective_async.errors import DecodeError, ServiceError
+from detective_async.errors import ServiceError
 from detective_async.settings.endpoints import resolve_sts
-
-ResponseT = TypeVar("ResponseT")
 
 _VERSION = "2011-06-15"
 #: Bytes of a response that are parsed: STS's have about 2 KB. To parse a hostile one takes seconds.
@@ -28,19 +27,6 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _NAMESPACE = re.compile(r"^\{.*?\}")
 #: The title of a page. Bounded, so that no page makes the search slow.
 _TITLE = re.compile(rb"<title>([^<]{1,1000})</title>", re.IGNORECASE)
-
-
-@frozen
-class Action(ServiceOperation[ResponseT]):
-    """An operation of STS.
-
-    Attributes:
-        name: the API's name.
-        repeatable: whether sending a request twice has the same effect as once.
-    """
-
-    name: str
-    repeatable: bool = True
 
 
 @frozen
@@ -101,13 +87,7 @@ def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata)
         except (KeyError, ValueError):
             # Raised below, so that it is not chained to an exception that quotes the response.
             missing = "credentials"
-    raise DecodeError(
-        f"the response contains no {missing} @ $",
-        operation=action.name,
-        status=metadata.http_status,
-        request_id=metadata.request_id,
-        attempts=metadata.attempts,
-    )
+    raise malformed(f"the response contains no {missing}", action, metadata)
 
 
 def _account_id_in(arn: str) -> str | None:

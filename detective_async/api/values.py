@@ -80,6 +80,7 @@ class PlainValues:
         self._wire_names = wire_names
         self._sensitive = sensitive
         self._converters: dict[type, Callable[[Any], Any]] = {}
+        self._by_fields: dict[type, Callable[[Any], dict[str, Any]]] = {}
         #: The first match applies.
         self._kinds: tuple[tuple[type, Callable[[Any], Any]], ...] = (
             (enum.Enum, lambda value: self(value.value)),
@@ -117,7 +118,10 @@ class PlainValues:
 
     def by_fields(self, kind: type[AttrsInstance]) -> Callable[[Any], dict[str, Any]]:
         """Return the function that converts the objects of an attrs class by their fields."""
-        return partial(self._object, self._fields(kind))
+        convert = self._by_fields.get(kind)
+        if convert is None:
+            convert = self._by_fields[kind] = partial(self._object, self._fields(kind))
+        return convert
 
     def _converter(self, kind: type) -> Callable[[Any], Any]:
         if not self._wire_names and kind.__module__.startswith(_PACKAGE) and hasattr(kind, "to_dict"):
