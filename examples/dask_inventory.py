@@ -1,15 +1,20 @@
-r"""The inventory of `detective-async inventory`, distributed over the machines of a Dask cluster.
+r"""Members, coverage or investigations of many administrators and regions, shared out over a Dask cluster.
 
     python dask_inventory.py --role-name SecurityAudit --accounts accounts.csv --regions eu-west-1 us-east-1 \
         --scheduler tcp://scheduler.example.com:8786 --output members.ndjson
+    python dask_inventory.py --job coverage --expected all-accounts.csv ...
+    python dask_inventory.py --job investigations --entities arns.txt ...
 
-Needs two extras, here and on the workers: pip install "detective-async[cli,dask]". Without --scheduler, a cluster of
---workers processes is started on this machine. Roles are assumed with the credentials that the AWS CLI would use on the
-worker's machine.
+The accounts are those that administer graphs. Needs two extras, here and on the workers:
+pip install "detective-async[cli,dask]". Without --scheduler, a cluster of --workers processes is started on this
+machine. Roles are assumed with the credentials that the AWS CLI would use on the worker's machine.
 
 The targets are split into shards, many more than there are workers. If a worker dies, Dask runs its shard again on
-another one. The lines of a shard are written once, after all of its results have arrived. A region whose host does not
-exist has failed, unless its shard reached another region: leave out the regions that have no Detective.
+another one: no investigation is started twice. Members are written as their shards finish, all else at the end. A
+region whose host does not exist has failed, unless its shard reached another region: leave out the regions without
+Detective.
+
+Exit codes: 0 everything was read, and for coverage everything is covered; 1 not; 2 wrong use; 130 interrupted.
 """
 
 # mypy: allow-untyped-calls
@@ -20,15 +25,22 @@ import functools
 import itertools
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
 
 from distributed import Client, Future, as_completed
 
-from detective_async import ConfigurationError, DetectiveFleet, Outcome, OutcomeKind, ParameterError
+from detective_async import ConfigurationError, DetectiveFleet, Outcome, OutcomeKind, ParameterError, Target
 from detective_async.cli.account_lists import read_ids
 from detective_async.cli.exits import CommandError
 from detective_async.cli.inventory_file import Ndjson, Output
 from detective_async.cli.inventory_run import Member, Report, read_members
+from detective_async.coverage import RegionState
+from detective_async.coverage.reading import Reading
+from detective_async.coverage.survey import join, read_fleet, unread, wanted_accounts
+from detective_async.investigation import InvestigationReport, investigate_fleet
 
 #: Shards per worker: with more of them, less work is lost with a worker, and the workers finish at more similar times.
 SHARDS = 8
@@ -37,41 +49,163 @@ SHARDS = 8
 BAD_INPUT = CommandError, ParameterError, ConfigurationError, OSError
 
 
-def work_on(shard: DetectiveFleet, *, with_email_addresses: bool) -> list[Outcome[list[Member]]]:
-    """Read the members of a shard's targets; runs on a worker."""
-    read = functools.partial(read_members, with_email_addresses=with_email_addresses)
+def work_on(shard: DetectiveFleet, read: Callable[[DetectiveFleet], Any]) -> Any:
+    """Do the job for a shard's targets; runs on a worker."""
 
-    async def collect() -> list[Outcome[list[Member]]]:
+    async def run() -> Any:
         async with shard:
-            return [outcome async for outcome in shard.run(read)]
+            return await read(shard)
 
-    return asyncio.run(collect())
+    return asyncio.run(run())
+
+
+class Members:
+    """The members of all graphs, written as they come."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._report = Report()
+        self._output = options.output
+        self.read = functools.partial(members_of, with_email_addresses=options.with_email_addresses)
+
+    def add(self, outcomes: list[Outcome[list[Member]]], output: Output) -> None:
+        """Write the results of a shard."""
+        for outcome in outcomes:
+            self._report.add(outcome)
+            if outcome.kind is not OutcomeKind.FAILED:
+                output.add((outcome.target.account_id, outcome.target.region), outcome.value or [])
+
+    def fail(self, shard: str, _: Sequence[Target], error: Exception) -> None:
+        """Record that a shard has failed."""
+        self._report.fail(shard, error)
+
+    def finish(self, _: Output) -> int:
+        """Return the exit code."""
+        return self._report.exit_code
+
+    def lines(self) -> list[str]:
+        """Return what to tell at the end, also after an interruption."""
+        return self._report.lines()
+
+
+async def members_of(shard: DetectiveFleet, *, with_email_addresses: bool) -> list[Outcome[list[Member]]]:
+    """Read the members of all graphs of a shard."""
+    read = functools.partial(read_members, with_email_addresses=with_email_addresses)
+    async with aclosing(shard.run(read)) as outcomes:
+        return [outcome async for outcome in outcomes]
+
+
+class CoverageOfAll:
+    """Which accounts are covered: known when all have answered, since another shard may cover an account."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._accounts = wanted_accounts(None if options.expected is None else read_ids(options.expected))
+        self._readings: list[Reading] = []
+        self._lines: list[str] = []
+        self.read = read_fleet
+
+    def add(self, readings: list[Reading], _: Output) -> None:
+        """Keep the results of a shard."""
+        self._readings += readings
+
+    def fail(self, shard: str, targets: Sequence[Target], error: Exception) -> None:
+        """Record that a shard has failed: nobody could look there."""
+        self._lines.append(f"failed: {shard}: {type(error).__name__}: {error}")
+        for target in targets:
+            self._readings.append(unread(target.region, target.account_id, RegionState.COULD_NOT_LOOK, error))
+
+    def finish(self, output: Output) -> int:
+        """Write the rows, and return the exit code."""
+        coverage = join(self._readings, self._accounts)
+        for row in coverage:
+            output.add((row.account_id, row.region), [row.to_dict()])
+        self._lines.append(str(coverage))
+        return 0 if coverage.ok else 1
+
+    def lines(self) -> list[str]:
+        """Return what to tell at the end."""
+        return self._lines
+
+
+class Investigations:
+    """Reports of users and roles, from all graphs that have their accounts."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        if options.entities is None:
+            raise CommandError("--job investigations needs --entities: a file of ARNs, one a line")
+        self._entities = Path(options.entities).read_text(encoding="utf-8").split()
+        self._reports: list[InvestigationReport] = []
+        self._lines: list[str] = []
+        self.read = functools.partial(reports_of, entities=self._entities)
+
+    def add(self, reports: list[InvestigationReport], _: Output) -> None:
+        """Keep the results of a shard: whether an entity is in no graph is known at the end."""
+        self._reports += reports
+
+    def fail(self, shard: str, targets: Sequence[Target], error: Exception) -> None:
+        """Record that a shard has failed."""
+        self._lines.append(f"failed: {shard}: {type(error).__name__}: {error}")
+        for region, entity in itertools.product(dict.fromkeys(one.region for one in targets), self._entities):
+            self._reports.append(InvestigationReport(entity=entity, region=region, error=error))
+
+    def finish(self, output: Output) -> int:
+        """Write the reports, and return the exit code."""
+        reports = list(decisive(self._reports))
+        for report in reports:
+            output.add((report.entity, report.region or ""), [report.to_dict()])
+        failed = sum(not report.ok for report in reports)
+        self._lines.append(f"{len(reports)} reports, {failed} with an error")
+        return 1 if failed else 0
+
+    def lines(self) -> list[str]:
+        """Return what to tell at the end."""
+        return self._lines
+
+
+async def reports_of(shard: DetectiveFleet, *, entities: Sequence[str]) -> list[InvestigationReport]:
+    """Investigate in all graphs of a shard."""
+    async with aclosing(investigate_fleet(shard, entities)) as reports:
+        return [report async for report in reports]
+
+
+def decisive(reports: Sequence[InvestigationReport]) -> Iterator[InvestigationReport]:
+    """Leave out what a shard says of an entity that is in no graph of its own, but in one of another shard."""
+    in_regions = {(one.entity, one.region) for one in reports if one.graph_arn is not None}
+    anywhere = {one.entity for one in reports if one.region is not None}
+    said: set[tuple[str, str | None]] = set()
+    for report in reports:
+        key = report.entity, report.region
+        if report.graph_arn is None:
+            if key in in_regions | said or (report.region is None and report.entity in anywhere):
+                continue
+            said.add(key)
+        yield report
+
+
+JOBS = {"members": Members, "coverage": CoverageOfAll, "investigations": Investigations}
 
 
 def distribute(
-    client: Client, fleet: DetectiveFleet, targets: int, options: argparse.Namespace
-) -> Iterator[Future[list[Outcome[list[Member]]]]]:
-    """Submit the shards to the cluster, and yield each one as it finishes."""
+    client: Client, fleet: DetectiveFleet, targets: Sequence[Target], read: Callable[[DetectiveFleet], Any], limit: int
+) -> Iterator[tuple[Future[Any], Sequence[Target]]]:
+    """Submit the shards to the cluster, and yield each one with its targets as it finishes."""
     client.wait_for_workers(1, timeout=60)
     workers = len(client.scheduler_info(n_workers=-1)["workers"])
     # A worker runs all targets of a shard at once.
-    count = min(targets, max(SHARDS * workers, -(-targets // options.concurrency)))
-    work = functools.partial(work_on, with_email_addresses=options.with_email_addresses)
+    count = min(len(targets), max(SHARDS * workers, -(-len(targets) // limit)))
     job = uuid.uuid4()
-    submitted = (
-        client.submit(work, fleet.shard(index, count), key=f"shard {index + 1} of {count} of job {job}")
-        for index in range(count)
-    )
+    shares = {f"shard {index + 1} of {count} of job {job}": index for index in range(count)}
+    submitted = (client.submit(work_on, fleet.shard(index, count), read, key=key) for key, index in shares.items())
     # Two shards per worker at first, then one more for each that finishes: workers keep results until they are read.
     finished = as_completed(itertools.islice(submitted, 2 * workers))
     for future in finished:
         finished.update(itertools.islice(submitted, 1))
-        yield future
+        yield future, targets[shares[str(future.key)] :: count]
 
 
 def argument_parser() -> argparse.ArgumentParser:
     """Make the parser of the arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--job", choices=JOBS, default="members", help="what to find out (%(default)s)")
     parser.add_argument("--role-name", required=True, help="the role to assume in each account")
     parser.add_argument("--external-id", help="the external id that the role's trust policy requires")
     parser.add_argument(
@@ -83,6 +217,10 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", metavar="FILE", help="write to this file (default: standard output)")
     parser.add_argument("--with-email-addresses", action="store_true", help="also write the members' e-mail addresses")
     parser.add_argument(
+        "--expected", metavar="FILE", help="coverage: the ids of the accounts to cover (default: those that are found)"
+    )
+    parser.add_argument("--entities", metavar="FILE", help="investigations: the ARNs of users and roles, one a line")
+    parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="the address of the cluster, such as tcp://scheduler.example.com:8786"
     )
     parser.add_argument(
@@ -92,7 +230,7 @@ def argument_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the inventory, and return the exit code."""
+    """Do the job, and return the exit code."""
     options = argument_parser().parse_args(arguments)
     try:
         account_ids = read_ids(options.accounts)
@@ -104,32 +242,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
             concurrency=options.concurrency,
             endpoint_url=options.endpoint_url,
         )
+        job = JOBS[options.job](options)
         output = Output(Ndjson(), options.output)
     except BAD_INPUT as error:
         print(error, file=sys.stderr)
         return 2
+    # In the order of the fleet's.
+    targets = [Target(*pair) for pair in itertools.product(account_ids, options.regions)]
     local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    report = Report()
-    code = 130
+    code, lines = 130, []
     try:
         with output, Client(options.scheduler, **({} if options.scheduler else local)) as client:
-            for future in distribute(client, fleet, len(account_ids) * len(options.regions), options):
+            for future, share in distribute(client, fleet, targets, job.read, options.concurrency):
                 try:
-                    outcomes = future.result()
+                    result = future.result()
                 except Exception as error:  # noqa: BLE001 - a shard that fails must not stop the others
-                    report.fail(str(future.key), error)
+                    job.fail(str(future.key), share, error)
                     continue
-                for outcome in outcomes:
-                    report.add(outcome)
-                    if outcome.kind is not OutcomeKind.FAILED:
-                        output.add((outcome.target.account_id, outcome.target.region), outcome.value or [])
-        code = report.exit_code
+                job.add(result, output)
+            code = job.finish(output)
     except KeyboardInterrupt:
         pass
     except OSError as error:
-        report.fail("cluster or output", error)
-        code = report.exit_code
-    print(*report.lines(), sep="\n", file=sys.stderr)
+        code, lines = 1, [f"failed: cluster or output: {error}"]
+    print(*job.lines(), *lines, sep="\n", file=sys.stderr)
     return code
 
 

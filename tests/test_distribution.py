@@ -45,6 +45,15 @@ def test_the_bill_of_materials_has_what_the_package_requires(installed: Distribu
     assert root["dependsOn"] == [one["bom-ref"] for one in bill["components"]]
 
 
+def test_the_description_has_no_links_into_the_repository(installed: Distribution) -> None:
+    """On a package index they lead nowhere; the names of the files are there."""
+    text = str(installed.metadata)
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "docs/how-to/onboard.md" in text
+
+
 def test_the_bill_of_materials_is_valid(installed: Distribution) -> None:
     """It follows CycloneDX's schema."""
     text = installed.read_text("sboms/detective-async.cdx.json") or ""

@@ -13,7 +13,7 @@ from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
 from detective_async.client.identity import caller_account
 from detective_async.errors import DetectiveError, HostNotFound, ServiceError, code_of
-from detective_async.fleet.outcomes import UNKNOWN_KEYS
+from detective_async.fleet.outcomes import NOT_OPTED_IN, UNKNOWN_KEYS
 from detective_async.organization import list_accounts
 
 #: Regions that are asked at a time.
@@ -252,7 +252,7 @@ def _why(error: DetectiveError) -> str:
     code = code_of(error)
     if code in {"AccessDenied", "AccessDeniedException"}:
         return _DENIED
-    if code in {"OptInRequired", UNKNOWN_KEYS}:
+    if code in {*NOT_OPTED_IN, UNKNOWN_KEYS}:
         return _NOT_OPTED_IN
     if isinstance(error, HostNotFound):
         return _NO_HOST

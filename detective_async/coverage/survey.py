@@ -67,7 +67,7 @@ async def survey(
     """
     names = list_if_iterable(regions)
     DistinctItems(check_region)(names, "regions")
-    wanted = _wanted(accounts)
+    wanted = wanted_accounts(accounts)
     Integer(1)(concurrency, "concurrency")
     patient = client._patient()  # noqa: SLF001 - of our own class
 
@@ -84,7 +84,7 @@ async def survey(
     readings = [
         result
         if isinstance(result, Reading)
-        else _unread(region, None, _state(region, result, answered, accepted), result)
+        else unread(region, None, _state(region, result, answered, accepted), result)
         for region, result in found.items()
     ]
     return coverage_of(readings, wanted)
@@ -107,7 +107,12 @@ async def survey_fleet(fleet: DetectiveFleet, *, accounts: Iterable[Any] | None 
     """
     if not isinstance(fleet, DetectiveFleet):
         raise ParameterError("fleet", f"expected a DetectiveFleet, got {shown(fleet)}")
-    wanted = _wanted(accounts)
+    wanted = wanted_accounts(accounts)
+    return join(await read_fleet(fleet), wanted)
+
+
+async def read_fleet(fleet: DetectiveFleet) -> list[Reading]:
+    """Read what each administrator of a fleet has, in any order; `join` is for that of one or several fleets."""
 
     async def read_target(client: DetectiveClient, target: Target) -> Reading:
         return await read(client, target.account_id)
@@ -123,10 +128,15 @@ async def survey_fleet(fleet: DetectiveFleet, *, accounts: Iterable[Any] | None 
             if outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
                 is_missing = isinstance(error, HostNotFound)
                 state = RegionState.WITHOUT_DETECTIVE if is_missing else RegionState.NOT_OPTED_IN
-            readings.append(_unread(target.region, target.account_id, state, error))
-    # The outcomes arrive in any order.
-    readings.sort(key=lambda one: (one.region.region, one.region.administrator_id or ""))
-    return coverage_of(readings, wanted)
+            readings.append(unread(target.region, target.account_id, state, error))
+    return readings
+
+
+def join(readings: Iterable[Reading], accounts: Mapping[str, bool] | None) -> Coverage:
+    """Join what `read_fleet` has read, with the same result whatever its order; as for `coverage_of`."""
+    return coverage_of(
+        sorted(readings, key=lambda one: (one.region.region, one.region.administrator_id or "")), accounts
+    )
 
 
 def coverage_of(readings: Sequence[Reading], accounts: Mapping[str, bool] | None) -> Coverage:
@@ -197,7 +207,8 @@ def _row(
     return row
 
 
-def _unread(region: str, administrator_id: str | None, state: RegionState, error: Exception | None) -> Reading:
+def unread(region: str, administrator_id: str | None, state: RegionState, error: Exception | None) -> Reading:
+    """Return the reading of a graph that could not be read."""
     return Reading(region=RegionCoverage(region=region, state=state, administrator_id=administrator_id, error=error))
 
 
@@ -221,8 +232,8 @@ def _is_of_unknown_keys(result: Reading | DetectiveError) -> bool:
     return isinstance(result, ServiceError) and result.code == UNKNOWN_KEYS
 
 
-def _wanted(accounts: Iterable[Any] | None) -> dict[str, bool] | None:
-    """Return account id -> whether it is suspended."""
+def wanted_accounts(accounts: Iterable[Any] | None) -> dict[str, bool] | None:
+    """Check accounts as `survey` takes them, and return account id -> whether it is suspended."""
     if accounts is None:
         return None
     items = list_if_iterable(accounts)

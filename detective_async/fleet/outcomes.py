@@ -13,7 +13,9 @@ T = TypeVar("T")
 
 #: The error code that AWS sends both if the account has not opted in to the region, and for keys that do not exist.
 UNKNOWN_KEYS = "UnrecognizedClientException"
-_NOT_OPTED_IN = "OptInRequired"
+#: The codes that mean the first of these: of the API's common errors, and what STS says (IAM user guide, "Managing AWS STS
+#: in an AWS Region").
+NOT_OPTED_IN = frozenset({"OptInRequired", "RegionDisabledException"})
 
 
 class OutcomeKind(enum.StrEnum):
@@ -42,7 +44,7 @@ def outcome_kind(error: Exception | None) -> OutcomeKind:
     if error is None:
         return OutcomeKind.SUCCEEDED
     # Errors of AssumeRole are not ServiceErrors: they concern the region of the STS, usually a different one.
-    if isinstance(error, ServiceError) and error.code == _NOT_OPTED_IN:
+    if isinstance(error, ServiceError) and error.code in NOT_OPTED_IN:
         return OutcomeKind.REGION_UNAVAILABLE
     return OutcomeKind.FAILED
 

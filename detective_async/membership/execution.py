@@ -36,8 +36,6 @@ _GROWTH = 1.25
 #: The longest wait between two attempts of one call, in seconds. Patience beyond that is that of the deadline: a longer
 #: wait inside of a call might not see that an outage is over.
 _LONGEST_BACKOFF = 3.0
-#: Other codes than that of `outcome_kind` for a region that the account has not enabled.
-_CLOSED = frozenset({"RegionDisabledException"})
 _REASONS: Mapping[type[Exception], Reason] = {
     CredentialsError: Reason.NO_CREDENTIALS,
     AccessDeniedException: Reason.ACCESS_DENIED,
@@ -160,8 +158,6 @@ class Execution:
 
 def is_region_closed(error: BaseException) -> bool:
     """Return whether an error says that Detective is not available to the account in the region."""
-    if isinstance(error, ServiceError) and error.code in _CLOSED:
-        return True
     return isinstance(error, Exception) and outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import os
 import shlex
 import signal
@@ -89,16 +88,16 @@ async def _serve(options: argparse.Namespace) -> int:
     if options.dump_file:
         _check_writable(options.dump_file)
     account = options.account or next(iter(simulator.accounts), _ACCOUNT)
-    with _until_signalled() as signalled:
-        async with simulator:
-            _print_access(simulator, simulator.environment(account, region=options.region), options)
-            await signalled.wait()
-        if options.dump_file:
-            try:
-                simulator.save(options.dump_file)
-            except OSError as error:
-                _print_error(error)
-                return _EXIT_FAILED
+    signalled = _signalled()
+    async with simulator:
+        _print_access(simulator, simulator.environment(account, region=options.region), options)
+        await signalled.wait()
+    if options.dump_file:
+        try:
+            simulator.save(options.dump_file)
+        except OSError as error:
+            _print_error(error)
+            return _EXIT_FAILED
     return 0
 
 
@@ -128,20 +127,19 @@ def _remarks(url: str, options: argparse.Namespace) -> Iterator[str]:
         yield "its controls are at /_simulator/control/, and described by /_simulator/openapi.json"
 
 
-@contextlib.contextmanager
-def _until_signalled() -> Iterator[asyncio.Event]:
-    """Yield an event that SIGINT and SIGTERM set, in place of what they usually do."""
+def _signalled() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set, from now on and in place of what they usually do."""
     signalled, loop = asyncio.Event(), asyncio.get_running_loop()
-    # Not `loop.add_signal_handler`, which is not available on Windows.
-    before = {
-        number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(signalled.set))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield signalled
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+    def handle(*_: object) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(signalled.set)
+
+    # Not `loop.add_signal_handler`, which is not available on Windows. The handlers stay, since the process ends next:
+    # to put others back while one more signal is pending makes CPython print a traceback.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    return signalled
 
 
 def _print_error(error: Exception) -> None:

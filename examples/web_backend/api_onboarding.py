@@ -138,6 +138,7 @@ def _preview(draft: Draft, plan: MembershipPlan, bad_lines: list[LineProblem]) -
             }
             for one in plan.problems
         ],
+        "Notes": [{"Region": one.region, "AccountId": one.account_id, "Note": one.text} for one in plan.notes],
     }
 
 

@@ -76,6 +76,7 @@ def test_result() -> None:
         # By itself, it may as well be the keys: a run knows more.
         (ServiceError("UnrecognizedClientException"), OutcomeKind.FAILED),
         (ServiceError("OptInRequired"), OutcomeKind.REGION_UNAVAILABLE),
+        (ServiceError("RegionDisabledException"), OutcomeKind.REGION_UNAVAILABLE),
         (
             # It concerns the region of the STS, not the target's.
             AssumeRoleError("no", role_arn="", code="RegionDisabledException", status=403, request_id=None),

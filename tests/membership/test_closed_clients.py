@@ -241,6 +241,8 @@ async def test_closed_during_an_action(sim: DetectiveSimulator) -> None:
     with pytest.raises(ClientClosed, match=CLOSED_MEANWHILE):
         await plan.apply()
     await asyncio.gather(*closing)
+    # Whether the request was on its way when the client was closed is a matter of chance.
+    sim.clear_faults()
 
 
 @pytest.mark.parametrize("case", EARLIER)

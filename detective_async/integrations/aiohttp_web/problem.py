@@ -31,8 +31,9 @@ _STATUS_OF_CODE: Mapping[str, int] = {
     "ValidationException": 400,
     "AccessDenied": 403,
     "AccessDeniedException": 403,
-    # The account has not opted in to the region, or the access key does not exist: AWS sends the second code for both.
+    # The account has not opted in to the region, or the access key does not exist: AWS sends the last code for both.
     "OptInRequired": 403,
+    "RegionDisabledException": 403,
     "UnrecognizedClientException": 403,
     "ResourceNotFoundException": 404,
     "ConflictException": 409,

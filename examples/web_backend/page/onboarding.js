@@ -88,12 +88,14 @@ function showPlan() {
   const nothing =
     lines || plan.Problems.length
       ? "There are no actions. The problems below have to be solved first."
-      : "There is nothing to do: all accounts of the list are members already.";
-  const actions = `${count(plan.Actions.length)} actions for ${count(accounts.size)} accounts. Nothing has been changed yet.`;
+      : "There is nothing to do: no account of the list needs an action.";
+  const some = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+  const actions = `${some(plan.Actions.length, "action")} for ${some(accounts.size, "account")}. Nothing has been changed yet.`;
   write(find("plan-summary"), plan.Actions.length ? actions : nothing);
   write(find("plan-lines-title"), lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`);
   table("plan-lines", plan.Lines.map((line) => [String(line.Line), line.Problem]));
   table("plan-problems", plan.Problems.map((one) => [one.Region, one.AccountId ?? "all", one.Problem]));
+  table("plan-notes", plan.Notes.map((one) => [one.Region ?? "all", one.AccountId ?? "all", one.Note]));
   showActions();
   write(find("plan-text"), plan.Text);
   find("plan-apply").parentElement.hidden = plan.Actions.length === 0;

@@ -77,6 +77,14 @@ async def test_a_plan(backend: Backend, sim: DetectiveSimulator) -> None:
     assert statuses(sim, world.NEWCOMERS) == {"NONE": 12 * len(world.REGIONS)}
 
 
+async def test_the_notes_of_a_plan(backend: Backend) -> None:
+    """The administrator's own account in the list is worth a note, and needs no action."""
+    plan = await make_plan(backend, csv=f"{ADMINISTRATOR},root@example.com\n")
+    assert plan["Actions"] == []
+    assert {note["AccountId"] for note in plan["Notes"]} == {ADMINISTRATOR}
+    assert all("administrator" in note["Note"] for note in plan["Notes"])
+
+
 async def test_a_plan_is_applied(backend: Backend, sim: DetectiveSimulator) -> None:
     """The job invites and accepts; its events are the progress, and at the end the result for each account."""
     job = await start(backend)

@@ -146,6 +146,7 @@ def test_retry_after() -> None:
         ("504", 504, 504),
         ("AccessDenied", 403, 403),
         ("OptInRequired", 403, 403),
+        ("RegionDisabledException", 403, 403),
         ("UnrecognizedClientException", 403, 403),
         ("ExpiredTokenException", 403, 500),
         ("InvalidSignatureException", 403, 500),
