@@ -13,8 +13,7 @@ T = TypeVar("T")
 
 #: The error code that AWS sends both if the account has not opted in to the region, and for keys that do not exist.
 UNKNOWN_KEYS = "UnrecognizedClientException"
-#: The codes that mean the first of these: one of the API's common errors, and that of STS (IAM user guide, "Managing AWS
-#: STS in an AWS Region").
+#: One of the API's common errors, and what STS says (IAM user guide, "Managing AWS STS in an AWS Region").
 NOT_OPTED_IN = frozenset({"OptInRequired", "RegionDisabledException"})
 
 
