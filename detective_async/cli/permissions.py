@@ -12,8 +12,8 @@ from detective_async.cli.output import PLURAL, Results
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
 from detective_async.client.identity import caller_account
+from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS
 from detective_async.errors import DetectiveError, HostNotFound, ServiceError, code_of
-from detective_async.fleet.outcomes import NOT_OPTED_IN, UNKNOWN_KEYS
 from detective_async.organization import list_accounts
 
 #: Regions that are asked at a time.

@@ -9,11 +9,12 @@ from attrs import evolve
 from detective_async.api.models.constraints import ACCOUNT_ID, DistinctItems, Integer, list_if_iterable
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
+from detective_async.client.regions import UNKNOWN_KEYS
 from detective_async.coverage.reading import Reading, read
 from detective_async.coverage.rows import Coverage, CoverageReason, CoverageRow, RegionCoverage, RegionState
 from detective_async.errors import DetectiveError, HostNotFound, ParameterError, ServiceError
 from detective_async.fleet import DetectiveFleet, OutcomeKind, Target
-from detective_async.fleet.outcomes import UNKNOWN_KEYS, outcome_kind
+from detective_async.fleet.outcomes import outcome_kind
 from detective_async.settings.arguments import attribute, shown
 from detective_async.settings.endpoints import check_region, needs_no_opt_in
 

@@ -6,15 +6,10 @@ from typing import Any, Generic, TypeVar
 
 from attrs import Factory, evolve, field, frozen
 
-from detective_async.errors import ServiceError
+from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.fleet.targets import Target
 
 T = TypeVar("T")
-
-#: The error code that AWS sends both if the account has not opted in to the region, and for keys that do not exist.
-UNKNOWN_KEYS = "UnrecognizedClientException"
-#: One of the API's common errors, and what STS says (IAM user guide, "Managing AWS STS in an AWS Region").
-NOT_OPTED_IN = frozenset({"OptInRequired", "RegionDisabledException"})
 
 
 class OutcomeKind(enum.StrEnum):
@@ -42,10 +37,9 @@ def outcome_kind(error: Exception | None) -> OutcomeKind:
     """
     if error is None:
         return OutcomeKind.SUCCEEDED
-    # Errors of AssumeRole are not ServiceErrors: they concern the region of the STS, usually a different one.
-    if isinstance(error, ServiceError) and error.code in NOT_OPTED_IN:
-        return OutcomeKind.REGION_UNAVAILABLE
-    return OutcomeKind.FAILED
+    # What the error says by itself is the same in all regions.
+    finding = region_finding(error, "")
+    return OutcomeKind.REGION_UNAVAILABLE if finding is RegionFinding.NOT_OPTED_IN else OutcomeKind.FAILED
 
 
 @frozen

@@ -9,8 +9,9 @@ from attrs import evolve, frozen
 
 from detective_async.auth import Credentials, CredentialsSource
 from detective_async.client.assume_role import AssumeRole
+from detective_async.client.regions import UNKNOWN_KEYS
 from detective_async.errors import HostNotFound, ServiceError
-from detective_async.fleet.outcomes import UNKNOWN_KEYS, Outcome, OutcomeKind
+from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.settings.endpoints import needs_no_opt_in
 
 #: Outcomes that wait for a decision. A run whose resolver knows no names would otherwise keep all of its targets.

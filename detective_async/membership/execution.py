@@ -16,6 +16,7 @@ from detective_async.api.redaction import in_one_line
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.client.polling import Wait
+from detective_async.client.regions import UNKNOWN_KEYS
 from detective_async.client.slots import SharedSlots
 from detective_async.errors import (
     AssumeRoleError,
@@ -26,7 +27,7 @@ from detective_async.errors import (
     ServiceError,
     TransportError,
 )
-from detective_async.fleet.outcomes import UNKNOWN_KEYS, OutcomeKind, outcome_kind
+from detective_async.fleet.outcomes import OutcomeKind, outcome_kind
 from detective_async.membership.actions import Reason
 from detective_async.settings.clock import Clock
 from detective_async.settings.endpoints import needs_no_opt_in
