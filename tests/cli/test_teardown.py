@@ -53,7 +53,8 @@ def test_all_regions(program: Program) -> None:
     ended = program("teardown", "--regions", "all", "--confirm", ADMINISTRATOR)
     assert (ended.code, program.sim.snapshot()) == (0, {})
     lines = ended.out.splitlines()
-    assert lines == ["2 graphs deleted", "1 region without Detective", "2 graphs gone"]
+    assert lines == ["2 graphs deleted", "2 graphs gone"]
+    assert f"note: the account has not opted in to {CLOSED}" in ended.err
     assert program("teardown", "--regions", f"{REGIONS[2]},{CLOSED}", "--dry-run").code == 1
 
 
