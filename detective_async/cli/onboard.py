@@ -38,6 +38,11 @@ detective-async onboard --organization --regions all --auto-enable --yes""",
 @click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, callback=_tags, help="A tag to set on the graphs.")
 @click.option("--remove-others", is_flag=True, help="Remove members that are not in the list.")
 @click.option("--max-removals", type=click.IntRange(0), help="The most memberships that may be removed.")
+@click.option(
+    "--no-retry-failed",
+    is_flag=True,
+    help="Leave accounts whose e-mail address AWS could not verify; else each run invites them again.",
+)
 @click.option("--retry-disabled", is_flag=True, help="Ask AWS again to enable accounts whose volume was too high.")
 @click.option("--message", metavar="TEXT", help="The text of the invitations.")
 @click.option("--no-email", is_flag=True, help="Send no e-mails with the invitations.")

@@ -45,6 +45,7 @@ class Onboarding:
     tags: dict[str, str] | None
     remove_others: bool
     max_removals: int | None
+    no_retry_failed: bool
     retry_disabled: bool
     message: str | None
     no_email: bool
@@ -107,6 +108,7 @@ class Onboarding:
             tags=self.tags,
             remove_others=self.remove_others,
             max_removals=_ANY_NUMBER if self._asks_for_removals else self.max_removals,
+            retry_failed=not self.no_retry_failed,
             retry_disabled=self.retry_disabled,
             message=self.message,
             disable_email_notification=self.no_email or None,

@@ -41,7 +41,7 @@ _LONGEST_BACKOFF = 3.0
 #: The part of the time for reading for which STS is asked.
 _PART_FOR_IDENTITY = 0.25
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
-#: What differs between responses that say the same; the error itself has it.
+#: For texts of problems; the error itself has it.
 _REQUEST_ID = re.compile(r"(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
 _REASONS: Mapping[type[Exception], Reason] = {
     CredentialsError: Reason.NO_CREDENTIALS,
@@ -216,12 +216,17 @@ def reason_of(error: Exception) -> Reason:
 def error_text(error: Exception) -> str:
     """Return the text of an error for a report, in one line, and the same for all responses that say the same."""
     # A `StoppedError` may quote responses.
-    text = _REQUEST_ID.sub("", in_one_line(str(error)))
+    text = without_request_id(in_one_line(str(error)))
     if is_region_closed(error):
         return f"Detective is not available to the account in this region: {text}"
     if is_of_unknown_keys(error):
         return f"Detective is not available to the account in this region, or its access keys do not exist: {text}"
     return text
+
+
+def without_request_id(text: str) -> str:
+    """Return AWS's text without what differs between responses that say the same."""
+    return _REQUEST_ID.sub("", text)
 
 
 def library_error(error: Exception) -> Exception | None:

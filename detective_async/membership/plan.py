@@ -59,6 +59,8 @@ from detective_async.membership.graphs import (
 from detective_async.membership.states import AccountState
 from detective_async.settings.endpoints import partition_of
 
+#: The states in AWS Organizations of accounts that were closed, or are being closed.
+_SUSPENDED = frozenset({"SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
 _ORDER = {kind: position for position, kind in enumerate(ActionKind)}
 #: Seconds for which reads that fail transiently are tried again.
 _TIMEOUT = 60.0
@@ -149,8 +151,10 @@ class MembershipPlan:
         the plan shows no actions because of a problem. Each account is processed further as soon as its invitation is
         verified, and a failure of one account or region does not stop the others.
 
-        Only the deadline ends waiting: for verifications, for what was done to be visible, and for the service to be
-        available again. If applying is cancelled, `report` has what was done until then.
+        Only the deadline ends waiting for verifications, for what was done to be visible, and for the service to be
+        available again. What AWS says of an account is believed after a while, as it may change no more: that it was
+        refused, or is not a member any more, after 15 s; that its data volume is not known, 4 minutes after the
+        acceptance. If applying is cancelled, `report` has what was done until then.
 
         API operations: ListGraphs, ListMembers, and those of the actions.
 
@@ -271,12 +275,12 @@ async def plan_membership(
         members: how accounts become members, and as whom: `ByInvitation` or `ByOrganization`.
         datasource_packages: data source packages to start; others remain as they are.
         tags: tags to set on the graphs; others remain as they are.
-        remove_others: whether to remove members that are not among the desired accounts. None is removed while lines of
-            the list could not be read (see `read_accounts`).
+        remove_others: whether to remove members that are not among the desired accounts. None is removed if any of
+            the accounts is from a list of which lines could not be read (see `read_accounts`).
         max_removals: the most memberships that may be removed, in all regions together. If there are more, or it is
             None, they become problems, and none is removed.
         retry_failed: whether accounts whose verification failed are invited again with the same address, which may have
-            become right in the meantime.
+            become right in the meantime. As long as it is wrong, each plan does so, with an e-mail each time.
         retry_disabled: whether to ask AWS to enable members that it has not enabled because of their volume. It enables
             them without being asked, within an hour once they fit.
         message: text for the invitation e-mail, 1 to 1,000 characters.
@@ -372,6 +376,7 @@ async def _make(
         notes += closed.values()
         plans = [plan for plan in plans if plan.region not in closed]
     _confirm_removals(plans, desired)
+    notes += _notes_on_second_attempts(plans, sends_email=not desired.disable_email_notification)
     return MembershipPlan(
         actions=tuple(action for plan in plans for action in plan.actions),
         problems=tuple(problem for plan in plans for problem in plan.problems),
@@ -387,8 +392,14 @@ def _notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> l
     inactive = {
         account_id: status for accounts in desired.accounts.values() for account_id, status in accounts.inactive.items()
     }
-    notes = [
-        Note(Reason.SUSPENDED, f"account {account_id} is {status}, and left as it is", account_id=account_id)
+    changed = {str(line): line for accounts in desired.accounts.values() for line in accounts.changed_lines}
+    notes = [Note(Reason.LINE_CHANGED, text) for text in changed]
+    notes += [
+        Note(
+            Reason.SUSPENDED if status in _SUSPENDED else Reason.NOT_ACTIVE,
+            f"account {account_id} is {status or 'not active'}, and left as it is",
+            account_id=account_id,
+        )
         for account_id, status in inactive.items()
     ]
     listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}
@@ -398,6 +409,17 @@ def _notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> l
     return notes
 
 
+def _notes_on_second_attempts(plans: Iterable["_RegionPlan"], *, sends_email: bool) -> Iterable[Note]:
+    actions = [action for plan in plans for action in plan.actions if action.kind is ActionKind.REINVITE]
+    same = sum(action.reason is Reason.VERIFICATION_FAILED for action in actions)
+    if same:
+        text = (
+            f"{count(same, 'membership')} whose e-mail address AWS could not verify: invited again with the same one, "
+            f"in this and each later run until it is right{', with an e-mail each time' if sends_email else ''}"
+        )
+        yield Note(Reason.VERIFICATION_FAILED, text)
+
+
 def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> None:
     """Replace the removals by problems if they are more than was confirmed, or if the list is not known as a whole."""
     removals = [action for plan in plans for action in plan.actions if action.kind is ActionKind.REMOVE]
@@ -405,10 +427,10 @@ def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> 
     if not removals:
         return
     if bad_lines:
-        reason = Reason.LIST_NOT_READ
+        reason, number = Reason.LIST_NOT_READ, bad_lines
         text = f"it is not removed, because {count(bad_lines, 'line')} of the list could not be read: correct the list"
     elif desired.max_removals is None or len(removals) > desired.max_removals:
-        reason = Reason.REMOVAL_NOT_CONFIRMED
+        reason, number = Reason.REMOVAL_NOT_CONFIRMED, len(removals)
         confirmed = "" if desired.max_removals is None else f", and not {desired.max_removals}"
         text = (
             f"it is not in the list, and would be removed: pass max_removals={len(removals)} to remove "
@@ -419,7 +441,7 @@ def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> 
     for plan in plans:
         for action in plan.actions:
             if action.kind is ActionKind.REMOVE:
-                plan.problems.append(Problem(action.region, action.account_id, text, reason=reason))
+                plan.problems.append(Problem(action.region, action.account_id, text, reason=reason, number=number))
         plan.actions[:] = [action for action in plan.actions if action.kind is not ActionKind.REMOVE]
 
 
