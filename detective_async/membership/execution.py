@@ -42,7 +42,7 @@ _LONGEST_BACKOFF = 3.0
 _PART_FOR_IDENTITY = 0.25
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: For texts of problems; the error itself has it.
-_REQUEST_ID = re.compile(r"(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
+_REQUEST_ID = re.compile(r" ?\(request id:? [^\s,;)]+\)|(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
 _REASONS: Mapping[type[Exception], Reason] = {
     CredentialsError: Reason.NO_CREDENTIALS,
     AccessDeniedException: Reason.ACCESS_DENIED,
