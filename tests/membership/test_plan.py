@@ -511,6 +511,16 @@ async def test_packages_alone(sim: DetectiveSimulator, client: DetectiveClient) 
     assert not await plan_packages(client, ["EKS_AUDIT"], regions=[REGION, ELSEWHERE])
 
 
+async def test_packages_of_a_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """AWS starts all of them in a while: none is left out of the list that is sent meanwhile."""
+    sim.set_package_delay(5)
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], datasource_packages=["EKS_AUDIT"])
+    assert (await plan.apply()).ok
+    await sim.advance(60)
+    (found,) = sim.snapshot().values()
+    assert set(found["packages"].values()) == {"STARTED"}
+
+
 async def test_packages_that_take_time(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Applying waits until they are started, and until the deadline at the longest."""
     load_world(sim, graph())
