@@ -295,7 +295,7 @@ async def test_bad_lines_stand_in_the_way_of_removals(sim: DetectiveSimulator, c
         {REGION: list(accounts)},
     ]
     for given in (accounts, *others):
-        where = {} if isinstance(given, dict) else {"regions": [REGION]}
+        where: dict[str, Any] = {} if isinstance(given, dict) else {"regions": [REGION]}
         plan = await plan_membership(client, given, remove_others=True, max_removals=9, **where)
         assert plan.actions == ()
         text = "it is not removed, because 2 lines of the list could not be read: correct the list"

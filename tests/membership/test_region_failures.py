@@ -427,7 +427,8 @@ async def test_credentials_that_changed_since(sim: DetectiveSimulator) -> None:
         keys.append(sim.account(TWO))
         sim.forget_requests()
         report = await plan.apply()
-    assert {row.reason for row in (*report.regions, *report.failures)} == {Reason.WRONG_ACCOUNT}
+    assert {row.reason for row in report.failures} == {Reason.WRONG_ACCOUNT}
+    assert {region.reason for region in report.regions} == {Reason.WRONG_ACCOUNT}
     assert [request.operation for request in sim.requests] == ["GetCallerIdentity"]
 
 
