@@ -52,12 +52,10 @@ class Reader:
     Attributes:
         folder: the folder of the files and commands.
         environ: the variables of the shell in addition to those of the tests.
-        allowed: the actions that the IAM policies of the page allow.
     """
 
     folder: Path
     environ: dict[str, str]
-    allowed: set[str] = field(init=False, factory=set)
     _ports: dict[str, str] = field(init=False, factory=dict)
     _namespace: dict[str, Any] = field(init=False, factory=dict)
     _unused: dict[str, Block] = field(init=False, factory=dict)
@@ -84,7 +82,7 @@ class Reader:
                 assert printed, f"{block}: the block before it has no output"
                 compare(text, printed)
             case Block(language="json"):
-                self.allowed |= actions_of(text)
+                actions_of(text)
             case _:
                 raise AssertionError(f"{block}: blocks of the language {block.language!r} are not supported")
 

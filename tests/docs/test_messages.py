@@ -103,5 +103,5 @@ def test_every_row_explains_something() -> None:
 
 
 def test_the_messages_that_cannot_be_read_are_known() -> None:
-    """Where the source only passes a text on, that text is found where it is made; a new such place is looked at first."""
+    """Where the source only passes a text on, it is found where it is made; a new such place has to be looked at."""
     assert {(one.where.partition(":")[0], one.kind) for one in MESSAGES if is_opaque(one.text)} == PASSED_ON

@@ -10,7 +10,6 @@ import pytest
 from support.fences import Block, read_blocks
 
 from detective_async.testing import SimulatorThread
-from docs.checks import action_of
 from docs.pages import DOCS, PAGES, WORLD, contents, readings
 from docs.reader import reading
 
@@ -48,11 +47,6 @@ async def test_the_blocks_of_a_page_work(
     async with reading(folder, environ) as reader:
         for block in blocks:
             await reader.read(block)
-    if reader.allowed:
-        # GetCallerIdentity needs no permission.
-        asked = {request.operation or "" for request in how_to_world.requests} - {"AssumeRole", "GetCallerIdentity"}
-        services = {"ListAccounts": "organizations"}
-        assert {f"{services.get(name, 'detective')}:{action_of(name)}" for name in asked} <= reader.allowed
 
 
 def test_the_programs_type_check(tmp_path: Path) -> None:
