@@ -92,7 +92,9 @@ def command(*arguments: str) -> Callable[[SimulatorThread], Result]:
     def run(sim: SimulatorThread) -> Result:
         out, error = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
         with (
-            patch.dict(os.environ, {**sim.environment(CALLER, region=REGION), "AWS_MAX_ATTEMPTS": "1", "COLUMNS": "300"}),
+            patch.dict(
+                os.environ, {**sim.environment(CALLER, region=REGION), "AWS_MAX_ATTEMPTS": "1", "COLUMNS": "300"}
+            ),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(error),
         ):
@@ -221,7 +223,10 @@ _ORGANIZATION = {
     **_COVERED,
     "accounts": [*_ACCOUNTS, {"id": MANAGEMENT}],
     "graphs": [
-        graph(member(MEMBERS[1], invitation_type="ORGANIZATION", **_DISABLED), member(MEMBERS[4], invitation_type="INVITATION")),
+        graph(
+            member(MEMBERS[1], invitation_type="ORGANIZATION", **_DISABLED),
+            member(MEMBERS[4], invitation_type="INVITATION"),
+        ),
     ],
     "organizations": [
         {

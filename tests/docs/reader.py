@@ -2,7 +2,8 @@
 
 The language of a block, and its caption if there is one, say what is done with it:
 
-- A block with a caption is a file of that name in the reader's folder. A later block must use it.
+- A block with a caption is a file of that name in the reader's folder. A later block must use it. Those of `NOT_RUN` only
+  have to be valid Python.
 - `python` that calls `asyncio.run` is a program, and is run in a process of its own. Other `python` blocks are snippets
   that may `await`; those of a page are run in one namespace, as in `python -m asyncio`.
 - `console` has commands after `$`, each followed by its output. A server keeps running for the rest of the page. The
@@ -37,12 +38,13 @@ from support.strict_mode import warnings_in
 
 from docs.checks import actions_of, check_syntax, is_only_checked
 from docs.console import compare, matches, outputs_of, script_of, split_console
+from docs.pages import NOT_RUN
 
 #: The ports in the docs, which are replaced by free ones.
 _PORT = re.compile(r"(?<=:|=)(?:4580|8080)\b")
 _SERVER_TIMEOUT = 120.0
 #: Commands that keep running for the rest of the page.
-_SERVERS = ("python -m detective_async.testing --seed-file", "python server.py")
+_SERVERS = ("python -m detective_async.testing --seed-file", "python server.py", "python fastapi_server.py")
 
 
 @define
@@ -100,6 +102,8 @@ class Reader:
 
     def _save(self, block: Block, text: str) -> None:
         check_syntax(block.caption, text)
+        if block.caption in NOT_RUN:
+            return
         (self.folder / block.caption).write_text(text)
         self._unused[block.caption] = block
 
