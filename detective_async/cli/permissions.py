@@ -27,7 +27,7 @@ class Needs:
     Attributes:
         reads: the permissions that can be tried by reading.
         changes: those that cannot, because that would change something.
-        options: those that only some options of the job need.
+        options: those that only some options of the job need, as in the policies of the documentation; not asked for.
         graph: whether the account must have a graph.
     """
 
@@ -35,11 +35,6 @@ class Needs:
     changes: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     graph: bool = False
-
-    @property
-    def all(self) -> frozenset[str]:
-        """All of them: what the policy in the documentation allows."""
-        return frozenset((*self.reads, *self.changes, *self.options))
 
 
 _LIST = ("detective:ListGraphs", "detective:ListMembers")

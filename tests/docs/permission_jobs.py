@@ -1,4 +1,4 @@
-"""The jobs of the page on permissions, each run in a simulated world where a caller may do only what a policy allows."""
+"""The jobs of the page on permissions, each run in a world where its callers may do only what their policies allow."""
 
 import asyncio
 import contextlib
@@ -32,8 +32,8 @@ CALLER, HUB, MANAGEMENT = "111122223333", "444455556666", "999999999999"
 MEMBERS = tuple(str(number) * 12 for number in range(2, 7))
 REGION, ELSEWHERE = "eu-west-1", "us-east-1"
 ROLE = "DetectiveOnboarding"
-#: Nothing here calls these: AWS does, while it carries out EnableOrganizationAdminAccount. TagResource is also needed by
-#: CreateGraph with tags, which the simulator does not check.
+#: Nothing here calls these: AWS does, while it carries out EnableOrganizationAdminAccount. CreateGraph with tags needs
+#: TagResource, too, which the simulator does not check.
 NOT_SIMULATED = frozenset(
     {
         "iam:CreateServiceLinkedRole",
@@ -101,7 +101,7 @@ def command(*arguments: str) -> Callable[[SimulatorThread], Result]:
             Path("accounts.csv").write_text("".join(f"{one},{address(one)}\n" for one in MEMBERS[:4]))
             Path("administrators.txt").write_text(f"{HUB}\n")
             code = main(arguments)
-        text = "".join(stream.buffer.getvalue().decode() for stream in (out, error))  # type: ignore[attr-defined]
+        text = "".join(stream.buffer.getvalue().decode() for stream in (out, error))
         return Result(code == 0 and "denied" not in text, text)
 
     return run

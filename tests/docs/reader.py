@@ -2,10 +2,10 @@
 
 The language of a block, and its caption if there is one, say what is done with it:
 
-- A block with a caption is a file of that name in the reader's folder. A later block must use it. Those of `NOT_RUN` only
-  have to be valid Python.
-- `python` that calls `asyncio.run` is a program, and is run in a process of its own. Other `python` blocks are snippets
-  that may `await`; those of a page are run in one namespace, as in `python -m asyncio`.
+- A block with a caption is a file of that name in the reader's folder. A later block must use it. A file in `NOT_RUN`
+  only has to be valid Python.
+- `python` that calls `asyncio.run` or `anyio.run` is a program, and is run in a process of its own. Other `python`
+  blocks are snippets that may `await`; those of a page are run in one namespace, as in `python -m asyncio`.
 - `console` has commands after `$`, each followed by its output. A server keeps running for the rest of the page. The
   packages of `pip install` and the targets of `make` must exist.
 - `text` is the output of the block before it.
@@ -108,7 +108,7 @@ class Reader:
         self._unused[block.caption] = block
 
     async def _run(self, block: Block, text: str) -> str:
-        if "asyncio.run(" in text:
+        if re.search(r"\b(?:asyncio|anyio)\.run\(", text):
             ended = await finish(sys.executable, *STRICT, "-c", text, environ=self.environ, directory=self.folder)
             assert (ended.code, warnings_in(ended.err)) == (0, ""), str(block)
             return ended.out

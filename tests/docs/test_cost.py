@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from detective_async.membership.desired import MAX_MEMBERS
 from detective_async.api.operations import OPERATIONS
 from detective_async.cli.program import commands
+from detective_async.membership.desired import MAX_MEMBERS
 from docs.pages import DOCS
 
 pytestmark = pytest.mark.once
