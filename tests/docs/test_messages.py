@@ -7,8 +7,9 @@ import pytest
 
 from detective_async import ServiceError
 from detective_async.cli import exits
+from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS
 from detective_async.coverage import CoverageReason, RegionState
-from detective_async.fleet.outcomes import NOT_OPTED_IN, UNKNOWN_KEYS, OutcomeKind
+from detective_async.fleet.outcomes import OutcomeKind
 from detective_async.investigation import SkipReason
 from detective_async.membership import Reason
 from docs.messages import HOLE, Message, Row, Source, is_opaque, read_rows
@@ -51,6 +52,7 @@ PASSED_ON = {
     # The end of a span.
     ("integrations/opentelemetry/hook.py", "end"),
     ("membership/accounts.py", "LineProblem"),
+    ("membership/apply.py", "Problem"),
     ("membership/accounts.py", "_BadLineError"),
     ("membership/decisions.py", "Blocked"),
     ("membership/desired.py", "ParameterError"),
