@@ -158,7 +158,8 @@ async def test_interrupted(sim: DetectiveSimulator) -> None:
 
     async with administrator(sim, Hangs) as client:
         teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE, "eu-central-1"], concurrency=1)
-        assert teardown.report is None
+        before = teardown.report
+        assert before is None
         task = asyncio.create_task(teardown.apply(confirm=ADMINISTRATOR))
         await reached.wait()
         task.cancel()
