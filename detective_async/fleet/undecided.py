@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from detective_async.auth import Credentials, CredentialsSource
 from detective_async.client.assume_role import AssumeRole
-from detective_async.client.regions import UNKNOWN_KEYS
+from detective_async.client.regions import UNKNOWN_KEYS, has_detective
 from detective_async.errors import HostNotFound, ServiceError
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.settings.endpoints import needs_no_opt_in
@@ -48,7 +48,8 @@ class UndecidedOutcomes:
     whose way out is a proxy, with a private DNS, or offline. Access keys that the service does not know are no closed
     region if they do not exist. So these outcomes are held until another region has shown which it is, in the same run:
     its host has responded, or it has accepted the account's keys. Then the region is unavailable. Without that, they
-    are failures, but for the keys of a role that no region has accepted: see `_is_closed_role`.
+    are failures, but for the keys of a role that no region has accepted: see `_is_closed_role`. A region that botocore
+    lists has Detective, so that its host exists: it is a failure if the resolver does not know it.
 
     Args:
         publish: called with the outcomes that were held, once they are decided.
@@ -109,11 +110,11 @@ class UndecidedOutcomes:
                     del self._accepted[next(iter(self._accepted))]
                 self._release(keys, region)
 
-    def decide(self, outcome: Outcome[Any]) -> Outcome[Any] | None:
+    async def decide(self, outcome: Outcome[Any]) -> Outcome[Any] | None:
         """Return the outcome with its kind; None if it is held."""
         error = outcome.error
         if isinstance(error, HostNotFound):
-            return self._decide_on_host(outcome, error)
+            return await self._decide_on_host(outcome, error)
         if not isinstance(error, ServiceError):
             return outcome
         # Errors with this code that are not known here are of clients of the work's own.
@@ -133,11 +134,11 @@ class UndecidedOutcomes:
         while self._held:
             self._publish_oldest()
 
-    def _decide_on_host(self, outcome: Outcome[Any], error: HostNotFound) -> Outcome[Any] | None:
-        host = error.host
-        if host is None or host != self._own_host(outcome.target.region):
+    async def _decide_on_host(self, outcome: Outcome[Any], error: HostNotFound) -> Outcome[Any] | None:
+        region = outcome.target.region
+        if error.host is None or error.host != self._own_host(region):
             return outcome
-        if host in self.responding_hosts:
+        if error.host in self.responding_hosts or await has_detective(region):
             # The host exists, so the resolver fails: in the rest of this run, a missing host is a failure.
             self._unreliable.add(_A_RESPONSE)
         return self._judged(outcome, error, _A_RESPONSE, known=bool(self.responding_hosts))
