@@ -75,13 +75,18 @@ def results_of(coverage: Coverage, *, only_uncovered: bool = False) -> Results:
 
 
 def _problems(coverage: Coverage) -> list[str]:
-    """Return the regions that could not be read, and what each region has if that is why nothing is covered."""
-    if not coverage.totals.expected:
-        return [
-            "nothing is expected to be covered: --organization or --accounts says which accounts should be",
-            *map(str, coverage.regions),
-        ]
-    return [str(one) for one in coverage.regions if one.error is not None and one.state not in _CLOSED]
+    """Return the regions that could not be read; if nothing is expected to be covered, what all of them have."""
+    nothing = not coverage.totals.expected
+    failed = [str(one) for one in coverage.regions if one.error is not None and (nothing or one.state not in _CLOSED)]
+    if not nothing:
+        return failed
+    by_state: dict[str, list[str]] = {}
+    for one in coverage.regions:
+        if one.error is None:
+            by_state.setdefault(one.state, []).append(one.region)
+    read = [f"{', '.join(names)}: {state}" for state, names in by_state.items()]
+    hint = "no account is a member, and none was named: see --organization and --accounts"
+    return [*([] if coverage.rows else [hint]), *read, *failed]
 
 
 def _percent(part: int, whole: int) -> str:

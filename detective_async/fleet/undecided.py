@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from attrs import evolve, frozen
@@ -13,6 +13,8 @@ from detective_async.client.regions import UNKNOWN_KEYS, has_detective
 from detective_async.errors import HostNotFound, ServiceError
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.settings.endpoints import needs_no_opt_in
+
+T = TypeVar("T")
 
 #: Outcomes that wait for a decision. A run whose resolver knows no names would otherwise keep all of its targets.
 _MAX_HELD = 10_000
@@ -73,7 +75,7 @@ class UndecidedOutcomes:
         #: What is waited for -> the outcomes, the oldest first.
         self._held: dict[Hashable, deque[Outcome[Any]]] = {}
         self._count = 0
-        #: Evidence that contradicts itself: a responding host that is not found, accepted keys that are unknown.
+        #: Evidence that contradicts itself: a host that is not found, and exists; accepted keys that are unknown.
         self._unreliable: set[Hashable] = set()
         #: Keys that were refused by a region that needs no opt-in: it cannot be closed, so they may not exist.
         self._refused_without_opt_in: set[Hashable] = set()
@@ -110,11 +112,17 @@ class UndecidedOutcomes:
                     del self._accepted[next(iter(self._accepted))]
                 self._release(keys, region)
 
-    async def decide(self, outcome: Outcome[Any]) -> Outcome[Any] | None:
+    async def checked(self, outcome: Outcome[T]) -> Outcome[T]:
+        """Note if the resolver does not know a host that exists, and return the outcome."""
+        if self._missing_host(outcome) is not None and await has_detective(outcome.target.region):
+            self._unreliable.add(_A_RESPONSE)
+        return outcome
+
+    def decide(self, outcome: Outcome[Any]) -> Outcome[Any] | None:
         """Return the outcome with its kind; None if it is held."""
         error = outcome.error
         if isinstance(error, HostNotFound):
-            return await self._decide_on_host(outcome, error)
+            return self._decide_on_host(outcome, error)
         if not isinstance(error, ServiceError):
             return outcome
         # Errors with this code that are not known here are of clients of the work's own.
@@ -134,11 +142,16 @@ class UndecidedOutcomes:
         while self._held:
             self._publish_oldest()
 
-    async def _decide_on_host(self, outcome: Outcome[Any], error: HostNotFound) -> Outcome[Any] | None:
-        region = outcome.target.region
-        if error.host is None or error.host != self._own_host(region):
+    def _missing_host(self, outcome: Outcome[Any]) -> str | None:
+        """Return the region's own host, if that does not exist by what the resolver knows."""
+        host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
+        return host if host is not None and host == self._own_host(outcome.target.region) else None
+
+    def _decide_on_host(self, outcome: Outcome[Any], error: HostNotFound) -> Outcome[Any] | None:
+        host = self._missing_host(outcome)
+        if host is None:
             return outcome
-        if error.host in self.responding_hosts or await has_detective(region):
+        if host in self.responding_hosts:
             # The host exists, so the resolver fails: in the rest of this run, a missing host is a failure.
             self._unreliable.add(_A_RESPONSE)
         return self._judged(outcome, error, _A_RESPONSE, known=bool(self.responding_hosts))
