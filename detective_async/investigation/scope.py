@@ -30,12 +30,10 @@ class Scope:
         """Return whether the other scope is a part of this one."""
         return self.start <= other.start and other.end <= self.end
 
-    def is_like(self, start: datetime | None, end: datetime | None, now: datetime) -> bool:
-        """Return whether an investigation of the scope from `start` to `end` answers for this one."""
-        if start is None or end is None:
-            return False
+    def is_like(self, other: "Scope", now: datetime) -> bool:
+        """Return whether an investigation of the other scope answers for this one."""
         tolerance = _SOON if self.end >= now - _SOON else _ROUNDING
-        return abs(start - self.start) <= tolerance and abs(end - self.end) <= tolerance
+        return abs(other.start - self.start) <= tolerance and abs(other.end - self.end) <= tolerance
 
 
 def requested(start: datetime | None, end: datetime | None, now: datetime) -> Scope:

@@ -62,7 +62,9 @@ async def test_a_report(client: DetectiveClient, graph_arn: str) -> None:
     assert (report.entity, report.start, report.end) == (role("A"), START, END)
     assert (report.region, report.graph_arn, report.reused) == ("eu-west-1", graph_arn, False)
     assert report.detail is not None
-    assert report.investigation_id == report.detail.investigation_id
+    assert report.administrator_id == ADMINISTRATOR
+    (listed,) = await client.iter_investigations(graph_arn).collect()
+    assert report.investigation_id == listed.investigation_id
     assert (report.detail.status, report.severity) == (Status.SUCCESSFUL, Severity.HIGH)
     assert json.loads(json.dumps(report.to_dict()))["severity"] == "HIGH"
 
@@ -134,12 +136,16 @@ async def test_what_differs_is_started(sim: DetectiveSimulator, client: Detectiv
 async def test_scopes_that_end_now_are_the_same_within_an_hour(
     sim: DetectiveSimulator, client: DetectiveClient
 ) -> None:
-    """The second run uses what the first has started; an hour later, there may be something new."""
-    now = datetime.now(UTC)
+    """The second run uses what the first has started, and reports its time; an hour later, there may be more."""
+    now = datetime.now(UTC).replace(microsecond=0)
     for minutes, reused in ((0, False), (50, True), (70, False)):
         end = now + timedelta(minutes=minutes)
         (report,) = (await reports(client, [role("A")], start=end - timedelta(days=1), end=end)).values()
         assert report.reused is reused
+        investigation = await client.get_investigation(str(report.graph_arn), str(report.investigation_id))
+        assert (report.start, report.end) == (investigation.scope_start_time, investigation.scope_end_time)
+        when = report.rows()[0]["when"].split("/")
+        assert [datetime.fromisoformat(one) for one in when] == [report.start, report.end]
     assert starts(sim)[role("A")] == 2
 
 
@@ -215,12 +221,15 @@ async def test_an_entity_of_a_finding_brings_its_scope(client: DetectiveClient) 
 @pytest.mark.parametrize(
     ("arn", "reason"),
     [
-        ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "other resource"),
-        ("arn:aws:sts::111122223333:assumed-role/Deploy/session", "path unknown"),
-        ("arn:aws:iam::111122223333:root", "root user"),
-        ("arn:aws:sts::111122223333:federated-user/Bob", "federated user"),
-        ("Deploy", "malformed"),
-        ("", "malformed"),
+        ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "(other resource); only IAM users and roles can"),
+        (
+            "arn:aws:sts::111122223333:assumed-role/Deploy/session",
+            "(path unknown); the role's own ARN is what `aws iam get-role --role-name Deploy` shows",
+        ),
+        ("arn:aws:iam::111122223333:root", "(root user); only"),
+        ("arn:aws:sts::111122223333:federated-user/Bob", "(federated user); only"),
+        ("role/Deploy", "(malformed); expected the whole ARN, such as arn:aws:iam::111122223333:role/Deploy"),
+        ("", "(malformed); expected the whole ARN"),
     ],
 )
 @pytest.mark.usefixtures("graph_arn")
@@ -281,7 +290,7 @@ async def test_a_refused_start(sim: DetectiveSimulator, client: DetectiveClient)
     sim.inject(Fault(DENIED, operation="StartInvestigation"))
     found = await reports(client, [role("A"), role("B")], concurrency=1, **SCOPE)
     assert isinstance(found[role("A")].error, AccessDeniedException)
-    assert (found[role("A")].detail, found[role("A")].start) == (None, START)
+    assert (found[role("A")].detail, found[role("A")].start, found[role("A")].end) == (None, None, None)
     assert found[role("B")].ok
 
 
