@@ -9,7 +9,7 @@ from detective_async.client.client import DetectiveClient
 from detective_async.errors import ParameterError
 from detective_async.fleet import DetectiveFleet, FleetStream
 from detective_async.fleet.streams import Put
-from detective_async.investigation.entities import FindingEntity, is_entity
+from detective_async.investigation.entities import FindingEntity
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
 from detective_async.investigation.run import (
     CONCURRENCY,
@@ -19,8 +19,6 @@ from detective_async.investigation.run import (
     check_options,
     distinct,
     make_cases,
-    malformed,
-    present_time,
     reports_of,
 )
 from detective_async.settings.arguments import shown
@@ -70,7 +68,6 @@ def investigate_fleet(
     cases = make_cases(fleet.client, entity_arns, start, end)
     check_options(timeout, repeat=repeat, concurrency=concurrency)
 
-    now = present_time(fleet.client)
     with_graph: set[str] = set()
 
     async def read(client: DetectiveClient, put: Put[InvestigationReport]) -> None:
@@ -82,21 +79,21 @@ def investigate_fleet(
         async for member in client.iter_members(graph.arn, page_size=_PAGE_SIZE):
             if member.status in _WITH_DATA and member.account_id is not None:
                 accounts.add(member.account_id)
-        own = [case for case in _cases_in(client.region, cases, now) if _account_of(case) in accounts]
+        own = [case for case in _cases_in(client.region, cases) if _account_of(case) in accounts]
         work = Investigations(client, own, graph.arn, timeout, repeat, concurrency)
         async with aclosing(reports_of(work)) as reports:
             async for report in reports:
                 await put([report])
 
-    return _reports(cases, FleetStream(fleet.run, read), with_graph, now)
+    return _reports(cases, FleetStream(fleet.run, read), with_graph)
 
 
 async def _reports(
-    cases: list[Case], stream: FleetStream[InvestigationReport], with_graph: Set[str], now: datetime
+    cases: list[Case], stream: FleetStream[InvestigationReport], with_graph: Set[str]
 ) -> AsyncGenerator[InvestigationReport, None]:
-    for case in distinct(cases, now):
-        if not is_entity(case.entity):
-            yield InvestigationReport(entity=case.entity, error=malformed(case.entity))
+    for case in distinct(cases):
+        if case.problem is not None:
+            yield InvestigationReport(entity=case.entity, error=case.problem)
     reported: set[tuple[str, str | None]] = set()
     async with aclosing(aiter(stream)) as pairs:
         async for target, report in pairs:
@@ -105,22 +102,22 @@ async def _reports(
     # Whatever others have reported: this administrator's graph may have the entities, too.
     for failure in stream.failures:
         target = failure.target
-        for case in _cases_in(target.region, cases, now):
+        for case in _cases_in(target.region, cases):
             reported |= {(case.entity, target.region), (case.entity, None)}
             yield InvestigationReport(
                 entity=case.entity, region=target.region, administrator_id=target.account_id, error=failure.error
             )
     asked = sorted({one.target.region for one in stream.outcomes})
-    missing = [case for case in cases if is_entity(case.entity) and (case.entity, case.region) not in reported]
+    missing = [case for case in cases if case.problem is None and (case.entity, case.region) not in reported]
     for region in dict.fromkeys(case.region for case in missing):
-        for case in distinct((one for one in missing if one.region == region), now):
+        for case in distinct(one for one in missing if one.region == region):
             error = InvestigationFailed(_why_not(_account_of(case), region, asked, with_graph))
             yield InvestigationReport(entity=case.entity, region=region, error=error)
 
 
-def _cases_in(region: str, cases: Iterable[Case], now: datetime) -> list[Case]:
+def _cases_in(region: str, cases: Iterable[Case]) -> list[Case]:
     """Return new cases for the graphs of a region."""
-    return distinct((case for case in cases if is_entity(case.entity) and case.region in (None, region)), now)
+    return distinct(case for case in cases if case.problem is None and case.region in (None, region))
 
 
 def _why_not(account_id: str, region: str | None, asked: Sequence[str], with_graph: Set[str]) -> str:

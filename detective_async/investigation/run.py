@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from detective_async.api.models.constraints import GRAPH_ARN, Flag, Integer, list_if_iterable
+from detective_async.api.models.constraints import GRAPH_ARN, AwareDatetime, Flag, Integer, list_if_iterable
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.indicators import Indicator
 from detective_async.api.models.investigations import (
@@ -32,7 +32,7 @@ from detective_async.client.polling import Wait, check_timeout
 from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
 from detective_async.investigation.entities import FindingEntity, SkipReason, explain_arn, is_entity
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
-from detective_async.investigation.scope import Scope, before, requested
+from detective_async.investigation.scope import Scope, before, is_recent, requested
 from detective_async.settings.arguments import shown, type_name
 from detective_async.settings.clock import Clock
 
@@ -76,6 +76,7 @@ class Case:
     Attributes:
         scope: the wanted one; once there is an investigation, its own.
         region: that of the finding; None if there is none.
+        problem: why it cannot be investigated.
         detail: the investigation as it was last seen; with its id only, before it was.
         reused: whether it had been started before.
         error: why it was lost, or could not be started yet.
@@ -85,6 +86,7 @@ class Case:
     entity: str
     scope: Scope
     region: str | None = None
+    problem: ParameterError | None = None
     phase: _Phase = field(init=False, default=_Phase.WAITING)
     detail: InvestigationDetail | None = field(init=False, default=None)
     reused: bool = field(init=False, default=False)
@@ -114,8 +116,8 @@ def investigate(
             print(report.entity, report.severity or report.error)
 
     What was investigated before is not investigated again: an investigation of the same entity and time that is
-    running, or has succeeded, is awaited or read. The times are the same if they are equal, or, for scopes that end
-    now, if they differ by at most an hour. An investigation whose start got no response is looked for, and never
+    running, or has succeeded, is awaited or read. A time that was asked for must be the same to the second, and one that
+    follows from the present time within an hour; the report has the times of the investigation. An investigation whose start got no response is looked for, and never
     started again. Leaving the loop cancels the requests in flight; investigations that were started go on in AWS.
 
     All of them are awaited by one list of the graph's investigations in each round. Requests are retried as by
@@ -131,7 +133,8 @@ def investigate(
         entity_arns: ARNs of IAM users and roles, with their paths, or what `entities_of` has found: in the client's
             region, also those of findings from another `region`. Each is investigated once, and one that is not the ARN of a user or role has a report with the error. If there are
             none, nothing is sent.
-        start: the start of the activity to investigate; None for that of each finding, else a day before the end.
+        start: the start of the activity to investigate; None for that of each finding, else a day before the end. A
+            finding that ended before has a report with the error.
         end: the end of it; None for that of each finding, else now. AWS's console allows 3 hours to 30 days.
         timeout: the maximum number of seconds to wait for the investigations; reading what is done may take longer.
         graph_arn: the graph; None for the one that the client's account has.
@@ -145,8 +148,7 @@ def investigate(
     check_options(timeout, repeat=repeat, concurrency=concurrency)
     if graph_arn is not None:
         GRAPH_ARN(graph_arn, "graph_arn")
-    work = Investigations(client, distinct(cases, present_time(client)), graph_arn, timeout, repeat, concurrency)
-    return reports_of(work)
+    return reports_of(Investigations(client, distinct(cases), graph_arn, timeout, repeat, concurrency))
 
 
 def make_cases(
@@ -164,10 +166,9 @@ def make_cases(
     cases = []
     for index, entity in enumerate(entities):
         if isinstance(entity, FindingEntity):
-            scope = requested(start or entity.start, end or entity.end, now)
-            cases.append(Case(entity.arn, scope, entity.region))
+            cases.append(_case_of(entity, start, end, now))
         elif isinstance(entity, str):
-            cases.append(Case(str(entity), default))
+            cases.append(Case(str(entity), default, problem=None if is_entity(entity) else malformed(entity)))
         else:
             raise ParameterError(
                 f"entity_arns[{index}]", f"expected an ARN, or an entity of a finding, got {type_name(entity)}"
@@ -175,13 +176,27 @@ def make_cases(
     return cases
 
 
-def distinct(cases: Iterable[Case], now: datetime) -> list[Case]:
+def _case_of(entity: FindingEntity, start: datetime | None, end: datetime | None, now: datetime) -> Case:
+    """Return the case of an entity of a finding; with a problem if its time contradicts the one that was asked for."""
+    for name, moment in (("start", entity.start), ("end", entity.end)):
+        if moment is not None:
+            AwareDatetime()(moment, name)
+    problem = None if is_entity(entity.arn) else malformed(entity.arn)
+    end_moves = end is None and is_recent(entity.end, now)
+    try:
+        scope = requested(start or entity.start, end or entity.end, now, end_moves=end_moves)
+    except ParameterError as error:
+        scope, problem = Scope(entity.start or now, entity.end or now), problem or error
+    return Case(entity.arn, scope, entity.region, problem)
+
+
+def distinct(cases: Iterable[Case]) -> list[Case]:
     """Return new cases for those of one region, each entity and scope once."""
     found: dict[str, list[Case]] = {}
     for case in cases:
         known = found.setdefault(case.entity, [])
-        if not any(one.scope.is_like(case.scope, now) for one in known):
-            known.append(Case(case.entity, case.scope))
+        if not any(one.scope.is_like(case.scope) for one in known):
+            known.append(Case(case.entity, case.scope, problem=case.problem))
     return [case for known in found.values() for case in known]
 
 
@@ -259,8 +274,8 @@ class Investigations:
         self._horizon = before(present_time(self.client), _CLOCKS_DIFFER)
         self._reading = asyncio.Semaphore(self.concurrency)
         for case in self.cases:
-            if not is_entity(case.entity):
-                self._report(case, error=malformed(case.entity))
+            if case.problem is not None:
+                self._report(case, error=case.problem)
         if not self._unsettled():
             return
         async with unwrapped_task_group() as group:
@@ -334,7 +349,7 @@ class Investigations:
             start, end = found.scope_start_time, found.scope_end_time
             self._scopes[investigation_id] = None if start is None or end is None else Scope(start, end)
         scope = self._scopes[investigation_id]
-        if scope is None or not case.scope.is_like(scope, present_time(self.client)):
+        if scope is None or not case.scope.is_like(scope):
             return False
         case.scope = scope
         return True

@@ -132,21 +132,62 @@ async def test_what_differs_is_started(sim: DetectiveSimulator, client: Detectiv
     assert starts(sim) == {role("A"): 4, role("B"): 1}
 
 
-@pytest.mark.usefixtures("graph_arn")
-async def test_scopes_that_end_now_are_the_same_within_an_hour(
-    sim: DetectiveSimulator, client: DetectiveClient
+@pytest.mark.parametrize(
+    ("asked", "now_and_then"),
+    [
+        ({}, ((0, False), (50, True), (70, False))),
+        # A time that was asked for is what is investigated.
+        ({"start": datetime.now(UTC).replace(microsecond=0) - 100 * MINUTES}, ((0, False), (50, True), (70, False))),
+        ({"hours": 5}, ((0, False), (50, False))),
+        ({"end": END}, ((0, False), (70, True))),
+    ],
+)
+async def test_times_that_move_are_the_same_within_an_hour(
+    sim: DetectiveSimulator,
+    client: DetectiveClient,
+    graph_arn: str,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: dict[str, Any],
+    now_and_then: tuple[tuple[int, bool], ...],
 ) -> None:
     """The second run uses what the first has started, and reports its time; an hour later, there may be more."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    for minutes, reused in ((0, False), (50, True), (70, False)):
-        end = now + timedelta(minutes=minutes)
-        (report,) = (await reports(client, [role("A")], start=end - timedelta(days=1), end=end)).values()
+    began = datetime.now(UTC).replace(microsecond=0)
+    for minutes, reused in now_and_then:
+        now = began + timedelta(minutes=minutes)
+        monkeypatch.setattr(run, "present_time", lambda _, now=now: now)
+        options = dict(asked)
+        if hours := options.pop("hours", 0):
+            options = {"start": now - timedelta(hours=hours), "end": now}
+        (report,) = (await reports(client, [role("A")], **options)).values()
         assert report.reused is reused
-        investigation = await client.get_investigation(str(report.graph_arn), str(report.investigation_id))
+        investigation = await client.get_investigation(graph_arn, str(report.investigation_id))
         assert (report.start, report.end) == (investigation.scope_start_time, investigation.scope_end_time)
         when = report.rows()[0]["when"].split("/")
         assert [datetime.fromisoformat(one) for one in when] == [report.start, report.end]
-    assert starts(sim)[role("A")] == 2
+    assert starts(sim)[role("A")] == [reused for _, reused in now_and_then].count(False)
+
+
+async def test_a_start_that_was_asked_for(client: DetectiveClient, graph_arn: str) -> None:
+    """An investigation that begins within the hour before or after is another one."""
+    (report,) = (await reports(client, [role("A")])).values()
+    assert report.start is not None
+    earlier = report.start - timedelta(minutes=55)
+    (report,) = (await reports(client, [role("A")], start=earlier)).values()
+    assert (report.reused, report.start) == (False, earlier)
+    assert len(await client.iter_investigations(graph_arn).collect()) == 2
+
+
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_finding_that_ended_before_the_start(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It has a report with the error, and the others are investigated; a time without a zone is refused."""
+    over = FindingEntity(arn=role("A"), start=START, end=END)
+    found = [one async for one in investigate(client, [over, role("A"), over], start=datetime.now(UTC) - 100 * MINUTES)]
+    assert [(one.entity, one.ok) for one in found] == [(role("A"), False), (role("A"), True)]
+    assert isinstance(found[0].error, ParameterError)
+    assert "must be before the end" in str(found[0].error)
+    assert starts(sim) == {role("A"): 1}
+    with pytest.raises(ParameterError, match="start"):
+        investigate(client, [FindingEntity(arn=role("A"), start=datetime(2026, 1, 1))])  # noqa: DTZ001 - it is refused
 
 
 async def test_old_investigations_are_not_looked_at(
