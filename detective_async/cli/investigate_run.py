@@ -59,7 +59,9 @@ class Investigating:
         if not found.entities and not any(map(is_entity, self.entities)):
             if self.entities:
                 raise CommandError("; ".join(malformed(one).problem for one in self.entities))
-            self.job.say("the findings name no user or role that can be investigated" if found.skipped else "no findings")
+            self.job.say(
+                "the findings name no user or role that can be investigated" if found.skipped else "no findings"
+            )
         job, wanted = self._in_regions(found.entities)
         reports: list[InvestigationReport] = []
         try:
@@ -110,9 +112,7 @@ class Investigating:
         job.say(f"each finding is investigated in its own region: {', '.join(regions)}")
         return evolve(job, regions=tuple(names)), wanted
 
-    async def _investigate(
-        self, job: Job, wanted: Sequence[FindingEntity], reports: list[InvestigationReport]
-    ) -> None:
+    async def _investigate(self, job: Job, wanted: Sequence[FindingEntity], reports: list[InvestigationReport]) -> None:
         async with job.client() as client:
             account_id = job.account or await caller_account(client)
             regions = await job.region_names()

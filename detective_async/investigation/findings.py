@@ -112,9 +112,7 @@ def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:
         for whole in scopes:
             # Those without a time are with the last one.
             part = [one for one in found if (whole.includes(timed[one]) if one in timed else whole == scopes[-1])]
-            yield FindingEntity(
-                arn=arn, start=whole.start, end=whole.end, region=region, findings=_findings_of(part)
-            )
+            yield FindingEntity(arn=arn, start=whole.start, end=whole.end, region=region, findings=_findings_of(part))
 
 
 def _findings_of(entities: Iterable[FindingEntity]) -> tuple[str, ...]:
