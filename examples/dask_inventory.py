@@ -114,7 +114,7 @@ async def members_of(shard: DetectiveFleet, *, with_email_addresses: bool) -> li
         where = {"account_id": target.account_id, "region": target.region}
         members = []
         async for graph in client.iter_graphs():
-            async for member in client.iter_members(graph.arn, page_size=200):
+            async for member in client.iter_members(graph.arn or "", page_size=200):
                 fields = to_dict(member)
                 if not with_email_addresses:
                     del fields["email_address"]
@@ -220,7 +220,7 @@ def decisive(reports: Sequence[InvestigationReport]) -> Iterator[InvestigationRe
         yield report
 
 
-JOBS = {"members": Members, "coverage": CoverageOfAll, "investigations": Investigations}
+JOBS: dict[str, Any] = {"members": Members, "coverage": CoverageOfAll, "investigations": Investigations}
 
 
 def distribute(
@@ -282,7 +282,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             endpoint_url=options.endpoint_url,
         )
         job = JOBS[options.job](options)
-        output = contextlib.nullcontext(sys.stdout) if options.output is None else Path(options.output).open("w")
+        output: contextlib.AbstractContextManager[Any] = (
+            contextlib.nullcontext(sys.stdout) if options.output is None else Path(options.output).open("w")  # noqa: SIM115 - entered below
+        )
     except BAD_INPUT as error:
         print(error, file=sys.stderr)
         return 2

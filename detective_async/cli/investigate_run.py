@@ -32,6 +32,7 @@ from detective_async.investigation import (
 from detective_async.investigation.entities import is_entity
 from detective_async.investigation.run import malformed
 from detective_async.membership.actions import count
+from detective_async.settings.config import read_settings
 
 _COLUMNS = ("entity", "region", "investigation_id", "severity", "type", "what", "where", "when", "error")
 #: Severities of which a table shows all indicators, the worst first.
@@ -100,8 +101,8 @@ class Investigating:
         regions = list(dict.fromkeys(one.region for one in entities if one.region is not None))
         if job.regions:
             if other := [] if job.regions == (ALL,) else [one for one in regions if one not in job.regions]:
-                names = ", ".join(job.regions)
-                job.say(f"warning: there are findings from {', '.join(other)}, which are investigated in {names} only")
+                only = ", ".join(job.regions)
+                job.say(f"warning: there are findings from {', '.join(other)}, which are investigated in {only} only")
             return job, [evolve(one, region=None) for one in wanted]
         if not regions:
             return job, wanted
@@ -109,8 +110,10 @@ class Investigating:
             default = job.first_region()
             wanted = [evolve(one, region=one.region or default) for one in wanted]
         names = list(dict.fromkeys(str(one.region) for one in wanted))
-        job.say(f"each finding is investigated in its own region: {', '.join(regions)}")
-        return evolve(job, regions=tuple(names)), wanted
+        job = evolve(job, regions=tuple(names))
+        if regions != [read_settings(job.profile).region]:
+            job.say(f"each finding is investigated in its own region: {', '.join(regions)}")
+        return job, wanted
 
     async def _investigate(self, job: Job, wanted: Sequence[FindingEntity], reports: list[InvestigationReport]) -> None:
         async with job.client() as client:

@@ -224,7 +224,7 @@ def coverage_of(
     listed = found if accounts is None else accounts
     unexpected = _CLOSED if all_regions else frozenset()
     rows = [
-        _row(account_id, region, present[region].get(account_id), some, inactive, unexpected)
+        _row(account_id, region, present[region].get(account_id), some, inactive=inactive, unexpected=unexpected)
         for account_id, inactive in listed.items()
         for region, some in by_region.items()
     ]
@@ -274,6 +274,7 @@ def _row(
     region: str,
     row: CoverageRow | None,
     readings: Iterable[Reading],
+    *,
     inactive: CoverageReason | None,
     unexpected: frozenset[CoverageReason],
 ) -> CoverageRow:

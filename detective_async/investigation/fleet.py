@@ -1,6 +1,7 @@
 """Investigations in the graphs of many administrators and regions."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence, Set
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from datetime import datetime
 
@@ -89,7 +90,7 @@ def investigate_fleet(
 
 
 async def _reports(
-    cases: list[Case], stream: FleetStream[InvestigationReport], with_graph: Set[str]
+    cases: list[Case], stream: FleetStream[InvestigationReport], with_graph: AbstractSet[str]
 ) -> AsyncGenerator[InvestigationReport, None]:
     for case in distinct(cases):
         if case.problem is not None:
@@ -120,7 +121,7 @@ def _cases_in(region: str, cases: Iterable[Case]) -> list[Case]:
     return distinct(case for case in cases if case.problem is None and case.region in (None, region))
 
 
-def _why_not(account_id: str, region: str | None, asked: Sequence[str], with_graph: Set[str]) -> str:
+def _why_not(account_id: str, region: str | None, asked: Sequence[str], with_graph: AbstractSet[str]) -> str:
     """Return why no graph has data of an account."""
     regions = [one for one in asked if region in (None, one)]
     if not regions:

@@ -116,9 +116,10 @@ def investigate(
             print(report.entity, report.severity or report.error)
 
     What was investigated before is not investigated again: an investigation of the same entity and time that is
-    running, or has succeeded, is awaited or read. A time that was asked for must be the same to the second, and one that
-    follows from the present time within an hour; the report has the times of the investigation. An investigation whose start got no response is looked for, and never
-    started again. Leaving the loop cancels the requests in flight; investigations that were started go on in AWS.
+    running, or has succeeded, is awaited or read. A time that was asked for must be the same to the second, and one
+    that follows from the present time within an hour; the report has the times of the investigation. An investigation
+    whose start got no response is looked for, and never started again. Leaving the loop cancels the requests in flight;
+    investigations that were started go on in AWS.
 
     All of them are awaited by one list of the graph's investigations in each round. Requests are retried as by
     `RetryPolicy.patient()`, where neither the client's policy nor the environment says otherwise, and starts that are
@@ -131,8 +132,8 @@ def investigate(
     Args:
         client: a client of the graph's administrator, in the graph's region.
         entity_arns: ARNs of IAM users and roles, with their paths, or what `entities_of` has found: in the client's
-            region, also those of findings from another `region`. Each is investigated once, and one that is not the ARN of a user or role has a report with the error. If there are
-            none, nothing is sent.
+            region, also those of findings from another `region`. Each is investigated once, and one that is not the ARN
+            of a user or role has a report with the error. If there are none, nothing is sent.
         start: the start of the activity to investigate; None for that of each finding, else a day before the end. A
             finding that ended before has a report with the error.
         end: the end of it; None for that of each finding, else now. AWS's console allows 3 hours to 30 days.

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from cli.conftest import Program
@@ -413,7 +414,7 @@ def test_a_table_counts_what_is_not_severe() -> None:
 
 
 @pytest.mark.parametrize("severities", [("LOW", "CRITICAL"), ("CRITICAL", "LOW")])
-def test_two_investigations_of_one_role(program: Program, severities: tuple[str, str]) -> None:
+def test_two_investigations_of_one_role(program: Program, severities: tuple[Any, Any]) -> None:
     """What is severe in one of them is shown, with its time, whatever the other has found."""
     days = ("2026-01-04", "2026-05-04")
     findings = [

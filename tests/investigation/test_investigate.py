@@ -133,7 +133,7 @@ async def test_what_differs_is_started(sim: DetectiveSimulator, client: Detectiv
 
 
 @pytest.mark.parametrize(
-    ("asked", "now_and_then"),
+    "times",
     [
         ({}, ((0, False), (50, True), (70, False))),
         # A time that was asked for is what is investigated.
@@ -147,10 +147,10 @@ async def test_times_that_move_are_the_same_within_an_hour(
     client: DetectiveClient,
     graph_arn: str,
     monkeypatch: pytest.MonkeyPatch,
-    asked: dict[str, Any],
-    now_and_then: tuple[tuple[int, bool], ...],
+    times: tuple[dict[str, Any], tuple[tuple[int, bool], ...]],
 ) -> None:
     """The second run uses what the first has started, and reports its time; an hour later, there may be more."""
+    asked, now_and_then = times
     began = datetime.now(UTC).replace(microsecond=0)
     for minutes, reused in now_and_then:
         now = began + timedelta(minutes=minutes)
