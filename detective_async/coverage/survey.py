@@ -151,9 +151,6 @@ async def survey_fleet(fleet: DetectiveFleet, *, accounts: Iterable[Any] | None 
 def join_surveys(surveys: Iterable[Coverage], *, accounts: Iterable[Any] | None = None) -> Coverage:
     """Join surveys of different administrators or regions, with the same result as one survey of all of them; pure.
 
-        parts = [await survey_fleet(fleet.shard(index, 8)) for index in range(8)]
-        coverage = join_surveys(parts, accounts=account_ids)
-
     Args:
         surveys: of parts of a fleet. For a part that could not be asked, a `Coverage` without rows whose `regions` have
             the state COULD_NOT_LOOK.
