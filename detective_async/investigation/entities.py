@@ -135,7 +135,7 @@ class SkippedEntity:
     _end: datetime | None = field(default=None, repr=False)
     _region: str | None = field(default=None, repr=False)
     # What a finding has before the name, although names have no paths.
-    _path: str | None = field(default=None, repr=False)
+    _path: str | None = field(default=None, repr=False, alias="path")
 
     @property
     def explanation(self) -> str:
