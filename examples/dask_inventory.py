@@ -220,7 +220,11 @@ def decisive(reports: Sequence[InvestigationReport]) -> Iterator[InvestigationRe
         yield report
 
 
-JOBS: dict[str, Any] = {"members": Members, "coverage": CoverageOfAll, "investigations": Investigations}
+JOBS: dict[str, Callable[[argparse.Namespace], Members | CoverageOfAll | Investigations]] = {
+    "members": Members,
+    "coverage": CoverageOfAll,
+    "investigations": Investigations,
+}
 
 
 def distribute(
