@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -434,3 +435,18 @@ def test_two_investigations_of_one_role(program: Program, severities: tuple[Any,
     assert sum(line.startswith("3 indicators") for line in lines) == 8
     assert f"severity CRITICAL, 24 indicators in {REGIONS[0]}, {day['CRITICAL']}" in lines[-2]
     assert f"severity LOW, 24 indicators in {REGIONS[0]}, {day['LOW']}" in lines[-1]
+
+
+@pytest.mark.parametrize("format_", ["table", "html", "json", "ndjson"])
+def test_an_interruption_between_reports(program: Program, monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
+    """Also within this process."""
+
+    async def interrupted(*_: object, **__: object) -> AsyncIterator[InvestigationReport]:
+        yield InvestigationReport(entity=RELEASE)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(investigate_run, "investigate_fleet", interrupted)
+    ended = program("investigate", RELEASE, DEPLOY, "--output", format_)
+    assert ended.code == 130
+    assert "Release" in ended.out
+    assert (format_ == "ndjson") == ("complete" not in ended.out)
