@@ -5,14 +5,12 @@ r"""Members, coverage or investigations of many administrators and regions, shar
     python dask_inventory.py --job coverage --expected all-accounts.csv ...
     python dask_inventory.py --job investigations --entities arns.txt ...
 
-The accounts are those that administer graphs. Needs two extras, here and on the workers:
-pip install "detective-async[cli,dask]". Without --scheduler, a cluster of --workers processes is started on this
+The accounts are those that administer graphs. Needs an extra, here and on the workers:
+pip install "detective-async[dask]". Without --scheduler, a cluster of --workers processes is started on this
 machine. Roles are assumed with the credentials that the AWS CLI would use on the worker's machine.
 
 The targets are split into shards, many more than there are workers. If a worker dies, Dask runs its shard again on
-another one: no investigation is started twice. Members are written as their shards finish, all else at the end. A
-region whose host does not exist has failed, unless its shard reached another region: leave out the regions without
-Detective.
+another one: no investigation is started twice. Members are written as their shards finish, all else at the end.
 
 Exit codes: 0 everything was read, and for coverage everything is covered; 1 not; 2 wrong use; 130 interrupted.
 """
@@ -21,32 +19,46 @@ Exit codes: 0 everything was read, and for coverage everything is covered; 1 not
 
 import argparse
 import asyncio
+import contextlib
 import functools
 import itertools
+import json
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from distributed import Client, Future, as_completed
 
-from detective_async import ConfigurationError, DetectiveFleet, Outcome, OutcomeKind, ParameterError, Target
-from detective_async.cli.account_lists import read_ids
-from detective_async.cli.exits import CommandError
-from detective_async.cli.inventory_file import Ndjson, Output
-from detective_async.cli.inventory_run import Member, Report, read_members
-from detective_async.coverage import RegionState
-from detective_async.coverage.reading import Reading
-from detective_async.coverage.survey import join, read_fleet, unread, wanted_accounts
+from detective_async import (
+    ConfigurationError,
+    DetectiveClient,
+    DetectiveFleet,
+    Outcome,
+    OutcomeKind,
+    ParameterError,
+    Target,
+    to_dict,
+)
+from detective_async.coverage import Coverage, RegionCoverage, RegionState, join_surveys, survey_fleet
 from detective_async.investigation import InvestigationReport, investigate_fleet
 
 #: Shards per worker: with more of them, less work is lost with a worker, and the workers finish at more similar times.
 SHARDS = 8
 
 #: The errors of wrong input, which are raised before anything is sent.
-BAD_INPUT = CommandError, ParameterError, ConfigurationError, OSError
+BAD_INPUT = ParameterError, ConfigurationError, OSError
+
+#: Writes one line of the output.
+Write = Callable[[Mapping[str, Any]], None]
+
+
+def words_of(name: str) -> list[str]:
+    """Return the words of a file, or of standard input for `-`: account ids, or ARNs."""
+    return (sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")).split()
 
 
 def work_on(shard: DetectiveFleet, read: Callable[[DetectiveFleet], Any]) -> Any:
@@ -63,33 +75,52 @@ class Members:
     """The members of all graphs, written as they come."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self._report = Report()
-        self._output = options.output
+        self._counts: Counter[str] = Counter()
+        self._unavailable: Counter[str] = Counter()
+        self._failures: list[str] = []
         self.read = functools.partial(members_of, with_email_addresses=options.with_email_addresses)
 
-    def add(self, outcomes: list[Outcome[list[Member]]], output: Output) -> None:
+    def add(self, outcomes: list[Outcome[list[Any]]], write: Write) -> None:
         """Write the results of a shard."""
         for outcome in outcomes:
-            self._report.add(outcome)
-            if outcome.kind is not OutcomeKind.FAILED:
-                output.add((outcome.target.account_id, outcome.target.region), outcome.value or [])
+            self._counts["targets"] += 1
+            if outcome.kind is OutcomeKind.FAILED:
+                self._failures.append(f"failed: {outcome.target}: {type(outcome.error).__name__}: {outcome.error}")
+            elif outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
+                self._unavailable[outcome.target.region] += 1
+            for member in outcome.value or []:
+                self._counts["members"] += 1
+                write(member)
 
     def fail(self, shard: str, _: Sequence[Target], error: Exception) -> None:
         """Record that a shard has failed."""
-        self._report.fail(shard, error)
+        self._failures.append(f"failed: {shard}: {type(error).__name__}: {error}")
 
-    def finish(self, _: Output) -> int:
+    def finish(self, _: Write) -> int:
         """Return the exit code."""
-        return self._report.exit_code
+        return 1 if self._failures else 0
 
     def lines(self) -> list[str]:
         """Return what to tell at the end, also after an interruption."""
-        return self._report.lines()
+        unavailable = [f"not available: {region} ({count} accounts)" for region, count in self._unavailable.items()]
+        counts = f"{self._counts['members']} members in {self._counts['targets']} targets, {len(self._failures)} failed"
+        return [*sorted(unavailable), *sorted(self._failures), counts]
 
 
-async def members_of(shard: DetectiveFleet, *, with_email_addresses: bool) -> list[Outcome[list[Member]]]:
+async def members_of(shard: DetectiveFleet, *, with_email_addresses: bool) -> list[Outcome[list[Any]]]:
     """Read the members of all graphs of a shard."""
-    read = functools.partial(read_members, with_email_addresses=with_email_addresses)
+
+    async def read(client: DetectiveClient, target: Target) -> list[Any]:
+        where = {"account_id": target.account_id, "region": target.region}
+        members = []
+        async for graph in client.iter_graphs():
+            async for member in client.iter_members(graph.arn or "", page_size=200):
+                fields = to_dict(member)
+                if not with_email_addresses:
+                    del fields["email_address"]
+                members.append({**where, "graph_arn": graph.arn, "member": fields})
+        return members
+
     async with aclosing(shard.run(read)) as outcomes:
         return [outcome async for outcome in outcomes]
 
@@ -98,26 +129,33 @@ class CoverageOfAll:
     """Which accounts are covered: known when all have answered, since another shard may cover an account."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self._accounts = wanted_accounts(None if options.expected is None else read_ids(options.expected))
-        self._readings: list[Reading] = []
+        self._accounts = None if options.expected is None else words_of(options.expected)
+        # Refuses malformed ids before anything is sent.
+        join_surveys([], accounts=self._accounts)
+        self._parts: list[Coverage] = []
         self._lines: list[str] = []
-        self.read = read_fleet
+        self.read = survey_fleet
 
-    def add(self, readings: list[Reading], _: Output) -> None:
+    def add(self, part: Coverage, _: Write) -> None:
         """Keep the results of a shard."""
-        self._readings += readings
+        self._parts.append(part)
 
     def fail(self, shard: str, targets: Sequence[Target], error: Exception) -> None:
         """Record that a shard has failed: nobody could look there."""
         self._lines.append(f"failed: {shard}: {type(error).__name__}: {error}")
-        for target in targets:
-            self._readings.append(unread(target.region, target.account_id, RegionState.COULD_NOT_LOOK, error))
+        unread = [
+            RegionCoverage(
+                region=one.region, administrator_id=one.account_id, state=RegionState.COULD_NOT_LOOK, error=error
+            )
+            for one in targets
+        ]
+        self._parts.append(Coverage(rows=(), regions=tuple(unread)))
 
-    def finish(self, output: Output) -> int:
+    def finish(self, write: Write) -> int:
         """Write the rows, and return the exit code."""
-        coverage = join(self._readings, self._accounts)
+        coverage = join_surveys(self._parts, accounts=self._accounts)
         for row in coverage:
-            output.add((row.account_id, row.region), [row.to_dict()])
+            write(row.to_dict())
         self._lines.append(str(coverage))
         return 0 if coverage.ok else 1
 
@@ -131,27 +169,31 @@ class Investigations:
 
     def __init__(self, options: argparse.Namespace) -> None:
         if options.entities is None:
-            raise CommandError("--job investigations needs --entities: a file of ARNs, one a line")
-        self._entities = Path(options.entities).read_text(encoding="utf-8").split()
+            raise ParameterError("--entities", "--job investigations needs a file of ARNs, one a line")
+        self._entities = words_of(options.entities)
         self._reports: list[InvestigationReport] = []
         self._lines: list[str] = []
         self.read = functools.partial(reports_of, entities=self._entities)
 
-    def add(self, reports: list[InvestigationReport], _: Output) -> None:
+    def add(self, reports: list[InvestigationReport], _: Write) -> None:
         """Keep the results of a shard: whether an entity is in no graph is known at the end."""
         self._reports += reports
 
     def fail(self, shard: str, targets: Sequence[Target], error: Exception) -> None:
         """Record that a shard has failed."""
         self._lines.append(f"failed: {shard}: {type(error).__name__}: {error}")
-        for region, entity in itertools.product(dict.fromkeys(one.region for one in targets), self._entities):
-            self._reports.append(InvestigationReport(entity=entity, region=region, error=error))
+        for target, entity in itertools.product(targets, self._entities):
+            self._reports.append(
+                InvestigationReport(
+                    entity=entity, region=target.region, administrator_id=target.account_id, error=error
+                )
+            )
 
-    def finish(self, output: Output) -> int:
+    def finish(self, write: Write) -> int:
         """Write the reports, and return the exit code."""
         reports = list(decisive(self._reports))
         for report in reports:
-            output.add((report.entity, report.region or ""), [report.to_dict()])
+            write(report.to_dict())
         failed = sum(not report.ok for report in reports)
         self._lines.append(f"{len(reports)} reports, {failed} with an error")
         return 1 if failed else 0
@@ -168,16 +210,13 @@ async def reports_of(shard: DetectiveFleet, *, entities: Sequence[str]) -> list[
 
 
 def decisive(reports: Sequence[InvestigationReport]) -> Iterator[InvestigationReport]:
-    """Leave out what a shard says of an entity that is in no graph of its own, but in one of another shard."""
-    in_regions = {(one.entity, one.region) for one in reports if one.graph_arn is not None}
-    anywhere = {one.entity for one in reports if one.region is not None}
-    said: set[tuple[str, str | None]] = set()
+    """Leave out what a shard says of an entity that is in none of its graphs, if another shard knows more."""
+    said = {one.entity for one in reports if one.administrator_id is not None}
     for report in reports:
-        key = report.entity, report.region
-        if report.graph_arn is None:
-            if key in in_regions | said or (report.region is None and report.entity in anywhere):
+        if report.administrator_id is None:
+            if report.entity in said:
                 continue
-            said.add(key)
+            said.add(report.entity)
         yield report
 
 
@@ -237,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do the job, and return the exit code."""
     options = argument_parser().parse_args(arguments)
     try:
-        account_ids = read_ids(options.accounts)
+        account_ids = words_of(options.accounts)
         fleet = DetectiveFleet.assume_role(
             options.role_name,
             account_ids,
@@ -247,7 +286,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             endpoint_url=options.endpoint_url,
         )
         job = JOBS[options.job](options)
-        output = Output(Ndjson(), options.output)
+        output: contextlib.AbstractContextManager[Any] = (
+            contextlib.nullcontext(sys.stdout) if options.output is None else Path(options.output).open("w")  # noqa: SIM115 - entered below
+        )
     except BAD_INPUT as error:
         print(error, file=sys.stderr)
         return 2
@@ -256,15 +297,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     code, lines = 130, []
     try:
-        with output, Client(options.scheduler, **({} if options.scheduler else local)) as client:
+        with output as file, Client(options.scheduler, **({} if options.scheduler else local)) as client:
+
+            def write(row: Mapping[str, Any]) -> None:
+                print(json.dumps(row), file=file)
+
             for future, share in distribute(client, fleet, targets, job.read, options.concurrency):
                 try:
                     result = future.result()
                 except Exception as error:  # noqa: BLE001 - a shard that fails must not stop the others
                     job.fail(str(future.key), share, error)
                     continue
-                job.add(result, output)
-            code = job.finish(output)
+                job.add(result, write)
+            code = job.finish(write)
     except KeyboardInterrupt:
         pass
     except OSError as error:

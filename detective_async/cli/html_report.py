@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from detective_async.errors import printable
-from detective_async.investigation import InvestigationReport, SkippedEntity
+from detective_async.investigation import InvestigationReport
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24; }
@@ -23,8 +23,18 @@ dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; }
 _SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
 
 
-def page(reports: Sequence[InvestigationReport], skipped: Sequence[SkippedEntity]) -> str:
-    """Return the page: the reports in their order, and what was skipped."""
+def page(
+    reports: Sequence[InvestigationReport], skipped: Sequence[tuple[str, str, str]], *, complete: bool = True
+) -> str:
+    """Return the page: the reports in their order, and what was skipped.
+
+    It is ASCII, so that it is right in whatever encoding it is written.
+
+    Args:
+        reports: the reports.
+        skipped: the finding, what it names, and why that was not investigated.
+        complete: whether nothing was interrupted.
+    """
     failed = sum(not report.ok for report in reports)
     made = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     parts = [
@@ -36,11 +46,13 @@ def page(reports: Sequence[InvestigationReport], skipped: Sequence[SkippedEntity
         f"<title>Investigations of Amazon Detective</title><style>{_STYLE}</style></head><body>",
         "<h1>Investigations of Amazon Detective</h1>",
         f"<p>{len(reports)} reports, {failed} failed; made at {made}</p>",
+        "" if complete else '<p><span class="failed">not complete: interrupted</span></p>',
         *map(_report, sorted(reports, key=_urgency)),
         _skipped(skipped),
         "</body></html>",
     ]
-    return "\n".join(part for part in parts if part) + "\n"
+    text = "\n".join(part for part in parts if part) + "\n"
+    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _urgency(report: InvestigationReport) -> int:
@@ -69,11 +81,10 @@ def _report(report: InvestigationReport) -> str:
     return f"<section><h2>{_text(report.entity)} {badge}</h2><dl>{shown}</dl>{table}</section>"
 
 
-def _skipped(skipped: Sequence[SkippedEntity]) -> str:
+def _skipped(skipped: Sequence[tuple[str, str, str]]) -> str:
     if not skipped:
         return ""
-    rows = [[one.finding or "", one.what, one.explanation] for one in skipped]
-    return f"<section><h2>Not investigated</h2>{_table(('Finding', 'What', 'Why not'), rows)}</section>"
+    return f"<section><h2>Not investigated</h2>{_table(('Finding', 'What', 'Why not'), skipped)}</section>"
 
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

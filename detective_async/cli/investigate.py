@@ -31,10 +31,12 @@ aws guardduty get-findings ... | detective-async investigate --findings - --outp
     "--findings",
     metavar="FILE",
     multiple=True,
-    help="Findings of GuardDuty or Security Hub, as JSON or one JSON object a line; - for standard input.",
+    help="Findings of GuardDuty or Security Hub, as JSON, also one after the other; - for standard input.",
 )
 @click.option(
-    "--known-arns", metavar="FILE", help="ARNs of users and roles, one a line: the paths of those in findings."
+    "--known-arns",
+    metavar="FILE",
+    help="ARNs of users and roles, as words or the AWS CLI's JSON: the paths of those in findings.",
 )
 @click.option("--start", metavar="TIME", callback=_moment, help="The start of the activity; default: a day before.")
 @click.option("--end", metavar="TIME", callback=_moment, help="The end of the activity; default: now.")
@@ -54,10 +56,11 @@ def command(**options: Any) -> int:
     and roles is skipped, and standard error says why. GuardDuty names users and roles without their paths, which
     --known-arns has.
 
-    What was investigated before for the same time is not started again. With several regions, each entity is
-    investigated in all graphs that have its account.
+    What was investigated before for the same time is not started again. Without --regions, what a finding names is
+    investigated in the finding's region; with several, each entity in all graphs that have its account.
 
-    Exit code 1: an investigation failed, or something that a finding names could not be investigated.
+    Exit code 1: an investigation failed, or something that a finding names could not be investigated. 2: all of the
+    ARNs are wrong, and nothing was done.
     """
     job = common.job_of(options)
     if not options["entities"] and not options["findings"]:

@@ -1,34 +1,42 @@
 """Investigates what is named, and shows the reports."""
 
-import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from detective_async.api.models.investigations import Severity
+from detective_async.api.values import timestamp_text
 from detective_async.cli import output
-from detective_async.cli.account_lists import named, read_lines
+from detective_async.cli.account_lists import STANDARD_INPUT
 from detective_async.cli.exits import DONE, FAILED, CommandError
-from detective_async.cli.options import Job
+from detective_async.cli.investigate_files import read_arns, read_findings
+from detective_async.cli.options import ALL, Job
 from detective_async.client.identity import caller_account
+from detective_async.errors import ParameterError
 from detective_async.events import ProgressCounter
 from detective_async.fleet import DetectiveFleet, Target
 from detective_async.investigation import (
+    FindingEntities,
     FindingEntity,
     InvestigationReport,
     SkippedEntity,
     entities_of,
     investigate_fleet,
 )
+from detective_async.investigation.entities import is_entity
+from detective_async.investigation.run import malformed
+from detective_async.membership.actions import count
+from detective_async.settings.config import read_settings
 
 _COLUMNS = ("entity", "region", "investigation_id", "severity", "type", "what", "where", "when", "error")
-#: Severities of which a table shows all indicators.
-_SEVERE = frozenset({Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM})
+#: Severities of which a table shows all indicators, the worst first.
+_SEVERE = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM)
 
 
 @frozen(kw_only=True)
@@ -46,32 +54,68 @@ class Investigating:
 
     def run(self) -> int:
         """Investigate, and return the exit code."""
-        wanted, skipped = self._wanted()
-        for one in skipped:
-            sys.stderr.write(f"skipped: {output.text(str(one))}\n")
-        if not wanted:
-            raise CommandError("the findings name no user or role that can be investigated", FAILED)
-        reports = self.job.run(lambda: self._investigate(wanted))
-        reports.sort(key=lambda one: (one.ok, one.entity, one.region or ""))
-        ok = not skipped and all(one.ok for one in reports)
+        found = self._found()
+        for one in found.skipped:
+            sys.stderr.write(f"skipped: {output.text(f'{one.what}: {explanation_of(one)}')}\n")
+        if not found.entities and not any(map(is_entity, self.entities)):
+            if self.entities:
+                raise CommandError("; ".join(malformed(one).problem for one in self.entities))
+            self.job.say(
+                "the findings name no user or role that can be investigated" if found.skipped else "no findings"
+            )
+        job, wanted = self._in_regions(found.entities)
+        reports: list[InvestigationReport] = []
+        try:
+            if wanted:
+                job.run(lambda: self._investigate(job, wanted, reports))
+        except KeyboardInterrupt:
+            self._write(reports, found.skipped, complete=False)
+            raise
+        return DONE if self._write(reports, found.skipped, complete=True) else FAILED
+
+    def _write(self, reports: list[InvestigationReport], skipped: Sequence[SkippedEntity], *, complete: bool) -> bool:
+        """Write the reports, and return whether all is well."""
+        reports.sort(key=lambda one: (one.ok, _rank(one), one.entity, one.region or ""))
+        ok = complete and not skipped and all(one.ok for one in reports)
         if self.job.output == "html":
             from detective_async.cli.html_report import page  # noqa: PLC0415 - only this format needs it
 
-            sys.stdout.write(page(reports, skipped))
+            not_done = [(one.finding or "", one.what, explanation_of(one)) for one in skipped]
+            sys.stdout.write(page(reports, not_done, complete=complete))
         elif self.job.output != "ndjson":
-            output.write(results_of(reports, skipped, ok=ok), self.job.output, show_all=self.job.show_all)
-        return DONE if ok else FAILED
+            results = results_of(reports, skipped, ok=ok, complete=complete)
+            output.write(results, self.job.output, show_all=self.job.show_all)
+        return ok
 
-    def _wanted(self) -> tuple[list[str | FindingEntity], list[SkippedEntity]]:
-        known = () if self.known_arns is None else [line.strip() for line in read_lines(self.known_arns)]
-        documents = [one for name in self.findings for one in read_findings(name)]
-        found = entities_of(documents, known_arns=known) if documents else None
-        if found is None:
-            return list(self.entities), []
-        return [*self.entities, *found.entities], list(found.skipped)
+    def _found(self) -> FindingEntities:
+        """Return what the findings name."""
+        if [*self.findings, self.known_arns].count(STANDARD_INPUT) > 1:
+            raise CommandError("standard input can be read only once: give a file for --findings or --known-arns")
+        known = () if self.known_arns is None else read_arns(self.known_arns)
+        return entities_of([one for name in self.findings for one in read_findings(name)], known_arns=known)
 
-    async def _investigate(self, wanted: Sequence[str | FindingEntity]) -> list[InvestigationReport]:
+    def _in_regions(self, entities: Sequence[FindingEntity]) -> tuple[Job, list[FindingEntity]]:
+        """Return the job and the entities, each with its region: that of its finding, where --regions names none."""
         job = self.job
+        wanted = [*map(_entity, self.entities), *entities]
+        regions = list(dict.fromkeys(one.region for one in entities if one.region is not None))
+        if job.regions:
+            if other := [] if job.regions == (ALL,) else [one for one in regions if one not in job.regions]:
+                only = ", ".join(job.regions)
+                job.say(f"warning: there are findings from {', '.join(other)}, which are investigated in {only} only")
+            return job, [evolve(one, region=None) for one in wanted]
+        if not regions:
+            return job, wanted
+        if any(one.region is None for one in wanted):
+            default = job.first_region()
+            wanted = [evolve(one, region=one.region or default) for one in wanted]
+        names = list(dict.fromkeys(str(one.region) for one in wanted))
+        job = evolve(job, regions=tuple(names))
+        if regions != [read_settings(job.profile).region]:
+            job.say(f"each finding is investigated in its own region: {', '.join(regions)}")
+        return job, wanted
+
+    async def _investigate(self, job: Job, wanted: Sequence[FindingEntity], reports: list[InvestigationReport]) -> None:
         async with job.client() as client:
             account_id = job.account or await caller_account(client)
             regions = await job.region_names()
@@ -82,7 +126,6 @@ class Investigating:
             endpoint_url=job.endpoint_url,
             profile=job.profile,
         )
-        reports: list[InvestigationReport] = []
         with output.progress_bar("investigating", quiet=job.quiet) as progress:
             counter = ProgressCounter(progress, len(wanted), monotonic)
             async with fleet, aclosing(self._reports(fleet, wanted)) as found:
@@ -92,38 +135,24 @@ class Investigating:
                     if job.output == "ndjson":
                         sys.stdout.write(f"{output.json_line(report.to_dict())}\n")
                         sys.stdout.flush()
-        return reports
 
-    def _reports(self, fleet: DetectiveFleet, wanted: Sequence[str | FindingEntity]) -> Any:
+    def _reports(self, fleet: DetectiveFleet, wanted: Sequence[FindingEntity]) -> Any:
         return investigate_fleet(
             fleet, wanted, start=self.start, end=self.end, timeout=self.timeout, repeat=self.repeat
         )
 
 
-def read_findings(name: str) -> list[Any]:
-    """Read findings: one JSON document, or one a line.
+def _rank(report: InvestigationReport) -> int:
+    return _SEVERE.index(report.severity) if report.severity in _SEVERE else len(_SEVERE)
 
-    Raises:
-        OSError: the file cannot be read.
-        CommandError: it is not JSON.
-    """
-    lines = read_lines(name)
-    text = "\n".join(lines)
-    where = named(name)
-    try:
-        return [json.loads(text)]
-    except RecursionError:
-        raise CommandError(f"{where}: nested too deeply for findings") from None
-    except ValueError as error:
-        problem = error
-    try:
-        documents = [json.loads(line) for line in lines if line.strip()]
-    except (ValueError, RecursionError):
-        documents = []
-    if not documents:
-        # The text of the error has the position, and nothing of the content.
-        raise CommandError(f"{where}: expected findings as JSON: {problem}") from None
-    return documents
+
+def _entity(arn: str) -> FindingEntity:
+    return FindingEntity(arn=arn)
+
+
+def explanation_of(skipped: SkippedEntity) -> str:
+    """Return why something was skipped, in words of the command."""
+    return skipped.explanation.replace("as known_arns", "with --known-arns")
 
 
 def rows_of(report: InvestigationReport) -> Iterator[dict[str, Any]]:
@@ -136,47 +165,68 @@ def rows_of(report: InvestigationReport) -> Iterator[dict[str, Any]]:
         "severity": None if report.severity is None else str(report.severity),
     }
     for row in rows or ({"type": "", "what": "", "where": "", "when": ""},):
-        yield {**first, **row, "error": None if report.error is None else str(report.error)}
+        yield {**first, **row, "error": None if report.error is None else _problem(report.error)}
 
 
 def brief(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each type of indicator of an entity in a region: the first of its indicators, and how many."""
+    """Return a row for each type of indicator of an investigation: the first of its indicators, and how many."""
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["entity"], row["region"], row["type"], row["error"]), []).append(row)
+        key = *(row[name] for name in ("entity", "region", "investigation_id", "type", "error")), row["when"]
+        groups.setdefault(key, []).append(row)
     return [
         {**some[0], "what": some[0]["what"] if len(some) == 1 else f"{some[0]['what']} and {len(some) - 1} more"}
         for some in groups.values()
     ]
 
 
-def results_of(reports: Iterable[InvestigationReport], skipped: Iterable[SkippedEntity], *, ok: bool) -> output.Results:
+def results_of(
+    reports: Iterable[InvestigationReport], skipped: Iterable[SkippedEntity], *, ok: bool, complete: bool = True
+) -> output.Results:
     """Return the results: a row for each indicator."""
     reports, skipped = list(reports), list(skipped)
     rows = [row for report in reports for row in rows_of(report)]
-    by_severity = [f"{report.entity}: {_outcome(report)}" for report in reports]
+    minor = [row for row in rows if not _needs_attention(row) and row["type"]]
+    shown = brief(row for row in rows if row["type"] == "" or _needs_attention(row))
+    times = Counter((report.entity, report.region) for report in reports if report.ok)
+    several = any(number > 1 for number in times.values())
+    outcomes = [f"{report.entity}: {_outcome(report, with_time=several)}" for report in reports]
+    if not complete:
+        outcomes.append("not complete: interrupted; the same command starts nothing again that was started")
     return output.Results(
         columns=_COLUMNS,
         rows=rows,
         document={
             "ok": ok,
+            "complete": complete,
             "reports": [report.to_dict() for report in reports],
-            "skipped": [one.to_dict() for one in skipped],
+            "skipped": [{**one.to_dict(), "explanation": explanation_of(one)} for one in skipped],
         },
         shown={
             # The last lines name the only one.
             **({"entity": "entity"} if len({report.entity for report in reports}) > 1 else {}),
             **({"region": "region"} if len({report.region for report in reports}) > 1 else {}),
+            **({"when": "time"} if several else {}),
             "type": "indicator",
             "what": "what",
             "where": "where",
             "error": "problem",
         },
-        attention=lambda row: row["error"] is not None or row["severity"] in _SEVERE,
-        summarize=lambda row: f"indicator{output.PLURAL} {row['type']}" if row["type"] else "without indicators",
-        summary=by_severity,
-        brief=[{**row, "entity": short_name(row["entity"])} for row in brief(rows)],
+        attention=_needs_attention,
+        summarize=lambda _: f"investigation{output.PLURAL} without indicators",
+        summary=[*_counts(minor), *outcomes],
+        brief=[{**row, "entity": short_name(row["entity"])} for row in shown],
     )
+
+
+def _needs_attention(row: Mapping[str, Any]) -> bool:
+    return row["error"] is not None or row["severity"] in _SEVERE
+
+
+def _counts(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return how many indicators of each type there are in investigations that are not severe."""
+    counts = Counter(row["type"] for row in rows)
+    return [f"{count(number, 'indicator')} {kind}, not severe" for kind, number in sorted(counts.items())]
 
 
 def short_name(arn: str) -> str:
@@ -184,9 +234,16 @@ def short_name(arn: str) -> str:
     return arn.rpartition(":iam::")[2]
 
 
-def _outcome(report: InvestigationReport) -> str:
+def _problem(error: Exception) -> str:
+    """Return the text of an error, without the name of a parameter that no command has."""
+    return error.problem if isinstance(error, ParameterError) else str(error)
+
+
+def _outcome(report: InvestigationReport, *, with_time: bool) -> str:
     where = "" if report.region is None else f" in {report.region}"
+    if with_time and report.start is not None and report.end is not None:
+        where += f", {timestamp_text(report.start)} to {timestamp_text(report.end)}"
     if report.error is not None:
-        return f"failed{where}: {report.error}"
-    found = f"severity {report.severity}, {len(report.indicators)} indicators"
+        return f"failed{where}: {_problem(report.error)}"
+    found = f"severity {report.severity}, {count(len(report.indicators), 'indicator')}"
     return f"{found}{where}{', investigated before' if report.reused else ''}"

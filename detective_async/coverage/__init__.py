@@ -16,7 +16,7 @@ from detective_async.coverage.rows import (
     RegionCoverage,
     RegionState,
 )
-from detective_async.coverage.survey import survey, survey_fleet
+from detective_async.coverage.survey import join_surveys, survey, survey_fleet
 
 __all__ = [
     "Coverage",
@@ -25,6 +25,7 @@ __all__ = [
     "CoverageTotals",
     "RegionCoverage",
     "RegionState",
+    "join_surveys",
     "survey",
     "survey_fleet",
 ]

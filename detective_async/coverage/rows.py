@@ -27,6 +27,7 @@ class CoverageReason(enum.StrEnum):
             checked.
         INGESTION_STOPPED: it is enabled, but the ingestion of the package DETECTIVE_CORE is stopped.
         SUSPENDED: it is suspended or being closed, by what AWS Organizations says.
+        PENDING_ACTIVATION: it was created and is not active yet, by what AWS Organizations says.
         NO_GRAPH: the administrator has no graph in the region: Detective is not enabled.
         REGION_NOT_OPTED_IN: the administrator's account has not opted in to the region.
         REGION_WITHOUT_DETECTIVE: the region has no endpoint of Detective.
@@ -43,6 +44,7 @@ class CoverageReason(enum.StrEnum):
     NOT_YET_ENABLED = "not yet enabled"
     INGESTION_STOPPED = "ingestion stopped"
     SUSPENDED = "suspended"
+    PENDING_ACTIVATION = "pending activation"
     NO_GRAPH = "no graph"
     REGION_NOT_OPTED_IN = "region not opted in"
     REGION_WITHOUT_DETECTIVE = "region without Detective"
@@ -78,6 +80,9 @@ class CoverageRow:
         account_id: the account.
         region: the region.
         covered: whether its data goes into a graph: as an enabled member, or as the administrator of the graph.
+        expected: whether it can be covered there. Not expected are accounts that are not active, by what AWS
+            Organizations says; and of a survey of all regions, those that have no Detective or are not opted in to.
+            Whatever is covered is expected.
         status: its status as a member; None if it is not one, and for the administrator.
         reason: why it is not covered; None if it is.
         is_administrator: whether it is the administrator of the graph.
@@ -90,6 +95,7 @@ class CoverageRow:
     account_id: str
     region: str
     covered: bool
+    expected: bool = True
     status: MemberStatus | None = None
     reason: CoverageReason | None = None
     is_administrator: bool = False
@@ -125,6 +131,10 @@ class RegionCoverage:
     packages: Mapping[str, str] = Factory(dict)
     error: Exception | None = None
 
+    def __str__(self) -> str:
+        """Say what there is, or why that is not known."""
+        return f"{self.region}: {self.state}" if self.error is None else f"{self.region}: {self.state}: {self.error}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain data, ready for JSON."""
         error = None if self.error is None else {"code": code_of(self.error), "message": str(self.error)}
@@ -145,18 +155,20 @@ class CoverageTotals:
 
     Attributes:
         total: all rows.
+        expected: those that are expected to be covered.
         covered: those that are covered.
         reasons: reason -> those that are not covered for it, in the order of the reasons; without zeros.
     """
 
     total: int
+    expected: int
     covered: int
     reasons: Mapping[CoverageReason, int]
 
     @property
     def uncovered(self) -> int:
-        """The number of rows that are not covered."""
-        return self.total - self.covered
+        """The number of rows that are expected to be covered, and are not."""
+        return self.expected - self.covered
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain data, ready for JSON."""
@@ -188,13 +200,13 @@ class Coverage:
 
     @property
     def ok(self) -> bool:
-        """Whether there are rows, and all of them are covered."""
-        return bool(self.rows) and not self.uncovered
+        """Whether something is expected to be covered, and all of that is."""
+        return self.totals.expected > 0 and not self.totals.uncovered
 
     @property
     def uncovered(self) -> tuple[CoverageRow, ...]:
-        """The rows that are not covered."""
-        return tuple(row for row in self.rows if not row.covered)
+        """The rows that are expected to be covered, and are not."""
+        return tuple(row for row in self.rows if row.expected and not row.covered)
 
     @property
     def totals(self) -> CoverageTotals:
@@ -219,16 +231,18 @@ class Coverage:
         }
 
     def __str__(self) -> str:
-        """Summarize the rows in one line, and the regions that could not be read."""
+        """Summarize the rows in one line; and the regions that could not be read, or all if nothing is expected."""
         totals = self.totals
         numbers = "".join(f"; {reason}: {number}" for reason, number in totals.reasons.items())
-        lines = [f"{totals.covered} of {totals.total} covered{numbers}"]
-        lines += [f"  {one.region}: {one.state}: {one.error}" for one in self.regions if one.error is not None]
+        lines = [f"{totals.covered} of {totals.expected} covered{numbers}"]
+        lines += [f"  {one}" for one in self.regions if one.error is not None or not totals.expected]
         return "\n".join(lines)
 
 
 def totals_of(rows: Iterable[CoverageRow]) -> CoverageTotals:
     """Count rows."""
+    rows = list(rows)
     counts = Counter(row.reason for row in rows)
     reasons = {reason: counts[reason] for reason in CoverageReason if counts[reason]}
-    return CoverageTotals(total=counts.total(), covered=counts[None], reasons=reasons)
+    expected = sum(row.expected for row in rows)
+    return CoverageTotals(total=len(rows), expected=expected, covered=counts[None], reasons=reasons)

@@ -228,7 +228,7 @@ class DetectiveFleet(FleetIterators):
 
         async def work(target: Target) -> Outcome[T] | None:
             # Without a variable for the outcome, to which the traceback in it would refer back: a reference cycle.
-            return counted(undecided.decide(await self._work(fn, client, target, run)))
+            return counted(undecided.decide(await undecided.checked(await self._work(fn, client, target, run))))
 
         def counted(outcome: Outcome[T] | None) -> Outcome[T] | None:
             if outcome is not None:

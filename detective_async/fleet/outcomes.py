@@ -22,7 +22,8 @@ class OutcomeKind(enum.StrEnum):
             Detective. It is only said when it is known, from the service's own word or from another region in the same
             run: if the service does not know the access keys, another region has accepted them, or STS has just made
             them for a role and only regions that have to be opted in to refuse them; if the region's own host does not
-            exist, the host of another region has responded. Otherwise such targets have failed.
+            exist, the host of another region has responded, and botocore does not list the region as one that has
+            Detective. Otherwise such targets have failed.
     """
 
     SUCCEEDED = "succeeded"

@@ -2,17 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from attrs import evolve, frozen
 
 from detective_async.auth import Credentials, CredentialsSource
 from detective_async.client.assume_role import AssumeRole
-from detective_async.client.regions import UNKNOWN_KEYS
+from detective_async.client.regions import UNKNOWN_KEYS, has_detective
 from detective_async.errors import HostNotFound, ServiceError
 from detective_async.fleet.outcomes import Outcome, OutcomeKind
 from detective_async.settings.endpoints import needs_no_opt_in
+
+T = TypeVar("T")
 
 #: Outcomes that wait for a decision. A run whose resolver knows no names would otherwise keep all of its targets.
 _MAX_HELD = 10_000
@@ -48,7 +50,8 @@ class UndecidedOutcomes:
     whose way out is a proxy, with a private DNS, or offline. Access keys that the service does not know are no closed
     region if they do not exist. So these outcomes are held until another region has shown which it is, in the same run:
     its host has responded, or it has accepted the account's keys. Then the region is unavailable. Without that, they
-    are failures, but for the keys of a role that no region has accepted: see `_is_closed_role`.
+    are failures, but for the keys of a role that no region has accepted: see `_is_closed_role`. A region that botocore
+    lists has Detective, so that its host exists: it is a failure if the resolver does not know it.
 
     Args:
         publish: called with the outcomes that were held, once they are decided.
@@ -72,7 +75,7 @@ class UndecidedOutcomes:
         #: What is waited for -> the outcomes, the oldest first.
         self._held: dict[Hashable, deque[Outcome[Any]]] = {}
         self._count = 0
-        #: Evidence that contradicts itself: a responding host that is not found, accepted keys that are unknown.
+        #: Evidence that contradicts itself: a host that is not found, and exists; accepted keys that are unknown.
         self._unreliable: set[Hashable] = set()
         #: Keys that were refused by a region that needs no opt-in: it cannot be closed, so they may not exist.
         self._refused_without_opt_in: set[Hashable] = set()
@@ -109,6 +112,12 @@ class UndecidedOutcomes:
                     del self._accepted[next(iter(self._accepted))]
                 self._release(keys, region)
 
+    async def checked(self, outcome: Outcome[T]) -> Outcome[T]:
+        """Note if the resolver does not know a host that exists, and return the outcome."""
+        if self._missing_host(outcome) is not None and await has_detective(outcome.target.region):
+            self._unreliable.add(_A_RESPONSE)
+        return outcome
+
     def decide(self, outcome: Outcome[Any]) -> Outcome[Any] | None:
         """Return the outcome with its kind; None if it is held."""
         error = outcome.error
@@ -133,9 +142,14 @@ class UndecidedOutcomes:
         while self._held:
             self._publish_oldest()
 
+    def _missing_host(self, outcome: Outcome[Any]) -> str | None:
+        """Return the region's own host, if that does not exist by what the resolver knows."""
+        host = outcome.error.host if isinstance(outcome.error, HostNotFound) else None
+        return host if host is not None and host == self._own_host(outcome.target.region) else None
+
     def _decide_on_host(self, outcome: Outcome[Any], error: HostNotFound) -> Outcome[Any] | None:
-        host = error.host
-        if host is None or host != self._own_host(outcome.target.region):
+        host = self._missing_host(outcome)
+        if host is None:
             return outcome
         if host in self.responding_hosts:
             # The host exists, so the resolver fails: in the rest of this run, a missing host is a failure.

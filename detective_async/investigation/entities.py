@@ -87,12 +87,14 @@ class FindingEntity:
         arn: its ARN.
         start: a day before the findings' first activity; None if they have no times.
         end: a day after the last activity, or now; together 3 hours to 30 days.
+        region: the region of the findings; None if they have none.
         findings: the ids of the findings that name it.
     """
 
     arn: str
     start: datetime | None = None
     end: datetime | None = None
+    region: str | None = None
     findings: tuple[str, ...] = ()
 
     @property
@@ -131,6 +133,9 @@ class SkippedEntity:
     # The activity in the finding, for when the entity becomes known after all.
     _start: datetime | None = field(default=None, repr=False)
     _end: datetime | None = field(default=None, repr=False)
+    _region: str | None = field(default=None, repr=False)
+    # What a finding has before the name, although names have no paths.
+    _path: str | None = field(default=None, repr=False, alias="path")
 
     @property
     def explanation(self) -> str:
@@ -166,7 +171,11 @@ class SkippedEntity:
         if not isinstance(arn, str) or not is_entity(arn):
             raise ParameterError("arn", f"expected the ARN of an IAM user or role, got {shown(arn)}")
         findings = () if self.finding is None else (self.finding,)
-        return FindingEntity(arn=arn, start=self._start, end=self._end, findings=findings)
+        return FindingEntity(arn=arn, start=self._start, end=self._end, region=self._region, findings=findings)
+
+    def is_named_by(self, arn: str) -> bool:
+        """Return whether an ARN, of which the `key` is the same, does not contradict the finding."""
+        return self._path is None or arn.casefold().endswith(f"/{self._path}/{self.name}".casefold())
 
     @property
     def key(self) -> tuple[str | None, str | None, str | None]:
@@ -197,7 +206,7 @@ class FindingEntities:
 
     Attributes:
         entities: the users and roles that can be investigated; one more than once if its times are too far apart for
-            one investigation.
+            one investigation, or its findings are from several regions.
         skipped: everything else, with the reason.
     """
 

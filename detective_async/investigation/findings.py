@@ -32,6 +32,7 @@ from detective_async.investigation.entities import (
     key_of,
 )
 from detective_async.settings.arguments import shown
+from detective_async.settings.endpoints import check_region
 from detective_async.settings.expressions import expression
 
 _USERS = frozenset({"iamuser"})
@@ -80,32 +81,38 @@ def entities_of(finding: Any, *, known_arns: Iterable[str] = (), now: datetime |
         found += _Reader(one, now).read()
     arns = {key_of(arn): arn for arn in known if isinstance(arn, str) and is_entity(arn)}
     arns.update({key_of(one.arn): one.arn for one in found if isinstance(one, FindingEntity)})
-    resolved = [
-        one.with_arn(arns[one.key])
-        if isinstance(one, SkippedEntity) and one.reason is SkipReason.PATH_UNKNOWN and one.key in arns
-        else one
-        for one in found
-    ]
+    resolved = [_resolved(one, arns) if isinstance(one, SkippedEntity) else one for one in found]
     return FindingEntities(
         entities=tuple(_joined(one for one in resolved if isinstance(one, FindingEntity))),
         skipped=tuple(dict.fromkeys(one for one in resolved if isinstance(one, SkippedEntity))),
     )
 
 
+def _resolved(
+    skipped: SkippedEntity, arns: Mapping[tuple[str | None, str | None, str | None], str]
+) -> FindingEntity | SkippedEntity:
+    """Return the entity, if only its path was unknown and an ARN tells it."""
+    arn = arns.get(skipped.key) if skipped.reason is SkipReason.PATH_UNKNOWN else None
+    return skipped if arn is None or not skipped.is_named_by(arn) else skipped.with_arn(arn)
+
+
 def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:
-    """Yield each entity once, with the times of all its findings; more than once if these are too far apart."""
-    by_arn: dict[str, list[FindingEntity]] = {}
+    """Yield each entity once in each region, with the times of all its findings; more often if they are too far apart.
+
+    Each region has a graph of its own.
+    """
+    groups: dict[tuple[str, str | None], list[FindingEntity]] = {}
     for one in entities:
-        by_arn.setdefault(one.arn, []).append(one)
-    for arn, found in by_arn.items():
+        groups.setdefault((one.arn, one.region), []).append(one)
+    for (arn, region), found in groups.items():
         timed = {one: scope.Scope(one.start, one.end) for one in found if one.start and one.end}
         scopes = scope.joined(list(timed.values()))
         if not scopes:
-            yield FindingEntity(arn=arn, findings=_findings_of(found))
+            yield FindingEntity(arn=arn, region=region, findings=_findings_of(found))
         for whole in scopes:
             # Those without a time are with the last one.
             part = [one for one in found if (whole.includes(timed[one]) if one in timed else whole == scopes[-1])]
-            yield FindingEntity(arn=arn, start=whole.start, end=whole.end, findings=_findings_of(part))
+            yield FindingEntity(arn=arn, start=whole.start, end=whole.end, region=region, findings=_findings_of(part))
 
 
 def _findings_of(entities: Iterable[FindingEntity]) -> tuple[str, ...]:
@@ -160,9 +167,8 @@ class _Reader:
             self._skip(SkipReason.NO_RESOURCE, _text(_get(self.finding, "type")) or "a finding")
         times = self._times()
         span = None if times is None else scope.around(*times, self.now)
-        if span is None:
-            return self._found
-        return [evolve(one, start=span.start, end=span.end) for one in self._found]
+        start, end = (None, None) if span is None else (span.start, span.end)
+        return [evolve(one, start=start, end=end, region=self._region) for one in self._found]
 
     def _read_guardduty(self) -> None:
         resource = _get(self.finding, "resource")
@@ -284,7 +290,10 @@ class _Reader:
                 self._skip(_SKIPPED_PRINCIPALS.get(lower, SkipReason.OTHER_PRINCIPAL), what)
                 return
             lower = "iamuser" if prefix == "AIDA" else "role"
-        is_named = is_name(principal.name) and principal.account_id is not None
+        # GuardDuty's names have no path (API reference, "UserName"). If there is one, it is not trusted: only an ARN
+        # that has the same one tells which user or role it is.
+        path, _, name = _text(principal.name).rpartition("/")
+        is_named = is_name(name) and principal.account_id is not None
         self._found.append(
             SkippedEntity(
                 reason=SkipReason.PATH_UNKNOWN if is_named else SkipReason.NAME_UNKNOWN,
@@ -292,9 +301,10 @@ class _Reader:
                 finding=self._id,
                 account_id=principal.account_id,
                 entity_type=EntityType.IAM_USER if lower in _USERS else EntityType.IAM_ROLE,
-                name=principal.name if is_named else None,
+                name=name if is_named else None,
                 principal_id=principal_id,
                 partition=self._partition,
+                path=path.strip("/") or None,
             )
         )
 
@@ -328,6 +338,14 @@ class _Reader:
     @property
     def _id(self) -> str | None:
         return _text(_get(self.finding, "arn")) or _text(_get(self.finding, "id")) or None
+
+    @property
+    def _region(self) -> str | None:
+        """The region of the finding, or that of its ARN or its product's."""
+        named = [_get(self.finding, "region")]
+        for arn in (self._id, _get(self.finding, "ProductArn")):
+            named += _text(arn).split(":")[3:4]
+        return next((one for one in named if _is_region(one)), None)
 
     @property
     def _account_id(self) -> str | None:
@@ -371,6 +389,14 @@ def _account(value: Any) -> str | None:
     except ParameterError:
         return None
     return str(value)
+
+
+def _is_region(value: Any) -> bool:
+    try:
+        check_region(value, "region")
+    except ParameterError:
+        return False
+    return True
 
 
 def _moment(value: Any) -> datetime | None:

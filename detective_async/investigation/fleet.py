@@ -1,6 +1,7 @@
 """Investigations in the graphs of many administrators and regions."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from detective_async.client.client import DetectiveClient
 from detective_async.errors import ParameterError
 from detective_async.fleet import DetectiveFleet, FleetStream
 from detective_async.fleet.streams import Put
-from detective_async.investigation.entities import FindingEntity, is_entity
+from detective_async.investigation.entities import FindingEntity
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
 from detective_async.investigation.run import (
     CONCURRENCY,
@@ -17,8 +18,8 @@ from detective_async.investigation.run import (
     Case,
     Investigations,
     check_options,
+    distinct,
     make_cases,
-    malformed,
     reports_of,
 )
 from detective_async.settings.arguments import shown
@@ -27,6 +28,8 @@ from detective_async.settings.arguments import shown
 _WITH_DATA = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 #: The API's maximum.
 _PAGE_SIZE = 200
+#: Regions that an error names before it only counts them.
+_NAMED_REGIONS = 3
 
 
 def investigate_fleet(
@@ -43,8 +46,9 @@ def investigate_fleet(
 
     The fleet's targets are administrators, in their regions. In each graph, the entities are investigated whose
     accounts are the administrator or members that are, or were, enabled; so there may be several reports for an entity,
-    one for each graph, or one with an error if no graph has its account. If a target fails, there is a report with its
-    error for each entity that has no other report in that region. In each graph it is as with `investigate`.
+    one for each graph, or one with an error if no graph has its account. What a finding names is investigated in the
+    finding's `region` only; `attrs.evolve(entity, region=None)` has it investigated in all. If a target fails, there is
+    a report with its error for each entity. In each graph it is as with `investigate`.
 
     API operations: those of `investigate`, and ListMembers.
 
@@ -65,48 +69,68 @@ def investigate_fleet(
     cases = make_cases(fleet.client, entity_arns, start, end)
     check_options(timeout, repeat=repeat, concurrency=concurrency)
 
+    with_graph: set[str] = set()
+
     async def read(client: DetectiveClient, put: Put[InvestigationReport]) -> None:
         graph = await client.iter_graphs().first()
         if graph is None or graph.arn is None:
             return
+        with_graph.add(client.region)
         accounts = {graph.arn.split(":")[4]}
         async for member in client.iter_members(graph.arn, page_size=_PAGE_SIZE):
             if member.status in _WITH_DATA and member.account_id is not None:
                 accounts.add(member.account_id)
-        own = [Case(case.entity, case.scope) for case in cases if _account_of(case) in accounts]
+        own = [case for case in _cases_in(client.region, cases) if _account_of(case) in accounts]
         work = Investigations(client, own, graph.arn, timeout, repeat, concurrency)
         async with aclosing(reports_of(work)) as reports:
             async for report in reports:
                 await put([report])
 
-    return _reports(cases, FleetStream(fleet.run, read))
+    return _reports(cases, FleetStream(fleet.run, read), with_graph)
 
 
 async def _reports(
-    cases: list[Case], stream: FleetStream[InvestigationReport]
+    cases: list[Case], stream: FleetStream[InvestigationReport], with_graph: AbstractSet[str]
 ) -> AsyncGenerator[InvestigationReport, None]:
-    missing = {case.entity: case for case in cases}
-    for case in cases:
-        if not is_entity(case.entity):
-            del missing[case.entity]
-            yield InvestigationReport(entity=case.entity, error=malformed(case.entity))
-    reported: set[tuple[str, str]] = set()
+    for case in distinct(cases):
+        if case.problem is not None:
+            yield InvestigationReport(entity=case.entity, error=case.problem)
+    reported: set[tuple[str, str | None]] = set()
     async with aclosing(aiter(stream)) as pairs:
         async for target, report in pairs:
-            reported.add((report.entity, target.region))
+            reported |= {(report.entity, target.region), (report.entity, None)}
             yield report
+    # Whatever others have reported: this administrator's graph may have the entities, too.
     for failure in stream.failures:
-        region = failure.target.region
-        for entity in missing:
-            if (entity, region) not in reported:
-                reported.add((entity, region))
-                yield InvestigationReport(entity=entity, region=region, error=failure.error)
-    found = {entity for entity, _ in reported}
-    for entity, case in missing.items():
-        if entity not in found:
-            problem = f"no graph of the fleet has data of account {_account_of(case)}"
-            yield InvestigationReport(entity=entity, error=InvestigationFailed(problem))
+        target = failure.target
+        for case in _cases_in(target.region, cases):
+            reported |= {(case.entity, target.region), (case.entity, None)}
+            yield InvestigationReport(
+                entity=case.entity, region=target.region, administrator_id=target.account_id, error=failure.error
+            )
+    asked = sorted({one.target.region for one in stream.outcomes})
+    missing = [case for case in cases if case.problem is None and (case.entity, case.region) not in reported]
+    for region in dict.fromkeys(case.region for case in missing):
+        for case in distinct(one for one in missing if one.region == region):
+            error = InvestigationFailed(_why_not(_account_of(case), region, asked, with_graph))
+            yield InvestigationReport(entity=case.entity, region=region, error=error)
+
+
+def _cases_in(region: str, cases: Iterable[Case]) -> list[Case]:
+    """Return new cases for the graphs of a region."""
+    return distinct(case for case in cases if case.problem is None and case.region in (None, region))
+
+
+def _why_not(account_id: str, region: str | None, asked: Sequence[str], with_graph: AbstractSet[str]) -> str:
+    """Return why no graph has data of an account."""
+    regions = [one for one in asked if region in (None, one)]
+    if not regions:
+        return "no administrator was asked" + ("" if region is None else f" in {region}, where the finding is from")
+    where = ", ".join(regions) if len(regions) <= _NAMED_REGIONS else f"any of {len(regions)} regions"
+    if with_graph.isdisjoint(regions):
+        return f"there is no graph in {where}"
+    return f"no graph in {where} has data of account {account_id}: it is neither an enabled member nor administrator"
 
 
 def _account_of(case: Case) -> str:
-    return case.entity.split(":")[4] if is_entity(case.entity) else ""
+    return case.entity.split(":")[4]

@@ -25,10 +25,12 @@ class InvestigationReport:
 
     Attributes:
         entity: its ARN.
-        start: the start of the investigated activity; None if no investigation was started.
+        start: the start of the activity that the investigation is of; None if none was started, and the one that was
+            asked for if that is not known. An earlier investigation has its own, see `investigate`.
         end: the end of it.
         region: the region of the graph; None if there is none.
         graph_arn: the graph; None if there is none, or it could not be read.
+        administrator_id: the account that administers the graph, or should have been asked; None if it is not known.
         detail: the investigation when it was last seen; None if it was not.
         indicators: what it has found.
         reused: whether it had been started before, and was not started again.
@@ -41,6 +43,7 @@ class InvestigationReport:
     end: datetime | None = None
     region: str | None = None
     graph_arn: str | None = None
+    administrator_id: str | None = None
     detail: InvestigationDetail | None = None
     indicators: tuple[Indicator, ...] = ()
     reused: bool = False
@@ -84,6 +87,7 @@ class InvestigationReport:
             "entity_type": to_dict(detail.entity_type),
             "region": self.region,
             "graph_arn": self.graph_arn,
+            "administrator_id": self.administrator_id,
             "start": to_dict(self.start),
             "end": to_dict(self.end),
             "investigation_id": self.investigation_id,

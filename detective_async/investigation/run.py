@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from detective_async.api.models.constraints import GRAPH_ARN, Flag, Integer, list_if_iterable
+from detective_async.api.models.constraints import GRAPH_ARN, AwareDatetime, Flag, Integer, list_if_iterable
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.indicators import Indicator
 from detective_async.api.models.investigations import (
@@ -30,9 +30,9 @@ from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently, unwrapped_task_group
 from detective_async.client.polling import Wait, check_timeout
 from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
-from detective_async.investigation.entities import FindingEntity, explain_arn, is_entity
+from detective_async.investigation.entities import FindingEntity, SkipReason, explain_arn, is_entity
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
-from detective_async.investigation.scope import Scope, before, requested
+from detective_async.investigation.scope import Scope, before, is_recent, requested
 from detective_async.settings.arguments import shown, type_name
 from detective_async.settings.clock import Clock
 
@@ -74,6 +74,9 @@ class Case:
     """One entity and scope to investigate.
 
     Attributes:
+        scope: the wanted one; once there is an investigation, its own.
+        region: that of the finding; None if there is none.
+        problem: why it cannot be investigated.
         detail: the investigation as it was last seen; with its id only, before it was.
         reused: whether it had been started before.
         error: why it was lost, or could not be started yet.
@@ -82,6 +85,8 @@ class Case:
 
     entity: str
     scope: Scope
+    region: str | None = None
+    problem: ParameterError | None = None
     phase: _Phase = field(init=False, default=_Phase.WAITING)
     detail: InvestigationDetail | None = field(init=False, default=None)
     reused: bool = field(init=False, default=False)
@@ -111,9 +116,10 @@ def investigate(
             print(report.entity, report.severity or report.error)
 
     What was investigated before is not investigated again: an investigation of the same entity and time that is
-    running, or has succeeded, is awaited or read. The times are the same if they are equal, or, for scopes that end
-    now, if they differ by at most an hour. An investigation whose start got no response is looked for, and never
-    started again. Leaving the loop cancels the requests in flight; investigations that were started go on in AWS.
+    running, or has succeeded, is awaited or read. A time that was asked for must be the same to the second, and one
+    that follows from the present time within an hour; the report has the times of the investigation. An investigation
+    whose start got no response is looked for, and never started again. Leaving the loop cancels the requests in flight;
+    investigations that were started go on in AWS.
 
     All of them are awaited by one list of the graph's investigations in each round. Requests are retried as by
     `RetryPolicy.patient()`, where neither the client's policy nor the environment says otherwise, and starts that are
@@ -125,10 +131,11 @@ def investigate(
 
     Args:
         client: a client of the graph's administrator, in the graph's region.
-        entity_arns: ARNs of IAM users and roles, with their paths, or what `entities_of` has found. Each is
-            investigated once, and one that is not the ARN of a user or role has a report with the error. If there are
-            none, nothing is sent.
-        start: the start of the activity to investigate; None for that of each finding, else a day before the end.
+        entity_arns: ARNs of IAM users and roles, with their paths, or what `entities_of` has found: in the client's
+            region, also those of findings from another `region`. Each is investigated once, and one that is not the ARN
+            of a user or role has a report with the error. If there are none, nothing is sent.
+        start: the start of the activity to investigate; None for that of each finding, else a day before the end. A
+            finding that ended before has a report with the error.
         end: the end of it; None for that of each finding, else now. AWS's console allows 3 hours to 30 days.
         timeout: the maximum number of seconds to wait for the investigations; reading what is done may take longer.
         graph_arn: the graph; None for the one that the client's account has.
@@ -142,7 +149,7 @@ def investigate(
     check_options(timeout, repeat=repeat, concurrency=concurrency)
     if graph_arn is not None:
         GRAPH_ARN(graph_arn, "graph_arn")
-    return reports_of(Investigations(client, cases, graph_arn, timeout, repeat, concurrency))
+    return reports_of(Investigations(client, distinct(cases), graph_arn, timeout, repeat, concurrency))
 
 
 def make_cases(
@@ -151,26 +158,47 @@ def make_cases(
     start: datetime | None,
     end: datetime | None,
 ) -> list[Case]:
-    """Return the cases, without those that are the same; raises a `ParameterError` for what cannot be one."""
+    """Return the cases; raises a `ParameterError` for what cannot be one."""
     entities = list_if_iterable(entity_arns)
     if not isinstance(entities, list):
         raise ParameterError("entity_arns", f"expected ARNs to iterate over, got {shown(entities)}")
     now = present_time(client)
     default = requested(start, end, now)
-    cases: dict[str, list[Case]] = {}
+    cases = []
     for index, entity in enumerate(entities):
-        scope = default
         if isinstance(entity, FindingEntity):
-            scope = requested(start or entity.start, end or entity.end, now)
-        elif not isinstance(entity, str):
+            cases.append(_case_of(entity, start, end, now))
+        elif isinstance(entity, str):
+            cases.append(Case(str(entity), default, problem=None if is_entity(entity) else malformed(entity)))
+        else:
             raise ParameterError(
                 f"entity_arns[{index}]", f"expected an ARN, or an entity of a finding, got {type_name(entity)}"
             )
-        arn = entity.arn if isinstance(entity, FindingEntity) else str(entity)
-        known = cases.setdefault(arn, [])
-        if not any(case.scope.is_like(scope.start, scope.end, now) for case in known):
-            known.append(Case(arn, scope))
-    return [case for known in cases.values() for case in known]
+    return cases
+
+
+def _case_of(entity: FindingEntity, start: datetime | None, end: datetime | None, now: datetime) -> Case:
+    """Return the case of an entity of a finding; with a problem if its time contradicts the one that was asked for."""
+    for name, moment in (("start", entity.start), ("end", entity.end)):
+        if moment is not None:
+            AwareDatetime()(moment, name)
+    problem = None if is_entity(entity.arn) else malformed(entity.arn)
+    end_moves = end is None and is_recent(entity.end, now)
+    try:
+        scope = requested(start or entity.start, end or entity.end, now, end_moves=end_moves)
+    except ParameterError as error:
+        scope, problem = Scope(entity.start or now, entity.end or now), problem or error
+    return Case(entity.arn, scope, entity.region, problem)
+
+
+def distinct(cases: Iterable[Case]) -> list[Case]:
+    """Return new cases for those of one region, each entity and scope once."""
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        known = found.setdefault(case.entity, [])
+        if not any(one.scope.is_like(case.scope) for one in known):
+            known.append(Case(case.entity, case.scope, problem=case.problem))
+    return [case for known in found.values() for case in known]
 
 
 def check_options(timeout: float, *, repeat: bool, concurrency: int) -> None:
@@ -226,8 +254,8 @@ class Investigations:
     _watcher: "asyncio.Task[None] | None" = field(init=False, default=None)
     #: The ids of investigations that are not of a lost case.
     _known_ids: set[str] = field(init=False, factory=set)
-    #: Id -> the scope, which the lists do not have.
-    _scopes: dict[str, tuple[datetime | None, datetime | None]] = field(init=False, factory=dict)
+    #: Id -> the scope, which the lists do not have; None if AWS does not tell it.
+    _scopes: dict[str, Scope | None] = field(init=False, factory=dict)
     #: Why the last poll has failed.
     _poll_error: DetectiveError | None = field(init=False, default=None)
 
@@ -247,8 +275,8 @@ class Investigations:
         self._horizon = before(present_time(self.client), _CLOCKS_DIFFER)
         self._reading = asyncio.Semaphore(self.concurrency)
         for case in self.cases:
-            if not is_entity(case.entity):
-                self._report(case, error=malformed(case.entity))
+            if case.problem is not None:
+                self._report(case, error=case.problem)
         if not self._unsettled():
             return
         async with unwrapped_task_group() as group:
@@ -305,7 +333,7 @@ class Investigations:
             if one.created_time is not None and one.created_time < earliest:
                 continue
             try:
-                is_like = await self._has_scope(investigation_id, case)
+                is_like = await self._answers(investigation_id, case)
             except DetectiveError as error:
                 # Without knowing, it might be started twice.
                 self._report(case, error=error)
@@ -315,12 +343,17 @@ class Investigations:
                 self._note(case, one)
                 return
 
-    async def _has_scope(self, investigation_id: str, case: Case) -> bool:
-        """Return whether an investigation has a case's scope."""
+    async def _answers(self, investigation_id: str, case: Case) -> bool:
+        """Return whether an investigation answers for a case by its scope, which then becomes that of the case."""
         if investigation_id not in self._scopes:
             found = await self._visible(lambda: self.client.get_investigation(self._graph, investigation_id))
-            self._scopes[investigation_id] = found.scope_start_time, found.scope_end_time
-        return case.scope.is_like(*self._scopes[investigation_id], present_time(self.client))
+            start, end = found.scope_start_time, found.scope_end_time
+            self._scopes[investigation_id] = None if start is None or end is None else Scope(start, end)
+        scope = self._scopes[investigation_id]
+        if scope is None or not case.scope.is_like(scope):
+            return False
+        case.scope = scope
+        return True
 
     # Starting
 
@@ -350,6 +383,8 @@ class Investigations:
                 case.phase, case.error = _Phase.WAITING, error
                 return False
             else:
+                # Nothing was started.
+                case.phase = _Phase.WAITING
                 self._report(case, error=error)
             return True
         case.error = None
@@ -414,7 +449,7 @@ class Investigations:
         for case in lost:
             is_candidate = case.phase is _Phase.LOST and case.entity == one.entity_arn
             # Another program may have started one of the same entity.
-            if is_candidate and await self._has_scope(investigation_id, case):
+            if is_candidate and await self._answers(investigation_id, case):
                 self._known_ids.add(investigation_id)
                 case.error = None
                 self._note(case, one)
@@ -488,6 +523,7 @@ class Investigations:
                 end=case.scope.end if is_started else None,
                 region=self.client.region,
                 graph_arn=self.graph_arn,
+                administrator_id=None if self.graph_arn is None else self.graph_arn.split(":")[4],
                 detail=case.detail,
                 indicators=tuple(indicators),
                 reused=case.reused,
@@ -526,6 +562,19 @@ class Investigations:
 
 
 def malformed(arn: str) -> ParameterError:
-    """Return the error for something that is not the ARN of a user or role."""
+    """Return the error for something that is not the ARN of a user or role, with what to do."""
     reason = explain_arn(arn)["reason"]
-    return ParameterError("entity_arns", f"{arn[:_LONGEST_SHOWN]!r} is not the ARN of an IAM user or role ({reason})")
+    problem = f"{arn[:_LONGEST_SHOWN]!r} is not the ARN of an IAM user or role ({reason}); {_remedy(arn)}"
+    return ParameterError("entity_arns", problem)
+
+
+def _remedy(arn: str) -> str:
+    found = explain_arn(arn)
+    match found["reason"]:
+        case SkipReason.PATH_UNKNOWN:
+            # A session has the role's name, and not its path.
+            return f"the role's own ARN is what `aws iam get-role --role-name {found['name']}` shows"
+        case SkipReason.MALFORMED:
+            return "expected the whole ARN, such as arn:aws:iam::111122223333:role/Deploy, as IAM shows it"
+        case _:
+            return "only IAM users and roles can be investigated"

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from attrs import frozen
+from attrs import field, frozen
 
 from detective_async.api.models.constraints import AwareDatetime
 from detective_async.errors import ParameterError
@@ -13,33 +13,45 @@ LONGEST = timedelta(days=30)
 #: What is looked at before and after what a finding has seen, and without a finding: inferred from public callers of
 #: StartInvestigation, most of which choose a day.
 MARGIN = timedelta(days=1)
-#: Scopes that end now are taken for the same one for so long, as nothing much can have happened in between.
+#: Times that move with the present are taken for the same one for so long, as nothing much can have happened meanwhile.
 _SOON = timedelta(hours=1)
-#: Scopes in the past are compared like this, because the service may round to milliseconds: inferred.
+#: Other times are compared like this, because the service may round to milliseconds: inferred.
 _ROUNDING = timedelta(seconds=1)
 
 
 @frozen
 class Scope:
-    """The activity that is investigated, from `start` to `end`."""
+    """The activity that is investigated, from `start` to `end`.
+
+    Attributes:
+        start_moves: whether nobody has asked for this start, but for one that depends on the present time.
+        end_moves: likewise, of the end.
+    """
 
     start: datetime
     end: datetime
+    start_moves: bool = field(default=False, eq=False)
+    end_moves: bool = field(default=False, eq=False)
 
     def includes(self, other: "Scope") -> bool:
         """Return whether the other scope is a part of this one."""
         return self.start <= other.start and other.end <= self.end
 
-    def is_like(self, start: datetime | None, end: datetime | None, now: datetime) -> bool:
-        """Return whether an investigation of the scope from `start` to `end` answers for this one."""
-        if start is None or end is None:
-            return False
-        tolerance = _SOON if self.end >= now - _SOON else _ROUNDING
-        return abs(start - self.start) <= tolerance and abs(end - self.end) <= tolerance
+    def is_like(self, other: "Scope") -> bool:
+        """Return whether an investigation of the other scope answers for this one."""
+        return abs(other.start - self.start) <= (_SOON if self.start_moves else _ROUNDING) and abs(
+            other.end - self.end
+        ) <= (_SOON if self.end_moves else _ROUNDING)
 
 
-def requested(start: datetime | None, end: datetime | None, now: datetime) -> Scope:
+def requested(start: datetime | None, end: datetime | None, now: datetime, *, end_moves: bool = False) -> Scope:
     """Return the scope that was asked for; by default the day that ends with `end`, and that is now.
+
+    Args:
+        start: the start, or None.
+        end: the end, or None.
+        now: the present time.
+        end_moves: whether the end depends on the present time; it does anyway without one.
 
     Raises:
         ParameterError: a time has no time zone, or they are in the wrong order.
@@ -47,11 +59,18 @@ def requested(start: datetime | None, end: datetime | None, now: datetime) -> Sc
     for name, moment in (("start", start), ("end", end)):
         if moment is not None:
             AwareDatetime()(moment, name)
+    end_moves = end_moves or end is None
+    start_moves = end_moves and start is None
     end = now if end is None else end
     start = before(end, MARGIN) if start is None else start
     if start >= end:
         raise ParameterError("start", f"must be before the end, {end.isoformat()}, got {start.isoformat()}")
-    return Scope(start, end)
+    return Scope(start, end, start_moves, end_moves)
+
+
+def is_recent(moment: datetime | None, now: datetime) -> bool:
+    """Return whether the end of what a finding has seen may depend on when it was read."""
+    return moment is None or moment >= now - _SOON
 
 
 def around(first: datetime, last: datetime, now: datetime) -> Scope:

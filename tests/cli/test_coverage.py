@@ -15,6 +15,12 @@ EVERYWHERE = ["--regions", ",".join((*REGIONS, CLOSED))]
 OPEN = ["--regions", ",".join(REGIONS[:2])]
 
 
+def listed(program: Program, *accounts: str) -> str:
+    """Write a list of accounts, and return its name."""
+    (program.folder / "list").write_text("\n".join(accounts))
+    return "list"
+
+
 def statuses(program: Program) -> dict[tuple[str, str], str]:
     """Return (account, region) -> status, from the simulator's state."""
     return {
@@ -97,10 +103,78 @@ def test_a_region_that_is_not_open(program: Program, region: str) -> None:
 
 
 def test_nothing_to_cover(program: Program, become: Callable[[str], None]) -> None:
-    """An account without a graph covers nothing, which is not everything."""
+    """An account without a graph covers nothing, which is not everything; each format says what the regions have."""
     become(ACCOUNTS[0])
-    ended = program("coverage")
-    assert (ended.code, ended.out) == (1, "0 of 0 covered\n")
+    ended = program("coverage", *EVERYWHERE, "--uncovered")
+    hint = "no account is a member, and none was named: see --organization and --accounts"
+    lines = [hint, f"{', '.join(REGIONS)}: no graph"]
+    assert (ended.code, ended.err) == (1, "")
+    assert ended.out.splitlines()[:3] == ["0 of 0 covered", *lines]
+    assert ended.out.splitlines()[3].startswith(f"{CLOSED}: not opted in: UnrecognizedClientException")
+    for format_ in ("csv", "ndjson"):
+        assert program("coverage", "-q", *EVERYWHERE, "-o", format_).err.splitlines()[:2] == lines
+    found = json.loads(program("coverage", *OPEN, "--output", "json").out)
+    assert {one["state"] for one in found["regions"]} == {"no graph"}
+    ended = program("coverage", "--regions", CLOSED, "--accounts", listed(program, ACCOUNTS[0]))
+    assert (ended.code, "none was named" in ended.out) == (1, False)
+
+
+def test_only_what_is_not_covered(program: Program) -> None:
+    """All formats have these rows only, and the totals of all; a table has nothing where everything is covered."""
+    ended = program("coverage", "-q", *OPEN, "--uncovered", "--output", "json")
+    found = json.loads(ended.out)
+    assert (ended.code, ended.err, len(found["rows"])) == (1, "", 6)
+    assert found["totals"]["total"] == 62
+    rows = list(csv.DictReader(io.StringIO(program("coverage", *OPEN, "--uncovered", "--output", "csv").out)))
+    assert [row["covered"] for row in rows] == ["no"] * 6
+    ended = program("coverage", "-q", *OPEN, "--uncovered")
+    assert ended.out.splitlines()[-1] == "56 of 62 covered (90.3 %)"
+    assert not any(line.endswith(" covered") for line in ended.out.splitlines())
+    ended = program("coverage", "-q", *OPEN, "--uncovered", "--accounts", listed(program, ACCOUNTS[0]))
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def test_all_formats_count_the_same(program: Program) -> None:
+    """Also where some accounts are suspended and a region is closed."""
+    found = json.loads(program("coverage", "--regions", "all", "--organization", "--output", "json").out)
+    totals = found["totals"]
+    rows = list(csv.DictReader(io.StringIO(program("coverage", "--regions", "all", "--organization", "-o", "csv").out)))
+    assert len(rows) == totals["total"] == totals["covered"] + sum(totals["reasons"].values())
+    assert [row["expected"] for row in rows].count("yes") == totals["expected"] < totals["total"]
+    table = program("coverage", "--regions", "all", "--organization").out
+    assert f"{totals['covered']} of {totals['expected']} covered (" in table
+    assert "not expected to be covered: suspended" in table
+
+
+def test_a_suspended_account_alone_is_no_failure(program: Program, become: Callable[[str], None]) -> None:
+    """100 % of those expected are covered, and the exit code says the same."""
+    world = {
+        "accounts": [{"id": one} for one in (ADMINISTRATOR, ACCOUNTS[0], MANAGEMENT)]
+        + [{"id": SUSPENDED, "state": "PENDING_ACTIVATION"}],
+        "organizations": [
+            {"management_account": MANAGEMENT, "accounts": [ADMINISTRATOR, ACCOUNTS[0], SUSPENDED]},
+        ],
+        "graphs": [
+            {
+                "administrator": ADMINISTRATOR,
+                "region": REGIONS[0],
+                "members": [{"account": one, "status": "ENABLED"} for one in (ACCOUNTS[0], MANAGEMENT)],
+            }
+        ],
+    }
+    program.sim.load(world)
+    program.sim.role(ADMINISTRATOR, ROLE, trusted=[MANAGEMENT])
+    become(MANAGEMENT)
+    ended = program("coverage", "--organization", "--role-name", ROLE, "--account", ADMINISTRATOR)
+    assert (ended.code, ended.err) == (0, "")
+    assert "3 of 3 covered (100 %)" in ended.out.splitlines()
+    assert "1 not expected to be covered: pending activation" in ended.out.splitlines()
+
+
+def test_a_progress_bar(program: Program) -> None:
+    """On a terminal only."""
+    assert "asking regions" in program.on_terminal("coverage", *OPEN, answer="").out
+    assert "asking regions" not in program.on_terminal("coverage", "-q", *OPEN, answer="").out
 
 
 def test_a_region_that_could_not_be_read(program: Program) -> None:

@@ -443,7 +443,7 @@ def test_a_question_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_table_fits_a_terminal(program: Program, columns: int) -> None:
     """No line is longer; ids and regions are not broken; colours only if they are wanted."""
-    arguments = ["coverage", "--regions", ",".join(REGIONS)]
+    arguments = ["coverage", "--quiet", "--regions", ",".join(REGIONS)]
     coloured = program.on_terminal(*arguments, answer="", columns=columns)
     plain = program.on_terminal(*arguments, answer="", columns=columns, NO_COLOR="1")
     assert "\x1b[33m" in coloured.out

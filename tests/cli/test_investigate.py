@@ -3,8 +3,12 @@
 import csv
 import io
 import json
+import signal
 import sys
+import time
+from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from cli.conftest import Program
@@ -44,6 +48,8 @@ GUARDDUTY = {
     },
     "service": {"eventFirstSeen": "2026-03-01T08:00:00Z", "eventLastSeen": "2026-03-01T09:00:00Z"},
 }
+#: Investigated without an end.
+ENDLESS = f"arn:aws:iam::{ACCOUNTS[1]}:role/deploy/Endless"
 KIM = f"arn:aws:iam::{ACCOUNTS[2]}:user/people/kim"
 
 
@@ -108,6 +114,9 @@ def test_findings(program: Program, form: str, monkeypatch: pytest.MonkeyPatch) 
     assert (ended.code, document["ok"]) == (1, False)
     assert ended.err.startswith("skipped: ")
     assert "the path is not known" in ended.err
+    assert "with --known-arns" in ended.err
+    assert document["skipped"][0]["explanation"].endswith("with --known-arns")
+    assert "known_arns" not in ended.out + ended.err
 
 
 def test_the_paths_of_users_and_roles(program: Program) -> None:
@@ -125,17 +134,170 @@ def test_the_paths_of_users_and_roles(program: Program) -> None:
         ("", 2, "expected findings as JSON"),
         ("{", 2, "expected findings as JSON"),
         ("[" * 100_000, 2, "nested too deeply"),
-        ('{"a": 1}\n' + "[" * 100_000, 2, "expected findings as JSON"),
+        ('{"a": 1}\n' + "[" * 100_000, 2, "nested too deeply"),
+        ('{"a": 1}\n\n{"a": 2}\n{oops\n{"a": 3}', 2, "line 4 column 2"),
         ('{"Resources": []}', 1, "no user or role that can be investigated"),
-        ("[]", 1, "no user or role that can be investigated"),
+        ("[]", 0, "no findings"),
+        ('{"Findings": []}', 0, "no findings"),
     ],
 )
 def test_what_is_no_finding(program: Program, content: str, code: int, words: str) -> None:
-    """It is said in one line what is wrong, and nothing is sent."""
+    """It is said in one line what is wrong, and nothing is sent; without findings there is nothing to fail."""
     (program.folder / "finding.json").write_text(content)
     ended = program("investigate", "--findings", "finding.json")
     assert (ended.code, ended.out, program.sim.requests) == (code, "", [])
     assert words in ended.err.splitlines()[-1]
+
+
+def test_all_is_skipped(program: Program) -> None:
+    """The documents have the reasons all the same."""
+    (program.folder / "finding.json").write_text(json.dumps(GUARDDUTY))
+    ended = program("investigate", "--findings", "finding.json", "--output", "json")
+    document = json.loads(ended.out)
+    assert (ended.code, document["reports"], [one["reason"] for one in document["skipped"]]) == (
+        1,
+        [],
+        ["path unknown"],
+    )
+    ended = program("investigate", "--findings", "finding.json", "--output", "html")
+    assert (ended.code, "Not investigated" in ended.out) == (1, True)
+    (program.folder / "finding.json").write_text("[]")
+    ended = program("investigate", "--findings", "finding.json", "--output", "json")
+    assert (ended.code, json.loads(ended.out)["ok"]) == (0, True)
+
+
+def test_any_layout_of_findings(program: Program) -> None:
+    """One after the other over several lines, and with the characters that end a line in Unicode, and not in JSON."""
+    findings = [{**ASFF, "Id": str(number), "Title": "a\u2028b\u0085c"} for number in range(3)]
+    for indent in (None, 1):
+        text = "\n".join(json.dumps(one, indent=indent, ensure_ascii=False) for one in findings)
+        (program.folder / "findings").write_text(text, encoding="utf-8")
+        ended = program("investigate", "--findings", "findings", "--output", "json")
+        assert (ended.code, len(json.loads(ended.out)["reports"])) == (0, 1)
+
+
+def test_findings_that_are_no_text(program: Program) -> None:
+    """They are refused."""
+    (program.folder / "findings").write_bytes(b"\xff\xfe{")
+    ended = program("investigate", "--findings", "findings")
+    assert (ended.code, "expected text in UTF-8" in ended.err) == (2, True)
+
+
+def test_standard_input_twice(program: Program) -> None:
+    """It cannot be read again."""
+    for more in (["--findings", "-"], ["--known-arns", "-"]):
+        ended = program("investigate", "--findings", "-", *more)
+        assert (ended.code, "only once" in ended.err) == (2, True)
+
+
+INSTANCE_PROFILE = f"arn:aws:iam::{ACCOUNTS[2]}:instance-profile/x"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{DEPLOY}\n{KIM}\n",
+        f"{DEPLOY}\t{KIM}\n\n{RELEASE}",
+        f"\ufeff {KIM}",
+        json.dumps({"Users": [{"UserName": "kim", "Path": "/people/", "Arn": KIM}]}, indent=4),
+        json.dumps({"Roles": [{"Arn": DEPLOY}]}) + json.dumps({"Users": [{"Arn": KIM}]}),
+        json.dumps([DEPLOY, KIM]),
+        json.dumps({"UserDetailList": [{"Arn": KIM}], "RoleDetailList": [{"InstanceProfileList": [{"Arn": "x"}]}]}),
+    ],
+)
+def test_files_of_known_arns(program: Program, content: str) -> None:
+    """Words with any white space between, and what the AWS CLI writes."""
+    (program.folder / "finding.json").write_text(json.dumps(GUARDDUTY))
+    (program.folder / "arns").write_text(content, encoding="utf-8")
+    ended = program("investigate", "--findings", "finding.json", "--known-arns", "arns", "--output", "json")
+    assert (ended.code, [one["entity"] for one in json.loads(ended.out)["reports"]]) == (0, [KIM])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"{DEPLOY}\nkim\n", "arns, line 2: expected ARNs of IAM users or roles, got 'kim'"),
+        (f"{DEPLOY}\t{INSTANCE_PROFILE}", "arns, line 1: expected ARNs"),
+        (f"- {DEPLOY}", "arns, line 1: expected ARNs of IAM users or roles, got '-'"),
+        (f'"{DEPLOY}",', "arns: expected ARNs, as words or in JSON"),
+        ("", "there are no ARNs"),
+        (json.dumps({"InstanceProfiles": [{"Arn": INSTANCE_PROFILE}]}), "there are no ARNs"),
+    ],
+)
+def test_files_that_have_no_known_arns(program: Program, content: str, words: str) -> None:
+    """They are refused, with the line, and nothing is sent."""
+    (program.folder / "finding.json").write_text(json.dumps(GUARDDUTY))
+    (program.folder / "arns").write_text(content)
+    ended = program("investigate", "--findings", "finding.json", "--known-arns", "arns")
+    assert (ended.code, ended.out, program.sim.requests) == (2, "", [])
+    assert words in ended.err
+
+
+def test_arguments_that_are_no_arns(program: Program) -> None:
+    """They are wrong use with a remedy each, unless something else can be investigated."""
+    session = f"arn:aws:sts::{ACCOUNTS[0]}:assumed-role/Deploy/x"
+    ended = program("investigate", "role/Deploy", session)
+    assert (ended.code, ended.out, program.sim.requests) == (2, "", [])
+    assert "'role/Deploy' is not the ARN of an IAM user or role (malformed); expected the whole ARN" in ended.err
+    assert "`aws iam get-role --role-name Deploy`" in ended.err
+    assert "entity_arns" not in ended.err
+    ended = program("investigate", "role/Deploy", RELEASE)
+    assert ended.code == 1
+    assert f"{RELEASE}: severity HIGH" in ended.out
+    assert "role/Deploy: failed: 'role/Deploy' is not the ARN" in ended.out
+
+
+def test_the_region_of_a_finding(program: Program) -> None:
+    """It is used where no other is asked for, for this finding alone; other regions are a warning."""
+    elsewhere = {**ASFF, "Region": REGIONS[1]}
+    (program.folder / "findings").write_text(json.dumps([elsewhere, {**ASFF, "Resources": []}]))
+
+    def places(*arguments: str) -> tuple[set[tuple[str, str]], str]:
+        ended = program("investigate", "--findings", "findings", "--output", "json", *arguments)
+        return {(one["entity"], one["region"]) for one in json.loads(ended.out)["reports"]}, ended.err
+
+    found, said = places(DEPLOY)
+    assert found == {(RELEASE, REGIONS[1]), (DEPLOY, REGIONS[0])}
+    assert f"each finding is investigated in its own region: {REGIONS[1]}" in said
+    found, said = places("--regions", REGIONS[0])
+    assert found == {(RELEASE, REGIONS[0])}
+    assert f"warning: there are findings from {REGIONS[1]}, which are investigated in {REGIONS[0]} only" in said
+    found, said = places("--regions", ",".join(REGIONS[:2]))
+    assert found == {(RELEASE, one) for one in REGIONS[:2]}
+    assert "warning" not in said
+
+
+def test_a_finding_without_a_configured_region(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own is enough."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    (program.folder / "finding").write_text(json.dumps(ASFF))
+    ended = program("investigate", "--findings", "finding", "--output", "json")
+    assert (ended.code, json.loads(ended.out)["reports"][0]["region"]) == (0, "eu-west-1")
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "csv", "html", "ndjson"])
+def test_an_interruption(program: Program, format_: str) -> None:
+    """What was finished is there, and says that it is not complete; the exit code is 130."""
+    program("investigate", RELEASE)
+    program.sim.investigations(duration=100_000)
+    program.sim.forget_requests()
+    with program.start("investigate", RELEASE, ENDLESS, "--output", format_) as running:
+        end = time.monotonic() + 60
+        while not {"ListIndicators", "StartInvestigation"} <= {one.operation for one in program.sim.requests}:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        # The report is made in the moment after the response.
+        time.sleep(0.5)
+        running.send_signal(signal.SIGINT)
+        out, errors = (part.decode() for part in running.communicate(timeout=60))
+    assert (running.returncode, errors.strip()) == (130, "detective-async: interrupted")
+    assert RELEASE.rpartition(":iam::")[2] in out
+    if format_ == "json":
+        document = json.loads(out)
+        assert (document["complete"], document["ok"], len(document["reports"])) == (False, False, 1)
+    elif format_ in ("table", "html"):
+        assert "not complete: interrupted" in out
 
 
 def test_failures_are_reports(program: Program) -> None:
@@ -205,7 +367,7 @@ def test_texts_of_a_page_are_escaped() -> None:
     ]
     failed = InvestigationReport(entity="arn", error=ValueError(HOSTILE))
     skipped = SkippedEntity(reason=SkipReason.MALFORMED, what=HOSTILE, finding=HOSTILE)
-    page = html_report.page([*reports, failed], [skipped])
+    page = html_report.page([*reports, failed], [(HOSTILE, HOSTILE, skipped.explanation)])
     parsed = _Page(page)
     assert "script" not in parsed.elements
     assert page.count("&lt;script&gt;") >= 8
@@ -220,15 +382,71 @@ def test_texts_of_a_page_are_escaped() -> None:
     ]
     assert "<p>No indicators.</p>" in page
     assert "Not investigated" not in html_report.page(reports, [])
+    assert "not complete" in html_report.page(reports, [], complete=False)
+    assert "not complete" not in page
+
+
+def test_a_page_is_ascii() -> None:
+    """So that it is right in whatever encoding standard output has."""
+    page = html_report.page([InvestigationReport(entity="arn", region="\u00e9\u4e2d")], [])
+    assert "&#233;&#20013;" in page
+    assert page.isascii()
 
 
 def test_a_table_counts_what_is_not_severe() -> None:
-    """Indicators by their type, and entities without any."""
+    """Indicators by their type, and investigations without any."""
     reports = [
         InvestigationReport(entity=DEPLOY, detail=InvestigationDetail(investigation_id="1", severity=Severity.LOW)),
+        InvestigationReport(
+            entity=RELEASE,
+            detail=InvestigationDetail(investigation_id="2", severity=Severity.LOW),
+            indicators=(Indicator(indicator_type=IndicatorType.NEW_ASO),) * 3,
+        ),
     ]
     results = investigate_run.results_of(reports, [], ok=True)
-    assert [results.attention(row) for row in results.rows] == [False]
-    assert [results.summarize(row) for row in results.rows] == ["without indicators"]
-    assert results.summarize({"type": "NEW_ASO"}) == "indicator{s} NEW_ASO"
-    assert results.summary == [f"{DEPLOY}: severity LOW, 0 indicators"]
+    assert not any(map(results.attention, results.rows))
+    assert results.brief is not None
+    assert [results.summarize(row) for row in results.brief] == ["investigation{s} without indicators"]
+    assert results.summary == [
+        "3 indicators NEW_ASO, not severe",
+        f"{DEPLOY}: severity LOW, 0 indicators",
+        f"{RELEASE}: severity LOW, 3 indicators",
+    ]
+
+
+@pytest.mark.parametrize("severities", [("LOW", "CRITICAL"), ("CRITICAL", "LOW")])
+def test_two_investigations_of_one_role(program: Program, severities: tuple[Any, Any]) -> None:
+    """What is severe in one of them is shown, with its time, whatever the other has found."""
+    days = ("2026-01-04", "2026-05-04")
+    findings = [
+        {**ASFF, "Id": day, "FirstObservedAt": f"{day}T08:00:00Z", "LastObservedAt": f"{day}T08:00:00Z"} for day in days
+    ]
+    for finding, severity in zip(findings, severities, strict=True):
+        program.sim.investigations(severity=severity)
+        (program.folder / "finding").write_text(json.dumps(finding))
+        assert program("investigate", "--findings", "finding").code == 0
+    (program.folder / "findings").write_text(json.dumps(findings))
+    lines = program("investigate", "--findings", "findings").out.splitlines()
+    day = dict(zip(severities, ("2026-01-03", "2026-05-03"), strict=True))
+    assert lines[0].split() == ["time", "indicator", "what", "where"]
+    shown = [line for line in lines if line.startswith("2026-")]
+    assert len(shown) == 8
+    assert all(line.startswith(day["CRITICAL"]) for line in shown)
+    assert sum(line.startswith("3 indicators") for line in lines) == 8
+    assert f"severity CRITICAL, 24 indicators in {REGIONS[0]}, {day['CRITICAL']}" in lines[-2]
+    assert f"severity LOW, 24 indicators in {REGIONS[0]}, {day['LOW']}" in lines[-1]
+
+
+@pytest.mark.parametrize("format_", ["table", "html", "json", "ndjson"])
+def test_an_interruption_between_reports(program: Program, monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
+    """Also within this process."""
+
+    async def interrupted(*_: object, **__: object) -> AsyncIterator[InvestigationReport]:
+        yield InvestigationReport(entity=RELEASE)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(investigate_run, "investigate_fleet", interrupted)
+    ended = program("investigate", RELEASE, DEPLOY, "--output", format_)
+    assert ended.code == 130
+    assert "Release" in ended.out
+    assert (format_ == "ndjson") == ("complete" not in ended.out)

@@ -13,20 +13,34 @@ from attrs import evolve
 
 from detective_async import (
     AccessDeniedException,
+    Credentials,
     DetectiveClient,
     DetectiveFleet,
     HostNotFound,
     MemberStatus,
     ParameterError,
+    ProgressEvent,
     RetryPolicy,
     Target,
     TransportError,
 )
-from detective_async.coverage import Coverage, CoverageReason, CoverageRow, RegionState, survey, survey_fleet
+from detective_async.client.regions import detective_regions
+from detective_async.coverage import (
+    Coverage,
+    CoverageReason,
+    CoverageRow,
+    RegionCoverage,
+    RegionState,
+    join_surveys,
+    survey,
+    survey_fleet,
+)
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
 
 ADMINISTRATOR, OTHER = "111122223333", "444455556666"
 REGION, ELSEWHERE, OPT_IN = "eu-west-1", "us-east-1", "me-south-1"
+#: A region that botocore does not list.
+NOWHERE = "me-north-1"
 DENIED = Failure(403, "AccessDeniedException", "not you")
 UNKNOWN_KEYS = Failure(403, "UnrecognizedClientException", "who?")
 CREATED = datetime(2026, 3, 1, tzinfo=UTC)
@@ -87,10 +101,12 @@ def check_totals(found: Coverage) -> None:
     by_region = found.totals_by_region().values()
     for totals in (found.totals, *by_region):
         assert totals.total == totals.covered + sum(totals.reasons.values())
-        assert totals.uncovered == totals.total - totals.covered
+        assert totals.covered <= totals.expected <= totals.total
+        assert totals.uncovered == totals.expected - totals.covered
         assert all(totals.reasons.values())
     assert found.totals.total == len(found) == sum(one.total for one in by_region)
     assert found.totals.covered == sum(one.covered for one in by_region)
+    assert found.totals.expected == sum(one.expected for one in by_region)
     assert len(found.uncovered) == found.totals.uncovered
 
 
@@ -142,6 +158,7 @@ async def test_a_row(sim: DetectiveSimulator, client: DetectiveClient) -> None:
         "account_id": "200000000001",
         "region": REGION,
         "covered": True,
+        "expected": True,
         "status": "ENABLED",
         "reason": None,
         "is_administrator": False,
@@ -169,14 +186,15 @@ async def test_everything_is_covered(sim: DetectiveSimulator, client: DetectiveC
     found = await survey(client, regions=[REGION])
     assert found.ok
     assert str(found) == "2 of 2 covered"
-    assert found.totals.to_dict() == {"total": 2, "covered": 2, "reasons": {}}
+    assert found.totals.to_dict() == {"total": 2, "expected": 2, "covered": 2, "reasons": {}}
 
 
 async def test_nothing_is_found(client: DetectiveClient) -> None:
-    """Without a graph and a list there are no rows, and that is not ok; the region says why."""
+    """Without a graph and a list there are no rows, and that is not ok; the region says why, and so does the text."""
     found = await survey(client, regions=[REGION])
     assert (len(found), found.ok, states(found)) == (0, False, {REGION: RegionState.NO_GRAPH})
     assert (found.regions[0].graph_arn, found.regions[0].administrator_id) == (None, None)
+    assert str(found) == f"0 of 0 covered\n  {REGION}: no graph"
     check_totals(found)
 
 
@@ -193,7 +211,7 @@ async def test_unlisted_members(sim: DetectiveSimulator, client: DetectiveClient
 
 
 async def test_accounts_of_an_organization(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """Suspended ones say so, unless they are covered or that is not known."""
+    """Those that are not active say so, unless they are covered or that is not known; they are not expected to be."""
     load(sim, graph(STATUSES))
     sim.close_region(OPT_IN)
     accounts = [
@@ -211,14 +229,19 @@ async def test_accounts_of_an_organization(sim: DetectiveSimulator, client: Dete
         "200000000002": CoverageReason.SUSPENDED,
         "200000000003": CoverageReason.VERIFICATION_FAILED,
         STRANGER: CoverageReason.SUSPENDED,
-        "300000000001": CoverageReason.NOT_A_MEMBER,
+        "300000000001": CoverageReason.PENDING_ACTIVATION,
         "300000000002": CoverageReason.NOT_A_MEMBER,
         "300000000003": CoverageReason.NOT_A_MEMBER,
     }
     assert {row.status for row in found if row.account_id == "200000000002" and row.region == REGION} == {"INVITED"}
     assert reasons(found, ELSEWHERE)[STRANGER] is CoverageReason.SUSPENDED
     assert reasons(found, OPT_IN)[STRANGER] is CoverageReason.REGION_NOT_OPTED_IN
+    inactive = {"200000000001", "200000000002", STRANGER, "300000000001"}
+    assert {row.account_id for row in found if not row.expected} == inactive
+    assert {row.account_id for row in found.uncovered}.isdisjoint(inactive)
     check_totals(found)
+    assert (await survey(client, regions=[REGION], accounts=accounts[:2])).ok
+    assert not (await survey(client, regions=[REGION], accounts=accounts[1:2])).ok
 
 
 async def test_a_member_whose_volume_is_being_checked(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -340,18 +363,63 @@ def missing_hosts() -> Iterator[set[str]]:
         yield regions
 
 
-async def test_a_region_without_detective(
+@pytest.mark.parametrize(
+    ("missing", "options", "state"),
+    [
+        ([NOWHERE], {}, RegionState.WITHOUT_DETECTIVE),
+        # botocore's list has it.
+        ([ELSEWHERE], {}, RegionState.COULD_NOT_LOOK),
+        # No region has responded.
+        ([NOWHERE, REGION], {}, RegionState.COULD_NOT_LOOK),
+        # FIPS hosts exist in a few regions only, and the host of an endpoint URL is none of the regions' own.
+        ([NOWHERE], {"use_fips": True}, RegionState.COULD_NOT_LOOK),
+        ([NOWHERE], {"endpoint_url": "https://detective.example.com"}, RegionState.COULD_NOT_LOOK),
+    ],
+)
+async def test_a_host_that_does_not_exist(
+    mock_aws: Any, missing_hosts: set[str], missing: list[str], options: dict[str, Any], state: RegionState
+) -> None:
+    """The region has no Detective if another region's host has responded, and botocore does not list it."""
+    missing_hosts.update(missing)
+    host = f"https://api.detective{'-fips' * ('use_fips' in options)}.{REGION}.amazonaws.com"
+    mock_aws.post(f"{options.get('endpoint_url', host)}/graphs/list", payload={"GraphList": []}, repeat=True)
+    async with DetectiveClient(
+        region=REGION, credentials=Credentials("a", "b"), retry=RetryPolicy(max_attempts=1), **options
+    ) as client:
+        found = await survey(client, regions=[REGION, missing[0]], accounts=[STRANGER])
+    assert states(found)[missing[0]] == state
+    reason = CoverageReason.REGION_WITHOUT_DETECTIVE
+    assert (reasons(found, missing[0])[STRANGER] is reason) == (state is RegionState.WITHOUT_DETECTIVE)
+
+
+async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """They are those that botocore lists; what is closed is not expected, unless nobody knows; progress counts them."""
+    names = await detective_regions("aws")
+    load(sim, *(graph({"200000000001": {"status": "ENABLED"}}, one) for one in names))
+    sim.close_region(OPT_IN)
+    events: list[ProgressEvent] = []
+    found = await survey(client, regions="all", progress=events.append)
+    assert [one.region for one in found.regions] == names
+    assert (found.ok, len(found.uncovered)) == (True, 0)
+    assert {row.region for row in found if not row.expected} == {OPT_IN}
+    assert found.totals.expected == 2 * (len(names) - 1)
+    check_totals(found)
+    assert (events[-1].done, events[-1].total, events[-1].failed) == (len(names), len(names), 1)
+    found = await survey(client, regions=[REGION, OPT_IN])
+    assert (found.ok, len(found.uncovered)) == (False, 2)
+
+
+async def test_one_missing_host_of_all_regions(
     sim: DetectiveSimulator, client: DetectiveClient, missing_hosts: set[str]
 ) -> None:
-    """Its host does not exist, while that of another region has responded."""
-    load(sim, graph({}))
-    missing_hosts.add(OPT_IN)
-    found = await survey(client, regions=[REGION, OPT_IN])
-    assert states(found)[OPT_IN] == RegionState.WITHOUT_DETECTIVE
-    assert reasons(found, OPT_IN) == {ADMINISTRATOR: CoverageReason.REGION_WITHOUT_DETECTIVE}
-    missing_hosts.add(REGION)
-    found = await survey(client, regions=[REGION, OPT_IN])
-    assert set(states(found).values()) == {RegionState.COULD_NOT_LOOK}
+    """Nobody has looked there, so that not everything is covered."""
+    names = await detective_regions("aws")
+    load(sim, *(graph({"200000000001": {"status": "ENABLED"}}, one) for one in names))
+    missing_hosts.add(ELSEWHERE)
+    found = await survey(client, regions="all")
+    assert not found.ok
+    assert {row.region for row in found.uncovered} == {ELSEWHERE}
+    assert set(reasons(found, ELSEWHERE).values()) == {CoverageReason.COULD_NOT_LOOK}
 
 
 @pytest.mark.parametrize(
@@ -399,6 +467,7 @@ async def test_a_graph_without_an_arn(sim: DetectiveSimulator, client: Detective
         ({"accounts": [STRANGER, "7"]}, "accounts[1]"),
         ({"accounts": [object()]}, "accounts[0]"),
         ({"concurrency": 0}, "concurrency"),
+        ({"progress": 7}, "progress"),
     ],
 )
 async def test_invalid_parameters(
@@ -467,6 +536,43 @@ async def test_regions_of_a_fleet(sim: DetectiveSimulator, missing_hosts: set[st
         found = await survey_fleet(fleet)
     # At a custom endpoint, a missing host says nothing of the region.
     assert {one.state for one in found.regions if one.region == OPT_IN} == {RegionState.COULD_NOT_LOOK}
+
+
+async def test_surveys_of_parts(sim: DetectiveSimulator) -> None:
+    """They are joined to what one survey of all tells, whatever each was asked about; a part that failed says so."""
+    other = {"200000000001": {"status": "INVITED"}, "200000000002": {"status": "ENABLED"}}
+    load(sim, graph(STATUSES), graph(other, REGION, OTHER), graph({}, ELSEWHERE, OTHER))
+    accounts: list[Any] = [*REASONS, OTHER, STRANGER]
+    accounts.append(SimpleNamespace(account_id="200000000009", status="SUSPENDED"))
+    parts, listed = [], []
+    async with fleet_of(sim, REGION, ELSEWHERE) as fleet:
+        whole = await survey_fleet(fleet, accounts=accounts)
+        everything = await survey_fleet(fleet)
+        for index in range(3):
+            async with fleet.shard(index, 3) as shard:
+                parts.append(await survey_fleet(shard))
+                listed.append(await survey_fleet(shard, accounts=accounts))
+    assert join_surveys(reversed(parts), accounts=accounts) == whole
+    assert join_surveys(listed, accounts=accounts) == whole
+    assert join_surveys(parts) == everything
+    lost = RegionCoverage(region=REGION, state=RegionState.COULD_NOT_LOOK, error=TimeoutError("lost"))
+    found = join_surveys([*parts, Coverage(rows=(), regions=(lost,))], accounts=accounts)
+    assert reasons(found)[STRANGER] is CoverageReason.COULD_NOT_LOOK
+    assert reasons(found)["200000000002"] is None
+    for wrong in ([7], parts[0]):
+        with pytest.raises(ParameterError, match="surveys"):
+            join_surveys(wrong)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+async def test_surveys_of_accounts_that_are_not_active(sim: DetectiveSimulator) -> None:
+    """Joined, their rows say so still, and not that something is covered which is not."""
+    load(sim, graph(STATUSES))
+    inactive = SimpleNamespace(account_id="200000000002", status="CLOSED")
+    async with fleet_of(sim, REGION) as fleet:
+        part = await survey_fleet(fleet, accounts=[inactive])
+    found = join_surveys([part], accounts=["200000000002"])
+    assert reasons(found) == {"200000000002": CoverageReason.SUSPENDED}
+    assert not found.ok
 
 
 async def test_a_fleet_of_something_else() -> None:

@@ -22,6 +22,14 @@ REGIONS = st.sampled_from(["eu-west-1", "us-east-1", "me-south-1"])
 STATUSES = st.none() | st.sampled_from([*MemberStatus, MemberStatus("NEW")])
 DISABLED = st.none() | st.sampled_from([*MemberDisabledReason, MemberDisabledReason("NEW")])
 INGESTED = st.sampled_from([*DatasourcePackageIngestState, DatasourcePackageIngestState("NEW")])
+INACTIVE = st.sampled_from([None, CoverageReason.SUSPENDED, CoverageReason.PENDING_ACTIVATION])
+NOT_EXPECTED = {
+    CoverageReason.SUSPENDED,
+    CoverageReason.PENDING_ACTIVATION,
+    CoverageReason.REGION_NOT_OPTED_IN,
+    CoverageReason.REGION_WITHOUT_DETECTIVE,
+    CoverageReason.COULD_NOT_LOOK,
+}
 PACKAGES = st.dictionaries(st.sampled_from(DatasourcePackage), INGESTED)
 
 
@@ -43,10 +51,12 @@ def readings(draw: st.DrawFn) -> Reading:
 
 
 @settings(max_examples=examples(200))
-@given(st.lists(readings(), max_size=6), st.none() | st.dictionaries(IDS, st.booleans(), min_size=1))
-def test_totals_add_up(found: list[Reading], accounts: Mapping[str, bool] | None) -> None:
+@given(st.lists(readings(), max_size=6), st.none() | st.dictionaries(IDS, INACTIVE, min_size=1), st.booleans())
+def test_totals_add_up(
+    found: list[Reading], accounts: Mapping[str, CoverageReason | None] | None, all_regions: bool
+) -> None:
     """There is one row for each account and region, and each is covered or has one reason."""
-    coverage = coverage_of(found, accounts)
+    coverage = coverage_of(found, accounts, all_regions=all_regions)
     regions = {one.region.region for one in found}
     present = {account_id for one in found for account_id in one.rows}
     listed = present if accounts is None else accounts.keys()
@@ -62,6 +72,8 @@ def test_totals_add_up(found: list[Reading], accounts: Mapping[str, bool] | None
         assert sum(one.reasons.get(reason, 0) for one in by_region.values()) == totals.reasons.get(reason, 0)
     for row in coverage:
         assert row.covered == (row.reason is None)
+        assert row.expected or not row.covered
+        assert row.expected or row.reason in NOT_EXPECTED
         some = [one for one in found if one.region.region == row.region]
         assert row.covered == any(one.rows[row.account_id].covered for one in some if row.account_id in one.rows)
         unknown = any(one.region.state is RegionState.COULD_NOT_LOOK for one in some)
@@ -70,4 +82,5 @@ def test_totals_add_up(found: list[Reading], accounts: Mapping[str, bool] | None
         if row.reason in (CoverageReason.NOT_A_MEMBER, CoverageReason.NO_GRAPH):
             assert not unknown
     assert {row.account_id for row in coverage.unlisted} == present - set(listed)
-    assert coverage.ok == (len(coverage) > 0 and not coverage.uncovered)
+    assert coverage.ok == (totals.expected > 0 and not coverage.uncovered)
+    assert len(coverage.uncovered) == totals.uncovered

@@ -70,12 +70,12 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
             _, errors = program.communicate(timeout=120)
         assert found_in(a_world.output.read_bytes()) == a_world.members
         lines = errors.splitlines()
-        assert f"not opted in: {CLOSED} (16 accounts)" in lines
+        assert f"not available: {CLOSED} (16 accounts)" in lines
         failures = sorted(line for line in lines if line.startswith("failed: "))
         assert [line[:60] for line in failures] == [
             f"failed: {failing} in {region}: AssumeRoleError: cannot assume"[:60] for region in sorted([*OPEN, CLOSED])
         ]
-        assert lines[-1].startswith(f"{a_world.members.total()} members in 51 targets, 3 failed, ")
+        assert lines[-1].startswith(f"{a_world.members.total()} members in 51 targets, 3 failed")
         assert program.returncode == 1
         assert "Traceback" not in errors
 
@@ -97,7 +97,7 @@ def test_an_existing_cluster_is_used(tmp_path: Path) -> None:
         with running([*SCRIPT, *a_world.arguments("--scheduler", address)], a_world) as program:
             out, errors = program.communicate(timeout=120)
         assert found_in(out) == a_world.members
-        assert errors.splitlines()[-1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed, ")
+        assert errors.splitlines()[-1].startswith(f"{a_world.members.total()} members in 15 targets, 0 failed")
         assert program.returncode == 0
 
 
@@ -213,4 +213,4 @@ def test_wrong_input_is_refused(tmp_path: Path) -> None:
             check=False,
         )
     assert run.returncode == 2
-    assert "line 1: expected an account id" in run.stderr
+    assert "account_ids[0]: expected an account id" in run.stderr

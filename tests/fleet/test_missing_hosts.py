@@ -93,6 +93,13 @@ async def test_another_host_responds(mock_aws: Any, status: int, first: bool) ->
     assert kinds == {HERE: SUCCEEDED if status == 200 else FAILED, NOWHERE: UNAVAILABLE, BEYOND: UNAVAILABLE}
 
 
+async def test_a_missing_host_of_a_region_with_detective(mock_aws: Any) -> None:
+    """Its host exists, so that the resolver fails: no missing host is believed in for the rest of the run."""
+    answers(mock_aws, host_of(HERE))
+    is_missing(mock_aws, host_of(THERE), host_of(NOWHERE))
+    assert dict(await outcomes_of(targets(HERE, THERE, NOWHERE))) == {HERE: SUCCEEDED, THERE: FAILED, NOWHERE: FAILED}
+
+
 async def test_no_host_responds(mock_aws: Any) -> None:
     """A resolver that knows no names, or one region alone, says nothing: each target has failed, in its order."""
     is_missing(mock_aws, host_of(HERE), host_of(NOWHERE))

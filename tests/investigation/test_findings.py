@@ -45,6 +45,8 @@ def summary(finding: Any, **options: Any) -> tuple[list[str], list[str]]:
         (access_key("IAMUser", "Alice", "AIDAEXAMPLE"), [], ["path unknown: IAMUser Alice"]),
         (access_key("IAMUser", ""), [], ["name unknown: IAMUser AROAEXAMPLE:session"]),
         (access_key("AssumedRole", "a role"), [], ["name unknown: AssumedRole a role"]),
+        (access_key("AssumedRole", "a/"), [], ["name unknown: AssumedRole a/"]),
+        (access_key("AssumedRole", "service-role/Deploy"), [], ["path unknown: AssumedRole service-role/Deploy"]),
         (access_key("", "Alice", "AIDAEXAMPLE"), [], ["path unknown: principal Alice"]),
         (access_key("", "Deploy"), [], ["path unknown: principal Deploy"]),
         (access_key("", "Deploy", None), [], ["other principal: principal Deploy"]),
@@ -236,6 +238,42 @@ def test_known_arns_tell_the_path() -> None:
     assert summary(finding, known_arns=[*others, ROLE]) == ([ROLE], [])
     # Each is used for what it is.
     assert summary(guardduty(access_key("IAMUser")), known_arns=iter([ROLE]))[0] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "arns"),
+    [("service-role/app/deploy", [ROLE]), ("/app/Deploy", [ROLE]), ("app2/Deploy", []), ("Deploy/Deploy", [])],
+)
+def test_a_name_with_a_path(name: str, arns: list[str]) -> None:
+    """Only an ARN tells which role it is, and only one that has this path."""
+    assert summary(guardduty(access_key(name=name)))[0] == []
+    assert summary(guardduty(access_key(name=name)), known_arns=[ROLE])[0] == arns
+
+
+@pytest.mark.parametrize(
+    ("finding", "region"),
+    [
+        (guardduty({"lambdaDetails": {"role": ROLE}}, region="us-east-1"), "us-east-1"),
+        (pascal(guardduty({"lambdaDetails": {"role": ROLE}}, region="us-east-1")), "us-east-1"),
+        (guardduty({"lambdaDetails": {"role": ROLE}}, region="../x", service={}, createdAt=None), "eu-west-1"),
+        (asff(resource("AwsIamRole", ROLE), Region="us-east-1"), "us-east-1"),
+        (asff(resource("AwsIamRole", ROLE)), "eu-west-1"),
+        (asff(resource("AwsIamRole", ROLE), Id="x"), "eu-west-1"),
+        (asff(resource("AwsIamRole", ROLE), Id="x", ProductArn=7), None),
+    ],
+)
+def test_regions(finding: Any, region: str | None) -> None:
+    """They are those of the findings, or of their ARNs, or of their products'."""
+    (entity,) = entities_of(finding, now=NOW)
+    assert (entity.region, entity.to_dict()["region"]) == (region, region)
+
+
+def test_an_entity_in_two_regions() -> None:
+    """It is one for each, since each has a graph of its own; what is skipped keeps its region too."""
+    findings = [asff(resource("AwsIamRole", ROLE), Region=one) for one in ("us-east-1", "eu-west-1", "us-east-1")]
+    found = entities_of([*findings, guardduty(access_key(), region="us-west-2")], known_arns=[ROLE], now=NOW)
+    assert [one.region for one in found.entities] == ["us-east-1", "eu-west-1", "us-west-2"]
+    assert found.arns == (ROLE,)
 
 
 def test_a_skipped_entity_with_a_path() -> None:

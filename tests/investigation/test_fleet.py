@@ -1,12 +1,14 @@
 """investigate_fleet: many administrators and regions."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from detective_async import AccessDeniedException, Account, DetectiveFleet, ParameterError, Target
-from detective_async.investigation import InvestigationFailed, InvestigationReport, investigate_fleet
+from detective_async.investigation import FindingEntity, InvestigationFailed, InvestigationReport, investigate_fleet
 from detective_async.testing import DetectiveSimulator, Failure, Fault
 from investigation.worlds import (
     ADMINISTRATOR,
@@ -22,6 +24,7 @@ from investigation.worlds import (
 
 OTHER = "444455556666"
 MEMBER, DISABLED, INVITED = "222233334444", "333344445555", "555566667777"
+DAY, NO_TIME = timedelta(days=1), timedelta()
 DENIED = Failure(403, "AccessDeniedException", "not you")
 
 
@@ -75,24 +78,76 @@ async def test_an_account_in_no_graph(fleet: DetectiveFleet) -> None:
     errors = {one.entity: one.error for one in found if not one.ok}
     assert errors.keys() == {role("A", "999999999999"), role("A", INVITED)}
     assert all(isinstance(error, InvestigationFailed) for error in errors.values())
-    assert "no graph of the fleet has data of account 999999999999" in str(errors[role("A", "999999999999")])
+    assert str(errors[role("A", "999999999999")]) == (
+        f"no graph in {REGION}, {ELSEWHERE} has data of account 999999999999: "
+        "it is neither an enabled member nor administrator"
+    )
 
 
 async def test_malformed_arns(fleet: DetectiveFleet) -> None:
-    """There is one report for each, whatever the number of targets."""
-    found = await investigated(fleet, ["nonsense", role("A")])
+    """There is one report for each, whatever the number of targets; also where findings have different times."""
+    found = await investigated(fleet, ["nonsense", role("A"), "nonsense"])
     assert [one.entity for one in found if isinstance(one.error, ParameterError)] == ["nonsense"]
     assert len(found) == 3
+    twice = [FindingEntity(arn="nonsense", start=START - days, end=END - days) for days in (NO_TIME, 5 * DAY)]
+    assert [one.entity async for one in investigate_fleet(fleet, twice)] == ["nonsense"] * 2
+
+
+async def test_two_times_of_an_entity(sim: DetectiveSimulator, fleet: DetectiveFleet) -> None:
+    """Each has a report of its own: in each graph, for each target that fails, and if no graph has the account."""
+
+    async def found(*accounts: str) -> list[tuple[str, str | None, bool]]:
+        entities = [
+            FindingEntity(arn=role("A", one), start=START - days, end=END - days)
+            for one in accounts
+            for days in (NO_TIME, 5 * DAY)
+        ]
+        reports = [one async for one in investigate_fleet(fleet, entities)]
+        return sorted((one.entity.split(":")[4], one.region, one.ok) for one in reports)
+
+    assert await found(OTHER) == [(OTHER, REGION, True)] * 2
+    assert await found("999999999999") == [("999999999999", None, False)] * 2
+    sim.inject(Fault(DENIED, operation="ListMembers", account=OTHER))
+    assert await found(OTHER) == [(OTHER, REGION, False)] * 2
+
+
+async def test_the_region_of_a_finding(fleet: DetectiveFleet) -> None:
+    """What it names is investigated there only, and an ARN everywhere; once if both ask for the same."""
+    entity = FindingEntity(arn=role("A"), region=ELSEWHERE)
+    assert places(await investigated(fleet, [entity])) == {(ADMINISTRATOR, ELSEWHERE, ADMINISTRATOR)}
+    assert len(await investigated(fleet, [entity, evolve(entity, region=REGION), role("A")])) == 2
+    (report,) = await investigated(fleet, [evolve(entity, region="us-west-2")])
+    assert (report.region, report.ok) == ("us-west-2", False)
+    assert str(report.error) == "no administrator was asked in us-west-2, where the finding is from"
+    (report,) = await investigated(fleet, [FindingEntity(arn=role("A", OTHER), region=ELSEWHERE)])
+    assert f"no graph in {ELSEWHERE} has data of account {OTHER}" in str(report.error)
+
+
+async def test_no_graph_at_all(sim: DetectiveSimulator) -> None:
+    """It is said so, and not that the graphs do not have the account; many regions are counted."""
+    for regions, where in (
+        ([REGION], f"there is no graph in {REGION}"),
+        ([REGION, ELSEWHERE, "us-west-1", "us-west-2"], "there is no graph in any of 4 regions"),
+        ([], "no administrator was asked"),
+    ):
+        targets = [Target(OTHER, region, sim.account(OTHER)) for region in regions]
+        async with DetectiveFleet(iter(targets), endpoint_url=sim.url, region=REGION) as fleet:
+            (report,) = await investigated(fleet, [role("A", OTHER)])
+        assert str(report.error) == where
 
 
 async def test_a_target_that_fails(sim: DetectiveSimulator, fleet: DetectiveFleet) -> None:
-    """Entities that have no report in its region have one with its error."""
+    """Each entity has a report with its error, although another administrator there has reported the entity."""
     sim.inject(Fault(DENIED, operation="ListMembers", account=ADMINISTRATOR, region=ELSEWHERE))
     sim.inject(Fault(DENIED, operation="ListMembers", account=OTHER, region=REGION))
     found = await investigated(fleet, [role("A"), role("A", OTHER)])
     assert places([one for one in found if one.ok]) == {(ADMINISTRATOR, REGION, ADMINISTRATOR)}
-    failed = [(one.entity, one.region) for one in found if not one.ok]
-    assert sorted(failed) == [(role("A"), ELSEWHERE), (role("A", OTHER), REGION), (role("A", OTHER), ELSEWHERE)]
+    failed = [(one.entity, one.region, one.administrator_id) for one in found if not one.ok]
+    assert sorted(failed) == sorted(
+        (role("A", account), region, administrator_id)
+        for account in (ADMINISTRATOR, OTHER)
+        for region, administrator_id in ((ELSEWHERE, ADMINISTRATOR), (REGION, OTHER))
+    )
     assert all(isinstance(one.error, AccessDeniedException) for one in found if not one.ok)
 
 

@@ -62,7 +62,9 @@ async def test_a_report(client: DetectiveClient, graph_arn: str) -> None:
     assert (report.entity, report.start, report.end) == (role("A"), START, END)
     assert (report.region, report.graph_arn, report.reused) == ("eu-west-1", graph_arn, False)
     assert report.detail is not None
-    assert report.investigation_id == report.detail.investigation_id
+    assert report.administrator_id == ADMINISTRATOR
+    (listed,) = await client.iter_investigations(graph_arn).collect()
+    assert report.investigation_id == listed.investigation_id
     assert (report.detail.status, report.severity) == (Status.SUCCESSFUL, Severity.HIGH)
     assert json.loads(json.dumps(report.to_dict()))["severity"] == "HIGH"
 
@@ -130,17 +132,62 @@ async def test_what_differs_is_started(sim: DetectiveSimulator, client: Detectiv
     assert starts(sim) == {role("A"): 4, role("B"): 1}
 
 
-@pytest.mark.usefixtures("graph_arn")
-async def test_scopes_that_end_now_are_the_same_within_an_hour(
-    sim: DetectiveSimulator, client: DetectiveClient
+@pytest.mark.parametrize(
+    "times",
+    [
+        ({}, ((0, False), (50, True), (70, False))),
+        # A time that was asked for is what is investigated.
+        ({"start": datetime.now(UTC).replace(microsecond=0) - 100 * MINUTES}, ((0, False), (50, True), (70, False))),
+        ({"hours": 5}, ((0, False), (50, False))),
+        ({"end": END}, ((0, False), (70, True))),
+    ],
+)
+async def test_times_that_move_are_the_same_within_an_hour(
+    sim: DetectiveSimulator,
+    client: DetectiveClient,
+    graph_arn: str,
+    monkeypatch: pytest.MonkeyPatch,
+    times: tuple[dict[str, Any], tuple[tuple[int, bool], ...]],
 ) -> None:
-    """The second run uses what the first has started; an hour later, there may be something new."""
-    now = datetime.now(UTC)
-    for minutes, reused in ((0, False), (50, True), (70, False)):
-        end = now + timedelta(minutes=minutes)
-        (report,) = (await reports(client, [role("A")], start=end - timedelta(days=1), end=end)).values()
+    """The second run uses what the first has started, and reports its time; an hour later, there may be more."""
+    asked, now_and_then = times
+    began = datetime.now(UTC).replace(microsecond=0)
+    for minutes, reused in now_and_then:
+        now = began + timedelta(minutes=minutes)
+        monkeypatch.setattr(run, "present_time", lambda _, now=now: now)
+        options = dict(asked)
+        if hours := options.pop("hours", 0):
+            options = {"start": now - timedelta(hours=hours), "end": now}
+        (report,) = (await reports(client, [role("A")], **options)).values()
         assert report.reused is reused
-    assert starts(sim)[role("A")] == 2
+        investigation = await client.get_investigation(graph_arn, str(report.investigation_id))
+        assert (report.start, report.end) == (investigation.scope_start_time, investigation.scope_end_time)
+        when = report.rows()[0]["when"].split("/")
+        assert [datetime.fromisoformat(one) for one in when] == [report.start, report.end]
+    assert starts(sim)[role("A")] == [reused for _, reused in now_and_then].count(False)
+
+
+async def test_a_start_that_was_asked_for(client: DetectiveClient, graph_arn: str) -> None:
+    """An investigation that begins within the hour before or after is another one."""
+    (report,) = (await reports(client, [role("A")])).values()
+    assert report.start is not None
+    earlier = report.start - timedelta(minutes=55)
+    (report,) = (await reports(client, [role("A")], start=earlier)).values()
+    assert (report.reused, report.start) == (False, earlier)
+    assert len(await client.iter_investigations(graph_arn).collect()) == 2
+
+
+@pytest.mark.usefixtures("graph_arn")
+async def test_a_finding_that_ended_before_the_start(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """It has a report with the error, and the others are investigated; a time without a zone is refused."""
+    over = FindingEntity(arn=role("A"), start=START, end=END)
+    found = [one async for one in investigate(client, [over, role("A"), over], start=datetime.now(UTC) - 100 * MINUTES)]
+    assert [(one.entity, one.ok) for one in found] == [(role("A"), False), (role("A"), True)]
+    assert isinstance(found[0].error, ParameterError)
+    assert "must be before the end" in str(found[0].error)
+    assert starts(sim) == {role("A"): 1}
+    with pytest.raises(ParameterError, match="start"):
+        investigate(client, [FindingEntity(arn=role("A"), start=datetime(2026, 1, 1))])  # noqa: DTZ001 - it is refused
 
 
 async def test_old_investigations_are_not_looked_at(
@@ -215,12 +262,15 @@ async def test_an_entity_of_a_finding_brings_its_scope(client: DetectiveClient) 
 @pytest.mark.parametrize(
     ("arn", "reason"),
     [
-        ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "other resource"),
-        ("arn:aws:sts::111122223333:assumed-role/Deploy/session", "path unknown"),
-        ("arn:aws:iam::111122223333:root", "root user"),
-        ("arn:aws:sts::111122223333:federated-user/Bob", "federated user"),
-        ("Deploy", "malformed"),
-        ("", "malformed"),
+        ("arn:aws:ec2:eu-west-1:111122223333:instance/i-1", "(other resource); only IAM users and roles can"),
+        (
+            "arn:aws:sts::111122223333:assumed-role/Deploy/session",
+            "(path unknown); the role's own ARN is what `aws iam get-role --role-name Deploy` shows",
+        ),
+        ("arn:aws:iam::111122223333:root", "(root user); only"),
+        ("arn:aws:sts::111122223333:federated-user/Bob", "(federated user); only"),
+        ("role/Deploy", "(malformed); expected the whole ARN, such as arn:aws:iam::111122223333:role/Deploy"),
+        ("", "(malformed); expected the whole ARN"),
     ],
 )
 @pytest.mark.usefixtures("graph_arn")
@@ -281,7 +331,7 @@ async def test_a_refused_start(sim: DetectiveSimulator, client: DetectiveClient)
     sim.inject(Fault(DENIED, operation="StartInvestigation"))
     found = await reports(client, [role("A"), role("B")], concurrency=1, **SCOPE)
     assert isinstance(found[role("A")].error, AccessDeniedException)
-    assert (found[role("A")].detail, found[role("A")].start) == (None, START)
+    assert (found[role("A")].detail, found[role("A")].start, found[role("A")].end) == (None, None, None)
     assert found[role("B")].ok
 
 

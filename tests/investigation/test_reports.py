@@ -169,6 +169,7 @@ def test_a_report_as_plain_data() -> None:
         "entity_type": None,
         "region": "eu-west-1",
         "graph_arn": "arn:g",
+        "administrator_id": None,
         "start": "2026-03-01T00:00:00Z",
         "end": "2026-03-02T00:00:00Z",
         "investigation_id": "1" * 21,
