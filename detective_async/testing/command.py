@@ -105,8 +105,8 @@ async def _serve(options: argparse.Namespace) -> int:
 
 def _print_access(simulator: DetectiveSimulator, variables: dict[str, str], options: argparse.Namespace) -> None:
     commands = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    # The shell that will evaluate the commands probably has the same environment as this process.
-    commands += [f"unset {name}" for name in CONFLICTING if name in os.environ]
+    # All of them: the shell that evaluates the commands may have another environment than this process.
+    commands += [f"unset {name}" for name in CONFLICTING]
     sys.stdout.write("\n".join((*commands, "")))
     sys.stdout.flush()
     services = "Amazon Detective, AWS Organizations and STS"

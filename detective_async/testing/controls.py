@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
-from attrs import evolve
-
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import checks, environment
 from detective_async.testing.checks import checked
@@ -145,13 +143,13 @@ class Controls:
         carried out in the world before.
         """
         world, moment = self._baseline
-        before, now = self._world, self._clock.now()
+        before = self._world
         self._backend.world = world.copy()
-        self._world.keep_keys(before, now)
         if moment is None:
             self._clock.follow_wall()
         else:
             self._clock.set(moment)
+        self._world.keep_keys(before, self._clock.now(), self._clock.ahead)
         self._faults.clear()
         self._faults.random.seed(self._seed)
         # Another log: a request of the world before that is still waiting is recorded in that world's log.
@@ -179,6 +177,8 @@ class Controls:
             checked(schema.check_email, email, "email")
         if name is not None:
             checked(schema.check_account_name, name, "name")
+        # A verification that is due does not depend on how the account is registered from now on.
+        self._world.complete_due(self._clock.now())
         return self._world.register(account_id, email, name)
 
     @property
@@ -190,7 +190,8 @@ class Controls:
         """Return new credentials of an account, with a session token; `duration` is in seconds of virtual time."""
         check_account(account_id, "account_id")
         expires_at = self._clock.now() + _seconds(duration, "duration")
-        return evolve(self._world.issue(account_id, expires_at), expires_at=expires_at + self._clock.behind)
+        self.account(account_id)
+        return self._world.issue(account_id, expires_at, self._clock.ahead)
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
@@ -223,6 +224,7 @@ class Controls:
         duration = checked(schema.check_session_duration, max_session_duration, "role.max_session_duration")
         given = {"account": account_id, "name": name, "trusted": accounts, "external_id": external_id}
         checked(schema.check_role, given, "role")
+        self.account(account_id)
         self._world.add_role(Role(account_id, name, path, frozenset(accounts), external_id, duration))
         return f"arn:aws:iam::{account_id}:role{path}{name}"
 

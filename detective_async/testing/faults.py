@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from attrs import Attribute, define, field, frozen
 
-from detective_async.testing.names import check_account, check_operation, check_region
+from detective_async.testing.names import check_account, check_operation, check_region, has_body
 
 
 def _status(_: object, attribute: "Attribute[int]", value: object) -> None:
@@ -130,6 +130,8 @@ class Garbage:
 class Truncate:
     """Truncate the response's body, in a well-formed HTTP message; the operation is carried out.
 
+    It does not apply to operations whose response has no body, such as DeleteGraph.
+
     Args:
         keep: how many bytes remain; by default half.
     """
@@ -148,7 +150,7 @@ class Drop:
 
     Args:
         when: `before` the operation is carried out; `after` it, without a response; `during` the response, after half
-            of its body.
+            of its body, or within its headers if it has no body.
     """
 
     when: Literal["before", "during", "after"] = field(default="before", validator=_when)
@@ -163,7 +165,10 @@ class Latency:
 
 @frozen
 class Drip:
-    """Send the response's body in small pieces, with a pause between them, in seconds of real time."""
+    """Send the response's body in small pieces, with a pause between them, in seconds of real time.
+
+    It does not apply to operations whose response has no body, such as DeleteGraph.
+    """
 
     seconds: float = field(validator=_seconds)
     size: int = field(default=16, validator=_size)
@@ -208,6 +213,9 @@ class Fault:
             raise TypeError(f"effect: must be one of {_EFFECT_NAMES}, got {self.effect!r}{made}")
         if self.operation is not None:
             check_operation(self.operation, "operation")
+            if not self._can_apply(self.operation):
+                name = type(self.effect).__name__
+                raise ValueError(f"operation: {name} needs a body, which no response to {self.operation} has")
         if self.account is not None:
             check_account(self.account, "account")
         if self.region is not None:
@@ -219,7 +227,15 @@ class Fault:
 
     def matches(self, operation: str, account: str, region: str) -> bool:
         """Return whether the fault may apply to such a request."""
-        return self.operation in (None, operation) and self.account in (None, account) and self.region in (None, region)
+        return (
+            self.operation in (None, operation)
+            and self.account in (None, account)
+            and self.region in (None, region)
+            and self._can_apply(operation)
+        )
+
+    def _can_apply(self, operation: str) -> bool:
+        return has_body(operation) or not isinstance(self.effect, Truncate | Drip)
 
 
 class UnusedFaultWarning(UserWarning):

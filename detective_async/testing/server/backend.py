@@ -148,7 +148,7 @@ class Backend:
             now,
             admitted.given,
             context.session,
-            behind=self.clock.behind,
+            ahead=self.clock.ahead,
         )
         if world.reads.of(operation.name):
             moment = world.reads.moment(operation.name, now)

@@ -166,6 +166,11 @@ async def _send(http: web.BaseRequest, response: Response) -> web.StreamResponse
     if response.drop is not None and response.drop.when != "during":
         _close_connection(http)
         return web.Response()
+    if response.drop is not None and not response.body:
+        if http.transport is not None:
+            http.transport.write(f"HTTP/1.1 {response.status} OK\r\nContent-Type: appl".encode())
+        _close_connection(http)
+        return web.Response()
     stream = web.StreamResponse(status=response.status, headers=response.headers)
     stream.content_length = len(response.body)
     with contextlib.suppress(ConnectionError):

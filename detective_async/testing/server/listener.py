@@ -46,9 +46,11 @@ class Listener:
                 await web.SockSite(runner, one).start()
             on_failure.pop_all()
         self._runner = runner
+        # Started again, it has the same URL.
+        self._port = sockets[0].getsockname()[1]
         host = _reachable(self._host, sockets[0].family)
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{sockets[0].getsockname()[1]}"
+        self.url = f"http://{shown}:{self._port}"
 
     async def close(self) -> None:
         """Stop listening and close every connection; closing it again has no effect."""
@@ -62,6 +64,9 @@ async def _addresses(host: str) -> list[_Address]:
     if host.lower() == "localhost":
         # Whatever this machine's resolver says, that of a client may have either.
         return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    if ":" in host and is_unspecified(host):
+        # All addresses, and not those of IPv6 alone.
+        return [(socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")]  # noqa: S104
     found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
@@ -133,6 +138,11 @@ def is_unspecified(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
+        pass
+    try:
+        # Short forms, such as 0.
+        return socket.inet_aton(host) == bytes(4)
+    except OSError:
         return False
 
 
