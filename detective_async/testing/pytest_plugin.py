@@ -121,16 +121,9 @@ def _settings(node: pytest.Item | pytest.Collector) -> "Settings":
 
 def _check(mark: pytest.Mark) -> None:
     """Let a test fail whose marker has an argument that a simulator does not have."""
-    import difflib  # noqa: PLC0415
+    from detective_async.testing.controls import unknown_setting  # noqa: PLC0415
 
-    from detective_async.testing.controls import Settings  # noqa: PLC0415
-
-    known = sorted(Settings.__optional_keys__)
-    problem = "takes arguments by name only" if mark.args else None
-    for name in mark.kwargs:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            problem = f"has no argument {name!r}; {f'did you mean {near[0]!r}?' if near else ', '.join(known)}"
+    problem = "takes arguments by name only" if mark.args else unknown_setting(mark.kwargs)
     if problem is not None:
         pytest.fail(f"pytest.mark.{_NAME} {problem}", pytrace=False)
 

@@ -54,7 +54,8 @@ class MockDetective:
 
     The first rule that applies to a call answers it, in the order in which they are given, until it is used up. A call
     that none applies to raises `UnexpectedCall`; so does the end of the `with` statement, if the code under test has
-    caught it. The same holds for an error in a function of a rule, other than a `DetectiveError`. A rule that has answered no call is an `UnusedRuleWarning` there. Requests are validated as usual.
+    caught it. The same holds for an error in a function of a rule, other than a `DetectiveError`. A rule that has
+    answered no call is an `UnusedRuleWarning` there. Requests are validated as usual.
     Nothing is sent, so there are no signatures, retries, limits and events.
     """
 
@@ -85,9 +86,9 @@ class MockDetective:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Raise `UnexpectedCall` if no rule answered a call, or the error of a rule's function; those of the block first.
+        """Raise `UnexpectedCall` if no rule answered a call, or the error of a rule's function.
 
-        Otherwise, warn of rules that have answered no call.
+        Errors of the block come first. Without any error, warn of rules that have answered no call.
         """
         if error is not None:
             return

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, overload
 
@@ -10,6 +11,7 @@ from attrs import frozen
 from detective_async.api.operations import OPERATIONS
 from detective_async.errors import ConnectError, DetectiveError, HostNotFound, ServiceError, TransportError
 from detective_async.retry.policy import FailureKind, failure_kind
+from detective_async.testing.checks import check_number
 from detective_async.testing.mocks.operations import MockedOperation, RequestT, ResponseT, check_operation
 from detective_async.testing.names import check_account, check_region
 
@@ -158,8 +160,8 @@ def _check_scope(when: object, account_id: str | None, region: str | None, times
         check_account(account_id, "account_id")
     if region is not None:
         check_region(region, "region")
-    if times is not None and (type(times) is not int or times < 1):
-        raise ValueError(f"times: must be 1 or more, or None for any number, got {times!r}")
+    if times is not None:
+        check_number(times, "times", "1 or more, or None for any number", 1, math.inf, whole=True)
 
 
 def _answers(operation: str, returns: Any, raises: Any, sequence: Any) -> list[Any]:

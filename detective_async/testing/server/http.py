@@ -168,7 +168,8 @@ async def _send(http: web.BaseRequest, response: Response) -> web.StreamResponse
         return web.Response()
     if response.drop is not None and not response.body:
         if http.transport is not None:
-            http.transport.write(f"HTTP/1.1 {response.status} OK\r\nContent-Type: appl".encode())
+            # Some clients would take cut headers, after which nothing follows, for all headers.
+            http.transport.write(b"HTTP/1.1 2")
         _close_connection(http)
         return web.Response()
     stream = web.StreamResponse(status=response.status, headers=response.headers)

@@ -64,9 +64,6 @@ async def _addresses(host: str) -> list[_Address]:
     if host.lower() == "localhost":
         # Whatever this machine's resolver says, that of a client may have either.
         return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-    if ":" in host and is_unspecified(host):
-        # All addresses, and not those of IPv6 alone.
-        return [(socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")]  # noqa: S104
     found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 

@@ -59,7 +59,7 @@ def in_organization(world: World, graph: Graph, account_id: str) -> bool:
 
 
 def can_be_enrolled(world: World, graph: Graph, account_id: str) -> bool:
-    """Return whether an account is in the graph's organization and not a member, or only by an unanswered invitation."""
+    """Return whether an account is in the graph's organization and no member yet, or only invited."""
     member = graph.members.get(account_id)
     is_free = member is None or (member.status not in _ACCEPTED and member.invitation_type == "INVITATION")
     return is_free and in_organization(world, graph, account_id)
