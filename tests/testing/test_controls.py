@@ -106,7 +106,9 @@ def test_a_role_has_no_parts_that_are_missing(name: str, value: Any) -> None:
 @pytest.mark.parametrize("kind", [DetectiveSimulator, SimulatorThread])
 def test_an_unknown_argument_is_named(kind: Any) -> None:
     """With the class that was called, and the nearest argument, or else with all that there are."""
-    with pytest.raises(TypeError, match=f"^{kind.__name__} has no argument 'verification_dely'; did you mean 'verification_delay'"):
+    with pytest.raises(
+        TypeError, match=f"^{kind.__name__} has no argument 'verification_dely'; did you mean 'verification_delay'"
+    ):
         kind(verification_dely=3)
     with pytest.raises(TypeError, match=f"^{kind.__name__} has no argument 'colour'; activation_delay, "):
         kind(colour=3)
