@@ -23,8 +23,8 @@ class CheckError(ValueError):
     """A value that a check refuses; the message says where it is, and what is allowed."""
 
 
-class NoTextError(CheckError):
-    """A value that is no text, where text is required."""
+class WrongTypeError(CheckError):
+    """A value of another type than the one that is required."""
 
 
 @frozen
@@ -50,12 +50,12 @@ def checked(check: Check, value: Any, where: str) -> Any:
     """Check an argument of a function, and return it as the check does.
 
     Raises:
-        TypeError: it is not text, where text is required.
+        TypeError: it is of another type.
         ValueError: it is refused for another reason.
     """
     try:
         return check(value, where)
-    except NoTextError as error:
+    except WrongTypeError as error:
         raise TypeError(str(error)) from None
     except CheckError as error:
         raise ValueError(str(error)) from None
@@ -78,7 +78,7 @@ def text(pattern: str, expected: str) -> Check:
     @described(type="string", pattern=f"^(?:{pattern})$")
     def check(value: Any, where: str) -> str:
         if not isinstance(value, str):
-            raise invalid(where, expected, value, kind=NoTextError)
+            raise invalid(where, expected, value, kind=WrongTypeError)
         if not regex.fullmatch(value) or not _is_unicode(value):
             raise invalid(where, expected, value)
         return value
@@ -91,8 +91,11 @@ def one_of(*choices: str) -> Check:
 
     @described(enum=list(choices))
     def check(value: Any, where: str) -> str:
+        expected = f"one of {', '.join(choices)}"
+        if not isinstance(value, str):
+            raise invalid(where, expected, value, kind=WrongTypeError)
         if value not in choices:
-            raise invalid(where, f"one of {', '.join(choices)}", value)
+            raise invalid(where, expected, value)
         return str(value)
 
     return check
@@ -110,10 +113,9 @@ def name_of(
     @described(**json_schema)
     def check(value: Any, where: str) -> str:
         if not isinstance(value, str):
-            raise invalid(where, expected, value, kind=NoTextError)
+            raise invalid(where, expected, value, kind=WrongTypeError)
         if not (is_one(value) if is_one else value in known()):
-            close = nearest(value, known())
-            raise invalid(where, expected, value, hint=f"; did you mean {' or '.join(close)}?" if close else "")
+            raise invalid(where, expected, value, hint=did_you_mean(value, known()))
         return value
 
     return check
@@ -127,9 +129,8 @@ def integer(low: int, high: int) -> Check:
         if isinstance(value, float) and value.is_integer():
             # JSON has one kind of numbers.
             value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise invalid(where, f"a whole number from {low} to {high}", value)
-        return value
+        _check_range(value, where, f"a whole number from {low} to {high}", low, high, whole=True)
+        return int(value)
 
     return check
 
@@ -138,24 +139,22 @@ def integer(low: int, high: int) -> Check:
 def seconds(value: Any, where: str) -> float:
     """Check for a number of seconds."""
     # The limit keeps the sum of a time and a duration within the calendar.
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= _CENTURY:
-        raise invalid(where, "a number of seconds, from zero to a century", value)
-    return value
+    _check_range(value, where, "a number of seconds, from zero to a century", 0, _CENTURY)
+    return float(value)
 
 
 @described(type="number", minimum=0, maximum=1)
 def probability(value: Any, where: str) -> float:
     """Check for a probability."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise invalid(where, "a number from 0 to 1", value)
-    return value
+    _check_range(value, where, "a number from 0 to 1", 0, 1)
+    return float(value)
 
 
 @described(type="boolean")
 def boolean(value: Any, where: str) -> bool:
     """Check for true or false."""
     if not isinstance(value, bool):
-        raise invalid(where, "true or false", value)
+        raise invalid(where, "true or false", value, kind=WrongTypeError)
     return value
 
 
@@ -196,7 +195,7 @@ def list_of(check_item: Check, *, most: int | None = None) -> Check:
     @described(type="array", items=check_item.json_schema, **limit)
     def check(value: Any, where: str) -> list[Any]:
         if not isinstance(value, (list, tuple)):
-            raise invalid(where, "a list", value)
+            raise invalid(where, "a list", value, kind=WrongTypeError)
         if most is not None and len(value) > most:
             raise CheckError(f"{where}: must have {most} entries at most, got {len(value)}")
         return [check_item(item, f"{where}[{number}]") for number, item in enumerate(value)]
@@ -251,6 +250,24 @@ def nullable(check: Check) -> Check:
     """Check for null, which means something else than an absent key, or for a value that another check allows."""
     schema = {"anyOf": [check.json_schema, {"type": "null"}]}
     return Check(lambda value, where: None if value is None else check(value, where), schema, takes_null=True)
+
+
+def check_number(value: Any, where: str, expected: str, low: float, high: float, *, whole: bool = False) -> None:
+    """Check that an argument is a number in a range; errors as by `checked`."""
+    checked(Check(lambda one, place: _check_range(one, place, expected, low, high, whole=whole), {}), value, where)
+
+
+def did_you_mean(value: str, known: Collection[str]) -> str:
+    """Return a hint to the known names that a name is like, for the end of an error's message; empty without one."""
+    close = nearest(value, known)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _check_range(value: Any, where: str, expected: str, low: float, high: float, *, whole: bool = False) -> None:
+    if not isinstance(value, int if whole else (int, float)) or isinstance(value, bool):
+        raise invalid(where, expected, value, kind=WrongTypeError)
+    if not low <= value <= high:
+        raise invalid(where, expected, value)
 
 
 def _is_unicode(text: str) -> bool:

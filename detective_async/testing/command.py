@@ -105,8 +105,8 @@ async def _serve(options: argparse.Namespace) -> int:
 
 def _print_access(simulator: DetectiveSimulator, variables: dict[str, str], options: argparse.Namespace) -> None:
     commands = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    # The shell that will evaluate the commands probably has the same environment as this process.
-    commands += [f"unset {name}" for name in CONFLICTING if name in os.environ]
+    # All of them: the shell that evaluates the commands may have another environment than this process.
+    commands += [f"unset {name}" for name in CONFLICTING]
     sys.stdout.write("\n".join((*commands, "")))
     sys.stdout.flush()
     services = "Amazon Detective, AWS Organizations and STS"
@@ -122,7 +122,9 @@ def _print_access(simulator: DetectiveSimulator, variables: dict[str, str], opti
 def _remarks(url: str, options: argparse.Namespace) -> Iterator[str]:
     where = urlsplit(url)
     if is_unspecified(options.host):
-        yield f"it listens at all addresses: instead of {where.hostname}, use the one or the name by which you know it"
+        which = " of IPv6" if ":" in options.host else ""
+        known = "use the one or the name by which you know it"
+        yield f"it listens at all addresses{which}: instead of {where.hostname}, {known}"
     for name in options.allow_host:
         yield f"its page may also be opened at http://{name}:{where.port}/_simulator/"
     if options.control_token is not None:

@@ -1,20 +1,21 @@
 """The controls of a simulator: methods and properties by which tests change and inspect the simulated world."""
 
 import contextlib
+import difflib
+import functools
 import os
 import random
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypedDict
-
-from attrs import evolve
+from typing import Any, Literal, ParamSpec, TypedDict
 
 from detective_async.auth.credentials import Credentials
 from detective_async.testing import checks, environment
 from detective_async.testing.checks import checked
-from detective_async.testing.faults import Fault, FaultPlan, Throttle, UnusedFaultWarning
+from detective_async.testing.faults import CALLER, Fault, FaultPlan, Throttle, UnusedFaultWarning, caller
 from detective_async.testing.names import check_account, check_lagging_operation, check_region
 from detective_async.testing.page import Page
 from detective_async.testing.page.host_check import checked_hosts
@@ -32,6 +33,8 @@ from detective_async.testing.world.clock import Clock
 from detective_async.testing.world.entities import Role
 from detective_async.testing.world.errors import NotAllowedError
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
+
+P = ParamSpec("P")
 
 AccountState = Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"]
 PackageState = Literal["STARTED", "STOPPED", "DISABLED"]
@@ -59,12 +62,36 @@ class Settings(TypedDict, total=False):
     allowed_hosts: Iterable[str]
 
 
+def unknown_setting(names: Iterable[str]) -> str | None:
+    """Return what is wrong with the names of arguments, if one is not that of a simulator's argument."""
+    known = sorted(Settings.__optional_keys__)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            return f"has no argument {name!r}; {f'did you mean {near[0]!r}?' if near else ', '.join(known)}"
+    return None
+
+
+def _names_checked(create: Callable[P, None]) -> Callable[P, None]:
+    """Wrap a constructor, so that the error for an unknown argument names the class and the nearest argument."""
+
+    @functools.wraps(create)
+    def wrapper(*args: P.args, **settings: P.kwargs) -> None:
+        problem = unknown_setting(settings)
+        if problem is not None:
+            raise TypeError(f"{type(args[0]).__name__} {problem}")
+        create(*args, **settings)
+
+    return wrapper
+
+
 class Controls:
     """What `DetectiveSimulator` and `SimulatorThread` have in common: everything but starting, stopping and advancing.
 
     No method waits or does I/O on the network.
     """
 
+    @_names_checked
     def __init__(
         self,
         *,
@@ -82,8 +109,7 @@ class Controls:
         control_token: str | None = None,
         allowed_hosts: Iterable[str] = (),
     ) -> None:
-        if type(remember) is not int or remember < 0:
-            raise ValueError(f"remember: must be a number of requests, zero or more, got {remember!r}")
+        checks.check_number(remember, "remember", "a number of requests, zero or more", 0, sys.maxsize, whole=True)
         if not callable(wall_clock):
             raise TypeError(f"wall_clock: must be a function, such as time.time, got {wall_clock!r}")
         checked(_host, host, "host")
@@ -145,13 +171,13 @@ class Controls:
         carried out in the world before.
         """
         world, moment = self._baseline
-        before, now = self._world, self._clock.now()
+        before = self._world
         self._backend.world = world.copy()
-        self._world.keep_keys(before, now)
         if moment is None:
             self._clock.follow_wall()
         else:
             self._clock.set(moment)
+        self._world.keep_keys(before, self._clock.now(), self._clock.ahead)
         self._faults.clear()
         self._faults.random.seed(self._seed)
         # Another log: a request of the world before that is still waiting is recorded in that world's log.
@@ -179,6 +205,8 @@ class Controls:
             checked(schema.check_email, email, "email")
         if name is not None:
             checked(schema.check_account_name, name, "name")
+        # A verification that is due does not depend on how the account is registered from now on.
+        self._world.complete_due(self._clock.now())
         return self._world.register(account_id, email, name)
 
     @property
@@ -190,7 +218,8 @@ class Controls:
         """Return new credentials of an account, with a session token; `duration` is in seconds of virtual time."""
         check_account(account_id, "account_id")
         expires_at = self._clock.now() + _seconds(duration, "duration")
-        return evolve(self._world.issue(account_id, expires_at), expires_at=expires_at + self._clock.behind)
+        self.account(account_id)
+        return self._world.issue(account_id, expires_at, self._clock.ahead)
 
     def environment(self, account_id: str, *, region: str = "us-east-1") -> dict[str, str]:
         """Return the environment variables that point any AWS client to this simulator, with this account's keys."""
@@ -223,6 +252,7 @@ class Controls:
         duration = checked(schema.check_session_duration, max_session_duration, "role.max_session_duration")
         given = {"account": account_id, "name": name, "trusted": accounts, "external_id": external_id}
         checked(schema.check_role, given, "role")
+        self.account(account_id)
         self._world.add_role(Role(account_id, name, path, frozenset(accounts), external_id, duration))
         return f"arn:aws:iam::{account_id}:role{path}{name}"
 
@@ -230,7 +260,7 @@ class Controls:
         """Add a fault, which applies to the next requests that match."""
         if not isinstance(fault, Fault):
             raise TypeError(f"fault: must be a Fault, such as Fault(Failure()), got {fault!r}")
-        self._faults.add(fault)
+        self._faults.add(fault, CALLER.get() or caller())
 
     def throttle(
         self,
@@ -264,9 +294,8 @@ class Controls:
         return self._faults.unused()
 
     def _warn_of_unused_faults(self) -> None:
-        for fault in self._faults.take_unused():
-            # The line that made the fault is not known; a test's name comes with the warning.
-            warnings.warn(f"no request has matched {fault}", UnusedFaultWarning, stacklevel=3)
+        for fault, where in self._faults.take_unused():
+            warnings.warn(f"no request has matched {fault}, injected at {where}", UnusedFaultWarning, stacklevel=3)
 
     def set_volume(self, account_id: str, problem: VolumeProblem | None) -> None:
         """Set the reason why an account cannot be enabled.

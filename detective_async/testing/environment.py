@@ -5,8 +5,11 @@ from urllib.parse import urlsplit
 
 from detective_async.auth.credentials import Credentials
 
-#: Variables that would point a client to another endpoint or to other credentials.
+#: Variables that would point a client to another endpoint or to other credentials, or describe the latter.
 CONFLICTING = (
+    "AWS_ACCOUNT_ID",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_DEFAULT_PROFILE",
     "AWS_ENDPOINT_URL",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_PROFILE",
@@ -19,7 +22,12 @@ CONFLICTING = (
 
 def variables(url: str, credentials: Credentials, region: str) -> dict[str, str]:
     """Return the variables to set, by name."""
-    excluded = {name: _without_proxy(os.environ.get(name, ""), url) for name in ("NO_PROXY", "no_proxy")}
+    upper, lower = os.environ.get("NO_PROXY"), os.environ.get("no_proxy")
+    # Both are set, and clients differ in which one they prefer: it must not lose the hosts of the only one there was.
+    excluded = {
+        "NO_PROXY": _without_proxy(upper if upper is not None else lower or "", url),
+        "no_proxy": _without_proxy(lower if lower is not None else upper or "", url),
+    }
     return {
         "AWS_ENDPOINT_URL_DETECTIVE": url,
         "AWS_ENDPOINT_URL_ORGANIZATIONS": url,

@@ -6,33 +6,36 @@ A fault is an effect and the requests that it applies to. To add an effect: writ
 
 import math
 import random
+import re
+import sys
 from collections.abc import Iterator
+from contextvars import ContextVar
 from itertools import islice
+from types import FrameType
 from typing import Any, Literal, TypeVar, get_args
 
 from attrs import Attribute, define, field, frozen
 
-from detective_async.testing.names import check_account, check_operation, check_region
+from detective_async.testing.checks import check_number
+from detective_async.testing.names import check_account, check_operation, check_region, has_body
+from detective_async.testing.world.errors import NotAllowedError
 
 
 def _status(_: object, attribute: "Attribute[int]", value: object) -> None:
-    if type(value) is not int or not _LOWEST_STATUS <= value <= _HIGHEST_STATUS:
-        raise ValueError(f"{attribute.name}: must be an HTTP status from 200 to 599, got {value!r}")
+    check_number(value, attribute.name, "an HTTP status from 200 to 599", _LOWEST_STATUS, _HIGHEST_STATUS, whole=True)
 
 
 def _error_status(_: object, attribute: "Attribute[int]", value: object) -> None:
-    if type(value) is not int or not _LOWEST_ERROR <= value <= _HIGHEST_STATUS:
-        raise ValueError(f"{attribute.name}: must be an HTTP status of an error, from 400 to 599, got {value!r}")
+    expected = "an HTTP status of an error, from 400 to 599"
+    check_number(value, attribute.name, expected, _LOWEST_ERROR, _HIGHEST_STATUS, whole=True)
 
 
 def _seconds(_: object, attribute: "Attribute[float]", value: Any) -> None:
-    if type(value) not in (int, float) or not 0 <= value < math.inf:
-        raise ValueError(f"{attribute.name}: must be a number of seconds, zero or more, got {value!r}")
+    check_number(value, attribute.name, "a number of seconds, zero or more", 0, sys.float_info.max)
 
 
 def _skew(_: object, attribute: "Attribute[float]", value: Any) -> None:
-    if type(value) not in (int, float) or not -_CENTURY <= value <= _CENTURY:
-        raise ValueError(f"{attribute.name}: must be a number of seconds, within a century, got {value!r}")
+    check_number(value, attribute.name, "a number of seconds, within a century", -_CENTURY, _CENTURY)
 
 
 def _text(_: object, attribute: "Attribute[str]", value: object) -> None:
@@ -41,18 +44,19 @@ def _text(_: object, attribute: "Attribute[str]", value: object) -> None:
 
 
 def _header(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if value is not None and type(value) is not int and not (isinstance(value, str) and value.isprintable()):
-        raise ValueError(f"{attribute.name}: must be a number, text in one line, or None, got {value!r}")
+    if isinstance(value, str):
+        _line(_, attribute, value)
+    elif value is not None and type(value) is not int:
+        raise TypeError(f"{attribute.name}: must be a number, text in one line, or None, got {value!r}")
 
 
 def _size(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{attribute.name}: must be a number of bytes, 1 or more, got {value!r}")
+    check_number(value, attribute.name, "a number of bytes, 1 or more", 1, math.inf, whole=True)
 
 
 def _kept(_: object, attribute: "Attribute[Any]", value: object) -> None:
-    if value is not None and (type(value) is not int or value < 0):
-        raise ValueError(f"{attribute.name}: must be a number of bytes, or None, got {value!r}")
+    if value is not None:
+        check_number(value, attribute.name, "a number of bytes, or None", 0, math.inf, whole=True)
 
 
 def _bytes(_: object, attribute: "Attribute[bytes]", value: object) -> None:
@@ -62,12 +66,13 @@ def _bytes(_: object, attribute: "Attribute[bytes]", value: object) -> None:
 
 def _line(_: object, attribute: "Attribute[str]", value: object) -> None:
     _text(_, attribute, value)
-    if not str(value).isprintable():
-        raise ValueError(f"{attribute.name}: must be text in one line, got {value!r}")
+    if not _PRINTABLE.fullmatch(str(value)):
+        raise ValueError(f"{attribute.name}: must be text in one line of printable ASCII, got {value!r}")
 
 
 _LOWEST_STATUS, _LOWEST_ERROR, _HIGHEST_STATUS = 200, 400, 599
 _CENTURY = 100 * 366 * 86400
+_PRINTABLE = re.compile("[ -~]*")
 
 
 def _when(_: object, attribute: "Attribute[Any]", value: object) -> None:
@@ -130,6 +135,8 @@ class Garbage:
 class Truncate:
     """Truncate the response's body, in a well-formed HTTP message; the operation is carried out.
 
+    It does not apply to operations whose response has no body, such as DeleteGraph.
+
     Args:
         keep: how many bytes remain; by default half.
     """
@@ -148,7 +155,7 @@ class Drop:
 
     Args:
         when: `before` the operation is carried out; `after` it, without a response; `during` the response, after half
-            of its body.
+            of its body, or within its status line if it has no body.
     """
 
     when: Literal["before", "during", "after"] = field(default="before", validator=_when)
@@ -163,7 +170,10 @@ class Latency:
 
 @frozen
 class Drip:
-    """Send the response's body in small pieces, with a pause between them, in seconds of real time."""
+    """Send the response's body in small pieces, with a pause between them, in seconds of real time.
+
+    It does not apply to operations whose response has no body, such as DeleteGraph.
+    """
 
     seconds: float = field(validator=_seconds)
     size: int = field(default=16, validator=_size)
@@ -208,18 +218,29 @@ class Fault:
             raise TypeError(f"effect: must be one of {_EFFECT_NAMES}, got {self.effect!r}{made}")
         if self.operation is not None:
             check_operation(self.operation, "operation")
+            if not self._can_apply(self.operation):
+                name = type(self.effect).__name__
+                raise NotAllowedError(f"operation: {name} needs a body, which no response to {self.operation} has")
         if self.account is not None:
             check_account(self.account, "account")
         if self.region is not None:
             check_region(self.region, "region")
-        if self.count is not None and (type(self.count) is not int or self.count < 1):
-            raise ValueError(f"count: must be a whole number, one or more, or None for any number, got {self.count!r}")
-        if type(self.probability) not in (int, float) or not 0 <= self.probability <= 1:
-            raise ValueError(f"probability: must be a number from 0 to 1, got {self.probability!r}")
+        if self.count is not None:
+            expected = "a whole number, one or more, or None for any number"
+            check_number(self.count, "count", expected, 1, math.inf, whole=True)
+        check_number(self.probability, "probability", "a number from 0 to 1", 0, 1)
 
     def matches(self, operation: str, account: str, region: str) -> bool:
         """Return whether the fault may apply to such a request."""
-        return self.operation in (None, operation) and self.account in (None, account) and self.region in (None, region)
+        return (
+            self.operation in (None, operation)
+            and self.account in (None, account)
+            and self.region in (None, region)
+            and self._can_apply(operation)
+        )
+
+    def _can_apply(self, operation: str) -> bool:
+        return has_body(operation) or not isinstance(self.effect, Truncate | Drip)
 
 
 class UnusedFaultWarning(UserWarning):
@@ -230,8 +251,26 @@ class UnusedFaultWarning(UserWarning):
 class _Pending:
     fault: Fault
     left: int | None
+    # The line of the test that has injected it.
+    where: str
     # Whether a request has matched it, although it may not have applied, by its probability.
     matched: bool = False
+
+    @property
+    def is_unused(self) -> bool:
+        return self.left is not None and not self.matched
+
+
+#: The line from which a control is used that is carried out in another thread.
+CALLER: ContextVar[str] = ContextVar("CALLER", default="")
+
+
+def caller() -> str:
+    """Return the file and line from which this package was called."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - `inspect.stack` reads all files of the stack
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("detective_async.testing."):
+        frame = frame.f_back
+    return "an unknown line" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 @define
@@ -241,9 +280,9 @@ class FaultPlan:
     random: random.Random
     _pending: list[_Pending] = field(factory=list)
 
-    def add(self, fault: Fault) -> None:
-        """Add a fault."""
-        self._pending.append(_Pending(fault, fault.count))
+    def add(self, fault: Fault, where: str) -> None:
+        """Add a fault, which was injected by this line."""
+        self._pending.append(_Pending(fault, fault.count, where))
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -255,13 +294,13 @@ class FaultPlan:
 
     def unused(self) -> list[Fault]:
         """Return the faults with a count that no request has matched."""
-        return [entry.fault for entry in self._pending if entry.left is not None and not entry.matched]
+        return [entry.fault for entry in self._pending if entry.is_unused]
 
-    def take_unused(self) -> list[Fault]:
-        """Remove and return those faults."""
-        unused = self.unused()
-        self._pending = [entry for entry in self._pending if entry.left is None or entry.matched]
-        return unused
+    def take_unused(self) -> list[tuple[Fault, str]]:
+        """Remove and return those faults, with the lines that have injected them."""
+        unused = [entry for entry in self._pending if entry.is_unused]
+        self._pending = [entry for entry in self._pending if not entry.is_unused]
+        return [(entry.fault, entry.where) for entry in unused]
 
     def take_clock_skews(self, operation: str, account: str, region: str) -> list[ClockSkew]:
         """Return the clock skews for a request, whose sum applies, and count them as used."""

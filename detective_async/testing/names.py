@@ -3,12 +3,18 @@
 from detective_async.testing.checks import checked, name_of
 from detective_async.testing.seed import schema
 from detective_async.testing.services import detective, organizations, sts
+from detective_async.testing.services.detective import rest_json
 
 #: The operations of all simulated services.
 KNOWN_OPERATIONS = frozenset({*detective.OPERATIONS, *sts.OPERATIONS, *organizations.OPERATIONS})
 
 #: The check of an operation's name, for what is JSON.
 known_operation = name_of(lambda: KNOWN_OPERATIONS, "an operation, such as ListMembers", enum=sorted(KNOWN_OPERATIONS))
+
+
+def has_body(operation: str) -> bool:
+    """Return whether the response to an operation, if it succeeds, has a body."""
+    return operation not in rest_json.operations() or rest_json.operations()[operation].has_body
 
 
 def check_operation(value: object, where: str) -> None:

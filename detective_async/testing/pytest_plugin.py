@@ -78,8 +78,12 @@ def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorTh
     settings = _settings(request.node)
     if settings == request.getfixturevalue("_detective_shared_settings"):
         simulator = request.getfixturevalue("detective_shared_simulator")
+        baseline = simulator._baseline  # noqa: SLF001 - that of the scope, which a test must not replace
         simulator.reset()
         yield simulator
+        simulator._baseline = baseline  # noqa: SLF001
+        if simulator._thread is None:  # noqa: SLF001 - the test has stopped it
+            simulator.start()
         _forget_faults(request.node, simulator)
         simulator._warn_of_unused_faults()  # noqa: SLF001 - what the end of a `with` statement does otherwise
         return
@@ -117,16 +121,9 @@ def _settings(node: pytest.Item | pytest.Collector) -> "Settings":
 
 def _check(mark: pytest.Mark) -> None:
     """Let a test fail whose marker has an argument that a simulator does not have."""
-    import difflib  # noqa: PLC0415
+    from detective_async.testing.controls import unknown_setting  # noqa: PLC0415
 
-    from detective_async.testing.controls import Settings  # noqa: PLC0415
-
-    known = sorted(Settings.__optional_keys__)
-    problem = "takes arguments by name only" if mark.args else None
-    for name in mark.kwargs:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            problem = f"has no argument {name!r}; {f'did you mean {near[0]!r}?' if near else ', '.join(known)}"
+    problem = "takes arguments by name only" if mark.args else unknown_setting(mark.kwargs)
     if problem is not None:
         pytest.fail(f"pytest.mark.{_NAME} {problem}", pytrace=False)
 

@@ -16,8 +16,8 @@ class DetectiveSimulator(Controls):
     account that is not registered verifies with any address.
 
     Args:
-        host: the address to listen on; `localhost` stands for all addresses that it has, `0.0.0.0` and `::` for all
-            of this machine.
+        host: the address to listen on; `localhost` stands for all addresses that it has, `0.0.0.0` for all of this
+            machine in IPv4, and `::` for all in IPv6.
         port: the port to listen on; 0 for a free one.
         verification_delay: seconds of virtual time from an invitation to the end of its verification; also for the
             accounts of an organization, which then need no invitation.

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
 from detective_async.testing.controls import Controls, Settings
+from detective_async.testing.faults import CALLER, caller
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,8 +91,10 @@ class SimulatorThread(Controls):
 
     def _call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function in the simulator's thread, the only one that may use its state while it is running."""
+        where = caller()
 
         async def call() -> R:
+            CALLER.set(where)
             return function(*args, **kwargs)
 
         # A control that uses another one is in the simulator's thread already.

@@ -24,6 +24,7 @@ from support.strict_mode import warnings_in
 import detective_async.testing
 from detective_async.testing import DetectiveSimulator
 from detective_async.testing.command import main
+from detective_async.testing.environment import CONFLICTING
 
 pytestmark = pytest.mark.slow
 
@@ -103,12 +104,14 @@ def test_it_serves_until_a_signal(start: Start, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
-    """The commands set the variables, and unset a conflicting session token."""
-    process = start("--port", "0", AWS_SESSION_TOKEN="old")
+    """The commands set the variables, and unset those that conflict, whether or not the program has them itself."""
+    process = start("--port", "0")
     variables = exported(process)
     assert process.stdout is not None
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    lines.append(process.stdout.readline())
+    # The program has not got the variable that the shell has.
+    lines += [process.stdout.readline() for _ in CONFLICTING]
+    assert lines[-1] == f"unset {CONFLICTING[-1]}\n"
     script = "\n".join([*lines, 'echo "$AWS_ENDPOINT_URL_STS ${AWS_SESSION_TOKEN-none}"'])
     said = subprocess.run(
         ["/bin/sh", "-c", script], env={"AWS_SESSION_TOKEN": "old"}, capture_output=True, text=True, check=True
@@ -239,7 +242,7 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     others = ["--host", "0.0.0.0", "--allow-host", "simulator", "--control-token", "open-sesame"]  # noqa: S104
     assert run_and_signal([*arguments, *others]) == 0
     out, err = capsys.readouterr()
-    assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+", line) for line in out.splitlines())
+    assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+|unset AWS_\w+", line) for line in out.splitlines())
     assert f"account {ONE}: " in err
     assert "it listens at all addresses" in err
     content = tomllib.loads(dump.read_text())

@@ -1,11 +1,23 @@
 """What the controls refuse, in Python as over HTTP; so what they accept can always be dumped and loaded."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from detective_async.testing import DetectiveSimulator, Fault, Gzip, SimulatorThread
+from detective_async.testing import (
+    ClockSkew,
+    DetectiveSimulator,
+    Drip,
+    Failure,
+    Fault,
+    Garbage,
+    Gzip,
+    Latency,
+    SimulatorThread,
+    Throttle,
+    Truncate,
+)
 from detective_async.testing.checks import CheckError
 from detective_async.testing.remote.routes import ROUTES, Route
 
@@ -91,10 +103,46 @@ def test_a_role_has_no_parts_that_are_missing(name: str, value: Any) -> None:
         SimulatorThread().role(**{"account_id": ONE, "name": "Audit", "trusted": [HUB], name: value})
 
 
+@pytest.mark.parametrize("kind", [DetectiveSimulator, SimulatorThread])
+def test_an_unknown_argument_is_named(kind: Any) -> None:
+    """With the class that was called, and the nearest argument, or else with all that there are."""
+    with pytest.raises(
+        TypeError, match=f"^{kind.__name__} has no argument 'verification_dely'; did you mean 'verification_delay'"
+    ):
+        kind(verification_dely=3)
+    with pytest.raises(TypeError, match=f"^{kind.__name__} has no argument 'colour'; activation_delay, "):
+        kind(colour=3)
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        Latency,
+        ClockSkew,
+        lambda text: Drip(1, size=text),
+        Truncate,
+        lambda text: Failure(status=text),
+        lambda text: Garbage(status=text),
+        lambda text: Fault(Gzip(), count=text),
+        lambda text: Fault(Gzip(), probability=text),
+        lambda text: SimulatorThread(port=text),
+        lambda text: SimulatorThread().set_read_lag(text),
+        lambda text: SimulatorThread().set_volume_limit(text),
+        lambda text: SimulatorThread().temporary_credentials(HUB, text),
+        lambda _: SimulatorThread().set_account_state(HUB, cast("Any", 5)),
+        lambda _: Throttle(cast("Any", 1.5)),
+    ],
+)
+def test_a_wrong_type_is_a_type_error(mistake: Any) -> None:
+    """Text instead of a number, wherever it is given; what is out of range is a ValueError."""
+    with pytest.raises(TypeError, match=r": must be .* got ('5'|5|1\.5)$"):
+        mistake("5")
+
+
 async def test_a_coroutine_checks_its_argument_too() -> None:
     """`advance`, which the kinds of simulators have on their own."""
     text: Any = "1"
-    with pytest.raises(ValueError, match="seconds: must be a number of seconds"):
+    with pytest.raises(TypeError, match="seconds: must be a number of seconds"):
         await DetectiveSimulator().advance(text)
 
 

@@ -4,12 +4,14 @@ import contextlib
 import gzip
 import http.client
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any, cast
 
 import botocore.exceptions
 import pytest
+from attrs import evolve
 
 from detective_async.testing import (
     ClockSkew,
@@ -92,6 +94,33 @@ async def test_a_connection_is_dropped_during_the_response(sim: DetectiveSimulat
     with pytest.raises(http.client.IncompleteRead) as caught:
         await raw.ask(*LIST)
     assert caught.value.partial == b'{"GraphL'
+
+
+async def test_a_response_without_a_body_is_cut_too(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:
+    """`during` cuts its status line; the operation is carried out. What needs a body does not apply to it."""
+    graph = (await boto().create_graph())["GraphArn"]
+    sim.inject(Fault(Drop("during")))
+    with pytest.raises(http.client.BadStatusLine):
+        await raw.ask("POST", "/graph/removal", json.dumps({"GraphArn": graph}).encode())
+    assert (sim.snapshot(), sim.requests[-1].faults) == ({}, (Drop("during"),))
+    graph = (await boto().create_graph())["GraphArn"]
+    for effect in (Truncate(), Drip(5)):
+        sim.inject(Fault(effect))
+        with pytest.raises(ValueError, match="needs a body, which no response to DeleteGraph has"):
+            Fault(effect, operation="DeleteGraph")
+    await boto().delete_graph(GraphArn=graph)
+    assert sim.unused_faults == [Fault(Truncate()), Fault(Drip(5))]
+    sim.clear_faults()
+
+
+async def test_a_wrong_signature_uses_no_skew_up(sim: DetectiveSimulator, raw: Any) -> None:
+    """It is for the next request that is signed with the account's keys."""
+    sim.inject(Fault(ClockSkew(3600)))
+    wrong = evolve(sim.account(ADMIN), secret_access_key="wrong")
+    assert "does not match" in (await raw.ask(*LIST, credentials=wrong)).message
+    assert sim.unused_faults == [Fault(ClockSkew(3600))]
+    assert "expired" in (await raw.ask(*LIST)).message
+    assert sim.faults == []
 
 
 async def test_a_failure_is_any_error(sim: DetectiveSimulator, raw: Any, boto: Any) -> None:
@@ -177,6 +206,8 @@ _MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a number as content type": (lambda: Garbage(content_type=cast("str", 5)), "content_type: must be text"),
     "two lines as content type": (lambda: Garbage(content_type="a\r\nb"), "content_type: must be text in one line"),
     "two lines in a header": (lambda: Failure(retry_after_ms="1\r\n2"), "retry_after_ms: .* in one line"),
+    "a sign in a header": (lambda: Throttle(retry_after_ms="5 \u20ac"), "retry_after_ms: .* printable ASCII"),
+    "a word as text": (lambda: Garbage(content_type="\xe4"), "content_type: .* printable ASCII"),
     "a skew of ages": (lambda: ClockSkew(1e12), "seconds: .* within a century"),
     "half a byte": (lambda: Truncate(cast("int", 1.5)), "keep"),
     "no such moment": (lambda: Drop(cast("Any", "later")), "when"),
@@ -209,7 +240,8 @@ def test_mistakes_are_refused(mistake: Callable[[], object], message: str) -> No
 async def test_a_fault_that_no_request_has_matched_is_warned_of(kind: type[Any]) -> None:
     """At the end of the block, if it was to apply a number of times; not after an error, and not if it was removed."""
     never = Fault(Throttle(), operation="ListMembers", count=2)
-    with pytest.warns(UnusedFaultWarning, match="no request has matched Fault.*ListMembers"):
+    where = rf"injected at {re.escape(__file__)}:\d+$"
+    with pytest.warns(UnusedFaultWarning, match=f"no request has matched Fault.*ListMembers.*{where}"):
         await _use(kind, never)
     await _use(kind, Fault(Throttle(), operation="ListMembers", count=None))
     with pytest.raises(LookupError):

@@ -112,6 +112,35 @@ async def test_investigations_are_listed_filtered_and_sorted(sim: DetectiveSimul
         await listed(NextToken=page["NextToken"], FilterCriteria={"Status": {"Value": "RUNNING"}})
 
 
+async def test_an_investigation_is_found_by_its_time_as_it_was_sent(boto: Any, start: Any) -> None:
+    """In milliseconds, both ends included."""
+    admin = boto()
+    name = await start()
+    (listed,) = (await admin.list_investigations(GraphArn=start.graph))["InvestigationDetails"]
+    window = {"StartInclusive": listed["CreatedTime"], "EndInclusive": listed["CreatedTime"]}
+    found = await admin.list_investigations(GraphArn=start.graph, FilterCriteria={"CreatedTime": window})
+    assert [one["InvestigationId"] for one in found["InvestigationDetails"]] == [name]
+
+
+@pytest.mark.parametrize("field", ["STATUS", "SEVERITY"])
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+async def test_pages_neither_repeat_nor_skip_what_changes(
+    sim: DetectiveSimulator, boto: Any, start: Any, *, field: Any, order: Any
+) -> None:
+    """Investigations that finish between two pages stay where they were at the first one."""
+    admin = boto()
+    sim.investigations(duration=60)
+    names = [await start() for _ in range(6)]
+    asked = {"GraphArn": start.graph, "MaxResults": 2, "SortCriteria": {"Field": field, "SortOrder": order}}
+    page = await admin.list_investigations(**asked)
+    found = page["InvestigationDetails"]
+    while "NextToken" in page:
+        await sim.advance(61)
+        page = await admin.list_investigations(**asked, NextToken=page["NextToken"])
+        found += page["InvestigationDetails"]
+    assert sorted(one["InvestigationId"] for one in found) == sorted(names)
+
+
 async def test_invalid_entities_and_scopes_are_rejected(boto: Any, start: Any) -> None:
     """An entity that is neither a user nor a role, and a scope that ends before it starts."""
     client = boto()

@@ -112,13 +112,22 @@ def test_all_addresses_have_a_url_that_others_can_use() -> None:
 
 @needs_ipv6
 def test_all_addresses_of_ipv6() -> None:
-    """:: likewise, in brackets, and beside a simulator at the same port of IPv4."""
+    """:: likewise in IPv6, in brackets, and beside a simulator at the same port of IPv4."""
     with SimulatorThread(host="0.0.0.0") as old, SimulatorThread(host="::", port=port_of(old)) as new:  # noqa: S104
         assert port_of(old) == port_of(new)
         host = new.url[7:].rpartition(":")[0]
         assert host.startswith("[")
         assert not ipaddress.ip_address(host.strip("[]")).is_unspecified
         assert status_of("::1", port_of(new)) == 200
+
+
+@pytest.mark.parametrize("host", ["0", "0.0"])
+def test_short_forms_stand_for_all_addresses(host: str) -> None:
+    """As for other programs; a name does not."""
+    with SimulatorThread(host=host) as sim:
+        assert sim.url.split(":")[1].strip("/") not in (host, "0.0.0.0")  # noqa: S104
+        assert status_of("127.0.0.1", port_of(sim)) == 200
+    assert not listener.is_unspecified("simulator")
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")])  # noqa: S104

@@ -12,7 +12,7 @@ from support.fakes import FakeTime
 import detective_async as d
 from detective_async.api.models.exceptions import MODELLED_EXCEPTIONS
 from detective_async.api.operations import OPERATIONS
-from detective_async.testing import mocks
+from detective_async.testing import Failure, Fault, SimulatorThread, mocks
 from detective_async.testing.mocks import (
     CreateGraph,
     CreateMembers,
@@ -42,10 +42,10 @@ LAST = d.ListMembersResponse(member_details=[TWO])
 
 
 async def test_a_rule_answers_every_call() -> None:
-    """What it returns comes back as it is; what was asked is recorded, with account and region."""
+    """What it returns comes back; what was asked is recorded, with account and region."""
     detective = MockDetective(mock(ListMembers, returns=LAST))
     client = detective.client(region="eu-west-1")
-    assert await client.list_members(ARN, max_results=5) is LAST
+    assert await client.list_members(ARN, max_results=5) == LAST
     assert (await client.list_members(ARN)).response_metadata.attempts == 1
     assert detective.asked(ListMembers) == [
         d.ListMembersRequest(ARN, max_results=5),
@@ -97,6 +97,72 @@ async def test_the_statuses_are_those_of_the_api(kind: type[d.ServiceError]) -> 
     assert f"HTTP {caught.value.status}" in documented
 
 
+@pytest.mark.parametrize("kind", MODELLED_EXCEPTIONS.values())
+async def test_errors_say_what_those_of_a_server_say(kind: type[d.ServiceError]) -> None:
+    """Whether the service may have acted, whether to try again: as a client reads it from the simulator's response."""
+    with pytest.raises(kind) as mocked:
+        await MockDetective(mock(CreateGraph, raises=kind)).client().create_graph()
+    with SimulatorThread() as sim:
+        sim.inject(Fault(Failure(status=mocked.value.status, code=kind.__name__)))
+        options: Any = {"endpoint_url": sim.url, "credentials": sim.account("111122223333")}
+        async with d.DetectiveClient(region="us-east-1", retry=d.RetryPolicy(max_attempts=1), **options) as client:
+            with pytest.raises(kind) as real:
+                await client.create_graph()
+    for name in ("code", "operation", "attempts", "retryable", "retry_after", "outcome_unknown"):
+        assert getattr(mocked.value, name) == getattr(real.value, name), name
+
+
+async def test_each_call_gets_a_response_of_its_own() -> None:
+    """What the code under test does to one changes neither the rule nor later responses; the same for errors."""
+    full = d.ServiceQuotaExceededException("ServiceQuotaExceededException", resources=["A"])
+    client = MockDetective(mock(ListMembers, returns=LAST), mock(CreateGraph, raises=full)).client()
+    for _ in range(2):
+        (await client.list_members(ARN)).member_details.append(ONE)
+        with pytest.raises(d.ServiceQuotaExceededException) as caught:
+            await client.create_graph()
+        caught.value.resources.append("B")
+    assert (LAST.member_details, full.resources) == ([TWO], ["A"])
+
+
+@pytest.mark.parametrize("where", ["when", "returns"])
+async def test_an_error_in_a_function_is_not_swallowed(where: str) -> None:
+    """Code that catches everything gets it, and so does the end of the block; not an error that the API has."""
+
+    def fail(_: object) -> Any:
+        raise LookupError("a mistake in the test")
+
+    def refuse(_: object) -> Any:
+        raise d.ConflictException("ConflictException")
+
+    arguments: dict[str, Any] = {"returns": LAST, where: fail}
+    with (
+        pytest.raises(LookupError, match="a mistake in the test"),
+        MockDetective(mock(ListMembers, **arguments)) as one,
+        contextlib.suppress(Exception),
+    ):
+        await one.client().list_members(ARN)
+    with MockDetective(mock(ListMembers, returns=refuse)) as other, pytest.raises(d.ConflictException):
+        await other.client().list_members(ARN)
+
+
+async def _async(_: object) -> Any:
+    raise NotImplementedError
+
+
+class _Callable:
+    async def __call__(self, _: object) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("function", [_async, _Callable()])
+@pytest.mark.parametrize("where", ["when", "returns", "sequence"])
+def test_async_functions_are_refused(where: str, function: Any) -> None:
+    """The coroutine that it returns would be true, whatever it returns."""
+    arguments: dict[str, Any] = {"returns": LAST, where: function} if where != "sequence" else {where: [function]}
+    with pytest.raises(TypeError, match=f"{where}: must be an ordinary function, not an async one"):
+        mock(ListMembers, **arguments)
+
+
 async def test_an_error_by_an_instance() -> None:
     """Each call raises a copy, with all members; the instance collects no tracebacks."""
     error = d.ServiceQuotaExceededException("ServiceQuotaExceededException", "full", status=402, resources=["MEMBERS"])
@@ -115,10 +181,10 @@ async def test_a_sequence() -> None:
         mock(ListMembers, returns=d.ListMembersResponse()),
     )
     client = detective.client()
-    assert await client.list_members(ARN) is FIRST
+    assert await client.list_members(ARN) == FIRST
     with pytest.raises(d.InternalServerException):
         await client.list_members(ARN)
-    assert await client.list_members(ARN) is LAST
+    assert await client.list_members(ARN) == LAST
     assert (await client.list_members(ARN)).member_details == []
     by_function = MockDetective(_RULE(ListMembers, sequence=[FIRST, lambda _: LAST])).client()
     assert await by_function.iter_members(ARN).collect() == [ONE, TWO]
@@ -294,7 +360,7 @@ async def test_a_rule_serves_many_mocks(_number: int) -> None:
         assert answers == [FIRST, LAST, FIRST, LAST]
         with pytest.raises(UnexpectedCall, match="ListMembers; used for 2 of 2 calls"):
             await client.list_members(ARN)
-        detective._unexpected.clear()
+        detective._mistakes.clear()
 
 
 async def test_an_account_that_is_not_known() -> None:
@@ -359,7 +425,7 @@ _MOCK: Any = MockDetective
         (lambda: _RULE(ListMembers, raises=d.WaiterTimeout), TypeError, "cannot raise WaiterTimeout"),
         (lambda: _RULE(ListMembers, returns=LAST, raises=d.ConflictException), TypeError, "one of returns"),
         (lambda: _RULE(ListMembers, returns=LAST, times=0), ValueError, "times: must be 1 or more"),
-        (lambda: _RULE(ListMembers, returns=LAST, times=True), ValueError, "times: must be 1 or more"),
+        (lambda: _RULE(ListMembers, returns=LAST, times=True), TypeError, "times: must be 1 or more"),
         (lambda: _RULE(ListMembers, raises=LAST), TypeError, "raises must be a DetectiveError, or a class of one"),
         (lambda: _RULE(ListMembers, raises=lambda _: LAST), TypeError, "raises must be a DetectiveError"),
         (lambda: _RULE(ListMembers, raises=ValueError("x")), TypeError, "raises must be a DetectiveError"),

@@ -116,9 +116,58 @@ async def test_auto_enable_adds_accounts_that_join_later(
     await boto("444444444444").create_graph()
     await admin.create_members(**on, Accounts=people(1, first=7))
     sim.organization(MANAGEMENT, ["000000000006", "000000000007"])
-    assert await statuses(admin, graph) == {"000000000006": "ENABLED", "000000000007": "INVITED"}
+    assert await statuses(admin, graph) == {"000000000006": "ENABLED", "000000000007": "ENABLED"}
     await admin.update_organization_configuration(**on)
     assert await auto_enable() is True
+
+
+async def test_an_invited_account_that_joins_is_of_the_organization(
+    graph: Any, sim: DetectiveSimulator, boto: Any, people: Any
+) -> None:
+    """It may not leave the graph: whether it had accepted, accepts later, or is enabled by the administrator."""
+    admin, on = boto(DELEGATE), {"GraphArn": graph}
+    accepted, later, enabled = (f"00000000000{number}" for number in (6, 7, 8))
+    await admin.create_members(**on, Accounts=people(3, first=6))
+    await boto(accepted).accept_invitation(**on)
+    sim.organization(MANAGEMENT, [accepted, later, enabled])
+    members = {one["AccountId"]: one for one in (await admin.list_members(**on))["MemberDetails"]}
+    assert {name: (one["Status"], one["InvitationType"]) for name, one in members.items()} == {
+        accepted: ("ENABLED", "ORGANIZATION"),
+        later: ("INVITED", "INVITATION"),
+        enabled: ("INVITED", "INVITATION"),
+    }
+    await boto(later).accept_invitation(**on)
+    again = await admin.create_members(**on, Accounts=people(3, first=6))
+    assert [one["AccountId"] for one in again["UnprocessedAccounts"]] == [accepted, later]
+    members = {one["AccountId"]: one for one in (await admin.list_members(**on))["MemberDetails"]}
+    for name in (accepted, later, enabled):
+        assert (members[name]["Status"], members[name]["InvitationType"]) == ("ENABLED", "ORGANIZATION")
+        await boto(name).refused("AccessDeniedException", "disassociate_membership", **on)
+
+
+@pytest.mark.usefixtures("org")
+@pytest.mark.parametrize("state", ["SUSPENDED", "CLOSED", "PENDING_ACTIVATION"])
+async def test_an_account_that_is_not_active_cannot_administer(sim: DetectiveSimulator, boto: Any, state: Any) -> None:
+    """As AWS Organizations registers no suspended account as a delegated administrator."""
+    sim.set_account_state(DELEGATE, state)
+    await boto(MANAGEMENT).refused("ValidationException", "enable_organization_admin_account", AccountId=DELEGATE)
+    assert sim.snapshot() == {}
+
+
+@pytest.mark.usefixtures("org")
+def test_the_management_account_is_closed_last(sim: DetectiveSimulator) -> None:
+    """While the organization has others that are not closed, it cannot be; it can be suspended."""
+    sim.organization(MANAGEMENT, ["000000000009"])
+    sim.set_account_state(MANAGEMENT, "SUSPENDED")
+    for state in ("PENDING_CLOSURE", "CLOSED"):
+        with pytest.raises(ValueError, match=r"closed or have left: 111122223333, 000000000001, 000000000002, \.\.\.$"):
+            sim.set_account_state(MANAGEMENT, state)
+    sim.leave_organization(ONE, TWO)
+    sim.set_account_state("000000000009", "CLOSED")
+    with pytest.raises(ValueError, match=r"have left: 111122223333$"):
+        sim.set_account_state(MANAGEMENT, "CLOSED")
+    sim.set_account_state(DELEGATE, "CLOSED")
+    sim.set_account_state(MANAGEMENT, "CLOSED")
 
 
 @pytest.mark.usefixtures("org")

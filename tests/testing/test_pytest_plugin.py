@@ -155,6 +155,37 @@ SHARED = """
         assert {detective_environment["AWS_ENDPOINT_URL_DETECTIVE"]} == urls
 """
 
+CHANGED = """
+    import boto3
+    import pytest
+
+    urls = set()
+
+    @pytest.fixture(scope="module")
+    def url(detective_shared_simulator):
+        return detective_shared_simulator.url
+
+    def test_it_sets_a_baseline(detective_simulator):
+        detective_simulator.set_account_state("444455556666", "CLOSED")
+        detective_simulator.set_baseline()
+
+    def test_it_starts_from_an_empty_world(detective_simulator):
+        assert detective_simulator.accounts == []
+
+    def test_it_starts_again(url, detective_simulator):
+        detective_simulator.stop()
+        detective_simulator.start()
+        assert detective_simulator.url == url
+
+    def test_it_stops(url, detective_simulator):
+        assert detective_simulator.url == url
+        detective_simulator.stop()
+
+    def test_it_is_running(url, detective_environment):
+        assert detective_environment["AWS_ENDPOINT_URL_DETECTIVE"] == url
+        boto3.client("detective").create_graph()
+"""
+
 MARKED = """
     import pytest
 
@@ -233,6 +264,16 @@ ENDED_EARLY = """
     def test_with_a_marker(detective_simulator, error):
         detective_simulator.inject(Fault(Failure()))
         raise error
+"""
+
+FOREIGN = """
+    import asyncio
+    import boto3
+    from detective_async.auth import EnvironmentCredentials
+
+    def test_clients(detective_environment):
+        boto3.client("detective").create_graph()
+        assert asyncio.run(EnvironmentCredentials().get_credentials()).account_id is None
 """
 
 MOTO = """
@@ -320,6 +361,19 @@ def test_markers_refuse_what_no_simulator_has(run: Run) -> None:
 def test_a_simulator_may_have_a_wider_scope(run: Run, scope: str) -> None:
     """Tests share it and its URL; it is reset between them, to what a wider fixture has built."""
     run(SHARED, "-o", f"detective_simulator_scope={scope}").assert_outcomes(passed=5)
+
+
+def test_no_test_changes_what_later_ones_share(run: Run) -> None:
+    """Neither its baseline nor its URL; one that has been stopped is started again."""
+    run(CHANGED, "-o", "detective_simulator_scope=module").assert_outcomes(passed=5)
+
+
+def test_the_environment_has_nothing_of_other_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither when they expire, nor their account, nor a profile by its older name."""
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z")
+    monkeypatch.setenv("AWS_ACCOUNT_ID", "999999999999")
+    monkeypatch.setenv("AWS_DEFAULT_PROFILE", "mine")
+    run(FOREIGN).assert_outcomes(passed=1)
 
 
 def test_markers_of_the_scope_set_the_shared_simulator(run: Run) -> None:
@@ -446,6 +500,22 @@ def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
             pytest_plugin.pytest_runtest_makereport(request.node, skipped)
         assert list(steps) == []
     assert simulator.faults == []
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_the_end_of_a_shared_simulator(request: pytest.FixtureRequest, *, is_stopped: bool) -> None:
+    """The fixture's function, called directly as above: the baseline is that of before, and it is running."""
+    with SimulatorThread() as shared:
+        baseline, url = shared._baseline, shared.url
+        other: Any = Mock(node=request.node, fixturenames=[])
+        other.getfixturevalue.side_effect = lambda name: shared if name == "detective_shared_simulator" else {}
+        steps = function_of(pytest_plugin.detective_simulator)(other)
+        assert next(steps) is shared
+        shared.set_baseline()
+        if is_stopped:
+            shared.stop()
+        assert list(steps) == []
+        assert (shared._baseline, shared.url) == (baseline, url)
 
 
 @pytest.mark.parametrize("scope", ["module", "forever"])

@@ -1,8 +1,9 @@
 """Read lag: what is written is seen later; and the statuses that members have on their way."""
 
 import asyncio
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -91,6 +92,40 @@ async def test_an_invitation_just_made_is_not_found(sim: DetectiveSimulator, bot
     await member.refused("ConflictException", "accept_invitation", GraphArn=graph)
     await sim.advance(LAG)
     assert await statuses(admin, graph) == {MEMBER: "ENABLED"}
+
+
+@pytest.mark.simulator(read_lag=LAG, verification_delay=60)
+async def test_an_invitation_that_no_read_shows_is_not_found(sim: DetectiveSimulator, boto: Any, people: Any) -> None:
+    """Neither one whose verification has just ended, nor another one than the one that was rejected."""
+    admin, member = boto(), boto(MEMBER)
+    graph = (await admin.create_graph())["GraphArn"]
+    await sim.advance(LAG)
+    await admin.create_members(GraphArn=graph, Accounts=people(1))
+    await sim.advance(61)
+    assert (await member.list_invitations())["Invitations"] == []
+    await member.refused("ResourceNotFoundException", "accept_invitation", GraphArn=graph)
+    await sim.advance(LAG)
+    await member.reject_invitation(GraphArn=graph)
+    sim.set_verification_delay(0)
+    await admin.create_members(GraphArn=graph, Accounts=people(1))
+    await member.refused("ResourceNotFoundException", "accept_invitation", GraphArn=graph)
+    await sim.advance(LAG)
+    await member.accept_invitation(GraphArn=graph)
+
+
+async def test_a_clock_that_is_set_back_hides_nothing(client_of: Any) -> None:
+    """The virtual time stays, and goes on from there."""
+    wall = [0.0]
+    async with DetectiveSimulator(read_lag=LAG, wall_clock=lambda: time.time() + wall[0]) as sim:
+        client = client_of(sim)
+        await asyncio.to_thread(client.create_graph)
+        await sim.advance(LAG)
+        before = sim.now
+        wall[0] = -120
+        assert before <= sim.now < before + timedelta(minutes=1)
+        assert len((await asyncio.to_thread(client.list_graphs))["GraphList"]) == 1
+        await sim.advance(60)
+        assert sim.now >= before + timedelta(seconds=60)
 
 
 async def test_the_lag_of_single_operations(sim: DetectiveSimulator, boto: Any) -> None:
@@ -288,7 +323,7 @@ async def test_an_account_of_the_organization_has_the_same_statuses(
         (lambda sim: sim.set_read_lag(1, ["ListGraph"]), ValueError, "did you mean ListGraphs"),
         (lambda sim: sim.set_read_lag(1, ["CreateGraph"]), ValueError, "an operation that reads"),
         (lambda sim: sim.set_read_lag(1, [1]), TypeError, "an operation that reads"),
-        (lambda sim: sim.set_activation_delay("1"), ValueError, "seconds: must be a number of seconds"),
+        (lambda sim: sim.set_activation_delay("1"), TypeError, "seconds: must be a number of seconds"),
         (lambda sim: sim.set_verification_delay(float("nan")), ValueError, "seconds: must be a number of seconds"),
         (lambda _: DetectiveSimulator(read_lag=-1), ValueError, "read_lag: must be a number of seconds"),
     ],

@@ -201,6 +201,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 1201}]}, "graphs[0].members", "1200 entries at most"),
     ({"graphs": [{**GRAPH, "members": [{"account": ONE}] * 2}]}, "graphs[0].members[1].account", "exists already"),
     ({"graphs": [{**GRAPH, "members": [{"account": HUB}]}]}, "graphs[0].members[0].account", "exists already"),
+    (
+        {"accounts": [{"id": ONE, "state": "CLOSED"}], **with_member(status="ENABLED")},
+        "graphs[0].members[0].status",
+        f"not be ENABLED, since account {ONE} is CLOSED",
+    ),
     (with_member(status="ENABLD"), "graphs[0].members[0].status", "ENABLED, INVITED"),
     (with_member(disabled_reason="VOLUME_UNKNOWN"), "graphs[0].members[0].disabled_reason", "ACCEPTED_BUT_DISABLED"),
     (with_member(status="INVITED", ingest={}), "graphs[0].members[0].ingest", "ENABLED"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from botocore.exceptions import ClientError
 from support.strict_mode import warnings_in
 
 import detective_async.testing.services.detective
@@ -20,6 +21,7 @@ from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency,
 from detective_async.testing.server.requests import RequestLog
 from detective_async.testing.world import membership
 
+ASKED = "444455556666"
 LEAVES_NOTHING = """
     import asyncio, gc, warnings
     from detective_async.testing import DetectiveSimulator, Fault, Latency
@@ -207,17 +209,26 @@ def test_the_environment_excludes_the_simulator_from_proxies(monkeypatch: pytest
     monkeypatch.delenv("no_proxy", raising=False)
     with SimulatorThread() as sim:
         variables = sim.environment("111122223333")
-    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("example.com,127.0.0.1", "127.0.0.1")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("example.com,127.0.0.1",) * 2
     monkeypatch.setenv("NO_PROXY", "*")
     with SimulatorThread(host="::1") as sim:
         variables = sim.environment("111122223333")
-    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("*", "::1,[::1]")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("*", "*")
+    monkeypatch.setenv("no_proxy", "")
+    with SimulatorThread() as sim:
+        variables = sim.environment("111122223333")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("*", "127.0.0.1")
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("no_proxy", "corp.example")
+    with SimulatorThread() as sim:
+        variables = sim.environment("111122223333")
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("corp.example,127.0.0.1",) * 2
 
 
 @pytest.mark.parametrize("remember", [-1, 1.5, "x", None, True])
 def test_the_number_of_requests_to_remember_is_checked(remember: Any) -> None:
     """When the simulator is made."""
-    with pytest.raises(ValueError, match="remember: must be a number of requests"):
+    with pytest.raises((ValueError, TypeError), match="remember: must be a number of requests"):
         SimulatorThread(remember=remember)
 
 
@@ -323,7 +334,8 @@ async def test_temporary_keys_survive_a_reset_until_they_expire(sim: DetectiveSi
     for keys, account in ((session, "444455556666"), (kept, "444455556666"), (new, "555555555555")):
         identity = await boto(service="sts", credentials=keys).get_caller_identity()
         assert identity["Account"] == account
-    await boto(credentials=expired).refused("UnrecognizedClientException", "create_graph")
+    # By the clocks of clients, it has not expired yet.
+    await boto(credentials=expired).create_graph()
     sim.load({})
     other = sim.temporary_credentials("666666666666")
     assert other.access_key_id not in {session.access_key_id, kept.access_key_id, new.access_key_id}
@@ -404,18 +416,68 @@ async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: A
 
 
 async def test_keys_outlive_a_return_to_an_older_time(sim: DetectiveSimulator, boto: Any) -> None:
-    """Keys that were made after the baseline still work at its time, but for those that have expired by then."""
+    """Keys that were made after the baseline still work at its time."""
     sim.account("000000000001")
     sim.set_baseline()
     baseline = sim.now
-    expired = sim.temporary_credentials("444455556666", 60)
     await sim.advance(7200)
     kept = sim.temporary_credentials("444455556666", 60)
     sim.reset()
     assert sim.now - baseline < timedelta(minutes=2)
     assert sim.accounts == ["000000000001"]
     assert (await boto(service="sts", credentials=kept).get_caller_identity())["Account"] == "444455556666"
-    await boto(credentials=expired).refused("UnrecognizedClientException", "create_graph")
+
+
+@pytest.mark.parametrize("ahead", [0, 30 * 86400])
+async def test_temporary_keys_follow_the_time_that_a_reset_sets(client_of: Any, ahead: int) -> None:
+    """They are valid for as long as they were given, wherever the time was when they were, and where it was since."""
+    wall = [0.0]
+    async with DetectiveSimulator(wall_clock=lambda: time.time() + wall[0]) as sim:
+        await sim.advance(ahead)
+        keys = sim.temporary_credentials("111122223333", 900)
+        client = client_of(sim, service="sts", credentials=keys)
+        await sim.advance(86400)
+        sim.reset()
+        await asyncio.to_thread(client.get_caller_identity)
+        await sim.advance(910)
+        with pytest.raises(ClientError, match="expired"):
+            await asyncio.to_thread(client.get_caller_identity)
+        wall[0] += 240
+        sim.reset()
+        await asyncio.to_thread(client.get_caller_identity)
+        sim.temporary_credentials("111122223333", 100)
+        wall[0] += 700
+        sim.reset()
+        assert len(sim._world.keys) == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda sim: sim.account(ASKED),
+        lambda sim: sim.temporary_credentials(ASKED),
+        lambda sim: sim.environment(ASKED),
+        lambda sim: sim.close_region("ap-east-1", ASKED),
+        lambda sim: sim.set_volume(ASKED, None),
+        lambda sim: sim.role(ASKED, "Audit", trusted=[]),
+        lambda sim: sim.organization("999999999999", [ASKED]),
+    ],
+)
+@pytest.mark.parametrize("is_due", [False, True])
+async def test_asking_for_keys_decides_no_verification(client_of: Any, ask: Any, *, is_due: bool) -> None:
+    """An account that is registered while its invitation is verified has the address of that, unless one is given."""
+    wall = [0.0]
+    async with DetectiveSimulator(verification_delay=60, wall_clock=lambda: time.time() + wall[0]) as sim:
+        admin = client_of(sim)
+        graph = (await asyncio.to_thread(admin.create_graph))["GraphArn"]
+        people = [{"AccountId": ASKED, "EmailAddress": "root@corp.example"}]
+        await asyncio.to_thread(admin.create_members, GraphArn=graph, Accounts=people)
+        wall[0] += 61 if is_due else 0
+        ask(sim)
+        await sim.advance(61)
+        assert sim.snapshot()[graph]["members"] == {ASKED: "INVITED"}
+        address = next(one["email"] for one in sim.dump()["accounts"] if one["id"] == ASKED)
+        assert address == (f"account-{ASKED}@example.com" if is_due else "root@corp.example")
 
 
 async def test_keys_of_an_old_baseline_are_valid_for_clients(client_of: Any) -> None:

@@ -35,6 +35,15 @@ def keys_of(response: dict[str, Any]) -> Credentials:
     return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], given["Expiration"])
 
 
+async def test_a_role_of_another_partition_is_refused(sts: Any, role: str) -> None:
+    """The ARN must be of the partition of the region; a role has the same name in all of them."""
+    gov, request = role.replace("arn:aws:", "arn:aws-us-gov:"), {"RoleSessionName": "me"}
+    for arn, region in ((gov, "eu-west-1"), (role, "us-gov-west-1"), (role.replace("aws:", "awszzz:"), "eu-west-1")):
+        await sts(region=region).refused("AccessDenied", "assume_role", RoleArn=arn, **request)
+    response = await sts(region="us-gov-west-1").assume_role(RoleArn=gov, **request)
+    assert response["AssumedRoleUser"]["Arn"].startswith("arn:aws-us-gov:sts:")
+
+
 async def test_the_identity_of_a_user(sts: Any) -> None:
     """GetCallerIdentity returns account and user, in the partition of the region; the user id is always the same."""
     response = await sts().get_caller_identity()

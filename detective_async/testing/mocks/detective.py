@@ -8,6 +8,7 @@ from attrs import frozen
 
 from detective_async.auth import Credentials
 from detective_async.client.client import ClientOptions, DetectiveClient
+from detective_async.errors import DetectiveError
 from detective_async.fleet import DetectiveFleet
 from detective_async.testing.mocks.operations import MockedOperation, RequestT, check_operation
 from detective_async.testing.mocks.rules import MockRule
@@ -53,7 +54,8 @@ class MockDetective:
 
     The first rule that applies to a call answers it, in the order in which they are given, until it is used up. A call
     that none applies to raises `UnexpectedCall`; so does the end of the `with` statement, if the code under test has
-    caught it. A rule that has answered no call is an `UnusedRuleWarning` there. Requests are validated as usual.
+    caught it. The same holds for an error in a function of a rule, other than a `DetectiveError`. A rule that has
+    answered no call is an `UnusedRuleWarning` there. Requests are validated as usual.
     Nothing is sent, so there are no signatures, retries, limits and events.
     """
 
@@ -70,7 +72,8 @@ class MockDetective:
         # How many calls each rule has answered.
         self._used = [0] * len(rules)
         self._calls: list[MockedCall] = []
-        self._unexpected: list[str] = []
+        # What is wrong with the test itself, and is not lost if the code under test catches it.
+        self._mistakes: list[Exception] = []
 
     def __repr__(self) -> str:
         """Show the number of rules and calls."""
@@ -83,14 +86,14 @@ class MockDetective:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Raise `UnexpectedCall` if there was a call that no rule answered; errors of the block come first.
+        """Raise `UnexpectedCall` if no rule answered a call, or the error of a rule's function.
 
-        Otherwise, warn of rules that have answered no call.
+        Errors of the block come first. Without any error, warn of rules that have answered no call.
         """
         if error is not None:
             return
-        if self._unexpected:
-            raise UnexpectedCall(self._unexpected[0])
+        if self._mistakes:
+            raise self._mistakes[0]
         for rule in self.unused:
             warnings.warn(f"no call has used the rule {rule!r}", UnusedRuleWarning, stacklevel=2)
 
@@ -134,6 +137,15 @@ class MockDetective:
         return [rule for rule, used in zip(self._rules, self._used, strict=True) if not used]
 
     def _answer(self, operation: str, request: Any, account_id: str | None, region: str, host: str) -> Any:
+        try:
+            return self._ask(operation, request, account_id, region, host)
+        except DetectiveError:
+            raise
+        except Exception as error:
+            self._mistakes.append(error)
+            raise
+
+    def _ask(self, operation: str, request: Any, account_id: str | None, region: str, host: str) -> Any:
         self._calls.append(MockedCall(operation, request, account_id, region))
         for number, rule in enumerate(self._rules):
             used = self._used[number]
@@ -146,7 +158,6 @@ class MockDetective:
         )
         rules = rules or "\n  none"
         message = f"no rule answers {operation}{account} in {region}: {request!r}\nThe rules are:{rules}"
-        self._unexpected.append(message)
         raise UnexpectedCall(message)
 
 

@@ -1,6 +1,8 @@
 """Rules: which calls they apply to, and how these end."""
 
 import copy
+import inspect
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, overload
 
@@ -8,6 +10,8 @@ from attrs import frozen
 
 from detective_async.api.operations import OPERATIONS
 from detective_async.errors import ConnectError, DetectiveError, HostNotFound, ServiceError, TransportError
+from detective_async.retry.policy import FailureKind, failure_kind
+from detective_async.testing.checks import check_number
 from detective_async.testing.mocks.operations import MockedOperation, RequestT, ResponseT, check_operation
 from detective_async.testing.names import check_account, check_region
 
@@ -23,7 +27,6 @@ _STATUSES = {
     "ServiceQuotaExceededException": 402,
     "TooManyRequestsException": 429,
 }
-_RETRYABLE = {"InternalServerException", "TooManyRequestsException"}
 
 
 @frozen(eq=False, repr=False)
@@ -65,9 +68,10 @@ class MockRule:
             raise _made(answer, self.operation, host)
         if isinstance(answer, DetectiveError):
             # One instance that is raised again and again would collect all tracebacks.
-            raise copy.copy(answer)
+            raise copy.deepcopy(answer)
         if not callable(answer):
-            return answer
+            # Whoever gets it may change the lists in it.
+            return copy.deepcopy(answer)
         response = answer(request)
         _check(self.operation, response)
         return response
@@ -151,12 +155,13 @@ def mock(
 def _check_scope(when: object, account_id: str | None, region: str | None, times: int | None) -> None:
     if when is not None and not callable(when):
         raise TypeError(f"when: must be a function of the request, got {when!r}")
+    _check_not_async(when, "when")
     if account_id is not None:
         check_account(account_id, "account_id")
     if region is not None:
         check_region(region, "region")
-    if times is not None and (type(times) is not int or times < 1):
-        raise ValueError(f"times: must be 1 or more, or None for any number, got {times!r}")
+    if times is not None:
+        check_number(times, "times", "1 or more, or None for any number", 1, math.inf, whole=True)
 
 
 def _answers(operation: str, returns: Any, raises: Any, sequence: Any) -> list[Any]:
@@ -168,7 +173,9 @@ def _answers(operation: str, returns: Any, raises: Any, sequence: Any) -> list[A
         _check_error(operation, raises)
         return [raises]
     if sequence is None:
-        if not _is_function(returns):
+        if _is_function(returns):
+            _check_not_async(returns, "returns")
+        else:
             _check(operation, returns)
         return [returns]
     if isinstance(sequence, str) or not isinstance(sequence, Iterable):
@@ -179,13 +186,21 @@ def _answers(operation: str, returns: Any, raises: Any, sequence: Any) -> list[A
     for answer in answers:
         if isinstance(answer, type | BaseException):
             _check_error(operation, answer)
-        elif not _is_function(answer):
+        elif _is_function(answer):
+            _check_not_async(answer, "sequence")
+        else:
             _check(operation, answer)
     return answers
 
 
 def _is_function(answer: object) -> bool:
     return callable(answer) and not isinstance(answer, type)
+
+
+def _check_not_async(function: Any, where: str) -> None:
+    # Of an object, it is the method that is called.
+    if any(inspect.iscoroutinefunction(one) for one in (function, getattr(function, "__call__", None))):  # noqa: B004
+        raise TypeError(f"{where}: must be an ordinary function, not an async one, got {function!r}")
 
 
 def _check_error(operation: str, error: object) -> None:
@@ -213,7 +228,10 @@ def _made(kind: type[ServiceError] | type[TransportError], operation: str, host:
     name = kind.__name__
     if issubclass(kind, ServiceError):
         made: Callable[..., ServiceError] = kind
-        return made(name, _PROBLEM, status=_STATUSES.get(name, 400), operation=operation, retryable=name in _RETRYABLE)
+        refusal = made(name, _PROBLEM, status=_STATUSES.get(name, 400), operation=operation)
+        failure = failure_kind(refusal)
+        refusal.retryable, refusal.outcome_unknown = failure is not None, failure is FailureKind.TRANSIENT
+        return refusal
     unknown = not issubclass(kind, ConnectError)
     error = kind(_PROBLEM, operation=operation, attempts=1, outcome_unknown=unknown)
     if isinstance(error, HostNotFound):

@@ -4,7 +4,17 @@ from typing import Any, get_args
 
 from attrs import NOTHING, Attribute, asdict, fields
 
-from detective_async.testing.checks import Check, CheckError, described, integer, invalid, nullable, probability, table
+from detective_async.testing.checks import (
+    Check,
+    CheckError,
+    described,
+    did_you_mean,
+    integer,
+    invalid,
+    nullable,
+    probability,
+    table,
+)
 from detective_async.testing.faults import JSON_SCHEMAS, Effect, Fault, Garbage, Throttle
 from detective_async.testing.names import known_operation
 from detective_async.testing.seed import schema
@@ -40,16 +50,19 @@ def check_effect(value: Any, where: str) -> Effect:
     """Make the effect that an object describes."""
     name = value.get("type") if isinstance(value, dict) else None
     if not isinstance(name, str) or name not in _EFFECTS:
-        raise invalid(where, f"an object whose type is one of {', '.join(_EFFECTS)}", value)
+        hint = did_you_mean(name, _EFFECTS) if isinstance(name, str) else ""
+        raise invalid(where, f"an object whose type is one of {', '.join(_EFFECTS)}", value, hint=hint)
     kind = _EFFECTS[name]
     given = {name: item for name, item in value.items() if name != "type"}
     required = [one.name for one in fields(kind) if one.default is NOTHING]
     members = _members(kind)
     checked = table({name: members.pop(name) for name in required}, members)(given, where)
-    if isinstance(checked.get("body"), str):
-        checked["body"] = checked["body"].encode()
     try:
+        if isinstance(checked.get("body"), str):
+            checked["body"] = checked["body"].encode()
         return kind(**checked)
+    except UnicodeEncodeError:
+        raise invalid(f"{where}.body", "Unicode text", checked["body"]) from None
     except (TypeError, ValueError) as error:
         raise CheckError(f"{where}.{error}") from None
 
@@ -72,7 +85,7 @@ def check_retry_after(value: Any, where: str) -> int | str | None:
     """Check for a value of `x-amz-retry-after`, which the protocol may not allow."""
     try:
         return Throttle(_without_fraction(value, where)).retry_after_ms
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise CheckError(str(error)) from None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 from attrs import define
 
-from detective_async.testing.checks import Check, CheckError
+from detective_async.testing.checks import Check, CheckError, did_you_mean
 from detective_async.testing.page.host_check import is_allowed_origin, is_local
 from detective_async.testing.remote import openapi
 from detective_async.testing.remote.routes import PREFIX, ROUTES, Route
@@ -100,9 +100,11 @@ class Remote:
         self._check_token(http)
         route = _BY_NAME.get(path.removeprefix(PREFIX))
         if route is None:
-            raise RefusedError(404, "NotFound", f"There is no control {path[:200]}")
+            hint = did_you_mean(path.removeprefix(PREFIX)[:200], _BY_NAME)
+            raise RefusedError(404, "NotFound", f"There is no control {path[:200]}{hint}")
         _check_method(http, route.method)
-        given = await self._read(http, route) if route.parameters else {}
+        # A control without parameters needs no body; what is in one must not be ignored.
+        given = await self._read(http, route) if route.parameters or http.can_read_body else {}
         return await self._carry_out(route, given)
 
     def _check_origin(self, http: web.BaseRequest) -> None:
@@ -135,6 +137,8 @@ class Remote:
             raise RefusedError(error.status, error.code, error.message) from None
         except CheckError as error:
             raise RefusedError(400, "InvalidRequest", str(error)) from None
+        except NotAllowedError as error:
+            raise RefusedError(409, "NotAllowed", str(error)) from None
         return found
 
     async def _carry_out(self, route: Route, given: dict[str, Any]) -> web.Response:

@@ -12,7 +12,7 @@ from detective_async.testing.checks import CheckError
 from detective_async.testing.seed.schema import SeedError, check_seed
 from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
 from detective_async.testing.world.errors import NotAllowedError
-from detective_async.testing.world.membership import check_volume, resume_pass, verify
+from detective_async.testing.world.membership import OPEN_STATUSES, check_volume, checks_nothing, resume_pass, verify
 from detective_async.testing.world.organizations import add_accounts
 from detective_async.testing.world.read_lag import ReadLag
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
@@ -183,9 +183,7 @@ def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], n
     kind = _invitation_type(world, place, graph, given)
     account = world.accounts.get(account_id)
     invited_at = given.get("invited_at", graph.created if kind == "INVITATION" else None)
-    for key, only in _STATUS_OF.items():
-        if key in given and status != only:
-            raise SeedError(f"{place}.{key}: is allowed only with the status {only}")
+    _check_member(world, place, graph, given, kind)
     member = Member(
         account_id,
         given.get("email") or (account.email if account else f"account-{account_id}@example.com"),
@@ -210,6 +208,18 @@ def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], n
         verify(world, graph, account_id, member.verifies_at, now)
     if member.checked_at is not None:
         check_volume(world, graph, account_id, member.checked_at, now)
+
+
+def _check_member(world: World, place: str, graph: Graph, given: dict[str, Any], kind: str) -> None:
+    """Refuse keys of a member that contradict each other, or its account."""
+    account_id, status = given["account"], given.get("status", "ENABLED")
+    for key, only in _STATUS_OF.items():
+        if key in given and status != only:
+            raise SeedError(f"{place}.{key}: is allowed only with the status {only}")
+    account = world.accounts.get(account_id)
+    is_closed = account is not None and account.state == "CLOSED" and not checks_nothing(graph)
+    if is_closed and (status in OPEN_STATUSES or kind == "ORGANIZATION"):
+        raise SeedError(f"{place}.status: must not be {status}, since account {account_id} is CLOSED")
 
 
 def _invitation_type(world: World, place: str, graph: Graph, given: dict[str, Any]) -> str:

@@ -148,7 +148,7 @@ class Backend:
             now,
             admitted.given,
             context.session,
-            behind=self.clock.behind,
+            ahead=self.clock.ahead,
         )
         if world.reads.of(operation.name):
             moment = world.reads.moment(operation.name, now)
@@ -169,11 +169,12 @@ class Backend:
         key = world.keys.get(scope.access_key_id)
         if key is None:
             raise invalid_token
+        signed_at = signature.verify(scope, key.secret, request, service=context.api.service)
+        # Not before: what is signed with other keys must not use a fault up.
         skews = self.faults.take_clock_skews(context.operation, key.account_id, scope.region)
         context.skew = timedelta(seconds=sum(skew.seconds for skew in skews))
         context.effects = tuple(skews)
-        now = self.clock.wall() + context.skew
-        signature.verify(scope, key.secret, request, service=context.api.service, now=now)
+        signature.check_time(signed_at, self.clock.wall() + context.skew)
         token = request.headers.get("x-amz-security-token")
         if not hmac.compare_digest(token.encode(errors="replace"), (key.session_token or "").encode()):
             raise invalid_token

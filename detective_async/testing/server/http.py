@@ -166,6 +166,10 @@ async def _send(http: web.BaseRequest, response: Response) -> web.StreamResponse
     if response.drop is not None and response.drop.when != "during":
         _close_connection(http)
         return web.Response()
+    if response.drop is not None and not response.body:
+        # Some clients would take cut headers, after which nothing follows, for all headers.
+        _close_connection(http, b"HTTP/1.1 2")
+        return web.Response()
     stream = web.StreamResponse(status=response.status, headers=response.headers)
     stream.content_length = len(response.body)
     with contextlib.suppress(ConnectionError):
@@ -186,6 +190,7 @@ def _web_response(response: Response) -> web.Response:
     return web.Response(status=response.status, headers=response.headers, body=response.body)
 
 
-def _close_connection(http: web.BaseRequest) -> None:
+def _close_connection(http: web.BaseRequest, last: bytes = b"") -> None:
     if http.transport is not None:
+        http.transport.write(last)
         http.transport.close()

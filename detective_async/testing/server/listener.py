@@ -46,9 +46,11 @@ class Listener:
                 await web.SockSite(runner, one).start()
             on_failure.pop_all()
         self._runner = runner
+        # Started again, it has the same URL.
+        self._port = sockets[0].getsockname()[1]
         host = _reachable(self._host, sockets[0].family)
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{sockets[0].getsockname()[1]}"
+        self.url = f"http://{shown}:{self._port}"
 
     async def close(self) -> None:
         """Stop listening and close every connection; closing it again has no effect."""
@@ -133,6 +135,11 @@ def is_unspecified(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
+        pass
+    try:
+        # Short forms, such as 0.
+        return socket.inet_aton(host) == bytes(4)
+    except OSError:
         return False
 
 

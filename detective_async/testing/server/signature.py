@@ -58,8 +58,8 @@ def parse_authorization(headers: Headers) -> Scope:
     return Scope(key, date, region, service, tuple(signed.split(";")), signature)
 
 
-def verify(scope: Scope, secret: str, request: Request, *, service: str, now: datetime) -> None:
-    """Verify that a request was signed with this secret, for this service, at this time.
+def verify(scope: Scope, secret: str, request: Request, *, service: str) -> datetime:
+    """Verify that a request was signed with this secret, for this service, and return when.
 
     Raises:
         ApiError: an InvalidSignatureException or IncompleteSignatureException that gives the reason.
@@ -72,13 +72,16 @@ def verify(scope: Scope, secret: str, request: Request, *, service: str, now: da
         if not request.headers.get_all(name):
             raise _invalid(f"The signed header '{name}' is not in the request.")
     signed_at = _signed_at(scope, request.headers)
-    _check_time(scope, signed_at, now)
-    expected = _Signer(scope, secret).expected_signature(signed_at.strftime(_STAMP), request)
+    stamp = signed_at.strftime(_STAMP)
+    if scope.date != stamp[:8]:
+        raise _invalid(f"The date in the credential scope is {scope.date}, the request's is {stamp[:8]}.")
+    expected = _Signer(scope, secret).expected_signature(stamp, request)
     if not hmac.compare_digest(expected, scope.signature):
         raise _invalid(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
         )
+    return signed_at
 
 
 def _signed_at(scope: Scope, headers: Headers) -> datetime:
@@ -109,10 +112,9 @@ def _http_date(value: str) -> datetime:
 _DATES: tuple[tuple[str, Callable[[str], datetime]], ...] = (("x-amz-date", _amz_date), ("date", _http_date))
 
 
-def _check_time(scope: Scope, signed_at: datetime, now: datetime) -> None:
+def check_time(signed_at: datetime, now: datetime) -> None:
+    """Check that a request was signed at about this time; an InvalidSignatureException says otherwise."""
     stamp = signed_at.strftime(_STAMP)
-    if scope.date != stamp[:8]:
-        raise _invalid(f"The date in the credential scope is {scope.date}, the request's is {stamp[:8]}.")
     at = now.strftime(_STAMP)
     if signed_at < now - SKEW:
         raise _invalid(

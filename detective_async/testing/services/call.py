@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from detective_async.testing.services import paging
 from detective_async.testing.services.errors import ApiError, denied, not_found
 from detective_async.testing.world.entities import Graph, Member, Session
+from detective_async.testing.world.membership import OPEN_STATUSES
 from detective_async.testing.world.world import World
 
 
@@ -29,8 +30,8 @@ class Call:
     session: Session | None = None
     # The world as this operation sees it, where that is not `world`: as it was a while ago.
     seen: World | None = None
-    # By how much `now` is behind the clocks of clients, if it is.
-    behind: timedelta = timedelta(0)
+    # By how much `now` is ahead of the clocks of clients; negative if it is behind them.
+    ahead: timedelta = timedelta(0)
 
     def graph(self, member: str = "GraphArn") -> Graph:
         """Return the graph that an input member names, which must be in this region, and not be deleted."""
@@ -55,10 +56,17 @@ class Call:
         return graph, member
 
     def invitation(self) -> tuple[Graph, Member]:
-        """Return what `membership` does, if the operation sees it already."""
+        """Return what `membership` does, if the operation sees already that there is this invitation."""
+        graph, member = self.membership()
         if self.seen is not None:
-            evolve(self, world=self.seen, seen=None).membership()
-        return self.membership()
+            _, seen = evolve(self, world=self.seen, seen=None).membership()
+            if seen.status not in OPEN_STATUSES or seen.invited_at != member.invited_at:
+                raise _no_member()
+        return graph, member
+
+    def resumed(self, *, scope: Sequence[Any] = ()) -> Any:
+        """Return the key after which the page begins that the input asks for; None for the first page."""
+        return paging.last_key(self.given.get("NextToken"), scope=self._scope(scope), now=self.now)
 
     def page(
         self, keys: Sequence[Any], *, limit: int = 200, scope: Sequence[Any] = ()
@@ -68,9 +76,12 @@ class Call:
             keys,
             token=self.given.get("NextToken"),
             limit=self.given.get("MaxResults", limit),
-            scope=[self.operation, self.account_id, self.region, self.given.get("GraphArn"), *scope],
+            scope=self._scope(scope),
             now=self.now,
         )
+
+    def _scope(self, scope: Sequence[Any]) -> list[Any]:
+        return [self.operation, self.account_id, self.region, self.given.get("GraphArn"), *scope]
 
 
 def _no_member() -> ApiError:

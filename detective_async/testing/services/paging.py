@@ -26,11 +26,20 @@ def page(
 
     A token is bound to its scope (the operation, the account, the graph, the filters), and expires after 24 hours.
     """
-    scope_hash = hashlib.sha256(json.dumps(scope, default=str).encode()).hexdigest()[:16]
-    start = bisect_right(keys, _decode(token, scope_hash, now)) if token is not None else 0
+    last = last_key(token, scope=scope, now=now)
+    start = bisect_right(keys, last) if last is not None else 0
     chosen = keys[start : start + limit]
     more = start + limit < len(keys)
-    return chosen, _encode(chosen[-1], scope_hash, now) if more else None
+    return chosen, _encode(chosen[-1], _hash(scope), now) if more else None
+
+
+def last_key(token: str | None, *, scope: Sequence[Any], now: datetime) -> Key:
+    """Return the last key of the page before that of a token; None without a token."""
+    return None if token is None else _decode(token, _hash(scope), now)
+
+
+def _hash(scope: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(scope, default=str).encode()).hexdigest()[:16]
 
 
 def _encode(key: Key, scope_hash: str, now: datetime) -> str:

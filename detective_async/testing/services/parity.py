@@ -30,12 +30,17 @@ INVITED = Source("user guide, invited accounts", f"{_GUIDE}accounts-invited-memb
 REMOVED = Source("user guide, removing accounts", f"{_GUIDE}accounts-invited-remove.html")
 NOT_ENABLED = Source("user guide, accounts not enabled", f"{_OLD_GUIDE}graph-admin-unblock-account.html")
 ORGANIZATION_MEMBERS = Source("user guide, organization accounts", f"{_GUIDE}accounts-orgs-members.html")
+TRANSITION = Source("user guide, transition to Organizations", f"{_OLD_GUIDE}accounts-orgs-transition.html")
 RESTRICTIONS = Source("user guide, restrictions", f"{_OLD_GUIDE}accounts-restrictions-recommendations.html")
 QUOTAS = Source("user guide, regions and quotas", f"{_GUIDE}regions-limitations.html")
 SOURCE_DATA = Source("user guide, source data", f"{_GUIDE}detective-source-data-about.html")
 RUNNING = Source("user guide, running an investigation", f"{_GUIDE}run-investigations.html")
 COMMON_ERRORS = Source(
     "API, common errors", "https://docs.aws.amazon.com/detective/latest/APIReference/CommonErrors.html"
+)
+ORGANIZATIONS = Source(
+    "API of AWS Organizations",
+    "https://docs.aws.amazon.com/organizations/latest/APIReference/API_RegisterDelegatedAdministrator.html",
 )
 SRA = Source(
     "AWS's Security Reference Architecture samples",

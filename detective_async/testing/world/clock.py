@@ -24,27 +24,33 @@ class Clock:
     # Returns seconds since the epoch.
     source: Callable[[], float] = time.time
     _offset: timedelta = field(factory=timedelta, init=False)
+    _latest: datetime | None = field(default=None, init=False)
 
     def wall(self) -> datetime:
         """Return the time for checking signatures."""
         return datetime.fromtimestamp(self.source(), UTC)
 
     def now(self) -> datetime:
-        """Return the virtual time."""
-        return self.wall() + self._offset
+        """Return the virtual time, which does not go back when the wall clock does."""
+        now = self.wall() + self._offset
+        if self._latest is not None and now < self._latest:
+            self._offset += self._latest - now
+            now = self._latest
+        self._latest = now
+        return now
 
     @property
-    def behind(self) -> timedelta:
-        """By how much the virtual time is behind the wall clock, which is that of clients; zero if it is ahead."""
-        return max(-self._offset, timedelta(0))
+    def ahead(self) -> timedelta:
+        """By how much the virtual time is ahead of the wall clock, which is that of clients; negative if behind."""
+        return self._offset
 
     def set(self, now: datetime) -> None:
         """Set the virtual time, also to an earlier one; only for a world of that time."""
-        self._offset = now - self.wall()
+        self._offset, self._latest = now - self.wall(), now
 
     def follow_wall(self) -> None:
         """Let the virtual time be that of the wall clock again, as at first; only for a world without a past."""
-        self._offset = timedelta(0)
+        self._offset, self._latest = timedelta(0), None
 
     def advance(self, seconds: float) -> None:
         """Advance the virtual time by zero or more seconds; it does not go back."""

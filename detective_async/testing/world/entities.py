@@ -1,7 +1,7 @@
 """The entities of the simulated world: accounts, roles, keys, graphs, members, investigations, organizations."""
 
 from bisect import bisect_left, insort
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -50,6 +50,8 @@ class Key:
     session_token: str | None = field(default=None, repr=False)
     expires_at: datetime | None = None
     session: Session | None = None
+    # By how much the virtual time was ahead of the wall clock when `expires_at` was set; negative if it was behind.
+    ahead: timedelta = timedelta(0)
 
 
 @define

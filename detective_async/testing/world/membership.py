@@ -9,7 +9,8 @@ from detective_async.testing.world.world import MEMBERS_PER_GRAPH, World, partit
 VERIFYING, DISABLED = "VERIFICATION_IN_PROGRESS", "ACCEPTED_BUT_DISABLED"
 _PASS_INTERVAL = timedelta(hours=1)
 _LARGEST_VOLUME = 11_000_000_000
-OPEN_STATUSES = frozenset({"INVITED", "ENABLED", DISABLED})
+_ACCEPTED = frozenset({"ENABLED", DISABLED})
+OPEN_STATUSES = _ACCEPTED | {"INVITED"}
 
 
 def invite(world: World, graph: Graph, account_id: str, email: str, now: datetime) -> Member:
@@ -24,10 +25,20 @@ def invite(world: World, graph: Graph, account_id: str, email: str, now: datetim
 def enroll(world: World, graph: Graph, account_id: str, email: str, now: datetime) -> Member:
     """Add an account of the graph's organization, which needs no invitation, and enable it after its verification."""
     due = now + world.delays.verification
+    if account_id in graph.members:
+        # An invitation that it needs no longer.
+        world.leave(graph, account_id)
     world.join(
         graph, Member(account_id, email, VERIFYING, "ORGANIZATION", invited_at=None, updated_at=now, verifies_at=due)
     )
     return verify(world, graph, account_id, due, now)
+
+
+def adopt(world: World, graph: Graph) -> None:
+    """Let members that have accepted an invitation, and are in the graph's organization, be members of that."""
+    for member in list(graph.members.values()):
+        if member.status in _ACCEPTED and in_organization(world, graph, member.account_id):
+            graph.change(member, invitation_type="ORGANIZATION")
 
 
 def auto_enroll(world: World, graph: Graph, account_ids: Iterable[str], now: datetime) -> None:
@@ -35,9 +46,23 @@ def auto_enroll(world: World, graph: Graph, account_ids: Iterable[str], now: dat
     if graph.auto_enable:
         for account_id in account_ids:
             account = world.accounts[account_id]
-            is_new = account_id not in graph.members and account_id != graph.administrator
-            if is_new and account.state == "ACTIVE" and len(graph.members) < MEMBERS_PER_GRAPH:
+            is_new = can_be_enrolled(world, graph, account_id) and account_id != graph.administrator
+            fits = account_id in graph.members or len(graph.members) < MEMBERS_PER_GRAPH
+            if is_new and fits and account.state == "ACTIVE":
                 enroll(world, graph, account_id, account.email, now)
+
+
+def in_organization(world: World, graph: Graph, account_id: str) -> bool:
+    """Return whether an account is in the graph's organization, if that is the graph of one."""
+    organization = world.organizations.get(graph.organization or "")
+    return organization is not None and account_id in organization.accounts
+
+
+def can_be_enrolled(world: World, graph: Graph, account_id: str) -> bool:
+    """Return whether an account is in the graph's organization and no member yet, or only invited."""
+    member = graph.members.get(account_id)
+    is_free = member is None or (member.status not in _ACCEPTED and member.invitation_type == "INVITATION")
+    return is_free and in_organization(world, graph, account_id)
 
 
 def checks_nothing(graph: Graph) -> bool:
@@ -69,7 +94,8 @@ def _complete_verification(world: World, due: datetime, graph: Graph, account_id
 def activate(world: World, graph: Graph, member: Member, now: datetime) -> None:
     """Enable a member once its data volume has been checked; until then it is disabled without a reason."""
     due = now + world.delays.activation
-    graph.change(member, status=DISABLED, updated_at=now, verifies_at=None, checked_at=due)
+    kind = "ORGANIZATION" if in_organization(world, graph, member.account_id) else member.invitation_type
+    graph.change(member, status=DISABLED, updated_at=now, verifies_at=None, checked_at=due, invitation_type=kind)
     check_volume(world, graph, member.account_id, due, now)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from detective_async.testing.world.entities import Organization
 from detective_async.testing.world.errors import NotAllowedError
-from detective_async.testing.world.membership import auto_enroll, checks_nothing, leave, schedule_pass
+from detective_async.testing.world.membership import adopt, auto_enroll, checks_nothing, leave, schedule_pass
 from detective_async.testing.world.world import World
 
 
@@ -28,11 +28,20 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
     world.organization_of.update(dict.fromkeys(new, found))
     for graph in list(world.graphs.values()):
         if graph.organization == management_account:
+            adopt(world, graph)
             auto_enroll(world, graph, new, now)
 
 
 def set_state(world: World, account_id: str, state: str, now: datetime) -> None:
     """Set the state of an account; a closed one is removed from the graphs that it is a member of."""
+    organization = world.organizations.get(account_id)
+    if organization is not None and state in {"PENDING_CLOSURE", "CLOSED"}:
+        others = [one for one in organization.accounts if one != account_id and world.accounts[one].state != "CLOSED"]
+        if others:
+            raise NotAllowedError(
+                f"account {account_id} manages an organization, and can be closed only when its other accounts are "
+                f"closed or have left: {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"  # noqa: PLR2004
+            )
     world.accounts[account_id].state = state
     if state == "ACTIVE":
         schedule_pass(world, now)

@@ -112,7 +112,8 @@ class World:
         """Register an account if necessary, and return its long-term credentials, which are derived from its id."""
         account = self.accounts.get(account_id)
         if account is None:
-            account = Account(account_id, f"account-{account_id}@example.com", f"account-{account_id}")
+            address = self._pending_address(account_id) or f"account-{account_id}@example.com"
+            account = Account(account_id, address, f"account-{account_id}")
             self.accounts[account_id] = account
         account.email = email or account.email
         account.name = name or account.name
@@ -122,9 +123,26 @@ class World:
         self.keys[key_id] = Key(account_id, secret)
         return Credentials(key_id, secret, account_id=account_id)
 
-    def keep_keys(self, before: "World", now: datetime) -> None:
-        """Accept the keys of the world `before` this one too, but for those that have expired there `now`."""
-        self.keys |= {name: key for name, key in before.keys.items() if key.expires_at is None or key.expires_at > now}
+    def _pending_address(self, account_id: str) -> str | None:
+        """Return the address of an invitation of an account that is being verified, which registering must not fail."""
+        # Verifications are due later, so there are none if nothing is: the search takes long in a large world.
+        found = self._memberships.items() if self._due else ()
+        members = (self.graphs[arn].members[name] for (name, _), arns in found if name == account_id for arn in arns)
+        return next((one.email for one in members if one.verifies_at is not None), None)
+
+    def keep_keys(self, before: "World", now: datetime, ahead: timedelta) -> None:
+        """Accept the keys of the world `before` this one too, but for those that have expired `now`.
+
+        They are valid until the same time of the wall clock, which the virtual time `now` is `ahead` of.
+        """
+        kept = {}
+        for name, key in (self.keys | before.keys).items():
+            expires_at = key.expires_at
+            if expires_at is None:
+                kept[name] = key
+            elif expires_at + ahead - key.ahead > now:
+                kept[name] = evolve(key, expires_at=expires_at + ahead - key.ahead, ahead=ahead)
+        self.keys = kept
         # Otherwise the next temporary keys would be those again that another account has.
         self.key_random = before.key_random
 
@@ -139,14 +157,20 @@ class World:
         self.register(role.account_id)
         self.roles[role.account_id, role.name] = role
 
-    def issue(self, account_id: str, expires_at: datetime, session: Session | None = None) -> Credentials:
-        """Issue temporary credentials of an account's user or, with a session, of a role."""
+    def issue(
+        self, account_id: str, expires_at: datetime, ahead: timedelta, session: Session | None = None
+    ) -> Credentials:
+        """Issue temporary credentials of an account's user or, with a session, of a role.
+
+        The virtual time is `ahead` of the wall clock: clients, who compare with the latter, must not see them expire
+        any sooner.
+        """
         self.register(account_id)
         key_id = f"ASIA{b32encode(self.key_random.randbytes(10)).decode()}"
         secret = b64encode(self.key_random.randbytes(30)).decode()
         token = b64encode(self.key_random.randbytes(60)).decode()
-        self.keys[key_id] = Key(account_id, secret, token, expires_at, session)
-        return Credentials(key_id, secret, token, expires_at, account_id)
+        self.keys[key_id] = Key(account_id, secret, token, expires_at, session, ahead)
+        return Credentials(key_id, secret, token, expires_at - min(ahead, timedelta(0)), account_id)
 
     def ensure_graph(self, account_id: str, region: str, now: datetime) -> Graph:
         """Return the graph that an account administers in a region; create it if there is none."""

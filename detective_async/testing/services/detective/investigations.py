@@ -1,7 +1,7 @@
 """Investigations and their indicators."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from attrs import evolve
@@ -71,7 +71,9 @@ def update_investigation_state(call: Call) -> None:
 
 @parity(
     Fact("All filters and orders.", API),
-    Fact("The newest first by default; archived ones are listed without a filter too.", INFERRED),
+    Fact("The newest first by default.", INFERRED),
+    Fact("Archived ones are listed without a filter too, although it is said to list all active ones.", INFERRED),
+    Fact("By status or severity, all pages have the order that there was at the first one.", INFERRED),
 )
 def list_investigations(call: Call) -> dict[str, Any]:
     """List the investigations that match the filter, by default the newest first."""
@@ -80,11 +82,15 @@ def list_investigations(call: Call) -> dict[str, Any]:
     field, order = sort.get("Field", "CREATED_TIME"), sort.get("SortOrder", "DESC")
     found = [one for one in graph.investigations.values() if _matches(one, call)]
     sign = 1 if order == "ASC" else -1
-    # Pagination needs ascending keys: for a descending order, the ranks are negated.
-    keys = sorted((sign * _rank(one, field, call.now), one.investigation_id) for one in found)
     scope = [field, order, call.given.get("FilterCriteria")]
+    # Ranks change with the time: those of all pages are those at the time of the first one.
+    last = call.resumed(scope=scope)
+    first = call.now.timestamp() if last is None else last[0]
+    then = datetime.fromtimestamp(first, UTC)
+    # Pagination needs ascending keys: for a descending order, the ranks are negated.
+    keys = sorted((first, sign * _rank(one, field, then), one.investigation_id) for one in found)
     chosen, token = call.page(keys, limit=_PAGE, scope=scope)
-    details = [_detail(graph.investigations[name], call.now) for _, name in chosen]
+    details = [_detail(graph.investigations[name], call.now) for _, _, name in chosen]
     return {"InvestigationDetails": details, "NextToken": token}
 
 
@@ -142,7 +148,9 @@ def _matches(one: Investigation, call: Call) -> bool:
         "EntityArn": one.entity_arn,
     }
     created = criteria.get("CreatedTime")
-    if created and not created["StartInclusive"] <= one.created <= created["EndInclusive"]:
+    # A client knows the time in the precision in which it was sent.
+    sent = one.created.replace(microsecond=one.created.microsecond // 1000 * 1000)
+    if created and not created["StartInclusive"] <= sent <= created["EndInclusive"]:
         return False
     return all(criteria[name]["Value"] == fact for name, fact in facts.items() if name in criteria)
 

@@ -32,6 +32,7 @@ from detective_async.testing.world.world import MEMBERS_PER_GRAPH
     Fact("An invitation verifies if it has the address of the account's root user.", INVITED),
     Fact("In AWS GovCloud (US) nothing is verified.", INVITED),
     Fact("Accounts of the organization need no invitation.", API),
+    Fact("That includes those that have not answered an invitation which they got before they joined.", INFERRED),
     Fact("They may be VERIFICATION_IN_PROGRESS, which takes the verification delay.", API),
     Fact("Those that are not active are unprocessed; the invitation of another such account fails.", INFERRED),
     gaps=(
@@ -50,11 +51,13 @@ def create_members(call: Call) -> dict[str, Any]:
             unprocessed.append(_unprocessed(account_id, "Account is the administrator of the behavior graph"))
         elif _is_inactive(call, graph, account_id):
             unprocessed.append(_unprocessed(account_id, "Account is not active"))
-        elif account_id in graph.members or account_id in new:
+        elif account_id in new or (
+            account_id in graph.members and not membership.can_be_enrolled(call.world, graph, account_id)
+        ):
             unprocessed.append(_unprocessed(account_id, "Account is already a member"))
         else:
             new[account_id] = account["EmailAddress"]
-    if len(graph.members) + len(new) > MEMBERS_PER_GRAPH:
+    if len(graph.members.keys() | new) > MEMBERS_PER_GRAPH:
         message = f"A behavior graph has at most {MEMBERS_PER_GRAPH} member accounts"
         raise ApiError("ServiceQuotaExceededException", message, Resources=["MEMBER_ACCOUNTS"])
     if new and membership.volume_ingested(graph) > call.world.volume_limit:
@@ -135,20 +138,15 @@ def start_monitoring_member(call: Call) -> None:
 
 
 def _add(call: Call, graph: Graph, account_id: str, email: str) -> Member:
-    if _is_enrolled(call, graph, account_id):
+    if membership.in_organization(call.world, graph, account_id):
         return membership.enroll(call.world, graph, account_id, email, call.now)
     return membership.invite(call.world, graph, account_id, email, call.now)
 
 
-def _is_enrolled(call: Call, graph: Graph, account_id: str) -> bool:
-    """Return whether an account needs no invitation, because it is in the graph's organization."""
-    organization = call.world.organizations.get(graph.organization or "")
-    return organization is not None and account_id in organization.accounts
-
-
 def _is_inactive(call: Call, graph: Graph, account_id: str) -> bool:
     """Return whether an account of the organization is in another state than ACTIVE."""
-    return _is_enrolled(call, graph, account_id) and call.world.accounts[account_id].state != "ACTIVE"
+    is_enrolled = membership.in_organization(call.world, graph, account_id)
+    return is_enrolled and call.world.accounts[account_id].state != "ACTIVE"
 
 
 def _unprocessed(account_id: str, reason: str) -> dict[str, Any]:

@@ -9,12 +9,15 @@ from detective_async.testing.services.parity import (
     AUDIT_MANAGER_REPORT,
     GUARDDUTY_REPORT,
     INFERRED,
+    ORGANIZATIONS,
     RESTRICTIONS,
     TERRAFORM_ADMINISTRATOR,
+    TRANSITION,
     Fact,
     parity,
 )
 from detective_async.testing.world.entities import Administrator, Graph, Organization
+from detective_async.testing.world.membership import adopt
 
 
 @parity(
@@ -23,7 +26,10 @@ from detective_async.testing.world.entities import Administrator, Graph, Organiz
     Fact("An account outside: ValidationException, in the words that Terraform looks for.", TERRAFORM_ADMINISTRATOR),
     Fact("With a delegation delay, other regions are refused while the first one settles.", GUARDDUTY_REPORT),
     Fact("The words of that refusal.", AUDIT_MANAGER_REPORT),
-    Fact("Members that have accepted an invitation before become members of the organization's graph.", INFERRED),
+    Fact("A suspended or closed account cannot be the delegated administrator: ValidationException.", ORGANIZATIONS),
+    Fact("The same for an account that is not activated yet.", INFERRED),
+    Fact("Accounts of the organization that were members before are its members from then on.", TRANSITION),
+    Fact("Accounts that join it later too; before they have accepted an invitation, when they do.", INFERRED),
 )
 def enable_organization_admin_account(call: Call) -> None:
     """Appoint the administrator in this region; its graph becomes the organization's."""
@@ -32,6 +38,8 @@ def enable_organization_admin_account(call: Call) -> None:
     present = organization.administrators.get(call.region)
     if account_id not in organization.accounts:
         raise invalid("1 validation error detected: the account at 'accountId' is not in the organization")
+    if call.world.accounts[account_id].state != "ACTIVE":
+        raise refused("ValidationException", "An account that is not active cannot be a delegated administrator")
     if present is not None and present.account_id != account_id:
         raise refused(
             "ValidationException", "The organization already has a Detective administrator account in this Region"
@@ -51,10 +59,7 @@ def enable_organization_admin_account(call: Call) -> None:
     if present is None:
         organization.administrators[call.region] = Administrator(account_id, call.now)
     graph.organization = management
-    for member in list(graph.members.values()):
-        # The organization's accounts that have accepted an invitation before become organization members.
-        if member.account_id in organization.accounts and member.status in {"ENABLED", "ACCEPTED_BUT_DISABLED"}:
-            graph.change(member, invitation_type="ORGANIZATION")
+    adopt(call.world, graph)
 
 
 @parity(Fact("It deletes the organization's graph; the delegation itself remains.", API))

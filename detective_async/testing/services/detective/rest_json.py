@@ -32,6 +32,11 @@ class Operation:
     check: Check | None
     render: Render | None
 
+    @property
+    def has_body(self) -> bool:
+        """Whether a successful response has a body."""
+        return self.render is not None and self.status != 204  # noqa: PLR2004
+
     def read(self, path: str, query: str, body: bytes) -> dict[str, Any]:
         """Return the validated input, by member; a ValidationException names the invalid members."""
         members = read_object(body)
@@ -67,7 +72,7 @@ class Operation:
 
     def write(self, output: dict[str, Any] | None, _request_id: str) -> bytes:
         """Return the body of a successful response; operations without an output have an empty one."""
-        if self.render is None or self.status == 204:  # noqa: PLR2004
+        if self.render is None or not self.has_body:
             return b""
         return json.dumps(self.render(output or {}), separators=(",", ":")).encode()
 

@@ -11,7 +11,7 @@ from detective_async.testing.services.parity import API, INFERRED, Fact, parity
 from detective_async.testing.world.entities import Role, Session
 from detective_async.testing.world.world import partition_of, unique_id
 
-_ROLE = re.compile(r"arn:aws[-a-z]*:iam::(\d{12}):role(/(?:[!-~]+/)?)([\w+=,.@-]{1,64})", re.ASCII)
+_ROLE = re.compile(r"arn:(aws[-a-z]*):iam::(\d{12}):role(/(?:[!-~]+/)?)([\w+=,.@-]{1,64})", re.ASCII)
 _USER = "simulator"
 _DEFAULT_DURATION = 3600
 # The maximum, in seconds, when a role is assumed with the credentials of another role.
@@ -30,6 +30,7 @@ def get_caller_identity(call: Call) -> dict[str, Any]:
 @parity(
     Fact("Trust by account, external id, path, duration; an hour at most when roles are chained.", API),
     Fact("A role of an account that is not active: AccessDenied.", INFERRED),
+    Fact("The ARN of a role in another partition than the region's: AccessDenied.", INFERRED),
     gaps=("Policies, tags, multi-factor codes and source identities are checked, and have no effect.",),
 )
 def assume_role(call: Call) -> dict[str, Any]:
@@ -38,13 +39,14 @@ def assume_role(call: Call) -> dict[str, Any]:
     match = _ROLE.fullmatch(given["RoleArn"])
     if match is None:
         raise _invalid(f"{given['RoleArn']} is invalid")
-    account_id, path, name = match.groups()
+    partition, account_id, path, name = match.groups()
     packed = _check_policies(given)
     _check_tags(given)
     role = call.world.roles.get((account_id, name))
     if (
         role is None
         or role.path != path
+        or partition != partition_of(call.region)
         or not _trusts(role, call)
         or call.world.accounts[account_id].state != "ACTIVE"
     ):
@@ -53,15 +55,14 @@ def assume_role(call: Call) -> dict[str, Any]:
         raise ApiError("AccessDenied", message, status=403)
     session = Session(role, given["RoleSessionName"])
     expires_at = call.now + timedelta(seconds=_duration(call, role))
-    keys = call.world.issue(account_id, expires_at, session)
+    keys = call.world.issue(account_id, expires_at, call.ahead, session)
     user_id, arn = _identity(call, account_id, session)
     return {
         "Credentials": {
             "AccessKeyId": keys.access_key_id,
             "SecretAccessKey": keys.secret_access_key,
             "SessionToken": keys.session_token,
-            # Clients compare it with their own clocks.
-            "Expiration": expires_at + call.behind,
+            "Expiration": keys.expires_at,
         },
         "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
         "PackedPolicySize": packed,
