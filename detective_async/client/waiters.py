@@ -126,7 +126,7 @@ class Waiters(Iterators):
 
         async def poll() -> None:
             response = await self.get_investigation(graph_arn, investigation_id)
-            has_ended = response.status not in (None, models.Status.RUNNING)
+            has_ended = response.status != models.Status.RUNNING
             poller.record(investigation_id, response, settled=has_ended)
 
         await poller.until_settled(poll, self._transport.clock, timeout)

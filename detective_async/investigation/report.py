@@ -78,19 +78,19 @@ class InvestigationReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, ready for JSON; indicators have no members that are null."""
-        detail = self.detail or InvestigationDetail()
+        detail = to_dict(self.detail) or {}
         return {
             "entity": self.entity,
-            "entity_type": to_dict(detail.entity_type),
+            "entity_type": detail.get("entity_type"),
             "region": self.region,
             "graph_arn": self.graph_arn,
             "start": to_dict(self.start),
             "end": to_dict(self.end),
             "investigation_id": self.investigation_id,
-            "status": to_dict(detail.status),
-            "severity": to_dict(detail.severity),
-            "state": to_dict(detail.state),
-            "created_time": to_dict(detail.created_time),
+            "status": detail.get("status"),
+            "severity": detail.get("severity"),
+            "state": detail.get("state"),
+            "created_time": detail.get("created_time"),
             "ok": self.ok,
             "reused": self.reused,
             "error": None if self.error is None else {"code": code_of(self.error), "message": str(self.error)},
