@@ -7,6 +7,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+from attrs import evolve
 from cli.conftest import Program
 
 from detective_async import (
@@ -16,6 +17,7 @@ from detective_async import (
     InvestigationDetail,
     NewUserAgentDetail,
     Severity,
+    Status,
 )
 from detective_async.cli import html_report, investigate_run
 from detective_async.cli.demo_world import ACCOUNTS, REGIONS
@@ -185,6 +187,7 @@ def test_a_page(program: Program) -> None:
 
 
 HOSTILE = '</td><script>alert(1)</script>&"\x1b'
+DETAIL = InvestigationDetail(investigation_id="1", status=Status.SUCCESSFUL, entity_arn=DEPLOY)
 
 
 def test_texts_of_a_page_are_escaped() -> None:
@@ -198,7 +201,7 @@ def test_texts_of_a_page_are_escaped() -> None:
         InvestigationReport(
             entity=HOSTILE,
             region=HOSTILE,
-            detail=InvestigationDetail(investigation_id="1", severity=severity),
+            detail=evolve(DETAIL, severity=severity),
             indicators=(indicator,),
         )
         for severity in (Severity.LOW, Severity(HOSTILE), Severity.CRITICAL, None)
@@ -225,7 +228,7 @@ def test_texts_of_a_page_are_escaped() -> None:
 def test_a_table_counts_what_is_not_severe() -> None:
     """Indicators by their type, and entities without any."""
     reports = [
-        InvestigationReport(entity=DEPLOY, detail=InvestigationDetail(investigation_id="1", severity=Severity.LOW)),
+        InvestigationReport(entity=DEPLOY, detail=evolve(DETAIL, severity=Severity.LOW)),
     ]
     results = investigate_run.results_of(reports, [], ok=True)
     assert [results.attention(row) for row in results.rows] == [False]

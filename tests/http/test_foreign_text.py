@@ -107,9 +107,15 @@ async def test_foreign_texts_are_escaped(fail: Callable[[], Awaitable[None]], ca
 
 
 MEMBERS = [
-    {"AccountId": "1" * 12, "Status": HOSTILE, "EmailAddress": "a@b.cc"},
-    {"AccountId": "2" * 12, "Status": "ACCEPTED_BUT_DISABLED", "DisabledReason": HOSTILE, "EmailAddress": "a@b.cc"},
-    {"AccountId": HOSTILE, "Status": "ENABLED"},
+    {"AccountId": "1" * 12, "GraphArn": GRAPH, "Status": HOSTILE, "EmailAddress": "a@b.cc"},
+    {
+        "AccountId": "2" * 12,
+        "GraphArn": GRAPH,
+        "Status": "ACCEPTED_BUT_DISABLED",
+        "DisabledReason": HOSTILE,
+        "EmailAddress": "a@b.cc",
+    },
+    {"AccountId": HOSTILE, "GraphArn": GRAPH, "Status": "ENABLED"},
 ]
 #: What AWS could respond, by path.
 RESPONSES: dict[str, Any] = {
