@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from attrs import AttrsInstance
 from support.sessions import session_of
+from support.waits import invited
 from support.wire_server import until
 
 from detective_async import (

@@ -1,13 +1,11 @@
 """The pages: their examples work, and their outputs are right."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.fences import Block, read_blocks
+from support.fences import read_blocks
 
 from detective_async.testing import SimulatorThread
 from docs.checks import action_of
@@ -53,22 +51,6 @@ async def test_the_blocks_of_a_page_work(
         asked = {request.operation or "" for request in how_to_world.requests} - {"AssumeRole", "GetCallerIdentity"}
         services = {"ListAccounts": "organizations"}
         assert {f"{services.get(name, 'detective')}:{action_of(name)}" for name in asked} <= reader.allowed
-
-
-def test_the_programs_type_check(tmp_path: Path) -> None:
-    """All files of Python except tests pass mypy in strict mode."""
-    programs = {block.caption: block.text for page in PAGES for block in read_blocks(page) if is_typed(block)}
-    for name, text in programs.items():
-        (tmp_path / name).write_text(text)
-    command = [sys.executable, "-P", "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
-    run = subprocess.run([*command, *programs], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert len(programs) > 10
-
-
-def is_typed(block: Block) -> bool:
-    """Return whether a block is a file of Python, except for tests."""
-    return block.caption.endswith(".py") and not block.caption.startswith("test_")
 
 
 def test_every_page_is_in_a_table_of_contents_once() -> None:

@@ -73,7 +73,7 @@ async def output_of_a_process() -> None:
 
 
 async def status_of_a_member() -> None:
-    members = [{"AccountId": "111122223333", "Status": HOSTILE}]
+    members = [{"AccountId": "111122223333", "GraphArn": GRAPH, "Status": HOSTILE}]
     clock = FakeTime().clock()
     async with client_of(json.dumps({"MemberDetails": members}), credentials=KEYS, clock=clock) as client:
         await client.wait_for_members(GRAPH, ["111122223333"], until=["ENABLED"], timeout=60)

@@ -140,7 +140,7 @@ def test_an_empty_indicator() -> None:
         "where": "",
         "when": "",
     }
-    assert report.to_dict()["indicators"] == [{"type": "", "what": "", "where": "", "detail": {}}]
+    assert report.to_dict()["indicators"] == [{"type": "NEW_ASO", "what": "", "where": "", "detail": {}}]
 
 
 def test_a_report_as_plain_data() -> None:

@@ -37,6 +37,7 @@ from detective_async import (
     DetectiveClient,
     EnvironmentCredentials,
     MemberDetail,
+    MemberStatus,
     RetryPolicy,
     StaticCredentials,
     Timeouts,
