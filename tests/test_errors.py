@@ -17,7 +17,6 @@ from detective_async import (
     DetectiveError,
     ErrorCode,
     HostNotFound,
-    MemberDetail,
     PaginationError,
     ParameterError,
     ServiceError,

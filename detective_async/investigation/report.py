@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.indicators import Indicator
 from detective_async.api.models.investigations import InvestigationDetail, Severity
 from detective_async.api.values import timestamp_text, to_dict
@@ -20,7 +21,7 @@ class InvestigationFailed(DetectiveError):
 
 
 @frozen(kw_only=True)
-class InvestigationReport:
+class InvestigationReport(TablesInNotebooks):
     """What is known of one user or role.
 
     Attributes:
@@ -75,6 +76,11 @@ class InvestigationReport:
             "severity": str(self.severity or ""),
         }
         return [{**first, **row_of(indicator), "when": when} for indicator in self.indicators]
+
+    def _repr_html_(self) -> str:
+        from detective_async.api.html import tables_of  # noqa: PLC0415 - as its base
+
+        return tables_of(self, indicators=[row_of(indicator) for indicator in self.indicators])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, ready for JSON; indicators have no members that are null."""

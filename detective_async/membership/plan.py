@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
@@ -87,7 +88,7 @@ _SAME_ADDRESS = "invite again with the same e-mail address"
 
 
 @frozen(kw_only=True)
-class MembershipPlan:
+class MembershipPlan(TablesInNotebooks):
     """The actions that would bring the memberships to the desired state; `print(plan)` shows them.
 
     True if there are actions, or problems that concern a whole region: one that could not be read is not known to need

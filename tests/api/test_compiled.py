@@ -30,7 +30,7 @@ def _members(body: str) -> list[MemberDetail]:
 
 
 def _body(members: str) -> str:
-    return '{"MemberDetails": [{"AccountId": "1", "GraphArn": "arn", "Status": "INVITED", %s}]}' % members
+    return f'{{"MemberDetails": [{{"AccountId": "1", "GraphArn": "arn", "Status": "INVITED", {members}}}]}}'
 
 
 @pytest.mark.parametrize(

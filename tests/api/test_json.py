@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from support.answers import MEMBER_JSON
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.answers import MEMBER_JSON
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.responses import JSON_VALUES, responses
 

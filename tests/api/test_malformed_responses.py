@@ -18,6 +18,9 @@ pytestmark = pytest.mark.usefixtures("json_library")
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _DEEP = 1_000_000
 _DEEP_INSIDE = "$.member_datasources[0].datasource_package_ingest_history['EKS_AUDIT']['STARTED']"
+_FIRST = "$.member_details[0]"
+_ASO = {"IndicatorType": "NEW_ASO"}
+_KEY = {"AccountId": "1", "GraphArn": "arn"}
 #: Bodies that are not JSON -> the message of the DecodeError.
 _NOT_JSON = {
     "HTML": (_HTML, "the body is not JSON: Expecting value at character 0 of 74 @ $"),
@@ -101,7 +104,7 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     ),
     "a number for a string beside a boolean": (
         "ListIndicators",
-        {"Indicators": [{"IndicatorType": "NEW_ASO", "IndicatorDetail": {"NewAsoDetail": {"IsNewForEntireAccount": True, "Aso": 7}}}]},
+        {"Indicators": [{**_ASO, "IndicatorDetail": {"NewAsoDetail": {"IsNewForEntireAccount": True, "Aso": 7}}}]},
         "expected a string, got a number @ $.indicators[0].indicator_detail.new_aso_detail.aso",
     ),
     "a number for a boolean": (
@@ -147,7 +150,7 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "null in a map": ("ListTagsForResource", {"Tags": {"team": None}}, "expected a string, got null @ $.tags['team']"),
     "a string for an object in a map in a map in a list": (
         "BatchGetGraphMemberDatasources",
-        {"MemberDatasources": [{"AccountId": "1", "GraphArn": "arn", "DatasourcePackageIngestHistory": {"EKS_AUDIT": {"STARTED": "now"}}}]},
+        {"MemberDatasources": [{**_KEY, "DatasourcePackageIngestHistory": {"EKS_AUDIT": {"STARTED": "now"}}}]},
         f"expected an object, got a string @ {_DEEP_INSIDE}",
     ),
     "a missing member": ("CreateGraph", {}, "the member is missing @ $.graph_arn"),
@@ -158,9 +161,8 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     ),
     "missing members of an object in a list": (
         "ListMembers",
-        {"MemberDetails": [MEMBER_JSON, {"Status": None, "AccountId": "1"}]},
-        "the member is missing @ $.member_details[1].graph_arn; "
-        "expected a string, got null @ $.member_details[1].status",
+        {"MemberDetails": [{"Status": None, "AccountId": "1"}]},
+        f"the member is missing @ {_FIRST}.graph_arn; expected a string, got null @ {_FIRST}.status",
     ),
     "a missing member of an object in a map": (
         "ListDatasourcePackages",

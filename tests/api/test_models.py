@@ -14,7 +14,6 @@ from detective_async import (
     DatasourcePackage,
     Graph,
     ListGraphsResponse,
-    MemberDetail,
     MemberStatus,
     ResponseMetadata,
 )

@@ -23,7 +23,6 @@ from detective_async import (
     DetectiveError,
     DetectiveFleet,
     GetMembersResponse,
-    MemberDetail,
     ParameterError,
     ResponseMetadata,
     RetryPolicy,
@@ -47,8 +46,7 @@ DENIED = Failure(403, "AccessDeniedException", "no, said root@example.com")
 
 @pytest.fixture
 async def graph_arn(client: DetectiveClient) -> str:
-    arn = (await client.create_graph()).graph_arn
-    return arn
+    return (await client.create_graph()).graph_arn
 
 
 def sizes(sim: DetectiveSimulator, operation: str, member: str) -> list[int]:

@@ -1,8 +1,9 @@
 """The Python blocks of README and the pages as files for type checkers, and what two checkers say about them.
 
-- A block with a caption is a file of that name, and a block that calls `asyncio.run` is a file of its own. So is each block
-  of README.
-- The other blocks of a page are joined in the order in which they are read, as the body of one coroutine: they may await.
+- A block with a caption is a file of that name, and a block that calls `asyncio.run` is a file of its own. So is each
+  block of README.
+- The other blocks of a page are joined in the order in which they are read, as the body of one coroutine, because they
+  may await.
 - On the page about moving from boto3, the snippets of this library are functions of the names that the page defines.
 """
 
@@ -84,7 +85,9 @@ def mypy(folder: Path, files: dict[str, str]) -> str:
 def pyright(folder: Path, files: dict[str, str]) -> str:
     """Return what pyright reports in its standard mode; empty if it is nothing."""
     _write(folder, {**files, "pyrightconfig.json": json.dumps(_PYRIGHT)})
-    found = json.loads(_run(folder, "basedpyright", "--outputjson", f"--pythonpath={sys.executable}", "-p", str(folder)))
+    found = json.loads(
+        _run(folder, "basedpyright", "--outputjson", f"--pythonpath={sys.executable}", "-p", str(folder))
+    )
     assert found["summary"]["filesAnalyzed"] == len(files)
     return "\n".join(
         f"{Path(one['file']).name}:{one['range']['start']['line'] + 1}: {one['message']}"

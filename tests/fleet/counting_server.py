@@ -136,8 +136,7 @@ def disable_debug() -> None:
 
 async def create_graph(client: DetectiveClient, _target: Target) -> str:
     """Work for a fleet on the simulator."""
-    arn = (await client.create_graph()).graph_arn
-    return arn
+    return (await client.create_graph()).graph_arn
 
 
 async def list_graphs(client: DetectiveClient, _target: Target) -> object:

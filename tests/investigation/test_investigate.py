@@ -178,7 +178,9 @@ async def test_an_earlier_investigation_without_a_scope(
     """It is not taken for the wanted one."""
     investigation_id = await start(client, graph_arn, role("A"))
     found = {"InvestigationId": investigation_id, "EntityArn": role("A"), "Status": "SUCCESSFUL"}
-    sim.inject(Fault(Garbage(json.dumps(found).encode(), content_type="application/json"), operation="GetInvestigation"))
+    sim.inject(
+        Fault(Garbage(json.dumps(found).encode(), content_type="application/json"), operation="GetInvestigation")
+    )
     (report,) = (await reports(client, [role("A")], **SCOPE)).values()
     assert (report.ok, report.reused) == (True, False)
 

@@ -18,7 +18,6 @@ from detective_async import (
     CredentialsError,
     DeleteMembersResponse,
     DetectiveClient,
-    MemberDetail,
     MemberStatus,
     ProgressEvent,
     ServiceQuotaExceededException,

@@ -67,9 +67,7 @@ VOLUME_UNKNOWN = Blocked(
     Reason.VOLUME_UNKNOWN, f"AWS has not enabled it (VOLUME_UNKNOWN): its data volume is not known; {HOURLY}"
 )
 NEWER_REASON = Blocked(Reason.DISABLED, "AWS has not enabled it (ACCEPTED_BUT_DISABLED (NEWER))")
-UNKNOWN = Blocked(
-    Reason.UNKNOWN_STATUS, "its status is NEWER, which this version of the library does not support"
-)
+UNKNOWN = Blocked(Reason.UNKNOWN_STATUS, "its status is NEWER, which this version of the library does not support")
 INVITE = Do(ActionKind.INVITE, Reason.NOT_A_MEMBER)
 ENABLE = Do(ActionKind.ENABLE_MEMBER, Reason.NOT_A_MEMBER)
 ACCEPT = Do(ActionKind.ACCEPT, Reason.INVITED)

@@ -54,7 +54,8 @@ def _parsed_type(kind: Any) -> Any:
             else (wire_name(a.name), _parsed_type(a.type) | None, None)
             for a in document_members(kind)
         ]
-        # By keyword, because members without a default may follow others. There are no cycles for the garbage collector.
+        # By keyword, because a member without a default may follow one that has it. There are no cycles for the garbage
+        # collector to find.
         return msgspec.defstruct(kind.__name__, members, gc=False, kw_only=True)
     # msgspec would round timestamps to microseconds, where boto3 cuts them off.
     return str if kind is datetime or issubclass(kind, OpenEnum) else kind

@@ -22,7 +22,6 @@ from detective_async import (
     DatasourcePackage,
     DatasourcePackageUsageInfo,
     Graph,
-    Indicator,
     IndicatorDetail,
     ListMembersResponse,
     MemberDetail,
