@@ -144,7 +144,8 @@ def test_foreign_texts_are_escaped(value: Any) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        ListMembersResponse(member_details=[evolve(MEMBER, email_address=ADDRESS)]),
+        # Not recognised by its form, but by the field.
+        ListMembersResponse(member_details=[evolve(MEMBER, email_address="kim at home")]),
         CreateMembersResponse(unprocessed_accounts=[UnprocessedAccount(account_id="1", reason=f"{ADDRESS}: no")]),
         BulkCreateMembers(members=[evolve(MEMBER, email_address=ADDRESS)]),
         BulkCreateMembers(failures=[ChunkFailure([ADDRESS], DetectiveError(f"{ADDRESS}: no"))]),
@@ -157,7 +158,7 @@ def test_foreign_texts_are_escaped(value: Any) -> None:
 def test_addresses_are_masked(value: Any) -> None:
     """Those that `repr` masks, and those in other texts."""
     found = Parsed(value)
-    assert ADDRESS not in found.source
+    assert "kim" not in found.source
     assert "***" in found.source
 
 
