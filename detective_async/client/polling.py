@@ -10,7 +10,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import Generic, TypeVar
 
-from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
+from detective_async.api.models.exceptions import ResourceNotFoundException
+from detective_async.errors import (
+    DetectiveError,
+    ParameterError,
+    ServiceError,
+    TransportError,
+    WaiterTimeout,
+)
 from detective_async.settings.arguments import seconds_problem
 from detective_async.settings.clock import Clock
 
@@ -119,6 +126,7 @@ class Poller(Generic[State]):
         self._error: DetectiveError | None = None
         # Id -> until when it may still appear, by the clock.
         self._absent: dict[str, float] = {}
+        self._appear_within = 0.0
 
     @property
     def states(self) -> list[State]:
@@ -137,13 +145,20 @@ class Poller(Generic[State]):
 
     def record_absence(self, keys: Iterable[str], clock: Clock, appear_within: float) -> None:
         """Record that there is nothing of these ids; the wait ends when that is so of all pending ones for so long."""
+        self._appear_within = appear_within
         now = clock.monotonic()
         for key in keys:
             self._absent.setdefault(key, now + appear_within)
 
-    def record_failure(self, error: ServiceError | TransportError) -> None:
-        """Record the failure of a poll, or raise the error if it is not transient."""
-        if isinstance(error, ServiceError) and not error.retryable:
+    def record_failure(self, error: ServiceError | TransportError, *, may_appear: bool = False) -> None:
+        """Record the failure of a poll, or raise the error if it is not transient.
+
+        Args:
+            error: the failure.
+            may_appear: whether what was not found may be new, and be found later.
+        """
+        is_new = may_appear and isinstance(error, ResourceNotFoundException)
+        if isinstance(error, ServiceError) and not (error.retryable or is_new):
             raise error
         self._error = error
 
@@ -165,7 +180,7 @@ class Poller(Generic[State]):
                 return
             appears = self._time_to_appear(clock.monotonic())
             if appears <= 0:
-                raise self._timed_out(timeout, "are not there")
+                raise self._timed_out(timeout, f"not seen within {self._appear_within:.10g} s (appear_within)")
             # The last poll is at the deadline, after which there is no pause.
             if not finished or not await wait.pause(longest=appears):
                 break

@@ -15,6 +15,8 @@ from detective_async.settings.arguments import shown
 #: The statuses that only change by an action of a user, or within hours.
 SETTLED = frozenset({"INVITED", "ENABLED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_FAILED"})
 _DISABLED = "ACCEPTED_BUT_DISABLED"
+#: What was done is not always seen at once (Terraform's provider waits for minutes). The seconds are inferred.
+_APPEAR_WITHIN = 8.0
 
 
 class Waiters(Iterators):
@@ -33,13 +35,16 @@ class Waiters(Iterators):
         timeout: float,
         until: Collection[models.MemberStatus | str] = SETTLED,
         on_settled: Callable[[models.MemberDetail], object] | None = None,
-        appear_within: float = 8.0,
+        appear_within: float = _APPEAR_WITHIN,
     ) -> list[models.MemberDetail]:
         """Wait until member accounts have reached a status, and return them in the requested order.
 
         API operation: GetMembers, for the accounts that have not settled yet, in concurrent requests of up to 50
-        accounts. Accounts that are not members yet are waited for, too, but not those that CreateMembers has refused:
-        see `appear_within`.
+        accounts. A graph that was just created, and accounts that are not members yet, are waited for, too, but not the
+        accounts that CreateMembers has refused: see `appear_within`.
+
+        What was done is not always seen at once: after your own `accept_invitation`, wait for
+        `until=["ENABLED", "ACCEPTED_BUT_DISABLED"]`, or the wait may end with the INVITED of before.
 
         Args:
             graph_arn: the graph.
@@ -51,8 +56,8 @@ class Waiters(Iterators):
                 the `status` of each.
             on_settled: a plain callable that receives each account once, as soon as it has settled; an exception from
                 it is logged and does not end the wait.
-            appear_within: the seconds after which accounts that AWS says are no members will not become any: the wait
-                ends when there are only such accounts left.
+            appear_within: the seconds after which accounts that AWS says are no members will not become any, and a
+                graph that it says does not exist is not a new one: the wait ends when only such are left.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.
@@ -79,12 +84,13 @@ class Waiters(Iterators):
         split(request, "account_ids")
         poller = Poller[models.MemberDetail]("members", request.account_ids)
         clock = self._transport.clock
+        appears_until = clock.monotonic() + appear_within
 
         async def get_chunk(chunk: models.GetMembersRequest) -> None:
             try:
                 response = await self._transport.call(operations.GET_MEMBERS, chunk)
             except (ServiceError, TransportError) as error:
-                poller.record_failure(error)
+                poller.record_failure(error, may_appear=clock.monotonic() < appears_until)
                 return
             poller.record_absence((one.account_id for one in response.unprocessed_accounts), clock, appear_within)
             for member in response.member_details:
@@ -100,17 +106,18 @@ class Waiters(Iterators):
         return poller.states
 
     async def wait_for_investigation(
-        self, graph_arn: str, investigation_id: str, *, timeout: float
+        self, graph_arn: str, investigation_id: str, *, timeout: float, appear_within: float = _APPEAR_WITHIN
     ) -> models.GetInvestigationResponse:
         """Wait until an investigation no longer runs, and return it.
 
         API operation: GetInvestigation. Every status other than RUNNING ends the wait, even one that this release does
-        not define: check `status`.
+        not define: check `status`. An investigation that was just started may not be found at first.
 
         Args:
             graph_arn: the graph.
             investigation_id: 21 digits.
             timeout: the maximum number of seconds to wait; the last poll may take a second more.
+            appear_within: the seconds after which an investigation that AWS says does not exist is not a new one.
 
         Raises:
             ParameterError: a parameter is invalid; nothing was sent.
@@ -121,15 +128,22 @@ class Waiters(Iterators):
         from detective_async.client.polling import Poller, check_timeout  # noqa: PLC0415
 
         check_timeout(timeout)
+        check_timeout(appear_within, "appear_within")
         validate(models.GetInvestigationRequest(graph_arn, investigation_id))
         poller = Poller[models.GetInvestigationResponse]("investigation", [investigation_id])
+        clock = self._transport.clock
+        appears_until = clock.monotonic() + appear_within
 
         async def poll() -> None:
-            response = await self.get_investigation(graph_arn, investigation_id)
+            try:
+                response = await self.get_investigation(graph_arn, investigation_id)
+            except ServiceError as error:
+                poller.record_failure(error, may_appear=clock.monotonic() < appears_until)
+                return
             has_ended = response.status != models.Status.RUNNING
             poller.record(investigation_id, response, settled=has_ended)
 
-        await poller.until_settled(poll, self._transport.clock, timeout)
+        await poller.until_settled(poll, clock, timeout)
         return poller.states[0]
 
     async def wait_for_organization_admin_account(self, account_id: str, *, timeout: float) -> models.Administrator:

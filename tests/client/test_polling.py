@@ -147,9 +147,8 @@ async def test_an_earlier_failure_is_not_the_cause_of_a_timeout(
     [
         (DENIED, AccessDeniedException),
         (Garbage(), DecodeError),
-        (Failure(404, "ResourceNotFoundException"), ResourceNotFoundException),
     ],
-    ids=["denied", "garbage", "not found"],
+    ids=["denied", "garbage"],
 )
 async def test_a_final_failure_is_raised_at_once(
     waiter: DetectiveClient,
@@ -165,6 +164,29 @@ async def test_a_final_failure_is_raised_at_once(
     with pytest.raises(kind):
         await waiter.wait_for_members(slow_graph, IDS[:60], timeout=60)
     assert scripted_time.slept == []
+
+
+async def test_a_graph_that_does_not_exist(
+    waiter: DetectiveClient, sim: DetectiveSimulator, scripted_time: ScriptedTime
+) -> None:
+    """It may be new, and is waited for; then the error is raised."""
+    with pytest.raises(ResourceNotFoundException):
+        await waiter.wait_for_members(ARN, IDS[:60], timeout=60, appear_within=5)
+    assert 5 < sum(scripted_time.slept) < 10
+    assert len(sim.requests) > 4
+
+
+async def test_a_new_graph_that_is_not_seen_yet(
+    waiter: DetectiveClient, sim: DetectiveSimulator, scripted_time: ScriptedTime
+) -> None:
+    """Where answers lag behind, the wait for the first members of a new graph does not fail."""
+    sim.set_read_lag(3)
+    graph_arn = str((await waiter.create_graph()).graph_arn)
+    await invite(waiter, graph_arn, IDS[:2])
+    scripted_time.actions[4] = lambda: sim.advance(60)
+    members = await waiter.wait_for_members(graph_arn, IDS[:2], timeout=60)
+    assert [member.status for member in members] == ["INVITED"] * 2
+    assert len(scripted_time.slept) == 4
 
 
 async def test_a_final_failure_cancels_the_other_chunks(scripted_time: ScriptedTime) -> None:
