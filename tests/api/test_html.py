@@ -17,6 +17,7 @@ from detective_async import (
     DatasourcePackageIngestDetail,
     DatasourcePackageIngestState,
     DatasourcePackageUsageInfo,
+    DeleteMembersResponse,
     DetectiveError,
     GetInvestigationResponse,
     Graph,
@@ -95,6 +96,11 @@ def test_the_items_of_a_response() -> None:
         "td": ["a", "2026-03-01 00:00:00+00:00", "b", ""],
     }
     assert found.elements <= {"div", "p", "b", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+
+
+def test_items_that_are_texts() -> None:
+    """They are a column without more."""
+    assert Parsed(DeleteMembersResponse(account_ids=["1", "2"])).texts["td"] == ["1", "2"]
 
 
 def test_the_items_of_a_map() -> None:
