@@ -65,11 +65,11 @@ def test_the_formats_agree(program: Program) -> None:
     lines = ended.out.splitlines()
     assert lines[0].split() == ["job", "may", "region", "problem"]
     denied = {line.partition("  ")[0] for line in lines if "denied: detective:ListMembers" in line}
-    assert denied == {"onboard", "onboard --organization", "coverage", "inventory", "teardown"}
+    assert denied == {"onboard", "onboard --organization", "coverage", "inventory", "investigate", "teardown"}
     assert f"account {ADMINISTRATOR}, credentials from the environment" in lines
     assert lines[-1] == f"regions: 4; with a graph: {REGIONS[0]}, {REGIONS[1]}"
     assert "1 region without Detective: the account has not opted in to the region" in lines
-    assert any(line.startswith("2 regions, investigate: yes, if you may StartInvestigation ") for line in lines)
+    assert any(line.startswith("1 region, onboard: yes, if you may ") and "StartMonitoring" in line for line in lines)
 
 
 def test_every_permission_that_can_be_read_is_tried(program: Program) -> None:

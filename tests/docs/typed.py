@@ -16,7 +16,7 @@ from textwrap import indent
 
 from support.fences import Block, read_blocks
 
-from docs.pages import DOCS, MOVING, readings
+from docs.pages import DOCS, MOVING, NOT_RUN, readings
 from docs.peers import PEERS
 
 README = DOCS.parent / "README.md"
@@ -54,6 +54,9 @@ def typed_files() -> dict[str, str]:
     for name, pages in readings().items():
         snippets: list[Block] = []
         for block in (block for page in pages for block in _python(page)):
+            if block.caption in NOT_RUN:
+                # The types of what it imports are not installed either.
+                continue
             if block.caption:
                 add(block.caption, block.text)
             elif "asyncio.run(" in block.text:
