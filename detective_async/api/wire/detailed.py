@@ -50,7 +50,8 @@ def _has_members(operation: Operation[Any]) -> bool:
 
 def _describe(error: BaseException, _type: type | None) -> str:
     if isinstance(error, KeyError):
-        return "the member is missing"
+        # Raised by cattrs where an object has no member of that name.
+        error = MismatchError("the member is missing")
     return str(error) if isinstance(error, MismatchError) else f"cannot be read ({type(error).__name__})"
 
 
