@@ -29,7 +29,8 @@ CALLS = (1, 30, 100)
 _FIRST_PORT = 21_000
 GRAPH = "arn:aws:detective:eu-west-1:111122223333:graph:" + "a" * 32
 KEYS = {"aws_access_key_id": "AKIA", "aws_secret_access_key": "secret"}
-BODY = json.dumps({"MemberDetails": [{"AccountId": "111122223333"}], "UnprocessedAccounts": []}).encode()
+MEMBER = {"AccountId": "111122223333", "GraphArn": GRAPH, "Status": "ENABLED"}
+BODY = json.dumps({"MemberDetails": [MEMBER], "UnprocessedAccounts": []}).encode()
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 Call = Callable[[], Awaitable[object]]

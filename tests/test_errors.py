@@ -4,6 +4,7 @@ import json
 import pickle
 
 import pytest
+from support.answers import MEMBER
 
 import detective_async
 from detective_async import (
@@ -16,7 +17,6 @@ from detective_async import (
     DetectiveError,
     ErrorCode,
     HostNotFound,
-    MemberDetail,
     PaginationError,
     ParameterError,
     ServiceError,
@@ -43,7 +43,7 @@ ERRORS: list[DetectiveError] = [
     ServiceQuotaExceededException("ServiceQuotaExceededException", resources=["members"], retry_after=1.5),
     HostNotFound("no such name", operation="ListGraphs", attempts=3, outcome_unknown=False),
     detective_async.AssumeRoleError("no", role_arn="arn", code="AccessDenied", status=403, request_id="id"),
-    WaiterTimeout("not settled", timeout=60, last_states={"1": MemberDetail(account_id="1"), "2": None}, pending=["2"]),
+    WaiterTimeout("not settled", timeout=60, last_states={"1": MEMBER, "2": None}, pending=["2"]),
 ]
 
 

@@ -57,7 +57,6 @@ async def test_the_program_for_many_accounts_runs(sim: DetectiveSimulator, tmp_p
         region="eu-west-1", endpoint_url=sim.url, credentials=sim.account("444455556666")
     ) as owner:
         graph_arn = (await owner.create_graph()).graph_arn
-        assert graph_arn is not None
         await owner.start_investigation(
             graph_arn,
             "arn:aws:iam::444455556666:role/Suspect",
@@ -92,7 +91,6 @@ async def test_the_backend_serves(sim: DetectiveSimulator, tmp_path: Path) -> No
         arn = (await member.create_graph()).graph_arn
         own = member.with_options(credentials=sim.account("111122223333"))
         graph_arn = (await own.create_graph()).graph_arn
-        assert graph_arn is not None
         await own.create_members(graph_arn, [Account("444455556666", "account-444455556666@example.com")])
     port = free_port()
     process = await asyncio.create_subprocess_exec(

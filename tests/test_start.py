@@ -96,6 +96,7 @@ while True:
         "detective_async.investigation",
         "detective_async.membership",
         "detective_async.api.expiration",
+        "detective_async.api.html",
         "detective_async.api.models.exceptions",
         "detective_async.api.models.graph_changes",
         "detective_async.api.models.indicators",

@@ -25,7 +25,6 @@ async def open_client(url: str, credentials: AssumeRole | None = None) -> AsyncI
 
         async def walk(graph_arn: str, see: Callable[[str], None]) -> None:
             async for member in client.iter_members(graph_arn, page_size=PAGE):
-                assert member.account_id is not None
                 see(member.account_id)
 
         async def derive(keys: Keys, region: str) -> Callable[[], Awaitable[object]]:
@@ -48,7 +47,6 @@ async def run_fleet(url: str, accounts: Sequence[str], concurrency: int, tally: 
             client = base.with_options(region=region, credentials=roles[account_id])
             async with semaphore:
                 async for graph in client.iter_graphs():
-                    assert graph.arn is not None
                     async for member in client.iter_members(graph.arn):
                         tally.add(account_id, region, f"{member.account_id} {member.graph_arn}", member)
 

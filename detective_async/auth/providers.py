@@ -5,7 +5,7 @@ import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Hashable
 from pathlib import Path
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from detective_async.auth.cache import CachedProvider, RefreshingCache
 from detective_async.auth.credentials import (
@@ -26,7 +26,20 @@ _MAX_TRIES = 2
 #: botocore's class of keys that never change.
 _FROZEN = "ReadOnlyCredentials"
 
-CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]]
+
+class AWSSession(Protocol):
+    """A session of boto3, botocore or aiobotocore, as type checkers see it: its types may be installed or not."""
+
+    def get_credentials(self) -> Any:
+        """Return the session's credentials; a coroutine of aiobotocore does so when it is awaited."""
+        ...
+
+    def get_available_services(self) -> Any:
+        """Return the names of the SDK's services. Only sessions have it, and not providers of credentials."""
+        ...
+
+
+CredentialsSource = Credentials | CredentialsProvider | Callable[[], Awaitable[Credentials]] | AWSSession
 
 
 def _is_provider(source: object) -> TypeGuard[CredentialsProvider]:

@@ -51,7 +51,7 @@ async def read_members(client: DetectiveClient, target: Target, *, with_email_ad
     members: list[Member] = []
     async for graph in client.iter_graphs():
         where = {"account_id": target.account_id, "region": target.region, "graph_arn": graph.arn}
-        async for member in client.iter_members(graph.arn or "", page_size=_PAGE_SIZE):
+        async for member in client.iter_members(graph.arn, page_size=_PAGE_SIZE):
             fields = to_dict(member)
             if not with_email_addresses:
                 del fields[_ADDRESS]

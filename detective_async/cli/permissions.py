@@ -239,7 +239,7 @@ async def _look_in(client: DetectiveClient, region: Region) -> None:
             region.problem = why
         return
     region.tried["detective:ListGraphs"] = None
-    if graph is None or graph.arn is None:
+    if graph is None:
         # The others name a graph.
         return
     arn = region.graph_arn = graph.arn

@@ -226,10 +226,10 @@ class _ChunkResults(Generic[ResponseT]):
     def metadata(self) -> list[ResponseMetadata]:
         return [response.response_metadata for response in self.responses]
 
-    def merge(self, part: Callable[[ResponseT], list[T]], id_in: Callable[[T], str | None]) -> list[T]:
+    def merge(self, part: Callable[[ResponseT], list[T]], id_in: Callable[[T], str]) -> list[T]:
         """Merge a part of all responses in the requested order; items that were not requested come last."""
         found = [item for response in self.responses for item in part(response)]
-        return sorted(found, key=lambda item: self.positions.get(id_in(item) or "", len(self.positions)))
+        return sorted(found, key=lambda item: self.positions.get(id_in(item), len(self.positions)))
 
 
 _account_id = attrgetter("account_id")

@@ -2,7 +2,7 @@
 
 from attrs import Factory, field, frozen
 
-from detective_async.api.models.base import ResponseMetadata
+from detective_async.api.models.base import ResponseMetadata, TablesInNotebooks
 from detective_async.api.models.datasources import MembershipDatasources
 from detective_async.api.models.members import MemberDetail
 from detective_async.api.models.unprocessed import UnprocessedAccount, UnprocessedGraph
@@ -23,7 +23,7 @@ class ChunkFailure:
 
 
 @frozen(kw_only=True)
-class BulkResult:
+class BulkResult(TablesInNotebooks):
     """The base class of the results of bulk operations.
 
     Attributes:

@@ -240,6 +240,7 @@ class DetectiveClient(Waiters):
         retry: RetryPolicy | None = None,
         timeouts: Timeouts | None = None,
         account_id: str | None = None,
+        hooks: "events.Hook | Iterable[events.Hook] | None" = None,
         **unknown: Unpack[_NoOptions],
     ) -> Self:
         """Return a client with other options that shares this client's connections.
@@ -256,6 +257,7 @@ class DetectiveClient(Waiters):
             timeouts: the limits of each phase of a call.
             account_id: the account in events and logs, in 12 digits. None uses the account id of the credentials, which
                 those of a role have.
+            hooks: one callable or several that take the place of the client's; `[]` for none.
             **unknown: none. All other options are those of the client that this is called on.
 
         Raises:
@@ -290,6 +292,7 @@ class DetectiveClient(Waiters):
             schedule=rules.schedule,
             limits=current.shared.limits(provider, endpoint.region, DETECTIVE.name),
             timeouts=timeouts or current.timeouts,
+            hooks=current.hooks if hooks is None else _checked_hooks(hooks),
             account_id=account_id,
         )
         return derived

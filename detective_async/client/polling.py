@@ -125,7 +125,7 @@ class Poller(Generic[State]):
         self.pending = dict.fromkeys(self.last_states)
         self._error: DetectiveError | None = None
         # Id -> until when it may still appear, by the clock.
-        self._absent: dict[str | None, float] = {}
+        self._absent: dict[str, float] = {}
         self._appear_within = 0.0
 
     @property
@@ -133,7 +133,7 @@ class Poller(Generic[State]):
         """The last known states, in order; ids without a state are left out."""
         return [state for state in self.last_states.values() if state is not None]
 
-    def record(self, key: str | None, state: State, *, settled: bool) -> bool:
+    def record(self, key: str, state: State, *, settled: bool) -> bool:
         """Record the state of an id and return whether it has just settled; ignore ids that are not pending."""
         if key not in self.pending:
             return False
@@ -143,7 +143,7 @@ class Poller(Generic[State]):
             del self.pending[key]
         return settled
 
-    def record_absence(self, keys: Iterable[str | None], clock: Clock, appear_within: float) -> None:
+    def record_absence(self, keys: Iterable[str], clock: Clock, appear_within: float) -> None:
         """Record that there is nothing of these ids; the wait ends when that is so of all pending ones for so long."""
         self._appear_within = appear_within
         now = clock.monotonic()
@@ -230,4 +230,4 @@ def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:
 
 
 def _status(state: object) -> str:
-    return "was never seen" if state is None else str(getattr(state, "status", None) or "without a status")
+    return "was never seen" if state is None else str(getattr(state, "status", "without a status"))

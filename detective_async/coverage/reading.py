@@ -52,7 +52,7 @@ async def read(client: DetectiveClient, administrator_id: str | None = None) -> 
         DetectiveError: the graph or its members could not be read.
     """
     graph = await client.iter_graphs().first()
-    if graph is None or graph.arn is None:
+    if graph is None:
         state = RegionState.NO_GRAPH
         return Reading(region=RegionCoverage(region=client.region, state=state, administrator_id=administrator_id))
     members = await client.iter_members(graph.arn, page_size=_PAGE_SIZE).collect()
@@ -60,15 +60,13 @@ async def read(client: DetectiveClient, administrator_id: str | None = None) -> 
     error: DetectiveError | None = None
     try:
         async for package, detail in client.iter_datasource_packages(graph.arn):
-            packages[str(package)] = str(detail.datasource_package_ingest_state or "")
+            packages[str(package)] = str(detail.datasource_package_ingest_state)
     except DetectiveError as raised:
         # The members tell what is covered; the packages are a permission of their own.
         packages, error = {}, raised
     own = _row_of_administrator(client.region, graph.arn, graph.created_time, packages)
     rows = {own.account_id: own}
-    rows.update(
-        {one.account_id: row_of(client.region, graph.arn, one) for one in members if one.account_id is not None}
-    )
+    rows.update({one.account_id: row_of(client.region, graph.arn, one) for one in members})
     region = RegionCoverage(
         region=client.region,
         state=RegionState.MEMBERS if members else RegionState.NO_MEMBERS,
@@ -107,7 +105,7 @@ def row_of(region: str, graph_arn: str, member: MemberDetail) -> CoverageRow:
     ]
     reason = _reason_of(member, packages)
     return CoverageRow(
-        account_id=str(member.account_id),
+        account_id=member.account_id,
         region=region,
         covered=reason is None,
         status=member.status,
@@ -124,7 +122,7 @@ def _reason_of(member: MemberDetail, packages: Mapping[str, str]) -> CoverageRea
         return _ingestion_problem(packages)
     if member.status == MemberStatus.ACCEPTED_BUT_DISABLED:
         return _BY_DISABLED_REASON.get(member.disabled_reason, CoverageReason.OTHER)
-    return CoverageReason.OTHER if member.status is None else _BY_STATUS.get(member.status, CoverageReason.OTHER)
+    return _BY_STATUS.get(member.status, CoverageReason.OTHER)
 
 
 def _ingestion_problem(packages: Mapping[str, str]) -> CoverageReason | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import Factory, frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.members import MemberStatus
 from detective_async.api.values import fields_to_dict, to_dict
 from detective_async.errors import code_of
@@ -176,7 +177,7 @@ class CoverageTotals:
 
 
 @frozen(kw_only=True)
-class Coverage:
+class Coverage(TablesInNotebooks):
     """The result of a survey; iterating over it gives its rows.
 
     Attributes:

@@ -112,9 +112,6 @@ class FleetIterators(ABC):
             investigations = client.iter_investigations(graph_arn, filter_criteria=filter_criteria)
             async with aclosing(aiter(investigations)) as found:
                 async for investigation in found:
-                    if investigation.investigation_id is None:
-                        # ListIndicators needs the id.
-                        continue
                     indicators = client.iter_indicators(
                         graph_arn, investigation.investigation_id, indicator_type=indicator_type
                     )
@@ -134,8 +131,7 @@ class FleetIterators(ABC):
 def _of_each_graph(read: Callable[[DetectiveClient, str, Put[Item]], Awaitable[None]]) -> Read[Item]:
     async def read_all(client: DetectiveClient, put: Put[Item]) -> None:
         for graph in await client.iter_graphs().collect():
-            if graph.arn is not None:
-                await read(client, graph.arn, put)
+            await read(client, graph.arn, put)
 
     return read_all
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.investigations import EntityType
 from detective_async.api.values import fields_to_dict, to_dict
 from detective_async.errors import ParameterError, printable
@@ -201,7 +202,7 @@ class SkippedEntity:
 
 
 @frozen(kw_only=True)
-class FindingEntities:
+class FindingEntities(TablesInNotebooks):
     """What findings name; iterating over it gives the entities that can be investigated.
 
     Attributes:

@@ -73,12 +73,12 @@ def investigate_fleet(
 
     async def read(client: DetectiveClient, put: Put[InvestigationReport]) -> None:
         graph = await client.iter_graphs().first()
-        if graph is None or graph.arn is None:
+        if graph is None:
             return
         with_graph.add(client.region)
         accounts = {graph.arn.split(":")[4]}
         async for member in client.iter_members(graph.arn, page_size=_PAGE_SIZE):
-            if member.status in _WITH_DATA and member.account_id is not None:
+            if member.status in _WITH_DATA:
                 accounts.add(member.account_id)
         own = [case for case in _cases_in(client.region, cases) if _account_of(case) in accounts]
         work = Investigations(client, own, graph.arn, timeout, repeat, concurrency)

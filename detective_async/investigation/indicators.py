@@ -19,7 +19,7 @@ def row_of(indicator: Indicator) -> dict[str, str]:
     """Return the type of an indicator, what was observed, and from where: empty if that does not apply."""
     detail = to_dict(detail_of(indicator)) or {}
     what, where = _described({name: value for name, value in detail.items() if value is not None})
-    return {"type": str(indicator.indicator_type or ""), "what": what, "where": where}
+    return {"type": str(indicator.indicator_type), "what": what, "where": where}
 
 
 def _described(detail: dict[str, Any]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.indicators import Indicator
 from detective_async.api.models.investigations import InvestigationDetail, Severity
 from detective_async.api.values import timestamp_text, to_dict
@@ -20,7 +21,7 @@ class InvestigationFailed(DetectiveError):
 
 
 @frozen(kw_only=True)
-class InvestigationReport:
+class InvestigationReport(TablesInNotebooks):
     """What is known of one user or role.
 
     Attributes:
@@ -79,22 +80,27 @@ class InvestigationReport:
         }
         return [{**first, **row_of(indicator), "when": when} for indicator in self.indicators]
 
+    def _repr_html_(self) -> str:
+        from detective_async.api.html import tables_of  # noqa: PLC0415 - as its base
+
+        return tables_of(self, indicators=[row_of(indicator) for indicator in self.indicators])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain data, ready for JSON; indicators have no members that are null."""
-        detail = self.detail or InvestigationDetail()
+        detail = to_dict(self.detail) or {}
         return {
             "entity": self.entity,
-            "entity_type": to_dict(detail.entity_type),
+            "entity_type": detail.get("entity_type"),
             "region": self.region,
             "graph_arn": self.graph_arn,
             "administrator_id": self.administrator_id,
             "start": to_dict(self.start),
             "end": to_dict(self.end),
             "investigation_id": self.investigation_id,
-            "status": to_dict(detail.status),
-            "severity": to_dict(detail.severity),
-            "state": to_dict(detail.state),
-            "created_time": to_dict(detail.created_time),
+            "status": detail.get("status"),
+            "severity": detail.get("severity"),
+            "state": detail.get("state"),
+            "created_time": detail.get("created_time"),
             "ok": self.ok,
             "reused": self.reused,
             "error": None if self.error is None else {"code": code_of(self.error), "message": str(self.error)},

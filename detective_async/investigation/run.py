@@ -312,12 +312,12 @@ class Investigations:
         listed = [one async for one in self._list(horizon)]
         if not self.repeat:
             listed += [one async for one in self._list(horizon, _ARCHIVED)]
-        self._known_ids.update(one.investigation_id for one in listed if one.investigation_id is not None)
+        self._known_ids.update(one.investigation_id for one in listed)
         if self.repeat:
             return
         found: dict[str, dict[str, InvestigationDetail]] = {}
         for one in listed:
-            if one.investigation_id and one.entity_arn and one.status in (Status.RUNNING, Status.SUCCESSFUL):
+            if one.status in (Status.RUNNING, Status.SUCCESSFUL):
                 found.setdefault(one.entity_arn, {}).setdefault(one.investigation_id, one)
         cases = [case for case in self._unsettled() if case.entity in found]
 
@@ -388,11 +388,10 @@ class Investigations:
                 self._report(case, error=error)
             return True
         case.error = None
-        if started.investigation_id is None:
-            self._report(case, error=InvestigationFailed("the response of StartInvestigation has no investigation id"))
-            return True
         self._known_ids.add(started.investigation_id)
-        case.detail = InvestigationDetail(investigation_id=started.investigation_id, entity_arn=case.entity)
+        case.detail = InvestigationDetail(
+            investigation_id=started.investigation_id, status=Status.RUNNING, entity_arn=case.entity
+        )
         case.phase = _Phase.RUNNING
         return True
 
@@ -439,18 +438,18 @@ class Investigations:
                 case = running.pop(one.investigation_id, None)
                 if case is not None:
                     self._note(case, one)
-                elif one.investigation_id is not None and one.investigation_id not in self._known_ids:
-                    await self._identify(one, one.investigation_id, lost)
+                elif one.investigation_id not in self._known_ids:
+                    await self._identify(one, lost)
                 if not running and all(case.phase is not _Phase.LOST for case in lost):
                     return
 
-    async def _identify(self, one: InvestigationDetail, investigation_id: str, lost: Iterable[Case]) -> None:
+    async def _identify(self, one: InvestigationDetail, lost: Iterable[Case]) -> None:
         """Give an investigation that was not there before to the lost case that has started it, if there is one."""
         for case in lost:
             is_candidate = case.phase is _Phase.LOST and case.entity == one.entity_arn
             # Another program may have started one of the same entity.
-            if is_candidate and await self._answers(investigation_id, case):
-                self._known_ids.add(investigation_id)
+            if is_candidate and await self._answers(one.investigation_id, case):
+                self._known_ids.add(one.investigation_id)
                 case.error = None
                 self._note(case, one)
                 return

@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.members import MemberStatus
 from detective_async.api.values import fields_to_dict
 from detective_async.errors import printable
@@ -272,7 +273,7 @@ class RegionReport:
 
 
 @frozen(kw_only=True)
-class MembershipReport:
+class MembershipReport(TablesInNotebooks):
     """The result of a membership plan.
 
     Attributes:
@@ -325,7 +326,7 @@ class MembershipReport:
 
 
 @frozen(kw_only=True)
-class TeardownReport:
+class TeardownReport(TablesInNotebooks):
     """The result of a teardown.
 
     Attributes:

@@ -435,14 +435,14 @@ def _chunks(accounts: Sequence[AccountState], size: int = MAX_ACCOUNTS) -> Itera
     return (accounts[start : start + size] for start in range(0, len(accounts), size))
 
 
-def _by_account(members: list[MemberDetail]) -> dict[str | None, MemberDetail]:
+def _by_account(members: list[MemberDetail]) -> dict[str, MemberDetail]:
     return {member.account_id: member for member in members}
 
 
 def _record(
     kind: ActionKind,
     accounts: Sequence[AccountState],
-    done: Mapping[str | None, MemberDetail] | Mapping[str, None],
+    done: Mapping[str, MemberDetail] | Mapping[str, None],
     response: CreateMembersResponse | DeleteMembersResponse,
 ) -> None:
     """Record for each account its new state, or the reason why AWS left it unprocessed."""

@@ -112,7 +112,15 @@ def foresee(
             status = _STATUS_AFTER[decision.kind]
         else:
             status = _status_after_waiting(member)
-        member = None if status is None else evolve(member or MemberDetail(), status=status, disabled_reason=None)
+        member = None if status is None else _with_status(status, member, desired)
+
+
+def _with_status(status: MemberStatus, member: MemberDetail | None, desired: DesiredMember | None) -> MemberDetail:
+    if member is not None:
+        return evolve(member, status=status, disabled_reason=None)
+    # Only an account that should be a member is added; decisions do not depend on the graph.
+    assert desired is not None  # noqa: S101
+    return MemberDetail(account_id=desired.account.account_id, graph_arn="", status=status)
 
 
 def needed(kind: ActionKind, planned: Collection[ActionKind]) -> ActionKind:

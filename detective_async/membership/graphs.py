@@ -52,7 +52,7 @@ async def list_members(execution: Execution, client: DetectiveClient, graph_arn:
     """Return the members of a graph by account id."""
     async with execution.slots.of(client.region):
         members = await client.iter_members(graph_arn, page_size=PAGE_SIZE).collect()
-    return {member.account_id: member for member in members if member.account_id is not None}
+    return {member.account_id: member for member in members}
 
 
 @define(eq=False)
@@ -188,7 +188,7 @@ class EnableAdministrator(Step):
         """Look for the administrator and its graph."""
         async with self.execution.slots.of(self.graph.region):
             found = await self._management.iter_organization_admin_accounts().collect()
-        administrators = [one.account_id or "" for one in found]
+        administrators = [one.account_id for one in found]
         if administrators and self._account_id not in administrators:
             raise StoppedError(
                 Reason.WRONG_ADMINISTRATOR,

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from attrs import define, evolve, field, frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
@@ -90,7 +91,7 @@ _SENDING = frozenset({ActionKind.INVITE, ActionKind.REINVITE})
 
 
 @frozen(kw_only=True)
-class MembershipPlan:
+class MembershipPlan(TablesInNotebooks):
     """The actions that would bring the memberships to the desired state; `print(plan)` shows them.
 
     True if there are actions, or problems that concern a whole region: one that could not be read is not known to need

@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.values import fields_to_dict
@@ -63,7 +64,7 @@ class GraphToDelete:
 
 
 @frozen(kw_only=True)
-class TeardownPlan:
+class TeardownPlan(TablesInNotebooks):
     """The graphs of an account to be deleted; `print(teardown)` shows them, and what is lost.
 
     True if there are graphs, or regions that could not be read.

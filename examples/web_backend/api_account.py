@@ -17,7 +17,7 @@ async def graph(request: web.Request) -> web.Response:
     client = client_for(request)
     read_query(request)
     found = await find_graph(client)
-    tags = await client.list_tags_for_resource(found.arn or "")
+    tags = await client.list_tags_for_resource(found.arn)
     return web.json_response({**to_json(found), "Tags": tags.tags})
 
 

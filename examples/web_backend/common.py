@@ -92,8 +92,7 @@ async def find_graph(client: DetectiveClient) -> Graph:
 
 async def find_graph_arn(client: DetectiveClient) -> str:
     """Return the ARN of the account's graph in the region; see `find_graph`."""
-    # AWS always sends the ARN.
-    return (await find_graph(client)).arn or ""
+    return (await find_graph(client)).arn
 
 
 def identity(value: Any) -> Any:

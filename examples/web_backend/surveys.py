@@ -24,7 +24,7 @@ async def _graphs(client: DetectiveClient) -> Sequence[Any]:
 
 async def _members(client: DetectiveClient) -> Sequence[Any]:
     graph = await client.iter_graphs().first()
-    return [] if graph is None else await client.iter_members(graph.arn or "").collect()
+    return [] if graph is None else await client.iter_members(graph.arn).collect()
 
 
 async def _invitations(client: DetectiveClient) -> Sequence[Any]:
@@ -33,7 +33,7 @@ async def _invitations(client: DetectiveClient) -> Sequence[Any]:
 
 async def _investigations(client: DetectiveClient) -> Sequence[Any]:
     graph = await client.iter_graphs().first()
-    return [] if graph is None else await client.iter_investigations(graph.arn or "").collect()
+    return [] if graph is None else await client.iter_investigations(graph.arn).collect()
 
 
 #: Kind of item -> how it is collected, and the name of one item in JSON.

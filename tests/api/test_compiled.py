@@ -29,6 +29,10 @@ def _members(body: str) -> list[MemberDetail]:
     return response.member_details
 
 
+def _body(members: str) -> str:
+    return f'{{"MemberDetails": [{{"AccountId": "1", "GraphArn": "arn", "Status": "INVITED", {members}}}]}}'
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [
@@ -42,7 +46,7 @@ def _members(body: str) -> list[MemberDetail]:
 )
 def test_whole_numbers_lose_no_digit(text: str, number: int) -> None:
     """However large they are, and however they are written."""
-    (member,) = _members(f'{{"MemberDetails": [{{"VolumeUsageInBytes": {text}}}]}}')
+    (member,) = _members(_body(f'"VolumeUsageInBytes": {text}'))
     assert member.volume_usage_in_bytes == number
     assert type(member.volume_usage_in_bytes) is int
 
@@ -50,13 +54,13 @@ def test_whole_numbers_lose_no_digit(text: str, number: int) -> None:
 @pytest.mark.parametrize("text", ["18446744073709551617", "0.1", "-0.0", "5e-324", "1.7976931348623157e308", "12"])
 def test_numbers_are_the_same_as_pythons(text: str) -> None:
     """They are equal to the last bit."""
-    (member,) = _members(f'{{"MemberDetails": [{{"PercentOfGraphUtilization": {text}}}]}}')
+    (member,) = _members(_body(f'"PercentOfGraphUtilization": {text}'))
     assert repr(member.percent_of_graph_utilization) == repr(float(text))
 
 
 def test_lone_surrogates_are_accepted() -> None:
     """The fast parser refuses them, and the standard library's parser accepts them."""
-    (member,) = _members(r'{"MemberDetails": [{"EmailAddress": "\ud800", "AccountId": "1"}]}')
+    (member,) = _members(_body(r'"EmailAddress": "\ud800", "AccountId": "1"'))
     assert (member.email_address, member.account_id) == ("\ud800", "1")
 
 
@@ -109,9 +113,9 @@ def test_decoded_models_are_the_same_as_constructed_ones() -> None:
 
 def test_duplicate_members_are_read_the_same_way_by_both_readers() -> None:
     """The last one is used."""
-    body = '{"MemberDetails": [{"Status": "INVITED", "Status": "ENABLED"%s}]}'
-    (fast,) = _members(body % "")
-    (slow,) = _members(body % r', "Unknown": "\ud800"')
+    body = '"Status": "INVITED", "Status": "ENABLED"'
+    (fast,) = _members(_body(body))
+    (slow,) = _members(_body(body + r', "Unknown": "\ud800"'))
     assert fast == slow
     assert fast.status is MemberStatus.ENABLED
 

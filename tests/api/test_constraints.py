@@ -150,7 +150,6 @@ def test_an_account_is_not_checked_by_its_constructor() -> None:
 async def test_any_iterable_is_accepted_as_a_list(client: DetectiveClient) -> None:
     """Generators, sets and tuples are accepted for lists of the API."""
     arn = (await client.create_graph()).graph_arn
-    assert arn is not None
     response = await client.get_members(arn, (f"{n:012}" for n in range(3)))
     assert len(response.unprocessed_accounts) == 3
     assert len((await client.get_members(arn, {"111122223333"})).unprocessed_accounts) <= 1

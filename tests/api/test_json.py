@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.answers import MEMBER_JSON
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.responses import JSON_VALUES, responses
 
@@ -38,11 +39,11 @@ _ODD = [
 ]  # fmt: skip
 _TEMPLATES = [
     "%s",
-    '{"MemberDetails": [{"VolumeUsageInBytes": %s}]}',
-    '{"MemberDetails": [{"PercentOfGraphUtilization": %s}]}',
-    '{"MemberDetails": [{"InvitedTime": %s}]}',
-    '{"MemberDetails": [{"AccountId": %s}]}',
-    '{"MemberDetails": [{"Status": "INVITED", "Status": %s}]}',
+    '{"MemberDetails": [{"AccountId": "1", "GraphArn": "a", "Status": "", "VolumeUsageInBytes": %s}]}',
+    '{"MemberDetails": [{"AccountId": "1", "GraphArn": "a", "Status": "", "PercentOfGraphUtilization": %s}]}',
+    '{"MemberDetails": [{"AccountId": "1", "GraphArn": "a", "Status": "", "InvitedTime": %s}]}',
+    '{"MemberDetails": [{"GraphArn": "a", "Status": "", "AccountId": %s}]}',
+    '{"MemberDetails": [{"AccountId": "1", "GraphArn": "a", "Status": "INVITED", "Status": %s}]}',
     '{"NextToken": "token", "Unknown": %s}',
 ]
 
@@ -131,7 +132,7 @@ def test_any_bytes_are_read_in_the_same_way(fragment: bytes) -> None:
 @settings(_SETTINGS, max_examples=300)
 def test_timestamps_are_read_in_the_same_way(text: str) -> None:
     """Whatever forms of ISO 8601 Python knows, cut off after microseconds as boto3 does."""
-    body = json.dumps({"MemberDetails": [{"InvitedTime": text}]}).encode()
+    body = json.dumps({"MemberDetails": [{**MEMBER_JSON, "InvitedTime": text}]}).encode()
     with_msgspec, with_json = _both("ListMembers", body)
     assert with_msgspec == with_json
 

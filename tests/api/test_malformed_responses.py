@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from support.answers import MEMBER_JSON
+from support.contract.always_sent import smallest_body
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.server import Reply
@@ -16,6 +18,9 @@ pytestmark = pytest.mark.usefixtures("json_library")
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _DEEP = 1_000_000
 _DEEP_INSIDE = "$.member_datasources[0].datasource_package_ingest_history['EKS_AUDIT']['STARTED']"
+_FIRST = "$.member_details[0]"
+_ASO = {"IndicatorType": "NEW_ASO"}
+_KEY = {"AccountId": "1", "GraphArn": "arn"}
 #: Bodies that are not JSON -> the message of the DecodeError.
 _NOT_JSON = {
     "HTML": (_HTML, "the body is not JSON: Expecting value at character 0 of 74 @ $"),
@@ -54,7 +59,7 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "false for a string": ("ListMembers", {"NextToken": False}, "expected a string, got a boolean @ $.next_token"),
     "null in a list of objects": (
         "ListMembers",
-        {"MemberDetails": [{}, None]},
+        {"MemberDetails": [MEMBER_JSON, None]},
         "expected an object, got null @ $.member_details[1]",
     ),
     "null in a list of strings": (
@@ -64,7 +69,7 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     ),
     "a number for an enum, three members on": (
         "ListMembers",
-        {"MemberDetails": [{}, {}, {}, {"Status": 1}]},
+        {"MemberDetails": [MEMBER_JSON, MEMBER_JSON, MEMBER_JSON, {**MEMBER_JSON, "Status": 1}]},
         "expected a string, got a number @ $.member_details[3].status",
     ),
     "a list for an object in a list": (
@@ -74,32 +79,32 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     ),
     "a string for a whole number": (
         "ListMembers",
-        {"MemberDetails": [{"VolumeUsageInBytes": "1"}]},
+        {"MemberDetails": [{**MEMBER_JSON, "VolumeUsageInBytes": "1"}]},
         "expected a whole number, got a string @ $.member_details[0].volume_usage_in_bytes",
     ),
     "half a byte": (
         "ListMembers",
-        {"MemberDetails": [{"VolumeUsageInBytes": 0.5}]},
+        {"MemberDetails": [{**MEMBER_JSON, "VolumeUsageInBytes": 0.5}]},
         "expected a whole number, got a number @ $.member_details[0].volume_usage_in_bytes",
     ),
     "true for a whole number": (
         "ListMembers",
-        {"MemberDetails": [{"VolumeUsageInBytes": True}]},
+        {"MemberDetails": [{**MEMBER_JSON, "VolumeUsageInBytes": True}]},
         "expected a whole number, got a boolean @ $.member_details[0].volume_usage_in_bytes",
     ),
     "a string for a number": (
         "ListMembers",
-        {"MemberDetails": [{"PercentOfGraphUtilization": "1.5"}]},
+        {"MemberDetails": [{**MEMBER_JSON, "PercentOfGraphUtilization": "1.5"}]},
         "expected a number, got a string @ $.member_details[0].percent_of_graph_utilization",
     ),
     "a number beyond doubles": (
         "ListMembers",
-        {"MemberDetails": [{"PercentOfGraphUtilization": 10**400}]},
+        {"MemberDetails": [{**MEMBER_JSON, "PercentOfGraphUtilization": 10**400}]},
         "expected a number, got one that is out of range @ $.member_details[0].percent_of_graph_utilization",
     ),
     "a number for a string beside a boolean": (
         "ListIndicators",
-        {"Indicators": [{"IndicatorDetail": {"NewAsoDetail": {"IsNewForEntireAccount": True, "Aso": 7}}}]},
+        {"Indicators": [{**_ASO, "IndicatorDetail": {"NewAsoDetail": {"IsNewForEntireAccount": True, "Aso": 7}}}]},
         "expected a string, got a number @ $.indicators[0].indicator_detail.new_aso_detail.aso",
     ),
     "a number for a boolean": (
@@ -109,27 +114,27 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     ),
     "words for a timestamp": (
         "ListGraphs",
-        {"GraphList": [{"CreatedTime": "yesterday"}]},
+        {"GraphList": [{"Arn": "arn", "CreatedTime": "yesterday"}]},
         "expected a timestamp (ISO 8601), got a malformed one @ $.graph_list[0].created_time",
     ),
     "a timestamp beyond the calendar": (
         "ListGraphs",
-        {"GraphList": [{"CreatedTime": 1e300}]},
+        {"GraphList": [{"Arn": "arn", "CreatedTime": 1e300}]},
         "expected a timestamp (ISO 8601), got a malformed one @ $.graph_list[0].created_time",
     ),
     "a timestamp that leaves the calendar in UTC": (
         "ListGraphs",
-        {"GraphList": [{"CreatedTime": "0001-01-01T00:00:00+14:00"}]},
+        {"GraphList": [{"Arn": "arn", "CreatedTime": "0001-01-01T00:00:00+14:00"}]},
         "expected a timestamp (ISO 8601), got a malformed one @ $.graph_list[0].created_time",
     ),
     "a boolean for a timestamp": (
         "ListGraphs",
-        {"GraphList": [{"CreatedTime": True}]},
+        {"GraphList": [{"Arn": "arn", "CreatedTime": True}]},
         "expected a timestamp (ISO 8601), got a boolean @ $.graph_list[0].created_time",
     ),
     "a number for an object after a valid timestamp": (
         "ListGraphs",
-        {"GraphList": [{"CreatedTime": "2026-01-01T00:00:00Z"}, 7]},
+        {"GraphList": [{"Arn": "arn", "CreatedTime": "2026-01-01T00:00:00Z"}, 7]},
         "expected an object, got a number @ $.graph_list[1]",
     ),
     "a number for a list beside null for another one": (
@@ -145,12 +150,28 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     "null in a map": ("ListTagsForResource", {"Tags": {"team": None}}, "expected a string, got null @ $.tags['team']"),
     "a string for an object in a map in a map in a list": (
         "BatchGetGraphMemberDatasources",
-        {"MemberDatasources": [{"DatasourcePackageIngestHistory": {"EKS_AUDIT": {"STARTED": "now"}}}]},
+        {"MemberDatasources": [{**_KEY, "DatasourcePackageIngestHistory": {"EKS_AUDIT": {"STARTED": "now"}}}]},
         f"expected an object, got a string @ {_DEEP_INSIDE}",
+    ),
+    "a missing member": ("CreateGraph", {}, "the member is missing @ $.graph_arn"),
+    "null for a member that is always sent": (
+        "CreateGraph",
+        {"GraphArn": None},
+        "expected a string, got null @ $.graph_arn",
+    ),
+    "missing members of an object in a list": (
+        "ListMembers",
+        {"MemberDetails": [{"Status": None, "AccountId": "1"}]},
+        f"the member is missing @ {_FIRST}.graph_arn; expected a string, got null @ {_FIRST}.status",
+    ),
+    "a missing member of an object in a map": (
+        "ListDatasourcePackages",
+        {"DatasourcePackages": {"EKS_AUDIT": {}}},
+        "the member is missing @ $.datasource_packages['EKS_AUDIT'].datasource_package_ingest_state",
     ),
     "a number in the one detail of an indicator": (
         "ListIndicators",
-        {"Indicators": [{"IndicatorDetail": {"TTPsObservedDetail": {"APIName": 1}}}]},
+        {"Indicators": [{"IndicatorType": "TTP_OBSERVED", "IndicatorDetail": {"TTPsObservedDetail": {"APIName": 1}}}]},
         "expected a string, got a number @ $.indicators[0].indicator_detail.ttps_observed_detail.api_name",
     ),
 }  # fmt: skip
@@ -212,7 +233,7 @@ def test_successful_responses_of_another_form(pair: Pair, operation: str, docume
 
 def test_overflowing_floats(pair: Pair) -> None:
     """A number that is too large for a double raises, and does not become infinity."""
-    body = b'{"MemberDetails": [{"PercentOfGraphUtilization": 1e999}]}'
+    body = b'{"MemberDetails": [{"AccountId": "1", "GraphArn": "a", "Status": "", "PercentOfGraphUtilization": 1e999}]}'
     problem = "expected a number, got one that is out of range @ $.member_details[0].percent_of_graph_utilization"
     assert _fail(pair, "ListMembers", Reply(body=body)).problem == problem
 
@@ -220,7 +241,7 @@ def test_overflowing_floats(pair: Pair) -> None:
 @pytest.mark.parametrize(("count", "more"), [(3, []), (4, ["and 1 more"]), (5, ["and 2 more"])])
 def test_several_problems_are_in_one_message(pair: Pair, count: int, more: list[str]) -> None:
     """The first three problems are listed in order, with the number of the others, if there are any."""
-    body = json.dumps({"MemberDetails": [{"Status": number} for number in range(count)]}).encode()
+    body = json.dumps({"MemberDetails": [{**MEMBER_JSON, "Status": number} for number in range(count)]}).encode()
     told = [f"expected a string, got a number @ $.member_details[{index}].status" for index in range(3)]
     assert _fail(pair, "ListMembers", Reply(body=body)).problem == "; ".join([*told, *more])
 
@@ -243,9 +264,10 @@ def test_the_keys_of_a_map_are_foreign_text(pair: Pair) -> None:
 def test_errors_name_every_member_of_every_response(pair: Pair, operation: str) -> None:
     """A value that no member can have is reported with the member's path."""
     shape: Any = SERVICE_MODEL.operation_model(operation).output_shape
+    others = json.loads(smallest_body(shape))
     for member in shape.members:
         # An object within a list is neither a scalar, nor a list of what it should be, nor a map.
-        error = _fail(pair, operation, Reply(body=json.dumps({member: [{}, [{}]]}).encode()))
+        error = _fail(pair, operation, Reply(body=json.dumps({**others, member: [{}, [{}]]}).encode()))
         attribute = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in member).lstrip("_")
         assert f" @ $.{attribute}" in error.problem
 

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
+from attrs import evolve
+from support.answers import MEMBER
 
 from detective_async import (
     Account,
     DatasourcePackage,
     Graph,
     ListGraphsResponse,
-    MemberDetail,
     MemberStatus,
     ResponseMetadata,
 )
@@ -61,8 +62,8 @@ def test_sensitive_members_are_masked() -> None:
     request = CreateMembersRequest("arn", [account], message="Dear colleague")
     assert "example.com" not in repr(request)
     assert "Dear" not in repr(request)
-    assert "email_address='***'" in repr(MemberDetail(email_address="root@example.com"))
-    assert "email_address=None" in repr(MemberDetail())
+    assert "email_address='***'" in repr(evolve(MEMBER, email_address="root@example.com"))
+    assert "email_address=None" in repr(MEMBER)
 
 
 def test_response_metadata_is_not_in_equality_and_repr() -> None:
@@ -87,7 +88,7 @@ def test_models_are_frozen_and_can_be_pickled() -> None:
 def test_lists_are_not_shared_between_responses() -> None:
     """An empty list belongs to one response."""
     one = ListGraphsResponse()
-    one.graph_list.append(Graph())
+    one.graph_list.append(Graph(arn="arn"))
     assert ListGraphsResponse().graph_list == []
 
 

@@ -284,4 +284,3 @@ def test_reprs_are_masked() -> None:
     assert repr(UnprocessedAccount(account_id="444455556666", reason="root@example.com is not theirs")) == (
         "UnprocessedAccount(account_id='444455556666', reason='*** is not theirs')"
     )
-    assert repr(UnprocessedAccount()) == "UnprocessedAccount(account_id=None, reason=None)"

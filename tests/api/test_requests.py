@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.contract.always_sent import smallest_body
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import SESSION_TOKEN, Pair
 from support.contract.server import Captured, Reply
@@ -22,7 +23,7 @@ _TAGGING = ["ListTagsForResource", "TagResource", "UntagResource"]
 
 def _send(pair: Pair, operation: str, members: dict[str, Any], *, enums: bool = False) -> tuple[Captured, Captured]:
     """Make a call with both clients; return boto3's request and ours."""
-    pair.answer(Reply())
+    pair.answer(Reply(body=smallest_body(SERVICE_MODEL.operation_model(operation).output_shape)))
     pair.call_boto(operation, members)
     theirs = pair.captured()
     pair.call_ours(operation, members, enums=enums)

@@ -9,6 +9,7 @@ from attrs import fields, has
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.answers import MEMBER_JSON
 from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from support.contract.clients import Pair
 from support.contract.conversion import as_plain
@@ -109,7 +110,7 @@ def test_204_without_a_body(pair: Pair, operation: str) -> None:
 @given(written=TIMESTAMPS)
 def test_timestamps_are_the_same_as_boto3s(pair: Pair, written: str | float) -> None:
     """ISO 8601 in UTC or with an offset, with fractions of any length, and epoch seconds give the same time."""
-    pair.answer(Reply(body=json.dumps({"GraphList": [{"CreatedTime": written}]}).encode()))
+    pair.answer(Reply(body=json.dumps({"GraphList": [{"Arn": "arn", "CreatedTime": written}]}).encode()))
     (theirs,) = pair.call_boto("ListGraphs")["GraphList"]
     (ours,) = pair.call_ours("ListGraphs").graph_list
     assert ours.created_time == theirs["CreatedTime"]
@@ -120,7 +121,7 @@ def test_timestamps_are_the_same_as_boto3s(pair: Pair, written: str | float) -> 
 @given(value=TEXTS)
 def test_unknown_enum_values_are_accepted(pair: Pair, value: str) -> None:
     """An unknown value becomes a MemberStatus that equals its string and has its hash."""
-    pair.answer(Reply(body=json.dumps({"MemberDetails": [{"Status": value}]}).encode()))
+    pair.answer(Reply(body=json.dumps({"MemberDetails": [{**MEMBER_JSON, "Status": value}]}).encode()))
     (member,) = pair.call_ours("ListMembers").member_details
     assert isinstance(member.status, MemberStatus)
     assert member.status == value

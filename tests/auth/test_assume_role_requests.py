@@ -176,7 +176,6 @@ async def test_every_kind_of_source(sim: DetectiveSimulator, monkeypatch: pytest
     async with DetectiveClient(region="eu-west-1", endpoint_url=sim.url, credentials=role) as client:
         arn = (await client.create_graph()).graph_arn
         await client.list_graphs()
-    assert arn is not None
     assert arn.split(":")[3:5] == ["eu-west-1", SPOKE]
     operations = [(request.operation, request.account_id) for request in sim.requests]
     roles = [("AssumeRole", HUB)] * (2 if source == "role" else 1)

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from attrs import evolve
 from cli.conftest import Program
 
 from detective_async import (
@@ -20,6 +21,7 @@ from detective_async import (
     InvestigationDetail,
     NewUserAgentDetail,
     Severity,
+    Status,
 )
 from detective_async.cli import html_report, investigate_run
 from detective_async.cli.demo_world import ACCOUNTS, REGIONS
@@ -347,6 +349,7 @@ def test_a_page(program: Program) -> None:
 
 
 HOSTILE = '</td><script>alert(1)</script>&"\x1b'
+DETAIL = InvestigationDetail(investigation_id="1", status=Status.SUCCESSFUL, entity_arn=DEPLOY)
 
 
 def test_texts_of_a_page_are_escaped() -> None:
@@ -360,7 +363,7 @@ def test_texts_of_a_page_are_escaped() -> None:
         InvestigationReport(
             entity=HOSTILE,
             region=HOSTILE,
-            detail=InvestigationDetail(investigation_id="1", severity=severity),
+            detail=evolve(DETAIL, severity=severity),
             indicators=(indicator,),
         )
         for severity in (Severity.LOW, Severity(HOSTILE), Severity.CRITICAL, None)
@@ -396,10 +399,10 @@ def test_a_page_is_ascii() -> None:
 def test_a_table_counts_what_is_not_severe() -> None:
     """Indicators by their type, and investigations without any."""
     reports = [
-        InvestigationReport(entity=DEPLOY, detail=InvestigationDetail(investigation_id="1", severity=Severity.LOW)),
+        InvestigationReport(entity=DEPLOY, detail=evolve(DETAIL, investigation_id="1", severity=Severity.LOW)),
         InvestigationReport(
             entity=RELEASE,
-            detail=InvestigationDetail(investigation_id="2", severity=Severity.LOW),
+            detail=evolve(DETAIL, investigation_id="2", severity=Severity.LOW),
             indicators=(Indicator(indicator_type=IndicatorType.NEW_ASO),) * 3,
         ),
     ]

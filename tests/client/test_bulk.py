@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from attrs import AttrsInstance
 from support.sessions import session_of
+from support.waits import invited
 from support.wire_server import until
 
 from detective_async import (
@@ -22,7 +23,6 @@ from detective_async import (
     DetectiveError,
     DetectiveFleet,
     GetMembersResponse,
-    MemberDetail,
     ParameterError,
     ResponseMetadata,
     RetryPolicy,
@@ -46,9 +46,7 @@ DENIED = Failure(403, "AccessDeniedException", "no, said root@example.com")
 
 @pytest.fixture
 async def graph_arn(client: DetectiveClient) -> str:
-    arn = (await client.create_graph()).graph_arn
-    assert arn is not None
-    return arn
+    return (await client.create_graph()).graph_arn
 
 
 def sizes(sim: DetectiveSimulator, operation: str, member: str) -> list[int]:
@@ -206,7 +204,7 @@ async def test_failures_of_graphs(client: DetectiveClient, sim: DetectiveSimulat
 
 async def test_the_order_does_not_depend_on_the_responses() -> None:
     """Results are merged in the requested order; items that were not requested come last."""
-    unrequested = MemberDetail(account_id="999999999999")
+    (unrequested,) = invited("999999999999")
 
     async def respond(request: Any) -> GetMembersResponse:
         ids: list[str] = request.account_ids
@@ -218,14 +216,14 @@ async def test_the_order_does_not_depend_on_the_responses() -> None:
         if ids[0] == IDS[100]:
             raise DetectiveError("the third one")
         return GetMembersResponse(
-            member_details=[unrequested, MemberDetail(), *(MemberDetail(account_id=one) for one in sorted(ids)[:40])],
-            unprocessed_accounts=[UnprocessedAccount(account_id=one) for one in sorted(ids)[40:]],
+            member_details=[unrequested, *invited(*sorted(ids)[:40])],
+            unprocessed_accounts=[UnprocessedAccount(account_id=one, reason="no") for one in sorted(ids)[40:]],
             response_metadata=ResponseMetadata(request_id=ids[0]),
         )
 
     ids = [*IDS, *(f"8{number:011d}" for number in range(50, 0, -1))][:150]
     result = await FakeTransport(respond).bulk.get_members(ARN, ids)
-    assert [one.account_id for one in result.member_details] == [*IDS[10:50], "999999999999", None]
+    assert [one.account_id for one in result.member_details] == [*IDS[10:50], "999999999999"]
     assert [one.account_id for one in result.unprocessed_accounts] == IDS[:10]
     assert [str(failure.error) for failure in result.failures] == ["the second one", "the third one"]
     assert [one.request_id for one in result.response_metadata] == [IDS[0]]

@@ -209,6 +209,27 @@ async def test_with_options_shares_the_connections(sim: DetectiveSimulator) -> N
         await other.list_graphs()
 
 
+async def test_with_options_replaces_the_hooks(sim: DetectiveSimulator) -> None:
+    """One, several or none; the client itself and options that are not given keep theirs."""
+    of_client: list[object] = []
+    of_derived: list[object] = []
+    async with DetectiveClient(
+        region="eu-west-1", endpoint_url=sim.url, credentials=sim.account(OTHER), hooks=of_client.append
+    ) as client:
+        derived = client.with_options(hooks=of_derived.append)
+        for one, numbers in (
+            (derived, (0, 2)),
+            (derived.with_options(region="us-east-1"), (0, 4)),
+            (client.with_options(hooks=[of_client.append, of_derived.append]), (2, 6)),
+            (derived.with_options(hooks=[]), (2, 6)),
+            (client, (4, 6)),
+        ):
+            await one.list_graphs()
+            assert (len(of_client), len(of_derived)) == numbers
+        with pytest.raises(ConfigurationError, match="hooks: expected plain callables"):
+            client.with_options(hooks=7)  # type: ignore[arg-type]
+
+
 def test_with_options_resolves_the_endpoint_of_the_region() -> None:
     """Without a custom URL, another region has another endpoint."""
     client = DetectiveClient(region="eu-west-1", credentials=StaticCredentials("a", "b"), use_fips=True)

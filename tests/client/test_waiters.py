@@ -194,7 +194,7 @@ async def test_on_settled_receives_no_other_members(scripted_time: ScriptedTime)
     received: list[MemberDetail] = []
 
     async def respond(_: list[str]) -> list[MemberDetail]:
-        return [MemberDetail(status=MemberStatus.INVITED), *invited(IDS[5], IDS[0], IDS[0])]
+        return invited(IDS[5], IDS[0], IDS[0])
 
     members = await ScriptedWaiters(scripted_time, respond).wait_for_members(
         ARN, IDS[:1], timeout=60, on_settled=received.append

@@ -426,7 +426,6 @@ async def test_one_missing_host_of_all_regions(
     ("member", "reason"),
     [
         ({"Status": "ADDED_TOMORROW"}, CoverageReason.OTHER),
-        ({}, CoverageReason.OTHER),
         ({"Status": "ACCEPTED_BUT_DISABLED", "DisabledReason": "ADDED_TOMORROW"}, CoverageReason.OTHER),
         ({"Status": "ENABLED"}, None),
         ({"Status": "ENABLED", "DatasourcePackageIngestStates": {"DETECTIVE_CORE": "ADDED"}}, None),
@@ -442,8 +441,8 @@ async def test_members_with_little_or_new_detail(
     """What AWS leaves out says nothing, and what it adds is a reason of its own."""
     load(sim, graph({}))
     usage = {"VolumeUsageByDatasourcePackage": {"EKS_AUDIT": {}}, "VolumeUsageInBytes": 7}
-    details = [{"AccountId": STRANGER, **usage, **member}, {"Status": "ENABLED"}]
-    body = json.dumps({"MemberDetails": details}).encode()
+    details = {"AccountId": STRANGER, "GraphArn": "arn", **usage, **member}
+    body = json.dumps({"MemberDetails": [details]}).encode()
     sim.inject(Fault(Garbage(body, content_type="application/json"), operation="ListMembers"))
     found = await survey(client, regions=[REGION], accounts=[STRANGER])
     assert reasons(found) == {STRANGER: reason}
@@ -451,9 +450,11 @@ async def test_members_with_little_or_new_detail(
 
 
 async def test_a_graph_without_an_arn(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """It is as if there were none."""
+    """It cannot be read, and is not taken for none."""
     sim.inject(Fault(Garbage(b'{"GraphList": [{}]}', content_type="application/json")))
-    assert states(await survey(client, regions=[REGION])) == {REGION: RegionState.NO_GRAPH}
+    found = await survey(client, regions=[REGION])
+    assert states(found) == {REGION: RegionState.COULD_NOT_LOOK}
+    assert "the member is missing @ $.graph_list[0].arn" in str(found.regions[0].error)
 
 
 @pytest.mark.parametrize(

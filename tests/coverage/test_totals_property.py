@@ -19,7 +19,7 @@ from detective_async.coverage.survey import coverage_of
 
 IDS = st.sampled_from([f"{number:012}" for number in range(8)])
 REGIONS = st.sampled_from(["eu-west-1", "us-east-1", "me-south-1"])
-STATUSES = st.none() | st.sampled_from([*MemberStatus, MemberStatus("NEW")])
+STATUSES = st.sampled_from([*MemberStatus, MemberStatus("NEW")])
 DISABLED = st.none() | st.sampled_from([*MemberDisabledReason, MemberDisabledReason("NEW")])
 INGESTED = st.sampled_from([*DatasourcePackageIngestState, DatasourcePackageIngestState("NEW")])
 INACTIVE = st.sampled_from([None, CoverageReason.SUSPENDED, CoverageReason.PENDING_ACTIVATION])
@@ -42,6 +42,7 @@ def readings(draw: st.DrawFn) -> Reading:
         for account_id in draw(st.sets(IDS, min_size=1)):
             member = MemberDetail(
                 account_id=account_id,
+                graph_arn="arn:g",
                 status=draw(STATUSES),
                 disabled_reason=draw(DISABLED),
                 datasource_package_ingest_states=draw(PACKAGES),

@@ -2,13 +2,11 @@
 
 import importlib.util
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.fences import Block, read_blocks
+from support.fences import read_blocks
 
 from detective_async.testing import SimulatorThread
 from docs.pages import DOCS, NOT_RUN, PAGES, WORLD, contents, readings
@@ -48,23 +46,6 @@ async def test_the_blocks_of_a_page_work(
     async with reading(folder, environ) as reader:
         for block in blocks:
             await reader.read(block)
-
-
-def test_the_programs_type_check(tmp_path: Path) -> None:
-    """All files of Python except tests pass mypy in strict mode."""
-    programs = {block.caption: block.text for page in PAGES for block in read_blocks(page) if is_typed(block)}
-    for name, text in programs.items():
-        (tmp_path / name).write_text(text)
-    command = [sys.executable, "-P", "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={tmp_path / 'cache'}"]
-    run = subprocess.run([*command, *programs], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert len(programs) > 10
-
-
-def is_typed(block: Block) -> bool:
-    """Return whether a block is a file of Python, except for tests."""
-    name = block.caption
-    return name.endswith(".py") and not name.startswith("test_") and name not in NOT_RUN
 
 
 def test_only_what_cannot_be_run_is_not() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from attrs import define, field
+from support.answers import MEMBER_JSON
 from support.interruptions import passes as let_pass
 from support.wire_server import Request, WireServer, after_passes, serving, until
 
@@ -94,7 +95,7 @@ class CountingServer:
                 response: dict[str, Any] = {"GraphList": [{"Arn": graph_of(account, region)}]}
             case "/graph/members/list":
                 page = int(json.loads(request.body).get("NextToken", 0))
-                response = {"MemberDetails": [{"AccountId": f"{page:012}"}]}
+                response = {"MemberDetails": [{**MEMBER_JSON, "AccountId": f"{page:012}"}]}
                 if page + 1 < self.pages:
                     response["NextToken"] = str(page + 1)
             case _:
@@ -135,9 +136,7 @@ def disable_debug() -> None:
 
 async def create_graph(client: DetectiveClient, _target: Target) -> str:
     """Work for a fleet on the simulator."""
-    arn = (await client.create_graph()).graph_arn
-    assert arn is not None
-    return arn
+    return (await client.create_graph()).graph_arn
 
 
 async def list_graphs(client: DetectiveClient, _target: Target) -> object:

@@ -212,19 +212,11 @@ async def test_keys_that_no_region_knows(
 
 
 async def test_missing_ids(mock_aws: Any) -> None:
-    """Graphs without an ARN and investigations without an id are skipped."""
+    """A graph without an ARN is a failure of its target, and nothing is skipped silently."""
     base = "https://api.detective.eu-west-1.amazonaws.com"
-    arn = "arn:aws:detective:eu-west-1:111122223333:graph:" + "0a" * 16
-    mock_aws.post(f"{base}/graphs/list", payload={"GraphList": [{}, {"Arn": arn}]}, repeat=True)
-    mock_aws.post(
-        f"{base}/investigations/listInvestigations",
-        payload={"InvestigationDetails": [{"State": "ACTIVE"}, {"InvestigationId": "0" * 21}]},
-    )
-    mock_aws.post(
-        f"{base}/investigations/listIndicators", payload={"Indicators": [{"IndicatorType": "NEW_ASO"}]}, repeat=True
-    )
+    mock_aws.post(f"{base}/graphs/list", payload={"GraphList": [{}]})
     async with DetectiveFleet([Target("111122223333", "eu-west-1", Credentials("a", "b"))]) as fleet:
-        pairs = [pair async for _, pair in fleet.iter_indicators()]
-    assert [(investigation.investigation_id, one.indicator_type) for investigation, one in pairs] == [
-        ("0" * 21, "NEW_ASO")
-    ]
+        stream = fleet.iter_indicators()
+        assert [pair async for pair in stream] == []
+    (failure,) = stream.failures
+    assert "the member is missing @ $.graph_list[0].arn" in str(failure.error)

@@ -73,7 +73,7 @@ async def output_of_a_process() -> None:
 
 
 async def status_of_a_member() -> None:
-    members = [{"AccountId": "111122223333", "Status": HOSTILE}]
+    members = [{"AccountId": "111122223333", "GraphArn": GRAPH, "Status": HOSTILE}]
     clock = FakeTime().clock()
     async with client_of(json.dumps({"MemberDetails": members}), credentials=KEYS, clock=clock) as client:
         await client.wait_for_members(GRAPH, ["111122223333"], until=["ENABLED"], timeout=60)
@@ -107,9 +107,15 @@ async def test_foreign_texts_are_escaped(fail: Callable[[], Awaitable[None]], ca
 
 
 MEMBERS = [
-    {"AccountId": "1" * 12, "Status": HOSTILE, "EmailAddress": "a@b.cc"},
-    {"AccountId": "2" * 12, "Status": "ACCEPTED_BUT_DISABLED", "DisabledReason": HOSTILE, "EmailAddress": "a@b.cc"},
-    {"AccountId": HOSTILE, "Status": "ENABLED"},
+    {"AccountId": "1" * 12, "GraphArn": GRAPH, "Status": HOSTILE, "EmailAddress": "a@b.cc"},
+    {
+        "AccountId": "2" * 12,
+        "GraphArn": GRAPH,
+        "Status": "ACCEPTED_BUT_DISABLED",
+        "DisabledReason": HOSTILE,
+        "EmailAddress": "a@b.cc",
+    },
+    {"AccountId": HOSTILE, "GraphArn": GRAPH, "Status": "ENABLED"},
 ]
 #: What AWS could respond, by path.
 RESPONSES: dict[str, Any] = {

@@ -30,7 +30,7 @@ def test_a_transport_without_a_socket_counts_as_open() -> None:
 
 async def test_start_investigation_has_a_session_of_its_own(client: DetectiveClient) -> None:
     """That session keeps no connection between two requests, and is closed with the client."""
-    arn = (await client.create_graph()).graph_arn or ""
+    arn = (await client.create_graph()).graph_arn
     session, day = connections(client._transport.pool).session(fresh=True), datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(2):
         await client.start_investigation(arn, f"arn:aws:iam::111122223333:user/{number}", day, day + timedelta(1))

@@ -26,5 +26,4 @@ async def graph_arn(client: DetectiveClient, sim: DetectiveSimulator) -> str:
     """The graph of the administrator."""
     arn = (await client.create_graph()).graph_arn
     sim.forget_requests()
-    assert arn is not None
     return arn

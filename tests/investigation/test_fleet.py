@@ -34,7 +34,6 @@ async def fleet(sim: DetectiveSimulator) -> AsyncIterator[DetectiveFleet]:
     for region in (REGION, ELSEWHERE):
         async with administrator(sim, region=region) as client:
             arn = (await client.create_graph()).graph_arn
-            assert arn is not None
             sim.set_volume(DISABLED, "VOLUME_TOO_HIGH")
             accounts = [Account(one, f"account-{one}@example.com") for one in (MEMBER, DISABLED, INVITED)]
             await client.create_members(arn, accounts)

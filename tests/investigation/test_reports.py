@@ -128,19 +128,19 @@ def test_a_row_of_each_type(kind: str, detail: dict[str, Any], what: str, where:
 
 
 def test_an_empty_indicator() -> None:
-    """It is a row of empty strings."""
-    report = InvestigationReport(entity=ROLE, indicators=(Indicator(),))
+    """Beside its type, it is a row of empty strings."""
+    report = InvestigationReport(entity=ROLE, indicators=(Indicator(indicator_type=IndicatorType.NEW_ASO),))
     assert report.rows()[0] == {
         "entity": ROLE,
         "region": "",
         "investigation_id": "",
         "severity": "",
-        "type": "",
+        "type": "NEW_ASO",
         "what": "",
         "where": "",
         "when": "",
     }
-    assert report.to_dict()["indicators"] == [{"type": "", "what": "", "where": "", "detail": {}}]
+    assert report.to_dict()["indicators"] == [{"type": "NEW_ASO", "what": "", "where": "", "detail": {}}]
 
 
 def test_a_report_as_plain_data() -> None:
@@ -153,6 +153,7 @@ def test_a_report_as_plain_data() -> None:
         graph_arn="arn:g",
         detail=InvestigationDetail(
             investigation_id="1" * 21,
+            entity_arn=ROLE,
             severity=Severity.HIGH,
             status=Status.SUCCESSFUL,
             created_time=datetime(2026, 3, 3, tzinfo=UTC),

@@ -18,7 +18,6 @@ from detective_async import (
     CredentialsError,
     DeleteMembersResponse,
     DetectiveClient,
-    MemberDetail,
     MemberStatus,
     ProgressEvent,
     ServiceQuotaExceededException,
@@ -395,7 +394,7 @@ async def test_unprocessed_accounts(sim: DetectiveSimulator) -> None:
             reasons = {ONE: "Account is already a member", TWO: "root@example.com is not welcome"}
             assert [one.account_id for one in done.members] == [ONE]
             return CreateMembersResponse(
-                members=[MemberDetail(account_id="9" * 12)],
+                members=[evolve(done.members[0], account_id="9" * 12)],
                 unprocessed_accounts=[UnprocessedAccount(account_id=key, reason=text) for key, text in reasons.items()],
             )
 

@@ -233,7 +233,7 @@ async def test_a_suspended_member_is_not_removed(sim: DetectiveSimulator, client
 
 async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]) -> None:
     """The graph and its members remain."""
-    arn = (await client.create_graph()).graph_arn or ""
+    arn = (await client.create_graph()).graph_arn
     await client.create_members(arn, [account(ONE)])
     await client.with_options(credentials=sim.account(ONE)).accept_invitation(arn)
     plan = await plan_membership(client, WANTED, regions=[REGION], **management)

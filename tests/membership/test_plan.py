@@ -149,6 +149,15 @@ async def test_nothing_to_do(sim: DetectiveSimulator, client: DetectiveClient) -
     assert [request.operation for request in sim.requests] == ["GetCallerIdentity", "ListGraphs", "ListMembers"]
 
 
+async def test_a_plan_in_a_notebook(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Its actions are a table; the client and what it was made with are not shown."""
+    plan: Any = await plan_membership(client, [account(IDS[0])], regions=[REGION], members=accepting(sim))
+    found = plan._repr_html_()
+    assert "<caption>actions: 3</caption>" in found
+    assert f"<tr><td>invite</td><td>{REGION}</td><td>not a member</td><td>{IDS[0]}</td></tr>" in found
+    assert "example.com" not in found
+
+
 async def test_text_of_a_long_plan(client: DetectiveClient) -> None:
     """Ten accounts are named and the rest counted, except for removals; different regions are separate."""
     accounts = some_accounts(24)

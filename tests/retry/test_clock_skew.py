@@ -188,7 +188,7 @@ async def test_start_investigation_is_repeated_after_a_correction(
 ) -> None:
     """A request that was refused for its date was not carried out."""
     sim.inject(Fault(ClockSkew(7200), operation="StartInvestigation", count=None))
-    arn = (await client.create_graph()).graph_arn or ""
+    arn = (await client.create_graph()).graph_arn
     day = datetime(2026, 1, 1, tzinfo=UTC)
     started = await client.start_investigation(arn, "arn:aws:iam::111122223333:user/a", day, day + timedelta(1))
     assert started.response_metadata.attempts == 2

@@ -136,7 +136,7 @@ class Caller:
         graph = await self._call(client.create_graph(tags={"owner": self.admin}))
         if graph is None:
             return
-        arn = graph.graph_arn or ""
+        arn = graph.graph_arn
         self._check("CreateGraph", f":{self.region}:{self.admin}:graph:" in arn)
         await self._invite(client, arn)
         for member in self._members[:4]:
@@ -191,7 +191,7 @@ class Caller:
         started = await self._call(client.start_investigation(arn, entity, *_DAYS))
         if started is None:
             return
-        name = started.investigation_id or ""
+        name = started.investigation_id
         found = await self._call(client.get_investigation(arn, name))
         self._check("GetInvestigation", found is None or found.entity_arn == entity)
         await self._call(client.iter_indicators(arn, name, page_size=5).collect())

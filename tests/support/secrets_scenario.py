@@ -37,6 +37,7 @@ from detective_async import (
     DetectiveClient,
     EnvironmentCredentials,
     MemberDetail,
+    MemberStatus,
     RetryPolicy,
     StaticCredentials,
     Timeouts,
@@ -116,7 +117,10 @@ class SecretsScenario:
         """Collect the texts of all public objects that contain secrets."""
         client = DetectiveClient(region="eu-west-1", credentials=KEYS)
         derived = client.with_options(credentials=StaticCredentials(*parts_of(KEYS)))
-        members = [MemberDetail(account_id="1", email_address=address) for address in ADDRESSES]
+        members = [
+            MemberDetail(account_id="1", graph_arn="arn", status=MemberStatus.INVITED, email_address=address)
+            for address in ADDRESSES
+        ]
         unprocessed = [UnprocessedAccount(account_id="1", reason=f"{address} is not it") for address in ADDRESSES]
         response = CreateMembersResponse(members=members, unprocessed_accounts=unprocessed)
         self.collect(
@@ -171,7 +175,7 @@ class SecretsScenario:
             for account in ACCOUNTS[1:]:
                 sim.account(account.account_id, account.email_address)
             async with self.client(sim.url, keys) as client:
-                arn = (await client.create_graph()).graph_arn or ""
+                arn = (await client.create_graph()).graph_arn
                 await self.collect_result(client.create_members(arn, ACCOUNTS, message=MESSAGE))
                 for effect in EFFECTS:
                     for count in (1, None):

@@ -62,7 +62,7 @@ async def hang(_: list[str]) -> list[MemberDetail]:
 
 
 def invited(*ids: str) -> list[MemberDetail]:
-    return [MemberDetail(account_id=one, status=MemberStatus.INVITED) for one in ids]
+    return [MemberDetail(account_id=one, graph_arn="arn", status=MemberStatus.INVITED) for one in ids]
 
 
 async def invite(client: DetectiveClient, graph_arn: str, ids: list[str]) -> None:

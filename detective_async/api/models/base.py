@@ -45,9 +45,21 @@ class ResponseMetadata:
     repeated: bool = False
 
 
+class TablesInNotebooks:
+    """Shows an attrs object in a notebook: as tables of its items, masked as in `repr`."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        # Imported on first use: other programs need no HTML.
+        from detective_async.api.html import tables_of  # noqa: PLC0415
+
+        return tables_of(self)
+
+
 # Comparison and repr are those of the subclasses.
 @frozen(kw_only=True, eq=False, repr=False)
-class Response:
+class Response(TablesInNotebooks):
     """The base class of all responses.
 
     Attributes:

@@ -54,7 +54,7 @@ class DatasourcePackageIngestDetail:
         last_ingest_state_change: state -> when the package last entered it.
     """
 
-    datasource_package_ingest_state: DatasourcePackageIngestState | None = None
+    datasource_package_ingest_state: DatasourcePackageIngestState
     last_ingest_state_change: dict[DatasourcePackageIngestState, TimestampForCollection] = Factory(dict)
 
 
@@ -81,8 +81,8 @@ class MembershipDatasources:
         datasource_package_ingest_history: package -> state -> when the package last entered it.
     """
 
-    account_id: str | None = None
-    graph_arn: str | None = None
+    account_id: str
+    graph_arn: str
     datasource_package_ingest_history: dict[
         DatasourcePackage, dict[DatasourcePackageIngestState, TimestampForCollection]
     ] = Factory(dict)

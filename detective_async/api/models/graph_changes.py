@@ -23,7 +23,7 @@ class CreateGraphResponse(Response):
         graph_arn: the graph's ARN; the existing graph's if the account had one already.
     """
 
-    graph_arn: str | None = None
+    graph_arn: str
 
 
 @frozen

@@ -20,7 +20,7 @@ class Graph:
         created_time: when Detective was enabled.
     """
 
-    arn: str | None = None
+    arn: str
     created_time: datetime | None = None
 
 

@@ -188,7 +188,7 @@ class Indicator:
         indicator_detail: what was observed.
     """
 
-    indicator_type: IndicatorType | None = None
+    indicator_type: IndicatorType
     indicator_detail: IndicatorDetail | None = None
 
 

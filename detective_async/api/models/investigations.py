@@ -138,12 +138,12 @@ class InvestigationDetail:
         entity_type: whether it is a user or a role.
     """
 
-    investigation_id: str | None = None
+    investigation_id: str
     severity: Severity | None = None
-    status: Status | None = None
+    status: Status
     state: State | None = None
     created_time: datetime | None = None
-    entity_arn: str | None = None
+    entity_arn: str
     entity_type: EntityType | None = None
 
 
@@ -173,13 +173,13 @@ class GetInvestigationResponse(Response):
     """
 
     graph_arn: str | None = None
-    investigation_id: str | None = None
-    entity_arn: str | None = None
+    investigation_id: str
+    entity_arn: str
     entity_type: EntityType | None = None
     created_time: datetime | None = None
     scope_start_time: datetime | None = None
     scope_end_time: datetime | None = None
-    status: Status | None = None
+    status: Status
     severity: Severity | None = None
     state: State | None = None
 
@@ -228,7 +228,7 @@ class StartInvestigationResponse(Response):
         investigation_id: 21 digits.
     """
 
-    investigation_id: str | None = None
+    investigation_id: str
 
 
 @frozen

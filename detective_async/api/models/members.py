@@ -92,12 +92,12 @@ class MemberDetail:
         datasource_package_ingest_states: package -> whether its data is ingested.
     """
 
-    account_id: str | None = None
+    account_id: str
     email_address: str | None = field(default=None, repr=masked)
-    graph_arn: str | None = None
+    graph_arn: str
     master_id: str | None = None
     administrator_id: str | None = None
-    status: MemberStatus | None = None
+    status: MemberStatus
     disabled_reason: MemberDisabledReason | None = None
     invited_time: datetime | None = None
     updated_time: datetime | None = None

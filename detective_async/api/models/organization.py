@@ -18,7 +18,7 @@ class Administrator:
         delegation_time: when it was made the administrator.
     """
 
-    account_id: str | None = None
+    account_id: str
     graph_arn: str | None = None
     delegation_time: datetime | None = None
 
@@ -38,7 +38,7 @@ class DescribeOrganizationConfigurationResponse(Response):
         auto_enable: whether accounts new to the organization become members automatically.
     """
 
-    auto_enable: bool | None = None
+    auto_enable: bool
 
 
 @frozen

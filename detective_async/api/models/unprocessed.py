@@ -14,8 +14,8 @@ class UnprocessedAccount:
         reason: AWS's explanation; e-mail addresses in it are masked in `repr`.
     """
 
-    account_id: str | None = None
-    reason: str | None = field(default=None, repr=masked_text)
+    account_id: str
+    reason: str = field(repr=masked_text)
 
 
 @frozen(kw_only=True)
@@ -27,5 +27,5 @@ class UnprocessedGraph:
         reason: AWS's explanation.
     """
 
-    graph_arn: str | None = None
-    reason: str | None = None
+    graph_arn: str
+    reason: str

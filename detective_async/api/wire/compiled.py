@@ -16,7 +16,7 @@ from types import GenericAlias, UnionType
 from typing import Any, get_args, get_origin
 
 import msgspec
-from attrs import AttrsInstance, fields, has
+from attrs import NOTHING, AttrsInstance, fields, has
 
 from detective_async.api.models.base import OpenEnum
 from detective_async.api.wire.names import document_members, inner_type, wire_name
@@ -30,7 +30,7 @@ Reader = tuple[Callable[[str], Any], Callable[[Any], Any]]
 def reader_of(model: type[AttrsInstance]) -> Reader:
     """Return the functions that parse a document, and make a model of what was parsed.
 
-    The model's attributes must all be optional, lists or maps.
+    Lists and maps of the model's attributes must have a default; others have one if they are optional.
     """
     return msgspec.json.Decoder(_parsed_type(model)).decode, _CONVERTERS[_generate_converter(model)]
 
@@ -48,9 +48,15 @@ def _parsed_type(kind: Any) -> Any:
         _, item = get_args(kind)
         return GenericAlias(dict, (str, _parsed_type(item)))
     if has(kind):
-        members = [(wire_name(a.name), _parsed_type(a.type) | None, None) for a in document_members(kind)]
-        # There are no cycles for the garbage collector to find.
-        return msgspec.defstruct(kind.__name__, members, gc=False)
+        members = [
+            (wire_name(a.name), _parsed_type(a.type))
+            if a.default is NOTHING
+            else (wire_name(a.name), _parsed_type(a.type) | None, None)
+            for a in document_members(kind)
+        ]
+        # By keyword, because a member without a default may follow one that has it. There are no cycles for the garbage
+        # collector to find.
+        return msgspec.defstruct(kind.__name__, members, gc=False, kw_only=True)
     # msgspec would round timestamps to microseconds, where boto3 cuts them off.
     return str if kind is datetime or issubclass(kind, OpenEnum) else kind
 
@@ -105,6 +111,8 @@ def _statements(name: str, kind: Any, value: str) -> str:
             f"        v.reverse()\n"
             f"        it.{name} = [{_expression(item, 'i')} for i in map(_pop, _repeat(v, len(v)))]\n"
         )
+    if get_origin(kind) is not UnionType:
+        return f"    it.{name} = {_expression(kind, value)}\n"
     made = _expression(inner_type(kind), "v")
     return f"    it.{name} = {value if made == 'v' else f'None if (v := {value}) is None else {made}'}\n"
 

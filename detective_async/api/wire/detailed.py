@@ -49,6 +49,9 @@ def _has_members(operation: Operation[Any]) -> bool:
 
 
 def _describe(error: BaseException, _type: type | None) -> str:
+    if isinstance(error, KeyError):
+        # Raised by cattrs where an object has no member of that name.
+        error = MismatchError("the member is missing")
     return str(error) if isinstance(error, MismatchError) else f"cannot be read ({type(error).__name__})"
 
 

@@ -22,7 +22,6 @@ from detective_async import (
     DatasourcePackage,
     DatasourcePackageUsageInfo,
     Graph,
-    Indicator,
     IndicatorDetail,
     ListMembersResponse,
     MemberDetail,
@@ -42,6 +41,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 MEMBER = MemberDetail(
     account_id="111122223333",
     email_address="kim@example.com",
+    graph_arn="arn",
     status=MemberStatus.ENABLED,
     invited_time=NOON,
     volume_usage_in_bytes=5,
@@ -52,6 +52,7 @@ MEMBER = MemberDetail(
 )
 MEMBER_JSON = {
     "AccountId": "111122223333",
+    "GraphArn": "arn",
     "Status": "ENABLED",
     "InvitedTime": "2026-03-01T12:00:00.250000Z",
     "VolumeUsageInBytes": 5,
@@ -95,8 +96,8 @@ DOCUMENTS: dict[str, tuple[object, ...]] = {
         {"AccountId": "111122223333", "EmailAddress": "kim@example.com"},
     ),
     "nested models with irregular names": (
-        [Indicator(indicator_detail=IndicatorDetail(ttps_observed_detail=TTPsObservedDetail(api_name="ListUsers")))],
-        *[[{"IndicatorDetail": {"TTPsObservedDetail": {"APIName": "ListUsers"}}}]] * 2,
+        [TTPsObservedDetail(api_name="ListUsers"), IndicatorDetail(ttps_observed_detail=TTPsObservedDetail())],
+        *[[{"APIName": "ListUsers"}, {"TTPsObservedDetail": {}}]] * 2,
     ),
     "a response without its metadata": (
         (ListMembersResponse(member_details=[MEMBER], response_metadata=ResponseMetadata(request_id="an-id")),),
@@ -108,7 +109,6 @@ DOCUMENTS: dict[str, tuple[object, ...]] = {
         {"AccountId": "111122223333", "Reason": "*** is not hers"},
         {"AccountId": "111122223333", "Reason": "kim@example.com is not hers"},
     ),
-    "a missing text of AWS": (UnprocessedAccount(account_id="1"), *[{"AccountId": "1"}] * 2),
     "an address in a text of the library": (
         RegionReport(region="eu-west-1", problem="not kim@example.com's"),
         {"region": "eu-west-1", "graph_arn": None, "done": [], "problem": "not ***'s", "error": None, "reason": None},

@@ -76,7 +76,6 @@ async def client(sim: DetectiveSimulator) -> DetectiveClient:
     """A client of an account whose graph has members; the app closes it."""
     client = client_of(sim)
     graph_arn = (await client.create_graph()).graph_arn
-    assert graph_arn is not None
     accounts = [Account(f"{number:012}", f"account-{number}@example.com") for number in range(1, 31)]
     await client.create_members(graph_arn, accounts)
     return client

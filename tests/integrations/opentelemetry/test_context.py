@@ -33,7 +33,6 @@ ACCOUNTS = [Account(account, f"account-{account}@example.com") for account in ME
 
 async def with_members(client: DetectiveClient) -> str:
     graph_arn = (await client.create_graph()).graph_arn
-    assert graph_arn is not None
     await client.bulk.create_members(graph_arn, ACCOUNTS)
     return graph_arn
 

@@ -188,7 +188,6 @@ async def test_server_address(recorded: Recorded, credentials: Credentials) -> N
 async def test_no_secrets(recorded: Recorded, client: DetectiveClient, sim: DetectiveSimulator) -> None:
     """Spans contain no message, e-mail address, ARN or key."""
     graph_arn = (await client.create_graph()).graph_arn
-    assert graph_arn is not None
     sim.inject(Fault(Failure(status=400, code="ValidationException", message=f"{SECRET} of {graph_arn}")))
     with pytest.raises(ServiceError, match=graph_arn):
         await client.create_members(graph_arn, [Account("444455556666", "root@example.com")], message=SECRET)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, get_type_hints
 
 import attrs
+from support.contract.always_sent import members_always_sent
 from support.contract.api import Json
 from support.contract.differences_of_rules import differences_of_rule
 
@@ -100,13 +101,15 @@ def _differences_of_structure(name: str, cls: type, shapes: Json, *, sent: bool,
         found.append(f"{name}: not frozen")
     hints = get_type_hints(cls)
     required = shapes[name].get("required", [])
+    # The model requires nothing of responses.
+    needed = {*required, *members_always_sent(name)}
     for member, part in members.items():
         if member in fields:
             field = fields[member]
             found += [
                 f"{name}.{member}: {line}"
                 for line in _differences_of_member(
-                    part, field, hints[field.name], shapes, required=member in required, sent=sent
+                    part, field, hints[field.name], shapes, required=member in needed, sent=sent
                 )
             ]
     positional = [wire_name(a.name) for a in attrs.fields(cls) if not a.kw_only]

@@ -6,6 +6,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 from hypothesis import strategies as st
+from support.contract.always_sent import members_always_sent
 from support.contract.strategies import ARNS, AWKWARD, CHARACTERS, MOMENTS
 
 TEXTS = st.one_of(st.sampled_from([*AWKWARD, *ARNS]), st.text(CHARACTERS, max_size=24))
@@ -46,9 +47,11 @@ def responses(shape: Shape) -> st.SearchStrategy[Any]:
     match shape:
         case StructureShape():
             members = {name: responses(member) for name, member in shape.members.items()}
-            # Half of the documents have all members; in others, some are missing or null.
+            # Half of the documents have all members; in others, some are missing or null, but for those always sent.
             sparse = {name: st.one_of(st.none(), member) for name, member in members.items()}
-            known = st.one_of(st.fixed_dictionaries(members), st.fixed_dictionaries({}, optional=sparse))
+            always = {name: members[name] for name in members_always_sent(shape.name)}
+            others = {name: member for name, member in sparse.items() if name not in always}
+            known = st.one_of(st.fixed_dictionaries(members), st.fixed_dictionaries(always, optional=others))
             unknown = _UNKNOWN.map(lambda added: {n: value for n, value in added.items() if n not in members})
             return st.builds(lambda added, there: {**added, **there}, unknown, known)
         case ListShape():
