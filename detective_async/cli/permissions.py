@@ -27,20 +27,36 @@ class Needs:
     Attributes:
         reads: the permissions that can be tried by reading.
         changes: those that cannot, because that would change something.
+        options: those that only some options of the job need.
         graph: whether the account must have a graph.
     """
 
     reads: tuple[str, ...]
     changes: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     graph: bool = False
+
+    @property
+    def all(self) -> frozenset[str]:
+        """All of them: what the policy in the documentation allows."""
+        return frozenset((*self.reads, *self.changes, *self.options))
 
 
 _LIST = ("detective:ListGraphs", "detective:ListMembers")
+#: Of onboarding: --packages, --tag, --remove-others and corrected addresses.
+_OPTIONS = (
+    "detective:DeleteMembers",
+    "detective:ListDatasourcePackages",
+    "detective:ListTagsForResource",
+    "detective:TagResource",
+    "detective:UpdateDatasourcePackages",
+)
 #: Job -> what it needs, by the names of the service authorization reference.
 NEEDS: Mapping[str, Needs] = {
     "onboard": Needs(
         _LIST,
         ("detective:CreateGraph", "detective:CreateMembers", "detective:StartMonitoringMember", "sts:AssumeRole"),
+        _OPTIONS,
     ),
     "onboard --organization": Needs(
         (
@@ -49,11 +65,14 @@ NEEDS: Mapping[str, Needs] = {
             "organizations:ListAccounts",
         ),
         ("detective:CreateMembers", "detective:UpdateOrganizationConfiguration"),
+        ("detective:StartMonitoringMember", *_OPTIONS),
     ),
-    "coverage": Needs((*_LIST, "detective:ListDatasourcePackages"), graph=True),
+    "coverage": Needs(
+        (*_LIST, "detective:ListDatasourcePackages"), options=("organizations:ListAccounts",), graph=True
+    ),
     "inventory": Needs(_LIST),
     "investigate": Needs(
-        ("detective:ListGraphs", "detective:ListInvestigations"),
+        (*_LIST, "detective:ListInvestigations"),
         ("detective:StartInvestigation", "detective:GetInvestigation", "detective:ListIndicators"),
         graph=True,
     ),
