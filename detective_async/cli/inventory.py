@@ -32,8 +32,9 @@ def command(**options: Any) -> int:
     """Write every member of every graph, in the caller's account or, by --role-name, in many accounts.
 
     With a checkpoint, the same command continues where it was stopped, by Ctrl-C or otherwise, and retries what failed;
-    in the end the output has each member once. Without a checkpoint, the file is overwritten. A second run on the same
-    file or checkpoint is refused while the first one is running.
+    in the end the output has each member once, and the checkpoint is removed: the next run makes a new inventory.
+    Without a checkpoint, the file is overwritten. A second run on the same file or checkpoint is refused while the
+    first one is running.
 
     A region that an account has not opted in to is reported, and is no failure.
     """

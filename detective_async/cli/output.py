@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import Factory, frozen
 
+from detective_async.cli.exits import failing
 from detective_async.errors import printable
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Results:
         summarize: what a table says of rows that it does not show, after their number; `PLURAL` is behind the noun.
         summary: the last lines of a table.
         brief: the rows of a table that does not show all, if they are others.
+        blank: column -> what a table has in it for a row that has nothing there.
+        text: lines that are written instead of a table that does not show all.
     """
 
     columns: Sequence[str]
@@ -60,6 +63,8 @@ class Results:
     summarize: Callable[[Row], str]
     summary: Sequence[str] = ()
     brief: Sequence[Row] | None = None
+    blank: Mapping[str, str] = Factory(dict)
+    text: str | None = None
 
 
 def write(results: Results, format_: str, *, show_all: bool = False) -> None:
@@ -67,7 +72,13 @@ def write(results: Results, format_: str, *, show_all: bool = False) -> None:
 
     Raises:
         BrokenPipeError: the reader has gone.
+        CommandError: they cannot be written.
     """
+    with failing("standard output"):
+        _write(results, format_, show_all=show_all)
+
+
+def _write(results: Results, format_: str, *, show_all: bool) -> None:
     if format_ == "json":
         json.dump(results.document, sys.stdout, indent=1)
         sys.stdout.write("\n")
@@ -114,16 +125,19 @@ def write_table(results: Results, *, show_all: bool = False) -> None:
     """Draw a table: first what needs attention, then how many other rows there are, by what is said of them."""
     from rich.text import Text  # noqa: PLC0415 - only tables need it
 
+    as_text = results.text is not None and not show_all
     rows = results.rows if show_all or results.brief is None else results.brief
-    bad = [row for row in rows if results.attention(row)]
-    good = [row for row in rows if not results.attention(row)]
-    lines = _merged(bad, results.shown, show_all=show_all)
+    bad = [] if as_text else [row for row in rows if results.attention(row)]
+    good = [] if as_text else [row for row in rows if not results.attention(row)]
+    lines = _merged(bad, results, show_all=show_all)
     hidden = 0 if show_all else max(0, len(lines) - _MOST_ROWS)
     attention = lines[: len(lines) - hidden]
-    others = _merged(good, results.shown, show_all=True) if show_all else []
+    others = _merged(good, results, show_all=True) if show_all else []
     # Elsewhere, lines have no blanks at their ends.
     drawn = None if sys.stdout.isatty() else io.StringIO()
     console = console_for(sys.stdout if drawn is None else drawn)
+    for line in (results.text or "").splitlines() if as_text else ():
+        console.print(Text(printable(line)))
     if attention or others:
         console.print(_table(attention, others, results.shown))
     if hidden:
@@ -154,10 +168,10 @@ def _table(attention: Sequence[Sequence[str]], others: Sequence[Sequence[str]], 
     return table
 
 
-def _merged(rows: Iterable[Row], shown: Mapping[str, str], *, show_all: bool) -> list[list[str]]:
+def _merged(rows: Iterable[Row], results: Results, *, show_all: bool) -> list[list[str]]:
     """Return the cells of rows: those that differ in their region only as one, and those in their account only too."""
-    lines = [[text(row.get(name)) for name in shown] for row in rows]
-    names = list(shown)
+    names = list(results.shown)
+    lines = [[text(row.get(name)) or results.blank.get(name, "") for name in names] for row in rows]
     if "region" in names:
         lines = _merge(lines, names.index("region"), _regions)
     if "account_id" in names and not show_all:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from detective_async.cli.exits import DONE, FAILED, CommandError
+from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask
 from detective_async.cli.output import PLURAL, Results, write
 from detective_async.membership import ActionKind, Problem, Reason, TeardownPlan, TeardownReport, plan_teardown
@@ -33,7 +33,8 @@ async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) 
         job.say(str(plan))
         if plan.graphs:
             confirm = _confirmed(plan, confirm)
-        report = await plan.apply(confirm=confirm or "", timeout=timeout)
+        with failing():
+            report = await plan.apply(confirm=confirm or "", timeout=timeout)
     failed = [one for one in report.failures if one.reason not in closed]
     write(_results(report, failed), job.output, show_all=job.show_all)
     return FAILED if failed else DONE
@@ -79,4 +80,5 @@ def _results_of_plan(plan: TeardownPlan, problems: Sequence[Problem]) -> Results
         attention=lambda row: True,  # noqa: ARG005
         summarize=str,
         summary=[f"{count(len(actions), 'graph')} would be deleted; nothing was done"],
+        text=str(plan),
     )
