@@ -24,6 +24,7 @@ from support.strict_mode import warnings_in
 import detective_async.testing
 from detective_async.testing import DetectiveSimulator
 from detective_async.testing.command import main
+from detective_async.testing.environment import CONFLICTING
 
 pytestmark = pytest.mark.slow
 
@@ -103,8 +104,8 @@ def test_it_serves_until_a_signal(start: Start, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
-    """The commands set the variables, and unset a conflicting session token."""
-    process = start("--port", "0", AWS_SESSION_TOKEN="old")
+    """The commands set the variables, and unset a conflicting session token, whether or not it has one itself."""
+    process = start("--port", "0")
     variables = exported(process)
     assert process.stdout is not None
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
@@ -221,7 +222,9 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     others = ["--host", "0.0.0.0", "--allow-host", "simulator", "--control-token", "open-sesame"]  # noqa: S104
     assert run_and_signal([*arguments, *others]) == 0
     out, err = capsys.readouterr()
-    assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+", line) for line in out.splitlines())
+    *exports, unset = out.splitlines()
+    assert all(re.fullmatch(r"export (AWS_\w+|NO_PROXY|no_proxy)=\S+", line) for line in exports)
+    assert unset == f"unset {' '.join(CONFLICTING)}"
     assert f"account {ONE}: " in err
     assert "it listens at all addresses" in err
     content = tomllib.loads(dump.read_text())
