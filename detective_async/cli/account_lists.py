@@ -86,12 +86,13 @@ def active_ids(accounts: Iterable[OrganizationAccount], say: Callable[[str], Any
     return active
 
 
-def _with_addresses(lines: Iterable[str]) -> Iterator[str]:
+def _with_addresses(lines: Sequence[str]) -> Iterator[str]:
     """Give each line that has an account id only an address, which the reader of accounts expects."""
+    separator = next((found[0] for line in lines if (found := _SEPARATOR.search(line.strip()))), ",")
     for line in lines:
         account_id, *rest = _SEPARATOR.split(line.strip(), maxsplit=1)
         has_more = bool(rest) and bool(rest[0].strip(',;\t" '))
-        yield line if not account_id or has_more else f"{account_id},{_address_for(account_id)}"
+        yield line if not account_id or has_more else f"{account_id}{separator}{_address_for(account_id)}"
 
 
 def _address_for(account_id: str) -> str:

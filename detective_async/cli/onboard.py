@@ -46,6 +46,11 @@ detective-async onboard --organization --regions all --auto-enable --yes""",
     help="Remove these members, and do nothing else.",
 )
 @click.option("--max-removals", type=click.IntRange(0), help="The most memberships that may be removed.")
+@click.option(
+    "--no-retry-failed",
+    is_flag=True,
+    help="Leave accounts whose e-mail address AWS could not verify; else each run invites them again.",
+)
 @click.option("--retry-disabled", is_flag=True, help="Ask AWS again to enable accounts whose volume was too high.")
 @click.option("--message", metavar="TEXT", help="The text of the invitations.")
 @click.option("--no-email", is_flag=True, help="Send no e-mails with the invitations.")
@@ -76,7 +81,8 @@ def command(**options: Any) -> int:
     Graphs and memberships cost money: AWS bills each account by the volume of its data, after a free trial of 30 days.
     AWS sends an e-mail with each invitation, unless --no-email is given.
     """
-    job = common.job_of(options)
+    has_list = options["accounts"] is not None or options["organization"]
+    job = common.job_of(options, members_have_role=has_list or not (options["packages"] or options["removed"]))
     if options["auto_enable"] is not None and not options["organization"]:
         raise click.UsageError("--auto-enable needs --organization")
     if options["max_removals"] is not None and not options["remove_others"]:

@@ -52,6 +52,7 @@ class Onboarding:
     remove_others: bool
     removed: tuple[str, ...]
     max_removals: int | None
+    no_retry_failed: bool
     retry_disabled: bool
     message: str | None
     no_email: bool
@@ -86,7 +87,7 @@ class Onboarding:
                 results = self._results_of_plan(plan)
                 write(results, job.output, show_all=job.show_all)
                 return DONE if results.document["ok"] else FAILED
-            job.say(str(plan))
+            job.say(str(plan), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
             with failing():
@@ -119,6 +120,7 @@ class Onboarding:
                 tags=self.tags,
                 remove_others=self.remove_others,
                 max_removals=_ANY_NUMBER if self._asks_for_removals else self.max_removals,
+                retry_failed=not self.no_retry_failed,
                 retry_disabled=self.retry_disabled,
                 message=self.message,
                 disable_email_notification=self.no_email or None,

@@ -68,9 +68,9 @@ class Job:
     # The provider of the caller's own credentials, so that they are looked up once.
     _own: "list[CredentialsProvider]" = field(init=False, factory=list, repr=False, eq=False)
 
-    def say(self, text: str) -> None:
-        """Write a line for people to standard error, unless they want none."""
-        if not self.quiet:
+    def say(self, text: str, *, always: bool = False) -> None:
+        """Write lines for people to standard error, unless they want none; what a question is about, always."""
+        if always or not self.quiet:
             sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
             sys.stderr.flush()
 
@@ -358,8 +358,12 @@ def common_options(formats: Sequence[str] = FORMATS, default: str = "table") -> 
     return decorate
 
 
-def job_of(options: dict[str, Any]) -> Job:
+def job_of(options: dict[str, Any], *, members_have_role: bool = False) -> Job:
     """Take the common options out of a subcommand's.
+
+    Args:
+        options: the subcommand's, by name.
+        members_have_role: whether the job assumes the role in accounts of a list, and not only in `account`.
 
     Raises:
         click.UsageError: they contradict each other.
@@ -368,6 +372,8 @@ def job_of(options: dict[str, Any]) -> Job:
     job = Job(**{name: options.pop(name) for name in names if name in options})
     if job.account is not None and job.role_name is None:
         raise click.UsageError("--account needs --role-name: the role to assume there")
+    if job.role_name is not None and job.account is None and not members_have_role:
+        raise click.UsageError("--role-name needs --account: where to assume the role; without both, it is your own")
     if job.external_id is not None and job.role_name is None:
         raise click.UsageError("--external-id needs --role-name: the role that requires it")
     _check_profile(job.profile)

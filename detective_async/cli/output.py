@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,6 +37,8 @@ _UNBROKEN = frozenset({"account_id", "region", "job"})
 _FORMULA = tuple("=+-@\t\r")
 #: Characters of a line, where the output is no terminal and nobody has set COLUMNS: lines are not broken.
 _NO_TERMINAL = 1000
+#: Where there are fewer, lines are longer than the terminal is wide, since columns would vanish.
+_LEAST_WIDTH = 72
 
 
 @frozen(kw_only=True)
@@ -171,11 +174,16 @@ def _table(attention: Sequence[Sequence[str]], others: Sequence[Sequence[str]], 
 def _merged(rows: Iterable[Row], results: Results, *, show_all: bool) -> list[list[str]]:
     """Return the cells of rows: those that differ in their region only as one, and those in their account only too."""
     names = list(results.shown)
+    index = names.index("region") if "region" in names else None
     lines = [[text(row.get(name)) or results.blank.get(name, "") for name in names] for row in rows]
-    if "region" in names:
-        lines = _merge(lines, names.index("region"), _regions)
+    if index is not None:
+        lines = _merge(lines, index, ", ".join)
     if "account_id" in names and not show_all:
+        # Of the same regions, and not of as many.
         lines = _merge(lines, names.index("account_id"), _accounts, keep=_NAMED_ACCOUNTS)
+    if index is not None and not show_all:
+        for line in lines:
+            line[index] = _regions(line[index])
     return lines
 
 
@@ -193,8 +201,9 @@ def _merge(
     return merged
 
 
-def _regions(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _NAMED_REGIONS else f"{len(names)} regions"
+def _regions(joined: str) -> str:
+    number = joined.count(",") + 1
+    return joined if number <= _NAMED_REGIONS else f"{number} regions"
 
 
 def _accounts(ids: Sequence[str]) -> str:
@@ -205,7 +214,13 @@ def console_for(stream: Any) -> "Console":
     """Make a console that draws on a stream: in colours and at its width on a terminal, in long lines elsewhere."""
     from rich.console import Console  # noqa: PLC0415 - only tables and progress bars need it
 
-    wide = None if stream.isatty() or os.environ.get("COLUMNS") else _NO_TERMINAL
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns) > 0:
+        wide = max(int(columns), _LEAST_WIDTH)
+    elif stream.isatty():
+        wide = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
+    else:
+        wide = _NO_TERMINAL
     return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 

@@ -85,9 +85,7 @@ NEEDS: Mapping[str, Needs] = {
             "organizations:RegisterDelegatedAdministrator",
         ),
     ),
-    "coverage": Needs(
-        (*_LIST, "detective:ListDatasourcePackages"), options=("organizations:ListAccounts",), graph=True
-    ),
+    "coverage": Needs(_LIST, options=("detective:ListDatasourcePackages", "organizations:ListAccounts"), graph=True),
     "inventory": Needs(_LIST),
     "investigate": Needs(
         (*_LIST, "detective:ListInvestigations"),
@@ -156,6 +154,8 @@ class Region:
             may, problem = "no graph", "the account has no graph here"
         else:
             may = "if" if untried else "yes"
+            if denied := [name for name in needs.options if self.tried.get(name) == _DENIED]:
+                problem = f"denied for some options: {', '.join(denied)}"
         return {
             "may": may,
             "missing": missing,
@@ -222,11 +222,12 @@ class Found:
 def _summarize(row: Mapping[str, Any]) -> str:
     if row["may"] == "no region":
         return f"region{PLURAL} without Detective: {row['problem']}"
+    problem = f"; {row['problem']}" if row["problem"] else ""
     if row["may"] == "if":
         text = f"region{PLURAL}, {row['job']}: yes, if you may {' '.join(map(_short, row['not_tried']))}"
         management = f"; the management account also {' '.join(map(_short, row['for_delegation']))}"
-        return f"{text}{management if row['for_delegation'] else ''}"
-    return f"region{PLURAL}, {row['job']}: {row['may']}"
+        return f"{text}{management if row['for_delegation'] else ''}{problem}"
+    return f"region{PLURAL}, {row['job']}: {row['may']}{problem if row['may'] == 'yes' else ''}"
 
 
 def _short(permission: str) -> str:

@@ -57,13 +57,18 @@ class Removal:
         """The regions."""
         return (*(one.client.region for one in self._found), *(one.region for one in self.problems))
 
+    @property
+    def administrator_id(self) -> str | None:
+        """The owner of the graphs; None without one."""
+        return self._found[0].graph_arn.split(":")[4] if self._found else None
+
     def __str__(self) -> str:
-        return format_plan(self.regions, self.actions, self.problems)
+        return format_plan(self, self.regions)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data."""
         return {
-            "administrator_id": None,
+            "administrator_id": self.administrator_id,
             "regions": list(self.regions),
             "actions": [action.to_dict() for action in self.actions],
             "problems": [problem.to_dict() for problem in self.problems],
@@ -82,6 +87,7 @@ class Removal:
 
         rows = await map_concurrently(remove, self._found, concurrency=_CONCURRENCY)
         return MembershipReport(
+            administrator_id=self.administrator_id,
             rows=tuple(row for some in rows for row in some),
             regions=(
                 *(RegionReport(region=one.client.region, graph_arn=one.graph_arn) for one in self._found),

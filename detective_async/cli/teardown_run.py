@@ -1,18 +1,15 @@
 """Plans the deletion of graphs, asks for the account id, and deletes them."""
 
-from collections.abc import Sequence
-from typing import Any
+import asyncio
 
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask
 from detective_async.cli.output import PLURAL, Results, write
-from detective_async.membership import ActionKind, Problem, Reason, TeardownPlan, TeardownReport, plan_teardown
+from detective_async.membership import ActionKind, TeardownPlan, TeardownReport, plan_teardown
 from detective_async.membership.actions import count
 
 _COLUMNS = ("region", "ok", "graph_arn", "done", "reason", "problem", "error")
 _PLAN_COLUMNS = ("region", "kind", "detail", "reason", "problem")
-#: What is no problem where all regions are looked at: the account has no Detective there.
-_CLOSED = frozenset({Reason.REGION_UNAVAILABLE, Reason.REGION_NOT_OPTED_IN, Reason.UNKNOWN_KEYS})
 
 
 def run(job: Job, *, confirm: str | None, timeout: float, dry_run: bool) -> int:
@@ -22,22 +19,22 @@ def run(job: Job, *, confirm: str | None, timeout: float, dry_run: bool) -> int:
 
 async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) -> int:
     async with job.client() as client:
-        names = await job.region_names()
-        plan = await plan_teardown(client, regions=names)
-        # A region that knows the keys shows that they exist.
-        closed = _CLOSED if job.regions == (ALL,) and len(plan.problems) < len(names) else frozenset()
-        problems = [one for one in plan.problems if one.reason not in closed]
+        plan = await plan_teardown(client, regions=ALL if job.regions == (ALL,) else await job.region_names())
         if dry_run:
-            write(_results_of_plan(plan, problems), job.output, show_all=job.show_all)
-            return FAILED if problems else DONE
-        job.say(str(plan))
+            write(_results_of_plan(plan, show_all=job.show_all), job.output, show_all=job.show_all)
+            return FAILED if plan.problems else DONE
+        job.say(str(plan), always=bool(plan.graphs) and confirm is None)
         if plan.graphs:
             confirm = _confirmed(plan, confirm)
         with failing():
-            report = await plan.apply(confirm=confirm or "", timeout=timeout)
-    failed = [one for one in report.failures if one.reason not in closed]
-    write(_results(report, failed), job.output, show_all=job.show_all)
-    return FAILED if failed else DONE
+            try:
+                report = await plan.apply(confirm=confirm or "", timeout=timeout)
+            except asyncio.CancelledError:
+                if plan.report is not None:
+                    write(_results(plan.report), job.output, show_all=job.show_all)
+                raise
+    write(_results(report), job.output, show_all=job.show_all)
+    return DONE if report.ok else FAILED
 
 
 def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
@@ -53,32 +50,35 @@ def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
     return given
 
 
-def _results(report: TeardownReport, failed: Sequence[Any]) -> Results:
+def _results(report: TeardownReport) -> Results:
     document = report.to_dict()
-    wrong = {one.region for one in failed}
     deleted = sum(ActionKind.DELETE_GRAPH in one.done for one in report.regions)
     return Results(
         columns=_COLUMNS,
         rows=document["regions"],
-        document={**document, "ok": not failed},
+        document=document,
         shown={"region": "region", "graph_arn": "graph", "problem": "problem"},
-        attention=lambda row: row["region"] in wrong,
-        summarize=lambda row: f"graph{PLURAL} deleted" if row["ok"] else f"region{PLURAL} without Detective",
+        attention=lambda row: not row["ok"],
+        summarize=lambda row: f"graph{PLURAL} deleted",  # noqa: ARG005
         summary=[f"{count(deleted, 'graph')} gone"],
     )
 
 
-def _results_of_plan(plan: TeardownPlan, problems: Sequence[Problem]) -> Results:
+def _results_of_plan(plan: TeardownPlan, *, show_all: bool) -> Results:
     document = plan.to_dict()
     actions = document["actions"]
     return Results(
         columns=_PLAN_COLUMNS,
-        rows=[*({**one.to_dict(), "problem": one.text} for one in problems), *actions],
-        document={**document, "ok": not problems},
+        rows=[*({**one, "problem": one["text"]} for one in document["problems"]), *actions],
+        document={**document, "ok": not plan.problems},
         # All graphs are shown, since they would be lost.
         shown={"region": "region", "kind": "action", "detail": "what", "problem": "problem"},
         attention=lambda row: True,  # noqa: ARG005
         summarize=str,
-        summary=[f"{count(len(actions), 'graph')} would be deleted; nothing was done"],
+        summary=[
+            # The text of the plan has them.
+            *(f"note: {note['text']}" for note in document["notes"] if show_all),
+            f"{count(len(actions), 'graph')} would be deleted; nothing was done",
+        ],
         text=str(plan),
     )

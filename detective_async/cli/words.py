@@ -49,6 +49,7 @@ def option_error(error: ParameterError) -> CommandError:
 
 
 def _reworded(things: Sequence[T], field: str) -> tuple[T, ...]:
+    # All of them, or none.
     number = Counter(one.reason for one in things)[Reason.REMOVAL_NOT_CONFIRMED]
     return tuple(evolve(one, **{field: _text(getattr(one, field), one.reason, number)}) for one in things)
 

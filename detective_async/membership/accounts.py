@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Sequence
 from typing import SupportsIndex, overload
+from weakref import ref
 
 from attrs import frozen
 
@@ -42,11 +43,38 @@ class LineProblem:
         return f"line {self.line}: {self.text}"
 
 
+class _Origins:
+    """The problems of the lists that accounts were read from, while these accounts exist.
+
+    By identity: an equal account from a list without problems is another one.
+    """
+
+    def __init__(self) -> None:
+        self._problems: dict[int, tuple[ref[Account], tuple[LineProblem, ...]]] = {}
+
+    def note(self, account: Account, problems: tuple[LineProblem, ...]) -> None:
+        key = id(account)
+        self._problems[key] = ref(account, lambda _: self._problems.pop(key, None)), problems
+
+    def problems_of(self, account: Account) -> tuple[LineProblem, ...]:
+        return self._problems[id(account)][1] if id(account) in self._problems else ()
+
+
+_ORIGINS = _Origins()
+
+
+def problems_behind(given: object, accounts: Iterable[Account]) -> set[LineProblem]:
+    """Return the lines that could not be read of all lists that some accounts were read from."""
+    problems = set(given.problems) if isinstance(given, AccountList) else set()
+    return problems.union(*map(_ORIGINS.problems_of, accounts))
+
+
 class AccountList(list[Account]):
     """Accounts that were read from lines, with what could not be read.
 
     A plan that is made of them removes no members while there are `problems`, because a line that could not be read may
-    be one of theirs. Parts of the list know of the problems, too.
+    be one of theirs. That is so for any list with any of these accounts, such as a sorted or filtered one; only an
+    `Account` that is made anew is not known to be from this list.
 
     Attributes:
         problems: the lines that are not accounts.
@@ -62,6 +90,9 @@ class AccountList(list[Account]):
         super().__init__(accounts)
         self.problems = tuple(problems)
         self.notes = tuple(notes)
+        if self.problems:
+            for account in self:
+                _ORIGINS.note(account, self.problems)
 
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Account: ...

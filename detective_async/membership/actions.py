@@ -70,6 +70,8 @@ class Reason(enum.StrEnum):
         UNKNOWN_STATUS: the member has a status that this release does not know.
         WRONG_ACCOUNT: the client's credentials are those of another account than the administrator.
         WRONG_ADMINISTRATOR: the organization's Detective administrator is another account.
+        NOT_ADMINISTRATOR: the client's account is not the organization's Detective administrator, and nothing was given
+            to designate it with.
         NOT_ORGANIZATION_GRAPH: the graph is not the organization's.
         REMOVAL_NOT_CONFIRMED: more members would be removed than `max_removals` says.
         LIST_NOT_READ: members are not removed, because lines of the list could not be read.
@@ -78,13 +80,15 @@ class Reason(enum.StrEnum):
         INTERRUPTED: applying the plan was cancelled.
         REFUSED: AWS left the account unprocessed.
         QUOTA_EXCEEDED: a quota of AWS is exhausted, such as the number of members.
-        ACCESS_DENIED: AWS denied the access.
+        ACCESS_DENIED: AWS denied the access, or the role to assume.
         REGION_UNAVAILABLE: Detective is not available to the account in the region.
         UNKNOWN_KEYS: AWS does not know the access keys, or Detective is not available to the account in the region.
         NO_RESPONSE: no response arrived.
         FAILED: another error.
         OWN_ACCOUNT: the administrator's own account is in the list; it needs no membership.
         SUSPENDED: an account of the list is suspended, or is being closed.
+        NOT_ACTIVE: an account of the list is not active for another reason, such as that it is being activated.
+        LINE_CHANGED: a line of the list was read with a change.
         MANY_MEMBERS: the graph would have more members than AWS's default quota.
         REGION_NOT_OPTED_IN: the account has not opted in to the region.
     """
@@ -109,6 +113,7 @@ class Reason(enum.StrEnum):
     UNKNOWN_STATUS = "unknown status"
     WRONG_ACCOUNT = "wrong account"
     WRONG_ADMINISTRATOR = "wrong administrator"
+    NOT_ADMINISTRATOR = "not administrator"
     NOT_ORGANIZATION_GRAPH = "not organization graph"
     REMOVAL_NOT_CONFIRMED = "removal not confirmed"
     LIST_NOT_READ = "list not read"
@@ -124,6 +129,8 @@ class Reason(enum.StrEnum):
     FAILED = "failed"
     OWN_ACCOUNT = "own account"
     SUSPENDED = "suspended"
+    NOT_ACTIVE = "not active"
+    LINE_CHANGED = "line changed"
     MANY_MEMBERS = "many members"
     REGION_NOT_OPTED_IN = "region not opted in"
 
@@ -163,6 +170,8 @@ class Problem:
         text: what is wrong and what may help; contains no e-mail addresses.
         error: the error that caused it, or None.
         reason: what is wrong, for programs.
+        number: with REMOVAL_NOT_CONFIRMED, the memberships that would be removed; with LIST_NOT_READ, the lines that
+            could not be read; otherwise None.
     """
 
     region: str
@@ -170,6 +179,7 @@ class Problem:
     text: str
     error: Exception | None = None
     reason: Reason = Reason.FAILED
+    number: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the problem as plain data, ready for JSON."""
@@ -295,8 +305,9 @@ class MembershipReport:
         """Summarize actions and failures in a few lines."""
         done = Counter(kind for region in self.regions for kind in region.done)
         done.update(kind for row in self.rows for kind in row.done)
-        summary = ", ".join(f"{kind}: {done[kind]}" for kind in ActionKind if done[kind]) or "nothing had to be done"
         bad = [region for region in self.regions if not region.ok]
+        nothing = "nothing was done" if bad or self.failures else "nothing had to be done"
+        summary = ", ".join(f"{kind}: {done[kind]}" for kind in ActionKind if done[kind]) or nothing
         if self.rows:
             good = f"{len(self.rows) - len(self.failures)} of {len(self.rows)} memberships in "
         else:

@@ -101,8 +101,12 @@ def foresee(
     actions: list[Do] = []
     while True:
         decision = decide(desired, member, facts)
-        if isinstance(decision, Done | Blocked):
-            return actions, decision if isinstance(decision, Blocked) else None
+        if isinstance(decision, Blocked):
+            # Whether it is outside of the organization shows when it is added again, as one of its accounts or invited.
+            is_open = decision.reason is Reason.NOT_IN_ORGANIZATION and bool(actions)
+            return actions, None if is_open else decision
+        if isinstance(decision, Done):
+            return actions, None
         if isinstance(decision, Do):
             actions.append(decision)
             status = _STATUS_AFTER[decision.kind]

@@ -25,7 +25,7 @@ from detective_async.api.models.members import Account
 from detective_async.api.redaction import mask_keys, masked
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError, ParameterError
-from detective_async.membership.accounts import AccountList
+from detective_async.membership.accounts import AccountList, LineProblem, problems_behind
 from detective_async.membership.decisions import Acceptance, DesiredMember
 from detective_async.organization import OrganizationAccount
 from detective_async.settings.arguments import shown
@@ -135,11 +135,13 @@ class RegionAccounts:
         accounts: those that should be members.
         inactive: those that are suspended or being closed, with their status: they are not added, and not removed.
         bad_lines: the number of lines of the list that could not be read.
+        changed_lines: the lines of the list that were read with a change.
     """
 
     accounts: tuple[Account, ...] = ()
     inactive: Mapping[str, str] = Factory(dict)
     bad_lines: int = 0
+    changed_lines: tuple[LineProblem, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -225,15 +227,16 @@ def accounts_by_region(
 
 
 def _check_accounts(accounts: Accounts, path: str) -> RegionAccounts:
-    bad_lines = len(accounts.problems) if isinstance(accounts, AccountList) else 0
     given = list_if_iterable(accounts)
+    changed = accounts.notes if isinstance(accounts, AccountList) else ()
     inactive: dict[str, str] = {}
     active: list[Any] = given
     if isinstance(given, list):
         inactive = {one.account_id: one.status for one in given if isinstance(one, OrganizationAccount) and not one.ok}
         active = [_as_account(one) for one in given]
     DistinctItems(ModelInstance(Account), "account_id")(active, path)
-    return RegionAccounts(tuple(one for one in active if one.account_id not in inactive), inactive, bad_lines)
+    wanted = tuple(one for one in active if one.account_id not in inactive)
+    return RegionAccounts(wanted, inactive, len(problems_behind(accounts, wanted)), changed)
 
 
 def _as_account(value: object) -> object:

@@ -1,5 +1,7 @@
 """What planning and applying share: clients, a fair limit to concurrent calls, waiting, and what errors mean."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
@@ -15,8 +17,9 @@ from detective_async.api.models.exceptions import (
 from detective_async.api.redaction import in_one_line
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
+from detective_async.client.identity import caller_account
 from detective_async.client.polling import Wait
-from detective_async.client.regions import UNKNOWN_KEYS
+from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.client.slots import SharedSlots
 from detective_async.errors import (
     AssumeRoleError,
@@ -27,16 +30,19 @@ from detective_async.errors import (
     ServiceError,
     TransportError,
 )
-from detective_async.fleet.outcomes import OutcomeKind, outcome_kind
-from detective_async.membership.actions import Reason
+from detective_async.membership.actions import Note, Reason
 from detective_async.settings.clock import Clock
-from detective_async.settings.endpoints import needs_no_opt_in
 
 #: The pauses grow slowly, so that an action follows soon after the change that allows it.
 _GROWTH = 1.25
 #: The longest wait between two attempts of one call, in seconds. Patience beyond that is that of the deadline: a longer
 #: wait inside of a call might not see that an outage is over.
 _LONGEST_BACKOFF = 3.0
+#: The part of the time for reading for which STS is asked.
+_PART_FOR_IDENTITY = 0.25
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+#: For texts of problems; the error itself has it.
+_REQUEST_ID = re.compile(r" ?\(request id:? [^\s,;)]+\)|(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
 _REASONS: Mapping[type[Exception], Reason] = {
     CredentialsError: Reason.NO_CREDENTIALS,
     AccessDeniedException: Reason.ACCESS_DENIED,
@@ -157,23 +163,41 @@ class Execution:
                     raise
 
 
+async def identify(execution: Execution) -> str | None:
+    """Return the account of the client's credentials; None if STS cannot say."""
+    try:
+        async with asyncio.timeout(_PART_FOR_IDENTITY * execution.wait.timeout):
+            return await execution.until_read(lambda: caller_account(execution.client), part=_PART_FOR_IDENTITY)
+    except ClientClosed:
+        raise
+    except (DetectiveError, TimeoutError):
+        # It may not be reachable where Detective is. The owner of a graph tells, too, and without one the regions do.
+        return None
+
+
 def is_region_closed(error: BaseException) -> bool:
-    """Return whether an error says that Detective is not available to the account in the region."""
-    return isinstance(error, Exception) and outcome_kind(error) is OutcomeKind.REGION_UNAVAILABLE
+    """Return whether an error says by itself that Detective is not available to the account in the region."""
+    return region_finding(error, "") is RegionFinding.NOT_OPTED_IN
 
 
 def is_of_unknown_keys(error: BaseException) -> bool:
     """Return whether an error says that the access keys do not exist, or the region is closed: AWS has one for both."""
-    return isinstance(error, ServiceError) and error.code == UNKNOWN_KEYS
+    return region_finding(error, "") is RegionFinding.UNKNOWN_KEYS
 
 
-def is_not_opted_in(error: BaseException | None, region: str) -> bool:
-    """Return whether an error means that the account has not opted in to a region, if other regions are available."""
-    if error is None:
-        return False
-    if is_of_unknown_keys(error):
-        return not needs_no_opt_in(region)
-    return is_region_closed(error) or isinstance(error, HostNotFound)
+def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Note]:
+    """Return a note for each region that the account has not opted in to.
+
+    Args:
+        errors: region of botocore's list -> why it could not be read; None if it could.
+    """
+    keys_accepted = any(error is None for error in errors.values())
+    return {
+        region: Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {region}", region)
+        for region, error in errors.items()
+        # Of a region of the list, a host that is not found says nothing: the region exists, and may have a graph.
+        if region_finding(error, region, keys_accepted=keys_accepted).is_closed
+    }
 
 
 def reason_of(error: Exception) -> Reason:
@@ -184,17 +208,25 @@ def reason_of(error: Exception) -> Reason:
         return Reason.REGION_UNAVAILABLE
     if is_of_unknown_keys(error):
         return Reason.UNKNOWN_KEYS
+    if isinstance(error, AssumeRoleError) and error.code in _DENIED:
+        return Reason.ACCESS_DENIED
     return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), Reason.FAILED)
 
 
 def error_text(error: Exception) -> str:
-    """Return the text of an error for a report, in one line."""
-    if is_region_closed(error):
-        return f"Detective is not available to the account in this region: {error}"
-    if is_of_unknown_keys(error):
-        return f"Detective is not available to the account in this region, or its access keys do not exist: {error}"
+    """Return the text of an error for a report, in one line, and the same for all responses that say the same."""
     # A `StoppedError` may quote responses.
-    return in_one_line(str(error))
+    text = without_request_id(in_one_line(str(error)))
+    if is_region_closed(error):
+        return f"Detective is not available to the account in this region: {text}"
+    if is_of_unknown_keys(error):
+        return f"Detective is not available to the account in this region, or its access keys do not exist: {text}"
+    return text
+
+
+def without_request_id(text: str) -> str:
+    """Return AWS's text without what differs between responses that say the same."""
+    return _REQUEST_ID.sub("", text)
 
 
 def library_error(error: Exception) -> Exception | None:

@@ -8,7 +8,7 @@ import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from typing import ClassVar
 
@@ -322,7 +322,7 @@ async def find_organization_graph(graph: Graph) -> None:
     if graph.arn is None:
         # A graph of an account that is not the administrator would send invitations.
         raise StoppedError(
-            Reason.WRONG_ADMINISTRATOR,
+            Reason.NOT_ADMINISTRATOR,
             "the client's account has no graph here, so it is not the organization's Detective administrator: "
             "designate it with management_credentials and administrator_id",
         )
@@ -405,31 +405,34 @@ def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:
 
 @define(eq=False)
 class Delegation:
-    """Lets the first region's delegation settle before the others begin.
+    """Lets one region after the other delegate, until it has settled in one of them.
 
     Delegating in many regions at once has failed in all but one for sister services of Detective.
     """
 
     _wait: Wait
-    _lock: asyncio.Lock = field(init=False, factory=asyncio.Lock)
+    _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _settled: bool = field(init=False, default=False)
+    # The region that has begun last, and whether the next one may begin.
+    _last: object = field(init=False, default=None)
+    _free: asyncio.Event = field(init=False, factory=asyncio.Event)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for this region's turn: alone until one has settled, all together after that."""
-        # A first region that hangs does not keep the others back for ever.
-        longest = max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))
-        try:
-            async with asyncio.timeout(longest):
-                await self._lock.acquire()
-        except TimeoutError:
-            yield
-            return
-        try:
+        """Wait for this region's turn: one by one until one has settled, all together after that."""
+        this = object()
+        async with self._entry:
+            if self._last is not None and not self._settled:
+                # A region that hangs does not keep the others back for ever.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))):
+                        await self._free.wait()
+            self._last = this
             if not self._settled:
-                yield
-                self._settled = True
-                return
+                self._free.clear()
+        try:
+            yield
+            self._settled = True
         finally:
-            self._lock.release()
-        yield
+            if self._settled or self._last is this:
+                self._free.set()

@@ -1,9 +1,8 @@
 """Compares the desired memberships with the actual ones, and plans the difference."""
 
-import asyncio
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, evolve, field, frozen
 
@@ -11,7 +10,6 @@ from detective_async.api.models.datasources import DatasourcePackage
 from detective_async.api.models.members import MemberDetail
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
-from detective_async.client.identity import caller_account
 from detective_async.client.polling import check_timeout
 from detective_async.client.regions import detective_regions
 from detective_async.errors import ClientClosed, DetectiveError, ParameterError, printable
@@ -41,8 +39,9 @@ from detective_async.membership.execution import (
     Execution,
     StoppedError,
     error_text,
-    is_not_opted_in,
+    identify,
     library_error,
+    notes_on_closed,
     reason_of,
 )
 from detective_async.membership.graphs import (
@@ -60,11 +59,11 @@ from detective_async.membership.graphs import (
 from detective_async.membership.states import AccountState
 from detective_async.settings.endpoints import partition_of
 
+#: The states in AWS Organizations of accounts that were closed, or are being closed.
+_SUSPENDED = frozenset({"SUSPENDED", "PENDING_CLOSURE", "CLOSED"})
 _ORDER = {kind: position for position, kind in enumerate(ActionKind)}
 #: Seconds for which reads that fail transiently are tried again.
 _TIMEOUT = 60.0
-#: The part of these for which STS is asked.
-_PART_FOR_IDENTITY = 0.25
 _WIDTH = 110
 #: The number of accounts of an action that are named.
 _NAMED = 10
@@ -84,6 +83,10 @@ _PHRASES = {
     ActionKind.DELETE_GRAPH: "delete the graph, for all members too",
 }
 _SAME_ADDRESS = "invite again with the same e-mail address"
+_BILLED = "billed by volume after a trial of 30 days"
+_MAKING_GRAPHS = frozenset({ActionKind.CREATE_GRAPH, ActionKind.ENABLE_ADMINISTRATOR})
+#: The actions for which AWS sends e-mails.
+_SENDING = frozenset({ActionKind.INVITE, ActionKind.REINVITE})
 
 
 @frozen(kw_only=True)
@@ -127,9 +130,8 @@ class MembershipPlan:
 
     def __str__(self) -> str:
         """Return the plan as text, by region: the first ten accounts of each kind of action, and all removals."""
-        as_whom = [] if self.administrator_id is None else [f"as account {self.administrator_id}"]
-        notes = [printable(f"note: {note.text}") for note in _grouped(self.notes)]
-        return "\n".join((*as_whom, format_plan(self.regions, self.actions, self.problems), *notes))
+        sends_email = not self._desired.disable_email_notification
+        return format_plan(self, self.regions, sends_email=sends_email)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, ready for JSON."""
@@ -149,8 +151,10 @@ class MembershipPlan:
         the plan shows no actions because of a problem. Each account is processed further as soon as its invitation is
         verified, and a failure of one account or region does not stop the others.
 
-        Only the deadline ends waiting: for verifications, for what was done to be visible, and for the service to be
-        available again. If applying is cancelled, `report` has what was done until then.
+        Only the deadline ends waiting for verifications, for what was done to be visible, and for the service to be
+        available again. What AWS says of an account is believed after a while, as it may change no more: that it was
+        refused, or is not a member any more, after 15 s; that its data volume is not known, 4 minutes after the
+        acceptance. If applying is cancelled, `report` has what was done until then.
 
         API operations: ListGraphs, ListMembers, and those of the actions.
 
@@ -271,12 +275,12 @@ async def plan_membership(
         members: how accounts become members, and as whom: `ByInvitation` or `ByOrganization`.
         datasource_packages: data source packages to start; others remain as they are.
         tags: tags to set on the graphs; others remain as they are.
-        remove_others: whether to remove members that are not among the desired accounts. None is removed while lines of
-            the list could not be read (see `read_accounts`).
+        remove_others: whether to remove members that are not among the desired accounts. None is removed if any of
+            the accounts is from a list of which lines could not be read (see `read_accounts`).
         max_removals: the most memberships that may be removed, in all regions together. If there are more, or it is
             None, they become problems, and none is removed.
         retry_failed: whether accounts whose verification failed are invited again with the same address, which may have
-            become right in the meantime.
+            become right in the meantime. As long as it is wrong, each plan does so, with an e-mail each time.
         retry_disabled: whether to ask AWS to enable members that it has not enabled because of their volume. It enables
             them without being asked, within an hour once they fit.
         message: text for the invitation e-mail, 1 to 1,000 characters.
@@ -359,7 +363,7 @@ async def _make(
     plans: list[_RegionPlan] = []
     with execution.ending():
         # First of all: credentials of another account than was thought are no basis for anything.
-        caller = await _identify(execution)
+        caller = await identify(execution)
         async with unwrapped_task_group() as group:
             for region in desired.accounts:
                 plan = _RegionPlan(execution, desired, region, caller)
@@ -367,15 +371,12 @@ async def _make(
                 group.create_task(plan.make())
     administrator_id = caller or next((plan.owner for plan in plans if plan.owner), None)
     notes = _notes_on_accounts(desired, administrator_id)
-    some_available = any(plan.error is None for plan in plans)
     if every_region:
-        closed = [plan for plan in plans if some_available and is_not_opted_in(plan.error, plan.region)]
-        notes += [
-            Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {plan.graph.region}", plan.graph.region)
-            for plan in closed
-        ]
-        plans = [plan for plan in plans if plan not in closed]
+        closed = notes_on_closed({plan.region: plan.error for plan in plans})
+        notes += closed.values()
+        plans = [plan for plan in plans if plan.region not in closed]
     _confirm_removals(plans, desired)
+    notes += _notes_on_second_attempts(plans, sends_email=not desired.disable_email_notification)
     return MembershipPlan(
         actions=tuple(action for plan in plans for action in plan.actions),
         problems=tuple(problem for plan in plans for problem in plan.problems),
@@ -387,24 +388,18 @@ async def _make(
     )
 
 
-async def _identify(execution: Execution) -> str | None:
-    """Return the account of the client's credentials; None if STS cannot say."""
-    try:
-        async with asyncio.timeout(_PART_FOR_IDENTITY * execution.wait.timeout):
-            return await execution.until_read(lambda: caller_account(execution.client), part=_PART_FOR_IDENTITY)
-    except ClientClosed:
-        raise
-    except (DetectiveError, TimeoutError):
-        # It may not be reachable where Detective is. The owner of a graph tells, too, and without one the regions do.
-        return None
-
-
 def _notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> list[Note]:
     inactive = {
         account_id: status for accounts in desired.accounts.values() for account_id, status in accounts.inactive.items()
     }
-    notes = [
-        Note(Reason.SUSPENDED, f"account {account_id} is {status}, and left as it is", account_id=account_id)
+    changed = {str(line): line for accounts in desired.accounts.values() for line in accounts.changed_lines}
+    notes = [Note(Reason.LINE_CHANGED, text) for text in changed]
+    notes += [
+        Note(
+            Reason.SUSPENDED if status in _SUSPENDED else Reason.NOT_ACTIVE,
+            f"account {account_id} is {status or 'not active'}, and left as it is",
+            account_id=account_id,
+        )
         for account_id, status in inactive.items()
     ]
     listed = {one.account_id for accounts in desired.accounts.values() for one in accounts.accounts}
@@ -414,6 +409,17 @@ def _notes_on_accounts(desired: DesiredState, administrator_id: str | None) -> l
     return notes
 
 
+def _notes_on_second_attempts(plans: Iterable["_RegionPlan"], *, sends_email: bool) -> Iterable[Note]:
+    actions = [action for plan in plans for action in plan.actions if action.kind is ActionKind.REINVITE]
+    same = sum(action.reason is Reason.VERIFICATION_FAILED for action in actions)
+    if same:
+        text = (
+            f"{count(same, 'membership')} whose e-mail address AWS could not verify: invited again with the same one, "
+            f"in this and each later run until it is right{', with an e-mail each time' if sends_email else ''}"
+        )
+        yield Note(Reason.VERIFICATION_FAILED, text)
+
+
 def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> None:
     """Replace the removals by problems if they are more than was confirmed, or if the list is not known as a whole."""
     removals = [action for plan in plans for action in plan.actions if action.kind is ActionKind.REMOVE]
@@ -421,10 +427,10 @@ def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> 
     if not removals:
         return
     if bad_lines:
-        reason = Reason.LIST_NOT_READ
+        reason, number = Reason.LIST_NOT_READ, bad_lines
         text = f"it is not removed, because {count(bad_lines, 'line')} of the list could not be read: correct the list"
     elif desired.max_removals is None or len(removals) > desired.max_removals:
-        reason = Reason.REMOVAL_NOT_CONFIRMED
+        reason, number = Reason.REMOVAL_NOT_CONFIRMED, len(removals)
         confirmed = "" if desired.max_removals is None else f", and not {desired.max_removals}"
         text = (
             f"it is not in the list, and would be removed: pass max_removals={len(removals)} to remove "
@@ -435,7 +441,7 @@ def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> 
     for plan in plans:
         for action in plan.actions:
             if action.kind is ActionKind.REMOVE:
-                plan.problems.append(Problem(action.region, action.account_id, text, reason=reason))
+                plan.problems.append(Problem(action.region, action.account_id, text, reason=reason, number=number))
         plan.actions[:] = [action for action in plan.actions if action.kind is not ActionKind.REMOVE]
 
 
@@ -569,12 +575,31 @@ def _grouped(notes: Iterable[Note]) -> Iterable[Note]:
         yield Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {', '.join(regions)}")
 
 
-def format_plan(regions: Sequence[str], actions: Iterable[Action], problems: Iterable[Problem]) -> str:
+class _Plan(Protocol):
+    """What the text of a plan is made of."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]: ...
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+    @property
+    def notes(self) -> tuple[Note, ...]: ...
+    @property
+    def administrator_id(self) -> str | None: ...
+
+
+def format_plan(plan: _Plan, regions: Sequence[str], *, sends_email: bool = False) -> str:
     """Return the text of a plan: the actions by region, kind and account; regions with equal plans are grouped."""
+    as_whom = [] if plan.administrator_id is None else [f"as account {plan.administrator_id}"]
+    notes = [printable(f"note: {note.text}") for note in _grouped(plan.notes)]
+    return "\n".join((*as_whom, *_format_regions(plan, regions, sends_email=sends_email), *notes))
+
+
+def _format_regions(plan: _Plan, regions: Sequence[str], *, sends_email: bool) -> Iterable[str]:
     by_region: dict[str, tuple[list[Action], list[Problem]]] = {region: ([], []) for region in regions}
-    for action in actions:
+    for action in plan.actions:
         by_region[action.region][0].append(action)
-    for problem in problems:
+    for problem in plan.problems:
         by_region[problem.region][1].append(problem)
     # Compared by their whole content: the text omits some of it.
     groups: dict[object, list[str]] = {}
@@ -584,29 +609,33 @@ def format_plan(regions: Sequence[str], actions: Iterable[Action], problems: Ite
             tuple((problem.account_id, problem.text) for problem in bad),
         )
         groups.setdefault(content, []).append(region)
-    lines: list[str] = []
     for names in groups.values():
         some, bad = by_region[names[0]]
-        lines.append(f"{', '.join(names)}:")
-        lines += [_wrap(text) for text in (*_format_actions(some), *_format_problems(bad))] or ["  nothing to do"]
-    return "\n".join(lines)
+        yield f"{', '.join(names)}:"
+        texts = (*_format_actions(some, sends_email=sends_email), *_format_problems(bad))
+        yield from map(_wrap, texts or ("nothing to do",))
 
 
-def _format_actions(actions: Iterable[Action]) -> Iterable[str]:
+def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable[str]:
     phrases: dict[str, list[Action]] = {}
     for action in actions:
         is_same = (action.kind, action.reason) == (ActionKind.REINVITE, Reason.VERIFICATION_FAILED)
         phrases.setdefault(_SAME_ADDRESS if is_same else _PHRASES[action.kind], []).append(action)
     for phrase, some in phrases.items():
+        kind = some[0].kind
         ids = [action.account_id for action in some if action.account_id is not None]
+        # What costs money, and what other people notice.
+        more = [_BILLED] if kind in _MAKING_GRAPHS else []
+        more += ["an e-mail to each"] if sends_email and kind in _SENDING else []
         if not ids:
-            detail = some[0].detail
-            yield f"{phrase} ({detail})" if detail else phrase
+            more += filter(None, [some[0].detail])
+            yield f"{phrase} ({'; '.join(more)})" if more else phrase
         else:
             # Removals are all named, so that they can be checked.
-            named = len(ids) if some[0].kind is ActionKind.REMOVE else _NAMED
-            more = f" and {len(ids) - named} more" if len(ids) > named else ""
-            yield f"{phrase} {count(len(ids), 'account')}: {', '.join(ids[:named])}{more}"
+            named = len(ids) if kind is ActionKind.REMOVE else _NAMED
+            others = f" and {len(ids) - named} more" if len(ids) > named else ""
+            what = f"{phrase} {count(len(ids), 'account')}{f' ({more[0]})' if more else ''}"
+            yield f"{what}: {', '.join(ids[:named])}{others}"
 
 
 def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:

@@ -22,11 +22,19 @@ from detective_async.membership.decisions import (
     describe_status,
     needed,
 )
-from detective_async.membership.execution import Execution, error_text, reason_of
+from detective_async.membership.execution import Execution, error_text, reason_of, without_request_id
 from detective_async.membership.graphs import SETTLING, not_planned
 
 #: Seconds for which the result of another check of an account's volume is waited for.
 _VOLUME_CHECK = 60.0
+#: Seconds for which a volume that is not known is waited for after the acceptance, as Terraform's provider waits for
+#: ENABLED. Accounts that are new to AWS may stay so for days, which is not to hold up a run until its deadline.
+_ENABLING = 240.0
+#: Words of AWS for a reason that passes, so that a refused account is sent again.
+_PASSING = re.compile(
+    r"try again|retry|temporar|throttl|too many requests|rate exceeded|internal|unavailable|timed? ?out|in progress",
+    re.IGNORECASE,
+)
 #: What AWS says of accounts for which nothing was to be done, so that it has only to be seen. Other words lead to a
 #: shorter wait.
 _IN_EFFECT = re.compile(r"already a member|not a member", re.IGNORECASE)
@@ -110,6 +118,8 @@ class AccountState:
     # Whether it was a member in any look since then, and since when it is missing all the same.
     _was_member: bool = False
     _missing_since: float | None = None
+    # Why it is not as desired, while that may still change by itself.
+    _blocked_so_far: Blocked | None = None
     # When the last action was carried out.
     _acted_at: float = 0.0
     _pauses: Iterator[float] | None = None
@@ -144,6 +154,7 @@ class AccountState:
     def next_action(self, facts: GraphFacts) -> ActionKind | None:
         """Return the next action; None if there is none yet, or processing has ended."""
         decision = decide(self._desired_now(), self.member, facts)
+        self._blocked_so_far = decision if isinstance(decision, Blocked) else None
         match decision:
             case Do():
                 return self._checked(needed(decision.kind, self.planned))
@@ -182,11 +193,7 @@ class AccountState:
 
     def fail(self, kind: ActionKind, error: DetectiveError) -> None:
         """Record an error; the state is looked at before the next decision."""
-        retry_at = None
-        if self.execution.is_transient(error):
-            if self._pauses is None:
-                self._pauses = polling.pauses(self.execution.clock)
-            retry_at = self._now + next(self._pauses)
+        retry_at = self._next_attempt() if self.execution.is_transient(error) else None
         self.failure = Failure(
             kind, reason_of(error), error_text(error), error, retry_at, outcome_unknown=error.outcome_unknown
         )
@@ -197,11 +204,12 @@ class AccountState:
 
         If the request was `repeated`, an earlier attempt without a response may have carried out the action.
         """
-        text = message_text(reason, ()) or "no reason given"
+        text = without_request_id(message_text(reason, ())) or "no reason given"
         self.failure = Failure(
             kind,
             Reason.REFUSED,
             f"{kind}: AWS left the account unprocessed: {text}",
+            retry_at=self._next_attempt() if _PASSING.search(text) else None,
             until=self.execution.wait.deadline if _IN_EFFECT.search(text) else self._now + SETTLING,
             outcome_unknown=repeated,
         )
@@ -212,6 +220,10 @@ class AccountState:
         if reason is Reason.TIMED_OUT and self._invited is not None and self._missing_since is not None:
             self.member = None
             self.end(f"{problem}: {_DECLINED}", Reason.DECLINED)
+            return
+        blocked = self._blocked_so_far
+        if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
+            self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
         if self.phase is Phase.ACTING and reason is Reason.INTERRUPTED:
             problem = f"{problem}, while an action was being carried out"
@@ -247,6 +259,11 @@ class AccountState:
     @property
     def _now(self) -> float:
         return self.execution.clock.monotonic()
+
+    def _next_attempt(self) -> float:
+        if self._pauses is None:
+            self._pauses = polling.pauses(self.execution.clock)
+        return self._now + next(self._pauses)
 
     def _desired_now(self) -> DesiredMember | None:
         """Return its desired state, with the second attempts that are planned and were not made yet."""
@@ -320,5 +337,5 @@ class AccountState:
         if self.done[-1] is ActionKind.START_MONITORING:
             is_unchanged = self._monitored is not None and member.updated_time == self._monitored.updated_time
             return is_unchanged and self._now < self._acted_at + _VOLUME_CHECK
-        # Just after the acceptance, a volume may not be known yet.
-        return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + SETTLING
+        # After the acceptance, a volume may not be known yet.
+        return member.disabled_reason == MemberDisabledReason.VOLUME_UNKNOWN and self._now < self._acted_at + _ENABLING

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
+from detective_async.api.values import fields_to_dict
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -15,6 +16,7 @@ from detective_async.errors import ClientClosed, DetectiveError, ParameterError
 from detective_async.membership.actions import (
     Action,
     ActionKind,
+    Note,
     Problem,
     Reason,
     RegionReport,
@@ -25,8 +27,9 @@ from detective_async.membership.desired import check_regions
 from detective_async.membership.execution import (
     Execution,
     error_text,
-    is_not_opted_in,
+    identify,
     library_error,
+    notes_on_closed,
     reason_of,
 )
 from detective_async.membership.graphs import administrator_of, find_graph, list_members
@@ -54,6 +57,10 @@ class GraphToDelete:
     graph_arn: str
     members: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the graph as plain data, ready for JSON."""
+        return fields_to_dict(self)
+
 
 @frozen(kw_only=True)
 class TeardownPlan:
@@ -64,13 +71,24 @@ class TeardownPlan:
     Attributes:
         graphs: the graphs.
         problems: the regions whose graphs could not be read.
+        notes: the regions that the account has not opted in to, if all were asked for.
+        administrator_id: the account whose graphs they are; None if it is not known.
     """
 
     graphs: tuple[GraphToDelete, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[Note, ...] = ()
+    administrator_id: str | None = None
     _client: DetectiveClient = field(alias="client", repr=False, eq=False)
     _regions: tuple[str, ...] = field(alias="regions", repr=False, eq=False)
     _concurrency: int = field(alias="concurrency", repr=False, eq=False)
+    # That of the last application, which is all that changes of a plan.
+    _reports: list[TeardownReport] = field(init=False, factory=list, repr=False, eq=False)
+
+    @property
+    def report(self) -> TeardownReport | None:
+        """What the last `apply` that has ended has deleted, also one that was cancelled; None before the first."""
+        return self._reports[-1] if self._reports else None
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -90,21 +108,25 @@ class TeardownPlan:
 
     def __str__(self) -> str:
         """Return the plan as text, by region, and what is lost."""
-        text = format_plan(self._regions, self.actions, self.problems)
+        text = format_plan(self, self._regions)
         return f"{text}\n{_WARNING}" if self.graphs else text
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, ready for JSON."""
         return {
+            "administrator_id": self.administrator_id,
             "regions": list(self._regions),
+            "graphs": [graph.to_dict() for graph in self.graphs],
             "actions": [action.to_dict() for action in self.actions],
             "problems": [problem.to_dict() for problem in self.problems],
+            "notes": [note.to_dict() for note in self.notes],
         }
 
     async def apply(self, *, confirm: str, timeout: float = 300.0) -> TeardownReport:
         """Delete the graphs with all their data, for all members too; see `print(teardown)` for what that means.
 
-        API operation: DeleteGraph, again after transient errors, until the deadline.
+        API operation: DeleteGraph, again after transient errors, until the deadline. If applying is cancelled, `report`
+        has what was deleted until then.
 
         Args:
             confirm: the id of the administrator account that owns the graphs.
@@ -126,14 +148,20 @@ class TeardownPlan:
         execution = Execution.start(
             self._client, self._concurrency, [graph.region for graph in self.graphs], timeout, hosts_are_known=True
         )
-        with execution.ending():
-            async with unwrapped_task_group() as group:
-                work = [group.create_task(_delete(execution, graph)) for graph in self.graphs]
-        unknown = (
-            RegionReport(region=one.region, problem=one.text, error=one.error, reason=one.reason)
-            for one in self.problems
-        )
-        return TeardownReport(regions=(*(task.result() for task in work), *unknown))
+        deletions = [_Deletion(execution, graph) for graph in self.graphs]
+        try:
+            with execution.ending():
+                async with unwrapped_task_group() as group:
+                    for deletion in deletions:
+                        group.create_task(deletion.run())
+        finally:
+            unknown = (
+                RegionReport(region=one.region, problem=one.text, error=one.error, reason=one.reason)
+                for one in self.problems
+            )
+            report = TeardownReport(regions=(*(deletion.report for deletion in deletions), *unknown))
+            self._reports[:] = [report]
+        return report
 
 
 async def plan_teardown(
@@ -141,12 +169,12 @@ async def plan_teardown(
 ) -> TeardownPlan:
     """Plan the deletion of an account's graphs in some regions; changes nothing.
 
-    API operations: ListGraphs, ListMembers.
+    API operations: GetCallerIdentity of STS, ListGraphs, ListMembers.
 
     Args:
         client: a client of the administrator account; also used to apply the plan.
         regions: the regions, such as `eu-west-1`. `all` stands for all regions of the client's partition that have
-            Detective and that the account has opted in to.
+            Detective, as botocore lists them; those that the account has not opted in to become notes.
         concurrency: the maximum number of concurrent calls, shared fairly by the regions.
         timeout: the seconds for which reads that fail transiently are tried again.
 
@@ -164,16 +192,23 @@ async def plan_teardown(
     check_timeout(timeout)
     execution = Execution.start(client, concurrency, names, timeout)
     with execution.ending():
+        caller = await identify(execution)
         async with unwrapped_task_group() as group:
-            tasks = [group.create_task(_find(execution, region)) for region in names]
-    found = [task.result() for task in tasks]
-    if every_region and any(not isinstance(one, Problem) for one in found):
-        found = [one for one in found if not (isinstance(one, Problem) and is_not_opted_in(one.error, one.region))]
+            tasks = {region: group.create_task(_find(execution, region)) for region in names}
+    found = {region: task.result() for region, task in tasks.items()}
+    closed: dict[str, Note] = {}
+    if every_region:
+        closed = notes_on_closed(
+            {region: one.error if isinstance(one, Problem) else None for region, one in found.items()}
+        )
+    graphs = tuple(one for one in found.values() if isinstance(one, GraphToDelete))
     return TeardownPlan(
-        graphs=tuple(one for one in found if isinstance(one, GraphToDelete)),
-        problems=tuple(one for one in found if isinstance(one, Problem)),
+        graphs=graphs,
+        problems=tuple(one for one in found.values() if isinstance(one, Problem) and one.region not in closed),
+        notes=tuple(closed.values()),
+        administrator_id=caller or next((administrator_of(graph.graph_arn) for graph in graphs), None),
         client=client,
-        regions=tuple(names),
+        regions=tuple(region for region in names if region not in closed),
         concurrency=concurrency,
     )
 
@@ -197,25 +232,43 @@ async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | 
         execution.slots.leave(region)
 
 
-async def _delete(execution: Execution, graph: GraphToDelete) -> RegionReport:
-    client, wait = execution.client_in(graph.region), execution.wait.part()
-    while True:
-        try:
-            async with execution.acting(graph.region):
-                await client.delete_graph(graph.graph_arn)
-            break
-        except ClientClosed:
-            raise
-        except ResourceNotFoundException:
-            # An earlier attempt, or somebody else, has deleted it.
-            break
-        except DetectiveError as error:
-            if not execution.is_transient(error) or not await wait.pause():
-                return RegionReport(
-                    region=graph.region,
-                    graph_arn=graph.graph_arn,
-                    problem=error_text(error),
-                    error=library_error(error),
-                    reason=reason_of(error),
-                )
-    return RegionReport(region=graph.region, graph_arn=graph.graph_arn, done=(ActionKind.DELETE_GRAPH,))
+@define(eq=False)
+class _Deletion:
+    """The deletion of one graph.
+
+    Attributes:
+        report: the result so far: interrupted, until it has ended.
+    """
+
+    execution: Execution
+    graph: GraphToDelete
+    report: RegionReport = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._end("interrupted before it was deleted", Reason.INTERRUPTED)
+
+    async def run(self) -> None:
+        """Delete the graph, again after transient errors, and record the result."""
+        execution, region = self.execution, self.graph.region
+        client, wait = execution.client_in(region), execution.wait.part()
+        while True:
+            try:
+                async with execution.acting(region):
+                    self._end("interrupted while it was being deleted: it may be gone", Reason.INTERRUPTED)
+                    await client.delete_graph(self.graph.graph_arn)
+                break
+            except ClientClosed:
+                raise
+            except ResourceNotFoundException:
+                # An earlier attempt, or somebody else, has deleted it.
+                break
+            except DetectiveError as error:
+                self._end(error_text(error), reason_of(error), library_error(error))
+                if not execution.is_transient(error) or not await wait.pause():
+                    return
+        self.report = RegionReport(region=region, graph_arn=self.graph.graph_arn, done=(ActionKind.DELETE_GRAPH,))
+
+    def _end(self, problem: str, reason: Reason, error: Exception | None = None) -> None:
+        self.report = RegionReport(
+            region=self.graph.region, graph_arn=self.graph.graph_arn, problem=problem, error=error, reason=reason
+        )

@@ -159,9 +159,7 @@ def test_no_region(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
         ["investigate", "arn:aws:iam::100000000001:role/Deploy"],
     ],
 )
-def test_no_credentials(
-    program: Program, monkeypatch: pytest.MonkeyPatch, missing: str, arguments: list[str]
-) -> None:
+def test_no_credentials(program: Program, monkeypatch: pytest.MonkeyPatch, missing: str, arguments: list[str]) -> None:
     """The line says what to do, whatever the job: it is wrong use, and nothing was done."""
     monkeypatch.delenv(missing)
     ended = program(*arguments)

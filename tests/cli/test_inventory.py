@@ -224,7 +224,6 @@ def test_failed_targets_are_reported_and_retried(a_world: World, main: Main) -> 
     assert ended.err.startswith("3 members in 1 targets, 0 failed, 14 finished earlier, ")
 
 
-
 def test_a_finished_job_begins_anew(a_world: World, main: Main) -> None:
     """Its checkpoint is removed, so that the next run of a cron job sees what has changed since."""
     for _ in range(2):
@@ -711,7 +710,10 @@ def test_an_interruption_reports_what_was_done(a_world: World, monkeypatch: pyte
     assert (ended.code, ended.err.splitlines()[1]) == (130, "run the same command again to continue")
     incomplete = "is incomplete, and cannot be continued without --checkpoint"
     ended = main(*a_world.arguments())
-    assert (ended.code, ended.err.splitlines()[1:]) == (130, [f"the output {incomplete}", "detective-async: interrupted"])
+    assert (ended.code, ended.err.splitlines()[1:]) == (
+        130,
+        [f"the output {incomplete}", "detective-async: interrupted"],
+    )
     ended = main(*a_world.arguments("--file", str(a_world.output)))
     assert (ended.code, ended.err.splitlines()[1]) == (130, f"{a_world.output} {incomplete}")
     ended = main(*a_world.arguments("--output", "json"))

@@ -208,6 +208,19 @@ def test_removals_need_their_number(onboard: Onboard, most: str | None, code: in
     assert ("problem" in ended.out) == (code == 1)
 
 
+def test_failed_verifications_are_left_on_demand(onboard: Onboard) -> None:
+    """An account whose address AWS could not verify is invited again by each run, unless that is turned off."""
+    onboard.accounts.write_text(f"{MEMBERS[0]},account-{MEMBERS[0]}@example.com\n")
+    onboard.sim.account(MEMBERS[0], "other@example.com")
+    invited = []
+    for more in ((), (), ("--no-retry-failed",)):
+        ended = onboard(*more, regions=ONE_REGION)
+        assert (ended.code, onboard.statuses) == (1, ["VERIFICATION_FAILED"])
+        assert ("in this and each later run" in ended.err) == (len(invited) == 1)
+        invited.append(onboard.changes.count("CreateMembers"))
+    assert invited == [1, 2, 2]
+
+
 def test_a_bad_line_prevents_removals(onboard: Onboard) -> None:
     """A line that could not be read may be one of the members."""
     remove_all_but_one(onboard)
@@ -350,6 +363,30 @@ def test_it_goes_on_after_an_interruption(onboard: Onboard) -> None:
     assert onboard.statuses == ["ENABLED"] * 5
     done = [request.operation for request in sim.requests if request.status == 200]
     assert [done.count(name) for name in ("CreateGraph", "CreateMembers", "AcceptInvitation")] == [1, 1, 5]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moments", [(1, 4, 7), (5, 9), (12, 16)])
+def test_it_goes_on_after_being_killed(onboard: Onboard, moments: tuple[int, ...]) -> None:
+    """Killed while any request is under way, several times, it leaves nothing that the next run does again."""
+    sim = onboard.sim
+    sim.inject(Fault(Latency(0.05), count=None))
+    killed = 0
+    for moment in moments:
+        before = len(sim.requests)
+        with onboard.program.start(*onboard.arguments("--yes")) as running:
+            while len(sim.requests) < before + moment and running.poll() is None:
+                time.sleep(0.002)
+            running.kill()
+            running.communicate(timeout=60)
+        killed += running.returncode == -signal.SIGKILL
+    assert killed == len(moments)
+    sim.clear_faults()
+    assert onboard().code == 0
+    assert onboard.statuses == ["ENABLED"] * 10
+    done = [request.operation for request in sim.requests if request.status == 200]
+    assert [done.count(name) for name in ("CreateGraph", "CreateMembers", "AcceptInvitation")] == [2, 2, 10]
+    assert "DeleteMembers" not in done
 
 
 @pytest.mark.parametrize("has_begun", [False, True])

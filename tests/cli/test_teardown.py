@@ -1,14 +1,20 @@
 """teardown: a plan, and no deletion without the account's id."""
 
+import asyncio
 import csv
 import io
 import json
+import signal
+import time
+from typing import Any
 
 import pytest
 from cli.conftest import Program
 
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, CLOSED, REGIONS
-from detective_async.testing import Failure, Fault
+from detective_async.cli.options import Job
+from detective_async.membership import TeardownPlan
+from detective_async.testing import Failure, Fault, Latency
 
 TWO = ["--regions", ",".join(REGIONS[:2])]
 
@@ -53,8 +59,23 @@ def test_all_regions(program: Program) -> None:
     ended = program("teardown", "--regions", "all", "--confirm", ADMINISTRATOR)
     assert (ended.code, program.sim.snapshot()) == (0, {})
     lines = ended.out.splitlines()
-    assert lines == ["2 graphs deleted", "1 region without Detective", "2 graphs gone"]
+    assert lines == ["2 graphs deleted", "2 graphs gone"]
+    assert f"note: the account has not opted in to {CLOSED}" in ended.err
     assert program("teardown", "--regions", f"{REGIONS[2]},{CLOSED}", "--dry-run").code == 1
+
+
+def test_a_region_of_all_that_was_not_read_is_a_failure(program: Program) -> None:
+    """Keys that are unknown in a region that every account has are no closed region: it may have a graph."""
+    unknown = Failure(403, "UnrecognizedClientException", "The security token included in the request is invalid")
+    program.sim.inject(Fault(unknown, "ListGraphs", None, REGIONS[1], None))
+    ended = program("teardown", "--regions", "all", "--dry-run")
+    assert ended.code == 1
+    assert REGIONS[1] in ended.out
+    assert f"note: the account has not opted in to {CLOSED}" in ended.out
+    ended = program("teardown", "--regions", "all", "--confirm", ADMINISTRATOR, "--output", "json")
+    document = json.loads(ended.out)
+    assert (ended.code, document["ok"]) == (1, False)
+    assert [(one["region"], one["ok"]) for one in document["regions"]] == [(REGIONS[0], True), (REGIONS[1], False)]
 
 
 def test_a_failure_is_reported(program: Program) -> None:
@@ -82,3 +103,48 @@ def test_ctrl_c_at_the_question(program: Program) -> None:
     ended = program.on_terminal("teardown", *TWO, answer="\x03")
     assert (ended.code, len(program.sim.snapshot())) == (130, 2)
     assert "Traceback" not in ended.out
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_deleting(program: Program) -> None:
+    """Exit code 130, and a report of what was deleted and what may have been."""
+    program.sim.inject(Fault(Latency(30), "DeleteGraph", None, REGIONS[1], None))
+    with program.start("teardown", *TWO, "--confirm", ADMINISTRATOR, "--output", "json") as running:
+        try:
+            while len(program.sim.snapshot()) > 1:
+                assert running.poll() is None
+                time.sleep(0.01)
+            time.sleep(0.2)
+            running.send_signal(signal.SIGINT)
+            out, errors = running.communicate(timeout=60)
+        finally:
+            running.kill()
+    assert running.returncode == 130, errors.decode()
+    assert "Traceback" not in errors.decode()
+    first, second = json.loads(out)["regions"]
+    assert (first["region"], first["done"]) == (REGIONS[0], ["delete graph"])
+    assert (second["region"], second["reason"]) == (REGIONS[1], "interrupted")
+    program.sim.clear_faults()
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_an_interruption_reports_what_is_known(
+    program: Program, monkeypatch: pytest.MonkeyPatch, has_begun: bool
+) -> None:
+    """If deleting has begun, there is a report."""
+    apply = TeardownPlan.apply
+
+    async def interrupted(plan: Any, **options: Any) -> None:
+        if has_begun:
+            await apply(plan, **options)
+        raise asyncio.CancelledError
+
+    def run(_job: object, work: Any) -> None:
+        with asyncio.Runner() as loop, pytest.raises(asyncio.CancelledError):
+            loop.run(work())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TeardownPlan, "apply", interrupted)
+    monkeypatch.setattr(Job, "run", run)
+    ended = program("teardown", *TWO, "--confirm", ADMINISTRATOR)
+    assert (ended.code, bool(ended.out)) == (130, has_begun)

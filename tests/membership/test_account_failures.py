@@ -95,7 +95,14 @@ async def test_wrong_email_address(sim: DetectiveSimulator, client: DetectiveCli
         (ActionKind.REINVITE, Reason.VERIFICATION_FAILED),
         (ActionKind.ACCEPT, Reason.INVITED),
     ]
-    assert f"  invite again with the same e-mail address 1 account: {TWO}" in str(plan)
+    assert f"  invite again with the same e-mail address 1 account (an e-mail to each): {TWO}" in str(plan)
+    # It may be wrong for ever, and the e-mails are seen by others.
+    (note,) = plan.notes
+    assert note.reason is Reason.VERIFICATION_FAILED
+    assert note.text == (
+        "1 membership whose e-mail address AWS could not verify: invited again with the same one, in this and each "
+        "later run until it is right, with an e-mail each time"
+    )
     report = await plan.apply()
     assert results(report)[TWO] == Result("VERIFICATION_FAILED", "VERIFICATION_FAILED", "reinvite", failure.problem)
     assert writes(sim) == {"DeleteMembers": 1, "CreateMembers": 1}
@@ -196,6 +203,35 @@ async def test_volume_is_not_known_at_first(sim: DetectiveSimulator, client: Det
     assert results(report) == {ONE: Result("INVITED", "ENABLED", "accept")}
 
 
+async def test_volume_that_becomes_known(sim: DetectiveSimulator) -> None:
+    """After the acceptance, a volume that is not known is waited for as long as Terraform waits, and no longer."""
+    for known_after, timeout, problem in (
+        (200.0, 900.0, None),
+        (1000.0, 900.0, "AWS has not enabled it (VOLUME_UNKNOWN)"),
+        (1000.0, 60.0, "not done within 60 s: AWS has not enabled it (VOLUME_UNKNOWN)"),
+    ):
+        load_world(sim, graph(member(ONE, "INVITED")))
+        sim.set_volume(ONE, "VOLUME_UNKNOWN")
+        time = WorldTime(sim)
+        began = time.now
+
+        class Enables(DetectiveClient):
+            def iter_members(self, *args: Any, **options: Any) -> Any:
+                if time.now - began > known_after:  # noqa: B023 - called in this round
+                    sim.load({"graphs": [graph(member(ONE, "ENABLED"))], "accounts": KNOWN})
+                return super().iter_members(*args, **options)
+
+        async with administrator(sim, Enables, time=time) as client:
+            plan = await plan_membership(client, WANTED[:1], regions=[REGION], members=accepting(sim))
+            report = await plan.apply(timeout=timeout)
+        assert report.ok is (problem is None)
+        if problem is not None:
+            assert (report.rows[0].problem or "").startswith(problem)
+            assert report.rows[0].reason is Reason.VOLUME_UNKNOWN
+            assert time.now - began < 300
+        sim.set_volume(ONE, None)
+
+
 async def test_administrator_among_the_accounts(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Every list of AWS Organizations has it: a note, and no failure, also if the graph is created by the plan."""
     wanted = [*WANTED, account(ADMINISTRATOR)]
@@ -224,7 +260,8 @@ async def test_permanent_error(sim: DetectiveSimulator, client: DetectiveClient,
     (failure,) = report.failures
     assert (failure.account_id, failure.after, failure.done) == (TWO, MemberStatus.INVITED, ("invite",))
     assert isinstance(failure.error, error)
-    assert failure.problem == str(failure.error)
+    # Without the request id, so that equal problems are equal texts.
+    assert failure.problem == f"{error.__name__}: no (AcceptInvitation, HTTP 402, attempts: 1)"
     assert sum((one.operation, one.account_id) == ("AcceptInvitation", TWO) for one in sim.requests) == 1
 
 
@@ -383,6 +420,54 @@ async def test_unprocessed_accounts(sim: DetectiveSimulator) -> None:
     }
 
 
+async def test_refusal_that_passes(sim: DetectiveSimulator) -> None:
+    """An account left unprocessed for a reason that passes is sent again until the deadline; others are not."""
+    load_world(sim, graph())
+    sent: list[str] = []
+
+    class IsBusy(DetectiveClient):
+        async def create_members(
+            self, graph_arn: str, accounts: Iterable[Account], **options: Any
+        ) -> CreateMembersResponse:
+            ids = [one.account_id for one in accounts]
+            sent.extend(ids)
+            reasons = {ONE: "Internal error, please try again (Request ID: 12345678-0a).", TWO: "The account is closed"}
+            reasons = {
+                key: text for key, text in reasons.items() if key in ids and not (key == ONE and sent.count(ONE) > 9)
+            }
+            done = await super().create_members(
+                graph_arn, [one for one in accounts if one.account_id not in reasons] or WANTED[2:], **options
+            )
+            return CreateMembersResponse(
+                members=done.members,
+                unprocessed_accounts=[UnprocessedAccount(account_id=key, reason=text) for key, text in reasons.items()],
+            )
+
+    async with administrator(sim, IsBusy) as client:
+        report = await onboard(client, sim)
+    assert results(report)[ONE] == results(report)[THREE] == ONBOARDED
+    problem = "invite: AWS left the account unprocessed: The account is closed"
+    assert results(report)[TWO] == Result(None, None, "", problem)
+    assert (sent.count(ONE), sent.count(TWO), sent.count(THREE)) == (10, 1, 1)
+    sent.clear()
+
+    class IsBusyForEver(IsBusy):
+        async def create_members(
+            self, graph_arn: str, accounts: Iterable[Account], **options: Any
+        ) -> CreateMembersResponse:
+            sent.clear()
+            return await super().create_members(graph_arn, accounts, **options)
+
+    load_world(sim, graph())
+    async with administrator(sim, IsBusyForEver) as client:
+        report = await onboard(client, sim, accounts=WANTED[:1])
+    text = (
+        "not done within 900 s: the account is not a member; invite: AWS left the account unprocessed: Internal error, "
+    )
+    assert (report.rows[0].problem or "").startswith(f"{text}please try again.")
+    assert "Request" not in str(report)
+
+
 async def test_failed_reinvitation(sim: DetectiveSimulator) -> None:
     """If the old invitation cannot be removed, no new one is sent."""
     load_world(sim, graph(member(ONE, "VERIFICATION_FAILED", WRONG)))
@@ -476,6 +561,7 @@ async def test_member_credentials_fail(sim: DetectiveSimulator, client: Detectiv
     problem = f"credentials of members, called for {TWO}: credentials must be Credentials"
     assert (failed[TWO].problem or "").startswith(problem)
     assert isinstance(failed[THREE].error, AssumeRoleError)
+    assert failed[THREE].reason is Reason.ACCESS_DENIED
     assert sum(request.operation == "AssumeRole" for request in sim.requests) == 1
 
     given = {ONE: sim.account(ONE), THREE: Credentials("AKIA0000000000000000", "x")}

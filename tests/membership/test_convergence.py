@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from support.hypothesis_profiles import UNEXPLAINED, examples
 
 from detective_async import Account
-from detective_async.membership import MembershipPlan, MembershipReport, plan_membership
+from detective_async.membership import ByOrganization, MembershipPlan, MembershipReport, Reason, plan_membership
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Throttle, Truncate
 from detective_async.testing.world.entities import Graph, Member
 from detective_async.testing.world.world import World
 from membership.worlds import (
+    ADMINISTRATOR,
     ELSEWHERE,
     REGION,
     WRONG,
@@ -60,6 +61,10 @@ OPERATIONS = [
     "ListGraphs",
     "ListMembers",
     "StartMonitoringMember",
+    "ListTagsForResource",
+    "TagResource",
+    "ListDatasourcePackages",
+    "UpdateDatasourcePackages",
 ]
 INITIAL_STATUSES = [
     None,
@@ -71,6 +76,8 @@ INITIAL_STATUSES = [
     # Its address will turn out to be wrong.
     "VERIFICATION_WILL_FAIL",
 ]
+#: What may be wanted beside members.
+SETTINGS: dict[str, Any] = {"tags": {"team": "secops"}, "datasource_packages": ["EKS_AUDIT"]}
 #: The reasons for final states that are not desired.
 REASONS = {"VERIFICATION_FAILED": "verification failed", "ACCEPTED_BUT_DISABLED": "VOLUME_TOO_HIGH"}
 
@@ -105,6 +112,7 @@ class Case:
         elsewhere: whether the other region, which has no graph, is available.
         lag: seconds after which what was written is seen.
         activation: seconds for which an account that has accepted is checked.
+        settings: whether tags and packages are wanted.
     """
 
     accounts: dict[str, AccountCase]
@@ -113,6 +121,7 @@ class Case:
     elsewhere: str
     lag: float
     activation: float
+    settings: bool
 
 
 def expected(one_case: AccountCase, case: Case, *, is_new: bool = False) -> str | None:
@@ -148,6 +157,7 @@ _CASES = st.builds(
     st.sampled_from(["open", "open", "closed"]),
     st.sampled_from([0.0, 0.0, 3.0, 12.0]),
     st.sampled_from([0.0, 20.0]),
+    st.booleans(),
 )
 _FAULTS, _OPERATIONS = st.sampled_from(FAULTS), st.sampled_from(OPERATIONS)
 _PROBABILITIES = st.sampled_from([0.3, 1.0])
@@ -169,6 +179,8 @@ async def _converge(case: Case, faults: list[Fault], max_attempts: int) -> None:
 
             async def plan() -> MembershipPlan:
                 options: dict[str, Any] = {"members": accepting(sim)} if case.accepts else {}
+                if case.settings:
+                    options |= SETTINGS
                 return await plan_membership(
                     client,
                     _desired_accounts(case),
@@ -180,17 +192,17 @@ async def _converge(case: Case, faults: list[Fault], max_attempts: int) -> None:
                     **options,
                 )
 
-            async def apply() -> MembershipReport:
+            async def apply(*, with_faults: bool = False) -> MembershipReport:
                 planned = await plan()
                 sim.forget_requests()
                 report = await planned.apply()
-                check_contract(sim, planned)
+                check_contract(sim, planned, with_faults=with_faults)
                 return report
 
             with _counted_changes() as changes:
                 for fault in faults:
                     sim.inject(fault)
-                report = await apply()
+                report = await apply(with_faults=bool(faults))
                 _check_report_is_true(sim, case, report)
                 _check_report(case, report, is_first=True)
                 sim.clear_faults()
@@ -201,6 +213,7 @@ async def _converge(case: Case, faults: list[Fault], max_attempts: int) -> None:
                 await sim.advance(DELAY)
                 _check_report(case, report)
                 _check_statuses(sim, case)
+                _check_settings(sim, [REGION, *([ELSEWHERE] * (case.elsewhere == "open"))] * case.settings)
                 _check_changes(case, changes)
                 last = await plan()
             again = {action.kind for action in last.actions}
@@ -208,6 +221,14 @@ async def _converge(case: Case, faults: list[Fault], max_attempts: int) -> None:
             assert (again == set()) == (not _stays_disabled(case))
             failed = [one for one in _accounts(case) if expected(case.accounts[one], case) == "VERIFICATION_FAILED"]
             assert [problem.account_id for problem in last.problems if problem.region == REGION] == failed
+
+
+def _check_settings(sim: DetectiveSimulator, regions: list[str]) -> None:
+    """Check that the graphs in these regions have what is wanted beside their members."""
+    found = {arn.split(":")[3]: one for arn, one in sim.snapshot().items()}
+    for region in regions:
+        assert found[region]["tags"] == SETTINGS["tags"]
+        assert found[region]["packages"]["EKS_AUDIT"] == "STARTED"
 
 
 def _accounts(case: Case) -> list[str]:
@@ -323,3 +344,145 @@ def _check_changes(case: Case, changes: Counter[tuple[str, str, str]]) -> None:
         needed["join", REGION, one] = int(reinvited or one_case.initial is None)
         needed["join", ELSEWHERE, one] = int(case.elsewhere == "open")
     assert changes == +needed
+
+
+@frozen
+class OrganizationCase:
+    """A world with an organization, and its desired state.
+
+    Attributes:
+        inside: account id of the organization -> its status in the region with a graph; None if it is not a member.
+        outside: the same of an account that is not of the organization.
+        big: the accounts whose volume prevents enabling them.
+        delegated: the regions that have the administrator already.
+        accepts: whether there are member credentials, for the account outside.
+        removes: whether to remove others, of which there is one.
+        auto_enable: the setting that is wanted.
+        settings: whether tags and packages are wanted.
+        lag: seconds after which what was written is seen.
+        settling: seconds until the first delegation has settled.
+    """
+
+    inside: dict[str, str | None]
+    outside: str | None
+    big: set[str]
+    delegated: list[str]
+    accepts: bool
+    removes: bool
+    auto_enable: bool | None
+    settings: bool
+    lag: float
+    settling: float
+
+
+MANAGEMENT = "999999999999"
+INSIDE, OUTSIDE, OTHER = IDS[:3], IDS[3], IDS[4]
+_ORGANIZATION_CASES = st.builds(
+    OrganizationCase,
+    st.fixed_dictionaries(dict.fromkeys(INSIDE, st.sampled_from([None, "ENABLED"]))),
+    st.sampled_from([None, "INVITED", "ENABLED"]),
+    st.sets(st.sampled_from(INSIDE), max_size=1),
+    st.sampled_from([[], [REGION], [REGION, ELSEWHERE]]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([None, True, False]),
+    st.booleans(),
+    st.sampled_from([0.0, 4.0]),
+    st.sampled_from([0.0, 30.0]),
+)
+_OF_ORGANIZATION = [
+    None,
+    "CreateMembers",
+    "DescribeOrganizationConfiguration",
+    "EnableOrganizationAdminAccount",
+    "ListGraphs",
+    "ListMembers",
+    "ListOrganizationAdminAccounts",
+    "TagResource",
+    "UpdateOrganizationConfiguration",
+]
+_ORGANIZATION_FAULTS = st.lists(
+    st.builds(
+        Fault, _FAULTS, st.sampled_from(_OF_ORGANIZATION), count=st.sampled_from([1, 2, 4]), probability=_PROBABILITIES
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=examples(20), phases=UNEXPLAINED)
+@given(_ORGANIZATION_CASES, _ORGANIZATION_FAULTS)
+def test_convergence_of_organizations(case: OrganizationCase, faults: list[Fault]) -> None:
+    """Accounts of the organization are enabled without invitations, whatever there is, and no plan does more."""
+    asyncio.run(_converge_organization(case, faults))
+
+
+async def _converge_organization(case: OrganizationCase, faults: list[Fault]) -> None:
+    async with DetectiveSimulator() as sim:
+        _load_organization(sim, case)
+        wanted = [Account(one, address(one)) for one in (*INSIDE, OUTSIDE)]
+        members = ByOrganization(
+            administrator_id=ADMINISTRATOR,
+            management_credentials=sim.account(MANAGEMENT),
+            auto_enable=case.auto_enable,
+            credentials=sim.account if case.accepts else None,
+        )
+        options = {"members": members, **(SETTINGS if case.settings else {})}
+        async with administrator(sim) as client:
+
+            async def plan() -> MembershipPlan:
+                return await plan_membership(
+                    client,
+                    wanted,
+                    regions=[REGION, ELSEWHERE],
+                    remove_others=case.removes,
+                    max_removals=1,
+                    retry_failed=False,
+                    **options,
+                )
+
+            with _counted_changes() as changes:
+                for with_faults in (True, False, False):
+                    for fault in faults if with_faults else ():
+                        sim.inject(fault)
+                    planned = await plan()
+                    sim.forget_requests()
+                    report = await planned.apply()
+                    check_contract(sim, planned, with_faults=with_faults and bool(faults))
+                    sim.clear_faults()
+                    await sim.advance(case.lag)
+            last = await plan()
+        assert last.actions == (), report
+        ends = {one: "ACCEPTED_BUT_DISABLED" if one in case.big else "ENABLED" for one in INSIDE}
+        for region in (REGION, ELSEWHERE):
+            before = case.inside if region == REGION and REGION in case.delegated else dict.fromkeys(INSIDE)
+            found = statuses(sim, region)
+            assert {one: found.get(one) for one in INSIDE} == {one: before[one] or end for one, end in ends.items()}
+            assert found[OUTSIDE] in ("ENABLED" if case.accepts else "INVITED", "ENABLED")
+            assert (OTHER in found) <= (not case.removes)
+        assert max(changes.values(), default=0) <= 1
+        _check_settings(sim, [REGION, ELSEWHERE] * case.settings)
+        reasons = {row.account_id: row.reason for row in report.failures}
+        assert set(reasons) <= {OUTSIDE, *case.big}
+        assert set(reasons.values()) <= {Reason.NOT_IN_ORGANIZATION, Reason.VOLUME_TOO_HIGH}
+
+
+def _load_organization(sim: DetectiveSimulator, case: OrganizationCase) -> None:
+    known = {**case.inside, OUTSIDE: case.outside, OTHER: "ENABLED"}
+    members = [member(one, status) for one, status in known.items() if status is not None]
+    graphs = [graph(*(members if region == REGION else ()), region=region) for region in case.delegated]
+    accounts = [{"id": one} | ({"volume_problem": "VOLUME_TOO_HIGH"} if one in case.big else {}) for one in IDS]
+    organization: dict[str, Any] = {"management_account": MANAGEMENT, "accounts": [ADMINISTRATOR, *INSIDE, OTHER]}
+    if case.delegated:
+        organization |= {
+            "delegated": ADMINISTRATOR,
+            "administrators": {region: {"account": ADMINISTRATOR} for region in case.delegated},
+        }
+    sim.load(
+        {
+            "accounts": [{"id": ADMINISTRATOR}, {"id": MANAGEMENT}, *accounts],
+            "graphs": graphs,
+            "organizations": [organization],
+        }
+    )
+    sim.set_read_lag(case.lag)
+    sim.set_delegation_delay(case.settling)

@@ -91,6 +91,14 @@ TABLE: list[tuple[DesiredMember | None, MemberDetail | None, GraphFacts, Decisio
     (BY_PLAN, member("VERIFICATION_IN_PROGRESS"), INVITATION, Wait(), "accept"),
     (BY_OWNER, member("VERIFICATION_IN_PROGRESS"), INVITATION, Wait(), ""),
     (BY_PLAN, member("VERIFICATION_FAILED"), INVITATION, WRONG_ADDRESS, ", and then: correct it"),
+    # Whether it is outside of the organization is seen after that.
+    (
+        DesiredMember(ROOT, Acceptance.BY_OWNER, retry_failed=True),
+        member("VERIFICATION_FAILED"),
+        ORGANIZATION,
+        AGAIN,
+        "reinvite",
+    ),
     (RETRY, member("VERIFICATION_FAILED"), INVITATION, AGAIN, "reinvite, accept"),
     (BY_PLAN, member("VERIFICATION_FAILED", "x@y.zz"), INVITATION, CORRECT, "reinvite, accept"),
     (BY_OWNER, member("VERIFICATION_FAILED", "x@y.zz"), INVITATION, CORRECT, "reinvite"),

@@ -1,6 +1,7 @@
 """Plans: their content and text, that they change nothing, and how they report unreadable regions."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from detective_async import (
     Credentials,
     DatasourcePackage,
     DetectiveClient,
+    HostNotFound,
+    ListGraphsResponse,
     ServiceError,
     to_dict,
 )
@@ -21,6 +24,7 @@ from detective_async.membership import (
     Reason,
     plan_membership,
     plan_packages,
+    plan_teardown,
     read_accounts,
 )
 from detective_async.testing import DetectiveSimulator, Failure, Fault
@@ -35,6 +39,7 @@ from membership.worlds import (
     accepting,
     account,
     address,
+    administrator,
     arn_in,
     graph,
     load_world,
@@ -69,9 +74,9 @@ async def test_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> No
     assert str(plan) == (
         "as account 111122223333\n"
         "eu-west-1:\n"
-        "  create the graph (tags team)\n"
+        "  create the graph (billed by volume after a trial of 30 days; tags team)\n"
         "  start data source packages (EKS_AUDIT)\n"
-        f"  invite 2 accounts: {IDS[0]}, {IDS[1]}\n"
+        f"  invite 2 accounts (an e-mail to each): {IDS[0]}, {IDS[1]}\n"
         f"  accept the invitation of 2 accounts: {IDS[0]}, {IDS[1]}"
     )
 
@@ -110,8 +115,8 @@ async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient) 
         "  set tags of the graph (stage, owner)",
         "  start data source packages (ASFF_SECURITYHUB_FINDING)",
         f"  remove 1 account: {IDS[5]}",
-        f"  invite again with another e-mail address 1 account: {IDS[2]}",
-        f"  invite 1 account: {IDS[6]}",
+        f"  invite again with another e-mail address 1 account (an e-mail to each): {IDS[2]}",
+        f"  invite 1 account (an e-mail to each): {IDS[6]}",
         f"  accept the invitation of 2 accounts: {IDS[1]}, {IDS[2]}",
         f"  try to enable after it was disabled 1 account: {IDS[4]}",
         "  problem with 1 account (it is invited, but there are no credentials to accept the invitation: add them):",
@@ -149,7 +154,7 @@ async def test_text_of_a_long_plan(client: DetectiveClient) -> None:
     accounts = some_accounts(24)
     plan = await plan_membership(client, {REGION: accounts[:12], ELSEWHERE: [*accounts[:11], accounts[12]]})
     text = str(plan)
-    assert text.count("  invite 12 accounts: ") == 2
+    assert text.count("  invite 12 accounts (an e-mail to each): ") == 2
     assert text.count(" and 2 more") == 2
     assert [account_id in text for account_id in (accounts[9].account_id, accounts[10].account_id)] == [True, False]
     await plan.apply()
@@ -165,11 +170,13 @@ async def test_equal_regions_are_grouped(sim: DetectiveSimulator, client: Detect
     assert str(plan).splitlines() == [
         "as account 111122223333",
         "eu-west-1, eu-central-1:",
-        "  create the graph",
-        f"  invite 1 account: {IDS[0]}",
+        "  create the graph (billed by volume after a trial of 30 days)",
+        f"  invite 1 account (an e-mail to each): {IDS[0]}",
         "us-east-1:",
         "  nothing to do",
     ]
+    silent = await plan_membership(client, [account(IDS[0])], regions=[REGION], disable_email_notification=True)
+    assert f"  invite 1 account: {IDS[0]}" in str(silent)
 
 
 async def test_unreadable_regions(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -253,10 +260,10 @@ async def test_removals_are_confirmed_by_their_number(sim: DetectiveSimulator, c
         )
         assert plan.actions == ()
         text = f"it is not in the list, and would be removed: pass max_removals=3 to remove 3 memberships{more}"
-        assert [(one.region, one.account_id, one.text, one.reason) for one in plan.problems] == [
-            (REGION, IDS[1], text, Reason.REMOVAL_NOT_CONFIRMED),
-            (REGION, IDS[2], text, Reason.REMOVAL_NOT_CONFIRMED),
-            (ELSEWHERE, IDS[1], text, Reason.REMOVAL_NOT_CONFIRMED),
+        assert [(one.region, one.account_id, one.text, one.reason, one.number) for one in plan.problems] == [
+            (REGION, IDS[1], text, Reason.REMOVAL_NOT_CONFIRMED, 3),
+            (REGION, IDS[2], text, Reason.REMOVAL_NOT_CONFIRMED, 3),
+            (ELSEWHERE, IDS[1], text, Reason.REMOVAL_NOT_CONFIRMED, 3),
         ]
         report = await plan.apply()
         assert {(row.account_id, row.reason) for row in report.failures} == {
@@ -272,22 +279,49 @@ async def test_removals_are_confirmed_by_their_number(sim: DetectiveSimulator, c
 
 
 async def test_bad_lines_stand_in_the_way_of_removals(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """One may be that of a member; it does not help to ignore the problems, or to take a part of the list."""
+    """One may be that of a member; it does not help to ignore the problems, or to make another list of the accounts."""
     load_world(sim, graph(*(member(one, "ENABLED") for one in IDS[:3])))
     accounts, _ = read_accounts([f"{IDS[0]},{address(IDS[0])}", f"{IDS[1]},no-address", f"1,{address(IDS[2])}"])
-    for given in (accounts, accounts[:1], {REGION: accounts}):
+    others: list[Any] = [
+        accounts[:1],
+        accounts.copy(),
+        [*accounts],
+        list.__add__(accounts, []),
+        sorted(accounts, key=lambda one: one.account_id),
+        [one for one in accounts if one.account_id],
+        set(accounts),
+        iter(accounts),
+        {REGION: accounts},
+        {REGION: list(accounts)},
+    ]
+    for given in (accounts, *others):
         where = {} if isinstance(given, dict) else {"regions": [REGION]}
-        plan = await plan_membership(client, given, remove_others=True, max_removals=9, **where)  # type: ignore[arg-type]
+        plan = await plan_membership(client, given, remove_others=True, max_removals=9, **where)
         assert plan.actions == ()
         text = "it is not removed, because 2 lines of the list could not be read: correct the list"
-        assert [(one.account_id, one.text, one.reason) for one in plan.problems] == [
-            (IDS[1], text, Reason.LIST_NOT_READ),
-            (IDS[2], text, Reason.LIST_NOT_READ),
+        assert [(one.account_id, one.text, one.reason, one.number) for one in plan.problems] == [
+            (IDS[1], text, Reason.LIST_NOT_READ, 2),
+            (IDS[2], text, Reason.LIST_NOT_READ, 2),
         ]
         assert not (await plan.apply()).ok
     assert len(statuses(sim)) == 3
     # Where nobody would be removed, they do not matter.
     assert not await plan_membership(client, accounts, regions=[REGION])
+    # An equal account of a corrected list is another one.
+    corrected, _ = read_accounts([f"{one},{address(one)}" for one in IDS[:2]])
+    plan = await plan_membership(client, corrected, regions=[REGION], remove_others=True, max_removals=1)
+    assert [action.account_id for action in plan.actions] == [IDS[2]]
+
+
+async def test_changed_lines(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A line that was read with a change is a note of the plan, its text, and its data."""
+    load_world(sim, graph())
+    accounts, _ = read_accounts([f"1000-0000-0001,{address('100000000001')}"])
+    plan = await plan_membership(client, accounts, regions=[REGION])
+    text = "line 1: account id read without its dashes: 100000000001"
+    assert plan.notes == (Note(Reason.LINE_CHANGED, text),)
+    assert str(plan).splitlines()[-1] == f"note: {text}"
+    assert plan.to_dict()["notes"] == [plan.notes[0].to_dict()]
 
 
 async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -333,6 +367,7 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
                 "reason": "removal not confirmed",
                 "text": plan.problems[0].text,
                 "error": None,
+                "number": 1,
             },
             {
                 "region": ELSEWHERE,
@@ -340,6 +375,7 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
                 "reason": "access denied",
                 "text": denied,
                 "error": to_dict(plan.problems[1].error),
+                "number": None,
             },
         ],
         "notes": [
@@ -405,6 +441,33 @@ async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> 
     assert {region.region for region in report.regions} == set(plan.regions)
     packages = await plan_packages(client, ["EKS_AUDIT"], regions="all")
     assert packages.regions == plan.regions
+
+
+async def test_all_regions_without_a_host(sim: DetectiveSimulator) -> None:
+    """A host that is not found says nothing of a region that has Detective, which may have a graph: it is a problem."""
+    load_world(sim, graph(member(IDS[0], "ENABLED"), region=ELSEWHERE))
+
+    class ResolvesNotAll(DetectiveClient):
+        async def list_graphs(self, **options: Any) -> ListGraphsResponse:
+            if self.region == ELSEWHERE:
+                raise HostNotFound("no such host", operation="ListGraphs", attempts=1, outcome_unknown=False)
+            return await super().list_graphs(**options)
+
+    async with administrator(sim, ResolvesNotAll) as client:
+        plan = await plan_packages(client, ["EKS_AUDIT"], regions="all")
+        assert ELSEWHERE in [problem.region for problem in plan.problems if problem.reason is Reason.NO_RESPONSE]
+        plan = await plan_membership(client, [account(IDS[0])], regions="all")
+        await plan.apply()
+        plan = await plan_membership(client, [account(IDS[0])], regions="all")
+        assert plan
+        assert (plan.actions, plan.notes) == ((), ())
+        assert [(problem.region, problem.reason) for problem in plan.problems] == [(ELSEWHERE, Reason.NO_RESPONSE)]
+        assert f"{ELSEWHERE}:\n  problem: ListGraphs: no such host" in str(plan)
+        assert not (await plan.apply()).ok
+        teardown = await plan_teardown(client, regions="all")
+        assert teardown.notes == ()
+        assert [(problem.region, problem.reason) for problem in teardown.problems] == [(ELSEWHERE, Reason.NO_RESPONSE)]
+        assert f"{ELSEWHERE}:\n  problem: ListGraphs: no such host" in str(teardown)
 
 
 async def test_all_regions_where_none_is_available(sim: DetectiveSimulator, client: DetectiveClient) -> None:

@@ -1,17 +1,19 @@
 """Deleting graphs: the plan's text, the confirmation, and failures."""
 
+import asyncio
 import json
 
 import pytest
 
 from detective_async import AccessDeniedException, DetectiveClient, ParameterError, TooManyRequestsException
 from detective_async.membership import ActionKind, Reason, plan_teardown
-from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Throttle
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
     ELSEWHERE,
     REGION,
+    administrator,
     arn_in,
     graph,
     load_world,
@@ -34,6 +36,7 @@ async def test_text_and_confirmation(sim: DetectiveSimulator, client: DetectiveC
     teardown = await plan_teardown(client, regions=REGIONS)
     assert teardown
     assert str(teardown).splitlines() == [
+        "as account 111122223333",
         "eu-west-1:",
         "  delete the graph, for all members too",
         f"    ({arn_in(REGION)}, which has 250 members)",
@@ -52,6 +55,11 @@ async def test_text_and_confirmation(sim: DetectiveSimulator, client: DetectiveC
     ]
     data = teardown.to_dict()
     assert json.loads(json.dumps(data)) == data
+    assert (data["administrator_id"], data["regions"], data["notes"]) == (ADMINISTRATOR, REGIONS, [])
+    assert data["graphs"] == [
+        {"region": REGION, "graph_arn": arn_in(REGION), "members": 250},
+        {"region": ELSEWHERE, "graph_arn": arn_in(ELSEWHERE), "members": 1},
+    ]
     assert [action["detail"] for action in data["actions"]] == [action.detail for action in teardown.actions]
     for confirm in ("", "444455556666", REGION):
         with pytest.raises(ParameterError) as raised:
@@ -124,6 +132,39 @@ async def test_all_regions(sim: DetectiveSimulator, client: DetectiveClient) -> 
     teardown = await plan_teardown(client, regions="all")
     assert {graph.region for graph in teardown.graphs} == {REGION, ELSEWHERE}
     assert [problem.region for problem in teardown.problems] == ["eu-north-1"]
+    assert [(note.region, note.reason) for note in teardown.notes] == [("af-south-1", Reason.REGION_NOT_OPTED_IN)]
+    assert "note: the account has not opted in to af-south-1" in str(teardown)
+    assert "af-south-1" not in teardown.to_dict()["regions"]
+
+
+async def test_account_that_sts_does_not_say(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """Where STS cannot be asked, the owner of a graph is the account; without a graph, it is not known."""
+    sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
+    assert (await plan_teardown(client, regions=REGIONS)).administrator_id == ADMINISTRATOR
+    assert (await plan_teardown(client, regions=REGIONS[2:])).administrator_id is None
+
+
+async def test_interrupted(sim: DetectiveSimulator) -> None:
+    """A cancelled teardown has a report of what was deleted, what may have been, and what was not begun."""
+    load_world(sim, *(graph(region=region) for region in REGIONS))
+    sim.inject(Fault(Latency(1000), "DeleteGraph", region=ELSEWHERE))
+    async with administrator(sim) as client:
+        teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE, "eu-central-1"], concurrency=1)
+        assert teardown.report is None
+        task = asyncio.create_task(teardown.apply(confirm=ADMINISTRATOR))
+        while writes(sim)["DeleteGraph"] < 2:  # noqa: ASYNC110 - it is about this very moment
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert teardown.report is not None
+    assert not teardown.report.ok
+    assert [(one.region, one.done, one.reason, one.problem) for one in teardown.report.regions] == [
+        (REGION, (ActionKind.DELETE_GRAPH,), None, None),
+        (ELSEWHERE, (), Reason.INTERRUPTED, "interrupted while it was being deleted: it may be gone"),
+        ("eu-central-1", (), Reason.INTERRUPTED, "interrupted before it was deleted"),
+    ]
+    sim.clear_faults()
 
 
 async def test_deadline(sim: DetectiveSimulator, client: DetectiveClient) -> None:

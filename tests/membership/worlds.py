@@ -12,7 +12,7 @@ from attrs import frozen
 from support.fakes import FakeTime
 
 from detective_async import Account, DetectiveClient, RetryPolicy
-from detective_async.membership import ByInvitation, MembershipPlan, MembershipReport, plan_membership
+from detective_async.membership import Action, ByInvitation, MembershipPlan, MembershipReport, plan_membership
 from detective_async.testing import DetectiveSimulator, Failure
 
 ADMINISTRATOR = "111122223333"
@@ -157,20 +157,48 @@ _OF_ACCOUNTS = {
 }
 
 
-def check_contract(sim: DetectiveSimulator, plan: MembershipPlan) -> None:
-    """Check that every request that changes something, of those that were seen, is an action of the plan."""
-    of_graphs = {(action.region, action.kind) for action in plan.actions}
-    of_accounts = {(action.region, action.account_id, action.kind) for action in plan.actions}
+def check_contract(sim: DetectiveSimulator, plan: MembershipPlan, *, with_faults: bool = False) -> None:
+    """Check that every request that changes something, of those that were seen, is an action of the plan.
+
+    So are its tags and its packages; and without faults, each action is carried out by one request at most.
+    """
+    of_graphs = {(action.region, str(action.kind)): action for action in plan.actions}
+    of_accounts = {(action.region, action.account_id, str(action.kind)) for action in plan.actions}
+    times: Counter[tuple[str, str | None, str | None]] = Counter()
     for request in sim.requests:
         name, region = request.operation or "?", request.region
         if name in READS:
             continue
+        body = json.loads(request.body)
+        accounts: list[str | None] = [None]
         if name in _OF_GRAPHS:
-            assert (region, _OF_GRAPHS[name]) in of_graphs, f"{name} in {region} is not in the plan"
-            continue
-        for account_id in _accounts_in(name, json.loads(request.body), request.account_id):
-            shown = {(region, account_id, kind) for kind in _OF_ACCOUNTS[name]}
-            assert shown & of_accounts, f"{name} of {account_id} in {region} is not in the plan"
+            action = of_graphs.get((region or "", _OF_GRAPHS[name]))
+            assert action is not None, f"{name} in {region} is not in the plan"
+            _check_contents(name, body, action)
+        else:
+            accounts = _accounts_in(name, body, request.account_id)
+            for account_id in accounts:
+                shown = {(region, account_id, kind) for kind in _OF_ACCOUNTS[name]}
+                assert shown & of_accounts, f"{name} of {account_id} in {region} is not in the plan"
+        times.update((name, region, account_id) for account_id in accounts if request.status == 200)
+    if not with_faults:
+        assert set(times.values()) <= {1}, f"done twice: {times.most_common(1)}"
+
+
+def _check_contents(operation: str, body: Any, action: Action) -> None:
+    """Check the contents of a request that changes a graph."""
+    match operation:
+        case "CreateGraph":
+            tags = ", ".join(body.get("Tags", {}))
+            assert action.detail == (f"tags {tags}" if tags else "")
+        case "TagResource":
+            assert set(body["Tags"]) <= set(action.items)
+        case "UpdateDatasourcePackages":
+            assert set(body["DatasourcePackages"]) <= {*action.items, "DETECTIVE_CORE"}
+        case "UpdateOrganizationConfiguration":
+            assert body["AutoEnable"] is (action.items == ("on",))
+        case _:
+            assert body == {"AccountId": action.account_id}
 
 
 def _accounts_in(operation: str, body: Any, caller: str | None) -> list[str | None]:
