@@ -144,7 +144,7 @@ async def plan_removal(
 
 
 async def _remove(region: _Region) -> list[AccountReport]:
-    result = await region.client.bulk.delete_members(region.graph_arn, region.members)
+    result = await region.client.bulk.delete_members(region.graph_arn, list(region.members))
     refused = {one.account_id: one.reason for one in result.unprocessed_accounts}
     failed = {account_id: failure.error for failure in result.failures for account_id in failure.items}
     rows = []

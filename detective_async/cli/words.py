@@ -1,5 +1,6 @@
 """What memberships say in words of Python, said in words of the command."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -45,7 +46,9 @@ def report_in_words(report: MembershipReport) -> MembershipReport:
 
 def option_error(error: ParameterError) -> CommandError:
     """Return the error for a parameter, under the name of the option that it comes from."""
-    return CommandError(f"{OPTIONS.get(error.parameter.partition('[')[0], error.parameter)}: {error.problem}")
+    words = set(re.findall(r"\w+", error.parameter))
+    named = next((option for parameter, option in OPTIONS.items() if parameter in words), error.parameter)
+    return CommandError(f"{named}: {error.problem}")
 
 
 def _reworded(things: Sequence[T], field: str) -> tuple[T, ...]:

@@ -180,3 +180,18 @@ def test_a_source_that_is_not_known() -> None:
     assert permissions._source(own, job) == "the AWS credential chain, profile security"
     own._found = type("Found", (), {"method": "telepathy"})()
     assert permissions._source(own, job) == "telepathy, profile security"
+
+
+def test_what_only_options_need(program: Program) -> None:
+    """It is no reason for a no, and it is said."""
+    program.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListDatasourcePackages", count=None))
+    rows = may(program)
+    assert (rows[REGIONS[0], "coverage"]["may"], rows[REGIONS[0], "onboard"]["may"]) == ("yes", "if")
+    assert program("coverage").code == 1
+    lines = program("whoami").out.splitlines()
+    denied = "; denied for some options: detective:ListDatasourcePackages"
+    assert f"1 region, coverage: yes{denied}" in lines
+    assert [line.partition(":")[0] for line in lines if denied in line][1:] == [
+        "1 region, onboard --organization",
+        "1 region, onboard",
+    ]
