@@ -10,8 +10,13 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
 from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 
-from detective_async import __version__
+from detective_async import RetryPolicy, Timeouts, __version__
+from detective_async.membership import ByInvitation
+from detective_async.settings.clock import Clock
+
+logger = logging.getLogger(__name__)
 
 project = "detective-async"
 author = "The detective-async authors"
@@ -68,6 +73,18 @@ _COLON = "\ue000"
 _PUBLIC = re.compile(r"detective_async\.(?:\w+\.)*(\w+)$")
 
 
+#: What Sphinx shows of a default -> what a caller would write.
+_WRITTEN = {
+    # attrs makes it anew each time.
+    "=NOTHING": "=...",
+    "<built-in function time>": "time.time",
+    "<built-in function monotonic>": "time.monotonic",
+    "<built-in method random of Random object>": "random.random",
+    "<function sleep>": "asyncio.sleep",
+    "<function to_json>": "to_json",
+}
+
+
 def _with_code_blocks(lines: list[str]) -> Iterator[str]:
     in_code = in_sections = False
     previous = ""
@@ -118,8 +135,19 @@ def _shorten(
     """Leave out how to make what is only given, as responses and events are."""
     if _is_given(thing):
         return "", None
-    # A default that attrs makes anew each time.
-    return tuple(part and part.replace("=NOTHING", "=...") for part in rest)
+    return tuple(part and _as_written(part) for part in rest)
+
+
+def _as_written(signature: str) -> str:
+    """Show defaults as a caller would write them, and not by their `repr`."""
+    for kind in (ByInvitation, Clock, RetryPolicy, Timeouts):
+        signature = signature.replace(repr(kind()), f"{kind.__name__}()")
+    for shown, written in _WRITTEN.items():
+        signature = signature.replace(shown, written)
+    # As a warning, which fails the build.
+    if found := re.search(r"=(?:<[^>]*>|NOTHING)", signature):
+        logger.warning("a default is shown as %s: add it to _WRITTEN", found[0])
+    return signature
 
 
 def _resolve(

@@ -181,7 +181,11 @@ def decisive(reports: Sequence[InvestigationReport]) -> Iterator[InvestigationRe
         yield report
 
 
-JOBS = {"members": Members, "coverage": CoverageOfAll, "investigations": Investigations}
+JOBS: dict[str, Callable[[argparse.Namespace], Members | CoverageOfAll | Investigations]] = {
+    "members": Members,
+    "coverage": CoverageOfAll,
+    "investigations": Investigations,
+}
 
 
 def distribute(
@@ -248,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     # In the order of the fleet's.
-    targets = [Target(*pair) for pair in itertools.product(account_ids, options.regions)]
+    targets = [Target(account_id, region) for account_id in account_ids for region in options.regions]
     local = {"n_workers": options.workers, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     code, lines = 130, []
     try:

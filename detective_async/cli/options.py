@@ -1,6 +1,7 @@
 """The options that subcommands have in common, and what they make: clients, regions, and whom to ask."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import re
@@ -71,8 +72,10 @@ class Job:
     def say(self, text: str, *, always: bool = False) -> None:
         """Write lines for people to standard error, unless they want none; what a question is about, always."""
         if always or not self.quiet:
-            sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
-            sys.stderr.flush()
+            # Where it cannot be written, the results matter more.
+            with contextlib.suppress(OSError):
+                sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
+                sys.stderr.flush()
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function to its end, if there are credentials.

@@ -18,6 +18,7 @@ from detective_async.testing.simulator import DetectiveSimulator
 _NAME = "python -m detective_async.testing"
 _PORT = 4580
 _ACCOUNT = "111122223333"
+_REGION = "us-east-1"
 # The maximum number of accounts whose keys are printed.
 _MAX_PRINTED = 20
 _EXIT_USAGE = 2
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         help="the delay from an invitation to the end of its verification (0, or that of the seed file)",
     )
-    parser.add_argument("--region", default="us-east-1", help="the AWS_REGION to print (%(default)s)")
+    parser.add_argument("--region", help="the AWS_REGION to print (that of the seed file's first graph, or us-east-1)")
     parser.add_argument(
         "--account",
         type=_account,
@@ -95,7 +96,8 @@ async def _serve(options: argparse.Namespace, hints: str | None) -> int:
     account = options.account or next(iter(simulator.accounts), _ACCOUNT)
     signalled = _signalled()
     async with simulator:
-        _print_access(simulator, simulator.environment(account, region=options.region), options, hints)
+        region = options.region or next((arn.split(":")[3] for arn in simulator.snapshot()), _REGION)
+        _print_access(simulator, simulator.environment(account, region=region), options, hints)
         await signalled.wait()
     if options.dump_file:
         try:
@@ -178,14 +180,16 @@ def _check_writable(path: str) -> None:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:  # noqa: PLR2004
-        raise argparse.ArgumentTypeError("must be from 0 to 65535")
-    return number
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535, got {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
     if not 0 <= number <= 86400 * 366:
         raise argparse.ArgumentTypeError("must be from 0 to 31622400 (a year)")
     return number

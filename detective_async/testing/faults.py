@@ -212,8 +212,8 @@ class Fault:
             check_account(self.account, "account")
         if self.region is not None:
             check_region(self.region, "region")
-        if self.count is not None and (type(self.count) is not int or self.count < 0):
-            raise ValueError(f"count: must be a whole number, zero or more, or None, got {self.count!r}")
+        if self.count is not None and (type(self.count) is not int or self.count < 1):
+            raise ValueError(f"count: must be a whole number, one or more, or None for any number, got {self.count!r}")
         if type(self.probability) not in (int, float) or not 0 <= self.probability <= 1:
             raise ValueError(f"probability: must be a number from 0 to 1, got {self.probability!r}")
 
@@ -243,8 +243,7 @@ class FaultPlan:
 
     def add(self, fault: Fault) -> None:
         """Add a fault."""
-        if fault.count != 0:
-            self._pending.append(_Pending(fault, fault.count))
+        self._pending.append(_Pending(fault, fault.count))
 
     def clear(self) -> None:
         """Remove all faults."""

@@ -12,6 +12,9 @@ WORLD = DOCS / "how-to" / "world.toml"
 #: Its code blocks are alternatives for different clients: see `test_moving`.
 MOVING = DOCS / "how-to" / "move-from-boto3.md"
 
+#: File on a page that is not run -> the package that is not installed with the tests, because it is large.
+NOT_RUN = {"table.py": "pandas", "views.py": "django"}
+
 _TOCTREE = re.compile(r"```\{toctree\}\n(.*?)```", re.DOTALL)
 
 

@@ -2,9 +2,10 @@
 
 The language of a block, and its caption if there is one, say what is done with it:
 
-- A block with a caption is a file of that name in the reader's folder. A later block must use it.
-- `python` that calls `asyncio.run` is a program, and is run in a process of its own. Other `python` blocks are snippets
-  that may `await`; those of a page are run in one namespace, as in `python -m asyncio`.
+- A block with a caption is a file of that name in the reader's folder. A later block must use it. A file in `NOT_RUN`
+  only has to be valid Python.
+- `python` that calls `asyncio.run` or `anyio.run` is a program, and is run in a process of its own. Other `python`
+  blocks are snippets that may `await`; those of a page are run in one namespace, as in `python -m asyncio`.
 - `console` has commands after `$`, each followed by its output. A server keeps running for the rest of the page. The
   packages of `pip install` and the targets of `make` must exist.
 - `text` is the output of the block before it.
@@ -37,12 +38,13 @@ from support.strict_mode import warnings_in
 
 from docs.checks import actions_of, check_syntax, is_only_checked
 from docs.console import compare, matches, outputs_of, script_of, split_console
+from docs.pages import NOT_RUN
 
 #: The ports in the docs, which are replaced by free ones.
 _PORT = re.compile(r"(?<=:|=)(?:4580|8080)\b")
 _SERVER_TIMEOUT = 120.0
 #: Commands that keep running for the rest of the page.
-_SERVERS = ("python -m detective_async.testing --seed-file", "python server.py")
+_SERVERS = ("python -m detective_async.testing --seed-file", "python server.py", "python fastapi_server.py")
 
 
 @define
@@ -52,12 +54,10 @@ class Reader:
     Attributes:
         folder: the folder of the files and commands.
         environ: the variables of the shell in addition to those of the tests.
-        allowed: the actions that the IAM policies of the page allow.
     """
 
     folder: Path
     environ: dict[str, str]
-    allowed: set[str] = field(init=False, factory=set)
     _ports: dict[str, str] = field(init=False, factory=dict)
     _namespace: dict[str, Any] = field(init=False, factory=dict)
     _unused: dict[str, Block] = field(init=False, factory=dict)
@@ -84,7 +84,7 @@ class Reader:
                 assert printed, f"{block}: the block before it has no output"
                 compare(text, printed)
             case Block(language="json"):
-                self.allowed |= actions_of(text)
+                actions_of(text)
             case _:
                 raise AssertionError(f"{block}: blocks of the language {block.language!r} are not supported")
 
@@ -102,11 +102,13 @@ class Reader:
 
     def _save(self, block: Block, text: str) -> None:
         check_syntax(block.caption, text)
+        if block.caption in NOT_RUN:
+            return
         (self.folder / block.caption).write_text(text)
         self._unused[block.caption] = block
 
     async def _run(self, block: Block, text: str) -> str:
-        if "asyncio.run(" in text:
+        if re.search(r"\b(?:asyncio|anyio)\.run\(", text):
             ended = await finish(sys.executable, *STRICT, "-c", text, environ=self.environ, directory=self.folder)
             assert (ended.code, warnings_in(ended.err)) == (0, ""), str(block)
             return ended.out

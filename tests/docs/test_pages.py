@@ -1,5 +1,6 @@
 """The pages: their examples work, and their outputs are right."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,7 @@ import pytest
 from support.fences import Block, read_blocks
 
 from detective_async.testing import SimulatorThread
-from docs.checks import action_of
-from docs.pages import DOCS, PAGES, WORLD, contents, readings
+from docs.pages import DOCS, NOT_RUN, PAGES, WORLD, contents, readings
 from docs.reader import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
@@ -48,11 +48,6 @@ async def test_the_blocks_of_a_page_work(
     async with reading(folder, environ) as reader:
         for block in blocks:
             await reader.read(block)
-    if reader.allowed:
-        # GetCallerIdentity needs no permission.
-        asked = {request.operation or "" for request in how_to_world.requests} - {"AssumeRole", "GetCallerIdentity"}
-        services = {"ListAccounts": "organizations"}
-        assert {f"{services.get(name, 'detective')}:{action_of(name)}" for name in asked} <= reader.allowed
 
 
 def test_the_programs_type_check(tmp_path: Path) -> None:
@@ -68,7 +63,16 @@ def test_the_programs_type_check(tmp_path: Path) -> None:
 
 def is_typed(block: Block) -> bool:
     """Return whether a block is a file of Python, except for tests."""
-    return block.caption.endswith(".py") and not block.caption.startswith("test_")
+    name = block.caption
+    return name.endswith(".py") and not name.startswith("test_") and name not in NOT_RUN
+
+
+def test_only_what_cannot_be_run_is_not() -> None:
+    """Each file that is not run is on a page, and imports a package that is not there."""
+    captions = {block.caption: block.text for page in PAGES for block in read_blocks(page)}
+    for name, package in NOT_RUN.items():
+        assert package in captions[name]
+        assert importlib.util.find_spec(package) is None, f"{package} is installed: run {name}"
 
 
 def test_every_page_is_in_a_table_of_contents_once() -> None:

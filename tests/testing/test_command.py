@@ -117,6 +117,24 @@ def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
     assert said.stdout.split() == [variables["AWS_ENDPOINT_URL_STS"], "none"]
 
 
+@pytest.mark.parametrize(
+    ("regions", "options", "expected"),
+    [
+        (["eu-west-1", "us-west-2"], [], "eu-west-1"),
+        (["eu-west-1"], ["--region", "us-west-2"], "us-west-2"),
+        ([], [], "us-east-1"),
+    ],
+)
+def test_the_region_of_the_variables(
+    start: Start, tmp_path: Path, regions: list[str], options: list[str], expected: str
+) -> None:
+    """It is that of the first graph, so that clients find it."""
+    seed = tmp_path / "world.toml"
+    graphs = [f'[[graphs]]\nadministrator = "{ONE}"\nregion = "{region}"\n' for region in regions]
+    seed.write_text(f'[[accounts]]\nid = "{ONE}"\n' + "".join(graphs))
+    assert exported(start("--port", "0", "--seed-file", str(seed), *options))["AWS_REGION"] == expected
+
+
 def test_others_can_reach_and_control_it(start: Start, tmp_path: Path) -> None:
     """At all addresses, it prints one that others can use; with the token, `reset` gets them back to the seed file."""
     seed = tmp_path / "world.toml"
@@ -293,15 +311,18 @@ def test_an_invalid_file_is_reported_at_the_start(
         ["--account", "12"],
         ["--verification-delay", "-1"],
         ["--verification-delay", "nan"],
+        ["--verification-delay", "soon"],
         ["--what"],
     ],
 )
 def test_invalid_arguments_print_the_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-    """Argparse prints the usage and exits with code 2."""
+    """Argparse prints the usage and what is expected, and exits with code 2."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    assert "usage: python -m detective_async.testing" in capsys.readouterr().err
+    text = capsys.readouterr().err
+    assert "usage: python -m detective_async.testing" in text
+    assert "must be" in text or arguments == ["--what"]
 
 
 def test_the_package_can_be_run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,6 @@ async def test_a_throttle_is_the_modelled_error_with_a_delay(sim: DetectiveSimul
 async def test_a_fault_applies_to_matching_requests(sim: DetectiveSimulator, boto: Any) -> None:
     """Operation, account, region and count select the requests; a throttled CreateGraph creates no graph."""
     sim.throttle(2, operation="CreateGraph", account=ADMIN, region="us-east-1")
-    sim.throttle(0)
     assert len(sim.faults) == 1
     target = boto(region="us-east-1")
     await target.list_graphs()
@@ -147,6 +146,7 @@ async def test_probabilities_are_repeatable(raw: Any) -> None:
 
 _MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "a count below zero": (lambda: Fault(Throttle(), count=-1), "count"),
+    "a count of zero": (lambda: Fault(Throttle(), count=0), "one or more"),
     "a probability above one": (lambda: Fault(Throttle(), probability=1.5), "probability"),
     "a probability below zero": (lambda: Fault(Throttle(), probability=-0.1), "probability"),
     "no such operation": (lambda: Fault(Failure(), operation="CreateGraphs"), "did you mean CreateGraph or "),

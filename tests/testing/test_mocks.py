@@ -216,6 +216,19 @@ async def test_the_client_of_a_fleet() -> None:
     assert len(detective.calls) == 1
 
 
+@pytest.mark.parametrize("operation", ["ListGraphs", d.ListGraphsResponse, None])
+def test_what_is_no_operation_was_not_asked_for(operation: Any) -> None:
+    """It is refused: a mistake must not look like a call that was not made."""
+    with pytest.raises(TypeError, match="such as ListMembers"):
+        MockDetective().asked(operation)
+
+
+def test_only_clients_and_fleets_are_answered() -> None:
+    """Something else is refused."""
+    with pytest.raises(TypeError, match="DetectiveClient or a DetectiveFleet"):
+        MockDetective().attach(object())  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
+
+
 async def test_an_unexpected_call() -> None:
     """It raises an error of its own that shows the call and the rules, and no e-mail address."""
     detective = MockDetective(
@@ -291,7 +304,9 @@ async def test_an_account_that_is_not_known() -> None:
         raise NotImplementedError
 
     detective = MockDetective()
-    with pytest.raises(UnexpectedCall, match=r"ListGraphs in us-east-1: ListGraphsRequest\("):
+    with pytest.raises(
+        UnexpectedCall, match=r"ListGraphs of an account that is not known in us-east-1: ListGraphsRequest\("
+    ):
         await detective.client(credentials=provider).list_graphs()
     assert detective.calls[0].account_id is None
 
@@ -307,7 +322,7 @@ async def test_requests_are_validated(fake_time: FakeTime) -> None:
         await client.list_members(ARN)
     assert detective.calls == []
     assert [rule.operation for rule in detective.unused] == ["ListMembers"]
-    assert repr(detective) == "<MockDetective [1 rules, 0 calls]>"
+    assert repr(detective) == "<MockDetective [rules: 1, calls: 0]>"
 
 
 async def test_other_tasks_get_their_turns() -> None:

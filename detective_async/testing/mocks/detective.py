@@ -9,7 +9,7 @@ from attrs import frozen
 from detective_async.auth import Credentials
 from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.fleet import DetectiveFleet
-from detective_async.testing.mocks.operations import MockedOperation, RequestT
+from detective_async.testing.mocks.operations import MockedOperation, RequestT, check_operation
 from detective_async.testing.mocks.rules import MockRule
 from detective_async.testing.mocks.transport import MockTransport
 
@@ -74,7 +74,7 @@ class MockDetective:
 
     def __repr__(self) -> str:
         """Show the number of rules and calls."""
-        return f"<MockDetective [{len(self._rules)} rules, {len(self._calls)} calls]>"
+        return f"<MockDetective [rules: {len(self._rules)}, calls: {len(self._calls)}]>"
 
     def __enter__(self) -> Self:
         """Return the mock itself."""
@@ -110,6 +110,8 @@ class MockDetective:
         So are clients that are derived from it from now on, as by `with_options`; a fleet's shards need an `attach` of
         their own.
         """
+        if not isinstance(owner, DetectiveClient | DetectiveFleet):
+            raise TypeError(f"owner: must be a DetectiveClient or a DetectiveFleet, got {owner!r}")
         client = owner.client if isinstance(owner, DetectiveFleet) else owner
         client._transport = MockTransport.of(client._transport, self._answer)  # noqa: SLF001 - of our own class
         if isinstance(owner, DetectiveFleet):
@@ -123,6 +125,7 @@ class MockDetective:
 
     def asked(self, operation: MockedOperation[RequestT, Any]) -> list[RequestT]:
         """Return the requests of an operation, in order."""
+        check_operation(operation)
         return [call.request for call in self._calls if call.operation == operation.name]
 
     @property
@@ -137,7 +140,7 @@ class MockDetective:
             if used != rule.times and rule.matches(operation, request, account_id, region):
                 self._used[number] += 1
                 return rule.answer(request, host, used)
-        account = f" of {account_id}" if account_id else ""
+        account = f" of {account_id}" if account_id else " of an account that is not known"
         rules = "".join(
             f"\n  {rule!r}; {_usage(used, rule.times)}" for rule, used in zip(self._rules, self._used, strict=True)
         )

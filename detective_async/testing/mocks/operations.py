@@ -23,6 +23,14 @@ class MockedOperation(Generic[RequestT, ResponseT]):
     name: str
 
 
+def check_operation(operation: object) -> None:
+    """Raise a TypeError for anything else, such as the name of an operation."""
+    if not isinstance(operation, MockedOperation):
+        raise TypeError(
+            f"operation: must be one of detective_async.testing.mocks, such as ListMembers, got {operation!r}"
+        )
+
+
 AcceptInvitation: MockedOperation[models.AcceptInvitationRequest, None] = MockedOperation("AcceptInvitation")
 BatchGetGraphMemberDatasources: MockedOperation[
     models.BatchGetGraphMemberDatasourcesRequest, models.BatchGetGraphMemberDatasourcesResponse

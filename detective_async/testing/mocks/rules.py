@@ -8,7 +8,7 @@ from attrs import frozen
 
 from detective_async.api.operations import OPERATIONS
 from detective_async.errors import ConnectError, DetectiveError, HostNotFound, ServiceError, TransportError
-from detective_async.testing.mocks.operations import MockedOperation, RequestT, ResponseT
+from detective_async.testing.mocks.operations import MockedOperation, RequestT, ResponseT, check_operation
 from detective_async.testing.names import check_account, check_region
 
 Raised = DetectiveError | type[ServiceError] | type[TransportError]
@@ -138,10 +138,7 @@ def mock(
         TypeError: an argument is of the wrong type, such as the response of another operation.
         ValueError: `times` is less than 1, there is nothing in the sequence, or no such account or region.
     """
-    if not isinstance(operation, MockedOperation):
-        raise TypeError(
-            f"operation: must be one of detective_async.testing.mocks, such as ListMembers, got {operation!r}"
-        )
+    check_operation(operation)
     _check_scope(when, account_id, region, times)
     answers = _answers(operation.name, returns, raises, sequence)
     if sequence is not None:

@@ -61,7 +61,7 @@ _fault = table(
         "account": schema.check_account_id,
         "region": schema.check_region,
         # Null means no limit, and an absent key means once.
-        "count": nullable(integer(0, 2**53)),
+        "count": nullable(integer(1, 2**53)),
         "probability": probability,
     },
 )

@@ -88,7 +88,7 @@ def _printable(text: str) -> str:
 
 _account_id = schema.check_account_id
 _text = checks.text(r"[\s\S]*", "text")
-_count = nullable(checks.integer(0, 2**53))
+_count = nullable(checks.integer(1, 2**53))
 _keys = table(
     {"access_key_id": _text, "secret_access_key": _text, "account_id": _account_id},
     {"session_token": _text, "expires_at": checks.time},

@@ -96,6 +96,7 @@ COMMON = Parity(
         Fact("A region that does not exist: InvalidSignatureException, with the region that may be meant.", SIGNATURES),
         Fact("An account that is not activated: OptInRequired.", COMMON_ERRORS),
         Fact("A suspended or closed account: its keys are not accepted.", INFERRED),
+        Fact("An account that is suspended stays a member, with its status.", INFERRED),
         Fact("Page tokens expire after 24 hours.", API),
         Fact("They are bound to their request, and nothing is skipped or repeated when members come and go.", INFERRED),
         Fact("Read lag, off by default: operations that read see changes later, as clients have to expect.", SCRIPT),

@@ -34,7 +34,10 @@ from detective_async.testing.world.world import MEMBERS_PER_GRAPH
     Fact("Accounts of the organization need no invitation.", API),
     Fact("They may be VERIFICATION_IN_PROGRESS, which takes the verification delay.", API),
     Fact("Those that are not active are unprocessed; the invitation of another such account fails.", INFERRED),
-    gaps=("No e-mail is sent, so `Message` and `DisableEmailNotification` have no effect.",),
+    gaps=(
+        "No e-mail is sent, so `Message` and `DisableEmailNotification` have no effect.",
+        "Whether the member's own account has opted in to the region makes no difference.",
+    ),
 )
 def create_members(call: Call) -> dict[str, Any]:
     """Invite accounts, or enable those of the graph's organization."""
