@@ -38,11 +38,6 @@ class Needs:
     delegation: tuple[str, ...] = ()
     graph: bool = False
 
-    @property
-    def all(self) -> frozenset[str]:
-        """All of the administrator's: what the policy in the documentation allows."""
-        return frozenset((*self.reads, *self.changes, *self.options))
-
 
 _LIST = ("detective:ListGraphs", "detective:ListMembers")
 #: Of onboarding: --packages and --tag.

@@ -215,7 +215,7 @@ def test_failed_verifications_are_left_on_demand(onboard: Onboard) -> None:
     """An account whose address AWS could not verify is invited again by each run, unless that is turned off."""
     onboard.accounts.write_text(f"{MEMBERS[0]},account-{MEMBERS[0]}@example.com\n")
     onboard.sim.account(MEMBERS[0], "other@example.com")
-    invited = []
+    invited: list[int] = []
     for more in ((), (), ("--no-retry-failed",)):
         ended = onboard(*more, regions=ONE_REGION)
         assert (ended.code, onboard.statuses) == (1, ["VERIFICATION_FAILED"])

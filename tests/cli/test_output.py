@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -195,7 +196,7 @@ def test_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
             return True
 
     monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setattr(output.shutil, "get_terminal_size", lambda: os.terminal_size((123, 40)))
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((123, 40)))
     assert output.console_for(Terminal()).width == 123
 
 

@@ -8,7 +8,8 @@ import pytest
 from detective_async import ServiceError
 from detective_async.cli import exits
 from detective_async.coverage import CoverageReason, RegionState
-from detective_async.fleet.outcomes import NOT_OPTED_IN, UNKNOWN_KEYS, OutcomeKind
+from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS
+from detective_async.fleet.outcomes import OutcomeKind
 from detective_async.investigation import SkipReason
 from detective_async.membership import Reason
 from docs.messages import HOLE, Message, Row, Source, is_opaque, read_rows
@@ -46,6 +47,10 @@ PASSED_ON = {
     ("api/expiration.py", "ValueError"),
     ("api/wire/responses.py", "DecodeError"),
     ("cli/account_lists.py", "CommandError"),
+    ("cli/exits.py", "CommandError"),
+    ("cli/options.py", "CommandError"),
+    ("cli/removal.py", "Problem"),
+    ("cli/words.py", "CommandError"),
     ("http/exchange.py", "NoResponse"),
     ("integrations/aiohttp_web/middleware.py", "warning"),
     # The end of a span.
