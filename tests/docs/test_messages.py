@@ -7,8 +7,8 @@ import pytest
 
 from detective_async import ServiceError
 from detective_async.cli import exits
-from detective_async.coverage import CoverageReason, RegionState
 from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS
+from detective_async.coverage import CoverageReason, RegionState
 from detective_async.fleet.outcomes import OutcomeKind
 from detective_async.investigation import SkipReason
 from detective_async.membership import Reason
