@@ -78,7 +78,7 @@ async def test_the_program_for_memberships_runs(sim: DetectiveSimulator, tmp_pat
         sim.role(account_id, "DetectiveOnboarding", trusted=["111122223333"])
     output = await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
     assert output.startswith("line 3 expected an account id of 12 digits")
-    assert "  invite 2 accounts: 444455556666, 777788889999\n" in output
+    assert "  invite 2 accounts (an e-mail to each): 444455556666, 777788889999\n" in output
     assert "4 of 4 memberships in 2 regions are as wanted" in output
     assert "nothing had to be done" in await run(MEMBERSHIP, sim.environment("111122223333"), tmp_path)
 

@@ -1,9 +1,10 @@
 """Whose credentials a client has."""
 
 from detective_async.api.sts import GET_CALLER_IDENTITY, STS
-from detective_async.client.assume_role import is_region_closed
+from detective_async.auth import FixedCredentials
+from detective_async.client.assume_role import AssumeRole, is_region_closed
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import DetectiveError
+from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.settings.endpoints import home_region
 
 
@@ -27,6 +28,26 @@ async def caller_account(client: DetectiveClient) -> str:
         if home == client.region or not is_region_closed(client.region, error):
             raise
     return await _account_in(client, home)
+
+
+async def account_of_credentials(client: DetectiveClient) -> str | None:
+    """Return the account of the client's credentials, as they say or STS does; None if unknown.
+
+    Raises:
+        ClientClosed: the client was closed.
+    """
+    source = client._transport.credentials  # noqa: SLF001 - of our own class
+    if isinstance(source, AssumeRole):
+        return source.role_arn.split(":")[4]
+    if isinstance(source, FixedCredentials) and source.credentials.account_id is not None:
+        return source.credentials.account_id
+    try:
+        return await caller_account(client)
+    except ClientClosed:
+        raise
+    except DetectiveError:
+        # STS may not be reachable where Detective is; and if the credentials do not work, the next call says it better.
+        return None
 
 
 async def _account_in(client: DetectiveClient, region: str) -> str:

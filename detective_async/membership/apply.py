@@ -24,6 +24,7 @@ from detective_async.api.models.members import (
 )
 from detective_async.client.batches import max_items
 from detective_async.client.concurrency import unwrapped_task_group
+from detective_async.client.identity import account_of_credentials
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import (
     ActionKind,
@@ -37,10 +38,11 @@ from detective_async.membership.decisions import (
     GraphFacts,
 )
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import Execution, StoppedError
+from detective_async.membership.execution import Execution, StoppedError, identify
 from detective_async.membership.graphs import (
     GRAPH_STEPS,
     PAGE_SIZE,
+    SETTLING,
     Delegation,
     EnableAdministrator,
     Graph,
@@ -49,6 +51,7 @@ from detective_async.membership.graphs import (
     find_graph,
     first_step,
     list_members,
+    wrong_account,
 )
 from detective_async.membership.states import AccountState, Phase
 
@@ -107,6 +110,8 @@ class RegionRun:
     _unfinished: int = field(init=False, default=0)
     _members: int | None = field(init=False, default=None)
     _look_error: DetectiveError | None = field(init=False, default=None)
+    # Since when the graph is not found.
+    _missing_since: float | None = field(init=False, default=None)
     _quota_error: ServiceQuotaExceededException | None = field(init=False, default=None)
 
     async def run(self) -> None:
@@ -199,6 +204,7 @@ class RegionRun:
             self._look_error = error
             return False
         is_first, self._members, self._look_error = self._members is None, len(members), None
+        self._missing_since = None
         progress = False
         for account in unseen:
             progress |= account.observe(members.get(account.account_id))
@@ -208,7 +214,10 @@ class RegionRun:
 
     async def _is_gone(self) -> bool:
         """Return whether the graph was deleted, rather than made so recently that it is not seen everywhere."""
-        if self.graph.is_new:
+        now = self.execution.clock.monotonic()
+        if self._missing_since is None:
+            self._missing_since = now
+        if self.graph.is_new and (self._members is None or now < self._missing_since + SETTLING):
             return False
         try:
             return await find_graph(self.execution, self.graph.client) != self.graph.arn
@@ -335,6 +344,15 @@ class RegionRun:
         if account.account_id not in sources:
             sources[account.account_id] = self.desired.credentials_of(account.account_id)
         client = self.graph.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
+        # Outside of the slot, which a provider that hangs would hold.
+        if account.account_id not in self.execution.owners:
+            self.execution.owners[account.account_id] = await account_of_credentials(client)
+        owner = self.execution.owners[account.account_id]
+        if owner not in (None, account.account_id):
+            # Accepting would make that account a member, which the plan does not show.
+            text = f"the credentials to accept its invitation with are those of account {owner}"
+            account.end(text, Reason.WRONG_ACCOUNT)
+            return
         async with self.execution.acting(self.graph.region):
             await client.accept_invitation(self.graph.found_arn)
         account.sent(ActionKind.ACCEPT)
@@ -367,12 +385,14 @@ class Application:
     timeout: float
     notes: tuple[Note, ...]
     administrator_id: str | None
+    changes_something: bool
 
     async def run(self) -> None:
         """Apply the plan until everything has ended, or until the deadline."""
         try:
             with self.execution.ending():
                 async with asyncio.timeout(self.timeout), unwrapped_task_group() as group:
+                    await self._check_caller()
                     for region in self.regions:
                         group.create_task(self._run(region))
         except TimeoutError:
@@ -393,6 +413,16 @@ class Application:
             notes=self.notes,
             administrator_id=self.administrator_id,
         )
+
+    async def _check_caller(self) -> None:
+        """Let all regions fail if the client's credentials are those of another account than the plan is for."""
+        if self.administrator_id is None or not self.changes_something:
+            return
+        caller = await identify(self.execution)
+        if caller not in (None, self.administrator_id):
+            stopped = wrong_account(caller, self.administrator_id)
+            for region in self.regions:
+                region.problem = Problem(region.graph.region, None, str(stopped), None, stopped.reason)
 
     async def _run(self, region: RegionRun) -> None:
         try:

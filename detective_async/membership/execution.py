@@ -38,7 +38,8 @@ _GROWTH = 1.25
 #: The longest wait between two attempts of one call, in seconds. Patience beyond that is that of the deadline: a longer
 #: wait inside of a call might not see that an outage is over.
 _LONGEST_BACKOFF = 3.0
-#: The part of the time for reading for which STS is asked.
+#: Seconds, and the part of all time, for which STS is asked at most.
+_LONGEST_FOR_IDENTITY = 15.0
 _PART_FOR_IDENTITY = 0.25
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: For texts of problems; the error itself has it.
@@ -76,6 +77,7 @@ class Execution:
         hosts_are_known: whether the hosts of the regions have responded before, so that one that is not found is an
             outage.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
+        owners: account id -> the account whose credentials its source has given; None if it is not known.
         acted: whether any action may have had its effect.
     """
 
@@ -84,6 +86,7 @@ class Execution:
     wait: Wait
     hosts_are_known: bool = False
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
+    owners: dict[str, str | None] = field(init=False, repr=False, factory=dict)
     acted: bool = field(init=False, default=False)
 
     @classmethod
@@ -165,9 +168,11 @@ class Execution:
 
 async def identify(execution: Execution) -> str | None:
     """Return the account of the client's credentials; None if STS cannot say."""
+    seconds = min(_LONGEST_FOR_IDENTITY, _PART_FOR_IDENTITY * execution.wait.timeout)
     try:
-        async with asyncio.timeout(_PART_FOR_IDENTITY * execution.wait.timeout):
-            return await execution.until_read(lambda: caller_account(execution.client), part=_PART_FOR_IDENTITY)
+        async with asyncio.timeout(seconds):
+            part = seconds / execution.wait.timeout
+            return await execution.until_read(lambda: caller_account(execution.client), part=part)
     except ClientClosed:
         raise
     except (DetectiveError, TimeoutError):

@@ -242,6 +242,7 @@ class StartPackages(GraphStep):
     kind = ActionKind.START_PACKAGES
     reason = Reason.PACKAGES_NOT_STARTED
     _started: tuple[DatasourcePackage, ...] = ()
+    _stopped: tuple[DatasourcePackage, ...] = ()
 
     async def missing(self) -> Sequence[str]:
         """Look which packages are started."""
@@ -254,6 +255,11 @@ class StartPackages(GraphStep):
             for package, detail in found
             if detail.datasource_package_ingest_state == DatasourcePackageIngestState.STARTED
         )
+        self._stopped = tuple(
+            package
+            for package, detail in found
+            if detail.datasource_package_ingest_state == DatasourcePackageIngestState.STOPPED
+        )
         return [package for package in self.desired.datasource_packages if package not in self._started]
 
     def missing_of_new(self) -> Sequence[str]:
@@ -264,7 +270,11 @@ class StartPackages(GraphStep):
     async def act(self, names: Sequence[str], /) -> None:
         """Start packages; those that are started stay so."""
         # The request most likely sets the whole list: whatever it leaves out would be stopped.
-        packages = dict.fromkeys((CORE_PACKAGE, *self._started, *map(DatasourcePackage, names)))
+        started = self._started
+        if self.graph.is_new:
+            # AWS is starting all of them.
+            started = tuple(one for one in DatasourcePackage if one not in self._stopped)
+        packages = dict.fromkeys((CORE_PACKAGE, *started, *map(DatasourcePackage, names)))
         async with self.execution.acting(self.graph.region):
             await self.client.update_datasource_packages(self.graph.found_arn, list(packages))
 

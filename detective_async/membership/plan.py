@@ -156,7 +156,8 @@ class MembershipPlan:
         refused, or is not a member any more, after 15 s; that its data volume is not known, 4 minutes after the
         acceptance. If applying is cancelled, `report` has what was done until then.
 
-        API operations: ListGraphs, ListMembers, and those of the actions.
+        API operations: GetCallerIdentity of STS, ListGraphs, ListMembers, and those of the actions. No invitation is
+        accepted with credentials of another account; STS is asked whose they are, unless they say it themselves.
 
         Args:
             timeout: the time limit in seconds, including the verification of e-mail addresses.
@@ -207,7 +208,7 @@ class MembershipPlan:
             )
         total = sum(len(region.accounts) for region in regions)
         counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
-        return Application(execution, regions, timeout, self.notes, self.administrator_id)
+        return Application(execution, regions, timeout, self.notes, self.administrator_id, bool(self.actions))
 
     def _states(
         self,

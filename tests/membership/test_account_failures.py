@@ -583,3 +583,23 @@ async def test_throttled_role(sim: DetectiveSimulator, one_attempt_client: Detec
     report = await onboard(one_attempt_client, sim, accounts=[account(ONE)], members=ByInvitation(credentials=source))
     assert results(report) == {ONE: ONBOARDED}
     assert sum(request.operation == "AssumeRole" for request in sim.requests) == 5
+
+
+async def test_member_credentials_of_another_account(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """That account's invitation, which the plan does not show, is not accepted; keys of a user are asked about."""
+    load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED"), member(THREE, "INVITED")))
+    wrong, unsaid = sim.account(TWO), evolve(sim.account(TWO), account_id=None)
+    role = AssumeRole(sim.role(TWO, "Detective", trusted=[ADMINISTRATOR]), source=sim.account(ADMINISTRATOR))
+    for given in (wrong, unsaid, role):
+        credentials = {ONE: given, THREE: evolve(sim.account(THREE), account_id=None)}
+        report = await onboard(
+            client, sim, accounts=[WANTED[0], WANTED[2]], members=ByInvitation(credentials=credentials)
+        )
+        (failure,) = report.failures
+        assert (failure.account_id, failure.reason) == (ONE, Reason.WRONG_ACCOUNT)
+        assert failure.problem == f"the credentials to accept its invitation with are those of account {TWO}"
+        assert statuses(sim) == {ONE: "INVITED", TWO: "INVITED", THREE: "ENABLED"}
+    # Where STS cannot be asked, it is not known.
+    sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
+    own = {ONE: evolve(sim.account(ONE), account_id=None)}
+    assert (await onboard(client, sim, accounts=WANTED[:1], members=ByInvitation(credentials=own))).ok

@@ -283,4 +283,4 @@ async def test_hooks(sim: DetectiveSimulator) -> None:
         (request.operation, request.region) for request in sim.requests
     ]
     # The account is asked for where the client is, all other requests go to the plan's region.
-    assert [one.operation for one in sim.requests if one.region != ELSEWHERE] == ["GetCallerIdentity"]
+    assert [one.operation for one in sim.requests if one.region != ELSEWHERE] == ["GetCallerIdentity"] * 2

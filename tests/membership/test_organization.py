@@ -121,12 +121,19 @@ async def test_a_delegation_that_settles(
 async def test_a_first_region_that_fails(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any]
 ) -> None:
-    """Then the next one is the first."""
-    plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], **management)
+    """Then the next one is the first, alone again."""
+    regions = [REGION, ELSEWHERE, "eu-central-1", "eu-north-1"]
+    sim.set_read_lag(5, ["ListGraphs", "ListOrganizationAdminAccounts"])
+    plan = await plan_membership(client, WANTED, regions=regions, **management)
     sim.inject(Fault(DENIED, "EnableOrganizationAdminAccount", region=REGION))
+    sim.forget_requests()
     report = await plan.apply()
-    assert [region.ok for region in report.regions] == [False, True, True]
+    assert [region.ok for region in report.regions] == [False, True, True, True]
     assert report.regions[0].reason is Reason.ACCESS_DENIED
+    names = ("EnableOrganizationAdminAccount", "ListOrganizationAdminAccounts")
+    asked = [(one.operation, one.region) for one in sim.requests if one.operation in names]
+    _, second, third, _ = (index for index, (name, _) in enumerate(asked) if name == names[0])
+    assert asked[second:third].count((names[1], ELSEWHERE)) > 3
 
 
 @in_virtual_time

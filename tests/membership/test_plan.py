@@ -295,7 +295,7 @@ async def test_bad_lines_stand_in_the_way_of_removals(sim: DetectiveSimulator, c
         {REGION: list(accounts)},
     ]
     for given in (accounts, *others):
-        where = {} if isinstance(given, dict) else {"regions": [REGION]}
+        where: dict[str, Any] = {} if isinstance(given, dict) else {"regions": [REGION]}
         plan = await plan_membership(client, given, remove_others=True, max_removals=9, **where)
         assert plan.actions == ()
         text = "it is not removed, because 2 lines of the list could not be read: correct the list"
@@ -509,6 +509,16 @@ async def test_packages_alone(sim: DetectiveSimulator, client: DetectiveClient) 
         "EKS_AUDIT",
     ]
     assert not await plan_packages(client, ["EKS_AUDIT"], regions=[REGION, ELSEWHERE])
+
+
+async def test_packages_of_a_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """AWS starts all of them in a while: none is left out of the list that is sent meanwhile."""
+    sim.set_package_delay(5)
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], datasource_packages=["EKS_AUDIT"])
+    assert (await plan.apply()).ok
+    await sim.advance(60)
+    (found,) = sim.snapshot().values()
+    assert set(found["packages"].values()) == {"STARTED"}
 
 
 async def test_packages_that_take_time(sim: DetectiveSimulator, client: DetectiveClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from detective_async import AccessDeniedException, DetectiveClient, ParameterError, TooManyRequestsException
 from detective_async.membership import ActionKind, Reason, plan_teardown
-from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency, Throttle
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -147,13 +147,20 @@ async def test_account_that_sts_does_not_say(sim: DetectiveSimulator, client: De
 async def test_interrupted(sim: DetectiveSimulator) -> None:
     """A cancelled teardown has a report of what was deleted, what may have been, and what was not begun."""
     load_world(sim, *(graph(region=region) for region in REGIONS))
-    sim.inject(Fault(Latency(1000), "DeleteGraph", region=ELSEWHERE))
-    async with administrator(sim) as client:
+    reached = asyncio.Event()
+
+    class Hangs(DetectiveClient):
+        async def delete_graph(self, graph_arn: str) -> None:
+            if self.region == ELSEWHERE:
+                reached.set()
+                await asyncio.Event().wait()
+            await super().delete_graph(graph_arn)
+
+    async with administrator(sim, Hangs) as client:
         teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE, "eu-central-1"], concurrency=1)
         assert teardown.report is None
         task = asyncio.create_task(teardown.apply(confirm=ADMINISTRATOR))
-        while writes(sim)["DeleteGraph"] < 2:  # noqa: ASYNC110 - it is about this very moment
-            await asyncio.sleep(0.001)
+        await reached.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -164,7 +171,6 @@ async def test_interrupted(sim: DetectiveSimulator) -> None:
         (ELSEWHERE, (), Reason.INTERRUPTED, "interrupted while it was being deleted: it may be gone"),
         ("eu-central-1", (), Reason.INTERRUPTED, "interrupted before it was deleted"),
     ]
-    sim.clear_faults()
 
 
 async def test_deadline(sim: DetectiveSimulator, client: DetectiveClient) -> None:
