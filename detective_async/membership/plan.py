@@ -428,10 +428,12 @@ def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> 
     if not removals:
         return
     if bad_lines:
-        reason, number = Reason.LIST_NOT_READ, bad_lines
+        reason = Reason.LIST_NOT_READ
+        number = bad_lines
         text = f"it is not removed, because {count(bad_lines, 'line')} of the list could not be read: correct the list"
     elif desired.max_removals is None or len(removals) > desired.max_removals:
-        reason, number = Reason.REMOVAL_NOT_CONFIRMED, len(removals)
+        reason = Reason.REMOVAL_NOT_CONFIRMED
+        number = len(removals)
         confirmed = "" if desired.max_removals is None else f", and not {desired.max_removals}"
         text = (
             f"it is not in the list, and would be removed: pass max_removals={len(removals)} to remove "

@@ -56,6 +56,7 @@ PASSED_ON = {
     # The end of a span.
     ("integrations/opentelemetry/hook.py", "end"),
     ("membership/accounts.py", "LineProblem"),
+    ("membership/apply.py", "Problem"),
     ("membership/accounts.py", "_BadLineError"),
     ("membership/decisions.py", "Blocked"),
     ("membership/desired.py", "ParameterError"),
