@@ -132,7 +132,7 @@ def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> No
         (b"nonsense\n", [], "no line of it is an account: nothing was done"),
         (b"\xff\n", [], "expected text in UTF-8"),
         (b"%s,root@example.com" % MEMBERS[0].encode(), ["--packages", "EVERYTHING"], "EVERYTHING"),
-        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", f"{'x' * 129}=y"], "tags"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", f"{'x' * 129}=y"], "--tag: "),
         (b"%s,root@example.com" % MEMBERS[0].encode(), ["--message", ""], "message"),
     ],
 )
