@@ -16,8 +16,10 @@ import pytest
 from cli.conftest import SCRIPT, Program
 from support.programs import Ended
 
+from detective_async import DetectiveClient
 from detective_async.cli.options import Job
-from detective_async.membership import MembershipPlan
+from detective_async.cli.removal import plan_removal
+from detective_async.membership import MembershipPlan, MembershipReport, Reason
 from detective_async.testing import Failure, Fault, Latency, SimulatorThread
 
 ADMINISTRATOR, OTHER, MANAGEMENT = "111122223333", "999988887777", "555566667777"
@@ -123,6 +125,7 @@ def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> No
     ]
     assert "example.com" not in ended.err
     assert "4 lines of the list could not be read" in onboard().out.splitlines()
+    assert "4 lines of the list could not be read" in onboard("--dry-run").out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -529,3 +532,17 @@ def test_sigterm_is_as_ctrl_c(onboard: Onboard) -> None:
         finally:
             running.kill()
     assert (running.returncode, len(json.loads(out)["rows"])) == (130, 5), errors.decode()
+
+
+def test_a_member_that_has_gone_meanwhile(onboard: Onboard) -> None:
+    """AWS leaves it unprocessed, which is reported."""
+    assert onboard(regions=ONE_REGION).code == 0
+
+    async def remove_twice() -> MembershipReport:
+        async with DetectiveClient(region="eu-west-1") as client:
+            plan = await plan_removal(client, [MEMBERS[0]], ["eu-west-1"], all_regions=False)
+            await plan.apply(timeout=60, progress=None)
+            return await plan.apply(timeout=60, progress=None)
+
+    (row,) = asyncio.run(remove_twice()).rows
+    assert (row.ok, row.reason) == (False, Reason.REFUSED)
