@@ -4,7 +4,7 @@ from detective_async.api.sts import GET_CALLER_IDENTITY, STS
 from detective_async.auth import FixedCredentials
 from detective_async.client.assume_role import AssumeRole, is_region_closed
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import ClientClosed, DetectiveError
+from detective_async.errors import CredentialsError, DecodeError, DetectiveError, ServiceError, TransportError
 from detective_async.settings.endpoints import home_region
 
 
@@ -43,9 +43,7 @@ async def account_of_credentials(client: DetectiveClient) -> str | None:
         return source.credentials.account_id
     try:
         return await caller_account(client)
-    except ClientClosed:
-        raise
-    except DetectiveError:
+    except (CredentialsError, ServiceError, TransportError, DecodeError):
         # STS may not be reachable where Detective is; and if the credentials do not work, the next call says it better.
         return None
 

@@ -8,7 +8,9 @@ from attrs import evolve
 from support.virtual_time import in_virtual_time
 
 from detective_async import AccessDeniedException, Clock, DetectiveClient, Timeouts
+from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
+from detective_async.membership.graphs import Delegation
 from detective_async.organization import AccountStatus, OrganizationAccount, list_accounts
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
 from membership.worlds import (
@@ -400,3 +402,27 @@ async def test_organization_accounts_on_their_way(
     report = await plan_and_apply(client, WANTED, **management)
     assert results(report) == {ONE: ENABLED, TWO: ENABLED, THREE: ENABLED}
     assert writes(sim) == {"EnableOrganizationAdminAccount": 1, "CreateMembers": 1}
+
+
+async def test_a_delegation_that_fails_late(client: DetectiveClient) -> None:
+    """A region that is not the last one to have begun lets nobody begin by its failure."""
+    delegation = Delegation(Wait(client._transport.clock, 0.02))
+    release, began = asyncio.Event(), asyncio.Event()
+
+    async def region(*, fails: bool) -> None:
+        async with delegation.turn():
+            if fails:
+                await began.wait()
+                raise RuntimeError
+            began.set()
+            await release.wait()
+
+    first = asyncio.create_task(region(fails=True))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(region(fails=False))
+    with pytest.raises(RuntimeError):
+        await first
+    assert not delegation._free.is_set()
+    release.set()
+    await second
+    assert delegation._free.is_set()

@@ -5,7 +5,14 @@ import json
 
 import pytest
 
-from detective_async import AccessDeniedException, DetectiveClient, ParameterError, TooManyRequestsException
+from detective_async import (
+    AccessDeniedException,
+    ClientClosed,
+    DetectiveClient,
+    ListGraphsResponse,
+    ParameterError,
+    TooManyRequestsException,
+)
 from detective_async.membership import ActionKind, Reason, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Throttle
 from membership.worlds import (
@@ -158,7 +165,8 @@ async def test_interrupted(sim: DetectiveSimulator) -> None:
 
     async with administrator(sim, Hangs) as client:
         teardown = await plan_teardown(client, regions=[REGION, ELSEWHERE, "eu-central-1"], concurrency=1)
-        assert teardown.report is None
+        before = teardown.report
+        assert before is None
         task = asyncio.create_task(teardown.apply(confirm=ADMINISTRATOR))
         await reached.wait()
         task.cancel()
@@ -188,3 +196,15 @@ async def test_members_that_are_not_seen_yet(sim: DetectiveSimulator, client: De
     sim.inject(Fault(Failure(404, "ResourceNotFoundException", "not yet"), "ListMembers", count=3))
     teardown = await plan_teardown(client, regions=[REGION])
     assert [one.members for one in teardown.graphs] == [250]
+
+
+async def test_closed_while_planning(sim: DetectiveSimulator) -> None:
+    """A client that is closed while regions are read is no problem of a region."""
+
+    class Closes(DetectiveClient):
+        async def list_graphs(self, **_: object) -> ListGraphsResponse:
+            raise ClientClosed("closed")
+
+    async with administrator(sim, Closes) as client:
+        with pytest.raises(ClientClosed):
+            await plan_teardown(client, regions=REGIONS)
