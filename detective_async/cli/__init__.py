@@ -1,9 +1,11 @@
 """The command `detective-async`. Importing it imports none of what the command needs."""
 
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -19,6 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after the command's name; None takes those of the process, which ends afterwards.
     """
+    if (code := _check_streams()) is not None:
+        return code
+    if arguments is None and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # As containers and CI systems end programs: in the same order as after Ctrl-C.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = _run(arguments)
     except KeyboardInterrupt:
@@ -29,6 +36,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Everything is done, and the exit code says how it ended.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
+
+
+def _check_streams() -> int | None:
+    """Replace closed standard streams, which Python has none of; return the exit code if there is nowhere to write."""
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - for the rest of the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stderr.write("detective-async: standard output is closed: nothing was done\n")
+        return _EXIT_USAGE
+    return None
 
 
 def _run(arguments: Sequence[str] | None) -> int:

@@ -1,5 +1,7 @@
 """Lists of accounts: a file, standard input, or AWS Organizations. One reader for all subcommands."""
 
+import codecs
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,12 +15,14 @@ from detective_async.organization import OrganizationAccount
 STANDARD_INPUT = "-"
 #: The address of accounts in lists without addresses, which is sent to nobody.
 _NO_ADDRESS = "no-address@example.invalid"
+_SEPARATOR = re.compile("[,;\t]")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: Lines with a problem that are named.
 _NAMED = 20
 
 
 def read_lines(name: str) -> list[str]:
-    """Return the lines of a text file in UTF-8, or of standard input for `-`.
+    """Return the lines of a text file in UTF-8 or, as spreadsheets write it, UTF-16; `-` is standard input.
 
     Raises:
         OSError: it cannot be read.
@@ -27,9 +31,10 @@ def read_lines(name: str) -> list[str]:
     content = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
     try:
         # Files of spreadsheets start with a byte order mark.
-        return content.decode("utf-8-sig").splitlines()
+        encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
+        return content.decode(encoding).splitlines()
     except UnicodeDecodeError:
-        raise CommandError(f"{named(name)}: expected text in UTF-8") from None
+        raise CommandError(f"{named(name)}: expected text in UTF-8; save the file as CSV in UTF-8") from None
 
 
 def read_members(name: str) -> tuple[list[Account], list[LineProblem]]:
@@ -45,8 +50,12 @@ def read_members(name: str) -> tuple[list[Account], list[LineProblem]]:
     return accounts, list(problems)
 
 
-def read_ids(name: str) -> list[str]:
+def read_ids(name: str, say: Callable[[str], Any] = str) -> list[str]:
     """Read account ids, one a line, with or without e-mail addresses as in the files of Detective's console.
+
+    Args:
+        name: the file.
+        say: called with what was read with a change.
 
     Raises:
         OSError: the file cannot be read.
@@ -57,6 +66,8 @@ def read_ids(name: str) -> list[str]:
         raise CommandError("; ".join(describe(name, problems)))
     if not accounts:
         raise CommandError(f"{named(name)}: there are no account ids in it")
+    if accounts.notes:
+        say("\n".join(describe(name, accounts.notes)))
     return [account.account_id for account in accounts]
 
 
@@ -75,11 +86,13 @@ def active_ids(accounts: Iterable[OrganizationAccount], say: Callable[[str], Any
     return active
 
 
-def _with_addresses(lines: Iterable[str]) -> Iterator[str]:
+def _with_addresses(lines: Sequence[str]) -> Iterator[str]:
     """Give each line that has an account id only an address, which the reader of accounts expects."""
+    separator = next((found[0] for line in lines if (found := _SEPARATOR.search(line.strip()))), ",")
     for line in lines:
-        account_id, _, address = line.strip().partition(",")
-        yield line if not account_id or address.strip('," ') else f"{account_id},{_address_for(account_id)}"
+        account_id, *rest = _SEPARATOR.split(line.strip(), maxsplit=1)
+        has_more = bool(rest) and bool(rest[0].strip(',;\t" '))
+        yield line if not account_id or has_more else f"{account_id}{separator}{_address_for(account_id)}"
 
 
 def _address_for(account_id: str) -> str:

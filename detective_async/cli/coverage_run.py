@@ -29,7 +29,7 @@ _CLOSED = frozenset({RegionState.NOT_OPTED_IN, RegionState.WITHOUT_DETECTIVE})
 
 def run(job: Job, *, accounts: str | None, organization: bool, uncovered: bool) -> int:
     """Survey and show the coverage, and return the exit code."""
-    listed = None if accounts is None else read_ids(accounts)
+    listed = None if accounts is None else read_ids(accounts, job.say)
     coverage = job.run(lambda: _survey(job, listed, organization=organization))
     if not (uncovered and coverage.ok and job.output == "table"):
         write(results_of(coverage, only_uncovered=uncovered), job.output, show_all=job.show_all)

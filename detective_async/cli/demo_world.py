@@ -24,7 +24,7 @@ _NOT_MEMBERS = frozenset(ACCOUNTS[30:])
 HINTS = f"""\
 A world of {len(ACCOUNTS)} accounts: account {ADMINISTRATOR} administers graphs in {REGIONS[0]} and {REGIONS[1]},
 {MANAGEMENT} manages the organization, every account has the role {ROLE}.
-In another terminal, evaluate the commands below, and try:
+In another terminal, evaluate the commands above, and try:
   detective-async whoami --regions {",".join(REGIONS)}
   detective-async coverage --regions {",".join(REGIONS)}
   detective-async onboard --organization --regions {",".join(REGIONS)} --dry-run

@@ -1,5 +1,8 @@
 """The exit codes, and the errors that end a command: one line on standard error, with what to do about it."""
 
+import contextlib
+from collections.abc import Iterable, Iterator
+
 from detective_async.errors import (
     AssumeRoleError,
     ConfigurationError,
@@ -58,10 +61,44 @@ def error_line(error: DetectiveError | OSError) -> str:
     return printable(str(error)) if remedy is None else f"{printable(str(error))}; {remedy}"
 
 
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of an error about an unknown name: those that are like it, or nothing."""
+    import difflib  # noqa: PLC0415 - only for errors
+
+    near = difflib.get_close_matches(name, list(names))
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
 def exit_code_of(error: Exception) -> int:
     """Return the exit code for an error: what was wrong before anything was sent is wrong use."""
-    # A transport's failure is no OSError: this is a file's.
-    return USAGE if isinstance(error, ParameterError | ConfigurationError | OSError) else FAILED
+    if isinstance(error, AssumeRoleError):
+        return FAILED
+    if isinstance(error, OSError):
+        # A transport's failure is no OSError. Files that are named have names, standard output has none.
+        return FAILED if error.filename is None else USAGE
+    return USAGE if isinstance(error, ParameterError | ConfigurationError | CredentialsError) else FAILED
+
+
+@contextlib.contextmanager
+def failing(what: str = "") -> Iterator[None]:
+    """Let every error be a failure, and none wrong use: something has been done, or results are being written.
+
+    Args:
+        what: what an error of a file without a name is about.
+
+    Raises:
+        BrokenPipeError: the reader of the results has gone.
+        CommandError: instead of another error.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        about = f"{what}: " if what and error.filename is None else ""
+        raise CommandError(f"{about}{error_line(error)}", FAILED) from None
+    except DetectiveError as error:
+        raise CommandError(error_line(error), FAILED) from None
 
 
 def _remedy(error: Exception) -> str | None:

@@ -1,5 +1,6 @@
 """`detective-async inventory`: every member of every graph."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,12 +33,13 @@ def command(**options: Any) -> int:
     """Write every member of every graph, in the caller's account or, by --role-name, in many accounts.
 
     With a checkpoint, the same command continues where it was stopped, by Ctrl-C or otherwise, and retries what failed;
-    in the end the output has each member once. Without a checkpoint, the file is overwritten. A second run on the same
-    file or checkpoint is refused while the first one is running.
+    in the end the output has each member once, and the checkpoint is removed: the next run makes a new inventory.
+    Without a checkpoint, the file is overwritten. A second run on the same file or checkpoint is refused while the
+    first one is running.
 
     A region that an account has not opted in to is reported, and is no failure.
     """
-    job = common.job_of(options)
+    job = common.job_of(options, members_have_role=True)
     sources = [name for name in ("accounts", "organization") if options[name]]
     sources += ["account"] if job.account is not None else []
     if len(sources) > 1:
@@ -48,6 +50,10 @@ def command(**options: Any) -> int:
         raise click.UsageError("--role-name needs --accounts, --organization or --account: where to assume it")
     if options["checkpoint"] and not options["file"]:
         raise click.UsageError("--checkpoint needs --file: an incomplete write to standard output cannot be cut off")
+    if options["checkpoint"]:
+        names = {Path(f"{options['checkpoint']}{end}").resolve() for end in ("", ".lock", ".new")}
+        if Path(options["file"]).resolve() in names:
+            raise click.UsageError("--file is one of the files of --checkpoint: name another one")
     if (options["checkpoint"] or options["file"]) and job.output not in {"ndjson", "csv"}:
         raise click.UsageError("--file and --checkpoint need --output ndjson or csv")
     from detective_async.cli.inventory_run import Inventory  # noqa: PLC0415 - not needed for --help

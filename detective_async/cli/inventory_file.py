@@ -161,6 +161,7 @@ class Output:
         self._checkpoint = Path(checkpoint).resolve() if checkpoint else None
         self._job = dict(job or {})
         self._size = 0
+        self._is_complete = False
         # Never: the first target is saved at once, also where the clock has just started.
         self._saved_at = -math.inf
         with ExitStack() as files:
@@ -228,6 +229,10 @@ class Output:
         if time.monotonic() - self._saved_at >= SAVE_EVERY:
             self._save()
 
+    def complete(self) -> None:
+        """Note that all targets are finished: the same job does not continue, but begins anew."""
+        self._is_complete = True
+
     def _save(self) -> None:
         self._file.flush()
         if self._checkpoint:
@@ -246,3 +251,6 @@ class Output:
     def __exit__(self, *_: object) -> None:
         with self._files:
             self._save()
+            if self._is_complete and self._checkpoint:
+                # While it is locked. Otherwise every later run would have nothing to do.
+                self._checkpoint.unlink()

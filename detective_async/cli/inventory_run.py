@@ -79,6 +79,9 @@ class Report:
 
     Args:
         finished_before: the targets that an earlier run has finished.
+
+    Attributes:
+        has_begun: whether members may have been written to an output that is not complete yet.
     """
 
     def __init__(self, finished_before: int = 0) -> None:
@@ -87,6 +90,7 @@ class Report:
         self._members = self._targets = 0
         self._unavailable: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.has_begun = False
 
     def add(self, outcome: Outcome[list[Member]]) -> None:
         """Record the outcome of a target."""
@@ -135,7 +139,7 @@ class Inventory:
 
     def run(self) -> int:
         """Write the inventory, and return the exit code."""
-        listed = None if self.accounts is None else read_ids(self.accounts)
+        listed = None if self.accounts is None else read_ids(self.accounts, self.job.say)
         report = Report()
         try:
             self.job.run(lambda: self._run(listed, report))
@@ -143,6 +147,8 @@ class Inventory:
             self.job.say("\n".join(report.lines()))
             if self.checkpoint:
                 self.job.say("run the same command again to continue")
+            elif report.has_begun:
+                self.job.say(f"{self.file or 'the output'} is incomplete, and cannot be continued without --checkpoint")
             raise
         for failure in report.failures if self.job.quiet else ():
             sys.stderr.write(f"{failure}\n")
@@ -162,10 +168,12 @@ class Inventory:
             sink: Output | _Collected = self._output(account_ids, regions)
         else:
             sink = _Collected()
-        report.finished_before = len(sink.finished)
+        report.finished_before, report.has_begun = len(sink.finished), isinstance(sink, Output)
         try:
             with sink:
                 await self._collect(fleet, sink, report)
+                if not report.failures:
+                    sink.complete()
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -220,7 +228,8 @@ class Inventory:
                     if key in finished:
                         continue
                     report.add(outcome)
-                    if outcome.kind is not OutcomeKind.FAILED:
+                    # A region that is unavailable may be another time.
+                    if outcome.kind is OutcomeKind.SUCCEEDED:
                         # In a thread, since a disk or a pipe may be slow and must not block the other targets.
                         await asyncio.to_thread(sink.add, key, outcome.value or [])
 
@@ -234,6 +243,9 @@ class _Collected:
 
     def add(self, target: TargetKey, members: Iterable[Member]) -> None:  # noqa: ARG002 - as `Output.add`
         self.members += members
+
+    def complete(self) -> None:
+        """Do nothing: there is no checkpoint."""
 
     def __enter__(self) -> Self:
         return self

@@ -37,6 +37,14 @@ detective-async onboard --organization --regions all --auto-enable --yes""",
 )
 @click.option("--tag", "tags", metavar="KEY=VALUE", multiple=True, callback=_tags, help="A tag to set on the graphs.")
 @click.option("--remove-others", is_flag=True, help="Remove members that are not in the list.")
+@click.option(
+    "--remove",
+    "removed",
+    metavar="ID,...",
+    multiple=True,
+    callback=common.check_accounts,
+    help="Remove these members, and do nothing else.",
+)
 @click.option("--max-removals", type=click.IntRange(0), help="The most memberships that may be removed.")
 @click.option(
     "--no-retry-failed",
@@ -54,7 +62,9 @@ detective-async onboard --organization --regions all --auto-enable --yes""",
     metavar="SECONDS",
     help="The time limit, including the verification of e-mail addresses.",
 )
-@common.dry_run_option
+@click.option(
+    "--dry-run", is_flag=True, help="Show the plan, and change nothing; the role in the members is not tried."
+)
 @common.yes_option
 def command(**options: Any) -> int:
     """Make accounts members of the graphs in many regions at once, from a CSV file or the organization.
@@ -67,13 +77,21 @@ def command(**options: Any) -> int:
 
     The plan is shown first, and nothing is done without a yes. The command can be run again at any time, and does only
     what is left to do.
+
+    Graphs and memberships cost money: AWS bills each account by the volume of its data, after a free trial of 30 days.
+    AWS sends an e-mail with each invitation, unless --no-email is given.
     """
-    job = common.job_of(options)
+    has_list = options["accounts"] is not None or options["organization"]
+    job = common.job_of(options, members_have_role=has_list or not (options["packages"] or options["removed"]))
     if options["auto_enable"] is not None and not options["organization"]:
         raise click.UsageError("--auto-enable needs --organization")
     if options["max_removals"] is not None and not options["remove_others"]:
         raise click.UsageError("--max-removals needs --remove-others")
-    if options["accounts"] is None and not options["organization"] and not options["packages"]:
+    if options["removed"]:
+        wrong = [name for name in ("accounts", "organization", "packages", "tags", "remove_others") if options[name]]
+        if wrong:
+            raise click.UsageError("--remove removes members, and takes no list and nothing that adds or sets")
+    elif options["accounts"] is None and not options["organization"] and not options["packages"]:
         raise click.UsageError("name a CSV file with the accounts, or - for standard input, or give --organization")
     from detective_async.cli.onboard_run import Onboarding  # noqa: PLC0415 - not needed for --help
 

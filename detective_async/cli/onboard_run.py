@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,13 @@ from attrs import Factory, define
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
-from detective_async.cli.exits import DONE, FAILED, CommandError
+from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask, confirm
 from detective_async.cli.output import PLURAL, Results, progress_bar, write
+from detective_async.cli.removal import Removal, plan_removal
+from detective_async.cli.words import join, option_error, plan_in_words, report_in_words
 from detective_async.client.client import DetectiveClient
+from detective_async.errors import ParameterError
 from detective_async.membership import (
     Action,
     ActionKind,
@@ -31,6 +35,8 @@ _COLUMNS = ("account_id", "region", "ok", "before", "after", "done", "reason", "
 _PLAN_COLUMNS = ("account_id", "region", "kind", "reason", "detail", "items", "problem")
 #: More than a graph can have: the number of removals is asked for afterwards.
 _ANY_NUMBER = 10**9
+#: What tables have instead of an account in rows about a graph.
+_GRAPH = {"account_id": "graph"}
 
 
 @define(kw_only=True)
@@ -44,6 +50,7 @@ class Onboarding:
     packages: tuple[str, ...]
     tags: dict[str, str] | None
     remove_others: bool
+    removed: tuple[str, ...]
     max_removals: int | None
     no_retry_failed: bool
     retry_disabled: bool
@@ -72,47 +79,60 @@ class Onboarding:
     async def _run(self, listed: Sequence[Account] | None) -> int:
         job = self.job
         async with job.client() as client:
-            plan = await self._plan(client, listed)
+            try:
+                plan = await self._plan_removal(client) if self.removed else await self._plan(client, listed)
+            except ParameterError as error:
+                raise option_error(error) from None
             if self.dry_run:
                 results = self._results_of_plan(plan)
                 write(results, job.output, show_all=job.show_all)
                 return DONE if results.document["ok"] else FAILED
-            job.say(str(plan))
+            job.say(str(plan), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
-            try:
-                with progress_bar("onboarding", quiet=job.quiet) as progress:
-                    report = await plan.apply(timeout=self.timeout, progress=progress)
-            except asyncio.CancelledError:
-                if plan.report is not None:
-                    self._write(plan.report)
-                raise
+            with failing():
+                try:
+                    with progress_bar("onboarding", quiet=job.quiet) as progress:
+                        report = await plan.apply(timeout=self.timeout, progress=progress)
+                except asyncio.CancelledError:
+                    if plan.report is not None:
+                        self._write(plan.report)
+                    raise
         return self._write(report)
 
     async def _plan(self, client: DetectiveClient, listed: Sequence[Account] | None) -> MembershipPlan:
         job = self.job
         regions = ALL if job.regions == (ALL,) else await job.region_names()
         if listed is None and not self.organization:
-            return await plan_packages(client, self.packages, regions=regions)
+            return plan_in_words(await plan_packages(client, self.packages, regions=regions))
         accounts: Sequence[Account | OrganizationAccount] | None = listed
         if accounts is None:
             # As the caller, who manages the organization or may read it.
             async with job.client(credentials=job.own_credentials()) as own:
                 accounts = await list_accounts(own)
-        return await plan_membership(
-            client,
-            accounts,
-            regions=regions,
-            members=self._members(),
-            datasource_packages=self.packages,
-            tags=self.tags,
-            remove_others=self.remove_others,
-            max_removals=_ANY_NUMBER if self._asks_for_removals else self.max_removals,
-            retry_failed=not self.no_retry_failed,
-            retry_disabled=self.retry_disabled,
-            message=self.message,
-            disable_email_notification=self.no_email or None,
+        return plan_in_words(
+            await plan_membership(
+                client,
+                accounts,
+                regions=regions,
+                members=self._members(),
+                datasource_packages=self.packages,
+                tags=self.tags,
+                remove_others=self.remove_others,
+                max_removals=_ANY_NUMBER if self._asks_for_removals else self.max_removals,
+                retry_failed=not self.no_retry_failed,
+                retry_disabled=self.retry_disabled,
+                message=self.message,
+                disable_email_notification=self.no_email or None,
+            )
         )
+
+    async def _plan_removal(self, client: DetectiveClient) -> Removal:
+        regions = await self.job.region_names()
+        plan = await plan_removal(client, self.removed, regions, all_regions=self.job.regions == (ALL,))
+        if not plan.problems and (missing := set(self.removed).difference(one.account_id for one in plan.actions)):
+            raise CommandError(f"{', '.join(sorted(missing))}: no member in {', '.join(regions)}: nothing was done")
+        return plan
 
     def _members(self) -> ByInvitation | ByOrganization:
         job = self.job
@@ -129,23 +149,40 @@ class Onboarding:
 
     @property
     def _asks_for_removals(self) -> bool:
-        return self.remove_others and self.max_removals is None and not self.yes
+        return (self.remove_others or bool(self.removed)) and self.max_removals is None and not self.yes
 
     def _confirm(self, actions: Sequence[Action]) -> None:
         removals = sum(action.kind is ActionKind.REMOVE for action in actions)
         if removals and self._asks_for_removals:
             answer = ask(
                 f"This removes {count(removals, 'membership')}. Type their number to do it: ",
-                f"add --yes --max-removals {removals} to do it",
+                f"add --yes{'' if self.removed else f' --max-removals {removals}'} to do it",
             )
             if answer.strip() != str(removals):
                 raise CommandError("not confirmed: nothing was done")
             return
-        confirm(f"Do this: {count(len(actions), 'action')}?", yes=self.yes)
+        confirm(f"Do this: {count(len(actions), 'action')}{self._consequences(actions)}?", yes=self.yes)
+
+    def _consequences(self, actions: Sequence[Action]) -> str:
+        """Return what of the actions costs money or sends e-mails."""
+        kinds = Counter(action.kind for action in actions)
+        billed = [
+            count(kinds[kind], noun)
+            for kind, noun in (
+                (ActionKind.CREATE_GRAPH, "new graph"),
+                (ActionKind.ACCEPT, "new membership"),
+                (ActionKind.ENABLE_MEMBER, "new membership"),
+            )
+            if kinds[kind]
+        ]
+        invitations = kinds[ActionKind.INVITE] + kinds[ActionKind.REINVITE]
+        texts = [f"AWS bills {join(billed)} by data volume"] if billed else []
+        texts += [f"AWS sends {count(invitations, 'e-mail')}"] if invitations and not self.no_email else []
+        return f" ({'; '.join(texts)})" if texts else ""
 
     def _write(self, report: MembershipReport) -> int:
         """Write a report, and return the exit code."""
-        results = self._results(report)
+        results = self._results(report_in_words(report))
         write(results, self.job.output, show_all=self.job.show_all)
         return DONE if results.document["ok"] else FAILED
 
@@ -170,20 +207,29 @@ class Onboarding:
             attention=lambda row: not row["ok"],
             summarize=_summarize,
             summary=summary,
+            blank=_GRAPH,
         )
 
-    def _results_of_plan(self, plan: MembershipPlan) -> Results:
+    def _results_of_plan(self, plan: MembershipPlan | Removal) -> Results:
         document = plan.to_dict()
         problems = document["problems"]
+        # The text of the plan has its notes.
+        lines = [f"note: {note['text']}" for note in document["notes"]] if self.job.show_all else []
+        if self._bad_lines:
+            lines.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
+        if self.job.role_name is not None and any(one.kind is ActionKind.ACCEPT for one in plan.actions):
+            lines.append(f"not tried: whether the role {self.job.role_name} can be assumed in the accounts")
         size = f"{count(len(document['actions']), 'action')} in {count(len(document['regions']), 'region')}"
         return Results(
             columns=_PLAN_COLUMNS,
             rows=[*({**one, "problem": one["text"]} for one in problems), *document["actions"]],
             document={**document, "ok": not problems and not self._bad_lines, "bad_lines": self._lines},
-            shown={"account_id": "account", "region": "region", "problem": "problem"},
+            shown={"account_id": "account", "region": "region", "kind": "action", "problem": "problem"},
             attention=lambda row: "problem" in row,
-            summarize=lambda row: f"{'membership' if row['account_id'] else 'graph'}{PLURAL}: {row['kind']}",
-            summary=[*(f"note: {note['text']}" for note in document["notes"]), f"{size}; nothing was done"],
+            summarize=str,
+            summary=[*lines, f"{size}; nothing was done"],
+            blank=_GRAPH,
+            text=str(plan),
         )
 
 

@@ -1,7 +1,9 @@
 """The options that subcommands have in common, and what they make: clients, regions, and whom to ask."""
 
 import asyncio
+import contextlib
 import logging
+import os
 import re
 import signal
 import sys
@@ -9,9 +11,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from attrs import frozen
+from attrs import field, frozen
 
-from detective_async.cli.exits import CommandError
+from detective_async.cli.exits import CommandError, did_you_mean
 from detective_async.errors import printable
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ ALL = "all"
 _FALLBACK_REGION = "us-east-1"
 _ROLE_NAME = re.compile(r"(?!/|arn:)([!-~]+/)?[\w+=,.@-]{1,64}", re.ASCII)
 _LEVELS = (logging.WARNING, logging.INFO)
+#: Profiles that are named where another one was asked for.
+_NAMED_PROFILES = 10
 
 
 class Command(click.Command):
@@ -62,16 +66,32 @@ class Job:
     output: str = "table"
     quiet: bool = False
     show_all: bool = False
+    # The provider of the caller's own credentials, so that they are looked up once.
+    _own: "list[CredentialsProvider]" = field(init=False, factory=list, repr=False, eq=False)
 
-    def say(self, text: str) -> None:
-        """Write a line for people to standard error, unless they want none."""
-        if not self.quiet:
-            sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
-            sys.stderr.flush()
+    def say(self, text: str, *, always: bool = False) -> None:
+        """Write lines for people to standard error, unless they want none; what a question is about, always."""
+        if always or not self.quiet:
+            # Where it cannot be written, the results matter more.
+            with contextlib.suppress(OSError):
+                sys.stderr.write("".join(f"{printable(line)}\n" for line in text.splitlines()))
+                sys.stderr.flush()
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Run a coroutine function to its end."""
-        return asyncio.run(work())
+        """Run a coroutine function to its end, if there are credentials.
+
+        Raises:
+            CredentialsError: there are none; otherwise each region would say so.
+        """
+        return asyncio.run(self._checked(work))
+
+    async def _checked(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        if given := [name for name in self.regions if name != ALL]:
+            # In a thread: botocore reads files.
+            for text in await asyncio.to_thread(_unknown_regions, given):
+                self.say(text)
+        await self.own_credentials().get_credentials()
+        return await work()
 
     def client(
         self, *, region: str | None = None, credentials: "CredentialsProvider | None" = None
@@ -130,7 +150,9 @@ class Job:
         """Return the caller's own credentials, as of the AWS CLI."""
         from detective_async.auth import DefaultCredentials  # noqa: PLC0415 - not needed for --help
 
-        return DefaultCredentials(self.profile, region=self._configured_region())
+        if not self._own:
+            self._own.append(DefaultCredentials(self.profile, region=self._configured_region()))
+        return self._own[0]
 
     def role_in(self, account_id: str) -> "CredentialsProvider":
         """Return the credentials of the role in an account.
@@ -160,6 +182,54 @@ class Job:
         return read_settings(self.profile).region
 
 
+def _unknown_regions(names: Sequence[str]) -> list[str]:
+    """Return a warning for each region that botocore does not know, in any partition: most likely a typing error."""
+    from botocore.session import Session  # noqa: PLC0415 - not needed for --help
+
+    known = [name for partition in Session().get_data("partitions")["partitions"] for name in partition["regions"]]
+    # No error: regions that are newer than botocore's release must be of use.
+    return [
+        f"warning: {name} is no region that botocore knows{did_you_mean(name, known)}"
+        for name in names
+        if name not in known
+    ]
+
+
+def _check_profile(profile: str | None) -> None:
+    """Check that the profile exists, and that its settings can be read.
+
+    Raises:
+        CommandError: they cannot; with what may have been meant.
+    """
+    from detective_async.errors import ConfigurationError  # noqa: PLC0415 - not needed for --help
+    from detective_async.settings.config import read_settings  # noqa: PLC0415
+
+    try:
+        read_settings(profile)
+    except ConfigurationError as error:
+        raise CommandError(f"{error}{_other_profiles(profile)}") from None
+
+
+def _other_profiles(profile: str | None) -> str:
+    """Return where a profile was looked for, and which there are; nothing if it exists, and something else is wrong."""
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only for errors
+    from botocore.session import Session  # noqa: PLC0415
+
+    wanted = profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE") or ""
+    try:
+        # Without the profile, whose absence would be an error.
+        session = Session(profile="default")
+        names = session.full_config["profiles"]
+        files = [session.get_config_variable(name) for name in ("config_file", "credentials_file")]
+    except BotoCoreError:
+        return ""
+    if not wanted or wanted in names:
+        return ""
+    meant = did_you_mean(wanted, names)
+    there = f"; there are: {', '.join(sorted(names)[:_NAMED_PROFILES]) or 'none'}"
+    return f" ({' and '.join(map(str, files))}){meant or there}"
+
+
 def _split(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
     """Read lists of regions, with commas between or in several options."""
     names = [name.strip() for value in values for name in value.split(",")]
@@ -186,6 +256,14 @@ def check_account(_context: click.Context, _parameter: click.Parameter, value: s
     if value is not None and not (len(value) == 12 and value.isascii() and value.isdigit()):  # noqa: PLR2004
         raise click.BadParameter("expected an account id of 12 digits")
     return value
+
+
+def check_accounts(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Check account ids, with commas between or in several options."""
+    names = dict.fromkeys(name.strip() for value in values for name in value.split(","))
+    for name in names:
+        check_account(context, parameter, name)
+    return tuple(names)
 
 
 def _check_role(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -283,8 +361,12 @@ def common_options(formats: Sequence[str] = FORMATS, default: str = "table") -> 
     return decorate
 
 
-def job_of(options: dict[str, Any]) -> Job:
+def job_of(options: dict[str, Any], *, members_have_role: bool = False) -> Job:
     """Take the common options out of a subcommand's.
+
+    Args:
+        options: the subcommand's, by name.
+        members_have_role: whether the job assumes the role in accounts of a list, and not only in `account`.
 
     Raises:
         click.UsageError: they contradict each other.
@@ -293,8 +375,11 @@ def job_of(options: dict[str, Any]) -> Job:
     job = Job(**{name: options.pop(name) for name in names if name in options})
     if job.account is not None and job.role_name is None:
         raise click.UsageError("--account needs --role-name: the role to assume there")
+    if job.role_name is not None and job.account is None and not members_have_role:
+        raise click.UsageError("--role-name needs --account: where to assume the role; without both, it is your own")
     if job.external_id is not None and job.role_name is None:
         raise click.UsageError("--external-id needs --role-name: the role that requires it")
+    _check_profile(job.profile)
     return job
 
 

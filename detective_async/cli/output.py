@@ -4,14 +4,16 @@ import csv
 import io
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import Factory, frozen
 
+from detective_async.cli.exits import failing
 from detective_async.errors import printable
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ _UNBROKEN = frozenset({"account_id", "region", "job"})
 _FORMULA = tuple("=+-@\t\r")
 #: Characters of a line, where the output is no terminal and nobody has set COLUMNS: lines are not broken.
 _NO_TERMINAL = 1000
+#: Where there are fewer, lines are longer than the terminal is wide, since columns would vanish.
+_LEAST_WIDTH = 72
 
 
 @frozen(kw_only=True)
@@ -50,6 +54,8 @@ class Results:
         summarize: what a table says of rows that it does not show, after their number; `PLURAL` is behind the noun.
         summary: the last lines of a table.
         brief: the rows of a table that does not show all, if they are others.
+        blank: column -> what a table has in it for a row that has nothing there.
+        text: lines that are written instead of a table that does not show all.
     """
 
     columns: Sequence[str]
@@ -60,6 +66,8 @@ class Results:
     summarize: Callable[[Row], str]
     summary: Sequence[str] = ()
     brief: Sequence[Row] | None = None
+    blank: Mapping[str, str] = Factory(dict)
+    text: str | None = None
 
 
 def write(results: Results, format_: str, *, show_all: bool = False) -> None:
@@ -67,7 +75,13 @@ def write(results: Results, format_: str, *, show_all: bool = False) -> None:
 
     Raises:
         BrokenPipeError: the reader has gone.
+        CommandError: they cannot be written.
     """
+    with failing("standard output"):
+        _write(results, format_, show_all=show_all)
+
+
+def _write(results: Results, format_: str, *, show_all: bool) -> None:
     if format_ == "json":
         json.dump(results.document, sys.stdout, indent=1)
         sys.stdout.write("\n")
@@ -114,16 +128,19 @@ def write_table(results: Results, *, show_all: bool = False) -> None:
     """Draw a table: first what needs attention, then how many other rows there are, by what is said of them."""
     from rich.text import Text  # noqa: PLC0415 - only tables need it
 
+    as_text = results.text is not None and not show_all
     rows = results.rows if show_all or results.brief is None else results.brief
-    bad = [row for row in rows if results.attention(row)]
-    good = [row for row in rows if not results.attention(row)]
-    lines = _merged(bad, results.shown, show_all=show_all)
+    bad = [] if as_text else [row for row in rows if results.attention(row)]
+    good = [] if as_text else [row for row in rows if not results.attention(row)]
+    lines = _merged(bad, results, show_all=show_all)
     hidden = 0 if show_all else max(0, len(lines) - _MOST_ROWS)
     attention = lines[: len(lines) - hidden]
-    others = _merged(good, results.shown, show_all=True) if show_all else []
+    others = _merged(good, results, show_all=True) if show_all else []
     # Elsewhere, lines have no blanks at their ends.
     drawn = None if sys.stdout.isatty() else io.StringIO()
     console = console_for(sys.stdout if drawn is None else drawn)
+    for line in (results.text or "").splitlines() if as_text else ():
+        console.print(Text(printable(line)))
     if attention or others:
         console.print(_table(attention, others, results.shown))
     if hidden:
@@ -154,14 +171,19 @@ def _table(attention: Sequence[Sequence[str]], others: Sequence[Sequence[str]], 
     return table
 
 
-def _merged(rows: Iterable[Row], shown: Mapping[str, str], *, show_all: bool) -> list[list[str]]:
+def _merged(rows: Iterable[Row], results: Results, *, show_all: bool) -> list[list[str]]:
     """Return the cells of rows: those that differ in their region only as one, and those in their account only too."""
-    lines = [[text(row.get(name)) for name in shown] for row in rows]
-    names = list(shown)
-    if "region" in names:
-        lines = _merge(lines, names.index("region"), _regions)
+    names = list(results.shown)
+    index = names.index("region") if "region" in names else None
+    lines = [[text(row.get(name)) or results.blank.get(name, "") for name in names] for row in rows]
+    if index is not None:
+        lines = _merge(lines, index, ", ".join)
     if "account_id" in names and not show_all:
+        # Of the same regions, and not of as many.
         lines = _merge(lines, names.index("account_id"), _accounts, keep=_NAMED_ACCOUNTS)
+    if index is not None and not show_all:
+        for line in lines:
+            line[index] = _regions(line[index])
     return lines
 
 
@@ -179,8 +201,9 @@ def _merge(
     return merged
 
 
-def _regions(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _NAMED_REGIONS else f"{len(names)} regions"
+def _regions(joined: str) -> str:
+    number = joined.count(",") + 1
+    return joined if number <= _NAMED_REGIONS else f"{number} regions"
 
 
 def _accounts(ids: Sequence[str]) -> str:
@@ -191,7 +214,13 @@ def console_for(stream: Any) -> "Console":
     """Make a console that draws on a stream: in colours and at its width on a terminal, in long lines elsewhere."""
     from rich.console import Console  # noqa: PLC0415 - only tables and progress bars need it
 
-    wide = None if stream.isatty() or os.environ.get("COLUMNS") else _NO_TERMINAL
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isascii() and columns.isdigit() and int(columns) > 0:
+        wide = max(int(columns), _LEAST_WIDTH)
+    elif stream.isatty():
+        wide = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
+    else:
+        wide = _NO_TERMINAL
     return Console(file=stream, width=wide, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 

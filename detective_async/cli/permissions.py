@@ -12,7 +12,7 @@ from detective_async.cli.output import PLURAL, Results
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
 from detective_async.client.identity import caller_account
-from detective_async.client.regions import NOT_OPTED_IN, UNKNOWN_KEYS
+from detective_async.client.regions import region_finding
 from detective_async.errors import DetectiveError, HostNotFound, ServiceError, code_of
 from detective_async.organization import list_accounts
 
@@ -27,20 +27,21 @@ class Needs:
     Attributes:
         reads: the permissions that can be tried by reading.
         changes: those that cannot, because that would change something.
-        options: those that only some options of the job need, as in the policies of the documentation; not asked for.
+        options: those that only some options of the job need.
+        delegation: those of the management account, where the organization has no administrator yet.
         graph: whether the account must have a graph.
     """
 
     reads: tuple[str, ...]
     changes: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    delegation: tuple[str, ...] = ()
     graph: bool = False
 
 
 _LIST = ("detective:ListGraphs", "detective:ListMembers")
-#: Of onboarding: --packages, --tag, --remove-others and corrected addresses.
+#: Of onboarding: --packages and --tag.
 _OPTIONS = (
-    "detective:DeleteMembers",
     "detective:ListDatasourcePackages",
     "detective:ListTagsForResource",
     "detective:TagResource",
@@ -50,8 +51,13 @@ _OPTIONS = (
 NEEDS: Mapping[str, Needs] = {
     "onboard": Needs(
         _LIST,
-        ("detective:CreateGraph", "detective:CreateMembers", "detective:StartMonitoringMember", "sts:AssumeRole"),
-        _OPTIONS,
+        (
+            "detective:CreateGraph",
+            "detective:CreateMembers",
+            # Accounts whose address was wrong are invited again, and for that removed.
+            "detective:DeleteMembers",
+        ),
+        ("detective:StartMonitoringMember", "sts:AssumeRole", *_OPTIONS),
     ),
     "onboard --organization": Needs(
         (
@@ -59,12 +65,22 @@ NEEDS: Mapping[str, Needs] = {
             "detective:DescribeOrganizationConfiguration",
             "organizations:ListAccounts",
         ),
-        ("detective:CreateMembers", "detective:UpdateOrganizationConfiguration"),
-        ("detective:StartMonitoringMember", *_OPTIONS),
+        ("detective:CreateMembers",),
+        (
+            "detective:DeleteMembers",
+            "detective:StartMonitoringMember",
+            "detective:UpdateOrganizationConfiguration",
+            *_OPTIONS,
+        ),
+        (
+            "detective:EnableOrganizationAdminAccount",
+            "detective:ListOrganizationAdminAccount",
+            "iam:CreateServiceLinkedRole",
+            "organizations:EnableAWSServiceAccess",
+            "organizations:RegisterDelegatedAdministrator",
+        ),
     ),
-    "coverage": Needs(
-        (*_LIST, "detective:ListDatasourcePackages"), options=("organizations:ListAccounts",), graph=True
-    ),
+    "coverage": Needs(_LIST, options=("detective:ListDatasourcePackages", "organizations:ListAccounts"), graph=True),
     "inventory": Needs(_LIST),
     "investigate": Needs(
         (*_LIST, "detective:ListInvestigations"),
@@ -74,7 +90,7 @@ NEEDS: Mapping[str, Needs] = {
     "teardown": Needs(_LIST, ("detective:DeleteGraph",), graph=True),
 }
 
-_COLUMNS = ("region", "job", "may", "graph_arn", "missing", "not_tried", "problem")
+_COLUMNS = ("region", "job", "may", "graph_arn", "missing", "not_tried", "for_options", "for_delegation", "problem")
 
 
 @define
@@ -86,7 +102,7 @@ class Region:
         graph_arn: the account's graph; None if it has none.
         tried: permission -> None if it is there, or why the read failed.
         problem: why nothing could be read; None if it could.
-        is_closed: whether the account has not opted in to the region, or it has no Detective.
+        is_closed: whether it is known that the account has no Detective there.
     """
 
     region: str
@@ -106,6 +122,8 @@ class Region:
                     "may": "no region" if self.is_closed else "unknown",
                     "missing": [],
                     "not_tried": [],
+                    "for_options": [],
+                    "for_delegation": [],
                     "problem": self.problem,
                 }
             ]
@@ -117,6 +135,8 @@ class Region:
     def _may(self, needs: Needs) -> dict[str, Any]:
         failed = {name: why for name in needs.reads if (why := self.tried.get(name)) is not None}
         missing = [name for name, why in failed.items() if why == _DENIED]
+        # The administrator of an organization has a graph.
+        delegation = needs.delegation if self.graph_arn is None else ()
         untried = [*(name for name in needs.reads if name not in self.tried), *needs.changes]
         problem = None
         if missing:
@@ -129,7 +149,16 @@ class Region:
             may, problem = "no graph", "the account has no graph here"
         else:
             may = "if" if untried else "yes"
-        return {"may": may, "missing": missing, "not_tried": untried, "problem": problem}
+            if denied := [name for name in needs.options if self.tried.get(name) == _DENIED]:
+                problem = f"denied for some options: {', '.join(denied)}"
+        return {
+            "may": may,
+            "missing": missing,
+            "not_tried": untried,
+            "for_options": [*needs.options],
+            "for_delegation": [*delegation],
+            "problem": problem,
+        }
 
 
 @frozen(kw_only=True)
@@ -146,8 +175,13 @@ class Found:
         """Whether all regions could be read, whatever they allow."""
         return all(row["may"] != "unknown" for region in self.regions for row in region.rows())
 
-    def results(self) -> Results:
-        """Return the results: a row for each job in each region."""
+    def results(self, *, show_all: bool) -> Results:
+        """Return the results: a row for each job in each region.
+
+        Args:
+            show_all: whether the table has what the jobs need, instead of counting those that are possible.
+        """
+        needs = {"not_tried": "if you may", "for_options": "some options need"}
         with_graph = [region for region in self.regions if region.graph_arn is not None]
         graphs = ", ".join(region.region for region in with_graph) or "none"
         rows = [row for region in self.regions for row in region.rows()]
@@ -164,7 +198,13 @@ class Found:
                 ],
                 "rows": rows,
             },
-            shown={"job": "job", "may": "may", "region": "region", "problem": "problem"},
+            shown={
+                "job": "job",
+                "may": "may",
+                "region": "region",
+                **(needs if show_all else {}),
+                "problem": "problem",
+            },
             attention=lambda row: row["may"] in {"no", "unknown"},
             summarize=_summarize,
             summary=[
@@ -177,9 +217,12 @@ class Found:
 def _summarize(row: Mapping[str, Any]) -> str:
     if row["may"] == "no region":
         return f"region{PLURAL} without Detective: {row['problem']}"
+    problem = f"; {row['problem']}" if row["problem"] else ""
     if row["may"] == "if":
-        return f"region{PLURAL}, {row['job']}: yes, if you may {' '.join(_short(name) for name in row['not_tried'])}"
-    return f"region{PLURAL}, {row['job']}: {row['may']}"
+        text = f"region{PLURAL}, {row['job']}: yes, if you may {' '.join(map(_short, row['not_tried']))}"
+        management = f"; the management account also {' '.join(map(_short, row['for_delegation']))}"
+        return f"{text}{management if row['for_delegation'] else ''}{problem}"
+    return f"region{PLURAL}, {row['job']}: {row['may']}{problem if row['may'] == 'yes' else ''}"
 
 
 def _short(permission: str) -> str:
@@ -188,9 +231,7 @@ def _short(permission: str) -> str:
 
 #: Why a read failed, if AWS denied it.
 _DENIED = "denied"
-# STS has accepted the keys, so a region that does not know them has not been opted in to.
 _NOT_OPTED_IN = "the account has not opted in to the region"
-_NO_HOST = "the region's host does not exist"
 _NO_ORGANIZATION = "the account is in no organization"
 # Detective says so in the message of a general error.
 _NOT_IN_ORGANIZATION = "account is not a member of an organization"
@@ -234,7 +275,11 @@ async def _look_in(client: DetectiveClient, region: Region) -> None:
         graph = await here.iter_graphs().first()
     except DetectiveError as error:
         why = region.tried["detective:ListGraphs"] = _why(error)
-        region.is_closed = why in {_NOT_OPTED_IN, _NO_HOST}
+        # STS has accepted the keys. A host that is missing has not been looked at.
+        finding = region_finding(error, region.region, keys_accepted=True)
+        region.is_closed = finding.is_closed
+        if region.is_closed:
+            why = _NOT_OPTED_IN
         if why != _DENIED:
             region.problem = why
         return
@@ -266,10 +311,8 @@ def _why(error: DetectiveError) -> str:
     code = code_of(error)
     if code in {"AccessDenied", "AccessDeniedException"}:
         return _DENIED
-    if code in {*NOT_OPTED_IN, UNKNOWN_KEYS}:
-        return _NOT_OPTED_IN
     if isinstance(error, HostNotFound):
-        return _NO_HOST
+        return f"{error}: check --regions, --endpoint-url, and the network's name servers and proxies"
     if isinstance(error, ServiceError):
         if code == "AWSOrganizationsNotInUseException" or _NOT_IN_ORGANIZATION in error.message:
             return _NO_ORGANIZATION

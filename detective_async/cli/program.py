@@ -5,20 +5,29 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
 from detective_async._version import __version__
-from detective_async.cli.exits import DONE, FAILED, INTERRUPTED, USAGE, CommandError, error_line, exit_code_of
+from detective_async.cli.exits import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    USAGE,
+    CommandError,
+    did_you_mean,
+    error_line,
+    exit_code_of,
+)
 from detective_async.errors import DetectiveError, printable
 
 NAME = "detective-async"
 
 #: Subcommand -> what it does, so that the list of them imports none.
-COMMANDS = {
+COMMANDS: Mapping[str, str] = {
     "whoami": "Show the account, the regions, the graphs, and what you may do.",
     "onboard": "Make accounts members, in many regions at once.",
     "coverage": "Show which account is not covered, where, and why.",
@@ -49,6 +58,13 @@ class _Commands(click.Group):
             return None
         found: click.Command = import_module(f"detective_async.cli.{cmd_name}").command
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"no such command: {args[0]!r}{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -92,12 +108,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Names from outside may have characters that a terminal's encoding does not have.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    code = DONE
     try:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_output()
         return FAILED
+    except OSError as error:
+        # If the command has failed, it has said why: most likely because of the same.
+        if code == DONE:
+            _complain(f"standard output: {error_line(error)}")
+        _discard_output()
+        return code or FAILED
     return code
 
 
@@ -127,7 +150,8 @@ def _wrong_use(error: click.UsageError) -> int:
         error.show(sys.stderr)
         return USAGE
     path = NAME if error.ctx is None else error.ctx.command_path
-    _complain(f"{error.format_message().rstrip('.')}: see `{path} --help`")
+    message = error.format_message().rstrip(".")
+    _complain(f"{message}{' See' if message.endswith('?') else ': see'} `{path} --help`")
     return USAGE
 
 

@@ -1,6 +1,7 @@
 """`detective-async simulator`: the simulator as a program."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ _MAX_PORT = 65535
     "simulator",
     cls=common.Command,
     example="""detective-async simulator --demo
-eval "$(detective-async simulator --demo --port 4580 &)"; detective-async coverage --regions all""",
+eval "$(detective-async simulator --demo &)"; detective-async coverage --regions all""",
 )
 @click.option("--demo", is_flag=True, help="Begin with a world to try all subcommands on; standard error says how.")
 @click.option("--host", metavar="ADDRESS", help="The address to listen on; default: 127.0.0.1.")
@@ -36,8 +37,8 @@ eval "$(detective-async simulator --demo --port 4580 &)"; detective-async covera
 def command(*, demo: bool, **options: Any) -> int:
     """Simulate Amazon Detective, AWS Organizations and STS on this machine, until Ctrl-C.
 
-    Commands for a shell, which point AWS clients to it, are written to standard output. `python -m
-    detective_async.testing` is the same without --demo.
+    Commands for a shell, which point AWS clients to it, are written to standard output, which is closed then: a shell
+    can evaluate them as in the second example. `python -m detective_async.testing` is the same without --demo.
     """
     from detective_async.testing.command import main  # noqa: PLC0415 - not needed for --help
 
@@ -54,5 +55,5 @@ def command(*, demo: bool, **options: Any) -> int:
     with tempfile.TemporaryDirectory() as folder:
         seed = Path(folder) / "demo.json"
         seed.write_text(json.dumps(demo_world()))
-        click.echo(HINTS, err=True)
-        return main([f"--seed-file={seed}", *arguments])
+        hints = f"{HINTS}\nTo end it, press Ctrl-C, or: kill {os.getpid()}"
+        return main([f"--seed-file={seed}", *arguments], hints=hints)

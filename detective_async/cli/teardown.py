@@ -30,7 +30,7 @@ detective-async teardown --regions us-east-1 --confirm 111122223333""",
     help="The time limit.",
 )
 @common.dry_run_option
-@common.yes_option
+@click.option("--yes", "-y", is_flag=True, help="Not enough for a teardown: give --confirm.")
 def command(**options: Any) -> int:
     """Delete the graphs of the caller's own account or, by --role-name, of --account, with all their data.
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from detective_async.cli.exits import DONE, FAILED, CommandError
+from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask
 from detective_async.cli.output import PLURAL, Results, write
 from detective_async.membership import ActionKind, TeardownPlan, TeardownReport, plan_teardown
@@ -21,17 +21,18 @@ async def _run(job: Job, confirm: str | None, timeout: float, *, dry_run: bool) 
     async with job.client() as client:
         plan = await plan_teardown(client, regions=ALL if job.regions == (ALL,) else await job.region_names())
         if dry_run:
-            write(_results_of_plan(plan), job.output, show_all=job.show_all)
+            write(_results_of_plan(plan, show_all=job.show_all), job.output, show_all=job.show_all)
             return FAILED if plan.problems else DONE
-        job.say(str(plan))
+        job.say(str(plan), always=bool(plan.graphs) and confirm is None)
         if plan.graphs:
             confirm = _confirmed(plan, confirm)
-        try:
-            report = await plan.apply(confirm=confirm or "", timeout=timeout)
-        except asyncio.CancelledError:
-            if plan.report is not None:
-                write(_results(plan.report), job.output, show_all=job.show_all)
-            raise
+        with failing():
+            try:
+                report = await plan.apply(confirm=confirm or "", timeout=timeout)
+            except asyncio.CancelledError:
+                if plan.report is not None:
+                    write(_results(plan.report), job.output, show_all=job.show_all)
+                raise
     write(_results(report), job.output, show_all=job.show_all)
     return DONE if report.ok else FAILED
 
@@ -63,7 +64,7 @@ def _results(report: TeardownReport) -> Results:
     )
 
 
-def _results_of_plan(plan: TeardownPlan) -> Results:
+def _results_of_plan(plan: TeardownPlan, *, show_all: bool) -> Results:
     document = plan.to_dict()
     actions = document["actions"]
     return Results(
@@ -75,7 +76,9 @@ def _results_of_plan(plan: TeardownPlan) -> Results:
         attention=lambda row: True,  # noqa: ARG005
         summarize=str,
         summary=[
-            *(f"note: {note['text']}" for note in document["notes"]),
+            # The text of the plan has them.
+            *(f"note: {note['text']}" for note in document["notes"] if show_all),
             f"{count(len(actions), 'graph')} would be deleted; nothing was done",
         ],
+        text=str(plan),
     )

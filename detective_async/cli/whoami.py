@@ -33,6 +33,6 @@ def command(**options: Any) -> int:
 
     job = common.job_of(options)
     found = job.run(lambda: look(job))
-    results: Results = found.results()
+    results: Results = found.results(show_all=job.show_all)
     output.write(results, job.output, show_all=job.show_all)
     return DONE if found.ok else FAILED

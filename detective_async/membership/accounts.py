@@ -17,6 +17,8 @@ _DIGITS = 12
 _BOM = "\ufeff"
 #: An account id as AWS's consoles show it.
 _WITH_DASHES = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{4}")
+#: Semicolons are what spreadsheets write where the comma is the decimal point.
+_SEPARATOR = re.compile("[,;\t]")
 _NO_LETTERS = re.compile(r"[^a-z]+")
 #: The headings of the columns, in lower case and letters only.
 _ID_HEADINGS = frozenset({"accountid", "accountids", "account", "id", "awsaccountid", "accountnumber"})
@@ -108,7 +110,8 @@ def read_accounts(lines: Iterable[str]) -> tuple[AccountList, list[LineProblem]]
     A line of headings is optional. With one, the columns of account id and e-mail address are found by their names, as
     in the files of the Detective console (`Account ID,Email address`) and of AWS Organizations; without, they are the
     first two. Further columns and blank lines are skipped; a byte order mark, white space, quotes, any kind of line
-    end, and dashes in account ids are accepted. An invalid line does not prevent the others from being read.
+    end, dashes in account ids, and semicolons or tabs instead of commas are accepted. An invalid line does not prevent
+    the others from being read.
 
     Args:
         lines: a file opened in text mode, or `text.splitlines()`.
@@ -128,7 +131,7 @@ def read_accounts(lines: Iterable[str]) -> tuple[AccountList, list[LineProblem]]
             raise ParameterError("lines", f"expected text, got {type(line).__name__}: open the file in text mode")
         text = (line.removeprefix(_BOM) if number == 1 else line).strip()
         # Spreadsheets write blank rows as commas and quotes only.
-        if text.strip(', "'):
+        if text.strip(',;\t "'):
             reader.read(text, number)
     return AccountList(reader.accounts, reader.problems, reader.notes), list(reader.problems)
 
@@ -146,13 +149,16 @@ class _Reader:
         self.notes: list[LineProblem] = []
         self._seen: dict[str, int] = {}
         self._is_first = True
-        # The columns of account id and e-mail address.
+        # The columns of account id and e-mail address, and what is between columns: the first line that has one says.
         self._columns = (0, 1)
+        self._separator: str | None = None
 
     def read(self, text: str, number: int) -> None:
         is_first, self._is_first = self._is_first, False
         try:
-            columns = _split(text)
+            if self._separator is None and (found_separator := _SEPARATOR.search(text)):
+                self._separator = found_separator[0]
+            columns = _split(text, self._separator or ",")
             if is_first and (found := _columns_in(columns)) is not None:
                 self._columns = found
             else:
@@ -182,9 +188,9 @@ class _Reader:
         return Account(account_id, address)
 
 
-def _split(text: str) -> list[str]:
+def _split(text: str, separator: str) -> list[str]:
     try:
-        columns = next(csv.reader([text], skipinitialspace=True))
+        columns = next(csv.reader([text], delimiter=separator, skipinitialspace=True))
     except csv.Error as error:
         raise _BadLineError(f"not CSV: {error}") from None
     return [column.strip() for column in columns]

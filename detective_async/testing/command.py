@@ -25,14 +25,18 @@ _EXIT_USAGE = 2
 _EXIT_FAILED = 1
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, hints: str | None = None) -> int:
     """Serve until SIGINT or SIGTERM, and return the exit code.
 
-    The commands for a shell to evaluate are written to stdout, everything else to stderr.
+    The commands for a shell to evaluate are written to stdout, everything else to stderr. Afterwards stdout is closed.
+
+    Args:
+        arguments: those after the program's name; None takes those of the process.
+        hints: what to write last, instead of the accounts' keys.
     """
     options = _parser().parse_args(arguments)
     try:
-        return asyncio.run(_serve(options))
+        return asyncio.run(_serve(options, hints))
     except (ValueError, OSError) as error:
         _print_error(error)
         return _EXIT_USAGE
@@ -42,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_NAME,
         description="Simulate Amazon Detective, AWS Organizations and STS on this machine.",
-        epilog="Prints the environment variables for the AWS CLI, boto3 and other clients, as commands for a shell.",
+        epilog="Prints the environment variables for the AWS CLI, boto3 and other clients, as commands for a shell: "
+        f'eval "$({_NAME} &)"',
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument(
@@ -77,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _serve(options: argparse.Namespace) -> int:
+async def _serve(options: argparse.Namespace, hints: str | None) -> int:
     simulator = DetectiveSimulator(
         host=options.host, port=options.port, control_token=options.control_token, allowed_hosts=options.allow_host
     )
@@ -92,7 +97,7 @@ async def _serve(options: argparse.Namespace) -> int:
     signalled = _signalled()
     async with simulator:
         region = options.region or next((arn.split(":")[3] for arn in simulator.snapshot()), _REGION)
-        _print_access(simulator, simulator.environment(account, region=region), options)
+        _print_access(simulator, simulator.environment(account, region=region), options, hints)
         await signalled.wait()
     if options.dump_file:
         try:
@@ -103,20 +108,35 @@ async def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_access(simulator: DetectiveSimulator, variables: dict[str, str], options: argparse.Namespace) -> None:
+def _print_access(
+    simulator: DetectiveSimulator, variables: dict[str, str], options: argparse.Namespace, hints: str | None
+) -> None:
     commands = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    # All of them: the shell that evaluates the commands may have another environment than this process.
-    commands += [f"unset {name}" for name in CONFLICTING]
+    # All of them: the shell that will evaluate the commands may have another environment than this process.
+    commands.append(f"unset {' '.join(CONFLICTING)}")
     sys.stdout.write("\n".join((*commands, "")))
     sys.stdout.flush()
+    _close_stdout()
     services = "Amazon Detective, AWS Organizations and STS"
     lines = [f"{services} are simulated at {simulator.url}, which shows their state at /_simulator/"]
     lines += _remarks(simulator.url, options)
-    for account_id in simulator.accounts[:_MAX_PRINTED]:
+    if hints is not None:
+        lines.append(hints)
+    for account_id in simulator.accounts[:_MAX_PRINTED] if hints is None else ():
         keys = simulator.account(account_id)
         lines.append(f"account {account_id}: {keys.access_key_id} {keys.secret_access_key}")
     sys.stderr.write("\n".join((*lines, "")))
     sys.stderr.flush()
+
+
+def _close_stdout() -> None:
+    """Let a shell that waits for the end of the commands, as in `eval "$(... &)"`, evaluate them."""
+    # Another one is that of a program in whose process this runs.
+    stdout = sys.__stdout__
+    if stdout is not None and stdout is sys.stdout and not stdout.isatty():
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stdout.fileno())
+        os.close(nowhere)
 
 
 def _remarks(url: str, options: argparse.Namespace) -> Iterator[str]:

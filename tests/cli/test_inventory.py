@@ -122,6 +122,10 @@ ACCOUNTS = {
     "ids": b"100000000000\n100000000001",
     "console": b"Account ID,Email address\r\n100000000000,a@example.com\r\n100000000001,b@example.com\r\n",
     "spreadsheet": b'\xef\xbb\xbf"100000000000","a@example.com"\n"100000000001",\n\n',
+    "semicolons": b"Account ID;Email address\r\n100000000000;a@example.com\r\n100000000001;b@example.com\r\n",
+    "tabs": b"100000000000\ta@example.com\n100000000001\t\n",
+    "UTF-16": "100000000000,a@example.com\n100000000001\n".encode("utf-16"),
+    "dashes": b"1000-0000-0000\n1000-0000-0001,b@example.com\n",
     "spaces": b"\n  100000000000 ,  a@example.com \n\t100000000001\t\n   \n",
 }
 
@@ -130,7 +134,9 @@ ACCOUNTS = {
 def test_formats_of_account_lists(a_world: World, main: Main, kind: str) -> None:
     """A list has ids only, or is a CSV file for AWS's console."""
     (a_world.folder / "some").write_bytes(ACCOUNTS[kind])
-    assert main(*a_world.arguments("--file", str(a_world.output), accounts="some")).code == 0
+    ended = main(*a_world.arguments("--file", str(a_world.output), accounts="some"))
+    assert ended.code == 0
+    assert ("line 2: account id read without its dashes: 100000000001" in ended.err) == (kind == "dashes")
     wanted = {"100000000000", "100000000001"}
     assert found_in(a_world.output.read_bytes()) == Counter(
         {member: count for member, count in a_world.members.items() if member[0] in wanted}
@@ -160,7 +166,8 @@ WRONG_ACCOUNTS = {
     ),
     "many": (b"1\n" * 30, ["line 20: ", "and 10 more lines"]),
     "empty": (b"\n\n", ["there are no account ids in it"]),
-    "binary": (b"\xff\xfe1\x000\x00", ["expected text in UTF-8"]),
+    "binary": (b"\xff\xff1\x000\x00", ["expected text in UTF-8"]),
+    "half of UTF-16": (b"\xff\xfe1\x000", ["expected text in UTF-8"]),
 }
 
 
@@ -212,15 +219,41 @@ def test_failed_targets_are_reported_and_retried(a_world: World, main: Main) -> 
     sim.forget_requests()
     ended = main(*a_world.to_files())
     assert ended.code == 0
-    assert listed_targets(a_world) == {(failing, OPEN[0])}
+    assert listed_targets(a_world) == {(failing, OPEN[0]), *((one, CLOSED) for one in a_world.accounts)}
     assert found_in(a_world.output.read_bytes()) == a_world.members
-    assert ended.err.startswith("3 members in 1 targets, 0 failed, 14 finished earlier, ")
+    assert "\n3 members in 6 targets, 0 failed, 9 finished earlier, " in ended.err
 
-    sim.forget_requests()
-    ended = main(*a_world.to_files())
-    assert ended.code == 0
-    assert ended.err.startswith("0 members in 0 targets, 0 failed, 15 finished earlier, ")
-    assert (sim.requests, found_in(a_world.output.read_bytes())) == ([], a_world.members)
+
+def test_a_finished_job_begins_anew(a_world: World, main: Main) -> None:
+    """Its checkpoint is removed, so that the next run of a cron job sees what has changed since."""
+    for _ in range(2):
+        ended = main(*a_world.to_files())
+        assert ended.code == 0
+        assert " in 15 targets, 0 failed, 0 finished earlier, " in ended.err
+        assert not a_world.checkpoint.exists()
+        assert found_in(a_world.output.read_bytes()) == a_world.members
+        assert len(listed_targets(a_world)) == 15
+        a_world.sim.forget_requests()
+
+
+def test_a_region_that_was_not_open_is_looked_at_again(a_world: World, main: Main) -> None:
+    """Only what was read is finished."""
+    leave_a_checkpoint(a_world, main)
+    finished = json.loads(a_world.checkpoint.read_text())["finished"]
+    assert CLOSED not in {region for _, region in finished}
+    a_world.sim.open_region(CLOSED)
+    assert main(*a_world.to_files()).code == 0
+    assert {region for _, region in listed_targets(a_world)} == {CLOSED, OPEN[0]}
+
+
+def leave_a_checkpoint(a_world: World, main: Main) -> None:
+    """Make an inventory of all targets but one, which is denied."""
+    denied = Failure(403, "AccessDeniedException", "no")
+    fault = Fault(denied, "ListGraphs", a_world.accounts[0], OPEN[0], None)
+    a_world.sim.inject(fault)
+    assert main(*a_world.to_files()).code == 1
+    a_world.sim.clear_faults()
+    a_world.sim.forget_requests()
 
 
 def finished_in(checkpoint: Path) -> int:
@@ -351,8 +384,7 @@ def test_the_checkpoint_of_another_job_is_refused(
     a_world: World, main: Main, change: dict[str, str | None], named: str
 ) -> None:
     """The error says what is different; nothing is sent, and no file is changed."""
-    assert main(*a_world.to_files()).code == 0
-    a_world.sim.forget_requests()
+    leave_a_checkpoint(a_world, main)
     (a_world.folder / "fewer").write_text(a_world.accounts[0])
     before = {path.name: path.read_bytes() for path in a_world.folder.iterdir()}
     ((name, value),) = change.items()
@@ -365,14 +397,13 @@ def test_the_checkpoint_of_another_job_is_refused(
 
 def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order of accounts and regions, e-mail addresses in the list and the path to the output may differ."""
-    assert main(*a_world.to_files()).code == 0
-    a_world.sim.forget_requests()
+    leave_a_checkpoint(a_world, main)
     ids = sorted(a_world.accounts, reverse=True)
     (a_world.folder / "other").write_text("\n".join(f"{one},root@example.com" for one in ids))
     monkeypatch.chdir(a_world.folder)
     arguments = a_world.arguments(accounts="other", regions=(CLOSED, *reversed(OPEN)))
     assert main(*arguments, "--file", a_world.output.name, "--checkpoint", a_world.checkpoint.name).code == 0
-    assert a_world.sim.requests == []
+    assert listed_targets(a_world) == {(one, CLOSED) for one in ids} | {(a_world.accounts[0], OPEN[0])}
 
 
 NO_CHECKPOINTS = [
@@ -406,8 +437,7 @@ def test_a_file_that_is_not_a_checkpoint(a_world: World, main: Main) -> None:
 
 def test_a_checkpoint_of_another_output(a_world: World, main: Main) -> None:
     """If no line ends where it says, or the file is shorter, the output is not changed."""
-    assert main(*a_world.to_files()).code == 0
-    a_world.sim.forget_requests()
+    leave_a_checkpoint(a_world, main)
     output, state = a_world.output.read_bytes(), json.loads(a_world.checkpoint.read_text())
     for size, problem in ((state["size"] - 3, "has no line that ends where"), (10**30, "is shorter than")):
         a_world.checkpoint.write_text(json.dumps({**state, "size": size}))
@@ -417,11 +447,11 @@ def test_a_checkpoint_of_another_output(a_world: World, main: Main) -> None:
 
 def test_a_checkpoint_that_contradicts_the_output(a_world: World, main: Main) -> None:
     """No line of a finished target is cut off, and none is written twice: it is refused, and nothing is changed."""
-    assert main(*a_world.to_files()).code == 0
-    a_world.sim.forget_requests()
+    leave_a_checkpoint(a_world, main)
     output, state = a_world.output.read_bytes(), json.loads(a_world.checkpoint.read_text())
     first_line = output.index(b"\n") + 1
-    with_members = [[account_id, region] for account_id, region, _ in a_world.members]
+    with_members = [json.loads(line) for line in output.splitlines()]
+    with_members = [[line["account_id"], line["region"]] for line in with_members]
     for changes, content in (
         ({"size": 0}, output),
         ({"size": first_line}, output),
@@ -520,9 +550,8 @@ def test_the_report_tells_missing_regions_from_closed_ones() -> None:
 
 def test_a_missing_output_is_refused(a_world: World, main: Main) -> None:
     """The job cannot continue if the output is shorter than the checkpoint says."""
-    assert main(*a_world.to_files()).code == 0
+    leave_a_checkpoint(a_world, main)
     a_world.output.unlink()
-    a_world.sim.forget_requests()
     check_refused(a_world, main(*a_world.to_files()), "is shorter than")
 
 
@@ -598,19 +627,19 @@ def test_csv_continues_too(a_world: World, main: Main) -> None:
     assert text.count("account_id,region,graph_arn,") == 1
     assert csv_members(text) == a_world.members
     assert {row["email_address"].partition("-")[0] for row in csv.DictReader(io.StringIO(text))} == {"account"}
-    check_refused_format = main(*a_world.to_files())
-    assert "a different format" in check_refused_format.err
 
 
 def test_csv_of_another_program_is_refused(a_world: World, main: Main) -> None:
     """A file without the header, or with other columns, is not continued."""
     arguments = a_world.to_files("--output", "csv")
-    assert main(*arguments).code == 0
+    a_world.sim.inject(Fault(Failure(403, "AccessDeniedException", "no"), "ListMembers", a_world.accounts[0], OPEN[0]))
+    assert main(*arguments).code == 1
     text = a_world.output.read_text()
     for changed in (text.replace("account_id", "account-id"), text.replace(",ENABLED,", "|ENABLED,", 1)):
         a_world.output.write_text(changed)
         ended = main(*arguments)
         assert (ended.code, "contradict each other" in ended.err) == (2, True)
+    assert "a different format" in main(*a_world.to_files()).err
 
 
 @pytest.mark.parametrize("line", [b"", b"\xff\n", b"a,b\n", b'"a,b\n', b"x" * 200_000 + b",b,c\n"])
@@ -679,5 +708,17 @@ def test_an_interruption_reports_what_was_done(a_world: World, monkeypatch: pyte
     monkeypatch.setattr(inventory_run.Inventory, "_collect", interrupted)
     ended = main(*a_world.to_files())
     assert (ended.code, ended.err.splitlines()[1]) == (130, "run the same command again to continue")
+    incomplete = "is incomplete, and cannot be continued without --checkpoint"
     ended = main(*a_world.arguments())
-    assert (ended.code, ended.err.split()[-1]) == (130, "interrupted")
+    assert (ended.code, ended.err.splitlines()[1]) == (130, f"the output {incomplete}")
+    ended = main(*a_world.arguments("--file", str(a_world.output)))
+    assert (ended.code, ended.err.splitlines()[1]) == (130, f"{a_world.output} {incomplete}")
+    ended = main(*a_world.arguments("--output", "json"))
+    assert (ended.code, incomplete in ended.err) == (130, False)
+
+
+@pytest.mark.parametrize("end", ["", ".lock", ".new"])
+def test_one_file_for_two_things_is_refused(a_world: World, main: Main, end: str) -> None:
+    """The output would be lost."""
+    ended = main(*a_world.arguments("--file", f"{a_world.checkpoint}{end}", "--checkpoint", str(a_world.checkpoint)))
+    check_refused(a_world, ended, "--file is one of the files of --checkpoint")

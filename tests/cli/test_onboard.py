@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.conftest import Program
+from cli.conftest import SCRIPT, Program
 from support.programs import Ended
 
+from detective_async import DetectiveClient
 from detective_async.cli.options import Job
-from detective_async.membership import MembershipPlan
-from detective_async.testing import Fault, Latency, SimulatorThread
+from detective_async.cli.removal import plan_removal
+from detective_async.membership import MembershipPlan, MembershipReport, Reason
+from detective_async.testing import Failure, Fault, Latency, SimulatorThread
 
 ADMINISTRATOR, OTHER, MANAGEMENT = "111122223333", "999988887777", "555566667777"
 MEMBERS = [f"{number:012}" for number in range(200_000_000_001, 200_000_000_006)]
@@ -122,6 +125,7 @@ def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> No
     ]
     assert "example.com" not in ended.err
     assert "4 lines of the list could not be read" in onboard().out.splitlines()
+    assert "4 lines of the list could not be read" in onboard("--dry-run").out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_bad_lines_are_reported_and_the_others_onboarded(onboard: Onboard) -> No
         (b"nonsense\n", [], "no line of it is an account: nothing was done"),
         (b"\xff\n", [], "expected text in UTF-8"),
         (b"%s,root@example.com" % MEMBERS[0].encode(), ["--packages", "EVERYTHING"], "EVERYTHING"),
-        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", f"{'x' * 129}=y"], "tags"),
+        (b"%s,root@example.com" % MEMBERS[0].encode(), ["--tag", f"{'x' * 129}=y"], "--tag: "),
         (b"%s,root@example.com" % MEMBERS[0].encode(), ["--message", ""], "message"),
     ],
 )
@@ -149,12 +153,16 @@ def test_a_dry_run_changes_nothing(onboard: Onboard, output: str) -> None:
     ended = onboard.program(*onboard.arguments("--dry-run", "--output", output, regions=ONE_REGION))
     assert (ended.code, ended.err, onboard.changes) == (0, "", [])
     if output == "table":
-        assert ended.out.splitlines() == [
-            "5 memberships: accept",
-            "5 memberships: invite",
-            "1 graph: create graph",
+        # What is shown before the question.
+        shown = onboard.program(*onboard.arguments(regions=ONE_REGION))
+        wanted = [
+            *shown.err.splitlines()[:-1],
+            f"not tried: whether the role {ROLE} can be assumed in the accounts",
             "11 actions in 1 region; nothing was done",
         ]
+        # The one is wrapped, and the other as wide as it is.
+        assert ended.out.split() == " ".join(wanted).split()
+        assert "invite 5 accounts" in ended.out
         return
     if output == "json":
         document = json.loads(ended.out)
@@ -409,3 +417,132 @@ def test_an_interruption_reports_what_is_known(
     monkeypatch.setattr(Job, "run", run)
     ended = onboard()
     assert (ended.code, bool(ended.out)) == (130, has_begun)
+
+
+def test_nothing_is_wrong_use_after_it_was_done(onboard: Onboard) -> None:
+    """If the report cannot be written, the exit code is 1."""
+    arguments = onboard.arguments("--yes", "--quiet", regions=ONE_REGION)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, onboard.statuses) == (1, ["ENABLED"] * 5)
+    assert done.stderr.decode() == "detective-async: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_dry_run_of_removals_names_them(onboard: Onboard, output: str) -> None:
+    """Each of them; with --all as rows with their actions."""
+    remove_all_but_one(onboard)
+    arguments = onboard.arguments("--remove-others", "--max-removals", "4", "--dry-run", regions=ONE_REGION)
+    ended = onboard.program(*arguments, "--output", output)
+    assert (ended.code, onboard.changes) == (0, [])
+    assert all(one in ended.out for one in MEMBERS[1:])
+    lines = onboard.program(*arguments, "--all").out.splitlines()
+    assert lines[0].split() == ["account", "region", "action"]
+    assert [line.split() for line in lines[1:5]] == [[one, "eu-west-1", "remove"] for one in MEMBERS[1:]]
+
+
+def test_remedies_name_options(onboard: Onboard) -> None:
+    """And no parameters of Python."""
+    remove_all_but_one(onboard)
+    ended = onboard("--remove-others", "--max-removals", "1", regions=ONE_REGION)
+    assert ended.code == 1
+    for text in (ended.out, ended.err):
+        assert "--max-removals 4 removes 4 memberships" in " ".join(text.split())
+        assert "max_removals" not in text
+    onboard.sim.organization(MANAGEMENT, [ADMINISTRATOR, *MEMBERS])
+    ended = onboard("--organization", regions=("us-east-1",), role=None)
+    assert "management_credentials" not in ended.out + ended.err
+    assert "name the administrator with --account and --role-name" in " ".join(ended.err.split())
+    for arguments, option in ((["--tag", f"{'x' * 129}=y"], "--tag: "), (["--packages", "NONE"], "--packages: ")):
+        ended = onboard(*arguments)
+        assert (ended.code, ended.err.startswith(f"detective-async: {option}")) == (2, True)
+
+
+def test_one_member_is_removed(onboard: Onboard) -> None:
+    """In all regions, and nothing else is done: not for members with problems, either."""
+    onboard.accounts.write_text(f"{onboard.accounts.read_text()}{OTHER},moved@example.com\n")
+    onboard.sim.account(OTHER, "root@example.com")
+    assert onboard(role=None).code == 1
+    onboard.sim.forget_requests()
+    arguments = ["onboard", "--regions", ",".join(REGIONS), "--remove", f"{MEMBERS[0]},{MEMBERS[1]}"]
+    ended = onboard.program(*arguments, "--dry-run")
+    assert (ended.code, onboard.changes) == (0, [])
+    assert f"remove 2 accounts: {MEMBERS[0]}, {MEMBERS[1]}" in ended.out
+    assert json.loads(onboard.program(*arguments, "--dry-run", "--output", "json").out)["administrator_id"]
+    ended = onboard.program(*arguments)
+    assert (ended.code, onboard.changes) == (2, [])
+    assert "add --yes to do it" in ended.err
+    ended = onboard.program(*arguments, "--yes", "--output", "json")
+    assert (ended.code, onboard.changes) == (0, ["DeleteMembers"] * 2)
+    report = json.loads(ended.out)
+    assert [one["done"] for one in report["rows"]] == [["remove"]] * 4
+    left = {*MEMBERS[2:], OTHER}
+    assert all(set(graph["members"]) == left for graph in onboard.sim.snapshot().values())
+    ended = onboard.program(*arguments, "--yes")
+    assert (ended.code, onboard.changes) == (2, ["DeleteMembers"] * 2)
+    assert f"{MEMBERS[0]}, {MEMBERS[1]}: no member in eu-west-1, us-east-1" in ended.err
+
+
+def test_members_that_cannot_be_removed(onboard: Onboard) -> None:
+    """A region that cannot be read, one that fails, and an account that AWS refuses are reported."""
+    assert onboard().code == 0
+    sim = onboard.sim
+    sim.close_region("me-south-1")
+    arguments = ["onboard", "--remove", MEMBERS[0], "--yes", "--output", "json"]
+    ended = onboard.program(*arguments, "--regions", "eu-west-1,me-south-1")
+    assert (ended.code, json.loads(ended.out)["ok"]) == (1, False)
+    assert [one["region"] for one in json.loads(ended.out)["regions"] if one["problem"]] == ["me-south-1"]
+    denied = Failure(403, "AccessDeniedException", "no")
+    sim.inject(Fault(denied, "DeleteMembers"))
+    ended = onboard.program(*arguments, "--regions", "all")
+    (row,) = json.loads(ended.out)["rows"]
+    assert (ended.code, row["region"], row["done"]) == (1, "us-east-1", [])
+    assert "AccessDenied" in row["problem"]
+
+
+def test_the_question_says_what_it_costs(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And how many e-mails it sends; --quiet does not hide what the question is about."""
+    monkeypatch.setattr(sys, "stdin", _Terminal("n\n"))
+    monkeypatch.setattr(sys, "stderr", asked := _Terminal())
+    assert onboard.program(*onboard.arguments("--quiet")).code == 2
+    text = asked.getvalue()
+    assert "AWS bills 2 new graphs and 10 new memberships by data volume; AWS sends 10 e-mails" in text
+    assert MEMBERS[0] in text
+
+
+def test_a_list_with_semicolons(onboard: Onboard) -> None:
+    """As spreadsheets write it in many countries, in their encoding."""
+    lines = ["Account ID;Email address", *(f"{one};account-{one}@example.com" for one in MEMBERS)]
+    onboard.accounts.write_bytes("\r\n".join(lines).encode("utf-16"))
+    assert onboard(regions=ONE_REGION).code == 0
+    assert onboard.statuses == ["ENABLED"] * 5
+
+
+@pytest.mark.slow
+def test_sigterm_is_as_ctrl_c(onboard: Onboard) -> None:
+    """Containers and CI systems end programs so: there is a report, and the exit code is 130."""
+    onboard.sim.inject(Fault(Latency(30), "AcceptInvitation", count=None))
+    with onboard.program.start(*onboard.arguments("--yes", "--output", "json", regions=ONE_REGION)) as running:
+        try:
+            while "INVITED" not in onboard.statuses:
+                assert running.poll() is None
+                time.sleep(0.01)
+            running.terminate()
+            out, errors = running.communicate(timeout=120)
+        finally:
+            running.kill()
+    assert (running.returncode, len(json.loads(out)["rows"])) == (130, 5), errors.decode()
+
+
+def test_a_member_that_has_gone_meanwhile(onboard: Onboard) -> None:
+    """AWS leaves it unprocessed, which is reported."""
+    assert onboard(regions=ONE_REGION).code == 0
+
+    async def remove_twice() -> MembershipReport:
+        async with DetectiveClient(region="eu-west-1") as client:
+            plan = await plan_removal(client, [MEMBERS[0]], ["eu-west-1"], all_regions=False)
+            await plan.apply(timeout=60, progress=None)
+            return await plan.apply(timeout=60, progress=None)
+
+    (row,) = asyncio.run(remove_twice()).rows
+    assert (row.ok, row.reason) == (False, Reason.REFUSED)

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import shutil
 import sys
 from typing import Any
 
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detective_async import CredentialsError
 from detective_async.cli import output
+from detective_async.cli.exits import CommandError, failing
 from detective_async.cli.output import Results, csv_cells, json_line, text, write
 
 
@@ -155,3 +159,74 @@ def test_a_terminal_gets_colours_and_a_progress_bar(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with output.progress_bar("working", quiet=False) as bar:
         assert bar is None
+
+
+def test_accounts_with_different_regions_are_not_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only those of the same regions are counted together; with all rows, the regions are named."""
+    regions = ("eu-west-1", "us-east-1", "ap-southeast-2", "eu-west-2")
+    rows = [
+        {"account_id": f"{number:012}", "region": region, "what": "x", "bad": True}
+        for number in range(12)
+        for region in (regions[:3] if number < 6 else regions[1:])
+    ]
+    write(results(rows), "table")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [(line[0], line[1:4], line[4:6]) for line in lines] == [
+        ("000000000000", ["and", "5", "more"], ["3", "regions"]),
+        ("000000000006", ["and", "5", "more"], ["3", "regions"]),
+    ]
+    write(results(rows), "table", show_all=True)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [len(line) for line in lines] == [5] * 12
+    assert lines[0][1:4] == ["eu-west-1,", "us-east-1,", "ap-southeast-2"]
+
+
+@pytest.mark.parametrize(("columns", "width"), [("0", 1000), ("", 1000), ("x", 1000), ("10", 72), ("90", 90)])
+def test_no_column_vanishes(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nought is no width, and lines are longer than a terminal that is too narrow for them."""
+    monkeypatch.setenv("COLUMNS", columns)
+    assert output.console_for(io.StringIO()).width == width
+
+
+def test_the_width_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for where nobody has set one."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((123, 40)))
+    assert output.console_for(Terminal()).width == 123
+
+
+def test_empty_cells_have_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a column says so."""
+    write(
+        results([{"account_id": None, "region": "eu-west-1", "what": "x", "bad": True}], blank={"account_id": "graph"}),
+        "table",
+    )
+    assert capsys.readouterr().out.splitlines()[1].split() == ["graph", "eu-west-1", "x"]
+
+
+def test_a_file_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is a failure, and no wrong use."""
+
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(CommandError, match="standard output: No space left on device") as caught:
+        write(results([]), "json")
+    assert caught.value.exit_code == 1
+
+
+def test_errors_after_something_was_done() -> None:
+    """They are failures, with what is to be done about them."""
+    with pytest.raises(CommandError, match="log in") as caught, failing():
+        raise CredentialsError("no credentials")
+    assert caught.value.exit_code == 1
+    with pytest.raises(CommandError, match="No such file") as caught, failing("standard output"):
+        raise FileNotFoundError(2, "No such file", "members.csv")
+    assert caught.value.exit_code == 1

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from cli.conftest import SCRIPT
 
-from detective_async.cli import demo_world, main, program
+from detective_async.cli import demo_world, main, program, simulator
 from detective_async.testing import DetectiveSimulator, command
 
 
@@ -24,12 +25,17 @@ def test_the_demo_can_be_tried(tmp_path: Path) -> None:
         assert running.stdout is not None
         assert running.stderr is not None
         try:
-            hints = "".join(running.stderr.readline() for _ in demo_world.HINTS.splitlines())
+            # To the end: nothing else is written there.
+            exports = running.stdout.read().splitlines()
+            # And the line with the URL, and how to end it.
+            said = [running.stderr.readline() for _ in range(len(demo_world.HINTS.splitlines()) + 2)]
+            assert said[-1] == f"To end it, press Ctrl-C, or: kill {running.pid}\n"
+            # One screen.
+            assert len(exports) + len(said) <= 24
+            hints = "".join(said)
             environ = dict(os.environ)
-            while "AWS_SECRET_ACCESS_KEY" not in environ:
-                line = running.stdout.readline()
-                assert line
-                if found := re.fullmatch(r"export (\w+)=(.*)\n", line):
+            for line in exports:
+                if found := re.fullmatch(r"export (\w+)=(.*)", line):
                     environ[found[1]] = shlex.split(found[2])[0]
             commands = re.findall(r"^  detective-async (.*)$", hints, re.MULTILINE)
             codes = {}
@@ -47,6 +53,29 @@ def test_the_demo_can_be_tried(tmp_path: Path) -> None:
     assert codes.keys() == program.COMMANDS.keys() - {"simulator"}
     # The world has mistakes.
     assert codes == {**dict.fromkeys(codes, 0), "coverage": 1, "onboard": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_example_of_its_help_works(shell: str, tmp_path: Path) -> None:
+    """A shell evaluates what it prints while it serves, and the next command asks it; it is ended as it says."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    example = simulator.command.epilog or ""
+    (line,) = (one.strip() for one in example.splitlines() if "eval" in one)
+    assert line.startswith('eval "$(detective-async simulator --demo &)"; detective-async coverage')
+    line = line.replace("--demo", "--demo --port 0 2> said").replace("all", "eu-west-1 --output csv")
+    done = subprocess.run(
+        [shell, "-c", f'{line}; echo "code $?"; kill "$(sed -n "s/.*kill //p" said)"'],
+        env={**os.environ, "PATH": f"{SCRIPT.parent}:{os.environ['PATH']}", "AWS_SESSION_TOKEN": "old"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    lines = done.stdout.decode().splitlines()
+    assert (lines[-1], done.stderr.decode(), done.returncode) == ("code 1", "", 0)
+    assert sum(line.startswith(demo_world.ACCOUNTS[3]) for line in lines) == 1
 
 
 def test_its_arguments_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +100,8 @@ def test_the_demos_world_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a seed that the simulator takes, with the accounts that the hints name."""
     sim = DetectiveSimulator()
 
-    def serve(arguments: list[str]) -> int:
+    def serve(arguments: list[str], hints: str) -> int:
+        assert hints.startswith(demo_world.HINTS)
         (seed,) = (one.partition("=")[2] for one in arguments if one.startswith("--seed-file"))
         sim.load(seed)
         return 0

@@ -48,6 +48,10 @@ PASSED_ON = {
     ("api/wire/responses.py", "DecodeError"),
     ("cli/account_lists.py", "CommandError"),
     ("cli/investigate_run.py", "CommandError"),
+    ("cli/exits.py", "CommandError"),
+    ("cli/options.py", "CommandError"),
+    ("cli/removal.py", "Problem"),
+    ("cli/words.py", "CommandError"),
     ("http/exchange.py", "NoResponse"),
     ("integrations/aiohttp_web/middleware.py", "warning"),
     # The end of a span.

@@ -1,0 +1,74 @@
+"""What memberships say in words of Python, said in words of the command."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from attrs import evolve
+
+from detective_async.cli.exits import CommandError
+from detective_async.errors import ParameterError
+from detective_async.membership import MembershipPlan, MembershipReport, Reason
+from detective_async.membership.actions import count
+
+T = TypeVar("T", bound=Any)
+
+#: Parameter -> the option that it comes from.
+OPTIONS = {
+    "datasource_packages": "--packages",
+    "disable_email_notification": "--no-email",
+    "max_removals": "--max-removals",
+    "message": "--message",
+    "tags": "--tag",
+    "timeout": "--timeout",
+}
+#: Advice for a program -> the same for who types a command.
+_ADVICE = {
+    "designate it with management_credentials and administrator_id": (
+        "run this with credentials of the management account, and name the administrator with --account and --role-name"
+    ),
+    "there are no credentials to accept the invitation: add them": (
+        "there are no credentials to accept the invitation: add --role-name, and see that the role exists there"
+    ),
+}
+
+
+def plan_in_words(plan: MembershipPlan) -> MembershipPlan:
+    """Return a plan whose problems name options."""
+    return evolve(plan, problems=tuple(_reworded(plan.problems, "text")))
+
+
+def report_in_words(report: MembershipReport) -> MembershipReport:
+    """Return a report whose problems name options."""
+    return evolve(report, rows=_reworded(report.rows, "problem"), regions=_reworded(report.regions, "problem"))
+
+
+def option_error(error: ParameterError) -> CommandError:
+    """Return the error for a parameter, under the name of the option that it comes from."""
+    words = set(re.findall(r"\w+", error.parameter))
+    named = next((option for parameter, option in OPTIONS.items() if parameter in words), error.parameter)
+    return CommandError(f"{named}: {error.problem}")
+
+
+def _reworded(things: Sequence[T], field: str) -> tuple[T, ...]:
+    # All of them, or none.
+    number = Counter(one.reason for one in things)[Reason.REMOVAL_NOT_CONFIRMED]
+    return tuple(evolve(one, **{field: _text(getattr(one, field), one.reason, number)}) for one in things)
+
+
+def _text(text: str | None, reason: Reason | None, removals: int) -> str | None:
+    if text is not None and reason is Reason.REMOVAL_NOT_CONFIRMED:
+        return (
+            f"it is not in the list, and would be removed: --max-removals {removals} removes "
+            f"{count(removals, 'membership')}"
+        )
+    for python, command in _ADVICE.items():
+        text = text and text.replace(python, command)
+    return text
+
+
+def join(texts: Iterable[str]) -> str:
+    """Return texts as a list in a sentence: `a, b and c`."""
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last
