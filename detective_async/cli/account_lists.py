@@ -21,8 +21,8 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NAMED = 20
 
 
-def read_lines(name: str) -> list[str]:
-    """Return the lines of a text file in UTF-8 or, as spreadsheets write it, UTF-16; `-` is standard input.
+def read_text(name: str) -> str:
+    """Return the content of a text file in UTF-8 or, as spreadsheets write it, UTF-16; `-` is standard input.
 
     Raises:
         OSError: it cannot be read.
@@ -32,9 +32,9 @@ def read_lines(name: str) -> list[str]:
     try:
         # Files of spreadsheets start with a byte order mark.
         encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8-sig"
-        return content.decode(encoding).splitlines()
+        return content.decode(encoding)
     except UnicodeDecodeError:
-        raise CommandError(f"{named(name)}: expected text in UTF-8; save the file as CSV in UTF-8") from None
+        raise CommandError(f"{named(name)}: expected text in UTF-8; save the file in UTF-8") from None
 
 
 def read_members(name: str) -> tuple[list[Account], list[LineProblem]]:
@@ -44,7 +44,7 @@ def read_members(name: str) -> tuple[list[Account], list[LineProblem]]:
         OSError: the file cannot be read.
         CommandError: it has no accounts, and no lines that should be some.
     """
-    accounts, problems = read_accounts(read_lines(name))
+    accounts, problems = read_accounts(read_text(name).splitlines())
     if not accounts and not problems:
         raise CommandError(f"{named(name)}: there are no accounts in it")
     return accounts, list(problems)
@@ -61,7 +61,7 @@ def read_ids(name: str, say: Callable[[str], Any] = str) -> list[str]:
         OSError: the file cannot be read.
         CommandError: it has no account ids, or something else.
     """
-    accounts, problems = read_accounts(_with_addresses(read_lines(name)))
+    accounts, problems = read_accounts(_with_addresses(read_text(name).splitlines()))
     if problems:
         raise CommandError("; ".join(describe(name, problems)))
     if not accounts:

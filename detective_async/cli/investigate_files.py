@@ -1,12 +1,10 @@
 """Reads what investigations are made of: findings as JSON, and ARNs as words or as the AWS CLI's JSON."""
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from detective_async.cli.account_lists import STANDARD_INPUT, named
+from detective_async.cli.account_lists import named, read_text
 from detective_async.cli.exits import CommandError
 from detective_async.investigation.entities import is_entity
 from detective_async.settings.arguments import shown
@@ -19,7 +17,7 @@ def read_findings(name: str) -> list[Any]:
         OSError: the file cannot be read.
         CommandError: it is not JSON.
     """
-    found = list(_values(_read_text(name), f"{named(name)}: expected findings as JSON"))
+    found = list(_values(read_text(name), f"{named(name)}: expected findings as JSON"))
     if not found:
         raise CommandError(f"{named(name)}: expected findings as JSON: there is nothing in it")
     return found
@@ -32,7 +30,7 @@ def read_arns(name: str) -> list[str]:
         OSError: the file cannot be read.
         CommandError: it has something else, or none.
     """
-    text = _read_text(name)
+    text = read_text(name)
     if text.lstrip()[:1] in ("{", "[", '"'):
         found = list(_arns_in(list(_values(text, f"{named(name)}: expected ARNs, as words or in JSON"))))
     else:
@@ -85,11 +83,3 @@ def _next(text: str, position: int) -> int:
     while position < len(text) and text[position].isspace():
         position += 1
     return position
-
-
-def _read_text(name: str) -> str:
-    content = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CommandError(f"{named(name)}: expected text in UTF-8") from None

@@ -230,4 +230,4 @@ def pauses(clock: Clock, *, growth: float = _GROWTH) -> Iterator[float]:
 
 
 def _status(state: object) -> str:
-    return "was never seen" if state is None else str(getattr(state, "status", "without a status"))
+    return "was never seen" if state is None else str(getattr(state, "status", None) or "without a status")

@@ -140,7 +140,7 @@ class Waiters(Iterators):
             except ServiceError as error:
                 poller.record_failure(error, may_appear=clock.monotonic() < appears_until)
                 return
-            has_ended = response.status != models.Status.RUNNING
+            has_ended = response.status not in (None, models.Status.RUNNING)
             poller.record(investigation_id, response, settled=has_ended)
 
         await poller.until_settled(poll, clock, timeout)

@@ -122,7 +122,7 @@ def _reason_of(member: MemberDetail, packages: Mapping[str, str]) -> CoverageRea
         return _ingestion_problem(packages)
     if member.status == MemberStatus.ACCEPTED_BUT_DISABLED:
         return _BY_DISABLED_REASON.get(member.disabled_reason, CoverageReason.OTHER)
-    return _BY_STATUS.get(member.status, CoverageReason.OTHER)
+    return CoverageReason.OTHER if member.status is None else _BY_STATUS.get(member.status, CoverageReason.OTHER)
 
 
 def _ingestion_problem(packages: Mapping[str, str]) -> CoverageReason | None:

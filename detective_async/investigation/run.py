@@ -317,7 +317,7 @@ class Investigations:
             return
         found: dict[str, dict[str, InvestigationDetail]] = {}
         for one in listed:
-            if one.status in (Status.RUNNING, Status.SUCCESSFUL):
+            if one.entity_arn is not None and one.status in (Status.RUNNING, Status.SUCCESSFUL):
                 found.setdefault(one.entity_arn, {}).setdefault(one.investigation_id, one)
         cases = [case for case in self._unsettled() if case.entity in found]
 

@@ -118,9 +118,9 @@ def foresee(
 def _with_status(status: MemberStatus, member: MemberDetail | None, desired: DesiredMember | None) -> MemberDetail:
     if member is not None:
         return evolve(member, status=status, disabled_reason=None)
-    # Only an account that should be a member is added; decisions do not depend on the graph.
+    # Only an account that should be a member is added.
     assert desired is not None  # noqa: S101
-    return MemberDetail(account_id=desired.account.account_id, graph_arn="", status=status)
+    return MemberDetail(account_id=desired.account.account_id, status=status)
 
 
 def needed(kind: ActionKind, planned: Collection[ActionKind]) -> ActionKind:

@@ -49,7 +49,7 @@ def test_the_list_is_that_of_the_models() -> None:
         if attribute.default is attrs.NOTHING
     }
     assert always_sent().keys() == required
-    assert len(required) > 20
+    assert len(required) > 10
     assert all(reason.startswith(_EVIDENCE) for reason in always_sent().values())
 
 

@@ -161,8 +161,8 @@ _MISMATCHES: dict[str, tuple[str, object, str]] = {
     ),
     "missing members of an object in a list": (
         "ListMembers",
-        {"MemberDetails": [{"Status": None, "AccountId": "1"}]},
-        f"the member is missing @ {_FIRST}.graph_arn; expected a string, got null @ {_FIRST}.status",
+        {"MemberDetails": [{"AccountId": "1"}, {"Status": None}]},
+        "the member is missing @ $.member_details[1].account_id",
     ),
     "a missing member of an object in a map": (
         "ListDatasourcePackages",

@@ -118,7 +118,7 @@ async def iterators(client: d.DetectiveClient, graph_arn: str) -> None:
     assert_type(aiter(members), AsyncGenerator[d.MemberDetail, None])
     async for member in members:
         assert_type(member, d.MemberDetail)
-        assert_type(member.status, d.MemberStatus)
+        assert_type(member.status, d.MemberStatus | None)
         assert_type(member.disabled_reason, d.MemberDisabledReason | None)
         assert_type(member.invitation_type, d.InvitationType | None)
         assert_type(member.invited_time, datetime | None)
@@ -179,7 +179,7 @@ async def investigations(client: d.DetectiveClient, graph_arn: str) -> None:
     investigation = await client.get_investigation(graph_arn, "0" * 21)
     assert_type(investigation, d.GetInvestigationResponse)
     assert_type(investigation.entity_type, d.EntityType | None)
-    assert_type(investigation.status, d.Status)
+    assert_type(investigation.status, d.Status | None)
     assert_type(await client.list_investigations(graph_arn), d.ListInvestigationsResponse)
     await client.update_investigation_state(graph_arn, "0" * 21, d.State.ARCHIVED)
     page = await client.list_indicators(graph_arn, "0" * 21)

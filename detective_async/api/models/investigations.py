@@ -140,10 +140,10 @@ class InvestigationDetail:
 
     investigation_id: str
     severity: Severity | None = None
-    status: Status
+    status: Status | None = None
     state: State | None = None
     created_time: datetime | None = None
-    entity_arn: str
+    entity_arn: str | None = None
     entity_type: EntityType | None = None
 
 
@@ -173,13 +173,13 @@ class GetInvestigationResponse(Response):
     """
 
     graph_arn: str | None = None
-    investigation_id: str
-    entity_arn: str
+    investigation_id: str | None = None
+    entity_arn: str | None = None
     entity_type: EntityType | None = None
     created_time: datetime | None = None
     scope_start_time: datetime | None = None
     scope_end_time: datetime | None = None
-    status: Status
+    status: Status | None = None
     severity: Severity | None = None
     state: State | None = None
 

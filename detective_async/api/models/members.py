@@ -94,10 +94,10 @@ class MemberDetail:
 
     account_id: str
     email_address: str | None = field(default=None, repr=masked)
-    graph_arn: str
+    graph_arn: str | None = None
     master_id: str | None = None
     administrator_id: str | None = None
-    status: MemberStatus
+    status: MemberStatus | None = None
     disabled_reason: MemberDisabledReason | None = None
     invited_time: datetime | None = None
     updated_time: datetime | None = None

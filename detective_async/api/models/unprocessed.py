@@ -15,7 +15,7 @@ class UnprocessedAccount:
     """
 
     account_id: str
-    reason: str = field(repr=masked_text)
+    reason: str | None = field(default=None, repr=masked_text)
 
 
 @frozen(kw_only=True)
@@ -28,4 +28,4 @@ class UnprocessedGraph:
     """
 
     graph_arn: str
-    reason: str
+    reason: str | None = None
