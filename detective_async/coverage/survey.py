@@ -43,6 +43,7 @@ _BY_STATE = {
     RegionState.WITHOUT_DETECTIVE: CoverageReason.REGION_WITHOUT_DETECTIVE,
 }
 _CLOSED = frozenset({CoverageReason.REGION_NOT_OPTED_IN, CoverageReason.REGION_WITHOUT_DETECTIVE})
+_INACTIVE = frozenset(_BY_ACCOUNT_STATE.values())
 #: The reasons that count more than that the account is not active.
 _ABOVE_INACTIVE = _CLOSED | {CoverageReason.COULD_NOT_LOOK}
 _STATES = {
@@ -154,22 +155,27 @@ def join_surveys(surveys: Iterable[Coverage], *, accounts: Iterable[Any] | None 
     Args:
         surveys: of parts of a fleet. For a part that could not be asked, a `Coverage` without rows whose `regions` have
             the state COULD_NOT_LOOK.
-        accounts: as for `survey`, whatever the surveys themselves were asked about.
+        accounts: as for `survey`. None for all accounts of the surveys: those that were found, and those that any of
+            them was asked about.
 
     Raises:
         ParameterError: a parameter is invalid.
     """
     wanted = wanted_accounts(accounts)
     readings = []
+    asked: dict[str, CoverageReason | None] = {}
     for part in surveys:
         if not isinstance(part, Coverage):
             raise ParameterError("surveys", f"expected objects of Coverage, got {shown(part)}")
+        for row in part.rows:
+            if row.reason in _INACTIVE or row.account_id not in asked:
+                asked[row.account_id] = row.reason if row.reason in _INACTIVE else None
         in_graphs: dict[str, dict[str, CoverageRow]] = {}
         for row in (*part.rows, *part.unlisted):
             if row.graph_arn is not None:
                 in_graphs.setdefault(row.graph_arn, {})[row.account_id] = row
         readings += [Reading(region=one, rows=in_graphs.get(one.graph_arn or "", {})) for one in part.regions]
-    return coverage_of(_sorted(readings), wanted)
+    return coverage_of(_sorted(readings), dict(sorted(asked.items())) if wanted is None else wanted)
 
 
 async def _read_fleet(fleet: DetectiveFleet) -> list[Reading]:

@@ -78,14 +78,16 @@ def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorTh
     settings = _settings(request.node)
     if settings == request.getfixturevalue("_detective_shared_settings"):
         simulator = request.getfixturevalue("detective_shared_simulator")
+        if simulator._thread is None:  # noqa: SLF001 - a test before has stopped it
+            simulator.start()
         baseline = simulator._baseline  # noqa: SLF001 - that of the scope, which a test must not replace
         simulator.reset()
         yield simulator
         simulator._baseline = baseline  # noqa: SLF001
-        if simulator._thread is None:  # noqa: SLF001 - the test has stopped it
-            simulator.start()
         _forget_faults(request.node, simulator)
         simulator._warn_of_unused_faults()  # noqa: SLF001 - what the end of a `with` statement does otherwise
+        # Once more: a fixture of the wider scope that is made later must not build on what the test has left.
+        simulator.reset()
         return
 
     if "detective_shared_simulator" in request.fixturenames:

@@ -555,6 +555,8 @@ async def test_surveys_of_parts(sim: DetectiveSimulator) -> None:
                 listed.append(await survey_fleet(shard, accounts=accounts))
     assert join_surveys(reversed(parts), accounts=accounts) == whole
     assert join_surveys(listed, accounts=accounts) == whole
+    # What they were asked about is not forgotten.
+    assert sorted(join_surveys(listed), key=repr) == sorted(whole, key=repr)
     assert join_surveys(parts) == everything
     lost = RegionCoverage(region=REGION, state=RegionState.COULD_NOT_LOOK, error=TimeoutError("lost"))
     found = join_surveys([*parts, Coverage(rows=(), regions=(lost,))], accounts=accounts)

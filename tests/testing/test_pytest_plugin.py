@@ -186,6 +186,30 @@ CHANGED = """
         boto3.client("detective").create_graph()
 """
 
+LEFT_OVER = """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def closed(detective_shared_simulator):
+        assert detective_shared_simulator.faults == []
+        detective_shared_simulator.close_region("me-south-1")
+        detective_shared_simulator.set_baseline()
+
+    def test_it_leaves_a_lag_and_a_fault(detective_simulator):
+        detective_simulator.set_read_lag(100)
+        detective_simulator.throttle(count=None)
+
+    def test_the_fixture_is_made_now(closed, detective_simulator):
+        world = detective_simulator.dump()
+        assert (world["read_lag"], world["closed_regions"]) == (0, ["me-south-1"])
+
+    def test_it_is_stopped(detective_shared_simulator):
+        detective_shared_simulator.stop()
+
+    def test_it_is_started_again(closed, detective_simulator):
+        assert detective_simulator.url
+"""
+
 MARKED = """
     import pytest
 
@@ -368,6 +392,11 @@ def test_no_test_changes_what_later_ones_share(run: Run) -> None:
     run(CHANGED, "-o", "detective_simulator_scope=module").assert_outcomes(passed=5)
 
 
+def test_a_fixture_that_is_made_late_builds_on_nothing(run: Run) -> None:
+    """What an earlier test has left is gone before it; a simulator that was stopped is started."""
+    run(LEFT_OVER, "-o", "detective_simulator_scope=module").assert_outcomes(passed=4)
+
+
 def test_the_environment_has_nothing_of_other_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither when they expire, nor their account, nor a profile by its older name."""
     monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z")
@@ -504,7 +533,7 @@ def test_the_settings_of_markers(request: pytest.FixtureRequest) -> None:
 
 @pytest.mark.parametrize("is_stopped", [False, True])
 def test_the_end_of_a_shared_simulator(request: pytest.FixtureRequest, *, is_stopped: bool) -> None:
-    """The fixture's function, called directly as above: the baseline is that of before, and it is running."""
+    """The fixture's function, called directly as above: the baseline is that of before, and the next test starts it."""
     with SimulatorThread() as shared:
         baseline, url = shared._baseline, shared.url
         other: Any = Mock(node=request.node, fixturenames=[])
@@ -515,7 +544,10 @@ def test_the_end_of_a_shared_simulator(request: pytest.FixtureRequest, *, is_sto
         if is_stopped:
             shared.stop()
         assert list(steps) == []
-        assert (shared._baseline, shared.url) == (baseline, url)
+        assert shared._baseline == baseline
+        steps = function_of(pytest_plugin.detective_simulator)(other)
+        assert next(steps).url == url
+        steps.close()
 
 
 @pytest.mark.parametrize("scope", ["module", "forever"])
