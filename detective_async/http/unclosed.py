@@ -107,6 +107,8 @@ def close_socket(transport: Any, loop: asyncio.AbstractEventLoop, *, forked: boo
     # No shutdown(): that would end the parent's connection, too.
     sock.close()
     transport._sock = None  # noqa: SLF001 - see above
+    # The event loop would take the next socket with the same number for this one.
+    transport._closing = True  # noqa: SLF001 - see above
 
 
 def _forget_after_fork() -> None:

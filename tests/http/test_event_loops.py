@@ -370,6 +370,20 @@ def test_a_client_that_was_not_closed(
     assert (caught[0].filename, caught[0].lineno) == (__file__, line)
 
 
+@either
+async def test_one_that_was_not_closed_harms_no_other(tls: bool, certificates: Certificates) -> None:
+    """Its sockets are closed while the event loop runs, and other clients get sockets with the same numbers."""
+    with server_thread(tls=certificates.good if tls else None) as server:
+        async with make(server) as other:
+            for _ in range(3):
+                dropped = make(server)
+                await dropped.list_graphs()
+                with pytest.warns(ResourceWarning, match="unclosed DetectiveClient"):
+                    del dropped
+                    gc.collect()
+                await asyncio.gather(*(other.list_graphs() for _ in range(3)))
+
+
 def test_what_needs_no_closing(server: WireServer) -> None:
     """A client without connections, derived clients, and one with the caller's session cause no warning."""
 
