@@ -381,14 +381,22 @@ async def carry_out(step: Step, wait: Wait) -> None:
         # Otherwise what CreateGraph has set is seen in the end.
         settled_at = execution.clock.monotonic() + (SETTLING if graph.is_new else 0.0)
     failure: DetectiveError | None = None
+    may_be_done = False
     while True:
         try:
             missing = await step.missing()
             if not missing:
+                if may_be_done and step.kind not in graph.done:
+                    # An attempt whose response was lost has had its effect.
+                    graph.done.append(step.kind)
                 return
             due = [name for name in missing if name in planned]
             if due and step.kind not in graph.done:
-                await step.act(due)
+                try:
+                    await step.act(due)
+                except DetectiveError as error:
+                    may_be_done |= error.outcome_unknown
+                    raise
                 graph.done.append(step.kind)
                 wait.restart()
                 continue
