@@ -20,6 +20,7 @@ _BOM = "\ufeff"
 _WITH_DASHES = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{4}")
 #: Semicolons are what spreadsheets write where the comma is the decimal point.
 _SEPARATOR = re.compile("[,;\t]")
+_ONLY_DIGITS = re.compile(r"[\d-]*\d[\d-]*")
 _NO_LETTERS = re.compile(r"[^a-z]+")
 #: The headings of the columns, in lower case and letters only: of several, the first one here.
 _ID_HEADINGS = ("accountid", "awsaccountid", "accountids", "accountnumber", "account", "id")
@@ -137,9 +138,10 @@ def read_accounts(lines: Iterable[str]) -> tuple[AccountList, list[LineProblem]]
 
     A line of headings is optional. With one, the columns of account id and e-mail address are found by their names, as
     in the files of the Detective console (`Account ID,Email address`) and of AWS Organizations, whose accounts that are
-    not active become `inactive`; without, they are the first two. Further columns and blank lines are skipped; a byte order mark, white space, quotes, any kind of line
-    end, dashes in account ids, and semicolons or tabs instead of commas are accepted. An invalid line does not prevent
-    the others from being read.
+    not active become `inactive`; without, they are the first two. Further columns and blank lines are skipped; a byte
+    order mark, white space, quotes, any kind of line end, dashes in account ids, and semicolons or tabs instead of
+    commas are accepted. An invalid line does not prevent the others from being read, except for headings that do not
+    name both columns among several.
 
     Args:
         lines: a file opened in text mode, or `text.splitlines()`.
@@ -262,12 +264,12 @@ def _split(text: str, separator: str) -> list[str]:
 
 def _is_headings(columns: Sequence[str]) -> bool:
     """Return whether a first line has names of columns, and not an account or a text."""
-    if len(columns) < _COLUMNS or any("@" in column for column in columns):
+    if len(columns) < _COLUMNS or any("@" in column or _ONLY_DIGITS.fullmatch(column) for column in columns):
         return False
     names = [_NO_LETTERS.sub("", column.lower()) for column in columns]
-    has_name = any(_index_of(known, names) is not None for known in (_ID_HEADINGS, _ADDRESS_HEADINGS))
-    has_digits = any(map(str.isdigit, columns[0]))
-    return (has_name and not has_digits) or (len(columns) > _COLUMNS and not any(map(str.isdigit, "".join(columns))))
+    has_known = any(_index_of(known, names) is not None for known in (_ID_HEADINGS, _ADDRESS_HEADINGS))
+    # Of two columns, none is taken for the other one.
+    return has_known or (len(columns) > _COLUMNS and not any(map(str.isdigit, "".join(columns))))
 
 
 def _index_of(known: Iterable[str], names: Sequence[str]) -> int | None:
@@ -283,7 +285,9 @@ def _check_id(value: str) -> None:
     else:
         return
     if _ROUNDED.fullmatch(value):
-        problem = f"{problem}, got a number that a spreadsheet has rounded: format the column as text, and fill it again"
+        problem = (
+            f"{problem}, got a number that a spreadsheet has rounded: format the column as text, and fill it again"
+        )
     elif value.isascii() and value.isdigit():
         problem = f"{problem}, got {len(value)}"
         if len(value) < _DIGITS:

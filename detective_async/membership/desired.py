@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import Attribute, Factory, field, frozen
@@ -148,6 +149,11 @@ class RegionAccounts:
     bad_lines: int = 0
     changed_lines: tuple[LineProblem, ...] = ()
 
+    @cached_property
+    def id_by_address(self) -> Mapping[str, str]:
+        """The accounts that should be members, by their addresses in lower case."""
+        return {one.email_address.casefold(): one.account_id for one in self.accounts}
+
 
 @frozen(kw_only=True)
 class DesiredState:
@@ -258,7 +264,7 @@ def _check_account(value: object, path: str) -> None:
 
 def _problem_of_address(account: Account) -> str:
     try:
-        EMAIL_ADDRESS(account.email_address, "the e-mail address of the account in AWS Organizations")
+        EMAIL_ADDRESS(account.email_address, "e-mail address")
     except ParameterError as error:
         return str(error)
     return ""

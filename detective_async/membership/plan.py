@@ -8,7 +8,7 @@ from attrs import define, evolve, field, frozen
 
 from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.datasources import DatasourcePackage
-from detective_async.api.models.members import MemberDetail
+from detective_async.api.models.members import MemberDetail, MemberStatus
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -25,7 +25,7 @@ from detective_async.membership.actions import (
     count,
 )
 from detective_async.membership.apply import Application, RegionRun
-from detective_async.membership.decisions import ADDING, Blocked, GraphFacts, describe_status, foresee
+from detective_async.membership.decisions import ADDING, Blocked, Do, GraphFacts, describe_status, foresee
 from detective_async.membership.desired import (
     MAX_MEMBERS,
     Accounts,
@@ -90,9 +90,9 @@ _PHRASES_BY_REASON: Mapping[tuple[ActionKind, Reason | None], str] = {
 }
 _BILLED = "billed by volume after a trial of 30 days"
 _MAKING_GRAPHS = frozenset({ActionKind.CREATE_GRAPH, ActionKind.ENABLE_ADMINISTRATOR})
-#: The actions that need an e-mail address, and the problems for which an account is left as it is.
+#: The actions that need an e-mail address, and the statuses of members whose address may not be theirs.
 _WITH_ADDRESS = frozenset({*ADDING, ActionKind.REINVITE})
-_PREVENTING = frozenset({Reason.SAME_ADDRESS, Reason.INVALID_ADDRESS})
+_NOT_VERIFIED = frozenset({MemberStatus.VERIFICATION_IN_PROGRESS, MemberStatus.VERIFICATION_FAILED})
 #: The actions for which AWS sends e-mails, and to whom.
 _E_MAILS = {
     ActionKind.INVITE: "an e-mail to each",
@@ -583,23 +583,12 @@ class _RegionPlan:
         accounts = {account.account_id: account for account in given.accounts}
         kept = {*accounts, *given.inactive}
         others = [one for one in members if one not in kept] if self.desired.remove_others else []
-        addresses = {one.email_address.casefold(): one.account_id for one in given.accounts}
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
-            if account is None:
-                same = addresses.get(((member and member.email_address) or "").casefold())
-                if same is not None:
-                    # Each account of AWS has an address of its own: most likely an id is mistyped.
-                    blocked = Blocked(
-                        Reason.SAME_ADDRESS,
-                        f"it is not removed, because account {same} of the list has its e-mail address: correct the "
-                        "account id in the list",
-                    )
-            elif account_id in given.invalid and any(one.kind in _WITH_ADDRESS for one in actions):
-                blocked = Blocked(Reason.INVALID_ADDRESS, given.invalid[account_id])
-            if blocked is not None and blocked.reason in _PREVENTING:
-                actions = []
+            prevented = _prevented(given, account_id, member, actions)
+            if prevented is not None:
+                actions, blocked = [], prevented
             detail = "" if member is None else describe_status(member)
             self.actions += [Action(one.kind, self.region, account_id, one.reason, detail) for one in actions]
             if blocked is not None:
@@ -612,6 +601,27 @@ class _RegionPlan:
                 "unless it was raised, AWS refuses some"
             )
             self.notes.append(Note(Reason.MANY_MEMBERS, text, self.region))
+
+
+def _prevented(
+    given: RegionAccounts, account_id: str, member: MemberDetail | None, actions: Iterable[Do]
+) -> Blocked | None:
+    """Return why the actions for an account must not be carried out, if so."""
+    kinds = {one.kind for one in actions}
+    if account_id in given.invalid and kinds & _WITH_ADDRESS:
+        text = f"its e-mail address in AWS Organizations is none that Detective accepts: {given.invalid[account_id]}"
+        return Blocked(Reason.INVALID_ADDRESS, text)
+    if member is None or ActionKind.REMOVE not in kinds or member.status in _NOT_VERIFIED:
+        return None
+    # Each account of AWS has an address of its own: most likely an id is mistyped.
+    same = given.id_by_address.get((member.email_address or "").casefold())
+    if same is None:
+        return None
+    return Blocked(
+        Reason.SAME_ADDRESS,
+        f"it is not removed, because account {same} of the list has its e-mail address: correct the account id in the "
+        "list",
+    )
 
 
 def _grouped(notes: Iterable[Note]) -> Iterable[Note]:

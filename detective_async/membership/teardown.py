@@ -252,7 +252,7 @@ class _Deletion:
     graph: GraphToDelete
     report: RegionReport = field(init=False)
     # Whether it has as many members as the plan shows; asked once, because they disappear with the graph.
-    _is_as_planned: bool = field(init=False, default=False)
+    _is_checked: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self._end("interrupted before it was deleted", Reason.INTERRUPTED)
@@ -263,16 +263,8 @@ class _Deletion:
         client, wait = execution.client_in(region), execution.wait.part()
         while True:
             try:
-                if not self._is_as_planned:
-                    members = len(await list_members(execution, client, self.graph.graph_arn))
-                    if members != self.graph.members:
-                        self._end(
-                            f"the graph has {count(members, 'member')} now, and the plan shows {self.graph.members:,}: "
-                            "plan again",
-                            Reason.NOT_PLANNED,
-                        )
-                        return
-                    self._is_as_planned = True
+                if not self._is_checked and not await self._check_members(client):
+                    return
                 async with execution.acting(region):
                     self._end("interrupted while it was being deleted: it may be gone", Reason.INTERRUPTED)
                     await client.delete_graph(self.graph.graph_arn)
@@ -288,10 +280,24 @@ class _Deletion:
                     return
         self.report = RegionReport(region=region, graph_arn=self.graph.graph_arn, done=(ActionKind.DELETE_GRAPH,))
 
+    async def _check_members(self, client: DetectiveClient) -> bool:
+        """Return whether the graph has as many members as the plan shows, and record it if not."""
+        planned = self.graph.members
+        try:
+            members = len(await list_members(self.execution, client, self.graph.graph_arn))
+        except ResourceNotFoundException:
+            # It is gone, or not seen everywhere yet: its deletion says which.
+            members = planned
+        self._is_checked = members == planned
+        if not self._is_checked:
+            text = f"the graph has {count(members, 'member')} now, and not {planned:,} as in the plan: plan again"
+            self._end(text, Reason.NOT_PLANNED)
+        return self._is_checked
+
     def time_out(self, timeout: float) -> None:
         """End what has not ended: the time is over."""
         if self.report.reason is Reason.INTERRUPTED:
-            may_be_gone = "; it may be gone" if self._is_as_planned else ""
+            may_be_gone = "; it may be gone" if self._is_checked else ""
             self._end(f"not deleted within {timeout:.10g} s{may_be_gone}", Reason.TIMED_OUT)
 
     def _end(self, problem: str, reason: Reason, error: Exception | None = None) -> None:
