@@ -114,7 +114,7 @@ async def members_of(shard: DetectiveFleet, *, with_email_addresses: bool) -> li
         where = {"account_id": target.account_id, "region": target.region}
         members = []
         async for graph in client.iter_graphs():
-            async for member in client.iter_members(graph.arn or "", page_size=200):
+            async for member in client.iter_members(graph.arn, page_size=200):
                 fields = to_dict(member)
                 if not with_email_addresses:
                     del fields["email_address"]

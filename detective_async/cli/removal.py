@@ -125,9 +125,9 @@ async def plan_removal(
         here = client.with_options(region=name)
         try:
             graph = await here.iter_graphs().first()
-            if graph is None or graph.arn is None:
+            if graph is None:
                 return _Region(here)
-            members = {one.account_id or "": one async for one in here.iter_members(graph.arn)}
+            members = {one.account_id: one async for one in here.iter_members(graph.arn)}
         except DetectiveError as error:
             return _Region(here, error=error)
         return _Region(here, graph.arn, {one: members[one] for one in account_ids if one in members})
