@@ -430,10 +430,10 @@ async def test_planning_without_response() -> None:
     async with in_loop_time() as (sim, client):
         sim.inject(Fault(Latency(1000), "ListMembers", region=REGION))
         sim.inject(Fault(Throttle(), "ListGraphs", region=ELSEWHERE, count=None))
-        client = client.with_options(retry=RetryPolicy(max_attempts=1))
+        once = client.with_options(retry=RetryPolicy(max_attempts=1))
         sim.inject(Fault(Latency(1000), "ListGraphs", region="eu-central-1"))
         began = asyncio.get_running_loop().time()
-        plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], timeout=5)
+        plan = await plan_membership(once, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], timeout=5)
         assert asyncio.get_running_loop().time() - began == pytest.approx(6)
         teardown = await plan_teardown(client, regions=[REGION], timeout=5)
     late = ("it could not be read within 5 s", Reason.TIMED_OUT)
