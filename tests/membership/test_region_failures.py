@@ -25,7 +25,7 @@ from detective_async import (
     TooManyRequestsException,
 )
 from detective_async.membership import Reason, plan_membership, plan_teardown
-from detective_async.testing import DetectiveSimulator, Failure, Fault, Garbage, Latency, Throttle
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -153,14 +153,17 @@ async def test_a_graph_that_is_not_seen_at_first(sim: DetectiveSimulator, client
     assert (await plan.apply()).ok
 
 
-async def test_a_lost_response_of_create_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
-    """That the graph is there then counts as done."""
-    plan = await plan_membership(client, WANTED, regions=[REGION], members=accepting(sim))
-    sim.inject(Fault(Garbage(status=200), "CreateGraph"))
+@pytest.mark.parametrize(("fault", "requests"), [(Garbage(status=200), 1), (Drop("before"), 2)])
+async def test_a_lost_response_of_create_graph(
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, fault: Garbage | Drop, requests: int
+) -> None:
+    """That the graph is there then counts as done, once."""
+    plan = await plan_membership(one_attempt_client, WANTED, regions=[REGION], members=accepting(sim))
+    sim.inject(Fault(fault, "CreateGraph"))
     report = await plan.apply()
     assert report.ok
     assert report.regions[0].done == ("create graph",)
-    assert writes(sim)["CreateGraph"] == 1
+    assert writes(sim)["CreateGraph"] == requests
 
 
 async def test_expired_keys(sim: DetectiveSimulator, client: DetectiveClient) -> None:
