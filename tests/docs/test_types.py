@@ -17,7 +17,7 @@ MISTAKES = {
     "an attribute that does not exist": "from detective_async import Graph\nprint(Graph(arn='a').ann)\n",
     "an attribute of None": "from detective_async import DetectiveClient\n"
     "graph = await DetectiveClient().iter_graphs().first()\nprint(graph.arn)\n",
-    "a member that is missing": "from detective_async import MemberDetail\nprint(MemberDetail(account_id='1'))\n",
+    "a member that is missing": "from detective_async import MemberDetail\nprint(MemberDetail())\n",
     "an optional member": "from detective_async import Graph\nprint(Graph(arn='a').created_time.year)\n",
 }
 

@@ -110,8 +110,8 @@ def test_a_shell_evaluates_what_is_printed(start: Start) -> None:
     assert process.stdout is not None
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     # The program has not got the variable that the shell has.
-    lines += [process.stdout.readline() for _ in CONFLICTING]
-    assert lines[-1] == f"unset {CONFLICTING[-1]}\n"
+    lines.append(process.stdout.readline())
+    assert lines[-1] == f"unset {' '.join(CONFLICTING)}\n"
     script = "\n".join([*lines, 'echo "$AWS_ENDPOINT_URL_STS ${AWS_SESSION_TOKEN-none}"'])
     said = subprocess.run(
         ["/bin/sh", "-c", script], env={"AWS_SESSION_TOKEN": "old"}, capture_output=True, text=True, check=True

@@ -295,7 +295,9 @@ async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_pat
     await form.get_by_label(world.REGIONS[2]).uncheck()
     # The address may have been corrected since, on AWS's side.
     await make_plan(page, world.example())
-    await expect(plan).to_contain_text(f"invite again with the same e-mail address 1 account: {world.MOVED}")
+    await expect(plan).to_contain_text(
+        f"invite again with the same e-mail address 1 account (an e-mail to each): {world.MOVED}"
+    )
     await make_plan(page, world.example().splitlines()[0])
     await expect(plan).to_contain_text("There is nothing to do")
     await expect(plan.get_by_role("button", name="Apply this plan")).to_be_hidden()
