@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import SupportsIndex, overload
 from weakref import ref
 
@@ -11,6 +11,7 @@ from attrs import frozen
 from detective_async.api.models.constraints import ACCOUNT_ID, EMAIL_ADDRESS
 from detective_async.api.models.members import Account
 from detective_async.errors import ParameterError
+from detective_async.organization import AccountStatus
 
 _COLUMNS = 2
 _DIGITS = 12
@@ -19,12 +20,22 @@ _BOM = "\ufeff"
 _WITH_DASHES = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{4}")
 #: Semicolons are what spreadsheets write where the comma is the decimal point.
 _SEPARATOR = re.compile("[,;\t]")
+_ONLY_DIGITS = re.compile(r"[\d-]*\d[\d-]*")
 _NO_LETTERS = re.compile(r"[^a-z]+")
-#: The headings of the columns, in lower case and letters only.
-_ID_HEADINGS = frozenset({"accountid", "accountids", "account", "id", "awsaccountid", "accountnumber"})
-_ADDRESS_HEADINGS = frozenset(
-    {"email", "emailaddress", "accountemail", "rootemail", "rootemailaddress", "rootuseremail", "emailid"}
+#: The headings of the columns, in lower case and letters only: of several, the first one here.
+_ID_HEADINGS = ("accountid", "awsaccountid", "accountids", "accountnumber", "account", "id")
+_ADDRESS_HEADINGS = (
+    *("rootemail", "rootemailaddress", "rootuseremail", "rootuseremailaddress", "rootaccountemail"),
+    *("rootaccountemailaddress", "accountemail", "accountemailaddress", "emailaddress", "email", "emailid"),
 )
+#: AWS retires `Status` in favour of `State`.
+_STATE_HEADINGS = ("state", "status")
+#: What AWS Organizations calls accounts that cannot be members; columns of other lists have other values.
+_INACTIVE = frozenset(AccountStatus) - {AccountStatus.ACTIVE}
+#: A number as spreadsheets show it, of which they keep no more.
+_ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
+#: What no address of a root user has, although some of it is valid: white space, what separates addresses, and marks.
+_NOT_IN_ADDRESS = re.compile(r"[\s;,<>]|^mailto:", re.IGNORECASE)
 
 
 @frozen
@@ -43,30 +54,43 @@ class LineProblem:
         return f"line {self.line}: {self.text}"
 
 
+@frozen(eq=False)
+class Origin:
+    """A list that accounts were read from.
+
+    Attributes:
+        problems: the lines that could not be read.
+        inactive: the accounts that are not active in AWS Organizations, with their states.
+    """
+
+    problems: tuple[LineProblem, ...]
+    inactive: Mapping[str, str]
+
+
 class _Origins:
-    """The problems of the lists that accounts were read from, while these accounts exist.
+    """The lists that accounts were read from, while these accounts exist.
 
     By identity: an equal account from a list without problems is another one.
     """
 
     def __init__(self) -> None:
-        self._problems: dict[int, tuple[ref[Account], tuple[LineProblem, ...]]] = {}
+        self._origins: dict[int, tuple[ref[Account], Origin]] = {}
 
-    def note(self, account: Account, problems: tuple[LineProblem, ...]) -> None:
+    def note(self, account: Account, origin: Origin) -> None:
         key = id(account)
-        self._problems[key] = ref(account, lambda _: self._problems.pop(key, None)), problems
+        self._origins[key] = ref(account, lambda _: self._origins.pop(key, None)), origin
 
-    def problems_of(self, account: Account) -> tuple[LineProblem, ...]:
-        return self._problems[id(account)][1] if id(account) in self._problems else ()
+    def of(self, account: object) -> Origin | None:
+        return self._origins[id(account)][1] if id(account) in self._origins else None
 
 
 _ORIGINS = _Origins()
 
 
-def problems_behind(given: object, accounts: Iterable[Account]) -> set[LineProblem]:
-    """Return the lines that could not be read of all lists that some accounts were read from."""
-    problems = set(given.problems) if isinstance(given, AccountList) else set()
-    return problems.union(*map(_ORIGINS.problems_of, accounts))
+def origins_of(given: object, accounts: Iterable[object]) -> list[Origin]:
+    """Return the lists that some accounts were read from, as far as there is anything to say of them."""
+    whole = [Origin(given.problems, given.inactive)] if isinstance(given, AccountList) else []
+    return whole + [origin for origin in set(map(_ORIGINS.of, accounts)) if origin is not None]
 
 
 class AccountList(list[Account]):
@@ -79,6 +103,8 @@ class AccountList(list[Account]):
     Attributes:
         problems: the lines that are not accounts.
         notes: the lines that were read with a change.
+        inactive: the accounts that the list of AWS Organizations says are not active, with their states. They are not
+            in this list; a plan neither adds nor removes them.
     """
 
     def __init__(
@@ -86,13 +112,16 @@ class AccountList(list[Account]):
         accounts: Iterable[Account] = (),
         problems: Iterable[LineProblem] = (),
         notes: Iterable[LineProblem] = (),
+        inactive: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(accounts)
         self.problems = tuple(problems)
         self.notes = tuple(notes)
-        if self.problems:
+        self.inactive = dict(inactive or {})
+        if self.problems or self.inactive:
+            origin = Origin(self.problems, self.inactive)
             for account in self:
-                _ORIGINS.note(account, self.problems)
+                _ORIGINS.note(account, origin)
 
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Account: ...
@@ -100,7 +129,7 @@ class AccountList(list[Account]):
     def __getitem__(self, index: slice, /) -> "AccountList": ...
     def __getitem__(self, index: SupportsIndex | slice, /) -> "Account | AccountList":
         if isinstance(index, slice):
-            return AccountList(super().__getitem__(index), self.problems, self.notes)
+            return AccountList(super().__getitem__(index), self.problems, self.notes, self.inactive)
         return super().__getitem__(index)
 
 
@@ -108,10 +137,11 @@ def read_accounts(lines: Iterable[str]) -> tuple[AccountList, list[LineProblem]]
     """Read accounts from lines such as `123456789012,root@example.com`.
 
     A line of headings is optional. With one, the columns of account id and e-mail address are found by their names, as
-    in the files of the Detective console (`Account ID,Email address`) and of AWS Organizations; without, they are the
-    first two. Further columns and blank lines are skipped; a byte order mark, white space, quotes, any kind of line
-    end, dashes in account ids, and semicolons or tabs instead of commas are accepted. An invalid line does not prevent
-    the others from being read.
+    in the files of the Detective console (`Account ID,Email address`) and of AWS Organizations, whose accounts that are
+    not active become `inactive`; without, they are the first two. Further columns and blank lines are skipped; a byte
+    order mark, white space, quotes, any kind of line end, dashes in account ids, and semicolons or tabs instead of
+    commas are accepted. An invalid line does not prevent the others from being read, except for headings that do not
+    name both columns among several.
 
     Args:
         lines: a file opened in text mode, or `text.splitlines()`.
@@ -133,7 +163,7 @@ def read_accounts(lines: Iterable[str]) -> tuple[AccountList, list[LineProblem]]
         # Spreadsheets write blank rows as commas and quotes only.
         if text.strip(',;\t "'):
             reader.read(text, number)
-    return AccountList(reader.accounts, reader.problems, reader.notes), list(reader.problems)
+    return AccountList(reader.accounts, reader.problems, reader.notes, reader.inactive), list(reader.problems)
 
 
 class _BadLineError(Exception):
@@ -147,26 +177,48 @@ class _Reader:
         self.accounts: list[Account] = []
         self.problems: list[LineProblem] = []
         self.notes: list[LineProblem] = []
+        self.inactive: dict[str, str] = {}
+        # Account id, or address in lower case -> its line.
         self._seen: dict[str, int] = {}
+        self._is_readable = True
         self._is_first = True
         # The columns of account id and e-mail address, and what is between columns: the first line that has one says.
         self._columns = (0, 1)
+        self._state_column: int | None = None
         self._separator: str | None = None
 
     def read(self, text: str, number: int) -> None:
         is_first, self._is_first = self._is_first, False
+        if not self._is_readable:
+            return
         try:
             if self._separator is None and (found_separator := _SEPARATOR.search(text)):
                 self._separator = found_separator[0]
             columns = _split(text, self._separator or ",")
-            if is_first and (found := _columns_in(columns)) is not None:
-                self._columns = found
+            if is_first and _is_headings(columns):
+                self._read_headings(columns)
             else:
-                self.accounts.append(self._account(columns, number))
+                self._read_account(columns, number)
         except _BadLineError as problem:
             self.problems.append(LineProblem(number, str(problem)))
 
-    def _account(self, columns: Sequence[str], number: int) -> Account:
+    def _read_headings(self, headings: Sequence[str]) -> None:
+        names = [_NO_LETTERS.sub("", heading.lower()) for heading in headings]
+        account_id, address = _index_of(_ID_HEADINGS, names), _index_of(_ADDRESS_HEADINGS, names)
+        if len(headings) == _COLUMNS and (account_id, address) != (None, None):
+            # The other one of two columns, if only one has a name that is known.
+            account_id = 1 - (address or 0) if account_id is None else account_id
+            address = 1 - account_id if address is None else address
+        if account_id is None or address is None:
+            # Another column may have addresses, too, such as those of owners.
+            self._is_readable = False
+            missing = "account ids" if account_id is None else "e-mail addresses"
+            name = "Account ID" if account_id is None else "Email address"
+            raise _BadLineError(f"no heading says which column has the {missing}: name it {name!r}; no line is read")
+        self._columns = account_id, address
+        self._state_column = _index_of(_STATE_HEADINGS, names)
+
+    def _read_account(self, columns: Sequence[str], number: int) -> None:
         if len(columns) < _COLUMNS:
             raise _BadLineError(
                 f"expected 2 columns with a comma between, account id and e-mail address, got {len(columns)}"
@@ -181,11 +233,25 @@ class _Reader:
         first = self._seen.setdefault(account_id, number)
         if first != number:
             raise _BadLineError(f"account {account_id} is there already, on line {first}")
+        if state := self._inactive_state(columns):
+            self.inactive[account_id] = state
+            return
         try:
             EMAIL_ADDRESS(address, "e-mail address")
         except ParameterError as error:
             raise _BadLineError(str(error)) from None
-        return Account(account_id, address)
+        if _NOT_IN_ADDRESS.search(address) or not address.isprintable():
+            raise _BadLineError("expected one e-mail address and nothing else, without white space or invisible marks")
+        first = self._seen.setdefault(address.casefold(), number)
+        if first != number:
+            raise _BadLineError(f"the e-mail address of account {account_id} is there already, on line {first}")
+        self.accounts.append(Account(account_id, address))
+
+    def _inactive_state(self, columns: Sequence[str]) -> str | None:
+        if self._state_column is None or self._state_column >= len(columns):
+            return None
+        state = re.sub(r"[\s-]+", "_", columns[self._state_column].upper())
+        return state if state in _INACTIVE else None
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -196,21 +262,19 @@ def _split(text: str, separator: str) -> list[str]:
     return [column.strip() for column in columns]
 
 
-def _columns_in(headings: Sequence[str]) -> tuple[int, int] | None:
-    """Return the columns of account id and e-mail address, if these are headings; None if it is a line like others."""
-    if len(headings) < _COLUMNS or any("@" in heading or any(map(str.isdigit, heading)) for heading in headings):
-        return None
-    names = [_NO_LETTERS.sub("", heading.lower()) for heading in headings]
-    account_id = next((index for index, name in enumerate(names) if name in _ID_HEADINGS), None)
-    address = next((index for index, name in enumerate(names) if name in _ADDRESS_HEADINGS), None)
-    if account_id is None and address is None:
-        return None
-    # The other one of the first two columns, if only one has a name that is known.
-    if account_id is None:
-        account_id = 1 if address == 0 else 0
-    if address is None:
-        address = 0 if account_id == 1 else 1
-    return account_id, address
+def _is_headings(columns: Sequence[str]) -> bool:
+    """Return whether a first line has names of columns, and not an account or a text."""
+    if len(columns) < _COLUMNS or any("@" in column or _ONLY_DIGITS.fullmatch(column) for column in columns):
+        return False
+    names = [_NO_LETTERS.sub("", column.lower()) for column in columns]
+    has_known = any(_index_of(known, names) is not None for known in (_ID_HEADINGS, _ADDRESS_HEADINGS))
+    # Of two columns, none is taken for the other one.
+    return has_known or (len(columns) > _COLUMNS and not any(map(str.isdigit, "".join(columns))))
+
+
+def _index_of(known: Iterable[str], names: Sequence[str]) -> int | None:
+    """Return the column with the first of some names."""
+    return next((names.index(name) for name in known if name in names), None)
 
 
 def _check_id(value: str) -> None:
@@ -220,7 +284,11 @@ def _check_id(value: str) -> None:
         problem = "expected an account id of 12 digits in the first column"
     else:
         return
-    if value.isascii() and value.isdigit():
+    if _ROUNDED.fullmatch(value):
+        problem = (
+            f"{problem}, got a number that a spreadsheet has rounded: format the column as text, and fill it again"
+        )
+    elif value.isascii() and value.isdigit():
         problem = f"{problem}, got {len(value)}"
         if len(value) < _DIGITS:
             problem = f"{problem}: spreadsheets drop leading zeros"

@@ -27,7 +27,7 @@ class ActionKind(enum.StrEnum):
         REMOVE: remove a member that is not among the desired accounts.
         REINVITE: remove a member whose e-mail address was not verified, and invite it with the address of the list.
         INVITE: invite an account.
-        ENABLE_MEMBER: enable an account of the organization, which needs no invitation.
+        ENABLE_MEMBER: enable an account of the organization, which needs no invitation; AWS invites one from outside.
         ACCEPT: accept the invitation, as the member account.
         START_MONITORING: try to enable a member that has accepted but is disabled.
         DELETE_GRAPH: disable Detective, for all members; only a teardown does this.
@@ -66,7 +66,7 @@ class Reason(enum.StrEnum):
         VOLUME_UNKNOWN: AWS has not enabled the member, because its data volume is not known.
         DISABLED: AWS has not enabled the member, for a reason that this release does not know.
         NO_CREDENTIALS: there are no credentials to accept the invitation with, or they do not work.
-        NOT_IN_ORGANIZATION: the account was invited instead of enabled.
+        NOT_IN_ORGANIZATION: the account was invited instead of enabled, or is accepted for if it will be.
         DECLINED: the account was invited, and is no member any more.
         UNKNOWN_STATUS: the member has a status that this release does not know.
         WRONG_ACCOUNT: the client's credentials are those of another account than the administrator.
@@ -75,6 +75,8 @@ class Reason(enum.StrEnum):
             to designate it with.
         NOT_ORGANIZATION_GRAPH: the graph is not the organization's.
         REMOVAL_NOT_CONFIRMED: more members would be removed than `max_removals` says.
+        SAME_ADDRESS: a member is not removed, because its e-mail address is that of another account in the list.
+        INVALID_ADDRESS: the account's e-mail address is none that Detective accepts.
         LIST_NOT_READ: members are not removed, because lines of the list could not be read.
         NOT_PLANNED: an action has become necessary that the plan does not have: plan again.
         TIMED_OUT: the time was over.
@@ -83,6 +85,7 @@ class Reason(enum.StrEnum):
         QUOTA_EXCEEDED: a quota of AWS is exhausted, such as the number of members.
         ACCESS_DENIED: AWS denied the access, or the role to assume.
         REGION_UNAVAILABLE: Detective is not available to the account in the region.
+        KEYS_EXPIRED: the credentials have expired.
         UNKNOWN_KEYS: AWS does not know the access keys, or Detective is not available to the account in the region.
         NO_RESPONSE: no response arrived.
         FAILED: another error.
@@ -117,6 +120,8 @@ class Reason(enum.StrEnum):
     NOT_ADMINISTRATOR = "not administrator"
     NOT_ORGANIZATION_GRAPH = "not organization graph"
     REMOVAL_NOT_CONFIRMED = "removal not confirmed"
+    SAME_ADDRESS = "same address"
+    INVALID_ADDRESS = "invalid address"
     LIST_NOT_READ = "list not read"
     NOT_PLANNED = "not planned"
     TIMED_OUT = "timed out"
@@ -125,6 +130,7 @@ class Reason(enum.StrEnum):
     QUOTA_EXCEEDED = "quota exceeded"
     ACCESS_DENIED = "access denied"
     REGION_UNAVAILABLE = "region unavailable"
+    KEYS_EXPIRED = "keys expired"
     UNKNOWN_KEYS = "unknown keys"
     NO_RESPONSE = "no response"
     FAILED = "failed"

@@ -152,10 +152,14 @@ class RegionRun:
     async def _find_or_make_graph(self) -> None:
         execution, graph = self.execution, self.graph
         if not graph.is_new:
-            graph.arn = await execution.until_read(lambda: find_graph(execution, graph.client))
-            if graph.arn != self.arn:
-                raise self._gone()
-            return
+            settled_at, wait = execution.clock.monotonic() + SETTLING, execution.wait.part()
+            while True:
+                graph.arn = await execution.until_read(lambda: find_graph(execution, graph.client))
+                if graph.arn == self.arn:
+                    return
+                # It may not be seen everywhere yet, as one look may miss it.
+                if graph.arn is not None or execution.clock.monotonic() >= settled_at or not await wait.pause():
+                    raise self._gone()
         step = first_step(graph)
         assert step is not None  # noqa: S101 - the plan shows it
         turn = self.delegation.turn() if isinstance(step, EnableAdministrator) else nullcontext()

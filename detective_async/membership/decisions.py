@@ -106,6 +106,8 @@ def foresee(
             is_open = decision.reason is Reason.NOT_IN_ORGANIZATION and bool(actions)
             return actions, None if is_open else decision
         if isinstance(decision, Done):
+            if desired is not None and [one.kind for one in actions] == [ActionKind.ENABLE_MEMBER]:
+                actions += _if_invited(desired)
             return actions, None
         if isinstance(decision, Do):
             actions.append(decision)
@@ -113,6 +115,12 @@ def foresee(
         else:
             status = _status_after_waiting(member)
         member = None if status is None else _with_status(status, member, desired)
+
+
+def _if_invited(desired: DesiredMember) -> list[Do]:
+    """Return the further action for an account that turns out to be outside of the organization."""
+    accepts = desired.acceptance is Acceptance.BY_PLAN
+    return [Do(ActionKind.ACCEPT, Reason.NOT_IN_ORGANIZATION)] if accepts else []
 
 
 def _with_status(status: MemberStatus, member: MemberDetail | None, desired: DesiredMember | None) -> MemberDetail:

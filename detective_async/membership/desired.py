@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import Attribute, Factory, field, frozen
@@ -9,6 +10,7 @@ from attrs.validators import optional
 
 from detective_async.api.models.constraints import (
     ACCOUNT_ID,
+    EMAIL_ADDRESS,
     MESSAGE,
     TAGS,
     DistinctItems,
@@ -25,7 +27,7 @@ from detective_async.api.models.members import Account
 from detective_async.api.redaction import mask_keys, masked
 from detective_async.auth import CredentialsSource, as_provider
 from detective_async.errors import ConfigurationError, CredentialsError, DetectiveError, ParameterError
-from detective_async.membership.accounts import AccountList, LineProblem, problems_behind
+from detective_async.membership.accounts import AccountList, LineProblem, origins_of
 from detective_async.membership.decisions import Acceptance, DesiredMember
 from detective_async.organization import OrganizationAccount
 from detective_async.settings.arguments import shown
@@ -59,6 +61,8 @@ def _tags(values: Mapping[str, str] | None) -> Mapping[str, str]:
 
 def _check_member_credentials(value: object, path: str) -> None:
     if isinstance(value, Mapping):
+        for account_id, source in value.items():
+            _check_source(source, f"{path}[{shown(account_id)}]")
         return
     if not callable(value):
         raise ParameterError(path, "expected a mapping, or a callable that takes an account id, to credentials")
@@ -134,14 +138,21 @@ class RegionAccounts:
     Attributes:
         accounts: those that should be members.
         inactive: those that are suspended or being closed, with their status: they are not added, and not removed.
+        invalid: those whose e-mail address AWS does not accept, with what is wrong with it.
         bad_lines: the number of lines of the list that could not be read.
         changed_lines: the lines of the list that were read with a change.
     """
 
     accounts: tuple[Account, ...] = ()
     inactive: Mapping[str, str] = Factory(dict)
+    invalid: Mapping[str, str] = Factory(dict)
     bad_lines: int = 0
     changed_lines: tuple[LineProblem, ...] = ()
+
+    @cached_property
+    def id_by_address(self) -> Mapping[str, str]:
+        """The accounts that should be members, by their addresses in lower case."""
+        return {one.email_address.casefold(): one.account_id for one in self.accounts}
 
 
 @frozen(kw_only=True)
@@ -229,17 +240,31 @@ def accounts_by_region(
 def _check_accounts(accounts: Accounts, path: str) -> RegionAccounts:
     given = list_if_iterable(accounts)
     changed = accounts.notes if isinstance(accounts, AccountList) else ()
-    inactive: dict[str, str] = {}
-    active: list[Any] = given
-    if isinstance(given, list):
-        inactive = {one.account_id: one.status for one in given if isinstance(one, OrganizationAccount) and not one.ok}
-        active = [_as_account(one) for one in given]
-    DistinctItems(ModelInstance(Account), "account_id")(active, path)
-    wanted = tuple(one for one in active if one.account_id not in inactive)
-    return RegionAccounts(wanted, inactive, len(problems_behind(accounts, wanted)), changed)
+    DistinctItems(_check_account, "account_id")(given, path)
+    behind = origins_of(accounts, given)
+    inactive = {account_id: status for origin in behind for account_id, status in origin.inactive.items()}
+    inactive |= {one.account_id: one.status for one in given if isinstance(one, OrganizationAccount) and not one.ok}
+    wanted = tuple(
+        Account(one.account_id, one.email_address) if isinstance(one, OrganizationAccount) else one
+        for one in given
+        if one.account_id not in inactive
+    )
+    invalid = {one.account_id: problem for one in wanted if (problem := _problem_of_address(one))}
+    bad_lines = {problem for origin in behind for problem in origin.problems}
+    return RegionAccounts(wanted, inactive, invalid, len(bad_lines), changed)
 
 
-def _as_account(value: object) -> object:
+def _check_account(value: object, path: str) -> None:
     if isinstance(value, OrganizationAccount):
-        return Account(value.account_id, value.email_address)
-    return value
+        # What AWS has as its address, the caller cannot correct: it is a problem of this account.
+        ACCOUNT_ID(value.account_id, f"{path}.account_id")
+    else:
+        ModelInstance(Account)(value, path)
+
+
+def _problem_of_address(account: Account) -> str:
+    try:
+        EMAIL_ADDRESS(account.email_address, "e-mail address")
+    except ParameterError as error:
+        return str(error)
+    return ""

@@ -41,6 +41,9 @@ _LONGEST_BACKOFF = 3.0
 #: Seconds, and the part of all time, for which STS is asked at most.
 _LONGEST_FOR_IDENTITY = 15.0
 _PART_FOR_IDENTITY = 0.25
+#: The last read begins at the deadline, and may take this many seconds, or the timeout if that is less.
+_LAST_READ_LIMIT = 1.0
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: For texts of problems; the error itself has it.
 _REQUEST_ID = re.compile(r" ?\(request id:? [^\s,;)]+\)|(?:[,;] )?request id:? [^\s,;)]+", re.IGNORECASE)
@@ -156,14 +159,26 @@ class Execution:
         )
 
     async def until_read(self, read: Callable[[], Awaitable[T]], *, part: float = 1.0) -> T:
-        """Read something, again after transient errors, until the deadline, or for a part of the time until then."""
+        """Read something, again after transient errors, until the deadline, or for a part of the time until then.
+
+        Raises:
+            DetectiveError: an error that is not transient, or the last one before the deadline.
+            StoppedError: no response has arrived until the deadline.
+        """
         wait = self.wait.part(part)
-        while True:
-            try:
-                return await read()
-            except DetectiveError as error:
-                if not self.is_transient(error) or not await wait.pause():
-                    raise
+        failure: DetectiveError | None = None
+        try:
+            async with asyncio.timeout(max(0.0, wait.remaining) + min(wait.timeout, _LAST_READ_LIMIT)):
+                while True:
+                    try:
+                        return await read()
+                    except DetectiveError as error:
+                        failure = error
+                        if not self.is_transient(error) or not await wait.pause():
+                            raise
+        except TimeoutError:
+            problem = StoppedError(Reason.TIMED_OUT, f"it could not be read within {wait.timeout:.10g} s")
+            raise (failure or problem) from None
 
 
 async def identify(execution: Execution) -> str | None:
@@ -175,7 +190,7 @@ async def identify(execution: Execution) -> str | None:
             return await execution.until_read(lambda: caller_account(execution.client), part=part)
     except ClientClosed:
         raise
-    except (DetectiveError, TimeoutError):
+    except (DetectiveError, StoppedError, TimeoutError):
         # It may not be reachable where Detective is. The owner of a graph tells, too, and without one the regions do.
         return None
 
@@ -213,6 +228,8 @@ def reason_of(error: Exception) -> Reason:
         return Reason.REGION_UNAVAILABLE
     if is_of_unknown_keys(error):
         return Reason.UNKNOWN_KEYS
+    if isinstance(error, AssumeRoleError | ServiceError) and error.code in _EXPIRED:
+        return Reason.KEYS_EXPIRED
     if isinstance(error, AssumeRoleError) and error.code in _DENIED:
         return Reason.ACCESS_DENIED
     return next((reason for kind, reason in _REASONS.items() if isinstance(error, kind)), Reason.FAILED)

@@ -111,6 +111,7 @@ class Step(ABC):
     Attributes:
         kind: the action.
         reason: why it is necessary, if something is missing.
+        may_be_done: whether a request without a response may have had its effect.
     """
 
     kind: ClassVar[ActionKind]
@@ -121,6 +122,7 @@ class Step(ABC):
         self.execution = graph.execution
         self.desired = graph.desired
         self.client = graph.client
+        self.may_be_done = False
 
     @abstractmethod
     async def missing(self) -> Sequence[str]:
@@ -135,6 +137,20 @@ class Step(ABC):
     async def act(self, names: Sequence[str], /) -> None:
         """Do what is missing."""
         ...
+
+    async def act_and_note(self, names: Sequence[str]) -> None:
+        """Do what is missing, and note that it was done, or may have been."""
+        try:
+            await self.act(names)
+        except DetectiveError as error:
+            self.may_be_done |= error.outcome_unknown
+            raise
+        self.note_done()
+
+    def note_done(self) -> None:
+        """Note in the graph's report that the action was carried out."""
+        if self.kind not in self.graph.done:
+            self.graph.done.append(self.kind)
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return whether it is worth trying again after an error."""
@@ -385,11 +401,13 @@ async def carry_out(step: Step, wait: Wait) -> None:
         try:
             missing = await step.missing()
             if not missing:
+                if step.may_be_done:
+                    # An attempt whose response was lost has had its effect.
+                    step.note_done()
                 return
             due = [name for name in missing if name in planned]
             if due and step.kind not in graph.done:
-                await step.act(due)
-                graph.done.append(step.kind)
+                await step.act_and_note(due)
                 wait.restart()
                 continue
             if not due and execution.clock.monotonic() >= settled_at:

@@ -8,7 +8,7 @@ from attrs import define, evolve, field, frozen
 
 from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.datasources import DatasourcePackage
-from detective_async.api.models.members import MemberDetail
+from detective_async.api.models.members import MemberDetail, MemberStatus
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -25,7 +25,7 @@ from detective_async.membership.actions import (
     count,
 )
 from detective_async.membership.apply import Application, RegionRun
-from detective_async.membership.decisions import ADDING, GraphFacts, describe_status, foresee
+from detective_async.membership.decisions import ADDING, Blocked, Do, GraphFacts, describe_status, foresee
 from detective_async.membership.desired import (
     MAX_MEMBERS,
     Accounts,
@@ -78,16 +78,27 @@ _PHRASES = {
     ActionKind.REMOVE: "remove",
     ActionKind.REINVITE: "invite again with another e-mail address",
     ActionKind.INVITE: "invite",
-    ActionKind.ENABLE_MEMBER: "enable without invitation",
+    # Before it is added, nothing says whether an account is outside of the organization.
+    ActionKind.ENABLE_MEMBER: "enable without invitation, or invite if outside the organization,",
     ActionKind.ACCEPT: "accept the invitation of",
     ActionKind.START_MONITORING: "try to enable after it was disabled",
     ActionKind.DELETE_GRAPH: "delete the graph, for all members too",
 }
-_SAME_ADDRESS = "invite again with the same e-mail address"
+_PHRASES_BY_REASON: Mapping[tuple[ActionKind, Reason | None], str] = {
+    (ActionKind.REINVITE, Reason.VERIFICATION_FAILED): "invite again with the same e-mail address",
+    (ActionKind.ACCEPT, Reason.NOT_IN_ORGANIZATION): "if invited, accept the invitation of",
+}
 _BILLED = "billed by volume after a trial of 30 days"
 _MAKING_GRAPHS = frozenset({ActionKind.CREATE_GRAPH, ActionKind.ENABLE_ADMINISTRATOR})
-#: The actions for which AWS sends e-mails.
-_SENDING = frozenset({ActionKind.INVITE, ActionKind.REINVITE})
+#: The actions that need an e-mail address, and the statuses of members whose address may not be theirs.
+_WITH_ADDRESS = frozenset({*ADDING, ActionKind.REINVITE})
+_NOT_VERIFIED = frozenset({MemberStatus.VERIFICATION_IN_PROGRESS, MemberStatus.VERIFICATION_FAILED})
+#: The actions for which AWS sends e-mails, and to whom.
+_E_MAILS = {
+    ActionKind.INVITE: "an e-mail to each",
+    ActionKind.REINVITE: "an e-mail to each",
+    ActionKind.ENABLE_MEMBER: "an e-mail to each that is invited",
+}
 
 
 @frozen(kw_only=True)
@@ -288,7 +299,7 @@ async def plan_membership(
         message: text for the invitation e-mail, 1 to 1,000 characters.
         disable_email_notification: True sends no e-mail; AWS's default is to send one.
         concurrency: the maximum number of concurrent calls, shared fairly by the regions.
-        timeout: the seconds for which reads that fail transiently are tried again.
+        timeout: the time limit in seconds, until which reads that fail transiently are tried again.
 
     Returns:
         The plan. A region whose state cannot be read is among its `problems`.
@@ -336,7 +347,7 @@ async def plan_packages(
         datasource_packages: the packages.
         regions: as for `plan_membership`.
         concurrency: the maximum number of concurrent calls, shared fairly by the regions.
-        timeout: the seconds for which reads that fail transiently are tried again.
+        timeout: the time limit in seconds, until which reads that fail transiently are tried again.
 
     Raises:
         ParameterError: a parameter is invalid; nothing was sent.
@@ -377,6 +388,7 @@ async def _make(
         closed = notes_on_closed({plan.region: plan.error for plan in plans})
         notes += closed.values()
         plans = [plan for plan in plans if plan.region not in closed]
+    _require_one_administrator(plans)
     _confirm_removals(plans, desired)
     notes += _notes_on_second_attempts(plans, sends_email=not desired.disable_email_notification)
     return MembershipPlan(
@@ -420,6 +432,20 @@ def _notes_on_second_attempts(plans: Iterable["_RegionPlan"], *, sends_email: bo
             f"in this and each later run until it is right{', with an e-mail each time' if sends_email else ''}"
         )
         yield Note(Reason.VERIFICATION_FAILED, text)
+
+
+def _require_one_administrator(plans: Sequence["_RegionPlan"]) -> None:
+    """Replace the plans to enable an administrator by problems if another account is the administrator elsewhere."""
+    other = next((plan for plan in plans if plan.error and reason_of(plan.error) is Reason.WRONG_ADMINISTRATOR), None)
+    if other is None:
+        return
+    for plan in plans:
+        if any(action.kind is ActionKind.ENABLE_ADMINISTRATOR for action in plan.actions):
+            text = (
+                f"the organization's Detective administrator in {other.region} is another account, and AWS requires "
+                "the same one in all regions"
+            )
+            plan.fail(StoppedError(Reason.WRONG_ADMINISTRATOR, text))
 
 
 def _confirm_removals(plans: Sequence["_RegionPlan"], desired: DesiredState) -> None:
@@ -484,15 +510,18 @@ class _RegionPlan:
         except ClientClosed:
             raise
         except (DetectiveError, StoppedError) as error:
-            self.error = error
-            # An incomplete plan would look like a complete one.
-            self.actions.clear()
-            self.notes.clear()
-            text, reason = error_text(error), reason_of(error)
-            self.problems[:] = [Problem(self.region, None, text, library_error(error), reason)]
+            self.fail(error)
         finally:
             self.execution.slots.leave(self.region)
         self.actions.sort(key=lambda action: _ORDER[action.kind])
+
+    def fail(self, error: Exception) -> None:
+        """Plan nothing, because of an error: an incomplete plan would look like a complete one."""
+        self.error = error
+        self.actions.clear()
+        self.notes.clear()
+        text, reason = error_text(error), reason_of(error)
+        self.problems[:] = [Problem(self.region, None, text, library_error(error), reason)]
 
     async def _make(self) -> None:
         wanted = self.desired.members.administrator_id
@@ -557,6 +586,9 @@ class _RegionPlan:
         for account_id in (*accounts, *others):
             account, member = accounts.get(account_id), members.get(account_id)
             actions, blocked = foresee(None if account is None else self.desired.member(account), member, facts)
+            prevented = _prevented(given, account_id, member, actions)
+            if prevented is not None:
+                actions, blocked = [], prevented
             detail = "" if member is None else describe_status(member)
             self.actions += [Action(one.kind, self.region, account_id, one.reason, detail) for one in actions]
             if blocked is not None:
@@ -569,6 +601,27 @@ class _RegionPlan:
                 "unless it was raised, AWS refuses some"
             )
             self.notes.append(Note(Reason.MANY_MEMBERS, text, self.region))
+
+
+def _prevented(
+    given: RegionAccounts, account_id: str, member: MemberDetail | None, actions: Iterable[Do]
+) -> Blocked | None:
+    """Return why the actions for an account must not be carried out, if so."""
+    kinds = {one.kind for one in actions}
+    if account_id in given.invalid and kinds & _WITH_ADDRESS:
+        text = f"its e-mail address in AWS Organizations is none that Detective accepts: {given.invalid[account_id]}"
+        return Blocked(Reason.INVALID_ADDRESS, text)
+    if member is None or ActionKind.REMOVE not in kinds or member.status in _NOT_VERIFIED:
+        return None
+    # Each account of AWS has an address of its own: most likely an id is mistyped.
+    same = given.id_by_address.get((member.email_address or "").casefold())
+    if same is None:
+        return None
+    return Blocked(
+        Reason.SAME_ADDRESS,
+        f"it is not removed, because account {same} of the list has its e-mail address: correct the account id in the "
+        "list",
+    )
 
 
 def _grouped(notes: Iterable[Note]) -> Iterable[Note]:
@@ -623,14 +676,14 @@ def _format_regions(plan: _Plan, regions: Sequence[str], *, sends_email: bool) -
 def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable[str]:
     phrases: dict[str, list[Action]] = {}
     for action in actions:
-        is_same = (action.kind, action.reason) == (ActionKind.REINVITE, Reason.VERIFICATION_FAILED)
-        phrases.setdefault(_SAME_ADDRESS if is_same else _PHRASES[action.kind], []).append(action)
+        phrase = _PHRASES_BY_REASON.get((action.kind, action.reason), _PHRASES[action.kind])
+        phrases.setdefault(phrase, []).append(action)
     for phrase, some in phrases.items():
         kind = some[0].kind
         ids = [action.account_id for action in some if action.account_id is not None]
         # What costs money, and what other people notice.
         more = [_BILLED] if kind in _MAKING_GRAPHS else []
-        more += ["an e-mail to each"] if sends_email and kind in _SENDING else []
+        more += [_E_MAILS[kind]] if sends_email and kind in _E_MAILS else []
         if not ids:
             more += filter(None, [some[0].detail])
             yield f"{phrase} ({'; '.join(more)})" if more else phrase

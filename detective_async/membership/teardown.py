@@ -1,5 +1,6 @@
 """Deletes the graphs of regions, after their administrator account is given as confirmation."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,6 +28,7 @@ from detective_async.membership.actions import (
 from detective_async.membership.desired import check_regions
 from detective_async.membership.execution import (
     Execution,
+    StoppedError,
     error_text,
     identify,
     library_error,
@@ -126,8 +128,10 @@ class TeardownPlan(TablesInNotebooks):
     async def apply(self, *, confirm: str, timeout: float = 300.0) -> TeardownReport:
         """Delete the graphs with all their data, for all members too; see `print(teardown)` for what that means.
 
-        API operation: DeleteGraph, again after transient errors, until the deadline. If applying is cancelled, `report`
-        has what was deleted until then.
+        A graph that has gained or lost members since the plan was made is not deleted: plan again.
+
+        API operations: ListMembers, DeleteGraph, again after transient errors, until the deadline. If applying is
+        cancelled, `report` has what was deleted until then.
 
         Args:
             confirm: the id of the administrator account that owns the graphs.
@@ -152,9 +156,12 @@ class TeardownPlan(TablesInNotebooks):
         deletions = [_Deletion(execution, graph) for graph in self.graphs]
         try:
             with execution.ending():
-                async with unwrapped_task_group() as group:
+                async with asyncio.timeout(timeout), unwrapped_task_group() as group:
                     for deletion in deletions:
                         group.create_task(deletion.run())
+        except TimeoutError:
+            for deletion in deletions:
+                deletion.time_out(timeout)
         finally:
             unknown = (
                 RegionReport(region=one.region, problem=one.text, error=one.error, reason=one.reason)
@@ -177,7 +184,7 @@ async def plan_teardown(
         regions: the regions, such as `eu-west-1`. `all` stands for all regions of the client's partition that have
             Detective, as botocore lists them; those that the account has not opted in to become notes.
         concurrency: the maximum number of concurrent calls, shared fairly by the regions.
-        timeout: the seconds for which reads that fail transiently are tried again.
+        timeout: the time limit in seconds, until which reads that fail transiently are tried again.
 
     Returns:
         The plan. A region whose graphs cannot be read is among its `problems`.
@@ -227,7 +234,7 @@ async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | 
         return await execution.until_read(find)
     except ClientClosed:
         raise
-    except DetectiveError as error:
+    except (DetectiveError, StoppedError) as error:
         return Problem(region, None, error_text(error), library_error(error), reason_of(error))
     finally:
         execution.slots.leave(region)
@@ -244,6 +251,8 @@ class _Deletion:
     execution: Execution
     graph: GraphToDelete
     report: RegionReport = field(init=False)
+    # Whether it has as many members as the plan shows; asked once, because they disappear with the graph.
+    _is_checked: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self._end("interrupted before it was deleted", Reason.INTERRUPTED)
@@ -254,6 +263,8 @@ class _Deletion:
         client, wait = execution.client_in(region), execution.wait.part()
         while True:
             try:
+                if not self._is_checked and not await self._check_members(client):
+                    return
                 async with execution.acting(region):
                     self._end("interrupted while it was being deleted: it may be gone", Reason.INTERRUPTED)
                     await client.delete_graph(self.graph.graph_arn)
@@ -268,6 +279,26 @@ class _Deletion:
                 if not execution.is_transient(error) or not await wait.pause():
                     return
         self.report = RegionReport(region=region, graph_arn=self.graph.graph_arn, done=(ActionKind.DELETE_GRAPH,))
+
+    async def _check_members(self, client: DetectiveClient) -> bool:
+        """Return whether the graph has as many members as the plan shows, and record it if not."""
+        planned = self.graph.members
+        try:
+            members = len(await list_members(self.execution, client, self.graph.graph_arn))
+        except ResourceNotFoundException:
+            # It is gone, or not seen everywhere yet: its deletion says which.
+            members = planned
+        self._is_checked = members == planned
+        if not self._is_checked:
+            text = f"the graph has {count(members, 'member')} now, and not {planned:,} as in the plan: plan again"
+            self._end(text, Reason.NOT_PLANNED)
+        return self._is_checked
+
+    def time_out(self, timeout: float) -> None:
+        """End what has not ended: the time is over."""
+        if self.report.reason is Reason.INTERRUPTED:
+            may_be_gone = "; it may be gone" if self._is_checked else ""
+            self._end(f"not deleted within {timeout:.10g} s{may_be_gone}", Reason.TIMED_OUT)
 
     def _end(self, problem: str, reason: Reason, error: Exception | None = None) -> None:
         self.report = RegionReport(

@@ -30,6 +30,7 @@ def test_formats(text: str) -> None:
 
 _NO_ID = "expected an account id of 12 digits in the first column"
 _NO_ADDRESS = "e-mail address: expected an e-mail address (name@domain.tld), but the value given is not one"
+_ONE_ADDRESS = "expected one e-mail address and nothing else, without white space or invisible marks"
 _COLUMNS = "expected 2 columns with a comma between, account id and e-mail address, got"
 
 
@@ -38,7 +39,10 @@ _COLUMNS = "expected 2 columns with a comma between, account id and e-mail addre
     [
         ("44445555666,root@example.com", f"{_NO_ID}, got 11: spreadsheets drop leading zeros"),
         ("4444555566667,root@example.com", f"{_NO_ID}, got 13"),
-        ("4.44456E+11,root@example.com", _NO_ID),
+        (
+            "4.44456E+11,root@example.com",
+            f"{_NO_ID}, got a number that a spreadsheet has rounded: format the column as text, and fill it again",
+        ),
         ("\u0664\u0664\u0664\u0664\u0665\u0665\u0665\u0665\u0666\u0666\u0666\u0666,root@example.com", _NO_ID),
         # A byte order mark is one only at the beginning of the file.
         ("\ufeff444455556666,root@example.com", _NO_ID),
@@ -48,6 +52,13 @@ _COLUMNS = "expected 2 columns with a comma between, account id and e-mail addre
         ("444455556666,root.example.com", _NO_ADDRESS),
         ("444455556666,root@example", _NO_ADDRESS),
         ("444455556666,", "e-mail address: must not be empty; expected an e-mail address (name@domain.tld)"),
+        ("444455556666,\u200broot@example.com", _ONE_ADDRESS),
+        ("444455556666,mailto:root@example.com", _ONE_ADDRESS),
+        ("444455556666,root@example.com;other@example.com", _ONE_ADDRESS),
+        (
+            "444455556666,Cloud+Two@example.co.uk",
+            "the e-mail address of account 444455556666 is there already, on line 1",
+        ),
         ("444455556666", f"{_COLUMNS} 1"),
         ("444455556666;root@example.com", f"{_COLUMNS} 1"),
         ("444455556666,root@exam\rple.com", "not CSV: new-line character seen"),
@@ -74,7 +85,13 @@ def test_invalid_line(line: str, problem: str) -> None:
         [
             '"Account ID","ARN","Email","Name","Status"',
             '444455556666,arn:aws:organizations::1:account/o-a/444455556666,root@example.com,"Test, too",ACTIVE',
-            '"012345678901",arn,cloud+two@example.co.uk,Name,SUSPENDED',
+            '"012345678901",arn,cloud+two@example.co.uk,Name,ACTIVE',
+        ],
+        # Of several columns, the one with the most exact name counts.
+        [
+            "Id,Account ID,Owner,Root account e-mail,OU level 1",
+            f"1,{ONE.account_id},a@b.cc,{ONE.email_address},x",
+            f"2,{TWO.account_id},a@b.cc,{TWO.email_address},",
         ],
         ["Email,Account", "root@example.com,444455556666", "cloud+two@example.co.uk,012345678901"],
         ["", "E-mail,Number", "root@example.com,444455556666", "cloud+two@example.co.uk,012345678901"],
@@ -87,6 +104,32 @@ def test_invalid_line(line: str, problem: str) -> None:
 def test_headings_and_further_columns(lines: list[str]) -> None:
     """Headings name the columns, in any order; without them, the first two count. Further columns are skipped."""
     assert read_accounts(lines) == ([ONE, TWO], [])
+
+
+@pytest.mark.parametrize(
+    ("headings", "missing"),
+    [
+        ("Account ID,Owner,Address of root", "e-mail addresses: name it 'Email address'"),
+        ("Number,Owner,Email", "account ids: name it 'Account ID'"),
+        ("Nummer,Besitzer,Adresse", "account ids: name it 'Account ID'"),
+    ],
+)
+def test_unknown_headings(headings: str, missing: str) -> None:
+    """No column is guessed among several, as another one may have addresses, too."""
+    accounts, problems = read_accounts([headings, "444455556666,owner@example.com,root@example.com", "x"])
+    assert accounts == []
+    assert [str(one) for one in problems] == [
+        f"line 1: no heading says which column has the {missing}; no line is read"
+    ]
+
+
+def test_accounts_that_are_not_active() -> None:
+    """A state of AWS Organizations leaves an account out, whatever its address; other lists have other states."""
+    lines = ["Account ID,Email,State", "444455556666,root@example.com,ACTIVE", "012345678901,,Pending closure"]
+    accounts, problems = read_accounts([*lines, "777788889999,a@b.cc,Enabled", "777788880000,b@b.cc"])
+    assert [one.account_id for one in accounts] == ["444455556666", "777788889999", "777788880000"]
+    assert problems == []
+    assert accounts.inactive == accounts[:1].inactive == {"012345678901": "PENDING_CLOSURE"}
 
 
 def test_dashes() -> None:

@@ -81,7 +81,8 @@ TABLE: list[tuple[DesiredMember | None, MemberDetail | None, GraphFacts, Decisio
     (BY_PLAN, None, INVITATION, INVITE, "invite, accept"),
     (IMPOSSIBLE, None, INVITATION, INVITE, "invite, and then: no credentials"),
     (BY_OWNER, None, ORGANIZATION, ENABLE, "enable member"),
-    (BY_PLAN, None, ORGANIZATION, ENABLE, "enable member"),
+    # It is accepted if the account is invited: outside of the organization.
+    (BY_PLAN, None, ORGANIZATION, ENABLE, "enable member, accept"),
     (BY_OWNER, member("INVITED"), INVITATION, Done(), ""),
     (BY_PLAN, member("INVITED"), INVITATION, ACCEPT, "accept"),
     (IMPOSSIBLE, member("INVITED"), INVITATION, NO_CREDENTIALS, ", and then: no credentials"),

@@ -112,6 +112,8 @@ async def test_invalid_parameters(
     [
         (ByInvitation, {"credentials": KEYS}, "credentials: expected a mapping, or a callable"),
         (ByInvitation, {"credentials": async_source}, "credentials: expected a plain callable .* it is async"),
+        (ByInvitation, {"credentials": {"1": "hunter2"}}, r"credentials\['1'\]: credentials must be Credentials"),
+        (ByOrganization, {"credentials": {"1": None}}, r"credentials\['1'\]: credentials must be Credentials"),
         (ByInvitation, {"administrator_id": "1"}, "administrator_id: expected an account id"),
         (ByOrganization, {"management_credentials": KEYS}, "management_credentials: needs administrator_id"),
         (ByOrganization, {"administrator_id": "1"}, "administrator_id: expected an account id"),

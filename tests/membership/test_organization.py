@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from support.virtual_time import in_virtual_time
 
-from detective_async import AccessDeniedException, Clock, DetectiveClient, Timeouts
+from detective_async import AccessDeniedException, Clock, DetectiveClient, ParameterError, Timeouts
 from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
 from detective_async.membership.graphs import Delegation
@@ -258,6 +258,49 @@ async def test_account_outside_the_organization(
     assert (await plan.apply()).ok
 
 
+@pytest.mark.parametrize("is_silent", [None, True])
+async def test_accounts_that_may_be_invited(
+    sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], is_silent: bool | None
+) -> None:
+    """The plan says what happens to an account outside of the organization, and accepts its invitation."""
+    members = evolve(management["members"], credentials=sim.account)
+    wanted = [account(ONE), account(OUTSIDER)]
+    plan = await plan_membership(
+        client, wanted, regions=[REGION], members=members, disable_email_notification=is_silent
+    )
+    e_mails = "" if is_silent else " (an e-mail to each that is invited)"
+    lines = [
+        f"enable without invitation, or invite if outside the organization, 2 accounts{e_mails}: {ONE}, {OUTSIDER}",
+        f"if invited, accept the invitation of 2 accounts: {ONE}, {OUTSIDER}",
+    ]
+    assert " ".join(lines) in " ".join(str(plan).split())
+    sim.forget_requests()
+    report = await plan.apply()
+    assert results(report) == {ONE: ENABLED, OUTSIDER: Result(None, "ENABLED", "enable member, accept")}
+    check_contract(sim, plan)
+    assert not await plan_membership(client, wanted, regions=[REGION], members=members)
+
+
+async def test_one_address_that_is_not_valid(client: DetectiveClient, management: dict[str, Any]) -> None:
+    """It is a problem of its account alone, and none where no address is needed."""
+    bad = "root@xn--e1afmkfd.xn--p1ai"
+    accounts = [
+        OrganizationAccount(ONE, address(ONE), "one", AccountStatus.ACTIVE),
+        OrganizationAccount(TWO, bad, "two", AccountStatus.ACTIVE),
+        OrganizationAccount(THREE, "", "three", AccountStatus.SUSPENDED),
+    ]
+    plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True, **management)
+    assert [(one.account_id, one.reason) for one in plan.problems] == [(TWO, Reason.INVALID_ADDRESS)]
+    assert bad not in str(plan)
+    report = await plan.apply()
+    assert [(row.account_id, row.ok) for row in report.rows] == [(ONE, True), (TWO, False)]
+    assert (report.rows[1].problem, report.rows[1].reason) == (plan.problems[0].text, Reason.INVALID_ADDRESS)
+    await client.create_members(report.regions[0].graph_arn or "", [account(TWO)])
+    assert not await plan_membership(client, accounts, regions=[REGION], remove_others=True, **management)
+    with pytest.raises(ParameterError, match=r"accounts\[0\].account_id: expected an account id"):
+        await plan_membership(client, [evolve(accounts[0], account_id="1")], regions=[REGION])
+
+
 async def test_graph_is_not_the_organizations(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Without management credentials there is no action that would send invitations."""
     plan = await plan_membership(client, WANTED, regions=[REGION, ELSEWHERE], members=ByOrganization())
@@ -312,6 +355,17 @@ async def test_different_administrator(
     text = f"the organization's Detective administrator here is {ONE}, and not {ADMINISTRATOR}"
     assert [problem.text for problem in plan.problems] == [text]
     assert (await plan.apply()).regions[0].problem == text
+    # AWS requires the same one in all regions.
+    plan = await plan_membership(client, WANTED, regions=[ELSEWHERE, REGION], **management)
+    assert plan.actions == ()
+    elsewhere = (
+        f"the organization's Detective administrator in {REGION} is another account, and AWS requires the same one in "
+        "all regions"
+    )
+    assert [(one.text, one.reason) for one in plan.problems] == [
+        (elsewhere, Reason.WRONG_ADMINISTRATOR),
+        (text, Reason.WRONG_ADMINISTRATOR),
+    ]
 
 
 @pytest.mark.parametrize("way", ["organization", "management", "invitation"])

@@ -322,6 +322,39 @@ async def test_bad_lines_stand_in_the_way_of_removals(sim: DetectiveSimulator, c
     assert [action.account_id for action in plan.actions] == [IDS[2]]
 
 
+async def test_a_member_with_an_address_of_the_list_is_not_removed(
+    sim: DetectiveSimulator, client: DetectiveClient
+) -> None:
+    """A mistyped account id looks like another account: the member with its address stays, others are removed."""
+    # An address that was not verified may be that of another account, whose id has been corrected since.
+    mistyped = member(IDS[2], "VERIFICATION_FAILED", address(IDS[0]))
+    load_world(sim, graph(*(member(one, "ENABLED") for one in IDS[:2]), mistyped))
+    accounts = [account(IDS[0]), Account(IDS[5], address(IDS[1]).upper())]
+    plan = await plan_membership(client, accounts, regions=[REGION], remove_others=True, max_removals=1)
+    assert [one.account_id for one in plan.actions if one.kind == "remove"] == [IDS[2]]
+    text = (
+        f"it is not removed, because account {IDS[5]} of the list has its e-mail address: correct the account id in "
+        "the list"
+    )
+    assert [(one.account_id, one.text, one.reason) for one in plan.problems] == [(IDS[1], text, Reason.SAME_ADDRESS)]
+    assert IDS[1] in statuses(sim)
+
+
+async def test_accounts_that_a_list_names_as_suspended(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """They are neither added nor removed, also if another list is made of the accounts."""
+    load_world(sim, graph(*(member(one, "ENABLED") for one in IDS[:2])))
+    lines = ["Account ID,Email,Status", *(f"{one},{address(one)},SUSPENDED" for one in IDS[1:3])]
+    accounts, problems = read_accounts([*lines, f"{IDS[0]},{address(IDS[0])},ACTIVE"])
+    assert not problems
+    for given in (accounts, sorted(accounts, key=lambda one: one.account_id)):
+        plan = await plan_membership(client, given, regions=[REGION], remove_others=True, max_removals=9)
+        assert not plan
+        assert [(note.reason, note.account_id) for note in plan.notes] == [
+            (Reason.SUSPENDED, IDS[1]),
+            (Reason.SUSPENDED, IDS[2]),
+        ]
+
+
 async def test_changed_lines(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """A line that was read with a change is a note of the plan, its text, and its data."""
     load_world(sim, graph())

@@ -19,12 +19,13 @@ from detective_async import (
     HostNotFound,
     Paginator,
     ProgressEvent,
+    RetryPolicy,
     TagResourceResponse,
     Timeouts,
     TooManyRequestsException,
 )
-from detective_async.membership import Reason, plan_membership
-from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
+from detective_async.membership import Reason, plan_membership, plan_teardown
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
     DENIED,
@@ -142,6 +143,34 @@ async def test_deleted_graph(sim: DetectiveSimulator, client: DetectiveClient) -
     assert {(row.problem, row.reason) for row in report.failures} == {(gone, Reason.NOT_PLANNED)}
     assert writes(sim) == {}
     assert sim.snapshot() == {}
+
+
+async def test_a_graph_that_is_not_seen_at_first(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """One empty ListGraphs does not mean that the graph is gone."""
+    load_world(sim, graph())
+    plan = await plan_membership(client, WANTED, regions=[REGION], members=accepting(sim))
+    sim.inject(Fault(Garbage(body=b'{"GraphList":[]}', content_type="application/json"), "ListGraphs"))
+    assert (await plan.apply()).ok
+
+
+@pytest.mark.parametrize(("fault", "requests"), [(Garbage(status=200), 1), (Drop("before"), 2)])
+async def test_a_lost_response_of_create_graph(
+    sim: DetectiveSimulator, one_attempt_client: DetectiveClient, fault: Garbage | Drop, requests: int
+) -> None:
+    """That the graph is there then counts as done, once."""
+    plan = await plan_membership(one_attempt_client, WANTED, regions=[REGION], members=accepting(sim))
+    sim.inject(Fault(fault, "CreateGraph"))
+    report = await plan.apply()
+    assert report.ok
+    assert report.regions[0].done == ("create graph",)
+    assert writes(sim)["CreateGraph"] == requests
+
+
+async def test_expired_keys(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """They have a reason of their own."""
+    sim.inject(Fault(Failure(403, "ExpiredTokenException", "expired"), count=None))
+    plan = await plan_membership(client, WANTED, regions=[REGION])
+    assert [problem.reason for problem in plan.problems] == [Reason.KEYS_EXPIRED]
 
 
 async def test_graph_that_cannot_be_looked_for(sim: DetectiveSimulator) -> None:
@@ -396,6 +425,25 @@ async def test_timeout_without_response() -> None:
     }
     assert set(results(report, ELSEWHERE).values()) == {Result(None, None, "", f"{late}: the account is not a member")}
     assert [region.problem for region in report.regions] == [None, late]
+
+
+@in_virtual_time
+async def test_planning_without_response() -> None:
+    """A region that hangs is a problem when the time is over, with the error that came before, if any."""
+    async with in_loop_time() as (sim, client):
+        sim.inject(Fault(Latency(1000), "ListMembers", region=REGION))
+        sim.inject(Fault(Throttle(), "ListGraphs", region=ELSEWHERE, count=None))
+        once = client.with_options(retry=RetryPolicy(max_attempts=1))
+        sim.inject(Fault(Latency(1000), "ListGraphs", region="eu-central-1"))
+        began = asyncio.get_running_loop().time()
+        plan = await plan_membership(once, WANTED, regions=[REGION, ELSEWHERE, "eu-central-1"], timeout=5)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(6)
+        teardown = await plan_teardown(client, regions=[REGION], timeout=5)
+    late = ("it could not be read within 5 s", Reason.TIMED_OUT)
+    first, second, third = ((problem.text, problem.reason) for problem in plan.problems)
+    assert first == third == late
+    assert second[0].startswith("TooManyRequestsException")
+    assert [graph.region for graph in teardown.graphs] == [REGION]
 
 
 async def test_deadline_passes_during_an_action(sim: DetectiveSimulator) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -189,6 +190,47 @@ async def test_deadline(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     assert [type(region.error) for region in report.failures] == [TooManyRequestsException]
     assert len(sim.snapshot()) == 2
     sim.clear_faults()
+
+
+async def test_deadline_of_a_deletion_that_hangs(sim: DetectiveSimulator) -> None:
+    """It ends at the deadline, and says what may be gone; others are deleted."""
+
+    class Hangs(DetectiveClient):
+        async def delete_graph(self, graph_arn: str) -> None:
+            if self.region == ELSEWHERE:
+                await asyncio.Event().wait()
+            await super().delete_graph(graph_arn)
+
+        async def list_members(self, *args: Any, **options: Any) -> Any:
+            if self.region == "eu-central-1" and hanging:
+                await asyncio.Event().wait()
+            return await super().list_members(*args, **options)
+
+    hanging: list[bool] = []
+    load_world(sim, *(graph(region=region) for region in REGIONS))
+    async with administrator(sim, Hangs) as client:
+        teardown = await plan_teardown(client, regions=REGIONS)
+        hanging.append(True)
+        report = await teardown.apply(confirm=ADMINISTRATOR, timeout=0.5)
+    assert teardown.report is report
+    assert [(one.region, one.done, one.reason, one.problem) for one in report.regions] == [
+        (REGION, (ActionKind.DELETE_GRAPH,), None, None),
+        (ELSEWHERE, (), Reason.TIMED_OUT, "not deleted within 0.5 s; it may be gone"),
+        ("eu-central-1", (), Reason.TIMED_OUT, "not deleted within 0.5 s"),
+    ]
+
+
+async def test_members_that_came_since(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """A graph with another number of members than the plan shows is not deleted; others are."""
+    teardown = await plan_teardown(client, regions=REGIONS)
+    await client.with_options(region=ELSEWHERE).create_members(arn_in(ELSEWHERE), some_accounts(3)[1:])
+    report = await teardown.apply(confirm=ADMINISTRATOR)
+    assert list(sim.snapshot()) == [arn_in(ELSEWHERE)]
+    (failure,) = report.failures
+    text = "the graph has 3 members now, and not 1 as in the plan: plan again"
+    assert (failure.region, failure.reason, failure.problem) == (ELSEWHERE, Reason.NOT_PLANNED, text)
+    again = await plan_teardown(client, regions=[ELSEWHERE])
+    assert (await again.apply(confirm=ADMINISTRATOR)).ok
 
 
 async def test_members_that_are_not_seen_yet(sim: DetectiveSimulator, client: DetectiveClient) -> None:
