@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import SupportsIndex, overload
+from typing import Self, SupportsIndex, overload
 from weakref import ref
 
 from attrs import frozen
@@ -118,6 +118,33 @@ class AccountList(list[Account]):
         self.problems = tuple(problems)
         self.notes = tuple(notes)
         self.inactive = dict(inactive or {})
+        self._note_origin()
+
+    def __add__(self, other: Iterable[Account], /) -> "AccountList":  # type: ignore[override] # of any accounts
+        """Join it with other accounts; what could not be read of either is kept."""
+        joined = AccountList(self, self.problems, self.notes, self.inactive)
+        joined.extend(other)
+        return joined
+
+    def __radd__(self, other: Iterable[Account], /) -> "AccountList":
+        """Join it with accounts before it."""
+        return AccountList(other) + self
+
+    def __iadd__(self, other: Iterable[Account], /) -> Self:  # type: ignore[override] # as `list`, for accounts only
+        """Add other accounts; what could not be read of them is kept."""
+        self.extend(other)
+        return self
+
+    def extend(self, other: Iterable[Account], /) -> None:
+        """Add other accounts; what could not be read of them is kept."""
+        super().extend(other)
+        if isinstance(other, AccountList):
+            self.problems += other.problems
+            self.notes += other.notes
+            self.inactive |= other.inactive
+            self._note_origin()
+
+    def _note_origin(self) -> None:
         if self.problems or self.inactive:
             origin = Origin(self.problems, self.inactive)
             for account in self:

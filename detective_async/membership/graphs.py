@@ -62,8 +62,10 @@ class Graph:
     Attributes:
         client: the administrator's client for the region.
         arn: the graph; None until there is one.
+        administrator_id: the account that the plan says it is of; None if the plan does not know.
         planned: the actions on it that the plan shows, by kind.
         done: the actions that were carried out.
+        made: whether this run has made it.
         problem: why it is not as desired, and that as a reason and an error; None if it is.
     """
 
@@ -72,8 +74,10 @@ class Graph:
     region: str
     client: DetectiveClient = field(init=False)
     arn: str | None = None
+    administrator_id: str | None = None
     planned: Mapping[ActionKind, Action] = Factory(dict)
     done: list[ActionKind] = Factory(list)
+    made: bool = False
     problem: tuple[str, Reason, Exception | None] | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -182,6 +186,10 @@ class CreateGraph(Step):
         """Create it, with the desired tags."""
         async with self.execution.acting(self.graph.region):
             response = await self.client.create_graph(tags=self.desired.tags or None)
+        self.graph.made = True
+        self.note_done()
+        # The keys may have been renewed to those of another account since they were checked.
+        check_owner(response.graph_arn, self.graph.administrator_id)
         # Not looked for: it may not be listed yet.
         self.graph.arn = response.graph_arn
 
@@ -219,6 +227,8 @@ class EnableAdministrator(Step):
         """Designate it, as the management account."""
         async with self.execution.acting(self.graph.region):
             await self._management.enable_organization_admin_account(self._account_id)
+        # If it had one before, that becomes the organization's.
+        self.graph.made = self.graph.arn is None
 
     def is_transient(self, error: DetectiveError) -> bool:
         """Return True also while another delegation settles, or a former graph is being deleted."""
@@ -287,7 +297,7 @@ class StartPackages(GraphStep):
         """Start packages; those that are started stay so."""
         # The request most likely sets the whole list: whatever it leaves out would be stopped.
         started = self._started
-        if self.graph.is_new:
+        if self.graph.made:
             # AWS is starting all of them.
             started = tuple(one for one in DatasourcePackage if one not in self._stopped)
         packages = dict.fromkeys((CORE_PACKAGE, *started, *map(DatasourcePackage, names)))

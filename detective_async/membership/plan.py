@@ -212,7 +212,13 @@ class MembershipPlan(TablesInNotebooks):
 
         regions: list[RegionRun] = []
         for region, actions in planned.items():
-            graph = Graph(execution, self._desired, region, planned=actions.pop(None, {}))
+            graph = Graph(
+                execution,
+                self._desired,
+                region,
+                administrator_id=self.administrator_id,
+                planned=actions.pop(None, {}),
+            )
             states = self._states(execution, region, actions, problems, on_end)
             problem = problems.get((region, None))
             regions.append(

@@ -1,12 +1,14 @@
 """Reading the CSV of accounts."""
 
 import io
+import pickle
 from typing import Any
 
 import pytest
 
 from detective_async import Account, ParameterError
 from detective_async.membership import AccountList, read_accounts
+from detective_async.membership.accounts import origins_of
 
 ONE = Account("444455556666", "root@example.com")
 TWO = Account("012345678901", "cloud+two@example.co.uk")
@@ -151,6 +153,22 @@ def test_lists_know_of_what_was_not_read() -> None:
     # Changes of the list of problems do not make them disappear.
     problems.clear()
     assert len(accounts.problems) == 1
+
+
+def test_lists_are_joined_with_what_was_not_read() -> None:
+    """Also if no line of one of them could be read: then there is no account that knows of it."""
+    whole, _ = read_accounts([f"{ONE.account_id},{ONE.email_address}"])
+    broken, problems = read_accounts(["123,two@example.com"])
+    extended, added = whole[:], whole[:]
+    extended.extend(broken)
+    added += broken
+    for joined in (whole + broken, broken + whole, list(whole) + broken, extended, added):
+        assert isinstance(joined, AccountList)
+        assert joined == [ONE]
+        assert joined.problems == tuple(problems)
+        assert origins_of(None, sorted(joined, key=repr))[0].problems == tuple(problems)
+    assert type(whole + list(whole)) is AccountList
+    assert pickle.loads(pickle.dumps(whole + broken)).problems == tuple(problems)
 
 
 def test_missing_columns() -> None:

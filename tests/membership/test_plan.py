@@ -563,6 +563,21 @@ async def test_packages_of_a_new_graph(sim: DetectiveSimulator, client: Detectiv
     assert set(found["packages"].values()) == {"STARTED"}
 
 
+async def test_packages_of_a_graph_that_is_there_by_now(sim: DetectiveSimulator, client: DetectiveClient) -> None:
+    """The plan would have made it; as another program has, those that it does not name stay as they are."""
+    plan = await plan_membership(client, [account(IDS[0])], regions=[REGION], datasource_packages=["EKS_AUDIT"])
+    graph_arn = (await client.create_graph()).graph_arn
+    for package in ("ASFF_SECURITYHUB_FINDING", "EKS_AUDIT"):
+        sim.set_package(graph_arn, package, "DISABLED")
+    assert (await plan.apply()).ok
+    (found,) = sim.snapshot().values()
+    assert found["packages"] == {
+        "ASFF_SECURITYHUB_FINDING": "DISABLED",
+        "DETECTIVE_CORE": "STARTED",
+        "EKS_AUDIT": "STARTED",
+    }
+
+
 async def test_packages_that_take_time(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """Applying waits until they are started, and until the deadline at the longest."""
     load_world(sim, graph())

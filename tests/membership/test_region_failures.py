@@ -24,7 +24,7 @@ from detective_async import (
     Timeouts,
     TooManyRequestsException,
 )
-from detective_async.membership import Reason, plan_membership, plan_teardown
+from detective_async.membership import ActionKind, Reason, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
@@ -478,6 +478,25 @@ async def test_credentials_that_changed_since(sim: DetectiveSimulator) -> None:
     assert {row.reason for row in report.failures} == {Reason.WRONG_ACCOUNT}
     assert {region.reason for region in report.regions} == {Reason.WRONG_ACCOUNT}
     assert [request.operation for request in sim.requests] == ["GetCallerIdentity"]
+
+
+async def test_a_graph_that_was_made_in_another_account(sim: DetectiveSimulator) -> None:
+    """If STS does not say whose keys they are now, the new graph does: nobody is invited to it, and it is reported."""
+    keys = [sim.account(ADMINISTRATOR)]
+
+    async def current() -> Credentials:
+        return evolve(keys[-1], expires_at=datetime.now(UTC) + timedelta(seconds=1))
+
+    clock = WorldTime(sim).clock(real_dates=True)
+    async with DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=current, clock=clock) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION])
+        keys.append(sim.account(TWO))
+        sim.inject(Fault(Failure(403, "AccessDenied", "no"), "GetCallerIdentity", count=None))
+        report = await plan.apply()
+    (region,) = report.regions
+    assert (region.reason, region.done) == (Reason.WRONG_ACCOUNT, (ActionKind.CREATE_GRAPH,))
+    assert "account" in str(region.problem)
+    assert not [request for request in sim.requests if request.operation == "CreateMembers"]
 
 
 async def test_new_graph_is_deleted_midway(sim: DetectiveSimulator) -> None:
