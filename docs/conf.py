@@ -52,6 +52,8 @@ python_maximum_signature_line_length = 88
 nitpick_ignore_regex = [
     # An alias of a type; the text below says what it is.
     ("py:class", r"events\.Hook"),
+    # A session of boto3, as a protocol of its own.
+    ("py:class", r"(.*\.)?AWSSession"),
     # There is no network to look at the inventories of others when this is built.
     (r"py:.*", r"(aiohttp|asyncio|collections|contextlib|datetime|logging|os)\..*"),
     (r"py:.*", r"(opentelemetry|rich|types|typing)\..*"),
