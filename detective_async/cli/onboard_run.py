@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import Factory, define
+from attrs import Factory, define, evolve
 
 from detective_async.api.models.members import Account
 from detective_async.cli.account_lists import describe, read_members
@@ -25,6 +25,8 @@ from detective_async.membership import (
     LineProblem,
     MembershipPlan,
     MembershipReport,
+    Note,
+    Reason,
     plan_membership,
     plan_packages,
 )
@@ -130,8 +132,11 @@ class Onboarding:
     async def _plan_removal(self, client: DetectiveClient) -> Removal:
         regions = await self.job.region_names()
         plan = await plan_removal(client, self.removed, regions, all_regions=self.job.regions == (ALL,))
-        if not plan.problems and (missing := set(self.removed).difference(one.account_id for one in plan.actions)):
-            raise CommandError(f"{', '.join(sorted(missing))}: no member in {', '.join(regions)}: nothing was done")
+        missing = set(self.removed).difference(one.account_id for one in plan.actions)
+        if missing and not plan.problems:
+            # Mistyped, or removed by an earlier run.
+            text = f"{', '.join(sorted(missing))}: no member in {', '.join(regions)}"
+            plan = evolve(plan, notes=(Note(Reason.NOT_A_MEMBER, text),))
         return plan
 
     def _members(self) -> ByInvitation | ByOrganization:

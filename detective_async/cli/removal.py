@@ -22,7 +22,7 @@ from detective_async.membership import (
     Reason,
     RegionReport,
 )
-from detective_async.membership.plan import format_plan
+from detective_async.membership.plan_text import format_plan
 
 #: Regions that are read or changed at a time.
 _CONCURRENCY = 8
@@ -72,7 +72,7 @@ class Removal:
             "regions": list(self.regions),
             "actions": [action.to_dict() for action in self.actions],
             "problems": [problem.to_dict() for problem in self.problems],
-            "notes": [],
+            "notes": [note.to_dict() for note in self.notes],
         }
 
     async def apply(self, *, timeout: float, progress: ProgressCallback | None) -> MembershipReport:  # noqa: ARG002 - as of plans
@@ -88,6 +88,7 @@ class Removal:
         rows = await map_concurrently(remove, self._found, concurrency=_CONCURRENCY)
         return MembershipReport(
             administrator_id=self.administrator_id,
+            notes=self.notes,
             rows=tuple(row for some in rows for row in some),
             regions=(
                 *(RegionReport(region=one.client.region, graph_arn=one.graph_arn) for one in self._found),

@@ -36,7 +36,7 @@ from detective_async.membership.execution import (
     reason_of,
 )
 from detective_async.membership.graphs import administrator_of, find_graph, list_members
-from detective_async.membership.plan import format_plan
+from detective_async.membership.plan_text import format_plan
 from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
