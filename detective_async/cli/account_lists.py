@@ -13,8 +13,6 @@ from detective_async.membership import LineProblem, read_accounts
 from detective_async.organization import OrganizationAccount
 
 STANDARD_INPUT = "-"
-#: The address of accounts in lists without addresses, which is sent to nobody.
-_NO_ADDRESS = "no-address@example.invalid"
 _SEPARATOR = re.compile("[,;\t]")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: Lines with a problem that are named.
@@ -96,8 +94,10 @@ def _with_addresses(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _address_for(account_id: str) -> str:
+    """Return an address, which is sent to nobody; each account has another one."""
+    digits = "".join(filter(str.isdigit, account_id))
     # Without a digit, it is the heading of the column.
-    return _NO_ADDRESS if any(map(str.isdigit, account_id)) else "Email address"
+    return f"{digits}@example.invalid" if digits else "Email address"
 
 
 def named(name: str) -> str:

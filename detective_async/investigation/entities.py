@@ -65,7 +65,7 @@ class SkipReason(enum.StrEnum):
 
 _EXPLANATIONS = {
     SkipReason.PATH_UNKNOWN: "the path is not known, which is a part of the ARN: pass the ARNs of the account's users "
-    "and roles as known_arns",
+    "and roles as known_arns, one for each name",
     SkipReason.NAME_UNKNOWN: "the name of the user or role is not known",
     SkipReason.ROOT_USER: "root users cannot be investigated",
     SkipReason.FEDERATED_USER: "federated users cannot be investigated",

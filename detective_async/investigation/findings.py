@@ -11,7 +11,7 @@ identifiers"), so an ARN from elsewhere in the findings, or from the caller, tel
 and no ARN is made up: an investigation of a wrong one would find nothing, which looks like innocence.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ def entities_of(finding: Any, *, known_arns: Iterable[str] = (), now: datetime |
     """Find the IAM users and roles that findings name, as ARNs with their paths; and say why the rest is skipped.
 
     GuardDuty names users and roles without their paths, so their ARNs are not known from its findings alone: they are
-    skipped as `PATH_UNKNOWN`, unless another finding or `known_arns` has the ARN. No ARN is made up.
+    skipped as `PATH_UNKNOWN`, unless another finding or `known_arns` has the ARN, and only one. No ARN is made up.
 
     Args:
         finding: the parsed JSON of a finding of GuardDuty or of Security Hub (ASFF): alone, in a list, in an event of
@@ -79,8 +79,10 @@ def entities_of(finding: Any, *, known_arns: Iterable[str] = (), now: datetime |
     found: list[FindingEntity | SkippedEntity] = []
     for one in _findings_in(finding):
         found += _Reader(one, now).read()
-    arns = {key_of(arn): arn for arn in known if isinstance(arn, str) and is_entity(arn)}
-    arns.update({key_of(one.arn): one.arn for one in found if isinstance(one, FindingEntity)})
+    arns: dict[tuple[str | None, str | None, str | None], set[str]] = {}
+    for arn in (*known, *(one.arn for one in found if isinstance(one, FindingEntity))):
+        if isinstance(arn, str) and is_entity(arn):
+            arns.setdefault(key_of(arn), set()).add(arn)
     resolved = [_resolved(one, arns) if isinstance(one, SkippedEntity) else one for one in found]
     return FindingEntities(
         entities=tuple(_joined(one for one in resolved if isinstance(one, FindingEntity))),
@@ -89,11 +91,12 @@ def entities_of(finding: Any, *, known_arns: Iterable[str] = (), now: datetime |
 
 
 def _resolved(
-    skipped: SkippedEntity, arns: Mapping[tuple[str | None, str | None, str | None], str]
+    skipped: SkippedEntity, arns: Mapping[tuple[str | None, str | None, str | None], Collection[str]]
 ) -> FindingEntity | SkippedEntity:
-    """Return the entity, if only its path was unknown and an ARN tells it."""
-    arn = arns.get(skipped.key) if skipped.reason is SkipReason.PATH_UNKNOWN else None
-    return skipped if arn is None or not skipped.is_named_by(arn) else skipped.with_arn(arn)
+    """Return the entity, if only its path was unknown and an ARN tells it; two, as of a deleted role, tell nothing."""
+    candidates = arns.get(skipped.key, ()) if skipped.reason is SkipReason.PATH_UNKNOWN else ()
+    named = [arn for arn in candidates if skipped.is_named_by(arn)]
+    return skipped.with_arn(named[0]) if len(named) == 1 else skipped
 
 
 def _joined(entities: Iterable[FindingEntity]) -> Iterator[FindingEntity]:

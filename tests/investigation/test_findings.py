@@ -236,6 +236,10 @@ def test_known_arns_tell_the_path() -> None:
     others = [ROLE.replace(ACCOUNT, "444455556666"), ROLE.replace(":role/", ":user/"), f"{ROLE}2", "nonsense", 7]
     assert summary(finding, known_arns=others)[0] == []
     assert summary(finding, known_arns=[*others, ROLE]) == ([ROLE], [])
+    # One of them is of a role that is no more, and nothing says which.
+    again = f"{ROLE.rpartition('/')[0]}/elsewhere/{ROLE.rpartition('/')[2]}"
+    for both in ([ROLE, again], [again, ROLE]):
+        assert summary(finding, known_arns=both)[0] == []
     # Each is used for what it is.
     assert summary(guardduty(access_key("IAMUser")), known_arns=iter([ROLE]))[0] == []
 
