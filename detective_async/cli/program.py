@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -108,18 +108,28 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Names from outside may have characters that a terminal's encoding does not have.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    code = _run_and_write(arguments)
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # Python would try again at its end, and end with another code.
+        _discard(sys.stderr)
+    return code
+
+
+def _run_and_write(arguments: Sequence[str] | None) -> int:
     code = DONE
     try:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()
+        _discard(sys.stdout)
         return FAILED
     except OSError as error:
         # If the command has failed, it has said why: most likely because of the same.
         if code == DONE:
             _complain(f"standard output: {error_line(error)}")
-        _discard_output()
+        _discard(sys.stdout)
         return code or FAILED
     return code
 
@@ -174,10 +184,10 @@ def _loggers_restored() -> Any:
         logger.setLevel(level)
 
 
-def _discard_output() -> None:
-    """Let Python write the rest of its buffer to nowhere: its reader has gone, which is no error of this program."""
+def _discard(stream: TextIO) -> None:
+    """Let Python write the rest of a stream's buffer to nowhere: nobody can read it, which has been dealt with."""
     with contextlib.suppress(OSError, ValueError):
-        descriptor = sys.stdout.fileno()
+        descriptor = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
         os.close(nowhere)

@@ -567,6 +567,17 @@ def test_standard_streams_that_are_closed_or_full(
     assert program.changes == []
 
 
+def test_a_standard_error_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written there changes no exit code."""
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert main(["--version"]) == 0
+
+
 def test_closed_streams_are_replaced(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The same in this process."""
     with monkeypatch.context() as patch:
