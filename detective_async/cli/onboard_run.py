@@ -134,9 +134,11 @@ class Onboarding:
         plan = await plan_removal(client, self.removed, regions, all_regions=self.job.regions == (ALL,))
         missing = set(self.removed).difference(one.account_id for one in plan.actions)
         if missing and not plan.problems:
-            # Mistyped, or removed by an earlier run.
-            text = f"{', '.join(sorted(missing))}: no member in {', '.join(regions)}"
-            plan = evolve(plan, notes=(Note(Reason.NOT_A_MEMBER, text),))
+            # Removed by an earlier run, or mistyped.
+            names, where = ", ".join(sorted(missing)), ", ".join(regions)
+            if not plan.actions:
+                raise CommandError(f"{names}: no member in {where}: nothing was done")
+            plan = evolve(plan, notes=(Note(Reason.NOT_A_MEMBER, f"{names}: no member in {where}"),))
         return plan
 
     def _members(self) -> ByInvitation | ByOrganization:
