@@ -20,7 +20,7 @@ _BOM = "\ufeff"
 _WITH_DASHES = re.compile(r"[0-9]{4}-[0-9]{4}-[0-9]{4}")
 #: Semicolons are what spreadsheets write where the comma is the decimal point.
 _SEPARATOR = re.compile("[,;\t]")
-_ONLY_DIGITS = re.compile(r"[\d-]*\d[\d-]*")
+_ONLY_DIGITS = re.compile(r"-*\d[\d-]*")
 _NO_LETTERS = re.compile(r"[^a-z]+")
 #: The headings of the columns, in lower case and letters only: of several, the first one here.
 _ID_HEADINGS = ("accountid", "awsaccountid", "accountids", "accountnumber", "account", "id")

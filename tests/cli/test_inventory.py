@@ -399,7 +399,7 @@ def test_the_same_job_with_other_arguments(a_world: World, main: Main, monkeypat
     """The order of accounts and regions, e-mail addresses in the list and the path to the output may differ."""
     leave_a_checkpoint(a_world, main)
     ids = sorted(a_world.accounts, reverse=True)
-    (a_world.folder / "other").write_text("\n".join(f"{one},root@example.com" for one in ids))
+    (a_world.folder / "other").write_text("\n".join(f"{one},root-{one}@example.com" for one in ids))
     monkeypatch.chdir(a_world.folder)
     arguments = a_world.arguments(accounts="other", regions=(CLOSED, *reversed(OPEN)))
     assert main(*arguments, "--file", a_world.output.name, "--checkpoint", a_world.checkpoint.name).code == 0

@@ -117,7 +117,7 @@ def test_findings(program: Program, form: str, monkeypatch: pytest.MonkeyPatch) 
     assert ended.err.startswith("skipped: ")
     assert "the path is not known" in ended.err
     assert "with --known-arns" in ended.err
-    assert document["skipped"][0]["explanation"].endswith("with --known-arns")
+    assert document["skipped"][0]["explanation"].endswith("with --known-arns, one for each name")
     assert "known_arns" not in ended.out + ended.err
 
 
