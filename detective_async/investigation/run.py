@@ -7,7 +7,7 @@ indicators are being read. Two tasks move the cases: one starts them, one polls.
 import asyncio
 import enum
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -414,10 +414,9 @@ class Investigations:
     async def _poll(self, limit: float) -> None:
         self._poll_error = None
         try:
-            async with asyncio.timeout(limit):
-                await self._sweep()
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    await self._sweep()
         except DetectiveError as error:
             is_transient = isinstance(error, TransportError) or (isinstance(error, ServiceError) and error.retryable)
             self._poll_error = error

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from cli.conftest import SCRIPT, Program
 
@@ -565,6 +566,25 @@ def test_standard_streams_that_are_closed_or_full(
     assert words in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
     assert program.changes == []
+
+
+def test_results_that_nobody_has_flushed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """If they cannot be written at the end, the exit code says so, and one line."""
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(frame, "_run", lambda _: 0)
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main([]) == 1
+    assert capsys.readouterr().err == "detective-async: standard output: No space left on device\n"
+
+
+def test_what_is_no_subcommand() -> None:
+    """Completion may ask for any name."""
+    context = click.Context(frame.commands)
+    assert frame.commands.get_command(context, "nothing") is None
 
 
 def test_a_standard_error_that_is_full(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,8 +213,8 @@ def test_the_state_is_saved_and_loaded(start: Start, tmp_path: Path) -> None:
     assert sim.snapshot()[graph]["tags"] == {"a": "b"}
 
 
-def run_and_signal(arguments: list[str]) -> int:
-    """Run the program in this process, and send it signals until it ends."""
+def run_and_signal(arguments: list[str], **options: Any) -> int:
+    """Run the program in this process, and send it signals until it ends, and another one after that."""
     done = threading.Event()
 
     def interrupt() -> None:
@@ -227,10 +227,11 @@ def run_and_signal(arguments: list[str]) -> int:
     sender = threading.Thread(target=interrupt)
     sender.start()
     try:
-        return main(arguments)
+        return main(arguments, **options)
     finally:
         done.set()
         sender.join()
+        signal.raise_signal(signal.SIGTERM)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -250,6 +251,19 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
     content = tomllib.loads(dump.read_text())
     assert (content["verification_delay"], content["accounts"][0]["id"]) == (5.0, ONE)
     assert run_and_signal(["--port", "0"]) == 0
+
+
+def test_hints_take_the_place_of_the_keys(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They are the last line. A standard output that is the process's own is closed, and late signals do nothing."""
+    with (tmp_path / "out").open("w") as out:
+        for name in ("stdout", "__stdout__"):
+            monkeypatch.setattr(sys, name, out)
+        assert run_and_signal(["--port", "0"], hints="Try this.") == 0
+        out.write("to nobody")
+    assert capsys.readouterr().err.splitlines()[-1] == "Try this."
+    assert (tmp_path / "out").read_text().splitlines()[-1] == f"unset {' '.join(CONFLICTING)}"
 
 
 def test_a_failed_dump_is_reported(
