@@ -22,7 +22,8 @@ from detective_async.membership import (
     Reason,
     RegionReport,
 )
-from detective_async.membership.plan_text import format_plan
+from detective_async.membership.graphs import administrator_of
+from detective_async.membership.plan_text import format_plan, plan_data
 
 #: Regions that are read or changed at a time.
 _CONCURRENCY = 8
@@ -60,20 +61,14 @@ class Removal:
     @property
     def administrator_id(self) -> str | None:
         """The owner of the graphs; None without one."""
-        return self._found[0].graph_arn.split(":")[4] if self._found else None
+        return administrator_of(self._found[0].graph_arn) if self._found else None
 
     def __str__(self) -> str:
         return format_plan(self, self.regions)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data."""
-        return {
-            "administrator_id": self.administrator_id,
-            "regions": list(self.regions),
-            "actions": [action.to_dict() for action in self.actions],
-            "problems": [problem.to_dict() for problem in self.problems],
-            "notes": [note.to_dict() for note in self.notes],
-        }
+        return plan_data(self, self.regions)
 
     async def apply(self, *, timeout: float, progress: ProgressCallback | None) -> MembershipReport:  # noqa: ARG002 - as of plans
         """Remove the members, and return the report."""

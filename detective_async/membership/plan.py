@@ -56,7 +56,7 @@ from detective_async.membership.graphs import (
     list_members,
     wrong_account,
 )
-from detective_async.membership.plan_text import format_plan
+from detective_async.membership.plan_text import format_plan, plan_data
 from detective_async.membership.states import AccountState
 from detective_async.settings.endpoints import partition_of
 
@@ -116,13 +116,7 @@ class MembershipPlan(TablesInNotebooks):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, ready for JSON."""
-        return {
-            "administrator_id": self.administrator_id,
-            "regions": list(self.regions),
-            "actions": [action.to_dict() for action in self.actions],
-            "problems": [problem.to_dict() for problem in self.problems],
-            "notes": [note.to_dict() for note in self.notes],
-        }
+        return plan_data(self, self.regions)
 
     async def apply(self, *, timeout: float = 900.0, progress: ProgressCallback | None = None) -> MembershipReport:
         """Carry out the plan's actions, and nothing else, as far as they are still necessary; report on every account.

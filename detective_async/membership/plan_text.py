@@ -1,8 +1,8 @@
-"""The text of a plan: what would be done, where, and for whom."""
+"""A plan as text and as plain data: what would be done, where, and for whom."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from detective_async.errors import printable
 from detective_async.membership.actions import Action, ActionKind, Note, Problem, Reason, count
@@ -59,6 +59,17 @@ class _Plan(Protocol):
     def notes(self) -> tuple[Note, ...]: ...
     @property
     def administrator_id(self) -> str | None: ...
+
+
+def plan_data(plan: _Plan, regions: Iterable[str]) -> dict[str, Any]:
+    """Return a plan as plain data, ready for JSON."""
+    return {
+        "administrator_id": plan.administrator_id,
+        "regions": list(regions),
+        "actions": [action.to_dict() for action in plan.actions],
+        "problems": [problem.to_dict() for problem in plan.problems],
+        "notes": [note.to_dict() for note in plan.notes],
+    }
 
 
 def format_plan(plan: _Plan, regions: Sequence[str], *, sends_email: bool = False) -> str:
