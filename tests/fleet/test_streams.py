@@ -69,12 +69,18 @@ WORLD = {
 
 
 @pytest.fixture
+async def sim(fake_time: FakeTime) -> AsyncIterator[DetectiveSimulator]:
+    """A simulator at the client's time: it measures volumes each full hour, which a test must not cross."""
+    async with DetectiveSimulator(wall_clock=lambda: fake_time.now) as simulator:
+        yield simulator
+
+
+@pytest.fixture
 async def fleet(sim: DetectiveSimulator, fake_time: FakeTime) -> AsyncIterator[DetectiveFleet]:
     sim.load(WORLD)
     disable_debug()
     targets = [Target(one, region, sim.account(one)) for one in (*EVERY, MANAGER) for region in REGIONS]
-    clock = fake_time.clock(real_dates=True)
-    async with DetectiveFleet(targets, endpoint_url=sim.url, concurrency=4, clock=clock) as fleet:
+    async with DetectiveFleet(targets, endpoint_url=sim.url, concurrency=4, clock=fake_time.clock()) as fleet:
         yield fleet
 
 
