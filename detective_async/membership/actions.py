@@ -69,7 +69,8 @@ class Reason(enum.StrEnum):
         NOT_IN_ORGANIZATION: the account was invited instead of enabled, or is accepted for if it will be.
         DECLINED: the account was invited, and is no member any more.
         UNKNOWN_STATUS: the member has a status that this release does not know.
-        WRONG_ACCOUNT: the client's credentials are those of another account than the administrator.
+        WRONG_ACCOUNT: the credentials are those of another account than the administrator or member, or of an unknown
+            one.
         WRONG_ADMINISTRATOR: the organization's Detective administrator is another account.
         NOT_ADMINISTRATOR: the client's account is not the organization's Detective administrator, and nothing was given
             to designate it with.
@@ -224,6 +225,7 @@ class AccountReport:
         before: its status at the beginning; None if it was not a member.
         after: its status when last read; None if it is not a member, or its status could not be read.
         done: the actions that were carried out for it, in order.
+        maybe_done: the action that was in flight at the end, so that it is not known whether it was carried out.
         problem: why it is not in its desired state; None if it is.
         error: the error that caused the problem, or None.
         reason: the problem for programs; None if there is none.
@@ -234,6 +236,7 @@ class AccountReport:
     before: MemberStatus | None = None
     after: MemberStatus | None = None
     done: tuple[ActionKind, ...] = ()
+    maybe_done: tuple[ActionKind, ...] = ()
     problem: str | None = None
     error: Exception | None = None
     reason: Reason | None = None
@@ -256,6 +259,8 @@ class RegionReport:
         region: the region.
         graph_arn: the graph; None if there is none, or it could not be read.
         done: the actions that were carried out on the graph, in order.
+        maybe_done: the actions that were in flight at the end, so that it is not known whether they were carried out.
+        auto_enable: what auto-enable was set to; None if it was not set.
         problem: why it is not in its desired state; None if it is.
         error: the error that caused the problem, or None.
         reason: the problem for programs; None if there is none.
@@ -264,6 +269,8 @@ class RegionReport:
     region: str
     graph_arn: str | None = None
     done: tuple[ActionKind, ...] = ()
+    maybe_done: tuple[ActionKind, ...] = ()
+    auto_enable: bool | None = None
     problem: str | None = None
     error: Exception | None = None
     reason: Reason | None = None
@@ -313,13 +320,17 @@ class MembershipReport(TablesInNotebooks):
         done = Counter(kind for region in self.regions for kind in region.done)
         done.update(kind for row in self.rows for kind in row.done)
         bad = [region for region in self.regions if not region.ok]
+        maybe = Counter(kind for region in self.regions for kind in region.maybe_done)
+        maybe.update(kind for row in self.rows for kind in row.maybe_done)
+        parts = [_totals(done)] if done else []
+        parts += [f"not known whether it was done: {_totals(maybe)}"] if maybe else []
+        parts += ["auto-enable is off now"] if any(region.auto_enable is False for region in self.regions) else []
         nothing = "nothing was done" if bad or self.failures else "nothing had to be done"
-        summary = ", ".join(f"{kind}: {done[kind]}" for kind in ActionKind if done[kind]) or nothing
         if self.rows:
             good = f"{len(self.rows) - len(self.failures)} of {len(self.rows)} memberships in "
         else:
             good = f"{len(self.regions) - len(bad)} of "
-        lines = [f"{good}{count(len(self.regions), 'region')} are as wanted; {summary}"]
+        lines = [f"{good}{count(len(self.regions), 'region')} are as wanted; {'; '.join(parts) or nothing}"]
         lines += [f"  {region.region}: {region.problem}" for region in bad]
         # A region's problem is shown once, and not again for each of its accounts.
         shown = {(region.region, region.problem) for region in bad}
@@ -361,6 +372,10 @@ class TeardownReport(TablesInNotebooks):
         lines = [f"{count(len(deleted), 'graph')} gone"]
         lines += [f"  {region.region}: {region.problem}" for region in self.failures]
         return "\n".join(lines)
+
+
+def _totals(numbers: Counter[ActionKind]) -> str:
+    return ", ".join(f"{kind}: {numbers[kind]}" for kind in ActionKind if numbers[kind])
 
 
 def count(number: int, noun: str) -> str:

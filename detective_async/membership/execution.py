@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from detective_async.api.models.exceptions import (
     AccessDeniedException,
@@ -15,9 +15,10 @@ from detective_async.api.models.exceptions import (
     ServiceQuotaExceededException,
 )
 from detective_async.api.redaction import in_one_line
+from detective_async.api.sts import GET_CALLER_IDENTITY
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
-from detective_async.client.identity import caller_account
+from detective_async.client.identity import caller_account, identified
 from detective_async.client.polling import Wait
 from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.client.slots import SharedSlots
@@ -38,11 +39,16 @@ _GROWTH = 1.25
 #: The longest wait between two attempts of one call, in seconds. Patience beyond that is that of the deadline: a longer
 #: wait inside of a call might not see that an outage is over.
 _LONGEST_BACKOFF = 3.0
+#: Attempts of one call, for the same reason; and so that a report at the deadline has the error of an outage.
+_ATTEMPTS = 3
 #: Seconds, and the part of all time, for which STS is asked at most.
 _LONGEST_FOR_IDENTITY = 15.0
 _PART_FOR_IDENTITY = 0.25
 #: The last read begins at the deadline, and may take this many seconds, or the timeout if that is less.
 _LAST_READ_LIMIT = 1.0
+#: The end of a library's error that is untrue of operations that change nothing.
+_MAY_HAVE_ACTED = re.compile(r"; the service may have acted on it")
+_READS = ("List", "Get", "Describe", "BatchGet")
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: For texts of problems; the error itself has it.
@@ -66,7 +72,11 @@ class StoppedError(Exception):
 
 
 def _patient(client: DetectiveClient) -> DetectiveClient:
-    return client._patient(max_backoff=_LONGEST_BACKOFF)  # noqa: SLF001 - of our own class
+    patient = client._patient(max_backoff=_LONGEST_BACKOFF)  # noqa: SLF001 - of our own class
+    if client._retry.max_attempts is None:  # noqa: SLF001
+        transport = patient._transport  # noqa: SLF001
+        patient._transport = evolve(transport, max_attempts=min(_ATTEMPTS, transport.max_attempts))  # noqa: SLF001
+    return patient
 
 
 @define(eq=False)
@@ -80,7 +90,7 @@ class Execution:
         hosts_are_known: whether the hosts of the regions have responded before, so that one that is not found is an
             outage.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
-        owners: account id -> the account whose credentials its source has given; None if it is not known.
+        caller_error: why STS did not say whose credentials the client has; None if it did.
         acted: whether any action may have had its effect.
     """
 
@@ -89,8 +99,10 @@ class Execution:
     wait: Wait
     hosts_are_known: bool = False
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
-    owners: dict[str, str | None] = field(init=False, repr=False, factory=dict)
+    caller_error: Exception | None = field(init=False, default=None)
     acted: bool = field(init=False, default=False)
+    # The id of an access key -> its account.
+    _key_owners: dict[str, str] = field(init=False, repr=False, factory=dict)
 
     @classmethod
     def start(
@@ -111,15 +123,32 @@ class Execution:
         """The client's clock."""
         return self.wait.clock
 
+    async def identified(self, client: DetectiveClient) -> tuple[str, DetectiveClient]:
+        """Return whose credentials a client has, and a client that stays with that account."""
+        try:
+            return await identified(client, self._key_owners)
+        except DetectiveError as error:
+            # Asking changes nothing.
+            error.outcome_unknown = False
+            raise
+
     @asynccontextmanager
-    async def acting(self, region: str) -> AsyncIterator[None]:
-        """Hold a slot for one call that changes something, and note whether it may have had its effect."""
+    async def acting(self, region: str, note_unknown: Callable[[], object]) -> AsyncIterator[None]:
+        """Hold a slot for one call that changes something, and note whether it may have had its effect.
+
+        Args:
+            region: the region.
+            note_unknown: called if the call is cancelled, so that nobody knows whether it had.
+        """
         async with self.slots.of(region):
             acted = True
             try:
                 yield
             except DetectiveError as error:
                 acted = error.outcome_unknown
+                raise
+            except asyncio.CancelledError:
+                note_unknown()
                 raise
             finally:
                 self.acted |= acted
@@ -190,8 +219,10 @@ async def identify(execution: Execution) -> str | None:
             return await execution.until_read(lambda: caller_account(execution.client), part=part)
     except ClientClosed:
         raise
-    except (DetectiveError, StoppedError, TimeoutError):
-        # It may not be reachable where Detective is. The owner of a graph tells, too, and without one the regions do.
+    except (DetectiveError, StoppedError, TimeoutError) as error:
+        # It may not be reachable where Detective is. The owner of a graph tells, too.
+        silent = StoppedError(Reason.NO_RESPONSE, "it is not known whose credentials these are: STS does not respond")
+        execution.caller_error = silent if isinstance(error, TimeoutError) else error
         return None
 
 
@@ -239,6 +270,11 @@ def error_text(error: Exception) -> str:
     """Return the text of an error for a report, in one line, and the same for all responses that say the same."""
     # A `StoppedError` may quote responses.
     text = without_request_id(in_one_line(str(error)))
+    operation = getattr(error, "operation", None) or ""
+    if operation.startswith(_READS):
+        text = _MAY_HAVE_ACTED.sub("", text)
+    if operation == GET_CALLER_IDENTITY.name:
+        return f"it is not known whose credentials these are, so nothing was done with them: {text}"
     if is_region_closed(error):
         return f"Detective is not available to the account in this region: {text}"
     if is_of_unknown_keys(error):

@@ -50,11 +50,10 @@ from detective_async.membership.graphs import (
     Graph,
     SetAutoEnable,
     administrator_of,
-    check_owner,
+    check_account,
     find_organization_graph,
     first_step,
     list_members,
-    wrong_account,
 )
 from detective_async.membership.plan_text import format_plan, plan_data
 from detective_async.membership.states import AccountState
@@ -189,7 +188,7 @@ class MembershipPlan(TablesInNotebooks):
             )
         total = sum(len(region.accounts) for region in regions)
         counter.append(ProgressCounter(progress, total, execution.clock.monotonic))
-        return Application(execution, regions, timeout, self.notes, self.administrator_id, bool(self.actions))
+        return Application(execution, regions, timeout, self.notes, self.administrator_id)
 
     def _states(
         self,
@@ -465,7 +464,8 @@ class _RegionPlan:
     error: Exception | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        self.graph = Graph(self.execution, self.desired, self.region)
+        administrator_id = self.caller or self.desired.members.administrator_id
+        self.graph = Graph(self.execution, self.desired, self.region, administrator_id=administrator_id)
 
     @property
     def owner(self) -> str | None:
@@ -494,8 +494,7 @@ class _RegionPlan:
 
     async def _make(self) -> None:
         wanted = self.desired.members.administrator_id
-        if wanted is not None and self.caller is not None and self.caller != wanted:
-            raise wrong_account(self.caller, wanted)
+        check_account(self.caller, wanted)
         members = await self.execution.until_read(self._read)
         facts = GraphFacts(self.desired.organization is not None, self.owner or self.caller or wanted)
         self._plan_members(members, facts)
@@ -510,16 +509,13 @@ class _RegionPlan:
             is_missing = False
         else:
             is_missing = bool(await first.missing())
-        if graph.arn is not None:
-            check_owner(graph.arn, wanted)
         if first is not None and is_missing:
             if not self._makes_graphs:
                 raise StoppedError(Reason.NO_GRAPH, "the client's account has no graph here")
-            if wanted is not None and self.caller is None and graph.arn is None:
-                raise StoppedError(
-                    Reason.WRONG_ACCOUNT,
-                    f"STS does not say whether the client's credentials are those of the administrator {wanted}",
-                )
+            unknown = self.execution.caller_error
+            if unknown is not None and graph.arn is None:
+                # The graph would be of any account, and cost it money.
+                raise StoppedError(Reason.WRONG_ACCOUNT, error_text(unknown)) from unknown
             self._add_first(first.kind, first.reason, wanted)
         for kind in GRAPH_STEPS:
             step = kind(graph)

@@ -265,7 +265,7 @@ class _Deletion:
             try:
                 if not self._is_checked and not await self._check_members(client):
                     return
-                async with execution.acting(region):
+                async with execution.acting(region, lambda: None):
                     self._end("interrupted while it was being deleted: it may be gone", Reason.INTERRUPTED)
                     await client.delete_graph(self.graph.graph_arn)
                 break
