@@ -324,13 +324,18 @@ class MembershipReport(TablesInNotebooks):
         maybe.update(kind for row in self.rows for kind in row.maybe_done)
         parts = [_totals(done)] if done else []
         parts += [f"not known whether it was done: {_totals(maybe)}"] if maybe else []
-        parts += ["auto-enable is off now"] if any(region.auto_enable is False for region in self.regions) else []
+        parts += [
+            f"auto-enable is {setting} now"
+            for setting, is_on in (("on", True), ("off", False))
+            if any(region.auto_enable is is_on for region in self.regions)
+        ]
         nothing = "nothing was done" if bad or self.failures else "nothing had to be done"
         if self.rows:
             good = f"{len(self.rows) - len(self.failures)} of {len(self.rows)} memberships in "
         else:
             good = f"{len(self.regions) - len(bad)} of "
-        lines = [f"{good}{count(len(self.regions), 'region')} are as wanted; {'; '.join(parts) or nothing}"]
+        verb = "is" if not self.rows and len(self.regions) == 1 else "are"
+        lines = [f"{good}{count(len(self.regions), 'region')} {verb} as wanted; {'; '.join(parts) or nothing}"]
         lines += [f"  {region.region}: {region.problem}" for region in bad]
         # A region's problem is shown once, and not again for each of its accounts.
         shown = {(region.region, region.problem) for region in bad}
@@ -369,7 +374,9 @@ class TeardownReport(TablesInNotebooks):
     def __str__(self) -> str:
         """Summarize deletions and failures in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
-        lines = [f"{count(len(deleted), 'graph')} gone"]
+        unread = sum(region.graph_arn is None for region in self.failures)
+        also = f"; {count(unread, 'region')} not looked at, where there may be more" if unread else ""
+        lines = [f"{count(len(deleted), 'graph')} gone{also}"]
         lines += [f"  {region.region}: {region.problem}" for region in self.failures]
         return "\n".join(lines)
 

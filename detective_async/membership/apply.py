@@ -120,6 +120,8 @@ class RegionRun:
             graph.problem = problem.text, problem.reason, problem.error
         else:
             await self._recorded(self._find_or_make_graph())
+            if self._unfinished:
+                return
         if graph.problem is not None:
             self._end_accounts()
             return
@@ -135,7 +137,8 @@ class RegionRun:
         if self._unfinished:
             unknown = [f"it is not known whether {str(kind)!r} was carried out" for kind in graph.maybe_done]
             failures = list(graph.failures.values())
-            stopped = StoppedError(reason, "; ".join((problem, *unknown, *dict.fromkeys(map(error_text, failures)))))
+            more = "; ".join((*unknown, *dict.fromkeys(map(error_text, failures))))
+            stopped = StoppedError(reason, f"{problem}: {more}" if more else problem)
             stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
             graph.fail(stopped)
         if graph.problem is not None and self._members is None and self._look_error is None:
@@ -440,6 +443,8 @@ class Application:
 
     async def _check_caller(self) -> None:
         """Let all regions fail if the client's credentials are those of another account than the plan is for."""
+        if all(region.problem is not None for region in self.regions):
+            return
         try:
             check_account(await identify(self.execution), self.administrator_id)
         except StoppedError as error:

@@ -255,6 +255,8 @@ def reason_of(error: Exception) -> Reason:
     """Classify an error for a report."""
     if isinstance(error, StoppedError):
         return error.reason
+    if getattr(error, "operation", None) == GET_CALLER_IDENTITY.name:
+        return Reason.WRONG_ACCOUNT
     if is_region_closed(error):
         return Reason.REGION_UNAVAILABLE
     if is_of_unknown_keys(error):

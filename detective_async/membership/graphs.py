@@ -362,9 +362,13 @@ class SetAutoEnable(GraphStep):
 
     async def act(self, names: Sequence[str], /) -> None:
         """Change the setting."""
-        self.graph.auto_enable = "on" in names
         async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
+
+    def note_done(self) -> None:
+        """Note also what was set."""
+        super().note_done()
+        self.graph.auto_enable = self._name == "on"
 
     @property
     def _name(self) -> str:

@@ -351,7 +351,9 @@ async def _make(
                 plans.append(plan)
                 group.create_task(plan.make())
     administrator_id = caller or next((plan.owner for plan in plans if plan.owner), None)
-    notes = _notes_on_accounts(desired, administrator_id)
+    # The account of an organization plan without an administrator may be the management account.
+    is_administrator = any(plan.error is None for plan in plans)
+    notes = _notes_on_accounts(desired, administrator_id if is_administrator else None)
     if every_region:
         closed = notes_on_closed({plan.region: plan.error for plan in plans})
         notes += closed.values()
@@ -396,8 +398,8 @@ def _notes_on_second_attempts(plans: Iterable["_RegionPlan"], *, sends_email: bo
     same = sum(action.reason is Reason.VERIFICATION_FAILED for action in actions)
     if same:
         text = (
-            f"{count(same, 'membership')} whose e-mail address AWS could not verify: invited again with the same one, "
-            f"in this and each later run until it is right{', with an e-mail each time' if sends_email else ''}"
+            f"{count(same, 'membership')} whose e-mail address AWS could not verify: removed and invited again with the "
+            f"same one, in this and each later run until it is right{', with an e-mail each time' if sends_email else ''}"
         )
         yield Note(Reason.VERIFICATION_FAILED, text)
 

@@ -11,27 +11,36 @@ _WIDTH = 110
 #: The number of accounts of an action that are named.
 _NAMED = 10
 
+#: With the accounts in place of the braces.
 _PHRASES = {
-    ActionKind.ENABLE_ADMINISTRATOR: "make the organization's Detective administrator",
+    ActionKind.ENABLE_ADMINISTRATOR: "make account {} the organization's Detective administrator",
     ActionKind.CREATE_GRAPH: "create the graph",
     ActionKind.TAG_GRAPH: "set tags of the graph",
     ActionKind.START_PACKAGES: "start data source packages",
-    ActionKind.SET_AUTO_ENABLE: "set auto-enable, for accounts that join the organization later",
-    ActionKind.REMOVE: "remove",
-    ActionKind.REINVITE: "invite again with another e-mail address",
-    ActionKind.INVITE: "invite",
+    ActionKind.SET_AUTO_ENABLE: "turn auto-enable {}: accounts that join the organization later {} members",
+    ActionKind.REMOVE: "remove {}",
+    ActionKind.REINVITE: "remove {}, and invite again with the e-mail address of the list",
+    ActionKind.INVITE: "invite {}",
     # Before it is added, nothing says whether an account is outside of the organization.
-    ActionKind.ENABLE_MEMBER: "enable without invitation, or invite if outside the organization,",
-    ActionKind.ACCEPT: "accept the invitation of",
-    ActionKind.START_MONITORING: "try to enable after it was disabled",
+    ActionKind.ENABLE_MEMBER: "enable {} without invitation, or invite if outside the organization",
+    ActionKind.ACCEPT: "accept the invitation of {}",
+    ActionKind.START_MONITORING: "ask AWS to enable {} that it has not enabled because of the volume",
     ActionKind.DELETE_GRAPH: "delete the graph, for all members too",
 }
 _PHRASES_BY_REASON: Mapping[tuple[ActionKind, Reason | None], str] = {
-    (ActionKind.REINVITE, Reason.VERIFICATION_FAILED): "invite again with the same e-mail address",
-    (ActionKind.ACCEPT, Reason.NOT_IN_ORGANIZATION): "if invited, accept the invitation of",
+    (ActionKind.REINVITE, Reason.VERIFICATION_FAILED): "remove {}, and invite again with the same e-mail address",
+    (ActionKind.ACCEPT, Reason.NOT_IN_ORGANIZATION): "if invited, accept the invitation of {}",
 }
-_BILLED = "billed by volume after a trial of 30 days"
-_MAKING_GRAPHS = frozenset({ActionKind.CREATE_GRAPH, ActionKind.ENABLE_ADMINISTRATOR})
+#: The actions that cost money, and who pays. A free trial comes once only, which nothing of a plan says.
+_BILLED = {
+    ActionKind.CREATE_GRAPH: "billed to the administrator by volume",
+    ActionKind.ENABLE_ADMINISTRATOR: "billed to the administrator by volume",
+    ActionKind.START_PACKAGES: "billed to each account by volume",
+    ActionKind.ENABLE_MEMBER: "billed to each by volume",
+    ActionKind.ACCEPT: "billed to each by volume",
+    ActionKind.START_MONITORING: "billed to each by volume",
+}
+_REMOVING = frozenset({ActionKind.REMOVE, ActionKind.REINVITE})
 #: The actions for which AWS sends e-mails, and to whom.
 _E_MAILS = {
     ActionKind.INVITE: "an e-mail to each",
@@ -109,17 +118,22 @@ def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable
         kind = some[0].kind
         ids = [action.account_id for action in some if action.account_id is not None]
         # What costs money, and what other people notice.
-        more = [_BILLED] if kind in _MAKING_GRAPHS else []
-        more += [_E_MAILS[kind]] if sends_email and kind in _E_MAILS else []
-        if not ids:
-            more += filter(None, [some[0].detail])
-            yield f"{phrase} ({'; '.join(more)})" if more else phrase
-        else:
+        detail, texts = some[0].detail, [count(len(ids), "account")]
+        if kind is ActionKind.ENABLE_ADMINISTRATOR:
+            texts, ids = ids, []
+        if ids:
+            detail = ""
+        if kind is ActionKind.SET_AUTO_ENABLE:
+            texts, detail = [detail, "become" if detail == "on" else "do not become"], ""
+        notes = [detail, _BILLED.get(kind, ""), _E_MAILS.get(kind, "") if sends_email else ""]
+        more = "; ".join(filter(None, notes))
+        what = f"{phrase.format(*texts)}{f' ({more})' if more else ''}"
+        if ids:
             # Removals are all named, so that they can be checked.
-            named = len(ids) if kind is ActionKind.REMOVE else _NAMED
+            named = len(ids) if kind in _REMOVING else _NAMED
             others = f" and {len(ids) - named} more" if len(ids) > named else ""
-            what = f"{phrase} {count(len(ids), 'account')}{f' ({more[0]})' if more else ''}"
-            yield f"{what}: {', '.join(ids[:named])}{others}"
+            what = f"{what}: {', '.join(ids[:named])}{others}"
+        yield what
 
 
 def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:

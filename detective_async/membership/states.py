@@ -228,9 +228,8 @@ class AccountState:
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
             self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
-        if self.failure is not None and self.failure.outcome_unknown:
-            self.maybe_done = self.maybe_done or self.failure.kind
-        if self.maybe_done is not None:
+        is_cut_off = self.maybe_done is not None
+        if is_cut_off:
             problem = f"{problem}: it is not known whether {str(self.maybe_done)!r} was carried out"
         error: Exception | None = look_error
         text = None if error is None else error_text(error)
@@ -238,12 +237,13 @@ class AccountState:
             text, error = self.failure.text, self.failure.error
         seen = f"{str(self.done[-1])!r} was done, but the account" if self.done and text is None else "the account"
         status = describe_status(self.member) if self._was_seen else "not looked at"
-        is_now = f"{'was' if self.maybe_done else 'is'} {status}"
         end = "" if text is None else f"; {text}"
-        self.end(f"{problem}{';' if self.maybe_done else ':'} {seen} {is_now}{end}", reason, error)
+        self.end(f"{problem}{'; before, ' if is_cut_off else ': '}{seen} {'was' if is_cut_off else 'is'} {status}{end}", reason, error)
 
     def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
         """End processing."""
+        if self.failure is not None and self.failure.outcome_unknown:
+            self.maybe_done = self.maybe_done or self.failure.kind
         if problem is not None:
             self.outcome = problem, reason or Reason.FAILED, error
         self.phase = Phase.ENDED

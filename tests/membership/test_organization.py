@@ -393,18 +393,16 @@ async def test_client_of_a_different_account(sim: DetectiveSimulator, management
 async def test_account_that_sts_does_not_say(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], way: str
 ) -> None:
-    """Where STS cannot be asked, the owner of a graph tells; without one, nothing is done if an account is named."""
+    """Where STS cannot be asked, the owner of a graph tells; without one, nothing is done."""
     sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
     members = management["members"] if way == "management" else ByInvitation(administrator_id=ADMINISTRATOR)
     plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
     assert plan.actions == ()
     assert plan.administrator_id is None
-    assert [(problem.text, problem.reason) for problem in plan.problems] == [
-        (
-            f"STS does not say whether the client's credentials are those of the administrator {ADMINISTRATOR}",
-            Reason.WRONG_ACCOUNT,
-        )
-    ]
+    (problem,) = plan.problems
+    assert problem.text.startswith("it is not known whose credentials these are, so nothing was done with them: Access")
+    assert problem.reason is Reason.WRONG_ACCOUNT
+    assert isinstance(problem.error, AccessDeniedException)
     # Nobody is named.
     plan = await plan_membership(client, [account(ADMINISTRATOR), *WANTED], regions=[REGION])
     assert str(plan).startswith(f"{REGION}:")

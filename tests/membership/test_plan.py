@@ -434,6 +434,8 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
             "graph_arn": report.regions[0].graph_arn,
             "ok": True,
             "done": ["tag graph"],
+            "maybe_done": [],
+            "auto_enable": None,
             "reason": None,
             "problem": None,
             "error": None,
@@ -443,6 +445,8 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
             "graph_arn": None,
             "ok": False,
             "done": [],
+            "maybe_done": [],
+            "auto_enable": None,
             "reason": "access denied",
             "problem": denied,
             "error": to_dict(report.regions[1].error),
@@ -587,7 +591,7 @@ async def test_packages_that_take_time(sim: DetectiveSimulator, client: Detectiv
     assert [region.reason for region in report.regions] == [Reason.TIMED_OUT]
     assert str(report).splitlines() == [
         "0 of 1 region are as wanted; start packages: 1",
-        "  eu-west-1: start packages was done, but its effect is not visible within 20 s",
+        "  eu-west-1: not done within 20 s: 'start packages' (EKS_AUDIT) was done, but its effect is not visible",
     ]
     assert (await plan.apply()).ok
     assert (await client.list_datasource_packages(arn_in(REGION))).datasource_packages[
