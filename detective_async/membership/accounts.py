@@ -69,7 +69,7 @@ class Origin:
     inactive: Mapping[str, str] = field(eq=False)
 
 
-class ListedId(str):
+class ListedId(str):  # noqa: SLOT000 - pickle keeps what `__dict__` has, and no slots
     """An account id that knows what could not be read of its list, also in an account that is copied or pickled.
 
     Attributes:
@@ -101,7 +101,7 @@ class AccountList(list[Account]):
     """Accounts that were read from lines, with what could not be read.
 
     A plan that is made of them removes no members while there are `problems`, because a line that could not be read may
-    be one of theirs. That is so for any list with any of these accounts or copies of them, such as a sorted, filtered or
+    be one of theirs. That is so for any list with any of these accounts or their copies, such as a sorted, filtered or
     unpickled one; only an `Account` that is made anew is not known to be from this list.
 
     Attributes:

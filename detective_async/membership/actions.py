@@ -1,6 +1,7 @@
 """What plans and reports consist of: actions, problems and notes with their reasons, and the results of accounts."""
 
 import enum
+from abc import abstractmethod
 from collections import Counter
 from typing import Any
 
@@ -144,7 +145,16 @@ class Reason(enum.StrEnum):
 
 
 @frozen
-class Action:
+class PlainData:
+    """Something that is also plain data."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, ready for JSON."""
+        return fields_to_dict(self)
+
+
+@frozen
+class Action(PlainData):
     """One planned change.
 
     Attributes:
@@ -163,13 +173,9 @@ class Action:
     detail: str = ""
     items: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the action as plain data, ready for JSON."""
-        return fields_to_dict(self)
-
 
 @frozen
-class Problem:
+class Problem(PlainData):
     """Something that the plan cannot solve.
 
     Attributes:
@@ -189,13 +195,9 @@ class Problem:
     reason: Reason = Reason.FAILED
     number: int | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the problem as plain data, ready for JSON."""
-        return fields_to_dict(self)
-
 
 @frozen
-class Note:
+class Note(PlainData):
     """Something that is worth knowing, and no problem.
 
     Attributes:
@@ -210,13 +212,40 @@ class Note:
     region: str | None = None
     account_id: str | None = None
 
+
+@frozen
+class Result(PlainData):
+    """The result of something that was to be as wanted."""
+
+    @property
+    @abstractmethod
+    def ok(self) -> bool:
+        """Whether it is as wanted."""
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the note as plain data, ready for JSON."""
-        return fields_to_dict(self)
+        """Return the result as plain data, ready for JSON."""
+        return {"ok": self.ok, **fields_to_dict(self)}
 
 
 @frozen(kw_only=True)
-class AccountReport:
+class _Report(Result):
+    """What the results of accounts and of graphs have in common."""
+
+    region: str
+    done: tuple[ActionKind, ...] = ()
+    maybe_done: tuple[ActionKind, ...] = ()
+    problem: str | None = None
+    error: Exception | None = None
+    reason: Reason | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is in its desired state; of a graph, regardless of its accounts."""
+        return self.problem is None
+
+
+@frozen(kw_only=True)
+class AccountReport(_Report):
     """The result for one account in one region.
 
     Attributes:
@@ -232,61 +261,31 @@ class AccountReport:
     """
 
     account_id: str
-    region: str
     before: MemberStatus | None = None
     after: MemberStatus | None = None
-    done: tuple[ActionKind, ...] = ()
-    maybe_done: tuple[ActionKind, ...] = ()
-    problem: str | None = None
-    error: Exception | None = None
-    reason: Reason | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the account is in its desired state."""
-        return self.problem is None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
 
 
 @frozen(kw_only=True)
-class RegionReport:
+class RegionReport(_Report):
     """The result for the graph of one region.
 
     Attributes:
         region: the region.
         graph_arn: the graph; None if there is none, or it could not be read.
+        auto_enable: what auto-enable was set to; None if it was not set.
         done: the actions that were carried out on the graph, in order.
         maybe_done: the actions that were in flight at the end, so that it is not known whether they were carried out.
-        auto_enable: what auto-enable was set to; None if it was not set.
         problem: why it is not in its desired state; None if it is.
         error: the error that caused the problem, or None.
         reason: the problem for programs; None if there is none.
     """
 
-    region: str
     graph_arn: str | None = None
-    done: tuple[ActionKind, ...] = ()
-    maybe_done: tuple[ActionKind, ...] = ()
     auto_enable: bool | None = None
-    problem: str | None = None
-    error: Exception | None = None
-    reason: Reason | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the graph itself is in its desired state, regardless of its accounts."""
-        return self.problem is None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
 
 
 @frozen(kw_only=True)
-class MembershipReport(TablesInNotebooks):
+class MembershipReport(Result, TablesInNotebooks):
     """The result of a membership plan.
 
     Attributes:
@@ -310,10 +309,6 @@ class MembershipReport(TablesInNotebooks):
     def failures(self) -> tuple[AccountReport, ...]:
         """The rows of the accounts that are not in their desired state."""
         return tuple(row for row in self.rows if not row.ok)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
 
     def __str__(self) -> str:
         """Summarize actions and failures in a few lines."""
@@ -348,7 +343,7 @@ class MembershipReport(TablesInNotebooks):
 
 
 @frozen(kw_only=True)
-class TeardownReport(TablesInNotebooks):
+class TeardownReport(Result, TablesInNotebooks):
     """The result of a teardown.
 
     Attributes:
@@ -366,10 +361,6 @@ class TeardownReport(TablesInNotebooks):
     def failures(self) -> tuple[RegionReport, ...]:
         """The regions in which a graph may remain."""
         return tuple(region for region in self.regions if not region.ok)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
 
     def __str__(self) -> str:
         """Summarize deletions and failures in a few lines."""

@@ -181,7 +181,9 @@ class RegionRun:
         text = "the graph that the plan is for is gone, and the plan does not make one: plan again"
         caller = await identify(self.execution)
         if caller is None:
-            text = "the graph that the plan is for is gone, or the client has credentials of another account: plan again"
+            text = (
+                "the graph that the plan is for is gone, or the client has credentials of another account: plan again"
+            )
         try:
             check_account(caller, self.graph.administrator_id)
         except StoppedError as error:

@@ -46,6 +46,18 @@ _LONGEST_FOR_IDENTITY = 15.0
 _PART_FOR_IDENTITY = 0.25
 #: The last read begins at the deadline, and may take this many seconds, or the timeout if that is less.
 _LAST_READ_LIMIT = 1.0
+#: What an error says of a region by itself -> the reason, and the same in words.
+_UNAVAILABLE = {
+    RegionFinding.NOT_OPTED_IN: (
+        Reason.REGION_UNAVAILABLE,
+        "Detective is not available to the account in this region",
+    ),
+    # AWS has one error for both.
+    RegionFinding.UNKNOWN_KEYS: (
+        Reason.UNKNOWN_KEYS,
+        "Detective is not available to the account in this region, or its access keys do not exist",
+    ),
+}
 #: The end of a library's error that is untrue of operations that change nothing.
 _MAY_HAVE_ACTED = re.compile(r"; the service may have acted on it")
 _READS = ("List", "Get", "Describe", "BatchGet")
@@ -179,7 +191,7 @@ class Execution:
             return False
         if isinstance(error, HostNotFound):
             return self.hosts_are_known
-        if is_region_closed(error) or is_of_unknown_keys(error):
+        if region_finding(error) in _UNAVAILABLE:
             return False
         if isinstance(error, ServiceError) and error.retryable:
             return True
@@ -226,16 +238,6 @@ async def identify(execution: Execution) -> str | None:
         return None
 
 
-def is_region_closed(error: BaseException) -> bool:
-    """Return whether an error says by itself that Detective is not available to the account in the region."""
-    return region_finding(error, "") is RegionFinding.NOT_OPTED_IN
-
-
-def is_of_unknown_keys(error: BaseException) -> bool:
-    """Return whether an error says that the access keys do not exist, or the region is closed: AWS has one for both."""
-    return region_finding(error, "") is RegionFinding.UNKNOWN_KEYS
-
-
 def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Note]:
     """Return a note for each region that the account has not opted in to.
 
@@ -257,10 +259,8 @@ def reason_of(error: Exception) -> Reason:
         return error.reason
     if getattr(error, "operation", None) == GET_CALLER_IDENTITY.name:
         return Reason.WRONG_ACCOUNT
-    if is_region_closed(error):
-        return Reason.REGION_UNAVAILABLE
-    if is_of_unknown_keys(error):
-        return Reason.UNKNOWN_KEYS
+    if finding := _UNAVAILABLE.get(region_finding(error)):
+        return finding[0]
     if isinstance(error, AssumeRoleError | ServiceError) and error.code in _EXPIRED:
         return Reason.KEYS_EXPIRED
     if isinstance(error, AssumeRoleError) and error.code in _DENIED:
@@ -277,11 +277,8 @@ def error_text(error: Exception) -> str:
         text = _MAY_HAVE_ACTED.sub("", text)
     if operation == GET_CALLER_IDENTITY.name:
         return f"it is not known whose credentials these are, so nothing was done with them: {text}"
-    if is_region_closed(error):
-        return f"Detective is not available to the account in this region: {text}"
-    if is_of_unknown_keys(error):
-        return f"Detective is not available to the account in this region, or its access keys do not exist: {text}"
-    return text
+    finding = _UNAVAILABLE.get(region_finding(error))
+    return f"{finding[1]}: {text}" if finding else text
 
 
 def without_request_id(text: str) -> str:

@@ -216,7 +216,7 @@ class CreateGraph(Step):
 
     async def act(self, _names: Sequence[str], /) -> None:
         """Create it, with the desired tags."""
-        # The keys may have been renewed to those of another account since they were checked, and the graph would be its.
+        # The keys may have been renewed to those of another account since they were checked.
         owner, client = await self.execution.identified(self.client)
         check_account(owner, self.graph.administrator_id)
         async with self.execution.acting(self.graph.region, self.note_unknown):
@@ -407,8 +407,8 @@ async def find_organization_graph(graph: Graph) -> None:
     except (AccessDeniedException, ValidationException) as error:
         raise StoppedError(
             Reason.NOT_ORGANIZATION_GRAPH,
-            f"the graph of {administrator_of(graph.found_arn)} is not the organization's, or its credentials do not allow "
-            f"DescribeOrganizationConfiguration: {error_text(error)}",
+            f"the graph of {administrator_of(graph.found_arn)} is not the organization's, or its credentials do not "
+            f"allow DescribeOrganizationConfiguration: {error_text(error)}",
         ) from error
 
 

@@ -398,8 +398,9 @@ def _notes_on_second_attempts(plans: Iterable["_RegionPlan"], *, sends_email: bo
     same = sum(action.reason is Reason.VERIFICATION_FAILED for action in actions)
     if same:
         text = (
-            f"{count(same, 'membership')} whose e-mail address AWS could not verify: removed and invited again with the "
-            f"same one, in this and each later run until it is right{', with an e-mail each time' if sends_email else ''}"
+            f"{count(same, 'membership')} whose e-mail address AWS could not verify: removed and invited again with "
+            "the same one, in this and each later run until it is right"
+            f"{', with an e-mail each time' if sends_email else ''}"
         )
         yield Note(Reason.VERIFICATION_FAILED, text)
 

@@ -228,17 +228,20 @@ class AccountState:
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
             self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
-        is_cut_off = self.maybe_done is not None
-        if is_cut_off:
-            problem = f"{problem}: it is not known whether {str(self.maybe_done)!r} was carried out"
         error: Exception | None = look_error
         text = None if error is None else error_text(error)
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
-        seen = f"{str(self.done[-1])!r} was done, but the account" if self.done and text is None else "the account"
+        if self.maybe_done is None:
+            seen = (
+                f"{str(self.done[-1])!r} was done, but the account is"
+                if self.done and text is None
+                else "the account is"
+            )
+        else:
+            seen = f"it is not known whether {str(self.maybe_done)!r} was carried out; before, the account was"
         status = describe_status(self.member) if self._was_seen else "not looked at"
-        end = "" if text is None else f"; {text}"
-        self.end(f"{problem}{'; before, ' if is_cut_off else ': '}{seen} {'was' if is_cut_off else 'is'} {status}{end}", reason, error)
+        self.end(f"{problem}: {seen} {status}{'' if text is None else f'; {text}'}", reason, error)
 
     def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
         """End processing."""

@@ -10,7 +10,6 @@ from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.members import InvitationType, MemberStatus
-from detective_async.api.values import fields_to_dict
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -20,6 +19,7 @@ from detective_async.membership.actions import (
     Action,
     ActionKind,
     Note,
+    PlainData,
     Problem,
     Reason,
     RegionReport,
@@ -49,7 +49,7 @@ watch for it, as attackers delete graphs to hide: tell yours before."""
 
 
 @frozen
-class GraphToDelete:
+class GraphToDelete(PlainData):
     """A graph that a teardown deletes.
 
     Attributes:
@@ -68,10 +68,6 @@ class GraphToDelete:
         """Return the numbers as text."""
         invited = f" and {count(self.invitations, 'invitation')}" if self.invitations else ""
         return f"{count(self.members, 'member')}{invited}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the graph as plain data, ready for JSON."""
-        return fields_to_dict(self)
 
 
 @frozen(kw_only=True)

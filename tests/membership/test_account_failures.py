@@ -94,13 +94,13 @@ async def test_wrong_email_address(sim: DetectiveSimulator, client: DetectiveCli
         (ActionKind.REINVITE, Reason.VERIFICATION_FAILED),
         (ActionKind.ACCEPT, Reason.INVITED),
     ]
-    assert f"  invite again with the same e-mail address 1 account (an e-mail to each): {TWO}" in str(plan)
+    assert f"  remove 1 account, and invite again with the same e-mail address (an e-mail to each): {TWO}" in str(plan)
     # It may be wrong for ever, and the e-mails are seen by others.
     (note,) = plan.notes
     assert note.reason is Reason.VERIFICATION_FAILED
     assert note.text == (
-        "1 membership whose e-mail address AWS could not verify: invited again with the same one, in this and each "
-        "later run until it is right, with an e-mail each time"
+        "1 membership whose e-mail address AWS could not verify: removed and invited again with the same one, in "
+        "this and each later run until it is right, with an e-mail each time"
     )
     report = await plan.apply()
     assert results(report)[TWO] == Result("VERIFICATION_FAILED", "VERIFICATION_FAILED", "reinvite", failure.problem)
@@ -613,7 +613,11 @@ async def test_member_credentials_of_an_unknown_account(
     (failure,) = report.failures
     assert failure.reason is (Reason.WRONG_ACCOUNT if fault is DENIED else Reason.TIMED_OUT)
     assert "it is not known whose credentials these are, so nothing was done with them" in (failure.problem or "")
-    assert (failure.done, failure.maybe_done, str(report).splitlines()[0].split("; ")[1]) == ((), (), "nothing was done")
+    assert (failure.done, failure.maybe_done, str(report).splitlines()[0].split("; ")[1]) == (
+        (),
+        (),
+        "nothing was done",
+    )
     assert writes(sim) == {}
     sim.clear_faults()
     sim.inject(Fault(Failure(), "GetCallerIdentity", account=TWO, count=7))

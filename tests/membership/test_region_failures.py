@@ -17,6 +17,7 @@ from detective_async import (
     Credentials,
     DetectiveClient,
     HostNotFound,
+    InternalServerException,
     Paginator,
     ProgressEvent,
     RetryPolicy,
@@ -24,7 +25,7 @@ from detective_async import (
     Timeouts,
     TooManyRequestsException,
 )
-from detective_async.membership import ActionKind, Reason, plan_membership, plan_teardown
+from detective_async.membership import AccountReport, Reason, RegionReport, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
@@ -38,6 +39,7 @@ from membership.worlds import (
     accepting,
     account,
     administrator,
+    arn_in,
     graph,
     invitations,
     load_world,
@@ -291,6 +293,74 @@ async def test_conflict(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     assert {row.region for row in report.failures} == {ELSEWHERE}
 
 
+@in_virtual_time
+@pytest.mark.parametrize("timeout", [4, 60])
+@pytest.mark.parametrize("operation", ["ListGraphs", "CreateGraph", "TagResource", "ListMembers", "CreateMembers"])
+async def test_error_until_the_deadline(operation: str, timeout: float) -> None:
+    """What has failed all the time is in the report: in its text, and as the error."""
+    async with in_loop_time() as (sim, client):
+        if operation in {"CreateGraph", "ListMembers"}:
+            await client.delete_graph(arn_in(REGION))
+        plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
+        sim.inject(Fault(Failure(), operation, count=None))
+        report = await plan.apply(timeout=timeout)
+        sim.clear_faults()
+    found: list[RegionReport | AccountReport] = [*report.failures, *(one for one in report.regions if not one.ok)]
+    assert found
+    for one in found:
+        assert isinstance(one.error, InternalServerException)
+        assert one.error.operation == operation
+        assert one.reason is Reason.TIMED_OUT
+        assert (one.problem or "").startswith(f"not done within {timeout} s: ")
+        assert (one.problem or "").count(f"InternalServerException: An internal error occurred ({operation},") == 1
+        assert "is not a member" not in (one.problem or "") or operation == "CreateMembers"
+
+
+@in_virtual_time
+@pytest.mark.parametrize("operation", ["CreateGraph", "TagResource", "CreateMembers"])
+async def test_deadline_passes_during_a_request(operation: str) -> None:
+    """Nobody knows whether it was carried out, and the report says so instead of that nothing was done."""
+    async with in_loop_time() as (sim, client):
+        if operation == "CreateGraph":
+            await client.delete_graph(arn_in(REGION))
+        tags = {"a": "b"} if operation == "TagResource" else None
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], tags=tags)
+        sim.inject(Fault(Latency(1000), operation))
+        report = await plan.apply(timeout=20)
+    kind = {"CreateGraph": "create graph", "TagResource": "tag graph", "CreateMembers": "invite"}[operation]
+    assert [one.maybe_done for one in (*report.regions, *report.rows) if one.maybe_done] == [(kind,)]
+    first, second = str(report).splitlines()[:2]
+    assert first.endswith(f"; not known whether it was done: {kind}: 1")
+    assert f"not done within 20 s: it is not known whether {kind!r} was carried out" in second
+
+
+async def test_keys_of_another_account_and_no_actions(sim: DetectiveSimulator) -> None:
+    """A plan without actions, applied with other keys: the graph is not said to be gone; nor if STS does not answer."""
+    load_world(sim, graph(*(member(one, "INVITED") for one in IDS[:3])))
+    keys = [sim.account(ADMINISTRATOR)]
+
+    async def current() -> Credentials:
+        return evolve(keys[-1], expires_at=datetime.now(UTC) + timedelta(seconds=1))
+
+    clock = WorldTime(sim).clock(real_dates=True)
+    async with DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=current, clock=clock) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION])
+        assert plan.actions == ()
+        keys.append(sim.account(TWO))
+        report = await plan.apply()
+        assert report.regions[0].reason is Reason.WRONG_ACCOUNT
+        assert {row.problem for row in report.failures} == {report.regions[0].problem}
+        sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
+        report = await plan.apply()
+        text = "the graph that the plan is for is gone, or the client has credentials of another account: plan again"
+        assert (report.regions[0].problem, report.regions[0].reason) == (text, Reason.NOT_PLANNED)
+        sim.clear_faults()
+        sim.inject(Fault(DENIED, "GetCallerIdentity", count=1))
+        report = await plan.apply()
+        assert report.regions[0].reason is Reason.WRONG_ACCOUNT
+    assert writes(sim) == {}
+
+
 async def test_late_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """A new graph whose members and tags are not seen for a while is waited for."""
     sim.set_read_lag(30)
@@ -319,7 +389,7 @@ async def test_tags_and_packages_fail(sim: DetectiveSimulator, client: Detective
     assert not report.ok
     (region,) = report.regions
     assert isinstance(region.error, AccessDeniedException)
-    denied, _, throttled = (region.problem or "").partition("; TooManyRequestsException: ")
+    denied, _, throttled = (region.problem or "").partition("; not done within 900 s: TooManyRequestsException: ")
     assert denied.startswith("AccessDeniedException: not you")
     assert throttled
     assert str(report).splitlines()[1] == f"  {REGION}: {region.problem}"
