@@ -63,27 +63,6 @@ _SECONDS_PER_PAGE = 0.16
 
 
 @define(eq=False)
-class Watcher:
-    """Looks at all members of a graph, not too often, and publishes their states."""
-
-    execution: Execution
-    graph: Graph
-    _looked_at: float = field(init=False, default=float("-inf"))
-    _pages: int = field(init=False, default=1)
-
-    async def look(self) -> dict[str, MemberDetail]:
-        """Return the members by account id, not sooner after the last look than the number of requests allows."""
-        due = self._looked_at + self._pages * _SECONDS_PER_PAGE
-        seconds = min(due - self.execution.clock.monotonic(), self.execution.wait.remaining)
-        if seconds > 0:
-            await self.execution.clock.sleep(seconds)
-        self._looked_at = self.execution.clock.monotonic()
-        members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
-        self._pages = len(members) // PAGE_SIZE + 1
-        return members
-
-
-@define(eq=False)
 class RegionRun:
     """Applies the part of a plan that concerns one region.
 
@@ -108,6 +87,7 @@ class RegionRun:
     # The steps of the graph itself that have not ended.
     _unfinished: int = field(init=False, default=0)
     _members: int | None = field(init=False, default=None)
+    _looked_at: float = field(init=False, default=float("-inf"))
     _look_error: DetectiveError | None = field(init=False, default=None)
     # Since when the graph is not found.
     _missing_since: float | None = field(init=False, default=None)
@@ -191,12 +171,11 @@ class RegionRun:
         return StoppedError(Reason.NOT_PLANNED, text)
 
     async def _apply_members(self) -> None:
-        watcher = Watcher(self.execution, self.graph)
         wait = self.execution.wait.part()
         try:
             async with unwrapped_task_group() as group:
                 while True:
-                    progress = await self._look(watcher)
+                    progress = await self._look()
                     progress |= self._start_actions(group)
                     if all(account.ended for account in self.accounts):
                         return
@@ -212,13 +191,13 @@ class RegionRun:
             self.graph.fail(error)
             self._end_accounts()
 
-    async def _look(self, watcher: Watcher) -> bool:
+    async def _look(self) -> bool:
         """Look at the accounts whose states are to be seen, and return whether there was any progress."""
         unseen = [account for account in self.accounts if account.phase is Phase.UNSEEN]
         if not unseen:
             return False
         try:
-            members = await watcher.look()
+            members = await self._list_members()
         except DetectiveError as error:
             if not self.execution.is_transient(error):
                 raise
@@ -234,6 +213,17 @@ class RegionRun:
             if is_first:
                 account.before = account.status
         return progress
+
+    async def _list_members(self) -> dict[str, MemberDetail]:
+        """Return the members by account id, not sooner after the last look than the number of requests allows."""
+        clock = self.execution.clock
+        pages = (self._members or 0) // PAGE_SIZE + 1
+        due = self._looked_at + pages * _SECONDS_PER_PAGE
+        seconds = min(due - clock.monotonic(), self.execution.wait.remaining)
+        if seconds > 0:
+            await clock.sleep(seconds)
+        self._looked_at = clock.monotonic()
+        return await list_members(self.execution, self.graph.client, self.graph.found_arn)
 
     async def _is_gone(self) -> bool:
         """Return whether the graph was deleted, rather than made so recently that it is not seen everywhere."""

@@ -39,8 +39,6 @@ _GROWTH = 1.25
 #: The longest wait between two attempts of one call, in seconds. Patience beyond that is that of the deadline: a longer
 #: wait inside of a call might not see that an outage is over.
 _LONGEST_BACKOFF = 3.0
-#: Attempts of one call, for the same reason; and so that a report at the deadline has the error of an outage.
-_ATTEMPTS = 3
 #: Seconds, and the part of all time, for which STS is asked at most.
 _LONGEST_FOR_IDENTITY = 15.0
 _PART_FOR_IDENTITY = 0.25
@@ -84,10 +82,13 @@ class StoppedError(Exception):
 
 
 def _patient(client: DetectiveClient) -> DetectiveClient:
+    """Return a client whose calls wait as those of jobs, and end soon: the job tries again until its deadline.
+
+    A report at the deadline then has the error of an outage.
+    """
     patient = client._patient(max_backoff=_LONGEST_BACKOFF)  # noqa: SLF001 - of our own class
-    if client._retry.max_attempts is None:  # noqa: SLF001
-        transport = patient._transport  # noqa: SLF001
-        patient._transport = evolve(transport, max_attempts=min(_ATTEMPTS, transport.max_attempts))  # noqa: SLF001
+    attempts = client._transport.max_attempts  # noqa: SLF001
+    patient._transport = evolve(patient._transport, max_attempts=attempts)  # noqa: SLF001
     return patient
 
 

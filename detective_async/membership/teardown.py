@@ -25,6 +25,8 @@ from detective_async.membership.actions import (
     RegionReport,
     TeardownReport,
     count,
+    format_plan,
+    plan_data,
 )
 from detective_async.membership.desired import check_regions
 from detective_async.membership.execution import (
@@ -37,7 +39,6 @@ from detective_async.membership.execution import (
     reason_of,
 )
 from detective_async.membership.graphs import administrator_of, find_graph, list_members
-from detective_async.membership.plan_text import format_plan, plan_data
 from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
