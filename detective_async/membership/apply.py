@@ -148,6 +148,7 @@ class RegionRun:
             while True:
                 if await execution.until_read(graph.find) == self.arn:
                     return
+                graph.failures[None] = StoppedError(Reason.NOT_PLANNED, "the graph that the plan is for is not found")
                 # It may not be seen everywhere yet, as one look may miss it.
                 if graph.arn is not None or execution.clock.monotonic() >= settled_at or not await wait.pause():
                     raise await self._gone()
