@@ -37,12 +37,18 @@ from detective_async.membership.decisions import (
     GraphFacts,
 )
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import Execution, StoppedError, error_text, identify, library_error
+from detective_async.membership.execution import (
+    Delegation,
+    Execution,
+    StoppedError,
+    error_text,
+    identify,
+    library_error,
+)
 from detective_async.membership.graphs import (
     GRAPH_STEPS,
     PAGE_SIZE,
     SETTLING,
-    Delegation,
     EnableAdministrator,
     Graph,
     administrator_of,

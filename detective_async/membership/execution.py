@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
 from attrs import define, evolve, field
@@ -59,6 +59,8 @@ _UNAVAILABLE = {
 #: The end of a library's error that is untrue of operations that change nothing.
 _MAY_HAVE_ACTED = re.compile(r"; the service may have acted on it")
 _READS = ("List", "Get", "Describe", "BatchGet")
+#: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
+_LONGEST_DELEGATION = 300.0
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: For texts of problems; the error itself has it.
@@ -221,6 +223,41 @@ class Execution:
         except TimeoutError:
             problem = StoppedError(Reason.TIMED_OUT, f"it could not be read within {wait.timeout:.10g} s")
             raise (failure or problem) from None
+
+
+@define(eq=False)
+class Delegation:
+    """Lets one region after the other delegate, until it has settled in one of them.
+
+    Delegating in many regions at once has failed in all but one for sister services of Detective.
+    """
+
+    _wait: Wait
+    _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
+    _settled: bool = field(init=False, default=False)
+    # The region that has begun last, and whether the next one may begin.
+    _last: object = field(init=False, default=None)
+    _free: asyncio.Event = field(init=False, factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for this region's turn: one by one until one has settled, all together after that."""
+        this = object()
+        async with self._entry:
+            if self._last is not None and not self._settled:
+                # A region that hangs does not keep the others back for ever.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))):
+                        await self._free.wait()
+            self._last = this
+            if not self._settled:
+                self._free.clear()
+        try:
+            yield
+            self._settled = True
+        finally:
+            if self._settled or self._last is this:
+                self._free.set()
 
 
 async def identify(execution: Execution) -> str | None:

@@ -4,11 +4,9 @@ A step says what is missing, and can do it. A plan asks the steps what is missin
 again, and does what the plan has shown.
 """
 
-import asyncio
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import ClassVar
 
@@ -28,8 +26,6 @@ from detective_async.membership.execution import Execution, StoppedError, error_
 PAGE_SIZE = 200
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
 SETTLING = 15.0
-#: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
-_LONGEST_DELEGATION = 300.0
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
 _BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
 #: The package that every graph has, and that is part of each list of packages that is sent.
@@ -473,38 +469,3 @@ def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:
         Reason.NOT_PLANNED,
         f"it now needs {str(kind)!r}{f' ({what})' if what else ''}, which the plan does not show: plan again",
     )
-
-
-@define(eq=False)
-class Delegation:
-    """Lets one region after the other delegate, until it has settled in one of them.
-
-    Delegating in many regions at once has failed in all but one for sister services of Detective.
-    """
-
-    _wait: Wait
-    _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
-    _settled: bool = field(init=False, default=False)
-    # The region that has begun last, and whether the next one may begin.
-    _last: object = field(init=False, default=None)
-    _free: asyncio.Event = field(init=False, factory=asyncio.Event)
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for this region's turn: one by one until one has settled, all together after that."""
-        this = object()
-        async with self._entry:
-            if self._last is not None and not self._settled:
-                # A region that hangs does not keep the others back for ever.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))):
-                        await self._free.wait()
-            self._last = this
-            if not self._settled:
-                self._free.clear()
-        try:
-            yield
-            self._settled = True
-        finally:
-            if self._settled or self._last is this:
-                self._free.set()

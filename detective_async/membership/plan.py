@@ -32,8 +32,8 @@ from detective_async.membership.desired import (
     accounts_by_region,
     check_regions,
 )
-from detective_async.membership.execution import Execution, identify, notes_on_closed
-from detective_async.membership.graphs import Delegation, Graph
+from detective_async.membership.execution import Delegation, Execution, identify, notes_on_closed
+from detective_async.membership.graphs import Graph
 from detective_async.membership.region_plans import (
     RegionPlan,
     confirm_removals,

@@ -10,7 +10,7 @@ from support.virtual_time import in_virtual_time
 from detective_async import AccessDeniedException, Clock, DetectiveClient, ParameterError, ServiceError, Timeouts
 from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
-from detective_async.membership.graphs import Delegation
+from detective_async.membership.execution import Delegation
 from detective_async.organization import AccountStatus, OrganizationAccount, list_accounts
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
 from membership.worlds import (
@@ -204,7 +204,9 @@ async def test_auto_enable(client: DetectiveClient, management: dict[str, Any]) 
     plan = await plan_membership(client, WANTED, regions=[REGION], members=off)
     assert "  turn auto-enable off: accounts that join the organization later do not become members" in str(plan)
     assert [(action.kind, action.detail) for action in plan.actions] == [("set auto-enable", "off")]
-    assert (await plan.apply()).ok
+    report = await plan.apply()
+    assert (report.ok, report.regions[0].auto_enable) == (True, False)
+    assert str(report).endswith("; set auto-enable: 1; auto-enable is off now")
     assert not (await client.describe_organization_configuration(arn)).auto_enable
     # A new graph has it off already.
     plan = await plan_membership(client, WANTED, regions=[ELSEWHERE], members=evolve(by_management, auto_enable=False))
