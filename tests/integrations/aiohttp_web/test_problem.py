@@ -34,7 +34,7 @@ from detective_async import (
     WaiterTimeout,
 )
 from detective_async.integrations.aiohttp_web import ProblemError, to_json
-from detective_async.integrations.aiohttp_web.problem import Problem, problem_of
+from detective_async.integrations.web.problem import Problem, problem_of
 from detective_async.retry.policy import _THROTTLING_CODES
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own example
