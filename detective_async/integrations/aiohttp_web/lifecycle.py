@@ -8,6 +8,7 @@ from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
 from detective_async.fleet import DetectiveFleet
 from detective_async.integrations.aiohttp_web.middleware import DEADLINE, STATE, problems
+from detective_async.integrations.aiohttp_web.refusals import answer_refusals
 from detective_async.integrations.web.json_bytes import dump_json
 from detective_async.integrations.web.state import State, client_of_request, is_healthy
 
@@ -27,8 +28,9 @@ def setup(
 ) -> None:
     """Add a client or a fleet to an app, from its startup to its cleanup, and the middleware for problem responses.
 
-    The middleware `problems` becomes the app's outermost. Handlers of sub-apps use the client too. When the server
-    shuts down, streams in progress end with a record that says so.
+    The middleware `problems` becomes the app's outermost. What aiohttp refuses before any middleware, such as malformed
+    requests, is answered with a problem too, if the app is the one that is served. Handlers of sub-apps use the client
+    too. When the server shuts down, streams in progress end with a record that says so.
 
     Args:
         app: an app that was neither started nor added to another app.
@@ -62,6 +64,7 @@ def setup(
 
     app[STATE] = state
     app.middlewares.insert(0, problems)
+    answer_refusals(app)
     app.cleanup_ctx.append(open_source)
     app.on_shutdown.append(mark_closing)
 
