@@ -67,6 +67,7 @@ async def test_problem_error(caplog: pytest.LogCaptureFixture) -> None:
     assert to_json(error) == document
     assert str(error) == "503: taken"
     assert str(ProblemError(404)) == "404: Not Found"
+    assert ProblemError(499).problem.document() == {"type": "about:blank", "title": "", "status": 499}
     with pytest.raises(ValueError, match="not 200"):
         ProblemError(200)
     assert not warnings_of(caplog)

@@ -307,6 +307,23 @@ async def test_send_raises(stream: Stream, after: int) -> None:
     assert len(server.sent) == after
 
 
+@both
+async def test_stalled_server(stream: Stream) -> None:
+    """A `send` that does not end is given up, also without the middleware, and the server is told by an exception."""
+
+    class Stalled(Server):
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            if len(self.sent) == 3:
+                await asyncio.Event().wait()
+
+    items, server = Items(), Stalled()
+    with pytest.raises(ConnectionAbortedError, match="its reader has stalled"):
+        await server.run(stream(items, write_timeout=0.1))
+    assert items.ended == 1
+    assert len(server.sent) == 3
+
+
 async def test_heartbeat_cannot_be_sent() -> None:
     """The stream ends, and the iterator is closed."""
     items = Items(stop_at=0)
