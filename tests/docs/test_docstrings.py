@@ -116,9 +116,9 @@ async def answer_of(app: web.Application | Starlette, path: str) -> str:
     """Return the answer of an app to one request."""
     if isinstance(app, Starlette):
         async with serving(app) as site:
-            response = await site.get(path)
-        assert response.status == 200
-        return response.body.decode()
+            reply = await site.get(path)
+        assert reply.status == 200
+        return reply.body.decode()
     async with TestClient(TestServer(app)) as browser, browser.get(path) as response:
         assert response.status == 200
         return await response.text()

@@ -1,6 +1,7 @@
 """Under ASGI, the app's client or fleet lives from its startup to its shutdown."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -164,7 +165,7 @@ async def test_app_with_its_own_lifespan(sim: DetectiveSimulator) -> None:
     seen: list[Any] = []
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> Any:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         seen.append(await client.list_graphs())
         yield
         seen.append(client._transport.pool.closed)
@@ -191,7 +192,7 @@ async def test_app_fails_at_its_startup(sim: DetectiveSimulator, caplog: pytest.
     """The server does not start, and the client is closed."""
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> Any:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         raise KeyError("what it needs")
         yield
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ async def test_response_has_started(error: Exception, caplog: pytest.LogCaptureF
     """The connection is broken off, and the server logs the exception."""
 
     async def begin(_request: Request) -> Any:
-        async def body() -> Any:
+        async def body() -> AsyncIterator[bytes]:
             yield b"half"
             await asyncio.sleep(0.05)
             raise error
@@ -117,7 +117,7 @@ async def test_deadline(method: str, unknown: bool | None, deadline: float | Non
 async def test_deadline_of_streams(stream: Callable[..., Any]) -> None:
     """It is their last record; before the first line, it is a response of its own."""
 
-    async def items(count: int) -> Any:
+    async def items(count: int) -> AsyncIterator[int]:
         for number in range(count):
             yield number
         await asyncio.Event().wait()
