@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from support.sessions import session_of
 
-from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Target
+from detective_async import AssumeRole, ConfigurationError, DetectiveClient, DetectiveFleet, Target
 from detective_async.integrations.asgi import DetectiveMiddleware, get_client, get_fleet, health, last_event_id, to_json
 from detective_async.testing import DetectiveSimulator
 
@@ -51,7 +51,20 @@ async def test_default_client(sim: DetectiveSimulator, monkeypatch: pytest.Monke
 
 
 async def test_startup_fails(caplog: pytest.LogCaptureFixture) -> None:
-    """The server does not start without a region, and logs why."""
+    """The server does not start without a region, and logs why; it is told by an event, and not only an exception."""
+    messages: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    with pytest.raises(ConfigurationError):
+        await DetectiveMiddleware(Starlette())({"type": "lifespan"}, receive, send)
+    [message] = messages
+    assert message["type"] == "lifespan.startup.failed"
+    assert "no region" in message["message"]
     with pytest.raises(AssertionError, match="did not start"):
         async with serving(DetectiveMiddleware(Starlette())):
             pass
