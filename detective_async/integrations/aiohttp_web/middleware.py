@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from detective_async.integrations.aiohttp_web.connection import is_disconnected, reset_connection
-from detective_async.integrations.aiohttp_web.problem import ProblemError
+from detective_async.integrations.aiohttp_web.problem import ProblemError, response_of
 from detective_async.integrations.web.deadline import Deadline, limited, read_seconds
-from detective_async.integrations.web.json_bytes import dump_json
-from detective_async.integrations.web.problem import CONTENT_TYPE, Problem, log_problem, problem_of
+from detective_async.integrations.web.problem import Problem, log_problem, problem_of
 from detective_async.integrations.web.state import State
 
 STATE = web.AppKey("STATE", State)
@@ -51,15 +50,9 @@ def is_response(error: web.HTTPException) -> bool:
 
 def _problem_response(request: web.Request, error: Exception) -> web.Response:
     problem = _problem(request, error)
-    response = web.Response(
-        status=problem.status,
-        reason=error.reason if isinstance(error, web.HTTPException) else None,
-        headers=problem.headers,
-        body=dump_json(_document(request, problem)),
-        content_type=CONTENT_TYPE,
-    )
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    response = response_of(problem, _document(request, problem))
     if isinstance(error, web.HTTPException):
+        response.set_status(error.status, error.reason)
         response.cookies.update(error.cookies)
     return response
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiohttp import hdrs, web
 
 from detective_async.integrations.web.json_bytes import dump_json
-from detective_async.integrations.web.problem import CONTENT_TYPE, Problem, make_problem, problem_of
+from detective_async.integrations.web.problem import CONTENT_TYPE, DEFAULT_HEADERS, Problem, make_problem, problem_of
 
 
 class ProblemError(web.HTTPException):
@@ -36,6 +36,16 @@ class ProblemError(web.HTTPException):
         self.problem = make_problem(status, detail, title=title, headers=headers, **members)
         self.status_code = status
         super().__init__(headers=headers, text=dump_json(self.problem.document()).decode(), content_type=CONTENT_TYPE)
+
+
+def response_of(problem: Problem, document: Mapping[str, object]) -> web.Response:
+    """Return the response with a problem's document."""
+    response = web.Response(
+        status=problem.status, headers=problem.headers, body=dump_json(document), content_type=CONTENT_TYPE
+    )
+    for name, value in DEFAULT_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 @problem_of.register

@@ -4,11 +4,11 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from detective_async.integrations.aiohttp_web.middleware import is_response
-from detective_async.integrations.web.json_bytes import dump_json
-from detective_async.integrations.web.problem import CONTENT_TYPE, Problem, make_problem, problem_of
+from detective_async.integrations.aiohttp_web.problem import response_of
+from detective_async.integrations.web.problem import Problem, make_problem, problem_of
 
 
 def answer_refusals(app: web.Application) -> None:
@@ -68,11 +68,6 @@ class _Connection(web.RequestHandler):
 
 
 def _response(problem: Problem) -> web.Response:
-    response = web.Response(
-        status=problem.status,
-        headers={hdrs.CACHE_CONTROL: "no-store", "X-Content-Type-Options": "nosniff", **problem.headers},
-        body=dump_json(problem.document()),
-        content_type=CONTENT_TYPE,
-    )
+    response = response_of(problem, problem.document())
     response.force_close()
     return response

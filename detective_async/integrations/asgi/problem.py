@@ -6,8 +6,16 @@ from typing import Any
 from urllib.parse import quote
 
 from detective_async.integrations.asgi.response import Response
+from detective_async.integrations.web.headers import with_defaults
 from detective_async.integrations.web.json_bytes import dump_json
-from detective_async.integrations.web.problem import CONTENT_TYPE, Problem, log_problem, make_problem, problem_of
+from detective_async.integrations.web.problem import (
+    CONTENT_TYPE,
+    DEFAULT_HEADERS,
+    Problem,
+    log_problem,
+    make_problem,
+    problem_of,
+)
 
 _logger = logging.getLogger("detective_async.asgi")
 
@@ -47,7 +55,7 @@ def _(error: ProblemError) -> Problem:
 def problem_response(scope: Mapping[str, Any], error: Exception) -> Response:
     """Return the response to an exception, and log it if it concerns the server's operators."""
     problem = _problem(scope, error)
-    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **problem.headers}
+    headers = with_defaults(problem.headers, {"Content-Type": CONTENT_TYPE, **DEFAULT_HEADERS})
     return Response(problem.status, headers, dump_json(problem.document(instance=_path(scope))))
 
 

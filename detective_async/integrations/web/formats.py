@@ -5,6 +5,7 @@ from typing import Any
 
 from attrs import frozen
 
+from detective_async.integrations.web.headers import with_defaults
 from detective_async.integrations.web.json_bytes import dump_json
 from detective_async.integrations.web.server_events import COMMENT, ServerEvent, encode_event, encode_retry
 from detective_async.settings.arguments import seconds_problem
@@ -43,10 +44,8 @@ class StreamFormat:
     heartbeat_interval: float | None = None
 
     def headers(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        """Return the headers of the response; additional ones replace those of the same name, in any case."""
-        names = {name.lower() for name in more or ()}
-        own = {"Content-Type": self.content_type, **_HEADERS}
-        return {**{name: value for name, value in own.items() if name.lower() not in names}, **(more or {})}
+        """Return the headers of the response; additional ones replace those of the same name."""
+        return with_defaults(more or {}, {"Content-Type": self.content_type, **_HEADERS})
 
 
 def ndjson(to_json: Callable[[Any], Any], *, write_timeout: float) -> StreamFormat:

@@ -25,6 +25,8 @@ from detective_async.errors import (
 from detective_async.retry.policy import FailureKind, failure_kind
 
 CONTENT_TYPE = "application/problem+json"
+#: The headers of problem responses, unless the problem has its own.
+DEFAULT_HEADERS: Mapping[str, str] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 #: The methods of requests that change nothing.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 

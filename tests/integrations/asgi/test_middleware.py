@@ -58,12 +58,13 @@ async def test_throttle() -> None:
 
 async def test_problem_error(caplog: pytest.LogCaptureFixture) -> None:
     """A handler's own problem has its members and headers, and is not logged."""
-    error = ProblemError(503, detail="taken", headers={"X-A": "1", "Cache-Control": "no-cache"}, by="kim", to=None)
+    error = ProblemError(503, detail="taken", headers={"X-A": "1", "cache-control": "no-cache"}, by="kim", to=None)
     async with serving_routes({"/": raising(lambda: error)}) as site:
         reply = await site.get("/")
     document = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": "taken", "by": "kim"}
     assert reply.problem() == {**document, "instance": "/"}
-    assert (reply.headers["X-A"], reply.headers["Cache-Control"]) == ("1", "no-cache")
+    assert (reply.headers["X-A"], reply.headers["X-Content-Type-Options"]) == ("1", "nosniff")
+    assert [value for name, value in reply.headers.items() if name.lower() == "cache-control"] == ["no-cache"]
     assert to_json(error) == document
     assert str(error) == "503: taken"
     assert str(ProblemError(404)) == "404: Not Found"
