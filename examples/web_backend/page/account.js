@@ -68,7 +68,7 @@ export function Account() {
   const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member }) => ({ ...Member, Administrator: AccountId, Region }));
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
-    { key: "state", label: "Coverage", value: (one) => cells.get(one)?.State, cell: (one) => html`<${Cell} cell=${cells.get(one)} plain=${true} />` },
+    { key: "state", label: "Coverage", value: (one) => cells.get(one)?.State, cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />` },
     { key: "reason", label: "Reason", value: (one) => cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "" },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
     { key: "administrator", label: "Graph of", value: (one) => cells.get(one)?.AdministratorId ?? "" },

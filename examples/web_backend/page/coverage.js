@@ -14,8 +14,8 @@ export function show() {
 }
 
 // The sign, the word and the reason of one cell; no cell was not asked yet.
-export function Cell({ cell, plain = false }) {
-  const [sign, word, kind] = STATES.get(cell?.State ?? "not asked") ?? ["?", cell.State, "plain"];
+export function Cell({ cell, failed = false, plain = false }) {
+  const [sign, word, kind] = STATES.get(cell?.State ?? (failed ? "failed" : "not asked")) ?? ["?", cell.State, "plain"];
   const reason = cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason;
   return html`<span class=${cell?.stale ? "cell old" : "cell"} title=${cell?.stale ? `as of ${timestamp(cell.stale)} UTC` : null}>
     <span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span>
@@ -84,7 +84,7 @@ export function Coverage() {
       key: region,
       label: region,
       value: (row) => [...STATES.keys()].indexOf(row.cells.get(region)?.State),
-      cell: (row) => html`<${Cell} cell=${row.cells.get(region)} />`,
+      cell: (row) => html`<${Cell} cell=${row.cells.get(region)} failed=${coverage.phase === "failed"} />`,
     })),
   ];
   return html`

@@ -261,7 +261,7 @@ function Accounts({ totals }) {
     return dimmed(count(value), isOld(target) && target.time);
   };
   const columns = [
-    { key: "account", label: "Account", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+    { key: "account", label: "Account", value: (one) => `${one.AccountId} ${one.Region}`, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
     { key: "region", label: "Region", value: (one) => one.Region },
     { key: "state", label: "Graph", value: (one) => ["failed", "empty", "graph"].indexOf(state(one)[0]), cell: (one) => html`<${Badge} kind=${state(one)[2]}>${state(one)[1]}<//>` },
     ...shownStatuses(totals).map(([name, word]) => ({ key: name, label: word, number: true, value: (one) => one.Counts?.[name] ?? 0, cell: (one) => number(one, one.Counts?.[name] ?? 0) })),

@@ -53,7 +53,7 @@ export function Freshness({ id, phase, time, progress, began }) {
     const waited = Math.floor((Date.now() - began) / 1000);
     words.push(progress?.Total ? `Asking: ${count(progress.Done)} of ${count(progress.Total)}` : "Asking");
     if (waited >= SLOW) words.push(`for ${waited} s`);
-  } else if (phase === "failed") words.push("Could not be refreshed");
+  } else if (phase === "failed") words.push(time ? "Could not be refreshed" : "Could not be read");
   else if (phase === "idle") words.push("Not asked yet");
   if (time) words.push(`${phase === "ready" ? "As of" : "shown: as of"} ${timestamp(time)} UTC`);
   return html`<p id=${id} class=${phase === "failed" ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
