@@ -1,0 +1,140 @@
+"""The coverage of all accounts in all regions, cell by cell, as the administrators answer."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+
+from detective_async.coverage import (
+    Coverage,
+    CoverageReason,
+    CoverageRow,
+    RegionCoverage,
+    RegionState,
+    join_surveys,
+)
+from detective_async.fleet import OutcomeKind
+from detective_async.integrations.aiohttp_web import to_json
+from web_backend.kinds import Row, written
+from web_backend.survey import Found, Survey
+
+#: The reasons of accounts that are in no graph of the region.
+_UNSEEN = frozenset(
+    {
+        CoverageReason.NOT_A_MEMBER,
+        CoverageReason.NO_GRAPH,
+        CoverageReason.REGION_NOT_OPTED_IN,
+        CoverageReason.REGION_WITHOUT_DETECTIVE,
+    }
+)
+
+
+class CoverageSurvey(Survey):
+    """A survey whose rows are the cells of the matrix: an account in a region.
+
+    A covered account is a row as soon as one administrator has said so. The others have to wait until all
+    administrators of the region have answered: an account that is not in one graph may be in another.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._left = Counter(target.region for target in self.plan.targets)
+        self._parts: dict[str, list[Coverage]] = {region: [] for region in self._left}
+        self._causes: dict[str, Counter[str]] = defaultdict(Counter)
+        self._accounts = set(self.plan.accounts)
+        #: Region -> the accounts whose cells have been given.
+        self._given: dict[str, set[str]] = {region: set() for region in self._left}
+
+    async def put(self, found: Found) -> None:
+        """Add what an administrator has said, and once it was the region's last one, the region's other cells."""
+        region, part = found.region, found.coverage or _unread(found)
+        self._parts[region].append(part)
+        self._accounts.update(row.account_id for row in part.rows)
+        if found.failure is not None:
+            self._causes[region][found.failure["Cause"]] += 1
+        covered = [row for row in part.rows if row.covered and row.account_id not in self._given[region]]
+        self._given[region].update(row.account_id for row in covered)
+        await super().put(evolve(found, rows=await asyncio.to_thread(_rows, covered, None)))
+        self._left[region] -= 1
+        if not self._left[region]:
+            await self._put_cells(region)
+
+    async def complete(self) -> None:
+        """Add the cells of accounts that were found only after their region was complete."""
+        for region in self._parts:
+            await self._put_cells(region)
+
+    async def cells_of(self, account_id: str) -> list[dict[str, Any]]:
+        """Return the cells of any account, by what is known now."""
+        return await asyncio.to_thread(
+            self._cells_of, account_id, {one: tuple(self._parts[one]) for one in self._parts}
+        )
+
+    def _cells_of(self, account_id: str, parts: Mapping[str, Sequence[Coverage]]) -> list[dict[str, Any]]:
+        cells = []
+        for region, some in parts.items():
+            of_account = [evolve(part, rows=tuple(r for r in part.rows if r.account_id == account_id)) for part in some]
+            row = next(iter(join_surveys(of_account, accounts=[account_id])), None)
+            if row is None or (self._left[region] and not row.covered):
+                cells.append({"AccountId": account_id, "Region": region, "State": "not asked"})
+            else:
+                cells.append(_cell(row, self._cause(region)))
+        return cells
+
+    async def _put_cells(self, region: str) -> None:
+        accounts = self._accounts - self._given[region]
+        self._given[region] |= accounts
+        if accounts:
+            rows = await asyncio.to_thread(_joined, tuple(self._parts[region]), accounts, self._cause(region))
+            self.feed.put(Found(account_id="", region=region, rows=rows))
+
+    def _cause(self, region: str) -> str | None:
+        return next((cause for cause, _ in self._causes[region].most_common(1)), None)
+
+
+def _unread(found: Found) -> Coverage:
+    """Return the coverage of an administrator who could not be asked."""
+    state, failure = RegionState.COULD_NOT_LOOK, found.failure or {}
+    if failure.get("Outcome") == OutcomeKind.REGION_UNAVAILABLE:
+        is_missing = failure["Cause"] == "HostNotFound"
+        state = RegionState.WITHOUT_DETECTIVE if is_missing else RegionState.NOT_OPTED_IN
+    return Coverage(
+        rows=(), regions=(RegionCoverage(region=found.region, state=state, administrator_id=found.account_id),)
+    )
+
+
+def _joined(parts: Sequence[Coverage], accounts: Collection[str], cause: str | None) -> tuple[Row, ...]:
+    return _rows(join_surveys(parts, accounts=sorted(accounts)), cause)
+
+
+def _rows(rows: Any, cause: str | None) -> tuple[Row, ...]:
+    cells = [_cell(row, cause) for row in rows]
+    return tuple(Row(id=one["AccountId"], status=one["State"], json=written(one)) for one in cells)
+
+
+def _cell(row: CoverageRow, cause: str | None) -> dict[str, Any]:
+    state = _state(row)
+    return {
+        "AccountId": row.account_id,
+        "Region": row.region,
+        "State": state,
+        "Reason": row.reason,
+        "Status": row.status,
+        "IsAdministrator": row.is_administrator,
+        "Since": to_json(row.since),
+        "VolumeInBytes": row.volume,
+        "Packages": dict(row.packages),
+        "GraphArn": row.graph_arn,
+        "AdministratorId": None if row.graph_arn is None else row.graph_arn.split(":")[4],
+        "Cause": cause if state == "failed" else None,
+    }
+
+
+def _state(row: CoverageRow) -> str:
+    if row.covered:
+        return "on"
+    if row.reason is CoverageReason.COULD_NOT_LOOK:
+        return "failed"
+    return "unseen" if row.reason in _UNSEEN else "off"
