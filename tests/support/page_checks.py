@@ -52,5 +52,5 @@ async def check_accessibility(page: Page) -> None:
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text("utf-8"))
     found = await page.evaluate("rules => axe.run({ runOnly: rules })", _RULES)
-    violations = {one["id"]: [node["html"] for node in one["nodes"]] for one in found["violations"]}
-    assert violations == {}
+    violations = [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
+    assert violations == [], "\n".join(violations)

@@ -107,6 +107,8 @@ export async function* pages(address, name) {
   } while (token);
 }
 
+// A long answer must not keep the page from reacting to its reader.
+const SLICE = 10; // milliseconds
 const breath = () => new Promise((resolve) => setTimeout(resolve));
 
 // The values of an NDJSON stream. The last line is `{"End": ...}`, which is returned: a body without it was cut off.
@@ -127,8 +129,7 @@ export async function* lines(address, { signal, quiet = QUIET, method, body } = 
       const whole = (rest + piece.value).split("\n");
       rest = whole.pop();
       for (const line of whole) {
-        // A long answer must not keep the page from reacting to its reader.
-        if (performance.now() - began > 15) {
+        if (performance.now() - began > SLICE) {
           await breath();
           began = performance.now();
         }
@@ -170,15 +171,32 @@ export function follow(address, on) {
     clearTimeout(timer);
     if (!over) timer = setTimeout(() => end(silent(QUIET)), QUIET);
   };
+  // Events may come by the thousand: they are handled a few milliseconds at a time, in order.
+  const queue = [];
+  let working = false;
+  const work = async () => {
+    working = true;
+    let from = performance.now();
+    for (let next = 0; next < queue.length && !over; next += 1) {
+      const [handle, text] = queue[next];
+      try {
+        handle(JSON.parse(text));
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        end(MALFORMED);
+      }
+      if (performance.now() - from > SLICE) {
+        await breath();
+        from = performance.now();
+      }
+    }
+    queue.length = 0;
+    working = false;
+  };
   const read = (event, handle) => {
     alive();
-    let data;
-    try {
-      data = JSON.parse(event.data);
-    } catch {
-      return end(MALFORMED);
-    }
-    handle(data);
+    queue.push([handle, event.data]);
+    if (!working) work();
   };
   for (const [name, handle] of Object.entries(events)) source.addEventListener(name, (event) => read(event, handle));
   source.addEventListener("alive", alive);
@@ -186,7 +204,7 @@ export function follow(address, on) {
     alive();
     connected();
   });
-  source.addEventListener("end", () => end(null));
+  source.addEventListener("end", () => read({ data: "null" }, end));
   source.addEventListener("error", async (event) => {
     if (over) return;
     // The server's error event has data; the browser's own event of the same name has none.

@@ -37,7 +37,7 @@ export function Failures({ id, kind, failures, reload, changed }) {
       return html`<li key=${cause}>
         <div class="group">
           <p><strong class="badge" data-kind="bad">${cause}</strong> ${some(accounts.size, "account")} in ${some(regions.size, "region")}: ${first.title}${first.detail ? `: ${first.detail}` : ""}</p>
-          <${Button} name=${`ask ${kind} ${cause}`} run=${() => again(cause)} label="Ask these again" working="Asking again" aria-label=${`Ask again where the cause is ${cause}`} />
+          <${Button} name=${`ask ${kind} ${cause}`} run=${() => again(cause)} label="Ask these again" working="Asking again" aria-label=${`Ask these again: ${cause}`} />
         </div>
         ${trouble.has(cause) && html`<p role="alert">${trouble.get(cause).title}${trouble.get(cause).detail ? `: ${trouble.get(cause).detail}` : ""}</p>`}
         <details open=${opened.has(cause)} onToggle=${toggle}>

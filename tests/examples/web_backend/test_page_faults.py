@@ -12,6 +12,7 @@ import pytest_asyncio
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Page, Route, expect
 from support.browser import BROWSER_MARKS, opened_page
+from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
     REGIONS,
@@ -38,13 +39,6 @@ from support.page_checks import (
 pytestmark = BROWSER_MARKS
 EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)")
 EXPIRED = {"Cause": "ExpiredToken", "title": "The keys have expired", "detail": "", "code": "ExpiredTokenException"}
-#: The longest task, and how many there were over 50 ms, since the page was opened.
-LONG_TASKS = """
-    window.longest = 0;
-    new PerformanceObserver((list) => {
-      for (const one of list.getEntries()) window.longest = Math.max(window.longest, one.duration);
-    }).observe({ type: "longtask", buffered: true });
-"""
 
 
 @pytest_asyncio.fixture
@@ -202,7 +196,7 @@ async def test_failing_settings_leave_the_navigation(url: str, page: Page, api: 
         "investigations/..%2F..%2Fsettings/eu-west-1/1",
         f"investigations/{ADMINISTRATORS[0]}/..%2Fgraph/{'1' * 21}",
         f"investigations/{ADMINISTRATORS[0]}/eu-west-1/..",
-        f"onboarding/..%2F..%2Ffleet%2Fmembers%3Fx",
+        "onboarding/..%2F..%2Ffleet%2Fmembers%3Fx",
         "account/1",
         "fleet/extra",
     ],
@@ -219,53 +213,50 @@ async def test_a_crafted_address_reaches_nothing(url: str, page: Page, api: Page
 # ---- large answers
 
 
-async def longest_task(page: Page) -> float:
-    found: float = await page.evaluate("window.longest")
-    return found
-
-
 async def test_a_flood_of_events_blocks_nothing(url: str, page: Page, api: PageApi) -> None:
     """8,000 failures of one cause are one problem; no task takes over 100 ms, and the page stays short."""
     accounts = [f"{number:012}" for number in range(400)]
     regions = [f"eu-west-{number}" for number in range(1, 21)]
-    await page.add_init_script(LONG_TASKS)
     settings = {"Accounts": accounts, "Regions": regions, "Names": {}, "Accepts": True, "Example": None}
     api.answers["settings"] = value(settings)
     api.answers["fleet/overview"] = events(
         [target(one, region, error=EXPIRED) for region in regions for one in accounts], total=8000
     )
-    await page.goto(url)
-    await expect(page.locator("#fleet-count")).to_have_text(re.compile("^8,000 of 8,000 done, 8,000 failed"))
-    await expect(page.locator("#failures > li")).to_have_count(1)
-    await expect(page.locator("#failures")).to_contain_text("ExpiredToken")
-    await expect(page.locator("#failures")).to_contain_text("400 accounts in 20 regions")
-    await page.get_by_text("8,000 accounts and regions", exact=True).click()
-    await page.locator("#targets-account").press_sequentially("39", delay=10)
-    await expect(page.locator("#targets-shown")).to_have_text(re.compile("^280 of 8,000"))
+    async with recorded_tasks(page) as tasks:
+        await page.goto(url)
+        await expect(page.locator("#fleet-count")).to_have_text(re.compile("^8,000 of 8,000 done, 8,000 failed"))
+        await expect(page.locator("#failures > li")).to_have_count(1)
+        await expect(page.locator("#failures")).to_contain_text("ExpiredToken")
+        await expect(page.locator("#failures")).to_contain_text("400 accounts in 20 regions")
+        await page.get_by_text("8,000 accounts and regions", exact=True).click()
+        await page.locator("#targets-account").press_sequentially("39", delay=10)
+        await expect(page.locator("#targets-shown")).to_have_text(re.compile("^280 of 8,000"))
     assert await page.locator("tbody tr").count() < 250
     assert await page.evaluate("document.documentElement.scrollHeight") < 8000
-    assert await longest_task(page) < 100
+    assert len(tasks) > 100
+    assert tasks[0] < 100
 
 
 async def test_a_flood_of_rows_blocks_nothing(url: str, page: Page, api: PageApi) -> None:
     """8,000 members are found, sorted and scrolled through; no task takes over 100 ms."""
-    await page.add_init_script(LONG_TASKS)
     lines = [
         member(ADMINISTRATORS[n % 2], REGIONS[n % 2], 300000000000 + n, "INVITED" if n % 9 else "ENABLED")
         for n in range(8000)
     ]
     api.answers["fleet/members"] = ndjson(lines)
-    await page.goto(f"{url}/#members")
-    await expect(page.locator("#members-shown")).to_have_text("8,000 of 8,000 memberships, 8,000 accounts")
-    await page.get_by_role("button", name="Account", exact=True).click()
-    await expect(page.locator("#members-table tbody tr:not(.gap)").first).to_contain_text("300000000000")
-    box = page.locator("#members .box").last
-    await box.evaluate("box => box.scrollTo(0, box.scrollHeight)")
-    await expect(page.locator("#members-table tbody tr", has_text="300000007999")).to_be_visible()
-    await page.locator("#members-find").press_sequentially("3000-0000-79", delay=10)
-    await expect(page.locator("#members-shown")).to_have_text(re.compile("^100 of 8,000"))
+    async with recorded_tasks(page) as tasks:
+        await page.goto(f"{url}/#members")
+        await expect(page.locator("#members-shown")).to_have_text("8,000 of 8,000 memberships, 8,000 accounts")
+        await page.get_by_role("button", name="Account", exact=True).click()
+        await expect(page.locator("#members-table tbody tr:not(.gap)").first).to_contain_text("300000000000")
+        box = page.locator("#members .box").last
+        await box.evaluate("box => box.scrollTo(0, box.scrollHeight)")
+        await expect(page.locator("#members-table tbody tr", has_text="300000007999")).to_be_visible()
+        await page.locator("#members-find").press_sequentially("3000-0000-79", delay=10)
+        await expect(page.locator("#members-shown")).to_have_text(re.compile("^100 of 8,000"))
     assert await page.locator("tbody tr").count() < 120
-    assert await longest_task(page) < 100
+    assert len(tasks) > 100
+    assert tasks[0] < 100
 
 
 async def test_a_group_of_failures_is_asked_again(url: str, page: Page, api: PageApi) -> None:
@@ -274,7 +265,7 @@ async def test_a_group_of_failures_is_asked_again(url: str, page: Page, api: Pag
     api.answers["fleet/overview"] = events(found)
     api.answers["POST fleet/retries"] = value({"Kind": "members", "SurveyId": "b" * 16, "Targets": 4}, 202)
     await page.goto(url)
-    again = page.get_by_role("button", name="Ask again where the cause is ExpiredToken")
+    again = page.get_by_role("button", name="Ask these again: ExpiredToken")
     await expect(again).to_be_visible()
     api.answers["fleet/overview"] = events(
         [target(one, region) for one in ADMINISTRATORS for region in REGIONS], survey="b" * 16
@@ -368,7 +359,7 @@ async def test_three_clicks_are_one_request(url: str, page: Page, api: PageApi, 
             await page.locator("#plan-apply").click()
     working = page.get_by_role("button", name=names[button])
     await expect(working).to_be_focused()
-    await working.click()
+    await working.click(force=True)
     await page.keyboard.press("Enter")
     assert api.requests.count(requests[button]) == 1
 
@@ -468,7 +459,7 @@ async def test_the_matrix_has_problems_first(url: str, page: Page, api: PageApi)
     await expect(rows.nth(0)).to_have_text(
         re.compile("444455556666.*2.*! off verification failed.*✕ could not be checked")
     )
-    await expect(rows.nth(1)).to_have_text(re.compile("555566667777.*1.*– unseen not a member.*… not asked yet"))
+    await expect(rows.nth(1)).to_have_text(re.compile("555566667777.*1.*– unseen not a member.*… not asked"))
     await expect(page.locator("#coverage-summary")).to_have_text("1 of 4 accounts is covered in every region.")
     await page.get_by_label("Account", exact=True).fill("4444-5555")
     await expect(rows).to_have_count(1)
@@ -563,7 +554,7 @@ async def test_every_view_is_accessible_and_fits(
 
 @pytest.mark.parametrize("width", [320, 1024])
 async def test_the_focus_is_never_hidden(url: str, page: Page, api: PageApi, width: int) -> None:
-    """Whatever Tab and Shift+Tab lead to is in sight, not below the page's header nor below a table's head (WCAG 2.4.11)."""
+    """Whatever Tab and Shift+Tab lead to is in sight, below no sticky header (WCAG 2.4.11)."""
     await page.set_viewport_size({"width": width, "height": 500})
     api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(100)])
     await page.goto(f"{url}/#members")
@@ -571,7 +562,8 @@ async def test_the_focus_is_never_hidden(url: str, page: Page, api: PageApi, wid
     in_sight = """() => {
       const { left, top, right, bottom } = document.activeElement.getBoundingClientRect();
       const found = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-      return document.activeElement === document.body || document.activeElement.contains(found) || bottom - top > innerHeight;
+      const { activeElement } = document;
+      return activeElement === document.body || activeElement.contains(found) || bottom - top > innerHeight;
     }"""
     for key, times in (("Tab", 45), ("Shift+Tab", 40)):
         for _ in range(times):
