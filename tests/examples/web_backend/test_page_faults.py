@@ -90,7 +90,7 @@ async def test_four_states_look_different(url: str, page: Page, api: PageApi) ->
     await expect(second.get_by_role("cell")).to_have_text(["not yet"] * 6 + ["", "1", "1"])
     rows = page.locator("#targets tbody tr")
     await expect(rows.nth(0)).to_contain_text("no graph")
-    await expect(rows.nth(0)).to_contain_text("–")
+    await expect(rows.nth(0)).to_contain_text("\u2013")
     await expect(rows.nth(1)).to_contain_text("ExpiredToken")
     await expect(rows.nth(2)).to_contain_text("0")
     await expect(page.locator("#targets-shown")).to_have_text("3 of 3 accounts and regions that have answered")
@@ -302,7 +302,7 @@ async def fill_plan(page: Page, url: str) -> None:
 
 
 async def test_a_plan_is_bound_to_its_form(url: str, page: Page, api: PageApi) -> None:
-    """It names its administrator and accounts; an edit takes the way to apply it away, and taking the edit back returns it."""
+    """It names its administrator and accounts, and cannot be applied while the form is another one."""
     api.answers["POST onboarding/plans"] = value(plan(), 201)
     api.answers["POST onboarding/jobs"] = problem(409, "Conflict", code="PlanMismatch")
     await fill_plan(page, url)
@@ -459,7 +459,7 @@ async def test_the_matrix_has_problems_first(url: str, page: Page, api: PageApi)
     await expect(rows.nth(0)).to_have_text(
         re.compile("444455556666.*2.*! off verification failed.*✕ could not be checked")
     )
-    await expect(rows.nth(1)).to_have_text(re.compile("555566667777.*1.*– unseen not a member.*… not asked"))
+    await expect(rows.nth(1)).to_have_text(re.compile("555566667777.*1.*\u2013 unseen not a member.*… not asked"))
     await expect(page.locator("#coverage-summary")).to_have_text("1 of 4 accounts is covered in every region.")
     await page.get_by_label("Account", exact=True).fill("4444-5555")
     await expect(rows).to_have_count(1)

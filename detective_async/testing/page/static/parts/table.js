@@ -5,7 +5,8 @@
 //     sort=${{ by: "name", down: false }} onSort=${(sort) => ...} />`
 //
 // A column: `{ key, label, value(row), cell(row)?, number? }`. `value` is what the rows are sorted by, and what is shown
-// where there is no `cell`. `number` aligns right. Without `onSort` the rows stay in the order in which they come.
+// where there is no `cell`. `number` aligns right. Without `onSort` the rows stay in the order in which they come. Nothing
+// is shown without rows: what that means is for the page to say.
 
 import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
 
@@ -176,7 +177,7 @@ export class Table extends Component {
       }
       if (this.virtual.getTotalSize() > end) content.push(gap(this.virtual.getTotalSize() - end, "end"));
     }
-    return html`<div class="box tall" ref=${this.box} role="group" aria-label=${caption}>
+    return html`<div class="box tall" hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
       <table id=${id} role="table" aria-rowcount=${this.rows.length + 1}>
         <caption>${caption}</caption>
         <thead role="rowgroup"><tr role="row" aria-rowindex="1">${columns.map((one) => this.heading(one))}</tr></thead>
