@@ -34,8 +34,8 @@ _UNSEEN = frozenset(
 class CoverageSurvey(Survey):
     """A survey whose rows are the cells of the matrix: an account in a region.
 
-    A covered account is a row as soon as one administrator has said so. The others have to wait until all
-    administrators of the region have answered: an account that is not in one graph may be in another.
+    The cells of a region wait until all its administrators have answered: an account that is not in one graph may be in
+    another.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -48,15 +48,13 @@ class CoverageSurvey(Survey):
         self._given: dict[str, set[str]] = {region: set() for region in self._left}
 
     async def put(self, found: Found) -> None:
-        """Add what an administrator has said, and once it was the region's last one, the region's other cells."""
+        """Add what an administrator has said, and once it was the region's last one, the region's cells."""
         region, part = found.region, found.coverage or _unread(found)
         self._parts[region].append(part)
         self._accounts.update(row.account_id for row in part.rows)
         if found.failure is not None:
             self._causes[region][found.failure["Cause"]] += 1
-        covered = [row for row in part.rows if row.covered and row.account_id not in self._given[region]]
-        self._given[region].update(row.account_id for row in covered)
-        await super().put(evolve(found, rows=await asyncio.to_thread(_rows, covered, None)))
+        await super().put(found)
         self._left[region] -= 1
         if not self._left[region]:
             await self._put_cells(region)
@@ -77,7 +75,7 @@ class CoverageSurvey(Survey):
         for region, some in parts.items():
             of_account = [evolve(part, rows=tuple(r for r in part.rows if r.account_id == account_id)) for part in some]
             row = next(iter(join_surveys(of_account, accounts=[account_id])), None)
-            if row is None or (self._left[region] and not row.covered):
+            if row is None or self._left[region]:
                 cells.append({"AccountId": account_id, "Region": region, "State": "not asked"})
             else:
                 cells.append(_cell(row, self._cause(region)))
@@ -87,7 +85,8 @@ class CoverageSurvey(Survey):
         accounts = self._accounts - self._given[region]
         self._given[region] |= accounts
         if accounts:
-            rows = await asyncio.to_thread(_joined, tuple(self._parts[region]), accounts, self._cause(region))
+            # In a thread, since that takes long for very many accounts.
+            rows = await asyncio.to_thread(_rows, tuple(self._parts[region]), accounts, self._cause(region))
             self.feed.put(Found(account_id="", region=region, rows=rows))
 
     def _cause(self, region: str) -> str | None:
@@ -105,12 +104,8 @@ def _unread(found: Found) -> Coverage:
     )
 
 
-def _joined(parts: Sequence[Coverage], accounts: Collection[str], cause: str | None) -> tuple[Row, ...]:
-    return _rows(join_surveys(parts, accounts=sorted(accounts)), cause)
-
-
-def _rows(rows: Any, cause: str | None) -> tuple[Row, ...]:
-    cells = [_cell(row, cause) for row in rows]
+def _rows(parts: Sequence[Coverage], accounts: Collection[str], cause: str | None) -> tuple[Row, ...]:
+    cells = [_cell(row, cause) for row in join_surveys(parts, accounts=sorted(accounts))]
     return tuple(Row(id=one["AccountId"], status=one["State"], json=written(one)) for one in cells)
 
 
