@@ -31,7 +31,8 @@ function edit(changes) {
   Object.assign(form, changes);
   remember("onboarding", form);
   if (!was && isEdited()) announce("The plan below no longer belongs to this form.");
-  changed();
+  // At once: the browser checks what is in the form when it is sent.
+  draw();
 }
 
 export function show([id]) {
@@ -184,7 +185,8 @@ function watch(id) {
     begin: update,
     progress: update,
     rows(rows) {
-      mine.rows = [...mine.rows, ...rows];
+      // Problems first.
+      mine.rows = [...mine.rows, ...rows].sort((a, b) => Boolean(b.Problem) - Boolean(a.Problem));
       changed();
     },
     report: finish,
