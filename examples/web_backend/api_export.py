@@ -31,7 +31,7 @@ def export(kind: str, form: str) -> Any:
         found = [one async for _, one in survey.watch() if one is not None and selection.has(one)]
         names = request.config_dict[SETTINGS].names
         # In a thread, since that takes seconds for very many rows.
-        body = await asyncio.to_thread(_as_csv if form == "csv" else _as_ndjson, kind, found, selection, names)
+        body = await asyncio.to_thread(_body, kind, form, found, selection, names)
         return web.Response(
             body=body,
             headers={
@@ -43,13 +43,11 @@ def export(kind: str, form: str) -> Any:
     return show
 
 
-def _as_csv(kind: str, found: Sequence[Found], selection: Selection, names: Mapping[str, str]) -> bytes:
-    rows = [columns_of(kind, line, names) for line in _lines(kind, found, selection)]
-    return csv_lines([COLUMNS[kind], *rows])
-
-
-def _as_ndjson(kind: str, found: Sequence[Found], selection: Selection, _names: Mapping[str, str]) -> bytes:
-    return b"".join(written(line) + b"\n" for line in _lines(kind, found, selection))
+def _body(kind: str, form: str, found: Sequence[Found], selection: Selection, names: Mapping[str, str]) -> bytes:
+    lines = _lines(kind, found, selection)
+    if form == "csv":
+        return csv_lines([COLUMNS[kind], *(columns_of(kind, line, names) for line in lines)])
+    return b"".join(written(line) + b"\n" for line in lines)
 
 
 def _lines(kind: str, found: Sequence[Found], selection: Selection) -> list[dict[str, Any]]:

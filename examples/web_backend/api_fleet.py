@@ -1,5 +1,6 @@
 """Routes for all accounts and regions at once: results are streamed as they arrive."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from web_backend.survey import Place, Survey
 
 #: Seconds without a line or an event after which a client may count a stream as stalled: three times `feed.SILENCE`.
 _SILENCE = 15
+#: Seconds after which a stream says how far it is, if what arrives is not selected.
+_PROGRESS_INTERVAL = 1.0
 _RETRY = {
     "Kind": inputs.one_of(*KINDS),
     "Cause": inputs.cause,
@@ -112,23 +115,30 @@ async def _events(survey: Survey, start: int | None) -> AsyncGenerator[ServerEve
             if found is None:
                 yield ServerEvent({"Time": to_json(datetime.now(UTC))}, event="alive")
             else:
-                yield ServerEvent(found.summary(number + 1), event="target", id=f"{survey.id}-{number + 1}")
+                yield ServerEvent(found.summary, event="target", id=f"{survey.id}-{number + 1}")
 
 
 async def _lines(survey: Survey, selection: Selection) -> AsyncGenerator[bytes, None]:
     yield written({"Begin": _begin(survey)})
-    lines = 0
+    loop = asyncio.get_running_loop()
+    lines, last = 0, loop.time()
     async with aclosing(survey.watch()) as entries:
         async for _, found in entries:
-            if found is None:
-                yield written({"Progress": {"Done": len(survey.found), "Total": survey.total}})
-            elif selection.has(found):
+            before = lines
+            if found is not None and selection.has(found):
                 for row in selection.rows(found):
                     lines += 1
                     yield written(row.values(email=True)) if selection.emails else row.json
                 if found.failure is not None:
                     lines += 1
                     yield written(found.failure_line())
+                # Rows that were not selected take time, too.
+                await asyncio.sleep(0)
+            if lines > before:
+                last = loop.time()
+            elif found is None or loop.time() - last >= _PROGRESS_INTERVAL:
+                last = loop.time()
+                yield written({"Progress": {"Done": len(survey.found), "Total": survey.total}})
     times = {"StartedTime": to_json(survey.started), "FinishedTime": to_json(survey.finished)}
     yield written({"End": {"Lines": lines, **times}})
 

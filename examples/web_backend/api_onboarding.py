@@ -17,11 +17,11 @@ from web_backend.common import JOBS, SETTINGS, check_account, check_region, iden
 from web_backend.jobs import MAX_RUNNING, Draft, Job, JobRunningError, SupersededError, TooManyJobsError
 
 _PLAN = {"AdministratorId": inputs.account_id, "Regions": inputs.list_of(inputs.region, 40), "Csv": inputs.text}
-#: At least as many accounts as the largest body of a plan has.
+#: More accounts than fit into a body: what could be planned can be applied.
 _APPLY = {
     "PlanId": inputs.random_id,
     "AdministratorId": inputs.account_id,
-    "AccountIds": inputs.list_of(inputs.account_id, 10_000),
+    "AccountIds": inputs.list_of(inputs.account_id, 20_000),
 }
 #: More attempts than the default, since there are many calls and each of them should succeed.
 _RETRY = RetryPolicy(max_attempts=8)

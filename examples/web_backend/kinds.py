@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
-from detective_async import DetectiveClient, DetectiveError, Target
+from detective_async import DetectiveClient, DetectiveError, Target, ValidationException
 from detective_async.coverage import Coverage, RegionState, survey
 from detective_async.integrations.aiohttp_web import to_json
 
@@ -61,24 +61,26 @@ async def _graphs(client: DetectiveClient, target: Target) -> Reading:
     graph = await client.iter_graphs().first()
     if graph is None:
         return Reading()
-    more = {"Packages": await _packages(client, graph.arn), "AutoEnable": await _auto_enable(client, graph.arn)}
-    row = Row(id=target.account_id, json=_line(target, Graph={**to_json(graph), **more}))
+    values, problems = to_json(graph), {}
+    for name, read in (("Packages", _packages), ("AutoEnable", _auto_enable)):
+        try:
+            values[name] = await read(client, graph.arn)
+        except DetectiveError as error:
+            # Each needs a permission of its own; the graph is shown nevertheless.
+            values[name], problems[name] = None, to_json(error)
+    row = Row(id=target.account_id, json=_line(target, Graph={**values, "Problems": problems}))
     return Reading(graph_arn=graph.arn, rows=(row,))
 
 
-async def _packages(client: DetectiveClient, graph_arn: str) -> dict[str, str] | None:
-    try:
-        packages = await client.iter_datasource_packages(graph_arn).collect()
-    except DetectiveError:
-        # A permission of its own; the graph is shown nevertheless.
-        return None
+async def _packages(client: DetectiveClient, graph_arn: str) -> dict[str, str]:
+    packages = await client.iter_datasource_packages(graph_arn).collect()
     return {str(name): str(detail.datasource_package_ingest_state) for name, detail in packages}
 
 
 async def _auto_enable(client: DetectiveClient, graph_arn: str) -> bool | None:
     try:
         return (await client.describe_organization_configuration(graph_arn)).auto_enable
-    except DetectiveError:
+    except ValidationException:
         # Only the graphs of organizations have this setting.
         return None
 

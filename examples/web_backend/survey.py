@@ -8,7 +8,7 @@ from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from detective_async import DetectiveClient, DetectiveFleet, Outcome, Target
 from detective_async.coverage import Coverage
@@ -17,6 +17,10 @@ from detective_async.integrations.aiohttp_web import ProblemError, to_json
 from web_backend.feed import Feed
 from web_backend.kinds import KINDS, Reading, Row, written
 
+#: After this many targets that are put at once, other tasks get a turn.
+_AT_A_TIME = 20
+
+#: An account and a region.
 Place = tuple[str, str]
 
 
@@ -32,6 +36,7 @@ class Found:
         rows: the items.
         failure: why they are incomplete, as JSON; `Cause` is the same for all failures of one cause.
         coverage: what the coverage is made from.
+        summary: the numbers of members by status, as JSON.
     """
 
     account_id: str
@@ -41,29 +46,11 @@ class Found:
     rows: tuple[Row, ...] = ()
     failure: Mapping[str, Any] | None = None
     coverage: Coverage | None = None
+    summary: bytes = b""
 
     def failure_line(self) -> dict[str, Any]:
         """Return the line of the stream about the failure."""
         return {"AccountId": self.account_id, "Region": self.region, "Failure": self.failure}
-
-    def summary(self, done: int) -> bytes:
-        """Return the numbers of items by status, as JSON.
-
-        Args:
-            done: how many targets are done with this one.
-        """
-        return written(
-            {
-                "AccountId": self.account_id,
-                "Region": self.region,
-                "Outcome": OutcomeKind.SUCCEEDED if self.failure is None else self.failure["Outcome"],
-                "GraphArn": self.graph_arn,
-                "Counts": Counter(row.status for row in self.rows if row.status is not None),
-                "Error": self.failure,
-                "Done": done,
-                "Time": to_json(self.time),
-            }
-        )
 
 
 @frozen(kw_only=True)
@@ -172,8 +159,13 @@ class Survey:
 
     async def put(self, found: Found) -> None:
         """Add what was found in a target."""
+        if self.kind == "members":
+            # Once, and not for each reader.
+            found = evolve(found, summary=_summary(found, len(self.found) + 1))
         self.found[found.account_id, found.region] = found
         self.feed.put(found)
+        if len(self.found) % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
 
     async def complete(self) -> None:
         """Add what follows from all targets together."""
@@ -248,4 +240,19 @@ def _found(outcome: Outcome[Reading]) -> Found:
         rows=reading.rows,
         failure=failure,
         coverage=reading.coverage,
+    )
+
+
+def _summary(found: Found, done: int) -> bytes:
+    return written(
+        {
+            "AccountId": found.account_id,
+            "Region": found.region,
+            "Outcome": OutcomeKind.SUCCEEDED if found.failure is None else found.failure["Outcome"],
+            "GraphArn": found.graph_arn,
+            "Counts": Counter(row.status for row in found.rows if row.status is not None),
+            "Error": found.failure,
+            "Done": done,
+            "Time": to_json(found.time),
+        }
     )

@@ -89,11 +89,12 @@ async def test_packages_and_auto_enable(backend: Backend, sim: DetectiveSimulato
     """A graph has the states of its packages, and whether its organization's new accounts are enabled."""
     lines = await backend.ndjson(f"/api/fleet/graphs?account_id={ACCOUNT}&region={REGION}")
     assert lines[0]["Graph"]["Packages"]["DETECTIVE_CORE"] == "STARTED"
-    assert lines[0]["Graph"]["AutoEnable"] is None
+    assert (lines[0]["Graph"]["AutoEnable"], lines[0]["Graph"]["Problems"]) == (None, {})
     for operation in ("ListDatasourcePackages", "DescribeOrganizationConfiguration"):
         sim.inject(Fault(Failure(403, "AccessDeniedException"), operation=operation, count=None))
     lines = await backend.ndjson(f"/api/fleet/graphs?account_id={ACCOUNT}&region={REGION}&max_age=0")
     assert (lines[0]["Graph"]["Packages"], lines[0]["Graph"]["AutoEnable"]) == (None, None)
+    assert [one["code"] for one in lines[0]["Graph"]["Problems"].values()] == ["AccessDeniedException"] * 2
 
 
 async def test_ids_with_dashes(backend: Backend, sim: DetectiveSimulator) -> None:

@@ -28,9 +28,14 @@ async def test_it_is_that_of_the_library(backend: Backend, settings: Settings) -
     lines = await backend.ndjson(PATH)
     found = cells(lines)
     assert len(found) == len([line for line in lines if "State" in line]) == KNOWN * len(world.REGIONS)
-    options = {"region": world.REGIONS[0], "credentials": settings.credentials, "endpoint_url": settings.endpoint_url}
-    async with DetectiveFleet(settings.targets(), **options) as fleet:
-        expected = {(row.account_id, row.region): row for row in await survey_fleet(fleet, accounts=list(world.NAMES))}
+    async with DetectiveFleet(
+        settings.targets(),
+        region=world.REGIONS[0],
+        credentials=settings.credentials,
+        endpoint_url=settings.endpoint_url,
+    ) as fleet:
+        rows = await survey_fleet(fleet, accounts=list(world.NAMES))
+    expected = {(row.account_id, row.region): row for row in rows}
     assert set(found) == set(expected)
     for place, row in expected.items():
         cell = found[place]
