@@ -12,6 +12,8 @@ import { inWords } from "./statuses.js";
 import { changed } from "./store.js";
 import { Freshness, Problem, RefreshButton, timestamp } from "./ui.js";
 
+const administrator = (id) => (id ? html`<a href=${link("account", [id])}>${id}</a>` : "");
+
 const AGAIN = 2000; // milliseconds until an incomplete answer is asked for again
 
 let known = null; // the latest answer
@@ -69,9 +71,9 @@ export function Account() {
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
     { key: "state", label: "Coverage", value: (one) => cells.get(one)?.State, cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />` },
-    { key: "reason", label: "Reason", value: (one) => cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "" },
+    { key: "reason", label: "Reason", wide: true, value: (one) => cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "" },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
-    { key: "administrator", label: "Graph of", value: (one) => cells.get(one)?.AdministratorId ?? "" },
+    { key: "administrator", label: "Graph of", value: (one) => cells.get(one)?.AdministratorId, cell: (one) => administrator(cells.get(one)?.AdministratorId) },
   ];
   const missing = settings.Regions.filter((region) => cells.has(region) && ["off", "unseen"].includes(cells.get(region).State));
   return html`

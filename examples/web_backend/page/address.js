@@ -73,7 +73,7 @@ export function follow(arrived) {
     }
     const before = address;
     address = parse(location.hash);
-    document.title = `${address.title}: Detective`;
+    document.title = `${address.title}${address.view === "account" ? ` ${address.ids[0]}` : ""}: Detective`;
     arrived(address, before);
     changed();
     // After the new view was drawn.

@@ -25,6 +25,22 @@ function segment(id) {
   return encodeURIComponent(id);
 }
 
+// Calls `late` once there was no sign of life for `quiet` milliseconds. Signs come by the thousand, so they are cheap.
+function limited(quiet, late) {
+  let last = performance.now();
+  const timer = setInterval(() => {
+    if (performance.now() - last < quiet) return;
+    clearInterval(timer);
+    late();
+  }, 1000);
+  return {
+    alive() {
+      last = performance.now();
+    },
+    done: () => clearInterval(timer),
+  };
+}
+
 // Stops a request that is silent. `alive` is called with every sign of life; `stopped` says who stopped it.
 function watchdog(quiet, signal) {
   const control = new AbortController();
@@ -32,16 +48,13 @@ function watchdog(quiet, signal) {
   const abort = () => control.abort();
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
-  let timer;
-  watch.alive = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      watch.late = true;
-      control.abort();
-    }, quiet);
-  };
+  const limit = limited(quiet, () => {
+    watch.late = true;
+    control.abort();
+  });
+  watch.alive = limit.alive;
   watch.done = () => {
-    clearTimeout(timer);
+    limit.done();
     signal?.removeEventListener("abort", abort);
   };
   // Our own time limit is a problem; a newer request that replaces this one is none.
@@ -50,7 +63,6 @@ function watchdog(quiet, signal) {
     if (error instanceof Failure || error.name === "AbortError") return error;
     return new Failure(otherwise);
   };
-  watch.alive();
   return watch;
 }
 
@@ -158,19 +170,15 @@ export async function* lines(address, { signal, quiet = QUIET, method, body } = 
 export function follow(address, on) {
   const { ended, disconnected, connected, ...events } = on;
   const source = new EventSource(address);
-  let timer;
   let over = false;
   const end = (problem) => {
     if (over) return;
     over = true;
-    clearTimeout(timer);
+    done();
     source.close();
     ended(problem);
   };
-  const alive = () => {
-    clearTimeout(timer);
-    if (!over) timer = setTimeout(() => end(silent(QUIET)), QUIET);
-  };
+  const { alive, done } = limited(QUIET, () => end(silent(QUIET)));
   // Events may come by the thousand: they are handled a few milliseconds at a time, in order.
   const queue = [];
   let working = false;
@@ -222,10 +230,9 @@ export function follow(address, on) {
       watch.control.abort();
     }
   });
-  alive();
   return () => {
     over = true;
-    clearTimeout(timer);
+    done();
     source.close();
   };
 }

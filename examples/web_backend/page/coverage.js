@@ -61,7 +61,7 @@ function matches(row, part, state) {
 export function verdict(name, on, gaps, pending) {
   const where = `covered in ${count(on)} of ${some(on + gaps + pending, "region")}`;
   if (pending) return `${name} is ${where} so far; ${some(pending, "region")} not answered yet`;
-  return gaps ? `${name} is not covered everywhere: ${where}` : `${name} is covered everywhere`;
+  return gaps ? `${name} is not covered everywhere: ${where}` : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
 }
 
 let told = null;

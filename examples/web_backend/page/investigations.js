@@ -37,7 +37,7 @@ const stateWord = (state) => ({ ACTIVE: "active", ARCHIVED: "archived" })[state]
 const lower = (word) => (word ?? "").toLowerCase();
 
 const COLUMNS = [
-  { key: "entity", label: "User or role", value: (row) => entityName(row.EntityArn), cell: (row) => html`<a href=${link("investigations", [row.AccountId, row.Region, row.InvestigationId], address.query)}>${entityName(row.EntityArn)}</a>` },
+  { key: "entity", label: "User or role", wide: true, value: (row) => entityName(row.EntityArn), cell: (row) => html`<a href=${link("investigations", [row.AccountId, row.Region, row.InvestigationId], address.query)}>${entityName(row.EntityArn)}</a>` },
   { key: "severity", label: "Severity", value: (row) => severityRank(row.Severity), cell: (row) => html`<${Severity} word=${row.Severity} />` },
   { key: "status", label: "Status", value: (row) => row.Status, cell: (row) => lower(row.Status) },
   { key: "state", label: "State", value: (row) => row.State, cell: (row) => stateWord(row.State) },
@@ -103,7 +103,7 @@ const spaced = (name) =>
 
 const INDICATOR_COLUMNS = [
   { key: "kind", label: "Kind", value: (row) => lower(row.IndicatorType.replaceAll("_", " ")) },
-  { key: "details", label: "Details", value: details },
+  { key: "details", label: "Details", wide: true, value: details },
 ];
 
 function One() {

@@ -25,8 +25,18 @@ export function volume(bytes) {
 
 export const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
 
-// DETECTIVE_CORE: STARTED -> "core started"
-const packages = (states) => Object.entries(states ?? {}).map(([name, state]) => `${words(name).replace("detective ", "")} ${words(state)}`).join(", ");
+const PACKAGES = new Map([
+  ["DETECTIVE_CORE", "core"],
+  ["EKS_AUDIT", "EKS audit logs"],
+  ["ASFF_SECURITYHUB_FINDING", "Security Hub findings"],
+]);
+
+// The packages that deliver data, and what is the matter with the others.
+const packages = (states) =>
+  Object.entries(states ?? {})
+    .map(([name, state]) => `${PACKAGES.get(name) ?? words(name)}${state === "STARTED" ? "" : ` (${words(state)})`}`)
+    .sort()
+    .join(", ");
 
 export const memberColumns = () => [
   { key: "account", label: "Account", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
@@ -37,13 +47,13 @@ export const memberColumns = () => [
       ]
     : []),
   { key: "status", label: "Status", value: (one) => urgency(one.Status), cell: (one) => html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${one.stale && html` <small>as of ${timestamp(one.stale)}</small>`}` },
-  { key: "reason", label: "Reason", value: (one) => words(one.DisabledReason) },
+  { key: "reason", label: "Reason", wide: true, value: (one) => words(one.DisabledReason) },
   { key: "since", label: "Since (UTC)", value: (one) => one.UpdatedTime ?? one.InvitedTime, cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime) },
   { key: "region", label: "Region", value: (one) => one.Region },
   { key: "administrator", label: "Administrator", value: (one) => one.Administrator, cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>` },
   { key: "volume", label: "Data a day", number: true, value: (one) => one.VolumeUsageInBytes, cell: (one) => volume(one.VolumeUsageInBytes) },
   { key: "invited", label: "Invited (UTC)", value: (one) => one.InvitedTime, cell: (one) => timestamp(one.InvitedTime) },
-  { key: "packages", label: "Packages", value: (one) => packages(one.DatasourcePackageIngestStates) },
+  { key: "packages", label: "Packages", wide: true, value: (one) => packages(one.DatasourcePackageIngestStates) },
 ];
 
 export const memberKey = (one) => `${one.Administrator} ${one.Region} ${one.AccountId}`;
@@ -65,7 +75,7 @@ export function Members() {
       <div class="bar">
         <h2 id="members-title">Members</h2>
         <${Freshness} id="members-freshness" ...${stateOf(members)} />
-        <button type="button" id="members-personal" aria-pressed=${String(personal.shown)} onClick=${() => showPersonal(!personal.shown)}>Names and e-mail addresses</button>
+        <button type="button" id="members-personal" onClick=${() => showPersonal(!personal.shown)}>${personal.shown ? "Hide" : "Show"} names and e-mail addresses</button>
         <${RefreshButton} id="members-refresh" busy=${members.loading} run=${() => members.load({ fresh: true })} />
       </div>
       <${Problem} id="members-alert" problem=${members.problem} retry=${() => members.load()} />
@@ -84,14 +94,15 @@ export function Members() {
   `;
 }
 
+const unread = ({ Problems }, name) => `could not be read${Problems?.[name] ? `: ${Problems[name].title}` : ""}`;
 const AUTO = new Map([[true, "yes"], [false, "no"]]);
 
 function Graphs() {
   const columns = [
     { key: "account", label: "Administrator", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
     { key: "region", label: "Region", value: (one) => one.Region },
-    { key: "packages", label: "Data source packages", value: (one) => (one.Packages ? packages(one.Packages) : "could not be read") },
-    { key: "auto", label: "New accounts join by themselves", value: (one) => AUTO.get(one.AutoEnable) ?? "not of an organization, or could not be read" },
+    { key: "packages", label: "Data source packages", wide: true, value: (one) => (one.Packages ? packages(one.Packages) : unread(one, "Packages")) },
+    { key: "auto", label: "New accounts join by themselves", wide: true, value: (one) => AUTO.get(one.AutoEnable) ?? (one.Problems?.AutoEnable ? unread(one, "AutoEnable") : "no: not the graph of an organization") },
     { key: "created", label: "Created (UTC)", value: (one) => timestamp(one.CreatedTime) },
   ];
   return html`<section aria-labelledby="graphs-title" id="graphs">

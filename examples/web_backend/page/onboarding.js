@@ -128,6 +128,7 @@ function Plan() {
       : "There is nothing to do: no account of the list needs an action.";
   const summary = plan.Actions.length ? `${some(plan.Actions.length, "action")} for ${some(accounts.length, "account")}. Nothing has been changed yet.` : nothing;
   const text = (key, label, value) => ({ key, label, value });
+  const wide = (key, label, value) => ({ key, label, value, wide: true });
   const places = [text("region", "Region", (one) => one.Region ?? "all"), text("account", "Account", (one) => one.AccountId ?? "all")];
   const keyed = (rows) => rows.map((one, place) => ({ ...one, place }));
   const list = (id, caption, heading, rows, columns) =>
@@ -146,14 +147,14 @@ function Plan() {
     ${edited &&
     html`<p class="warning" id="plan-outdated"><strong>This plan no longer belongs to the form above.</strong> ${plan.form === null ? "It was made in another tab or by another person." : "The form was changed after it was made."} Show the plan again before you apply it.</p>`}
     <p id="plan-summary">${summary}</p>
-    ${list("plan-lines", "Invalid lines, which are skipped", lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`, plan.Lines, [text("line", "Line", (one) => String(one.Line)), text("problem", "Problem", (one) => one.Problem)])}
-    ${list("plan-problems", "Problems that the plan cannot solve", "Problems that the plan cannot solve", plan.Problems, [...places, text("problem", "Problem", (one) => one.Problem)])}
-    ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...places, text("note", "Note", (one) => one.Note)])}
+    ${list("plan-lines", "Invalid lines, which are skipped", lines === 1 ? "1 invalid line" : `${count(lines)} invalid lines`, plan.Lines, [text("line", "Line", (one) => String(one.Line)), wide("problem", "Problem", (one) => one.Problem)])}
+    ${list("plan-problems", "Problems that the plan cannot solve", "Problems that the plan cannot solve", plan.Problems, [...places, wide("problem", "Problem", (one) => one.Problem)])}
+    ${list("plan-notes", "What is worth knowing about the plan", "Worth knowing", plan.Notes, [...places, wide("note", "Note", (one) => one.Note)])}
     ${plan.Actions.length > 0 &&
     html`<h3>Actions</h3>
       <${Table} id="plan-actions" caption="Numbers of actions by kind and region" rows=${kinds.map((kind) => ({ kind }))} rowKey=${(one) => one.kind} columns=${actions} />
       <details><summary>Each action</summary>
-        <${Table} id="plan-each" caption="Each action" rows=${keyed(plan.Actions)} rowKey=${(one) => one.place} columns=${[text("kind", "Action", (one) => one.Kind), ...places, text("reason", "Reason", (one) => one.Detail ?? one.Reason ?? "")]} />
+        <${Table} id="plan-each" caption="Each action" rows=${keyed(plan.Actions)} rowKey=${(one) => one.place} columns=${[text("kind", "Action", (one) => one.Kind), ...places, wide("reason", "Reason", (one) => one.Detail ?? one.Reason ?? "")]} />
       </details>
       <details><summary>As text</summary><pre tabindex="0" role="group" aria-label="The plan as text">${plan.Text}</pre></details>
       ${!edited && html`<p class="buttons"><${Button} name="apply" id="plan-apply" main=${true} run=${applyPlan} label=${`Apply to administrator ${plan.AdministratorId}`} working="Applying" /></p>`}`}
@@ -226,8 +227,8 @@ const JOB_COLUMNS = [
   { key: "region", label: "Region", value: (one) => one.Region },
   { key: "before", label: "Before", value: (one) => inWords(one.Before) },
   { key: "after", label: "After", value: (one) => inWords(one.After) },
-  { key: "done", label: "Done", value: (one) => one.Done.join(", ") },
-  { key: "problem", label: "Problem", value: (one) => one.Problem ?? "" },
+  { key: "done", label: "Done", wide: true, value: (one) => one.Done.join(", ") },
+  { key: "problem", label: "Problem", wide: true, value: (one) => one.Problem ?? "" },
 ];
 
 function Job() {

@@ -11,7 +11,7 @@ let cost = 0; // milliseconds of the last drawing
 export function start(node, make) {
   place = node;
   view = make;
-  draw();
+  changed();
 }
 
 // Asks for a drawing: at most one per frame of the screen, and fewer of them the longer they take, so that a flood of

@@ -494,7 +494,7 @@ async def test_names_and_addresses_are_shown_if_asked_for(url: str, page: Page, 
     await page.goto(f"{url}/#members")
     await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
     api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], 1, EmailAddress="root@example.com")])
-    await page.get_by_role("button", name="Names and e-mail addresses").click()
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
     await expect(page.locator("#members-table")).to_contain_text("root@example.com")
     assert [one for one in api.requests if "emails" in one] == ["GET fleet/members?max_age=3600&emails=true"]
 
