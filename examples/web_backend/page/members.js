@@ -38,6 +38,15 @@ const packages = (states) =>
     .sort()
     .join(", ");
 
+// The service gives a reason for one status only; those of the others are in their definitions.
+const REASONS = new Map([
+  ["VERIFICATION_FAILED", "the e-mail address is not the account's"],
+  ["VERIFICATION_IN_PROGRESS", "the e-mail address is being checked"],
+  ["INVITED", "not accepted yet"],
+]);
+
+const reasonOf = ({ Status, DisabledReason }) => (DisabledReason ? words(DisabledReason) : (REASONS.get(Status) ?? ""));
+
 export const memberColumns = () => [
   { key: "account", label: "Account", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
   ...(personal.shown
@@ -47,7 +56,7 @@ export const memberColumns = () => [
       ]
     : []),
   { key: "status", label: "Status", value: (one) => urgency(one.Status), cell: (one) => html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${one.stale && html` <small>as of ${timestamp(one.stale)}</small>`}` },
-  { key: "reason", label: "Reason", wide: true, value: (one) => words(one.DisabledReason) },
+  { key: "reason", label: "Reason", wide: true, value: reasonOf },
   { key: "since", label: "Since (UTC)", value: (one) => one.UpdatedTime ?? one.InvitedTime, cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime) },
   { key: "region", label: "Region", value: (one) => one.Region },
   { key: "administrator", label: "Administrator", value: (one) => one.Administrator, cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>` },
