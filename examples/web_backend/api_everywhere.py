@@ -28,7 +28,7 @@ async def account(request: web.Request) -> web.Response:
     wait = _DEFAULT_WAIT if query["wait"] is None else query["wait"]
     await asyncio.gather(members.wait(wait), coverage.wait(wait))
     own = [one for survey in (members, coverage) for (asked, _), one in survey.found.items() if asked == account_id]
-    failures = {(one.region, one.failure["Cause"]): one.failure_line() for one in own if one.failure is not None}
+    failures = {(one.region, one.failure.status): one.failure.values() for one in own if one.failure is not None}
     return web.json_response(
         {
             "AccountId": account_id,

@@ -58,7 +58,7 @@ def _lines(kind: str, found: Sequence[Found], selection: Selection) -> list[dict
             lines += [(row.id, one.region, row.values(email=selection.emails)) for row in selection.rows(one)]
         # The cells of the coverage have the causes.
         if kind != "coverage" and one.failure is not None:
-            lines.append((one.account_id, one.region, one.failure_line()))
+            lines.append((one.account_id, one.region, one.failure.values()))
     return [line for _, _, line in sorted(lines, key=lambda line: line[:2])]
 
 

@@ -96,7 +96,7 @@ async def retry(request: web.Request) -> web.Response:
         raise web.HTTPConflict(text="The survey is still running. Try again when it has ended.")
     places: set[Place] = set()
     for place, found in survey.found.items():
-        has_cause = cause is None or (found.failure is not None and found.failure["Cause"] == cause)
+        has_cause = cause is None or (found.failure is not None and found.failure.status == cause)
         if has_cause and (accounts is None or place[0] in accounts) and (regions is None or place[1] in regions):
             places.add(place)
     survey = surveys.retry(survey, places)
@@ -131,7 +131,7 @@ async def _lines(survey: Survey, selection: Selection) -> AsyncGenerator[bytes, 
                     yield written(row.values(email=True)) if selection.emails else row.json
                 if found.failure is not None:
                     lines += 1
-                    yield written(found.failure_line())
+                    yield found.failure.json
                 # Rows that were not selected take time, too.
                 await asyncio.sleep(0)
             if lines > before:

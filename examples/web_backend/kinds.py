@@ -21,7 +21,7 @@ class Row:
 
     Attributes:
         id: what it is about: an account, or an investigation.
-        status: its status, if it has one.
+        status: its status, if it has one; the cause of a failure.
         json: the line of the stream.
         email: the e-mail address, which is not in the JSON.
     """

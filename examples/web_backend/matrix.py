@@ -41,7 +41,7 @@ class CoverageSurvey(Survey):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._left = Counter(target.region for target in self.plan.targets)
-        self._parts: dict[str, list[Coverage]] = {region: [] for region in self._left}
+        self._parts: dict[str, list[Found]] = {region: [] for region in self._left}
         self._causes: dict[str, Counter[str]] = defaultdict(Counter)
         self._accounts = set(self.plan.accounts)
         #: Region -> the accounts whose cells have been given.
@@ -49,11 +49,12 @@ class CoverageSurvey(Survey):
 
     async def put(self, found: Found) -> None:
         """Add what an administrator has said, and once it was the region's last one, the region's cells."""
-        region, part = found.region, found.coverage or _unread(found)
-        self._parts[region].append(part)
-        self._accounts.update(row.account_id for row in part.rows)
-        if found.failure is not None:
-            self._causes[region][found.failure["Cause"]] += 1
+        region = found.region
+        self._parts[region].append(found)
+        if found.coverage is not None:
+            self._accounts.update(row.account_id for row in found.coverage.rows)
+        if found.failure is not None and found.failure.status is not None:
+            self._causes[region][found.failure.status] += 1
         await super().put(found)
         self._left[region] -= 1
         if not self._left[region]:
@@ -70,10 +71,13 @@ class CoverageSurvey(Survey):
             self._cells_of, account_id, {one: tuple(self._parts[one]) for one in self._parts}
         )
 
-    def _cells_of(self, account_id: str, parts: Mapping[str, Sequence[Coverage]]) -> list[dict[str, Any]]:
+    def _cells_of(self, account_id: str, parts: Mapping[str, Sequence[Found]]) -> list[dict[str, Any]]:
         cells = []
         for region, some in parts.items():
-            of_account = [evolve(part, rows=tuple(r for r in part.rows if r.account_id == account_id)) for part in some]
+            of_account = [
+                evolve(part, rows=tuple(row for row in part.rows if row.account_id == account_id))
+                for part in map(_coverage_of, some)
+            ]
             row = next(iter(join_surveys(of_account, accounts=[account_id])), None)
             if row is None or self._left[region]:
                 cells.append({"AccountId": account_id, "Region": region, "State": "not asked"})
@@ -93,19 +97,21 @@ class CoverageSurvey(Survey):
         return next((cause for cause, _ in self._causes[region].most_common(1)), None)
 
 
-def _unread(found: Found) -> Coverage:
-    """Return the coverage of an administrator who could not be asked."""
-    state, failure = RegionState.COULD_NOT_LOOK, found.failure or {}
-    if failure.get("Outcome") == OutcomeKind.REGION_UNAVAILABLE:
-        is_missing = failure["Cause"] == "HostNotFound"
+def _coverage_of(found: Found) -> Coverage:
+    """Return what an administrator has, or why that is not known."""
+    if found.coverage is not None:
+        return found.coverage
+    state = RegionState.COULD_NOT_LOOK
+    if found.failure and found.failure.values()["Failure"]["Outcome"] == OutcomeKind.REGION_UNAVAILABLE:
+        is_missing = found.failure.status == "HostNotFound"
         state = RegionState.WITHOUT_DETECTIVE if is_missing else RegionState.NOT_OPTED_IN
     return Coverage(
         rows=(), regions=(RegionCoverage(region=found.region, state=state, administrator_id=found.account_id),)
     )
 
 
-def _rows(parts: Sequence[Coverage], accounts: Collection[str], cause: str | None) -> tuple[Row, ...]:
-    cells = [_cell(row, cause) for row in join_surveys(parts, accounts=sorted(accounts))]
+def _rows(parts: Sequence[Found], accounts: Collection[str], cause: str | None) -> tuple[Row, ...]:
+    cells = [_cell(row, cause) for row in join_surveys(map(_coverage_of, parts), accounts=sorted(accounts))]
     return tuple(Row(id=one["AccountId"], status=one["State"], json=written(one)) for one in cells)
 
 

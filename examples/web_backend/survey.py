@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -34,7 +33,7 @@ class Found:
         time: when it was found.
         graph_arn: the graph; None if there is none, or that is not known.
         rows: the items.
-        failure: why they are incomplete, as JSON; `Cause` is the same for all failures of one cause.
+        failure: why they are incomplete; its status is the cause, which many failures have in common.
         coverage: what the coverage is made from.
         summary: the numbers of members by status, as JSON.
     """
@@ -44,13 +43,9 @@ class Found:
     time: datetime = field(factory=lambda: datetime.now(UTC))
     graph_arn: str | None = None
     rows: tuple[Row, ...] = ()
-    failure: Mapping[str, Any] | None = None
+    failure: Row | None = None
     coverage: Coverage | None = None
     summary: bytes = b""
-
-    def failure_line(self) -> dict[str, Any]:
-        """Return the line of the stream about the failure."""
-        return {"AccountId": self.account_id, "Region": self.region, "Failure": self.failure}
 
 
 @frozen(kw_only=True)
@@ -227,12 +222,14 @@ class Survey:
 
 
 def _found(outcome: Outcome[Reading]) -> Found:
-    reading = outcome.value or Reading()
-    failure = None
+    reading, failure = outcome.value or Reading(), None
     if outcome.error is not None:
+        place = {"AccountId": outcome.target.account_id, "Region": outcome.target.region}
         error = to_json(outcome.error)
         # An unexpected error has no code.
-        failure = {"Outcome": outcome.kind, "Cause": error.get("code", error["title"]), **error}
+        cause = error.get("code", error["title"])
+        line = written({**place, "Failure": {"Outcome": outcome.kind, "Cause": cause, **error}})
+        failure = Row(id=outcome.target.account_id, status=cause, json=line)
     return Found(
         account_id=outcome.target.account_id,
         region=outcome.target.region,
@@ -244,14 +241,15 @@ def _found(outcome: Outcome[Reading]) -> Found:
 
 
 def _summary(found: Found, done: int) -> bytes:
+    failure = None if found.failure is None else found.failure.values()["Failure"]
     return written(
         {
             "AccountId": found.account_id,
             "Region": found.region,
-            "Outcome": OutcomeKind.SUCCEEDED if found.failure is None else found.failure["Outcome"],
+            "Outcome": OutcomeKind.SUCCEEDED if failure is None else failure["Outcome"],
             "GraphArn": found.graph_arn,
             "Counts": Counter(row.status for row in found.rows if row.status is not None),
-            "Error": found.failure,
+            "Error": failure,
             "Done": done,
             "Time": to_json(found.time),
         }

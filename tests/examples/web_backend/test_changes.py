@@ -16,11 +16,12 @@ ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def found(second: int, failure: object = None, **statuses: str) -> Found:
+def found(second: int, failure: bool = False, **statuses: str) -> Found:
     """Return what a survey has found some seconds after the start: members and their statuses."""
     rows = tuple(Row(id=name, status=status, json=b"{}") for name, status in statuses.items())
     time = START + timedelta(seconds=second)
-    return Found(account_id=ACCOUNT, region=REGION, time=time, rows=rows, failure={"Cause": "x"} if failure else None)
+    why = Row(id=ACCOUNT, status="AccessDenied", json=b"{}") if failure else None
+    return Found(account_id=ACCOUNT, region=REGION, time=time, rows=rows, failure=why)
 
 
 def seen(*all_found: Found, since: int | None = None) -> list[tuple[str, str | None, str | None]]:
