@@ -504,13 +504,14 @@ async def test_the_page_is_accessible(url: str, page: Page) -> None:
     await expect(page.get_by_role("img", name="Memberships by status and region")).to_be_visible()
     await expect(page.get_by_role("progressbar", name="Accounts and regions that are done")).to_be_visible()
     attention = ["Fleet", "What needs attention", "Memberships by status and region"]
-    for view, headings in {
+    views: dict[str, list[str | re.Pattern[str]]] = {
         "Fleet": [*attention, re.compile("^What changed since"), "Accounts with graphs"],
         "Coverage": ["Coverage", "Could not be checked", "Accounts and regions"],
         "Members": ["Members", "Graphs: packages and auto-enable"],
         "Onboarding": ["Onboarding"],
         "Investigations": ["Investigations"],
-    }.items():
+    }
+    for view, headings in views.items():
         await page.get_by_role("link", name=view, exact=True).click()
         await expect(page).to_have_title(f"{view}: Detective")
         main = page.get_by_role("main")
