@@ -55,8 +55,8 @@ class CoverageSurvey(Survey):
             self._accounts.update(row.account_id for row in found.coverage.rows)
         if found.failure is not None and found.failure.status is not None:
             self._causes[region][found.failure.status] += 1
-        await super().put(found)
         self._left[region] -= 1
+        await super().put(found)
         if not self._left[region]:
             await self._put_cells(region)
 
@@ -67,34 +67,38 @@ class CoverageSurvey(Survey):
 
     async def cells_of(self, account_id: str) -> list[dict[str, Any]]:
         """Return the cells of any account, by what is known now."""
-        return await asyncio.to_thread(
-            self._cells_of, account_id, {one: tuple(self._parts[one]) for one in self._parts}
-        )
-
-    def _cells_of(self, account_id: str, parts: Mapping[str, Sequence[Found]]) -> list[dict[str, Any]]:
-        cells = []
-        for region, some in parts.items():
-            of_account = [
-                evolve(part, rows=tuple(row for row in part.rows if row.account_id == account_id))
-                for part in map(_coverage_of, some)
-            ]
-            row = next(iter(join_surveys(of_account, accounts=[account_id])), None)
-            if row is None or self._left[region]:
-                cells.append({"AccountId": account_id, "Region": region, "State": "not asked"})
-            else:
-                cells.append(_cell(row, self._cause(region)))
-        return cells
+        # Copied for the thread, since it changes meanwhile.
+        known = {
+            region: None if self._left[region] else (tuple(parts), self._cause(region))
+            for region, parts in self._parts.items()
+        }
+        return await asyncio.to_thread(_cells_of, account_id, known)
 
     async def _put_cells(self, region: str) -> None:
         accounts = self._accounts - self._given[region]
-        self._given[region] |= accounts
         if accounts:
             # In a thread, since that takes long for very many accounts.
             rows = await asyncio.to_thread(_rows, tuple(self._parts[region]), accounts, self._cause(region))
+            # Only now: if the survey's time is over meanwhile, `complete` gives them.
+            self._given[region] |= accounts
             self.feed.put(Found(account_id="", region=region, rows=rows))
 
     def _cause(self, region: str) -> str | None:
         return next((cause for cause, _ in self._causes[region].most_common(1)), None)
+
+
+def _cells_of(account_id: str, known: Mapping[str, tuple[Sequence[Found], str | None] | None]) -> list[dict[str, Any]]:
+    cells = []
+    for region, answers in known.items():
+        if answers is None:
+            cells.append({"AccountId": account_id, "Region": region, "State": "not asked"})
+            continue
+        parts = [
+            evolve(part, rows=tuple(row for row in part.rows if row.account_id == account_id))
+            for part in map(_coverage_of, answers[0])
+        ]
+        cells += [_cell(row, answers[1]) for row in join_surveys(parts, accounts=[account_id])]
+    return cells
 
 
 def _coverage_of(found: Found) -> Coverage:

@@ -208,8 +208,8 @@ class Survey:
                 await self._put_new(_found(Outcome(target, None, error, self.plan.survey_timeout)))
 
     async def _put_new(self, found: Found) -> None:
-        await self.put(found)
         self.plan.listener(self.kind, found)
+        await self.put(found)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         # Not at the end of `_run`, which may be cancelled before it has started.

@@ -131,6 +131,23 @@ async def test_an_account_that_only_the_last_region_has(backend: Backend, sim: D
     assert set(found) == {(account, region) for account in known for region in world.REGIONS}
 
 
+@pytest.mark.settings(accounts=world.ACCOUNTS[:4], survey_timeout=2.0)
+async def test_no_cell_is_lost_when_the_time_is_over(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that are being made when the survey's time is over are given nevertheless."""
+    real, calls = asyncio.to_thread, []
+
+    async def slow(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            await asyncio.sleep(60)
+        return await real(*arguments)
+
+    monkeypatch.setattr("web_backend.matrix.asyncio.to_thread", slow)
+    found = cells(await backend.ndjson(PATH))
+    assert {account for account, _ in found} == set(world.NAMES)
+    assert len(found) == KNOWN * len(world.REGIONS)
+
+
 async def test_many_readers_share_one_survey(backend: Backend, sim: DetectiveSimulator) -> None:
     """Each administrator is asked once in each region."""
     sim.inject(Fault(Latency(0.1), count=None))
