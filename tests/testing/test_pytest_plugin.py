@@ -210,6 +210,37 @@ LEFT_OVER = """
         assert detective_simulator.url
 """
 
+BASELINES = """
+    import pytest
+
+    ACCOUNT = "{account}"
+
+    @pytest.fixture
+    def region(detective_shared_simulator):
+        detective_shared_simulator.close_region("me-south-1")
+        detective_shared_simulator.set_baseline()
+
+    @pytest.fixture(scope="module")
+    def accounts(request, detective_shared_simulator):
+        assert detective_shared_simulator.accounts == []
+        detective_shared_simulator.account(ACCOUNT)
+        detective_shared_simulator.set_baseline()
+
+    def test_one_without_it(detective_simulator):
+        assert detective_simulator.accounts == []
+
+    def test_one_with_it(accounts, detective_simulator):
+        assert detective_simulator.accounts == [ACCOUNT]
+
+    def test_a_narrower_one(region, detective_simulator):
+        assert detective_simulator.accounts == [ACCOUNT]
+        assert detective_simulator.dump()["closed_regions"] == ["me-south-1"]
+
+    def test_none_that_is_narrower(detective_simulator):
+        assert detective_simulator.accounts == [ACCOUNT]
+        assert detective_simulator.dump()["closed_regions"] == []
+"""
+
 MARKED = """
     import pytest
 
@@ -392,6 +423,15 @@ def test_no_test_changes_what_later_ones_share(run: Run) -> None:
     run(CHANGED, "-o", "detective_simulator_scope=module").assert_outcomes(passed=5)
 
 
+@pytest.mark.parametrize("scope", ["module", "session"])
+def test_a_baseline_ends_with_its_fixture(run: Run, pytester: pytest.Pytester, scope: str) -> None:
+    """That of a module's fixture does not reach the next module, nor that of a test's fixture the next test."""
+    pytester.makepyfile(
+        test_first=BASELINES.format(account="000000000001"), test_second=BASELINES.format(account="000000000002")
+    )
+    run("", "-o", f"detective_simulator_scope={scope}").assert_outcomes(passed=8)
+
+
 def test_a_fixture_that_is_made_late_builds_on_nothing(run: Run) -> None:
     """What an earlier test has left is gone before it; a simulator that was stopped is started."""
     run(LEFT_OVER, "-o", "detective_simulator_scope=module").assert_outcomes(passed=4)
@@ -492,7 +532,7 @@ def test_the_fixtures_restore_the_environment(request: pytest.FixtureRequest, mo
     """The functions of the fixtures, called directly, so that their coverage is measured."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
     monkeypatch.setenv("NO_PROXY", "example.com")
-    steps = function_of(pytest_plugin.detective_shared_simulator)({})
+    steps = function_of(pytest_plugin.detective_shared_simulator)({}, request)
     simulator = next(steps)
     with pytest.MonkeyPatch.context() as patch:
         variables = function_of(pytest_plugin.detective_environment)(simulator, patch)
@@ -537,6 +577,7 @@ def test_the_end_of_a_shared_simulator(request: pytest.FixtureRequest, *, is_sto
     with SimulatorThread() as shared:
         baseline, url = shared._baseline, shared.url
         other: Any = Mock(node=request.node, fixturenames=[])
+        other.config.stash = {pytest_plugin._SHARED: (shared, [baseline])}
         other.getfixturevalue.side_effect = lambda name: shared if name == "detective_shared_simulator" else {}
         steps = function_of(pytest_plugin.detective_simulator)(other)
         assert next(steps) is shared
@@ -548,6 +589,33 @@ def test_the_end_of_a_shared_simulator(request: pytest.FixtureRequest, *, is_sto
         steps = function_of(pytest_plugin.detective_simulator)(other)
         assert next(steps).url == url
         steps.close()
+
+
+@pytest.fixture
+def inner(detective_shared_simulator: SimulatorThread) -> str:
+    """Set a baseline."""
+    detective_shared_simulator.close_region("me-south-1")
+    detective_shared_simulator.set_baseline()
+    return "inner"
+
+
+@pytest.fixture
+def outer(request: pytest.FixtureRequest, detective_shared_simulator: SimulatorThread) -> str:
+    """Request the fixture that sets a baseline, while this one is made."""
+    return f"outer of {request.getfixturevalue('inner')}, {detective_shared_simulator.url}"
+
+
+def test_a_baseline_belongs_to_the_fixture_that_sets_it(outer: str, request: pytest.FixtureRequest) -> None:
+    """Not to another one that requests it; when it ends, the baseline is the one of before, whatever else has ended."""
+    assert outer.startswith("outer of inner")
+    simulator, baselines = shared = request.config.stash[pytest_plugin._SHARED]
+    assert [simulator._baseline] == baselines[1:]
+    first, second = baselines
+    pytest_plugin._end_baseline(shared, second, is_reset=False)
+    assert simulator.dump()["closed_regions"] == ["me-south-1"]
+    pytest_plugin._end_baseline(shared, second, is_reset=True)
+    assert simulator._baseline is first
+    assert simulator.dump()["closed_regions"] == []
 
 
 @pytest.mark.parametrize("scope", ["module", "forever"])

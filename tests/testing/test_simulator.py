@@ -465,7 +465,7 @@ async def test_temporary_keys_follow_the_time_that_a_reset_sets(client_of: Any, 
 )
 @pytest.mark.parametrize("is_due", [False, True])
 async def test_asking_for_keys_decides_no_verification(client_of: Any, ask: Any, *, is_due: bool) -> None:
-    """An account that is registered while its invitation is verified has the address of that, unless one is given."""
+    """An account that was not registered when it was invited verifies with any address, and gets the default one."""
     wall = [0.0]
     async with DetectiveSimulator(verification_delay=60, wall_clock=lambda: time.time() + wall[0]) as sim:
         admin = client_of(sim)
@@ -477,7 +477,45 @@ async def test_asking_for_keys_decides_no_verification(client_of: Any, ask: Any,
         await sim.advance(61)
         assert sim.snapshot()[graph]["members"] == {ASKED: "INVITED"}
         address = next(one["email"] for one in sim.dump()["accounts"] if one["id"] == ASKED)
-        assert address == (f"account-{ASKED}@example.com" if is_due else "root@corp.example")
+        assert address == f"account-{ASKED}@example.com"
+
+
+@pytest.mark.parametrize("invited", ["mistyped@corp.example", "Root@Corp.example"])
+@pytest.mark.parametrize("is_loaded", [False, True])
+async def test_an_address_that_is_given_decides_a_verification(
+    sim: DetectiveSimulator, boto: Any, invited: str, *, is_loaded: bool
+) -> None:
+    """Also after the account was registered without one."""
+    sim.set_verification_delay(60)
+    graph = (await boto().create_graph())["GraphArn"]
+    await boto().create_members(GraphArn=graph, Accounts=[{"AccountId": ASKED, "EmailAddress": invited}])
+    sim.account(ASKED)
+    sim.account(ASKED, "root@corp.example")
+    if is_loaded:
+        sim.load(sim.dump())
+    await sim.advance(60)
+    (found,) = (await boto().list_members(GraphArn=graph))["MemberDetails"]
+    assert found["EmailAddress"] == invited
+    assert found["Status"] == ("VERIFICATION_FAILED" if "mistyped" in invited else "INVITED")
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+async def test_a_registration_adopts_no_mistyped_address(
+    sim: DetectiveSimulator, boto: Any, *, is_loaded: bool
+) -> None:
+    """An account that is registered while it is verified is the one that later invitations are compared with."""
+    sim.set_verification_delay(60)
+    found = []
+    for address in ("mistyped@example.com", "mistyped@example.com", f"account-{ASKED}@example.com"):
+        graph = (await boto().create_graph())["GraphArn"]
+        await boto().create_members(GraphArn=graph, Accounts=[{"AccountId": ASKED, "EmailAddress": address}])
+        sim.account(ASKED)
+        if is_loaded:
+            sim.load(sim.dump())
+        await sim.advance(60)
+        found += sim.snapshot()[graph]["members"].values()
+        await boto().delete_graph(GraphArn=graph)
+    assert found == ["INVITED", "VERIFICATION_FAILED", "INVITED"]
 
 
 async def test_keys_of_an_old_baseline_are_valid_for_clients(client_of: Any) -> None:

@@ -71,6 +71,7 @@ All keys are optional but those marked as required. A complete seed::
     account = "000000000003"
     status = "VERIFICATION_IN_PROGRESS"
     verifies_at = 2026-03-01T08:01:00Z  # by default now plus the verification delay
+    any_address = true                  # whether any address verifies; by default if the account is not registered
 
     [[graphs.members]]
     account = "000000000004"

@@ -23,6 +23,7 @@ _ACCEPTED = ("ENABLED", "ACCEPTED_BUT_DISABLED")
 _UNINVITED = (*_ACCEPTED, "VERIFICATION_IN_PROGRESS")
 # The key of a member -> the only status with which it is allowed.
 _STATUS_OF = {
+    "any_address": "VERIFICATION_IN_PROGRESS",
     "checked_at": "ACCEPTED_BUT_DISABLED",
     "disabled_reason": "ACCEPTED_BUT_DISABLED",
     "ingest": "ENABLED",
@@ -202,7 +203,9 @@ def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], n
         default = {package: {"STARTED": member.updated_at} for package in started}
         member = evolve(member, ingest=given.get("ingest", default))
     if status == "VERIFICATION_IN_PROGRESS":
-        member = evolve(member, verifies_at=given.get("verifies_at", now + world.delays.verification))
+        any_address = given.get("any_address", account is None)
+        due = given.get("verifies_at", now + world.delays.verification)
+        member = evolve(member, verifies_at=due, any_address=any_address)
     world.join(graph, member)
     if member.verifies_at is not None:
         verify(world, graph, account_id, member.verifies_at, now)
