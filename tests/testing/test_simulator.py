@@ -415,6 +415,22 @@ async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: A
         assert abs(sim.now - moment) < timedelta(minutes=2)
 
 
+async def test_keys_that_had_expired_at_the_baseline_are_expired_after_a_reset(
+    sim: DetectiveSimulator, boto: Any
+) -> None:
+    """However often; keys that were valid then are valid again."""
+    expired, valid = sim.temporary_credentials("444455556666", 60), sim.temporary_credentials("444455556666", 120)
+    await sim.advance(61)
+    sim.set_baseline()
+    for _ in range(2):
+        await sim.advance(7200)
+        for keys in (expired, valid):
+            await boto(credentials=keys).refused("ExpiredTokenException", "list_graphs")
+        sim.reset()
+        await boto(credentials=expired).refused("ExpiredTokenException", "list_graphs")
+        await boto(credentials=valid).list_graphs()
+
+
 async def test_keys_outlive_a_return_to_an_older_time(sim: DetectiveSimulator, boto: Any) -> None:
     """Keys that were made after the baseline still work at its time."""
     sim.account("000000000001")

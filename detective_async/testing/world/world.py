@@ -135,14 +135,15 @@ class World:
     def keep_keys(self, before: "World", now: datetime, ahead: timedelta) -> None:
         """Accept the keys of the world `before` this one too, but for those that have expired `now`.
 
-        They are valid until the same time of the wall clock, which the virtual time `now` is `ahead` of.
+        They are valid until the same time of the wall clock, which the virtual time `now` is `ahead` of. What has
+        expired in this world already remains expired.
         """
-        kept = {}
+        kept = {name: key for name, key in self.keys.items() if key.expires_at is not None and key.expires_at <= now}
         for name, key in (self.keys | before.keys).items():
             expires_at = key.expires_at
             if expires_at is None:
                 kept[name] = key
-            elif expires_at + ahead - key.ahead > now:
+            elif name not in kept and expires_at + ahead - key.ahead > now:
                 kept[name] = evolve(key, expires_at=expires_at + ahead - key.ahead, ahead=ahead)
         self.keys = kept
         # Otherwise the next temporary keys would be those again that another account has.
