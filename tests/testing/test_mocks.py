@@ -164,7 +164,7 @@ def test_async_functions_are_refused(where: str, function: Any) -> None:
         mock(ListMembers, **arguments)
 
 
-def lost() -> d.ConnectionLost:
+def lost() -> d.DetectiveError:
     """Return an error that was raised, with a cause, a context and a note."""
     try:
         try:
@@ -173,7 +173,8 @@ def lost() -> d.ConnectionLost:
             raise d.ConnectionLost("lost", operation="x", attempts=1, outcome_unknown=True) from cause
     except d.ConnectionLost as error:
         error.add_note("in a tunnel")
-        return error
+        found = error
+    return found
 
 
 async def test_an_error_that_was_raised_keeps_what_is_known_about_it() -> None:
