@@ -173,7 +173,7 @@ def detective_environment(detective_simulator: "SimulatorThread", monkeypatch: p
     """The AWS_* variables that point to the test's simulator, which are set while the test runs.
 
     A client that is made without arguments uses the simulator, as account 111122223333 in us-east-1, and nothing of
-    the developer's own configuration.
+    the developer's own configuration: neither credentials nor endpoints, retries or timeouts.
     """
     from detective_async.testing.environment import CONFLICTING  # noqa: PLC0415
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
 import detective_async
 from detective_async.testing import Failure, Fault, SimulatorThread, pytest_plugin
+from detective_async.testing.environment import CONFLICTING
 
 pytestmark = pytest.mark.slow
 
@@ -321,6 +324,16 @@ ENDED_EARLY = """
         raise error
 """
 
+MACHINE = """
+    import boto3
+
+    def test_clients(detective_environment):
+        client = boto3.client("detective")
+        assert client.meta.config.retries == {"mode": "legacy"}
+        assert client.list_graphs()["GraphList"] == []
+        assert boto3.client("sts").get_caller_identity()["Account"] == "111122223333"
+"""
+
 FOREIGN = """
     import asyncio
     import boto3
@@ -445,6 +458,57 @@ def test_the_environment_has_nothing_of_other_keys(run: Run, monkeypatch: pytest
     run(FOREIGN).assert_outcomes(passed=1)
 
 
+#: Variables with values that change what a client does, or let it fail.
+HOSTILE = {
+    "AWS_DEFAULTS_MODE": "mobile",
+    "AWS_DISABLE_CLOCK_SKEW_CORRECTION": "true",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_PROFILE": "mine",
+    "AWS_RETRY_MODE": "adaptive",
+    "AWS_STS_ENDPOINT": "http://127.0.0.1:1",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+}
+#: Variables that are left on purpose, and change nothing.
+HARMLESS = {
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "required",
+    "AWS_AUTH_SCHEME_PREFERENCE": "httpBearerAuth",
+    "AWS_BEARER_TOKEN_DETECTIVE": "mine",
+    "AWS_CA_BUNDLE": "/nowhere",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1",
+    "AWS_CREDENTIAL_SCOPE": "us-west-2",
+    "AWS_CSM_ENABLED": "true",
+    "AWS_DATA_PATH": "/nowhere",
+    "AWS_ROLE_ARN": "arn:aws:iam::444455556666:role/mine",
+    "AWS_SDK_UA_APP_ID": "mine",
+    "AWS_SIGV4A_SIGNING_REGION_SET": "*",
+    "AWS_STS_REGIONAL_ENDPOINTS": "legacy",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere",
+}
+#: What else botocore reads: what the fixture sets, what is for other services, for EC2's metadata, or for the network.
+OTHER = re.compile(
+    "(AWS_(DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|(DISABLE_)?REQUEST_.*|RESPONSE_.*|S3_.*|CSM_.*|"
+    "(EC2_)?METADATA_.*|IMDS_.*|ENDPOINT_DISCOVERY_ENABLED|DISABLE_HOST_PREFIX_INJECTION)|BOTOCORE_TCP_KEEPALIVE)"
+)
+
+
+def test_the_environment_has_nothing_of_the_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its retries nor its profile, endpoints and timeouts; what is left changes nothing."""
+    for name, value in (HOSTILE | HARMLESS).items():
+        monkeypatch.setenv(name, value)
+    run(MACHINE).assert_outcomes(passed=1)
+
+
+def test_each_variable_is_unset_or_left_on_purpose() -> None:
+    """All that this version of botocore reads."""
+    read = {name for _, given, *_ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values() for name in as_list(given)}
+    assert {name for name in read - {*CONFLICTING, *HARMLESS} if not OTHER.fullmatch(name)} == set()
+    assert set(HOSTILE) <= set(CONFLICTING)
+    assert not set(HARMLESS) & set(CONFLICTING)
+
+
 def test_markers_of_the_scope_set_the_shared_simulator(run: Run) -> None:
     """By default each test has one, to which all its markers apply; a module's has the arguments of the module."""
     run(MARKED).assert_outcomes(passed=4)
@@ -521,6 +585,11 @@ def test_the_plugin_imports_nothing_until_it_is_used() -> None:
         [sys.executable, "-c", LIGHT.format(path=path)], capture_output=True, text=True, timeout=120, check=True
     )
     assert found.stdout.strip() == "['detective_async.testing', 'detective_async.testing.pytest_plugin']"
+
+
+def as_list(given: Any) -> list[str]:
+    """Return the names of variables, of which botocore has one, several or none."""
+    return given if isinstance(given, list) else [given] if given else []
 
 
 def function_of(fixture: Any) -> Any:
