@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest --numprocesses $(shell expr 2 \* $$(getconf _NPROCESSORS
 JAVASCRIPT_SDK := @aws-sdk/client-detective@3.1048.0
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api parity dist clean
+.PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format parts bench bench-quick bench-python api parity dist clean
 
 demo: $(VENV)/package $(VENV)/demo  ## what the command does, in one screen, on the embedded simulator
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -65,6 +65,9 @@ docs: $(VENV)-docs/docs  ## the documentation as a site, in docs/_build
 format: $(VENV)/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+parts: $(VENV)/test  ## fetch the vendored libraries of the web pages again, in the versions that the script names
+	cd tests && $(abspath $(BIN))/python -m support.page_parts
 
 bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other clients, in twenty minutes
 	$(BIN)/python benchmarks/run.py $(ARGS)
