@@ -28,15 +28,18 @@ const place = (graph) => `${graph.administrator}, ${graph.region}`;
 
 // ---- parts of cells
 
-const badge = (text, kind) => html`<span class="badge" data-kind=${kind ?? KINDS[text] ?? "plain"}>${text}</span>`;
+// Long words may break where they are joined, and elsewhere only if there is no room at all.
+const words = (text) => text.split(/(?<=[a-z])(?=[A-Z])|(?<=[_@.,:/=(-])/).map((word, index) => (index ? html`<wbr />${word}` : word));
+const badge = (text, kind) => html`<span class="badge" data-kind=${kind ?? KINDS[text] ?? "plain"}>${words(text)}</span>`;
 const badges = (items) => html`<span class="badges">${items}</span>`;
 const listed = (items) => html`<ul class="badges">${items.map((one) => html`<li>${one}</li>`)}</ul>`;
 const id = (value) => html`<span class="id">${value}</span>`;
-const long = (value) => html`<span class="long">${value}</span>`;
+const whole = (value) => html`<span class="whole">${value}</span>`;
+const long = (value) => html`<span class="long">${words(value)}</span>`;
 const when = (time, show = moment) => time && html`<time datetime=${time}>${show(time)}</time>`;
 const tags = (pairs) => pairs.map(([name, value]) => badge(`${name}=${value}`));
 const address = (arn) => `#${new URLSearchParams({ graph: arn })}`;
-const link = (arn, name, isCurrent) => html`<a href=${address(arn)} aria-current=${isCurrent ? "true" : null}>${name}</a>`;
+const link = (arn, { administrator, region, current }) => html`<a href=${address(arn)} aria-current=${current ? "true" : null}>${whole(`${administrator},`)} ${whole(region)}</a>`;
 
 function statuses(counts) {
   const known = STATUSES.filter((status) => counts[status]);
@@ -67,7 +70,7 @@ const TABLES = {
     empty: "None yet: call CreateGraph.",
     key: (graph) => graph.arn,
     columns: [
-      ["Administrator, region", (graph) => link(graph.arn, place(graph), graph.current)],
+      ["Administrator, region", (graph) => link(graph.arn, graph)],
       ["Members", (graph) => badges(Object.keys(graph.counts).length ? statuses(graph.counts) : badge("none"))],
       ["Tags", tagsOf],
     ],
@@ -91,7 +94,7 @@ const TABLES = {
     columns: [
       ["Account", (member) => id(member.account_id)],
       ["Status", (member) => badge(member.status)],
-      ["Administrator, region", (member) => link(member.graph, place(member))],
+      ["Administrator, region", (member) => link(member.graph, member)],
       ["Invited", (member) => when(member.invited)],
     ],
   },
@@ -105,7 +108,7 @@ const TABLES = {
       ["Response", answer],
       ["Faults", (request) => request.faults.length > 0 && long(request.faults.join(", "))],
       ["Account", (request) => id(request.account_id ?? "unknown")],
-      ["Region", (request) => request.region ?? "unknown"],
+      ["Region", (request) => whole(request.region ?? "unknown")],
     ],
   },
   faults: {
@@ -117,7 +120,7 @@ const TABLES = {
       ["Fault", (fault) => long(fault.effect)],
       ["Operation", (fault) => long(fault.operation ?? "any")],
       ["Account", (fault) => id(fault.account ?? "any")],
-      ["Region", (fault) => fault.region ?? "any"],
+      ["Region", (fault) => whole(fault.region ?? "any")],
       ["Times, when injected", occurrences],
     ],
   },
@@ -130,7 +133,7 @@ const TABLES = {
       ["Status", (one) => badge(one.status)],
       ["Severity", (one) => one.severity && badge(one.severity)],
       ["State", (one) => one.state],
-      ["Administrator, region", (one) => link(one.graph, place(one))],
+      ["Administrator, region", (one) => link(one.graph, one)],
       ["Created", (one) => when(one.created)],
     ],
   },
@@ -141,7 +144,7 @@ const TABLES = {
     columns: [
       ["Account", (account) => id(account.account_id)],
       ["E-mail address", (account) => long(account.email)],
-      ["Organization", (account) => id(account.organization)],
+      ["Organization", (account) => account.organization && id(account.organization)],
       ["Volume problem", (account) => account.volume_problem && badge(account.volume_problem)],
     ],
   },
