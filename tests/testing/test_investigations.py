@@ -55,9 +55,7 @@ async def test_an_investigation_runs_and_finishes(sim: DetectiveSimulator, boto:
     assert (await admin.list_indicators(GraphArn=start.graph, InvestigationId=name))["Indicators"] == []
 
 
-async def test_an_account_without_data_has_nothing_to_be_found(
-    sim: DetectiveSimulator, boto: Any, people: Any, start: Any
-) -> None:
+async def test_an_account_without_data_has_nothing_to_be_found(boto: Any, people: Any, start: Any) -> None:
     """Its investigation succeeds, as that of a mistyped ARN, with the lowest severity; an enabled member has data."""
     admin = boto()
     await admin.create_members(GraphArn=start.graph, Accounts=people(2))
