@@ -501,11 +501,12 @@ async def test_asking_for_keys_decides_no_verification(client_of: Any, ask: Any,
 async def test_an_address_that_is_given_decides_a_verification(
     sim: DetectiveSimulator, boto: Any, invited: str, *, is_loaded: bool
 ) -> None:
-    """Also after the account was registered without one."""
+    """Also after the account was registered without one, or with another one."""
     sim.set_verification_delay(60)
     graph = (await boto().create_graph())["GraphArn"]
     await boto().create_members(GraphArn=graph, Accounts=[{"AccountId": ASKED, "EmailAddress": invited}])
     sim.account(ASKED)
+    sim.account(ASKED, "another@corp.example")
     sim.account(ASKED, "root@corp.example")
     if is_loaded:
         sim.load(sim.dump())
