@@ -166,15 +166,19 @@ def test_async_functions_are_refused(where: str, function: Any) -> None:
 
 def lost() -> d.DetectiveError:
     """Return an error that was raised, with a cause, a context and a note."""
+    error = d.ConnectionLost("lost", operation="x", attempts=1, outcome_unknown=True)
+    error.add_note("in a tunnel")
+    with pytest.raises(d.ConnectionLost):
+        raise_from_another(error)
+    return error
+
+
+def raise_from_another(error: d.DetectiveError) -> None:
+    """Raise an error because of another one."""
     try:
-        try:
-            int("?")
-        except ValueError as cause:
-            raise d.ConnectionLost("lost", operation="x", attempts=1, outcome_unknown=True) from cause
-    except d.ConnectionLost as error:
-        error.add_note("in a tunnel")
-        found = error
-    return found
+        int("?")
+    except ValueError as cause:
+        raise error from cause
 
 
 async def test_an_error_that_was_raised_keeps_what_is_known_about_it() -> None:
@@ -192,7 +196,7 @@ async def test_an_error_that_was_raised_keeps_what_is_known_about_it() -> None:
         assert found.__suppress_context__
         assert found.__notes__ == ["in a tunnel"]
         frames = traceback.extract_tb(found.__traceback__)
-        assert [frame.name for frame in frames][-1] == "lost"
+        assert [frame.name for frame in frames][-2:] == ["lost", "raise_from_another"]
         lengths.add(len(frames))
         assert traceback.extract_tb(error.__traceback__) == where
     assert len(lengths) == 1

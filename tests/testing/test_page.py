@@ -232,7 +232,7 @@ async def test_the_page_is_self_contained(raw: Any) -> None:
     assert sorted(links) == ["icon.svg", "page.css", "page.js", "state.json"]
     script = "".join([(await get(raw, f"{HOME}{name}.js")).body.decode() for name in ("page", "view", "parts/table")])
     style = (await get(raw, f"{HOME}page.css")).body.decode()
-    assert "//" not in re.sub(r"(?m)^\s*// .*$|; // .*$", "", script) + style + page.replace("<!--", "")
+    assert "//" not in re.sub(r"(?m)^\s*//.*$|; // .*$", "", script) + style + page.replace("<!--", "")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
     assert not re.search(r"<style|style=|\son\w+=", page)
 
