@@ -4,8 +4,9 @@
 //   html`<${Table} id="members" caption="Members" rows=${rows} rowKey=${(row) => row.id} columns=${columns}
 //     sort=${{ by: "name", down: false }} onSort=${(sort) => ...} />`
 //
-// A column: `{ key, label, value(row), cell(row)?, number? }`. `value` is what the rows are sorted by, and what is shown
-// where there is no `cell`. `number` aligns right. Without `onSort` the rows stay in the order in which they come.
+// A column: `{ key, label, value(row), cell(row)?, number?, wide? }`. `value` is what the rows are sorted by, and what is shown
+// where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows stay in the order in which they come. Nothing
+// is shown without rows: what that means is for the page to say.
 
 import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
 
@@ -110,6 +111,9 @@ export class Table extends Component {
     this.forceUpdate();
   };
 
+  // What gets the focus is shown whole, also where a part of it was in sight already.
+  reveal = ({ target }) => target.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   // A box that scrolls can be scrolled by keyboard too.
   updateFocusability() {
     const box = this.box.current;
@@ -149,10 +153,10 @@ export class Table extends Component {
 
   row(row, index) {
     const { columns, rowKey, rowClass } = this.props;
-    const cells = columns.map(({ key, label, value, cell, number: isNumber }, place) => {
+    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide }, place) => {
       const found = cell ? cell(row) : value(row);
       const content = typeof found === "number" ? number.format(found) : found;
-      const names = isNumber ? "number" : "";
+      const names = isNumber ? "number" : wide ? "wide" : "";
       return place
         ? html`<td key=${key} role="cell" class=${names} data-label=${label}>${content}</td>`
         : html`<th key=${key} scope="row" role="rowheader" class=${names} data-label=${label}>${content}</th>`;
@@ -177,8 +181,8 @@ export class Table extends Component {
       }
       if (this.virtual.getTotalSize() > end) content.push(gap(this.virtual.getTotalSize() - end, "end"));
     }
-    return html`<div class="box tall" ref=${this.box} role="group" aria-label=${caption}>
-      <table id=${id} role="table" aria-rowcount=${this.rows.length + 1}>
+    return html`<div class="box tall" hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
+      <table id=${id} role="table" onFocusIn=${this.reveal} aria-rowcount=${this.rows.length + 1}>
         <caption>${caption}</caption>
         <thead role="rowgroup"><tr role="row" aria-rowindex="1">${columns.map((one) => this.heading(one))}</tr></thead>
         <tbody role="rowgroup" ref=${this.body} onPointerEnter=${this.hold} onPointerLeave=${this.release} onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
