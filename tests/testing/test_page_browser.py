@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, Route, expect
 from support.browser import BROWSER_MARKS, opened_page, tab_to
+from support.browser.task_times import recorded_tasks
 from support.page_checks import (
     check_accessibility,
     check_colour_scheme,
@@ -16,7 +17,6 @@ from support.page_checks import (
     check_layout,
     check_markup,
 )
-from support.renderer_tasks import recorded_tasks
 
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault
 
