@@ -21,7 +21,8 @@ from detective_async.cli.inventory_file import Csv, Format, Ndjson, Output, Targ
 from detective_async.cli.options import Job
 from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.client.identity import caller_account
-from detective_async.errors import HostNotFound, printable
+from detective_async.client.regions import RegionFinding, why_closed
+from detective_async.errors import printable
 from detective_async.fleet import DetectiveFleet, Outcome, OutcomeKind, Target
 from detective_async.organization import list_accounts
 
@@ -97,7 +98,7 @@ class Report:
         self._targets += 1
         self._members += len(outcome.value or [])
         if outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
-            why = "no Detective" if isinstance(outcome.error, HostNotFound) else "not opted in"
+            why = "not opted in" if why_closed(outcome.error) is RegionFinding.NOT_OPTED_IN else "no Detective"
             self._unavailable[f"{why}: {outcome.target.region}"] += 1
         elif outcome.error:
             self.fail(str(outcome.target), outcome.error)

@@ -15,6 +15,7 @@ from detective_async.client.regions import (
     detective_regions,
     has_detective,
     region_finding,
+    why_closed,
 )
 from detective_async.coverage.reading import Reading, read
 from detective_async.coverage.rows import Coverage, CoverageReason, CoverageRow, RegionCoverage, RegionState
@@ -193,8 +194,7 @@ async def _read_fleet(fleet: DetectiveFleet) -> list[Reading]:
                 continue
             state = RegionState.COULD_NOT_LOOK
             if outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
-                is_missing = isinstance(error, HostNotFound)
-                state = RegionState.WITHOUT_DETECTIVE if is_missing else RegionState.NOT_OPTED_IN
+                state = _STATES[why_closed(error)]
             readings.append(unread(target.region, target.account_id, state, error))
     return readings
 

@@ -75,7 +75,8 @@ class Case:
 
     Attributes:
         scope: the wanted one; once there is an investigation, its own.
-        region: that of the finding; None if there is none.
+        region: that of the findings; None if there is none.
+        findings: the ids of the findings that name it.
         problem: why it cannot be investigated.
         detail: the investigation as it was last seen; with its id only, before it was.
         reused: whether it had been started before.
@@ -87,6 +88,7 @@ class Case:
     scope: Scope
     region: str | None = None
     problem: ParameterError | None = None
+    findings: tuple[str, ...] = ()
     phase: _Phase = field(init=False, default=_Phase.WAITING)
     detail: InvestigationDetail | None = field(init=False, default=None)
     reused: bool = field(init=False, default=False)
@@ -188,7 +190,7 @@ def _case_of(entity: FindingEntity, start: datetime | None, end: datetime | None
         scope = requested(start or entity.start, end or entity.end, now, end_moves=end_moves)
     except ParameterError as error:
         scope, problem = Scope(entity.start or now, entity.end or now), problem or error
-    return Case(entity.arn, scope, entity.region, problem)
+    return Case(entity.arn, scope, entity.region, problem, entity.findings)
 
 
 def distinct(cases: Iterable[Case]) -> list[Case]:
@@ -197,7 +199,7 @@ def distinct(cases: Iterable[Case]) -> list[Case]:
     for case in cases:
         known = found.setdefault(case.entity, [])
         if not any(one.scope.is_like(case.scope) for one in known):
-            known.append(Case(case.entity, case.scope, problem=case.problem))
+            known.append(Case(case.entity, case.scope, case.region, case.problem, case.findings))
     return [case for known in found.values() for case in known]
 
 
