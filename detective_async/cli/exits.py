@@ -16,7 +16,7 @@ from detective_async.errors import (
     printable,
 )
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE = 0, 1, 2
 
 
 class CommandError(Exception):

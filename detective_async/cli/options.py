@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from attrs import field, frozen
 
+from detective_async.cli import signals
 from detective_async.cli.exits import CommandError, did_you_mean
 from detective_async.errors import printable
 
@@ -83,7 +83,7 @@ class Job:
         Raises:
             CredentialsError: there are none; otherwise each region would say so.
         """
-        return asyncio.run(self._checked(work))
+        return signals.run(self._checked(work))
 
     async def _checked(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if given := [name for name in self.regions if name != ALL]:
@@ -407,22 +407,7 @@ def ask(question: str, otherwise: str) -> str:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(f"not confirmed, and there is no terminal to ask on: nothing was done; {otherwise}")
-    # asyncio's handler would wait for the end of the line before it ends the program.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        if _is_cancelled():
-            # It has handled a signal just before.
-            raise KeyboardInterrupt
+    with signals.at_once():
         sys.stderr.write(question)
         sys.stderr.flush()
         return sys.stdin.readline()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _is_cancelled() -> bool:
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return False
-    return task is not None and task.cancelling() > 0

@@ -12,10 +12,10 @@ from typing import Any, TextIO
 import click
 
 from detective_async._version import __version__
+from detective_async.cli import signals
 from detective_async.cli.exits import (
     DONE,
     FAILED,
-    INTERRUPTED,
     USAGE,
     CommandError,
     did_you_mean,
@@ -43,7 +43,7 @@ Examples:
   detective-async onboard accounts.csv --regions eu-west-1,us-east-1 --role-name Onboarding --dry-run
   detective-async coverage --regions all --organization || echo "not covered"
 
-Exit codes: 0 done, 1 something failed, 2 wrong use and nothing was done, 130 interrupted.
+Exit codes: 0 done, 1 something failed, 2 wrong use and nothing was done, 130 Ctrl-C, 143 kill.
 """
 
 
@@ -142,8 +142,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         except BrokenPipeError:
             raise
         except (KeyboardInterrupt, click.Abort):
-            _complain("interrupted")
-            return INTERRUPTED
+            what, code = signals.outcome()
+            _complain(what)
+            return code
         except click.UsageError as error:
             return _wrong_use(error)
         except CommandError as error:

@@ -18,7 +18,7 @@ import click
 import pytest
 from cli.conftest import SCRIPT, Program
 
-from detective_async.cli import main, options
+from detective_async.cli import main, options, signals
 from detective_async.cli import program as frame
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, MANAGEMENT, REGIONS, ROLE
 from detective_async.cli.exits import CommandError
@@ -396,12 +396,13 @@ def test_an_interruption_of_the_imports(monkeypatch: pytest.MonkeyPatch, capsys:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(frame, "run", interrupted)
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         assert main() == 130
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert capsys.readouterr().err == "detective-async: interrupted\n"
 
 
@@ -445,24 +446,19 @@ def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.M
     assert terminal.getvalue() == "Do it? [y/N] "
 
 
-def test_an_interruption_just_before_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not asked, and what handled signals before does so again."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_just_before_the_question(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not asked."""
     monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
     monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
 
     async def ask() -> None:
         options.confirm("Do it?", yes=False)
-        task = asyncio.current_task()
-        assert task is not None
-        task.cancel()
-        handler = signal.getsignal(signal.SIGINT)
-        try:
-            options.confirm("Do it again?", yes=False)
-        finally:
-            assert signal.getsignal(signal.SIGINT) is handler
+        signal.raise_signal(number)
+        options.confirm("Do it again?", yes=False)
 
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(ask())
+    with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
+        signals.run(ask())
     assert terminal.getvalue() == "Do it? [y/N] "
 
 

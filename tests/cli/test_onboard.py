@@ -526,19 +526,27 @@ def test_a_list_with_semicolons(onboard: Onboard) -> None:
 
 
 @pytest.mark.slow
-def test_sigterm_is_as_ctrl_c(onboard: Onboard) -> None:
-    """Containers and CI systems end programs so: there is a report, and the exit code is 130."""
+@pytest.mark.parametrize("sigint", [signal.SIG_DFL, signal.SIG_IGN])
+def test_sigterm_is_as_ctrl_c(onboard: Onboard, sigint: signal.Handlers) -> None:
+    """There is a report, also of a script's background job, which ignores Ctrl-C; the exit code is 143."""
     onboard.sim.inject(Fault(Latency(30), "AcceptInvitation", count=None))
-    with onboard.program.start(*onboard.arguments("--yes", "--output", "json", regions=ONE_REGION)) as running:
+    arguments = onboard.arguments("--yes", "--output", "json", regions=ONE_REGION)
+    with onboard.program.start(*arguments, sigint=sigint) as running:
         try:
             while "INVITED" not in onboard.statuses:
                 assert running.poll() is None
                 time.sleep(0.01)
+            if sigint is signal.SIG_IGN:
+                running.send_signal(signal.SIGINT)
+                time.sleep(0.2)
+                assert running.poll() is None
             running.terminate()
             out, errors = running.communicate(timeout=120)
         finally:
             running.kill()
-    assert (running.returncode, len(json.loads(out)["rows"])) == (130, 5), errors.decode()
+    assert (running.returncode, len(json.loads(out)["rows"])) == (143, 5), errors.decode()
+    lines = [line for line in errors.decode().splitlines() if line]
+    assert lines[-2:] == ["run the same command again to continue", "detective-async: terminated"]
 
 
 def test_a_member_that_has_gone_meanwhile(onboard: Onboard) -> None:
