@@ -16,7 +16,7 @@ from detective_async.api.models.members import MemberStatus
 from detective_async.api.values import to_dict
 from detective_async.cli import output as outputs
 from detective_async.cli.account_lists import active_ids, read_ids
-from detective_async.cli.exits import DONE, FAILED
+from detective_async.cli.exits import DONE, FAILED, error_line
 from detective_async.cli.inventory_file import Csv, Format, Ndjson, Output, TargetKey
 from detective_async.cli.options import Job
 from detective_async.client.client import ClientOptions, DetectiveClient
@@ -135,6 +135,7 @@ class Inventory:
     organization: bool
     file: str | None
     checkpoint: str | None
+    start_over: bool
     with_email_addresses: bool
     concurrency: int
 
@@ -154,6 +155,8 @@ class Inventory:
         for failure in report.failures if self.job.quiet else ():
             sys.stderr.write(f"{failure}\n")
         self.job.say("\n".join(report.lines()))
+        if report.failures and self.checkpoint:
+            self.job.say("the same command tries again what failed; with --start-over, it reads everything again")
         return report.exit_code
 
     async def _run(self, listed: list[str] | None, report: Report) -> None:
@@ -165,10 +168,12 @@ class Inventory:
             else:
                 account_ids = listed or [job.account or await caller_account(client)]
         fleet = self._fleet(account_ids, regions)
+        sink: Output | _Collected = _Collected()
         if job.output in _STREAMED:
-            sink: Output | _Collected = self._output(account_ids, regions)
-        else:
-            sink = _Collected()
+            sink = self._output(account_ids, regions)
+            if sink.was_complete:
+                # The process has crashed just before its end.
+                job.say(f"the inventory of {self.checkpoint} is complete: this is a new one")
         report.finished_before, report.has_begun = len(sink.finished), isinstance(sink, Output)
         try:
             with sink:
@@ -178,7 +183,7 @@ class Inventory:
         except BrokenPipeError:
             raise
         except OSError as error:
-            report.fail("output", error)
+            report.failures.append(f"failed: {error_line(error)}")
         if isinstance(sink, _Collected):
             outputs.write(_results(sink.members, report), job.output, show_all=job.show_all)
 
@@ -211,7 +216,8 @@ class Inventory:
             "choice of e-mail addresses": self.with_email_addresses,
             "file": self.file and str(Path(self.file).resolve()),
         }
-        return Output(format_, self.file, self.checkpoint, same)
+        targets = {(account_id, region) for account_id in account_ids for region in regions}
+        return Output(format_, self.file, self.checkpoint, same, targets, start_over=self.start_over)
 
     async def _collect(self, fleet: DetectiveFleet, sink: "Output | _Collected", report: Report) -> None:
         """Read the members of all targets that are not finished, and write them."""

@@ -7,15 +7,21 @@ import click
 
 from detective_async.cli import options as common
 
+#: When Detective began.
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+
 
 def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.BadParameter("expected a time, such as 2026-01-31T12:00:00Z, or a date") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if moment < _EARLIEST:
+        raise click.BadParameter(f"expected a time since {_EARLIEST.year}")
+    return moment
 
 
 @click.command(

@@ -14,9 +14,10 @@ from detective_async.api.models.investigations import Severity
 from detective_async.api.values import timestamp_text
 from detective_async.cli import output
 from detective_async.cli.account_lists import STANDARD_INPUT
-from detective_async.cli.exits import DONE, FAILED, CommandError
+from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.investigate_files import read_arns, read_findings
 from detective_async.cli.options import ALL, Job
+from detective_async.cli.words import OPTIONS, option_error
 from detective_async.client.identity import caller_account
 from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.errors import ParameterError
@@ -70,6 +71,8 @@ class Investigating:
         try:
             if wanted:
                 job.run(lambda: self._investigate(job, wanted, reports))
+        except ParameterError as error:
+            raise option_error(error) from None
         except KeyboardInterrupt:
             self._write(reports, found.skipped, complete=False)
             raise
@@ -83,7 +86,9 @@ class Investigating:
             from detective_async.cli.html_report import page  # noqa: PLC0415 - only this format needs it
 
             not_done = [(one.finding or "", one.what, explanation_of(one)) for one in skipped]
-            sys.stdout.write(page(reports, not_done, complete=complete))
+            with failing("standard output"):
+                sys.stdout.write(page(reports, not_done, complete=complete))
+                sys.stdout.flush()
         elif self.job.output != "ndjson":
             results = results_of(reports, skipped, ok=ok, complete=complete)
             output.write(results, self.job.output, show_all=self.job.show_all)
@@ -137,8 +142,9 @@ class Investigating:
                     counter.add(failed=not report.ok)
                     reports.append(report)
                     if job.output == "ndjson":
-                        sys.stdout.write(f"{output.json_line(report.to_dict())}\n")
-                        sys.stdout.flush()
+                        with failing("standard output"):
+                            sys.stdout.write(f"{output.json_line(report.to_dict())}\n")
+                            sys.stdout.flush()
 
     def _reports(self, fleet: DetectiveFleet, wanted: Sequence[FindingEntity]) -> Any:
         return investigate_fleet(
@@ -248,8 +254,10 @@ def short_name(arn: str) -> str:
 
 
 def _problem(error: Exception) -> str:
-    """Return the text of an error, without the name of a parameter that no command has."""
-    return error.problem if isinstance(error, ParameterError) else str(error)
+    """Return the text of an error, with the name of an option instead of a parameter, if there is one."""
+    if not isinstance(error, ParameterError):
+        return str(error)
+    return str(option_error(error)) if error.parameter in OPTIONS else error.problem
 
 
 def _outcome(report: InvestigationReport, *, with_time: bool) -> str:

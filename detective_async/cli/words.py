@@ -18,8 +18,10 @@ T = TypeVar("T", bound=Any)
 OPTIONS = {
     "datasource_packages": "--packages",
     "disable_email_notification": "--no-email",
+    "end": "--end",
     "max_removals": "--max-removals",
     "message": "--message",
+    "start": "--start",
     "tags": "--tag",
     "timeout": "--timeout",
 }

@@ -143,9 +143,18 @@ def test_each_help_has_an_example(program: Program, name: str) -> None:
         (["inventory", "--role-name", ROLE], "--role-name needs --accounts, --organization or --account"),
         (["inventory", "--role-name", ROLE, "--organization", "--accounts", "x"], "contradict each other"),
         (["inventory", "--checkpoint", "x"], "--checkpoint needs --file"),
+        (["inventory", "--file", "x", "--start-over"], "--start-over needs --checkpoint"),
         (["inventory", "--file", "x", "--output", "json"], "need --output ndjson or csv"),
         (["investigate"], "name the ARNs of users or roles"),
         (["investigate", "arn:aws:iam::100000000001:role/Deploy", "--start", "yesterday"], "expected a time"),
+        *(
+            (["investigate", "arn:aws:iam::100000000001:role/Deploy", *given], f"{given[0]}'{words}")
+            for given, words in (
+                (["--start", "0001-01-01"], ": expected a time since 2020"),
+                (["--start", "0001-01-01T00:00:00+14:00"], ": expected a time, such as"),
+                (["--end", "9999-12-31T23:59:59-10:00"], ": expected a time, such as"),
+            )
+        ),
         (["investigate", "--findings", "nowhere"], "No such file"),
         (["teardown", "--yes"], "--yes is not enough"),
         (["teardown", "--confirm", "me"], "expected an account id of 12 digits"),
@@ -544,7 +553,11 @@ def test_a_region_that_botocore_does_not_know(program: Program) -> None:
         ("<&-", ["onboard", "-"], 2, "there are no accounts in it"),
         (">/dev/full", ["--help"], 1, "No space left on device"),
         (">/dev/full", ["--version"], 1, "No space left on device"),
-        (">/dev/full", ["whoami"], 1, "standard output: No space left on device"),
+        *(
+            (">/dev/full", [*one, "-o", format_], 1, "standard output: No space left on device; free some space there")
+            for one in (["whoami"], ["inventory"], ["investigate", "arn:aws:iam::100000000001:role/Deploy"])
+            for format_ in (*options.FORMATS, *(["html"] if one[0] == "investigate" else []))
+        ),
         ("2>/dev/full", ["inventory"], 0, ""),
     ],
 )
@@ -574,7 +587,7 @@ def test_results_that_nobody_has_flushed(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(frame, "_run", lambda _: 0)
     monkeypatch.setattr(sys, "stdout", Full())
     assert main([]) == 1
-    assert capsys.readouterr().err == "detective-async: standard output: No space left on device\n"
+    assert capsys.readouterr().err.startswith("detective-async: standard output: No space left on device; ")
 
 
 def test_what_is_no_subcommand() -> None:
