@@ -17,10 +17,25 @@ detective-async inventory --role-name SecurityAudit --accounts accounts.csv --re
 )
 @common.common_options(("ndjson", "csv", "json", "table"), "ndjson")
 @common.account_option
-@click.option("--accounts", metavar="FILE", help="A file of account ids, one a line; - for standard input.")
+@click.option(
+    "--accounts",
+    metavar="FILE",
+    shell_complete=common.complete_files,
+    help="A file of account ids, one a line; - for standard input.",
+)
 @click.option("--organization", is_flag=True, help="All active accounts of the organization, from AWS Organizations.")
-@click.option("--file", metavar="FILE", help="Write to this file instead of standard output.")
-@click.option("--checkpoint", metavar="FILE", help="Save the progress in this file, and continue from it.")
+@click.option(
+    "--file",
+    metavar="FILE",
+    shell_complete=common.complete_files,
+    help="Write to this file instead of standard output.",
+)
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    shell_complete=common.complete_files,
+    help="Save the progress in this file, and continue from it.",
+)
 @click.option("--start-over", is_flag=True, help="Begin anew, whatever is in the checkpoint.")
 @click.option("--with-email-addresses", is_flag=True, help="Also write the members' e-mail addresses.")
 @click.option(

@@ -36,12 +36,14 @@ aws guardduty get-findings ... | detective-async investigate --findings - --outp
 @click.option(
     "--findings",
     metavar="FILE",
+    shell_complete=common.complete_files,
     multiple=True,
     help="Findings of GuardDuty or Security Hub, as JSON, also one after the other; - for standard input.",
 )
 @click.option(
     "--known-arns",
     metavar="FILE",
+    shell_complete=common.complete_files,
     help="ARNs of users and roles, as words or the AWS CLI's JSON: the paths of those in findings.",
 )
 @click.option("--start", metavar="TIME", callback=_moment, help="The start of the activity; default: a day before.")

@@ -29,7 +29,7 @@ detective-async onboard --organization --regions all --auto-enable --yes""",
 )
 @common.common_options()
 @common.account_option
-@click.argument("accounts", metavar="[CSV]", required=False)
+@click.argument("accounts", metavar="[CSV]", shell_complete=common.complete_files, required=False)
 @click.option("--organization", is_flag=True, help="Enable accounts of the organization, without invitations.")
 @click.option("--auto-enable/--no-auto-enable", default=None, help="Whether accounts that join later become members.")
 @click.option(

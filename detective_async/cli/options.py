@@ -301,6 +301,13 @@ def complete_regions(_context: click.Context, _parameter: click.Parameter, incom
     return [CompletionItem(f"{before}{comma}{name}") for name in found]
 
 
+def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """Let the shell complete the name of a file."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while completing
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 _WHERE = (
     click.option(
         "--regions",

@@ -57,6 +57,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         found: click.Command = import_module(f"detective_async.cli.{cmd_name}").command
+        # Else completion would show the start of the help.
+        found.short_help = COMMANDS[cmd_name]
         return found
 
     def resolve_command(
@@ -79,7 +81,9 @@ def _print_completion(ctx: click.Context, _parameter: click.Parameter, shell: st
     script = get_completion_class(shell)
     assert script is not None  # noqa: S101 - click has all that the option allows
     variable = f"_{NAME}_COMPLETE".replace("-", "_").upper()
-    click.echo(script(ctx.command, {}, NAME, variable).source())
+    source = script(ctx.command, {}, NAME, variable).source()
+    # Fish would end lists of regions, and descriptions, at their first comma.
+    click.echo(source.replace('(string split "," $completion)', '(string split -m 1 "," $completion)'))
     ctx.exit()
 
 

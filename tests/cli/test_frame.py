@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from detective_async.cli.exits import CommandError
 from detective_async.client.regions import detective_regions
 from detective_async.testing import Failure, Fault, Latency
 
+#: The shell, whose completion can be asked for without a terminal.
+FISH = shutil.which("fish")
 SUBCOMMANDS = list(frame.COMMANDS)
 
 
@@ -303,6 +306,15 @@ def test_completion(program: Program, shell: str) -> None:
         ("detective-async who", {"whoami"}, {"onboard"}),
         ("detective-async whoami --regions a", {"all", "ap-southeast-2"}, {"eu-west-1"}),
         ("detective-async whoami --regions eu-west-1,us-", {"eu-west-1,us-east-1"}, {"all", "us-east-1"}),
+        # The shell does it.
+        *(
+            (f"detective-async {one} some", {"file,some"}, set())
+            for one in (
+                *("onboard", "coverage --accounts", "investigate --findings", "investigate --known-arns"),
+                *(f"inventory --{name}" for name in ("accounts", "file", "checkpoint")),
+                *(f"simulator --{name}-file" for name in ("seed", "dump")),
+            )
+        ),
     ],
 )
 def test_what_is_completed(program: Program, words: str, expected: set[str], others: set[str]) -> None:
@@ -310,9 +322,34 @@ def test_what_is_completed(program: Program, words: str, expected: set[str], oth
     count = str(len(words.split()) - 1)
     environ = {"_DETECTIVE_ASYNC_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
     ended = program.installed(**environ)
-    found = {line.partition(",")[2] for line in ended.out.splitlines()}
+    found = {line.removeprefix("plain,") for line in ended.out.splitlines()}
     assert expected <= found
     assert not others & found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(FISH is None, reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("who", f"whoami\t{frame.COMMANDS['whoami']}"),
+        ("coverage --accounts acc", "accounts.csv"),
+        ("whoami --regions x,ap-northeast-1", "x,ap-northeast-1"),
+        ("whoami --account", "--account\tThe account to work in, by --role-name; default: the caller's own."),
+    ],
+)
+def test_completion_in_fish(program: Program, typed: str, found: str) -> None:
+    """It completes files, and cuts nothing off at commas."""
+    (program.folder / "accounts.csv").touch()
+    script = f"{SCRIPT} --completion fish | source; complete --do-complete 'detective-async {typed}'"
+    done = subprocess.run(
+        [str(FISH), "--no-config", "-c", script],
+        capture_output=True,
+        check=False,
+        cwd=program.folder,
+        env={**os.environ, "PATH": f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert done.stdout.decode().splitlines() == [found], done.stderr
 
 
 def test_subcommands_are_completed() -> None:
