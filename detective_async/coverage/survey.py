@@ -312,7 +312,8 @@ def wanted_accounts(accounts: Iterable[Any] | None) -> dict[str, CoverageReason 
         raise ParameterError("accounts", "must not be empty; leave it out for all accounts that are found")
     found: dict[str, CoverageReason | None] = {}
     for index, item in enumerate(items):
-        account_id = item if isinstance(item, str) else attribute(item, "account_id")
+        # What has no account id is no account.
+        account_id = item if isinstance(item, str) else attribute(item, "account_id") or item
         ACCOUNT_ID(account_id, f"accounts[{index}]")
         status = None if isinstance(item, str) else attribute(item, "status")
         found[str(account_id)] = _BY_ACCOUNT_STATE.get(status) if isinstance(status, str) else None

@@ -17,6 +17,7 @@ from cli.conftest import SCRIPT, Program
 from support.programs import Ended
 
 from detective_async import DetectiveClient
+from detective_async.cli import demo_world
 from detective_async.cli.options import Job
 from detective_async.cli.removal import plan_removal
 from detective_async.membership import MembershipPlan, MembershipReport, Reason
@@ -227,6 +228,21 @@ def test_failed_verifications_are_left_on_demand(onboard: Onboard) -> None:
     assert invited == [1, 2, 2]
 
 
+def test_accounts_of_the_organization_in_a_list(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its graph is an organization's, only AWS knows: the plan and the question say what happens then."""
+    accounts = demo_world.ACCOUNTS[30:32]
+    (program.folder / "list.csv").write_text("".join(f"{one},root-{one}@example.com\n" for one in accounts))
+    arguments = ["onboard", "list.csv", "--role-name", demo_world.ROLE, "--regions", demo_world.REGIONS[0]]
+    remark = "if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
+    assert remark in program(*arguments, "--dry-run").out.splitlines()
+    monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
+    monkeypatch.setattr(sys, "stderr", asked := _Terminal())
+    assert program(*arguments).code == 0
+    assert remark in asked.getvalue().splitlines()
+    assert "AWS sends up to 2 e-mails)? [y/N] " in asked.getvalue()
+    assert program.changes == ["CreateMembers"]
+
+
 def test_a_bad_line_prevents_removals(onboard: Onboard) -> None:
     """A line that could not be read may be one of the members."""
     remove_all_but_one(onboard)
@@ -427,7 +443,7 @@ def test_nothing_is_wrong_use_after_it_was_done(onboard: Onboard) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, onboard.statuses) == (1, ["ENABLED"] * 5)
-    assert done.stderr.decode() == "detective-async: standard output: No space left on device\n"
+    assert done.stderr.decode().startswith("detective-async: standard output: No space left on device; ")
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
