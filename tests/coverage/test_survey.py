@@ -482,8 +482,8 @@ async def test_invalid_parameters(
 
 
 async def test_an_account_id_that_is_a_number(client: DetectiveClient) -> None:
-    """The error shows it."""
-    with pytest.raises(ParameterError, match=r"expected an account id \(12 digits, as a string\), got 111122223333"):
+    """The error says so."""
+    with pytest.raises(ParameterError, match=r"expected an account id \(12 digits, as a string\), got an int"):
         await survey(client, regions=[REGION], accounts=[111122223333])
 
 
