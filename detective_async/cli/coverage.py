@@ -18,7 +18,7 @@ detective-async coverage --accounts accounts.csv --regions eu-west-1,us-east-1 -
 @click.option(
     "--accounts",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     help="The accounts to be covered: ids, one a line; - for standard input.",
 )
 @click.option("--organization", is_flag=True, help="All accounts of the organization, from AWS Organizations.")

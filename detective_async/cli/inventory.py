@@ -20,20 +20,20 @@ detective-async inventory --role-name SecurityAudit --accounts accounts.csv --re
 @click.option(
     "--accounts",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     help="A file of account ids, one a line; - for standard input.",
 )
 @click.option("--organization", is_flag=True, help="All active accounts of the organization, from AWS Organizations.")
 @click.option(
     "--file",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     help="Write to this file instead of standard output.",
 )
 @click.option(
     "--checkpoint",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     help="Save the progress in this file, and continue from it.",
 )
 @click.option("--start-over", is_flag=True, help="Begin anew, whatever is in the checkpoint.")

@@ -24,6 +24,7 @@ from detective_async.client.identity import caller_account
 from detective_async.client.regions import RegionFinding, why_closed
 from detective_async.errors import printable
 from detective_async.fleet import DetectiveFleet, Outcome, OutcomeKind, Target
+from detective_async.membership.actions import count
 from detective_async.organization import list_accounts
 
 #: The API's maximum.
@@ -110,12 +111,12 @@ class Report:
     @property
     def unavailable(self) -> list[str]:
         """The regions in which accounts have no Detective, with the number of these accounts."""
-        return sorted(f"{text} ({count} accounts)" for text, count in self._unavailable.items())
+        return sorted(f"{text} ({count(number, 'account')})" for text, number in self._unavailable.items())
 
     def lines(self) -> list[str]:
         """Return the report as lines."""
         summary = (
-            f"{self._members} members in {self._targets} targets, {len(self.failures)} failed, "
+            f"{count(self._members, 'member')} in {count(self._targets, 'target')}, {len(self.failures)} failed, "
             f"{self.finished_before} finished earlier, {time.monotonic() - self._began:.1f} s"
         )
         return [*self.unavailable, *sorted(self.failures), summary]

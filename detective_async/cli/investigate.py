@@ -36,27 +36,20 @@ aws guardduty get-findings ... | detective-async investigate --findings - --outp
 @click.option(
     "--findings",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     multiple=True,
     help="Findings of GuardDuty or Security Hub, as JSON, also one after the other; - for standard input.",
 )
 @click.option(
     "--known-arns",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     help="ARNs of users and roles, as words or the AWS CLI's JSON: the paths of those in findings.",
 )
 @click.option("--start", metavar="TIME", callback=_moment, help="The start of the activity; default: a day before.")
 @click.option("--end", metavar="TIME", callback=_moment, help="The end of the activity; default: now.")
 @click.option("--repeat", is_flag=True, help="Investigate again what was investigated for the same time.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=1800.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait for the investigations.",
-)
+@common.timeout_option(1800.0, "How long to wait for the investigations.")
 def command(**options: Any) -> int:
     """Investigate IAM users and roles, by their ARNs or as findings name them, and show what was found.
 

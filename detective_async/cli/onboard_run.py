@@ -196,7 +196,7 @@ class Onboarding:
         if self.organization or invited <= made:
             return []
         return [
-            "if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
+            "note: if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
         ]
 
     def _write(self, report: MembershipReport) -> int:

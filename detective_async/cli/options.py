@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import re
 import sys
@@ -39,6 +40,25 @@ class Command(click.Command):
     def __init__(self, *args: Any, example: str = "", **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.epilog = "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
+
+
+class _Text(click.types.StringParamType):
+    """Text that is not empty: that of a shell's variable that is not set would be taken for what is not given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(value, param, ctx) or self.fail("must not be empty", param, ctx)
+
+
+class _File(_Text):
+    """The name of a file, which shells complete."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while completing
+
+        return [CompletionItem(incomplete, type="file")]
+
+
+TEXT, FILE = _Text(), _File()
 
 
 @frozen(kw_only=True)
@@ -301,13 +321,6 @@ def complete_regions(_context: click.Context, _parameter: click.Parameter, incom
     return [CompletionItem(f"{before}{comma}{name}") for name in found]
 
 
-def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[Any]:
-    """Let the shell complete the name of a file."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while completing
-
-    return [CompletionItem(incomplete, type="file")]
-
-
 _WHERE = (
     click.option(
         "--regions",
@@ -317,15 +330,19 @@ _WHERE = (
         shell_complete=complete_regions,
         help="The regions with commas between, or `all`; default: the configured one.",
     ),
-    click.option("--profile", metavar="NAME", help="The profile whose credentials and settings to use."),
+    click.option("--profile", metavar="NAME", type=TEXT, help="The profile whose credentials and settings to use."),
     click.option(
         "--role-name",
         metavar="NAME",
         callback=_check_role,
         help="The role to assume in the accounts that the job works in.",
     ),
-    click.option("--external-id", metavar="ID", help="The external id that the role's trust policy requires."),
-    click.option("--endpoint-url", metavar="URL", help="Send Detective's requests to this URL, such as a simulator's."),
+    click.option(
+        "--external-id", metavar="ID", type=TEXT, help="The external id that the role's trust policy requires."
+    ),
+    click.option(
+        "--endpoint-url", metavar="URL", type=TEXT, help="Send Detective's requests to this URL, such as a simulator's."
+    ),
 )
 _HOW = (
     click.option("--quiet", "-q", is_flag=True, help="Write errors only to standard error, and no progress."),
@@ -346,6 +363,25 @@ account_option = click.option(
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do what the plan shows without a question.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing.")
+
+
+def timeout_option(default: float, help_: str) -> Callable[[Decorated], Decorated]:
+    """Make the option for a time limit."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        callback=_check_number,
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help=help_,
+    )
+
+
+def _check_number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("expected a number")
+    return value
 
 
 def common_options(formats: Sequence[str] = FORMATS, default: str = "table") -> Callable[[Decorated], Decorated]:

@@ -25,13 +25,13 @@ eval "$(detective-async simulator --demo &)"; detective-async coverage --regions
 @click.option(
     "--seed-file",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     help="Load the initial state from this .toml or .json file.",
 )
 @click.option(
     "--dump-file",
     metavar="FILE",
-    shell_complete=common.complete_files,
+    type=common.FILE,
     help="Write the state to this .toml or .json file on exit.",
 )
 @click.option("--verification-delay", metavar="SECONDS", type=float, help="From an invitation to its verification.")

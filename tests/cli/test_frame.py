@@ -161,6 +161,22 @@ def test_each_help_has_an_example(program: Program, name: str) -> None:
         (["investigate", "--findings", "nowhere"], "No such file"),
         (["teardown", "--yes"], "--yes is not enough"),
         (["teardown", "--confirm", "me"], "expected an account id of 12 digits"),
+        *(
+            ([*one, ""], f"{one[-1]}': must not be empty")
+            for one in (
+                *(["whoami", f"--{name}"] for name in ("profile", "endpoint-url", "external-id")),
+                *(["inventory", f"--{name}"] for name in ("accounts", "file", "checkpoint")),
+                *(["investigate", f"--{name}"] for name in ("findings", "known-arns")),
+                *(["simulator", f"--{name}-file"] for name in ("seed", "dump")),
+                ["coverage", "--accounts"],
+            )
+        ),
+        (["onboard", ""], "'[CSV]': must not be empty"),
+        *(
+            ([*one, "--timeout", "nan"], "'--timeout': expected a number")
+            for one in (["onboard", "x"], ["teardown"], ["investigate", "x"])
+        ),
+        (["onboard", "x", "--tag", "a=1", "--tag", "a=2"], "'--tag': a is there twice"),
         (["simulator", "--port", "66000"], "66000"),
         (["simulator", "--demo", "--seed-file", "x"], "contradict each other"),
         (["simulator", "--seed-file", "nowhere.toml"], "nowhere.toml"),

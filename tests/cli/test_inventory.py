@@ -191,7 +191,7 @@ def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> No
         (["--regions", "eu-west-1"], "eu-west-1 is there twice"),
         (["--regions", "cn-north-1"], "partitions"),
         (["--role-name", "a role"], "expected a role's name"),
-        (["--external-id", ""], "external_id"),
+        (["--external-id", ""], "--external-id"),
         (["--concurrency", "0"], "concurrency"),
         (["--endpoint-url", "nowhere"], "endpoint"),
         (["--file", "/nowhere/members"], "No such file"),
@@ -601,8 +601,8 @@ def test_the_report_tells_missing_regions_from_closed_ones() -> None:
         report.add(Outcome(target, None, error, 0.0, kind=OutcomeKind.REGION_UNAVAILABLE))
     assert report.exit_code == 0
     assert report.lines()[:2] == [
-        f"no Detective: {CLOSED} (1 accounts)",
-        f"not opted in: {CLOSED} (1 accounts)",
+        f"no Detective: {CLOSED} (1 account)",
+        f"not opted in: {CLOSED} (1 account)",
     ]
 
 

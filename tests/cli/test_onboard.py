@@ -233,7 +233,9 @@ def test_accounts_of_the_organization_in_a_list(program: Program, monkeypatch: p
     accounts = demo_world.ACCOUNTS[30:32]
     (program.folder / "list.csv").write_text("".join(f"{one},root-{one}@example.com\n" for one in accounts))
     arguments = ["onboard", "list.csv", "--role-name", demo_world.ROLE, "--regions", demo_world.REGIONS[0]]
-    remark = "if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
+    remark = (
+        "note: if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
+    )
     assert remark in program(*arguments, "--dry-run").out.splitlines()
     monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
     monkeypatch.setattr(sys, "stderr", asked := _Terminal())
