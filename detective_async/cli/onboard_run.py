@@ -195,9 +195,8 @@ class Onboarding:
         invited = {one.region for one in actions if one.kind is ActionKind.INVITE}
         if self.organization or invited <= made:
             return []
-        return [
-            "note: if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
-        ]
+        enabled = "accounts of the organization are enabled at once, without invitation"
+        return [f"note: if the graph is an organization's, {enabled}"]
 
     def _write(self, report: MembershipReport) -> int:
         """Write a report, and return the exit code."""
