@@ -31,9 +31,9 @@ from detective_async.investigation import (
     entities_of,
     investigate_fleet,
 )
+from detective_async.investigation.cases import malformed
 from detective_async.investigation.entities import is_entity, is_region
 from detective_async.investigation.fleet import not_opted_in
-from detective_async.investigation.run import malformed
 from detective_async.membership.actions import count
 from detective_async.settings.config import read_settings
 

@@ -62,6 +62,7 @@ class Onboarding:
     dry_run: bool
     yes: bool
     _bad_lines: list[LineProblem] = Factory(list)
+    _has_begun: bool = False
 
     def run(self) -> int:
         """Plan and apply, and return the exit code."""
@@ -75,7 +76,8 @@ class Onboarding:
         try:
             return self.job.run(lambda: self._run(listed))
         except KeyboardInterrupt:
-            self.job.say("run the same command again to continue")
+            if self._has_begun:
+                self.job.say("run the same command again to continue")
             raise
 
     async def _run(self, listed: Sequence[Account] | None) -> int:
@@ -93,6 +95,7 @@ class Onboarding:
             job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
+            self._has_begun = True
             with failing():
                 try:
                     with progress_bar("onboarding", quiet=job.quiet) as progress:

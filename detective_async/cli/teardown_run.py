@@ -41,9 +41,7 @@ def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
     owner = plan.graphs[0].graph_arn.split(":")[4]
     given = confirm
     if given is None:
-        question = (
-            f"This deletes {count(len(plan.graphs), 'graph')} with all their data. Type the account id to do it: "
-        )
+        question = f"This deletes {count(len(plan.graphs), 'graph')} with all data. Type the account id to do it: "
         given = ask(question, f"add --confirm {owner} to do it").strip()
     if given != owner:
         raise CommandError(f"not confirmed: nothing was done; the graphs are those of account {owner}")

@@ -11,16 +11,14 @@ from detective_async.client.regions import RegionFinding, why_closed
 from detective_async.errors import ParameterError
 from detective_async.fleet import DetectiveFleet, FleetStream, Outcome, OutcomeKind
 from detective_async.fleet.streams import Put
+from detective_async.investigation.cases import Case, distinct, make_cases
 from detective_async.investigation.entities import FindingEntity, is_region
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
 from detective_async.investigation.run import (
     CONCURRENCY,
     TIMEOUT,
-    Case,
     Investigations,
     check_options,
-    distinct,
-    make_cases,
     reports_of,
 )
 from detective_async.settings.arguments import shown

@@ -195,6 +195,8 @@ def test_a_question_on_a_terminal(onboard: Onboard, answer: str, code: int) -> N
     assert ended.code == code
     assert ("onboarding" in ended.out) == (code == 0)
     assert onboard.statuses == (["ENABLED"] * 10 if code == 0 else [])
+    # Of nothing, there is nothing to continue.
+    assert "to continue" not in ended.out
     assert "Traceback" not in ended.out
 
 
