@@ -1,4 +1,4 @@
-"""Count the instructions of the parts of a call that do no I/O: a figure that does not depend on other load.
+"""Count the instructions of a start and of the parts of a call without I/O: figures that do not depend on other load.
 
 Usage: `python benchmarks/instructions.py [--json FILE]`. Needs valgrind. With FILE, the figures of this
 Python are put beside those of others that are in it; the tests hold the parts to `results/instructions.json`.
@@ -12,15 +12,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from children import environment
 from hot_parts import PARTS
+from service import Service
+from world import REGION
 
 _HERE = Path(__file__).parent
 _COMMAND = [sys.executable, "-W", "ignore", str(_HERE / "hot_parts.py")]
 _YARDSTICK = "yardstick"
+_START = "a start, beyond aiohttp's"
 #: By how much a part may cost more than it did: on the very same build of Python, and on another one.
 _MARGIN, _MARGIN_ELSEWHERE = 1.15, 1.5
 
@@ -30,32 +35,49 @@ class CountError(Exception):
 
 
 def count() -> dict[str, int]:
-    """Return the number of instructions of each part.
+    """Return the number of instructions of each part, and of a program's start.
 
     Raises:
         CountError: valgrind is not installed, or failed.
     """
+    totals, printed = _run(_COMMAND, os.environ)
+    forks = re.findall(r"^(\d+) (\d+) (.*)$", printed, re.MULTILINE)
+    counted = {(name, int(times)): totals[process] for process, times, name in forks}
+    parts = {name: (counted[name, most] - counted[name, 0]) // most for name, (_, most) in PARTS.items()}
+    return {**parts, _START: _count_start()}
+
+
+def _count_start() -> int:
+    """Count what the program of `start/` takes from its start to its end, beyond that which uses aiohttp alone."""
+    with ExitStack() as stack:
+        url = Service(stack, None).url
+        settings = environment(os.environ) | {"AWS_ENDPOINT_URL_DETECTIVE": url, "AWS_REGION": REGION}
+        scripts = [str(_HERE / "start" / f"{name}.py") for name in ("bare_aiohttp", "detective_async_client")]
+        bare, ours = (sum(_run([sys.executable, script], settings)[0].values()) for script in scripts)
+    return ours - bare
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str]) -> tuple[dict[str, int], str]:
+    """Return the instructions of a program and of each of its forks, by the process's id, and what it printed."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise CountError("there is no valgrind here")
+    # Else dictionaries have another order each time.
+    environ = {**environ, "PYTHONHASHSEED": "0"}
     # Whatever is compiled to bytecode once is so before anything is counted.
-    subprocess.run(_COMMAND, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, stdout=subprocess.DEVNULL, env=environ, check=True)
     done = subprocess.run(
-        [valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *_COMMAND],
+        [valgrind, "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", *command],
         capture_output=True,
         text=True,
-        # Else dictionaries have another order each time.
-        env=os.environ | {"PYTHONHASHSEED": "0"},
+        env=environ,
         check=False,
     )
     # A fork goes on counting where its parent was.
     refs = re.findall(r"^==(\d+)== I +refs: +([\d,]+)$", done.stderr, re.MULTILINE)
-    totals = {process: int(number.replace(",", "")) for process, number in refs}
-    forks = re.findall(r"^(\d+) (\d+) (.*)$", done.stdout, re.MULTILINE)
-    if done.returncode or not totals.keys() >= {process for process, _, _ in forks}:
+    if done.returncode or not refs:
         raise CountError(f"valgrind failed: {done.stderr[-500:]}")
-    counted = {(name, int(times)): totals[process] for process, times, name in forks}
-    return {name: (counted[name, most] - counted[name, 0]) // most for name, (_, most) in PARTS.items()}
+    return {process: int(number.replace(",", "")) for process, number in refs}, done.stdout
 
 
 def build() -> str:

@@ -33,7 +33,12 @@ LIST_ACCOUNTS: Action[AccountsPage] = Action("ListAccounts")
 
 def _encode(action: Action[Any], members: Mapping[str, object]) -> EncodedRequest:
     return EncodedRequest(
-        "POST", "/", "", dump(members), "application/x-amz-json-1.1", target=f"{_TARGET}.{action.name}"
+        "POST",
+        "/",
+        "",
+        dump(members),
+        content_type="application/x-amz-json-1.1",
+        target=f"{_TARGET}.{action.name}",
     )
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from attrs import frozen
-
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.errors import ServiceError
 from detective_async.settings.endpoints import Endpoint
@@ -12,10 +10,10 @@ from detective_async.settings.endpoints import Endpoint
 ResponseT = TypeVar("ResponseT")
 
 
-# Without a `repr` of its own: the body may contain e-mail addresses.
-@frozen(eq=False, repr=False)
 class EncodedRequest:
     """A request in its form on the wire, before it is signed.
+
+    Without a `repr` of its own: the body may contain e-mail addresses.
 
     Attributes:
         method: the HTTP method.
@@ -26,12 +24,24 @@ class EncodedRequest:
         target: the header `X-Amz-Target`, which names the operation in some protocols; None for no such header.
     """
 
-    method: str
-    path: str
-    query: str
-    body: bytes | None
-    content_type: str = "application/json"
-    target: str | None = None
+    __slots__ = ("body", "content_type", "method", "path", "query", "target")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        body: bytes | None,
+        *,
+        content_type: str = "application/json",
+        target: str | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.body = body
+        self.content_type = content_type
+        self.target = target
 
 
 class ServiceOperation(Generic[ResponseT]):

@@ -63,9 +63,12 @@ ASSUME_ROLE: Action[AssumedRole] = Action("AssumeRole")
 GET_CALLER_IDENTITY: Action[CallerIdentity] = Action("GetCallerIdentity")
 
 
+_MEDIA_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
+
+
 def _encode(action: Action[Any], parameters: Mapping[str, str]) -> EncodedRequest:
     form = urlencode({"Action": action.name, "Version": _VERSION, **parameters})
-    return EncodedRequest("POST", "/", "", form.encode(), "application/x-www-form-urlencoded; charset=utf-8")
+    return EncodedRequest("POST", "/", "", form.encode(), content_type=_MEDIA_TYPE)
 
 
 def _decode(action: Action[Any], body: bytes | None, metadata: ResponseMetadata) -> AssumedRole | CallerIdentity:

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from attrs import define, evolve, frozen
+from attrs import evolve, frozen
 
 from detective_async import events
 from detective_async.api.models.base import ResponseMetadata
@@ -66,7 +66,6 @@ def _random_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-@define(eq=False, repr=False)
 class _Call:
     """What the attempts of one call have in common.
 
@@ -74,24 +73,37 @@ class _Call:
     be simpler, but each attempt needs its own as well, and a timer costs as much as a signature.
     """
 
-    operation: str
-    request: object
-    encoded: EncodedRequest
-    connections: LoopConnections
-    attempts: Attempts
-    deadline: float | None
-    invocation_id: str
-    recorder: "CallRecorder | None"
     # The bound on the account's requests in flight, and the rate limiter of `adaptive` mode.
     semaphore: asyncio.Semaphore | None = None
     pace: "Pace | None" = None
     # Of the last attempt: its date, the clock's correction in that, and its signature.
-    signed_at: float = 0.0
-    clock_offset: float = 0.0
-    authorization: str = ""
+    signed_at = 0.0
+    clock_offset = 0.0
+    authorization = ""
     # The connection that the last attempt was given, and whether the next one needs a new one.
     connection: ConnectionUse | None = None
-    fresh: bool = False
+    fresh = False
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        request: object,
+        encoded: EncodedRequest,
+        connections: LoopConnections,
+        attempts: Attempts,
+        deadline: float | None,
+        invocation_id: str,
+        recorder: "CallRecorder | None",
+    ) -> None:
+        self.operation = operation
+        self.request = request
+        self.encoded = encoded
+        self.connections = connections
+        self.attempts = attempts
+        self.deadline = deadline
+        self.invocation_id = invocation_id
+        self.recorder = recorder
 
     def on_connection(self, use: ConnectionUse | None) -> None:
         """Note that an attempt waits for a connection, or has one; without one, nothing can have been sent."""
@@ -184,7 +196,16 @@ class Transport:
         recorder = None
         if self.hooks or is_logged:
             recorder = self._recorder(operation, encoded, attempts, invocation_id, is_logged=is_logged)
-        call = _Call(operation.name, request, encoded, connections, attempts, deadline, invocation_id, recorder)
+        call = _Call(
+            operation=operation.name,
+            request=request,
+            encoded=encoded,
+            connections=connections,
+            attempts=attempts,
+            deadline=deadline,
+            invocation_id=invocation_id,
+            recorder=recorder,
+        )
         # Most clients have nothing but the quota.
         if self.adaptive or limits.host is not None or limits.max_requests is not None:
             of_loop = self.shared.in_loop(loop).limits_of(limits)

@@ -12,7 +12,6 @@ import aiohttp
 from aiohttp import hdrs
 from aiohttp.client_middlewares import ClientHandlerType, ClientMiddlewareType
 from aiohttp.http import HttpProcessingError
-from attrs import frozen
 from yarl import URL
 
 from detective_async.errors import (
@@ -30,14 +29,18 @@ from detective_async.http.time_limits import limited, time_limit
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-# Without a `repr` of its own: headers and body may contain anything.
-@frozen(eq=False, repr=False)
 class RawResponse:
-    """A response as it arrived, of any status; its body is None if it exceeds `MAX_RESPONSE_SIZE`."""
+    """A response as it arrived, of any status; its body is None if it exceeds `MAX_RESPONSE_SIZE`.
 
-    status: int
-    headers: Mapping[str, str]
-    body: bytes | None
+    Without a `repr` of its own: headers and body may contain anything.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes | None) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     @property
     def request_id(self) -> str | None:

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
-from attrs import Factory, define
 
 from detective_async.errors import ClientClosed, ConfigurationError
 from detective_async.http.connector import ConnectionUse, Connector
@@ -363,7 +362,6 @@ class LoopConnections:
         return session
 
 
-@define(eq=False, repr=False)
 class Turn:
     """A request's turn: entering it acquires the semaphores in front of a host, first come, first served.
 
@@ -376,11 +374,14 @@ class Turn:
         deadline: how long it may wait, by the event loop's clock; `TimeoutError` after that. None for no limit.
     """
 
-    connections: LoopConnections
-    host: str
-    account: asyncio.Semaphore | None
-    deadline: float | None
-    _acquired: list[asyncio.Semaphore] = Factory(list)
+    def __init__(
+        self, connections: LoopConnections, host: str, account: asyncio.Semaphore | None, deadline: float | None
+    ) -> None:
+        self.connections = connections
+        self.host = host
+        self.account = account
+        self.deadline = deadline
+        self._acquired: list[asyncio.Semaphore] = []
 
     async def __aenter__(self) -> None:
         """Acquire all semaphores, or none."""

@@ -5,7 +5,7 @@ import math
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from detective_async.errors import (
     AttemptTimeout,
@@ -271,7 +271,6 @@ def backoff(
     return max(delay, min(retry_after, delay + _MAX_EXTRA_DELAY))
 
 
-@define(eq=False, repr=False)
 class Attempts:
     """Counts the attempts of one call and decides after each failure whether there is another.
 
@@ -287,17 +286,26 @@ class Attempts:
         reserved: what the next attempt has taken from the quota, until it begins.
     """
 
-    max_attempts: int
-    quota: RetryQuota
-    repeatable: bool
-    schedule: Schedule = SCHEDULE_2026
-    health: "HostHealth | None" = None
-    count: int = field(default=0, init=False)
-    sent: bool = field(default=False, init=False)
-    outcome_unknown: bool = field(default=False, init=False)
-    reserved: int = field(default=0, init=False)
-    _last_cost: int | None = field(default=None, init=False)
-    _got_response: bool = field(default=False, init=False)
+    count = 0
+    sent = False
+    outcome_unknown = False
+    reserved = 0
+    _last_cost: int | None = None
+    _got_response = False
+
+    def __init__(
+        self,
+        max_attempts: int,
+        quota: RetryQuota,
+        repeatable: bool,  # noqa: FBT001 - as the operation has it
+        schedule: Schedule = SCHEDULE_2026,
+        health: "HostHealth | None" = None,
+    ) -> None:
+        self.max_attempts = max_attempts
+        self.quota = quota
+        self.repeatable = repeatable
+        self.schedule = schedule
+        self.health = health
 
     def begin(self) -> None:
         """Count an attempt."""

@@ -35,12 +35,15 @@ def isolated() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=["msgspec", "json"])
 def json_library(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Read and write JSON with msgspec, if it is installed, and without."""
+    """Read and write JSON with msgspec from the first response on, if it is installed, and without."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "msgspec":
             pytest.importorskip("msgspec")
+            from detective_async.api.wire import compiled  # noqa: PLC0415
+
+            patch.setattr(responses, "read", compiled.read)
         else:
-            patch.setattr(responses, "reader_of", None)
+            patch.setattr(responses, "read", None)
             patch.setattr(requests, "dump", lambda document: ENCODER.encode(document).encode())
         yield request.param
 

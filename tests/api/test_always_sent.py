@@ -17,7 +17,7 @@ from support.hypothesis_profiles import examples
 from detective_async import DecodeError
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.operations import OPERATIONS
-from detective_async.api.wire import compiled, decode
+from detective_async.api.wire import compiled, decode, plain
 from detective_async.api.wire import responses as reading
 
 _OUTPUTS = {name: SERVICE_MODEL.operation_model(name).output_shape for name in OPERATION_NAMES}
@@ -80,9 +80,9 @@ def _places(shape: Shape, value: Any, path: str) -> Iterator[tuple[dict[str, Any
                 yield from _places(shape.value, item, f"{path}[{key!r}]")
 
 
-def _problem(operation: str, document: object, reader_of: Any) -> str:
+def _problem(operation: str, document: object, read: Any) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "reader_of", reader_of)
+        patch.setattr(reading, "read", read)
         with pytest.raises(DecodeError) as caught:
             decode(OPERATIONS[operation], json.dumps(document).encode(), ResponseMetadata())
     return caught.value.problem
@@ -123,8 +123,8 @@ def test_every_row_is_a_case() -> None:
 
 @pytest.mark.parametrize(("operation", "index", "path"), _CASES)
 @pytest.mark.parametrize("is_null", [False, True], ids=["missing", "null"])
-@pytest.mark.parametrize("reader_of", [compiled.reader_of, None], ids=["compiled", "cattrs"])
-def test_what_is_missing_is_named(operation: str, index: int, path: str, is_null: bool, reader_of: Any) -> None:
+@pytest.mark.parametrize("read", [compiled.read, plain.read, None], ids=["compiled", "plain", "cattrs"])
+def test_what_is_missing_is_named(operation: str, index: int, path: str, is_null: bool, read: Any) -> None:
     """The error says which member it is; null is as bad as nothing."""
     shape = _OUTPUTS[operation]
     assert shape is not None
@@ -137,14 +137,14 @@ def test_what_is_missing_is_named(operation: str, index: int, path: str, is_null
     else:
         del parent[name]
         expected = f"the member is missing @ {path}"
-    assert _problem(operation, document, reader_of) == expected
+    assert _problem(operation, document, read) == expected
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", sorted({name for name, _, _ in _CASES}))
 @settings(max_examples=examples(30))
 @given(data=st.data())
-def test_both_readers_say_the_same(operation: str, data: st.DataObject) -> None:
+def test_all_readers_say_the_same(operation: str, data: st.DataObject) -> None:
     """Whichever of these members are missing or null, anywhere in a response."""
     shape = _OUTPUTS[operation]
     assert shape is not None
@@ -158,6 +158,8 @@ def test_both_readers_say_the_same(operation: str, data: st.DataObject) -> None:
             parent[name] = None
         else:
             del parent[name]
-    with_msgspec, with_cattrs = (_problem(operation, document, one) for one in (compiled.reader_of, None))
-    assert with_msgspec == with_cattrs
+    with_msgspec, plainly, with_cattrs = (
+        _problem(operation, document, one) for one in (compiled.read, plain.read, None)
+    )
+    assert with_msgspec == plainly == with_cattrs
     assert "missing" in with_msgspec or "null" in with_msgspec

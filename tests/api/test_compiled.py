@@ -14,7 +14,7 @@ from support.contract.api import OPERATION_NAMES, SERVICE_MODEL
 from detective_async import Graph, ListGraphsResponse, ListMembersResponse, MemberDetail, MemberStatus
 from detective_async.api import operations
 from detective_async.api.models.base import ResponseMetadata
-from detective_async.api.wire import decode, detailed, responses
+from detective_async.api.wire import decode, detailed, plain, responses
 
 pytestmark = pytest.mark.usefixtures("json_library")
 
@@ -121,11 +121,26 @@ def test_duplicate_members_are_read_the_same_way_by_both_readers() -> None:
 
 
 def test_there_may_be_no_compiled_readers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They can be switched off, and need msgspec."""
+    """They can be switched off, all of them, and those that are compiled need msgspec."""
     assert responses.choose("off") is None
     monkeypatch.delitem(sys.modules, "detective_async.api.wire.compiled", raising=False)
     monkeypatch.setitem(sys.modules, "msgspec", None)
-    assert responses.choose(None) is None
+    assert responses._reader_of_many.__wrapped__() is plain.read
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [([8, 8, 1, 1], ["plain", "plain", "compiled", "compiled"]), ([17, 1], ["compiled", "compiled"])],
+)
+def test_few_small_responses_need_no_compiled_reader(
+    sizes: list[int], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first 16 KiB are read without one; whatever comes after them, or after a large response, has one."""
+    monkeypatch.setattr(plain, "read", lambda *_: "plain")
+    monkeypatch.setattr(responses, "_reader_of_many", lambda: lambda *_: "compiled")
+    read = responses.choose(None)
+    assert read is not None
+    assert [read(ListGraphsResponse, bytes(size * 2**10)) for size in sizes] == expected
 
 
 def test_a_document_without_modelled_members_is_ignored() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pkgutil import walk_packages
 from types import NoneType
+from typing import Any
 
 import coverage
 
@@ -27,9 +28,12 @@ def run_what_runs_once() -> None:
     for module in walk_packages(detective_async.__path__, "detective_async."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    for operation in OPERATIONS.values():
-        if responses.reader_of is not None and operation.response is not NoneType:
-            responses.reader_of(operation.response)
+    if responses.read is not None:
+        from detective_async.api.wire.compiled import reader_of  # noqa: PLC0415 - as the modules above
+
+        models: set[Any] = {operation.response for operation in OPERATIONS.values()} - {NoneType}
+        for response in models:
+            reader_of(response)
 
 
 @contextmanager

@@ -22,6 +22,14 @@ from detective_async.api.models.base import OpenEnum
 from detective_async.api.wire.names import document_members, inner_type, wire_name
 from detective_async.api.wire.scalars import timestamp
 
+
+def read(model: type[AttrsInstance], body: bytes) -> Any:
+    """Read a model from JSON, or raise an exception of any type."""
+    parse, convert = reader_of(model)
+    # msgspec does not look into texts that it ignores: this refuses what is not UTF-8.
+    return convert(parse(body.decode()))
+
+
 #: The two steps of reading a document; each raises an exception of any type if it cannot.
 Reader = tuple[Callable[[str], Any], Callable[[Any], Any]]
 

@@ -4,7 +4,6 @@ Strict about types, with unknown members ignored.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
@@ -20,7 +19,7 @@ from detective_async.api.operations import Operation
 from detective_async.api.redaction import mask_keys
 from detective_async.api.wire.json import MismatchError, load, mismatch
 from detective_async.api.wire.names import document_members, inner_type, wire_name
-from detective_async.api.wire.scalars import boolean, integer, number, string, timestamp
+from detective_async.api.wire.scalars import SCALARS, string
 
 #: How many problems of one response an error lists.
 _MAX_PROBLEMS = 3
@@ -59,15 +58,6 @@ def _enum(enum: type[OpenEnum]) -> Callable[..., OpenEnum]:
     return lambda value, _: enum(string(value))
 
 
-_SCALARS: dict[type, Callable[..., Any]] = {
-    str: string,
-    bool: boolean,
-    int: integer,
-    float: number,
-    datetime: timestamp,
-}
-
-
 def _all_enums() -> list[type[OpenEnum]]:
     every = (getattr(models, name) for name in models.__all__)
     return [model for model in every if issubclass(model, OpenEnum)]
@@ -79,7 +69,7 @@ def _detailed_converter() -> Converter:
     converter = Converter(detailed_validation=True)
     # Hooks for classes take precedence over cattrs's own, which convert anything to a string. Each enum needs one, too:
     # it is a subclass of str, whose hook would be used.
-    for kind, hook in _SCALARS.items():
+    for kind, hook in SCALARS.items():
         converter.register_structure_hook(kind, hook)
     for enum in _all_enums():
         converter.register_structure_hook(enum, _enum(enum))

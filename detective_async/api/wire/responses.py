@@ -3,31 +3,54 @@
 import contextlib
 import os
 from collections.abc import Callable
+from functools import cache
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.api.operations import Operation
+from detective_async.api.wire import plain
 from detective_async.errors import DecodeError
-
-if TYPE_CHECKING:
-    from detective_async.api.wire.compiled import Reader
 
 ResponseT = TypeVar("ResponseT")
 
+#: Reads a model from JSON, or raises an exception of any type.
+Read = Callable[[type[Any], bytes], Any]
 
-def choose(switch: str | None) -> "Callable[[Any], Reader] | None":
-    """Return what becomes `reader_of`: None if the compiled readers are switched off, or there is no msgspec."""
-    if switch == "off":
-        return None
+#: Bytes of responses that are read in a fraction of the time that it takes to import msgspec.
+_SMALL = 16 * 2**10
+
+
+class FirstSmallThenMany:
+    """Reads responses: the first few small ones without msgspec, since many a short program gets no more."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = _SMALL
+
+    def __call__(self, model: type[Any], body: bytes) -> Any:
+        """Read a model."""
+        self._left -= len(body)
+        return (plain.read if self._left >= 0 else _reader_of_many())(model, body)
+
+
+@cache
+def _reader_of_many() -> Read:
     try:
-        from detective_async.api.wire.compiled import reader_of  # noqa: PLC0415 - here, so that a test can do without
+        from detective_async.api.wire.compiled import read  # noqa: PLC0415 - see above
     except ImportError:
-        return None
-    return reader_of
+        # There is no msgspec.
+        return plain.read
+    return read
 
 
-reader_of = choose(os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS"))
+def choose(switch: str | None) -> Read | None:
+    """Return what becomes `read`: None if all is left to cattrs."""
+    return None if switch == "off" else FirstSmallThenMany()
+
+
+read = choose(os.environ.get("DETECTIVE_ASYNC_COMPILED_READERS"))
 #: What operations without a modelled response send.
 _NO_MEMBERS = (b"", b"{}")
 
@@ -46,11 +69,9 @@ def decode(operation: Operation[ResponseT], body: bytes | None, metadata: Respon
     if operation.response is NoneType and body in _NO_MEMBERS:
         return cast("ResponseT", None)
     response, problem = None, ""
-    if body and reader_of is not None and operation.response is not NoneType:
+    if body and read is not None and operation.response is not NoneType:
         with contextlib.suppress(Exception):
-            parse, convert = reader_of(operation.response)
-            # msgspec does not look into texts that it ignores: this refuses what is not UTF-8.
-            response = convert(parse(body.decode()))
+            response = read(operation.response, body)
     if response is None:
         # Most programs never need it, and importing cattrs takes time.
         from detective_async.api.wire.detailed import read_in_detail  # noqa: PLC0415

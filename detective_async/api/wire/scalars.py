@@ -1,7 +1,9 @@
 """Checks and converts the values of JSON that are no collections."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from detective_async.api.wire.json import MismatchError, mismatch
 
@@ -55,3 +57,13 @@ def timestamp(value: object, _: object = None) -> datetime:
     except (ValueError, OverflowError, OSError):
         raise MismatchError("expected a timestamp (ISO 8601), got a malformed one") from None
     raise mismatch("a timestamp (ISO 8601)", value)
+
+
+#: Type -> the function that checks and converts a value of it.
+SCALARS: dict[type, Callable[..., Any]] = {
+    str: string,
+    bool: boolean,
+    int: integer,
+    float: number,
+    datetime: timestamp,
+}
