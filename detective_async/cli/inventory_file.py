@@ -110,8 +110,7 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename is None:
-            error.filename = name
+        error.filename = error.filename or name
         raise
 
 

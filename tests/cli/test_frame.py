@@ -373,6 +373,12 @@ def test_subcommands_are_completed() -> None:
     assert frame.commands.list_commands(None) == SUBCOMMANDS  # type: ignore[arg-type] # it is not looked at
 
 
+def test_files_are_completed() -> None:
+    """By the shell."""
+    (found,) = options.FILE.shell_complete(None, None, "acc")  # type: ignore[arg-type] # they are not looked at
+    assert (found.value, found.type) == ("acc", "file")
+
+
 def test_regions_are_completed() -> None:
     """The last one of a list, and `all` only alone."""
     found = {one.value for one in options.complete_regions(None, None, "")}  # type: ignore[arg-type]

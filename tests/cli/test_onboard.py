@@ -441,6 +441,17 @@ def test_an_interruption_reports_what_is_known(
     assert (ended.code, bool(ended.out)) == (130, has_begun)
 
 
+def test_an_interruption_before_anything_was_done(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to continue."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Job, "run", interrupted)
+    ended = onboard()
+    assert (ended.code, ended.err.split()) == (130, ["detective-async:", "interrupted"])
+
+
 def test_nothing_is_wrong_use_after_it_was_done(onboard: Onboard) -> None:
     """If the report cannot be written, the exit code is 1."""
     arguments = onboard.arguments("--yes", "--quiet", regions=ONE_REGION)
