@@ -8,9 +8,10 @@ BIN := $(VENV)/bin
 # processes as cores, because many tests wait for a server, a browser, or another program.
 PYTEST := $(BIN)/pytest --numprocesses $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN)) --dist loadfile --no-loadscope-reorder
 JAVASCRIPT_SDK := @aws-sdk/client-detective@3.1048.0
+AXE := axe-core@4.14.1
 SOURCES := $(shell find detective_async -type f -not -name '*.pyc') pyproject.toml hatch_build.py README.md LICENSE
 
-.PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format bench bench-quick bench-python api parity dist clean
+.PHONY: demo picture web test test-fast test-deep test-plain test-version soak check lint types docs format parts bench bench-quick bench-python api parity dist clean
 
 demo: $(VENV)/package $(VENV)/demo  ## what the command does, in one screen, on the embedded simulator
 	$(BIN)/python examples/demo.py $(ARGS)
@@ -66,6 +67,9 @@ format: $(VENV)/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+parts: $(VENV)/test  ## fetch the vendored libraries of the web pages again, in the versions that the script names
+	cd tests && $(abspath $(BIN))/python -m support.page_parts
+
 bench: $(VENV)/package $(VENV)/bench  ## compare with bare aiohttp and the other clients, in twenty minutes
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -109,10 +113,11 @@ $(VENV)/test $(VENV)/check $(VENV)/bench: pyproject.toml | $(VENV)/pip
 	$(BIN)/pip install --quiet --group $(@F)
 	@touch $@
 
-# The AWS SDK for JavaScript, which calls the simulator. Without npm, or without a network, its tests are skipped.
+# The AWS SDK for JavaScript, which calls the simulator, and axe-core, which checks the accessibility of the web pages.
+# Without npm, or without a network, their tests are skipped.
 $(VENV)/javascript: Makefile | $(VENV)/pip
 	command -v npm >/dev/null && npm install --prefix $(VENV) --no-save --no-audit --no-fund --ignore-scripts --silent \
-		$(JAVASCRIPT_SDK) || echo "without npm: the AWS SDK for JavaScript is not tested"
+		$(JAVASCRIPT_SDK) $(AXE) || echo "without npm: the AWS SDK for JavaScript and the rules of axe-core are not tested"
 	@touch $@
 
 # An environment of its own: the AWS CLI, which the tests need, insists on a docutils that is too old for Sphinx.

@@ -45,6 +45,19 @@ def test_the_bill_of_materials_has_what_the_package_requires(installed: Distribu
     assert root["dependsOn"] == [one["bom-ref"] for one in bill["components"]]
 
 
+def test_the_bill_of_materials_has_what_is_in_the_wheel(installed: Distribution) -> None:
+    """Each library of the web pages is a part of the package, with version and licence; its text is installed."""
+    bill = json.loads(installed.read_text("sboms/detective-async.cdx.json") or "")
+    parts = {one["name"]: (one["version"], one["licenses"]) for one in bill["metadata"]["component"]["components"]}
+    vendored = json.loads(
+        (Path(detective_async.__file__).parent / "testing/page/static/parts/versions.json").read_text()
+    )
+    assert parts == {name: (one["version"], [{"license": {"id": one["license"]}}]) for name, one in vendored.items()}
+    texts = installed.metadata.get_all("License-File") or []
+    assert sum("parts" in name for name in texts) == len(vendored)
+    assert {"MIT", "Apache-2.0"} <= set(installed.metadata["License-Expression"].split())
+
+
 def test_the_description_has_no_links_into_the_repository(installed: Distribution) -> None:
     """On a package index they lead nowhere; the names of the files are there."""
     # Not `str` of all: from Python 3.13, it refuses the licence's text, a header with an empty line.

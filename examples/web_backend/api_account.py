@@ -2,14 +2,20 @@
 
 from aiohttp import web
 
-from detective_async import IndicatorType, ParameterError, State
-from detective_async.integrations.aiohttp_web import to_json
+from detective_async import IndicatorType, ParameterError, StartInvestigationResponse, State
+from detective_async.integrations.aiohttp_web import ProblemError, to_json
 from web_backend import inputs
-from web_backend.common import client_for, find_graph, find_graph_arn, read_body, read_path, read_query
+from web_backend.common import ONCE, client_for, find_graph, find_graph_arn, read_body, read_path, read_query
+from web_backend.once import KeyReusedError
 
 _PAGE = {"max_results": inputs.integer(1, 200), "next_token": inputs.token}
 _INVESTIGATIONS_PAGE = {**_PAGE, "max_results": inputs.integer(1, 100)}
-_INVESTIGATION = {"EntityArn": inputs.entity_arn, "ScopeStartTime": inputs.timestamp, "ScopeEndTime": inputs.timestamp}
+_INVESTIGATION = {
+    "ClientToken": inputs.random_id,
+    "EntityArn": inputs.entity_arn,
+    "ScopeStartTime": inputs.timestamp,
+    "ScopeEndTime": inputs.timestamp,
+}
 
 
 async def graph(request: web.Request) -> web.Response:
@@ -43,18 +49,22 @@ async def investigations(request: web.Request) -> web.Response:
 
 
 async def start_investigation(request: web.Request) -> web.Response:
-    """Start an investigation of a user or a role."""
-    client = client_for(request)
+    """Start an investigation of a user or a role; once for each `ClientToken`, however often the request is sent."""
+    client, place = client_for(request), read_path(request, account_id=inputs.account_id, region=inputs.region)
     read_query(request)
     wanted = await read_body(request, _INVESTIGATION, *_INVESTIGATION)
-    if wanted["ScopeEndTime"] <= wanted["ScopeStartTime"]:
+    token, entity_arn, start, end = wanted.values()
+    if end <= start:
         raise ParameterError("ScopeEndTime", "must be later than ScopeStartTime")
-    response = await client.start_investigation(
-        await find_graph_arn(client),
-        wanted["EntityArn"],
-        scope_start_time=wanted["ScopeStartTime"],
-        scope_end_time=wanted["ScopeEndTime"],
-    )
+
+    async def work() -> StartInvestigationResponse:
+        graph_arn = await find_graph_arn(client)
+        return await client.start_investigation(graph_arn, entity_arn, scope_start_time=start, scope_end_time=end)
+
+    try:
+        response = await request.config_dict[ONCE].do(token, (*place.values(), entity_arn, start, end), work)
+    except KeyReusedError:
+        raise ProblemError(409, None, "The ClientToken was used for another request.", code="TokenReused") from None
     return web.json_response(
         to_json(response), status=201, headers={"Location": f"{request.path}/{response.investigation_id}"}
     )

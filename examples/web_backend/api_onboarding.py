@@ -1,20 +1,28 @@
 """Routes for making accounts members: a plan for review, a job that applies it, and the stream of its progress."""
 
+import asyncio
 import io
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from detective_async import DetectiveClient, ParameterError, RetryPolicy
-from detective_async.integrations.aiohttp_web import CLIENT, ServerEvent, stream_events, to_json
-from detective_async.membership import ByInvitation, LineProblem, MembershipPlan, plan_membership, read_accounts
+from detective_async.integrations.aiohttp_web import CLIENT, ProblemError, ServerEvent, stream_events, to_json
+from detective_async.membership import ByInvitation, plan_membership, read_accounts
 from web_backend import inputs
 from web_backend.common import JOBS, SETTINGS, check_account, check_region, identity, read_body, read_path, read_query
-from web_backend.jobs import MAX_RUNNING, Draft, Job, TooManyJobsError
+from web_backend.jobs import MAX_RUNNING, Draft, Job, JobRunningError, SupersededError, TooManyJobsError
 
 _PLAN = {"AdministratorId": inputs.account_id, "Regions": inputs.list_of(inputs.region, 40), "Csv": inputs.text}
+#: More accounts than fit into a body: what could be planned can be applied.
+_APPLY = {
+    "PlanId": inputs.random_id,
+    "AdministratorId": inputs.account_id,
+    "AccountIds": inputs.list_of(inputs.account_id, 20_000),
+}
 #: More attempts than the default, since there are many calls and each of them should succeed.
 _RETRY = RetryPolicy(max_attempts=8)
 
@@ -32,29 +40,51 @@ async def make_plan(request: web.Request) -> web.Response:
     if not accounts:
         problems = "; ".join(str(line) for line in bad_lines[:3]) or "it is empty"
         raise ParameterError("Csv", f"has no valid line: {problems}")
-    plan = await plan_membership(
-        _administrator(request, wanted["AdministratorId"]),
-        accounts,
-        regions=wanted["Regions"],
-        members=ByInvitation(
-            credentials=settings.member_credentials_for if settings.member_role else None,
-            administrator_id=wanted["AdministratorId"],
-        ),
+    # Each call has a time limit of its own, but not their number.
+    async with asyncio.timeout(settings.plan_timeout):
+        plan = await plan_membership(
+            _administrator(request, wanted["AdministratorId"]),
+            accounts,
+            regions=wanted["Regions"],
+            members=ByInvitation(
+                credentials=settings.member_credentials_for if settings.member_role else None,
+                administrator_id=wanted["AdministratorId"],
+            ),
+        )
+    draft = Draft(
+        administrator=wanted["AdministratorId"],
+        accounts=tuple(account.account_id for account in accounts),
+        regions=tuple(wanted["Regions"]),
+        plan=plan,
+        bad_lines=tuple(bad_lines),
     )
-    draft = request.config_dict[JOBS].add(wanted["AdministratorId"], plan)
-    return web.json_response(_preview(draft, plan, bad_lines), status=201)
+    request.config_dict[JOBS].add(draft)
+    return web.json_response(_preview(request, draft), status=201)
+
+
+async def show_plan(request: web.Request) -> web.Response:
+    """Return a plan again."""
+    draft_id = read_path(request, plan_id=inputs.random_id)["plan_id"]
+    read_query(request)
+    return web.json_response(_preview(request, _draft(request, draft_id)))
 
 
 async def start_job(request: web.Request) -> web.Response:
-    """Start a job that applies a plan."""
+    """Start a job that applies a plan, whose administrator and accounts are repeated: they must be those reviewed."""
     read_query(request)
-    wanted = await read_body(request, {"PlanId": inputs.random_id}, "PlanId")
-    jobs = request.config_dict[JOBS]
-    draft = jobs.draft(wanted["PlanId"])
-    if draft is None:
-        raise web.HTTPNotFound(text="The plan does not exist or has expired. Make a new plan.")
+    wanted = await read_body(request, _APPLY, *_APPLY)
+    draft = _draft(request, wanted["PlanId"])
+    if wanted["AdministratorId"] != draft.administrator or set(wanted["AccountIds"]) != set(draft.accounts):
+        text = f"The plan is for administrator {draft.administrator} and {len(draft.accounts)} accounts, not for these."
+        raise ProblemError(409, None, text, code="PlanMismatch")
     try:
-        job = jobs.start(draft)
+        job = request.config_dict[JOBS].start(draft)
+    except SupersededError:
+        text = f"There is a newer plan for administrator {draft.administrator}. Apply that one, or make a new plan."
+        raise ProblemError(409, None, text, code="PlanSuperseded") from None
+    except JobRunningError as error:
+        text = f"Another job for administrator {draft.administrator} is running. Make a new plan when it has finished."
+        raise ProblemError(409, None, text, code="JobRunning", JobId=error.job.id) from None
     except TooManyJobsError:
         text = f"{MAX_RUNNING} jobs are running already. Try again when one of them has finished."
         raise web.HTTPServiceUnavailable(text=text, headers={"Retry-After": "5"}) from None
@@ -69,23 +99,23 @@ async def list_jobs(request: web.Request) -> web.Response:
 
 async def show_job(request: web.Request) -> web.Response:
     """Return the state of a job."""
-    job = _job_of(request)
     read_query(request)
+    job = _job_of(request)
     return web.json_response(job.describe())
 
 
 async def stop_job(request: web.Request) -> web.Response:
     """Stop a job; its changes stay, and a new plan continues from there."""
-    job = _job_of(request)
     read_query(request)
+    job = _job_of(request)
     await job.stop()
     return web.json_response(job.describe())
 
 
 async def watch_job(request: web.Request) -> web.StreamResponse:
     """Stream the events of a job as server-sent events, from the first one or after the last one received."""
-    job = _job_of(request)
     read_query(request)
+    job = _job_of(request)
     last = request.headers.get("Last-Event-ID")
     job_id, _, seen = (inputs.event_id(last, "Last-Event-ID") if last else "").partition("-")
     return await stream_events(request, _events(job, int(seen) if job_id == job.id else 0), to_json=identity, retry=1)
@@ -94,6 +124,9 @@ async def watch_job(request: web.Request) -> web.StreamResponse:
 async def _events(job: Job, start: int) -> AsyncGenerator[ServerEvent, None]:
     async with aclosing(job.feed.follow(start)) as entries:
         async for number, event in entries:
+            if event is None:
+                yield ServerEvent({"Time": to_json(datetime.now(UTC))}, event="alive")
+                continue
             yield ServerEvent(event.data, event=event.name, id=f"{job.id}-{number + 1}")
 
 
@@ -112,12 +145,25 @@ def _job_of(request: web.Request) -> Job:
     return job
 
 
-def _preview(draft: Draft, plan: MembershipPlan, bad_lines: list[LineProblem]) -> dict[str, Any]:
+def _draft(request: web.Request, draft_id: str) -> Draft:
+    draft = request.config_dict[JOBS].draft(draft_id)
+    if draft is None:
+        raise web.HTTPNotFound(text="The plan does not exist or has expired. Make a new plan.")
+    return draft
+
+
+def _preview(request: web.Request, draft: Draft) -> dict[str, Any]:
+    plan = draft.plan
     return {
         "PlanId": draft.id,
+        "CreatedTime": to_json(draft.created),
         "AdministratorId": draft.administrator,
+        "Regions": draft.regions,
+        "AccountIds": draft.accounts,
+        "JobId": None if draft.job is None else draft.job.id,
+        "Latest": request.config_dict[JOBS].is_latest(draft),
         "Text": str(plan),
-        "Lines": [{"Line": line.line, "Problem": line.text} for line in bad_lines],
+        "Lines": [{"Line": line.line, "Problem": line.text} for line in draft.bad_lines],
         "Actions": [
             {
                 "Kind": one.kind,
@@ -145,6 +191,7 @@ def _preview(draft: Draft, plan: MembershipPlan, bad_lines: list[LineProblem]) -
 _JOB = "/api/onboarding/jobs/{job_id}"
 ROUTES = [
     web.post("/api/onboarding/plans", make_plan),
+    web.get("/api/onboarding/plans/{plan_id}", show_plan),
     web.get("/api/onboarding/jobs", list_jobs),
     web.post("/api/onboarding/jobs", start_job),
     web.get(_JOB, show_job),

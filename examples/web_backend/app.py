@@ -6,11 +6,14 @@ from aiohttp import web
 
 from detective_async import DetectiveFleet, Timeouts
 from detective_async.integrations.aiohttp_web import FLEET, health, setup
-from web_backend import api_account, api_fleet, api_onboarding, pages
-from web_backend.common import JOBS, SETTINGS, SURVEYS, read_query
+from web_backend import api_account, api_everywhere, api_export, api_fleet, api_onboarding, pages
+from web_backend.changes import Changes
+from web_backend.common import CHANGES, JOBS, ONCE, SETTINGS, SURVEYS, read_query
 from web_backend.guard import add_headers, guard
 from web_backend.jobs import Jobs
+from web_backend.once import Once
 from web_backend.settings import Settings
+from web_backend.survey import SurveyPlan
 from web_backend.surveys import Surveys
 
 #: Far more than a list of 1,200 accounts, which has at most 95,000 characters.
@@ -37,15 +40,28 @@ def make_app(settings: Settings) -> web.Application:
     app[SETTINGS] = settings
 
     async def background(app: web.Application) -> AsyncIterator[None]:
-        app[SURVEYS] = Surveys(app[FLEET], len(targets), keep=settings.keep, linger=settings.linger)
+        app[CHANGES] = Changes()
+        plan = SurveyPlan(
+            targets=targets,
+            accounts={*settings.accounts, *settings.names},
+            keep=settings.keep,
+            linger=settings.linger,
+            target_timeout=settings.target_timeout,
+            survey_timeout=settings.survey_timeout,
+            listener=app[CHANGES].see,
+        )
+        app[SURVEYS] = Surveys(app[FLEET], plan)
         app[JOBS] = Jobs(settings.job_timeout)
+        app[ONCE] = Once()
         yield
         await app[SURVEYS].aclose()
         await app[JOBS].aclose()
+        await app[ONCE].aclose()
 
     app.cleanup_ctx.append(background)
     app.on_response_prepare.append(add_headers)
-    app.add_routes([*pages.ROUTES, *api_fleet.ROUTES, *api_account.ROUTES, *api_onboarding.ROUTES])
+    for routes in (pages, api_fleet, api_everywhere, api_export, api_account, api_onboarding):
+        app.add_routes(routes.ROUTES)
     app.router.add_get("/api/health", _health)
     return app
 

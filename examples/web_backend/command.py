@@ -44,7 +44,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="FILE",
         help="run on AWS, with the credentials that the AWS CLI would use; the file has a JSON object with accounts, "
-        "regions, and optionally role_name, member_role, external_id, partition, hosts",
+        "regions, and optionally names, role_name, member_role, external_id, partition, hosts",
     )
     return parser.parse_args(arguments)
 

@@ -9,13 +9,17 @@ from aiohttp import web
 from detective_async import DetectiveClient, Graph
 from detective_async.integrations.aiohttp_web import get_client
 from web_backend import inputs
+from web_backend.changes import Changes
 from web_backend.jobs import Jobs
+from web_backend.once import Once
 from web_backend.settings import Settings
 from web_backend.surveys import Surveys
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 SURVEYS = web.AppKey("SURVEYS", Surveys)
 JOBS = web.AppKey("JOBS", Jobs)
+CHANGES = web.AppKey("CHANGES", Changes)
+ONCE = web.AppKey("ONCE", Once)
 
 
 def read_query(request: web.Request, readers: Mapping[str, inputs.Reader] | None = None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Generic, TypeVar
 
 #: After this many available entries, a reader yields to the event loop.
 _AT_A_TIME = 20
+#: Seconds without an entry after which a reader gets None, so that it can tell its client that the work goes on.
+SILENCE = 5.0
 
 Entry = TypeVar("Entry")
 
@@ -36,8 +38,10 @@ class Feed(Generic[Entry]):
         self.ended, self._error = True, error
         self._wake()
 
-    async def follow(self, start: int = 0) -> AsyncGenerator[tuple[int, Entry], None]:
+    async def follow(self, start: int = 0) -> AsyncGenerator[tuple[int, Entry | None], None]:
         """Yield (number, entry) for the existing and all later entries, until the feed ends.
+
+        After each `SILENCE` without an entry, the entry is None.
 
         Args:
             start: the number of the first entry, from 0.
@@ -53,7 +57,11 @@ class Feed(Generic[Entry]):
                 if self._error is not None:
                     raise self._error
                 return
-            await self._changed.wait()
+            try:
+                async with asyncio.timeout(SILENCE):
+                    await self._changed.wait()
+            except TimeoutError:
+                yield index, None
 
     def _wake(self) -> None:
         self._changed.set()

@@ -6,6 +6,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+#: The values of Sec-Fetch-Site for requests of this backend's page, and of its user, who has typed the URL.
+_OUR_SITES = frozenset({"same-origin", "none"})
 
 HEADERS = {
     # The page may only run, load and request files of this backend, and cannot turn text into markup.
@@ -54,6 +56,19 @@ def is_our_origin(origins: Sequence[str], host: str) -> bool:
     return len(origins) == 1 and origins[0].partition("://")[2].lower() == host.lower()
 
 
+def is_our_site(sites: Sequence[str], path: str) -> bool:
+    """Return whether a request comes from this backend's page, from its user, or from a program.
+
+    A page of another site cannot read the response, but the request alone could start a survey of all accounts. Only
+    the page itself may be opened from elsewhere, by a link.
+
+    Args:
+        sites: the values of all Sec-Fetch-Site headers; browsers send one, over HTTPS and to this machine.
+        path: the path of the request.
+    """
+    return path == "/" or not sites or (len(sites) == 1 and sites[0] in _OUR_SITES)
+
+
 def guard(names: Collection[str]) -> Middleware:
     """Make the middleware that refuses requests of other origins.
 
@@ -68,6 +83,8 @@ def guard(names: Collection[str]) -> Middleware:
             raise web.HTTPMisdirectedRequest(
                 text="The Host header does not name this backend; see `hosts` in its settings."
             )
+        if not is_our_site(request.headers.getall("Sec-Fetch-Site", []), request.path):
+            raise web.HTTPForbidden(text="Pages of other sites may not send requests.")
         if request.method not in _READING and not is_our_origin(request.headers.getall("Origin", []), request.host):
             raise web.HTTPForbidden(text="Pages of other origins may not change anything.")
         return await handler(request)

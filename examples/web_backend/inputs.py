@@ -97,19 +97,25 @@ def integer(least: int, most: int) -> Reader:
     return read
 
 
+def flag(value: Any, name: str) -> bool:
+    """Read `true` or `false` in a query."""
+    return bool(_flag(value, name) == "true")
+
+
 def list_of(read_one: Reader, most: int) -> Reader:
     """Make a reader of a list of at least one value, without repetitions."""
 
     def read(value: Any, name: str) -> list[Any]:
         if not isinstance(value, list) or not 1 <= len(value) <= most:
             raise ParameterError(name, f"expected a list of 1 to {most}")
-        found: list[Any] = []
+        # Not a list, in which a search takes longer with each item.
+        found: dict[Any, None] = {}
         for index, one in enumerate(value):
             item = read_one(one, f"{name}[{index}]")
             if item in found:
                 raise ParameterError(f"{name}[{index}]", "must not be repeated")
-            found.append(item)
-        return found
+            found[item] = None
+        return list(found)
 
     return read
 
@@ -138,13 +144,26 @@ def text(value: Any, name: str) -> str:
     return value
 
 
-account_id = matching(r"\d{12}", "an account id of 12 digits")
+def account_id(value: Any, name: str) -> str:
+    """Read an account id, which may have dashes, as AWS's console shows it: 4444-5555-6666."""
+    return str(_account_id(value, name)).replace("-", "")
+
+
+def part_of_id(value: Any, name: str) -> str:
+    """Read some digits of an account id, with or without dashes."""
+    return str(_part_of_id(value, name)).replace("-", "")
+
+
+_flag = one_of("true", "false")
+_account_id = matching(r"\d{12}|\d{4}-\d{4}-\d{4}", "an account id of 12 digits")
+_part_of_id = matching(r"(?=-*\d)[\d-]{1,14}", "digits of an account id")
 region = matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", "a region such as eu-west-1")
 entity_arn = matching(
     r"arn:aws[-a-z]{0,10}:iam::\d{12}:(user|role)/[!-~]{1,512}", "the ARN of an IAM user or role (arn:aws:iam::...)"
 )
 investigation_id = matching(r"\d{21}", "an investigation id of 21 digits")
 random_id = matching(r"[0-9a-f]{32}", "an id of 32 hex digits")
+cause = matching(r"[ -~]{1,100}", "the cause of failures, such as AccessDenied")
 # Of any length, because the service has sent longer tokens than its model says.
 token = matching(r"[!-~]+", "the NextToken of an earlier response")
 event_id = matching(r"[0-9a-f]{16,32}-\d{1,6}", "the id of an event")

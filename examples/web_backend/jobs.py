@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 from detective_async import DetectiveError
 from detective_async.events import ProgressEvent
 from detective_async.integrations.aiohttp_web import to_json
-from detective_async.membership import AccountReport, MembershipPlan, MembershipReport
+from detective_async.membership import AccountReport, LineProblem, MembershipPlan, MembershipReport
 from web_backend.feed import Feed
 
 _logger = logging.getLogger("web_backend")
@@ -30,6 +30,22 @@ _ROWS = 100
 
 class TooManyJobsError(Exception):
     """The limit of running jobs is reached."""
+
+
+class SupersededError(Exception):
+    """There is a newer plan for the administrator."""
+
+
+class JobRunningError(Exception):
+    """Another job for the administrator is running.
+
+    Attributes:
+        job: the job.
+    """
+
+    def __init__(self, job: "Job") -> None:
+        super().__init__()
+        self.job = job
 
 
 @frozen
@@ -52,12 +68,20 @@ class Draft:
     Attributes:
         id: a random id.
         administrator: the account whose members the plan changes.
+        accounts: the accounts that it is about.
+        regions: the regions that it is about.
         plan: the plan.
+        bad_lines: the lines of the list that could not be read.
+        created: when it was made.
         job: the job that applies it, if it was started.
     """
 
     administrator: str
+    accounts: tuple[str, ...]
+    regions: tuple[str, ...]
     plan: MembershipPlan
+    bad_lines: tuple[LineProblem, ...] = ()
+    created: datetime = field(init=False, factory=lambda: datetime.now(UTC))
     id: str = field(init=False, factory=lambda: secrets.token_hex(16))
     job: "Job | None" = field(init=False, default=None)
 
@@ -67,13 +91,15 @@ class Job:
 
     Attributes:
         id: a random id.
+        administrator: the account whose members it changes.
         feed: the events of the job.
     """
 
     def __init__(self, draft: Draft, timeout: float) -> None:
         self.id = secrets.token_hex(16)
         self.feed: Feed[JobEvent] = Feed()
-        self._administrator = draft.administrator
+        self.administrator = draft.administrator
+        self._plan_id = draft.id
         self._started = datetime.now(UTC)
         self._state = "running"
         self._progress: ProgressEvent | None = None
@@ -89,7 +115,8 @@ class Job:
         """Return the state and the progress, as JSON."""
         return {
             "JobId": self.id,
-            "AdministratorId": self._administrator,
+            "PlanId": self._plan_id,
+            "AdministratorId": self.administrator,
             "StartedTime": to_json(self._started),
             "State": self._state,
             **_progress(self._progress),
@@ -147,12 +174,14 @@ class Jobs:
         """Return the jobs, newest first."""
         return iter(list(reversed(self._jobs.values())))
 
-    def add(self, administrator: str, plan: MembershipPlan) -> Draft:
-        """Store a plan."""
-        draft = Draft(administrator, plan)
+    def add(self, draft: Draft) -> None:
+        """Store a plan, which supersedes the earlier ones for its administrator."""
         self._drafts[draft.id] = draft
         _drop_oldest(self._drafts, list(self._drafts), _MAX_DRAFTS)
-        return draft
+
+    def is_latest(self, draft: Draft) -> bool:
+        """Return whether there is no newer plan for the administrator."""
+        return [one for one in self._drafts.values() if one.administrator == draft.administrator][-1:] == [draft]
 
     def draft(self, draft_id: str) -> Draft | None:
         """Return a plan."""
@@ -166,10 +195,17 @@ class Jobs:
         """Start the job of a plan, or return the one that was started before: a plan is applied only once.
 
         Raises:
+            SupersededError: there is a newer plan for the administrator: the review was of an older state.
+            JobRunningError: another job for the administrator is running: its changes are not in the plan.
             TooManyJobsError: the limit of running jobs is reached.
         """
         if draft.job is not None:
             return draft.job
+        if not self.is_latest(draft):
+            raise SupersededError
+        for job in self._jobs.values():
+            if job.running and job.administrator == draft.administrator:
+                raise JobRunningError(job)
         if sum(job.running for job in self._jobs.values()) >= MAX_RUNNING:
             raise TooManyJobsError
         job = draft.job = Job(draft, self._timeout)

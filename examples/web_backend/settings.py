@@ -1,6 +1,8 @@
 """The settings of a backend: accounts, regions and roles."""
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from attrs import Factory, field, fields_dict, frozen
@@ -11,7 +13,7 @@ from detective_async.auth import CredentialsSource
 #: The host names for a browser on this machine.
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 #: The settings that a file may have; the others are for programs that make a backend.
-_IN_A_FILE = ("accounts", "regions", "role_name", "member_role", "external_id", "partition", "hosts")
+_IN_A_FILE = ("accounts", "regions", "names", "role_name", "member_role", "external_id", "partition", "hosts")
 
 
 def _as_tuple(values: object) -> tuple[str, ...]:
@@ -21,6 +23,17 @@ def _as_tuple(values: object) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _as_names(values: object) -> dict[str, str]:
+    """Check account ids and names; dashes in the ids are removed."""
+    if not isinstance(values, dict) or not all(isinstance(value, str) for pair in values.items() for value in pair):
+        raise ConfigurationError("names: expected an object of account ids and names")
+    names = {account_id.replace("-", ""): name for account_id, name in values.items()}
+    for account_id in names:
+        if not re.fullmatch(r"\d{12}", account_id, re.ASCII):
+            raise ConfigurationError(f"names: expected account ids of 12 digits, got {account_id!r}")
+    return names
+
+
 @frozen(kw_only=True)
 class Settings:
     """The settings of a backend.
@@ -28,6 +41,8 @@ class Settings:
     Args:
         accounts: the accounts that have graphs, 12 digits each.
         regions: the regions of the graphs.
+        names: account id -> its name. These accounts are expected to be covered, and are shown as not covered if they
+            are in no graph: give those of the organization, by `aws organizations list-accounts`.
         role_name: the role to assume in each of these accounts for all calls.
         member_role: the role to assume in each new member account, to accept its invitation; None leaves that to the
             accounts themselves.
@@ -39,6 +54,9 @@ class Settings:
         example: a CSV that the page offers as an example for onboarding.
         call_timeout: the time limit of one call to AWS in seconds, retries included.
         body_timeout: the time limit for receiving a request's body, in seconds.
+        target_timeout: the time limit for reading one account in one region, in seconds.
+        survey_timeout: the time limit for reading all of them, in seconds.
+        plan_timeout: the time limit for making a plan, in seconds.
         job_timeout: the time limit of an onboarding, in seconds.
         keep: seconds for which a finished survey of all accounts is reused.
         linger: seconds for which a survey continues after its last reader has disconnected.
@@ -46,6 +64,7 @@ class Settings:
 
     accounts: tuple[str, ...] = field(converter=_as_tuple)
     regions: tuple[str, ...] = field(converter=_as_tuple)
+    names: Mapping[str, str] = field(converter=_as_names, factory=dict)
     role_name: str = "DetectiveOperations"
     member_role: str | None = None
     external_id: str | None = field(default=None, repr=False)
@@ -56,6 +75,9 @@ class Settings:
     example: str | None = None
     call_timeout: float = 30.0
     body_timeout: float = 10.0
+    target_timeout: float = 60.0
+    survey_timeout: float = 600.0
+    plan_timeout: float = 120.0
     job_timeout: float = 900.0
     keep: float = 15.0
     linger: float = 5.0

@@ -14,9 +14,15 @@ ACCOUNTS = tuple(f"{number:012}" for number in range(200_000_000_001, 200_000_00
 #: An account whose role does not trust the operator, as an example of a failure.
 CLOSED = ACCOUNTS[28]
 #: The accounts that are members of the graphs, and those to be onboarded.
-_MEMBERS = tuple(f"{number:012}" for number in range(300_000_000_001, 300_000_000_241))
+_MEMBERS = (*(f"{number:012}" for number in range(300_000_000_001, 300_000_000_240)), "444455556666")
 NEWCOMERS = tuple(f"{number:012}" for number in range(400_000_000_001, 400_000_000_013))
 ROLE, MEMBER_ROLE = "DetectiveOperations", "DetectiveOnboarding"
+_TEAMS = ("payments", "platform", "search", "orders", "identity")
+#: Account -> its name; those to be onboarded are not covered yet.
+NAMES = {
+    account_id: f"{_TEAMS[number % len(_TEAMS)]}-{number // len(_TEAMS) + 1:02}"
+    for number, account_id in enumerate((*ACCOUNTS, *_MEMBERS, *NEWCOMERS))
+}
 #: The account whose address in the example is wrong.
 MOVED = NEWCOMERS[4]
 #: Status of members -> percentage.
@@ -88,6 +94,7 @@ def settings(sim: DetectiveSimulator, url: str | None = None) -> Settings:
     return Settings(
         accounts=ACCOUNTS,
         regions=REGIONS,
+        names=NAMES,
         role_name=ROLE,
         member_role=MEMBER_ROLE,
         credentials=sim.account(OPERATOR),

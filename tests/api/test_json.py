@@ -187,7 +187,7 @@ _PROGRAM = """
 import asyncio, sys
 sys.modules["msgspec"] = None
 from detective_async import Account, DetectiveClient
-from detective_async.integrations.aiohttp_web.json_bytes import dump_json
+from detective_async.integrations.web.json_bytes import dump_json
 from detective_async.testing import DetectiveSimulator
 
 async def main():

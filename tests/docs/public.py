@@ -11,6 +11,7 @@ MODULES = (
     "detective_async",
     "detective_async.coverage",
     "detective_async.integrations.aiohttp_web",
+    "detective_async.integrations.asgi",
     "detective_async.integrations.opentelemetry",
     "detective_async.investigation",
     "detective_async.membership",

@@ -41,10 +41,15 @@ from docs.console import compare, matches, outputs_of, script_of, split_console
 from docs.pages import NOT_RUN
 
 #: The ports in the docs, which are replaced by free ones.
-_PORT = re.compile(r"(?<=:|=)(?:4580|8080)\b")
+_PORT = re.compile(r"(?<=:|=)(?:4580|808[01])\b")
 _SERVER_TIMEOUT = 120.0
 #: Commands that keep running for the rest of the page.
-_SERVERS = ("python -m detective_async.testing --seed-file", "python server.py", "python fastapi_server.py")
+_SERVERS = (
+    "python -m detective_async.testing --seed-file",
+    "python server.py",
+    "python fastapi_server.py",
+    "python starlette_server.py",
+)
 
 
 @define

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from integrations.asgi.site import serving
+from starlette.applications import Starlette
+from starlette.routing import Route
 from support.fences import Block
 
 from detective_async import AssumeRole, DetectiveClient, DetectiveFleet, Graph, Target
 from detective_async.api import models
 from detective_async.coverage import survey
-from detective_async.integrations import aiohttp_web
+from detective_async.integrations import aiohttp_web, asgi
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.investigation import investigate
 from detective_async.membership import ByInvitation, plan_membership, read_accounts
@@ -40,6 +43,10 @@ OUTPUTS = {
     "detective_async.integrations.aiohttp_web": f'"AccountId":"{MEMBER}"',
     "detective_async.integrations.aiohttp_web.stream_events": "event: end\n",
     "detective_async.integrations.aiohttp_web.stream_ndjson": f'"AccountId":"{MEMBER}"',
+    "detective_async.integrations.asgi": f'"AccountId":"{MEMBER}"',
+    "detective_async.integrations.asgi.DetectiveMiddleware": '{"status":"ok"}',
+    "detective_async.integrations.asgi.stream_events": "event: end\n",
+    "detective_async.integrations.asgi.stream_ndjson": f'"AccountId":"{MEMBER}"',
     "detective_async.integrations.opentelemetry": "",
     "detective_async.investigation.investigate": f"arn:aws:iam::{MEMBER}:role/Deploy HIGH\n",
     "detective_async.investigation": f"arn:aws:iam::{MEMBER}:role/Deploy HIGH\nTTP_OBSERVED Initial Access",
@@ -95,6 +102,9 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
             "read_accounts": read_accounts,
             "role_of": role_of,
             "survey": survey,
+            "Route": Route,
+            "Starlette": Starlette,
+            "routes": [Route("/", asgi.health)],
             "web": web,
             **{name: getattr(models, name) for name in models.__all__},
             **{name: getattr(aiohttp_web, name) for name in aiohttp_web.__all__},
@@ -102,8 +112,13 @@ async def example_names() -> AsyncIterator[dict[str, Any]]:
         }
 
 
-async def answer_of(app: web.Application, path: str) -> str:
+async def answer_of(app: web.Application | Starlette, path: str) -> str:
     """Return the answer of an app to one request."""
+    if isinstance(app, Starlette):
+        async with serving(app) as site:
+            reply = await site.get(path)
+        assert reply.status == 200
+        return reply.body.decode()
     async with TestClient(TestServer(app)) as browser, browser.get(path) as response:
         assert response.status == 200
         return await response.text()
@@ -120,16 +135,24 @@ async def test_an_example_runs(name: str) -> None:
     async with example_names() as names:
         if isinstance(thing, type):
             names[thing.__name__] = thing
+        under_asgi = name.startswith("detective_async.integrations.asgi")
+        if under_asgi:
+            names |= {one: getattr(asgi, one) for one in asgi.__all__}
         with contextlib.redirect_stdout(io.StringIO()) as out:
             await run_snippet(Block(Path(name), 0, "", "python", "", code), code, names)
         output = out.getvalue()
-        if "handler" in names:
+        if "handler" in names and under_asgi:
+            started = Starlette(routes=[Route("/", names["handler"])])
+            started.add_middleware(asgi.DetectiveMiddleware, names["fleet"])
+            output = await answer_of(started, "/")
+        elif "handler" in names:
             app = web.Application()
             app.router.add_get("/", names["handler"])
             aiohttp_web.setup(app, names["fleet"])
             output = await answer_of(app, "/")
         elif "app" in names:
-            output = await answer_of(names["app"], f"/eu-west-1/members?graph={GRAPH}")
+            path = "/" if isinstance(thing, type) else f"/eu-west-1/members?graph={GRAPH}"
+            output = await answer_of(names["app"], path)
     assert OUTPUTS[name] in output
 
 

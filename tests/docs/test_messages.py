@@ -29,7 +29,7 @@ SECTIONS = {
     "DecodeError": {"MismatchError", "DecodeError"},
     "PaginationError, WaiterTimeout and ClientClosed": {"PaginationError", "WaiterTimeout", "ClientClosed"},
     "TypeError, ValueError, RuntimeError and ImportError": {"TypeError", "ValueError", "RuntimeError", "ImportError"},
-    "Problem answers of aiohttp_web": {"ProblemError", "Problem", "ConnectionAbortedError"},
+    "Problem answers of aiohttp_web and asgi": {"ProblemError", "Problem", "ConnectionAbortedError"},
     "Plans and reports": {"Blocked", "Failure", "Note", "Problem", "StoppedError", "end", "give_up"},
     "Lines of a list of accounts": {"_BadLineError", "LineProblem"},
     "The command": {"CommandError", "UsageError", "BadParameter"},
@@ -53,7 +53,9 @@ PASSED_ON = {
     ("cli/removal.py", "Problem"),
     ("cli/words.py", "CommandError"),
     ("http/exchange.py", "NoResponse"),
-    ("integrations/aiohttp_web/middleware.py", "warning"),
+    # aiohttp's own texts.
+    ("integrations/aiohttp_web/problem.py", "Problem"),
+    ("integrations/web/problem.py", "warning"),
     # The end of a span.
     ("integrations/opentelemetry/hook.py", "end"),
     ("membership/accounts.py", "LineProblem"),

@@ -43,12 +43,20 @@ class Backend:
             assert response.status == status, await response.text()
             return await response.json(content_type=None)
 
-    async def ndjson(self, path: str) -> list[Any]:
-        """Return the values of an NDJSON stream."""
+    async def records(self, path: str) -> list[Any]:
+        """Return all records of an NDJSON stream."""
         async with self.http.get(path) as response:
             assert response.status == 200, await response.text()
             assert response.content_type == "application/x-ndjson"
             return [json.loads(line) async for line in response.content]
+
+    async def ndjson(self, path: str) -> list[Any]:
+        """Return the items and failures of an NDJSON stream, which must be complete."""
+        begin, *lines, end = await self.records(path)
+        assert set(begin) == {"Begin"}
+        lines = [line for line in lines if "Progress" not in line]
+        assert end["End"]["Lines"] == len(lines)
+        return lines
 
     async def every_page(self, path: str, name: str) -> list[Any]:
         """Return the items of all pages of a list; `name` is the member that has them."""

@@ -1,10 +1,16 @@
 """Checks of layout and accessibility that the tests of both web pages share."""
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, expect
 from support.browser import CONTRAST
+
+#: What `make .venv/javascript` installs; without it, `check_accessibility` checks nothing.
+AXE = Path(sys.prefix) / "node_modules" / "axe-core" / "axe.min.js"
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 _CONTROLS = "button:visible, select:visible, input:visible, textarea:visible, a:visible"
 
@@ -37,3 +43,14 @@ async def check_markup(page: Page) -> None:
     ids = await page.evaluate("[...document.querySelectorAll('[id]')].map((node) => node.id)")
     assert len(ids) == len(set(ids))
     await expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+async def check_accessibility(page: Page) -> None:
+    """Check the page as it is now with axe-core: no violation of WCAG 2.2 AA, nor of its best practices."""
+    if not AXE.exists():
+        return
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE.read_text("utf-8"))
+    found = await page.evaluate("rules => axe.run({ runOnly: rules })", _RULES)
+    violations = [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
+    assert violations == [], "\n".join(violations)

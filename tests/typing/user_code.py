@@ -6,10 +6,15 @@ from typing import Any, assert_type
 
 import aiohttp
 from aiohttp import web
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 import detective_async as d
 from detective_async import coverage, investigation, membership, organization
 from detective_async.integrations import aiohttp_web as served
+from detective_async.integrations import asgi
 from detective_async.integrations.opentelemetry import OpenTelemetryHook
 from detective_async.integrations.progress import ProgressBar
 
@@ -463,6 +468,24 @@ async def in_a_server(app: web.Application, request: web.Request, fleet: d.Detec
     assert_type(served.last_event_id(request), str | None)
     served.ServerEvent({"done": 1}, event="progress", id="1")
     raise served.ProblemError(409, detail="It is being done already.", job="1")
+
+
+async def under_asgi(app: Starlette, request: Request, fleet: d.DetectiveFleet) -> Any:
+    app.add_middleware(asgi.DetectiveMiddleware, fleet, deadline=30)
+    wrapped: ASGIApp = asgi.DetectiveMiddleware(app, account_credentials=lambda _: d.Credentials("a", "b"))
+    client = asgi.get_client(request, account_id="1" * 12, region="eu-west-1")
+    assert_type(client, d.DetectiveClient)
+    assert_type(asgi.get_fleet(request.scope), d.DetectiveFleet)
+    assert_type(asgi.last_event_id(request), str | None)
+    responses: list[ASGIApp] = [
+        wrapped,
+        await asgi.health(request),
+        asgi.stream_ndjson(client.iter_graphs()),
+        asgi.stream_events(fleet.iter_members(), heartbeat=5),
+    ]
+    Route("/health", asgi.health)
+    if responses:
+        raise asgi.ProblemError(409, detail="It is being done already.", job="1")
 
 
 REQUESTS = (

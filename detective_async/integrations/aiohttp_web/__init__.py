@@ -14,12 +14,12 @@
 All requests share the app's connection pool.
 """
 
-from detective_async.integrations.aiohttp_web.encoding import to_json
 from detective_async.integrations.aiohttp_web.lifecycle import CLIENT, FLEET, get_client, get_fleet, health, setup
 from detective_async.integrations.aiohttp_web.middleware import problems
 from detective_async.integrations.aiohttp_web.problem import ProblemError
-from detective_async.integrations.aiohttp_web.server_events import ServerEvent, last_event_id
-from detective_async.integrations.aiohttp_web.streams import stream_events, stream_ndjson
+from detective_async.integrations.aiohttp_web.streams import last_event_id, stream_events, stream_ndjson
+from detective_async.integrations.web.encoding import to_json
+from detective_async.integrations.web.server_events import ServerEvent
 
 __all__ = [
     "CLIENT",

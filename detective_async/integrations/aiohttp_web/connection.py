@@ -1,21 +1,19 @@
-"""The connection of a streaming response: interrupts the work for a reader that disconnected or stalled."""
+"""The connection of a streaming response: whether its reader has disconnected or stalled.
+
+aiohttp does not notify handlers of a disconnect, unless its server was created to cancel handlers.
+"""
 
 import asyncio
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
-from aiohttp import hdrs, web
+from aiohttp import web
+from attrs import define
 
-from detective_async.integrations.aiohttp_web.problem import ProblemError
-from detective_async.integrations.aiohttp_web.state import State
+from detective_async.integrations.web.interruption import CHECK_INTERVAL
 
-#: Seconds between checks. aiohttp does not notify handlers of a disconnect (unless its server was created to cancel
-#: handlers), so the connection is polled: by a timer, which is cheaper than a task for each of hundreds of streams.
-_CHECK_INTERVAL = 0.1
 #: Bytes that the operating system may buffer in addition to the server: whether a reader takes these is not visible.
 _MAX_UNSENT_BYTES = 65_536
 #: TCP_NOTSENT_LOWAT, which Python defines from 3.12 on. Without it Linux buffers megabytes, and reports the socket as
@@ -23,10 +21,6 @@ _MAX_UNSENT_BYTES = 65_536
 _NOTSENT_LOWAT = 25 if sys.platform == "linux" else getattr(socket, "TCP_NOTSENT_LOWAT", -1)
 #: The value of SO_LINGER that discards unsent data when the socket is closed.
 _LINGER_ZERO = struct.pack("ii", 1, 0)
-
-
-class ClientDisconnected(Exception):
-    """The client has disconnected, or has stopped reading."""
 
 
 def is_disconnected(request: web.BaseRequest) -> bool:
@@ -47,79 +41,59 @@ def reset_connection(request: web.BaseRequest) -> None:
         transport.abort()
 
 
-def limit_unsent_bytes(request: web.BaseRequest) -> None:
-    """Limit the operating system's send buffer, so that a slow reader pauses the writer early."""
-    if request.transport is not None:
-        _set_option(request.transport, socket.IPPROTO_TCP, _NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
-
-
-async def wait_until_sent(request: web.BaseRequest) -> None:
-    """Wait until the server's buffer has drained, or the client has disconnected.
-
-    aiohttp's own drain is not used: once cancelled, it raises `CancelledError` until the buffer is empty.
-    """
-    while request.protocol.writing_paused and not is_disconnected(request):  # noqa: ASYNC110 - there is no event for it
-        await asyncio.sleep(_CHECK_INTERVAL)
-
-
 def _set_option(transport: asyncio.Transport, level: int, option: int, value: int | bytes) -> None:
     # Not essential: the socket may not be a TCP socket, or the system may not support the option.
     with suppress(OSError):
         transport.get_extra_info("socket").setsockopt(level, option, value)
 
 
-@asynccontextmanager
-async def interruptible(
-    request: web.BaseRequest, *, state: State | None, end: float | None, write_timeout: float
-) -> AsyncIterator[None]:
-    """Interrupt the body of the `with` statement when the response can no longer be completed.
+@define(eq=False)
+class ResponseConnection:
+    """The connection of a streaming response; see `Connection` of the stream writer."""
 
-    Args:
-        request: the request whose connection is checked.
-        state: indicates a shutdown of the server; None if `setup` was not called.
-        end: the end of the request's time limit, by the event loop's clock; None for no limit.
-        write_timeout: the seconds without progress after which the reader counts as disconnected.
+    request: web.Request
+    response: web.StreamResponse
+    _detector: "_StallDetector"
 
-    Raises:
-        ClientDisconnected: the connection was closed, or the reader has stalled.
-        ProblemError: the server is shutting down.
-        TimeoutError: the time limit has passed.
-    """
-    loop = asyncio.get_running_loop()
-    detector = _StallDetector(request, write_timeout)
-    handle: asyncio.TimerHandle
-    reason: Exception | None = None
+    @classmethod
+    def of(cls, request: web.Request, response: web.StreamResponse, write_timeout: float) -> "ResponseConnection":
+        """Make it, and limit what the operating system buffers, so that a slow reader pauses the writer early."""
+        if request.transport is not None:
+            _set_option(request.transport, socket.IPPROTO_TCP, _NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
+        return cls(request, response, _StallDetector(request, write_timeout))
 
-    # Receives itself as an argument: a function that refers to its own variable is a reference cycle.
-    def check(again: Callable[[Any], None]) -> None:
-        nonlocal handle, reason
-        if is_disconnected(request) or detector.is_stalled(loop.time()):
-            reason = ClientDisconnected()
-        elif state is not None and state.closing:
-            reason = ProblemError(503, detail="The server is going down.", headers={hdrs.RETRY_AFTER: "1"})
-        if reason is None:
-            handle = loop.call_later(_CHECK_INTERVAL, again, again)
-        elif not timeout.expired():
-            timeout.reschedule(loop.time())
+    @property
+    def started(self) -> bool:
+        """Whether anything was sent."""
+        return bool(self.request.writer.output_size)
 
-    try:
-        async with asyncio.timeout_at(end) as timeout:
-            handle = loop.call_later(_CHECK_INTERVAL, check, check)
-            try:
-                yield
-            finally:
-                handle.cancel()
-    except TimeoutError:
-        if reason is None:
-            raise
-    else:
-        return
-    try:
-        # Outside the except block, so that the TimeoutError is not chained.
-        raise reason
-    finally:
-        # The traceback refers to this frame: without this the frame would refer back, a reference cycle.
-        reason = None
+    @property
+    def busy(self) -> bool:
+        """Whether earlier data still waits for the reader."""
+        return self.request.protocol.writing_paused
+
+    @property
+    def lost(self) -> bool:
+        """Whether the client has disconnected, or has stopped reading."""
+        return is_disconnected(self.request) or self._detector.is_stalled(asyncio.get_running_loop().time())
+
+    async def write(self, data: bytes) -> None:
+        """Send a record."""
+        await self.response.prepare(self.request)
+        if data:
+            await self.response.write(data)
+
+    async def finish(self) -> None:
+        """Wait until the server's buffer has drained, or the client has disconnected.
+
+        aiohttp's own drain is not used: once cancelled, it raises `CancelledError` until the buffer is empty.
+        """
+        while self.busy and not is_disconnected(self.request):  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(CHECK_INTERVAL)
+
+    def reset(self) -> None:
+        """Reset the connection."""
+        reset_connection(self.request)
 
 
 class _StallDetector:

@@ -3,19 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import hdrs, web
-from attrs import evolve
 
-from detective_async.api.models.constraints import ACCOUNT_ID
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import ConfigurationError, ParameterError
 from detective_async.fleet import DetectiveFleet
-from detective_async.integrations.aiohttp_web.deadline import DEADLINE
-from detective_async.integrations.aiohttp_web.json_bytes import dump_json
-from detective_async.integrations.aiohttp_web.middleware import problems
-from detective_async.integrations.aiohttp_web.state import STATE, AccountCredentials, State
-from detective_async.settings.arguments import seconds_problem
-from detective_async.settings.timeouts import Timeouts
+from detective_async.integrations.aiohttp_web.middleware import DEADLINE, STATE, problems
+from detective_async.integrations.aiohttp_web.refusals import answer_refusals
+from detective_async.integrations.web.json_bytes import dump_json
+from detective_async.integrations.web.state import State, client_of_request, is_healthy
 
 #: The app's client; if `setup` was given a fleet, the fleet's client.
 CLIENT = web.AppKey("CLIENT", DetectiveClient)
@@ -33,8 +28,9 @@ def setup(
 ) -> None:
     """Add a client or a fleet to an app, from its startup to its cleanup, and the middleware for problem responses.
 
-    The middleware `problems` becomes the app's outermost. Handlers of sub-apps use the client too. When the server
-    shuts down, streams in progress end with a record that says so.
+    The middleware `problems` becomes the app's outermost. What aiohttp refuses before any middleware, such as malformed
+    requests, is answered with a problem too, if the app is the one that is served. Handlers of sub-apps use the client
+    too. When the server shuts down, streams in progress end with a record that says so.
 
     Args:
         app: an app that was neither started nor added to another app.
@@ -50,12 +46,9 @@ def setup(
         ParameterError: the deadline is not a positive number.
         RuntimeError: the app was set up already, or was started or added to another app.
     """
-    if deadline is not None and (problem := seconds_problem(deadline)):
-        raise ParameterError("deadline", problem)
+    state = State.of(account_credentials, deadline, deadline_header)
     if STATE in app or app.pre_frozen:
         raise RuntimeError("setup() must be called once per app, before the app is started or added to another app")
-    accounts = None if account_credentials is None else AccountCredentials(account_credentials)
-    state = State(accounts=accounts, deadline=deadline, deadline_header=deadline_header)
 
     async def open_source(app: web.Application) -> AsyncIterator[None]:
         async with DetectiveClient() if source is None else source as opened:
@@ -71,6 +64,7 @@ def setup(
 
     app[STATE] = state
     app.middlewares.insert(0, problems)
+    answer_refusals(app)
     app.cleanup_ctx.append(open_source)
     app.on_shutdown.append(mark_closing)
 
@@ -99,27 +93,14 @@ def get_client(
         TimeoutError: the request's deadline has passed.
         KeyError: `setup` was not called.
     """
-    client = request.config_dict[CLIENT]
-    if account_id is not None:
-        ACCOUNT_ID(account_id, "account_id")
-        if credentials is None:
-            accounts = request.config_dict[STATE].accounts
-            if accounts is None:
-                # The app's own credentials belong to a different account.
-                raise ConfigurationError("get_client: account_id needs credentials, or account_credentials in setup()")
-            credentials = accounts.get(account_id)
-    return client.with_options(
-        region=region, credentials=credentials, account_id=account_id, timeouts=_timeouts(request, client)
+    return client_of_request(
+        request.config_dict[CLIENT],
+        request.config_dict[STATE],
+        request.get(DEADLINE),
+        account_id=account_id,
+        region=region,
+        credentials=credentials,
     )
-
-
-def _timeouts(request: web.Request, client: DetectiveClient) -> Timeouts | None:
-    deadline = request.get(DEADLINE)
-    if deadline is None:
-        return None
-    own = client._transport.timeouts  # noqa: SLF001 - of our own class
-    remaining = deadline.remaining()
-    return evolve(own, total=remaining if own.total is None else min(own.total, remaining))
 
 
 def get_fleet(request: web.Request) -> DetectiveFleet:
@@ -137,10 +118,7 @@ async def health(request: web.Request) -> web.Response:
     The response is 200 with `{"status": "ok"}`, or 503 with `{"status": "unavailable"}` if the server is shutting down,
     or the client was closed or never opened.
     """
-    state = request.config_dict.get(STATE)
-    client = request.config_dict.get(CLIENT)
-    closed = client is None or client._transport.pool.closed  # noqa: SLF001 - of our own class
-    healthy = state is not None and not state.closing and not closed
+    healthy = is_healthy(request.config_dict.get(CLIENT), request.config_dict.get(STATE))
     return web.Response(
         status=200 if healthy else 503,
         body=dump_json({"status": "ok" if healthy else "unavailable"}),

@@ -1,15 +1,19 @@
 """The middleware: turns exceptions into problem responses, and enforces deadlines."""
 
-from aiohttp import hdrs, web
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
 from aiohttp.typedefs import Handler
-from attrs import evolve
 
 from detective_async.integrations.aiohttp_web.connection import is_disconnected, reset_connection
-from detective_async.integrations.aiohttp_web.deadline import request_deadline
-from detective_async.integrations.aiohttp_web.json_bytes import dump_json
-from detective_async.integrations.aiohttp_web.problem import CONTENT_TYPE, Problem, ProblemError, problem_of
+from detective_async.integrations.aiohttp_web.problem import ProblemError, response_of
+from detective_async.integrations.web.deadline import Deadline, limited, read_seconds
+from detective_async.integrations.web.problem import Problem, log_problem, problem_of
+from detective_async.integrations.web.state import State
 
-_SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS, hdrs.METH_TRACE})
+STATE = web.AppKey("STATE", State)
+DEADLINE = web.RequestKey("DEADLINE", Deadline)
 
 
 @web.middleware
@@ -26,56 +30,65 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     `setup` installs the middleware. It works without `setup` too, but then requests have no deadline.
     """
     try:
-        async with request_deadline(request):
+        async with _request_deadline(request):
             return await handler(request)
     except Exception as error:
         if request.writer.output_size and not is_disconnected(request):
             # aiohttp logs this with its cause. aiohttp's own exceptions it would send into the started response.
             reset_connection(request)
             raise ConnectionAbortedError("the response had started, and cannot be completed") from error
-        if isinstance(error, web.HTTPException) and _is_response(error):
+        if isinstance(error, web.HTTPException) and is_response(error):
             raise
         return _problem_response(request, error)
 
 
-def _is_response(error: web.HTTPException) -> bool:
+def is_response(error: web.HTTPException) -> bool:
+    """Return whether an exception of aiohttp is sent unchanged."""
     is_error = error.status >= 400  # noqa: PLR2004 - HTTP's own number
     return not is_error or (error.content_type != "text/plain" and not isinstance(error, ProblemError))
 
 
 def _problem_response(request: web.Request, error: Exception) -> web.Response:
-    problem = log_problem(request, error)
-    response = web.Response(
-        status=problem.status,
-        reason=error.reason if isinstance(error, web.HTTPException) else None,
-        headers=problem.headers,
-        body=dump_json(problem_document(request, problem)),
-        content_type=CONTENT_TYPE,
-    )
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    problem = _problem(request, error)
+    response = response_of(problem, _document(request, problem))
     if isinstance(error, web.HTTPException):
+        response.set_status(error.status, error.reason)
         response.cookies.update(error.cookies)
     return response
 
 
-def problem_document(request: web.Request, problem: Problem) -> dict[str, object]:
-    """Return the members of a request's problem document."""
+def explain(request: web.Request, error: Exception) -> dict[str, object]:
+    """Return the problem document of a request's exception, and log it if it concerns the server's operators."""
+    return _document(request, _problem(request, error))
+
+
+def _document(request: web.Request, problem: Problem) -> dict[str, object]:
     # Without the query, which may contain secrets.
     return problem.document(instance=request.rel_url.raw_path)
 
 
-def log_problem(request: web.Request, error: Exception) -> Problem:
-    """Return a request's exception as a problem, and log it if it concerns the server's operators."""
-    problem = problem_of(error)
-    logger = request.protocol.logger
+def _problem(request: web.Request, error: Exception) -> Problem:
     if isinstance(error, web.HTTPException) or (isinstance(error, ConnectionError) and is_disconnected(request)):
         # Raised on purpose, or caused by the client's disconnect.
-        pass
-    elif problem.status == 500:  # noqa: PLR2004 - HTTP's own numbers
-        logger.error("Error handling request from %s", request.remote, exc_info=error)
-    elif problem.status > 500:  # noqa: PLR2004
-        logger.warning("%s %s: %d %s", request.method, request.rel_url.raw_path, problem.status, problem.detail)
-    if isinstance(error, TimeoutError) and request.method not in _SAFE:
-        # The handler was interrupted at an unknown point.
-        return evolve(problem, members={**problem.members, "outcome_unknown": True})
-    return problem
+        return problem_of(error)
+    path = request.rel_url.raw_path
+    return log_problem(request.protocol.logger, error, method=request.method, path=path, remote=request.remote)
+
+
+@asynccontextmanager
+async def _request_deadline(request: web.Request) -> AsyncIterator[None]:
+    """Enforce the request's deadline, if it has one."""
+    state = request.config_dict.get(STATE)
+    # For a sub-app with its own `setup`, the deadline of the outer app applies.
+    seconds = None if state is None or DEADLINE in request else _seconds(request, state)
+    if seconds is None:
+        yield
+        return
+    async with limited(seconds) as deadline:
+        request[DEADLINE] = deadline
+        yield
+
+
+def _seconds(request: web.Request, state: State) -> float | None:
+    name = state.deadline_header
+    return read_seconds(name, request.headers.getall(name, []) if name else [], state.deadline)

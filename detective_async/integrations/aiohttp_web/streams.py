@@ -1,22 +1,15 @@
 """Iterators as streaming responses: newline-delimited JSON for programs, server-sent events for browsers."""
 
 from collections.abc import AsyncIterable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import hdrs, web
 
-from detective_async.integrations.aiohttp_web import encoding
-from detective_async.integrations.aiohttp_web.json_bytes import dump_json
-from detective_async.integrations.aiohttp_web.server_events import COMMENT, ServerEvent, encode_event, encode_retry
-from detective_async.integrations.aiohttp_web.stream_writer import StreamFormat, StreamWriter
-from detective_async.settings.arguments import seconds_problem
-
-_HEADERS: Mapping[str, str] = {
-    hdrs.CACHE_CONTROL: "no-store",
-    "X-Content-Type-Options": "nosniff",
-    # Disables the response buffering of nginx.
-    "X-Accel-Buffering": "no",
-}
+from detective_async.integrations.aiohttp_web.connection import ResponseConnection
+from detective_async.integrations.aiohttp_web.middleware import DEADLINE, STATE, explain
+from detective_async.integrations.web import encoding, formats
+from detective_async.integrations.web.stream_writer import StreamWriter
 
 
 async def stream_ndjson(
@@ -50,17 +43,7 @@ async def stream_ndjson(
         Exception: what was raised before the first item.
         ValueError: the timeout is not a positive number.
     """
-    _check_positive(write_timeout=write_timeout)
-
-    def line(value: Any) -> bytes:
-        return dump_json(value) + b"\n"
-
-    stream_format = StreamFormat(
-        content_type="application/x-ndjson",
-        encode=lambda item: line(to_json(item)),
-        encode_problem=lambda problem: line({"error": problem}),
-    )
-    return await _stream(request, items, stream_format, headers, write_timeout)
+    return await _stream(request, items, formats.ndjson(to_json, write_timeout=write_timeout), headers)
 
 
 async def stream_events(
@@ -98,41 +81,29 @@ async def stream_events(
     Raises:
         ValueError: the heartbeat or the timeout is not a positive number.
     """
-    _check_positive(heartbeat=heartbeat, write_timeout=write_timeout)
-
-    def encode(item: Any) -> bytes:
-        if isinstance(item, ServerEvent):
-            return encode_event(dump_json(to_json(item.data)), event=item.event, event_id=item.id)
-        return encode_event(dump_json(to_json(item)))
-
-    stream_format = StreamFormat(
-        content_type="text/event-stream",
-        encode=encode,
-        encode_problem=lambda problem: encode_event(dump_json(problem), event="error"),
-        beginning=COMMENT if retry is None else encode_retry(retry),
-        end=encode_event(b"{}", event="end"),
-        heartbeat=COMMENT,
-        heartbeat_interval=heartbeat,
-    )
-    return await _stream(request, items, stream_format, headers, write_timeout)
+    stream_format = formats.events(to_json, heartbeat=heartbeat, retry=retry, write_timeout=write_timeout)
+    return await _stream(request, items, stream_format, headers)
 
 
-def _check_positive(**times: float) -> None:
-    for name, seconds in times.items():
-        if problem := seconds_problem(seconds):
-            # No `ParameterError`: that would be the mistake of whoever sent the request, and a response 400.
-            raise ValueError(f"{name} {problem}")
+def last_event_id(request: web.BaseRequest) -> str | None:
+    """Return the id of the last event that a reconnecting browser received; None for a new connection."""
+    return request.headers.get("Last-Event-ID") or None
 
 
 async def _stream(
     request: web.Request,
     items: AsyncIterable[Any],
-    stream_format: StreamFormat,
+    stream_format: formats.StreamFormat,
     headers: Mapping[str, str] | None,
-    write_timeout: float,
 ) -> web.StreamResponse:
-    response = web.StreamResponse(
-        headers={**_HEADERS, hdrs.CONTENT_TYPE: stream_format.content_type, **(headers or {})}
+    response = web.StreamResponse(headers=stream_format.headers(headers))
+    writer = StreamWriter(
+        ResponseConnection.of(request, response, stream_format.write_timeout),
+        stream_format,
+        partial(explain, request),
+        request.config_dict.get(STATE),
+        request.get(DEADLINE),
+        request.method == hdrs.METH_HEAD,
     )
-    await StreamWriter(request, response, stream_format, write_timeout).run(aiter(items))
+    await writer.run(aiter(items))
     return response

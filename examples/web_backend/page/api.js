@@ -1,7 +1,14 @@
-// Requests to the server. Every error is a Failure with a problem (RFC 9457).
+// Requests to the server. Every error is a Failure with a problem (RFC 9457), and nothing waits for ever: a server that
+// says nothing for QUIET milliseconds is given up, and until then the reader is told how long it has been.
+
+export const QUIET = 30_000;
+// A plan or the start of a job may need many calls to AWS.
+export const PATIENT = 180_000;
 
 const UNREACHABLE = { title: "The server cannot be reached", detail: "check that it is running, and the network connection" };
 const INCOMPLETE = { title: "The response is incomplete", detail: "the connection was lost before the end" };
+const MALFORMED = { title: "The response cannot be read", detail: "it is not what the server promises" };
+const silent = (quiet) => ({ title: "The server does not answer", detail: `nothing has come for ${quiet / 1000} seconds` });
 
 export class Failure extends Error {
   constructor(problem) {
@@ -10,71 +17,149 @@ export class Failure extends Error {
   }
 }
 
-async function problemOf(response) {
-  try {
-    return await response.json();
-  } catch {
-    return { title: `The server responded with ${response.status}`, detail: "" };
-  }
+// Builds a path of the API: what is inserted can only be one segment of it.
+export const path = (parts, ...ids) => String.raw({ raw: parts }, ...ids.map(segment));
+
+function segment(id) {
+  if (/^\.{0,2}$/.test(id)) throw new Failure({ title: "The address is malformed", detail: "an id is missing" });
+  return encodeURIComponent(id);
 }
 
-async function open(path, options) {
+// Calls `late` once there was no sign of life for `quiet` milliseconds. Signs come by the thousand, so they are cheap.
+function limited(quiet, late) {
+  let last = performance.now();
+  const timer = setInterval(() => {
+    if (performance.now() - last < quiet) return;
+    clearInterval(timer);
+    late();
+  }, 1000);
+  return {
+    alive() {
+      last = performance.now();
+    },
+    done: () => clearInterval(timer),
+  };
+}
+
+// Stops a request that is silent. `alive` is called with every sign of life; `stopped` says who stopped it.
+function watchdog(quiet, signal) {
+  const control = new AbortController();
+  const watch = { control, late: false };
+  const abort = () => control.abort();
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  const limit = limited(quiet, () => {
+    watch.late = true;
+    control.abort();
+  });
+  watch.alive = limit.alive;
+  watch.done = () => {
+    limit.done();
+    signal?.removeEventListener("abort", abort);
+  };
+  // Our own time limit is a problem; a newer request that replaces this one is none.
+  watch.failure = (error, otherwise) => {
+    if (watch.late) return new Failure(silent(quiet));
+    if (error instanceof Failure || error.name === "AbortError") return error;
+    return new Failure(otherwise);
+  };
+  return watch;
+}
+
+async function open(address, options, watch) {
   let response;
   try {
-    response = await fetch(path, { cache: "no-store", ...options });
+    response = await fetch(address, { cache: "no-store", ...options, signal: watch.control.signal });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Failure(UNREACHABLE);
+    throw watch.failure(error, UNREACHABLE);
   }
-  if (!response.ok) throw new Failure(await problemOf(response));
-  return response;
+  watch.alive();
+  if (response.ok) return response;
+  let problem;
+  try {
+    problem = await response.json();
+  } catch {
+    problem = null;
+  }
+  throw new Failure(problem?.title ? problem : { title: `The server responded with ${response.status}`, detail: "" });
 }
 
-export async function call(path, method = "GET", content = undefined) {
+export async function call(address, { method = "GET", body, quiet = QUIET, signal } = {}) {
+  const watch = watchdog(quiet, signal);
   const options = { method };
-  if (content !== undefined) {
+  if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
-    options.body = JSON.stringify(content);
+    options.body = JSON.stringify(body);
   }
-  const response = await open(path, options);
   try {
-    return await response.json();
-  } catch {
-    throw new Failure(INCOMPLETE);
+    const response = await open(address, options, watch);
+    const text = await response.text().catch((error) => {
+      throw watch.failure(error, INCOMPLETE);
+    });
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw new Failure(INCOMPLETE);
+    }
+  } catch (error) {
+    const unsure = method !== "GET" && (watch.late || error.problem === UNREACHABLE || error.problem === INCOMPLETE);
+    throw unsure ? new Failure({ ...error.problem, outcome_unknown: true }) : error;
+  } finally {
+    watch.done();
   }
 }
 
 // All items of a paged list: `name` is the member of the response that has the items.
-export async function* pages(path, name) {
+export async function* pages(address, name) {
   let token = null;
   do {
-    const page = await call(token ? `${path}?next_token=${encodeURIComponent(token)}` : path);
+    const page = await call(token ? `${address}?next_token=${encodeURIComponent(token)}` : address);
     yield* page[name];
     token = page.NextToken;
   } while (token);
 }
 
-// The values of an NDJSON stream.
-export async function* lines(path, signal) {
-  const response = await open(path, { signal });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    let piece;
-    try {
-      piece = await reader.read();
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Failure(INCOMPLETE);
+// A long answer must not keep the page from reacting to its reader.
+const SLICE = 10; // milliseconds
+const breath = () => new Promise((resolve) => setTimeout(resolve));
+
+// The values of an NDJSON stream. The last line is `{"End": ...}`, which is returned: a body without it was cut off.
+export async function* lines(address, { signal, quiet = QUIET, method, body } = {}) {
+  const watch = watchdog(quiet, signal);
+  const options = body === undefined ? {} : { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  try {
+    const response = await open(address, options, watch);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    let began = performance.now();
+    for (;;) {
+      const piece = await reader.read().catch((error) => {
+        throw watch.failure(error, INCOMPLETE);
+      });
+      if (piece.done) throw new Failure(INCOMPLETE);
+      watch.alive();
+      const whole = (rest + piece.value).split("\n");
+      rest = whole.pop();
+      for (const line of whole) {
+        if (performance.now() - began > SLICE) {
+          await breath();
+          began = performance.now();
+        }
+        if (!line) continue;
+        let value;
+        try {
+          value = JSON.parse(line);
+        } catch {
+          throw new Failure(MALFORMED);
+        }
+        if (value.error) throw new Failure(value.error);
+        if (value.End) return value.End;
+        yield value;
+      }
     }
-    if (piece.done) return;
-    const whole = (rest + piece.value).split("\n");
-    rest = whole.pop();
-    for (const line of whole) {
-      const value = JSON.parse(line);
-      if (value.error) throw new Failure(value.error);
-      yield value;
-    }
+  } finally {
+    watch.done();
+    watch.control.abort();
   }
 }
 
@@ -82,32 +167,72 @@ export async function* lines(path, signal) {
 // `ended(problem)`: the stream has ended, with a problem or null;
 // `disconnected()`: the connection is lost, and the browser reconnects; `connected()`: the connection is open.
 // Returns a function that stops reading.
-export function follow(path, on) {
+export function follow(address, on) {
   const { ended, disconnected, connected, ...events } = on;
-  const source = new EventSource(path);
+  const source = new EventSource(address);
+  let over = false;
   const end = (problem) => {
+    if (over) return;
+    over = true;
+    done();
     source.close();
     ended(problem);
   };
-  for (const [name, handle] of Object.entries(events)) {
-    source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
-  }
-  source.addEventListener("open", connected);
-  source.addEventListener("end", () => end(null));
+  const { alive, done } = limited(QUIET, () => end(silent(QUIET)));
+  // Events may come by the thousand: they are handled a few milliseconds at a time, in order.
+  const queue = [];
+  let working = false;
+  const work = async () => {
+    working = true;
+    let from = performance.now();
+    for (let next = 0; next < queue.length && !over; next += 1) {
+      const [handle, text] = queue[next];
+      try {
+        handle(JSON.parse(text));
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        end(MALFORMED);
+      }
+      if (performance.now() - from > SLICE) {
+        await breath();
+        from = performance.now();
+      }
+    }
+    queue.length = 0;
+    working = false;
+  };
+  const read = (event, handle) => {
+    alive();
+    queue.push([handle, event.data]);
+    if (!working) work();
+  };
+  for (const [name, handle] of Object.entries(events)) source.addEventListener(name, (event) => read(event, handle));
+  source.addEventListener("alive", alive);
+  source.addEventListener("open", () => {
+    alive();
+    connected();
+  });
+  source.addEventListener("end", () => read({ data: "null" }, end));
   source.addEventListener("error", async (event) => {
+    if (over) return;
     // The server's error event has data; the browser's own event of the same name has none.
-    if (event.data !== undefined) return end(JSON.parse(event.data));
+    if (event.data !== undefined) return read(event, end);
     if (source.readyState !== EventSource.CLOSED) return disconnected();
     // The response was not a stream. An EventSource does not give access to it, so the request is repeated.
-    const control = new AbortController();
+    const watch = watchdog(QUIET);
     try {
-      await open(path, { signal: control.signal });
+      await open(address, {}, watch);
       end(INCOMPLETE);
     } catch (error) {
       end(error.problem ?? INCOMPLETE);
     } finally {
-      control.abort();
+      watch.done();
+      watch.control.abort();
     }
   });
-  return () => source.close();
+  return () => {
+    over = true;
+    done();
+    source.close();
+  };
 }

@@ -1,163 +1,312 @@
-// The fleet view: members by status in every account and region, updated while the survey runs.
+// The fleet: what needs attention, what changed, and the memberships by status in every account and region, updated while
+// the survey runs. Numbers stay until there are new ones: old ones are dimmed, and say how old they are.
 
-import { follow } from "./api.js";
-import { bar, draw, legend } from "./chart.js";
-import { badge, count, element, find, headings, options, row, showProblem, updateFocusability, write } from "./dom.js";
-import { ALL, STATUSES, add, none, total } from "./statuses.js";
+import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
+import { call, follow } from "./api.js";
+import { Chart, Legend } from "./chart.js";
+import { settings } from "./data.js";
+import { Failures } from "./failures.js";
+import { html } from "./parts/index.js";
+import { Table } from "./parts/table.js";
+import { ALL, STATUSES, add, inWords, kindOf, none, total } from "./statuses.js";
+import { announce, changed } from "./store.js";
+import { Badge, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
-const PART = 60; // rows that "Show more" adds to the table of accounts
-
-let regions = [];
-let targets = new Map(); // "account region" -> the data of its event
-let totals = new Map(); // region -> status -> number of members
-let shown = PART;
+const targets = new Map(); // "account region" -> what is known of it
+let rows = []; // the same, in a new array after each change
 let survey = null; // the data of the `begin` event
+let phase = "idle";
+let problem = null;
+let finished = null; // when the latest complete survey was started
+let done = 0;
+let began = 0;
 let announced = 0; // the last quarter of the progress that was announced
 let stop = () => {};
-let waiting = false;
 
-const name = (target) => `${target.AccountId} ${target.Region}`;
-const statuses = () => ([...totals.values()].some((counts) => counts.OTHER) ? ALL : STATUSES);
+const LOOK = "detective-last-look";
+const changes = { since: null, found: null, problem: null };
 
-export function start(settings) {
-  regions = settings.Regions;
-  options(find("targets-region"), regions);
-  find("targets-status").append(...STATUSES.map(([status, word]) => element("option", word, { value: status })));
-  find("targets-status").append(element("option", "A failure", { value: "failure" }));
-  find("fleet-refresh").addEventListener("click", () => load(0));
-  find("targets-filter").addEventListener("input", () => {
-    shown = PART;
-    scheduleRender();
-  });
-  find("targets-filter").addEventListener("submit", (event) => event.preventDefault());
-  find("targets-more").addEventListener("click", () => {
-    shown += PART;
-    scheduleRender();
-  });
-  load();
-}
-
-function clear() {
-  targets = new Map();
-  totals = new Map(regions.map((region) => [region, none()]));
-  announced = 0;
+export function show() {
+  if (phase === "idle") load();
 }
 
 // `age`: how many seconds old the numbers may be; undefined leaves that to the server.
-function load(age) {
+export function load(age) {
   stop();
-  showProblem("fleet-alert", null);
-  clear();
-  survey = null;
-  write(find("fleet-count"), "Connecting");
+  Object.assign(changes, { since: changes.since ?? lastLook() });
+  phase = "loading";
+  problem = null;
+  began = Date.now();
+  done = 0;
+  announced = 0;
   stop = follow(age === undefined ? "api/fleet/overview" : `api/fleet/overview?max_age=${age}`, {
     begin(data) {
-      clear();
       survey = data;
-      scheduleRender();
+      done = 0;
+      changed();
     },
     target(target) {
-      targets.set(name(target), target);
-      if (!totals.has(target.Region)) totals.set(target.Region, none());
-      add(totals.get(target.Region), target.Counts);
-      scheduleRender();
+      put(target);
+      done += 1;
+      rows = null;
+      say();
+      changed();
     },
-    disconnected: () => showProblem("fleet-alert", { title: "The connection is lost", detail: "reconnecting" }, load),
-    connected: () => showProblem("fleet-alert", null),
-    ended: (problem) => showProblem("fleet-alert", problem, load),
+    disconnected() {
+      problem = { title: "The connection is lost", detail: "reconnecting" };
+      changed();
+    },
+    connected() {
+      problem = null;
+      changed();
+    },
+    ended(found) {
+      problem = found;
+      phase = found ? "failed" : "ready";
+      if (!found) finish();
+      changed();
+    },
   });
-  scheduleRender();
+  changed();
 }
 
-// At most one rendering per frame of the screen.
-function scheduleRender() {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    render();
-  });
+// A failure does not take away the numbers of an earlier survey.
+function put(target) {
+  const name = `${target.AccountId} ${target.Region}`;
+  const id = survey?.SurveyId ?? survey?.StartedTime;
+  const before = targets.get(name);
+  if (target.Error) targets.set(name, { ...before, ...target, Counts: before?.Counts, GraphArn: before?.GraphArn, time: before?.time, survey: id });
+  else targets.set(name, { ...target, time: target.Time ?? survey?.StartedTime, survey: id });
 }
 
-function render() {
-  showProgress();
-  legend(statuses());
-  draw(totals);
-  showRegions();
-  showFailures();
-  showTargets();
-  document.querySelectorAll("#fleet .box").forEach(updateFocusability);
+function finish() {
+  const id = survey?.SurveyId ?? survey?.StartedTime;
+  for (const [name, target] of targets) if (target.survey !== id) targets.delete(name);
+  rows = null;
+  finished = survey?.StartedTime;
+  readChanges();
 }
 
-function showProgress() {
-  const bar = find("fleet-progress");
-  const all = survey?.Total ?? 0;
-  const failed = failures().length;
-  bar.max = all || 1;
-  bar.value = targets.size;
-  if (!survey) return;
-  const suffix = failed ? `, ${count(failed)} failed` : "";
-  const words = `${count(targets.size)} of ${count(all)} done${suffix}`;
-  write(find("fleet-count"), `${words}, as of ${survey.StartedTime.slice(11, 19)} UTC`);
-  // Announced to screen readers at each quarter only.
-  const quarter = Math.floor((targets.size / all) * 4);
-  if (quarter > announced) {
-    announced = quarter;
-    const members = [...totals.values()].reduce((sum, counts) => sum + total(counts), 0);
-    write(find("fleet-status"), quarter < 4 ? words : `${words}: ${count(members)} members`);
+// ---- what changed
+
+function lastLook() {
+  let last = null;
+  try {
+    last = localStorage.getItem(LOOK);
+    localStorage.setItem(LOOK, new Date().toISOString());
+  } catch {
+    // Without storage, all that the server remembers is new.
   }
+  return last && !Number.isNaN(Date.parse(last)) ? last : new Date(Date.now() - 24 * 3600 * 1000).toISOString();
 }
 
-const failures = () => [...targets.values()].filter((target) => target.Error);
+async function readChanges() {
+  try {
+    changes.found = await call(`api/changes?since=${encodeURIComponent(changes.since)}`);
+    changes.problem = null;
+  } catch (error) {
+    if (!error.problem) throw error;
+    changes.problem = error.problem;
+  }
+  changed();
+}
 
-function showRegions() {
-  const columns = statuses();
-  const table = find("regions");
-  table.tHead.replaceChildren(headings(["Region", ...columns.map(([, word]) => word), "All"]));
-  const line = (label, counts) => row([label, ...columns.map(([status]) => counts[status]), total(counts)]);
-  table.tBodies[0].replaceChildren(...[...totals].map(([region, counts]) => line(region, counts)));
+// ---- numbers
+
+// Announced to screen readers at each quarter only.
+function say() {
+  const quarter = Math.floor((done / (survey?.Total || 1)) * 4);
+  if (quarter <= announced) return;
+  announced = quarter;
+  const words = progressWords();
+  const sum = [...totalsOf().values()].reduce((all, one) => all + total(one.counts), 0);
+  announce(quarter < 4 ? words : `${words}: ${some(sum, "membership")}`);
+}
+
+const failed = () => [...targets.values()].filter((target) => target.Error);
+
+function progressWords() {
+  const failures = failed().length;
+  return `${count(done)} of ${count(survey?.Total ?? 0)} done${failures ? `, ${count(failures)} failed` : ""}`;
+}
+
+// How many accounts there are of each kind, and their memberships, in each region.
+function totalsOf() {
+  const all = settings.Accounts.length;
+  const fresh = () => ({ counts: none(), answered: 0, empty: 0, failed: 0, stale: null, pending: all });
+  const totals = new Map(settings.Regions.map((region) => [region, fresh()]));
+  for (const target of targets.values()) {
+    if (!totals.has(target.Region)) totals.set(target.Region, fresh());
+    const one = totals.get(target.Region);
+    one.pending -= 1;
+    if (target.Error) one.failed += 1;
+    else if (target.GraphArn === null) one.empty += 1;
+    if (target.Counts) {
+      add(one.counts, target.Counts);
+      one.answered += 1;
+      if (isOld(target) && (!one.stale || target.time < one.stale)) one.stale = target.time;
+    }
+  }
+  return totals;
+}
+
+const isOld = (target) => Boolean(target.time) && (Boolean(target.Error) || target.survey !== (survey?.SurveyId ?? survey?.StartedTime) || phase === "failed");
+
+// ---- the view
+
+function Attention({ totals }) {
   const sum = none();
-  for (const counts of totals.values()) add(sum, counts);
-  table.tFoot.replaceChildren(line("All", sum));
+  for (const one of totals.values()) add(sum, one.counts);
+  const failures = failed().map((target) => ({ ...target, Failure: { Outcome: target.Outcome, ...target.Error } }));
+  const answered = [...totals.values()].some((one) => one.answered || one.failed);
+  const statuses = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED"].filter((status) => sum[status]);
+  const empty = [...totals.values()].reduce((all, one) => all + one.empty, 0);
+  const none_ = answered && phase !== "loading" && !failures.length && !statuses.length && !empty;
+  return html`<section aria-labelledby="attention-title" id="attention">
+    <h2 id="attention-title">What needs attention</h2>
+    ${!answered && html`<p class="quiet">Not answered yet.</p>`}
+    ${none_ && html`<p>Nothing that this survey can see.</p>`}
+    <ul class="groups">
+      ${statuses.map(
+        (status) => html`<li key=${status} class="group"><p><${Badge} kind="bad">${inWords(status)}<//> ${some(sum[status], "membership")}</p>
+        <a href=${link("members", [], { status, sort: "since" })}>Show which, and since when</a></li>`,
+      )}
+      ${empty > 0 &&
+      html`<li key="empty" class="group"><p><${Badge}>No graph<//> ${some(empty, "account and region", "accounts and regions")}</p>
+        <a href=${link("coverage", [], { state: "gaps" })}>Show what is not covered</a></li>`}
+    </ul>
+    ${failures.length > 0 &&
+    html`<h3 id="failures-title">Could not be checked</h3>
+      <p class="quiet">The numbers below do not count these accounts and regions, or count what was known of them before.</p>
+      <${Failures} id="failures" kind="members" failures=${failures} reload=${() => load()} changed=${changed} />`}
+  </section>`;
 }
 
-function showFailures() {
-  const all = failures();
-  find("failures-section").hidden = all.length === 0;
-  find("failures").tBodies[0].replaceChildren(
-    ...all.map((target) => {
-      const { title, detail, code, request_id: id } = target.Error;
-      const words = element("span", detail ? `${title}: ${detail}` : title);
-      if (code) words.prepend(badge(code, "bad"), " ");
-      return row([target.AccountId, target.Region, words, id ? element("code", id) : ""]);
-    }),
-  );
+function Changes() {
+  const { found, since, problem: trouble } = changes;
+  const columns = [
+    { key: "time", label: "When (UTC)", value: (one) => one.Time, cell: (one) => timestamp(one.Time) },
+    { key: "member", label: "Member", value: (one) => one.MemberId, cell: (one) => html`<a href=${link("account", [one.MemberId])}>${one.MemberId}</a>` },
+    { key: "administrator", label: "Administrator", value: (one) => one.AccountId },
+    { key: "region", label: "Region", value: (one) => one.Region },
+    { key: "before", label: "Before", value: (one) => inWords(one.Before) },
+    { key: "after", label: "Now", value: (one) => inWords(one.After), cell: (one) => html`<${Badge} kind=${kindOf(one.After)}>${inWords(one.After)}<//>` },
+  ];
+  return html`<section aria-labelledby="changes-title" id="changes">
+    <h2 id="changes-title">What changed since ${timestamp(found?.Since > since ? found.Since : since)} UTC</h2>
+    ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
+    ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
+    ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than your last look.</p>`}
+    ${found?.Changes.length === 0 && html`<p>No membership changed.</p>`}
+    ${found?.Changes.length > 0 &&
+    html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
+      ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`}
+  </section>`;
 }
 
-function matchesFilter(target) {
-  const { value: status } = find("targets-status");
-  const region = find("targets-region").value;
-  return (
-    target.AccountId.includes(find("targets-account").value.trim()) &&
-    (!region || target.Region === region) &&
-    (!status || (status === "failure" ? target.Error : target.Counts[status]))
-  );
+const dimmed = (content, since) => (since ? html`<span class="old" title=${`as of ${timestamp(since)} UTC`}>${content}</span>` : content);
+
+function Regions({ totals }) {
+  const columns = shownStatuses(totals);
+  const sum = { counts: none(), answered: 0, empty: 0, failed: 0, pending: 0, stale: null };
+  for (const one of totals.values()) {
+    add(sum.counts, one.counts);
+    for (const name of ["answered", "empty", "failed", "pending"]) sum[name] += one[name];
+    if (one.stale && (!sum.stale || one.stale < sum.stale)) sum.stale = one.stale;
+  }
+  // No answer is not 0.
+  const number = (one, value) => (one.answered ? dimmed(count(value), one.stale) : html`<span class="unknown">${one.failed && !one.pending ? "failed" : "not yet"}</span>`);
+  const line = (name, one) => html`<tr key=${name} role="row">
+    <th scope="row" role="rowheader">${name}</th>
+    ${columns.map(([status, word]) => html`<td key=${status} role="cell" class="number" data-label=${word}>${number(one, one.counts[status])}</td>`)}
+    <td class="number" role="cell" data-label="Memberships">${number(one, total(one.counts))}</td>
+    <td class="number" role="cell" data-label="No graph">${one.empty ? html`<${Badge}>${count(one.empty)}<//>` : ""}</td>
+    <td class="number" role="cell" data-label="Failed">${one.failed ? html`<${Badge} kind="bad">${count(one.failed)}<//>` : ""}</td>
+    <td class="number" role="cell" data-label="Not answered yet">${one.pending > 0 ? html`<span class="unknown">${count(one.pending)}</span>` : ""}</td>
+  </tr>`;
+  const names = ["Region", ...columns.map(([, word]) => word), "Memberships", "No graph", "Failed", "Not answered yet"];
+  return html`<div class="box" tabindex="0" role="group" aria-label="Memberships by status and region"><table id="regions" role="table">
+    <caption>Memberships by status and region; the last columns count accounts</caption>
+    <thead role="rowgroup"><tr role="row">${names.map((name, place) => html`<th key=${name} scope="col" role="columnheader" class=${place ? "number" : ""}>${name}</th>`)}</tr></thead>
+    <tbody role="rowgroup">${[...totals].map(([region, one]) => line(region, one))}</tbody>
+    <tfoot role="rowgroup">${line("All", sum)}</tfoot>
+  </table></div>`;
 }
 
-function showTargets() {
-  const columns = statuses();
-  const table = find("targets");
-  table.tHead.replaceChildren(headings(["Account", "Region", ...columns.map(([, word]) => word), "All", "Members"]));
-  const most = Math.max(1, ...[...targets.values()].map((target) => total(target.Counts)));
-  const all = [...targets.values()].filter(matchesFilter).sort((a, b) => (name(a) < name(b) ? -1 : 1));
-  table.tBodies[0].replaceChildren(
-    ...all.slice(0, shown).map((target) => {
-      const counts = add(none(), target.Counts);
-      const cells = columns.map(([status]) => counts[status]);
-      const sum = target.Error ? badge(target.Outcome, "bad") : total(counts);
-      return row([target.AccountId, target.Region, ...cells, sum, bar(counts, most)]);
-    }),
-  );
-  find("targets-more").hidden = all.length <= shown;
-  write(find("targets-shown"), `${count(Math.min(shown, all.length))} of ${count(all.length)} accounts and regions`);
+const shownStatuses = (totals) => ([...totals.values()].some((one) => one.counts.OTHER) ? ALL : STATUSES);
+
+function state(target) {
+  if (target.Error) return ["failed", target.Error.Cause ?? target.Error.code ?? "failed", "bad"];
+  return target.GraphArn === null ? ["empty", "no graph", "plain"] : ["graph", "graph", "good"];
 }
+
+let filtered = { key: null, rows: [] };
+
+function Accounts({ totals }) {
+  const { find = "", region = "", status = "" } = address.query;
+  rows ??= [...targets.values()];
+  const part = digitsOf(find);
+  const key = JSON.stringify([part, region, status]);
+  if (filtered.from !== rows || filtered.key !== key) {
+    const matches = (target) =>
+      target.AccountId.includes(part) &&
+      (!region || target.Region === region) &&
+      (!status || (status === "failure" ? target.Error : status === "empty" ? !target.Error && target.GraphArn === null : target.Counts?.[status]));
+    const found = part || region || status ? rows.filter(matches) : rows;
+    if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${count(rows.length)} accounts and regions`);
+    filtered = { from: rows, key, rows: found };
+  }
+  const number = (target, value) => {
+    if (!target.Counts || target.GraphArn === null) return html`<span class="unknown">–</span>`;
+    return dimmed(count(value), isOld(target) && target.time);
+  };
+  const columns = [
+    { key: "account", label: "Account", value: (one) => `${one.AccountId} ${one.Region}`, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+    { key: "region", label: "Region", value: (one) => one.Region },
+    { key: "state", label: "Graph", value: (one) => ["failed", "empty", "graph"].indexOf(state(one)[0]), cell: (one) => html`<${Badge} kind=${state(one)[2]}>${state(one)[1]}<//>` },
+    ...shownStatuses(totals).map(([name, word]) => ({ key: name, label: word, number: true, value: (one) => one.Counts?.[name] ?? 0, cell: (one) => number(one, one.Counts?.[name] ?? 0) })),
+    { key: "all", label: "Memberships", number: true, value: (one) => total(one.Counts ?? {}), cell: (one) => number(one, total(one.Counts ?? {})) },
+    { key: "time", label: "As of (UTC)", value: (one) => one.time, cell: (one) => timestamp(one.time) },
+  ];
+  return html`<section aria-labelledby="targets-title" id="accounts">
+    <h2 id="targets-title">Accounts with graphs</h2>
+    <form class="filter" onSubmit=${(event) => event.preventDefault()}>
+      <${Filter} id="targets-account" label="Account"><input id="targets-account" type="search" inputmode="numeric" autocomplete="off" size="14" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+      <${Filter} id="targets-region" label="Region"><${Select} id="targets-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
+      <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any" choices=${[...STATUSES, ["failure", "Could not be checked"], ["empty", "No graph"]]} change=${(value) => adjust({ status: value })} /><//>
+    </form>
+    <p class="quiet" id="targets-shown">${count(filtered.rows.length)} of ${count(rows.length)} accounts and regions that have answered</p>
+    <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}
+      columns=${columns} sort=${sortOf("account")} onSort=${adjustSort} />
+    <${Exports} kind="members" query=${{ region }}>all members<//> <${Exports} kind="failures" query=${{}}>all failures<//>
+  </section>`;
+}
+
+export function Fleet() {
+  const totals = totalsOf();
+  const total_ = survey?.Total ?? 0;
+  return html`
+    <section aria-labelledby="fleet-title" id="fleet">
+      <div class="bar">
+        <h2 id="fleet-title">Fleet</h2>
+        <p id="fleet-count">${survey ? `${progressWords()}, as of ${timestamp(survey.StartedTime)} UTC` : "Not answered yet"}</p>
+        <progress id="fleet-progress" aria-label="Accounts and regions that are done" max=${total_ || 1} value=${done}></progress>
+        <${RefreshButton} id="fleet-refresh" busy=${phase === "loading"} run=${() => load(0)} />
+      </div>
+      ${phase !== "ready" && html`<${Freshness} id="fleet-freshness" phase=${phase} time=${finished} began=${began} progress=${{ Done: done, Total: total_ }} />`}
+      <${Problem} id="fleet-alert" problem=${problem} retry=${phase === "failed" ? () => load() : null} />
+    </section>
+    <${Attention} totals=${totals} />
+    <section aria-labelledby="chart-title" id="overview">
+      <h2 id="chart-title">Memberships by status and region</h2>
+      <${Legend} statuses=${shownStatuses(totals)} />
+      <${Chart} totals=${totals} />
+      <p id="chart-text" class="hidden">The table below has the same numbers.</p>
+      <${Regions} totals=${totals} />
+    </section>
+    <${Changes} />
+    <${Accounts} totals=${totals} />
+  `;
+}
+
+export const isLoading = () => phase === "loading";

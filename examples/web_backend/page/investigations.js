@@ -1,184 +1,97 @@
-// The investigations view: all accounts and regions, one investigation with its indicators, and a form to start one.
+// Investigations: all accounts and regions, one investigation with its indicators, and a form to start one.
 
-import { call, lines, pages } from "./api.js";
-import {
-  badge,
-  count,
-  element,
-  find,
-  focus,
-  options,
-  row,
-  showProblem,
-  timestamp,
-  updateFocusability,
-  write,
-} from "./dom.js";
+import { address, adjust, adjustSort, go, link, sortOf } from "./address.js";
+import { PATIENT, call, pages, path } from "./api.js";
+import { stateOf } from "./coverage.js";
+import { investigations, settings } from "./data.js";
+import { Failures } from "./failures.js";
+import { html } from "./parts/index.js";
+import { Table } from "./parts/table.js";
+import { SEVERITIES, severityRank } from "./statuses.js";
+import { announce, changed, recall, remember } from "./store.js";
+import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isWorking, some, submit, timestamp } from "./ui.js";
 
-const KINDS = { CRITICAL: "bad", HIGH: "bad", MEDIUM: "wait", FAILED: "bad", RUNNING: "wait", SUCCESSFUL: "good" };
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 const HOUR = 3600000;
+// Severity is what is looked for, so only it is coloured; CRITICAL and HIGH differ in form too.
+const SEVERITY_KINDS = { CRITICAL: "critical", HIGH: "bad", MEDIUM: "wait" };
 
-let all = null; // all investigations; null before they were loaded
-let control = null; // aborts the request that is loading them
-let shown = null; // the path of the investigation that is shown
-let current = null; // that investigation
-
-export function start(settings) {
-  options(find("start-account"), settings.Accounts);
-  options(find("start-region"), settings.Regions);
-  const now = Date.now();
-  find("start-from").value = new Date(now - 24 * HOUR).toISOString().slice(0, 16);
-  find("start-to").value = new Date(now).toISOString().slice(0, 16);
-  find("start-account").addEventListener("change", suggest);
-  suggest();
-  find("start-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    startInvestigation();
-  });
-  find("investigations-refresh").addEventListener("click", () => load(0));
-  find("investigations-filter").addEventListener("input", table);
-  find("investigations-filter").addEventListener("submit", (event) => event.preventDefault());
-  find("investigation-archive").addEventListener("click", archive);
-}
+const minutes = (time) => new Date(time).toISOString().slice(0, 16);
+const form = recall("start", { account: "", region: "", entity: "", from: minutes(Date.now() - 24 * HOUR), to: minutes(Date.now()), token: null });
+let startProblem = null;
+let one = null; // { path, ids, found, indicators, problem }
 
 export function show([account, region, id]) {
-  if (all === null) load();
-  if (id) open(account, region, id);
-  else shown = null;
-  find("investigation").hidden = !id;
-}
-
-const suggest = () => {
-  find("start-entity").placeholder = `arn:aws:iam::${find("start-account").value}:role/Admin`;
-};
-const pathOf = (account, region) => `api/accounts/${account}/regions/${region}/investigations`;
-
-// ---- all investigations
-
-async function load(age) {
-  control?.abort();
-  control = new AbortController();
-  const { signal } = control;
-  all = [];
-  const failures = [];
-  showProblem("investigations-alert", null);
-  write(find("investigations-status"), "Loading");
-  try {
-    const path = `api/fleet/investigations${age === undefined ? "" : `?max_age=${age}`}`;
-    for await (const line of lines(path, signal)) {
-      if (line.Failure) failures.push(line);
-      else all.push({ ...line.Investigation, AccountId: line.AccountId, Region: line.Region });
-    }
-  } catch (error) {
-    // A newer request has replaced this one.
-    if (signal.aborted) return;
-    if (!error.problem) throw error;
-    write(find("investigations-status"), "");
-    showProblem("investigations-alert", error.problem, () => load(0));
-    return table();
+  if (investigations.phase === "idle") investigations.load();
+  if (!id) one = null;
+  else if (one?.ids.join() !== [account, region, id].join()) {
+    one = { ids: [account, region, id], path: path`api/accounts/${account}/regions/${region}/investigations/${id}`, found: null, indicators: null, problem: null };
+    read(one);
   }
-  write(find("investigations-status"), `${count(all.length)} found`);
-  if (failures.length) {
-    const accounts = [...new Set(failures.map((one) => one.AccountId))].join(", ");
-    const [first] = failures;
-    const detail = `${count(failures.length)} failures in ${accounts}; the first one: ${first.Failure.title}`;
-    showProblem("investigations-alert", { ...first.Failure, title: "The list is incomplete", detail }, () => load(0));
-  }
-  table();
 }
 
-const entityName = (one) => one.EntityArn.split(":").slice(4).join(":");
+const entityName = (arn) => arn.split(":").slice(4).join(":");
 
-function table() {
-  const severity = find("investigations-severity").value;
-  const state = find("investigations-state").value;
-  const some = all
-    .filter((one) => (!severity || one.Severity === severity) && (!state || one.State === state))
-    .sort((a, b) => (a.CreatedTime < b.CreatedTime ? 1 : -1));
-  const body = find("investigations-table").tBodies[0];
-  body.replaceChildren(
-    ...some.map((one) => {
-      const href = `#investigations/${one.AccountId}/${one.Region}/${one.InvestigationId}`;
-      const link = element("a", entityName(one), { href });
-      return row([link, mark(one.Severity), mark(one.Status), one.State, one.Region, timestamp(one.CreatedTime)]);
-    }),
-  );
-  const box = body.closest(".box");
-  box.hidden = some.length === 0;
-  find("investigations-empty").hidden = some.length > 0;
-  updateFocusability(box);
-}
+const Severity = ({ word }) => (word ? html`<${Badge} kind=${SEVERITY_KINDS[word] ?? "plain"}>${word === "CRITICAL" ? "▲ " : ""}${word}<//>` : html`<span class="unknown">not known</span>`);
+const stateWord = (state) => ({ ACTIVE: "active", ARCHIVED: "archived" })[state] ?? state;
+const lower = (word) => (word ?? "").toLowerCase();
 
-const mark = (word) => (word ? badge(word, KINDS[word]) : "");
+const COLUMNS = [
+  { key: "entity", label: "User or role", wide: true, value: (row) => entityName(row.EntityArn), cell: (row) => html`<a href=${link("investigations", [row.AccountId, row.Region, row.InvestigationId], address.query)}>${entityName(row.EntityArn)}</a>` },
+  { key: "severity", label: "Severity", value: (row) => severityRank(row.Severity), cell: (row) => html`<${Severity} word=${row.Severity} />` },
+  { key: "status", label: "Status", value: (row) => row.Status, cell: (row) => lower(row.Status) },
+  { key: "state", label: "State", value: (row) => row.State, cell: (row) => stateWord(row.State) },
+  { key: "account", label: "Account", value: (row) => row.AccountId },
+  { key: "region", label: "Region", value: (row) => row.Region },
+  { key: "created", label: "Started (UTC)", value: (row) => row.CreatedTime, cell: (row) => timestamp(row.CreatedTime) },
+];
 
 // ---- one investigation
 
-function open(account, region, id) {
-  shown = `${pathOf(account, region)}/${id}`;
-  for (const part of ["investigation-facts", "investigation-status"]) find(part).replaceChildren();
-  find("indicators").tBodies[0].replaceChildren();
-  find("indicators").parentElement.hidden = true;
-  write(find("investigation-title"), "Investigation");
-  find("investigation").hidden = false;
-  focus(find("investigation-title"));
-  read(shown);
-}
-
-async function read(path) {
-  showProblem("investigation-alert", null);
+async function read(mine) {
   try {
-    const found = await call(path);
-    if (path !== shown) return;
-    current = found;
-    facts();
-    if (found.Status === "RUNNING") {
-      setTimeout(() => path === shown && read(path), POLL_INTERVAL);
-      return;
+    for (;;) {
+      mine.found = await call(mine.path);
+      mine.problem = null;
+      if (mine !== one) return;
+      changed();
+      if (mine.found.Status !== "RUNNING") break;
+      await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));
+      if (mine !== one) return;
     }
     const rows = [];
-    for await (const one of pages(`${path}/indicators`, "Indicators")) rows.push(indicator(one));
-    if (path !== shown) return;
-    find("indicators").tBodies[0].replaceChildren(...rows);
-    find("indicators-empty").hidden = rows.length > 0;
-    const box = find("indicators").parentElement;
-    box.hidden = rows.length === 0;
-    updateFocusability(box);
-    write(find("investigation-status"), `${found.Status.toLowerCase()}, ${count(rows.length)} indicators`);
+    for await (const indicator of pages(`${mine.path}/indicators`, "Indicators")) rows.push({ ...indicator, place: rows.length });
+    mine.indicators = rows;
+    announce(`${lower(mine.found.Status)}, ${some(rows.length, "indicator")}`);
   } catch (error) {
     if (!error.problem) throw error;
-    if (path === shown) showProblem("investigation-alert", error.problem, () => read(path));
+    mine.problem = error.problem;
+  }
+  changed();
+}
+
+async function archive() {
+  const mine = one;
+  const state = mine.found.State === "ARCHIVED" ? "ACTIVE" : "ARCHIVED";
+  try {
+    await call(mine.path, { method: "PATCH", body: { State: state } });
+    mine.found = { ...mine.found, State: state };
+    const row = investigations.rows.find((other) => other.InvestigationId === mine.ids[2]);
+    if (row) investigations.replace({ ...row, State: state });
+    announce(`It is ${stateWord(state)} now.`);
+    mine.problem = null;
+  } catch (error) {
+    if (!error.problem) throw error;
+    mine.problem = error.problem;
   }
 }
 
-function facts() {
-  const one = current;
-  write(find("investigation-title"), `Investigation of ${entityName(one)}`);
-  write(find("investigation-status"), one.Status.toLowerCase());
-  write(find("investigation-archive"), one.State === "ARCHIVED" ? "Restore from the archive" : "Archive");
-  const entries = [
-    ["Severity", mark(one.Severity ?? "UNKNOWN")],
-    ["State", one.State],
-    ["Started", `${timestamp(one.CreatedTime)} UTC`],
-    ["Scope", `${timestamp(one.ScopeStartTime)} to ${timestamp(one.ScopeEndTime)} UTC`],
-    ["Entity", element("code", one.EntityArn)],
-    ["Graph", element("code", one.GraphArn)],
-    ["Id", element("code", one.InvestigationId)],
-  ];
-  find("investigation-facts").replaceChildren(
-    ...entries.flatMap(([name, value]) => {
-      const cell = element("dd");
-      cell.append(value);
-      return [element("dt", name), cell];
-    }),
-  );
-}
-
 // The detail has one member, which depends on the kind of indicator and has plain values: they are all shown.
-function indicator(one) {
-  const [detail = {}] = Object.values(one.IndicatorDetail ?? {});
-  const words = Object.entries(detail).map(([name, value]) => `${spaced(name)}: ${value}`);
-  return row([one.IndicatorType.replaceAll("_", " ").toLowerCase(), words.join("; ")]);
+function details({ IndicatorDetail }) {
+  const [detail = {}] = Object.values(IndicatorDetail ?? {});
+  return Object.entries(detail)
+    .map(([name, value]) => `${spaced(name)}: ${value}`)
+    .join("; ");
 }
 
 // APIName -> API name
@@ -186,36 +99,124 @@ const spaced = (name) =>
   name
     .replace(/([a-z])([A-Z])/g, "$1 $2")
     .replace(/([A-Z])([A-Z][a-z])/g, "$1 $2")
-    .replace(/[A-Z][a-z]+/g, (word) => word.toLowerCase());
+    .replace(/[A-Z][a-z]+/g, lower);
 
-async function archive() {
-  const state = current.State === "ARCHIVED" ? "ACTIVE" : "ARCHIVED";
-  const path = shown;
+const INDICATOR_COLUMNS = [
+  { key: "kind", label: "Kind", value: (row) => lower(row.IndicatorType.replaceAll("_", " ")) },
+  { key: "details", label: "Details", wide: true, value: details },
+];
+
+function One() {
+  if (!one) return null;
+  const { found, indicators, problem } = one;
+  const facts = found && [
+    ["Severity", html`<${Severity} word=${found.Severity} />`],
+    ["State", stateWord(found.State)],
+    ["Started", `${timestamp(found.CreatedTime)} UTC`],
+    ["Scope", `${timestamp(found.ScopeStartTime)} to ${timestamp(found.ScopeEndTime)} UTC`],
+    ["Entity", html`<code>${found.EntityArn}</code>`],
+    ["Graph", html`<code>${found.GraphArn}</code>`],
+    ["Id", html`<code>${found.InvestigationId}</code>`],
+  ];
+  const words = indicators ? `${lower(found.Status)}, ${some(indicators.length, "indicator")}` : found ? lower(found.Status) : problem ? "" : "Not answered yet";
+  return html`<section aria-labelledby="investigation-title" id="one">
+    <div class="bar">
+      <h2 id="investigation-title">Investigation${found ? ` of ${entityName(found.EntityArn)}` : ""}</h2>
+      <p id="investigation-status">${words}</p>
+      ${found && html`<${Button} name=${`archive ${one.path}`} id="investigation-archive" run=${archive} label=${found.State === "ARCHIVED" ? "Unarchive" : "Archive"} working="Working" />`}
+      <a href=${link("investigations", [], address.query)}>Close</a>
+    </div>
+    <${Problem} id="investigation-alert" problem=${problem} retry=${problem && (() => read(one))} />
+    ${facts && html`<dl class="facts">${facts.map(([name, value]) => html`<dt key=${name}>${name}</dt><dd>${value}</dd>`)}</dl>`}
+    <h3>Indicators</h3>
+    ${!indicators && !problem && html`<p class="quiet">Not answered yet.</p>`}
+    ${indicators?.length === 0 && html`<p class="quiet">None.</p>`}
+    ${indicators?.length > 0 && html`<${Table} id="indicators" caption="Indicators of the investigation" rows=${indicators} rowKey=${(row) => row.place} columns=${INDICATOR_COLUMNS} />`}
+  </section>`;
+}
+
+// ---- the form
+
+function edit(changes) {
+  // Another form is another investigation.
+  Object.assign(form, changes, { token: null });
+  remember("start", form);
+  changed();
+}
+
+const accountOf = () => (settings.Accounts.includes(form.account) ? form.account : (settings.Accounts[0] ?? ""));
+const regionOf = () => (settings.Regions.includes(form.region) ? form.region : (settings.Regions[0] ?? ""));
+const randomId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+async function startInvestigation() {
+  startProblem = null;
+  // The same form sent twice, such as after a lost answer, starts one investigation.
+  form.token ??= randomId();
+  remember("start", form);
+  const [account, region] = [accountOf(), regionOf()];
   try {
-    await call(path, "PATCH", { State: state });
-    all = all.map((one) => (one.InvestigationId === current.InvestigationId ? { ...one, State: state } : one));
-    table();
-    await read(path);
+    const body = { EntityArn: form.entity.trim(), ScopeStartTime: `${form.from}Z`, ScopeEndTime: `${form.to}Z`, ClientToken: form.token };
+    const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, { method: "POST", body, quiet: PATIENT });
+    edit({ entity: "" });
+    investigations.load({ fresh: true });
+    go("investigations", [account, region, id]);
   } catch (error) {
     if (!error.problem) throw error;
-    showProblem("investigation-alert", error.problem, archive);
+    startProblem = error.problem;
   }
 }
 
-async function startInvestigation() {
-  const account = find("start-account").value;
-  const region = find("start-region").value;
-  showProblem("start-alert", null);
-  try {
-    const { InvestigationId: id } = await call(pathOf(account, region), "POST", {
-      EntityArn: find("start-entity").value.trim(),
-      ScopeStartTime: `${find("start-from").value}Z`,
-      ScopeEndTime: `${find("start-to").value}Z`,
-    });
-    load(0);
-    location.hash = `investigations/${account}/${region}/${id}`;
-  } catch (error) {
-    if (!error.problem) throw error;
-    showProblem("start-alert", error.problem, null);
-  }
+function Start() {
+  const working = isWorking("start");
+  const input = (name) => (event) => edit({ [name]: event.target.value });
+  return html`<details id="start-part" open=${form.open} onToggle=${(event) => {
+    form.open = event.target.open;
+    remember("start", form);
+  }}>
+    <summary>Start an investigation</summary>
+    <form id="start-form" onSubmit=${submit("start", startInvestigation)}>
+      <${Field} id="start-account" label="Account"><${Select} id="start-account" value=${accountOf()} choices=${settings.Accounts} change=${(value) => edit({ account: value })} /><//>
+      <${Field} id="start-region" label="Region"><${Select} id="start-region" value=${regionOf()} choices=${settings.Regions} change=${(value) => edit({ region: value })} /><//>
+      <${Field} id="start-entity" label="ARN of the user or role"><input id="start-entity" required autocomplete="off" spellcheck="false" placeholder=${`arn:aws:iam::${accountOf()}:role/Admin`} value=${form.entity} onInput=${input("entity")} /><//>
+      <${Field} id="start-from" label="From (UTC)"><input id="start-from" type="datetime-local" required value=${form.from} onInput=${input("from")} /><//>
+      <${Field} id="start-to" label="To (UTC)"><input id="start-to" type="datetime-local" required value=${form.to} onInput=${input("to")} /><//>
+      <p class="buttons"><button type="submit" class="main" aria-disabled=${working ? "true" : null}>${working ? "Starting" : "Start"}</button></p>
+    </form>
+    <${Problem} id="start-alert" problem=${startProblem} />
+  </details>`;
+}
+
+// ---- the view
+
+let told = null;
+
+export function Investigations() {
+  const { severity = "", state = "" } = address.query;
+  const { rows } = investigations;
+  const shown = rows.filter((row) => (!severity || row.Severity === severity) && (!state || row.State === state));
+  const words = `${count(shown.length)} of ${some(rows.length, "investigation")}`;
+  const key = `${severity} ${state}`;
+  if (told !== null && told !== key) announce(words);
+  told = key;
+  return html`
+    <section aria-labelledby="investigations-title" id="investigations">
+      <div class="bar">
+        <h2 id="investigations-title">Investigations</h2>
+        <${Freshness} id="investigations-freshness" ...${stateOf(investigations)} />
+        <${RefreshButton} id="investigations-refresh" busy=${investigations.loading} run=${() => investigations.load({ fresh: true })} />
+      </div>
+      <${Problem} id="investigations-alert" problem=${investigations.problem} retry=${() => investigations.load()} />
+      ${investigations.failures.length > 0 && html`<h3>Could not be checked</h3><${Failures} id="investigations-failures" kind="investigations" failures=${investigations.failures} reload=${() => investigations.load()} changed=${changed} />`}
+      <form class="filter" onSubmit=${(event) => event.preventDefault()}>
+        <${Filter} id="investigations-severity" label="Severity"><${Select} id="investigations-severity" value=${severity} any="any" choices=${SEVERITIES} change=${(value) => adjust({ severity: value })} /><//>
+        <${Filter} id="investigations-state" label="State"><${Select} id="investigations-state" value=${state} any="any" choices=${[["ACTIVE", "active"], ["ARCHIVED", "archived"]]} change=${(value) => adjust({ state: value })} /><//>
+      </form>
+      <p class="quiet" id="investigations-shown">${words}${investigations.time ? "" : ", so far"}</p>
+      <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators" rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}
+        columns=${COLUMNS} sort=${sortOf("severity")} onSort=${adjustSort} />
+      <${Exports} kind="investigations" query=${{ severity, state }}>these<//>
+      <${Start} />
+    </section>
+    <${One} />
+  `;
 }

@@ -1,42 +1,74 @@
-// Starts the views, and shows the one that the address names.
+// Starts the page, and shows the view that the address names.
 
-import { call } from "./api.js";
-import { find, focus, showProblem } from "./dom.js";
+import * as account from "./account.js";
+import { address, digitsOf, follow, go, isAccount, link } from "./address.js";
+import * as coverage from "./coverage.js";
+import { anyLoading, loadSettings, settings } from "./data.js";
 import * as fleet from "./fleet.js";
 import * as investigations from "./investigations.js";
+import * as members from "./members.js";
 import * as onboarding from "./onboarding.js";
+import { html } from "./parts/index.js";
+import { changed, start } from "./store.js";
+import { Problem } from "./ui.js";
 
-const VIEWS = { fleet: "Fleet", onboarding: "Onboarding", investigations: "Investigations" };
-const SHOW = { onboarding: onboarding.show, investigations: investigations.show };
+const VIEWS = new Map([
+  ["fleet", [fleet, fleet.Fleet]],
+  ["coverage", [coverage, coverage.Coverage]],
+  ["members", [members, members.Members]],
+  ["investigations", [investigations, investigations.Investigations]],
+  ["onboarding", [onboarding, onboarding.Onboarding]],
+  ["account", [account, account.Account]],
+]);
+const LINKS = [["fleet", "Fleet"], ["coverage", "Coverage"], ["members", "Members"], ["investigations", "Investigations"], ["onboarding", "Onboarding"]];
 
-// The fragment of the address has the view and its parameters: #investigations/ACCOUNT/REGION/ID. `byUser`: whether the
-// user followed a link, so that the focus has to move.
-function showView(byUser) {
-  const [first, ...rest] = location.hash.slice(1).split("/").map(decodeURIComponent);
-  if (first === "main") return focus(find("main"));
-  const view = first in VIEWS ? first : "fleet";
-  for (const name of Object.keys(VIEWS)) find(name).hidden = name !== view;
-  for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${view}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  document.title = `${VIEWS[view]}: Detective`;
-  if (byUser && !rest.length) focus(find(`${view}-title`));
-  SHOW[view]?.(rest);
+// An account id leads to the account, and a part of one to all that have it.
+function find(event) {
+  event.preventDefault();
+  const text = digitsOf(new FormData(event.target).get("find"));
+  if (isAccount(text)) go("account", [text]);
+  else if (text) go("coverage", [], { find: text });
 }
 
-async function start() {
-  try {
-    const settings = await call("api/settings");
-    fleet.start(settings);
-    onboarding.start(settings);
-    investigations.start(settings);
-  } catch (error) {
-    if (!error.problem) throw error;
-    return showProblem("alert", error.problem, start);
-  }
-  showView(false);
-  window.addEventListener("hashchange", () => showView(true));
+function arrive() {
+  if (address.view !== "account") account.leave();
+  if (settings.known) VIEWS.get(address.view)?.[0].show(address.ids);
 }
 
-start();
+async function loadAll() {
+  await loadSettings();
+  arrive();
+}
+
+function View() {
+  if (!settings.known) return html`<section aria-labelledby="wait-title" id="wait"><h2 id="wait-title">${address.title}</h2><p>${settings.problem ? "The accounts and regions are not known." : "Not answered yet."}</p></section>`;
+  const view = VIEWS.get(address.view)?.[1];
+  if (view) return html`<${view} />`;
+  return html`<section aria-labelledby="unknown-title" id="unknown"><h2 id="unknown-title">Not found</h2>
+    <p>This address names nothing on this page: an id in it is malformed, or incomplete. <a href=${link("fleet")}>To the fleet</a></p></section>`;
+}
+
+const Page = () => html`
+  <a class="skip" href="#main">Skip to the content</a>
+  <header>
+    <h1>Detective</h1>
+    <nav aria-label="Views">${LINKS.map(([view, title]) => html`<a key=${view} href=${link(view)} aria-current=${address.view === view ? "page" : null}>${title}</a>`)}</nav>
+    <form role="search" onSubmit=${find}>
+      <label class="hidden" for="find">Find an account</label>
+      <input id="find" name="find" type="search" autocomplete="off" placeholder="Account id" size="16" />
+      <button type="submit">Find</button>
+    </form>
+  </header>
+  <main id="main" tabindex="-1">
+    <${Problem} id="alert" problem=${settings.problem} retry=${settings.problem && loadAll} />
+    <${View} key=${address.view} />
+  </main>
+`;
+
+follow(arrive);
+start(document.getElementById("page"), () => html`<${Page} />`);
+loadAll();
+// What has not been answered for a while says so.
+setInterval(() => {
+  if (anyLoading() || fleet.isLoading() || account.isLoading()) changed();
+}, 1000);

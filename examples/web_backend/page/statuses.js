@@ -1,4 +1,4 @@
-// The statuses of members, in the order of display, with their labels.
+// The words and the colours for what the service says, and their order: problems first.
 
 export const STATUSES = [
   ["ENABLED", "Enabled"],
@@ -13,9 +13,20 @@ const OTHER = ["OTHER", "Other"];
 export const ALL = [...STATUSES, OTHER];
 
 const WORDS = new Map(ALL);
+const KINDS = new Map([
+  ["ENABLED", "good"],
+  ["INVITED", "wait"],
+  ["VERIFICATION_IN_PROGRESS", "wait"],
+  ["VERIFICATION_FAILED", "bad"],
+  ["ACCEPTED_BUT_DISABLED", "bad"],
+]);
+const URGENCY = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_IN_PROGRESS", "INVITED"];
 
 // The label of a status; an unknown status is its own label, and null means that the account is not a member.
-export const inWords = (status) => (status === null ? "No member" : (WORDS.get(status) ?? status));
+export const inWords = (status) => (status == null ? "No member" : (WORDS.get(status) ?? status));
+export const kindOf = (status) => KINDS.get(status) ?? "plain";
+// The rank by urgency: problems first, and what AWS may add later before what is well.
+export const urgency = (status) => (status === "ENABLED" ? 9 : (URGENCY.indexOf(status) + 5) % 5);
 
 export const none = () => Object.fromEntries(ALL.map(([status]) => [status, 0]));
 
@@ -25,3 +36,15 @@ export function add(sum, counts) {
 }
 
 export const total = (counts) => Object.values(counts).reduce((sum, one) => sum + one, 0);
+
+// The cells of the coverage matrix: state -> its sign, its label, and its kind. The sign tells them apart without colours.
+export const STATES = new Map([
+  ["on", ["✓", "on", "good"]],
+  ["off", ["!", "off", "bad"]],
+  ["unseen", ["–", "unseen", "wait"]],
+  ["failed", ["✕", "could not be checked", "bad"]],
+  ["not asked", ["…", "not asked yet", "plain"]],
+]);
+
+export const SEVERITIES = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"];
+export const severityRank = (severity) => (SEVERITIES.includes(severity) ? SEVERITIES.indexOf(severity) : SEVERITIES.length);

@@ -158,6 +158,11 @@ class Load:
             (self.stream, f"/api/fleet/investigations?region={region}"),
             (self.get, f"{base}/members"),
             (self.get, f"{base}/investigations"),
+            (self.stream, "/api/coverage"),
+            (self.stream, f"/api/coverage?max_age=0&account={account[-3:]}"),
+            (self.get, f"/api/accounts/{account}?wait=1"),
+            (self.get, "/api/export/members.csv"),
+            (self.get, "/api/changes"),
             (self.get, "/api/settings"),
             (self.get, f"{base}/members?max_results=many"),
         ]
@@ -190,12 +195,14 @@ class Load:
         if "overview" in path:
             last = body.strip().rpartition(b"\n\n")[2].split(b"\n")[0].decode()
         else:
-            last = "error" if b'"error"' in body.splitlines()[-1][:10] else "whole"
+            last = "whole" if body.splitlines()[-1].startswith(b'{"End":') else "cut off"
         self.ends[last] += 1
 
     async def disconnect(self, chance: random.Random) -> None:
         """Disconnect in the middle of a stream: at once, after a few lines, or within a line."""
-        path = chance.choice(["/api/fleet/overview?max_age=0", "/api/fleet/members", "/api/fleet/members?max_age=0"])
+        path = chance.choice(
+            ["/api/fleet/overview?max_age=0", "/api/fleet/members?max_age=0", "/api/coverage?max_age=0"]
+        )
         async with self.http.get(path) as response:
             self.statuses[f"{response.status}, disconnected"] += 1
             await response.content.read(chance.choice([1, 500, 5000]))

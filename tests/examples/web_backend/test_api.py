@@ -9,14 +9,15 @@ from support.backend import Backend, readable_members
 from web_backend import world
 from web_backend.settings import Settings
 
-from detective_async.testing import DetectiveSimulator, Failure, Fault
+from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Latency
 
 pytestmark = pytest.mark.slow
 
 ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
 BASE = f"/api/accounts/{ACCOUNT}/regions/{REGION}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Admin"
-START = {"EntityArn": ROLE, "ScopeStartTime": "2026-01-01T00:00:00Z", "ScopeEndTime": "2026-01-02T00:00:00+01:00"}
+SCOPE = {"ScopeStartTime": "2026-01-01T00:00:00Z", "ScopeEndTime": "2026-01-02T00:00:00+01:00"}
+START = {"ClientToken": "0" * 32, "EntityArn": ROLE, **SCOPE}
 
 
 def graph(sim: DetectiveSimulator) -> tuple[str, dict[str, str]]:
@@ -59,6 +60,52 @@ async def test_filters_of_the_fleet(backend: Backend, sim: DetectiveSimulator) -
     await backend.get("/api/fleet/members?region=eu-north-1", 404)
 
 
+async def test_more_filters(backend: Backend) -> None:
+    """Members are filtered by a part of their ids and by status; investigations by severity, status and state."""
+    whole = await backend.ndjson("/api/fleet/members")
+    some = await backend.ndjson("/api/fleet/members?member=00-0000-02&status=ENABLED")
+    wanted = [
+        line
+        for line in whole
+        if "Member" in line and "00000002" in line["Member"]["AccountId"] and line["Member"]["Status"] == "ENABLED"
+    ]
+    assert [line for line in some if "Member" in line] == wanted != []
+    lines = await backend.ndjson("/api/fleet/investigations?severity=CRITICAL&status=SUCCESSFUL&state=ACTIVE")
+    found = [line["Investigation"] for line in lines if "Investigation" in line]
+    assert {(one["Severity"], one["Status"], one["State"]) for one in found} == {("CRITICAL", "SUCCESSFUL", "ACTIVE")}
+
+
+async def test_email_addresses_are_sent_on_request(backend: Backend) -> None:
+    """Without the parameter, no line has one."""
+    asked = await backend.ndjson(f"/api/fleet/members?account_id={ACCOUNT}&emails=true")
+    assert all(line["Member"]["EmailAddress"] == world.address(line["Member"]["AccountId"]) for line in asked)
+    for query in ("emails=false", ""):
+        lines = await backend.ndjson(f"/api/fleet/members?account_id={ACCOUNT}&{query}")
+        assert len(lines) == len(asked)
+        assert "@example.com" not in json.dumps(lines)
+
+
+async def test_packages_and_auto_enable(backend: Backend, sim: DetectiveSimulator) -> None:
+    """A graph has the states of its packages, and whether its organization's new accounts are enabled."""
+    lines = await backend.ndjson(f"/api/fleet/graphs?account_id={ACCOUNT}&region={REGION}")
+    assert lines[0]["Graph"]["Packages"]["DETECTIVE_CORE"] == "STARTED"
+    assert (lines[0]["Graph"]["AutoEnable"], lines[0]["Graph"]["Problems"]) == (None, {})
+    for operation in ("ListDatasourcePackages", "DescribeOrganizationConfiguration"):
+        sim.inject(Fault(Failure(403, "AccessDeniedException"), operation=operation, count=None))
+    lines = await backend.ndjson(f"/api/fleet/graphs?account_id={ACCOUNT}&region={REGION}&max_age=0")
+    assert (lines[0]["Graph"]["Packages"], lines[0]["Graph"]["AutoEnable"]) == (None, None)
+    assert [one["code"] for one in lines[0]["Graph"]["Problems"].values()] == ["AccessDeniedException"] * 2
+
+
+async def test_ids_with_dashes(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Account ids may have the dashes that AWS's console shows, in paths and queries."""
+    dashed = f"{ACCOUNT[:4]}-{ACCOUNT[4:8]}-{ACCOUNT[8:]}"
+    assert (await backend.get(f"/api/accounts/{dashed}/regions/{REGION}/graph"))["Arn"] == graph(sim)[0]
+    lines = await backend.ndjson(f"/api/fleet/members?account_id={dashed}&region={REGION}")
+    assert {line["AccountId"] for line in lines} == {ACCOUNT}
+    assert (await backend.get(f"/api/accounts/{ACCOUNT[:4]}-{ACCOUNT[4:]}?wait=0", 400))["parameter"] == "account_id"
+
+
 async def test_one_account(backend: Backend, sim: DetectiveSimulator) -> None:
     """Its graph has tags, and its members and invitations come in pages, with the API's names."""
     arn, members = graph(sim)
@@ -96,6 +143,34 @@ async def test_an_investigation(backend: Backend) -> None:
     assert {one["IndicatorType"] for one in some["Indicators"]} == {"NEW_ASO"}
 
 
+async def test_an_investigation_is_started_once(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Three requests with one token start one, even at once; with another body, the token is refused."""
+    sim.inject(Fault(Latency(0.2), operation="StartInvestigation", count=None))
+    path = f"{BASE}/investigations"
+    answers = await asyncio.gather(*(backend.send("POST", path, START, 201) for _ in range(3)))
+    answers.append(await backend.send("POST", path, START, 201))
+    assert len({one["InvestigationId"] for one in answers}) == 1
+    assert [request.operation for request in sim.requests].count("StartInvestigation") == 1
+    other = {**START, "EntityArn": f"{ROLE}2"}
+    assert (await backend.send("POST", path, other, 409))["code"] == "TokenReused"
+    assert (await backend.send("POST", path, {**other, "ClientToken": "1" * 32}, 201)) != answers[0]
+
+
+async def test_a_start_that_failed_is_tried_again(backend: Backend, sim: DetectiveSimulator) -> None:
+    """With the same token, unless it may have succeeded: then the answer stays the same."""
+    path = f"{BASE}/investigations"
+    sim.inject(Fault(Failure(403, "AccessDeniedException"), operation="StartInvestigation", count=1))
+    await backend.send("POST", path, START, 403)
+    await backend.send("POST", path, START, 201)
+    sim.inject(Fault(Drop("after"), operation="StartInvestigation", count=None))
+    unknown = {**START, "ClientToken": "1" * 32}
+    assert (await backend.send("POST", path, unknown, 502))["outcome_unknown"] is True
+    sim.clear_faults()
+    before = len(sim.requests)
+    assert (await backend.send("POST", path, unknown, 502))["outcome_unknown"] is True
+    assert len(sim.requests) == before
+
+
 async def test_an_account_without_a_graph(backend: Backend, sim: DetectiveSimulator) -> None:
     """Its members and investigations are 404; its invitations are listed."""
     there = {tuple(arn.split(":")[3:5]) for arn in sim.snapshot()}
@@ -115,7 +190,9 @@ async def test_what_does_not_exist_is_404(backend: Backend) -> None:
     assert missing["code"] == "ResourceNotFoundException"
     assert missing["request_id"]
     await backend.get(f"/api/onboarding/jobs/{'0' * 32}", 404)
-    await backend.send("POST", "/api/onboarding/jobs", {"PlanId": "0" * 32}, 404)
+    await backend.get(f"/api/onboarding/plans/{'0' * 32}", 404)
+    job = {"PlanId": "0" * 32, "AdministratorId": ACCOUNT, "AccountIds": [ACCOUNT]}
+    await backend.send("POST", "/api/onboarding/jobs", job, 404)
     await backend.get("/nowhere", 404)
 
 
@@ -142,6 +219,8 @@ async def test_the_settings_for_the_page(backend: Backend, settings: Settings) -
     known = await backend.get("/api/settings")
     assert (tuple(known["Accounts"]), tuple(known["Regions"])) == (settings.accounts, settings.regions)
     assert known["Accepts"] is True
+    assert known["Names"] == settings.names
+    assert known["Limits"]["Target"] == settings.target_timeout
     assert (await backend.get("/api/health"))["status"] == "ok"
 
 

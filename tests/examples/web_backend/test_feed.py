@@ -7,7 +7,7 @@ from web_backend import world
 from web_backend.feed import Feed
 from web_backend.jobs import Draft, Job
 from web_backend.settings import Settings
-from web_backend.surveys import Survey
+from web_backend.survey import Survey, SurveyPlan
 
 from detective_async import Account, DetectiveClient, DetectiveFleet
 from detective_async.integrations.aiohttp_web import ProblemError
@@ -15,7 +15,7 @@ from detective_async.membership import plan_membership
 from detective_async.testing import DetectiveSimulator
 
 
-async def follow(feed: Feed[str], start: int = 0) -> list[tuple[int, str]]:
+async def follow(feed: Feed[str], start: int = 0) -> list[tuple[int, str | None]]:
     return [entry async for entry in feed.follow(start)]
 
 
@@ -61,10 +61,24 @@ async def test_an_error_comes_last() -> None:
             await anext(stream)
 
 
+async def test_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader gets None after a while without entries, and the later entries under their own numbers."""
+    monkeypatch.setattr("web_backend.feed.SILENCE", 0.01)
+    feed: Feed[str] = Feed()
+    reader = feed.follow()
+    assert [await anext(reader) for _ in range(2)] == [(0, None)] * 2
+    feed.put("a")
+    assert await anext(reader) == (0, "a")
+    assert await anext(reader) == (1, None)
+
+
 async def test_a_survey_that_is_stopped_before_it_starts(settings: Settings) -> None:
     """Its readers get an error instead of waiting for ever."""
     async with DetectiveFleet(settings.targets(), region=world.REGIONS[0]) as fleet, asyncio.timeout(60):
-        survey = Survey("members", fleet, 120, linger=1)
+        plan = SurveyPlan(
+            targets=settings.targets(), accounts=(), keep=1, linger=1, target_timeout=60, survey_timeout=60
+        )
+        survey = Survey("members", fleet, plan)
         await survey.aclose()
         assert not survey.is_current(1000)
         with pytest.raises(ProblemError):
@@ -81,7 +95,7 @@ async def test_a_job_that_is_stopped_before_it_starts(sim: DetectiveSimulator) -
     ):
         accounts = [Account(world.NEWCOMERS[0], world.address(world.NEWCOMERS[0]))]
         plan = await plan_membership(client, accounts, regions=[world.REGIONS[0]])
-        job = Job(Draft(world.OPERATOR, plan), 60)
+        job = Job(Draft(world.OPERATOR, (world.NEWCOMERS[0],), (world.REGIONS[0],), plan), 60)
         await job.stop()
         assert (job.running, job.describe()["State"]) == (False, "stopped")
-        assert [event.name async for _, event in job.feed.follow()] == ["stopped"]
+        assert [event.name async for _, event in job.feed.follow() if event] == ["stopped"]

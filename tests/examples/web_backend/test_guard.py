@@ -1,8 +1,10 @@
 """The protection from pages of other origins."""
 
+import asyncio
+
 import pytest
 from support.backend import Backend
-from web_backend.guard import is_our_host, is_our_origin
+from web_backend.guard import is_our_host, is_our_origin, is_our_site
 from web_backend.settings import LOCAL_NAMES
 
 
@@ -60,3 +62,31 @@ async def test_a_page_of_another_origin(backend: Backend) -> None:
     async with http.options("/api/settings", headers=evil) as response:
         assert response.status == 405
         assert not [name for name in response.headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize(
+    ("sites", "path", "expected"),
+    [
+        ([], "/api/fleet/overview", True),
+        (["same-origin"], "/api/fleet/overview", True),
+        (["none"], "/api/export/members.csv", True),
+        (["cross-site"], "/api/fleet/overview", False),
+        (["same-site"], "/api/fleet/overview", False),
+        (["something new"], "/api/fleet/overview", False),
+        (["same-origin", "same-origin"], "/api/fleet/overview", False),
+        (["cross-site"], "/", True),
+        (["cross-site"], "/page.js", False),
+    ],
+)
+def test_sites(sites: list[str], path: str, expected: bool) -> None:
+    """Only the page itself may be opened from another site; programs send no such header."""
+    assert is_our_site(sites, path) is expected
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", ["/api/fleet/overview", "/api/fleet/members?max_age=0", "/api/coverage"])
+async def test_a_page_of_another_site_starts_no_survey(backend: Backend, path: str, site: str) -> None:
+    """A GET without CORS, as from an image, is refused before anything is sent to AWS."""
+    async with backend.http.get(path, headers={"Sec-Fetch-Site": site}) as response:
+        assert response.status == 403
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("survey of")]

@@ -60,6 +60,18 @@ def test_invalid_values(given: list[tuple[str, Any]], parameter: str, problem: s
     assert len(str(raised.value)) < 200
 
 
+def test_account_ids_with_dashes() -> None:
+    """They may have those of AWS's console, in whole ids and in parts; the values have none."""
+    assert inputs.account_id("4444-5555-6666", "account") == "444455556666"
+    assert inputs.part_of_id("44-5555-", "account") == "445555"
+    for wrong in ("444-45555-6666", "4444-55556666", "4444--5555-6666", "-444455556666", "4444\u20135555\u20136666"):
+        with pytest.raises(ParameterError):
+            inputs.account_id(wrong, "account")
+    for wrong in ("", "-", "44a", "4" * 15):
+        with pytest.raises(ParameterError):
+            inputs.part_of_id(wrong, "account")
+
+
 @pytest.mark.parametrize("value", [[], "eu-west-1", None, ["eu-west-1"] * 2, ["eu-west-1", "x"], ["a", "b", "c"]])
 def test_invalid_lists(value: Any) -> None:
     """A list must have at least one item, not too many, no repetitions, and only valid ones."""

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 from support.backend import Backend, Event
-from web_backend import jobs, world
+from web_backend import feed, jobs, world
 from web_backend.app import make_app
 from web_backend.serving import serving
 from web_backend.settings import Settings
@@ -27,13 +27,18 @@ async def sim(sim: DetectiveSimulator) -> DetectiveSimulator:
     return sim
 
 
-async def make_plan(backend: Backend, csv: str = "", status: int = 201) -> Any:
-    body = {"AdministratorId": ADMINISTRATOR, "Regions": list(world.REGIONS), "Csv": csv or world.example()}
+async def make_plan(backend: Backend, csv: str = "", status: int = 201, administrator: str = ADMINISTRATOR) -> Any:
+    body = {"AdministratorId": administrator, "Regions": list(world.REGIONS), "Csv": csv or world.example()}
     return await backend.send("POST", PLANS, body, status)
 
 
-async def apply(backend: Backend, plan: Any, status: int = 202) -> Any:
-    return await backend.send("POST", JOBS, {"PlanId": plan["PlanId"]}, status)
+def target(plan: Any) -> dict[str, Any]:
+    """Return the body of the request that applies a plan."""
+    return {name: plan[name] for name in ("PlanId", "AdministratorId", "AccountIds")}
+
+
+async def apply(backend: Backend, plan: Any, status: int = 202, **changes: Any) -> Any:
+    return await backend.send("POST", JOBS, {**target(plan), **changes}, status)
 
 
 async def start(backend: Backend) -> str:
@@ -125,6 +130,70 @@ async def test_a_plan_is_applied_once(backend: Backend) -> None:
     assert first["JobId"] == second["JobId"]
 
 
+async def test_a_plan_is_applied_only_to_what_was_reviewed(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Another administrator or other accounts than the plan's are refused, and nothing is changed."""
+    plan, other = await make_plan(backend), world.ACCOUNTS[1]
+    before = statuses(sim, world.NEWCOMERS)
+    for changes in ({"AdministratorId": other}, {"AccountIds": plan["AccountIds"][1:]}, {"AccountIds": [other]}):
+        assert (await apply(backend, plan, 409, **changes))["code"] == "PlanMismatch"
+    assert statuses(sim, world.NEWCOMERS) == before
+    await apply(backend, plan, AccountIds=plan["AccountIds"][::-1])
+
+
+async def test_only_the_newest_plan_of_an_administrator_is_applied(backend: Backend) -> None:
+    """An older one is refused, unless its job has started: then the answer is that job. Others do not matter."""
+    old = await make_plan(backend)
+    elsewhere = await make_plan(backend, administrator=world.ACCOUNTS[1])
+    new = await make_plan(backend)
+    assert (await apply(backend, old, 409))["code"] == "PlanSuperseded"
+    assert [(await backend.get(f"{PLANS}/{one['PlanId']}"))["Latest"] for one in (old, elsewhere, new)] == [
+        False,
+        True,
+        True,
+    ]
+    job = await apply(backend, new)
+    await make_plan(backend)
+    assert (await apply(backend, new))["JobId"] == job["JobId"]
+    await apply(backend, elsewhere)
+
+
+async def test_one_job_at_a_time_for_an_administrator(backend: Backend, sim: DetectiveSimulator) -> None:
+    """A new plan cannot know what a running job is about to change; the refusal names the job."""
+    sim.inject(Fault(Latency(0.1), count=None))
+    job = await start(backend)
+    plan = await make_plan(backend)
+    refused = await apply(backend, plan, 409)
+    assert (refused["code"], f"{JOBS}/{refused['JobId']}") == ("JobRunning", job)
+    await backend.send("DELETE", job, None, 200)
+    await apply(backend, plan)
+
+
+async def test_a_plan_is_read_again(backend: Backend) -> None:
+    """Its URL gives the same document, and the job that applies it."""
+    plan = await make_plan(backend)
+    assert await backend.get(f"{PLANS}/{plan['PlanId']}") == plan
+    assert (plan["Latest"], plan["JobId"], plan["Regions"]) == (True, None, list(world.REGIONS))
+    job = await apply(backend, plan)
+    assert (await backend.get(f"{PLANS}/{plan['PlanId']}"))["JobId"] == job["JobId"]
+
+
+@pytest.mark.settings(plan_timeout=0.3)
+async def test_a_plan_that_takes_too_long(backend: Backend, sim: DetectiveSimulator) -> None:
+    """It is 504: nothing waits for ever."""
+    sim.inject(Fault(Latency(30), operation="ListMembers", count=None))
+    assert (await make_plan(backend, status=504))["code"] == "DeadlineExceeded"
+
+
+async def test_a_silent_job_says_that_it_goes_on(
+    backend: Backend, sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event, since a page does not see the comments of a stream."""
+    monkeypatch.setattr(feed, "SILENCE", 0.05)
+    sim.inject(Fault(Latency(0.3), count=None))
+    events = await backend.events(f"{await start(backend)}/events")
+    assert {"alive", "report"} <= {event.name for event in events}
+
+
 async def test_a_job_goes_on_without_readers(backend: Backend, sim: DetectiveSimulator) -> None:
     """A reader that reconnects gets the events after its last one."""
     sim.inject(Fault(Latency(0.05), count=None))
@@ -184,8 +253,8 @@ async def test_the_limit_of_running_jobs(
     monkeypatch.setattr(jobs, "MAX_RUNNING", 1)
     sim.inject(Fault(Latency(0.2), count=None))
     job = await start(backend)
-    plan = await make_plan(backend)
-    async with backend.http.post(JOBS, json={"PlanId": plan["PlanId"]}) as response:
+    plan = await make_plan(backend, administrator=world.ACCOUNTS[1])
+    async with backend.http.post(JOBS, json=target(plan)) as response:
         assert response.status == 503
         assert response.headers["Retry-After"]
     await backend.send("DELETE", job, None, 200)

@@ -1,13 +1,15 @@
 """Surveys: all accounts are read once for any number of readers, and only while there are readers."""
 
 import asyncio
+import json
 from collections import Counter
+from typing import Any
 
 import aiohttp
 import pytest
 from support.backend import TARGETS, Backend, readable_members
 from support.wire_server import until
-from web_backend import world
+from web_backend import api_fleet, feed, world
 from web_backend.app import make_app
 from web_backend.serving import serving
 from web_backend.settings import Settings
@@ -26,6 +28,13 @@ def calls(sim: DetectiveSimulator, operation: str = "ListGraphs") -> int:
 def surveys() -> list[asyncio.Task[object]]:
     """List those that are under way."""
     return [task for task in asyncio.all_tasks() if task.get_name().startswith("survey of")]
+
+
+def comparable(lines: list[Any]) -> list[str]:
+    """Return lines in one order, without the ids of requests."""
+    for line in lines:
+        line.get("Failure", {}).pop("request_id", None)
+    return sorted(json.dumps(line, sort_keys=True) for line in lines)
 
 
 async def settle(sim: DetectiveSimulator) -> int:
@@ -128,6 +137,125 @@ async def test_failures_are_reported_per_target(backend: Backend, sim: Detective
     assert (world.ACCOUNTS[7], world.REGIONS[1]) in failed
     assert len(failed) < TARGETS / 4
     assert end.name == "end"
+
+
+async def test_the_records_of_a_stream(backend: Backend) -> None:
+    """The first one says what is coming, and the last one how many there were, and from when to when."""
+    begin, *lines, end = await backend.records("/api/fleet/members")
+    assert begin["Begin"]["Total"] == TARGETS
+    assert end["End"]["Lines"] == len([line for line in lines if "Progress" not in line]) > 1000
+    assert end["End"]["StartedTime"] == begin["Begin"]["StartedTime"] < end["End"]["FinishedTime"]
+
+
+@pytest.mark.settings(linger=0.0)
+async def test_a_stream_that_is_stopped_has_no_end_mark(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Its last record is the error."""
+    sim.inject(Fault(Latency(0.3), count=None))
+    reader = asyncio.create_task(backend.records("/api/fleet/members"))
+    await until(lambda: sim.requests, "it is under way")
+    surveys()[0].cancel()
+    *_, last = await reader
+    assert list(last) == ["error"]
+
+
+async def test_a_silent_survey_says_that_it_goes_on(
+    backend: Backend, sim: DetectiveSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In both forms of streams, so that a reader can tell it from one that hangs."""
+    monkeypatch.setattr(feed, "SILENCE", 0.05)
+    sim.inject(Fault(Latency(0.5), operation="ListGraphs", count=None))
+    records, events = await asyncio.gather(backend.records("/api/fleet/members"), backend.events(OVERVIEW))
+    assert {"Progress": {"Done": 0, "Total": TARGETS}} in records
+    assert "alive" in {event.name for event in events}
+
+
+async def test_a_stream_with_nothing_selected_says_that_it_goes_on(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What others have answered is not silence to the survey, but to the reader of a selection."""
+    monkeypatch.setattr(api_fleet, "_PROGRESS_INTERVAL", 0.0)
+    for path in ("/api/fleet/members?member=9999", "/api/coverage"):
+        records = await backend.records(path)
+        done = [record["Progress"]["Done"] for record in records if "Progress" in record]
+        assert len(done) > TARGETS / 2
+        assert done == sorted(done)
+
+
+@pytest.mark.settings(accounts=world.ACCOUNTS[:4], target_timeout=4.0)
+async def test_an_account_that_hangs(backend: Backend, sim: DetectiveSimulator) -> None:
+    """It is a failure of its own after its time limit, and the others are there."""
+    sim.inject(Fault(Latency(60), account=world.ACCOUNTS[3], region=world.REGIONS[1], count=None))
+    lines = await backend.ndjson("/api/fleet/members")
+    failures = [line for line in lines if "Failure" in line]
+    assert [(line["AccountId"], line["Region"]) for line in failures] == [(world.ACCOUNTS[3], world.REGIONS[1])]
+    assert (failures[0]["Failure"]["Cause"], failures[0]["Failure"]["status"]) == ("DeadlineExceeded", 504)
+    # Not by the time limit of a call, of which there may be any number.
+    assert "within 4 seconds" in failures[0]["Failure"]["detail"]
+    assert len(lines) > 100
+
+
+@pytest.mark.settings(survey_timeout=1.0)
+@pytest.mark.parametrize("path", ["/api/fleet/members", "/api/coverage"])
+async def test_a_survey_that_hangs(backend: Backend, sim: DetectiveSimulator, path: str) -> None:
+    """All that is left at its time limit are failures, and it ends as any other."""
+    sim.inject(Fault(Latency(60), operation="ListGraphs", count=None))
+    lines = await backend.ndjson(path)
+    failures = [line for line in lines if "Failure" in line]
+    assert len({(line["AccountId"], line["Region"]) for line in failures}) == TARGETS
+    assert "DeadlineExceeded" in {line["Failure"]["Cause"] for line in failures}
+    assert any("within the 1 seconds of the survey" in line["Failure"]["detail"] for line in failures)
+
+
+RETRIES = "/api/fleet/retries"
+
+
+@pytest.mark.parametrize("kind", ["members", "coverage"])
+async def test_failures_of_one_cause_are_tried_again(backend: Backend, sim: DetectiveSimulator, kind: str) -> None:
+    """Only their accounts are read again; what was found in the others is kept, with the time when it was found."""
+    path = "/api/coverage" if kind == "coverage" else f"/api/fleet/{kind}"
+    whole = await backend.ndjson(path)
+    expired = Failure(403, "ExpiredTokenException", "expired")
+    for account in world.ACCOUNTS[:5]:
+        sim.inject(Fault(expired, account=account, operation="ListGraphs", count=None))
+    failed = await backend.ndjson(f"{path}?max_age=0")
+    causes = Counter(line["Failure"]["Cause"] for line in failed if "Failure" in line)
+    assert causes == {"ExpiredTokenException": 5 * len(world.REGIONS), "AccessDenied": len(world.REGIONS)}
+    sim.clear_faults()
+    before = calls(sim)
+    body = {"Kind": kind, "Cause": "ExpiredTokenException"}
+    started = await backend.send("POST", RETRIES, body, 202)
+    assert started["Targets"] == 5 * len(world.REGIONS)
+    mended = await backend.ndjson(path)
+    assert calls(sim) - before == 5 * len(world.REGIONS)
+    assert comparable(mended) == comparable(whole)
+    # Nothing is left of that cause, so nothing is started.
+    again = await backend.send("POST", RETRIES, body, 202)
+    assert again == {**started, "Targets": 0}
+
+
+async def test_accounts_are_read_again(backend: Backend, sim: DetectiveSimulator) -> None:
+    """Some accounts in some regions; a running survey has to end first, and there has to be one."""
+    body = {"Kind": "members", "AccountIds": list(world.ACCOUNTS[:2]), "Regions": [world.REGIONS[0]]}
+    await backend.send("POST", RETRIES, body, 404)
+    await backend.send("POST", RETRIES, {"Kind": "members"}, 400)
+    sim.inject(Fault(Latency(0.1), count=None))
+    reader = asyncio.create_task(backend.events(OVERVIEW))
+    await until(lambda: sim.requests, "it is under way")
+    await backend.send("POST", RETRIES, body, 409)
+    first = await reader
+    assert (await backend.send("POST", RETRIES, body, 202))["Targets"] == 2
+    second = await backend.events(OVERVIEW)
+    times = [{(e.data["AccountId"], e.data["Region"]): e.data["Time"] for e in one[1:-1]} for one in (first, second)]
+    changed = {place for place, time in times[0].items() if times[1][place] != time}
+    assert changed == {(account, world.REGIONS[0]) for account in world.ACCOUNTS[:2]}
+
+
+async def test_no_graph_is_not_no_members(backend: Backend, sim: DetectiveSimulator) -> None:
+    """The overview says where there is a graph."""
+    _, *targets, _ = await backend.events(OVERVIEW)
+    found = {one.data["GraphArn"] for one in targets if one.data["GraphArn"]}
+    assert found == {arn for arn in sim.snapshot() if world.CLOSED not in arn}
+    assert [one for one in targets if one.data["GraphArn"] is None and one.data["Error"] is None]
 
 
 @pytest.mark.parametrize("path", [OVERVIEW, "/api/fleet/members"])

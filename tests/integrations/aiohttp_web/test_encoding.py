@@ -34,7 +34,7 @@ from detective_async import (
 )
 from detective_async.api.models.base import ResponseMetadata
 from detective_async.integrations.aiohttp_web import to_json
-from detective_async.integrations.aiohttp_web.json_bytes import dump_json
+from detective_async.integrations.web.json_bytes import dump_json
 from detective_async.membership import RegionReport
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)

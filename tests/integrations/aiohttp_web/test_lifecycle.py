@@ -11,7 +11,7 @@ from support.sessions import session_of
 from detective_async import AssumeRole, CallEvent, Credentials, DetectiveClient, DetectiveFleet, ParameterError, Target
 from detective_async.events import Event
 from detective_async.integrations.aiohttp_web import CLIENT, FLEET, get_client, get_fleet, health, setup, to_json
-from detective_async.integrations.aiohttp_web.state import AccountCredentials
+from detective_async.integrations.web.state import AccountCredentials
 from detective_async.testing import DetectiveSimulator
 
 OTHER = "444455556666"
@@ -123,7 +123,7 @@ def test_cached_providers(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(account_id)
         return KEYS if account_id == OTHER else AssumeRole(f"arn:aws:iam::{account_id}:role/R")
 
-    monkeypatch.setattr("detective_async.integrations.aiohttp_web.state._MAX_PROVIDERS", 2)
+    monkeypatch.setattr("detective_async.integrations.web.state._MAX_PROVIDERS", 2)
     accounts = AccountCredentials(ask)
     first = accounts.get("1" * 12)
     assert accounts.get("1" * 12) is first

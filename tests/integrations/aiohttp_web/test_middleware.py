@@ -53,7 +53,7 @@ EXCEPTIONS: dict[str, tuple[Exception, dict[str, Any], dict[str, str], tuple[str
             "outcome_unknown": False,
             "parameter": "graph_arn",
         },
-        {"Cache-Control": "no-store"},
+        {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
         None,
     ),
     "a throttle": (

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detective_async.integrations.aiohttp_web import ServerEvent
-from detective_async.integrations.aiohttp_web.json_bytes import dump_json
-from detective_async.integrations.aiohttp_web.server_events import COMMENT, encode_event, encode_retry
+from detective_async.integrations.web.json_bytes import dump_json
+from detective_async.integrations.web.server_events import COMMENT, encode_event, encode_retry
 
 
 @define

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from aiohttp import web
 from attrs import Attribute, field, frozen
 
 #: Characters that end a line, or make browsers ignore an id (NUL); and lone surrogates, which UTF-8 cannot encode.
@@ -49,8 +48,3 @@ def encode_event(data: bytes, *, event: str | None = None, event_id: str | None 
 def encode_retry(seconds: float) -> bytes:
     """Encode the seconds that a browser waits before it reconnects."""
     return b"retry: %d\n\n" % round(seconds * 1000)
-
-
-def last_event_id(request: web.BaseRequest) -> str | None:
-    """Return the id of the last event that a reconnecting browser received; None for a new connection."""
-    return request.headers.get("Last-Event-ID") or None

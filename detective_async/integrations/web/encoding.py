@@ -5,7 +5,7 @@ from typing import Any
 
 from detective_async.api.values import PlainValues
 from detective_async.fleet import Target
-from detective_async.integrations.aiohttp_web.problem import problem_of
+from detective_async.integrations.web.problem import problem_of
 
 
 def to_json(value: object, *, sensitive: bool = False) -> Any:

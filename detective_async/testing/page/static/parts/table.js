@@ -1,0 +1,192 @@
+// A table for any number of rows. It has only the rows in the document that are in sight, keyed, so that an update changes
+// cells and never replaces them: a selection, the focus and what is under the pointer stay.
+//
+//   html`<${Table} id="members" caption="Members" rows=${rows} rowKey=${(row) => row.id} columns=${columns}
+//     sort=${{ by: "name", down: false }} onSort=${(sort) => ...} />`
+//
+// A column: `{ key, label, value(row), cell(row)?, number?, wide? }`. `value` is what the rows are sorted by, and what is shown
+// where there is no `cell`. `number` aligns right; `wide` is for text of any length. Without `onSort` the rows stay in the order in which they come. Nothing
+// is shown without rows: what that means is for the page to say.
+
+import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
+
+const FEW = 60; // up to this many rows, all of them are in the document
+const HEIGHT = 34; // pixels of a row before it was measured
+const order = new Intl.Collator("en", { numeric: true }).compare;
+const number = new Intl.NumberFormat("en");
+
+// null and undefined come last, in either direction.
+function compare(a, b, sign) {
+  if (a == null || b == null) return (a == null) - (b == null);
+  if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+  return sign * (a === b ? 0 : order(String(a), String(b)));
+}
+
+export function sorted(rows, columns, sort) {
+  const column = sort && columns.find((one) => one.key === sort.by);
+  if (!column) return rows;
+  // The values are computed once for each row, and not for each comparison.
+  return rows
+    .map((row, index) => [column.value(row), index, row])
+    .sort((a, b) => compare(a[0], b[0], sort.down ? -1 : 1) || a[1] - b[1])
+    .map(([, , row]) => row);
+}
+
+export class Table extends Component {
+  box = createRef();
+  body = createRef();
+  rows = [];
+  rowKeys = [];
+  printing = false;
+  held = false; // the pointer or the focus is in the rows, so that they keep their order
+
+  measure = (node) => this.virtual?.measureElement(node);
+
+  options() {
+    return {
+      count: this.rows.length,
+      getScrollElement: () => this.box.current,
+      estimateSize: () => HEIGHT,
+      getItemKey: (index) => this.rowKeys[index],
+      overscan: 8,
+      observeElementRect,
+      observeElementOffset,
+      scrollToFn: elementScroll,
+      onChange: () => this.forceUpdate(),
+      rangeExtractor: ({ startIndex, endIndex, overscan, count }) => {
+        const shown = new Set();
+        const last = Math.min(count - 1, endIndex + overscan);
+        for (let index = Math.max(0, startIndex - overscan); index <= last; index += 1) shown.add(index);
+        // A row that has the focus stays in the document when it is scrolled away: otherwise the focus would be lost.
+        const focused = this.body.current?.contains(document.activeElement) && document.activeElement.closest("tr");
+        if (focused && Number(focused.dataset.index) < count) shown.add(Number(focused.dataset.index));
+        return [...shown].sort((a, b) => a - b);
+      },
+    };
+  }
+
+  componentDidMount() {
+    this.virtual = new Virtualizer(this.options());
+    this.unmount = this.virtual._didMount();
+    this.virtual._willUpdate();
+    this.print = window.matchMedia("print");
+    this.print.addEventListener("change", this.toPrint);
+    window.addEventListener("beforeprint", this.beforePrint);
+    window.addEventListener("afterprint", this.afterPrint);
+    this.resized = new ResizeObserver(() => this.updateFocusability());
+    this.resized.observe(this.box.current);
+    this.forceUpdate();
+  }
+
+  componentDidUpdate() {
+    this.virtual._willUpdate();
+    this.updateFocusability();
+  }
+
+  componentWillUnmount() {
+    this.unmount();
+    this.resized.disconnect();
+    this.print.removeEventListener("change", this.toPrint);
+    window.removeEventListener("beforeprint", this.beforePrint);
+    window.removeEventListener("afterprint", this.afterPrint);
+  }
+
+  toPrint = ({ matches }) => this.setPrinting(matches);
+  beforePrint = () => this.setPrinting(true);
+  afterPrint = () => this.setPrinting(false);
+
+  setPrinting(printing) {
+    this.printing = printing;
+    this.forceUpdate();
+  }
+
+  hold = () => {
+    this.held = true;
+  };
+
+  release = () => {
+    if (this.body.current?.contains(document.activeElement) || this.body.current?.matches(":hover")) return;
+    this.held = false;
+    this.forceUpdate();
+  };
+
+  // What gets the focus is shown whole, also where a part of it was in sight already.
+  reveal = ({ target }) => target.scrollIntoView({ block: "nearest", inline: "nearest" });
+
+  // A box that scrolls can be scrolled by keyboard too.
+  updateFocusability() {
+    const box = this.box.current;
+    if (!box) return;
+    if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    else if (box !== document.activeElement) box.removeAttribute("tabindex");
+  }
+
+  // Sorts the rows again if that is allowed: not below the pointer, unless the reader has asked for another order.
+  arrange() {
+    const { rows, columns, sort, rowKey, view = "" } = this.props;
+    const wanted = `${sort?.by} ${sort?.down} ${view}`;
+    if (rows === this.given && wanted === this.wanted && (this.held || !this.stale)) return;
+    let next = sorted(rows, columns, sort);
+    this.stale = this.held && wanted === this.wanted;
+    if (this.stale) {
+      const places = new Map(this.rowKeys.map((key, index) => [key, index]));
+      const place = (row) => places.get(rowKey(row)) ?? Infinity;
+      next = next.map((row) => [place(row), row]).sort((a, b) => (a[0] === b[0] ? 0 : a[0] - b[0]));
+      next = next.map(([, row]) => row);
+    }
+    this.given = rows;
+    this.wanted = wanted;
+    this.rows = next;
+    this.rowKeys = next.map(rowKey);
+  }
+
+  heading({ key, label, number: isNumber, value }) {
+    const { sort, onSort } = this.props;
+    const sorts = onSort && value;
+    const direction = sort?.by === key ? (sort.down ? "descending" : "ascending") : "none";
+    const change = () => onSort({ by: key, down: sort?.by === key && !sort.down });
+    return html`<th key=${key} scope="col" role="columnheader" class=${isNumber ? "number" : ""} aria-sort=${sorts ? direction : null}>
+      ${sorts ? html`<button type="button" class="sort" onClick=${change}>${label}</button>` : label}
+    </th>`;
+  }
+
+  row(row, index) {
+    const { columns, rowKey, rowClass } = this.props;
+    const cells = columns.map(({ key, label, value, cell, number: isNumber, wide }, place) => {
+      const found = cell ? cell(row) : value(row);
+      const content = typeof found === "number" ? number.format(found) : found;
+      const names = isNumber ? "number" : wide ? "wide" : "";
+      return place
+        ? html`<td key=${key} role="cell" class=${names} data-label=${label}>${content}</td>`
+        : html`<th key=${key} scope="row" role="rowheader" class=${names} data-label=${label}>${content}</th>`;
+    });
+    return html`<tr key=${rowKey(row)} role="row" class=${rowClass?.(row) ?? ""} data-index=${index} aria-rowindex=${index + 2} ref=${this.measure}>${cells}</tr>`;
+  }
+
+  render({ id, caption, columns, foot }) {
+    this.arrange();
+    let content;
+    if (this.rows.length <= FEW || this.printing || !this.virtual) {
+      content = (this.printing ? this.rows : this.rows.slice(0, FEW)).map((row, index) => this.row(row, index));
+    } else {
+      this.virtual.setOptions(this.options());
+      const gap = (height, key) => html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${height}px` }}></td></tr>`;
+      content = [];
+      let end = 0;
+      for (const item of this.virtual.getVirtualItems()) {
+        if (item.start > end) content.push(gap(item.start - end, `before ${item.index}`));
+        content.push(this.row(this.rows[item.index], item.index));
+        end = item.end;
+      }
+      if (this.virtual.getTotalSize() > end) content.push(gap(this.virtual.getTotalSize() - end, "end"));
+    }
+    return html`<div class="box tall" hidden=${this.rows.length === 0} ref=${this.box} role="group" aria-label=${caption}>
+      <table id=${id} role="table" onFocusIn=${this.reveal} aria-rowcount=${this.rows.length + 1}>
+        <caption>${caption}</caption>
+        <thead role="rowgroup"><tr role="row" aria-rowindex="1">${columns.map((one) => this.heading(one))}</tr></thead>
+        <tbody role="rowgroup" ref=${this.body} onPointerEnter=${this.hold} onPointerLeave=${this.release} onFocusIn=${this.hold} onFocusOut=${() => setTimeout(this.release)}>${content}</tbody>
+        ${foot ?? null}
+      </table>
+    </div>`;
+  }
+}

@@ -1,0 +1,60 @@
+"""Routes about one account in all graphs and regions, and about what has changed in them."""
+
+import asyncio
+
+from aiohttp import web
+
+from detective_async.integrations.aiohttp_web import to_json
+from web_backend import inputs
+from web_backend.common import CHANGES, SETTINGS, SURVEYS, read_path, read_query
+from web_backend.selection import MAX_AGE
+
+#: Seconds; older surveys are not shown.
+_MAX_AGE = 3600
+_DEFAULT_WAIT = 5
+
+
+async def account(request: web.Request) -> web.Response:
+    """Return what is known about an account: its coverage by region, its memberships, its failures and changes.
+
+    Surveys that are needed are started. The response waits for their ends only for some seconds; if `Complete` is false
+    then, a later request has more.
+    """
+    account_id = read_path(request, account_id=inputs.account_id)["account_id"]
+    query = read_query(request, {"wait": inputs.integer(0, 60), "emails": inputs.flag, **MAX_AGE})
+    settings, surveys = request.config_dict[SETTINGS], request.config_dict[SURVEYS]
+    max_age = _MAX_AGE if query["max_age"] is None else query["max_age"]
+    members, coverage = surveys.get("members", max_age), surveys.coverage(max_age)
+    wait = _DEFAULT_WAIT if query["wait"] is None else query["wait"]
+    await asyncio.gather(members.wait(wait), coverage.wait(wait))
+    own = [one for survey in (members, coverage) for (asked, _), one in survey.found.items() if asked == account_id]
+    failures = {(one.region, one.failure.status): one.failure.values() for one in own if one.failure is not None}
+    return web.json_response(
+        {
+            "AccountId": account_id,
+            "Name": settings.names.get(account_id),
+            "IsAdministrator": account_id in settings.accounts,
+            "Complete": all(survey.feed.ended and survey.usable for survey in (members, coverage)),
+            "Done": len(members.found) + len(coverage.found),
+            "Total": members.total + coverage.total,
+            "AsOf": to_json(min(members.started, coverage.started)),
+            "Coverage": await coverage.cells_of(account_id),
+            "Memberships": [
+                row.values(email=query["emails"] or False)
+                for one in members.found.values()
+                for row in one.rows
+                if row.id == account_id
+            ],
+            "Failures": list(failures.values()),
+            "Changes": request.config_dict[CHANGES].since(None, account_id)["Changes"],
+        }
+    )
+
+
+async def changes(request: web.Request) -> web.Response:
+    """Return the changes of members' statuses, which were noticed by the surveys since some time."""
+    query = read_query(request, {"since": inputs.timestamp})
+    return web.json_response(request.config_dict[CHANGES].since(query["since"]))
+
+
+ROUTES = [web.get("/api/accounts/{account_id}", account), web.get("/api/changes", changes)]

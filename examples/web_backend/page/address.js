@@ -1,0 +1,84 @@
+// The fragment of the address has the whole state of a view: #view/id/id?name=value. It is input like any other, so every
+// part is checked before it is used.
+
+import { changed, focusOn } from "./store.js";
+
+const ACCOUNT = /^\d{12}$/;
+const REGION = /^[a-z]{2,}(-[a-z]+)+-\d{1,2}$/;
+const INVESTIGATION = /^\d{21}$/;
+const RANDOM = /^[0-9a-f]{32}$/;
+
+// View -> its title, and the forms of the ids that may follow.
+const VIEWS = new Map([
+  ["fleet", ["Fleet", []]],
+  ["coverage", ["Coverage", []]],
+  ["members", ["Members", []]],
+  ["investigations", ["Investigations", [ACCOUNT, REGION, INVESTIGATION]]],
+  ["onboarding", ["Onboarding", [RANDOM]]],
+  ["account", ["Account", [ACCOUNT]]],
+]);
+const UNKNOWN = { view: "unknown", title: "Not found", ids: [], query: {} };
+
+export let address = UNKNOWN;
+
+// 4444-5555-6666 and 4444 5555 6666 are account ids too.
+export const digitsOf = (text) => (/^[\d\s-]+$/.test(text) ? text.replace(/[\s-]/g, "") : text.trim());
+export const isAccount = (text) => ACCOUNT.test(text);
+
+function parse(hash) {
+  try {
+    const [path, query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
+    const [view, ...ids] = path.split("/").map(decodeURIComponent);
+    const [title, forms] = VIEWS.get(view || "fleet") ?? [];
+    if (view === "account") ids[0] = digitsOf(ids[0] ?? "");
+    const complete = ids.length === 0 ? view !== "account" : ids.length === forms?.length;
+    if (!title || !complete || !ids.every((id, place) => forms[place].test(id))) return UNKNOWN;
+    return { view: view || "fleet", title, ids, query: Object.assign(Object.create(null), Object.fromEntries(new URLSearchParams(query))) };
+  } catch {
+    // A malformed escape, such as `%`.
+    return UNKNOWN;
+  }
+}
+
+export function link(view, ids = [], query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  const words = new URLSearchParams(given).toString();
+  return `#${[view, ...ids].map(encodeURIComponent).join("/")}${words && `?${words}`}`;
+}
+
+export function go(view, ids, query) {
+  location.hash = link(view, ids, query);
+}
+
+// Changes parameters of the view without a new entry in the history, such as for each letter of a filter.
+export function adjust(changes) {
+  const query = { ...address.query, ...changes };
+  history.replaceState(null, "", link(address.view, address.ids, query));
+  address = { ...address, query: parse(location.hash).query };
+  changed();
+}
+
+export const sortOf = (otherwise) => {
+  const text = address.query.sort ?? otherwise;
+  return { by: text.replace(/^-/, ""), down: text.startsWith("-") };
+};
+export const adjustSort = ({ by, down }) => adjust({ sort: `${down ? "-" : ""}${by}` });
+
+// `arrived` is called with every new address.
+export function follow(arrived) {
+  const arrive = (byUser) => {
+    if (location.hash === "#main") {
+      history.replaceState(null, "", link(address.view, address.ids, address.query));
+      return document.getElementById("main").focus();
+    }
+    const before = address;
+    address = parse(location.hash);
+    document.title = `${address.title}${address.view === "account" ? ` ${address.ids[0]}` : ""}: Detective`;
+    arrived(address, before);
+    changed();
+    // After the new view was drawn.
+    if (byUser) setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => focusOn(address.ids.length ? "one" : null))), 50);
+  };
+  window.addEventListener("hashchange", () => arrive(true));
+  arrive(false);
+}

@@ -1,0 +1,123 @@
+// The matrix of accounts and regions: where Detective sees an account, where it does not, and why.
+
+import { adjust, adjustSort, address, digitsOf, isAccount, link, sortOf } from "./address.js";
+import { coverage, nameOf, settings } from "./data.js";
+import { Failures } from "./failures.js";
+import { html } from "./parts/index.js";
+import { Table } from "./parts/table.js";
+import { STATES } from "./statuses.js";
+import { announce, changed } from "./store.js";
+import { Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+
+export function show() {
+  if (coverage.phase === "idle") coverage.load();
+}
+
+// The sign, the word and the reason of one cell; no cell was not asked yet.
+export function Cell({ cell, failed = false, plain = false }) {
+  const [sign, word, kind] = STATES.get(cell?.State ?? (failed ? "failed" : "not asked")) ?? ["?", cell.State, "plain"];
+  const reason = cell?.State === "failed" ? (cell.Cause ?? cell.Reason) : cell?.Reason;
+  return html`<span class=${cell?.stale ? "cell old" : "cell"} title=${cell?.stale ? `as of ${timestamp(cell.stale)} UTC` : null}>
+    <span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span>
+    ${reason && !plain && html` <small>${reason}</small>`}
+  </span>`;
+}
+
+let grouped = { from: null, rows: [] };
+
+// Account -> its cells, and the numbers of them that are covered, are not, and have not answered.
+function byAccount() {
+  if (grouped.from === coverage.rows) return grouped.rows;
+  const accounts = new Map(settings.Accounts.map((account) => [account, new Map()]));
+  for (const cell of coverage.rows) {
+    if (!accounts.has(cell.AccountId)) accounts.set(cell.AccountId, new Map());
+    accounts.get(cell.AccountId).set(cell.Region, cell);
+  }
+  const rows = [...accounts].map(([account, cells]) => {
+    const states = new Map();
+    for (const { State } of cells.values()) states.set(State, (states.get(State) ?? 0) + 1);
+    const on = states.get("on") ?? 0;
+    return { account, cells, states, on, gaps: cells.size - on, pending: settings.Regions.length - cells.size };
+  });
+  grouped = { from: coverage.rows, rows };
+  return rows;
+}
+
+const CHOICES = [
+  ["gaps", "not covered everywhere"],
+  ["on", "covered everywhere"],
+  ["off", "off somewhere"],
+  ["unseen", "unseen somewhere"],
+  ["failed", "could not be checked somewhere"],
+];
+
+function matches(row, part, state) {
+  if (part && !row.account.includes(part)) return false;
+  if (state === "gaps") return row.gaps > 0;
+  if (state === "on") return row.on === settings.Regions.length;
+  return !state || row.states.has(state);
+}
+
+export function verdict(name, on, gaps, pending) {
+  const where = `covered in ${count(on)} of ${some(on + gaps + pending, "region")}`;
+  if (pending) return `${name} is ${where} so far; ${some(pending, "region")} not answered yet`;
+  return gaps ? `${name} is not covered everywhere: ${where}` : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
+}
+
+let told = null;
+
+export function Coverage() {
+  const { find = "", state = "" } = address.query;
+  const part = digitsOf(find);
+  const all = byAccount();
+  const rows = all.filter((row) => matches(row, part, state));
+  const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
+  const exact = rows.length === 1 && part && rows[0];
+  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
+  const key = `${find} ${state}`;
+  if (told !== null && told !== key) announce(words);
+  told = key;
+  const columns = [
+    { key: "account", label: "Account", value: (row) => row.account, cell: (row) => html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}` },
+    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps, cell: (row) => (row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps) },
+    ...settings.Regions.map((region) => ({
+      key: region,
+      label: region,
+      value: (row) => [...STATES.keys()].indexOf(row.cells.get(region)?.State),
+      cell: (row) => html`<${Cell} cell=${row.cells.get(region)} failed=${coverage.phase === "failed"} />`,
+    })),
+  ];
+  return html`
+    <section aria-labelledby="coverage-title" id="coverage">
+      <div class="bar">
+        <h2 id="coverage-title">Coverage</h2>
+        <${Freshness} id="coverage-freshness" ...${stateOf(coverage)} />
+        <${RefreshButton} id="coverage-refresh" busy=${coverage.loading} run=${() => coverage.load({ fresh: true })} />
+      </div>
+      <${Problem} id="coverage-alert" problem=${coverage.problem} retry=${() => coverage.load()} />
+      ${coverage.time && html`<p id="coverage-summary">${count(everywhere)} of ${some(all.length, "account")} ${everywhere === 1 ? "is" : "are"} covered in every region.</p>`}
+      <p class="legend quiet">${[...STATES.values()].map(([sign, word, kind]) => html`<span key=${word}><span class="badge" data-kind=${kind}><span aria-hidden="true">${sign} </span>${word}</span></span>`)}</p>
+      <p class="quiet">On: a graph has its data. Off: a member or an administrator, but without data. Unseen: in no graph there that was asked.</p>
+    </section>
+    ${coverage.failures.length > 0 &&
+    html`<section aria-labelledby="coverage-failures-title" id="coverage-failures">
+      <h2 id="coverage-failures-title">Could not be checked</h2>
+      <p class="quiet">These administrators did not answer: their members may be covered all the same.</p>
+      <${Failures} id="coverage-causes" kind="coverage" failures=${coverage.failures} reload=${() => coverage.load()} changed=${changed} />
+    </section>`}
+    <section aria-labelledby="matrix-title" id="matrix">
+      <h2 id="matrix-title">Accounts and regions</h2>
+      <form class="filter" onSubmit=${(event) => event.preventDefault()}>
+        <${Filter} id="coverage-find" label="Account"><input id="coverage-find" type="search" inputmode="numeric" autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+        <${Filter} id="coverage-state" label="Coverage"><${Select} id="coverage-state" value=${state} any="any" choices=${CHOICES} change=${(value) => adjust({ state: value })} /><//>
+      </form>
+      <p class="quiet" id="coverage-shown">${words}</p>
+      ${rows.length === 0 && isAccount(part) && html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`}
+      <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows} rowKey=${(row) => row.account} view=${key}
+        columns=${columns} sort=${sortOf("-gaps")} onSort=${adjustSort} />
+      <${Exports} kind="coverage" query=${{ account: part, state: ["on", "off", "unseen", "failed"].includes(state) ? state : "" }}>this<//>
+    </section>
+  `;
+}
+
+export const stateOf = ({ phase, time, progress, began }) => ({ phase, time, progress, began });

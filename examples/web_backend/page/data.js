@@ -1,0 +1,69 @@
+// What the views share: the settings, and the streams of rows.
+
+import { call } from "./api.js";
+import { Dataset } from "./dataset.js";
+import { changed, recall, remember } from "./store.js";
+
+export const settings = { Accounts: [], Regions: [], Names: {}, Accepts: false, Example: null, known: false, problem: null };
+
+export async function loadSettings() {
+  settings.problem = null;
+  changed();
+  try {
+    Object.assign(settings, await call("api/settings"), { known: true });
+  } catch (error) {
+    if (!error.problem) throw error;
+    settings.problem = error.problem;
+  }
+  changed();
+}
+
+// Names and e-mail addresses are shown if the reader asks for them.
+export const personal = recall("personal", { shown: false });
+
+export function showPersonal(shown) {
+  personal.shown = shown;
+  remember("personal", personal);
+  members.load();
+}
+
+export const nameOf = (account) => (personal.shown && Object.hasOwn(settings.Names ?? {}, account) ? settings.Names[account] : "");
+
+// Old results do well enough for the first look: what is shown says how old it is, and "Refresh" asks AWS.
+const ages = (fresh) => `max_age=${fresh ? 0 : 3600}`;
+const owner = (row) => `${row.Administrator ?? row.AccountId} ${row.Region}`;
+
+export const coverage = new Dataset({
+  address: (fresh) => `api/coverage?${ages(fresh)}`,
+  read: (line) => line,
+  key: (row) => `${row.AccountId} ${row.Region}`,
+  owner: (row) => `${row.AdministratorId ?? row.AccountId} ${row.Region}`,
+});
+
+export const members = new Dataset({
+  address: (fresh) => `api/fleet/members?${ages(fresh)}${personal.shown ? "&emails=true" : ""}`,
+  read: ({ AccountId, Region, Member }) => ({ ...Member, Administrator: AccountId, Region }),
+  key: (row) => `${row.Administrator} ${row.Region} ${row.AccountId}`,
+  owner,
+});
+
+export const investigations = new Dataset({
+  address: (fresh) => `api/fleet/investigations?${ages(fresh)}`,
+  read: ({ AccountId, Region, Investigation }) => ({ ...Investigation, AccountId, Region }),
+  key: (row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`,
+  owner,
+});
+
+export const graphs = new Dataset({
+  address: (fresh) => `api/fleet/graphs?${ages(fresh)}`,
+  read: ({ AccountId, Region, Graph }) => ({ ...Graph, AccountId, Region }),
+  key: (row) => `${row.AccountId} ${row.Region}`,
+  owner,
+});
+
+export const anyLoading = () => [coverage, members, investigations, graphs].some((one) => one.loading);
+
+// Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.
+export async function askAgain(kind, cause) {
+  await call("api/fleet/retries", { method: "POST", body: { Kind: kind, Cause: cause } });
+}

@@ -1,0 +1,98 @@
+// The rows that a stream of the server has: `phase` says what is known of them, and old rows stay until there are new ones.
+//
+// idle: nobody asked. loading: the answer is under way; the rows are older ones, or those that have come so far.
+// ready: the rows are complete, as of `time`. failed: `problem` says why; the rows are what is left of older ones.
+
+import { lines } from "./api.js";
+import { changed } from "./store.js";
+
+export class Dataset {
+  phase = "idle";
+  failures = []; // the accounts and regions that could not be read
+  time = null; // when the rows were complete; null if they never were
+  problem = null;
+  progress = null; // accounts and regions that have answered, and all of them
+  began = 0; // when the latest request was sent
+  shown = new Map();
+  list = [];
+
+  // `address(fresh)`: the path; `read(line)` returns a row; `key(row)` names it, and `owner(row)` is the account and the
+  // region that it comes from.
+  constructor({ address, read, key, owner }) {
+    Object.assign(this, { address, read, key, owner });
+  }
+
+  // The same array as long as no row has changed.
+  get rows() {
+    if (this.list === null) this.list = [...this.shown.values()];
+    return this.list;
+  }
+
+  get loading() {
+    return this.phase === "loading";
+  }
+
+  show(rows) {
+    this.shown = rows;
+    this.list = null;
+  }
+
+  // Replaces a row that is shown.
+  replace(row) {
+    this.shown.set(this.key(row), row);
+    this.list = null;
+  }
+
+  // `fresh`: whether the server has to ask AWS again.
+  async load({ fresh = false } = {}) {
+    this.control?.abort();
+    const control = (this.control = new AbortController());
+    const found = new Map();
+    const failures = [];
+    Object.assign(this, { phase: "loading", problem: null, progress: null, began: Date.now() });
+    // The first answer is shown while it comes; a later one replaces the rows at its end.
+    const first = this.time === null;
+    if (first) {
+      this.failures = failures;
+      this.show(found);
+    }
+    changed();
+    try {
+      const stream = lines(this.address(fresh), { signal: control.signal });
+      for (;;) {
+        const { value, done } = await stream.next();
+        if (control.signal.aborted) return;
+        if (done) {
+          this.finish(found, failures, value);
+          break;
+        }
+        if (value.Begin) this.progress = { Done: 0, Total: value.Begin.Total };
+        else if (value.Progress) this.progress = value.Progress;
+        else if (value.Failure) failures.push(value);
+        else {
+          const row = this.read(value);
+          found.set(this.key(row), row);
+        }
+        if (first) this.list = null;
+        changed();
+      }
+    } catch (error) {
+      if (control.signal.aborted) return;
+      if (!error.problem) throw error;
+      Object.assign(this, { phase: "failed", problem: error.problem });
+    }
+    changed();
+  }
+
+  // Where an account and region failed, its old rows stay, and say how old they are.
+  finish(found, failures, end) {
+    const failed = new Set(failures.map((one) => `${one.AccountId} ${one.Region}`));
+    if (this.time !== null) {
+      for (const [name, row] of this.shown) {
+        if (failed.has(this.owner(row)) && !found.has(name)) found.set(name, { ...row, stale: row.stale ?? this.time });
+      }
+    }
+    this.show(found);
+    Object.assign(this, { phase: "ready", failures, progress: null, time: end.FinishedTime });
+  }
+}

@@ -1,0 +1,127 @@
+// Members by account: status, reason, since when, and how much data; found by any part of an id.
+
+import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
+import { stateOf } from "./coverage.js";
+import { graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
+import { Failures } from "./failures.js";
+import { html } from "./parts/index.js";
+import { Table } from "./parts/table.js";
+import { STATUSES, inWords, kindOf, urgency } from "./statuses.js";
+import { announce, changed } from "./store.js";
+import { Badge, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+
+export function show() {
+  if (members.phase === "idle") members.load();
+  if (graphs.phase === "idle") graphs.load();
+}
+
+const UNITS = ["B", "KB", "MB", "GB", "TB"];
+
+export function volume(bytes) {
+  if (bytes == null) return "";
+  const power = Math.min(UNITS.length - 1, bytes ? Math.floor(Math.log10(bytes) / 3) : 0);
+  return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${UNITS[power]}`;
+}
+
+export const words = (text) => (text ?? "").replaceAll("_", " ").toLowerCase();
+
+const PACKAGES = new Map([
+  ["DETECTIVE_CORE", "core"],
+  ["EKS_AUDIT", "EKS audit logs"],
+  ["ASFF_SECURITYHUB_FINDING", "Security Hub findings"],
+]);
+
+// The packages that deliver data, and what is the matter with the others.
+const packages = (states) =>
+  Object.entries(states ?? {})
+    .map(([name, state]) => `${PACKAGES.get(name) ?? words(name)}${state === "STARTED" ? "" : ` (${words(state)})`}`)
+    .sort()
+    .join(", ");
+
+// The service gives a reason for one status only; those of the others are in their definitions.
+const REASONS = new Map([
+  ["VERIFICATION_FAILED", "the e-mail address is not the account's"],
+  ["VERIFICATION_IN_PROGRESS", "the e-mail address is being checked"],
+  ["INVITED", "not accepted yet"],
+]);
+
+const reasonOf = ({ Status, DisabledReason }) => (DisabledReason ? words(DisabledReason) : (REASONS.get(Status) ?? ""));
+
+export const memberColumns = () => [
+  { key: "account", label: "Account", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+  ...(personal.shown
+    ? [
+        { key: "name", label: "Name", value: (one) => nameOf(one.AccountId) },
+        { key: "email", label: "E-mail", value: (one) => one.EmailAddress },
+      ]
+    : []),
+  { key: "status", label: "Status", value: (one) => urgency(one.Status), cell: (one) => html`<${Badge} kind=${kindOf(one.Status)}>${inWords(one.Status)}<//>${one.stale && html` <small>as of ${timestamp(one.stale)}</small>`}` },
+  { key: "reason", label: "Reason", wide: true, value: reasonOf },
+  { key: "since", label: "Since (UTC)", value: (one) => one.UpdatedTime ?? one.InvitedTime, cell: (one) => timestamp(one.UpdatedTime ?? one.InvitedTime) },
+  { key: "region", label: "Region", value: (one) => one.Region },
+  { key: "administrator", label: "Administrator", value: (one) => one.Administrator, cell: (one) => html`<a href=${link("account", [one.Administrator])}>${one.Administrator}</a>` },
+  { key: "volume", label: "Data a day", number: true, value: (one) => one.VolumeUsageInBytes, cell: (one) => volume(one.VolumeUsageInBytes) },
+  { key: "invited", label: "Invited (UTC)", value: (one) => one.InvitedTime, cell: (one) => timestamp(one.InvitedTime) },
+  { key: "packages", label: "Packages", wide: true, value: (one) => packages(one.DatasourcePackageIngestStates) },
+];
+
+export const memberKey = (one) => `${one.Administrator} ${one.Region} ${one.AccountId}`;
+
+let filtered = { key: null };
+
+export function Members() {
+  const { find = "", status = "", region = "" } = address.query;
+  const part = digitsOf(find);
+  const key = JSON.stringify([part, status, region]);
+  const { rows } = members;
+  if (filtered.from !== rows || filtered.key !== key) {
+    const found = rows.filter((one) => (!part || one.AccountId.includes(part)) && (!status || one.Status === status) && (!region || one.Region === region));
+    if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
+    filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
+  }
+  return html`
+    <section aria-labelledby="members-title" id="members">
+      <div class="bar">
+        <h2 id="members-title">Members</h2>
+        <${Freshness} id="members-freshness" ...${stateOf(members)} />
+        <button type="button" id="members-personal" onClick=${() => showPersonal(!personal.shown)}>${personal.shown ? "Hide" : "Show"} names and e-mail addresses</button>
+        <${RefreshButton} id="members-refresh" busy=${members.loading} run=${() => members.load({ fresh: true })} />
+      </div>
+      <${Problem} id="members-alert" problem=${members.problem} retry=${() => members.load()} />
+      ${members.failures.length > 0 && html`<h3>Could not be checked</h3><${Failures} id="members-failures" kind="members" failures=${members.failures} reload=${() => members.load()} changed=${changed} />`}
+      <form class="filter" onSubmit=${(event) => event.preventDefault()}>
+        <${Filter} id="members-find" label="Account"><input id="members-find" type="search" inputmode="numeric" autocomplete="off" size="16" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
+        <${Filter} id="members-status" label="Status"><${Select} id="members-status" value=${status} any="any" choices=${STATUSES} change=${(value) => adjust({ status: value })} /><//>
+        <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
+      </form>
+      <p class="quiet" id="members-shown">${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${some(filtered.accounts, "account")}${members.time ? "" : ", so far"}</p>
+      <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey} view=${key} columns=${memberColumns()}
+        rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status")} onSort=${adjustSort} />
+      <${Exports} kind="members" query=${{ member: part, status, region }}>these<//>
+    </section>
+    <${Graphs} />
+  `;
+}
+
+const unread = ({ Problems }, name) => `could not be read${Problems?.[name] ? `: ${Problems[name].title}` : ""}`;
+const AUTO = new Map([[true, "yes"], [false, "no"]]);
+
+function Graphs() {
+  const columns = [
+    { key: "account", label: "Administrator", value: (one) => one.AccountId, cell: (one) => html`<a href=${link("account", [one.AccountId])}>${one.AccountId}</a>` },
+    { key: "region", label: "Region", value: (one) => one.Region },
+    { key: "packages", label: "Data source packages", wide: true, value: (one) => (one.Packages ? packages(one.Packages) : unread(one, "Packages")) },
+    { key: "auto", label: "New accounts join by themselves", wide: true, value: (one) => AUTO.get(one.AutoEnable) ?? (one.Problems?.AutoEnable ? unread(one, "AutoEnable") : "no: not the graph of an organization") },
+    { key: "created", label: "Created (UTC)", value: (one) => timestamp(one.CreatedTime) },
+  ];
+  return html`<section aria-labelledby="graphs-title" id="graphs">
+    <div class="bar">
+      <h2 id="graphs-title">Graphs: packages and auto-enable</h2>
+      <${Freshness} id="graphs-freshness" ...${stateOf(graphs)} />
+      <${RefreshButton} id="graphs-refresh" busy=${graphs.loading} run=${() => graphs.load({ fresh: true })} />
+    </div>
+    <${Problem} id="graphs-alert" problem=${graphs.problem} retry=${() => graphs.load()} />
+    ${graphs.time && graphs.rows.length === 0 && html`<p>There is no graph.</p>`}
+    <${Table} id="graphs-table" caption="Graphs, their packages, and whether new accounts join" rows=${graphs.rows} rowKey=${(one) => one.Arn ?? `${one.AccountId} ${one.Region}`} columns=${columns} />
+  </section>`;
+}

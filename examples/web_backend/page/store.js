@@ -1,0 +1,82 @@
+// When the page is drawn, what is busy, and where the focus goes if what had it is gone.
+
+import { render } from "./parts/index.js";
+
+const busy = new Set();
+let place;
+let view;
+let waiting = false;
+let cost = 0; // milliseconds of the last drawing
+
+export function start(node, make) {
+  place = node;
+  view = make;
+  changed();
+}
+
+// Asks for a drawing: at most one per frame of the screen, and fewer of them the longer they take, so that a flood of
+// events leaves time for the reader.
+export function changed() {
+  if (waiting || !view) return;
+  waiting = true;
+  setTimeout(() => requestAnimationFrame(draw), Math.min(500, cost * 4));
+}
+
+export function draw() {
+  waiting = false;
+  const active = document.activeElement;
+  const section = active?.closest("section")?.id;
+  const began = performance.now();
+  render(view(), place);
+  cost = performance.now() - began;
+  if (active && active !== document.body && !(active.isConnected && active.checkVisibility())) focusOn(section);
+}
+
+// Puts the focus on the heading of a section, or of the view.
+export function focusOn(section) {
+  const heading = (section && document.getElementById(section)?.querySelector("h2")) ?? document.querySelector("main h2");
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+export const isBusy = (name) => busy.has(name);
+
+// Runs what a button does, once at a time. `name` says what it does, and to what.
+export async function once(name, work) {
+  if (busy.has(name)) return;
+  busy.add(name);
+  changed();
+  try {
+    await work();
+  } finally {
+    busy.delete(name);
+    changed();
+  }
+}
+
+// Says something to screen readers, after a pause in which it may be replaced.
+let saying;
+export function announce(text) {
+  clearTimeout(saying);
+  saying = setTimeout(() => {
+    document.getElementById("announcement").textContent = text;
+  }, 400);
+}
+
+// What was typed survives a reload, in this tab only.
+export function recall(name, otherwise) {
+  try {
+    return { ...otherwise, ...JSON.parse(sessionStorage.getItem(name)) };
+  } catch {
+    return { ...otherwise };
+  }
+}
+
+export function remember(name, value) {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // The storage is full or forbidden; then a reload loses it.
+  }
+}

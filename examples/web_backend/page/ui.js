@@ -1,0 +1,100 @@
+// What the views are built of. Everything is text: nothing from the server becomes markup.
+
+import { html } from "./parts/index.js";
+import { isBusy, once } from "./store.js";
+
+export { isBusy as isWorking } from "./store.js";
+
+const number = new Intl.NumberFormat("en");
+
+export const count = (value) => number.format(value);
+export const some = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
+
+// An ISO 8601 time in UTC, in a form for people, still in UTC.
+export const timestamp = (time) => (time ? `${time.slice(0, 10)} ${time.slice(11, 16)}` : "");
+
+export const Badge = ({ kind = "plain", children }) => html`<span class="badge" data-kind=${kind}>${children}</span>`;
+
+// A button that changes something: while it works it does nothing else, and says so. It is never `disabled`, since a
+// disabled button would lose the focus. `name` says what it does, and to what.
+export function Button({ name, run, label, working = label, main = false, ...more }) {
+  const busy = isBusy(name);
+  return html`<button type="button" class=${main ? "main" : ""} aria-disabled=${busy ? "true" : null} onClick=${() => once(name, run)} ...${more}>
+    ${busy ? working : label}
+  </button>`;
+}
+
+// A form whose button is busy while it is sent.
+export function submit(name, work) {
+  return (event) => {
+    event.preventDefault();
+    once(name, work);
+  };
+}
+
+// The alert is always there, so that screen readers notice what comes into it.
+export function Problem({ id, problem, retry, label = "Try again" }) {
+  const facts = problem && [problem.code, problem.parameter, problem.request_id && `request id ${problem.request_id}`].filter(Boolean);
+  return html`<div role="alert" id=${id}>
+    ${problem &&
+    html`<p><strong>${problem.title}</strong>${problem.detail ? `: ${problem.detail}` : ""}</p>
+      ${facts.length > 0 && html`<p class="quiet">${facts.join(", ")}</p>`}
+      ${problem.outcome_unknown && html`<p>AWS may have carried out the request nevertheless. Check before you repeat it.</p>`}
+      ${problem.JobId && html`<p><a href=${`#onboarding/${encodeURIComponent(problem.JobId)}`}>Show that job</a></p>`}
+      ${retry && html`<button type="button" onClick=${retry}>${label}</button>`}`}
+  </div>`;
+}
+
+const SLOW = 5; // seconds without an answer after which that is said
+
+// What is known, and how old it is.
+export function Freshness({ id, phase, time, progress, began }) {
+  const words = [];
+  if (phase === "loading") {
+    const waited = Math.floor((Date.now() - began) / 1000);
+    words.push(progress?.Total ? `Asking: ${count(progress.Done)} of ${count(progress.Total)}` : "Asking");
+    if (waited >= SLOW) words.push(`for ${waited} s`);
+  } else if (phase === "failed") words.push(time ? "Could not be refreshed" : "Could not be read");
+  else if (phase === "idle") words.push("Not asked yet");
+  if (time) words.push(`${phase === "ready" ? "As of" : "shown: as of"} ${timestamp(time)} UTC`);
+  return html`<p id=${id} class=${phase === "failed" ? "freshness late" : "freshness"}>${words.join(", ")}</p>`;
+}
+
+export const RefreshButton = ({ id, busy, run }) => html`<button type="button" id=${id} aria-disabled=${busy ? "true" : null} onClick=${() => busy || run()}>${busy ? "Refreshing" : "Refresh"}</button>`;
+
+export function Field({ id, label, hint, children }) {
+  return html`<p class="field"><label for=${id}>${label}</label>${children}${hint && html`<span class="quiet" id=${`${id}-hint`}>${hint}</span>`}</p>`;
+}
+
+// A choice; `choices` are values, or pairs of a value and its label.
+export function Select({ id, value, choices, any, change, ...more }) {
+  const pairs = choices.map((one) => (Array.isArray(one) ? one : [one, one]));
+  return html`<select id=${id} value=${value} onChange=${(event) => change(event.target.value)} ...${more}>
+    ${any && html`<option value="" selected=${value === ""}>${any}</option>`}
+    ${pairs.map(([name, label]) => html`<option key=${name} value=${name} selected=${name === value}>${label}</option>`)}
+  </select>`;
+}
+
+export function Filter({ id, label, children }) {
+  return html`<p><label for=${id}>${label}</label>${children}</p>`;
+}
+
+export const Exports = ({ kind, query, children }) => {
+  const words = new URLSearchParams(Object.entries(query ?? {}).filter(([, value]) => value)).toString();
+  const address = (form) => `api/export/${kind}.${form}${words && `?${words}`}`;
+  return html`<p class="exports quiet">Export ${children}: <a href=${address("csv")} download>CSV</a> <a href=${address("ndjson")} download>NDJSON</a></p>`;
+};
+
+// Failures by cause: an expired key fails for 400 accounts at once, and is one problem.
+export function byCause(failures) {
+  const groups = new Map();
+  for (const { AccountId, Region, Failure } of failures) {
+    const cause = Failure.Cause ?? Failure.code ?? Failure.title ?? "Unknown";
+    if (!groups.has(cause)) groups.set(cause, { cause, first: Failure, targets: [], accounts: new Set(), regions: new Set() });
+    const group = groups.get(cause);
+    group.targets.push({ AccountId, Region, Failure });
+    group.accounts.add(AccountId);
+    group.regions.add(Region);
+  }
+  return [...groups.values()].sort((a, b) => b.targets.length - a.targets.length);
+}

@@ -1,0 +1,256 @@
+"""A survey: all accounts and regions are read once, for any number of readers."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
+
+from attrs import evolve, field, frozen
+
+from detective_async import DetectiveClient, DetectiveFleet, Outcome, Target
+from detective_async.coverage import Coverage
+from detective_async.fleet import OutcomeKind
+from detective_async.integrations.aiohttp_web import ProblemError, to_json
+from web_backend.feed import Feed
+from web_backend.kinds import KINDS, Reading, Row, written
+
+#: After this many targets that are put at once, other tasks get a turn.
+_AT_A_TIME = 20
+
+#: An account and a region.
+Place = tuple[str, str]
+
+
+@frozen(kw_only=True)
+class Found:
+    """What a survey has found in one account and region.
+
+    Attributes:
+        account_id: the account that was asked; empty for rows that follow from what several accounts have said.
+        region: the region.
+        time: when it was found.
+        graph_arn: the graph; None if there is none, or that is not known.
+        rows: the items.
+        failure: why they are incomplete; its status is the cause, which many failures have in common.
+        coverage: what the coverage is made from.
+        summary: the numbers of members by status, as JSON.
+    """
+
+    account_id: str
+    region: str
+    time: datetime = field(factory=lambda: datetime.now(UTC))
+    graph_arn: str | None = None
+    rows: tuple[Row, ...] = ()
+    failure: Row | None = None
+    coverage: Coverage | None = None
+    summary: bytes = b""
+
+
+@frozen(kw_only=True)
+class SurveyPlan:
+    """What surveys read, and for how long.
+
+    Attributes:
+        targets: the accounts and regions.
+        accounts: the accounts that coverage is about; those that are found are added.
+        keep: seconds for which a finished survey is reused.
+        linger: seconds for which a survey continues after its last reader has disconnected.
+        target_timeout: the time limit of one account in one region, in seconds.
+        survey_timeout: the time limit of a survey, in seconds.
+        listener: called with the kind and what was found in each account and region.
+    """
+
+    targets: Sequence[Target]
+    accounts: Collection[str]
+    keep: float
+    linger: float
+    target_timeout: float
+    survey_timeout: float
+    listener: Callable[[str, Found], object] = lambda _kind, _found: None
+
+
+class Survey:
+    """One pass over all accounts and regions.
+
+    Attributes:
+        kind: one of `KINDS`.
+        plan: the targets and the limits.
+        id: a random id.
+        started: when it started.
+        finished: when it ended; None while it runs.
+        total: the number of targets.
+        found: account and region -> what was found there.
+        feed: the same, in the order of arrival.
+    """
+
+    def __init__(
+        self, kind: str, fleet: DetectiveFleet, plan: SurveyPlan, kept: Mapping[Place, Found] | None = None
+    ) -> None:
+        """Start it.
+
+        Args:
+            kind: one of `KINDS`.
+            fleet: the accounts and regions.
+            plan: the same, and the limits.
+            kept: what is taken over from an earlier survey, instead of being read again.
+        """
+        self.kind = kind
+        self.id = secrets.token_hex(8)
+        self.started = datetime.now(UTC)
+        self.finished: datetime | None = None
+        self.total = len(plan.targets)
+        self.found: dict[Place, Found] = {}
+        self.feed: Feed[Found] = Feed()
+        self._read = KINDS[kind]
+        self._fleet = fleet
+        self.plan = plan
+        self._kept = kept or {}
+        self._watchers = 0
+        self._stop_timer: asyncio.TimerHandle | None = None
+        self._ended_at = 0.0
+        self.usable = True
+        self._task = asyncio.create_task(self._run(), name=f"survey of {kind}")
+        self._task.add_done_callback(self._end)
+
+    def is_current(self, max_age: float) -> bool:
+        """Return whether it is running, or ended successfully at most that many seconds ago."""
+        return self.usable and (not self.feed.ended or asyncio.get_running_loop().time() - self._ended_at <= max_age)
+
+    def hold(self) -> None:
+        """Cancel the timer that would stop it, since another reader is about to come."""
+        if self._stop_timer is not None:
+            self._stop_timer.cancel()
+            self._stop_timer = None
+
+    async def watch(self, start: int = 0) -> AsyncGenerator[tuple[int, Found | None], None]:
+        """Yield (number, found) for all targets, as the results arrive; see `Feed.follow`.
+
+        Raises:
+            ProblemError: it was stopped before its end.
+        """
+        with self._watched():
+            async with aclosing(self.feed.follow(start)) as entries:
+                async for entry in entries:
+                    yield entry
+
+    async def wait(self, timeout: float) -> None:
+        """Wait until it has ended, at most for that many seconds."""
+        with self._watched():
+            await asyncio.wait([self._task], timeout=timeout)
+
+    def stop(self) -> None:
+        """Stop it, if it is running."""
+        if not self.feed.ended:
+            self.usable = False
+            self._task.cancel()
+
+    async def aclose(self) -> None:
+        """Stop it, and wait until it has ended."""
+        self.hold()
+        self.stop()
+        await asyncio.wait([self._task])
+
+    async def put(self, found: Found) -> None:
+        """Add what was found in a target."""
+        if self.kind == "members":
+            # Once, and not for each reader.
+            found = evolve(found, summary=_summary(found, len(self.found) + 1))
+        self.found[found.account_id, found.region] = found
+        self.feed.put(found)
+        if len(self.found) % _AT_A_TIME == 0:
+            await asyncio.sleep(0)
+
+    async def complete(self) -> None:
+        """Add what follows from all targets together."""
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        self.hold()
+        self._watchers += 1
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+            if not self._watchers and not self.feed.ended:
+                # Not stopped at once: after a reload of the page, the reader comes back.
+                self._stop_timer = asyncio.get_running_loop().call_later(self.plan.linger, self.stop)
+
+    async def _run(self) -> None:
+        for found in self._kept.values():
+            await self.put(found)
+        try:
+            async with asyncio.timeout(self.plan.survey_timeout), aclosing(self._fleet.run(self._work)) as outcomes:
+                async for outcome in outcomes:
+                    if (outcome.target.account_id, outcome.target.region) not in self._kept:
+                        await self._put_new(_found(outcome))
+        except TimeoutError:
+            await self._give_up()
+        await self.complete()
+
+    async def _work(self, client: DetectiveClient, target: Target) -> Reading:
+        if (target.account_id, target.region) in self._kept:
+            return Reading()
+        try:
+            async with asyncio.timeout(self.plan.target_timeout):
+                return await self._read(client, target)
+        except TimeoutError:
+            text = f"There was no complete answer within {self.plan.target_timeout:g} seconds."
+            raise ProblemError(504, None, text, code="DeadlineExceeded") from None
+
+    async def _give_up(self) -> None:
+        """Add a failure for each target that is left."""
+        text = f"It was not asked, or has not answered, within the {self.plan.survey_timeout:g} seconds of the survey."
+        error = ProblemError(504, None, text, code="DeadlineExceeded")
+        for target in self.plan.targets:
+            if (target.account_id, target.region) not in self.found:
+                await self._put_new(_found(Outcome(target, None, error, self.plan.survey_timeout)))
+
+    async def _put_new(self, found: Found) -> None:
+        self.plan.listener(self.kind, found)
+        await self.put(found)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        # Not at the end of `_run`, which may be cancelled before it has started.
+        stopped = ProblemError(503, None, "The survey of the accounts was stopped.")
+        error = stopped if task.cancelled() else task.exception()
+        self.usable = error is None
+        self.finished = datetime.now(UTC)
+        self._ended_at = asyncio.get_running_loop().time()
+        self.feed.end(error)
+
+
+def _found(outcome: Outcome[Reading]) -> Found:
+    reading, failure = outcome.value or Reading(), None
+    if outcome.error is not None:
+        place = {"AccountId": outcome.target.account_id, "Region": outcome.target.region}
+        error = to_json(outcome.error)
+        # An unexpected error has no code.
+        cause = error.get("code", error["title"])
+        line = written({**place, "Failure": {"Outcome": outcome.kind, "Cause": cause, **error}})
+        failure = Row(id=outcome.target.account_id, status=cause, json=line)
+    return Found(
+        account_id=outcome.target.account_id,
+        region=outcome.target.region,
+        graph_arn=reading.graph_arn,
+        rows=reading.rows,
+        failure=failure,
+        coverage=reading.coverage,
+    )
+
+
+def _summary(found: Found, done: int) -> bytes:
+    failure = None if found.failure is None else found.failure.values()["Failure"]
+    return written(
+        {
+            "AccountId": found.account_id,
+            "Region": found.region,
+            "Outcome": OutcomeKind.SUCCEEDED if failure is None else failure["Outcome"],
+            "GraphArn": found.graph_arn,
+            "Counts": Counter(row.status for row in found.rows if row.status is not None),
+            "Error": failure,
+            "Done": done,
+            "Time": to_json(found.time),
+        }
+    )

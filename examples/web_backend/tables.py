@@ -1,0 +1,107 @@
+"""Rows as tables for spreadsheets: CSV in which no cell is a formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+#: Kind -> the columns.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "members": (
+        "MemberId",
+        "Name",
+        "EmailAddress",
+        "AdministratorId",
+        "Region",
+        "Status",
+        "DisabledReason",
+        "InvitedTime",
+        "UpdatedTime",
+        "VolumeUsageInBytes",
+        "Packages",
+        "GraphArn",
+        "Failure",
+    ),
+    "coverage": (
+        "AccountId",
+        "Name",
+        "Region",
+        "State",
+        "Reason",
+        "Status",
+        "Since",
+        "VolumeInBytes",
+        "Packages",
+        "AdministratorId",
+        "IsAdministrator",
+        "GraphArn",
+        "Cause",
+    ),
+    "investigations": (
+        "InvestigationId",
+        "AdministratorId",
+        "Name",
+        "Region",
+        "Severity",
+        "Status",
+        "State",
+        "EntityArn",
+        "EntityType",
+        "CreatedTime",
+        "Failure",
+    ),
+    "failures": ("AccountId", "Name", "Region", "Outcome", "Cause", "title", "detail", "request_id"),
+}
+#: What spreadsheets take for the beginning of a formula, or may drop before one.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def cell(value: Any) -> str:
+    """Return a value as the text of a cell; text that a spreadsheet would take for a formula begins with a quote."""
+    match value:
+        case None:
+            return ""
+        case bool() | int() | float():
+            return str(value)
+        case dict():
+            return " ".join(f"{name}={one}" for name, one in value.items())
+        case _:
+            text = str(value)
+            return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def csv_lines(rows: Iterable[Iterable[Any]]) -> bytes:
+    """Write rows as CSV (RFC 4180)."""
+    text = io.StringIO()
+    csv.writer(text).writerows([cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> list[Any]:
+    """Return a line of a stream as the cells of a row.
+
+    Args:
+        kind: one of `COLUMNS`.
+        line: an item, or the failure of an account and region.
+        names: account id -> its name.
+    """
+    asked, failure = line["AccountId"], line.get("Failure")
+    match kind:
+        case "coverage":
+            values, named = line, asked
+        case "failures":
+            values, named = {**line, **(failure or {})}, asked
+        case _ if failure is not None:
+            values, named = {"Region": line["Region"], "Failure": failure["Cause"]}, asked
+        case "members":
+            member = line["Member"]
+            packages = member.get("DatasourcePackageIngestStates")
+            values = {**line, **member, "MemberId": member["AccountId"], "Packages": packages}
+            named = member["AccountId"]
+        case _:
+            values, named = {**line, **line["Investigation"]}, asked
+    added = {"Name": names.get(named)}
+    if kind != "coverage":
+        added["AdministratorId"] = asked
+    values = {**values, **added}
+    return [values.get(column) for column in COLUMNS[kind]]

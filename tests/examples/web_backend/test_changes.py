@@ -1,0 +1,107 @@
+"""What changed between the surveys of members."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.backend import Backend
+from web_backend import changes, world
+from web_backend.changes import Changes
+from web_backend.kinds import Row
+from web_backend.survey import Found
+
+from detective_async import DetectiveClient
+from detective_async.testing import DetectiveSimulator, Failure, Fault
+
+ACCOUNT, REGION = world.ACCOUNTS[0], world.REGIONS[0]
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def found(second: int, failure: bool = False, **statuses: str) -> Found:
+    """Return what a survey has found some seconds after the start: members and their statuses."""
+    rows = tuple(Row(id=name, status=status, json=b"{}") for name, status in statuses.items())
+    time = START + timedelta(seconds=second)
+    why = Row(id=ACCOUNT, status="AccessDenied", json=b"{}") if failure else None
+    return Found(account_id=ACCOUNT, region=REGION, time=time, rows=rows, failure=why)
+
+
+def seen(*all_found: Found, since: int | None = None) -> list[tuple[str, str | None, str | None]]:
+    record = Changes()
+    for one in all_found:
+        record.see("members", one)
+    shown = record.since(None if since is None else START + timedelta(seconds=since))["Changes"]
+    return [(one["MemberId"], one["Before"], one["After"]) for one in shown]
+
+
+def test_each_kind_of_change() -> None:
+    """A new member, another status, and a member that is gone; the newest first. The first survey has no changes."""
+    first, second = found(1, a="INVITED", b="ENABLED", c="ENABLED"), found(2, a="ENABLED", b="ENABLED", d="INVITED")
+    assert seen(first) == []
+    assert seen(first, second, found(3, a="ENABLED", b="ENABLED")) == [
+        ("d", "INVITED", None),
+        ("d", None, "INVITED"),
+        ("c", "ENABLED", None),
+        ("a", "INVITED", "ENABLED"),
+    ]
+
+
+def test_a_failure_is_no_change() -> None:
+    """Members that could not be read are not gone; they are compared with the last time that they were read."""
+    assert seen(found(1, a="INVITED"), found(2, failure=True), found(3, a="ENABLED")) == [("a", "INVITED", "ENABLED")]
+
+
+def test_changes_since() -> None:
+    """Those after a time; a record that begins later says that it is not complete."""
+    surveys = [found(second, a=status) for second, status in enumerate(("INVITED", "ENABLED", "INVITED"))]
+    assert seen(*surveys, since=1) == [("a", "ENABLED", "INVITED")]
+    assert seen(*surveys, since=2) == []
+    assert Changes().since(START)["Complete"] is False
+    assert Changes().since(datetime.now(UTC) + timedelta(seconds=1))["Complete"] is True
+
+
+def test_other_kinds_are_ignored() -> None:
+    """Only surveys of members have the statuses of members."""
+    record = Changes()
+    for kind in ("coverage", "investigations"):
+        record.see(kind, found(1, a="INVITED"))
+        record.see(kind, found(2, a="ENABLED"))
+    assert record.since(None)["Changes"] == []
+    assert record.since(None)["AsOf"] is None
+
+
+def test_the_record_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest changes are dropped, after which the record begins later; an answer has a limit of its own."""
+    monkeypatch.setattr(changes, "_MAX_STORED", 3)
+    monkeypatch.setattr(changes, "_MAX_SHOWN", 2)
+    record = Changes()
+    for second in range(6):
+        record.see("members", found(second, a=str(second)))
+    shown = record.since(None)
+    assert [one["After"] for one in shown["Changes"]] == ["5", "4"]
+    assert shown["Left"] == 1
+    assert record.since(START)["Complete"] is False
+
+
+@pytest.mark.slow
+async def test_changes_of_the_world(backend: Backend, sim: DetectiveSimulator) -> None:
+    """A member that was removed meanwhile is a change, in the record and in the document of its account."""
+    await backend.ndjson("/api/fleet/members")
+    before = await backend.get("/api/changes")
+    assert (before["Changes"], before["Complete"]) == ([], True)
+    graph_arn, member_id = next(
+        (arn, next(iter(one["members"]))) for arn, one in sim.snapshot().items() if f"{REGION}:{ACCOUNT}:" in arn
+    )
+    status = sim.snapshot()[graph_arn]["members"][member_id]
+    async with DetectiveClient(region=REGION, credentials=sim.account(ACCOUNT), endpoint_url=sim.url) as client:
+        await client.delete_members(graph_arn, [member_id])
+    # A retry reads them again, too.
+    body = {"Kind": "members", "AccountIds": [ACCOUNT]}
+    await backend.send("POST", "/api/fleet/retries", body, 202)
+    await backend.ndjson("/api/fleet/members")
+    after = await backend.get(f"/api/changes?since={before['AsOf']}")
+    expected = {"AccountId": ACCOUNT, "Region": REGION, "MemberId": member_id, "Before": status, "After": None}
+    assert [{**one, "Time": None} for one in after["Changes"]] == [{**expected, "Time": None}]
+    assert (await backend.get(f"/api/accounts/{member_id}"))["Changes"] == after["Changes"]
+    # What fails is not gone.
+    sim.inject(Fault(Failure(403, "AccessDeniedException"), operation="ListMembers", count=None))
+    await backend.ndjson("/api/fleet/members?max_age=0")
+    assert len((await backend.get("/api/changes"))["Changes"]) == 1

@@ -1,0 +1,135 @@
+"""Files for spreadsheets and programs: the same rows as the streams, whole, sorted, and without formulas."""
+
+import asyncio
+import csv
+import io
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.backend import TARGETS, Backend
+from support.wire_server import until
+from web_backend import world
+from web_backend.tables import COLUMNS, cell, columns_of, csv_lines
+
+from detective_async.testing import DetectiveSimulator, Fault, Latency
+
+EXPORT = "/api/export"
+
+
+async def table(backend: Backend, path: str) -> list[dict[str, str]]:
+    async with backend.http.get(f"{EXPORT}/{path}") as response:
+        assert response.status == 200, await response.text()
+        assert response.content_type == "text/csv"
+        assert int(response.headers["Content-Length"]) == len(await response.read())
+        assert response.headers["Content-Disposition"].startswith("attachment; filename=")
+        return list(csv.DictReader(io.StringIO(await response.text())))
+
+
+async def values(backend: Backend, path: str) -> list[Any]:
+    async with backend.http.get(f"{EXPORT}/{path}") as response:
+        assert response.content_type == "application/x-ndjson"
+        return [json.loads(line) for line in (await response.read()).splitlines()]
+
+
+def surveys() -> list[asyncio.Task[Any]]:
+    return [one for one in asyncio.all_tasks() if one.get_name().startswith("survey of")]
+
+
+def sorted_lines(lines: list[Any]) -> list[str]:
+    return sorted(json.dumps(line, sort_keys=True) for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["members", "investigations"])
+async def test_a_file_has_what_the_stream_has(backend: Backend, kind: str) -> None:
+    """In both forms, failures included; it is sorted."""
+    lines = await backend.ndjson(f"/api/fleet/{kind}")
+    assert sorted_lines(await values(backend, f"{kind}.ndjson")) == sorted_lines(lines)
+    rows = await table(backend, f"{kind}.csv")
+    assert len(rows) == len(lines)
+    assert Counter(row["Failure"] for row in rows)["AccessDenied"] == len(world.REGIONS)
+    ids = [row["MemberId" if kind == "members" else "InvestigationId"] for row in rows if not row["Failure"]]
+    assert ids == sorted(ids)
+
+
+@pytest.mark.slow
+async def test_members(backend: Backend) -> None:
+    """With the stream's filters, names, and e-mail addresses only on request."""
+    rows = await table(backend, "members.csv?status=VERIFICATION_FAILED")
+    failed = [row for row in rows if not row["Failure"]]
+    assert {row["Status"] for row in failed} == {"VERIFICATION_FAILED"}
+    assert all(row["UpdatedTime"] and row["AdministratorId"] in world.ACCOUNTS for row in failed)
+    assert all(row["Name"] == world.NAMES[row["MemberId"]] for row in failed)
+    assert {row["EmailAddress"] for row in rows} == {""}
+    asked = await table(backend, "members.csv?member=4444-5555-6666&emails=true")
+    assert {row["EmailAddress"] for row in asked if not row["Failure"]} == {world.address("444455556666")}
+    enabled = await table(backend, "members.csv?status=ENABLED")
+    assert "DETECTIVE_CORE=STARTED" in enabled[0]["Packages"]
+    assert int(enabled[0]["VolumeUsageInBytes"]) > 0
+
+
+@pytest.mark.slow
+async def test_coverage_and_failures(backend: Backend) -> None:
+    """A row for each cell; the failures of a kind are a file of their own."""
+    rows = await table(backend, "coverage.csv")
+    assert len(rows) == len(world.NAMES) * len(world.REGIONS)
+    assert {row["State"] for row in rows} == {"on", "off", "failed"}
+    assert {row["Cause"] for row in rows if row["State"] == "failed"} == {"AccessDenied"}
+    off = await values(backend, "coverage.ndjson?state=off")
+    assert len(off) == len([row for row in rows if row["State"] == "off"])
+    for query in ("", "?kind=coverage"):
+        failures = await table(backend, f"failures.csv{query}")
+        assert {(row["AccountId"], row["Cause"]) for row in failures} == {(world.CLOSED, "AccessDenied")}
+    assert len(await values(backend, "failures.ndjson")) == len(world.REGIONS)
+
+
+@pytest.mark.slow
+async def test_a_file_waits_for_the_whole_survey(backend: Backend, sim: DetectiveSimulator) -> None:
+    """It never has only a part; if the survey is stopped, the answer is a problem."""
+    sim.inject(Fault(Latency(0.1), count=None))
+    reader = asyncio.create_task(table(backend, "members.csv"))
+    await until(lambda: sim.requests, "it is under way")
+    assert len(await reader) > 1000
+    assert [request.operation for request in sim.requests].count("ListGraphs") == TARGETS - len(world.REGIONS)
+    sim.inject(Fault(Latency(1), count=None))
+    waiting = asyncio.create_task(backend.get(f"{EXPORT}/members.csv?max_age=0", 503))
+    await until(surveys, "it is under way")
+    surveys()[0].cancel()
+    assert "stopped" in (await waiting)["detail"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1"])
+def test_formulas_are_text(text: str) -> None:
+    """A quote makes them text in spreadsheets."""
+    assert cell(text) == f"'{text}"
+
+
+def test_cells() -> None:
+    """Nothing is empty, numbers stay numbers, and other text stays what it is."""
+    assert [cell(value) for value in (None, 12, -3, True, "a=b", {"A": "x", "B": "y"})] == [
+        "",
+        "12",
+        "-3",
+        "True",
+        "a=b",
+        "A=x B=y",
+    ]
+
+
+@given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=4), max_size=4))
+def test_csv_is_read_back(rows: list[list[str]]) -> None:
+    """Any text, with quotes, commas and line ends."""
+    read = list(csv.reader(io.StringIO(csv_lines(rows).decode(), newline="")))
+    assert read == [[cell(value) for value in row] for row in rows]
+
+
+def test_names_of_accounts_are_no_formulas_either() -> None:
+    """They come from whoever named the accounts."""
+    line = {"AccountId": "111122223333", "Region": "eu-west-1", "State": "on"}
+    row = csv_lines([columns_of("coverage", line, {"111122223333": '=HYPERLINK("http://evil.example")'})]).decode()
+    assert row.startswith("111122223333,\"'=HYPERLINK(")
+    assert len(next(csv.reader([row]))) == len(COLUMNS["coverage"])

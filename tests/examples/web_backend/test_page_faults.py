@@ -1,0 +1,571 @@
+"""The example's page in a real browser, against an API that hangs, cuts off, fails and floods."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
+from playwright.async_api import Page, Route, expect
+from support.browser import BROWSER_MARKS, opened_page
+from support.browser.task_times import recorded_tasks
+from support.page_api import (
+    ADMINISTRATORS,
+    REGIONS,
+    TIME,
+    PageApi,
+    cell,
+    events,
+    investigation,
+    member,
+    ndjson,
+    problem,
+    silence,
+    target,
+    value,
+)
+from support.page_checks import (
+    check_accessibility,
+    check_colour_scheme,
+    check_control_names,
+    check_layout,
+    check_markup,
+)
+
+pytestmark = BROWSER_MARKS
+EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)")
+EXPIRED = {"Cause": "ExpiredToken", "title": "The keys have expired", "detail": "", "code": "ExpiredTokenException"}
+
+
+@pytest_asyncio.fixture
+async def page(devtools_url: str) -> AsyncIterator[Page]:
+    """A page in a browser context of its own; at the end, its console may only have expected messages."""
+    async with opened_page(devtools_url) as (page, console):
+        yield page
+    assert [text for text in console if not EXPECTED.match(text)] == []
+
+
+@pytest_asyncio.fixture
+async def api(page: Page) -> PageApi:
+    api = PageApi()
+    await api.install(page)
+    return api
+
+
+def plan(administrator: str = ADMINISTRATORS[0], **more: Any) -> dict[str, Any]:
+    """Return the plan of one account."""
+    action = {"Kind": "invite", "Region": REGIONS[0], "AccountId": "444455556666", "Reason": "new", "Detail": None}
+    return {
+        "PlanId": "b" * 32,
+        "AdministratorId": administrator,
+        "AccountIds": ["444455556666"],
+        "Regions": [REGIONS[0]],
+        "Text": "a plan",
+        "Lines": [],
+        "Actions": [action],
+        "Problems": [],
+        "Notes": [],
+        **more,
+    }
+
+
+# ---- states and failures
+
+
+async def test_four_states_look_different(url: str, page: Page, api: PageApi) -> None:
+    """No graph, no member, not answered yet, and failed: four words, and no 0 for what is not known."""
+    found = [
+        target(ADMINISTRATORS[0], REGIONS[0], graph=False),
+        target(ADMINISTRATORS[1], REGIONS[0]),
+        target(ADMINISTRATORS[0], REGIONS[1], error=EXPIRED),
+    ]
+    api.answers["fleet/overview"] = events(found, end=False)
+    await page.goto(url)
+    first, second = page.locator("#regions tbody tr").nth(0), page.locator("#regions tbody tr").nth(1)
+    await expect(first.get_by_role("cell")).to_have_text(["0", "0", "0", "0", "0", "0", "1", "", ""])
+    await expect(second.get_by_role("cell")).to_have_text(["not yet"] * 6 + ["", "1", "1"])
+    rows = page.locator("#targets tbody tr")
+    await expect(rows.nth(0)).to_contain_text("no graph")
+    await expect(rows.nth(0)).to_contain_text("\u2013")
+    await expect(rows.nth(1)).to_contain_text("ExpiredToken")
+    await expect(rows.nth(2)).to_contain_text("0")
+    await expect(page.locator("#targets-shown")).to_have_text("3 of 3 accounts and regions that have answered")
+
+
+async def test_old_numbers_stay_until_there_are_new_ones(url: str, page: Page, api: PageApi) -> None:
+    """A refresh that fails leaves the numbers: dimmed, and with the time of which they are."""
+    await page.goto(url)
+    total = page.locator("#regions tfoot").get_by_role("cell").nth(5)
+    await expect(total).to_have_text("12")
+    await expect(page.locator("#regions .old")).to_have_count(0)
+    api.answers["fleet/overview"] = problem(500, "Internal Server Error")
+    await page.locator("#fleet-refresh").click()
+    await expect(page.locator("#fleet-alert")).to_contain_text("Internal Server Error")
+    await expect(total).to_have_text("12")
+    await expect(total.locator(".old")).to_have_attribute("title", "as of 2026-11-26 10:00 UTC")
+    failing = [target(one, region, error=EXPIRED) for one in ADMINISTRATORS for region in REGIONS]
+    api.answers["fleet/overview"] = events(failing, survey="b" * 16)
+    await page.locator("#fleet-alert").get_by_role("button", name="Try again").click()
+    await expect(page.locator("#fleet-alert")).to_be_empty()
+    await expect(page.locator("#failures")).to_contain_text("2 accounts in 2 regions")
+    await expect(total).to_have_text("12")
+    await expect(total.locator(".old")).to_be_visible()
+
+
+async def test_rows_stay_after_a_failed_refresh(url: str, page: Page, api: PageApi) -> None:
+    """The members of a complete answer are shown until the next complete one, and say of when they are."""
+    await page.goto(f"{url}/#members")
+    rows = page.locator("#members-table tbody tr")
+    await expect(rows).to_have_count(1)
+    await expect(page.locator("#members-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+    api.answers["fleet/members"] = ndjson([], end=False)
+    await page.locator("#members-refresh").click()
+    await expect(page.locator("#members-alert")).to_contain_text("incomplete")
+    await expect(page.locator("#members-freshness")).to_have_text(
+        "Could not be refreshed, shown: as of 2026-11-26 10:00 UTC"
+    )
+    await expect(rows).to_have_class("old")
+    await expect(page.locator("#members-refresh")).to_be_focused()
+
+
+async def test_an_answer_that_was_cut_off_is_not_taken_for_a_whole_one(url: str, page: Page, api: PageApi) -> None:
+    """Without its end mark the rows are shown as what has come so far, with the problem and a way to try again."""
+    lines = [member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(5)]
+    api.answers["fleet/members"] = ndjson(lines, end=False)
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("The response is incomplete")
+    await expect(page.locator("#members-shown")).to_have_text("5 of 5 memberships, 5 accounts, so far")
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.locator("#members-alert").get_by_role("button", name="Try again").click()
+    await expect(page.locator("#members-shown")).to_have_text("5 of 5 memberships, 5 accounts")
+    await expect(page.locator("#members-title")).to_be_focused()
+
+
+@pytest.mark.parametrize("view", ["members", "coverage", "investigations", "fleet"])
+async def test_nothing_hangs_for_ever(url: str, page: Page, api: PageApi, view: str) -> None:
+    """After a while the page says for how long it has waited, and after the limit that the server does not answer."""
+    api.answers |= dict.fromkeys(("fleet/overview", "fleet/members", "fleet/investigations", "coverage"), silence)
+    await page.clock.install()
+    await page.goto(f"{url}/#{view}")
+    await expect(page.locator(f"#{view}-freshness")).to_contain_text("Asking")
+    await page.clock.run_for(7_000)
+    await expect(page.locator(f"#{view}-freshness")).to_have_text(re.compile(r"for \d+ s"))
+    await page.clock.run_for(25_000)
+    await expect(page.locator(f"#{view}-alert")).to_contain_text("The server does not answer")
+    await expect(page.locator(f"#{view}-alert").get_by_role("button", name="Try again")).to_be_visible()
+
+
+async def test_a_malformed_line_is_a_problem(url: str, page: Page, api: PageApi) -> None:
+    """A line that is no JSON is explained, and the next refresh works."""
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="application/x-ndjson", body="<html>\n")
+
+    good = api.answers["fleet/members"]
+    api.answers["fleet/members"] = answer
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("The response cannot be read")
+    api.answers["fleet/members"] = good
+    await page.locator("#members-refresh").click()
+    await expect(page.locator("#members-alert")).to_be_empty()
+
+
+async def test_failing_settings_leave_the_navigation(url: str, page: Page, api: PageApi) -> None:
+    """The page says what failed; links still lead to their views, and trying again fills them."""
+    good, api.answers["settings"] = api.answers["settings"], problem(500, "Internal Server Error")
+    await page.goto(url)
+    await expect(page.locator("#alert")).to_contain_text("Internal Server Error")
+    await page.get_by_role("link", name="Members").click()
+    await expect(page).to_have_title("Members: Detective")
+    api.answers["settings"] = good
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.locator("#members-table tbody tr")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "%",
+        "constructor",
+        "__proto__",
+        "toString/1",
+        "investigations/..%2F..%2Fsettings/eu-west-1/1",
+        f"investigations/{ADMINISTRATORS[0]}/..%2Fgraph/{'1' * 21}",
+        f"investigations/{ADMINISTRATORS[0]}/eu-west-1/..",
+        "onboarding/..%2F..%2Ffleet%2Fmembers%3Fx",
+        "account/1",
+        "fleet/extra",
+    ],
+)
+async def test_a_crafted_address_reaches_nothing(url: str, page: Page, api: PageApi, fragment: str) -> None:
+    """It is not found, nothing is asked for it, and the navigation works."""
+    await page.goto(f"{url}/#{fragment}")
+    await expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+    assert api.requests == ["GET settings"]
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-table tbody tr")).to_have_count(1)
+
+
+# ---- large answers
+
+
+async def test_a_flood_of_events_blocks_nothing(url: str, page: Page, api: PageApi) -> None:
+    """8,000 failures of one cause are one problem; no task takes over 100 ms, and the page stays short."""
+    accounts = [f"{number:012}" for number in range(400)]
+    regions = [f"eu-west-{number}" for number in range(1, 21)]
+    settings = {"Accounts": accounts, "Regions": regions, "Names": {}, "Accepts": True, "Example": None}
+    api.answers["settings"] = value(settings)
+    api.answers["fleet/overview"] = events(
+        [target(one, region, error=EXPIRED) for region in regions for one in accounts], total=8000
+    )
+    async with recorded_tasks(page) as tasks:
+        await page.goto(url)
+        await expect(page.locator("#fleet-count")).to_have_text(re.compile("^8,000 of 8,000 done, 8,000 failed"))
+        await expect(page.locator("#failures > li")).to_have_count(1)
+        await expect(page.locator("#failures")).to_contain_text("ExpiredToken")
+        await expect(page.locator("#failures")).to_contain_text("400 accounts in 20 regions")
+        await page.get_by_text("8,000 accounts and regions", exact=True).click()
+        await page.locator("#targets-account").press_sequentially("39", delay=10)
+        await expect(page.locator("#targets-shown")).to_have_text(re.compile("^280 of 8,000"))
+    assert await page.locator("tbody tr").count() < 250
+    assert await page.evaluate("document.documentElement.scrollHeight") < 8000
+    assert len(tasks) > 100
+    assert tasks[0] < 100
+
+
+async def test_a_flood_of_rows_blocks_nothing(url: str, page: Page, api: PageApi) -> None:
+    """8,000 members are found, sorted and scrolled through; no task takes over 100 ms."""
+    lines = [
+        member(ADMINISTRATORS[n % 2], REGIONS[n % 2], 300000000000 + n, "INVITED" if n % 9 else "ENABLED")
+        for n in range(8000)
+    ]
+    api.answers["fleet/members"] = ndjson(lines)
+    async with recorded_tasks(page) as tasks:
+        await page.goto(f"{url}/#members")
+        await expect(page.locator("#members-shown")).to_have_text("8,000 of 8,000 memberships, 8,000 accounts")
+        await page.get_by_role("button", name="Account", exact=True).click()
+        await expect(page.locator("#members-table tbody tr:not(.gap)").first).to_contain_text("300000000000")
+        box = page.locator("#members .box").last
+        await box.evaluate("box => box.scrollTo(0, box.scrollHeight)")
+        await expect(page.locator("#members-table tbody tr", has_text="300000007999")).to_be_visible()
+        await page.locator("#members-find").press_sequentially("3000-0000-79", delay=10)
+        await expect(page.locator("#members-shown")).to_have_text(re.compile("^100 of 8,000"))
+    assert await page.locator("tbody tr").count() < 120
+    assert len(tasks) > 100
+    assert tasks[0] < 100
+
+
+async def test_a_group_of_failures_is_asked_again(url: str, page: Page, api: PageApi) -> None:
+    """By its cause, once, however often the button is clicked; the rest is not asked."""
+    found = [target(one, region, error=EXPIRED) for one in ADMINISTRATORS for region in REGIONS]
+    api.answers["fleet/overview"] = events(found)
+    api.answers["POST fleet/retries"] = value({"Kind": "members", "SurveyId": "b" * 16, "Targets": 4}, 202)
+    await page.goto(url)
+    again = page.get_by_role("button", name="Ask these again: ExpiredToken")
+    await expect(again).to_be_visible()
+    api.answers["fleet/overview"] = events(
+        [target(one, region) for one in ADMINISTRATORS for region in REGIONS], survey="b" * 16
+    )
+    await again.dblclick()
+    await expect(page.locator("#failures")).to_have_count(0)
+    assert api.requests.count("POST fleet/retries") == 1
+    assert api.bodies == [{"Kind": "members", "Cause": "ExpiredToken"}]
+    await expect(page.locator("#attention-title")).to_be_focused()
+
+
+async def test_rows_do_not_move_under_the_pointer(url: str, page: Page, api: PageApi) -> None:
+    """While the pointer is on a row, new rows come below; the order is that of the sort when it has left."""
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in (5, 7)])
+    await page.goto(f"{url}/#members?sort=account")
+    rows = page.locator("#members-table tbody tr")
+    await expect(rows).to_have_count(2)
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in (1, 5, 7)])
+    await rows.first.hover()
+    await page.evaluate("document.querySelector('#members-refresh').click()")
+    await expect(rows).to_have_count(3)
+    await expect(rows.locator("th")).to_have_text([f"{number:012}" for number in (5, 7, 1)])
+    await page.mouse.move(5, 5)
+    await expect(rows.locator("th")).to_have_text([f"{number:012}" for number in (1, 5, 7)])
+
+
+# ---- what changes something
+
+
+async def fill_plan(page: Page, url: str) -> None:
+    await page.goto(f"{url}/#onboarding")
+    await page.get_by_label("Accounts, one per line").fill("444455556666,root@example.com")
+    await page.get_by_role("button", name="Show the plan").click()
+
+
+async def test_a_plan_is_bound_to_its_form(url: str, page: Page, api: PageApi) -> None:
+    """It names its administrator and accounts, and cannot be applied while the form is another one."""
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = problem(409, "Conflict", code="PlanMismatch")
+    await fill_plan(page, url)
+    shown = page.get_by_role("region", name=f"Plan for administrator {ADMINISTRATORS[0]}")
+    await expect(shown.get_by_role("heading", level=2)).to_be_focused()
+    await expect(shown).to_contain_text("1 account: 444455556666, in eu-west-1")
+    apply = page.get_by_role("button", name=re.compile("^Apply"))
+    await expect(apply).to_have_text(f"Apply to administrator {ADMINISTRATORS[0]}")
+    choice = page.get_by_label(re.compile("^Administrator account"))
+    await choice.select_option(ADMINISTRATORS[1])
+    await expect(shown).to_contain_text("no longer belongs to the form")
+    await expect(apply).to_have_count(0)
+    await choice.select_option(ADMINISTRATORS[0])
+    await apply.click()
+    await expect(page.locator("#apply-alert")).to_contain_text("PlanMismatch")
+    assert api.bodies[-1] == {"PlanId": "b" * 32, "AdministratorId": ADMINISTRATORS[0], "AccountIds": ["444455556666"]}
+
+
+async def test_an_edit_while_the_plan_is_made_counts_too(url: str, page: Page, api: PageApi) -> None:
+    """The plan that arrives belongs to the form as it was sent."""
+    gate = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await gate.wait()
+        await value(plan(), 201)(route)
+
+    api.answers["POST onboarding/plans"] = late
+    await fill_plan(page, url)
+    await page.get_by_label(re.compile("^Administrator account")).select_option(ADMINISTRATORS[1])
+    gate.set()
+    await expect(page.locator("#plan-outdated")).to_be_visible()
+    await expect(page.get_by_role("button", name=re.compile("^Apply"))).to_have_count(0)
+
+
+@pytest.mark.parametrize("button", ["plan", "apply", "start"])
+async def test_three_clicks_are_one_request(url: str, page: Page, api: PageApi, button: str) -> None:
+    """While the answer is under way, a button that changes something says so and does nothing more."""
+    requests = {
+        "plan": "POST onboarding/plans",
+        "apply": "POST onboarding/jobs",
+        "start": f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations",
+    }
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers[requests[button]] = silence
+    names = {"plan": "Making the plan", "apply": "Applying", "start": "Starting"}
+    if button == "start":
+        await page.goto(f"{url}/#investigations")
+        await page.get_by_text("Start an investigation").click()
+        await page.get_by_label("ARN of the user or role").fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
+        await page.get_by_role("button", name="Start", exact=True).click()
+    else:
+        await fill_plan(page, url)
+        if button == "apply":
+            await page.locator("#plan-apply").click()
+    working = page.get_by_role("button", name=names[button])
+    await expect(working).to_be_focused()
+    await working.click(force=True)
+    await page.keyboard.press("Enter")
+    assert api.requests.count(requests[button]) == 1
+
+
+async def test_a_start_that_is_sent_again_is_the_same_start(url: str, page: Page, api: PageApi) -> None:
+    """After a lost answer the same form has the same token, and an edited one another."""
+    path = f"POST accounts/{ADMINISTRATORS[0]}/regions/{REGIONS[0]}/investigations"
+    api.answers[path] = problem(503, "Service Unavailable")
+    await page.goto(f"{url}/#investigations")
+    await page.get_by_text("Start an investigation").click()
+    entity = page.get_by_label("ARN of the user or role")
+    await entity.fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Admin")
+    for count in (1, 2):
+        await page.get_by_role("button", name="Start", exact=True).click()
+        await expect(page.locator("#start-alert")).to_contain_text("Service Unavailable")
+        assert api.requests.count(path) == count
+    await entity.fill(f"arn:aws:iam::{ADMINISTRATORS[0]}:role/Other")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    tokens = [body["ClientToken"] for body in api.bodies]
+    assert tokens[0] == tokens[1] != tokens[2]
+    assert all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
+
+
+async def test_what_was_typed_survives_a_reload(url: str, page: Page, api: PageApi) -> None:
+    """The form of a plan, its plan, and the form of an investigation."""
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers[f"onboarding/plans/{'b' * 32}"] = value(plan())
+    await fill_plan(page, url)
+    await expect(page.locator("#plan-apply")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value("444455556666,root@example.com")
+    await expect(page.locator("#plan-apply")).to_be_visible()
+    assert f"plan={'b' * 32}" in page.url
+    await page.get_by_role("link", name="Investigations").click()
+    await page.get_by_text("Start an investigation").click()
+    await page.get_by_label("ARN of the user or role").fill("arn:half")
+    await page.reload()
+    await expect(page.get_by_label("ARN of the user or role")).to_have_value("arn:half")
+
+
+# ---- finding
+
+
+async def test_the_state_is_in_the_address(url: str, page: Page, api: PageApi) -> None:
+    """Filters and sort are read from the address, and written to it; a link can be sent to a colleague."""
+    api.answers["fleet/members"] = ndjson(
+        [
+            member(ADMINISTRATORS[0], REGIONS[0], 1, "VERIFICATION_FAILED"),
+            member(ADMINISTRATORS[0], REGIONS[1], 2, "VERIFICATION_FAILED"),
+            member(ADMINISTRATORS[0], REGIONS[0], 3),
+        ]
+    )
+    await page.goto(f"{url}/#members?status=VERIFICATION_FAILED&sort=-account")
+    rows = page.locator("#members-table tbody tr th")
+    await expect(rows).to_have_text([f"{2:012}", f"{1:012}"])
+    await page.get_by_label("Region").select_option(REGIONS[0])
+    await expect(rows).to_have_text([f"{1:012}"])
+    assert page.url.endswith("#members?status=VERIFICATION_FAILED&sort=-account&region=eu-west-1")
+    await expect(page.locator("#announcement")).to_have_text("1 of 3 memberships")
+    await page.reload()
+    await expect(rows).to_have_text([f"{1:012}"])
+
+
+async def test_an_account_is_found_with_dashes(url: str, page: Page, api: PageApi) -> None:
+    """From any view, 4444-5555-6666 leads to its page: covered or not, why, and a link that onboards it."""
+    found = [cell("444455556666", REGIONS[0], "on"), cell("444455556666", REGIONS[1], "unseen", "not a member")]
+    document = {"AccountId": "444455556666", "Name": None, "IsAdministrator": False, "Complete": True, "AsOf": TIME}
+    api.answers["accounts/444455556666"] = value(
+        {**document, "Coverage": found, "Memberships": [], "Failures": [], "Changes": []}
+    )
+    await page.goto(url)
+    await page.get_by_label("Find an account").fill("4444-5555-6666")
+    await page.keyboard.press("Enter")
+    one = page.get_by_role("region", name="Account 444455556666")
+    await expect(one).to_contain_text("Account 444455556666 is not covered everywhere: covered in 1 of 2 regions.")
+    await expect(one.get_by_role("row", name="us-east-1")).to_contain_text("not a member")
+    await one.get_by_role("link", name="Onboard this account in us-east-1").click()
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value("444455556666,")
+    await expect(page.get_by_label(REGIONS[0])).not_to_be_checked()
+    await expect(page.get_by_label(REGIONS[1])).to_be_checked()
+
+
+async def test_the_matrix_has_problems_first(url: str, page: Page, api: PageApi) -> None:
+    """On, off, unseen, failed and not asked yet have different words; accounts with gaps come first."""
+    api.answers["coverage"] = ndjson(
+        [
+            cell(ADMINISTRATORS[0], REGIONS[0], "on"),
+            cell(ADMINISTRATORS[0], REGIONS[1], "on"),
+            cell("444455556666", REGIONS[0], "off", "verification failed"),
+            cell("444455556666", REGIONS[1], "failed"),
+            cell("555566667777", REGIONS[0], "unseen", "not a member"),
+        ]
+    )
+    await page.goto(f"{url}/#coverage")
+    rows = page.locator("#coverage-table tbody tr")
+    await expect(rows.nth(0)).to_have_text(
+        re.compile("444455556666.*2.*! off verification failed.*✕ could not be checked")
+    )
+    await expect(rows.nth(1)).to_have_text(re.compile("555566667777.*1.*\u2013 unseen not a member.*… not asked"))
+    await expect(page.locator("#coverage-summary")).to_have_text("1 of 4 accounts is covered in every region.")
+    await page.get_by_label("Account", exact=True).fill("4444-5555")
+    await expect(rows).to_have_count(1)
+    await expect(page.locator("#announcement")).to_contain_text("444455556666 is not covered everywhere")
+
+
+async def test_the_worst_investigations_come_first(url: str, page: Page, api: PageApi) -> None:
+    """By severity and not by its letters; CRITICAL and HIGH look different, and a status is no severity."""
+    names = ["LOW", "CRITICAL", "MEDIUM", "HIGH", "INFORMATIONAL"]
+    api.answers["fleet/investigations"] = ndjson([investigation(n, name) for n, name in enumerate(names)])
+    await page.goto(f"{url}/#investigations")
+    badges = page.locator("#investigations-table tbody .badge")
+    await expect(badges).to_have_text(["▲ CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"])
+    looks = await badges.evaluate_all("all => all.map((one) => getComputedStyle(one).backgroundColor)")
+    assert looks[0] != looks[1] != looks[2]
+
+
+async def test_everything_prints(url: str, page: Page, api: PageApi) -> None:
+    """All rows are printed, not only those in sight, and nothing that can only be clicked."""
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(300)])
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-shown")).to_contain_text("300 of 300")
+    assert await page.locator("#members-table tbody tr").count() < 100
+    await page.emulate_media(media="print")
+    await expect(page.locator("#members-table tbody tr")).to_have_count(300)
+    await expect(page.locator("#members-refresh")).to_be_hidden()
+    assert await page.locator("#members .box").last.evaluate("box => box.scrollHeight <= box.clientHeight + 1")
+
+
+async def test_names_and_addresses_are_shown_if_asked_for(url: str, page: Page, api: PageApi) -> None:
+    """They are not even requested before."""
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-shown")).to_contain_text("1 of 1")
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], 1, EmailAddress="root@example.com")])
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await expect(page.locator("#members-table")).to_contain_text("root@example.com")
+    assert [one for one in api.requests if "emails" in one] == ["GET fleet/members?max_age=3600&emails=true"]
+
+
+# ---- every width and colour scheme
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+@pytest.mark.parametrize("width", [320, 390, 1024, 1440])
+async def test_every_view_is_accessible_and_fits(
+    url: str, page: Page, api: PageApi, tmp_path: Path, *, colours: Any, width: int
+) -> None:
+    """By axe-core; no view scrolls horizontally, texts have contrast, and the focus is never hidden."""
+    await page.set_viewport_size({"width": width, "height": 800})
+    if colours == "forced":
+        await page.emulate_media(forced_colors="active")
+    else:
+        await page.emulate_media(color_scheme=colours)
+    many = [
+        member(ADMINISTRATORS[0], REGIONS[0], n, s)
+        for n, s in enumerate(["VERIFICATION_FAILED", "INVITED", "ENABLED"] * 30)
+    ]
+    api.answers |= {
+        "fleet/members": ndjson(many),
+        "fleet/overview": events(
+            [
+                target(ADMINISTRATORS[0], REGIONS[0], counts={"ENABLED": 3, "VERIFICATION_FAILED": 1}),
+                target(ADMINISTRATORS[0], REGIONS[1], graph=False),
+                target(ADMINISTRATORS[1], REGIONS[0], error=EXPIRED),
+            ]
+        ),
+        "coverage": ndjson(
+            [cell("444455556666", REGIONS[0], "off", "verification failed"), cell("444455556666", REGIONS[1], "on")]
+        ),
+        "POST onboarding/plans": value(plan(), 201),
+    }
+    for view in ("fleet", "coverage", "members", "investigations", "onboarding", "account/444455556666", "nowhere"):
+        await page.goto(f"{url}/#{view}")
+        if view == "onboarding":
+            await page.get_by_label("Accounts, one per line").fill("444455556666,root@example.com")
+            await page.get_by_role("button", name="Show the plan").click()
+            await expect(page.locator("#plan-apply")).to_be_visible()
+        if view == "investigations":
+            await page.get_by_text("Start an investigation").click()
+        await expect(page.get_by_role("heading", level=2).first).to_be_visible()
+        await page.wait_for_timeout(200)
+        await page.screenshot(path=tmp_path / f"{view.partition('/')[0]}.png", full_page=True)
+        await check_accessibility(page)
+        await check_control_names(page)
+        await check_markup(page)
+        if colours == "forced":
+            assert await page.evaluate("document.documentElement.scrollWidth") == width
+        else:
+            await check_layout(page, width)
+            await check_colour_scheme(page, colours)
+
+
+@pytest.mark.parametrize("width", [320, 1024])
+async def test_the_focus_is_never_hidden(url: str, page: Page, api: PageApi, width: int) -> None:
+    """Whatever Tab and Shift+Tab lead to is in sight, below no sticky header (WCAG 2.4.11)."""
+    await page.set_viewport_size({"width": width, "height": 500})
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], number) for number in range(100)])
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-shown")).to_contain_text("100 of 100")
+    in_sight = """() => {
+      const { left, top, right, bottom } = document.activeElement.getBoundingClientRect();
+      const found = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+      const { activeElement } = document;
+      return activeElement === document.body || activeElement.contains(found) || bottom - top > innerHeight;
+    }"""
+    for key, times in (("Tab", 45), ("Shift+Tab", 40)):
+        for _ in range(times):
+            await page.keyboard.press(key)
+            assert await page.evaluate(in_sight), await page.evaluate("document.activeElement.outerHTML")
