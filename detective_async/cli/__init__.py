@@ -2,44 +2,40 @@
 
 import importlib.util
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+from detective_async.cli import signals
 
 __all__ = ["main"]
 
 #: The packages of the extra `cli`.
 _EXTRA = ("click", "rich")
 _EXIT_USAGE = 2
-_EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit code: 0 done, 1 something failed, 2 wrong use, 130 interrupted.
+    """Run the command, and return its exit code: 0 done, 1 something failed, 2 wrong use, 130 Ctrl-C, 143 kill.
 
     Args:
         arguments: those after the command's name; None takes those of the process, which ends afterwards.
     """
     if (code := _check_streams()) is not None:
         return code
-    if arguments is None and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        # As containers and CI systems end programs: in the same order as after Ctrl-C.
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        code = _run(arguments)
-    except KeyboardInterrupt:
-        # While modules were imported; later ones are handled where they occur.
-        sys.stderr.write("detective-async: interrupted\n")
-        code = _EXIT_INTERRUPTED
-    if arguments is None:
-        # Everything is done, and the exit code says how it ended.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return code
+    with signals.handled(at_the_end=arguments is None):
+        try:
+            return _run(arguments)
+        except KeyboardInterrupt:
+            # While modules were imported; later ones are handled where they occur.
+            what, code = signals.outcome()
+            sys.stderr.write(f"detective-async: {what}\n")
+            return code
 
 
 def _check_streams() -> int | None:
     """Replace closed standard streams, which Python has none of; return the exit code if there is nowhere to write."""
+    from pathlib import Path  # noqa: PLC0415 - rarely needed, and a signal before `main` has no handler
+
     if sys.stdin is None:
         sys.stdin = Path(os.devnull).open()  # noqa: SIM115 - for the rest of the process
     if sys.stderr is None:

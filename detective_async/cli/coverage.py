@@ -15,7 +15,12 @@ detective-async coverage --accounts accounts.csv --regions eu-west-1,us-east-1 -
 )
 @common.common_options()
 @common.account_option
-@click.option("--accounts", metavar="FILE", help="The accounts to be covered: ids, one a line; - for standard input.")
+@click.option(
+    "--accounts",
+    metavar="FILE",
+    type=common.FILE,
+    help="The accounts to be covered: ids, one a line; - for standard input.",
+)
 @click.option("--organization", is_flag=True, help="All accounts of the organization, from AWS Organizations.")
 @click.option("--uncovered", is_flag=True, help="Only what is not covered; a table has nothing if there is none.")
 def command(**options: Any) -> int:

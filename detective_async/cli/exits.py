@@ -1,6 +1,7 @@
 """The exit codes, and the errors that end a command: one line on standard error, with what to do about it."""
 
 import contextlib
+import errno
 from collections.abc import Iterable, Iterator
 
 from detective_async.errors import (
@@ -16,7 +17,7 @@ from detective_async.errors import (
     printable,
 )
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USAGE = 0, 1, 2
 
 
 class CommandError(Exception):
@@ -50,13 +51,20 @@ _REMEDIES_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (ConnectError, "check --endpoint-url, the network and its proxies"),
     (TransportError, "run the same command again"),
 )
+#: Of the files that are written.
+_REMEDIES_BY_NUMBER = {
+    errno.ENOSPC: "free some space there, or write elsewhere",
+    errno.EDQUOT: "free some space there, or write elsewhere",
+    errno.EROFS: "write elsewhere",
+}
 
 
 def error_line(error: DetectiveError | OSError) -> str:
     """Return the text of an error, with what to do about it if that is known."""
     if isinstance(error, OSError):
         name = "" if error.filename is None else f"{error.filename}: "
-        return printable(f"{name}{error.strerror or error}")
+        remedy = _REMEDIES_BY_NUMBER.get(error.errno or 0)
+        return printable(f"{name}{error.strerror or error}{f'; {remedy}' if remedy else ''}")
     remedy = _remedy(error)
     return printable(str(error)) if remedy is None else f"{printable(str(error))}; {remedy}"
 

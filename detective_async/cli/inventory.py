@@ -17,10 +17,26 @@ detective-async inventory --role-name SecurityAudit --accounts accounts.csv --re
 )
 @common.common_options(("ndjson", "csv", "json", "table"), "ndjson")
 @common.account_option
-@click.option("--accounts", metavar="FILE", help="A file of account ids, one a line; - for standard input.")
+@click.option(
+    "--accounts",
+    metavar="FILE",
+    type=common.FILE,
+    help="A file of account ids, one a line; - for standard input.",
+)
 @click.option("--organization", is_flag=True, help="All active accounts of the organization, from AWS Organizations.")
-@click.option("--file", metavar="FILE", help="Write to this file instead of standard output.")
-@click.option("--checkpoint", metavar="FILE", help="Save the progress in this file, and continue from it.")
+@click.option(
+    "--file",
+    metavar="FILE",
+    type=common.FILE,
+    help="Write to this file instead of standard output.",
+)
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    type=common.FILE,
+    help="Save the progress in this file, and continue from it.",
+)
+@click.option("--start-over", is_flag=True, help="Begin anew, whatever is in the checkpoint.")
 @click.option("--with-email-addresses", is_flag=True, help="Also write the members' e-mail addresses.")
 @click.option(
     "--concurrency",
@@ -48,6 +64,8 @@ def command(**options: Any) -> int:
         raise click.UsageError(f"--{sources[0]} needs --role-name: the role to assume in each account")
     if job.role_name is not None and not sources:
         raise click.UsageError("--role-name needs --accounts, --organization or --account: where to assume it")
+    if options["start_over"] and not options["checkpoint"]:
+        raise click.UsageError("--start-over needs --checkpoint: without it, the inventory begins anew anyway")
     if options["checkpoint"] and not options["file"]:
         raise click.UsageError("--checkpoint needs --file: an incomplete write to standard output cannot be cut off")
     if options["checkpoint"]:

@@ -8,12 +8,13 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
-from detective_async.cli.exits import CommandError
+from detective_async.cli.exits import CommandError, failing
 from detective_async.cli.output import csv_cells, json_line
 
 if sys.platform == "win32":
@@ -103,6 +104,16 @@ def _csv_line(cells: Iterable[str]) -> bytes:
     return line.getvalue().encode()
 
 
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Let errors name the file, where they name none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or name
+        raise
+
+
 def lock(file: IO[Any], name: str) -> None:
     """Lock a file until it is closed, or the process has ended in any way."""
     try:
@@ -135,13 +146,20 @@ class Output:
     """The output, and the checkpoint if there is one; both are locked until the end.
 
     The checkpoint names the job, the finished targets, and the size of the output that has all of their lines. Anything
-    after that size is an incomplete write, and is cut off when the job continues.
+    after that size is an incomplete write, and is cut off when the job continues. Once all targets are finished, it is
+    removed; if it is there for all that, the job begins anew.
 
     Args:
         format_: how members are written.
         path: the file; None writes to standard output.
         checkpoint: the file of the checkpoint, or None.
         job: what must be the same when the job continues: a name -> a value.
+        targets: all targets of the job.
+        start_over: whether to begin anew in any case.
+
+    Attributes:
+        finished: the targets that an earlier run has finished.
+        was_complete: whether these were all targets, so that the job begins anew.
 
     Raises:
         CommandError: another run uses a file, or the files are not those of this job.
@@ -154,14 +172,19 @@ class Output:
         path: str | None,
         checkpoint: str | None = None,
         job: Mapping[str, object] | None = None,
+        targets: Collection[TargetKey] = (),
+        *,
+        start_over: bool = False,
     ) -> None:
         self.finished: set[TargetKey] = set()
+        self.was_complete = False
+        self._targets = frozenset(targets)
+        self._name = "standard output" if path is None else path
         self._format = format_
         # The same path for all runs, whatever they call it.
         self._checkpoint = Path(checkpoint).resolve() if checkpoint else None
         self._job = dict(job or {})
         self._size = 0
-        self._is_complete = False
         # Never: the first target is saved at once, also where the clock has just started.
         self._saved_at = -math.inf
         with ExitStack() as files:
@@ -170,41 +193,50 @@ class Output:
                 # removes it would lock a file that no later run sees.
                 lock(files.enter_context(Path(f"{self._checkpoint}.lock").open("ab")), checkpoint)
                 if self._checkpoint.exists():
-                    self._load(checkpoint)
+                    self._load(checkpoint, start_over=start_over)
             if path is None:
                 sys.stdout.flush()
                 self._file: IO[bytes] = files.enter_context(nullcontext(sys.stdout.buffer))
             elif self._size and not Path(path).exists():
-                raise CommandError(f"{path} is shorter than {checkpoint} says; delete both to start over")
+                raise CommandError(f"{path} is shorter than {checkpoint} says; --start-over begins anew")
             else:
                 # Opened without a change, because it may be in use.
                 self._file = files.enter_context(Path(path).open("ab"))
                 if Path(path).is_file():
                     lock(self._file, path)
+                    if self._checkpoint and (start_over or self.was_complete):
+                        # Before the output is cut off, with which it would not agree any more.
+                        self._checkpoint.unlink(missing_ok=True)
                     self._cut_off(path, checkpoint)
+            if format_.header and not self._size:
+                with failing(self._name):
+                    self._size = self._file.write(format_.header)
             self._files = files.pop_all()
-        if format_.header and not self._size:
-            self._size = self._file.write(format_.header)
 
-    def _load(self, checkpoint: str) -> None:
-        job, self._size, self.finished = read_checkpoint(checkpoint)
+    def _load(self, checkpoint: str, *, start_over: bool) -> None:
+        job, size, finished = read_checkpoint(checkpoint)
+        if start_over:
+            return
         if different := [name for name, value in self._job.items() if job.get(name) != value]:
             raise CommandError(
                 f"{checkpoint} belongs to another job with a different {', '.join(different)}; "
-                "repeat its arguments to continue it, or name another checkpoint"
+                "repeat its arguments to continue it, name another checkpoint, or give --start-over"
             )
+        self.was_complete = self._are_all(finished)
+        if not self.was_complete:
+            self._size, self.finished = size, finished
 
     def _cut_off(self, path: str, checkpoint: str | None) -> None:
         """Remove what the checkpoint does not know of: all, without one."""
         with Path(path).open("rb") as file:
             if file.seek(0, os.SEEK_END) < self._size:
-                raise CommandError(f"{path} is shorter than {checkpoint} says; delete both to start over")
+                raise CommandError(f"{path} is shorter than {checkpoint} says; --start-over begins anew")
             file.seek(max(0, self._size - 1))
             if self._size and file.read(1) != b"\n":
-                raise CommandError(f"{path} has no line that ends where {checkpoint} says; delete both to start over")
+                raise CommandError(f"{path} has no line that ends where {checkpoint} says; --start-over begins anew")
             file.seek(0)
             if (self._size or self.finished) and not self._agrees_with(file):
-                raise CommandError(f"{path} and {checkpoint} contradict each other; delete both to start over")
+                raise CommandError(f"{path} and {checkpoint} contradict each other; --start-over begins anew")
         self._file.truncate(self._size)
 
     def _agrees_with(self, lines: IO[bytes]) -> bool:
@@ -224,21 +256,28 @@ class Output:
 
     def add(self, target: TargetKey, members: Iterable[Mapping[str, Any]]) -> None:
         """Write all the members of a target."""
-        self._size += self._file.write(b"".join(map(self._format.line, members)))
+        with _naming(self._name):
+            self._size += self._file.write(b"".join(map(self._format.line, members)))
         self.finished.add(target)
         if time.monotonic() - self._saved_at >= SAVE_EVERY:
             self._save()
 
     def complete(self) -> None:
         """Note that all targets are finished: the same job does not continue, but begins anew."""
-        self._is_complete = True
+        self.finished |= self._targets
+
+    def _are_all(self, finished: AbstractSet[TargetKey]) -> bool:
+        return bool(self._targets) and self._targets <= finished
 
     def _save(self) -> None:
-        self._file.flush()
+        with _naming(self._name):
+            self._file.flush()
+            if self._checkpoint:
+                # The output must be on the disk before the checkpoint.
+                os.fsync(self._file.fileno())
         if self._checkpoint:
-            # The output must be on the disk before the checkpoint; the old checkpoint stays until the new one is there.
-            os.fsync(self._file.fileno())
-            with Path(f"{self._checkpoint}.new").open("w") as file:
+            # The old checkpoint stays until the new one is there.
+            with _naming(str(self._checkpoint)), Path(f"{self._checkpoint}.new").open("w") as file:
                 json.dump({"job": self._job, "size": self._size, "finished": sorted(self.finished)}, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -249,8 +288,8 @@ class Output:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._files:
+        with _naming(self._name), self._files:
             self._save()
-            if self._is_complete and self._checkpoint:
+            if self._checkpoint and self._are_all(self.finished):
                 # While it is locked. Otherwise every later run would have nothing to do.
                 self._checkpoint.unlink()

@@ -16,13 +16,15 @@ from detective_async.api.models.members import MemberStatus
 from detective_async.api.values import to_dict
 from detective_async.cli import output as outputs
 from detective_async.cli.account_lists import active_ids, read_ids
-from detective_async.cli.exits import DONE, FAILED
+from detective_async.cli.exits import DONE, FAILED, error_line
 from detective_async.cli.inventory_file import Csv, Format, Ndjson, Output, TargetKey
 from detective_async.cli.options import Job
 from detective_async.client.client import ClientOptions, DetectiveClient
 from detective_async.client.identity import caller_account
-from detective_async.errors import HostNotFound, printable
+from detective_async.client.regions import RegionFinding, why_closed
+from detective_async.errors import printable
 from detective_async.fleet import DetectiveFleet, Outcome, OutcomeKind, Target
+from detective_async.membership.actions import count
 from detective_async.organization import list_accounts
 
 #: The API's maximum.
@@ -97,7 +99,7 @@ class Report:
         self._targets += 1
         self._members += len(outcome.value or [])
         if outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
-            why = "no Detective" if isinstance(outcome.error, HostNotFound) else "not opted in"
+            why = "not opted in" if why_closed(outcome.error) is RegionFinding.NOT_OPTED_IN else "no Detective"
             self._unavailable[f"{why}: {outcome.target.region}"] += 1
         elif outcome.error:
             self.fail(str(outcome.target), outcome.error)
@@ -109,12 +111,12 @@ class Report:
     @property
     def unavailable(self) -> list[str]:
         """The regions in which accounts have no Detective, with the number of these accounts."""
-        return sorted(f"{text} ({count} accounts)" for text, count in self._unavailable.items())
+        return sorted(f"{text} ({count(number, 'account')})" for text, number in self._unavailable.items())
 
     def lines(self) -> list[str]:
         """Return the report as lines."""
         summary = (
-            f"{self._members} members in {self._targets} targets, {len(self.failures)} failed, "
+            f"{count(self._members, 'member')} in {count(self._targets, 'target')}, {len(self.failures)} failed, "
             f"{self.finished_before} finished earlier, {time.monotonic() - self._began:.1f} s"
         )
         return [*self.unavailable, *sorted(self.failures), summary]
@@ -134,6 +136,7 @@ class Inventory:
     organization: bool
     file: str | None
     checkpoint: str | None
+    start_over: bool
     with_email_addresses: bool
     concurrency: int
 
@@ -153,6 +156,8 @@ class Inventory:
         for failure in report.failures if self.job.quiet else ():
             sys.stderr.write(f"{failure}\n")
         self.job.say("\n".join(report.lines()))
+        if report.failures and self.checkpoint:
+            self.job.say("the same command tries again what failed; with --start-over, it reads everything again")
         return report.exit_code
 
     async def _run(self, listed: list[str] | None, report: Report) -> None:
@@ -164,10 +169,12 @@ class Inventory:
             else:
                 account_ids = listed or [job.account or await caller_account(client)]
         fleet = self._fleet(account_ids, regions)
+        sink: Output | _Collected = _Collected()
         if job.output in _STREAMED:
-            sink: Output | _Collected = self._output(account_ids, regions)
-        else:
-            sink = _Collected()
+            sink = self._output(account_ids, regions)
+            if sink.was_complete:
+                # The process has crashed just before its end.
+                job.say(f"the inventory of {self.checkpoint} is complete: this is a new one")
         report.finished_before, report.has_begun = len(sink.finished), isinstance(sink, Output)
         try:
             with sink:
@@ -177,7 +184,7 @@ class Inventory:
         except BrokenPipeError:
             raise
         except OSError as error:
-            report.fail("output", error)
+            report.failures.append(f"failed: {error_line(error)}")
         if isinstance(sink, _Collected):
             outputs.write(_results(sink.members, report), job.output, show_all=job.show_all)
 
@@ -210,7 +217,8 @@ class Inventory:
             "choice of e-mail addresses": self.with_email_addresses,
             "file": self.file and str(Path(self.file).resolve()),
         }
-        return Output(format_, self.file, self.checkpoint, same)
+        targets = {(account_id, region) for account_id in account_ids for region in regions}
+        return Output(format_, self.file, self.checkpoint, same, targets, start_over=self.start_over)
 
     async def _collect(self, fleet: DetectiveFleet, sink: "Output | _Collected", report: Report) -> None:
         """Read the members of all targets that are not finished, and write them."""

@@ -7,15 +7,21 @@ import click
 
 from detective_async.cli import options as common
 
+#: When Detective began.
+_EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+
 
 def _moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.BadParameter("expected a time, such as 2026-01-31T12:00:00Z, or a date") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if moment < _EARLIEST:
+        raise click.BadParameter(f"expected a time since {_EARLIEST.year}")
+    return moment
 
 
 @click.command(
@@ -30,25 +36,20 @@ aws guardduty get-findings ... | detective-async investigate --findings - --outp
 @click.option(
     "--findings",
     metavar="FILE",
+    type=common.FILE,
     multiple=True,
     help="Findings of GuardDuty or Security Hub, as JSON, also one after the other; - for standard input.",
 )
 @click.option(
     "--known-arns",
     metavar="FILE",
+    type=common.FILE,
     help="ARNs of users and roles, as words or the AWS CLI's JSON: the paths of those in findings.",
 )
 @click.option("--start", metavar="TIME", callback=_moment, help="The start of the activity; default: a day before.")
 @click.option("--end", metavar="TIME", callback=_moment, help="The end of the activity; default: now.")
 @click.option("--repeat", is_flag=True, help="Investigate again what was investigated for the same time.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=1800.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait for the investigations.",
-)
+@common.timeout_option(1800.0, "How long to wait for the investigations.")
 def command(**options: Any) -> int:
     """Investigate IAM users and roles, by their ARNs or as findings name them, and show what was found.
 

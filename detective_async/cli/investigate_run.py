@@ -14,10 +14,12 @@ from detective_async.api.models.investigations import Severity
 from detective_async.api.values import timestamp_text
 from detective_async.cli import output
 from detective_async.cli.account_lists import STANDARD_INPUT
-from detective_async.cli.exits import DONE, FAILED, CommandError
+from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.investigate_files import read_arns, read_findings
 from detective_async.cli.options import ALL, Job
+from detective_async.cli.words import OPTIONS, option_error
 from detective_async.client.identity import caller_account
+from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.errors import ParameterError
 from detective_async.events import ProgressCounter
 from detective_async.fleet import DetectiveFleet, Target
@@ -29,8 +31,9 @@ from detective_async.investigation import (
     entities_of,
     investigate_fleet,
 )
-from detective_async.investigation.entities import is_entity
-from detective_async.investigation.run import malformed
+from detective_async.investigation.cases import malformed
+from detective_async.investigation.entities import is_entity, is_region
+from detective_async.investigation.fleet import not_opted_in
 from detective_async.membership.actions import count
 from detective_async.settings.config import read_settings
 
@@ -68,6 +71,8 @@ class Investigating:
         try:
             if wanted:
                 job.run(lambda: self._investigate(job, wanted, reports))
+        except ParameterError as error:
+            raise option_error(error) from None
         except KeyboardInterrupt:
             self._write(reports, found.skipped, complete=False)
             raise
@@ -81,7 +86,9 @@ class Investigating:
             from detective_async.cli.html_report import page  # noqa: PLC0415 - only this format needs it
 
             not_done = [(one.finding or "", one.what, explanation_of(one)) for one in skipped]
-            sys.stdout.write(page(reports, not_done, complete=complete))
+            with failing("standard output"):
+                sys.stdout.write(page(reports, not_done, complete=complete))
+                sys.stdout.flush()
         elif self.job.output != "ndjson":
             results = results_of(reports, skipped, ok=ok, complete=complete)
             output.write(results, self.job.output, show_all=self.job.show_all)
@@ -104,13 +111,14 @@ class Investigating:
                 only = ", ".join(job.regions)
                 job.say(f"warning: there are findings from {', '.join(other)}, which are investigated in {only} only")
             return job, [evolve(one, region=None) for one in wanted]
-        if not regions:
+        # What is not a region is not asked, and its report says so.
+        if not (regions := list(filter(is_region, regions))):
             return job, wanted
         if any(one.region is None for one in wanted):
             default = job.first_region()
             wanted = [evolve(one, region=one.region or default) for one in wanted]
-        names = list(dict.fromkeys(str(one.region) for one in wanted))
-        job = evolve(job, regions=tuple(names))
+        names = dict.fromkeys(str(one.region) for one in wanted)
+        job = evolve(job, regions=tuple(filter(is_region, names)))
         if regions != [read_settings(job.profile).region]:
             job.say(f"each finding is investigated in its own region: {', '.join(regions)}")
         return job, wanted
@@ -129,17 +137,28 @@ class Investigating:
         with output.progress_bar("investigating", quiet=job.quiet) as progress:
             counter = ProgressCounter(progress, len(wanted), monotonic)
             async with fleet, aclosing(self._reports(fleet, wanted)) as found:
-                async for report in found:
+                async for one in found:
+                    report = _explained(one, wanted)
                     counter.add(failed=not report.ok)
                     reports.append(report)
                     if job.output == "ndjson":
-                        sys.stdout.write(f"{output.json_line(report.to_dict())}\n")
-                        sys.stdout.flush()
+                        with failing("standard output"):
+                            sys.stdout.write(f"{output.json_line(report.to_dict())}\n")
+                            sys.stdout.flush()
 
     def _reports(self, fleet: DetectiveFleet, wanted: Sequence[FindingEntity]) -> Any:
         return investigate_fleet(
             fleet, wanted, start=self.start, end=self.end, timeout=self.timeout, repeat=self.repeat
         )
+
+
+def _explained(report: InvestigationReport, wanted: Iterable[FindingEntity]) -> InvestigationReport:
+    """Return a report that says so if the region is not opted in to: the job has been accepted by STS."""
+    region = report.region
+    if region is None or region_finding(report.error, region, keys_accepted=True) is not RegionFinding.NOT_OPTED_IN:
+        return report
+    findings = [one.findings for one in wanted if (one.arn, one.region) == (report.entity, region)]
+    return evolve(report, error=not_opted_in(region, [name for names in findings for name in names]))
 
 
 def _rank(report: InvestigationReport) -> int:
@@ -235,8 +254,10 @@ def short_name(arn: str) -> str:
 
 
 def _problem(error: Exception) -> str:
-    """Return the text of an error, without the name of a parameter that no command has."""
-    return error.problem if isinstance(error, ParameterError) else str(error)
+    """Return the text of an error, with the name of an option instead of a parameter, if there is one."""
+    if not isinstance(error, ParameterError):
+        return str(error)
+    return str(option_error(error)) if error.parameter in OPTIONS else error.problem
 
 
 def _outcome(report: InvestigationReport, *, with_time: bool) -> str:

@@ -13,6 +13,8 @@ def _tags(_context: click.Context, _parameter: click.Parameter, values: tuple[st
         key, equals, text = value.partition("=")
         if not (key and equals):
             raise click.BadParameter("expected KEY=VALUE")
+        if key in tags:
+            raise click.BadParameter(f"{key} is there twice")
         tags[key] = text
     return tags or None
 
@@ -29,7 +31,7 @@ detective-async onboard --organization --regions all --auto-enable --yes""",
 )
 @common.common_options()
 @common.account_option
-@click.argument("accounts", metavar="[CSV]", required=False)
+@click.argument("accounts", metavar="[CSV]", type=common.FILE, required=False)
 @click.option("--organization", is_flag=True, help="Enable accounts of the organization, without invitations.")
 @click.option("--auto-enable/--no-auto-enable", default=None, help="Whether accounts that join later become members.")
 @click.option(
@@ -54,14 +56,7 @@ detective-async onboard --organization --regions all --auto-enable --yes""",
 @click.option("--retry-disabled", is_flag=True, help="Ask AWS again to enable accounts whose volume was too high.")
 @click.option("--message", metavar="TEXT", help="The text of the invitations.")
 @click.option("--no-email", is_flag=True, help="Send no e-mails with the invitations.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=900.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="The time limit, including the verification of e-mail addresses.",
-)
+@common.timeout_option(900.0, "The time limit, including the verification of e-mail addresses.")
 @click.option(
     "--dry-run", is_flag=True, help="Show the plan, and change nothing; the role in the members is not tried."
 )

@@ -62,6 +62,7 @@ class Onboarding:
     dry_run: bool
     yes: bool
     _bad_lines: list[LineProblem] = Factory(list)
+    _has_begun: bool = False
 
     def run(self) -> int:
         """Plan and apply, and return the exit code."""
@@ -75,7 +76,8 @@ class Onboarding:
         try:
             return self.job.run(lambda: self._run(listed))
         except KeyboardInterrupt:
-            self.job.say("run the same command again to continue")
+            if self._has_begun:
+                self.job.say("run the same command again to continue")
             raise
 
     async def _run(self, listed: Sequence[Account] | None) -> int:
@@ -89,9 +91,11 @@ class Onboarding:
                 results = self._results_of_plan(plan)
                 write(results, job.output, show_all=job.show_all)
                 return DONE if results.document["ok"] else FAILED
-            job.say(str(plan), always=bool(plan.actions) and not self.yes)
+            lines = (str(plan), *self._remarks(plan.actions))
+            job.say("\n".join(lines), always=bool(plan.actions) and not self.yes)
             if plan.actions:
                 self._confirm(plan.actions)
+            self._has_begun = True
             with failing():
                 try:
                     with progress_bar("onboarding", quiet=job.quiet) as progress:
@@ -184,8 +188,18 @@ class Onboarding:
         ]
         invitations = kinds[ActionKind.INVITE] + kinds[ActionKind.REINVITE]
         texts = [f"AWS bills {join(billed)} by data volume"] if billed else []
-        texts += [f"AWS sends {count(invitations, 'e-mail')}"] if invitations and not self.no_email else []
+        if invitations and not self.no_email:
+            texts.append(f"AWS sends {'up to ' if self._remarks(actions) else ''}{count(invitations, 'e-mail')}")
         return f" ({'; '.join(texts)})" if texts else ""
+
+    def _remarks(self, actions: Sequence[Action]) -> list[str]:
+        """Return what the text of a plan does not say, because only the response to CreateMembers does."""
+        made = {one.region for one in actions if one.kind is ActionKind.CREATE_GRAPH}
+        invited = {one.region for one in actions if one.kind is ActionKind.INVITE}
+        if self.organization or invited <= made:
+            return []
+        enabled = "accounts of the organization are enabled at once, without invitation"
+        return [f"note: if the graph is an organization's, {enabled}"]
 
     def _write(self, report: MembershipReport) -> int:
         """Write a report, and return the exit code."""
@@ -222,11 +236,13 @@ class Onboarding:
         problems = document["problems"]
         # The text of the plan has its notes.
         lines = [f"note: {note['text']}" for note in document["notes"]] if self.job.show_all else []
+        lines += self._remarks(plan.actions)
         if self._bad_lines:
             lines.append(f"{count(len(self._bad_lines), 'line')} of the list could not be read")
         if self.job.role_name is not None and any(one.kind is ActionKind.ACCEPT for one in plan.actions):
             lines.append(f"not tried: whether the role {self.job.role_name} can be assumed in the accounts")
-        size = f"{count(len(document['actions']), 'action')} in {count(len(document['regions']), 'region')}"
+        regions = count(len({action.region for action in plan.actions}), "region")
+        size = count(len(plan.actions), "action") + (f" in {regions}" if plan.actions else "")
         return Results(
             columns=_PLAN_COLUMNS,
             rows=[*({**one, "problem": one["text"]} for one in problems), *document["actions"]],

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from attrs import field, frozen
 
+from detective_async.cli import signals
 from detective_async.cli.exits import CommandError, did_you_mean
 from detective_async.errors import printable
 
@@ -39,6 +40,25 @@ class Command(click.Command):
     def __init__(self, *args: Any, example: str = "", **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.epilog = "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
+
+
+class _Text(click.types.StringParamType):
+    """Text that is not empty: that of a shell's variable that is not set would be taken for what is not given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(value, param, ctx) or self.fail("must not be empty", param, ctx)
+
+
+class _File(_Text):
+    """The name of a file, which shells complete."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:  # noqa: ARG002
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only while completing
+
+        return [CompletionItem(incomplete, type="file")]
+
+
+TEXT, FILE = _Text(), _File()
 
 
 @frozen(kw_only=True)
@@ -83,7 +103,7 @@ class Job:
         Raises:
             CredentialsError: there are none; otherwise each region would say so.
         """
-        return asyncio.run(self._checked(work))
+        return signals.run(self._checked(work))
 
     async def _checked(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if given := [name for name in self.regions if name != ALL]:
@@ -310,15 +330,19 @@ _WHERE = (
         shell_complete=complete_regions,
         help="The regions with commas between, or `all`; default: the configured one.",
     ),
-    click.option("--profile", metavar="NAME", help="The profile whose credentials and settings to use."),
+    click.option("--profile", metavar="NAME", type=TEXT, help="The profile whose credentials and settings to use."),
     click.option(
         "--role-name",
         metavar="NAME",
         callback=_check_role,
         help="The role to assume in the accounts that the job works in.",
     ),
-    click.option("--external-id", metavar="ID", help="The external id that the role's trust policy requires."),
-    click.option("--endpoint-url", metavar="URL", help="Send Detective's requests to this URL, such as a simulator's."),
+    click.option(
+        "--external-id", metavar="ID", type=TEXT, help="The external id that the role's trust policy requires."
+    ),
+    click.option(
+        "--endpoint-url", metavar="URL", type=TEXT, help="Send Detective's requests to this URL, such as a simulator's."
+    ),
 )
 _HOW = (
     click.option("--quiet", "-q", is_flag=True, help="Write errors only to standard error, and no progress."),
@@ -339,6 +363,25 @@ account_option = click.option(
 )
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do what the plan shows without a question.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing.")
+
+
+def timeout_option(default: float, help_: str) -> Callable[[Decorated], Decorated]:
+    """Make the option for a time limit."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(0, min_open=True),
+        callback=_check_number,
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help=help_,
+    )
+
+
+def _check_number(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("expected a number")
+    return value
 
 
 def common_options(formats: Sequence[str] = FORMATS, default: str = "table") -> Callable[[Decorated], Decorated]:
@@ -407,22 +450,7 @@ def ask(question: str, otherwise: str) -> str:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(f"not confirmed, and there is no terminal to ask on: nothing was done; {otherwise}")
-    # asyncio's handler would wait for the end of the line before it ends the program.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        if _is_cancelled():
-            # It has handled a signal just before.
-            raise KeyboardInterrupt
+    with signals.at_once():
         sys.stderr.write(question)
         sys.stderr.flush()
         return sys.stdin.readline()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _is_cancelled() -> bool:
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return False
-    return task is not None and task.cancelling() > 0

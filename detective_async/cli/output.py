@@ -175,7 +175,7 @@ def _merged(rows: Iterable[Row], results: Results, *, show_all: bool) -> list[li
     """Return the cells of rows: those that differ in their region only as one, and those in their account only too."""
     names = list(results.shown)
     index = names.index("region") if "region" in names else None
-    lines = [[text(row.get(name)) or results.blank.get(name, "") for name in names] for row in rows]
+    lines = [[text(row.get(name)) for name in names] for row in rows]
     if index is not None:
         lines = _merge(lines, index, ", ".join)
     if "account_id" in names and not show_all:
@@ -184,18 +184,20 @@ def _merged(rows: Iterable[Row], results: Results, *, show_all: bool) -> list[li
     if index is not None and not show_all:
         for line in lines:
             line[index] = _regions(line[index])
-    return lines
+    return [[cell or results.blank.get(name, "") for name, cell in zip(names, line, strict=True)] for line in lines]
 
 
 def _merge(
     lines: Iterable[list[str]], index: int, join: Callable[[Sequence[str]], str], keep: int = 0
 ) -> list[list[str]]:
     """Join the cells of one column of lines that are the same otherwise, where there are more than `keep`."""
-    groups: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for line in lines:
-        groups.setdefault((*line[:index], *line[index + 1 :]), []).append(line[index])
+        # Rows that are of no account, for example, are not of several.
+        key = bool(line[index]), (*line[:index], *line[index + 1 :])
+        groups.setdefault(key, []).append(line[index])
     merged = []
-    for others, cells in groups.items():
+    for (_, others), cells in groups.items():
         joined = [join(cells)] if len(cells) > keep else cells
         merged += [[*others[:index], cell, *others[index:]] for cell in joined]
     return merged

@@ -12,10 +12,10 @@ from typing import Any, TextIO
 import click
 
 from detective_async._version import __version__
+from detective_async.cli import signals
 from detective_async.cli.exits import (
     DONE,
     FAILED,
-    INTERRUPTED,
     USAGE,
     CommandError,
     did_you_mean,
@@ -43,7 +43,7 @@ Examples:
   detective-async onboard accounts.csv --regions eu-west-1,us-east-1 --role-name Onboarding --dry-run
   detective-async coverage --regions all --organization || echo "not covered"
 
-Exit codes: 0 done, 1 something failed, 2 wrong use and nothing was done, 130 interrupted.
+Exit codes: 0 done, 1 something failed, 2 wrong use and nothing was done, 130 Ctrl-C, 143 kill.
 """
 
 
@@ -57,6 +57,8 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         found: click.Command = import_module(f"detective_async.cli.{cmd_name}").command
+        # Else completion would show the start of the help.
+        found.short_help = COMMANDS[cmd_name]
         return found
 
     def resolve_command(
@@ -79,7 +81,9 @@ def _print_completion(ctx: click.Context, _parameter: click.Parameter, shell: st
     script = get_completion_class(shell)
     assert script is not None  # noqa: S101 - click has all that the option allows
     variable = f"_{NAME}_COMPLETE".replace("-", "_").upper()
-    click.echo(script(ctx.command, {}, NAME, variable).source())
+    source = script(ctx.command, {}, NAME, variable).source()
+    # Fish would end lists of regions, and descriptions, at their first comma.
+    click.echo(source.replace('(string split "," $completion)', '(string split -m 1 "," $completion)'))
     ctx.exit()
 
 
@@ -142,8 +146,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         except BrokenPipeError:
             raise
         except (KeyboardInterrupt, click.Abort):
-            _complain("interrupted")
-            return INTERRUPTED
+            what, code = signals.outcome()
+            _complain(what)
+            return code
         except click.UsageError as error:
             return _wrong_use(error)
         except CommandError as error:

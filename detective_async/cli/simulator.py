@@ -22,8 +22,18 @@ eval "$(detective-async simulator --demo &)"; detective-async coverage --regions
 @click.option("--demo", is_flag=True, help="Begin with a world to try all subcommands on; standard error says how.")
 @click.option("--host", metavar="ADDRESS", help="The address to listen on; default: 127.0.0.1.")
 @click.option("--port", type=click.IntRange(0, _MAX_PORT), help="The port, 0 for a free one; default: 4580.")
-@click.option("--seed-file", metavar="FILE", help="Load the initial state from this .toml or .json file.")
-@click.option("--dump-file", metavar="FILE", help="Write the state to this .toml or .json file on exit.")
+@click.option(
+    "--seed-file",
+    metavar="FILE",
+    type=common.FILE,
+    help="Load the initial state from this .toml or .json file.",
+)
+@click.option(
+    "--dump-file",
+    metavar="FILE",
+    type=common.FILE,
+    help="Write the state to this .toml or .json file on exit.",
+)
 @click.option("--verification-delay", metavar="SECONDS", type=float, help="From an invitation to its verification.")
 @click.option("--region", metavar="NAME", help="The AWS_REGION to print; default: us-east-1.")
 @click.option(

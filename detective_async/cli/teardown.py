@@ -21,14 +21,7 @@ detective-async teardown --regions us-east-1 --confirm 111122223333""",
     callback=common.check_account,
     help="The id of the administrator account, to delete its graphs without a question.",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=300.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="The time limit.",
-)
+@common.timeout_option(300.0, "The time limit.")
 @common.dry_run_option
 @click.option("--yes", "-y", is_flag=True, help="Not enough for a teardown: give --confirm.")
 def command(**options: Any) -> int:

@@ -5,7 +5,7 @@ import asyncio
 from detective_async.cli.exits import DONE, FAILED, CommandError, failing
 from detective_async.cli.options import ALL, Job, ask
 from detective_async.cli.output import PLURAL, Results, write
-from detective_async.membership import ActionKind, TeardownPlan, TeardownReport, plan_teardown
+from detective_async.membership import TeardownPlan, TeardownReport, plan_teardown
 from detective_async.membership.actions import count
 
 _COLUMNS = ("region", "ok", "graph_arn", "done", "reason", "problem", "error")
@@ -41,9 +41,7 @@ def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
     owner = plan.graphs[0].graph_arn.split(":")[4]
     given = confirm
     if given is None:
-        question = (
-            f"This deletes {count(len(plan.graphs), 'graph')} with all their data. Type the account id to do it: "
-        )
+        question = f"This deletes {count(len(plan.graphs), 'graph')} with all data. Type the account id to do it: "
         given = ask(question, f"add --confirm {owner} to do it").strip()
     if given != owner:
         raise CommandError(f"not confirmed: nothing was done; the graphs are those of account {owner}")
@@ -52,7 +50,6 @@ def _confirmed(plan: TeardownPlan, confirm: str | None) -> str:
 
 def _results(report: TeardownReport) -> Results:
     document = report.to_dict()
-    deleted = sum(ActionKind.DELETE_GRAPH in one.done for one in report.regions)
     return Results(
         columns=_COLUMNS,
         rows=document["regions"],
@@ -60,7 +57,7 @@ def _results(report: TeardownReport) -> Results:
         shown={"region": "region", "graph_arn": "graph", "problem": "problem"},
         attention=lambda row: not row["ok"],
         summarize=lambda row: f"graph{PLURAL} deleted",  # noqa: ARG005
-        summary=[f"{count(deleted, 'graph')} gone"],
+        summary=[] if any(one.done for one in report.regions) else ["0 graphs deleted"],
     )
 
 

@@ -1,7 +1,6 @@
 """What memberships say in words of Python, said in words of the command."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -18,18 +17,22 @@ T = TypeVar("T", bound=Any)
 OPTIONS = {
     "datasource_packages": "--packages",
     "disable_email_notification": "--no-email",
+    "end": "--end",
     "max_removals": "--max-removals",
     "message": "--message",
+    "start": "--start",
     "tags": "--tag",
     "timeout": "--timeout",
 }
-#: Advice for a program -> the same for who types a command.
-_ADVICE = {
-    "designate it with management_credentials and administrator_id": (
-        "run this with credentials of the management account, and name the administrator with --account and --role-name"
+#: The reason of a problem without an error -> what to say of it: for who types a command, and not for a program.
+_SENTENCES = {
+    Reason.NOT_ADMINISTRATOR: (
+        "the account has no graph here, so it is not the organization's Detective administrator: run this with "
+        "credentials of the management account, and name the administrator with --account and --role-name"
     ),
-    "there are no credentials to accept the invitation: add them": (
-        "there are no credentials to accept the invitation: add --role-name, and see that the role exists there"
+    Reason.NO_CREDENTIALS: (
+        "it is invited, but there are no credentials to accept the invitation: add --role-name, and see that the role "
+        "exists there"
     ),
 }
 
@@ -52,20 +55,17 @@ def option_error(error: ParameterError) -> CommandError:
 
 
 def _reworded(things: Sequence[T], field: str) -> tuple[T, ...]:
+    removals = sum(one.reason is Reason.REMOVAL_NOT_CONFIRMED for one in things)
     # All of them, or none.
-    number = Counter(one.reason for one in things)[Reason.REMOVAL_NOT_CONFIRMED]
-    return tuple(evolve(one, **{field: _text(getattr(one, field), one.reason, number)}) for one in things)
-
-
-def _text(text: str | None, reason: Reason | None, removals: int) -> str | None:
-    if text is not None and reason is Reason.REMOVAL_NOT_CONFIRMED:
-        return (
-            f"it is not in the list, and would be removed: --max-removals {removals} removes "
-            f"{count(removals, 'membership')}"
-        )
-    for python, command in _ADVICE.items():
-        text = text and text.replace(python, command)
-    return text
+    confirmation = (
+        f"it is not in the list, and would be removed: --max-removals {removals} removes "
+        f"{count(removals, 'membership')}"
+    )
+    sentences = {**_SENTENCES, Reason.REMOVAL_NOT_CONFIRMED: confirmation}
+    return tuple(
+        evolve(one, **{field: sentences[one.reason]}) if one.error is None and one.reason in sentences else one
+        for one in things
+    )
 
 
 def join(texts: Iterable[str]) -> str:

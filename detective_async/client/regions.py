@@ -69,6 +69,11 @@ def region_finding(
     return RegionFinding.NOT_OPTED_IN if is_closed else RegionFinding.UNKNOWN_KEYS
 
 
+def why_closed(error: BaseException | None) -> RegionFinding:
+    """Return why a region is closed, of which a fleet's outcome says that it is; pure."""
+    return RegionFinding.WITHOUT_DETECTIVE if isinstance(error, HostNotFound) else RegionFinding.NOT_OPTED_IN
+
+
 async def has_detective(region: str) -> bool:
     """Return whether botocore lists the region as one that has Detective."""
     # In a thread: botocore reads files.

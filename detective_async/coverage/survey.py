@@ -14,6 +14,7 @@ from detective_async.client.regions import (
     detective_regions,
     has_detective,
     region_finding,
+    why_closed,
 )
 from detective_async.coverage.reading import Reading, read
 from detective_async.coverage.rows import Coverage, CoverageReason, CoverageRow, RegionCoverage, RegionState
@@ -192,8 +193,7 @@ async def _read_fleet(fleet: DetectiveFleet) -> list[Reading]:
                 continue
             state = RegionState.COULD_NOT_LOOK
             if outcome.kind is OutcomeKind.REGION_UNAVAILABLE:
-                is_missing = isinstance(error, HostNotFound)
-                state = RegionState.WITHOUT_DETECTIVE if is_missing else RegionState.NOT_OPTED_IN
+                state = _STATES[why_closed(error)]
             readings.append(unread(target.region, target.account_id, state, error))
     return readings
 
@@ -311,7 +311,8 @@ def wanted_accounts(accounts: Iterable[Any] | None) -> dict[str, CoverageReason 
         raise ParameterError("accounts", "must not be empty; leave it out for all accounts that are found")
     found: dict[str, CoverageReason | None] = {}
     for index, item in enumerate(items):
-        account_id = item if isinstance(item, str) else attribute(item, "account_id")
+        # What has no account id is no account.
+        account_id = item if isinstance(item, str) else attribute(item, "account_id") or item
         ACCOUNT_ID(account_id, f"accounts[{index}]")
         status = None if isinstance(item, str) else attribute(item, "status")
         found[str(account_id)] = _BY_ACCOUNT_STATE.get(status) if isinstance(status, str) else None

@@ -13,6 +13,7 @@ from detective_async.api.models.investigations import EntityType
 from detective_async.api.values import fields_to_dict, to_dict
 from detective_async.errors import ParameterError, printable
 from detective_async.settings.arguments import shown
+from detective_async.settings.endpoints import check_region
 from detective_async.settings.expressions import expression
 
 #: Names and paths as the IAM user guide describes them ("IAM identifiers").
@@ -88,7 +89,7 @@ class FindingEntity:
         arn: its ARN.
         start: a day before the findings' first activity; None if they have no times.
         end: a day after the last activity, or now; together 3 hours to 30 days.
-        region: the region of the findings; None if they have none.
+        region: the region of the findings, or what they have instead of one; None if they have nothing.
         findings: the ids of the findings that name it.
     """
 
@@ -257,6 +258,15 @@ def explain_arn(arn: str) -> dict[str, Any]:
     if _FEDERATED.fullmatch(arn):
         return {"reason": SkipReason.FEDERATED_USER}
     return {"reason": SkipReason.OTHER_RESOURCE if arn.startswith("arn:") else SkipReason.MALFORMED}
+
+
+def is_region(text: str) -> bool:
+    """Return whether a text has the form of a region's name."""
+    try:
+        check_region(text, "region")
+    except ParameterError:
+        return False
+    return True
 
 
 def is_name(text: object) -> bool:

@@ -32,7 +32,6 @@ from detective_async.investigation.entities import (
     key_of,
 )
 from detective_async.settings.arguments import shown
-from detective_async.settings.endpoints import check_region
 from detective_async.settings.expressions import expression
 
 _USERS = frozenset({"iamuser"})
@@ -344,11 +343,11 @@ class _Reader:
 
     @property
     def _region(self) -> str | None:
-        """The region of the finding, or that of its ARN or its product's."""
-        named = [_get(self.finding, "region")]
+        """The region of the finding, or that of its ARN or its product's; also if it is none, as others are guesses."""
+        named = [_text(_get(self.finding, "region"))]
         for arn in (self._id, _get(self.finding, "ProductArn")):
             named += _text(arn).split(":")[3:4]
-        return next((one for one in named if _is_region(one)), None)
+        return next(filter(None, named), None)
 
     @property
     def _account_id(self) -> str | None:
@@ -392,14 +391,6 @@ def _account(value: Any) -> str | None:
     except ParameterError:
         return None
     return str(value)
-
-
-def _is_region(value: Any) -> bool:
-    try:
-        check_region(value, "region")
-    except ParameterError:
-        return False
-    return True
 
 
 def _moment(value: Any) -> datetime | None:

@@ -7,19 +7,18 @@ from datetime import datetime
 
 from detective_async.api.models.members import MemberStatus
 from detective_async.client.client import DetectiveClient
+from detective_async.client.regions import RegionFinding, why_closed
 from detective_async.errors import ParameterError
-from detective_async.fleet import DetectiveFleet, FleetStream
+from detective_async.fleet import DetectiveFleet, FleetStream, Outcome, OutcomeKind
 from detective_async.fleet.streams import Put
-from detective_async.investigation.entities import FindingEntity
+from detective_async.investigation.cases import Case, distinct, make_cases
+from detective_async.investigation.entities import FindingEntity, is_region
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
 from detective_async.investigation.run import (
     CONCURRENCY,
     TIMEOUT,
-    Case,
     Investigations,
     check_options,
-    distinct,
-    make_cases,
     reports_of,
 )
 from detective_async.settings.arguments import shown
@@ -28,6 +27,11 @@ from detective_async.settings.arguments import shown
 _WITH_DATA = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 #: The API's maximum.
 _PAGE_SIZE = 200
+#: What an error says before the regions that are closed.
+_CLOSED = {
+    RegionFinding.NOT_OPTED_IN: "the administrator has not opted in to",
+    RegionFinding.WITHOUT_DETECTIVE: "there is no Detective in",
+}
 #: Regions that an error names before it only counts them.
 _NAMED_REGIONS = 3
 
@@ -108,11 +112,10 @@ async def _reports(
             yield InvestigationReport(
                 entity=case.entity, region=target.region, administrator_id=target.account_id, error=failure.error
             )
-    asked = sorted({one.target.region for one in stream.outcomes})
     missing = [case for case in cases if case.problem is None and (case.entity, case.region) not in reported]
     for region in dict.fromkeys(case.region for case in missing):
         for case in distinct(one for one in missing if one.region == region):
-            error = InvestigationFailed(_why_not(_account_of(case), region, asked, with_graph))
+            error = InvestigationFailed(_why_not(case, stream.outcomes, with_graph))
             yield InvestigationReport(entity=case.entity, region=region, error=error)
 
 
@@ -121,15 +124,46 @@ def _cases_in(region: str, cases: Iterable[Case]) -> list[Case]:
     return distinct(case for case in cases if case.problem is None and case.region in (None, region))
 
 
-def _why_not(account_id: str, region: str | None, asked: Sequence[str], with_graph: AbstractSet[str]) -> str:
-    """Return why no graph has data of an account."""
-    regions = [one for one in asked if region in (None, one)]
-    if not regions:
-        return "no administrator was asked" + ("" if region is None else f" in {region}, where the finding is from")
-    where = ", ".join(regions) if len(regions) <= _NAMED_REGIONS else f"any of {len(regions)} regions"
-    if with_graph.isdisjoint(regions):
-        return f"there is no graph in {where}"
-    return f"no graph in {where} has data of account {account_id}: it is neither an enabled member nor administrator"
+def _why_not(case: Case, outcomes: Iterable[Outcome[int]], with_graph: AbstractSet[str]) -> str:
+    """Return why no graph has data of an entity's account."""
+    asked = [one for one in outcomes if case.region in (None, one.target.region)]
+    texts = []
+    if not asked:
+        where = "" if case.region is None else f" in {case.region}"
+        is_none = case.region is not None and not is_region(case.region)
+        texts.append(f"{case.region} is not a region of AWS" if is_none else f"no administrator was asked{where}")
+    if where := _where(one for one in asked if one.kind is not OutcomeKind.REGION_UNAVAILABLE):
+        if all(one.target.region not in with_graph for one in asked):
+            texts.append(f"there is no graph in {where}")
+        else:
+            account_id = _account_of(case)
+            why = "it is neither an enabled member nor administrator"
+            texts.append(f"no graph in {where} has data of account {account_id}: {why}")
+    closed = [one for one in asked if one.kind is OutcomeKind.REGION_UNAVAILABLE]
+    for finding, text in _CLOSED.items():
+        if where := _where(one for one in closed if why_closed(one.error) is finding):
+            texts.append(f"{text} {where}")
+    return _origin(case.region, case.findings) + "; ".join(texts)
+
+
+def not_opted_in(region: str, findings: Sequence[str]) -> InvestigationFailed:
+    """Return the error for a region to which the administrator has not opted in."""
+    return InvestigationFailed(f"{_origin(region, findings)}{_CLOSED[RegionFinding.NOT_OPTED_IN]} {region}")
+
+
+def _origin(region: str | None, findings: Sequence[str]) -> str:
+    """Return the beginning of an error about the region of findings; nothing for what no finding has named."""
+    if region is None or not findings:
+        return ""
+    first, *more = findings
+    which = f"finding {first} and {len(more)} more are" if more else f"finding {first} is"
+    return f"{which} from {region}: "
+
+
+def _where(outcomes: Iterable[Outcome[int]]) -> str:
+    """Return the regions of some outcomes; nothing if there are none."""
+    regions = sorted({one.target.region for one in outcomes})
+    return ", ".join(regions) if len(regions) <= _NAMED_REGIONS else f"any of {len(regions)} regions"
 
 
 def _account_of(case: Case) -> str:

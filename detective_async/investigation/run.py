@@ -5,15 +5,14 @@ indicators are being read. Two tasks move the cases: one starts them, one polls.
 """
 
 import asyncio
-import enum
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from attrs import define, field
 
-from detective_async.api.models.constraints import GRAPH_ARN, AwareDatetime, Flag, Integer, list_if_iterable
+from detective_async.api.models.constraints import GRAPH_ARN, Flag, Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
 from detective_async.api.models.indicators import Indicator
 from detective_async.api.models.investigations import (
@@ -29,11 +28,11 @@ from detective_async.api.models.investigations import (
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently, unwrapped_task_group
 from detective_async.client.polling import Wait, check_timeout
-from detective_async.errors import DetectiveError, ParameterError, ServiceError, TransportError, WaiterTimeout
-from detective_async.investigation.entities import FindingEntity, SkipReason, explain_arn, is_entity
+from detective_async.errors import DetectiveError, ServiceError, TransportError, WaiterTimeout
+from detective_async.investigation.cases import Case, Phase, distinct, make_cases, present_time
+from detective_async.investigation.entities import FindingEntity
 from detective_async.investigation.report import InvestigationFailed, InvestigationReport
-from detective_async.investigation.scope import Scope, before, is_recent, requested
-from detective_async.settings.arguments import shown, type_name
+from detective_async.investigation.scope import Scope, before
 from detective_async.settings.clock import Clock
 
 #: Seconds. An investigation takes a few minutes, as people have reported; AWS promises no time.
@@ -54,49 +53,7 @@ _VISIBLE_TIME = 10.0
 #: The last poll begins at the deadline and may take this many seconds, or the timeout if that is less.
 _LAST_POLL_LIMIT = 1.0
 
-#: The characters of a malformed ARN in its error.
-_LONGEST_SHOWN = 200
-
 T = TypeVar("T")
-
-
-class _Phase(enum.Enum):
-    WAITING = enum.auto()
-    STARTING = enum.auto()
-    # Its start got no response, so that its id has to be found.
-    LOST = enum.auto()
-    RUNNING = enum.auto()
-    SETTLED = enum.auto()
-
-
-@define(eq=False)
-class Case:
-    """One entity and scope to investigate.
-
-    Attributes:
-        scope: the wanted one; once there is an investigation, its own.
-        region: that of the finding; None if there is none.
-        problem: why it cannot be investigated.
-        detail: the investigation as it was last seen; with its id only, before it was.
-        reused: whether it had been started before.
-        error: why it was lost, or could not be started yet.
-        search_until: when the search for it ends, by the monotonic clock.
-    """
-
-    entity: str
-    scope: Scope
-    region: str | None = None
-    problem: ParameterError | None = None
-    phase: _Phase = field(init=False, default=_Phase.WAITING)
-    detail: InvestigationDetail | None = field(init=False, default=None)
-    reused: bool = field(init=False, default=False)
-    error: DetectiveError | None = field(init=False, default=None)
-    search_until: float = field(init=False, default=0.0)
-
-    @property
-    def investigation_id(self) -> str | None:
-        """Its id, once it is known."""
-        return None if self.detail is None else self.detail.investigation_id
 
 
 def investigate(
@@ -152,66 +109,11 @@ def investigate(
     return reports_of(Investigations(client, distinct(cases), graph_arn, timeout, repeat, concurrency))
 
 
-def make_cases(
-    client: DetectiveClient,
-    entity_arns: Iterable[str | FindingEntity],
-    start: datetime | None,
-    end: datetime | None,
-) -> list[Case]:
-    """Return the cases; raises a `ParameterError` for what cannot be one."""
-    entities = list_if_iterable(entity_arns)
-    if not isinstance(entities, list):
-        raise ParameterError("entity_arns", f"expected ARNs to iterate over, got {shown(entities)}")
-    now = present_time(client)
-    default = requested(start, end, now)
-    cases = []
-    for index, entity in enumerate(entities):
-        if isinstance(entity, FindingEntity):
-            cases.append(_case_of(entity, start, end, now))
-        elif isinstance(entity, str):
-            cases.append(Case(str(entity), default, problem=None if is_entity(entity) else malformed(entity)))
-        else:
-            raise ParameterError(
-                f"entity_arns[{index}]", f"expected an ARN, or an entity of a finding, got {type_name(entity)}"
-            )
-    return cases
-
-
-def _case_of(entity: FindingEntity, start: datetime | None, end: datetime | None, now: datetime) -> Case:
-    """Return the case of an entity of a finding; with a problem if its time contradicts the one that was asked for."""
-    for name, moment in (("start", entity.start), ("end", entity.end)):
-        if moment is not None:
-            AwareDatetime()(moment, name)
-    problem = None if is_entity(entity.arn) else malformed(entity.arn)
-    end_moves = end is None and is_recent(entity.end, now)
-    try:
-        scope = requested(start or entity.start, end or entity.end, now, end_moves=end_moves)
-    except ParameterError as error:
-        scope, problem = Scope(entity.start or now, entity.end or now), problem or error
-    return Case(entity.arn, scope, entity.region, problem)
-
-
-def distinct(cases: Iterable[Case]) -> list[Case]:
-    """Return new cases for those of one region, each entity and scope once."""
-    found: dict[str, list[Case]] = {}
-    for case in cases:
-        known = found.setdefault(case.entity, [])
-        if not any(one.scope.is_like(case.scope) for one in known):
-            known.append(Case(case.entity, case.scope, problem=case.problem))
-    return [case for known in found.values() for case in known]
-
-
 def check_options(timeout: float, *, repeat: bool, concurrency: int) -> None:
     """Raise a `ParameterError` if an option is invalid."""
     check_timeout(timeout)
     Flag()(repeat, "repeat")
     Integer(1)(concurrency, "concurrency")
-
-
-def present_time(client: DetectiveClient) -> datetime:
-    """Return the time of the client's clock, in whole seconds."""
-    moment = datetime.fromtimestamp(client._transport.clock.time(), UTC)  # noqa: SLF001 - of our own class
-    return moment.replace(microsecond=0)
 
 
 async def reports_of(work: "Investigations") -> AsyncGenerator[InvestigationReport, None]:
@@ -358,7 +260,7 @@ class Investigations:
     # Starting
 
     async def _start_all(self) -> None:
-        waiting = [case for case in self.cases if case.phase is _Phase.WAITING]
+        waiting = [case for case in self.cases if case.phase is Phase.WAITING]
         await map_concurrently(self._start, waiting, concurrency=self.concurrency)
 
     async def _start(self, case: Case) -> None:
@@ -369,22 +271,22 @@ class Investigations:
 
     async def _try_to_start(self, case: Case) -> bool:
         """Start the investigation of a case, and return whether that is settled: it has started, or it never will."""
-        case.phase = _Phase.STARTING
+        case.phase = Phase.STARTING
         try:
             started = await self.client.start_investigation(
                 self._graph, case.entity, scope_start_time=case.scope.start, scope_end_time=case.scope.end
             )
         except DetectiveError as error:
             if error.outcome_unknown:
-                case.phase, case.error = _Phase.LOST, error
+                case.phase, case.error = Phase.LOST, error
                 case.search_until = self._clock.monotonic() + _SEARCH_TIME
             elif isinstance(error, ServiceError) and error.retryable:
                 # Throttled, as hundreds of starts may be.
-                case.phase, case.error = _Phase.WAITING, error
+                case.phase, case.error = Phase.WAITING, error
                 return False
             else:
                 # Nothing was started.
-                case.phase = _Phase.WAITING
+                case.phase = Phase.WAITING
                 self._report(case, error=error)
             return True
         case.error = None
@@ -392,7 +294,7 @@ class Investigations:
         case.detail = InvestigationDetail(
             investigation_id=started.investigation_id, status=Status.RUNNING, entity_arn=case.entity
         )
-        case.phase = _Phase.RUNNING
+        case.phase = Phase.RUNNING
         return True
 
     # Waiting
@@ -424,13 +326,13 @@ class Investigations:
                 for case in self._pending():
                     self._report(case, error=error)
         for case in self._pending():
-            if case.phase is _Phase.LOST and self._clock.monotonic() >= case.search_until:
+            if case.phase is Phase.LOST and self._clock.monotonic() >= case.search_until:
                 self._report(case, error=case.error)
 
     async def _sweep(self) -> None:
         """Read the list of the graph's investigations, the newest first, as far back as necessary."""
-        running = {case.investigation_id: case for case in self._pending() if case.phase is _Phase.RUNNING}
-        lost = [case for case in self._pending() if case.phase is _Phase.LOST]
+        running = {case.investigation_id: case for case in self._pending() if case.phase is Phase.RUNNING}
+        lost = [case for case in self._pending() if case.phase is Phase.LOST]
         created = [case.detail.created_time for case in running.values() if case.detail and case.detail.created_time]
         async with aclosing(self._list(min([self._horizon, *created]))) as listed:
             async for one in listed:
@@ -439,13 +341,13 @@ class Investigations:
                     self._note(case, one)
                 elif one.investigation_id not in self._known_ids:
                     await self._identify(one, lost)
-                if not running and all(case.phase is not _Phase.LOST for case in lost):
+                if not running and all(case.phase is not Phase.LOST for case in lost):
                     return
 
     async def _identify(self, one: InvestigationDetail, lost: Iterable[Case]) -> None:
         """Give an investigation that was not there before to the lost case that has started it, if there is one."""
         for case in lost:
-            is_candidate = case.phase is _Phase.LOST and case.entity == one.entity_arn
+            is_candidate = case.phase is Phase.LOST and case.entity == one.entity_arn
             # Another program may have started one of the same entity.
             if is_candidate and await self._answers(one.investigation_id, case):
                 self._known_ids.add(one.investigation_id)
@@ -456,9 +358,9 @@ class Investigations:
     def _note(self, case: Case, detail: InvestigationDetail) -> None:
         """Record the state of a case's investigation, and settle the case if it has ended."""
         case.detail = detail
-        case.phase = _Phase.RUNNING
+        case.phase = Phase.RUNNING
         if detail.status == Status.SUCCESSFUL:
-            case.phase = _Phase.SETTLED
+            case.phase = Phase.SETTLED
             self._group.create_task(self._read(case))
             self._stop_if_settled()
         elif detail.status not in (None, Status.RUNNING):
@@ -512,8 +414,8 @@ class Investigations:
 
     def _report(self, case: Case, *, error: Exception | None = None, indicators: Iterable[Indicator] = ()) -> None:
         # Also if it is not known whether it was started.
-        is_started = case.phase is not _Phase.WAITING
-        case.phase = _Phase.SETTLED
+        is_started = case.phase is not Phase.WAITING
+        case.phase = Phase.SETTLED
         self.reports.put_nowait(
             InvestigationReport(
                 entity=case.entity,
@@ -541,38 +443,19 @@ class Investigations:
 
     def _timed_out(self, case: Case) -> WaiterTimeout:
         key = case.investigation_id or case.entity
-        status = "was not started" if case.phase is _Phase.WAITING else "has not ended"
+        status = "was not started" if case.phase is Phase.WAITING else "has not ended"
         error = WaiterTimeout(
             f"the investigation of {case.entity} {status} within {self.timeout:.10g} s",
             timeout=self.timeout,
             last_states={key: case.detail},
             pending=[key],
         )
-        error.outcome_unknown = case.phase in (_Phase.STARTING, _Phase.LOST)
+        error.outcome_unknown = case.phase in (Phase.STARTING, Phase.LOST)
         error.__cause__ = case.error or self._poll_error
         return error
 
     def _unsettled(self) -> list[Case]:
-        return [case for case in self.cases if case.phase is not _Phase.SETTLED]
+        return [case for case in self.cases if case.phase is not Phase.SETTLED]
 
     def _pending(self) -> list[Case]:
-        return [case for case in self.cases if case.phase in (_Phase.RUNNING, _Phase.LOST)]
-
-
-def malformed(arn: str) -> ParameterError:
-    """Return the error for something that is not the ARN of a user or role, with what to do."""
-    reason = explain_arn(arn)["reason"]
-    problem = f"{arn[:_LONGEST_SHOWN]!r} is not the ARN of an IAM user or role ({reason}); {_remedy(arn)}"
-    return ParameterError("entity_arns", problem)
-
-
-def _remedy(arn: str) -> str:
-    found = explain_arn(arn)
-    match found["reason"]:
-        case SkipReason.PATH_UNKNOWN:
-            # A session has the role's name, and not its path.
-            return f"the role's own ARN is what `aws iam get-role --role-name {found['name']}` shows"
-        case SkipReason.MALFORMED:
-            return "expected the whole ARN, such as arn:aws:iam::111122223333:role/Deploy, as IAM shows it"
-        case _:
-            return "only IAM users and roles can be investigated"
+        return [case for case in self.cases if case.phase in (Phase.RUNNING, Phase.LOST)]

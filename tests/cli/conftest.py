@@ -4,11 +4,13 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
@@ -49,14 +51,16 @@ class Program:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start the installed command with pipes."""
+    def start(self, *arguments: str, sigint: Any = signal.default_int_handler) -> "subprocess.Popen[bytes]":
+        """Start the installed command with pipes; as background jobs of scripts are, with SIGINT ignored."""
         return subprocess.Popen(
             [SCRIPT, *arguments],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # It may be ignored where the tests run in the background, too, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),  # noqa: PLW1509
         )
 
     def on_terminal(self, *arguments: str, answer: str, columns: int = 100, **environ: str) -> Ended:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,13 +19,15 @@ import click
 import pytest
 from cli.conftest import SCRIPT, Program
 
-from detective_async.cli import main, options
+from detective_async.cli import main, options, signals
 from detective_async.cli import program as frame
 from detective_async.cli.demo_world import ACCOUNTS, ADMINISTRATOR, MANAGEMENT, REGIONS, ROLE
 from detective_async.cli.exits import CommandError
 from detective_async.client.regions import detective_regions
 from detective_async.testing import Failure, Fault, Latency
 
+#: The shell, whose completion can be asked for without a terminal.
+FISH = shutil.which("fish")
 SUBCOMMANDS = list(frame.COMMANDS)
 
 
@@ -143,12 +146,37 @@ def test_each_help_has_an_example(program: Program, name: str) -> None:
         (["inventory", "--role-name", ROLE], "--role-name needs --accounts, --organization or --account"),
         (["inventory", "--role-name", ROLE, "--organization", "--accounts", "x"], "contradict each other"),
         (["inventory", "--checkpoint", "x"], "--checkpoint needs --file"),
+        (["inventory", "--file", "x", "--start-over"], "--start-over needs --checkpoint"),
         (["inventory", "--file", "x", "--output", "json"], "need --output ndjson or csv"),
         (["investigate"], "name the ARNs of users or roles"),
         (["investigate", "arn:aws:iam::100000000001:role/Deploy", "--start", "yesterday"], "expected a time"),
+        *(
+            (["investigate", "arn:aws:iam::100000000001:role/Deploy", *given], f"{given[0]}'{words}")
+            for given, words in (
+                (["--start", "0001-01-01"], ": expected a time since 2020"),
+                (["--start", "0001-01-01T00:00:00+14:00"], ": expected a time, such as"),
+                (["--end", "9999-12-31T23:59:59-10:00"], ": expected a time, such as"),
+            )
+        ),
         (["investigate", "--findings", "nowhere"], "No such file"),
         (["teardown", "--yes"], "--yes is not enough"),
         (["teardown", "--confirm", "me"], "expected an account id of 12 digits"),
+        *(
+            ([*one, ""], f"{one[-1]}': must not be empty")
+            for one in (
+                *(["whoami", f"--{name}"] for name in ("profile", "endpoint-url", "external-id")),
+                *(["inventory", f"--{name}"] for name in ("accounts", "file", "checkpoint")),
+                *(["investigate", f"--{name}"] for name in ("findings", "known-arns")),
+                *(["simulator", f"--{name}-file"] for name in ("seed", "dump")),
+                ["coverage", "--accounts"],
+            )
+        ),
+        (["onboard", ""], "'[CSV]': must not be empty"),
+        *(
+            ([*one, "--timeout", "nan"], "'--timeout': expected a number")
+            for one in (["onboard", "x"], ["teardown"], ["investigate", "x"])
+        ),
+        (["onboard", "x", "--tag", "a=1", "--tag", "a=2"], "'--tag': a is there twice"),
         (["simulator", "--port", "66000"], "66000"),
         (["simulator", "--demo", "--seed-file", "x"], "contradict each other"),
         (["simulator", "--seed-file", "nowhere.toml"], "nowhere.toml"),
@@ -294,6 +322,15 @@ def test_completion(program: Program, shell: str) -> None:
         ("detective-async who", {"whoami"}, {"onboard"}),
         ("detective-async whoami --regions a", {"all", "ap-southeast-2"}, {"eu-west-1"}),
         ("detective-async whoami --regions eu-west-1,us-", {"eu-west-1,us-east-1"}, {"all", "us-east-1"}),
+        # The shell does it.
+        *(
+            (f"detective-async {one} some", {"file,some"}, set())
+            for one in (
+                *("onboard", "coverage --accounts", "investigate --findings", "investigate --known-arns"),
+                *(f"inventory --{name}" for name in ("accounts", "file", "checkpoint")),
+                *(f"simulator --{name}-file" for name in ("seed", "dump")),
+            )
+        ),
     ],
 )
 def test_what_is_completed(program: Program, words: str, expected: set[str], others: set[str]) -> None:
@@ -301,14 +338,45 @@ def test_what_is_completed(program: Program, words: str, expected: set[str], oth
     count = str(len(words.split()) - 1)
     environ = {"_DETECTIVE_ASYNC_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": count}
     ended = program.installed(**environ)
-    found = {line.partition(",")[2] for line in ended.out.splitlines()}
+    found = {line.removeprefix("plain,") for line in ended.out.splitlines()}
     assert expected <= found
     assert not others & found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(FISH is None, reason="fish is not installed")
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("who", f"whoami\t{frame.COMMANDS['whoami']}"),
+        ("coverage --accounts acc", "accounts.csv"),
+        ("whoami --regions x,ap-northeast-1", "x,ap-northeast-1"),
+        ("whoami --account", "--account\tThe account to work in, by --role-name; default: the caller's own."),
+    ],
+)
+def test_completion_in_fish(program: Program, typed: str, found: str) -> None:
+    """It completes files, and cuts nothing off at commas."""
+    (program.folder / "accounts.csv").touch()
+    script = f"{SCRIPT} --completion fish | source; complete --do-complete 'detective-async {typed}'"
+    done = subprocess.run(
+        [str(FISH), "--no-config", "-c", script],
+        capture_output=True,
+        check=False,
+        cwd=program.folder,
+        env={**os.environ, "PATH": f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert done.stdout.decode().splitlines() == [found], done.stderr
 
 
 def test_subcommands_are_completed() -> None:
     """Those of the help."""
     assert frame.commands.list_commands(None) == SUBCOMMANDS  # type: ignore[arg-type] # it is not looked at
+
+
+def test_files_are_completed() -> None:
+    """By the shell."""
+    (found,) = options.FILE.shell_complete(None, None, "acc")  # type: ignore[arg-type] # they are not looked at
+    assert (found.value, found.type) == ("acc", "file")
 
 
 def test_regions_are_completed() -> None:
@@ -396,12 +464,13 @@ def test_an_interruption_of_the_imports(monkeypatch: pytest.MonkeyPatch, capsys:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(frame, "run", interrupted)
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         assert main() == 130
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert capsys.readouterr().err == "detective-async: interrupted\n"
 
 
@@ -445,24 +514,19 @@ def test_a_question_on_a_terminal(answer: str, done: bool, monkeypatch: pytest.M
     assert terminal.getvalue() == "Do it? [y/N] "
 
 
-def test_an_interruption_just_before_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not asked, and what handled signals before does so again."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_just_before_the_question(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not asked."""
     monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
     monkeypatch.setattr(sys, "stderr", terminal := _Terminal())
 
     async def ask() -> None:
         options.confirm("Do it?", yes=False)
-        task = asyncio.current_task()
-        assert task is not None
-        task.cancel()
-        handler = signal.getsignal(signal.SIGINT)
-        try:
-            options.confirm("Do it again?", yes=False)
-        finally:
-            assert signal.getsignal(signal.SIGINT) is handler
+        signal.raise_signal(number)
+        options.confirm("Do it again?", yes=False)
 
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(ask())
+    with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
+        signals.run(ask())
     assert terminal.getvalue() == "Do it? [y/N] "
 
 
@@ -548,7 +612,11 @@ def test_a_region_that_botocore_does_not_know(program: Program) -> None:
         ("<&-", ["onboard", "-"], 2, "there are no accounts in it"),
         (">/dev/full", ["--help"], 1, "No space left on device"),
         (">/dev/full", ["--version"], 1, "No space left on device"),
-        (">/dev/full", ["whoami"], 1, "standard output: No space left on device"),
+        *(
+            (">/dev/full", [*one, "-o", format_], 1, "standard output: No space left on device; free some space there")
+            for one in (["whoami"], ["inventory"], ["investigate", "arn:aws:iam::100000000001:role/Deploy"])
+            for format_ in (*options.FORMATS, *(["html"] if one[0] == "investigate" else []))
+        ),
         ("2>/dev/full", ["inventory"], 0, ""),
     ],
 )
@@ -578,7 +646,7 @@ def test_results_that_nobody_has_flushed(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(frame, "_run", lambda _: 0)
     monkeypatch.setattr(sys, "stdout", Full())
     assert main([]) == 1
-    assert capsys.readouterr().err == "detective-async: standard output: No space left on device\n"
+    assert capsys.readouterr().err.startswith("detective-async: standard output: No space left on device; ")
 
 
 def test_what_is_no_subcommand() -> None:

@@ -191,7 +191,7 @@ def test_wrong_accounts_are_refused(a_world: World, main: Main, kind: str) -> No
         (["--regions", "eu-west-1"], "eu-west-1 is there twice"),
         (["--regions", "cn-north-1"], "partitions"),
         (["--role-name", "a role"], "expected a role's name"),
-        (["--external-id", ""], "external_id"),
+        (["--external-id", ""], "--external-id"),
         (["--concurrency", "0"], "concurrency"),
         (["--endpoint-url", "nowhere"], "endpoint"),
         (["--file", "/nowhere/members"], "No such file"),
@@ -341,6 +341,64 @@ def test_it_goes_on_after_a_crash_between_any_two_writes(a_world: World, main: M
     assert found_in(a_world.output.read_bytes()) == a_world.members
 
 
+AT_THE_END = """
+import os, pathlib
+
+class Dying(pathlib.PosixPath):
+    def unlink(self):
+        os._exit(7)
+
+inventory_file.SAVE_EVERY = {0}
+inventory_file.Path = Dying
+"""
+
+
+@pytest.mark.parametrize("save_every", [0, NEVER_AGAIN])
+@pytest.mark.parametrize("output_is_there", [False, True])
+def test_it_begins_anew_after_a_crash_just_before_the_end(
+    a_world: World, main: Main, save_every: int, output_is_there: bool
+) -> None:
+    """The checkpoint has all targets then: the next run reads them all again, and says so."""
+    crash = command(*a_world.to_files(), first=AT_THE_END.format(save_every))
+    assert subprocess.run(crash, capture_output=True, check=False).returncode == 7
+    assert finished_in(a_world.checkpoint) == 15
+    if not output_is_there:
+        a_world.output.unlink()
+    a_world.sim.forget_requests()
+    ended = main(*a_world.to_files())
+    said = f"the inventory of {a_world.checkpoint} is complete: this is a new one"
+    assert (ended.code, ended.err.splitlines()[0]) == (0, said)
+    assert len(listed_targets(a_world)) == 15
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+    assert not a_world.checkpoint.exists()
+
+
+@pytest.mark.parametrize("change", [(), ("--with-email-addresses",)])
+def test_it_starts_over(a_world: World, main: Main, change: tuple[str, ...]) -> None:
+    """While a target fails, the checkpoint stays, and the message says how to read everything again; in any case."""
+    denied = Fault(Failure(403, "AccessDeniedException", "no"), "ListGraphs", a_world.accounts[0], OPEN[0], None)
+    a_world.sim.inject(denied)
+    for arguments, listed in (((), 15), ((), 6), (("--start-over", *change), 15), (("--start-over",), 15)):
+        a_world.sim.forget_requests()
+        ended = main(*a_world.to_files(*arguments))
+        assert (ended.code, len(listed_targets(a_world))) == (1, listed)
+        last = "the same command tries again what failed; with --start-over, it reads everything again"
+        assert ended.err.splitlines()[-1] == last
+    a_world.output.unlink()
+    a_world.sim.clear_faults()
+    assert main(*a_world.to_files("--start-over")).code == 0
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+
+
+def test_a_crash_after_starting_over(a_world: World, main: Main) -> None:
+    """What was known before is forgotten first: the next run goes on from there."""
+    leave_a_checkpoint(a_world, main)
+    crash = command(*a_world.to_files("--start-over"), first=CRASHING.format(0))
+    assert subprocess.run(crash, capture_output=True, check=False).returncode == 7
+    assert main(*a_world.to_files()).code == 0
+    assert found_in(a_world.output.read_bytes()) == a_world.members
+
+
 def test_the_output_is_on_the_disk_before_the_checkpoint(
     a_world: World, main: Main, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -463,7 +521,7 @@ def test_a_checkpoint_that_contradicts_the_output(a_world: World, main: Main) ->
     ):
         a_world.output.write_bytes(content)
         a_world.checkpoint.write_text(json.dumps({**state, **changes}))
-        check_refused(a_world, main(*a_world.to_files()), "contradict each other; delete both to start over\n")
+        check_refused(a_world, main(*a_world.to_files()), "contradict each other; --start-over begins anew\n")
         assert a_world.output.read_bytes() == content
 
 
@@ -543,8 +601,8 @@ def test_the_report_tells_missing_regions_from_closed_ones() -> None:
         report.add(Outcome(target, None, error, 0.0, kind=OutcomeKind.REGION_UNAVAILABLE))
     assert report.exit_code == 0
     assert report.lines()[:2] == [
-        f"no Detective: {CLOSED} (1 accounts)",
-        f"not opted in: {CLOSED} (1 accounts)",
+        f"no Detective: {CLOSED} (1 account)",
+        f"not opted in: {CLOSED} (1 account)",
     ]
 
 
@@ -606,7 +664,7 @@ def test_a_full_disk_is_a_failure(a_world: World, main: Main) -> None:
         pytest.skip("there is no full disk to write to")
     ended = main(*a_world.arguments("--file", "/dev/full"))
     assert ended.code == 1
-    assert "failed: output: OSError: [Errno 28]" in ended.err
+    assert "failed: /dev/full: No space left on device; free some space there, or write elsewhere\n" in ended.err
 
 
 def csv_members(text: str) -> Members:

@@ -269,6 +269,41 @@ def test_the_region_of_a_finding(program: Program) -> None:
     assert "warning" not in said
 
 
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        ("mars-1", "mars-1 is not a region of AWS"),
+        ("af-south-1", "the administrator has not opted in to af-south-1"),
+        ("us-west-2", "there is no graph in us-west-2"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), (DEPLOY,)])
+def test_the_region_of_a_finding_without_a_graph(
+    program: Program, region: str, words: str, more: tuple[str, ...]
+) -> None:
+    """It is investigated nowhere else, and the report says why; whatever else is investigated."""
+    program.sim.close_region("af-south-1")
+    (program.folder / "finding").write_text(json.dumps({**ASFF, "Region": region}))
+    ended = program("investigate", "--findings", "finding", "--output", "json", *more)
+    failed = [one for one in json.loads(ended.out)["reports"] if not one["ok"]]
+    assert [(one["region"], one["error"]["message"]) for one in failed] == [
+        (region, f"finding a finding is from {region}: {words}")
+    ]
+    # That of the other one is from before.
+    assert (ended.code, program.changes) == (1, [])
+
+
+def test_times_that_contradict_each_other(program: Program) -> None:
+    """It is said of the option, whether an option or a finding has the other time; nothing is started."""
+    ended = program("investigate", RELEASE, "--start", "2026-02-01", "--end", "2026-01-01")
+    problem = "--start: must be before the end, "
+    assert (ended.code, ended.err.startswith(f"detective-async: {problem}")) == (2, True)
+    times = {f"{name}ObservedAt": "2026-01-01T00:00:00Z" for name in ("First", "Last")}
+    (program.folder / "finding").write_text(json.dumps({**ASFF, **times}))
+    ended = program("investigate", "--findings", "finding", "--start", "2026-02-01")
+    assert (ended.code, f"failed: {problem}" in ended.out, program.changes) == (1, True, [])
+
+
 def test_a_finding_without_a_configured_region(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own is enough."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):

@@ -17,6 +17,7 @@ from cli.conftest import SCRIPT, Program
 from support.programs import Ended
 
 from detective_async import DetectiveClient
+from detective_async.cli import demo_world
 from detective_async.cli.options import Job
 from detective_async.cli.removal import plan_removal
 from detective_async.membership import MembershipPlan, MembershipReport, Reason
@@ -194,6 +195,8 @@ def test_a_question_on_a_terminal(onboard: Onboard, answer: str, code: int) -> N
     assert ended.code == code
     assert ("onboarding" in ended.out) == (code == 0)
     assert onboard.statuses == (["ENABLED"] * 10 if code == 0 else [])
+    # Of nothing, there is nothing to continue.
+    assert "to continue" not in ended.out
     assert "Traceback" not in ended.out
 
 
@@ -225,6 +228,23 @@ def test_failed_verifications_are_left_on_demand(onboard: Onboard) -> None:
         assert ("in this and each later run" in ended.err) == (len(invited) == 1)
         invited.append(onboard.changes.count("CreateMembers"))
     assert invited == [1, 2, 2]
+
+
+def test_accounts_of_the_organization_in_a_list(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its graph is an organization's, only AWS knows: the plan and the question say what happens then."""
+    accounts = demo_world.ACCOUNTS[30:32]
+    (program.folder / "list.csv").write_text("".join(f"{one},root-{one}@example.com\n" for one in accounts))
+    arguments = ["onboard", "list.csv", "--role-name", demo_world.ROLE, "--regions", demo_world.REGIONS[0]]
+    remark = (
+        "note: if the graph is an organization's, accounts of the organization are enabled at once, without invitation"
+    )
+    assert remark in program(*arguments, "--dry-run").out.splitlines()
+    monkeypatch.setattr(sys, "stdin", _Terminal("y\n"))
+    monkeypatch.setattr(sys, "stderr", asked := _Terminal())
+    assert program(*arguments).code == 0
+    assert remark in asked.getvalue().splitlines()
+    assert "AWS sends up to 2 e-mails)? [y/N] " in asked.getvalue()
+    assert program.changes == ["CreateMembers"]
 
 
 def test_a_bad_line_prevents_removals(onboard: Onboard) -> None:
@@ -421,13 +441,24 @@ def test_an_interruption_reports_what_is_known(
     assert (ended.code, bool(ended.out)) == (130, has_begun)
 
 
+def test_an_interruption_before_anything_was_done(onboard: Onboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to continue."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Job, "run", interrupted)
+    ended = onboard()
+    assert (ended.code, ended.err.split()) == (130, ["detective-async:", "interrupted"])
+
+
 def test_nothing_is_wrong_use_after_it_was_done(onboard: Onboard) -> None:
     """If the report cannot be written, the exit code is 1."""
     arguments = onboard.arguments("--yes", "--quiet", regions=ONE_REGION)
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, onboard.statuses) == (1, ["ENABLED"] * 5)
-    assert done.stderr.decode() == "detective-async: standard output: No space left on device\n"
+    assert done.stderr.decode().startswith("detective-async: standard output: No space left on device; ")
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
@@ -526,19 +557,27 @@ def test_a_list_with_semicolons(onboard: Onboard) -> None:
 
 
 @pytest.mark.slow
-def test_sigterm_is_as_ctrl_c(onboard: Onboard) -> None:
-    """Containers and CI systems end programs so: there is a report, and the exit code is 130."""
+@pytest.mark.parametrize("sigint", [signal.SIG_DFL, signal.SIG_IGN])
+def test_sigterm_is_as_ctrl_c(onboard: Onboard, sigint: signal.Handlers) -> None:
+    """There is a report, also of a script's background job, which ignores Ctrl-C; the exit code is 143."""
     onboard.sim.inject(Fault(Latency(30), "AcceptInvitation", count=None))
-    with onboard.program.start(*onboard.arguments("--yes", "--output", "json", regions=ONE_REGION)) as running:
+    arguments = onboard.arguments("--yes", "--output", "json", regions=ONE_REGION)
+    with onboard.program.start(*arguments, sigint=sigint) as running:
         try:
             while "INVITED" not in onboard.statuses:
                 assert running.poll() is None
                 time.sleep(0.01)
+            if sigint is signal.SIG_IGN:
+                running.send_signal(signal.SIGINT)
+                time.sleep(0.2)
+                assert running.poll() is None
             running.terminate()
             out, errors = running.communicate(timeout=120)
         finally:
             running.kill()
-    assert (running.returncode, len(json.loads(out)["rows"])) == (130, 5), errors.decode()
+    assert (running.returncode, len(json.loads(out)["rows"])) == (143, 5), errors.decode()
+    lines = [line for line in errors.decode().splitlines() if line]
+    assert lines[-2:] == ["run the same command again to continue", "detective-async: terminated"]
 
 
 def test_a_member_that_has_gone_meanwhile(onboard: Onboard) -> None:

@@ -82,6 +82,17 @@ def shown(some: Results, capsys: pytest.CaptureFixture[str], **options: Any) -> 
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
+def test_accounts_with_the_same_problem_are_one_row(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where they are many; a row that is of no account, but of a graph, is none of them."""
+    wrong = {"region": "eu", "what": "wrong", "bad": True}
+    rows = [{**wrong, "account_id": None}, *({**wrong, "account_id": str(number)} for number in range(6))]
+    assert shown(results(rows, blank={"account_id": "graph"}), capsys) == [
+        ["account", "region", "what"],
+        ["graph", "eu", "wrong"],
+        ["0", "and", "5", "more", "eu", "wrong"],
+    ]
+
+
 def test_what_needs_attention_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     """The others are counted; rows that differ in their region only are one; empty columns are left out."""
     assert shown(results(ROWS, summary=["the end"]), capsys) == [

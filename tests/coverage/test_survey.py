@@ -481,6 +481,12 @@ async def test_invalid_parameters(
     assert sim.requests == []
 
 
+async def test_an_account_id_that_is_a_number(client: DetectiveClient) -> None:
+    """The error says so."""
+    with pytest.raises(ParameterError, match=r"expected an account id \(12 digits, as a string\), got an int"):
+        await survey(client, regions=[REGION], accounts=[111122223333])
+
+
 def fleet_of(sim: DetectiveSimulator, *regions: str) -> DetectiveFleet:
     """Return a fleet of two administrators."""
     targets = [Target(one, region, sim.account(one)) for one in (ADMINISTRATOR, OTHER) for region in regions]

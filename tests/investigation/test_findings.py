@@ -259,7 +259,8 @@ def test_a_name_with_a_path(name: str, arns: list[str]) -> None:
     [
         (guardduty({"lambdaDetails": {"role": ROLE}}, region="us-east-1"), "us-east-1"),
         (pascal(guardduty({"lambdaDetails": {"role": ROLE}}, region="us-east-1")), "us-east-1"),
-        (guardduty({"lambdaDetails": {"role": ROLE}}, region="../x", service={}, createdAt=None), "eu-west-1"),
+        (guardduty({"lambdaDetails": {"role": ROLE}}, region="../x", service={}, createdAt=None), "../x"),
+        (guardduty({"lambdaDetails": {"role": ROLE}}, region=None), "eu-west-1"),
         (asff(resource("AwsIamRole", ROLE), Region="us-east-1"), "us-east-1"),
         (asff(resource("AwsIamRole", ROLE)), "eu-west-1"),
         (asff(resource("AwsIamRole", ROLE), Id="x"), "eu-west-1"),

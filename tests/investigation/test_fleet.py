@@ -115,9 +115,13 @@ async def test_the_region_of_a_finding(fleet: DetectiveFleet) -> None:
     entity = FindingEntity(arn=role("A"), region=ELSEWHERE)
     assert places(await investigated(fleet, [entity])) == {(ADMINISTRATOR, ELSEWHERE, ADMINISTRATOR)}
     assert len(await investigated(fleet, [entity, evolve(entity, region=REGION), role("A")])) == 2
-    (report,) = await investigated(fleet, [evolve(entity, region="us-west-2")])
-    assert (report.region, report.ok) == ("us-west-2", False)
-    assert str(report.error) == "no administrator was asked in us-west-2, where the finding is from"
+    for region, findings, words in (
+        ("us-west-2", (), "no administrator was asked in us-west-2"),
+        ("us-west-2", ("x",), "finding x is from us-west-2: no administrator was asked in us-west-2"),
+        ("mars-1", ("x", "y"), "finding x and 1 more are from mars-1: mars-1 is not a region of AWS"),
+    ):
+        (report,) = await investigated(fleet, [evolve(entity, region=region, findings=findings)])
+        assert (report.region, report.ok, str(report.error)) == (region, False, words)
     (report,) = await investigated(fleet, [FindingEntity(arn=role("A", OTHER), region=ELSEWHERE)])
     assert f"no graph in {ELSEWHERE} has data of account {OTHER}" in str(report.error)
 
@@ -151,9 +155,13 @@ async def test_a_target_that_fails(sim: DetectiveSimulator, fleet: DetectiveFlee
 
 
 async def test_a_region_that_is_not_opted_in(sim: DetectiveSimulator, fleet: DetectiveFleet) -> None:
-    """It is no failure."""
+    """It is no failure; but where a finding is from there, or nothing else has the account, it is said so."""
     sim.close_region(ELSEWHERE)
     assert places(await investigated(fleet, [role("A")])) == {(ADMINISTRATOR, REGION, ADMINISTRATOR)}
+    (report,) = await investigated(fleet, [FindingEntity(arn=role("A"), region=ELSEWHERE, findings=("x",))])
+    assert str(report.error) == f"finding x is from {ELSEWHERE}: the administrator has not opted in to {ELSEWHERE}"
+    (report,) = await investigated(fleet, [role("A", INVITED)])
+    assert str(report.error).endswith(f"administrator; the administrator has not opted in to {ELSEWHERE}")
 
 
 @pytest.mark.parametrize(

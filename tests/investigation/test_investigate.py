@@ -22,7 +22,7 @@ from detective_async import (
     TooManyRequestsException,
     WaiterTimeout,
 )
-from detective_async.investigation import FindingEntity, InvestigationFailed, entities_of, investigate, run
+from detective_async.investigation import FindingEntity, InvestigationFailed, cases, entities_of, investigate, run
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage
 from investigation.worlds import (
     ADMINISTRATOR,
@@ -154,7 +154,8 @@ async def test_times_that_move_are_the_same_within_an_hour(
     began = datetime.now(UTC).replace(microsecond=0)
     for minutes, reused in now_and_then:
         now = began + timedelta(minutes=minutes)
-        monkeypatch.setattr(run, "present_time", lambda _, now=now: now)
+        for module in (cases, run):
+            monkeypatch.setattr(module, "present_time", lambda _, now=now: now)
         options = dict(asked)
         if hours := options.pop("hours", 0):
             options = {"start": now - timedelta(hours=hours), "end": now}

@@ -1,0 +1,105 @@
+"""The command's signals, in this process: what each of them does, and when."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+from cli.conftest import Program
+
+from detective_async.cli import main, options, signals
+
+BOTH = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def defaults() -> Iterator[None]:
+    """What a program has at its start; put back afterwards."""
+    before = {number: signal.getsignal(number) for number in BOTH}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def raised(*numbers: signal.Signals) -> list[str]:
+    """Raise signals while something is awaited, and return what was seen."""
+    seen = []
+    for number in numbers:
+        signal.raise_signal(number)
+        seen.append("handled")
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        seen.append("cancelled")
+    return seen
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_the_first_signal_cancels(number: signal.Signals) -> None:
+    """What handles the cancellation may return a result; otherwise there is a KeyboardInterrupt."""
+    with signals.handled(at_the_end=False):
+        assert signals.run(raised(number)) == ["handled", "cancelled"]
+        assert signals.outcome() == {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("terminated", 143)}[number]
+    with signals.handled(at_the_end=False):
+        sleeping = asyncio.sleep(60)
+
+        async def stopped() -> None:
+            asyncio.get_running_loop().call_later(0.01, signal.raise_signal, number)
+            await sleeping
+
+        with pytest.raises(KeyboardInterrupt):
+            signals.run(stopped())
+
+
+def test_the_second_signal_ends_at_once() -> None:
+    """Whatever handles the cancellation; the first one decides about the exit code."""
+    with signals.handled(at_the_end=False), pytest.raises(KeyboardInterrupt):
+        signals.run(raised(signal.SIGTERM, signal.SIGINT))
+    assert signals.outcome() == ("terminated", 143)
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_ignored_signals_stay_ignored(number: signal.Signals) -> None:
+    """One of them does not change the other."""
+    signal.signal(number, signal.SIG_IGN)
+    (other,) = set(BOTH) - {number}
+
+    async def both() -> list[str]:
+        signal.raise_signal(number)
+        return await raised(other)
+
+    with signals.handled(at_the_end=False):
+        assert signals.run(both()) == ["handled", "cancelled"]
+    assert signal.getsignal(number) is signal.SIG_IGN
+
+
+def test_a_cancellation_without_a_signal() -> None:
+    """It is none."""
+
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    with signals.handled(at_the_end=False), pytest.raises(asyncio.CancelledError):
+        signals.run(cancelled())
+
+
+def test_a_program_that_runs_the_command(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own handlers stay, the others are put back; in a thread there are none."""
+    seen: list[object] = []
+
+    def run(_job: object, _work: object) -> None:
+        seen.append([signal.getsignal(number) for number in BOTH])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(options.Job, "run", run)
+    own = lambda *_: None  # noqa: E731 - only its identity matters
+    signal.signal(signal.SIGTERM, own)
+    assert program("whoami").code == 130
+    assert [signal.getsignal(number) for number in BOTH] == [signal.default_int_handler, own]
+    thread = threading.Thread(target=main, args=(["whoami"],))
+    thread.start()
+    thread.join()
+    assert seen == [[signals._handle, own], [signal.default_int_handler, own]]
