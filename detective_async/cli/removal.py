@@ -22,8 +22,8 @@ from detective_async.membership import (
     Reason,
     RegionReport,
 )
+from detective_async.membership.actions import format_plan, plan_data
 from detective_async.membership.graphs import administrator_of
-from detective_async.membership.plan_text import format_plan, plan_data
 
 #: Regions that are read or changed at a time.
 _CONCURRENCY = 8

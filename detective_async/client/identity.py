@@ -1,10 +1,13 @@
 """Whose credentials a client has."""
 
+import asyncio
+
 from detective_async.api.sts import GET_CALLER_IDENTITY, STS
-from detective_async.auth import FixedCredentials
+from detective_async.auth import Credentials, FixedCredentials
 from detective_async.client.assume_role import AssumeRole, is_region_closed
 from detective_async.client.client import DetectiveClient
-from detective_async.errors import CredentialsError, DecodeError, DetectiveError, ServiceError, TransportError
+from detective_async.errors import ClientClosed, DetectiveError, ServiceError
+from detective_async.http.pool import CLOSED_MEANWHILE
 from detective_async.settings.endpoints import home_region
 
 
@@ -30,22 +33,48 @@ async def caller_account(client: DetectiveClient) -> str:
     return await _account_in(client, home)
 
 
-async def account_of_credentials(client: DetectiveClient) -> str | None:
-    """Return the account of the client's credentials, as they say or STS does; None if unknown.
+async def identified(client: DetectiveClient, known: dict[str, str]) -> tuple[str, DetectiveClient]:
+    """Return the account of a client's credentials, as they say or STS does, and a client that stays with that account.
+
+    The client itself may get keys of another account when they are renewed, even between two attempts of one call.
+
+    Args:
+        client: the client.
+        known: the id of an access key -> its account; extended, so that STS is asked once for each key.
 
     Raises:
-        ClientClosed: the client was closed.
+        DetectiveError: as for `caller_account`.
     """
     source = client._transport.credentials  # noqa: SLF001 - of our own class
     if isinstance(source, AssumeRole):
-        return source.role_arn.split(":")[4]
+        return source.role_arn.split(":")[4], client
     if isinstance(source, FixedCredentials) and source.credentials.account_id is not None:
-        return source.credentials.account_id
+        return source.credentials.account_id, client
+    keys = await _keys_of(client)
+    pinned = client.with_options(credentials=keys)
     try:
-        return await caller_account(client)
-    except (CredentialsError, ServiceError, TransportError, DecodeError):
-        # STS may not be reachable where Detective is; and if the credentials do not work, the next call says it better.
-        return None
+        if keys.access_key_id not in known:
+            known[keys.access_key_id] = await caller_account(pinned)
+    except ServiceError:
+        # If they have expired, a call of the client itself gets others.
+        await caller_account(client)
+        renewed = await _keys_of(client)
+        if renewed == keys:
+            raise
+        keys, pinned = renewed, client.with_options(credentials=renewed)
+        known[keys.access_key_id] = await caller_account(pinned)
+    account_id = known[keys.access_key_id]
+    return account_id, pinned.with_options(account_id=account_id)
+
+
+async def _keys_of(client: DetectiveClient) -> Credentials:
+    """Return the keys that the client would sign with now."""
+    transport = client._transport  # noqa: SLF001 - of our own class
+    connections = transport.pool.connections(asyncio.get_running_loop())
+    try:
+        return await connections.wait(transport._fetch_credentials(transport.credentials), None)  # noqa: SLF001
+    except TimeoutError:
+        raise ClientClosed(CLOSED_MEANWHILE) from None
 
 
 async def _account_in(client: DetectiveClient, region: str) -> str:

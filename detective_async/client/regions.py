@@ -39,7 +39,7 @@ class RegionFinding(enum.Enum):
 
 def region_finding(
     error: BaseException | None,
-    region: str,
+    region: str | None = None,
     *,
     keys_accepted: bool = False,
     names_resolve: bool = False,
@@ -49,7 +49,7 @@ def region_finding(
 
     Args:
         error: of a call to Detective in the region.
-        region: the region.
+        region: the region; None to know only what the error says by itself.
         keys_accepted: whether another region, or STS, has accepted the same access keys.
         names_resolve: whether the host of another region has responded, and the missing host is the region's own: not
             that of an endpoint URL or of FIPS.
@@ -65,7 +65,7 @@ def region_finding(
         return RegionFinding.NOT_OPTED_IN
     if error.code != UNKNOWN_KEYS:
         return RegionFinding.NOTHING
-    is_closed = keys_accepted and not needs_no_opt_in(region)
+    is_closed = keys_accepted and region is not None and not needs_no_opt_in(region)
     return RegionFinding.NOT_OPTED_IN if is_closed else RegionFinding.UNKNOWN_KEYS
 
 

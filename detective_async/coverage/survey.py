@@ -10,7 +10,6 @@ from detective_async.api.models.constraints import ACCOUNT_ID, DistinctItems, In
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import map_concurrently
 from detective_async.client.regions import (
-    UNKNOWN_KEYS,
     RegionFinding,
     detective_regions,
     has_detective,
@@ -110,7 +109,7 @@ async def survey(
     results = await map_concurrently(read_region, names, concurrency=concurrency)
     found = dict(zip(names, results, strict=True))
     answered = [region for region, result in found.items() if isinstance(result, Reading | ServiceError)]
-    accepted = [region for region in answered if not _is_of_unknown_keys(found[region])]
+    accepted = [region for region in answered if _finding(found[region]) is not RegionFinding.UNKNOWN_KEYS]
     # An endpoint URL's host is not the region's own, and FIPS hosts exist in a few regions only.
     has_own_hosts = client._endpoint_url is None and not client._use_fips  # noqa: SLF001
     readings = []
@@ -297,8 +296,8 @@ def unread(region: str, administrator_id: str | None, state: RegionState, error:
     return Reading(region=RegionCoverage(region=region, state=state, administrator_id=administrator_id, error=error))
 
 
-def _is_of_unknown_keys(result: Reading | DetectiveError) -> bool:
-    return isinstance(result, ServiceError) and result.code == UNKNOWN_KEYS
+def _finding(result: Reading | DetectiveError) -> RegionFinding:
+    return region_finding(None if isinstance(result, Reading) else result)
 
 
 def wanted_accounts(accounts: Iterable[Any] | None) -> dict[str, CoverageReason | None] | None:

@@ -39,7 +39,7 @@ def outcome_kind(error: Exception | None) -> OutcomeKind:
     if error is None:
         return OutcomeKind.SUCCEEDED
     # What the error says by itself is the same in all regions.
-    finding = region_finding(error, "")
+    finding = region_finding(error)
     return OutcomeKind.REGION_UNAVAILABLE if finding is RegionFinding.NOT_OPTED_IN else OutcomeKind.FAILED
 
 

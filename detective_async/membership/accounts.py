@@ -4,9 +4,9 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self, SupportsIndex, overload
-from weakref import ref
+from uuid import uuid4
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from detective_async.api.models.constraints import ACCOUNT_ID, EMAIL_ADDRESS
 from detective_async.api.models.members import Account
@@ -54,51 +54,55 @@ class LineProblem:
         return f"line {self.line}: {self.text}"
 
 
-@frozen(eq=False)
+@frozen
 class Origin:
-    """A list that accounts were read from.
+    """A list that accounts were read from, and about which there is something to say.
 
     Attributes:
+        key: tells it from other lists with the same problems.
         problems: the lines that could not be read.
         inactive: the accounts that are not active in AWS Organizations, with their states.
     """
 
-    problems: tuple[LineProblem, ...]
-    inactive: Mapping[str, str]
+    key: str
+    problems: tuple[LineProblem, ...] = field(eq=False)
+    inactive: Mapping[str, str] = field(eq=False)
 
 
-class _Origins:
-    """The lists that accounts were read from, while these accounts exist.
+class ListedId(str):  # noqa: SLOT000 - pickle keeps what `__dict__` has, and no slots
+    """An account id that knows what could not be read of its list, also in an account that is copied or pickled.
 
-    By identity: an equal account from a list without problems is another one.
+    Attributes:
+        origins: the lists that it was read from.
     """
 
-    def __init__(self) -> None:
-        self._origins: dict[int, tuple[ref[Account], Origin]] = {}
-
-    def note(self, account: Account, origin: Origin) -> None:
-        key = id(account)
-        self._origins[key] = ref(account, lambda _: self._origins.pop(key, None)), origin
-
-    def of(self, account: object) -> Origin | None:
-        return self._origins[id(account)][1] if id(account) in self._origins else None
+    origins: tuple[Origin, ...] = ()
 
 
-_ORIGINS = _Origins()
+def _listed(account: Account, origins: Iterable[Origin]) -> Account:
+    account_id = ListedId(account.account_id)
+    account_id.origins = tuple(dict.fromkeys((*_origins_of(account), *origins)))
+    return evolve(account, account_id=account_id) if account_id.origins else account
+
+
+def _origins_of(account: object) -> tuple[Origin, ...]:
+    account_id = getattr(account, "account_id", None)
+    return account_id.origins if isinstance(account_id, ListedId) else ()
 
 
 def origins_of(given: object, accounts: Iterable[object]) -> list[Origin]:
     """Return the lists that some accounts were read from, as far as there is anything to say of them."""
-    whole = [Origin(given.problems, given.inactive)] if isinstance(given, AccountList) else []
-    return whole + [origin for origin in set(map(_ORIGINS.of, accounts)) if origin is not None]
+    origins = dict.fromkeys(given.origins if isinstance(given, AccountList) else ())
+    origins.update(dict.fromkeys(one for account in accounts for one in _origins_of(account)))
+    return list(origins)
 
 
 class AccountList(list[Account]):
     """Accounts that were read from lines, with what could not be read.
 
     A plan that is made of them removes no members while there are `problems`, because a line that could not be read may
-    be one of theirs. That is so for any list with any of these accounts, such as a sorted or filtered one; only an
-    `Account` that is made anew is not known to be from this list.
+    be one of theirs. That is so for any list with any of these accounts or their copies, such as a sorted, filtered or
+    unpickled one; only an `Account` that is made anew is not known to be from this list.
 
     Attributes:
         problems: the lines that are not accounts.
@@ -114,15 +118,18 @@ class AccountList(list[Account]):
         notes: Iterable[LineProblem] = (),
         inactive: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(accounts)
         self.problems = tuple(problems)
         self.notes = tuple(notes)
         self.inactive = dict(inactive or {})
-        self._note_origin()
+        #: Of it and of lists that were added to it.
+        self.origins: tuple[Origin, ...] = ()
+        if self.problems or self.inactive:
+            self.origins = (Origin(uuid4().hex, self.problems, self.inactive),)
+        super().__init__(self._marked(accounts))
 
     def __add__(self, other: Iterable[Account], /) -> "AccountList":  # type: ignore[override] # of any accounts
         """Join it with other accounts; what could not be read of either is kept."""
-        joined = AccountList(self, self.problems, self.notes, self.inactive)
+        joined = self[:]
         joined.extend(other)
         return joined
 
@@ -142,13 +149,11 @@ class AccountList(list[Account]):
             self.problems += other.problems
             self.notes += other.notes
             self.inactive |= other.inactive
-            self._note_origin()
+            self.origins = tuple(dict.fromkeys((*self.origins, *other.origins)))
+            self[:] = list(self._marked(self))
 
-    def _note_origin(self) -> None:
-        if self.problems or self.inactive:
-            origin = Origin(self.problems, self.inactive)
-            for account in self:
-                _ORIGINS.note(account, origin)
+    def _marked(self, accounts: Iterable[Account]) -> Iterable[Account]:
+        return (_listed(account, self.origins) for account in accounts)
 
     @overload
     def __getitem__(self, index: SupportsIndex, /) -> Account: ...
@@ -156,7 +161,9 @@ class AccountList(list[Account]):
     def __getitem__(self, index: slice, /) -> "AccountList": ...
     def __getitem__(self, index: SupportsIndex | slice, /) -> "Account | AccountList":
         if isinstance(index, slice):
-            return AccountList(super().__getitem__(index), self.problems, self.notes, self.inactive)
+            part = AccountList(super().__getitem__(index))
+            vars(part).update(vars(self))
+            return part
         return super().__getitem__(index)
 
 

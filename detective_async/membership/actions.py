@@ -1,8 +1,11 @@
-"""What plans and reports consist of: actions, problems and notes with their reasons, and the results of accounts."""
+"""What plans and reports consist of, and their texts: actions, problems and notes with reasons, results of accounts."""
 
 import enum
+import textwrap
+from abc import abstractmethod
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -16,134 +19,134 @@ _SHOWN = 20
 
 
 class ActionKind(enum.StrEnum):
-    """A kind of change, in the order in which the kinds are carried out.
+    """A kind of change, in the order in which the kinds are carried out."""
 
-    Attributes:
-        ENABLE_ADMINISTRATOR: make an account the organization's Detective administrator.
-        CREATE_GRAPH: enable Detective.
-        TAG_GRAPH: set tags of the graph.
-        START_PACKAGES: start data source packages.
-        SET_AUTO_ENABLE: set whether accounts new to the organization become members automatically.
-        REMOVE: remove a member that is not among the desired accounts.
-        REINVITE: remove a member whose e-mail address was not verified, and invite it with the address of the list.
-        INVITE: invite an account.
-        ENABLE_MEMBER: enable an account of the organization, which needs no invitation; AWS invites one from outside.
-        ACCEPT: accept the invitation, as the member account.
-        START_MONITORING: try to enable a member that has accepted but is disabled.
-        DELETE_GRAPH: disable Detective, for all members; only a teardown does this.
-    """
-
-    ENABLE_ADMINISTRATOR = "enable administrator"
-    CREATE_GRAPH = "create graph"
-    TAG_GRAPH = "tag graph"
-    START_PACKAGES = "start packages"
-    SET_AUTO_ENABLE = "set auto-enable"
-    REMOVE = "remove"
+    ENABLE_ADMINISTRATOR = "enable administrator"  #: make an account the organization's Detective administrator
+    CREATE_GRAPH = "create graph"  #: enable Detective
+    TAG_GRAPH = "tag graph"  #: set tags of the graph
+    START_PACKAGES = "start packages"  #: start data source packages
+    SET_AUTO_ENABLE = "set auto-enable"  #: set whether accounts new to the organization become members automatically
+    REMOVE = "remove"  #: remove a member that is not among the desired accounts
+    #: remove a member whose e-mail address was not verified, and invite it with the address of the list
     REINVITE = "reinvite"
-    INVITE = "invite"
+    INVITE = "invite"  #: invite an account
+    #: enable an account of the organization, which needs no invitation; AWS invites one from outside
     ENABLE_MEMBER = "enable member"
-    ACCEPT = "accept"
-    START_MONITORING = "start monitoring"
-    DELETE_GRAPH = "delete graph"
+    ACCEPT = "accept"  #: accept the invitation, as the member account
+    START_MONITORING = "start monitoring"  #: try to enable a member that has accepted but is disabled
+    DELETE_GRAPH = "delete graph"  #: disable Detective, for all members; only a teardown does this
 
 
 class Reason(enum.StrEnum):
-    """Why an action is planned, why something is not as wanted, or what a note is about.
+    """Why an action is planned, why something is not as wanted, or what a note is about."""
 
-    Attributes:
-        NO_GRAPH: the account has no graph in the region.
-        NO_ADMINISTRATOR: the organization has no Detective administrator in the region.
-        TAGS_DIFFER: tags of the graph are missing or have other values.
-        PACKAGES_NOT_STARTED: data source packages are not started.
-        AUTO_ENABLE_DIFFERS: the organization's setting for new accounts is another one.
-        NOT_IN_LIST: the member is not among the desired accounts.
-        NOT_A_MEMBER: the account is not a member.
-        ADDRESS_DIFFERS: the address that was not verified differs from that in the list.
-        INVITED: the invitation was not accepted.
-        TEARDOWN: the teardown was asked for.
-        VERIFICATION_FAILED: the e-mail address is not that of the account's root user.
-        VOLUME_TOO_HIGH: AWS has not enabled the member, because the graph's data volume would be too high.
-        VOLUME_UNKNOWN: AWS has not enabled the member, because its data volume is not known.
-        DISABLED: AWS has not enabled the member, for a reason that this release does not know.
-        NO_CREDENTIALS: there are no credentials to accept the invitation with, or they do not work.
-        NOT_IN_ORGANIZATION: the account was invited instead of enabled, or is accepted for if it will be.
-        DECLINED: the account was invited, and is no member any more.
-        UNKNOWN_STATUS: the member has a status that this release does not know.
-        WRONG_ACCOUNT: the client's credentials are those of another account than the administrator.
-        WRONG_ADMINISTRATOR: the organization's Detective administrator is another account.
-        NOT_ADMINISTRATOR: the client's account is not the organization's Detective administrator, and nothing was given
-            to designate it with.
-        NOT_ORGANIZATION_GRAPH: the graph is not the organization's.
-        REMOVAL_NOT_CONFIRMED: more members would be removed than `max_removals` says.
-        SAME_ADDRESS: a member is not removed, because its e-mail address is that of another account in the list.
-        INVALID_ADDRESS: the account's e-mail address is none that Detective accepts.
-        LIST_NOT_READ: members are not removed, because lines of the list could not be read.
-        NOT_PLANNED: an action has become necessary that the plan does not have: plan again.
-        TIMED_OUT: the time was over.
-        INTERRUPTED: applying the plan was cancelled.
-        REFUSED: AWS left the account unprocessed.
-        QUOTA_EXCEEDED: a quota of AWS is exhausted, such as the number of members.
-        ACCESS_DENIED: AWS denied the access, or the role to assume.
-        REGION_UNAVAILABLE: Detective is not available to the account in the region.
-        KEYS_EXPIRED: the credentials have expired.
-        UNKNOWN_KEYS: AWS does not know the access keys, or Detective is not available to the account in the region.
-        NO_RESPONSE: no response arrived.
-        FAILED: another error.
-        OWN_ACCOUNT: the administrator's own account is in the list; it needs no membership.
-        SUSPENDED: an account of the list is suspended, or is being closed.
-        NOT_ACTIVE: an account of the list is not active for another reason, such as that it is being activated.
-        LINE_CHANGED: a line of the list was read with a change.
-        MANY_MEMBERS: the graph would have more members than AWS's default quota.
-        REGION_NOT_OPTED_IN: the account has not opted in to the region.
-    """
-
-    NO_GRAPH = "no graph"
-    NO_ADMINISTRATOR = "no administrator"
-    TAGS_DIFFER = "tags differ"
-    PACKAGES_NOT_STARTED = "packages not started"
-    AUTO_ENABLE_DIFFERS = "auto-enable differs"
-    NOT_IN_LIST = "not in list"
-    NOT_A_MEMBER = "not a member"
-    ADDRESS_DIFFERS = "address differs"
-    INVITED = "invited"
-    TEARDOWN = "teardown"
-    VERIFICATION_FAILED = "verification failed"
+    NO_GRAPH = "no graph"  #: the account has no graph in the region
+    NO_ADMINISTRATOR = "no administrator"  #: the organization has no Detective administrator in the region
+    TAGS_DIFFER = "tags differ"  #: tags of the graph are missing or have other values
+    PACKAGES_NOT_STARTED = "packages not started"  #: data source packages are not started
+    AUTO_ENABLE_DIFFERS = "auto-enable differs"  #: the organization's setting for new accounts is another one
+    NOT_IN_LIST = "not in list"  #: the member is not among the desired accounts
+    NOT_A_MEMBER = "not a member"  #: the account is not a member
+    ADDRESS_DIFFERS = "address differs"  #: the address that was not verified differs from that in the list
+    INVITED = "invited"  #: the invitation was not accepted
+    TEARDOWN = "teardown"  #: the teardown was asked for
+    VERIFICATION_FAILED = "verification failed"  #: the e-mail address is not that of the account's root user
+    #: AWS has not enabled the member, because the graph's data volume would be too high
     VOLUME_TOO_HIGH = "volume too high"
-    VOLUME_UNKNOWN = "volume unknown"
-    DISABLED = "disabled"
-    NO_CREDENTIALS = "no credentials"
+    VOLUME_UNKNOWN = "volume unknown"  #: AWS has not enabled the member, because its data volume is not known
+    DISABLED = "disabled"  #: AWS has not enabled the member, for a reason that this release does not know
+    NO_CREDENTIALS = "no credentials"  #: there are no credentials to accept the invitation with, or they do not work
+    #: the account was invited instead of enabled, or is accepted for if it will be
     NOT_IN_ORGANIZATION = "not in organization"
-    DECLINED = "declined"
-    UNKNOWN_STATUS = "unknown status"
+    DECLINED = "declined"  #: the account was invited, and is no member any more
+    UNKNOWN_STATUS = "unknown status"  #: the member has a status that this release does not know
+    #: the credentials are those of another account than the administrator or member, or of an unknown one
     WRONG_ACCOUNT = "wrong account"
-    WRONG_ADMINISTRATOR = "wrong administrator"
+    WRONG_ADMINISTRATOR = "wrong administrator"  #: the organization's Detective administrator is another account
+    #: the client's account is not the organization's Detective administrator, and nothing was given to designate it
+    #: with
     NOT_ADMINISTRATOR = "not administrator"
-    NOT_ORGANIZATION_GRAPH = "not organization graph"
-    REMOVAL_NOT_CONFIRMED = "removal not confirmed"
+    NOT_ORGANIZATION_GRAPH = "not organization graph"  #: the graph is not the organization's
+    REMOVAL_NOT_CONFIRMED = "removal not confirmed"  #: more members would be removed than `max_removals` says
+    #: a member is not removed, because its e-mail address is that of another account in the list
     SAME_ADDRESS = "same address"
-    INVALID_ADDRESS = "invalid address"
-    LIST_NOT_READ = "list not read"
-    NOT_PLANNED = "not planned"
-    TIMED_OUT = "timed out"
-    INTERRUPTED = "interrupted"
-    REFUSED = "refused"
-    QUOTA_EXCEEDED = "quota exceeded"
-    ACCESS_DENIED = "access denied"
-    REGION_UNAVAILABLE = "region unavailable"
-    KEYS_EXPIRED = "keys expired"
+    INVALID_ADDRESS = "invalid address"  #: the account's e-mail address is none that Detective accepts
+    LIST_NOT_READ = "list not read"  #: members are not removed, because lines of the list could not be read
+    NOT_PLANNED = "not planned"  #: an action has become necessary that the plan does not have: plan again
+    TIMED_OUT = "timed out"  #: the time was over
+    INTERRUPTED = "interrupted"  #: applying the plan was cancelled
+    REFUSED = "refused"  #: AWS left the account unprocessed
+    QUOTA_EXCEEDED = "quota exceeded"  #: a quota of AWS is exhausted, such as the number of members
+    ACCESS_DENIED = "access denied"  #: AWS denied the access, or the role to assume
+    REGION_UNAVAILABLE = "region unavailable"  #: Detective is not available to the account in the region
+    KEYS_EXPIRED = "keys expired"  #: the credentials have expired
+    #: AWS does not know the access keys, or Detective is not available to the account in the region
     UNKNOWN_KEYS = "unknown keys"
-    NO_RESPONSE = "no response"
-    FAILED = "failed"
-    OWN_ACCOUNT = "own account"
-    SUSPENDED = "suspended"
+    NO_RESPONSE = "no response"  #: no response arrived
+    FAILED = "failed"  #: another error
+    OWN_ACCOUNT = "own account"  #: the administrator's own account is in the list; it needs no membership
+    SUSPENDED = "suspended"  #: an account of the list is suspended, or is being closed
+    #: an account of the list is not active for another reason, such as that it is being activated
     NOT_ACTIVE = "not active"
-    LINE_CHANGED = "line changed"
-    MANY_MEMBERS = "many members"
-    REGION_NOT_OPTED_IN = "region not opted in"
+    LINE_CHANGED = "line changed"  #: a line of the list was read with a change
+    MANY_MEMBERS = "many members"  #: the graph would have more members than AWS's default quota
+    REGION_NOT_OPTED_IN = "region not opted in"  #: the account has not opted in to the region
+
+
+#: The width of the text of a plan.
+_WIDTH = 110
+#: The number of accounts of an action that are named.
+_NAMED = 10
+
+#: With the accounts in place of the braces.
+_PHRASES = {
+    ActionKind.ENABLE_ADMINISTRATOR: "make account {} the organization's Detective administrator",
+    ActionKind.CREATE_GRAPH: "create the graph",
+    ActionKind.TAG_GRAPH: "set tags of the graph",
+    ActionKind.START_PACKAGES: "start data source packages",
+    ActionKind.SET_AUTO_ENABLE: "turn auto-enable {}: accounts that join the organization later {} members",
+    ActionKind.REMOVE: "remove {}",
+    ActionKind.REINVITE: "remove {}, and invite again with the e-mail address of the list",
+    ActionKind.INVITE: "invite {}",
+    # Before it is added, nothing says whether an account is outside of the organization.
+    ActionKind.ENABLE_MEMBER: "enable {} without invitation, or invite if outside the organization",
+    ActionKind.ACCEPT: "accept the invitation of {}",
+    ActionKind.START_MONITORING: "ask AWS to enable {} that it has not enabled because of the volume",
+    ActionKind.DELETE_GRAPH: "delete the graph, for all members too",
+}
+_PHRASES_BY_REASON: Mapping[tuple[ActionKind, Reason | None], str] = {
+    (ActionKind.REINVITE, Reason.VERIFICATION_FAILED): "remove {}, and invite again with the same e-mail address",
+    (ActionKind.ACCEPT, Reason.NOT_IN_ORGANIZATION): "if invited, accept the invitation of {}",
+}
+#: The actions that cost money, and who pays. A free trial comes once only, which nothing of a plan says.
+_BILLED = {
+    ActionKind.CREATE_GRAPH: "billed to the administrator by volume",
+    ActionKind.ENABLE_ADMINISTRATOR: "billed to the administrator by volume",
+    ActionKind.START_PACKAGES: "billed to each account by volume",
+    ActionKind.ENABLE_MEMBER: "billed to each by volume",
+    ActionKind.ACCEPT: "billed to each by volume",
+    ActionKind.START_MONITORING: "billed to each by volume",
+}
+_REMOVING = frozenset({ActionKind.REMOVE, ActionKind.REINVITE})
+#: The actions for which AWS sends e-mails, and to whom.
+_E_MAILS = {
+    ActionKind.INVITE: "an e-mail to each",
+    ActionKind.REINVITE: "an e-mail to each",
+    ActionKind.ENABLE_MEMBER: "an e-mail to each that is invited",
+}
 
 
 @frozen
-class Action:
+class PlainData:
+    """Something that is also plain data."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, ready for JSON."""
+        return fields_to_dict(self)
+
+
+@frozen
+class Action(PlainData):
     """One planned change.
 
     Attributes:
@@ -162,13 +165,9 @@ class Action:
     detail: str = ""
     items: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the action as plain data, ready for JSON."""
-        return fields_to_dict(self)
-
 
 @frozen
-class Problem:
+class Problem(PlainData):
     """Something that the plan cannot solve.
 
     Attributes:
@@ -188,13 +187,9 @@ class Problem:
     reason: Reason = Reason.FAILED
     number: int | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the problem as plain data, ready for JSON."""
-        return fields_to_dict(self)
-
 
 @frozen
-class Note:
+class Note(PlainData):
     """Something that is worth knowing, and no problem.
 
     Attributes:
@@ -209,13 +204,40 @@ class Note:
     region: str | None = None
     account_id: str | None = None
 
+
+@frozen
+class Result(PlainData):
+    """The result of something that was to be as wanted."""
+
+    @property
+    @abstractmethod
+    def ok(self) -> bool:
+        """Whether it is as wanted."""
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the note as plain data, ready for JSON."""
-        return fields_to_dict(self)
+        """Return the result as plain data, ready for JSON."""
+        return {"ok": self.ok, **fields_to_dict(self)}
 
 
 @frozen(kw_only=True)
-class AccountReport:
+class _Report(Result):
+    """What the results of accounts and of graphs have in common."""
+
+    region: str
+    done: tuple[ActionKind, ...] = ()
+    maybe_done: tuple[ActionKind, ...] = ()
+    problem: str | None = None
+    error: Exception | None = None
+    reason: Reason | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is in its desired state; of a graph, regardless of its accounts."""
+        return self.problem is None
+
+
+@frozen(kw_only=True)
+class AccountReport(_Report):
     """The result for one account in one region.
 
     Attributes:
@@ -224,62 +246,38 @@ class AccountReport:
         before: its status at the beginning; None if it was not a member.
         after: its status when last read; None if it is not a member, or its status could not be read.
         done: the actions that were carried out for it, in order.
+        maybe_done: the action that was in flight at the end, so that it is not known whether it was carried out.
         problem: why it is not in its desired state; None if it is.
         error: the error that caused the problem, or None.
         reason: the problem for programs; None if there is none.
     """
 
     account_id: str
-    region: str
     before: MemberStatus | None = None
     after: MemberStatus | None = None
-    done: tuple[ActionKind, ...] = ()
-    problem: str | None = None
-    error: Exception | None = None
-    reason: Reason | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the account is in its desired state."""
-        return self.problem is None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
 
 
 @frozen(kw_only=True)
-class RegionReport:
+class RegionReport(_Report):
     """The result for the graph of one region.
 
     Attributes:
         region: the region.
         graph_arn: the graph; None if there is none, or it could not be read.
+        auto_enable: what auto-enable was set to; None if it was not set.
         done: the actions that were carried out on the graph, in order.
+        maybe_done: the actions that were in flight at the end, so that it is not known whether they were carried out.
         problem: why it is not in its desired state; None if it is.
         error: the error that caused the problem, or None.
         reason: the problem for programs; None if there is none.
     """
 
-    region: str
     graph_arn: str | None = None
-    done: tuple[ActionKind, ...] = ()
-    problem: str | None = None
-    error: Exception | None = None
-    reason: Reason | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the graph itself is in its desired state, regardless of its accounts."""
-        return self.problem is None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
+    auto_enable: bool | None = None
 
 
 @frozen(kw_only=True)
-class MembershipReport(TablesInNotebooks):
+class MembershipReport(Result, TablesInNotebooks):
     """The result of a membership plan.
 
     Attributes:
@@ -304,22 +302,27 @@ class MembershipReport(TablesInNotebooks):
         """The rows of the accounts that are not in their desired state."""
         return tuple(row for row in self.rows if not row.ok)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
-
     def __str__(self) -> str:
         """Summarize actions and failures in a few lines."""
         done = Counter(kind for region in self.regions for kind in region.done)
         done.update(kind for row in self.rows for kind in row.done)
         bad = [region for region in self.regions if not region.ok]
+        maybe = Counter(kind for region in self.regions for kind in region.maybe_done)
+        maybe.update(kind for row in self.rows for kind in row.maybe_done)
+        parts = [_totals(done)] if done else []
+        parts += [f"not known whether it was done: {_totals(maybe)}"] if maybe else []
+        parts += [
+            f"auto-enable is {setting} now"
+            for setting, is_on in (("on", True), ("off", False))
+            if any(region.auto_enable is is_on for region in self.regions)
+        ]
         nothing = "nothing was done" if bad or self.failures else "nothing had to be done"
-        summary = ", ".join(f"{kind}: {done[kind]}" for kind in ActionKind if done[kind]) or nothing
         if self.rows:
             good = f"{len(self.rows) - len(self.failures)} of {len(self.rows)} memberships in "
         else:
             good = f"{len(self.regions) - len(bad)} of "
-        lines = [f"{good}{count(len(self.regions), 'region')} are as wanted; {summary}"]
+        verb = "is" if not self.rows and len(self.regions) == 1 else "are"
+        lines = [f"{good}{count(len(self.regions), 'region')} {verb} as wanted; {'; '.join(parts) or nothing}"]
         lines += [f"  {region.region}: {region.problem}" for region in bad]
         # A region's problem is shown once, and not again for each of its accounts.
         shown = {(region.region, region.problem) for region in bad}
@@ -332,7 +335,7 @@ class MembershipReport(TablesInNotebooks):
 
 
 @frozen(kw_only=True)
-class TeardownReport(TablesInNotebooks):
+class TeardownReport(Result, TablesInNotebooks):
     """The result of a teardown.
 
     Attributes:
@@ -351,18 +354,124 @@ class TeardownReport(TablesInNotebooks):
         """The regions in which a graph may remain."""
         return tuple(region for region in self.regions if not region.ok)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain data, ready for JSON."""
-        return {"ok": self.ok, **fields_to_dict(self)}
-
     def __str__(self) -> str:
         """Summarize deletions and failures in a few lines."""
         deleted = [region for region in self.regions if ActionKind.DELETE_GRAPH in region.done]
-        lines = [f"{count(len(deleted), 'graph')} gone"]
+        unread = sum(region.graph_arn is None for region in self.failures)
+        also = f"; {count(unread, 'region')} not looked at, where there may be more" if unread else ""
+        lines = [f"{count(len(deleted), 'graph')} gone{also}"]
         lines += [f"  {region.region}: {region.problem}" for region in self.failures]
         return "\n".join(lines)
+
+
+def _totals(numbers: Counter[ActionKind]) -> str:
+    return ", ".join(f"{kind}: {numbers[kind]}" for kind in ActionKind if numbers[kind])
 
 
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: `1 graph`, `2 graphs`."""
     return f"{number:,} {noun if number == 1 else f'{noun}s'}"
+
+
+def _grouped(notes: Iterable[Note]) -> Iterable[Note]:
+    """Return the notes, with those on regions that were not opted in to as one."""
+    regions = [note.region or "" for note in notes if note.reason is Reason.REGION_NOT_OPTED_IN]
+    yield from (note for note in notes if note.reason is not Reason.REGION_NOT_OPTED_IN)
+    if regions:
+        yield Note(Reason.REGION_NOT_OPTED_IN, f"the account has not opted in to {', '.join(regions)}")
+
+
+class _Plan(Protocol):
+    """What the text of a plan is made of."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]: ...
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+    @property
+    def notes(self) -> tuple[Note, ...]: ...
+    @property
+    def administrator_id(self) -> str | None: ...
+
+
+def plan_data(plan: _Plan, regions: Iterable[str]) -> dict[str, Any]:
+    """Return a plan as plain data, ready for JSON."""
+    return {
+        "administrator_id": plan.administrator_id,
+        "regions": list(regions),
+        "actions": [action.to_dict() for action in plan.actions],
+        "problems": [problem.to_dict() for problem in plan.problems],
+        "notes": [note.to_dict() for note in plan.notes],
+    }
+
+
+def format_plan(plan: _Plan, regions: Sequence[str], *, sends_email: bool = False) -> str:
+    """Return the text of a plan: the actions by region, kind and account; regions with equal plans are grouped."""
+    as_whom = [] if plan.administrator_id is None else [f"as account {plan.administrator_id}"]
+    notes = [printable(f"note: {note.text}") for note in _grouped(plan.notes)]
+    return "\n".join((*as_whom, *_format_regions(plan, regions, sends_email=sends_email), *notes))
+
+
+def _format_regions(plan: _Plan, regions: Sequence[str], *, sends_email: bool) -> Iterable[str]:
+    by_region: dict[str, tuple[list[Action], list[Problem]]] = {region: ([], []) for region in regions}
+    for action in plan.actions:
+        by_region[action.region][0].append(action)
+    for problem in plan.problems:
+        by_region[problem.region][1].append(problem)
+    # Compared by their whole content: the text omits some of it.
+    groups: dict[object, list[str]] = {}
+    for region, (some, bad) in by_region.items():
+        content = (
+            tuple((action.kind, action.account_id, action.reason, action.detail) for action in some),
+            tuple((problem.account_id, problem.text) for problem in bad),
+        )
+        groups.setdefault(content, []).append(region)
+    for names in groups.values():
+        some, bad = by_region[names[0]]
+        yield f"{', '.join(names)}:"
+        texts = (*_format_actions(some, sends_email=sends_email), *_format_problems(bad))
+        yield from map(_wrap, texts or ("nothing to do",))
+
+
+def _format_actions(actions: Iterable[Action], *, sends_email: bool) -> Iterable[str]:
+    phrases: dict[str, list[Action]] = {}
+    for action in actions:
+        phrase = _PHRASES_BY_REASON.get((action.kind, action.reason), _PHRASES[action.kind])
+        phrases.setdefault(phrase, []).append(action)
+    for phrase, some in phrases.items():
+        kind = some[0].kind
+        ids = [action.account_id for action in some if action.account_id is not None]
+        # What costs money, and what other people notice.
+        detail, texts = some[0].detail, [count(len(ids), "account")]
+        if kind is ActionKind.ENABLE_ADMINISTRATOR:
+            texts, ids = ids, []
+        if ids:
+            detail = ""
+        if kind is ActionKind.SET_AUTO_ENABLE:
+            texts, detail = [detail, "become" if detail == "on" else "do not become"], ""
+        notes = [detail, _BILLED.get(kind, ""), _E_MAILS.get(kind, "") if sends_email else ""]
+        more = "; ".join(filter(None, notes))
+        what = f"{phrase.format(*texts)}{f' ({more})' if more else ''}"
+        if ids:
+            # Removals are all named, so that they can be checked.
+            named = len(ids) if kind in _REMOVING else _NAMED
+            others = f" and {len(ids) - named} more" if len(ids) > named else ""
+            what = f"{what}: {', '.join(ids[:named])}{others}"
+        yield what
+
+
+def _format_problems(problems: Iterable[Problem]) -> Iterable[str]:
+    by_text: dict[str, list[str]] = {}
+    for problem in problems:
+        by_text.setdefault(problem.text, []).append(problem.account_id or "")
+    for text, ids in by_text.items():
+        whose = f"problem with {count(len(ids), 'account')} ({text}): {', '.join(ids)}"
+        yield f"problem: {text}" if ids == [""] else whose
+
+
+def _wrap(text: str) -> str:
+    # Ids of accounts may be from responses.
+    text = printable(text)
+    return textwrap.fill(
+        text, _WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )

@@ -6,7 +6,7 @@ something is sent in batches. Only the deadline ends waiting.
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from attrs import define, field
@@ -24,7 +24,6 @@ from detective_async.api.models.members import (
 )
 from detective_async.client.batches import max_items
 from detective_async.client.concurrency import unwrapped_task_group
-from detective_async.client.identity import account_of_credentials
 from detective_async.errors import ClientClosed, DetectiveError
 from detective_async.membership.actions import (
     ActionKind,
@@ -38,20 +37,26 @@ from detective_async.membership.decisions import (
     GraphFacts,
 )
 from detective_async.membership.desired import MAX_MEMBERS, DesiredState
-from detective_async.membership.execution import Execution, StoppedError, identify
+from detective_async.membership.execution import (
+    Delegation,
+    Execution,
+    StoppedError,
+    error_text,
+    identify,
+    library_error,
+)
 from detective_async.membership.graphs import (
     GRAPH_STEPS,
     PAGE_SIZE,
     SETTLING,
-    Delegation,
     EnableAdministrator,
     Graph,
     administrator_of,
     carry_out,
+    check_account,
     find_graph,
     first_step,
     list_members,
-    wrong_account,
 )
 from detective_async.membership.states import AccountState, Phase
 
@@ -61,27 +66,6 @@ MAX_ACCOUNTS = max_items(CreateMembersRequest, "accounts")
 _SINGLE = frozenset({ActionKind.ACCEPT, ActionKind.START_MONITORING})
 #: Seconds between two looks for each page of members that a look reads: about six requests a second.
 _SECONDS_PER_PAGE = 0.16
-
-
-@define(eq=False)
-class Watcher:
-    """Looks at all members of a graph, not too often, and publishes their states."""
-
-    execution: Execution
-    graph: Graph
-    _looked_at: float = field(init=False, default=float("-inf"))
-    _pages: int = field(init=False, default=1)
-
-    async def look(self) -> dict[str, MemberDetail]:
-        """Return the members by account id, not sooner after the last look than the number of requests allows."""
-        due = self._looked_at + self._pages * _SECONDS_PER_PAGE
-        seconds = min(due - self.execution.clock.monotonic(), self.execution.wait.remaining)
-        if seconds > 0:
-            await self.execution.clock.sleep(seconds)
-        self._looked_at = self.execution.clock.monotonic()
-        members = await list_members(self.execution, self.graph.client, self.graph.found_arn)
-        self._pages = len(members) // PAGE_SIZE + 1
-        return members
 
 
 @define(eq=False)
@@ -109,6 +93,7 @@ class RegionRun:
     # The steps of the graph itself that have not ended.
     _unfinished: int = field(init=False, default=0)
     _members: int | None = field(init=False, default=None)
+    _looked_at: float = field(init=False, default=float("-inf"))
     _look_error: DetectiveError | None = field(init=False, default=None)
     # Since when the graph is not found.
     _missing_since: float | None = field(init=False, default=None)
@@ -121,6 +106,8 @@ class RegionRun:
             graph.problem = problem.text, problem.reason, problem.error
         else:
             await self._recorded(self._find_or_make_graph())
+            if self._unfinished:
+                return
         if graph.problem is not None:
             self._end_accounts()
             return
@@ -132,8 +119,17 @@ class RegionRun:
 
     def end_unfinished(self, problem: str, reason: Reason) -> None:
         """End what has not ended yet: the time is over, or the work was cancelled."""
+        graph = self.graph
         if self._unfinished:
-            self.graph.fail(StoppedError(reason, problem))
+            unknown = [f"it is not known whether {str(kind)!r} was carried out" for kind in graph.maybe_done]
+            failures = list(graph.failures.values())
+            more = "; ".join((*unknown, *dict.fromkeys(map(error_text, failures))))
+            stopped = StoppedError(reason, f"{problem}: {more}" if more else problem)
+            stopped.__cause__ = next(filter(None, map(library_error, failures)), None)
+            graph.fail(stopped)
+        if graph.problem is not None and self._members is None and self._look_error is None:
+            # None of them was looked at.
+            self._end_accounts()
         for account in self.accounts:
             if not account.ended:
                 account.give_up(problem, reason, self._look_error)
@@ -145,6 +141,8 @@ class RegionRun:
             await work
         except ClientClosed:
             raise
+        except TimeoutError:
+            return
         except (DetectiveError, StoppedError) as error:
             self.graph.fail(error)
         self._unfinished -= 1
@@ -154,30 +152,37 @@ class RegionRun:
         if not graph.is_new:
             settled_at, wait = execution.clock.monotonic() + SETTLING, execution.wait.part()
             while True:
-                graph.arn = await execution.until_read(lambda: find_graph(execution, graph.client))
-                if graph.arn == self.arn:
+                if await execution.until_read(graph.find) == self.arn:
                     return
+                graph.failures[None] = StoppedError(Reason.NOT_PLANNED, "the graph that the plan is for is not found")
                 # It may not be seen everywhere yet, as one look may miss it.
                 if graph.arn is not None or execution.clock.monotonic() >= settled_at or not await wait.pause():
-                    raise self._gone()
+                    raise await self._gone()
         step = first_step(graph)
         assert step is not None  # noqa: S101 - the plan shows it
         turn = self.delegation.turn() if isinstance(step, EnableAdministrator) else nullcontext()
         async with turn:
             await carry_out(step, execution.wait.part())
 
-    def _gone(self) -> StoppedError:
-        return StoppedError(
-            Reason.NOT_PLANNED, "the graph that the plan is for is gone, and the plan does not make one: plan again"
-        )
+    async def _gone(self) -> StoppedError:
+        text = "the graph that the plan is for is gone, and the plan does not make one: plan again"
+        caller = await identify(self.execution)
+        if caller is None:
+            text = (
+                "the graph that the plan is for is gone, or the client has credentials of another account: plan again"
+            )
+        try:
+            check_account(caller, self.graph.administrator_id)
+        except StoppedError as error:
+            return error
+        return StoppedError(Reason.NOT_PLANNED, text)
 
     async def _apply_members(self) -> None:
-        watcher = Watcher(self.execution, self.graph)
         wait = self.execution.wait.part()
         try:
             async with unwrapped_task_group() as group:
                 while True:
-                    progress = await self._look(watcher)
+                    progress = await self._look()
                     progress |= self._start_actions(group)
                     if all(account.ended for account in self.accounts):
                         return
@@ -193,18 +198,18 @@ class RegionRun:
             self.graph.fail(error)
             self._end_accounts()
 
-    async def _look(self, watcher: Watcher) -> bool:
+    async def _look(self) -> bool:
         """Look at the accounts whose states are to be seen, and return whether there was any progress."""
         unseen = [account for account in self.accounts if account.phase is Phase.UNSEEN]
         if not unseen:
             return False
         try:
-            members = await watcher.look()
+            members = await self._list_members()
         except DetectiveError as error:
             if not self.execution.is_transient(error):
                 raise
             if isinstance(error, ResourceNotFoundException) and await self._is_gone():
-                raise self._gone() from error
+                raise await self._gone() from error
             self._look_error = error
             return False
         is_first, self._members, self._look_error = self._members is None, len(members), None
@@ -215,6 +220,17 @@ class RegionRun:
             if is_first:
                 account.before = account.status
         return progress
+
+    async def _list_members(self) -> dict[str, MemberDetail]:
+        """Return the members by account id, not sooner after the last look than the number of requests allows."""
+        clock = self.execution.clock
+        pages = (self._members or 0) // PAGE_SIZE + 1
+        due = self._looked_at + pages * _SECONDS_PER_PAGE
+        seconds = min(due - clock.monotonic(), self.execution.wait.remaining)
+        if seconds > 0:
+            await clock.sleep(seconds)
+        self._looked_at = clock.monotonic()
+        return await list_members(self.execution, self.graph.client, self.graph.found_arn)
 
     async def _is_gone(self) -> bool:
         """Return whether the graph was deleted, rather than made so recently that it is not seen everywhere."""
@@ -298,7 +314,7 @@ class RegionRun:
                 account.fail(kind, self._quota_error)
             return
         try:
-            async with self.execution.acting(self.graph.region):
+            async with self._acting(kind, accounts):
                 response = await self.graph.client.create_members(
                     self.graph.found_arn,
                     [account.desired.account for account in accounts if account.desired is not None],
@@ -320,7 +336,7 @@ class RegionRun:
 
     async def _delete(self, kind: ActionKind, accounts: Sequence[AccountState]) -> list[AccountState]:
         """Remove members, and return those that are none any more."""
-        async with self.execution.acting(self.graph.region):
+        async with self._acting(kind, accounts):
             response = await self.graph.client.delete_members(
                 self.graph.found_arn, [account.account_id for account in accounts]
             )
@@ -349,22 +365,29 @@ class RegionRun:
             sources[account.account_id] = self.desired.credentials_of(account.account_id)
         client = self.graph.client.with_options(credentials=sources[account.account_id], account_id=account.account_id)
         # Outside of the slot, which a provider that hangs would hold.
-        if account.account_id not in self.execution.owners:
-            self.execution.owners[account.account_id] = await account_of_credentials(client)
-        owner = self.execution.owners[account.account_id]
-        if owner not in (None, account.account_id):
+        owner, client = await self.execution.identified(client)
+        if owner != account.account_id:
             # Accepting would make that account a member, which the plan does not show.
             text = f"the credentials to accept its invitation with are those of account {owner}"
             account.end(text, Reason.WRONG_ACCOUNT)
             return
-        async with self.execution.acting(self.graph.region):
+        async with self._acting(ActionKind.ACCEPT, [account]):
             await client.accept_invitation(self.graph.found_arn)
         account.sent(ActionKind.ACCEPT)
 
     async def _start_monitoring(self, account: AccountState) -> None:
-        async with self.execution.acting(self.graph.region):
+        async with self._acting(ActionKind.START_MONITORING, [account]):
             await self.graph.client.start_monitoring_member(self.graph.found_arn, account.account_id)
         account.sent(ActionKind.START_MONITORING)
+
+    def _acting(self, kind: ActionKind, accounts: Iterable[AccountState]) -> AbstractAsyncContextManager[None]:
+        """Hold a slot for one call that changes something for some accounts."""
+
+        def note_unknown() -> None:
+            for account in accounts:
+                account.maybe_done = kind
+
+        return self.execution.acting(self.graph.region, note_unknown)
 
     def _end_accounts(self) -> None:
         problem = self.graph.problem
@@ -389,7 +412,6 @@ class Application:
     timeout: float
     notes: tuple[Note, ...]
     administrator_id: str | None
-    changes_something: bool
 
     async def run(self) -> None:
         """Apply the plan until everything has ended, or until the deadline."""
@@ -420,13 +442,13 @@ class Application:
 
     async def _check_caller(self) -> None:
         """Let all regions fail if the client's credentials are those of another account than the plan is for."""
-        if self.administrator_id is None or not self.changes_something:
+        if all(region.problem is not None for region in self.regions):
             return
-        caller = await identify(self.execution)
-        if caller not in (None, self.administrator_id):
-            stopped = wrong_account(caller, self.administrator_id)
+        try:
+            check_account(await identify(self.execution), self.administrator_id)
+        except StoppedError as error:
             for region in self.regions:
-                region.problem = Problem(region.graph.region, None, str(stopped), None, stopped.reason)
+                region.problem = Problem(region.graph.region, None, str(error), None, error.reason)
 
     async def _run(self, region: RegionRun) -> None:
         try:

@@ -244,14 +244,10 @@ def _check_accounts(accounts: Accounts, path: str) -> RegionAccounts:
     behind = origins_of(accounts, given)
     inactive = {account_id: status for origin in behind for account_id, status in origin.inactive.items()}
     inactive |= {one.account_id: one.status for one in given if isinstance(one, OrganizationAccount) and not one.ok}
-    wanted = tuple(
-        Account(one.account_id, one.email_address) if isinstance(one, OrganizationAccount) else one
-        for one in given
-        if one.account_id not in inactive
-    )
+    wanted = tuple(Account(str(one.account_id), one.email_address) for one in given if one.account_id not in inactive)
     invalid = {one.account_id: problem for one in wanted if (problem := _problem_of_address(one))}
-    bad_lines = {problem for origin in behind for problem in origin.problems}
-    return RegionAccounts(wanted, inactive, invalid, len(bad_lines), changed)
+    bad_lines = sum(len(origin.problems) for origin in behind)
+    return RegionAccounts(wanted, inactive, invalid, bad_lines, changed)
 
 
 def _check_account(value: object, path: str) -> None:

@@ -3,10 +3,10 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from detective_async.api.models.exceptions import (
     AccessDeniedException,
@@ -15,9 +15,10 @@ from detective_async.api.models.exceptions import (
     ServiceQuotaExceededException,
 )
 from detective_async.api.redaction import in_one_line
+from detective_async.api.sts import GET_CALLER_IDENTITY
 from detective_async.auth import CredentialsSource
 from detective_async.client.client import DetectiveClient
-from detective_async.client.identity import caller_account
+from detective_async.client.identity import caller_account, identified
 from detective_async.client.polling import Wait
 from detective_async.client.regions import RegionFinding, region_finding
 from detective_async.client.slots import SharedSlots
@@ -43,6 +44,23 @@ _LONGEST_FOR_IDENTITY = 15.0
 _PART_FOR_IDENTITY = 0.25
 #: The last read begins at the deadline, and may take this many seconds, or the timeout if that is less.
 _LAST_READ_LIMIT = 1.0
+#: What an error says of a region by itself -> the reason, and the same in words.
+_UNAVAILABLE = {
+    RegionFinding.NOT_OPTED_IN: (
+        Reason.REGION_UNAVAILABLE,
+        "Detective is not available to the account in this region",
+    ),
+    # AWS has one error for both.
+    RegionFinding.UNKNOWN_KEYS: (
+        Reason.UNKNOWN_KEYS,
+        "Detective is not available to the account in this region, or its access keys do not exist",
+    ),
+}
+#: The end of a library's error that is untrue of operations that change nothing.
+_MAY_HAVE_ACTED = re.compile(r"; the service may have acted on it")
+_READS = ("List", "Get", "Describe", "BatchGet")
+#: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
+_LONGEST_DELEGATION = 300.0
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 #: For texts of problems; the error itself has it.
@@ -66,7 +84,14 @@ class StoppedError(Exception):
 
 
 def _patient(client: DetectiveClient) -> DetectiveClient:
-    return client._patient(max_backoff=_LONGEST_BACKOFF)  # noqa: SLF001 - of our own class
+    """Return a client whose calls wait as those of jobs, and end soon: the job tries again until its deadline.
+
+    A report at the deadline then has the error of an outage.
+    """
+    patient = client._patient(max_backoff=_LONGEST_BACKOFF)  # noqa: SLF001 - of our own class
+    attempts = client._transport.max_attempts  # noqa: SLF001
+    patient._transport = evolve(patient._transport, max_attempts=attempts)  # noqa: SLF001
+    return patient
 
 
 @define(eq=False)
@@ -80,7 +105,7 @@ class Execution:
         hosts_are_known: whether the hosts of the regions have responded before, so that one that is not found is an
             outage.
         sources: account id -> its credentials, so that a role is assumed once for all regions.
-        owners: account id -> the account whose credentials its source has given; None if it is not known.
+        caller_error: why STS did not say whose credentials the client has; None if it did.
         acted: whether any action may have had its effect.
     """
 
@@ -89,8 +114,10 @@ class Execution:
     wait: Wait
     hosts_are_known: bool = False
     sources: dict[str, CredentialsSource] = field(init=False, repr=False, factory=dict)
-    owners: dict[str, str | None] = field(init=False, repr=False, factory=dict)
+    caller_error: Exception | None = field(init=False, default=None)
     acted: bool = field(init=False, default=False)
+    # The id of an access key -> its account.
+    _key_owners: dict[str, str] = field(init=False, repr=False, factory=dict)
 
     @classmethod
     def start(
@@ -111,15 +138,32 @@ class Execution:
         """The client's clock."""
         return self.wait.clock
 
+    async def identified(self, client: DetectiveClient) -> tuple[str, DetectiveClient]:
+        """Return whose credentials a client has, and a client that stays with that account."""
+        try:
+            return await identified(client, self._key_owners)
+        except DetectiveError as error:
+            # Asking changes nothing.
+            error.outcome_unknown = False
+            raise
+
     @asynccontextmanager
-    async def acting(self, region: str) -> AsyncIterator[None]:
-        """Hold a slot for one call that changes something, and note whether it may have had its effect."""
+    async def acting(self, region: str, note_unknown: Callable[[], object]) -> AsyncIterator[None]:
+        """Hold a slot for one call that changes something, and note whether it may have had its effect.
+
+        Args:
+            region: the region.
+            note_unknown: called if the call is cancelled, so that nobody knows whether it had.
+        """
         async with self.slots.of(region):
             acted = True
             try:
                 yield
             except DetectiveError as error:
                 acted = error.outcome_unknown
+                raise
+            except asyncio.CancelledError:
+                note_unknown()
                 raise
             finally:
                 self.acted |= acted
@@ -150,7 +194,7 @@ class Execution:
             return False
         if isinstance(error, HostNotFound):
             return self.hosts_are_known
-        if is_region_closed(error) or is_of_unknown_keys(error):
+        if region_finding(error) in _UNAVAILABLE:
             return False
         if isinstance(error, ServiceError) and error.retryable:
             return True
@@ -181,6 +225,41 @@ class Execution:
             raise (failure or problem) from None
 
 
+@define(eq=False)
+class Delegation:
+    """Lets one region after the other delegate, until it has settled in one of them.
+
+    Delegating in many regions at once has failed in all but one for sister services of Detective.
+    """
+
+    _wait: Wait
+    _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
+    _settled: bool = field(init=False, default=False)
+    # The region that has begun last, and whether the next one may begin.
+    _last: object = field(init=False, default=None)
+    _free: asyncio.Event = field(init=False, factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for this region's turn: one by one until one has settled, all together after that."""
+        this = object()
+        async with self._entry:
+            if self._last is not None and not self._settled:
+                # A region that hangs does not keep the others back for ever.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))):
+                        await self._free.wait()
+            self._last = this
+            if not self._settled:
+                self._free.clear()
+        try:
+            yield
+            self._settled = True
+        finally:
+            if self._settled or self._last is this:
+                self._free.set()
+
+
 async def identify(execution: Execution) -> str | None:
     """Return the account of the client's credentials; None if STS cannot say."""
     seconds = min(_LONGEST_FOR_IDENTITY, _PART_FOR_IDENTITY * execution.wait.timeout)
@@ -190,19 +269,11 @@ async def identify(execution: Execution) -> str | None:
             return await execution.until_read(lambda: caller_account(execution.client), part=part)
     except ClientClosed:
         raise
-    except (DetectiveError, StoppedError, TimeoutError):
-        # It may not be reachable where Detective is. The owner of a graph tells, too, and without one the regions do.
+    except (DetectiveError, StoppedError, TimeoutError) as error:
+        # It may not be reachable where Detective is. The owner of a graph tells, too.
+        silent = StoppedError(Reason.NO_RESPONSE, "it is not known whose credentials these are: STS does not respond")
+        execution.caller_error = silent if isinstance(error, TimeoutError) else error
         return None
-
-
-def is_region_closed(error: BaseException) -> bool:
-    """Return whether an error says by itself that Detective is not available to the account in the region."""
-    return region_finding(error, "") is RegionFinding.NOT_OPTED_IN
-
-
-def is_of_unknown_keys(error: BaseException) -> bool:
-    """Return whether an error says that the access keys do not exist, or the region is closed: AWS has one for both."""
-    return region_finding(error, "") is RegionFinding.UNKNOWN_KEYS
 
 
 def notes_on_closed(errors: Mapping[str, BaseException | None]) -> dict[str, Note]:
@@ -224,10 +295,10 @@ def reason_of(error: Exception) -> Reason:
     """Classify an error for a report."""
     if isinstance(error, StoppedError):
         return error.reason
-    if is_region_closed(error):
-        return Reason.REGION_UNAVAILABLE
-    if is_of_unknown_keys(error):
-        return Reason.UNKNOWN_KEYS
+    if getattr(error, "operation", None) == GET_CALLER_IDENTITY.name:
+        return Reason.WRONG_ACCOUNT
+    if finding := _UNAVAILABLE.get(region_finding(error)):
+        return finding[0]
     if isinstance(error, AssumeRoleError | ServiceError) and error.code in _EXPIRED:
         return Reason.KEYS_EXPIRED
     if isinstance(error, AssumeRoleError) and error.code in _DENIED:
@@ -239,11 +310,13 @@ def error_text(error: Exception) -> str:
     """Return the text of an error for a report, in one line, and the same for all responses that say the same."""
     # A `StoppedError` may quote responses.
     text = without_request_id(in_one_line(str(error)))
-    if is_region_closed(error):
-        return f"Detective is not available to the account in this region: {text}"
-    if is_of_unknown_keys(error):
-        return f"Detective is not available to the account in this region, or its access keys do not exist: {text}"
-    return text
+    operation = getattr(error, "operation", None) or ""
+    if operation.startswith(_READS):
+        text = _MAY_HAVE_ACTED.sub("", text)
+    if operation == GET_CALLER_IDENTITY.name:
+        return f"it is not known whose credentials these are, so nothing was done with them: {text}"
+    finding = _UNAVAILABLE.get(region_finding(error))
+    return f"{finding[1]}: {text}" if finding else text
 
 
 def without_request_id(text: str) -> str:

@@ -4,11 +4,9 @@ A step says what is missing, and can do it. A plan asks the steps what is missin
 again, and does what the plan has shown.
 """
 
-import asyncio
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import ClassVar
 
@@ -28,8 +26,6 @@ from detective_async.membership.execution import Execution, StoppedError, error_
 PAGE_SIZE = 200
 #: Seconds for which a state may contradict what was done or planned, because it is not seen everywhere yet.
 SETTLING = 15.0
-#: Seconds to wait for the first region of a delegation before others begin (Terraform's limit is the same).
-_LONGEST_DELEGATION = 300.0
 #: What AWS says where a delegation has to wait: as Audit Manager does, a sister service, and of a graph.
 _BUSY = re.compile(r"try again|conflict|being deleted", re.IGNORECASE)
 #: The package that every graph has, and that is part of each list of packages that is sent.
@@ -65,6 +61,9 @@ class Graph:
         administrator_id: the account that the plan says it is of; None if the plan does not know.
         planned: the actions on it that the plan shows, by kind.
         done: the actions that were carried out.
+        maybe_done: the actions of which nobody knows whether they were.
+        auto_enable: what the setting of that name was set to; None if it was not.
+        failures: what has kept its steps from ending so far, by step; by None of finding it.
         made: whether this run has made it.
         problem: why it is not as desired, and that as a reason and an error; None if it is.
     """
@@ -77,6 +76,9 @@ class Graph:
     administrator_id: str | None = None
     planned: Mapping[ActionKind, Action] = Factory(dict)
     done: list[ActionKind] = Factory(list)
+    maybe_done: list[ActionKind] = Factory(list)
+    auto_enable: bool | None = None
+    failures: dict[ActionKind | None, Exception] = Factory(dict)
     made: bool = False
     problem: tuple[str, Reason, Exception | None] | None = None
 
@@ -94,6 +96,23 @@ class Graph:
         """Whether the plan makes it, so that it may not be seen everywhere yet."""
         return ActionKind.CREATE_GRAPH in self.planned or ActionKind.ENABLE_ADMINISTRATOR in self.planned
 
+    async def find(self) -> str | None:
+        """Find the graph of the client's account.
+
+        Raises:
+            StoppedError: it is the graph of another account than the plan's.
+        """
+        try:
+            found = await find_graph(self.execution, self.client)
+        except DetectiveError as error:
+            self.failures[None] = error
+            raise
+        self.failures.pop(None, None)
+        if found is not None:
+            check_account(administrator_of(found), self.administrator_id)
+        self.arn = found
+        return found
+
     def fail(self, error: Exception) -> None:
         """Add a problem."""
         text, reason, cause = error_text(error), reason_of(error), library_error(error)
@@ -105,7 +124,14 @@ class Graph:
         """Return the result."""
         text, reason, error = self.problem or (None, None, None)
         return RegionReport(
-            region=self.region, graph_arn=self.arn, done=tuple(self.done), problem=text, error=error, reason=reason
+            region=self.region,
+            graph_arn=self.arn,
+            done=tuple(self.done),
+            maybe_done=tuple(self.maybe_done),
+            auto_enable=self.auto_enable,
+            problem=text,
+            error=error,
+            reason=reason,
         )
 
 
@@ -156,6 +182,10 @@ class Step(ABC):
         if self.kind not in self.graph.done:
             self.graph.done.append(self.kind)
 
+    def note_unknown(self) -> None:
+        """Note in the graph's report that nobody knows whether the action was carried out."""
+        self.graph.maybe_done.append(self.kind)
+
     def is_transient(self, error: DetectiveError) -> bool:
         """Return whether it is worth trying again after an error."""
         return self.execution.is_transient(error)
@@ -178,18 +208,16 @@ class CreateGraph(Step):
 
     async def missing(self) -> Sequence[str]:
         """Look for the graph of the client's account."""
-        if self.graph.arn is None:
-            self.graph.arn = await find_graph(self.execution, self.client)
-        return () if self.graph.arn else ("",)
+        return () if self.graph.arn or await self.graph.find() else ("",)
 
     async def act(self, _names: Sequence[str], /) -> None:
         """Create it, with the desired tags."""
-        async with self.execution.acting(self.graph.region):
-            response = await self.client.create_graph(tags=self.desired.tags or None)
-        self.graph.made = True
-        self.note_done()
         # The keys may have been renewed to those of another account since they were checked.
-        check_owner(response.graph_arn, self.graph.administrator_id)
+        owner, client = await self.execution.identified(self.client)
+        check_account(owner, self.graph.administrator_id)
+        async with self.execution.acting(self.graph.region, self.note_unknown):
+            response = await client.create_graph(tags=self.desired.tags or None)
+        self.graph.made = True
         # Not looked for: it may not be listed yet.
         self.graph.arn = response.graph_arn
 
@@ -218,14 +246,17 @@ class EnableAdministrator(Step):
                 Reason.WRONG_ADMINISTRATOR,
                 f"the organization's Detective administrator here is {administrators[0]}, and not {self._account_id}",
             )
-        self.graph.arn = await find_graph(self.execution, self.client)
-        if self.graph.arn is not None:
-            check_owner(self.graph.arn, self._account_id)
-        return () if administrators and self.graph.arn else ("",)
+        graph_arn = await self.graph.find()
+        if graph_arn is not None:
+            check_account(administrator_of(graph_arn), self._account_id)
+        return () if administrators and graph_arn else ("",)
 
     async def act(self, _names: Sequence[str], /) -> None:
         """Designate it, as the management account."""
-        async with self.execution.acting(self.graph.region):
+        # The plan goes on in the graph of the client's account.
+        owner, _ = await self.execution.identified(self.client)
+        check_account(owner, self._account_id)
+        async with self.execution.acting(self.graph.region, self.note_unknown):
             await self._management.enable_organization_admin_account(self._account_id)
         # If it had one before, that becomes the organization's.
         self.graph.made = self.graph.arn is None
@@ -258,7 +289,7 @@ class TagGraph(GraphStep):
     async def act(self, names: Sequence[str], /) -> None:
         """Set tags; others remain."""
         tags = {key: self.desired.tags[key] for key in names}
-        async with self.execution.acting(self.graph.region):
+        async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.tag_resource(self.graph.found_arn, tags)
 
 
@@ -301,7 +332,7 @@ class StartPackages(GraphStep):
             # AWS is starting all of them.
             started = tuple(one for one in DatasourcePackage if one not in self._stopped)
         packages = dict.fromkeys((CORE_PACKAGE, *started, *map(DatasourcePackage, names)))
-        async with self.execution.acting(self.graph.region):
+        async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_datasource_packages(self.graph.found_arn, list(packages))
 
 
@@ -327,8 +358,13 @@ class SetAutoEnable(GraphStep):
 
     async def act(self, names: Sequence[str], /) -> None:
         """Change the setting."""
-        async with self.execution.acting(self.graph.region):
+        async with self.execution.acting(self.graph.region, self.note_unknown):
             await self.client.update_organization_configuration(self.graph.found_arn, auto_enable="on" in names)
+
+    def note_done(self) -> None:
+        """Note also what was set."""
+        super().note_done()
+        self.graph.auto_enable = self._name == "on"
 
     @property
     def _name(self) -> str:
@@ -354,8 +390,7 @@ async def find_organization_graph(graph: Graph) -> None:
     Raises:
         StoppedError: there is none, or it is not the organization's.
     """
-    graph.arn = await find_graph(graph.execution, graph.client)
-    if graph.arn is None:
+    if await graph.find() is None:
         # A graph of an account that is not the administrator would send invitations.
         raise StoppedError(
             Reason.NOT_ADMINISTRATOR,
@@ -364,32 +399,24 @@ async def find_organization_graph(graph: Graph) -> None:
         )
     try:
         async with graph.execution.slots.of(graph.region):
-            await graph.client.describe_organization_configuration(graph.arn)
+            await graph.client.describe_organization_configuration(graph.found_arn)
     except (AccessDeniedException, ValidationException) as error:
         raise StoppedError(
             Reason.NOT_ORGANIZATION_GRAPH,
-            f"the graph of {administrator_of(graph.arn)} is not the organization's, or its credentials do not allow "
-            f"DescribeOrganizationConfiguration: {error_text(error)}",
+            f"the graph of {administrator_of(graph.found_arn)} is not the organization's, or its credentials do not "
+            f"allow DescribeOrganizationConfiguration: {error_text(error)}",
         ) from error
 
 
-def check_owner(graph_arn: str, administrator_id: str | None) -> None:
-    """Check that a graph of the client's account is that of the administrator who is wanted, if any.
+def check_account(found: str | None, wanted: str | None) -> None:
+    """Check that the client's account is the administrator who is wanted; None is an account that is not known.
 
     Raises:
         StoppedError: it is not.
     """
-    owner = administrator_of(graph_arn)
-    if administrator_id is not None and owner != administrator_id:
-        raise wrong_account(owner, administrator_id)
-
-
-def wrong_account(found: str, wanted: str) -> StoppedError:
-    """Return the error for credentials of another account than the administrator."""
-    return StoppedError(
-        Reason.WRONG_ACCOUNT,
-        f"the client has the credentials of account {found}, and not those of the administrator {wanted}",
-    )
+    if None not in (found, wanted) and found != wanted:
+        text = f"the client has the credentials of account {found}, and not those of the administrator {wanted}"
+        raise StoppedError(Reason.WRONG_ACCOUNT, text)
 
 
 async def carry_out(step: Step, wait: Wait) -> None:
@@ -406,7 +433,7 @@ async def carry_out(step: Step, wait: Wait) -> None:
     if ActionKind.CREATE_GRAPH not in graph.done:
         # Otherwise what CreateGraph has set is seen in the end.
         settled_at = execution.clock.monotonic() + (SETTLING if graph.is_new else 0.0)
-    failure: DetectiveError | None = None
+    failures, kind = graph.failures, step.kind
     while True:
         try:
             missing = await step.missing()
@@ -414,22 +441,25 @@ async def carry_out(step: Step, wait: Wait) -> None:
                 if step.may_be_done:
                     # An attempt whose response was lost has had its effect.
                     step.note_done()
+                failures.pop(kind, None)
                 return
             due = [name for name in missing if name in planned]
-            if due and step.kind not in graph.done:
+            if due and kind not in graph.done:
                 await step.act_and_note(due)
+                names = ", ".join(filter(None, due))
+                text = f"{str(kind)!r}{names and f' ({names})'} was done, but its effect is not visible"
+                failures[kind] = StoppedError(Reason.TIMED_OUT, text)
                 wait.restart()
                 continue
             if not due and execution.clock.monotonic() >= settled_at:
-                raise not_planned(step.kind, missing)
+                raise not_planned(kind, missing)
         except DetectiveError as error:
             if not step.is_transient(error):
                 raise
-            failure = error
+            failures[kind] = error
         if not await wait.pause():
-            raise failure or StoppedError(
-                Reason.TIMED_OUT, f"{step.kind} was done, but its effect is not visible within {wait.timeout:.10g} s"
-            )
+            # The caller says what has failed.
+            raise TimeoutError
 
 
 def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:
@@ -439,38 +469,3 @@ def not_planned(kind: ActionKind, names: Iterable[str] = ()) -> StoppedError:
         Reason.NOT_PLANNED,
         f"it now needs {str(kind)!r}{f' ({what})' if what else ''}, which the plan does not show: plan again",
     )
-
-
-@define(eq=False)
-class Delegation:
-    """Lets one region after the other delegate, until it has settled in one of them.
-
-    Delegating in many regions at once has failed in all but one for sister services of Detective.
-    """
-
-    _wait: Wait
-    _entry: asyncio.Lock = field(init=False, factory=asyncio.Lock)
-    _settled: bool = field(init=False, default=False)
-    # The region that has begun last, and whether the next one may begin.
-    _last: object = field(init=False, default=None)
-    _free: asyncio.Event = field(init=False, factory=asyncio.Event)
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for this region's turn: one by one until one has settled, all together after that."""
-        this = object()
-        async with self._entry:
-            if self._last is not None and not self._settled:
-                # A region that hangs does not keep the others back for ever.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, min(_LONGEST_DELEGATION, self._wait.remaining / 2))):
-                        await self._free.wait()
-            self._last = this
-            if not self._settled:
-                self._free.clear()
-        try:
-            yield
-            self._settled = True
-        finally:
-            if self._settled or self._last is this:
-                self._free.set()

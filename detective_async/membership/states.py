@@ -92,6 +92,7 @@ class AccountState:
         member: its state when last seen; None if it was not a member.
         before: its status when first seen.
         done: the actions that were carried out for it.
+        maybe_done: the action that was cut off, so that nobody knows whether it was carried out.
         outcome: the problem that processing ended with, and its reason and error; None if there is none.
         failure: the last failure, until its consequences are known.
     """
@@ -107,6 +108,7 @@ class AccountState:
     member: MemberDetail | None = None
     before: MemberStatus | None = None
     done: list[ActionKind] = Factory(list)
+    maybe_done: ActionKind | None = None
     outcome: tuple[str, Reason, Exception | None] | None = None
     failure: Failure | None = None
     # The account as it was invited in this run: what is older is out of date.
@@ -117,6 +119,7 @@ class AccountState:
     _monitored: MemberDetail | None = None
     # Whether it was a member in any look since then, and since when it is missing all the same.
     _was_member: bool = False
+    _was_seen: bool = False
     _missing_since: float | None = None
     # Why it is not as desired, while that may still change by itself.
     _blocked_so_far: Blocked | None = None
@@ -138,7 +141,7 @@ class AccountState:
         """Record what was seen of it, and return whether that is progress."""
         if self._is_out_of_date(member):
             return False
-        previous, self.member = self.status, member
+        previous, self.member, self._was_seen = self.status, member, True
         self._was_member |= member is not None
         self.phase = Phase.SEEN
         if self.status == previous:
@@ -225,18 +228,25 @@ class AccountState:
         if reason is Reason.TIMED_OUT and blocked is not None and self.failure is None:
             self.end(f"{problem}: {blocked.text}", blocked.reason)
             return
-        if self.phase is Phase.ACTING and reason is Reason.INTERRUPTED:
-            problem = f"{problem}, while an action was being carried out"
         error: Exception | None = look_error
         text = None if error is None else error_text(error)
         if self.failure is not None:
             text, error = self.failure.text, self.failure.error
-        seen = f"{self.done[-1]} was done, but the account" if self.done and text is None else "the account"
-        end = "" if text is None else f"; {text}"
-        self.end(f"{problem}: {seen} is {describe_status(self.member)}{end}", reason, error)
+        if self.maybe_done is None:
+            seen = (
+                f"{str(self.done[-1])!r} was done, but the account is"
+                if self.done and text is None
+                else "the account is"
+            )
+        else:
+            seen = f"it is not known whether {str(self.maybe_done)!r} was carried out; before, the account was"
+        status = describe_status(self.member) if self._was_seen else "not looked at"
+        self.end(f"{problem}: {seen} {status}{'' if text is None else f'; {text}'}", reason, error)
 
     def end(self, problem: str | None = None, reason: Reason | None = None, error: Exception | None = None) -> None:
         """End processing."""
+        if self.failure is not None and self.failure.outcome_unknown:
+            self.maybe_done = self.maybe_done or self.failure.kind
         if problem is not None:
             self.outcome = problem, reason or Reason.FAILED, error
         self.phase = Phase.ENDED
@@ -251,6 +261,7 @@ class AccountState:
             before=self.before,
             after=self.status,
             done=tuple(self.done),
+            maybe_done=() if self.maybe_done is None else (self.maybe_done,),
             problem=problem,
             error=error,
             reason=reason,

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 from detective_async.api.models.base import TablesInNotebooks
 from detective_async.api.models.constraints import Integer
 from detective_async.api.models.exceptions import ResourceNotFoundException
-from detective_async.api.values import fields_to_dict
+from detective_async.api.models.members import InvitationType, MemberStatus
 from detective_async.client.client import DetectiveClient
 from detective_async.client.concurrency import unwrapped_task_group
 from detective_async.client.polling import check_timeout
@@ -19,11 +19,14 @@ from detective_async.membership.actions import (
     Action,
     ActionKind,
     Note,
+    PlainData,
     Problem,
     Reason,
     RegionReport,
     TeardownReport,
     count,
+    format_plan,
+    plan_data,
 )
 from detective_async.membership.desired import check_regions
 from detective_async.membership.execution import (
@@ -36,10 +39,10 @@ from detective_async.membership.execution import (
     reason_of,
 )
 from detective_async.membership.graphs import administrator_of, find_graph, list_members
-from detective_async.membership.plan_text import format_plan
 from detective_async.settings.endpoints import partition_of
 
 _TIMEOUT = 60.0
+_ACCEPTED = frozenset({MemberStatus.ENABLED, MemberStatus.ACCEPTED_BUT_DISABLED})
 _WARNING = """\
 DeleteGraph cannot be undone. It deletes the data of up to a year, with all investigations, for the
 administrator and all members; a new graph begins without it, and without a new free trial. Security teams
@@ -47,22 +50,25 @@ watch for it, as attackers delete graphs to hide: tell yours before."""
 
 
 @frozen
-class GraphToDelete:
+class GraphToDelete(PlainData):
     """A graph that a teardown deletes.
 
     Attributes:
         region: the region.
         graph_arn: the graph.
         members: the number of member accounts.
+        invitations: the number of accounts that were invited, and have not accepted.
     """
 
     region: str
     graph_arn: str
     members: int
+    invitations: int = 0
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the graph as plain data, ready for JSON."""
-        return fields_to_dict(self)
+    def __str__(self) -> str:
+        """Return the numbers as text."""
+        invited = f" and {count(self.invitations, 'invitation')}" if self.invitations else ""
+        return f"{count(self.members, 'member')}{invited}"
 
 
 @frozen(kw_only=True)
@@ -101,7 +107,7 @@ class TeardownPlan(TablesInNotebooks):
                 ActionKind.DELETE_GRAPH,
                 graph.region,
                 reason=Reason.TEARDOWN,
-                detail=f"{graph.graph_arn}, which has {count(graph.members, 'member')}",
+                detail=f"{graph.graph_arn}, which has {graph}",
             )
             for graph in self.graphs
         )
@@ -116,14 +122,7 @@ class TeardownPlan(TablesInNotebooks):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain data, ready for JSON."""
-        return {
-            "administrator_id": self.administrator_id,
-            "regions": list(self._regions),
-            "graphs": [graph.to_dict() for graph in self.graphs],
-            "actions": [action.to_dict() for action in self.actions],
-            "problems": [problem.to_dict() for problem in self.problems],
-            "notes": [note.to_dict() for note in self.notes],
-        }
+        return {**plan_data(self, self._regions), "graphs": [graph.to_dict() for graph in self.graphs]}
 
     async def apply(self, *, confirm: str, timeout: float = 300.0) -> TeardownReport:
         """Delete the graphs with all their data, for all members too; see `print(teardown)` for what that means.
@@ -228,16 +227,25 @@ async def _find(execution: Execution, region: str) -> GraphToDelete | Problem | 
         graph_arn = await find_graph(execution, client)
         if graph_arn is None:
             return None
-        return GraphToDelete(region, graph_arn, len(await list_members(execution, client, graph_arn)))
+        return await _read(execution, client, graph_arn)
 
     try:
         return await execution.until_read(find)
     except ClientClosed:
         raise
     except (DetectiveError, StoppedError) as error:
-        return Problem(region, None, error_text(error), library_error(error), reason_of(error))
+        text = f"not looked at, and may have a graph: {error_text(error)}"
+        return Problem(region, None, text, library_error(error), reason_of(error))
     finally:
         execution.slots.leave(region)
+
+
+async def _read(execution: Execution, client: DetectiveClient, graph_arn: str) -> GraphToDelete:
+    members = await list_members(execution, client, graph_arn)
+    invitations = sum(
+        one.status not in _ACCEPTED and one.invitation_type != InvitationType.ORGANIZATION for one in members.values()
+    )
+    return GraphToDelete(client.region, graph_arn, len(members) - invitations, invitations)
 
 
 @define(eq=False)
@@ -265,7 +273,7 @@ class _Deletion:
             try:
                 if not self._is_checked and not await self._check_members(client):
                     return
-                async with execution.acting(region):
+                async with execution.acting(region, lambda: None):
                     self._end("interrupted while it was being deleted: it may be gone", Reason.INTERRUPTED)
                     await client.delete_graph(self.graph.graph_arn)
                 break
@@ -282,16 +290,14 @@ class _Deletion:
 
     async def _check_members(self, client: DetectiveClient) -> bool:
         """Return whether the graph has as many members as the plan shows, and record it if not."""
-        planned = self.graph.members
         try:
-            members = len(await list_members(self.execution, client, self.graph.graph_arn))
+            now = await _read(self.execution, client, self.graph.graph_arn)
         except ResourceNotFoundException:
             # It is gone, or not seen everywhere yet: its deletion says which.
-            members = planned
-        self._is_checked = members == planned
+            now = self.graph
+        self._is_checked = now == self.graph
         if not self._is_checked:
-            text = f"the graph has {count(members, 'member')} now, and not {planned:,} as in the plan: plan again"
-            self._end(text, Reason.NOT_PLANNED)
+            self._end(f"the graph has {now} now, and not {self.graph} as in the plan: plan again", Reason.NOT_PLANNED)
         return self._is_checked
 
     def time_out(self, timeout: float) -> None:

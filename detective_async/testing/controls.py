@@ -197,7 +197,8 @@ class Controls:
 
         Args:
             account_id: 12 digits.
-            email: of its root user, to which an invitation must be sent; by default `account-<id>@example.com`.
+            email: of its root user, to which an invitation must be sent; by default `account-<id>@example.com`. An
+                invitation that is being verified is compared with it only if it is given, or was registered before.
             name: in AWS Organizations; by default `account-<id>`.
         """
         check_account(account_id, "account_id")

@@ -5,18 +5,31 @@ from urllib.parse import urlsplit
 
 from detective_async.auth.credentials import Credentials
 
-#: Variables that would point a client to another endpoint or to other credentials, or describe the latter.
+#: What botocore, the AWS SDK for JavaScript and Terraform read, and what would change the outcome of calls: that which
+#: leads to other credentials or describes them, or to another endpoint; which changes retries, timeouts or the handling
+#: of clock skews. Left are: sources of credentials that come after keys in the environment; what is only for other
+#: services, for HTTPS, or for the User-Agent; `AWS_DATA_PATH`, for own models; and what belongs to a configuration of
+#: Terraform (`TF_VAR_*`, default tags).
 CONFLICTING = (
     "AWS_ACCOUNT_ID",
     "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_DEFAULTS_MODE",
     "AWS_DEFAULT_PROFILE",
+    "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
+    "AWS_ENABLE_DEFAULT_SOCKET_TIMEOUT_2026",
     "AWS_ENDPOINT_URL",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_NEW_RETRIES_2026",
     "AWS_PROFILE",
+    "AWS_RETRY_MODE",
     "AWS_SECURITY_TOKEN",
     "AWS_SESSION_TOKEN",
+    "AWS_STS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_USE_FIPS_ENDPOINT",
+    "SMITHY_NEW_RETRIES_2026",
+    "TF_AWS_STS_ENDPOINT",
 )
 
 

@@ -3,8 +3,9 @@
 pytest imports this module in every run where the package is installed: the fixtures import everything else.
 """
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,8 @@ _SCOPE = "detective_simulator_scope"
 _SCOPES = ("function", "class", "module", "package", "session")
 _ACCOUNT = "111122223333"
 _ENDED_EARLY = pytest.StashKey[bool]()
+# The shared simulator, while there is one, and its baselines: that of its start, and those that fixtures have set.
+_SHARED = pytest.StashKey["tuple[SimulatorThread, list[Any]]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,6 +48,35 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         item.stash[_ENDED_EARLY] = True
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Let the baseline that a fixture sets for the shared simulator end with this fixture."""
+    shared = request.config.stash.get(_SHARED, None)
+    if shared is None:
+        return (yield)
+    simulator, baselines = shared
+    before = simulator._baseline  # noqa: SLF001 - fixtures that this one requests have set it
+    try:
+        return (yield)
+    finally:
+        baseline = simulator._baseline  # noqa: SLF001
+        if baseline is not before and all(baseline is not one for one in baselines):
+            baselines.append(baseline)
+            # With a test, `detective_simulator` resets it, after it has warned of unused faults.
+            is_reset = request.scope != "function"
+            fixturedef.addfinalizer(functools.partial(_end_baseline, shared, baseline, is_reset=is_reset))
+
+
+def _end_baseline(shared: "tuple[SimulatorThread, list[Any]]", baseline: object, *, is_reset: bool) -> None:
+    simulator, baselines = shared
+    baselines[:] = [one for one in baselines if one is not baseline]
+    simulator._baseline = baselines[-1]  # noqa: SLF001
+    if is_reset:
+        simulator.reset()
+
+
 def _scope(fixture_name: str, config: pytest.Config) -> Any:  # noqa: ARG001 - pytest names the arguments
     return config.getini(_SCOPE)
 
@@ -55,16 +87,21 @@ def _detective_shared_settings(request: pytest.FixtureRequest) -> "Settings":
 
 
 @pytest.fixture(scope=_scope)
-def detective_shared_simulator(_detective_shared_settings: "Settings") -> Iterator["SimulatorThread"]:
+def detective_shared_simulator(
+    _detective_shared_settings: "Settings", request: pytest.FixtureRequest
+) -> Iterator["SimulatorThread"]:
     """The simulated Amazon Detective of a module or session, by the setting `detective_simulator_scope`.
 
-    Fixtures of that scope use it. Tests use `detective_simulator`, which is the same one, reset for each of them.
+    Fixtures of that scope, or of a narrower one, use it; the baseline that one of them sets ends with it.
+    Tests use `detective_simulator`, which is the same one, reset for each of them.
     Markers of the scope, such as those of the module, set its arguments.
     """
     from detective_async.testing.thread import SimulatorThread  # noqa: PLC0415
 
     with SimulatorThread(**_detective_shared_settings) as simulator:
+        request.config.stash[_SHARED] = simulator, [simulator._baseline]  # noqa: SLF001
         yield simulator
+        del request.config.stash[_SHARED]
 
 
 @pytest.fixture
@@ -80,10 +117,11 @@ def detective_simulator(request: pytest.FixtureRequest) -> Iterator["SimulatorTh
         simulator = request.getfixturevalue("detective_shared_simulator")
         if simulator._thread is None:  # noqa: SLF001 - a test before has stopped it
             simulator.start()
-        baseline = simulator._baseline  # noqa: SLF001 - that of the scope, which a test must not replace
+        baselines = request.config.stash[_SHARED][1]
+        simulator._baseline = baselines[-1]  # noqa: SLF001 - a test must not replace it for others
         simulator.reset()
         yield simulator
-        simulator._baseline = baseline  # noqa: SLF001
+        simulator._baseline = baselines[-1]  # noqa: SLF001
         _forget_faults(request.node, simulator)
         simulator._warn_of_unused_faults()  # noqa: SLF001 - what the end of a `with` statement does otherwise
         # Once more: a fixture of the wider scope that is made later must not build on what the test has left.
@@ -135,7 +173,7 @@ def detective_environment(detective_simulator: "SimulatorThread", monkeypatch: p
     """The AWS_* variables that point to the test's simulator, which are set while the test runs.
 
     A client that is made without arguments uses the simulator, as account 111122223333 in us-east-1, and nothing of
-    the developer's own configuration.
+    the developer's own configuration: neither credentials nor endpoints, retries or timeouts.
     """
     from detective_async.testing.environment import CONFLICTING  # noqa: PLC0415
 

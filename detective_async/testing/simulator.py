@@ -13,7 +13,7 @@ class DetectiveSimulator(Controls):
     The calling account follows from the access key of a request's signature, and the region from the signature.
 
     An invitation verifies if it was sent to the e-mail address with which `account()` registered its account; an
-    account that is not registered verifies with any address.
+    account that is not registered when it is invited verifies with any address, unless one is given meanwhile.
 
     Args:
         host: the address to listen on; `localhost` stands for all addresses that it has, `0.0.0.0` for all of this

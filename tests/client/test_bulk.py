@@ -379,9 +379,10 @@ async def test_bulk_is_patient_unless_told_otherwise() -> None:
     assert derived._transport.max_attempts == 8
     assert derived.bulk._transport is derived._transport
     assert derived.with_options(retry=RetryPolicy(max_attempts=2))._transport.schedule.transient_backoff == 1.0
-    # Jobs that try calls again themselves wait for no longer inside of one, unless the policy says so.
+    # Jobs that try calls again themselves wait for no longer inside of one, nor more often, unless the policy says so.
     own = plain.with_options(retry=RetryPolicy(max_backoff=9.0))
-    for one, longest in ((plain, 3.0), (own, 9.0)):
+    more = plain.with_options(retry=RetryPolicy(max_attempts=9))
+    for one, longest, attempts in ((plain, 3.0, 3), (own, 9.0, 3), (more, 3.0, 9)):
         transport = Execution.start(one, 1, ["us-east-1"], 60).client_in("us-east-1")._transport
-        assert (transport.max_attempts, transport.schedule.max_backoff) == (8, longest)
+        assert (transport.max_attempts, transport.schedule.max_backoff) == (attempts, longest)
     assert plain.bulk._transport.schedule.max_backoff == 20.0

@@ -63,7 +63,7 @@ PASSED_ON = {
     ("membership/accounts.py", "_BadLineError"),
     ("membership/decisions.py", "Blocked"),
     ("membership/desired.py", "ParameterError"),
-    ("membership/plan.py", "Problem"),
+    ("membership/region_plans.py", "Problem"),
     ("membership/states.py", "end"),
 }
 ROWS = read_rows(PAGE)

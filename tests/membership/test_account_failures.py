@@ -94,13 +94,13 @@ async def test_wrong_email_address(sim: DetectiveSimulator, client: DetectiveCli
         (ActionKind.REINVITE, Reason.VERIFICATION_FAILED),
         (ActionKind.ACCEPT, Reason.INVITED),
     ]
-    assert f"  invite again with the same e-mail address 1 account (an e-mail to each): {TWO}" in str(plan)
+    assert f"  remove 1 account, and invite again with the same e-mail address (an e-mail to each): {TWO}" in str(plan)
     # It may be wrong for ever, and the e-mails are seen by others.
     (note,) = plan.notes
     assert note.reason is Reason.VERIFICATION_FAILED
     assert note.text == (
-        "1 membership whose e-mail address AWS could not verify: invited again with the same one, in this and each "
-        "later run until it is right, with an e-mail each time"
+        "1 membership whose e-mail address AWS could not verify: removed and invited again with the same one, in "
+        "this and each later run until it is right, with an e-mail each time"
     )
     report = await plan.apply()
     assert results(report)[TWO] == Result("VERIFICATION_FAILED", "VERIFICATION_FAILED", "reinvite", failure.problem)
@@ -568,7 +568,8 @@ async def test_member_credentials_fail(sim: DetectiveSimulator, client: Detectiv
     failed = {row.account_id: row for row in report.failures}
     assert set(failed) == {TWO, THREE}
     assert failed[TWO].problem == ("it is invited, but there are no credentials to accept the invitation: add them")
-    assert (failed[THREE].problem or "").startswith("Detective is not available to the account in this region")
+    assert (failed[THREE].problem or "").startswith("it is not known whose credentials these are, so nothing was done")
+    assert failed[THREE].reason is Reason.WRONG_ACCOUNT
 
 
 async def test_throttled_role(sim: DetectiveSimulator, one_attempt_client: DetectiveClient) -> None:
@@ -598,7 +599,27 @@ async def test_member_credentials_of_another_account(sim: DetectiveSimulator, cl
         assert (failure.account_id, failure.reason) == (ONE, Reason.WRONG_ACCOUNT)
         assert failure.problem == f"the credentials to accept its invitation with are those of account {TWO}"
         assert statuses(sim) == {ONE: "INVITED", TWO: "INVITED", THREE: "ENABLED"}
-    # Where STS cannot be asked, it is not known.
-    sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
-    own = {ONE: evolve(sim.account(ONE), account_id=None)}
-    assert (await onboard(client, sim, accounts=WANTED[:1], members=ByInvitation(credentials=own))).ok
+
+
+@pytest.mark.parametrize("fault", [DENIED, Failure()])
+async def test_member_credentials_of_an_unknown_account(
+    sim: DetectiveSimulator, client: DetectiveClient, fault: Failure
+) -> None:
+    """While STS does not say whose they are, nothing is accepted with them; as soon as it does, the invitation is."""
+    load_world(sim, graph(member(ONE, "INVITED"), member(TWO, "INVITED")))
+    unsaid = ByInvitation(credentials=lambda _: evolve(sim.account(TWO), account_id=None))
+    sim.inject(Fault(fault, "GetCallerIdentity", account=TWO, count=None))
+    report = await onboard(client, sim, accounts=WANTED[:1], members=unsaid)
+    (failure,) = report.failures
+    assert failure.reason is (Reason.WRONG_ACCOUNT if fault is DENIED else Reason.TIMED_OUT)
+    assert "it is not known whose credentials these are, so nothing was done with them" in (failure.problem or "")
+    assert (failure.done, failure.maybe_done, str(report).splitlines()[0].split("; ")[1]) == (
+        (),
+        (),
+        "nothing was done",
+    )
+    assert writes(sim) == {}
+    sim.clear_faults()
+    sim.inject(Fault(Failure(), "GetCallerIdentity", account=TWO, count=7))
+    assert (await onboard(client, sim, accounts=WANTED[1:2], members=unsaid)).ok
+    assert statuses(sim) == {ONE: "INVITED", TWO: "ENABLED"}

@@ -1,12 +1,15 @@
 """Reading the CSV of accounts."""
 
+import copy
 import io
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from detective_async import Account, ParameterError
+from detective_async import Account, ParameterError, to_dict
 from detective_async.membership import AccountList, read_accounts
 from detective_async.membership.accounts import origins_of
 
@@ -169,6 +172,28 @@ def test_lists_are_joined_with_what_was_not_read() -> None:
         assert origins_of(None, sorted(joined, key=repr))[0].problems == tuple(problems)
     assert type(whole + list(whole)) is AccountList
     assert pickle.loads(pickle.dumps(whole + broken)).problems == tuple(problems)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        copy.deepcopy,
+        lambda account: pickle.loads(pickle.dumps(account)),
+        lambda account: evolve(account, email_address="other@example.com"),
+    ],
+)
+def test_copies_know_their_list(changed: Callable[[Account], Account]) -> None:
+    """Lines that could not be read are known of accounts that were copied, in any list; each list counts once."""
+    lines = [f"{ONE.account_id},{ONE.email_address}", "123,two@example.com"]
+    (first,), (second,) = (read_accounts(lines)[0] for _ in range(2))
+    copied = changed(first)
+    assert type(copied) is Account
+    assert copied.account_id == ONE.account_id
+    assert len(origins_of(None, [copied, first])) == 1
+    assert len(origins_of(None, [copied, second])) == 2
+    assert to_dict(first) == to_dict(ONE)
+    assert repr(first) == repr(ONE)
+    assert origins_of(None, [ONE]) == []
 
 
 def test_missing_columns() -> None:

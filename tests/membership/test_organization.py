@@ -7,10 +7,10 @@ import pytest
 from attrs import evolve
 from support.virtual_time import in_virtual_time
 
-from detective_async import AccessDeniedException, Clock, DetectiveClient, ParameterError, Timeouts
+from detective_async import AccessDeniedException, Clock, DetectiveClient, ParameterError, ServiceError, Timeouts
 from detective_async.client.polling import Wait
 from detective_async.membership import Action, ActionKind, ByInvitation, ByOrganization, Reason, plan_membership
-from detective_async.membership.graphs import Delegation
+from detective_async.membership.execution import Delegation
 from detective_async.organization import AccountStatus, OrganizationAccount, list_accounts
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency, Throttle
 from membership.worlds import (
@@ -69,7 +69,8 @@ async def test_designates_the_administrator(
         Action(ActionKind.START_PACKAGES, REGION, None, Reason.PACKAGES_NOT_STARTED, "EKS_AUDIT", ("EKS_AUDIT",)),
         *(Action(ActionKind.ENABLE_MEMBER, REGION, one, Reason.NOT_A_MEMBER) for one in (ONE, TWO, THREE)),
     )
-    assert "make the organization's Detective administrator 1 account (billed by volume after" in str(plan)
+    text = f"make account {ADMINISTRATOR} the organization's Detective administrator (billed to the administrator by"
+    assert text in str(plan)
     report = await plan.apply()
     # A new graph has all packages started.
     done = ("enable administrator", "tag graph")
@@ -174,13 +175,24 @@ async def test_a_first_region_that_hangs() -> None:
     assert fourth - third < 5
 
 
+async def test_management_account_in_the_list(sim: DetectiveSimulator, management: dict[str, Any]) -> None:
+    """A client of the management account, which is no administrator, is not called one."""
+    assert management
+    async with administrator(sim, account_id=MANAGEMENT) as client:
+        listed = await list_accounts(client)
+        plan = await plan_membership(client, listed, regions=[REGION], members=ByOrganization())
+    assert [problem.reason for problem in plan.problems] == [Reason.NOT_ADMINISTRATOR]
+    assert MANAGEMENT in {one.account_id for one in listed}
+    assert plan.notes == ()
+
+
 async def test_auto_enable(client: DetectiveClient, management: dict[str, Any]) -> None:
     """All accounts, existing and future: the setting is in the plan, in its text, and in the report."""
     by_management = management["members"]
     members = evolve(by_management, auto_enable=True)
     plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
     assert Action(ActionKind.SET_AUTO_ENABLE, REGION, None, Reason.AUTO_ENABLE_DIFFERS, "on", ("on",)) in plan.actions
-    assert "  set auto-enable, for accounts that join the organization later (on)" in str(plan).splitlines()
+    assert "  turn auto-enable on: accounts that join the organization later become members" in str(plan).splitlines()
     report = await plan.apply()
     assert report.ok
     assert report.regions[0].done == ("enable administrator", "set auto-enable")
@@ -190,8 +202,11 @@ async def test_auto_enable(client: DetectiveClient, management: dict[str, Any]) 
         assert not await plan_membership(client, WANTED, regions=[REGION], members=again)
     off = ByOrganization(auto_enable=False)
     plan = await plan_membership(client, WANTED, regions=[REGION], members=off)
+    assert "  turn auto-enable off: accounts that join the organization later do not become members" in str(plan)
     assert [(action.kind, action.detail) for action in plan.actions] == [("set auto-enable", "off")]
-    assert (await plan.apply()).ok
+    report = await plan.apply()
+    assert (report.ok, report.regions[0].auto_enable) == (True, False)
+    assert str(report).endswith("; set auto-enable: 1; auto-enable is off now")
     assert not (await client.describe_organization_configuration(arn)).auto_enable
     # A new graph has it off already.
     plan = await plan_membership(client, WANTED, regions=[ELSEWHERE], members=evolve(by_management, auto_enable=False))
@@ -268,10 +283,11 @@ async def test_accounts_that_may_be_invited(
     plan = await plan_membership(
         client, wanted, regions=[REGION], members=members, disable_email_notification=is_silent
     )
-    e_mails = "" if is_silent else " (an e-mail to each that is invited)"
+    e_mails = "" if is_silent else "; an e-mail to each that is invited"
     lines = [
-        f"enable without invitation, or invite if outside the organization, 2 accounts{e_mails}: {ONE}, {OUTSIDER}",
-        f"if invited, accept the invitation of 2 accounts: {ONE}, {OUTSIDER}",
+        "enable 2 accounts without invitation, or invite if outside the organization",
+        f"(billed to each by volume{e_mails}): {ONE}, {OUTSIDER}",
+        f"if invited, accept the invitation of 2 accounts (billed to each by volume): {ONE}, {OUTSIDER}",
     ]
     assert " ".join(lines) in " ".join(str(plan).split())
     sim.forget_requests()
@@ -393,23 +409,24 @@ async def test_client_of_a_different_account(sim: DetectiveSimulator, management
 async def test_account_that_sts_does_not_say(
     sim: DetectiveSimulator, client: DetectiveClient, management: dict[str, Any], way: str
 ) -> None:
-    """Where STS cannot be asked, the owner of a graph tells; without one, nothing is done if an account is named."""
+    """Where STS cannot be asked, the owner of a graph tells; without one, nothing is done."""
     sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
     members = management["members"] if way == "management" else ByInvitation(administrator_id=ADMINISTRATOR)
     plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
     assert plan.actions == ()
     assert plan.administrator_id is None
-    assert [(problem.text, problem.reason) for problem in plan.problems] == [
-        (
-            f"STS does not say whether the client's credentials are those of the administrator {ADMINISTRATOR}",
-            Reason.WRONG_ACCOUNT,
-        )
-    ]
-    # Nobody is named.
+    (problem,) = plan.problems
+    assert problem.text.startswith("it is not known whose credentials these are, so nothing was done with them: Access")
+    assert problem.reason is Reason.WRONG_ACCOUNT
+    assert isinstance(problem.error, ServiceError)
+    # Nor if nobody is named: the graph would be of any account.
     plan = await plan_membership(client, [account(ADMINISTRATOR), *WANTED], regions=[REGION])
     assert str(plan).startswith(f"{REGION}:")
-    report = await plan.apply()
-    assert report.ok
+    assert not (await plan.apply()).ok
+    assert writes(sim) == {}
+    await client.create_graph()
+    plan = await plan_membership(client, [account(ADMINISTRATOR), *WANTED], regions=[REGION])
+    assert (await plan.apply()).ok
     assert set(statuses(sim)) == {ONE, TWO, THREE}
     plan = await plan_membership(client, WANTED, regions=[REGION], members=members)
     # In the organization, they would not have to be invited.

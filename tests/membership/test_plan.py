@@ -74,10 +74,10 @@ async def test_new_graph(sim: DetectiveSimulator, client: DetectiveClient) -> No
     assert str(plan) == (
         "as account 111122223333\n"
         "eu-west-1:\n"
-        "  create the graph (billed by volume after a trial of 30 days; tags team)\n"
-        "  start data source packages (EKS_AUDIT)\n"
+        "  create the graph (tags team; billed to the administrator by volume)\n"
+        "  start data source packages (EKS_AUDIT; billed to each account by volume)\n"
         f"  invite 2 accounts (an e-mail to each): {IDS[0]}, {IDS[1]}\n"
-        f"  accept the invitation of 2 accounts: {IDS[0]}, {IDS[1]}"
+        f"  accept the invitation of 2 accounts (billed to each by volume): {IDS[0]}, {IDS[1]}"
     )
 
 
@@ -113,12 +113,13 @@ async def test_existing_graph(sim: DetectiveSimulator, client: DetectiveClient) 
         "as account 111122223333",
         "eu-west-1:",
         "  set tags of the graph (stage, owner)",
-        "  start data source packages (ASFF_SECURITYHUB_FINDING)",
+        "  start data source packages (ASFF_SECURITYHUB_FINDING; billed to each account by volume)",
         f"  remove 1 account: {IDS[5]}",
-        f"  invite again with another e-mail address 1 account (an e-mail to each): {IDS[2]}",
+        f"  remove 1 account, and invite again with the e-mail address of the list (an e-mail to each): {IDS[2]}",
         f"  invite 1 account (an e-mail to each): {IDS[6]}",
-        f"  accept the invitation of 2 accounts: {IDS[1]}, {IDS[2]}",
-        f"  try to enable after it was disabled 1 account: {IDS[4]}",
+        f"  accept the invitation of 2 accounts (billed to each by volume): {IDS[1]}, {IDS[2]}",
+        "  ask AWS to enable 1 account that it has not enabled because of the volume (billed to each by volume):",
+        f"    {IDS[4]}",
         "  problem with 1 account (it is invited, but there are no credentials to accept the invitation: add them):",
         f"    {IDS[6]}",
         "  problem with 1 account (verification failed: the e-mail address is not that of the account's root user;",
@@ -179,7 +180,7 @@ async def test_equal_regions_are_grouped(sim: DetectiveSimulator, client: Detect
     assert str(plan).splitlines() == [
         "as account 111122223333",
         "eu-west-1, eu-central-1:",
-        "  create the graph (billed by volume after a trial of 30 days)",
+        "  create the graph (billed to the administrator by volume)",
         f"  invite 1 account (an e-mail to each): {IDS[0]}",
         "us-east-1:",
         "  nothing to do",
@@ -434,6 +435,8 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
             "graph_arn": report.regions[0].graph_arn,
             "ok": True,
             "done": ["tag graph"],
+            "maybe_done": [],
+            "auto_enable": None,
             "reason": None,
             "problem": None,
             "error": None,
@@ -443,6 +446,8 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
             "graph_arn": None,
             "ok": False,
             "done": [],
+            "maybe_done": [],
+            "auto_enable": None,
             "reason": "access denied",
             "problem": denied,
             "error": to_dict(report.regions[1].error),
@@ -455,6 +460,7 @@ async def test_plain_data(sim: DetectiveSimulator, client: DetectiveClient) -> N
         "before": None,
         "after": "VERIFICATION_FAILED",
         "done": ["invite"],
+        "maybe_done": [],
         "reason": "verification failed",
         "problem": report.rows[1].problem,
         "error": None,
@@ -509,7 +515,9 @@ async def test_all_regions_without_a_host(sim: DetectiveSimulator) -> None:
         teardown = await plan_teardown(client, regions="all")
         assert teardown.notes == ()
         assert [(problem.region, problem.reason) for problem in teardown.problems] == [(ELSEWHERE, Reason.NO_RESPONSE)]
-        assert f"{ELSEWHERE}:\n  problem: ListGraphs: no such host" in str(teardown)
+        assert f"{ELSEWHERE}:\n  problem: not looked at, and may have a graph: ListGraphs: no such host" in str(
+            teardown
+        )
 
 
 async def test_all_regions_where_none_is_available(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -586,8 +594,8 @@ async def test_packages_that_take_time(sim: DetectiveSimulator, client: Detectiv
     report = await plan.apply(timeout=20)
     assert [region.reason for region in report.regions] == [Reason.TIMED_OUT]
     assert str(report).splitlines() == [
-        "0 of 1 region are as wanted; start packages: 1",
-        "  eu-west-1: start packages was done, but its effect is not visible within 20 s",
+        "0 of 1 region is as wanted; start packages: 1",
+        "  eu-west-1: not done within 20 s: 'start packages' (EKS_AUDIT) was done, but its effect is not visible",
     ]
     assert (await plan.apply()).ok
     assert (await client.list_datasource_packages(arn_in(REGION))).datasource_packages[

@@ -17,6 +17,7 @@ from detective_async import (
     Credentials,
     DetectiveClient,
     HostNotFound,
+    InternalServerException,
     Paginator,
     ProgressEvent,
     RetryPolicy,
@@ -24,7 +25,7 @@ from detective_async import (
     Timeouts,
     TooManyRequestsException,
 )
-from detective_async.membership import ActionKind, Reason, plan_membership, plan_teardown
+from detective_async.membership import AccountReport, Reason, RegionReport, plan_membership, plan_teardown
 from detective_async.testing import DetectiveSimulator, Drop, Failure, Fault, Garbage, Latency, Throttle
 from membership.worlds import (
     ADMINISTRATOR,
@@ -38,6 +39,7 @@ from membership.worlds import (
     accepting,
     account,
     administrator,
+    arn_in,
     graph,
     invitations,
     load_world,
@@ -51,6 +53,7 @@ from membership.worlds import (
 
 ONE, TWO, THREE = IDS[:3]
 WANTED = [account(one) for one in IDS[:3]]
+CUT_OFF = "it is not known whether 'accept' was carried out; before, the account was INVITED"
 
 
 async def test_unavailable_region(sim: DetectiveSimulator, client: DetectiveClient) -> None:
@@ -290,6 +293,74 @@ async def test_conflict(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     assert {row.region for row in report.failures} == {ELSEWHERE}
 
 
+@in_virtual_time
+@pytest.mark.parametrize("timeout", [4, 60])
+@pytest.mark.parametrize("operation", ["ListGraphs", "CreateGraph", "TagResource", "ListMembers", "CreateMembers"])
+async def test_error_until_the_deadline(operation: str, timeout: float) -> None:
+    """What has failed all the time is in the report: in its text, and as the error."""
+    async with in_loop_time() as (sim, client):
+        if operation in {"CreateGraph", "ListMembers"}:
+            await client.delete_graph(arn_in(REGION))
+        plan = await plan_membership(client, WANTED, regions=[REGION], tags={"a": "b"})
+        sim.inject(Fault(Failure(), operation, count=None))
+        report = await plan.apply(timeout=timeout)
+        sim.clear_faults()
+    found: list[RegionReport | AccountReport] = [*report.failures, *(one for one in report.regions if not one.ok)]
+    assert found
+    for one in found:
+        assert isinstance(one.error, InternalServerException)
+        assert one.error.operation == operation
+        assert one.reason is Reason.TIMED_OUT
+        assert (one.problem or "").startswith(f"not done within {timeout} s: ")
+        assert (one.problem or "").count(f"InternalServerException: An internal error occurred ({operation},") == 1
+        assert "is not a member" not in (one.problem or "") or operation == "CreateMembers"
+
+
+@in_virtual_time
+@pytest.mark.parametrize("operation", ["CreateGraph", "TagResource", "CreateMembers"])
+async def test_deadline_passes_during_a_request(operation: str) -> None:
+    """Nobody knows whether it was carried out, and the report says so instead of that nothing was done."""
+    async with in_loop_time() as (sim, client):
+        if operation == "CreateGraph":
+            await client.delete_graph(arn_in(REGION))
+        tags = {"a": "b"} if operation == "TagResource" else None
+        plan = await plan_membership(client, WANTED[:1], regions=[REGION], tags=tags)
+        sim.inject(Fault(Latency(1000), operation))
+        report = await plan.apply(timeout=20)
+    kind = {"CreateGraph": "create graph", "TagResource": "tag graph", "CreateMembers": "invite"}[operation]
+    assert [one.maybe_done for one in (*report.regions, *report.rows) if one.maybe_done] == [(kind,)]
+    first, second = str(report).splitlines()[:2]
+    assert first.endswith(f"; not known whether it was done: {kind}: 1")
+    assert f"not done within 20 s: it is not known whether {kind!r} was carried out" in second
+
+
+async def test_keys_of_another_account_and_no_actions(sim: DetectiveSimulator) -> None:
+    """A plan without actions, applied with other keys: the graph is not said to be gone; nor if STS does not answer."""
+    load_world(sim, graph(*(member(one, "INVITED") for one in IDS[:3])))
+    keys = [sim.account(ADMINISTRATOR)]
+
+    async def current() -> Credentials:
+        return evolve(keys[-1], expires_at=datetime.now(UTC) + timedelta(seconds=1))
+
+    clock = WorldTime(sim).clock(real_dates=True)
+    async with DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=current, clock=clock) as client:
+        plan = await plan_membership(client, WANTED, regions=[REGION])
+        assert plan.actions == ()
+        keys.append(sim.account(TWO))
+        report = await plan.apply()
+        assert report.regions[0].reason is Reason.WRONG_ACCOUNT
+        assert {row.problem for row in report.failures} == {report.regions[0].problem}
+        sim.inject(Fault(DENIED, "GetCallerIdentity", count=None))
+        report = await plan.apply()
+        text = "the graph that the plan is for is gone, or the client has credentials of another account: plan again"
+        assert (report.regions[0].problem, report.regions[0].reason) == (text, Reason.NOT_PLANNED)
+        sim.clear_faults()
+        sim.inject(Fault(DENIED, "GetCallerIdentity", count=1))
+        report = await plan.apply()
+        assert report.regions[0].reason is Reason.WRONG_ACCOUNT
+    assert writes(sim) == {}
+
+
 async def test_late_graph(sim: DetectiveSimulator, client: DetectiveClient) -> None:
     """A new graph whose members and tags are not seen for a while is waited for."""
     sim.set_read_lag(30)
@@ -318,7 +389,7 @@ async def test_tags_and_packages_fail(sim: DetectiveSimulator, client: Detective
     assert not report.ok
     (region,) = report.regions
     assert isinstance(region.error, AccessDeniedException)
-    denied, _, throttled = (region.problem or "").partition("; TooManyRequestsException: ")
+    denied, _, throttled = (region.problem or "").partition("; not done within 900 s: TooManyRequestsException: ")
     assert denied.startswith("AccessDeniedException: not you")
     assert throttled
     assert str(report).splitlines()[1] == f"  {REGION}: {region.problem}"
@@ -340,7 +411,7 @@ async def test_action_without_effect(sim: DetectiveSimulator) -> None:
     async with administrator(sim, IgnoresTags) as client:
         report = await plan_and_apply(client, WANTED, tags={"a": "b"})
     assert IgnoresTags.calls == 1
-    assert report.regions[0].problem == "tag graph was done, but its effect is not visible within 900 s"
+    assert report.regions[0].problem == "not done within 900 s: 'tag graph' (a) was done, but its effect is not visible"
     assert report.regions[0].reason is Reason.TIMED_OUT
     assert report.regions[0].done == ("tag graph",)
     assert report.regions[0].error is None
@@ -356,7 +427,7 @@ async def test_timeout_during_verification(sim: DetectiveSimulator) -> None:
         report = await plan.apply(timeout=90)
         assert time.now - began == pytest.approx(90)
         late = "not done within 90 s: the account is VERIFICATION_IN_PROGRESS"
-        later = "not done within 90 s: invite was done, but the account is VERIFICATION_IN_PROGRESS"
+        later = "not done within 90 s: 'invite' was done, but the account is VERIFICATION_IN_PROGRESS"
         assert results(report) == {
             ONE: Result("VERIFICATION_IN_PROGRESS", "VERIFICATION_IN_PROGRESS", "", late),
             TWO: Result("INVITED", "ENABLED", "accept"),
@@ -420,10 +491,10 @@ async def test_timeout_without_response() -> None:
         assert asyncio.get_running_loop().time() - began == pytest.approx(60)
         assert running_tasks() == []
     assert results(report) == {
-        ONE: Result("INVITED", "INVITED", "", f"{late}: the account is INVITED"),
+        ONE: Result("INVITED", "INVITED", "", f"{late}: {CUT_OFF}"),
         TWO: Result("INVITED", "ENABLED", "accept"),
     }
-    assert set(results(report, ELSEWHERE).values()) == {Result(None, None, "", f"{late}: the account is not a member")}
+    assert set(results(report, ELSEWHERE).values()) == {Result(None, None, "", late)}
     assert [region.problem for region in report.regions] == [None, late]
 
 
@@ -459,7 +530,9 @@ async def test_deadline_passes_during_an_action(sim: DetectiveSimulator) -> None
 
         report = await plan.apply(progress=jump)
     assert results(report)[TWO] == Result("INVITED", "ENABLED", "accept")
-    assert results(report)[ONE] == Result("INVITED", "INVITED", "", "not done within 900 s: the account is INVITED")
+    assert results(report)[ONE] == Result("INVITED", "INVITED", "", f"not done within 900 s: {CUT_OFF}")
+    assert [row.maybe_done for row in report.rows] == [("accept",), ()]
+    assert str(report).splitlines()[0].endswith("; accept: 1; not known whether it was done: accept: 1")
 
 
 async def test_credentials_that_changed_since(sim: DetectiveSimulator) -> None:
@@ -480,8 +553,9 @@ async def test_credentials_that_changed_since(sim: DetectiveSimulator) -> None:
     assert [request.operation for request in sim.requests] == ["GetCallerIdentity"]
 
 
-async def test_a_graph_that_was_made_in_another_account(sim: DetectiveSimulator) -> None:
-    """If STS does not say whose keys they are now, the new graph does: nobody is invited to it, and it is reported."""
+@pytest.mark.parametrize("when", ["before", "midway"])
+async def test_no_graph_for_another_account(sim: DetectiveSimulator, when: str) -> None:
+    """No graph is made if STS does not say whose keys they are now, nor if they were replaced after it was asked."""
     keys = [sim.account(ADMINISTRATOR)]
 
     async def current() -> Credentials:
@@ -490,13 +564,22 @@ async def test_a_graph_that_was_made_in_another_account(sim: DetectiveSimulator)
     clock = WorldTime(sim).clock(real_dates=True)
     async with DetectiveClient(region=REGION, endpoint_url=sim.url, credentials=current, clock=clock) as client:
         plan = await plan_membership(client, WANTED, regions=[REGION])
-        keys.append(sim.account(TWO))
-        sim.inject(Fault(Failure(403, "AccessDenied", "no"), "GetCallerIdentity", count=None))
-        report = await plan.apply()
+        if when == "before":
+            sim.inject(Fault(Failure(403, "AccessDenied", "no"), "GetCallerIdentity", count=None))
+            keys.append(sim.account(TWO))
+            report = await plan.apply()
+        else:
+            sim.inject(Fault(Failure(), "ListGraphs", count=None))
+            task = asyncio.create_task(plan.apply())
+            while sim.requests[-1].operation != "ListGraphs":  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            keys.append(sim.account(TWO))
+            sim.clear_faults()
+            report = await task
     (region,) = report.regions
-    assert (region.reason, region.done) == (Reason.WRONG_ACCOUNT, (ActionKind.CREATE_GRAPH,))
-    assert "account" in str(region.problem)
-    assert not [request for request in sim.requests if request.operation == "CreateMembers"]
+    assert (region.reason, region.done, region.maybe_done) == (Reason.WRONG_ACCOUNT, (), ())
+    assert ("not known whose" if when == "before" else TWO) in str(region.problem)
+    assert writes(sim) == {}
 
 
 async def test_new_graph_is_deleted_midway(sim: DetectiveSimulator) -> None:

@@ -65,8 +65,8 @@ async def test_text_and_confirmation(sim: DetectiveSimulator, client: DetectiveC
     assert json.loads(json.dumps(data)) == data
     assert (data["administrator_id"], data["regions"], data["notes"]) == (ADMINISTRATOR, REGIONS, [])
     assert data["graphs"] == [
-        {"region": REGION, "graph_arn": arn_in(REGION), "members": 250},
-        {"region": ELSEWHERE, "graph_arn": arn_in(ELSEWHERE), "members": 1},
+        {"region": REGION, "graph_arn": arn_in(REGION), "members": 250, "invitations": 0},
+        {"region": ELSEWHERE, "graph_arn": arn_in(ELSEWHERE), "members": 1, "invitations": 0},
     ]
     assert [action["detail"] for action in data["actions"]] == [action.detail for action in teardown.actions]
     for confirm in ("", "444455556666", REGION):
@@ -105,7 +105,7 @@ async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> Non
     sim.inject(Fault(DENIED, "DeleteGraph", region=REGION))
     sim.inject(Fault(DENIED, "ListGraphs", region="eu-central-1"))
     teardown = await plan_teardown(client, regions=REGIONS)
-    assert "eu-central-1:\n  problem: AccessDeniedException: no" in str(teardown)
+    assert "eu-central-1:\n  problem: not looked at, and may have a graph: AccessDeniedException: no" in str(teardown)
     report = await teardown.apply(confirm=ADMINISTRATOR)
     assert not report.ok
     assert [(region.region, type(region.error)) for region in report.failures] == [
@@ -113,7 +113,7 @@ async def test_failures(sim: DetectiveSimulator, client: DetectiveClient) -> Non
         ("eu-central-1", AccessDeniedException),
     ]
     assert list(sim.snapshot()) == [arn_in(REGION)]
-    assert str(report).splitlines()[0] == "1 graph gone"
+    assert str(report).splitlines()[0] == "1 graph gone; 1 region not looked at, where there may be more"
     assert [(one["region"], one["reason"]) for one in report.to_dict()["regions"] if not one["ok"]] == [
         (REGION, "access denied"),
         ("eu-central-1", "access denied"),
@@ -227,9 +227,10 @@ async def test_members_that_came_since(sim: DetectiveSimulator, client: Detectiv
     report = await teardown.apply(confirm=ADMINISTRATOR)
     assert list(sim.snapshot()) == [arn_in(ELSEWHERE)]
     (failure,) = report.failures
-    text = "the graph has 3 members now, and not 1 as in the plan: plan again"
+    text = "the graph has 1 member and 2 invitations now, and not 1 member as in the plan: plan again"
     assert (failure.region, failure.reason, failure.problem) == (ELSEWHERE, Reason.NOT_PLANNED, text)
     again = await plan_teardown(client, regions=[ELSEWHERE])
+    assert "which has 1 member and 2 invitations)" in " ".join(str(again).split())
     assert (await again.apply(confirm=ADMINISTRATOR)).ok
 
 

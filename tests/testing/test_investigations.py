@@ -55,6 +55,22 @@ async def test_an_investigation_runs_and_finishes(sim: DetectiveSimulator, boto:
     assert (await admin.list_indicators(GraphArn=start.graph, InvestigationId=name))["Indicators"] == []
 
 
+async def test_an_account_without_data_has_nothing_to_be_found(boto: Any, people: Any, start: Any) -> None:
+    """Its investigation succeeds, as that of a mistyped ARN, with the lowest severity; an enabled member has data."""
+    admin = boto()
+    await admin.create_members(GraphArn=start.graph, Accounts=people(2))
+    await boto("000000000001").accept_invitation(GraphArn=start.graph)
+    for account, severity, number in (
+        ("000000000001", "HIGH", 24),
+        ("000000000002", "INFORMATIONAL", 0),
+        ("999999999999", "INFORMATIONAL", 0),
+    ):
+        scope = {"GraphArn": start.graph, "InvestigationId": await start(f"arn:aws:iam::{account}:role/Admin")}
+        found = await admin.get_investigation(**scope)
+        assert (found["Status"], found["Severity"]) == ("SUCCESSFUL", severity)
+        assert len((await admin.list_indicators(**scope))["Indicators"]) == number
+
+
 async def test_indicators_have_all_eight_types_and_are_paginated(boto: Any, start: Any) -> None:
     """Each type has its own detail; the pages have all indicators; the list can be filtered by type."""
     admin = boto()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import traceback
 from typing import Any
 
 import pytest
@@ -161,6 +162,44 @@ def test_async_functions_are_refused(where: str, function: Any) -> None:
     arguments: dict[str, Any] = {"returns": LAST, where: function} if where != "sequence" else {where: [function]}
     with pytest.raises(TypeError, match=f"{where}: must be an ordinary function, not an async one"):
         mock(ListMembers, **arguments)
+
+
+def lost() -> d.DetectiveError:
+    """Return an error that was raised, with a cause, a context and a note."""
+    error = d.ConnectionLost("lost", operation="x", attempts=1, outcome_unknown=True)
+    error.add_note("in a tunnel")
+    with pytest.raises(d.ConnectionLost):
+        raise_from_another(error)
+    return error
+
+
+def raise_from_another(error: d.DetectiveError) -> None:
+    """Raise an error because of another one."""
+    try:
+        int("?")
+    except ValueError as cause:
+        raise error from cause
+
+
+async def test_an_error_that_was_raised_keeps_what_is_known_about_it() -> None:
+    """Its cause, its context, its notes and where it was raised, however often; the instance does not grow."""
+    error = lost()
+    where = traceback.extract_tb(error.__traceback__)
+    client = MockDetective(mock(CreateGraph, sequence=[error, error]), mock(CreateGraph, raises=error)).client()
+    lengths = set()
+    for _ in range(4):
+        with pytest.raises(d.ConnectionLost, match="lost") as caught:
+            await client.create_graph()
+        found = caught.value
+        assert found is not error
+        assert (found.__cause__, found.__context__) == (error.__cause__, error.__context__) != (None, None)
+        assert found.__suppress_context__
+        assert found.__notes__ == ["in a tunnel"]
+        frames = traceback.extract_tb(found.__traceback__)
+        assert [frame.name for frame in frames][-2:] == ["lost", "raise_from_another"]
+        lengths.add(len(frames))
+        assert traceback.extract_tb(error.__traceback__) == where
+    assert len(lengths) == 1
 
 
 async def test_an_error_by_an_instance() -> None:

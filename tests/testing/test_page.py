@@ -16,6 +16,9 @@ STATE = "/_simulator/state.json"
 FILES = {
     "/_simulator/": "text/html; charset=utf-8",
     "/_simulator/page.js": "text/javascript; charset=utf-8",
+    "/_simulator/view.js": "text/javascript; charset=utf-8",
+    "/_simulator/parts/table.js": "text/javascript; charset=utf-8",
+    "/_simulator/parts/preact/preact.mjs": "text/javascript; charset=utf-8",
     "/_simulator/page.css": "text/css; charset=utf-8",
     "/_simulator/icon.svg": "image/svg+xml",
     "/_simulator/state.json": "application/json",
@@ -227,9 +230,9 @@ async def test_the_page_is_self_contained(raw: Any) -> None:
     page = (await get(raw, HOME)).body.decode()
     links = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert sorted(links) == ["icon.svg", "page.css", "page.js", "state.json"]
-    script = (await get(raw, f"{HOME}page.js")).body.decode()
+    script = "".join([(await get(raw, f"{HOME}{name}.js")).body.decode() for name in ("page", "view", "parts/table")])
     style = (await get(raw, f"{HOME}page.css")).body.decode()
-    assert "//" not in re.sub(r"(?m)^\s*// .*$|; // .*$", "", script) + style + page.replace("<!--", "")
+    assert "//" not in re.sub(r"(?m)^\s*//.*$|; // .*$", "", script) + style + page.replace("<!--", "")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
     assert not re.search(r"<style|style=|\son\w+=", page)
 
@@ -263,7 +266,10 @@ _FOREIGN = (
     "evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example", "10.0.0.1", "", "[::1", "a b", "[::ffff:1]",
 )  # fmt: skip
 _METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-_MISSING = ("/_simulator/nothing", "/_simulator//", "/_simulator/../graphs", "/_simulator/page.py")
+_MISSING = (
+    "/_simulator/nothing", "/_simulator//", "/_simulator/../graphs", "/_simulator/page.py",
+    "/_simulator/parts", "/_simulator/parts/versions.json", "/_simulator/parts/../../handler.py",
+)  # fmt: skip
 _SIMILAR = ("/_simulatorx", "/_simulato", "/%5Fsimulator/", "//_simulator/")
 _OFFSETS = ("?members=x", "?graphs=-1", "?requests=1e3", "?accounts=1234567890", "?members=%D9%A1")
 #: Method, target and host (None: the simulator's), and the status and code of the error.

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 
 import detective_async
 from detective_async.testing import Failure, Fault, SimulatorThread, pytest_plugin
+from detective_async.testing.environment import CONFLICTING
 
 pytestmark = pytest.mark.slow
 
@@ -210,6 +213,37 @@ LEFT_OVER = """
         assert detective_simulator.url
 """
 
+BASELINES = """
+    import pytest
+
+    ACCOUNT = "{account}"
+
+    @pytest.fixture
+    def region(detective_shared_simulator):
+        detective_shared_simulator.close_region("me-south-1")
+        detective_shared_simulator.set_baseline()
+
+    @pytest.fixture(scope="module")
+    def accounts(request, detective_shared_simulator):
+        assert detective_shared_simulator.accounts == []
+        detective_shared_simulator.account(ACCOUNT)
+        detective_shared_simulator.set_baseline()
+
+    def test_one_without_it(detective_simulator):
+        assert detective_simulator.accounts == []
+
+    def test_one_with_it(accounts, detective_simulator):
+        assert detective_simulator.accounts == [ACCOUNT]
+
+    def test_a_narrower_one(region, detective_simulator):
+        assert detective_simulator.accounts == [ACCOUNT]
+        assert detective_simulator.dump()["closed_regions"] == ["me-south-1"]
+
+    def test_none_that_is_narrower(detective_simulator):
+        assert detective_simulator.accounts == [ACCOUNT]
+        assert detective_simulator.dump()["closed_regions"] == []
+"""
+
 MARKED = """
     import pytest
 
@@ -288,6 +322,16 @@ ENDED_EARLY = """
     def test_with_a_marker(detective_simulator, error):
         detective_simulator.inject(Fault(Failure()))
         raise error
+"""
+
+MACHINE = """
+    import boto3
+
+    def test_clients(detective_environment):
+        client = boto3.client("detective")
+        assert client.meta.config.retries == {"mode": "legacy"}
+        assert client.list_graphs()["GraphList"] == []
+        assert boto3.client("sts").get_caller_identity()["Account"] == "111122223333"
 """
 
 FOREIGN = """
@@ -392,6 +436,15 @@ def test_no_test_changes_what_later_ones_share(run: Run) -> None:
     run(CHANGED, "-o", "detective_simulator_scope=module").assert_outcomes(passed=5)
 
 
+@pytest.mark.parametrize("scope", ["module", "session"])
+def test_a_baseline_ends_with_its_fixture(run: Run, pytester: pytest.Pytester, scope: str) -> None:
+    """That of a module's fixture does not reach the next module, nor that of a test's fixture the next test."""
+    pytester.makepyfile(
+        test_first=BASELINES.format(account="000000000001"), test_second=BASELINES.format(account="000000000002")
+    )
+    run("", "-o", f"detective_simulator_scope={scope}").assert_outcomes(passed=8)
+
+
 def test_a_fixture_that_is_made_late_builds_on_nothing(run: Run) -> None:
     """What an earlier test has left is gone before it; a simulator that was stopped is started."""
     run(LEFT_OVER, "-o", "detective_simulator_scope=module").assert_outcomes(passed=4)
@@ -403,6 +456,57 @@ def test_the_environment_has_nothing_of_other_keys(run: Run, monkeypatch: pytest
     monkeypatch.setenv("AWS_ACCOUNT_ID", "999999999999")
     monkeypatch.setenv("AWS_DEFAULT_PROFILE", "mine")
     run(FOREIGN).assert_outcomes(passed=1)
+
+
+#: Variables with values that change what a client does, or let it fail.
+HOSTILE = {
+    "AWS_DEFAULTS_MODE": "mobile",
+    "AWS_DISABLE_CLOCK_SKEW_CORRECTION": "true",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_PROFILE": "mine",
+    "AWS_RETRY_MODE": "adaptive",
+    "AWS_STS_ENDPOINT": "http://127.0.0.1:1",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+}
+#: Variables that are left on purpose, and change nothing.
+HARMLESS = {
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "required",
+    "AWS_AUTH_SCHEME_PREFERENCE": "httpBearerAuth",
+    "AWS_BEARER_TOKEN_DETECTIVE": "mine",
+    "AWS_CA_BUNDLE": "/nowhere",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1",
+    "AWS_CREDENTIAL_SCOPE": "us-west-2",
+    "AWS_CSM_ENABLED": "true",
+    "AWS_DATA_PATH": "/nowhere",
+    "AWS_ROLE_ARN": "arn:aws:iam::444455556666:role/mine",
+    "AWS_SDK_UA_APP_ID": "mine",
+    "AWS_SIGV4A_SIGNING_REGION_SET": "*",
+    "AWS_STS_REGIONAL_ENDPOINTS": "legacy",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere",
+}
+#: What else botocore reads: what the fixture sets, what is for other services, for EC2's metadata, or for the network.
+OTHER = re.compile(
+    "(AWS_(DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|(DISABLE_)?REQUEST_.*|RESPONSE_.*|S3_.*|CSM_.*|"
+    "(EC2_)?METADATA_.*|IMDS_.*|ENDPOINT_DISCOVERY_ENABLED|DISABLE_HOST_PREFIX_INJECTION)|BOTOCORE_TCP_KEEPALIVE)"
+)
+
+
+def test_the_environment_has_nothing_of_the_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its retries nor its profile, endpoints and timeouts; what is left changes nothing."""
+    for name, value in (HOSTILE | HARMLESS).items():
+        monkeypatch.setenv(name, value)
+    run(MACHINE).assert_outcomes(passed=1)
+
+
+def test_each_variable_is_unset_or_left_on_purpose() -> None:
+    """All that this version of botocore reads."""
+    read = {name for _, given, *_ in BOTOCORE_DEFAUT_SESSION_VARIABLES.values() for name in as_list(given)}
+    assert {name for name in read - {*CONFLICTING, *HARMLESS} if not OTHER.fullmatch(name)} == set()
+    assert set(HOSTILE) <= set(CONFLICTING)
+    assert not set(HARMLESS) & set(CONFLICTING)
 
 
 def test_markers_of_the_scope_set_the_shared_simulator(run: Run) -> None:
@@ -483,6 +587,11 @@ def test_the_plugin_imports_nothing_until_it_is_used() -> None:
     assert found.stdout.strip() == "['detective_async.testing', 'detective_async.testing.pytest_plugin']"
 
 
+def as_list(given: Any) -> list[str]:
+    """Return the names of variables, of which botocore has one, several or none."""
+    return given if isinstance(given, list) else [given] if given else []
+
+
 def function_of(fixture: Any) -> Any:
     """Return the function behind a fixture."""
     return inspect.unwrap(fixture)
@@ -492,7 +601,7 @@ def test_the_fixtures_restore_the_environment(request: pytest.FixtureRequest, mo
     """The functions of the fixtures, called directly, so that their coverage is measured."""
     monkeypatch.setenv("AWS_SESSION_TOKEN", "mine")
     monkeypatch.setenv("NO_PROXY", "example.com")
-    steps = function_of(pytest_plugin.detective_shared_simulator)({})
+    steps = function_of(pytest_plugin.detective_shared_simulator)({}, request)
     simulator = next(steps)
     with pytest.MonkeyPatch.context() as patch:
         variables = function_of(pytest_plugin.detective_environment)(simulator, patch)
@@ -537,6 +646,7 @@ def test_the_end_of_a_shared_simulator(request: pytest.FixtureRequest, *, is_sto
     with SimulatorThread() as shared:
         baseline, url = shared._baseline, shared.url
         other: Any = Mock(node=request.node, fixturenames=[])
+        other.config.stash = {pytest_plugin._SHARED: (shared, [baseline])}
         other.getfixturevalue.side_effect = lambda name: shared if name == "detective_shared_simulator" else {}
         steps = function_of(pytest_plugin.detective_simulator)(other)
         assert next(steps) is shared
@@ -548,6 +658,33 @@ def test_the_end_of_a_shared_simulator(request: pytest.FixtureRequest, *, is_sto
         steps = function_of(pytest_plugin.detective_simulator)(other)
         assert next(steps).url == url
         steps.close()
+
+
+@pytest.fixture
+def inner(detective_shared_simulator: SimulatorThread) -> str:
+    """Set a baseline."""
+    detective_shared_simulator.close_region("me-south-1")
+    detective_shared_simulator.set_baseline()
+    return "inner"
+
+
+@pytest.fixture
+def outer(request: pytest.FixtureRequest, detective_shared_simulator: SimulatorThread) -> str:
+    """Request the fixture that sets a baseline, while this one is made."""
+    return f"outer of {request.getfixturevalue('inner')}, {detective_shared_simulator.url}"
+
+
+def test_a_baseline_belongs_to_the_fixture_that_sets_it(outer: str, request: pytest.FixtureRequest) -> None:
+    """Not to another one that requests it; when it ends, the baseline is the one of before, whatever else has ended."""
+    assert outer.startswith("outer of inner")
+    simulator, baselines = shared = request.config.stash[pytest_plugin._SHARED]
+    assert [simulator._baseline] == baselines[1:]
+    first, second = baselines
+    pytest_plugin._end_baseline(shared, second, is_reset=False)
+    assert simulator.dump()["closed_regions"] == ["me-south-1"]
+    pytest_plugin._end_baseline(shared, second, is_reset=True)
+    assert simulator._baseline is first
+    assert simulator.dump()["closed_regions"] == []
 
 
 @pytest.mark.parametrize("scope", ["module", "forever"])

@@ -27,6 +27,7 @@ ONE, TWO = "000000000001", "000000000002"
 REGION = "eu-west-1"
 NOW = 1_800_000_000.0
 SAMPLE = textwrap.dedent(str(seed.__doc__).split("::\n", 1)[1].split("\nThe accounts of roles", 1)[0])
+EARLY, LATE, FUTURE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2900-01-01T00:00:00Z"
 GRAPH = {"administrator": HUB, "region": REGION}
 ADMINISTRATOR_OF_REGION = f"organizations[0].administrators.{REGION}.account"
 
@@ -37,6 +38,10 @@ def simulator(**settings: Any) -> DetectiveSimulator:
 
 def with_member(**member: Any) -> dict[str, Any]:
     return {"graphs": [{**GRAPH, "members": [{"account": ONE, **member}]}]}
+
+
+def with_graph(**members: Any) -> dict[str, Any]:
+    return {"graphs": [{**GRAPH, **members}]}
 
 
 def organization(**members: Any) -> dict[str, Any]:
@@ -219,6 +224,87 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "not be earlier",
     ),
     (with_investigations(*[{"id": "1" * 21}] * 2), "graphs[0].investigations[1].id", "exists already"),
+    (with_graph(created=FUTURE), "graphs[0].created", "must not be later than now"),
+    (with_graph(history={"EKS_AUDIT": {"STARTED": FUTURE}}), "graphs[0].history.EKS_AUDIT.STARTED", "later than now"),
+    (
+        with_graph(created=LATE, history={"EKS_AUDIT": {"STARTED": EARLY}}),
+        "graphs[0].history.EKS_AUDIT.STARTED",
+        "must not be earlier than the graph's creation, 2026-02-01 00:00:00+00:00",
+    ),
+    (
+        with_graph(packages={"EKS_AUDIT": "DISABLED"}, history={"EKS_AUDIT": {"STARTED": EARLY}}),
+        "graphs[0].history.EKS_AUDIT",
+        "the latest state must be the present one, DISABLED",
+    ),
+    (
+        with_graph(history={"EKS_AUDIT": {"STARTED": EARLY, "STOPPED": LATE}}),
+        "graphs[0].history.EKS_AUDIT",
+        "the latest state must be the present one, STARTED",
+    ),
+    (with_graph(history={"EKS_AUDIT": {}}), "graphs[0].history.EKS_AUDIT", "the present one"),
+    (
+        with_graph(created=LATE, packages={"EKS_AUDIT": "DISABLED"}, starting={"EKS_AUDIT": EARLY}),
+        "graphs[0].starting.EKS_AUDIT",
+        "not be earlier than created",
+    ),
+    (with_graph(created=LATE, deleted_at=EARLY), "graphs[0].deleted_at", "not be earlier than created"),
+    (
+        with_graph(created=LATE, members=[{"account": ONE, "status": "INVITED", "invited_at": EARLY}]),
+        "graphs[0].members[0].invited_at",
+        "must not be earlier than the graph's creation, 2026-02-01 00:00:00+00:00, got 2026-01-01 00:00:00+00:00",
+    ),
+    (with_member(invited_at=LATE, updated_at=EARLY), "graphs[0].members[0].updated_at", "earlier than invited_at"),
+    (with_member(updated_at=FUTURE), "graphs[0].members[0].updated_at", "later than now"),
+    (with_member(invited_at=FUTURE), "graphs[0].members[0].invited_at", "later than now"),
+    (
+        with_member(status="VERIFICATION_IN_PROGRESS", updated_at=LATE, verifies_at=EARLY),
+        "graphs[0].members[0].verifies_at",
+        "earlier than updated_at",
+    ),
+    (
+        with_member(status="ACCEPTED_BUT_DISABLED", updated_at=LATE, checked_at=EARLY),
+        "graphs[0].members[0].checked_at",
+        "earlier than updated_at",
+    ),
+    (
+        with_member(ingest={"EKS_AUDIT": {"STARTED": FUTURE}}),
+        "graphs[0].members[0].ingest.EKS_AUDIT.STARTED",
+        "later than now",
+    ),
+    (with_member(status="INVITED", any_address=True), "graphs[0].members[0].any_address", "VERIFICATION_IN_PROGRESS"),
+    (with_investigations({"created": FUTURE}), "graphs[0].investigations[0].created", "later than now"),
+    (
+        with_graph(created=LATE, **with_investigations({"created": EARLY})["graphs"][0]),
+        "graphs[0].investigations[0].created",
+        "earlier than the graph's creation",
+    ),
+    (organization(joined={ONE: FUTURE}), f"organizations[0].joined.{ONE}", "later than now"),
+    (organization(settling={"region": REGION, "until": LATE}), "organizations[0].settling", "only with a delegated"),
+    (
+        organization(accounts=[TWO], delegated=TWO, joined={TWO: LATE}, delegated_since=EARLY),
+        "organizations[0].delegated_since",
+        "earlier than joined",
+    ),
+    (
+        organization(accounts=[TWO], delegated=TWO, delegated_since=FUTURE),
+        "organizations[0].delegated_since",
+        "later than now",
+    ),
+    (
+        organization(accounts=[TWO], delegated_since=LATE, administrators={REGION: {"account": TWO, "since": EARLY}}),
+        f"organizations[0].administrators.{REGION}.since",
+        "earlier than delegated_since",
+    ),
+    (
+        organization(joined={ONE: LATE}, administrators={REGION: {"account": ONE, "since": EARLY}}),
+        f"organizations[0].administrators.{REGION}.since",
+        "earlier than joined",
+    ),
+    (
+        {"accounts": [{"id": ONE, "state": "CLOSED"}], **organization(accounts=[TWO])},
+        "organizations[0].accounts",
+        f"can be closed only when its other accounts are closed or have left: {TWO}",
+    ),
 ]
 
 
@@ -295,6 +381,23 @@ def test_optional_keys_have_defaults() -> None:
     assert len(graph["id"]) == 32
 
 
+def test_nothing_is_older_than_what_it_is_in() -> None:
+    """By default, a graph, a delegation and an organization began with the earliest of what is said about them."""
+    sim = simulator()
+    sim.load(
+        {
+            **organization(accounts=[HUB], administrators={REGION: {"account": HUB, "since": LATE}}),
+            "graphs": [{**GRAPH, "members": [{"account": HUB[::-1], "invited_at": EARLY, "updated_at": LATE}]}],
+        }
+    )
+    dumped = sim.dump()
+    assert dumped["graphs"][0]["created"] == "2026-01-01T00:00:00+00:00"
+    (found,) = dumped["organizations"]
+    assert found["delegated_since"] == found["joined"][HUB] == "2026-02-01T00:00:00+00:00"
+    sim.load(dumped)
+    assert sim.dump() == dumped
+
+
 def test_the_management_account_may_be_the_administrator() -> None:
     """In some regions or in all; the delegate is another account."""
     sim = simulator()
@@ -362,6 +465,7 @@ CALLS = st.sampled_from(
         ("control", {"name": "set_volume_limit", "arguments": (10**13,)}),
         ("control", {"name": "set_account_state", "arguments": (ONE, "CLOSED")}),
         ("control", {"name": "set_account_state", "arguments": (ONE, "ACTIVE")}),
+        ("control", {"name": "set_account_state", "arguments": (MANAGEMENT, "CLOSED")}),
         ("control", {"name": "organization", "arguments": (MANAGEMENT, [HUB, ONE])}),
         ("control", {"name": "organization", "arguments": (MANAGEMENT, [TWO])}),
         ("control", {"name": "leave_organization", "arguments": (ONE,)}),

@@ -415,6 +415,22 @@ async def test_reset_to_a_baseline(sim: DetectiveSimulator, boto: Any, people: A
         assert abs(sim.now - moment) < timedelta(minutes=2)
 
 
+async def test_keys_that_had_expired_at_the_baseline_are_expired_after_a_reset(
+    sim: DetectiveSimulator, boto: Any
+) -> None:
+    """However often; keys that were valid then are valid again."""
+    expired, valid = sim.temporary_credentials("444455556666", 60), sim.temporary_credentials("444455556666", 120)
+    await sim.advance(61)
+    sim.set_baseline()
+    for _ in range(2):
+        await sim.advance(7200)
+        for keys in (expired, valid):
+            await boto(credentials=keys).refused("ExpiredTokenException", "list_graphs")
+        sim.reset()
+        await boto(credentials=expired).refused("ExpiredTokenException", "list_graphs")
+        await boto(credentials=valid).list_graphs()
+
+
 async def test_keys_outlive_a_return_to_an_older_time(sim: DetectiveSimulator, boto: Any) -> None:
     """Keys that were made after the baseline still work at its time."""
     sim.account("000000000001")
@@ -465,7 +481,7 @@ async def test_temporary_keys_follow_the_time_that_a_reset_sets(client_of: Any, 
 )
 @pytest.mark.parametrize("is_due", [False, True])
 async def test_asking_for_keys_decides_no_verification(client_of: Any, ask: Any, *, is_due: bool) -> None:
-    """An account that is registered while its invitation is verified has the address of that, unless one is given."""
+    """An account that was not registered when it was invited verifies with any address, and gets the default one."""
     wall = [0.0]
     async with DetectiveSimulator(verification_delay=60, wall_clock=lambda: time.time() + wall[0]) as sim:
         admin = client_of(sim)
@@ -477,7 +493,46 @@ async def test_asking_for_keys_decides_no_verification(client_of: Any, ask: Any,
         await sim.advance(61)
         assert sim.snapshot()[graph]["members"] == {ASKED: "INVITED"}
         address = next(one["email"] for one in sim.dump()["accounts"] if one["id"] == ASKED)
-        assert address == (f"account-{ASKED}@example.com" if is_due else "root@corp.example")
+        assert address == f"account-{ASKED}@example.com"
+
+
+@pytest.mark.parametrize("invited", ["mistyped@corp.example", "Root@Corp.example"])
+@pytest.mark.parametrize("is_loaded", [False, True])
+async def test_an_address_that_is_given_decides_a_verification(
+    sim: DetectiveSimulator, boto: Any, invited: str, *, is_loaded: bool
+) -> None:
+    """Also after the account was registered without one, or with another one."""
+    sim.set_verification_delay(60)
+    graph = (await boto().create_graph())["GraphArn"]
+    await boto().create_members(GraphArn=graph, Accounts=[{"AccountId": ASKED, "EmailAddress": invited}])
+    sim.account(ASKED)
+    sim.account(ASKED, "another@corp.example")
+    sim.account(ASKED, "root@corp.example")
+    if is_loaded:
+        sim.load(sim.dump())
+    await sim.advance(60)
+    (found,) = (await boto().list_members(GraphArn=graph))["MemberDetails"]
+    assert found["EmailAddress"] == invited
+    assert found["Status"] == ("VERIFICATION_FAILED" if "mistyped" in invited else "INVITED")
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+async def test_a_registration_adopts_no_mistyped_address(
+    sim: DetectiveSimulator, boto: Any, *, is_loaded: bool
+) -> None:
+    """An account that is registered while it is verified is the one that later invitations are compared with."""
+    sim.set_verification_delay(60)
+    found = []
+    for address in ("mistyped@example.com", "mistyped@example.com", f"account-{ASKED}@example.com"):
+        graph = (await boto().create_graph())["GraphArn"]
+        await boto().create_members(GraphArn=graph, Accounts=[{"AccountId": ASKED, "EmailAddress": address}])
+        sim.account(ASKED)
+        if is_loaded:
+            sim.load(sim.dump())
+        await sim.advance(60)
+        found += sim.snapshot()[graph]["members"].values()
+        await boto().delete_graph(GraphArn=graph)
+    assert found == ["INVITED", "VERIFICATION_FAILED", "INVITED"]
 
 
 async def test_keys_of_an_old_baseline_are_valid_for_clients(client_of: Any) -> None:

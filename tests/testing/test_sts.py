@@ -44,6 +44,22 @@ async def test_a_role_of_another_partition_is_refused(sts: Any, role: str) -> No
     assert response["AssumedRoleUser"]["Arn"].startswith("arn:aws-us-gov:sts:")
 
 
+async def test_an_account_that_has_not_opted_in_gives_no_credentials_there(
+    sim: DetectiveSimulator, sts: Any, role: str
+) -> None:
+    """STS refuses it as in AWS, whoever asks; in another region, it gives them."""
+    sim.close_region("me-south-1", SPOKE)
+    request = {"RoleArn": role, "RoleSessionName": "me"}
+    answer = await sts(region="me-south-1").refused("RegionDisabledException", "assume_role", **request)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert f"STS is not activated in this region for account:{SPOKE}." in answer["Error"]["Message"]
+    untrusted = "444455556666"
+    await sts(untrusted, region="me-south-1").refused("AccessDenied", "assume_role", **request)
+    keys = keys_of(await sts().assume_role(**request))
+    # They are the account's own, which the region does not know.
+    await sts(credentials=keys, region="me-south-1").refused("InvalidClientTokenId", "get_caller_identity")
+
+
 async def test_the_identity_of_a_user(sts: Any) -> None:
     """GetCallerIdentity returns account and user, in the partition of the region; the user id is always the same."""
     response = await sts().get_caller_identity()

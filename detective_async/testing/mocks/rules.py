@@ -67,8 +67,7 @@ class MockRule:
         if isinstance(answer, type):
             raise _made(answer, self.operation, host)
         if isinstance(answer, DetectiveError):
-            # One instance that is raised again and again would collect all tracebacks.
-            raise copy.deepcopy(answer)
+            raise _copied(answer)
         if not callable(answer):
             # Whoever gets it may change the lists in it.
             return copy.deepcopy(answer)
@@ -221,6 +220,15 @@ def _check(operation: str, response: object) -> None:
         if response is expected:
             hint = "; give a response, and not the class itself"
         raise TypeError(f"{operation}: expected {expected.__name__}, got {found.__name__}{hint}")
+
+
+def _copied(error: DetectiveError) -> DetectiveError:
+    """Return a copy to raise: one instance that is raised again and again would collect all tracebacks."""
+    copied = copy.deepcopy(error)
+    # What a copy lacks; nothing here grows by raising the copy.
+    copied.__cause__, copied.__context__ = error.__cause__, error.__context__
+    copied.__suppress_context__ = error.__suppress_context__
+    return copied.with_traceback(error.__traceback__)
 
 
 def _made(kind: type[ServiceError] | type[TransportError], operation: str, host: str) -> DetectiveError:

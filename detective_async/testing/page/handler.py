@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Collection
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from aiohttp import web
 
@@ -15,12 +15,13 @@ from detective_async.testing.services.errors import ApiError
 
 _HOME = "/_simulator"
 _JSON = "application/json"
-# Path below the page's own -> the file, and its content type.
-_FILES = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-    "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+_STATIC = Path(__file__).with_name("static")
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -71,10 +72,10 @@ class Page:
             state = describe(self._backend, Selection.parse(query))
             body = json.dumps(state, separators=(",", ":")).encode()
             return web.Response(body=body, headers={**_HEADERS, "Content-Type": _JSON})
-        if path not in _FILES:
+        file = _files().get(path)
+        if file is None:
             raise ApiError("NotFoundException", "The page has no such file", status=404)
-        name, content_type = _FILES[path]
-        return web.Response(body=_read(name), headers={**_HEADERS, "Content-Type": content_type})
+        return web.Response(body=_read(file), headers={**_HEADERS, "Content-Type": _TYPES[file.suffix]})
 
 
 def _point_to_page(http: web.BaseRequest) -> web.Response | None:
@@ -93,5 +94,12 @@ def _error_response(error: ApiError) -> web.Response:
 
 
 @cache
-def _read(name: str) -> bytes:
-    return resources.files("detective_async.testing.page").joinpath("static", name).read_bytes()
+def _files() -> dict[str, Path]:
+    """Return the page's files by the path below the page's own; nothing else can be asked for, whatever a path says."""
+    files = {f"/{file.relative_to(_STATIC).as_posix()}": file for file in _STATIC.rglob("*") if file.suffix in _TYPES}
+    return {"/": files.pop("/index.html"), **files}
+
+
+@cache
+def _read(file: Path) -> bytes:
+    return file.read_bytes()

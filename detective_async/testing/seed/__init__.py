@@ -37,9 +37,9 @@ All keys are optional but those marked as required. A complete seed::
     [[organizations]]
     management_account = "999999999999" # required
     accounts = ["111122223333", "000000000002"]
-    joined = { 000000000002 = 2026-01-31T12:00:00Z }    # by account; by default now
+    joined = { 000000000002 = 2026-01-31T12:00:00Z }    # by account; by default now, or before all that follows
     delegated = "111122223333"          # the delegated administrator, by default the one in `administrators`
-    delegated_since = 2026-01-31T12:00:00Z      # by default now
+    delegated_since = 2026-01-31T12:00:00Z      # by default now, or the earliest `since` in `administrators`
     administrators = { eu-west-1 = { account = "111122223333" } }   # by region; "since" is a time
     settling = { region = "eu-west-1", until = 2026-03-01T08:00:20Z }   # other regions can follow then
 
@@ -47,7 +47,7 @@ All keys are optional but those marked as required. A complete seed::
     administrator = "111122223333"      # required
     region = "eu-west-1"                # required
     id = "0123456789abcdef0123456789abcdef"     # the end of its ARN; by default random
-    created = 2026-01-31T12:00:00Z      # by default now
+    created = 2026-01-31T12:00:00Z      # by default now, or the earliest time in what the graph has
     auto_enable = true                  # new accounts of the organization become members automatically
     tags = { team = "secops" }
     packages = { EKS_AUDIT = "DISABLED" }       # by default STARTED, or STOPPED; "history" has the times, by state
@@ -71,6 +71,7 @@ All keys are optional but those marked as required. A complete seed::
     account = "000000000003"
     status = "VERIFICATION_IN_PROGRESS"
     verifies_at = 2026-03-01T08:01:00Z  # by default now plus the verification delay
+    any_address = true                  # whether any address verifies; by default if the account is not registered
 
     [[graphs.members]]
     account = "000000000004"

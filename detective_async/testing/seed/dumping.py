@@ -98,6 +98,7 @@ def _member(member: Member) -> dict[str, Any]:
         "invited_at": member.invited_at,
         "updated_at": member.updated_at,
         "verifies_at": member.verifies_at if verifying else None,
+        "any_address": member.any_address if verifying else None,
         "checked_at": member.checked_at,
         "ingest": member.ingest if member.status == "ENABLED" else None,
     }

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,15 @@ from attrs import evolve, fields
 
 from detective_async.testing.checks import CheckError
 from detective_async.testing.seed.schema import SeedError, check_seed
-from detective_async.testing.world.entities import Administrator, Graph, Investigation, Member, Organization, Role
+from detective_async.testing.world.entities import (
+    Administrator,
+    Graph,
+    History,
+    Investigation,
+    Member,
+    Organization,
+    Role,
+)
 from detective_async.testing.world.errors import NotAllowedError
 from detective_async.testing.world.membership import OPEN_STATUSES, check_volume, checks_nothing, resume_pass, verify
 from detective_async.testing.world.organizations import add_accounts
@@ -18,11 +26,15 @@ from detective_async.testing.world.read_lag import ReadLag
 from detective_async.testing.world.world import Delays, InvestigationPlan, World
 
 _DAY = timedelta(days=1)
+# Of an investigation: they may be of any time.
+_SCOPE = ("scope_start", "scope_end")
+_CREATED = "the graph's creation"
 _ACCEPTED = ("ENABLED", "ACCEPTED_BUT_DISABLED")
 # What an account of an organization can be without an invitation.
 _UNINVITED = (*_ACCEPTED, "VERIFICATION_IN_PROGRESS")
 # The key of a member -> the only status with which it is allowed.
 _STATUS_OF = {
+    "any_address": "VERIFICATION_IN_PROGRESS",
     "checked_at": "ACCEPTED_BUT_DISABLED",
     "disabled_reason": "ACCEPTED_BUT_DISABLED",
     "ingest": "ENABLED",
@@ -83,6 +95,29 @@ def _numbered(name: str, given: Mapping[str, Any], where: str = "") -> list[tupl
     return [(f"{where}{name}[{number}]", one) for number, one in enumerate(given.get(name, ()))]
 
 
+def _moments(given: Mapping[str, Any]) -> Iterator[datetime]:
+    """Yield the times of a table, and of the tables in it."""
+    for key, value in given.items():
+        if isinstance(value, datetime) and key not in _SCOPE:
+            yield value
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict):
+                yield from _moments(one)
+
+
+def _check_order(place: str, moments: Mapping[str, datetime | None], now: datetime | None = None) -> None:
+    """Refuse times that do not follow each other, or are later than now; of those that are not due later."""
+    before = None
+    for key, moment in moments.items():
+        if moment is None:
+            continue
+        if now is not None and moment > now:
+            raise SeedError(f"{place}.{key}: must not be later than now, {now}, got {moment}")
+        if before is not None and moment < before[1]:
+            raise SeedError(f"{place}.{key}: must not be earlier than {before[0]}, {before[1]}, got {moment}")
+        before = key, moment
+
+
 def _duplicate(place: str, what: str) -> SeedError:
     return SeedError(f"{place}: {what} exists already")
 
@@ -109,13 +144,15 @@ def _add_organization(world: World, place: str, given: dict[str, Any], now: date
     management = given["management_account"]
     if management in world.organizations:
         raise _duplicate(f"{place}.management_account", f"the organization of {management}")
+    earliest = min([now, *_moments({**given, "joined": {}})])
     try:
-        add_accounts(world, management, given.get("accounts", ()), now)
+        add_accounts(world, management, given.get("accounts", ()), earliest)
     except NotAllowedError as error:
         raise SeedError(f"{place}.accounts: {error}") from None
     organization = world.organizations[management]
     for account_id, joined in given.get("joined", {}).items():
         _require_in(organization, account_id, f"{place}.joined.{account_id}")
+        _check_order(f"{place}.joined", {account_id: joined}, now)
         organization.accounts[account_id] = joined
     _delegate(organization, place, given, now)
 
@@ -134,12 +171,22 @@ def _delegate(organization: Organization, place: str, given: dict[str, Any], now
                 raise SeedError(f"{where}: must be the delegated account or the management account, got {account_id}")
             organization.delegated = account_id
         organization.administrators[region] = Administrator(account_id, administrator.get("since", now))
+    if organization.delegated is None:
+        for key in ("delegated_since", "settling"):
+            if key in given:
+                raise SeedError(f"{place}.{key}: is allowed only with a delegated administrator")
+    else:
+        first = min([now, *(one.since for one in organization.administrators.values() if one.account_id != management)])
+        organization.delegated_since = given.get("delegated_since", first)
+        joined = organization.accounts[organization.delegated]
+        _check_order(place, {"joined": joined, "delegated_since": organization.delegated_since}, now)
     settling = given.get("settling", {})
     organization.settling_region, organization.settles_at = settling.get("region"), settling.get("until")
-    if organization.delegated is not None:
-        organization.delegated_since = given.get("delegated_since", now)
-    elif "delegated_since" in given:
-        raise SeedError(f"{place}.delegated_since: is allowed only with a delegated administrator")
+    for region, one in organization.administrators.items():
+        began: dict[str, datetime | None] = {"joined": organization.accounts[management]}
+        if one.account_id != management:
+            began = {"delegated_since": organization.delegated_since}
+        _check_order(f"{place}.administrators.{region}", {**began, "since": one.since}, now)
 
 
 def _require_in(organization: Organization, account_id: str, where: str) -> None:
@@ -152,28 +199,46 @@ def _add_graph(world: World, place: str, given: dict[str, Any], now: datetime) -
     if world.administered(administrator, region):
         raise _duplicate(place, f"the graph of account {administrator} in {region}")
     world.register(administrator)
-    created = given.get("created", now)
+    created = given.get("created", min([now, *_moments(given)]))
+    _check_order(place, {"created": created}, now)
     graph = world.create_graph(administrator, region, created, given.get("id"))
     graph.tags.update(given.get("tags", {}))
-    for package, state in given.get("packages", {}).items():
-        graph.packages[package] = state
-        graph.history[package] = {state: created}
-    graph.history.update(given.get("history", {}))
     graph.auto_enable = given.get("auto_enable", False)
     if graph.auto_enable and graph.organization is None:
         raise SeedError(f"{place}.auto_enable: must be false, since the graph is not that of an organization")
-    for package, due in given.get("starting", {}).items():
-        if graph.packages[package] == "STARTED":
-            raise SeedError(f"{place}.starting.{package}: is allowed only if the package is not STARTED")
-        world.start_package(graph, package, now, due)
+    _add_packages(world, place, graph, given, now)
     for where, member in _numbered("members", given, f"{place}."):
         _add_member(world, where, graph, member, now)
     for where, investigation in _numbered("investigations", given, f"{place}."):
-        _add_investigation(world, where, graph, investigation)
+        _add_investigation(world, where, graph, investigation, now)
     if "deleted_at" in given:
         if graph.members:
             raise SeedError(f"{place}.deleted_at: is allowed only without members")
+        _check_order(place, {"created": created, "deleted_at": given["deleted_at"]})
         world.delete_graph(graph, now, given["deleted_at"])
+
+
+def _add_packages(world: World, place: str, graph: Graph, given: dict[str, Any], now: datetime) -> None:
+    for package, state in given.get("packages", {}).items():
+        graph.packages[package] = state
+        graph.history[package] = {state: graph.created}
+    graph.history.update(given.get("history", {}))
+    _check_history(f"{place}.history", graph, graph.history, now)
+    for package, state in graph.packages.items():
+        times = graph.history[package]
+        if state not in times or times[state] < max(times.values()):
+            raise SeedError(f"{place}.history.{package}: the latest state must be the present one, {state}")
+    for package, due in given.get("starting", {}).items():
+        if graph.packages[package] == "STARTED":
+            raise SeedError(f"{place}.starting.{package}: is allowed only if the package is not STARTED")
+        _check_order(f"{place}.starting", {"created": graph.created, package: due})
+        world.start_package(graph, package, now, due)
+
+
+def _check_history(place: str, graph: Graph, history: History, now: datetime) -> None:
+    for package, times in history.items():
+        for state, moment in times.items():
+            _check_order(f"{place}.{package}", {_CREATED: graph.created, state: moment}, now)
 
 
 def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], now: datetime) -> None:
@@ -202,7 +267,13 @@ def _add_member(world: World, place: str, graph: Graph, given: dict[str, Any], n
         default = {package: {"STARTED": member.updated_at} for package in started}
         member = evolve(member, ingest=given.get("ingest", default))
     if status == "VERIFICATION_IN_PROGRESS":
-        member = evolve(member, verifies_at=given.get("verifies_at", now + world.delays.verification))
+        any_address = given.get("any_address", account is None)
+        due = given.get("verifies_at", now + world.delays.verification)
+        member = evolve(member, verifies_at=due, any_address=any_address)
+    _check_order(place, {_CREATED: graph.created, "invited_at": invited_at, "updated_at": member.updated_at}, now)
+    _check_order(place, {"updated_at": member.updated_at, "verifies_at": member.verifies_at})
+    _check_order(place, {"updated_at": member.updated_at, "checked_at": member.checked_at})
+    _check_history(f"{place}.ingest", graph, member.ingest, now)
     world.join(graph, member)
     if member.verifies_at is not None:
         verify(world, graph, account_id, member.verifies_at, now)
@@ -236,7 +307,7 @@ def _invitation_type(world: World, place: str, graph: Graph, given: dict[str, An
     return kind
 
 
-def _add_investigation(world: World, place: str, graph: Graph, given: dict[str, Any]) -> None:
+def _add_investigation(world: World, place: str, graph: Graph, given: dict[str, Any], now: datetime) -> None:
     name = given.get("id") or f"{world.random.randrange(10**21):021d}"
     if name in graph.investigations:
         raise _duplicate(f"{place}.id", f"investigation {name}")
@@ -254,6 +325,6 @@ def _add_investigation(world: World, place: str, graph: Graph, given: dict[str, 
     )
     if found.scope_end <= found.scope_start:
         raise SeedError(f"{place}.scope_end: must be later than scope_start")
-    if found.finishes < found.created:
-        raise SeedError(f"{place}.finishes: must not be earlier than created")
+    _check_order(place, {_CREATED: graph.created, "created": created}, now)
+    _check_order(place, {"created": created, "finishes": found.finishes})
     graph.investigations[name] = found

@@ -94,6 +94,7 @@ _member = table(
         "invited_at": time,
         "updated_at": time,
         "verifies_at": due_time,
+        "any_address": boolean,
         "checked_at": due_time,
         "ingest": _history,
     },

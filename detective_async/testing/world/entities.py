@@ -86,6 +86,8 @@ class Member:
     ingest: History = field(factory=dict)
     # When the verification ends, while it is in progress.
     verifies_at: datetime | None = None
+    # Whether any e-mail address verifies: nothing was known about the account when it was invited.
+    any_address: bool = False
     # When the check of its data volume ends, while it is in progress.
     checked_at: datetime | None = None
 

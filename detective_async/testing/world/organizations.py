@@ -1,6 +1,6 @@
 """Changes that AWS Organizations makes, and their effect on memberships."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from detective_async.testing.world.entities import Organization
@@ -14,13 +14,18 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
 
     They are registered if necessary; if one of them cannot be added, nothing is changed.
     """
+    account_ids = [management_account, *account_ids]
     new = []
-    for account_id in (management_account, *account_ids):
+    for account_id in account_ids:
         known = world.organization_of.get(account_id)
         if known is None:
             new.append(account_id)
         elif known.management_account != management_account:
             raise NotAllowedError(f"account {account_id} is in the organization of {known.management_account}")
+    present = world.organizations.get(management_account)
+    states = {one: world.accounts[one].state for one in present.accounts} if present else {}
+    states |= {one: world.accounts[one].state if one in world.accounts else "ACTIVE" for one in account_ids}
+    _check_closure(management_account, states)
     for account_id in new:
         world.register(account_id)
     found = world.organizations.setdefault(management_account, Organization(management_account, {}))
@@ -34,14 +39,10 @@ def add_accounts(world: World, management_account: str, account_ids: Iterable[st
 
 def set_state(world: World, account_id: str, state: str, now: datetime) -> None:
     """Set the state of an account; a closed one is removed from the graphs that it is a member of."""
-    organization = world.organizations.get(account_id)
-    if organization is not None and state in {"PENDING_CLOSURE", "CLOSED"}:
-        others = [one for one in organization.accounts if one != account_id and world.accounts[one].state != "CLOSED"]
-        if others:
-            raise NotAllowedError(
-                f"account {account_id} manages an organization, and can be closed only when its other accounts are "
-                f"closed or have left: {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"  # noqa: PLR2004
-            )
+    organization = world.organization_of.get(account_id)
+    if organization is not None:
+        states = {one: world.accounts[one].state for one in organization.accounts}
+        _check_closure(organization.management_account, {**states, account_id: state})
     world.accounts[account_id].state = state
     if state == "ACTIVE":
         schedule_pass(world, now)
@@ -49,6 +50,16 @@ def set_state(world: World, account_id: str, state: str, now: datetime) -> None:
         for graph in world.graphs.values():
             if account_id in graph.members and not checks_nothing(graph):
                 leave(world, graph, account_id, now)
+
+
+def _check_closure(management_account: str, states: Mapping[str, str]) -> None:
+    """Refuse a closed management account of an organization whose other accounts are not, by the states of all."""
+    others = [one for one, state in states.items() if one != management_account and state != "CLOSED"]
+    if others and states[management_account] in {"PENDING_CLOSURE", "CLOSED"}:
+        raise NotAllowedError(
+            f"account {management_account} manages an organization, and can be closed only when its other accounts are "
+            f"closed or have left: {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}"  # noqa: PLR2004
+        )
 
 
 def remove_accounts(world: World, account_ids: Iterable[str], now: datetime) -> None:

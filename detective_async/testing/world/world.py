@@ -112,10 +112,11 @@ class World:
         """Register an account if necessary, and return its long-term credentials, which are derived from its id."""
         account = self.accounts.get(account_id)
         if account is None:
-            address = self._pending_address(account_id) or f"account-{account_id}@example.com"
-            account = Account(account_id, address, f"account-{account_id}")
+            account = Account(account_id, f"account-{account_id}@example.com", f"account-{account_id}")
             self.accounts[account_id] = account
-        account.email = email or account.email
+        if email:
+            account.email = email
+            self._compare_addresses(account_id)
         account.name = name or account.name
         digest = hashlib.sha256(account_id.encode()).digest()
         key_id = f"AKIA{b32encode(digest)[:16].decode()}"
@@ -123,24 +124,26 @@ class World:
         self.keys[key_id] = Key(account_id, secret)
         return Credentials(key_id, secret, account_id=account_id)
 
-    def _pending_address(self, account_id: str) -> str | None:
-        """Return the address of an invitation of an account that is being verified, which registering must not fail."""
+    def _compare_addresses(self, account_id: str) -> None:
+        """Let the invitations of an account that are being verified depend on their addresses."""
         # Verifications are due later, so there are none if nothing is: the search takes long in a large world.
         found = self._memberships.items() if self._due else ()
-        members = (self.graphs[arn].members[name] for (name, _), arns in found if name == account_id for arn in arns)
-        return next((one.email for one in members if one.verifies_at is not None), None)
+        for graph in [self.graphs[arn] for (name, _), arns in found if name == account_id for arn in arns]:
+            if graph.members[account_id].any_address:
+                graph.change(graph.members[account_id], any_address=False)
 
     def keep_keys(self, before: "World", now: datetime, ahead: timedelta) -> None:
         """Accept the keys of the world `before` this one too, but for those that have expired `now`.
 
-        They are valid until the same time of the wall clock, which the virtual time `now` is `ahead` of.
+        They are valid until the same time of the wall clock, which the virtual time `now` is `ahead` of. What has
+        expired in this world already remains expired.
         """
-        kept = {}
+        kept = {name: key for name, key in self.keys.items() if key.expires_at is not None and key.expires_at <= now}
         for name, key in (self.keys | before.keys).items():
             expires_at = key.expires_at
             if expires_at is None:
                 kept[name] = key
-            elif expires_at + ahead - key.ahead > now:
+            elif name not in kept and expires_at + ahead - key.ahead > now:
                 kept[name] = evolve(key, expires_at=expires_at + ahead - key.ahead, ahead=ahead)
         self.keys = kept
         # Otherwise the next temporary keys would be those again that another account has.

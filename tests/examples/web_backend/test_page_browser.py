@@ -345,7 +345,7 @@ async def test_onboarding(sim: DetectiveSimulator, url: str, page: Page, tmp_pat
     # The address may have been corrected since, on AWS's side.
     await make_plan(page, world.example())
     await expect(plan).to_contain_text(
-        f"invite again with the same e-mail address 1 account (an e-mail to each): {world.MOVED}"
+        f"remove 1 account, and invite again with the same e-mail address (an e-mail to each): {world.MOVED}"
     )
     await make_plan(page, world.example().splitlines()[0])
     await expect(plan).to_contain_text("There is nothing to do")

@@ -29,6 +29,7 @@ def get_caller_identity(call: Call) -> dict[str, Any]:
 
 @parity(
     Fact("Trust by account, external id, path, duration; an hour at most when roles are chained.", API),
+    Fact("A role of an account that has not opted in to the region: RegionDisabledException.", API),
     Fact("A role of an account that is not active: AccessDenied.", INFERRED),
     Fact("The ARN of a role in another partition than the region's: AccessDenied.", INFERRED),
     gaps=("Policies, tags, multi-factor codes and source identities are checked, and have no effect.",),
@@ -53,6 +54,13 @@ def assume_role(call: Call) -> dict[str, Any]:
         _, user = _identity(call, call.account_id, call.session)
         message = f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {given['RoleArn']}"
         raise ApiError("AccessDenied", message, status=403)
+    if call.region in call.world.accounts[account_id].closed_regions:
+        # In AWS's words. The caller's own regions are checked with the signature.
+        message = (
+            f"STS is not activated in this region for account:{account_id}. Your account administrator can activate "
+            "STS in this region using the IAM Console."
+        )
+        raise ApiError("RegionDisabledException", message, status=403)
     session = Session(role, given["RoleSessionName"])
     expires_at = call.now + timedelta(seconds=_duration(call, role))
     keys = call.world.issue(account_id, expires_at, call.ahead, session)

@@ -40,7 +40,8 @@ export class Table extends Component {
   printing = false;
   held = false; // the pointer or the focus is in the rows, so that they keep their order
 
-  measure = (node) => this.virtual?.measureElement(node);
+  // Only where there are gaps: measuring corrects the scroll position, which the browser holds itself without them.
+  measure = (node) => this.rows.length > FEW && this.virtual?.measureElement(node);
 
   options() {
     return {
