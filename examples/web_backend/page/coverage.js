@@ -7,11 +7,10 @@ import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATES } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import { Exports, Filter, Freshness, NearHint, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
-export function show() {
-  if (coverage.phase === "idle") coverage.load();
-}
+export const show = () => coverage.enter();
+export const tryAgain = () => coverage.tryAgain();
 
 // The sign, the word and the reason of one cell; no cell was not asked yet.
 export function Cell({ cell, failed = false, plain = false }) {
@@ -51,8 +50,15 @@ const CHOICES = [
   ["failed", "could not be checked somewhere"],
 ];
 
-function matches(row, part, state) {
-  if (part && !row.account.includes(part)) return false;
+// By a part of the id, or of the name if names are shown.
+export function finder(part) {
+  const lower = part.toLowerCase();
+  const isId = !part || /^\d+$/.test(part);
+  return (account, email) => account.includes(part) || (!isId && (nameOf(account).toLowerCase().includes(lower) || Boolean(email?.toLowerCase().includes(lower))));
+}
+
+function matches(row, has, state) {
+  if (!has(row.account)) return false;
   if (state === "gaps") return row.gaps > 0;
   if (state === "on") return row.on === settings.Regions.length;
   return !state || row.states.has(state);
@@ -70,7 +76,8 @@ export function Coverage() {
   const { find = "", state = "" } = address.query;
   const part = digitsOf(find);
   const all = byAccount();
-  const rows = all.filter((row) => matches(row, part, state));
+  const has = finder(part);
+  const rows = all.filter((row) => matches(row, has, state));
   const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
   const exact = rows.length === 1 && part && rows[0];
   const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
@@ -112,10 +119,12 @@ export function Coverage() {
         <${Filter} id="coverage-state" label="Coverage"><${Select} id="coverage-state" value=${state} any="any" choices=${CHOICES} change=${(value) => adjust({ state: value })} /><//>
       </form>
       <p class="quiet" id="coverage-shown">${words}</p>
+      <${NearHint} rows=${rows.length} />
+      ${rows.length === 0 && /^\d+$/.test(part) && !isAccount(part) && html`<p id="coverage-digits">An account id has 12 digits; this has ${count(part.length)}.</p>`}
       ${rows.length === 0 && isAccount(part) && html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`}
       <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows} rowKey=${(row) => row.account} view=${key}
         columns=${columns} sort=${sortOf("-gaps")} onSort=${adjustSort} />
-      <${Exports} kind="coverage" query=${{ account: part, state: ["on", "off", "unseen", "failed"].includes(state) ? state : "" }}>this<//>
+      <${Exports} kind="coverage" failed=${coverage.failures.length} query=${{ account: /^\d*$/.test(part) ? part : "", state: ["on", "off", "unseen", "failed"].includes(state) ? state : "" }}>this<//>
     </section>
   `;
 }

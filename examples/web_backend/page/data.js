@@ -2,18 +2,27 @@
 
 import { call } from "./api.js";
 import { Dataset } from "./dataset.js";
+import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
 export const settings = { Accounts: [], Regions: [], Names: {}, Accepts: false, Example: null, known: false, problem: null };
 
+export const settingsRetry = new Retry();
+let asking = false;
+
+// The problem stays until there is an answer, since this is repeated in the background.
 export async function loadSettings() {
-  settings.problem = null;
-  changed();
+  if (asking) return;
+  asking = true;
   try {
-    Object.assign(settings, await call("api/settings"), { known: true });
+    Object.assign(settings, await call("api/settings"), { known: true, problem: null });
+    settingsRetry.succeeded();
   } catch (error) {
     if (!error.problem) throw error;
     settings.problem = error.problem;
+    settingsRetry.failed();
+  } finally {
+    asking = false;
   }
   changed();
 }
@@ -60,6 +69,16 @@ export const graphs = new Dataset({
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner,
 });
+
+// After an onboarding: what is known of members is older than that.
+export function outdate() {
+  coverage.outdated = true;
+  members.outdated = true;
+  accounts.outdated = true;
+}
+
+// The pages of single accounts, which have surveys of their own.
+export const accounts = { outdated: false };
 
 export const anyLoading = () => [coverage, members, investigations, graphs].some((one) => one.loading);
 
