@@ -93,7 +93,9 @@ async def test_four_states_look_different(url: str, page: Page, api: PageApi) ->
     await expect(rows.nth(0)).to_contain_text("\u2013")
     await expect(rows.nth(1)).to_contain_text("ExpiredToken")
     await expect(rows.nth(2)).to_contain_text("0")
-    await expect(page.locator("#targets-shown")).to_have_text("3 of 3 accounts and regions that were asked; 1 of them could not be checked")
+    await expect(page.locator("#targets-shown")).to_have_text(
+        "3 of 3 accounts and regions that were asked; 1 of them could not be checked"
+    )
 
 
 async def test_old_numbers_stay_until_there_are_new_ones(url: str, page: Page, api: PageApi) -> None:
