@@ -3,7 +3,7 @@
 import { address, link } from "./address.js";
 import { call, path } from "./api.js";
 import { Cell, verdict } from "./coverage.js";
-import { accounts, nameOf, personal, settings } from "./data.js";
+import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
 import { html } from "./parts/index.js";
@@ -12,6 +12,14 @@ import { inWords } from "./statuses.js";
 import { Retry } from "./retry.js";
 import { changed } from "./store.js";
 import { Freshness, Problem, RefreshButton, count, some, timestamp } from "./ui.js";
+
+const CHANGES = [
+  { key: "time", label: "Noticed (UTC)", value: (one) => timestamp(one.Time) },
+  { key: "region", label: "Region", value: (one) => one.Region },
+  { key: "graph", label: "Graph of", value: (one) => one.AccountId },
+  { key: "member", label: "Member", value: (one) => one.MemberId },
+  { key: "change", label: "Change", wide: true, value: (one) => became(one.Before, one.After) },
+];
 
 const administrator = (id) => (id ? html`<a href=${link("account", [id])}>${id}</a>` : "");
 
@@ -105,6 +113,9 @@ function offers(cells) {
   return [...groups];
 }
 
+// Only this account, in both surveys that its page is made from.
+const askHereAgain = (id, cause) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, [id])));
+
 const became = (before, after) => `${before == null ? "was not a member" : `was ${inWords(before)}`}, now ${inWords(after)}`;
 
 export const isLoading = () => phase === "loading" && wanted !== null;
@@ -114,7 +125,8 @@ export function Account() {
   const cells = new Map((known?.Coverage ?? []).map((cell) => [cell.Region, cell]));
   const asked = [...cells.values()].filter((cell) => cell.State !== "not asked");
   const on = asked.filter((cell) => cell.State === "on").length;
-  const gaps = asked.length - on;
+  const unknown = asked.filter((cell) => cell.State === "failed").length;
+  const gaps = asked.length - on - unknown;
   const pending = settings.Regions.length - asked.length;
   const reasons = new Map(asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]));
   // The same everywhere, and in no graph: that is no failure to be solved first.
@@ -135,7 +147,7 @@ export function Account() {
         <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id, { fresh: true })} />
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />
-      ${known && html`<p id="account-verdict" role="status"><strong>${absent ? `Account ${id} was not found. ${absent}.` : `${verdict(`Account ${id}`, on, gaps, pending)}.`}</strong></p>`}
+      ${known && html`<p id="account-verdict" role="status"><strong>${absent ? `Account ${id} was not found. ${absent}.` : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}.`}</strong></p>`}
       ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one} columns=${columns} />
       ${known &&
@@ -153,12 +165,12 @@ export function Account() {
     ${known?.Failures?.length > 0 &&
     html`<section aria-labelledby="account-failures-title" id="account-failures">
       <h2 id="account-failures-title">Could not be checked</h2>
-      <${Failures} id="account-causes" kind="members" failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)} changed=${changed} />
+      <${Failures} id="account-causes" kind="members" failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)} ask=${(cause) => askHereAgain(id, cause)} changed=${changed} />
     </section>`}
     ${known?.Changes?.length > 0 &&
     html`<section aria-labelledby="account-changes-title" id="account-changes">
       <h2 id="account-changes-title">What changed</h2>
-      <ul>${known.Changes.map((one) => html`<li key=${`${one.Time} ${one.AccountId} ${one.Region}`}>${timestamp(one.Time)} UTC, ${one.Region}, graph of ${one.AccountId}: ${became(one.Before, one.After)}</li>`)}</ul>
+      <${Table} id="account-changes-table" caption="Changes, newest first" rows=${known.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${CHANGES} />
     </section>`}
   `;
 }

@@ -36,7 +36,9 @@ function byAccount() {
     const states = new Map();
     for (const { State } of cells.values()) states.set(State, (states.get(State) ?? 0) + 1);
     const on = states.get("on") ?? 0;
-    return { account, cells, states, on, gaps: cells.size - on, pending: settings.Regions.length - cells.size };
+    // What could not be checked is not known: it is no gap.
+    const unknown = states.get("failed") ?? 0;
+    return { account, cells, states, on, unknown, gaps: cells.size - on - unknown, pending: settings.Regions.length - cells.size };
   });
   grouped = { from: coverage.rows, rows };
   return rows;
@@ -64,9 +66,11 @@ function matches(row, has, state) {
   return !state || row.states.has(state);
 }
 
-export function verdict(name, on, gaps, pending) {
-  const where = `covered in ${count(on)} of ${some(on + gaps + pending, "region")}`;
+export function verdict(name, on, gaps, pending, unknown = 0) {
+  const where = `covered in ${count(on)} of ${some(on + gaps + pending + unknown, "region")}`;
+  const notKnown = `not known in ${some(unknown, "region")}, which could not be checked`;
   if (pending) return `${name} is ${where} so far; ${some(pending, "region")} not answered yet`;
+  if (unknown) return gaps ? `${name} is not covered everywhere: ${where}, and ${notKnown}` : `${name} is ${where}, and ${notKnown}`;
   return gaps ? `${name} is not covered everywhere: ${where}` : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
 }
 
@@ -80,10 +84,13 @@ export function Coverage() {
   const rows = all.filter((row) => matches(row, has, state));
   const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
   const exact = rows.length === 1 && part && rows[0];
-  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
+  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
   const key = `${find} ${state}`;
   if (told !== null && told !== key) announce(words);
   told = key;
+  // A file has cells, and not accounts: only some filters mean the same for both.
+  const exported = { account: /^\d*$/.test(part) ? part : "", state: ["off", "unseen", "failed"].includes(state) ? state : "" };
+  const isExact = !state && exported.account === part;
   const columns = [
     { key: "account", label: "Account", value: (row) => row.account, cell: (row) => html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}` },
     { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps, cell: (row) => (row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps) },
@@ -124,7 +131,7 @@ export function Coverage() {
       ${rows.length === 0 && isAccount(part) && html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`}
       <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows} rowKey=${(row) => row.account} view=${key}
         columns=${columns} sort=${sortOf("-gaps")} onSort=${adjustSort} />
-      <${Exports} kind="coverage" failed=${coverage.failures.length} query=${{ account: /^\d*$/.test(part) ? part : "", state: ["on", "off", "unseen", "failed"].includes(state) ? state : "" }}>this<//>
+      <${Exports} kind="coverage" failed=${coverage.failures.length} query=${exported}>${isExact ? "this" : `all cells${exported.account || exported.state ? " of this filter" : ""}`}<//>
     </section>
   `;
 }

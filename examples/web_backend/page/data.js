@@ -47,6 +47,7 @@ export const coverage = new Dataset({
   read: (line) => line,
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner: (row) => `${row.AdministratorId ?? row.AccountId} ${row.Region}`,
+  isUnknown: (row) => row.State === "failed",
 });
 
 export const members = new Dataset({
@@ -77,12 +78,15 @@ export function outdate() {
   accounts.outdated = true;
 }
 
+// The latest survey of members that the fleet was shown by, which the list of members shows too.
+export const fleet = { started: "" };
+
 // The pages of single accounts, which have surveys of their own.
 export const accounts = { outdated: false };
 
 export const anyLoading = () => [coverage, members, investigations, graphs].some((one) => one.loading);
 
 // Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.
-export async function askAgain(kind, cause) {
-  await call("api/fleet/retries", { method: "POST", body: { Kind: kind, Cause: cause } });
+export async function askAgain(kind, cause, accountIds) {
+  await call("api/fleet/retries", { method: "POST", body: { Kind: kind, Cause: cause, ...(accountIds && { AccountIds: accountIds }) } });
 }

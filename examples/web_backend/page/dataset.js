@@ -5,13 +5,14 @@
 // idle: nobody asked. loading: the answer is under way; the rows are older ones, or those that have come so far.
 // ready: the rows are complete, as of `time`. failed: `problem` says why; the rows are what is left of older ones.
 
-import { lines } from "./api.js";
+import { MALFORMED, lines } from "./api.js";
 import { changed } from "./store.js";
 import { Retry } from "./retry.js";
 
 export class Dataset {
   phase = "idle";
   failures = []; // the accounts and regions that could not be read
+  started = null; // when the survey of the complete rows began
   time = null; // when the rows were complete; null if they never were
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
@@ -23,8 +24,9 @@ export class Dataset {
 
   // `address(fresh)`: the path; `read(line)` returns a row; `key(row)` names it, and `owner(row)` is the account and the
   // region that it comes from.
-  constructor({ address, read, key, owner }) {
-    Object.assign(this, { address, read, key, owner });
+  // `isUnknown(row)`: whether it only says that nothing is known.
+  constructor({ address, read, key, owner, isUnknown = () => false }) {
+    Object.assign(this, { address, read, key, owner, isUnknown });
   }
 
   // The same array as long as no row has changed.
@@ -49,8 +51,10 @@ export class Dataset {
   }
 
   // A view that shows the rows is entered.
-  enter() {
+  enter(latest = "") {
     if (this.outdated && !this.loading) this.load({ fresh: true });
+    // A later survey is known already, such as that of the fleet.
+    else if (this.phase === "ready" && this.started < latest) this.load({ quiet: true });
     else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
   }
 
@@ -95,8 +99,8 @@ export class Dataset {
       }
     } catch (error) {
       if (control.signal.aborted) return;
-      if (!error.problem) throw error;
-      Object.assign(this, { phase: "failed", problem: error.problem });
+      // Anything else than a problem is an answer that nobody has foreseen.
+      Object.assign(this, { phase: "failed", problem: error.problem ?? MALFORMED });
       this.retry.failed();
     }
     changed();
@@ -107,11 +111,12 @@ export class Dataset {
     const failed = new Set(failures.map((one) => `${one.AccountId} ${one.Region}`));
     if (this.time !== null) {
       for (const [name, row] of this.shown) {
-        if (failed.has(this.owner(row)) && !found.has(name)) found.set(name, { ...row, stale: row.stale ?? this.time });
+        const next = found.get(name);
+        if (next ? this.isUnknown(next) && !this.isUnknown(row) : failed.has(this.owner(row))) found.set(name, { ...row, stale: row.stale ?? this.time });
       }
     }
     this.show(found);
     this.retry.succeeded();
-    Object.assign(this, { phase: "ready", problem: null, failures, progress: null, time: end.FinishedTime });
+    Object.assign(this, { phase: "ready", problem: null, started: end.StartedTime, failures, progress: null, time: end.FinishedTime });
   }
 }

@@ -4,7 +4,7 @@
 import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
 import { call, follow } from "./api.js";
 import { Chart, Legend } from "./chart.js";
-import { settings } from "./data.js";
+import { fleet, members, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
@@ -32,7 +32,7 @@ const SINCE = [["", "I last marked it as seen"], ["1", "an hour ago"], ["24", "2
 const changes = { since: null, found: null, problem: null };
 
 export function show() {
-  if (phase === "idle" || phase === "failed") load({ quiet: true });
+  if (phase === "idle" || phase === "failed" || (phase === "ready" && members.started > finished)) load({ quiet: true });
   else if (phase === "ready" && sinceOf() !== changes.since) readChanges();
 }
 
@@ -40,9 +40,9 @@ export function tryAgain() {
   if (phase === "failed" && retry.isDue()) load({ quiet: true });
 }
 
-// `age`: how many seconds old the numbers may be; undefined leaves that to the server. `quiet`: whether a problem stays
+// `age`: how many seconds old the numbers may be; by default, what the other views show is shown here too. `quiet`: whether a problem stays
 // until there is an answer.
-export function load({ age, quiet = false } = {}) {
+export function load({ age = 3600, quiet = false } = {}) {
   stop();
   phase = "loading";
   if (!quiet) problem = null;
@@ -50,7 +50,7 @@ export function load({ age, quiet = false } = {}) {
   if (!quiet) done = 0;
   begun = false;
   announced = 0;
-  stop = follow(age === undefined ? "api/fleet/overview" : `api/fleet/overview?max_age=${age}`, {
+  stop = follow(`api/fleet/overview?max_age=${age}`, {
     begin(data) {
       survey = data;
       done = 0;
@@ -96,7 +96,7 @@ function finish() {
   const id = surveyId();
   for (const [name, target] of targets) if (target.survey !== id) targets.delete(name);
   rows = null;
-  finished = survey?.StartedTime;
+  finished = fleet.started = survey?.StartedTime ?? "";
   retry.succeeded();
   readChanges();
 }
@@ -232,6 +232,7 @@ function chooseSince(since) {
 function Changes() {
   const { found, problem: trouble } = changes;
   const since = changes.since ?? sinceOf();
+  const unseen = failed().length;
   const columns = [
     { key: "time", label: "Noticed (UTC)", value: (one) => one.Time, cell: (one) => timestamp(one.Time) },
     { key: "member", label: "Member", value: (one) => one.MemberId, cell: (one) => html`<a href=${link("account", [one.MemberId])}>${one.MemberId}</a>` },
@@ -249,7 +250,8 @@ function Changes() {
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
     ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than what you have asked for.</p>`}
-    ${found?.Changes.length === 0 && html`<p>No membership changed.</p>`}
+    ${unseen > 0 && html`<p class="warning" id="changes-unseen">${some(unseen, "account and region", "accounts and regions")} could not be checked: what changed there is not known.</p>`}
+    ${found?.Changes.length === 0 && html`<p>${unseen ? "No other membership changed." : "No membership changed."}</p>`}
     ${found?.Changes.length > 0 &&
     html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
       ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`}
@@ -332,7 +334,7 @@ function Accounts({ totals }) {
     <p class="quiet" id="targets-shown">${count(filtered.rows.length)} of ${some(rows.length, "account and region", "accounts and regions")} that were asked${failures ? `; ${count(failures)} of them could not be checked` : ""}</p>
     <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}
       columns=${columns} sort=${sortOf("account")} onSort=${adjustSort} />
-    <${Exports} kind="members" query=${{ region }} failed=${failures}>all members<//> <${Exports} kind="failures" query=${{}}>all failures<//>
+    <${Exports} kind="members" query=${{ region }} failed=${failures}>${region ? `all members in ${region}` : "all members"}<//> <${Exports} kind="failures" query=${{}}>all failures<//>
   </section>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
 import { finder, stateOf } from "./coverage.js";
-import { graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
+import { fleet, graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
@@ -11,7 +11,7 @@ import { announce, changed } from "./store.js";
 import { Badge, Exports, Filter, Freshness, NearHint, Problem, RefreshButton, Select, count, isKnown, some, timestamp } from "./ui.js";
 
 export function show() {
-  members.enter();
+  members.enter(fleet.started);
   graphs.enter();
 }
 

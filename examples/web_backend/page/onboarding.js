@@ -127,10 +127,11 @@ async function readPlan(id) {
   const { id: known, form: sent } = recall("plan", { id: null, form: null });
   try {
     const answer = await call(path`api/onboarding/plans/${id}`);
-    if (plan === null) take(answer, known === id ? sent : null);
+    if (address.query.plan === id) take(answer, known === id ? sent : null);
   } catch (error) {
     if (!error.problem) throw error;
-    problems.plan = { title: "The plan of this address is gone", detail: `${error.problem.title}. Make a new plan` };
+    if (error.problem.status === 404) problems.plan = { title: "The plan of this address is gone", detail: "make a new plan" };
+    else problems.plan = { ...error.problem, title: `The plan of this address could not be read: ${error.problem.title}` };
   }
   changed();
 }
@@ -154,7 +155,8 @@ async function applyPlan() {
     else notify({ text: `The plan for administrator ${applied.AdministratorId} is being applied.`, href: link("onboarding", [started.JobId]), label: "Show the progress" });
   } catch (error) {
     if (!error.problem) throw error;
-    problems.apply = error.problem;
+    problems.apply = { ...error.problem, advice: "To apply it again is safe: a plan is applied only once. The latest jobs below show whether it was." };
+    if (error.problem.outcome_unknown) listJobs();
     if (error.problem.status === 404 || OVER.has(error.problem.code)) applied.over = true;
   }
 }
@@ -175,7 +177,8 @@ function Plan() {
     lines || plan.Problems.length
       ? "There are no actions. The problems below have to be solved first."
       : "There is nothing to do: no account of the list needs an action.";
-  const summary = plan.Actions.length ? `${some(plan.Actions.length, "action")} for ${some(accounts.length, "account")}. ${problems.apply?.outcome_unknown ? "" : "Nothing has been changed yet."}` : nothing;
+  const summary = plan.Actions.length ? `${some(plan.Actions.length, "action")} for ${some(accounts.length, "account")}. ${problems.apply?.outcome_unknown || plan.JobId ? "" : "Nothing has been changed yet."}` : nothing;
+  const isOver = plan.over || plan.JobId || plan.Latest === false;
   const skipped = lines ? `, without the ${lines === 1 ? "invalid line" : `${count(lines)} invalid lines`}` : "";
   const text = (key, label, value) => ({ key, label, value });
   const wide = (key, label, value) => ({ key, label, value, wide: true });
@@ -207,8 +210,8 @@ function Plan() {
         <${Table} id="plan-each" caption="Each action" rows=${keyed(plan.Actions)} rowKey=${(one) => one.place} columns=${[text("kind", "Action", (one) => one.Kind), ...places, wide("reason", "Reason", (one) => inWords(one.Detail ?? one.Reason ?? ""))]} />
       </details>
       <details><summary>As text</summary><pre tabindex="0" role="group" aria-label="The plan as text">${plan.Text}</pre></details>
-      ${plan.over && html`<p class="warning" id="plan-over"><strong>This plan cannot be applied any more.</strong> Show the plan again.</p>`}
-      ${!edited && !plan.over && html`<p class="buttons"><${Button} name="apply" id="plan-apply" main=${true} run=${applyPlan} label=${`Apply to administrator ${plan.AdministratorId}${skipped}`} working="Applying" /></p>`}`}
+      ${isOver && html`<p class="warning" id="plan-over"><strong>This plan cannot be applied any more.</strong> ${plan.JobId ? html`It was applied: <a href=${link("onboarding", [plan.JobId])}>show the progress</a>` : "There is a newer one, or it has expired. Show the plan again."}</p>`}
+      ${!edited && !isOver && html`<p class="buttons"><${Button} name="apply" id="plan-apply" main=${true} run=${applyPlan} label=${`Apply to administrator ${plan.AdministratorId}${skipped}`} working="Applying" /></p>`}`}
     <${Problem} id="apply-alert" problem=${problems.apply} />
   </section>`;
 }

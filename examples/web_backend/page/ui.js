@@ -39,7 +39,7 @@ export function Problem({ id, problem, retry, label = "Try again" }) {
     ${problem &&
     html`<p><strong>${problem.title}</strong>${problem.detail ? `: ${problem.detail}` : ""}</p>
       ${facts.length > 0 && html`<p class="quiet">${facts.join(", ")}</p>`}
-      ${problem.outcome_unknown && html`<p>AWS may have carried out the request nevertheless. Check before you repeat it.</p>`}
+      ${problem.outcome_unknown && html`<p>AWS may have carried out the request nevertheless. ${problem.advice ?? "Check before you repeat it."}</p>`}
       ${problem.JobId && html`<p><a href=${`#onboarding/${encodeURIComponent(problem.JobId)}`}>Show that job</a></p>`}
       ${retry && html`<button type="button" onClick=${retry}>${label}</button>`}`}
   </div>`;

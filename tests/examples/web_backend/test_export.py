@@ -45,7 +45,7 @@ def sorted_lines(lines: list[Any]) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["members", "investigations"])
 async def test_a_file_has_what_the_stream_has(backend: Backend, kind: str) -> None:
-    """It is sorted. What failed are lines of NDJSON; a CSV has only rows of its kind, and says that it is incomplete."""
+    """It is sorted. What failed are lines of NDJSON; a CSV has only rows, and says that it is incomplete."""
     lines = await backend.ndjson(f"/api/fleet/{kind}")
     assert sorted_lines(await values(backend, f"{kind}.ndjson")) == sorted_lines(lines)
     rows = await table(backend, f"{kind}.csv")

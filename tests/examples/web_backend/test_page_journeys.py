@@ -198,7 +198,7 @@ async def test_changes_of_an_account_are_read_as_they_are_meant(url: str, page: 
     ]
     api.answers[f"accounts/{ACCOUNT}"] = value(document(Changes=found))
     await page.goto(f"{url}/#account/{ACCOUNT}")
-    items = page.locator("#account-changes li")
+    items = page.locator("#account-changes tbody tr")
     await expect(items.nth(0)).to_contain_text("was not a member, now Invited")
     await expect(items.nth(1)).to_contain_text("was Invited, now not a member")
 
@@ -233,6 +233,70 @@ async def test_a_view_that_is_entered_again_is_whole(url: str, page: Page, api: 
     await page.get_by_role("link", name="Members").click()
     await expect(page.locator("#members-table tbody tr")).to_have_count(1)
     await expect(page.locator("#members-alert")).to_be_empty()
+
+
+@pytest.mark.parametrize("line", ["null", "7", '{"AccountId":'])
+async def test_a_line_that_is_no_object_is_a_problem(url: str, page: Page, api: PageApi, line: str) -> None:
+    """In a stream of lines, and in one of events: nothing waits for ever."""
+
+    async def lines(route: Route) -> None:
+        await route.fulfill(content_type="application/x-ndjson", body=f"{line}\n")
+
+    async def data(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=f"event: target\ndata: {line}\n\n")
+
+    api.answers |= {"fleet/members": lines, "fleet/overview": data}
+    for view in ("members", "fleet"):
+        await page.goto(f"{url}/#{view}")
+        await expect(page.locator(f"#{view}-alert")).to_contain_text("The response cannot be read")
+
+
+async def test_rows_that_have_come_stay(url: str, page: Page, api: PageApi) -> None:
+    """Of an answer with fewer lines than its end says, and after the next attempt has failed, too."""
+    lines = [json.dumps(member(ADMINISTRATORS[0], REGIONS[0], number)) for number in range(3)]
+    end = json.dumps({"End": {"Lines": 4, "StartedTime": TIME, "FinishedTime": TIME}})
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="application/x-ndjson", body="\n".join([*lines, end, ""]))
+
+    api.answers["fleet/members"] = answer
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("The response is incomplete")
+    api.answers["fleet/members"] = problem(500, "Internal Server Error")
+    await page.locator("#members-alert").get_by_role("button", name="Try again").click()
+    await expect(page.locator("#members-alert")).to_contain_text("Internal Server Error")
+    await expect(page.locator("#members-shown")).to_have_text("3 of 3 memberships, 3 accounts, so far")
+
+
+async def test_what_is_not_known_is_no_gap(url: str, page: Page, api: PageApi) -> None:
+    """A refresh with expired keys leaves the matrix, dimmed; what was never known is called that."""
+    cells = [cell(ACCOUNT, REGIONS[0], "on"), cell(ACCOUNT, REGIONS[1], "failed")]
+    api.answers["coverage"] = ndjson(cells)
+    await page.goto(f"{url}/#coverage?find={ACCOUNT}")
+    shown = page.locator("#coverage-shown")
+    words = f"Account {ACCOUNT} is covered in 1 of 2 regions, and not known in 1 region, which could not be checked."
+    await expect(shown).to_have_text(words.removeprefix("Account "))
+    row = page.locator("#coverage-table tbody tr")
+    await expect(row.get_by_role("cell").first).to_have_text("0")
+    api.answers["coverage"] = ndjson([cell(ACCOUNT, region, "failed") for region in REGIONS])
+    await page.locator("#coverage-refresh").click()
+    await expect(row.locator(".cell.old")).to_have_text(re.compile("on"))
+    await expect(shown).to_have_text(words.removeprefix("Account "))
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-verdict")).to_have_text(words)
+
+
+async def test_only_this_account_is_asked_again(url: str, page: Page, api: PageApi) -> None:
+    """From its own page, in both surveys that the page is made from."""
+    failure = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Failure": {"Outcome": "failed", **DENIED}}
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Failures=[failure]))
+    api.answers["POST fleet/retries"] = value({}, 202)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await page.get_by_role("button", name="Ask these again: AccessDenied").click()
+    await expect(page.get_by_role("button", name="Ask these again: AccessDenied")).to_have_text("Ask these again")
+    body = {"Cause": "AccessDenied", "AccountIds": [ACCOUNT]}
+    assert api.bodies == [{"Kind": kind, **body} for kind in ("members", "coverage")]
 
 
 async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi) -> None:
@@ -351,14 +415,24 @@ async def test_an_unknown_outcome_is_not_called_nothing(url: str, page: Page, ap
     api.answers["POST onboarding/jobs"] = lose
     await fill_plan(page, url)
     await expect(page.locator("#plan-summary")).to_contain_text("Nothing has been changed yet.")
+    before = api.requests.count("GET onboarding/jobs")
     await page.locator("#plan-apply").click()
     await expect(page.locator("#apply-alert")).to_contain_text("AWS may have carried out the request")
+    await expect(page.locator("#apply-alert")).to_contain_text("To apply it again is safe")
+    assert api.requests.count("GET onboarding/jobs") == before + 1
     await expect(page.locator("#plan-summary")).not_to_contain_text("Nothing has been changed")
 
 
 async def test_a_job_that_failed_does_not_say_done(url: str, page: Page, api: PageApi) -> None:
     """All of it, a part of it, or a whole region; equal problems are one."""
-    row = {"Region": REGIONS[0], "Before": None, "After": None, "Done": [], "Reason": None, "Error": None}
+    row: dict[str, Any] = {
+        "Region": REGIONS[0],
+        "Before": None,
+        "After": None,
+        "Done": [],
+        "Reason": None,
+        "Error": None,
+    }
     rows = [{**row, "AccountId": f"{number:012}", "Problem": "access denied"} for number in range(12)]
     ended = job(Done=12, Failed=12, Total=12, Ok=False, Summary="", Regions=[])
     api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", rows), ("report", ended))
@@ -395,6 +469,28 @@ async def test_an_example_replaces_nothing(url: str, page: Page, api: PageApi) -
     await expect(box).to_have_value(f"{ACCOUNT},")
     await expect(box).to_be_focused()
     await expect(button).to_have_count(0)
+
+
+@pytest.mark.parametrize("state", [{"JobId": JOB_ID}, {"Latest": False}])
+async def test_a_plan_of_the_address_may_be_over(url: str, page: Page, api: PageApi, state: Any) -> None:
+    """One that was applied leads to its job; neither that nor one that was replaced can be applied."""
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(plan(**state))
+    await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
+    await expect(page.locator("#plan-over")).to_contain_text("cannot be applied any more")
+    assert await page.locator("#plan-over a").count() == ("JobId" in state)
+    await expect(page.locator("#plan-summary")).to_be_visible()
+    await expect(page.locator("#plan-apply")).to_have_count(0)
+
+
+async def test_the_plan_of_the_address_is_shown(url: str, page: Page, api: PageApi) -> None:
+    """Another one than before; and a failure to read it does not say that it is gone."""
+    for number, found in (("b", ADMINISTRATORS[0]), ("d", ADMINISTRATORS[1])):
+        api.answers[f"onboarding/plans/{number * 32}"] = value(plan(PlanId=number * 32, AdministratorId=found))
+        await page.goto(f"{url}/#onboarding?plan={number * 32}")
+        await expect(page.get_by_role("heading", name=f"Plan for administrator {found}")).to_be_visible()
+    api.answers[f"onboarding/plans/{'e' * 32}"] = problem(500, "Internal Server Error")
+    await page.goto(f"{url}/#onboarding?plan={'e' * 32}")
+    await expect(page.locator("#plan-alert")).to_contain_text("could not be read: Internal Server Error")
 
 
 # ---- what changed, what is listed, and files
@@ -437,7 +533,10 @@ async def test_packages_and_auto_enable(url: str, page: Page, api: PageApi) -> N
     ]
     api.answers["fleet/graphs"] = ndjson(
         [{"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Graph": one} for one in found[:1]]
-        + [{"AccountId": ADMINISTRATORS[1], "Region": region, "Graph": one} for region, one in zip(REGIONS, found[1:])]
+        + [
+            {"AccountId": ADMINISTRATORS[1], "Region": region, "Graph": one}
+            for region, one in zip(REGIONS, found[1:], strict=True)
+        ]
     )
     await page.goto(f"{url}/#members")
     rows = page.locator("#graphs-table tbody tr")

@@ -11,6 +11,7 @@
 import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
 
 const FEW = 60; // up to this many rows, all of them are in the document
+const CELLS = 720; // and fewer, if there are many columns: what is drawn at once has a limit
 const HEIGHT = 34; // pixels of a row before it was measured
 const order = new Intl.Collator("en", { numeric: true }).compare;
 const number = new Intl.NumberFormat("en");
@@ -55,7 +56,11 @@ export class Table extends Component {
   held = false; // the pointer or the focus is in the rows, so that they keep their order
 
   // Only where there are gaps: measuring corrects the scroll position, which the browser holds itself without them.
-  measure = (node) => this.rows.length > FEW && this.virtual?.measureElement(node);
+  measure = (node) => this.rows.length > this.few() && this.virtual?.measureElement(node);
+
+  few() {
+    return Math.min(FEW, Math.floor(CELLS / this.props.columns.length));
+  }
 
   options() {
     return {
@@ -63,7 +68,7 @@ export class Table extends Component {
       getScrollElement: () => this.box.current,
       estimateSize: () => HEIGHT,
       getItemKey: (index) => this.rowKeys[index],
-      overscan: 8,
+      overscan: Math.min(8, Math.floor(this.few() / 7)),
       observeElementRect,
       observeElementOffset,
       scrollToFn: elementScroll,
@@ -181,8 +186,8 @@ export class Table extends Component {
   render({ id, caption, columns, foot }) {
     this.arrange();
     let content;
-    if (this.rows.length <= FEW || this.printing || !this.virtual) {
-      content = (this.printing ? this.rows : this.rows.slice(0, FEW)).map((row, index) => this.row(row, index));
+    if (this.rows.length <= this.few() || this.printing || !this.virtual) {
+      content = (this.printing ? this.rows : this.rows.slice(0, this.few())).map((row, index) => this.row(row, index));
     } else {
       this.virtual.setOptions(this.options());
       const gap = (height, key) => html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${height}px` }}></td></tr>`;
