@@ -61,6 +61,9 @@ export function adjust(changes) {
   changed();
 }
 
+// A choice of the address, if there is such a choice: values, or pairs of a value and its label. Otherwise any will do.
+export const choiceOf = (name, choices) => (choices.some((one) => [one].flat()[0] === address.query[name]) ? address.query[name] : "");
+
 export const sortOf = (otherwise) => {
   const text = address.query.sort ?? otherwise;
   return { by: text.replace(/^-/, ""), down: text.startsWith("-") };

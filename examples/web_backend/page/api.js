@@ -194,7 +194,9 @@ export function follow(address, on) {
     for (let next = 0; next < queue.length && !over; next += 1) {
       const [handle, text] = queue[next];
       try {
-        handle(JSON.parse(text));
+        const value = JSON.parse(text);
+        if (handle !== end && (value === null || typeof value !== "object")) throw new SyntaxError("no object");
+        handle(value);
       } catch {
         // No JSON, or not what the page can work with.
         end(MALFORMED);

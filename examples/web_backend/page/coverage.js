@@ -1,6 +1,6 @@
 // The matrix of accounts and regions: where Detective sees an account, where it does not, and why.
 
-import { adjust, adjustSort, address, digitsOf, isAccount, link, sortOf } from "./address.js";
+import { adjust, adjustSort, address, choiceOf, digitsOf, isAccount, link, sortOf } from "./address.js";
 import { coverage, nameOf, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
@@ -77,7 +77,8 @@ export function verdict(name, on, gaps, pending, unknown = 0) {
 let told = null;
 
 export function Coverage() {
-  const { find = "", state = "" } = address.query;
+  const { find = "" } = address.query;
+  const state = choiceOf("state", CHOICES);
   const part = digitsOf(find);
   const all = byAccount();
   const has = finder(part);

@@ -1,7 +1,7 @@
 // The fleet: what needs attention, what changed, and the memberships by status in every account and region, updated while
 // the survey runs. Numbers stay until there are new ones: old ones are dimmed, and say how old they are.
 
-import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
+import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
 import { call, follow } from "./api.js";
 import { Chart, Legend } from "./chart.js";
 import { fleet, members, settings } from "./data.js";
@@ -103,8 +103,7 @@ function finish() {
 
 // ---- what changed
 
-const isChoice = (choice) => SINCE.some(([name]) => name === choice);
-const choiceOf = () => (isChoice(address.query.since) ? address.query.since : "");
+const sinceChoice = () => choiceOf("since", SINCE);
 const ago = (hours) => new Date(Date.now() - hours * HOUR).toISOString();
 
 // Only the reader knows what was seen: a reload has seen nothing. What nobody marked is of the last day.
@@ -118,7 +117,7 @@ function lastSeen() {
   return last && !Number.isNaN(Date.parse(last)) ? last : ago(24);
 }
 
-const sinceOf = () => (choiceOf() ? ago(Number(choiceOf())) : lastSeen());
+const sinceOf = () => (sinceChoice() ? ago(Number(sinceChoice())) : lastSeen());
 
 function markSeen() {
   // Not now: what the server noticed after it was asked is not on the page yet.
@@ -244,7 +243,7 @@ function Changes() {
   return html`<section aria-labelledby="changes-title" id="changes">
     <h2 id="changes-title">What changed since ${timestamp(found?.Since > since ? found.Since : since)} UTC</h2>
     <form class="filter" onSubmit=${(event) => event.preventDefault()}>
-      <${Filter} id="changes-since" label="Since"><${Select} id="changes-since" value=${choiceOf()} choices=${SINCE} change=${chooseSince} /><//>
+      <${Filter} id="changes-since" label="Since"><${Select} id="changes-since" value=${sinceChoice()} choices=${SINCE} change=${chooseSince} /><//>
       ${found && html`<${Button} name="seen" id="changes-seen" run=${markSeen} label="Mark as seen" />`}
     </form>
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
@@ -294,10 +293,12 @@ function state(target) {
   return target.GraphArn === null ? ["empty", "no graph", "plain"] : ["graph", "graph", "good"];
 }
 
+const TARGET_STATUSES = [...STATUSES, ["failure", "Could not be checked"], ["empty", "No graph"]];
 let filtered = { key: null, rows: [] };
 
 function Accounts({ totals }) {
-  const { find = "", region = "", status = "" } = address.query;
+  const { find = "" } = address.query;
+  const [status, region] = [choiceOf("status", TARGET_STATUSES), choiceOf("region", settings.Regions)];
   rows ??= [...targets.values()];
   let failures = 0;
   for (const one of totals.values()) failures += one.failed;
@@ -329,7 +330,7 @@ function Accounts({ totals }) {
     <form class="filter" onSubmit=${(event) => event.preventDefault()}>
       <${Filter} id="targets-account" label="Account"><input id="targets-account" type="search" inputmode="numeric" autocomplete="off" size="14" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
       <${Filter} id="targets-region" label="Region"><${Select} id="targets-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
-      <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any" choices=${[...STATUSES, ["failure", "Could not be checked"], ["empty", "No graph"]]} change=${(value) => adjust({ status: value })} /><//>
+      <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any" choices=${TARGET_STATUSES} change=${(value) => adjust({ status: value })} /><//>
     </form>
     <p class="quiet" id="targets-shown">${count(filtered.rows.length)} of ${some(rows.length, "account and region", "accounts and regions")} that were asked${failures ? `; ${count(failures)} of them could not be checked` : ""}</p>
     <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}

@@ -1,6 +1,6 @@
 // Investigations: all accounts and regions, one investigation with its indicators, and a form to start one.
 
-import { address, adjust, adjustSort, go, link, placeNow, sortOf } from "./address.js";
+import { address, adjust, adjustSort, choiceOf, go, link, placeNow, sortOf } from "./address.js";
 import { PATIENT, call, pages, path } from "./api.js";
 import { stateOf } from "./coverage.js";
 import { investigations, settings } from "./data.js";
@@ -192,6 +192,8 @@ function Start() {
 
 // ---- the view
 
+const INVESTIGATION_STATES = [["ACTIVE", "active"], ["ARCHIVED", "archived"]];
+
 let told = null;
 let ordered = { from: null, rows: [] };
 
@@ -203,7 +205,7 @@ function newestFirst() {
 }
 
 export function Investigations() {
-  const { severity = "", state = "" } = address.query;
+  const [severity, state] = [choiceOf("severity", SEVERITIES), choiceOf("state", INVESTIGATION_STATES)];
   const rows = newestFirst();
   const shown = rows.filter((row) => (!severity || row.Severity === severity) && (!state || row.State === state));
   const words = `${count(shown.length)} of ${some(rows.length, "investigation")}`;
@@ -221,7 +223,7 @@ export function Investigations() {
       ${investigations.failures.length > 0 && html`<h3>Could not be checked</h3><${Failures} id="investigations-failures" kind="investigations" failures=${investigations.failures} reload=${() => investigations.load()} changed=${changed} />`}
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>
         <${Filter} id="investigations-severity" label="Severity"><${Select} id="investigations-severity" value=${severity} any="any" choices=${SEVERITIES} change=${(value) => adjust({ severity: value })} /><//>
-        <${Filter} id="investigations-state" label="State"><${Select} id="investigations-state" value=${state} any="any" choices=${[["ACTIVE", "active"], ["ARCHIVED", "archived"]]} change=${(value) => adjust({ state: value })} /><//>
+        <${Filter} id="investigations-state" label="State"><${Select} id="investigations-state" value=${state} any="any" choices=${INVESTIGATION_STATES} change=${(value) => adjust({ state: value })} /><//>
       </form>
       ${isKnown(investigations) && html`<p class="quiet" id="investigations-shown">${words}${investigations.time ? "" : ", so far"}</p>`}
       <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators" rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}

@@ -1,6 +1,6 @@
 // Members by account: status, reason, since when, and how much data; found by any part of an id.
 
-import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
+import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
 import { finder, stateOf } from "./coverage.js";
 import { fleet, graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
 import { Failures } from "./failures.js";
@@ -75,7 +75,8 @@ export const memberKey = (one) => `${one.Administrator} ${one.Region} ${one.Acco
 let filtered = { key: null };
 
 export function Members() {
-  const { find = "", status = "", region = "" } = address.query;
+  const { find = "" } = address.query;
+  const [status, region] = [choiceOf("status", STATUSES), choiceOf("region", settings.Regions)];
   const part = digitsOf(find);
   const key = JSON.stringify([part, status, region]);
   const { rows } = members;

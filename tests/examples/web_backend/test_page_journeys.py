@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
 from playwright.async_api import Locator, Page, Route, expect
 from support.browser import BROWSER_MARKS, opened_page
+from support.browser.task_times import recorded_tasks
 from support.page_api import (
     ADMINISTRATORS,
     REGIONS,
@@ -618,6 +619,34 @@ async def test_a_refresh_counts_its_own_failures(url: str, page: Page, api: Page
     api.answers["fleet/overview"] = events([], survey="b" * 16, total=2, end=False)
     await page.locator("#fleet-refresh").click()
     await expect(page.locator("#fleet-count")).to_have_text(re.compile("^0 of 2 done, as of"))
+
+
+async def test_an_unknown_choice_of_the_address_is_none(url: str, page: Page, api: PageApi) -> None:
+    """A filter that the page does not have hides nothing."""
+    await page.goto(f"{url}/#members?status=FOO&region=mars-1")
+    await expect(page.locator("#members-shown")).to_have_text("1 of 1 membership, 1 account")
+    await expect(page.locator("#members-status")).to_have_value("")
+    assert "GET fleet/members?max_age=3600" in api.requests
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_a_wide_matrix_blocks_nothing(url: str, page: Page, api: PageApi, width: int) -> None:
+    """400 accounts in 20 regions: no task takes over 100 ms, on a phone either."""
+    accounts = [f"{number:012}" for number in range(400)]
+    regions = [f"eu-west-{number}" for number in range(1, 21)]
+    settings = {"Accounts": accounts, "Regions": regions, "Names": {}, "Accepts": True, "Example": None}
+    api.answers["settings"] = value(settings)
+    api.answers["coverage"] = ndjson(
+        [cell(one, region, "off", "verification failed") for region in regions for one in accounts]
+    )
+    await page.set_viewport_size({"width": width, "height": 800})
+    async with recorded_tasks(page) as tasks:
+        await page.goto(f"{url}/#coverage")
+        await expect(page.locator("#coverage-freshness")).to_contain_text("As of")
+        await page.locator("#coverage-find").press_sequentially("39", delay=10)
+        await expect(page.locator("#coverage-shown")).to_have_text(re.compile("^14 of 400"))
+    assert len(tasks) > 50
+    assert tasks[0] < 100
 
 
 async def test_the_filter_is_printed(url: str, page: Page, api: PageApi) -> None:
