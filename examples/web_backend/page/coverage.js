@@ -94,7 +94,7 @@ export function Coverage() {
   const isExact = !state && exported.account === part;
   const columns = [
     { key: "account", label: "Account", value: (row) => row.account, cell: (row) => html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}` },
-    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps, cell: (row) => (row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps) },
+    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps + (row.unknown && 0.5), cell: (row) => html`${row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps}${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}` },
     ...settings.Regions.map((region) => ({
       key: region,
       label: region,
