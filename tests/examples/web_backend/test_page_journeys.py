@@ -649,6 +649,24 @@ async def test_a_wide_matrix_blocks_nothing(url: str, page: Page, api: PageApi, 
     assert tasks[0] < 100
 
 
+async def test_fleet_and_members_are_of_one_survey(url: str, page: Page, api: PageApi) -> None:
+    """What one view has refreshed, the other one shows too; and nothing is read twice."""
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-freshness")).to_contain_text("10:00")
+    api.answers["fleet/overview"] = events([target(ADMINISTRATORS[0], REGIONS[0])], survey="b" * 16, started=LATER)
+    api.answers["fleet/members"] = ndjson([], finished=LATER)
+    for _ in range(2):
+        await page.get_by_role("link", name="Fleet").click()
+        await expect(page.locator("#fleet-count")).to_contain_text("11:30")
+        await page.get_by_role("link", name="Members").click()
+        await expect(page.locator("#members-freshness")).to_contain_text("11:30")
+    assert [one for one in api.requests if "fleet/" in one and "graphs" not in one] == [
+        "GET fleet/members?max_age=3600",
+        "GET fleet/overview?max_age=3600",
+        "GET fleet/members?max_age=3600",
+    ]
+
+
 async def test_the_filter_is_printed(url: str, page: Page, api: PageApi) -> None:
     """With the rows it has chosen, on paper that is not wider than a sheet; a phone's cards name their first cell."""
     api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], 300000000001, "INVITED")])
