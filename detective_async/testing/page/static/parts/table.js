@@ -11,8 +11,10 @@
 import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
 
 const FEW = 60; // up to this many rows, all of them are in the document
-const CELLS = 720; // and fewer, if there are many columns: what is drawn at once has a limit
+const CELLS = 480; // and fewer, if there are many columns: what is drawn at once has a limit
 const HEIGHT = 34; // pixels of a row before it was measured
+const LINE = 24; // the same of a cell on a phone, where rows are cards
+const PHONE = "(max-width: 40rem)";
 const order = new Intl.Collator("en", { numeric: true }).compare;
 const number = new Intl.NumberFormat("en");
 
@@ -50,6 +52,7 @@ export function sorted(rows, columns, sort) {
 export class Table extends Component {
   box = createRef();
   body = createRef();
+  phone = window.matchMedia(PHONE);
   rows = [];
   rowKeys = [];
   printing = false;
@@ -63,10 +66,12 @@ export class Table extends Component {
   }
 
   options() {
+    // Once, and not for each row.
+    const height = this.phone.matches ? this.props.columns.length * LINE : HEIGHT;
     return {
       count: this.rows.length,
       getScrollElement: () => this.box.current,
-      estimateSize: () => HEIGHT,
+      estimateSize: () => height,
       getItemKey: (index) => this.rowKeys[index],
       overscan: Math.min(8, Math.floor(this.few() / 7)),
       observeElementRect,
