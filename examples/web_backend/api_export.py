@@ -19,8 +19,9 @@ _MAX_AGE = 3600
 def export(kind: str, form: str) -> Any:
     """Make the handler for the file of a kind.
 
-    The response waits for the end of the survey and has a length, so that an incomplete file is never taken for a
-    complete one. Accounts and regions that failed have a row too, with the cause.
+    The response waits for the end of the survey and has a length, so that a file that was cut off is never taken for a
+    whole one. Accounts and regions that failed are lines of NDJSON; in CSV, whose rows are all of one kind, they are a
+    file of their own (`failures`). The header `Failures` has their number, and the file's name says `incomplete`.
     """
 
     async def show(request: web.Request) -> web.Response:
@@ -30,13 +31,16 @@ def export(kind: str, form: str) -> Any:
         survey = request.config_dict[SURVEYS].get(surveyed, max_age)
         found = [one async for _, one in survey.watch() if one is not None and selection.has(one)]
         names = request.config_dict[SETTINGS].names
+        failed = 0 if kind == "failures" else sum(one.failure is not None for one in found)
+        state = f"-incomplete-{failed}-failed" if failed else ""
         # In a thread, since that takes seconds for very many rows.
         body = await asyncio.to_thread(_body, kind, form, found, selection, names)
         return web.Response(
             body=body,
             headers={
                 "Content-Type": "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson",
-                "Content-Disposition": f'attachment; filename="{kind}-{survey.started:%Y%m%dT%H%M%SZ}.{form}"',
+                "Content-Disposition": f'attachment; filename="{kind}-{survey.started:%Y%m%dT%H%M%SZ}{state}.{form}"',
+                "Failures": str(failed),
             },
         )
 
@@ -46,6 +50,8 @@ def export(kind: str, form: str) -> Any:
 def _body(kind: str, form: str, found: Sequence[Found], selection: Selection, names: Mapping[str, str]) -> bytes:
     lines = _lines(kind, found, selection)
     if form == "csv":
+        if kind != "failures":
+            lines = [line for line in lines if "Failure" not in line]
         return csv_lines([COLUMNS[kind], *(columns_of(kind, line, names) for line in lines)])
     return b"".join(written(line) + b"\n" for line in lines)
 

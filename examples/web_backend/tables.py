@@ -20,7 +20,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "VolumeUsageInBytes",
         "Packages",
         "GraphArn",
-        "Failure",
     ),
     "coverage": (
         "AccountId",
@@ -48,7 +47,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "EntityArn",
         "EntityType",
         "CreatedTime",
-        "Failure",
     ),
     "failures": ("AccountId", "Name", "Region", "Outcome", "Cause", "title", "detail", "request_id"),
 }
@@ -82,7 +80,7 @@ def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> 
 
     Args:
         kind: one of `COLUMNS`.
-        line: an item, or the failure of an account and region.
+        line: an item; for `failures`, the failure of an account and region.
         names: account id -> its name.
     """
     asked, failure = line["AccountId"], line.get("Failure")
@@ -91,8 +89,6 @@ def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> 
             values, named = line, asked
         case "failures":
             values, named = {**line, **(failure or {})}, asked
-        case _ if failure is not None:
-            values, named = {"Region": line["Region"], "Failure": failure["Cause"]}, asked
         case "members":
             member = line["Member"]
             packages = member.get("DatasourcePackageIngestStates")
