@@ -8,12 +8,12 @@ import aiohttp
 import pytest
 from support.backend import Backend, Event
 from support.wire_server import until
-from web_backend import api_onboarding, feed, jobs, world
+from web_backend import feed, jobs, world
 from web_backend.app import make_app
 from web_backend.serving import serving
 from web_backend.settings import Settings
 
-from detective_async.membership import MembershipPlan
+from detective_async.membership import MembershipPlan, plan_membership
 from detective_async.testing import DetectiveSimulator, Failure, Fault, Latency
 
 pytestmark = pytest.mark.slow
@@ -174,17 +174,17 @@ async def test_one_job_at_a_time_for_an_administrator(backend: Backend, sim: Det
 
 async def test_a_plan_that_was_answered_late(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is as old as its reading: a plan that was made meanwhile is newer, and a job has changed what it says."""
-    gate, real = asyncio.Event(), api_onboarding.plan_membership
+    gate, real = asyncio.Event(), plan_membership
 
     async def late(*arguments: Any, **options: Any) -> MembershipPlan:
         plan = await real(*arguments, **options)
         await gate.wait()
         return plan
 
-    monkeypatch.setattr(api_onboarding, "plan_membership", late)
+    monkeypatch.setattr("web_backend.api_onboarding.plan_membership", late)
     waiting = asyncio.create_task(make_plan(backend))
     await asyncio.sleep(0.5)
-    monkeypatch.setattr(api_onboarding, "plan_membership", real)
+    monkeypatch.setattr("web_backend.api_onboarding.plan_membership", real)
     job = await start(backend)
     await backend.events(f"{job}/events")
     gate.set()
