@@ -36,7 +36,7 @@ def test_it_serves_until_a_signal(tmp_path: Path, number: signal.Signals) -> Non
         found = re.search(r"Serving 40 accounts in 3 regions at (http://\S+/)", lines)
         assert found is not None, lines
         with urlopen(found[1]) as response:  # noqa: S310 - it is http
-            assert b"<h1>Detective</h1>" in response.read()
+            assert b"<title>Fleet: Detective</title>" in response.read()
         with urlopen(f"{found[1]}api/fleet/overview") as response:  # noqa: S310 - likewise
             # The signal comes in the middle of the stream.
             response.readline()
