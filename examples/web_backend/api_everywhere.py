@@ -38,6 +38,8 @@ async def account(request: web.Request) -> web.Response:
             "Done": len(members.found) + len(coverage.found),
             "Total": members.total + coverage.total,
             "AsOf": to_json(min(members.started, coverage.started)),
+            "CoverageAsOf": to_json(coverage.started),
+            "MembershipsAsOf": to_json(members.started),
             "Coverage": await coverage.cells_of(account_id),
             "Memberships": [
                 row.values(email=query["emails"] or False)
@@ -46,6 +48,7 @@ async def account(request: web.Request) -> web.Response:
                 if row.id == account_id
             ],
             "Failures": list(failures.values()),
+            "Silent": coverage.silent(),
             "Changes": request.config_dict[CHANGES].since(None, account_id)["Changes"],
         }
     )

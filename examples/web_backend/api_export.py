@@ -17,8 +17,10 @@ from web_backend.tables import COLUMNS, columns_of, csv_lines
 def export(kind: str, form: str) -> Any:
     """Make the handler for the file of a kind.
 
-    The response waits for the end of the survey and has a length, so that an incomplete file is never taken for a
-    complete one. Accounts and regions that failed are at its end, with the cause.
+    The response waits for the end of the survey and has a length, so that a file that was cut off is never taken for a
+    whole one. Accounts and regions that failed are the last lines of NDJSON, whatever is selected; in CSV, whose rows
+    are all of one kind, they are a file of their own (`failures`). The header `Failures` has their number, and the
+    file's name says `incomplete`.
     """
 
     async def show(request: web.Request) -> web.Response:
@@ -29,13 +31,16 @@ def export(kind: str, form: str) -> Any:
         survey = request.config_dict[SURVEYS].get(surveyed, max_age)
         found = await while_wanted(request, _all_found(survey, selection))
         names = request.config_dict[SETTINGS].names
+        failed = 0 if kind == "failures" else sum(one.failure is not None for one in found)
+        state = f"-incomplete-{failed}-failed" if failed else ""
         # In a thread, since that takes seconds for very many rows.
         body = await asyncio.to_thread(_body, kind, form, found, selection, names)
         return web.Response(
             body=body,
             headers={
                 "Content-Type": "text/csv; charset=utf-8" if form == "csv" else "application/x-ndjson",
-                "Content-Disposition": f'attachment; filename="{kind}-{survey.started:%Y%m%dT%H%M%SZ}.{form}"',
+                "Content-Disposition": f'attachment; filename="{kind}-{survey.started:%Y%m%dT%H%M%SZ}{state}.{form}"',
+                "Failures": str(failed),
             },
         )
 
@@ -50,6 +55,8 @@ async def _all_found(survey: Survey, selection: Selection) -> list[Found]:
 def _body(kind: str, form: str, found: Sequence[Found], selection: Selection, names: Mapping[str, str]) -> bytes:
     lines = _lines(kind, found, selection)
     if form == "csv":
+        if kind != "failures":
+            lines = [line for line in lines if "Failure" not in line]
         return csv_lines([COLUMNS[kind], *(columns_of(kind, line, names) for line in lines)])
     return b"".join(written(line) + b"\n" for line in lines)
 

@@ -95,4 +95,6 @@ def guard(names: Collection[str]) -> Middleware:
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """Add the security headers to every response; for `on_response_prepare`."""
     response.headers.update(HEADERS)
+    # It names versions, which help only those who look for a weakness.
+    response.headers.popall("Server", None)
     response.headers.setdefault("Cache-Control", "no-store")

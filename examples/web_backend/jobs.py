@@ -111,6 +111,7 @@ class Job:
         self._plan_id = draft.id
         self._started = datetime.now(UTC)
         self._state = "running"
+        self._is_ok: bool | None = None
         self._progress: ProgressEvent | None = None
         self._ended = ended
         self._task = asyncio.create_task(self._run(draft.plan, timeout), name=f"onboarding job {self.id}")
@@ -122,13 +123,14 @@ class Job:
         return not self.feed.ended
 
     def describe(self) -> dict[str, Any]:
-        """Return the state and the progress, as JSON."""
+        """Return the state and the progress, as JSON; `Ok` is None until the job is done."""
         return {
             "JobId": self.id,
             "PlanId": self._plan_id,
             "AdministratorId": self.administrator,
             "StartedTime": to_json(self._started),
             "State": self._state,
+            "Ok": self._is_ok,
             **_progress(self._progress),
         }
 
@@ -152,6 +154,7 @@ class Job:
         if task.cancelled():
             self._end("stopped")
         elif error is None:
+            self._is_ok = task.result()["Ok"]
             self._end("done", name="report", **task.result())
         elif isinstance(error, DetectiveError):
             self._end("failed", Error=to_json(error))

@@ -75,6 +75,14 @@ class CoverageSurvey(Survey):
         }
         return await asyncio.to_thread(_cells_of, account_id, known)
 
+    def silent(self) -> list[dict[str, str]]:
+        """Return the administrators that did not answer, with the region: any account may be in their graphs."""
+        return [
+            {"AccountId": one.account_id, "Region": one.region}
+            for one in self.found.values()
+            if one.coverage is None and _coverage_of(one).regions[0].state is RegionState.COULD_NOT_LOOK
+        ]
+
     async def _put_cells(self, region: str) -> None:
         accounts = self._accounts - self._given[region]
         if accounts:

@@ -9,7 +9,6 @@ from typing import Any
 #: Kind -> the columns.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "members": (
-        "Record",
         "MemberId",
         "Name",
         "EmailAddress",
@@ -22,10 +21,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "VolumeUsageInBytes",
         "Packages",
         "GraphArn",
-        "Failure",
     ),
     "coverage": (
-        "Record",
         "AccountId",
         "Name",
         "Region",
@@ -41,7 +38,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "Cause",
     ),
     "investigations": (
-        "Record",
         "InvestigationId",
         "AdministratorId",
         "Name",
@@ -52,15 +48,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "EntityArn",
         "EntityType",
         "CreatedTime",
-        "Failure",
     ),
     "failures": ("AccountId", "Name", "Region", "Outcome", "Cause", "title", "detail", "request_id"),
 }
 #: What spreadsheets take for the beginning of a formula, in both widths, which some normalize.
 _FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
-#: Kind -> what the column `Record` says about an item. A failure is no item, and is not to be counted as one.
-_RECORDS = {"members": "member", "coverage": "cell", "investigations": "investigation"}
-_FAILURE = "NOT CHECKED"
 
 
 def cell(value: Any) -> str:
@@ -100,7 +92,7 @@ def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> 
 
     Args:
         kind: one of `COLUMNS`.
-        line: an item, or the failure of an account and region.
+        line: an item; for `failures`, the failure of an account and region.
         names: account id -> its name.
     """
     asked, failure = line["AccountId"], line.get("Failure")
@@ -108,8 +100,6 @@ def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> 
     match kind:
         case "failures":
             values, named = {**line, **(failure or {})}, asked
-        case _ if failure is not None:
-            values, named = {"Region": line["Region"], "Cause": failure["Cause"], "Failure": failure["Cause"]}, asked
         case "coverage":
             values, named = line, asked
         case "members":
@@ -119,8 +109,8 @@ def columns_of(kind: str, line: Mapping[str, Any], names: Mapping[str, str]) -> 
             named = member["AccountId"]
         case _:
             values, named = {**line, **line["Investigation"]}, asked
-    added = {"Name": names.get(named), "Record": _RECORDS.get(kind) if failure is None else _FAILURE}
-    if kind != "coverage" or failure is not None:
+    added = {"Name": names.get(named)}
+    if kind != "coverage":
         added["AdministratorId"] = asked
     values = {**values, **added}
     return [values.get(column) for column in COLUMNS[kind]]

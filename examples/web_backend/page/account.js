@@ -3,14 +3,23 @@
 import { address, link } from "./address.js";
 import { call, path } from "./api.js";
 import { Cell, verdict } from "./coverage.js";
-import { nameOf, personal, settings } from "./data.js";
+import { accounts, askAgain, nameOf, personal, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { memberColumns, memberKey } from "./members.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { inWords } from "./statuses.js";
+import { Retry } from "./retry.js";
 import { changed } from "./store.js";
-import { Freshness, Problem, RefreshButton, timestamp } from "./ui.js";
+import { Freshness, Problem, RefreshButton, count, some, timestamp } from "./ui.js";
+
+const CHANGES = [
+  { key: "time", label: "Noticed (UTC)", value: (one) => timestamp(one.Time) },
+  { key: "region", label: "Region", value: (one) => one.Region },
+  { key: "graph", label: "Graph of", value: (one) => one.AccountId },
+  { key: "member", label: "Member", value: (one) => one.MemberId },
+  { key: "change", label: "Change", wide: true, value: (one) => became(one.Before, one.After) },
+];
 
 const administrator = (id) => (id ? html`<a href=${link("account", [id])}>${id}</a>` : "");
 
@@ -20,43 +29,94 @@ let known = null; // the latest answer
 let phase = "idle";
 let problem = null;
 let began = 0;
+let progress = null; // how far the latest request is
 let wanted = null;
+let control = null; // of the latest request
+const retry = new Retry();
 
 export function show([id]) {
-  if (id === wanted) return;
+  if (id === wanted && phase !== "failed") return;
+  if (id !== wanted) known = null;
   wanted = id;
-  known = null;
-  load(id);
+  load(id, { fresh: accounts.outdated });
+}
+
+export function tryAgain() {
+  if (phase === "failed" && retry.isDue()) load(wanted, { quiet: true });
 }
 
 export function leave() {
   wanted = null;
 }
 
-async function load(id) {
+// `fresh`: whether the server has to ask AWS again. It is told so once, and then only asked how far it is.
+async function load(id, { fresh = false, quiet = false } = {}) {
+  control?.abort();
+  const { signal } = (control = new AbortController());
+  const left = () => signal.aborted || id !== wanted;
   phase = "loading";
-  problem = null;
+  if (fresh) accounts.outdated = false;
+  if (!quiet) problem = null;
   began = Date.now();
   changed();
   try {
-    for (;;) {
-      const found = await call(`${path`api/accounts/${id}`}?wait=5${personal.shown ? "&emails=true" : ""}`);
-      if (id !== wanted) return;
-      known = found;
+    for (let age = fresh ? "&max_age=0" : ""; ; age = "") {
+      const found = await call(`${path`api/accounts/${id}`}?wait=5${age}${personal.shown ? "&emails=true" : ""}`, { signal });
+      if (left()) return;
+      // What is known stays until all of it can be replaced.
+      if (found.Complete || !known?.Complete) known = found;
+      progress = found;
+      problem = null;
       changed();
       if (found.Complete) break;
       await new Promise((resolve) => setTimeout(resolve, AGAIN));
-      if (id !== wanted) return;
+      if (left()) return;
     }
     phase = "ready";
+    retry.succeeded();
   } catch (error) {
-    if (id !== wanted) return;
+    if (left()) return;
     if (!error.problem) throw error;
     phase = "failed";
     problem = error.problem;
+    retry.failed();
   }
   changed();
 }
+
+// ---- what an account is in no graph of, and what can be done
+
+// The administrators that did not answer, by region: an account may be in their graphs. Not those of a closed region.
+const silentIn = (region) => (known?.Silent ?? []).filter((one) => one.Region === region);
+
+// In a region where not all have answered, what those have said that did.
+function unsure(region) {
+  const silent = silentIn(region);
+  const answered = settings.Accounts.length - silent.length;
+  if (!silent.length || answered <= 0) return null;
+  const names = silent.slice(0, 3).map((one) => one.AccountId).join(", ");
+  const more = silent.length > 3 ? ` and ${count(silent.length - 3)} more` : "";
+  return `In no graph of the ${some(answered, "administrator")} that answered; ${names}${more} did not answer`;
+}
+
+// The regions where the account can be onboarded, by the administrator whose graph it is in already; null if it is in none.
+function offers(cells) {
+  const groups = new Map();
+  for (const region of settings.Regions) {
+    const cell = cells.get(region);
+    const isMissing = cell && (["off", "unseen"].includes(cell.State) || (cell.State === "failed" && unsure(region)));
+    // An administrator is not a member of its own graph.
+    if (!isMissing || cell.AdministratorId === known.AccountId) continue;
+    const by = cell.State === "off" ? (cell.AdministratorId ?? null) : null;
+    groups.set(by, [...(groups.get(by) ?? []), region]);
+  }
+  return [...groups];
+}
+
+// Only this account, in both surveys that its page is made from.
+const askHereAgain = (id, cause) => Promise.all(["members", "coverage"].map((kind) => askAgain(kind, cause, [id])));
+
+const became = (before, after) => `${before == null ? "was not a member" : `was ${inWords(before)}`}, now ${inWords(after)}`;
 
 export const isLoading = () => phase === "loading" && wanted !== null;
 
@@ -65,32 +125,39 @@ export function Account() {
   const cells = new Map((known?.Coverage ?? []).map((cell) => [cell.Region, cell]));
   const asked = [...cells.values()].filter((cell) => cell.State !== "not asked");
   const on = asked.filter((cell) => cell.State === "on").length;
-  const gaps = asked.length - on;
+  const unknown = asked.filter((cell) => cell.State === "failed").length;
+  const gaps = asked.length - on - unknown;
   const pending = settings.Regions.length - asked.length;
+  const reasons = new Map(asked.filter((cell) => cell.State === "failed").map((cell) => [cell.Region, unsure(cell.Region)]));
+  // The same everywhere, and in no graph: that is no failure to be solved first.
+  const [absent] = pending === 0 && asked.length > 0 && asked.every((cell) => reasons.get(cell.Region)) ? reasons.values() : [null];
   const memberships = (known?.Memberships ?? []).map(({ AccountId, Region, Member }) => ({ ...Member, Administrator: AccountId, Region }));
   const columns = [
     { key: "region", label: "Region", value: (one) => one },
     { key: "state", label: "Coverage", value: (one) => cells.get(one)?.State, cell: (one) => html`<${Cell} cell=${cells.get(one)} failed=${phase === "failed"} plain=${true} />` },
-    { key: "reason", label: "Reason", wide: true, value: (one) => cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "" },
+    { key: "reason", label: "Reason", wide: true, value: (one) => reasons.get(one) ?? cells.get(one)?.Reason ?? cells.get(one)?.Cause ?? "" },
     { key: "since", label: "Since (UTC)", value: (one) => timestamp(cells.get(one)?.Since) },
     { key: "administrator", label: "Graph of", value: (one) => cells.get(one)?.AdministratorId, cell: (one) => administrator(cells.get(one)?.AdministratorId) },
   ];
-  const missing = settings.Regions.filter((region) => cells.has(region) && ["off", "unseen"].includes(cells.get(region).State));
   return html`
     <section aria-labelledby="account-title" id="one">
       <div class="bar">
         <h2 id="account-title">Account ${id}${nameOf(id) && `: ${nameOf(id)}`}</h2>
-        <${Freshness} id="account-freshness" phase=${phase} time=${known?.AsOf} progress=${known} began=${began} />
-        <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id)} />
+        <${Freshness} id="account-freshness" phase=${phase} time=${known && (known.CoverageAsOf ?? known.AsOf)} progress=${progress} began=${began} />
+        <${RefreshButton} id="account-refresh" busy=${phase === "loading"} run=${() => load(id, { fresh: true })} />
       </div>
       <${Problem} id="account-alert" problem=${problem} retry=${() => load(id)} />
-      ${known && html`<p id="account-verdict" role="status"><strong>${verdict(`Account ${id}`, on, gaps, pending)}.</strong></p>`}
+      ${known && html`<p id="account-verdict" role="status"><strong>${absent ? `Account ${id} was not found. ${absent}.` : `${verdict(`Account ${id}`, on, gaps, pending, unknown)}.`}</strong></p>`}
       ${known?.IsAdministrator && html`<p>It is an administrator: it has graphs of its own.</p>`}
       <${Table} id="account-coverage" caption="Coverage by region" rows=${settings.Regions} rowKey=${(one) => one} columns=${columns} />
-      ${missing.length > 0 && html`<p class="buttons"><a class="main" id="account-onboard" href=${link("onboarding", [], { accounts: id, regions: missing.join(",") })}>Onboard this account in ${missing.join(", ")}</a></p>`}
+      ${known &&
+      offers(cells).map(
+        ([by, regions]) => html`<p class="buttons" key=${by}><a class="main" href=${link("onboarding", [], { accounts: id, regions: regions.join(","), administrator: by })}>Onboard this account in ${regions.join(", ")}${by && `, to the graph of ${by}`}</a></p>`,
+      )}
     </section>
     <section aria-labelledby="memberships-title" id="memberships">
       <h2 id="memberships-title">Memberships</h2>
+      ${known?.MembershipsAsOf && html`<p class="quiet" id="memberships-freshness">As of ${timestamp(known.MembershipsAsOf)} UTC</p>`}
       ${!known && html`<p class="quiet">Not answered yet.</p>`}
       ${known && memberships.length === 0 && html`<p>${known.Complete ? "It is a member of no graph that was asked." : "None so far."}</p>`}
       ${memberships.length > 0 && html`<${Table} id="account-memberships" caption="Graphs that the account is a member of" rows=${memberships} rowKey=${memberKey} columns=${memberColumns().slice(1)} />`}
@@ -98,12 +165,12 @@ export function Account() {
     ${known?.Failures?.length > 0 &&
     html`<section aria-labelledby="account-failures-title" id="account-failures">
       <h2 id="account-failures-title">Could not be checked</h2>
-      <${Failures} id="account-causes" kind="members" failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)} changed=${changed} />
+      <${Failures} id="account-causes" kind="members" failures=${known.Failures.map((one) => (one.Failure ? one : { ...one, Failure: one }))} reload=${() => load(id)} ask=${(cause) => askHereAgain(id, cause)} changed=${changed} />
     </section>`}
     ${known?.Changes?.length > 0 &&
     html`<section aria-labelledby="account-changes-title" id="account-changes">
       <h2 id="account-changes-title">What changed</h2>
-      <ul>${known.Changes.map((one) => html`<li key=${`${one.Time} ${one.AccountId} ${one.Region}`}>${timestamp(one.Time)} UTC, ${one.Region}, graph of ${one.AccountId}: ${inWords(one.Before)} became ${inWords(one.After)}</li>`)}</ul>
+      <${Table} id="account-changes-table" caption="Changes, newest first" rows=${known.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${CHANGES} />
     </section>`}
   `;
 }

@@ -1,7 +1,7 @@
 // The fragment of the address has the whole state of a view: #view/id/id?name=value. It is input like any other, so every
 // part is checked before it is used.
 
-import { changed, focusOn } from "./store.js";
+import { changed, focusOnArrival } from "./store.js";
 
 const ACCOUNT = /^\d{12}$/;
 const REGION = /^[a-z]{2,}(-[a-z]+)+-\d{1,2}$/;
@@ -46,6 +46,9 @@ export function link(view, ids = [], query = {}) {
   return `#${[view, ...ids].map(encodeURIComponent).join("/")}${words && `?${words}`}`;
 }
 
+// Where the reader is, whatever the filters: an answer that comes late may only change the address of its own place.
+export const placeNow = () => [address.view, ...address.ids].join("/");
+
 export function go(view, ids, query) {
   location.hash = link(view, ids, query);
 }
@@ -57,6 +60,9 @@ export function adjust(changes) {
   address = { ...address, query: parse(location.hash).query };
   changed();
 }
+
+// A choice of the address, if there is such a choice: values, or pairs of a value and its label. Otherwise any will do.
+export const choiceOf = (name, choices) => (choices.some((one) => [one].flat()[0] === address.query[name]) ? address.query[name] : "");
 
 export const sortOf = (otherwise) => {
   const text = address.query.sort ?? otherwise;
@@ -77,7 +83,7 @@ export function follow(arrived) {
     arrived(address, before);
     changed();
     // After the new view was drawn.
-    if (byUser) setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => focusOn(address.ids.length ? "one" : null))), 50);
+    if (byUser) setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => focusOnArrival(address.ids.length ? "one" : null))), 50);
   };
   window.addEventListener("hashchange", () => arrive(true));
   arrive(false);

@@ -7,7 +7,7 @@ export const PATIENT = 180_000;
 
 const UNREACHABLE = { title: "The server cannot be reached", detail: "check that it is running, and the network connection" };
 const INCOMPLETE = { title: "The response is incomplete", detail: "the connection was lost before the end" };
-const MALFORMED = { title: "The response cannot be read", detail: "it is not what the server promises" };
+export const MALFORMED = { title: "The response cannot be read", detail: "it is not what the server promises" };
 const silent = (quiet) => ({ title: "The server does not answer", detail: `nothing has come for ${quiet / 1000} seconds` });
 
 export class Failure extends Error {
@@ -131,6 +131,7 @@ export async function* lines(address, { signal, quiet = QUIET, method, body } = 
     const response = await open(address, options, watch);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
+    let found = 0; // items and failures
     let began = performance.now();
     for (;;) {
       const piece = await reader.read().catch((error) => {
@@ -152,8 +153,13 @@ export async function* lines(address, { signal, quiet = QUIET, method, body } = 
         } catch {
           throw new Failure(MALFORMED);
         }
+        if (value === null || typeof value !== "object") throw new Failure(MALFORMED);
         if (value.error) throw new Failure(value.error);
-        if (value.End) return value.End;
+        if (value.End) {
+          if (value.End.Lines !== found) throw new Failure(INCOMPLETE);
+          return value.End;
+        }
+        if (!value.Begin && !value.Progress) found += 1;
         yield value;
       }
     }
@@ -188,9 +194,11 @@ export function follow(address, on) {
     for (let next = 0; next < queue.length && !over; next += 1) {
       const [handle, text] = queue[next];
       try {
-        handle(JSON.parse(text));
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error;
+        const value = JSON.parse(text);
+        if (handle !== end && (value === null || typeof value !== "object")) throw new SyntaxError("no object");
+        handle(value);
+      } catch {
+        // No JSON, or not what the page can work with.
         end(MALFORMED);
       }
       if (performance.now() - from > SLICE) {

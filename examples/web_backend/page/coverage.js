@@ -1,17 +1,16 @@
 // The matrix of accounts and regions: where Detective sees an account, where it does not, and why.
 
-import { adjust, adjustSort, address, digitsOf, isAccount, link, sortOf } from "./address.js";
+import { adjust, adjustSort, address, choiceOf, digitsOf, isAccount, link, sortOf } from "./address.js";
 import { coverage, nameOf, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATES } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import { Exports, Filter, Freshness, NearHint, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
-export function show() {
-  if (coverage.phase === "idle") coverage.load();
-}
+export const show = () => coverage.enter();
+export const tryAgain = () => coverage.tryAgain();
 
 // The sign, the word and the reason of one cell; no cell was not asked yet.
 export function Cell({ cell, failed = false, plain = false }) {
@@ -37,7 +36,9 @@ function byAccount() {
     const states = new Map();
     for (const { State } of cells.values()) states.set(State, (states.get(State) ?? 0) + 1);
     const on = states.get("on") ?? 0;
-    return { account, cells, states, on, gaps: cells.size - on, pending: settings.Regions.length - cells.size };
+    // What could not be checked is not known: it is no gap.
+    const unknown = states.get("failed") ?? 0;
+    return { account, cells, states, on, unknown, gaps: cells.size - on - unknown, pending: settings.Regions.length - cells.size };
   });
   grouped = { from: coverage.rows, rows };
   return rows;
@@ -51,35 +52,49 @@ const CHOICES = [
   ["failed", "could not be checked somewhere"],
 ];
 
-function matches(row, part, state) {
-  if (part && !row.account.includes(part)) return false;
+// By a part of the id, or of the name if names are shown.
+export function finder(part) {
+  const lower = part.toLowerCase();
+  const isId = !part || /^\d+$/.test(part);
+  return (account, email) => account.includes(part) || (!isId && (nameOf(account).toLowerCase().includes(lower) || Boolean(email?.toLowerCase().includes(lower))));
+}
+
+function matches(row, has, state) {
+  if (!has(row.account)) return false;
   if (state === "gaps") return row.gaps > 0;
   if (state === "on") return row.on === settings.Regions.length;
   return !state || row.states.has(state);
 }
 
-export function verdict(name, on, gaps, pending) {
-  const where = `covered in ${count(on)} of ${some(on + gaps + pending, "region")}`;
+export function verdict(name, on, gaps, pending, unknown = 0) {
+  const where = `covered in ${count(on)} of ${some(on + gaps + pending + unknown, "region")}`;
+  const notKnown = `not known in ${some(unknown, "region")}, which could not be checked`;
   if (pending) return `${name} is ${where} so far; ${some(pending, "region")} not answered yet`;
+  if (unknown) return gaps ? `${name} is not covered everywhere: ${where}, and ${notKnown}` : `${name} is ${where}, and ${notKnown}`;
   return gaps ? `${name} is not covered everywhere: ${where}` : `${name} is covered everywhere: in ${on === 1 ? "its region" : `all ${count(on)} regions`}`;
 }
 
 let told = null;
 
 export function Coverage() {
-  const { find = "", state = "" } = address.query;
+  const { find = "" } = address.query;
+  const state = choiceOf("state", CHOICES);
   const part = digitsOf(find);
   const all = byAccount();
-  const rows = all.filter((row) => matches(row, part, state));
+  const has = finder(part);
+  const rows = all.filter((row) => matches(row, has, state));
   const everywhere = all.filter((row) => row.on === settings.Regions.length).length;
   const exact = rows.length === 1 && part && rows[0];
-  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
+  const words = exact ? `${verdict(exact.account, exact.on, exact.gaps, exact.pending, exact.unknown)}.` : `${count(rows.length)} of ${some(all.length, "account")} shown.`;
   const key = `${find} ${state}`;
   if (told !== null && told !== key) announce(words);
   told = key;
+  // A file has cells, and not accounts: only some filters mean the same for both.
+  const exported = { account: /^\d*$/.test(part) ? part : "", state: ["off", "unseen", "failed"].includes(state) ? state : "" };
+  const isExact = !state && exported.account === part;
   const columns = [
     { key: "account", label: "Account", value: (row) => row.account, cell: (row) => html`<a href=${link("account", [row.account])}>${row.account}</a>${nameOf(row.account) && html` <small>${nameOf(row.account)}</small>`}` },
-    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps, cell: (row) => (row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps) },
+    { key: "gaps", label: "Gaps", number: true, value: (row) => row.gaps + (row.unknown && 0.5), cell: (row) => html`${row.pending ? html`<span class="unknown">${row.gaps || "…"}</span>` : row.gaps}${row.unknown > 0 && html` <small>${count(row.unknown)} not known</small>`}` },
     ...settings.Regions.map((region) => ({
       key: region,
       label: region,
@@ -112,10 +127,12 @@ export function Coverage() {
         <${Filter} id="coverage-state" label="Coverage"><${Select} id="coverage-state" value=${state} any="any" choices=${CHOICES} change=${(value) => adjust({ state: value })} /><//>
       </form>
       <p class="quiet" id="coverage-shown">${words}</p>
+      <${NearHint} rows=${rows.length} />
+      ${rows.length === 0 && /^\d+$/.test(part) && !isAccount(part) && html`<p id="coverage-digits">An account id has 12 digits; this has ${count(part.length)}.</p>`}
       ${rows.length === 0 && isAccount(part) && html`<p>Account ${part} is in no graph that was asked. <a href=${link("account", [part])}>Look at it</a></p>`}
       <${Table} id="coverage-table" caption="Coverage of accounts, region by region" rows=${rows} rowKey=${(row) => row.account} view=${key}
         columns=${columns} sort=${sortOf("-gaps")} onSort=${adjustSort} />
-      <${Exports} kind="coverage" query=${{ account: part, state: ["on", "off", "unseen", "failed"].includes(state) ? state : "" }}>this<//>
+      <${Exports} kind="coverage" failed=${coverage.failures.length} query=${exported}>${isExact ? "this" : `all cells${exported.account || exported.state ? " of this filter" : ""}`}<//>
     </section>
   `;
 }

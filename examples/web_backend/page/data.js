@@ -2,18 +2,27 @@
 
 import { call } from "./api.js";
 import { Dataset } from "./dataset.js";
+import { Retry } from "./retry.js";
 import { changed, recall, remember } from "./store.js";
 
 export const settings = { Accounts: [], Regions: [], Names: {}, Accepts: false, Example: null, known: false, problem: null };
 
+export const settingsRetry = new Retry();
+let asking = false;
+
+// The problem stays until there is an answer, since this is repeated in the background.
 export async function loadSettings() {
-  settings.problem = null;
-  changed();
+  if (asking) return;
+  asking = true;
   try {
-    Object.assign(settings, await call("api/settings"), { known: true });
+    Object.assign(settings, await call("api/settings"), { known: true, problem: null });
+    settingsRetry.succeeded();
   } catch (error) {
     if (!error.problem) throw error;
     settings.problem = error.problem;
+    settingsRetry.failed();
+  } finally {
+    asking = false;
   }
   changed();
 }
@@ -38,6 +47,7 @@ export const coverage = new Dataset({
   read: (line) => line,
   key: (row) => `${row.AccountId} ${row.Region}`,
   owner: (row) => `${row.AdministratorId ?? row.AccountId} ${row.Region}`,
+  isUnknown: (row) => row.State === "failed",
 });
 
 export const members = new Dataset({
@@ -61,9 +71,22 @@ export const graphs = new Dataset({
   owner,
 });
 
+// After an onboarding: what is known of members is older than that.
+export function outdate() {
+  coverage.outdated = true;
+  members.outdated = true;
+  accounts.outdated = true;
+}
+
+// The latest survey of members that the fleet was shown by, which the list of members shows too.
+export const fleet = { started: "" };
+
+// The pages of single accounts, which have surveys of their own.
+export const accounts = { outdated: false };
+
 export const anyLoading = () => [coverage, members, investigations, graphs].some((one) => one.loading);
 
 // Asks the accounts and regions of one cause again; what is known of the others stays. Then the stream is opened again.
-export async function askAgain(kind, cause) {
-  await call("api/fleet/retries", { method: "POST", body: { Kind: kind, Cause: cause } });
+export async function askAgain(kind, cause, accountIds) {
+  await call("api/fleet/retries", { method: "POST", body: { Kind: kind, Cause: cause, ...(accountIds && { AccountIds: accountIds }) } });
 }

@@ -1,25 +1,32 @@
 // The rows that a stream of the server has: `phase` says what is known of them, and old rows stay until there are new ones.
 //
+// A load that failed is repeated when its view is entered, and after a while in the background.
+//
 // idle: nobody asked. loading: the answer is under way; the rows are older ones, or those that have come so far.
 // ready: the rows are complete, as of `time`. failed: `problem` says why; the rows are what is left of older ones.
 
-import { lines } from "./api.js";
+import { MALFORMED, lines } from "./api.js";
 import { changed } from "./store.js";
+import { Retry } from "./retry.js";
 
 export class Dataset {
   phase = "idle";
   failures = []; // the accounts and regions that could not be read
+  started = null; // when the survey of the complete rows began
   time = null; // when the rows were complete; null if they never were
   problem = null;
   progress = null; // accounts and regions that have answered, and all of them
   began = 0; // when the latest request was sent
+  outdated = false; // something was changed since, so that the server has to ask AWS again
+  retry = new Retry();
   shown = new Map();
   list = [];
 
   // `address(fresh)`: the path; `read(line)` returns a row; `key(row)` names it, and `owner(row)` is the account and the
   // region that it comes from.
-  constructor({ address, read, key, owner }) {
-    Object.assign(this, { address, read, key, owner });
+  // `isUnknown(row)`: whether it only says that nothing is known.
+  constructor({ address, read, key, owner, isUnknown = () => false }) {
+    Object.assign(this, { address, read, key, owner, isUnknown });
   }
 
   // The same array as long as no row has changed.
@@ -43,15 +50,28 @@ export class Dataset {
     this.list = null;
   }
 
-  // `fresh`: whether the server has to ask AWS again.
-  async load({ fresh = false } = {}) {
+  // A view that shows the rows is entered.
+  enter(latest = "") {
+    if (this.outdated && !this.loading) this.load({ fresh: true });
+    // A later survey is known already, such as that of the fleet.
+    else if (this.phase === "ready" && this.started < latest) this.load({ quiet: true });
+    else if (this.phase === "idle" || this.phase === "failed") this.load({ quiet: true });
+  }
+
+  tryAgain() {
+    if (this.phase === "failed" && this.retry.isDue()) this.load({ quiet: true });
+  }
+
+  // `fresh`: whether the server has to ask AWS again. `quiet`: whether a problem stays until there is an answer.
+  async load({ fresh = false, quiet = false } = {}) {
     this.control?.abort();
     const control = (this.control = new AbortController());
     const found = new Map();
     const failures = [];
-    Object.assign(this, { phase: "loading", problem: null, progress: null, began: Date.now() });
+    Object.assign(this, { phase: "loading", problem: quiet ? this.problem : null, progress: null, began: Date.now() });
+    if (fresh) this.outdated = false;
     // The first answer is shown while it comes; a later one replaces the rows at its end.
-    const first = this.time === null;
+    const first = this.time === null && this.shown.size === 0;
     if (first) {
       this.failures = failures;
       this.show(found);
@@ -66,6 +86,7 @@ export class Dataset {
           this.finish(found, failures, value);
           break;
         }
+        this.problem = null;
         if (value.Begin) this.progress = { Done: 0, Total: value.Begin.Total };
         else if (value.Progress) this.progress = value.Progress;
         else if (value.Failure) failures.push(value);
@@ -78,8 +99,9 @@ export class Dataset {
       }
     } catch (error) {
       if (control.signal.aborted) return;
-      if (!error.problem) throw error;
-      Object.assign(this, { phase: "failed", problem: error.problem });
+      // Anything else than a problem is an answer that nobody has foreseen.
+      Object.assign(this, { phase: "failed", problem: error.problem ?? MALFORMED });
+      this.retry.failed();
     }
     changed();
   }
@@ -89,10 +111,12 @@ export class Dataset {
     const failed = new Set(failures.map((one) => `${one.AccountId} ${one.Region}`));
     if (this.time !== null) {
       for (const [name, row] of this.shown) {
-        if (failed.has(this.owner(row)) && !found.has(name)) found.set(name, { ...row, stale: row.stale ?? this.time });
+        const next = found.get(name);
+        if (next ? this.isUnknown(next) && !this.isUnknown(row) : failed.has(this.owner(row))) found.set(name, { ...row, stale: row.stale ?? this.time });
       }
     }
     this.show(found);
-    Object.assign(this, { phase: "ready", failures, progress: null, time: end.FinishedTime });
+    this.retry.succeeded();
+    Object.assign(this, { phase: "ready", problem: null, started: end.StartedTime, failures, progress: null, time: end.FinishedTime });
   }
 }

@@ -15,12 +15,13 @@ const COLUMNS = [
 const opened = new Set();
 const trouble = new Map(); // cause -> why it could not be asked again
 
+// `ask(cause)`: how the group is asked again, if not everywhere.
 // `kind`: what was asked; `reload()` opens its stream again, and may return a promise.
-export function Failures({ id, kind, failures, reload, changed }) {
+export function Failures({ id, kind, failures, reload, changed, ask = (cause) => askAgain(kind, cause) }) {
   const again = async (cause) => {
     trouble.delete(cause);
     try {
-      await askAgain(kind, cause);
+      await ask(cause);
       await reload();
     } catch (error) {
       if (!error.problem) throw error;

@@ -1,16 +1,17 @@
 // The fleet: what needs attention, what changed, and the memberships by status in every account and region, updated while
 // the survey runs. Numbers stay until there are new ones: old ones are dimmed, and say how old they are.
 
-import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
+import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
 import { call, follow } from "./api.js";
 import { Chart, Legend } from "./chart.js";
-import { settings } from "./data.js";
+import { fleet, members, settings } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { Retry } from "./retry.js";
 import { ALL, STATUSES, add, inWords, kindOf, none, total } from "./statuses.js";
-import { announce, changed } from "./store.js";
-import { Badge, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import { announce, changed, focusOn } from "./store.js";
+import { Badge, Button, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
 
 const targets = new Map(); // "account region" -> what is known of it
 let rows = []; // the same, in a new array after each change
@@ -22,27 +23,38 @@ let done = 0;
 let began = 0;
 let announced = 0; // the last quarter of the progress that was announced
 let stop = () => {};
+let begun = false; // the answer to the latest request has come
+const retry = new Retry();
 
-const LOOK = "detective-last-look";
+const SEEN = "detective-changes-seen";
+const HOUR = 3600 * 1000;
+const SINCE = [["", "I last marked it as seen"], ["1", "an hour ago"], ["24", "24 hours ago"]];
 const changes = { since: null, found: null, problem: null };
 
 export function show() {
-  if (phase === "idle") load();
+  if (phase === "idle" || phase === "failed" || (phase === "ready" && members.started > finished)) load({ quiet: true });
+  else if (phase === "ready" && sinceOf() !== changes.since) readChanges();
 }
 
-// `age`: how many seconds old the numbers may be; undefined leaves that to the server.
-export function load(age) {
+export function tryAgain() {
+  if (phase === "failed" && retry.isDue()) load({ quiet: true });
+}
+
+// `age`: how many seconds old the numbers may be; by default, what the other views show is shown here too. `quiet`: whether a problem stays
+// until there is an answer.
+export function load({ age = 3600, quiet = false } = {}) {
   stop();
-  Object.assign(changes, { since: changes.since ?? lastLook() });
   phase = "loading";
-  problem = null;
+  if (!quiet) problem = null;
   began = Date.now();
-  done = 0;
+  if (!quiet) done = 0;
+  begun = false;
   announced = 0;
-  stop = follow(age === undefined ? "api/fleet/overview" : `api/fleet/overview?max_age=${age}`, {
+  stop = follow(`api/fleet/overview?max_age=${age}`, {
     begin(data) {
       survey = data;
       done = 0;
+      begun = true;
       changed();
     },
     target(target) {
@@ -63,7 +75,8 @@ export function load(age) {
     ended(found) {
       problem = found;
       phase = found ? "failed" : "ready";
-      if (!found) finish();
+      if (found) retry.failed();
+      else finish();
       changed();
     },
   });
@@ -73,37 +86,56 @@ export function load(age) {
 // A failure does not take away the numbers of an earlier survey.
 function put(target) {
   const name = `${target.AccountId} ${target.Region}`;
-  const id = survey?.SurveyId ?? survey?.StartedTime;
+  const id = surveyId();
   const before = targets.get(name);
   if (target.Error) targets.set(name, { ...before, ...target, Counts: before?.Counts, GraphArn: before?.GraphArn, time: before?.time, survey: id });
   else targets.set(name, { ...target, time: target.Time ?? survey?.StartedTime, survey: id });
 }
 
 function finish() {
-  const id = survey?.SurveyId ?? survey?.StartedTime;
+  const id = surveyId();
   for (const [name, target] of targets) if (target.survey !== id) targets.delete(name);
   rows = null;
-  finished = survey?.StartedTime;
+  finished = fleet.started = survey?.StartedTime ?? "";
+  retry.succeeded();
   readChanges();
 }
 
 // ---- what changed
 
-function lastLook() {
+const sinceChoice = () => choiceOf("since", SINCE);
+const ago = (hours) => new Date(Date.now() - hours * HOUR).toISOString();
+
+// Only the reader knows what was seen: a reload has seen nothing. What nobody marked is of the last day.
+function lastSeen() {
   let last = null;
   try {
-    last = localStorage.getItem(LOOK);
-    localStorage.setItem(LOOK, new Date().toISOString());
+    last = localStorage.getItem(SEEN);
   } catch {
-    // Without storage, all that the server remembers is new.
+    // Storage is forbidden.
   }
-  return last && !Number.isNaN(Date.parse(last)) ? last : new Date(Date.now() - 24 * 3600 * 1000).toISOString();
+  return last && !Number.isNaN(Date.parse(last)) ? last : ago(24);
+}
+
+const sinceOf = () => (sinceChoice() ? ago(Number(sinceChoice())) : lastSeen());
+
+function markSeen() {
+  // Not now: what the server noticed after it was asked is not on the page yet.
+  try {
+    localStorage.setItem(SEEN, changes.found.AsOf ?? new Date().toISOString());
+  } catch {
+    // Storage is forbidden: the page forgets it.
+  }
+  adjust({ since: "" });
+  return readChanges();
 }
 
 async function readChanges() {
+  const since = (changes.since = sinceOf());
   try {
-    changes.found = await call(`api/changes?since=${encodeURIComponent(changes.since)}`);
-    changes.problem = null;
+    const found = await call(`api/changes?since=${encodeURIComponent(since)}`);
+    if (since !== changes.since) return;
+    Object.assign(changes, { found, problem: null });
   } catch (error) {
     if (!error.problem) throw error;
     changes.problem = error.problem;
@@ -124,9 +156,13 @@ function say() {
 }
 
 const failed = () => [...targets.values()].filter((target) => target.Error);
+const surveyId = () => survey?.SurveyId ?? survey?.StartedTime;
 
+// Of the survey that is under way, and not of the one before.
 function progressWords() {
-  const failures = failed().length;
+  const id = surveyId();
+  let failures = 0;
+  if (begun) for (const target of targets.values()) if (target.Error && target.survey === id) failures += 1;
   return `${count(done)} of ${count(survey?.Total ?? 0)} done${failures ? `, ${count(failures)} failed` : ""}`;
 }
 
@@ -150,9 +186,14 @@ function totalsOf() {
   return totals;
 }
 
-const isOld = (target) => Boolean(target.time) && (Boolean(target.Error) || target.survey !== (survey?.SurveyId ?? survey?.StartedTime) || phase === "failed");
+const isOld = (target) => Boolean(target.time) && (Boolean(target.Error) || target.survey !== surveyId() || phase === "failed");
 
 // ---- the view
+
+function showEmpty() {
+  adjust({ status: "empty", find: "", region: "" });
+  focusOn("accounts");
+}
 
 function Attention({ totals }) {
   const sum = none();
@@ -173,7 +214,7 @@ function Attention({ totals }) {
       )}
       ${empty > 0 &&
       html`<li key="empty" class="group"><p><${Badge}>No graph<//> ${some(empty, "account and region", "accounts and regions")}</p>
-        <a href=${link("coverage", [], { state: "gaps" })}>Show what is not covered</a></li>`}
+        <button type="button" onClick=${showEmpty}>Show which</button></li>`}
     </ul>
     ${failures.length > 0 &&
     html`<h3 id="failures-title">Could not be checked</h3>
@@ -182,10 +223,17 @@ function Attention({ totals }) {
   </section>`;
 }
 
+function chooseSince(since) {
+  adjust({ since });
+  readChanges();
+}
+
 function Changes() {
-  const { found, since, problem: trouble } = changes;
+  const { found, problem: trouble } = changes;
+  const since = changes.since ?? sinceOf();
+  const unseen = failed().length;
   const columns = [
-    { key: "time", label: "When (UTC)", value: (one) => one.Time, cell: (one) => timestamp(one.Time) },
+    { key: "time", label: "Noticed (UTC)", value: (one) => one.Time, cell: (one) => timestamp(one.Time) },
     { key: "member", label: "Member", value: (one) => one.MemberId, cell: (one) => html`<a href=${link("account", [one.MemberId])}>${one.MemberId}</a>` },
     { key: "administrator", label: "Administrator", value: (one) => one.AccountId },
     { key: "region", label: "Region", value: (one) => one.Region },
@@ -194,10 +242,15 @@ function Changes() {
   ];
   return html`<section aria-labelledby="changes-title" id="changes">
     <h2 id="changes-title">What changed since ${timestamp(found?.Since > since ? found.Since : since)} UTC</h2>
+    <form class="filter" onSubmit=${(event) => event.preventDefault()}>
+      <${Filter} id="changes-since" label="Since"><${Select} id="changes-since" value=${sinceChoice()} choices=${SINCE} change=${chooseSince} /><//>
+      ${found && html`<${Button} name="seen" id="changes-seen" run=${markSeen} label="Mark as seen" />`}
+    </form>
     ${trouble && html`<p class="quiet">Could not be read: ${trouble.title}.</p>`}
     ${!found && !trouble && html`<p class="quiet">Not answered yet.</p>`}
-    ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than your last look.</p>`}
-    ${found?.Changes.length === 0 && html`<p>No membership changed.</p>`}
+    ${found && !found.Complete && html`<p class="quiet">The server's record begins only then, later than what you have asked for.</p>`}
+    ${unseen > 0 && html`<p class="warning" id="changes-unseen">${some(unseen, "account and region", "accounts and regions")} could not be checked: what changed there is not known.</p>`}
+    ${found?.Changes.length === 0 && html`<p>${unseen ? "No other membership changed." : "No membership changed."}</p>`}
     ${found?.Changes.length > 0 &&
     html`<${Table} id="changes-table" caption="Memberships that changed, newest first" rows=${found.Changes} rowKey=${(one) => `${one.Time} ${one.AccountId} ${one.Region} ${one.MemberId}`} columns=${columns} />
       ${found.Left > 0 && html`<p class="quiet">And ${count(found.Left)} more.</p>`}`}
@@ -240,11 +293,15 @@ function state(target) {
   return target.GraphArn === null ? ["empty", "no graph", "plain"] : ["graph", "graph", "good"];
 }
 
+const TARGET_STATUSES = [...STATUSES, ["failure", "Could not be checked"], ["empty", "No graph"]];
 let filtered = { key: null, rows: [] };
 
 function Accounts({ totals }) {
-  const { find = "", region = "", status = "" } = address.query;
+  const { find = "" } = address.query;
+  const [status, region] = [choiceOf("status", TARGET_STATUSES), choiceOf("region", settings.Regions)];
   rows ??= [...targets.values()];
+  let failures = 0;
+  for (const one of totals.values()) failures += one.failed;
   const part = digitsOf(find);
   const key = JSON.stringify([part, region, status]);
   if (filtered.from !== rows || filtered.key !== key) {
@@ -273,12 +330,12 @@ function Accounts({ totals }) {
     <form class="filter" onSubmit=${(event) => event.preventDefault()}>
       <${Filter} id="targets-account" label="Account"><input id="targets-account" type="search" inputmode="numeric" autocomplete="off" size="14" value=${find} onInput=${(event) => adjust({ find: event.target.value })} /><//>
       <${Filter} id="targets-region" label="Region"><${Select} id="targets-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
-      <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any" choices=${[...STATUSES, ["failure", "Could not be checked"], ["empty", "No graph"]]} change=${(value) => adjust({ status: value })} /><//>
+      <${Filter} id="targets-status" label="Status"><${Select} id="targets-status" value=${status} any="any" choices=${TARGET_STATUSES} change=${(value) => adjust({ status: value })} /><//>
     </form>
-    <p class="quiet" id="targets-shown">${count(filtered.rows.length)} of ${count(rows.length)} accounts and regions that have answered</p>
+    <p class="quiet" id="targets-shown">${count(filtered.rows.length)} of ${some(rows.length, "account and region", "accounts and regions")} that were asked${failures ? `; ${count(failures)} of them could not be checked` : ""}</p>
     <${Table} id="targets" caption="Memberships by status, account and region" rows=${filtered.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} view=${key}
       columns=${columns} sort=${sortOf("account")} onSort=${adjustSort} />
-    <${Exports} kind="members" query=${{ region }}>all members<//> <${Exports} kind="failures" query=${{}}>all failures<//>
+    <${Exports} kind="members" query=${{ region }} failed=${failures}>${region ? `all members in ${region}` : "all members"}<//> <${Exports} kind="failures" query=${{}}>all failures<//>
   </section>`;
 }
 
@@ -291,7 +348,7 @@ export function Fleet() {
         <h2 id="fleet-title">Fleet</h2>
         <p id="fleet-count">${survey ? `${progressWords()}, as of ${timestamp(survey.StartedTime)} UTC` : "Not answered yet"}</p>
         <progress id="fleet-progress" aria-label="Accounts and regions that are done" max=${total_ || 1} value=${done}></progress>
-        <${RefreshButton} id="fleet-refresh" busy=${phase === "loading"} run=${() => load(0)} />
+        <${RefreshButton} id="fleet-refresh" busy=${phase === "loading"} run=${() => load({ age: 0 })} />
       </div>
       ${phase !== "ready" && html`<${Freshness} id="fleet-freshness" phase=${phase} time=${finished} began=${began} progress=${{ Done: done, Total: total_ }} />`}
       <${Problem} id="fleet-alert" problem=${problem} retry=${phase === "failed" ? () => load() : null} />

@@ -1,6 +1,6 @@
 // Investigations: all accounts and regions, one investigation with its indicators, and a form to start one.
 
-import { address, adjust, adjustSort, go, link, sortOf } from "./address.js";
+import { address, adjust, adjustSort, choiceOf, go, link, placeNow, sortOf } from "./address.js";
 import { PATIENT, call, pages, path } from "./api.js";
 import { stateOf } from "./coverage.js";
 import { investigations, settings } from "./data.js";
@@ -8,8 +8,8 @@ import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { SEVERITIES, severityRank } from "./statuses.js";
-import { announce, changed, recall, remember } from "./store.js";
-import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isWorking, some, submit, timestamp } from "./ui.js";
+import { announce, changed, notify, recall, remember } from "./store.js";
+import { Badge, Button, Exports, Field, Filter, Freshness, Problem, RefreshButton, Select, count, isKnown, isWorking, some, submit, timestamp } from "./ui.js";
 
 const POLL_INTERVAL = 1500; // milliseconds, while an investigation is running
 const HOUR = 3600000;
@@ -21,8 +21,10 @@ const form = recall("start", { account: "", region: "", entity: "", from: minute
 let startProblem = null;
 let one = null; // { path, ids, found, indicators, problem }
 
+export const tryAgain = () => investigations.tryAgain();
+
 export function show([account, region, id]) {
-  if (investigations.phase === "idle") investigations.load();
+  investigations.enter();
   if (!id) one = null;
   else if (one?.ids.join() !== [account, region, id].join()) {
     one = { ids: [account, region, id], path: path`api/accounts/${account}/regions/${region}/investigations/${id}`, found: null, indicators: null, problem: null };
@@ -41,7 +43,7 @@ const COLUMNS = [
   { key: "severity", label: "Severity", value: (row) => severityRank(row.Severity), cell: (row) => html`<${Severity} word=${row.Severity} />` },
   { key: "status", label: "Status", value: (row) => row.Status, cell: (row) => lower(row.Status) },
   { key: "state", label: "State", value: (row) => row.State, cell: (row) => stateWord(row.State) },
-  { key: "account", label: "Account", value: (row) => row.AccountId },
+  { key: "account", label: "Account", value: (row) => row.AccountId, cell: (row) => html`<a href=${link("account", [row.AccountId])}>${row.AccountId}</a>` },
   { key: "region", label: "Region", value: (row) => row.Region },
   { key: "created", label: "Started (UTC)", value: (row) => row.CreatedTime, cell: (row) => timestamp(row.CreatedTime) },
 ];
@@ -154,12 +156,14 @@ async function startInvestigation() {
   form.token ??= randomId();
   remember("start", form);
   const [account, region] = [accountOf(), regionOf()];
+  const from = placeNow();
   try {
     const body = { EntityArn: form.entity.trim(), ScopeStartTime: `${form.from}Z`, ScopeEndTime: `${form.to}Z`, ClientToken: form.token };
     const { InvestigationId: id } = await call(path`api/accounts/${account}/regions/${region}/investigations`, { method: "POST", body, quiet: PATIENT });
     edit({ entity: "" });
     investigations.load({ fresh: true });
-    go("investigations", [account, region, id]);
+    if (placeNow() === from) go("investigations", [account, region, id]);
+    else notify({ text: "The investigation was started.", href: link("investigations", [account, region, id]), label: "Show it" });
   } catch (error) {
     if (!error.problem) throw error;
     startProblem = error.problem;
@@ -188,11 +192,21 @@ function Start() {
 
 // ---- the view
 
+const INVESTIGATION_STATES = [["ACTIVE", "active"], ["ARCHIVED", "archived"]];
+
 let told = null;
+let ordered = { from: null, rows: [] };
+
+// Where the sort finds no difference, such as in the severity, the newest comes first.
+function newestFirst() {
+  const { rows } = investigations;
+  if (ordered.from !== rows) ordered = { from: rows, rows: [...rows].sort((a, b) => (a.CreatedTime < b.CreatedTime ? 1 : a.CreatedTime > b.CreatedTime ? -1 : 0)) };
+  return ordered.rows;
+}
 
 export function Investigations() {
-  const { severity = "", state = "" } = address.query;
-  const { rows } = investigations;
+  const [severity, state] = [choiceOf("severity", SEVERITIES), choiceOf("state", INVESTIGATION_STATES)];
+  const rows = newestFirst();
   const shown = rows.filter((row) => (!severity || row.Severity === severity) && (!state || row.State === state));
   const words = `${count(shown.length)} of ${some(rows.length, "investigation")}`;
   const key = `${severity} ${state}`;
@@ -209,12 +223,12 @@ export function Investigations() {
       ${investigations.failures.length > 0 && html`<h3>Could not be checked</h3><${Failures} id="investigations-failures" kind="investigations" failures=${investigations.failures} reload=${() => investigations.load()} changed=${changed} />`}
       <form class="filter" onSubmit=${(event) => event.preventDefault()}>
         <${Filter} id="investigations-severity" label="Severity"><${Select} id="investigations-severity" value=${severity} any="any" choices=${SEVERITIES} change=${(value) => adjust({ severity: value })} /><//>
-        <${Filter} id="investigations-state" label="State"><${Select} id="investigations-state" value=${state} any="any" choices=${[["ACTIVE", "active"], ["ARCHIVED", "archived"]]} change=${(value) => adjust({ state: value })} /><//>
+        <${Filter} id="investigations-state" label="State"><${Select} id="investigations-state" value=${state} any="any" choices=${INVESTIGATION_STATES} change=${(value) => adjust({ state: value })} /><//>
       </form>
-      <p class="quiet" id="investigations-shown">${words}${investigations.time ? "" : ", so far"}</p>
+      ${isKnown(investigations) && html`<p class="quiet" id="investigations-shown">${words}${investigations.time ? "" : ", so far"}</p>`}
       <${Table} id="investigations-table" caption="Investigations, most severe first; each links to its indicators" rows=${shown} rowKey=${(row) => `${row.AccountId} ${row.Region} ${row.InvestigationId}`} view=${key}
         columns=${COLUMNS} sort=${sortOf("severity")} onSort=${adjustSort} />
-      <${Exports} kind="investigations" query=${{ severity, state }}>these<//>
+      <${Exports} kind="investigations" failed=${investigations.failures.length} query=${{ severity, state }}>these<//>
       <${Start} />
     </section>
     <${One} />

@@ -1,18 +1,23 @@
 // Members by account: status, reason, since when, and how much data; found by any part of an id.
 
-import { adjust, adjustSort, address, digitsOf, link, sortOf } from "./address.js";
-import { stateOf } from "./coverage.js";
-import { graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
+import { adjust, adjustSort, address, choiceOf, digitsOf, link, sortOf } from "./address.js";
+import { finder, stateOf } from "./coverage.js";
+import { fleet, graphs, members, nameOf, personal, settings, showPersonal } from "./data.js";
 import { Failures } from "./failures.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
 import { STATUSES, inWords, kindOf, urgency } from "./statuses.js";
 import { announce, changed } from "./store.js";
-import { Badge, Exports, Filter, Freshness, Problem, RefreshButton, Select, count, some, timestamp } from "./ui.js";
+import { Badge, Exports, Filter, Freshness, NearHint, Problem, RefreshButton, Select, count, isKnown, some, timestamp } from "./ui.js";
 
 export function show() {
-  if (members.phase === "idle") members.load();
-  if (graphs.phase === "idle") graphs.load();
+  members.enter(fleet.started);
+  graphs.enter();
+}
+
+export function tryAgain() {
+  members.tryAgain();
+  graphs.tryAgain();
 }
 
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
@@ -70,12 +75,14 @@ export const memberKey = (one) => `${one.Administrator} ${one.Region} ${one.Acco
 let filtered = { key: null };
 
 export function Members() {
-  const { find = "", status = "", region = "" } = address.query;
+  const { find = "" } = address.query;
+  const [status, region] = [choiceOf("status", STATUSES), choiceOf("region", settings.Regions)];
   const part = digitsOf(find);
   const key = JSON.stringify([part, status, region]);
   const { rows } = members;
   if (filtered.from !== rows || filtered.key !== key) {
-    const found = rows.filter((one) => (!part || one.AccountId.includes(part)) && (!status || one.Status === status) && (!region || one.Region === region));
+    const has = finder(part);
+    const found = rows.filter((one) => has(one.AccountId, one.EmailAddress) && (!status || one.Status === status) && (!region || one.Region === region));
     if (filtered.key !== null && filtered.key !== key) announce(`${count(found.length)} of ${some(rows.length, "membership")}`);
     filtered = { from: rows, key, rows: found, accounts: new Set(found.map((one) => one.AccountId)).size };
   }
@@ -94,10 +101,11 @@ export function Members() {
         <${Filter} id="members-status" label="Status"><${Select} id="members-status" value=${status} any="any" choices=${STATUSES} change=${(value) => adjust({ status: value })} /><//>
         <${Filter} id="members-region" label="Region"><${Select} id="members-region" value=${region} any="any" choices=${settings.Regions} change=${(value) => adjust({ region: value })} /><//>
       </form>
-      <p class="quiet" id="members-shown">${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${some(filtered.accounts, "account")}${members.time ? "" : ", so far"}</p>
+      ${isKnown(members) && html`<p class="quiet" id="members-shown">${count(filtered.rows.length)} of ${some(rows.length, "membership")}, ${some(filtered.accounts, "account")}${members.time ? "" : ", so far"}</p>`}
+      <${NearHint} rows=${filtered.rows.length} />
       <${Table} id="members-table" caption="Memberships, problems first" rows=${filtered.rows} rowKey=${memberKey} view=${key} columns=${memberColumns()}
         rowClass=${(one) => (one.stale || members.phase === "failed" ? "old" : "")} sort=${sortOf("status")} onSort=${adjustSort} />
-      <${Exports} kind="members" query=${{ member: part, status, region }}>these<//>
+      <${Exports} kind="members" failed=${members.failures.length} query=${{ member: /^\d*$/.test(part) ? part : "", status, region }}>these<//>
     </section>
     <${Graphs} />
   `;

@@ -1,20 +1,23 @@
 // Onboarding: a list of accounts becomes a plan for review, and the plan a job, which runs without the page too. A plan is
 // bound to the form that it was made from: it names its administrator, and an edit of the form takes it back.
 
-import { address, adjust, digitsOf, go, isAccount, link } from "./address.js";
+import { address, adjust, digitsOf, go, isAccount, link, placeNow } from "./address.js";
 import { PATIENT, call, follow, path } from "./api.js";
-import { members, settings } from "./data.js";
+import { members, outdate, settings } from "./data.js";
 import { html } from "./parts/index.js";
 import { Table } from "./parts/table.js";
+import { Retry } from "./retry.js";
 import { inWords } from "./statuses.js";
-import { announce, changed, draw, focusOn, recall, remember } from "./store.js";
+import { announce, changed, draw, focusOn, notify, recall, remember, wantFocus } from "./store.js";
 import { Badge, Button, Field, Problem, Select, count, isWorking, some, submit, timestamp } from "./ui.js";
 
 const WORDS = { running: "Running", done: "Done", failed: "Failed", stopped: "Stopped" };
 const KINDS = { running: "wait", done: "good", failed: "bad", stopped: "wait" };
 
 // What was typed. `off`: the regions that are not wanted, so that a new region is.
-const form = recall("onboarding", { administrator: "", off: [], csv: "" });
+const EMPTY = { administrator: "", off: [], csv: "" };
+const form = recall("onboarding", EMPTY);
+let earlier = recall("onboarding-earlier", { form: null }).form; // what was typed before a link filled in the form
 let plan = null; // the answer, and under `form` what it was asked with
 let jobs = null;
 let job = null; // { id, data, rows, problem, live }
@@ -22,7 +25,8 @@ let stop = () => {};
 const problems = { plan: null, apply: null, jobs: null };
 
 const regionsOf = () => settings.Regions.filter((region) => !form.off.includes(region));
-const administratorOf = () => (settings.Accounts.includes(form.administrator) ? form.administrator : (settings.Accounts[0] ?? ""));
+// Nobody is preselected, since a wrong choice invites accounts into a wrong graph.
+const administratorOf = () => (settings.Accounts.includes(form.administrator) ? form.administrator : settings.Accounts.length === 1 ? settings.Accounts[0] : "");
 const asSent = () => JSON.stringify([administratorOf(), regionsOf(), form.csv]);
 export const isEdited = () => plan !== null && plan.form !== asSent();
 
@@ -35,9 +39,14 @@ function edit(changes) {
   draw();
 }
 
+export function tryAgain() {
+  if (jobsRetry.isDue()) listJobs();
+}
+
 export function show([id]) {
-  const { accounts, regions, plan: planId } = address.query;
-  if (accounts) prefill(accounts, regions);
+  const { accounts, plan: planId } = address.query;
+  if (accounts) prefill(address.query);
+  else if (!id && !planId && plan) adjust({ plan: plan.PlanId });
   listJobs();
   if (!id) {
     stop();
@@ -46,24 +55,48 @@ export function show([id]) {
   if (!id && planId && planId !== plan?.PlanId && /^[0-9a-f]{32}$/.test(planId)) readPlan(planId);
 }
 
-// From the page of an account: its line is inserted, with the address if the page has it.
-function prefill(accounts, regions) {
-  for (const id of accounts.split(",").map(digitsOf).filter(isAccount)) {
-    if (form.csv.includes(id)) continue;
-    const email = members.rows.find((one) => one.AccountId === id && one.EmailAddress)?.EmailAddress ?? "";
-    edit({ csv: `${form.csv && `${form.csv.trimEnd()}\n`}${id},${email}` });
-  }
-  const wanted = regions?.split(",").filter((region) => settings.Regions.includes(region));
-  if (wanted?.length) edit({ off: settings.Regions.filter((region) => !wanted.includes(region)) });
-  adjust({ accounts: null, regions: null });
+// From the page of an account: the form is for it alone, with its e-mail address if the page has it. What was typed before
+// is put aside.
+function prefill({ accounts, regions = "", administrator = "" }) {
+  const emails = new Map(members.rows.filter((one) => one.EmailAddress).map((one) => [one.AccountId, one.EmailAddress]));
+  const csv = accounts
+    .split(",")
+    .map(digitsOf)
+    .filter(isAccount)
+    .map((id) => `${id},${emails.get(id) ?? ""}`)
+    .join("\n");
+  adjust({ accounts: null, regions: null, administrator: null });
+  if (!csv) return;
+  if (form.csv.trim() && form.csv.trim() !== csv) putAside({ ...form });
+  const wanted = regions.split(",").filter((region) => settings.Regions.includes(region));
+  const off = wanted.length ? settings.Regions.filter((region) => !wanted.includes(region)) : [];
+  edit({ csv, off, administrator: settings.Accounts.includes(administrator) ? administrator : "" });
+  const missing = csv.search(/,$/m);
+  if (!administratorOf()) wantFocus("plan-administrator");
+  else if (missing >= 0) wantFocus("plan-csv", missing + 1);
+  else wantFocus("plan-make");
 }
+
+function putAside(found) {
+  earlier = found;
+  remember("onboarding-earlier", { form: earlier });
+}
+
+function putBack() {
+  const found = earlier;
+  putAside(null);
+  edit(found);
+  document.getElementById("plan-csv").focus();
+}
+
+const lineCount = (csv) => csv.split(/\r\n|\r|\n/).filter((line) => line.trim()).length;
 
 // ---- the plan
 
 async function makePlan() {
   problems.plan = null;
   problems.apply = null;
-  const sent = { form: asSent(), administrator: administratorOf() };
+  const sent = { form: asSent(), administrator: administratorOf(), from: placeNow() };
   const body = { AdministratorId: sent.administrator, Regions: regionsOf(), Csv: form.csv };
   plan = null;
   if (body.Regions.length === 0) {
@@ -79,13 +112,14 @@ async function makePlan() {
     return;
   }
   draw();
-  focusOn("plan");
+  if (placeNow() === sent.from) focusOn("plan");
+  else if (address.view !== "onboarding") notify({ text: `The plan for administrator ${plan.AdministratorId} is ready.`, href: link("onboarding", [], { plan: plan.PlanId }), label: "Show it" });
 }
 
 function take(answer, sent) {
   plan = { ...answer, form: sent };
   remember("plan", { id: answer.PlanId, form: sent });
-  if (!address.ids.length) adjust({ plan: answer.PlanId });
+  if (placeNow() === "onboarding") adjust({ plan: answer.PlanId });
 }
 
 // After a reload: the plan of the address, bound to the form that it was made from in this tab.
@@ -93,27 +127,44 @@ async function readPlan(id) {
   const { id: known, form: sent } = recall("plan", { id: null, form: null });
   try {
     const answer = await call(path`api/onboarding/plans/${id}`);
-    if (plan === null) take(answer, known === id ? sent : null);
+    if (address.query.plan === id) take(answer, known === id ? sent : null);
   } catch (error) {
     if (!error.problem) throw error;
-    problems.plan = { title: "The plan of this address is gone", detail: `${error.problem.title}. Make a new plan` };
+    if (error.problem.status === 404) problems.plan = { title: "The plan of this address is gone", detail: "make a new plan" };
+    else problems.plan = { ...error.problem, title: `The plan of this address could not be read: ${error.problem.title}` };
   }
   changed();
 }
 
+// Why a plan can never be applied any more.
+const OVER = new Set(["PlanMismatch", "PlanSuperseded"]);
+
 async function applyPlan() {
+  // A click may come after the answer, and before the button is gone.
+  if (!plan || isEdited()) return;
   problems.apply = null;
-  if (isEdited()) return;
+  const [applied, from] = [plan, placeNow()];
   const body = { PlanId: plan.PlanId, AdministratorId: plan.AdministratorId };
   if (plan.AccountIds) body.AccountIds = plan.AccountIds;
   try {
     const started = await call("api/onboarding/jobs", { method: "POST", body, quiet: PATIENT });
-    plan = null;
-    go("onboarding", [started.JobId]);
+    outdate();
+    if (plan === applied) plan = null;
+    if (applied.form === asSent()) clearForm(applied.Lines);
+    if (placeNow() === from) go("onboarding", [started.JobId]);
+    else notify({ text: `The plan for administrator ${applied.AdministratorId} is being applied.`, href: link("onboarding", [started.JobId]), label: "Show the progress" });
   } catch (error) {
     if (!error.problem) throw error;
-    problems.apply = error.problem;
+    problems.apply = { ...error.problem, advice: "To apply it again is safe: a plan is applied only once. The latest jobs below show whether it was." };
+    if (error.problem.outcome_unknown) listJobs();
+    if (error.problem.status === 404 || OVER.has(error.problem.code)) applied.over = true;
   }
+}
+
+// What was applied is done; the lines that were skipped are left, to be corrected.
+function clearForm(skipped) {
+  const lines = form.csv.split(/\r\n|\r|\n/);
+  edit({ csv: skipped.map(({ Line }) => lines[Line - 1] ?? "").join("\n") });
 }
 
 function Plan() {
@@ -126,7 +177,9 @@ function Plan() {
     lines || plan.Problems.length
       ? "There are no actions. The problems below have to be solved first."
       : "There is nothing to do: no account of the list needs an action.";
-  const summary = plan.Actions.length ? `${some(plan.Actions.length, "action")} for ${some(accounts.length, "account")}. Nothing has been changed yet.` : nothing;
+  const summary = plan.Actions.length ? `${some(plan.Actions.length, "action")} for ${some(accounts.length, "account")}. ${problems.apply?.outcome_unknown || plan.JobId ? "" : "Nothing has been changed yet."}` : nothing;
+  const isOver = plan.over || plan.JobId || plan.Latest === false;
+  const skipped = lines ? `, without the ${lines === 1 ? "invalid line" : `${count(lines)} invalid lines`}` : "";
   const text = (key, label, value) => ({ key, label, value });
   const wide = (key, label, value) => ({ key, label, value, wide: true });
   const places = [text("region", "Region", (one) => one.Region ?? "all"), text("account", "Account", (one) => one.AccountId ?? "all")];
@@ -154,15 +207,41 @@ function Plan() {
     html`<h3>Actions</h3>
       <${Table} id="plan-actions" caption="Numbers of actions by kind and region" rows=${kinds.map((kind) => ({ kind }))} rowKey=${(one) => one.kind} columns=${actions} />
       <details><summary>Each action</summary>
-        <${Table} id="plan-each" caption="Each action" rows=${keyed(plan.Actions)} rowKey=${(one) => one.place} columns=${[text("kind", "Action", (one) => one.Kind), ...places, wide("reason", "Reason", (one) => one.Detail ?? one.Reason ?? "")]} />
+        <${Table} id="plan-each" caption="Each action" rows=${keyed(plan.Actions)} rowKey=${(one) => one.place} columns=${[text("kind", "Action", (one) => one.Kind), ...places, wide("reason", "Reason", (one) => inWords(one.Detail ?? one.Reason ?? ""))]} />
       </details>
       <details><summary>As text</summary><pre tabindex="0" role="group" aria-label="The plan as text">${plan.Text}</pre></details>
-      ${!edited && html`<p class="buttons"><${Button} name="apply" id="plan-apply" main=${true} run=${applyPlan} label=${`Apply to administrator ${plan.AdministratorId}`} working="Applying" /></p>`}`}
+      ${isOver && html`<p class="warning" id="plan-over"><strong>This plan cannot be applied any more.</strong> ${plan.JobId ? html`It was applied: <a href=${link("onboarding", [plan.JobId])}>show the progress</a>` : "There is a newer one, or it has expired. Show the plan again."}</p>`}
+      ${!edited && !isOver && html`<p class="buttons"><${Button} name="apply" id="plan-apply" main=${true} run=${applyPlan} label=${`Apply to administrator ${plan.AdministratorId}${skipped}`} working="Applying" /></p>`}`}
     <${Problem} id="apply-alert" problem=${problems.apply} />
   </section>`;
 }
 
 // ---- a job
+
+// The word and the kind for how it goes: what has failed is never "done" alone.
+function outcome({ State, Failed = 0, Total, Ok, Regions = [] }) {
+  const bad = Failed > 0 || Ok === false || Regions.some((region) => region.Problem);
+  if (State !== "done" || !bad) return [Failed ? `${WORDS[State]}, ${count(Failed)} failed` : WORDS[State], Failed ? "bad" : KINDS[State]];
+  if (Total && Failed >= Total) return [`Failed: ${Total === 1 ? "the membership" : `all ${count(Total)} memberships`}`, "bad"];
+  return [Failed ? `Done, ${count(Failed)} failed` : "Done, with problems", "bad"];
+}
+
+// Equal problems are one: problem -> its rows, the most frequent one first.
+function byProblem(rows) {
+  const groups = new Map();
+  for (const row of rows) {
+    if (!row.Problem) continue;
+    if (!groups.has(row.Problem)) groups.set(row.Problem, []);
+    groups.get(row.Problem).push(row);
+  }
+  return [...groups].sort((a, b) => b[1].length - a[1].length);
+}
+
+const MANY = 10; // more accounts are not named
+const accountsOf = (rows) => {
+  const ids = [...new Set(rows.map((one) => one.AccountId))];
+  return ids.slice(0, MANY).join(", ") + (ids.length > MANY ? ` and ${count(ids.length - MANY)} more` : "");
+};
 
 function watch(id) {
   stop();
@@ -179,7 +258,8 @@ function watch(id) {
   };
   const finish = (data) => {
     update(data);
-    announce(`${WORDS[mine.data.State]}. ${mine.data.Summary ?? ""}`);
+    announce(`${outcome(mine.data)[0]}. ${mine.data.Summary ?? ""}`);
+    outdate();
     listJobs();
   };
   stop = follow(path`api/onboarding/jobs/${id}/events`, {
@@ -236,6 +316,7 @@ function Job() {
   const data = job.data ?? {};
   const bad = (data.Regions ?? []).filter((region) => region.Problem);
   const running = data.State === "running";
+  const groups = byProblem(job.rows);
   return html`<section aria-labelledby="job-title" id="one">
     <div class="bar">
       <h2 id="job-title">Progress${data.AdministratorId ? `: administrator ${data.AdministratorId}` : ""}</h2>
@@ -243,19 +324,25 @@ function Job() {
       <progress id="job-progress" aria-label="Finished memberships" max=${data.Total || 1} value=${data.Done ?? 0}></progress>
       ${running && html`<${Button} name=${`stop ${job.id}`} id="job-stop" run=${stopJob} label="Stop" working="Stopping" />`}
     </div>
-    <p id="job-status">${data.State && html`<${Badge} kind=${KINDS[data.State]}>${WORDS[data.State]}<//> ${data.Summary ?? ""} ${bad.map((region) => `${region.Region}: ${region.Problem}.`).join(" ")}`}</p>
+    <p id="job-status">${data.State && html`<${Badge} kind=${outcome(data)[1]}>${outcome(data)[0]}<//> ${data.Summary ?? ""} ${bad.map((region) => `${region.Region}: ${region.Problem}.`).join(" ")}`}</p>
     <${Problem} id="job-alert" problem=${job.problem} retry=${job.ended && job.problem && running ? () => watch(job.id) : null} />
+    ${groups.length > 0 &&
+    html`<h3>Problems</h3><ul class="groups" id="job-problems">${groups.map(([problem, rows]) => html`<li key=${problem}><strong>${some(rows.length, "membership")}</strong>: ${problem}. <span class="quiet">${accountsOf(rows)}</span></li>`)}</ul>`}
     ${job.rows.length > 0 && html`<${Table} id="job-rows" caption="The result for each account in each region" rows=${job.rows} rowKey=${(one) => `${one.AccountId} ${one.Region}`} columns=${JOB_COLUMNS} />`}
   </section>`;
 }
+
+const jobsRetry = new Retry();
 
 async function listJobs() {
   try {
     ({ Jobs: jobs } = await call("api/onboarding/jobs"));
     problems.jobs = null;
+    jobsRetry.succeeded();
   } catch (error) {
     if (!error.problem) throw error;
     problems.jobs = error.problem;
+    jobsRetry.failed();
   }
   changed();
 }
@@ -265,11 +352,17 @@ function Jobs() {
   return html`<section aria-labelledby="jobs-title" id="jobs">
     <h2 id="jobs-title">Latest jobs</h2>
     <${Problem} id="jobs-alert" problem=${problems.jobs} retry=${problems.jobs ? listJobs : null} />
-    <ul>${(jobs ?? []).map((one) => html`<li key=${one.JobId}><a href=${link("onboarding", [one.JobId])}>${timestamp(one.StartedTime)} UTC, ${one.AdministratorId}</a> ${WORDS[one.State].toLowerCase()}</li>`)}</ul>
+    <ul>${(jobs ?? []).map((one) => html`<li key=${one.JobId}><a href=${link("onboarding", [one.JobId])}>${timestamp(one.StartedTime)} UTC, ${one.AdministratorId}</a> <${Badge} kind=${outcome(one)[1]}>${outcome(one)[0]}<//></li>`)}</ul>
   </section>`;
 }
 
 // ---- the view
+
+// Only into an empty box: what was typed could not be brought back.
+function insertExample() {
+  edit({ csv: settings.Example });
+  document.getElementById("plan-csv").focus();
+}
 
 export function Onboarding() {
   const toggle = (region) => (event) => edit({ off: event.target.checked ? form.off.filter((one) => one !== region) : [...form.off, region] });
@@ -279,7 +372,7 @@ export function Onboarding() {
       <h2 id="onboarding-title">Onboarding</h2>
       <form id="plan-form" onSubmit=${submit("plan", makePlan)}>
         <${Field} id="plan-administrator" label="Administrator account, whose graphs the accounts will join">
-          <${Select} id="plan-administrator" value=${administratorOf()} choices=${settings.Accounts} change=${(value) => edit({ administrator: value })} required=${true} />
+          <${Select} id="plan-administrator" value=${administratorOf()} any=${settings.Accounts.length === 1 ? null : "Choose an administrator"} choices=${settings.Accounts} change=${(value) => edit({ administrator: value })} required=${true} />
         <//>
         <fieldset id="plan-regions"><legend>Regions</legend>
           ${settings.Regions.map((region) => html`<label key=${region}><input type="checkbox" name="region" value=${region} checked=${!form.off.includes(region)} onChange=${toggle(region)} /> ${region}</label>`)}
@@ -288,10 +381,11 @@ export function Onboarding() {
           <label for="plan-csv">Accounts, one per line: the account id, a comma, the e-mail address of its root user</label>
           <textarea id="plan-csv" rows="8" required spellcheck="false" autocomplete="off" placeholder="123456789012,root@example.com" value=${form.csv} onInput=${(event) => edit({ csv: event.target.value })}></textarea>
         </p>
+        ${earlier && html`<p class="field" id="plan-earlier">The form is for this account alone; your earlier list of ${some(lineCount(earlier.csv), "line")} is put aside. <button type="button" onClick=${putBack}>Put it back</button></p>`}
         ${!settings.Accepts && html`<p class="quiet">The accounts are invited, and have to accept the invitation themselves.</p>`}
         <p class="buttons">
           <button type="submit" class="main" id="plan-make" aria-disabled=${working ? "true" : null}>${working ? "Making the plan" : "Show the plan"}</button>
-          ${settings.Example && html`<button type="button" id="plan-example" onClick=${() => edit({ csv: settings.Example })}>Insert an example</button>`}
+          ${settings.Example && !form.csv.trim() && html`<button type="button" id="plan-example" onClick=${insertExample}>Insert an example</button>`}
         </p>
       </form>
       <p class="quiet">A plan changes nothing: it shows what would be changed, and is applied only if you say so.</p>

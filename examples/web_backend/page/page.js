@@ -3,13 +3,13 @@
 import * as account from "./account.js";
 import { address, digitsOf, follow, go, isAccount, link } from "./address.js";
 import * as coverage from "./coverage.js";
-import { anyLoading, loadSettings, settings } from "./data.js";
+import { anyLoading, loadSettings, settings, settingsRetry } from "./data.js";
 import * as fleet from "./fleet.js";
 import * as investigations from "./investigations.js";
 import * as members from "./members.js";
 import * as onboarding from "./onboarding.js";
 import { html } from "./parts/index.js";
-import { changed, start } from "./store.js";
+import { changed, focusOnWanted, notice, notify, start } from "./store.js";
 import { Problem } from "./ui.js";
 
 const VIEWS = new Map([
@@ -26,18 +26,32 @@ const LINKS = [["fleet", "Fleet"], ["coverage", "Coverage"], ["members", "Member
 function find(event) {
   event.preventDefault();
   const text = digitsOf(new FormData(event.target).get("find"));
+  if (!text) return;
+  event.target.reset();
   if (isAccount(text)) go("account", [text]);
-  else if (text) go("coverage", [], { find: text });
+  else go("coverage", [], { find: text });
 }
 
 function arrive() {
   if (address.view !== "account") account.leave();
+  if (notice?.href === location.hash) notify(null);
   if (settings.known) VIEWS.get(address.view)?.[0].show(address.ids);
+  else if (settings.problem) loadAll();
 }
 
 async function loadAll() {
   await loadSettings();
+  if (!settings.known) return;
   arrive();
+  // A form that the address has filled in wants the focus where something is missing.
+  changed();
+  setTimeout(focusOnWanted, 50);
+}
+
+function askForSettings() {
+  settings.problem = null;
+  changed();
+  loadAll();
 }
 
 function View() {
@@ -60,7 +74,8 @@ const Page = () => html`
     </form>
   </header>
   <main id="main" tabindex="-1">
-    <${Problem} id="alert" problem=${settings.problem} retry=${settings.problem && loadAll} />
+    <${Problem} id="alert" problem=${settings.problem} retry=${settings.problem && askForSettings} />
+    <p role="status" id="notice">${notice && html`${notice.text} <a href=${notice.href}>${notice.label}</a> <button type="button" onClick=${() => notify(null)}>Dismiss</button>`}</p>
     <${View} key=${address.view} />
   </main>
 `;
@@ -71,4 +86,6 @@ loadAll();
 // What has not been answered for a while says so.
 setInterval(() => {
   if (anyLoading() || fleet.isLoading() || account.isLoading()) changed();
+  if (settings.known) VIEWS.get(address.view)?.[0].tryAgain();
+  else if (settingsRetry.isDue()) loadAll();
 }, 1000);

@@ -23,7 +23,7 @@ const KINDS = new Map([
 const URGENCY = ["VERIFICATION_FAILED", "ACCEPTED_BUT_DISABLED", "VERIFICATION_IN_PROGRESS", "INVITED"];
 
 // The label of a status; an unknown status is its own label, and null means that the account is not a member.
-export const inWords = (status) => (status == null ? "No member" : (WORDS.get(status) ?? status));
+export const inWords = (status) => (status == null ? "not a member" : (WORDS.get(status) ?? status));
 export const kindOf = (status) => KINDS.get(status) ?? "plain";
 // The rank by urgency: problems first, and what AWS may add later before what is well.
 export const urgency = (status) => (status === "ENABLED" ? 9 : (URGENCY.indexOf(status) + 5) % 5);

@@ -32,12 +32,41 @@ export function draw() {
   if (active && active !== document.body && !(active.isConnected && active.checkVisibility())) focusOn(section);
 }
 
-// Puts the focus on the heading of a section, or of the view.
+// Puts the focus on the heading of a section, or of the view; or on what the view has asked for.
 export function focusOn(section) {
+  const field = wanted && document.getElementById(wanted.id);
+  if (field) {
+    field.focus();
+    if (wanted.place !== undefined) field.setSelectionRange(wanted.place, wanted.place);
+    return;
+  }
   const heading = (section && document.getElementById(section)?.querySelector("h2")) ?? document.querySelector("main h2");
   if (!heading) return;
   heading.tabIndex = -1;
   heading.focus();
+}
+
+// A view that was arrived at may want the focus in one of its fields, for what is missing there. `place`: in its text.
+let wanted = null;
+export function wantFocus(id, place) {
+  wanted = { id, place };
+}
+
+export function focusOnArrival(section) {
+  focusOn(section);
+  wanted = null;
+}
+
+export function focusOnWanted() {
+  if (wanted) focusOnArrival();
+}
+
+// What is said when an answer arrives late, and its view is not shown any more: `{ text, href }`.
+export let notice = null;
+export function notify(found) {
+  notice = found;
+  if (found) announce(found.text);
+  changed();
 }
 
 export const isBusy = (name) => busy.has(name);

@@ -39,7 +39,7 @@ export function Problem({ id, problem, retry, label = "Try again" }) {
     ${problem &&
     html`<p><strong>${problem.title}</strong>${problem.detail ? `: ${problem.detail}` : ""}</p>
       ${facts.length > 0 && html`<p class="quiet">${facts.join(", ")}</p>`}
-      ${problem.outcome_unknown && html`<p>AWS may have carried out the request nevertheless. Check before you repeat it.</p>`}
+      ${problem.outcome_unknown && html`<p>AWS may have carried out the request nevertheless. ${problem.advice ?? "Check before you repeat it."}</p>`}
       ${problem.JobId && html`<p><a href=${`#onboarding/${encodeURIComponent(problem.JobId)}`}>Show that job</a></p>`}
       ${retry && html`<button type="button" onClick=${retry}>${label}</button>`}`}
   </div>`;
@@ -79,10 +79,19 @@ export function Filter({ id, label, children }) {
   return html`<p><label for=${id}>${label}</label>${children}</p>`;
 }
 
-export const Exports = ({ kind, query, children }) => {
+// Said where not all rows are in the document: the browser's own search finds only those.
+const FEW = 60;
+export const NearHint = ({ rows }) => rows > FEW && html`<p class="quiet near">To find a row, use the filters: only rows near the screen are in the page, so the browser's own search misses the others.</p>`;
+
+// Whether there is a number to say: nothing is no 0 while nothing has been read.
+export const isKnown = (data) => Boolean(data.time || data.rows.length || data.phase === "loading");
+
+// `failed`: how many accounts and regions could not be read, and are missing in the file.
+export const Exports = ({ kind, query, failed = 0, children }) => {
   const words = new URLSearchParams(Object.entries(query ?? {}).filter(([, value]) => value)).toString();
   const address = (form) => `api/export/${kind}.${form}${words && `?${words}`}`;
-  return html`<p class="exports quiet">Export ${children}: <a href=${address("csv")} download>CSV</a> <a href=${address("ndjson")} download>NDJSON</a></p>`;
+  const missing = failed > 0 && html`. Incomplete: ${some(failed, "account and region", "accounts and regions")} could not be checked: <a href=${`api/export/failures.csv?kind=${kind}`} download>CSV of these</a>`;
+  return html`<p class="exports quiet">Export ${children}: <a href=${address("csv")} download>CSV</a> <a href=${address("ndjson")} download>NDJSON</a>${missing}</p>`;
 };
 
 // Failures by cause: an expired key fails for 400 accounts at once, and is one problem.

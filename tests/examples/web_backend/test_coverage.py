@@ -111,6 +111,7 @@ async def test_one_account(backend: Backend) -> None:
     assert (found["IsAdministrator"], found["Failures"]) == (False, [])
     asked = await backend.get("/api/accounts/444455556666?emails=true")
     assert {one["Member"]["EmailAddress"] for one in asked["Memberships"]} == {world.address("444455556666")}
+    assert found["Silent"] == [{"AccountId": world.CLOSED, "Region": region} for region in world.REGIONS]
     closed = await backend.get(f"/api/accounts/{world.CLOSED}")
     assert {line["Failure"]["Cause"] for line in closed["Failures"]} == {"AccessDenied"}
     assert len(closed["Failures"]) == len(world.REGIONS)
@@ -158,6 +159,17 @@ async def test_no_cell_is_lost_when_the_time_is_over(backend: Backend, monkeypat
     found = cells(await backend.ndjson(PATH))
     assert {account for account, _ in found} == set(world.NAMES)
     assert len(found) == KNOWN * len(world.REGIONS)
+
+
+async def test_each_part_of_an_account_says_of_when_it_is(backend: Backend) -> None:
+    """The memberships may be newer than the coverage; asked for again, both are of now."""
+    await backend.ndjson(PATH)
+    old = await backend.get("/api/accounts/444455556666?wait=60")
+    await backend.ndjson("/api/fleet/members?max_age=0")
+    mixed = await backend.get("/api/accounts/444455556666?wait=60")
+    assert mixed["CoverageAsOf"] == mixed["AsOf"] == old["CoverageAsOf"] < mixed["MembershipsAsOf"]
+    fresh = await backend.get("/api/accounts/444455556666?wait=60&max_age=0")
+    assert min(fresh["CoverageAsOf"], fresh["MembershipsAsOf"]) == fresh["AsOf"] > mixed["MembershipsAsOf"]
 
 
 async def test_many_readers_share_one_survey(backend: Backend, sim: DetectiveSimulator) -> None:

@@ -83,6 +83,13 @@ def test_sites(sites: list[str], path: str, expected: bool) -> None:
     assert is_our_site(sites, path) is expected
 
 
+@pytest.mark.parametrize("path", ["/", "/api/settings", "/api/nothing", "/api/fleet/overview"])
+async def test_no_version_is_named(backend: Backend, path: str) -> None:
+    """The header that aiohttp adds has its version, and that of Python."""
+    async with backend.http.get(path) as response:
+        assert "Server" not in response.headers
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 @pytest.mark.parametrize("path", ["/api/fleet/overview", "/api/fleet/members?max_age=0", "/api/coverage"])
 async def test_a_page_of_another_site_starts_no_survey(backend: Backend, path: str, site: str) -> None:

@@ -11,45 +11,69 @@
 import { Component, Virtualizer, createRef, elementScroll, html, observeElementOffset, observeElementRect } from "./index.js";
 
 const FEW = 60; // up to this many rows, all of them are in the document
+const CELLS = 480; // and fewer, if there are many columns: what is drawn at once has a limit
 const HEIGHT = 34; // pixels of a row before it was measured
+const LINE = 24; // the same of a cell on a phone, where rows are cards
+const PHONE = "(max-width: 40rem)";
 const order = new Intl.Collator("en", { numeric: true }).compare;
 const number = new Intl.NumberFormat("en");
 
 // null and undefined come last, in either direction.
+function compareSimple(a, b, sign) {
+  if (a == null || b == null) return (a == null) - (b == null);
+  return a === b ? 0 : a < b ? -sign : sign;
+}
+
 function compare(a, b, sign) {
   if (a == null || b == null) return (a == null) - (b == null);
   if (typeof a === "number" && typeof b === "number") return sign * (a - b);
   return sign * (a === b ? 0 : order(String(a), String(b)));
 }
 
+// Ids and times of one length have the same order as plain texts, which are compared many times faster.
+const SIMPLE = /^[\d\-T:.Z ]+$/;
+
+function areSimple(values) {
+  const length = values.find(([value]) => value != null)?.[0].length;
+  return values.every(([value]) => value == null || (typeof value === "string" && value.length === length && SIMPLE.test(value)));
+}
+
 export function sorted(rows, columns, sort) {
   const column = sort && columns.find((one) => one.key === sort.by);
   if (!column) return rows;
   // The values are computed once for each row, and not for each comparison.
-  return rows
-    .map((row, index) => [column.value(row), index, row])
-    .sort((a, b) => compare(a[0], b[0], sort.down ? -1 : 1) || a[1] - b[1])
+  const values = rows.map((row, index) => [column.value(row), index, row]);
+  const ordered = areSimple(values) ? compareSimple : compare;
+  return values
+    .sort((a, b) => ordered(a[0], b[0], sort.down ? -1 : 1) || a[1] - b[1])
     .map(([, , row]) => row);
 }
 
 export class Table extends Component {
   box = createRef();
   body = createRef();
+  phone = window.matchMedia(PHONE);
   rows = [];
   rowKeys = [];
   printing = false;
   held = false; // the pointer or the focus is in the rows, so that they keep their order
 
   // Only where there are gaps: measuring corrects the scroll position, which the browser holds itself without them.
-  measure = (node) => this.rows.length > FEW && this.virtual?.measureElement(node);
+  measure = (node) => this.rows.length > this.few() && this.virtual?.measureElement(node);
+
+  few() {
+    return Math.min(FEW, Math.floor(CELLS / this.props.columns.length));
+  }
 
   options() {
+    // Once, and not for each row.
+    const height = this.phone.matches ? this.props.columns.length * LINE : HEIGHT;
     return {
       count: this.rows.length,
       getScrollElement: () => this.box.current,
-      estimateSize: () => HEIGHT,
+      estimateSize: () => height,
       getItemKey: (index) => this.rowKeys[index],
-      overscan: 8,
+      overscan: Math.min(8, Math.floor(this.few() / 7)),
       observeElementRect,
       observeElementOffset,
       scrollToFn: elementScroll,
@@ -167,8 +191,8 @@ export class Table extends Component {
   render({ id, caption, columns, foot }) {
     this.arrange();
     let content;
-    if (this.rows.length <= FEW || this.printing || !this.virtual) {
-      content = (this.printing ? this.rows : this.rows.slice(0, FEW)).map((row, index) => this.row(row, index));
+    if (this.rows.length <= this.few() || this.printing || !this.virtual) {
+      content = (this.printing ? this.rows : this.rows.slice(0, this.few())).map((row, index) => this.row(row, index));
     } else {
       this.virtual.setOptions(this.options());
       const gap = (height, key) => html`<tr key=${key} class="gap" role="presentation" aria-hidden="true"><td colspan=${columns.length} style=${{ height: `${height}px` }}></td></tr>`;

@@ -1,0 +1,682 @@
+"""What an operator does with the example's page, in a real browser, against an API that answers as a test says."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+pytest.importorskip("playwright.async_api", reason="playwright, which drives the browser, is not installed")
+from playwright.async_api import Locator, Page, Route, expect
+from support.browser import BROWSER_MARKS, opened_page
+from support.browser.task_times import recorded_tasks
+from support.page_api import (
+    ADMINISTRATORS,
+    REGIONS,
+    TIME,
+    Answer,
+    PageApi,
+    cell,
+    events,
+    investigation,
+    member,
+    ndjson,
+    problem,
+    target,
+    value,
+)
+
+pytestmark = BROWSER_MARKS
+EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of [45]|net::ERR_)")
+ACCOUNT, LATER = "444455556666", "2026-11-26T11:30:00Z"
+DENIED = {"Cause": "AccessDenied", "title": "Access denied", "detail": "", "code": "AccessDeniedException"}
+PLAN_ID, JOB_ID = "b" * 32, "c" * 32
+
+
+@pytest_asyncio.fixture
+async def page(devtools_url: str) -> AsyncIterator[Page]:
+    """A page in a browser context of its own; at the end, its console may only have expected messages."""
+    async with opened_page(devtools_url) as (page, console):
+        yield page
+    assert [text for text in console if not EXPECTED.match(text)] == []
+
+
+@pytest_asyncio.fixture
+async def api(page: Page) -> PageApi:
+    api = PageApi()
+    await api.install(page)
+    return api
+
+
+def document(**more: Any) -> dict[str, Any]:
+    """Return what the server knows of the account."""
+    return {
+        "AccountId": ACCOUNT,
+        "IsAdministrator": False,
+        "Complete": True,
+        "AsOf": TIME,
+        "CoverageAsOf": TIME,
+        "MembershipsAsOf": TIME,
+        "Coverage": [cell(ACCOUNT, region, "on") for region in REGIONS],
+        "Memberships": [],
+        "Failures": [],
+        "Silent": [],
+        "Changes": [],
+        **more,
+    }
+
+
+def plan(**more: Any) -> dict[str, Any]:
+    """Return the plan of one account."""
+    action = {"Kind": "invite", "Region": REGIONS[0], "AccountId": ACCOUNT, "Reason": "VERIFICATION_FAILED"}
+    return {
+        "PlanId": PLAN_ID,
+        "AdministratorId": ADMINISTRATORS[0],
+        "AccountIds": [ACCOUNT],
+        "Regions": [REGIONS[0]],
+        "Text": "a plan",
+        "Lines": [],
+        "Actions": [action],
+        "Problems": [],
+        "Notes": [],
+        **more,
+    }
+
+
+def job(**more: Any) -> dict[str, Any]:
+    """Return a job that has finished."""
+    progress = {"State": "done", "Done": 2, "Failed": 0, "Total": 2, "Ok": True}
+    return {"JobId": JOB_ID, "AdministratorId": ADMINISTRATORS[0], "StartedTime": TIME, **progress, **more}
+
+
+def job_events(*found: tuple[str, Any]) -> Answer:
+    """Answer with the server-sent events of a job."""
+    body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in (*found, ("end", None)))
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=body)
+
+    return answer
+
+
+def late(answer: Answer) -> tuple[Answer, asyncio.Event]:
+    """Answer only once the event is set."""
+    gate = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await gate.wait()
+        await answer(route)
+
+    return wait, gate
+
+
+def administrator(page: Page) -> Locator:
+    return page.get_by_label(re.compile("^Administrator account"))
+
+
+async def fill_plan(page: Page, url: str, csv: str = f"{ACCOUNT},root@example.com") -> None:
+    await page.goto(f"{url}/#onboarding")
+    await administrator(page).select_option(ADMINISTRATORS[0])
+    await page.get_by_label("Accounts, one per line").fill(csv)
+    await page.get_by_role("button", name="Show the plan").click()
+
+
+# ---- one account
+
+
+async def test_an_account_is_refreshed(url: str, page: Page, api: PageApi) -> None:
+    """Refresh asks AWS again, once; coverage and memberships say of when each of them is."""
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(MembershipsAsOf=LATER))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-freshness")).to_have_text("As of 2026-11-26 10:00 UTC")
+    await expect(page.locator("#memberships-freshness")).to_have_text("As of 2026-11-26 11:30 UTC")
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Complete=False, AsOf=LATER, CoverageAsOf=LATER))
+    await page.locator("#account-refresh").click()
+    await expect(page.locator("#account-refresh")).to_have_text("Refreshing")
+    # What is known stays meanwhile.
+    await expect(page.locator("#account-freshness")).to_contain_text("shown: as of 2026-11-26 10:00 UTC")
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(AsOf=LATER, CoverageAsOf=LATER, MembershipsAsOf=LATER))
+    await expect(page.locator("#account-freshness")).to_have_text("As of 2026-11-26 11:30 UTC")
+    asked = [one for one in api.requests if ACCOUNT in one]
+    assert [one for one in asked if "max_age" in one] == [f"GET accounts/{ACCOUNT}?wait=5&max_age=0"]
+    assert len(asked) > 2
+
+
+async def test_the_form_is_for_the_account_alone(url: str, page: Page, api: PageApi) -> None:
+    """Its regions, the administrator of its membership, and the focus on what is missing; the draft is put aside."""
+    off = {**cell(ACCOUNT, REGIONS[1], "off", "verification failed"), "AdministratorId": ADMINISTRATORS[1]}
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=[cell(ACCOUNT, REGIONS[0], "on"), off]))
+    await page.goto(f"{url}/#onboarding")
+    await administrator(page).select_option(ADMINISTRATORS[0])
+    box = page.get_by_label("Accounts, one per line")
+    await box.fill("111122223333,a@example.com\n222233334444,b@example.com")
+    await page.get_by_label("Find an account").fill(ACCOUNT)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Find an account")).to_have_value("")
+    await page.get_by_role(
+        "link", name=f"Onboard this account in us-east-1, to the graph of {ADMINISTRATORS[1]}"
+    ).click()
+    await expect(box).to_have_value(f"{ACCOUNT},")
+    await expect(box).to_be_focused()
+    assert await box.evaluate("box => box.selectionStart") == len(ACCOUNT) + 1
+    await expect(administrator(page)).to_have_value(ADMINISTRATORS[1])
+    await expect(page.get_by_label(REGIONS[0])).not_to_be_checked()
+    await page.reload()
+    await expect(page.locator("#plan-earlier")).to_contain_text("your earlier list of 2 lines")
+    await page.get_by_role("button", name="Put it back").click()
+    await expect(box).to_have_value("111122223333,a@example.com\n222233334444,b@example.com")
+    await expect(administrator(page)).to_have_value(ADMINISTRATORS[0])
+    await expect(page.get_by_label(REGIONS[0])).to_be_checked()
+    await expect(page.locator("#plan-earlier")).to_have_count(0)
+
+
+async def test_an_unknown_account_can_be_onboarded(url: str, page: Page, api: PageApi) -> None:
+    """One administrator that does not answer is no failure: what the others have said is said, by name of the one."""
+    silent = [{"AccountId": ADMINISTRATORS[1], "Region": region} for region in REGIONS]
+    cells = [cell(ACCOUNT, region, "failed", "could not be checked") for region in REGIONS]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells, Silent=silent))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    words = f"In no graph of the 1 administrator that answered; {ADMINISTRATORS[1]} did not answer"
+    await expect(page.locator("#account-verdict")).to_have_text(f"Account {ACCOUNT} was not found. {words}.")
+    await expect(page.locator("#account-coverage tbody tr").first).to_contain_text(words)
+    await page.get_by_role("link", name=f"Onboard this account in {', '.join(REGIONS)}").click()
+    # Nobody is preselected, since no membership names an administrator.
+    await expect(administrator(page)).to_have_value("")
+    await expect(administrator(page)).to_be_focused()
+
+
+async def test_changes_of_an_account_are_read_as_they_are_meant(url: str, page: Page, api: PageApi) -> None:
+    """From no membership to an invitation, and back."""
+    change = {"Time": TIME, "AccountId": ADMINISTRATORS[0], "MemberId": ACCOUNT}
+    found = [
+        {**change, "Region": REGIONS[0], "Before": None, "After": "INVITED"},
+        {**change, "Region": REGIONS[1], "Before": "INVITED", "After": None},
+    ]
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Changes=found))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    items = page.locator("#account-changes tbody tr")
+    await expect(items.nth(0)).to_contain_text("was not a member, now Invited")
+    await expect(items.nth(1)).to_contain_text("was Invited, now not a member")
+
+
+# ---- what failed, and what comes late
+
+
+@pytest.mark.parametrize("view", ["fleet", "members", "coverage", "investigations"])
+async def test_what_failed_is_asked_again(url: str, page: Page, api: PageApi, view: str) -> None:
+    """After a while in the background, without a click."""
+    name = {"fleet": "fleet/overview", "coverage": "coverage"}.get(view, f"fleet/{view}")
+    good, api.answers[name] = api.answers[name], problem(503, "Service Unavailable")
+    await page.clock.install()
+    await page.goto(f"{url}/#{view}")
+    await expect(page.locator(f"#{view}-alert")).to_contain_text("Service Unavailable")
+    asked = len(api.requests)
+    api.answers[name] = good
+    await page.clock.run_for(30_000)
+    await expect(page.locator(f"#{view}-alert")).to_be_empty()
+    assert any(name in one for one in api.requests[asked:])
+
+
+async def test_a_view_that_is_entered_again_is_whole(url: str, page: Page, api: PageApi) -> None:
+    """Once the server is back, nothing has to be clicked."""
+    good, api.answers["fleet/members"] = api.answers["fleet/members"], problem(503, "Service Unavailable")
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("Service Unavailable")
+    # 0 of 0 would be a number that nobody knows.
+    await expect(page.locator("#members-shown")).to_have_count(0)
+    await page.get_by_role("link", name="Onboarding").click()
+    api.answers["fleet/members"] = good
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-table tbody tr")).to_have_count(1)
+    await expect(page.locator("#members-alert")).to_be_empty()
+
+
+@pytest.mark.parametrize("line", ["null", "7", '{"AccountId":'])
+async def test_a_line_that_is_no_object_is_a_problem(url: str, page: Page, api: PageApi, line: str) -> None:
+    """In a stream of lines, and in one of events: nothing waits for ever."""
+
+    async def lines(route: Route) -> None:
+        await route.fulfill(content_type="application/x-ndjson", body=f"{line}\n")
+
+    async def data(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=f"event: target\ndata: {line}\n\n")
+
+    api.answers |= {"fleet/members": lines, "fleet/overview": data}
+    for view in ("members", "fleet"):
+        await page.goto(f"{url}/#{view}")
+        await expect(page.locator(f"#{view}-alert")).to_contain_text("The response cannot be read")
+
+
+async def test_rows_that_have_come_stay(url: str, page: Page, api: PageApi) -> None:
+    """Of an answer with fewer lines than its end says, and after the next attempt has failed, too."""
+    lines = [json.dumps(member(ADMINISTRATORS[0], REGIONS[0], number)) for number in range(3)]
+    end = json.dumps({"End": {"Lines": 4, "StartedTime": TIME, "FinishedTime": TIME}})
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(content_type="application/x-ndjson", body="\n".join([*lines, end, ""]))
+
+    api.answers["fleet/members"] = answer
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-alert")).to_contain_text("The response is incomplete")
+    api.answers["fleet/members"] = problem(500, "Internal Server Error")
+    await page.locator("#members-alert").get_by_role("button", name="Try again").click()
+    await expect(page.locator("#members-alert")).to_contain_text("Internal Server Error")
+    await expect(page.locator("#members-shown")).to_have_text("3 of 3 memberships, 3 accounts, so far")
+
+
+async def test_what_is_not_known_is_no_gap(url: str, page: Page, api: PageApi) -> None:
+    """A refresh with expired keys leaves the matrix, dimmed; what was never known is called that."""
+    cells = [cell(ACCOUNT, REGIONS[0], "on"), cell(ACCOUNT, REGIONS[1], "failed")]
+    api.answers["coverage"] = ndjson(cells)
+    await page.goto(f"{url}/#coverage?find={ACCOUNT}")
+    shown = page.locator("#coverage-shown")
+    words = f"Account {ACCOUNT} is covered in 1 of 2 regions, and not known in 1 region, which could not be checked."
+    await expect(shown).to_have_text(words.removeprefix("Account "))
+    row = page.locator("#coverage-table tbody tr")
+    await expect(row.get_by_role("cell").first).to_have_text("0 1 not known")
+    api.answers["coverage"] = ndjson([cell(ACCOUNT, region, "failed") for region in REGIONS])
+    await page.locator("#coverage-refresh").click()
+    await expect(row.locator(".cell.old")).to_have_text(re.compile("on"))
+    await expect(shown).to_have_text(words.removeprefix("Account "))
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Coverage=cells))
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await expect(page.locator("#account-verdict")).to_have_text(words)
+
+
+async def test_only_this_account_is_asked_again(url: str, page: Page, api: PageApi) -> None:
+    """From its own page, in both surveys that the page is made from."""
+    failure = {"AccountId": ACCOUNT, "Region": REGIONS[0], "Failure": {"Outcome": "failed", **DENIED}}
+    api.answers[f"accounts/{ACCOUNT}"] = value(document(Failures=[failure]))
+    api.answers["POST fleet/retries"] = value({}, 202)
+    await page.goto(f"{url}/#account/{ACCOUNT}")
+    await page.get_by_role("button", name="Ask these again: AccessDenied").click()
+    await expect(page.get_by_role("button", name="Ask these again: AccessDenied")).to_have_text("Ask these again")
+    body = {"Cause": "AccessDenied", "AccountIds": [ACCOUNT]}
+    assert api.bodies == [{"Kind": kind, **body} for kind in ("members", "coverage")]
+
+
+async def test_a_stream_that_stalls_halfway(url: str, page: Page, api: PageApi) -> None:
+    """What has come is shown, and after the limit the page says that nothing comes any more."""
+    closed = asyncio.Event()
+
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        await response.write(json.dumps(member(ADMINISTRATORS[0], REGIONS[0], 7)).encode() + b"\n")
+        await closed.wait()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/stall", stall)
+    async with TestServer(app) as server:
+
+        async def answer(route: Route) -> None:
+            await route.continue_(url=str(server.make_url("/stall")))
+
+        api.answers["fleet/members"] = answer
+        await page.clock.install()
+        await page.goto(f"{url}/#members")
+        await expect(page.locator("#members-table tbody tr")).to_have_count(1)
+        await page.clock.run_for(32_000)
+        await expect(page.locator("#members-alert")).to_contain_text("The server does not answer")
+        await expect(page.locator("#members-shown")).to_have_text("1 of 1 membership, 1 account, so far")
+        closed.set()
+
+
+async def test_a_late_plan_leaves_the_reader_where_they_are(url: str, page: Page, api: PageApi) -> None:
+    """Neither the address nor the focus of another view changes; a notice leads to the plan."""
+    api.answers["POST onboarding/plans"], gate = late(value(plan(), 201))
+    await fill_plan(page, url)
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-title")).to_be_focused()
+    gate.set()
+    await expect(page.locator("#notice")).to_contain_text(f"The plan for administrator {ADMINISTRATORS[0]} is ready.")
+    assert page.url.endswith("/#members")
+    await expect(page.locator("#members-title")).to_be_focused()
+    await page.locator("#notice").get_by_role("link").click()
+    await expect(page.get_by_role("button", name="Apply to administrator")).to_be_visible()
+    await expect(page.locator("#notice")).to_be_empty()
+
+
+async def test_a_late_start_of_a_job_leaves_the_reader_where_they_are(url: str, page: Page, api: PageApi) -> None:
+    """A notice leads to its progress."""
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"], gate = late(value(job(State="running"), 202))
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await fill_plan(page, url)
+    await page.locator("#plan-apply").click()
+    await page.get_by_role("link", name="Members").click()
+    await expect(page.locator("#members-title")).to_be_focused()
+    gate.set()
+    await expect(page.locator("#notice")).to_contain_text("is being applied")
+    assert page.url.endswith("/#members")
+    await page.locator("#notice").get_by_role("link").click()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+
+
+# ---- plans and jobs
+
+
+async def test_many_clicks_apply_once(url: str, page: Page, api: PageApi) -> None:
+    """Also those that come after the answer, and before the button is gone."""
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await fill_plan(page, url)
+    await page.locator("#plan-apply").evaluate(
+        """button => {
+          const timer = setInterval(() => button.click(), 1);
+          setTimeout(() => clearInterval(timer), 2000);
+        }"""
+    )
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await page.wait_for_timeout(2000)
+    assert api.requests.count("POST onboarding/jobs") == 1
+
+
+async def test_what_was_applied_leaves_the_form(url: str, page: Page, api: PageApi) -> None:
+    """The lines that were skipped stay, to be corrected; the button has said so."""
+    api.answers["POST onboarding/plans"] = value(plan(Lines=[{"Line": 2, "Problem": "no id"}]), 201)
+    api.answers["POST onboarding/jobs"] = value(job(), 202)
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("report", job()))
+    await fill_plan(page, url, f"{ACCOUNT},root@example.com\n12345,b@example.com\n")
+    apply = page.locator("#plan-apply")
+    await expect(apply).to_have_text(f"Apply to administrator {ADMINISTRATORS[0]}, without the invalid line")
+    await page.locator("summary", has_text="Each action").click()
+    await expect(page.locator("#plan-each tbody tr")).to_contain_text("Verification failed")
+    await apply.click()
+    await expect(page.locator("#job-status")).to_contain_text("Done")
+    await expect(page.get_by_label("Accounts, one per line")).to_have_value("12345,b@example.com")
+
+
+@pytest.mark.parametrize("code", ["NotFound", "PlanSuperseded"])
+async def test_a_plan_that_is_over_cannot_be_applied(url: str, page: Page, api: PageApi, code: str) -> None:
+    """One that has expired, or that a newer one replaced."""
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    status = 404 if code == "NotFound" else 409
+    api.answers["POST onboarding/jobs"] = problem(status, "No", code=code)
+    await fill_plan(page, url)
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#plan-over")).to_contain_text("cannot be applied any more")
+    await expect(page.locator("#plan-apply")).to_have_count(0)
+
+
+async def test_an_unknown_outcome_is_not_called_nothing(url: str, page: Page, api: PageApi) -> None:
+    """Whether something was changed is not known, once the answer was lost."""
+
+    async def lose(route: Route) -> None:
+        await route.abort()
+
+    api.answers["POST onboarding/plans"] = value(plan(), 201)
+    api.answers["POST onboarding/jobs"] = lose
+    await fill_plan(page, url)
+    await expect(page.locator("#plan-summary")).to_contain_text("Nothing has been changed yet.")
+    before = api.requests.count("GET onboarding/jobs")
+    await page.locator("#plan-apply").click()
+    await expect(page.locator("#apply-alert")).to_contain_text("AWS may have carried out the request")
+    await expect(page.locator("#apply-alert")).to_contain_text("To apply it again is safe")
+    assert api.requests.count("GET onboarding/jobs") == before + 1
+    await expect(page.locator("#plan-summary")).not_to_contain_text("Nothing has been changed")
+
+
+async def test_a_job_that_failed_does_not_say_done(url: str, page: Page, api: PageApi) -> None:
+    """All of it, a part of it, or a whole region; equal problems are one."""
+    row: dict[str, Any] = {
+        "Region": REGIONS[0],
+        "Before": None,
+        "After": None,
+        "Done": [],
+        "Reason": None,
+        "Error": None,
+    }
+    rows = [{**row, "AccountId": f"{number:012}", "Problem": "access denied"} for number in range(12)]
+    ended = job(Done=12, Failed=12, Total=12, Ok=False, Summary="", Regions=[])
+    api.answers[f"onboarding/jobs/{JOB_ID}/events"] = job_events(("rows", rows), ("report", ended))
+    others = [
+        job(),
+        job(JobId="d" * 32, Failed=1, Ok=False),
+        job(JobId="e" * 32, Failed=2, Ok=False),
+        job(JobId="f" * 32, Ok=False),
+    ]
+    api.answers["onboarding/jobs"] = value({"Jobs": others})
+    await page.goto(f"{url}/#onboarding/{JOB_ID}")
+    badge = page.locator("#job-status .badge")
+    await expect(badge).to_have_text("Failed: all 12 memberships")
+    await expect(badge).to_have_attribute("data-kind", "bad")
+    await expect(page.locator("#job-problems li")).to_have_text(
+        re.compile("^12 memberships: access denied.*and 2 more")
+    )
+    latest = page.locator("#jobs .badge")
+    await expect(latest).to_have_text(["Done", "Done, 1 failed", "Failed: all 2 memberships", "Done, with problems"])
+    kinds = await latest.evaluate_all("all => all.map((one) => one.dataset.kind)")
+    assert kinds == ["good", "bad", "bad", "bad"]
+
+
+async def test_an_example_replaces_nothing(url: str, page: Page, api: PageApi) -> None:
+    """It is offered only while the box is empty."""
+    settings = {"Accounts": ADMINISTRATORS, "Regions": REGIONS, "Names": {}, "Accepts": True, "Example": f"{ACCOUNT},"}
+    api.answers["settings"] = value(settings)
+    await page.goto(f"{url}/#onboarding")
+    box, button = page.get_by_label("Accounts, one per line"), page.get_by_role("button", name="Insert an example")
+    await box.fill("1")
+    await expect(button).to_have_count(0)
+    await box.fill("")
+    await button.click()
+    await expect(box).to_have_value(f"{ACCOUNT},")
+    await expect(box).to_be_focused()
+    await expect(button).to_have_count(0)
+
+
+@pytest.mark.parametrize("state", [{"JobId": JOB_ID}, {"Latest": False}])
+async def test_a_plan_of_the_address_may_be_over(url: str, page: Page, api: PageApi, state: Any) -> None:
+    """One that was applied leads to its job; neither that nor one that was replaced can be applied."""
+    api.answers[f"onboarding/plans/{PLAN_ID}"] = value(plan(**state))
+    await page.goto(f"{url}/#onboarding?plan={PLAN_ID}")
+    await expect(page.locator("#plan-over")).to_contain_text("cannot be applied any more")
+    assert await page.locator("#plan-over a").count() == ("JobId" in state)
+    await expect(page.locator("#plan-summary")).to_be_visible()
+    await expect(page.locator("#plan-apply")).to_have_count(0)
+
+
+async def test_the_plan_of_the_address_is_shown(url: str, page: Page, api: PageApi) -> None:
+    """Another one than before; and a failure to read it does not say that it is gone."""
+    for number, found in (("b", ADMINISTRATORS[0]), ("d", ADMINISTRATORS[1])):
+        api.answers[f"onboarding/plans/{number * 32}"] = value(plan(PlanId=number * 32, AdministratorId=found))
+        await page.goto(f"{url}/#onboarding?plan={number * 32}")
+        await expect(page.get_by_role("heading", name=f"Plan for administrator {found}")).to_be_visible()
+    api.answers[f"onboarding/plans/{'e' * 32}"] = problem(500, "Internal Server Error")
+    await page.goto(f"{url}/#onboarding?plan={'e' * 32}")
+    await expect(page.locator("#plan-alert")).to_contain_text("could not be read: Internal Server Error")
+
+
+# ---- what changed, what is listed, and files
+
+
+async def test_what_changed_stays_until_it_is_marked_as_seen(url: str, page: Page, api: PageApi) -> None:
+    """A reload uses nothing up; another time can be chosen, and is in the address."""
+    change = {"Time": TIME, "AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "MemberId": ACCOUNT}
+    found = {"Since": TIME, "AsOf": LATER, "Complete": True, "Left": 0}
+    api.answers["changes"] = value({**found, "Changes": [{**change, "Before": None, "After": "INVITED"}]})
+    await page.goto(url)
+    row = page.locator("#changes-table tbody tr")
+    await expect(row).to_contain_text("not a member")
+    await expect(row).to_contain_text("Invited")
+    await expect(page.get_by_role("columnheader", name="Noticed (UTC)")).to_be_visible()
+    await page.evaluate("localStorage.setItem('detective-changes-seen', '2026-11-20T08:00:00.000Z')")
+    for _ in range(2):
+        await page.reload()
+        await expect(row).to_have_count(1)
+    assert [one for one in api.requests if "changes" in one][1:] == [
+        "GET changes?since=2026-11-20T08%3A00%3A00.000Z"
+    ] * 2
+    await page.get_by_role("button", name="Mark as seen").click()
+    await expect(page.locator("#changes-title")).to_have_text("What changed since 2026-11-26 11:30 UTC")
+    await page.reload()
+    await expect(page.locator("#changes-title")).to_have_text("What changed since 2026-11-26 11:30 UTC")
+    await page.get_by_label("Since", exact=True).select_option("24")
+    await expect(page.locator("#changes-title")).not_to_contain_text("11:30")
+    assert page.url.endswith("since=24")
+
+
+async def test_packages_and_auto_enable(url: str, page: Page, api: PageApi) -> None:
+    """Of each graph; what could not be read says so, and is no "no"."""
+    graph = {"CreatedTime": TIME, "Packages": {"DETECTIVE_CORE": "STARTED", "EKS_AUDIT": "STOPPED"}, "Problems": {}}
+    unread = {"Packages": None, "AutoEnable": None, "Problems": {"Packages": DENIED, "AutoEnable": DENIED}}
+    found = [
+        {**graph, "Arn": "a", "AutoEnable": True},
+        {**graph, "Arn": "b", "AutoEnable": None},
+        {**graph, **unread, "Arn": "c"},
+    ]
+    api.answers["fleet/graphs"] = ndjson(
+        [{"AccountId": ADMINISTRATORS[0], "Region": REGIONS[0], "Graph": one} for one in found[:1]]
+        + [
+            {"AccountId": ADMINISTRATORS[1], "Region": region, "Graph": one}
+            for region, one in zip(REGIONS, found[1:], strict=True)
+        ]
+    )
+    await page.goto(f"{url}/#members")
+    rows = page.locator("#graphs-table tbody tr")
+    await expect(rows.nth(0)).to_have_text(re.compile(r"EKS audit logs \(stopped\), core.*yes"))
+    await expect(rows.nth(1)).to_contain_text("no: not the graph of an organization")
+    await expect(rows.nth(2).get_by_text("could not be read: Access denied")).to_have_count(2)
+
+
+async def test_a_file_that_is_incomplete_says_so(url: str, page: Page, api: PageApi) -> None:
+    """The links have the filters of the view; what failed is a file of its own."""
+    failure = {"AccountId": ADMINISTRATORS[1], "Region": REGIONS[0], "Failure": {"Outcome": "failed", **DENIED}}
+    lines = [member(ADMINISTRATORS[0], REGIONS[0], 300000000001, "INVITED"), failure]
+    api.answers["fleet/members"] = ndjson(lines)
+    await page.goto(f"{url}/#members?status=INVITED&find=3000-0000")
+    exports = page.locator("#members .exports")
+    await expect(exports).to_contain_text("Incomplete: 1 account and region could not be checked")
+    links = await exports.get_by_role("link").evaluate_all("all => all.map((one) => one.getAttribute('href'))")
+    query = "?member=30000000&status=INVITED"
+    assert links == [
+        f"api/export/members.csv{query}",
+        f"api/export/members.ndjson{query}",
+        "api/export/failures.csv?kind=members",
+    ]
+    # As the real server answers.
+    await page.unroute("**/api/**")
+    answers = await page.evaluate(
+        """links => Promise.all(links.map(async (link) => {
+          const response = await fetch(link);
+          return [response.status, response.headers.get("content-disposition").split(";")[0]];
+        }))""",
+        links,
+    )
+    assert answers == [[200, "attachment"]] * 3
+
+
+async def test_what_is_not_near_the_screen_is_found_by_filters(url: str, page: Page, api: PageApi) -> None:
+    """Long lists say that the browser's own search is not enough; names and addresses are found once they are shown."""
+    lines = [
+        member(ADMINISTRATORS[0], REGIONS[0], 300000000000 + n, EmailAddress=f"root{n}@example.com") for n in range(100)
+    ]
+    settings = {"Accounts": ADMINISTRATORS, "Regions": REGIONS, "Names": {"300000000042": "Payments"}}
+    api.answers |= {"settings": value({**settings, "Accepts": True, "Example": None}), "fleet/members": ndjson(lines)}
+    await page.goto(f"{url}/#members?find=payments")
+    await expect(page.locator("#members-shown")).to_contain_text("0 of 100")
+    await page.get_by_role("button", name="Show names and e-mail addresses").click()
+    await expect(page.locator("#members-shown")).to_contain_text("1 of 100")
+    await page.locator("#members-find").fill("ROOT7@")
+    await expect(page.locator("#members-table tbody th")).to_have_text(["300000000007"])
+    await expect(page.locator("#members .near")).to_have_count(0)
+    await page.locator("#members-find").fill("")
+    await expect(page.locator("#members .near")).to_contain_text("use the filters")
+    await page.get_by_label("Find an account").fill("4444555566")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#coverage-digits")).to_have_text("An account id has 12 digits; this has 10.")
+
+
+async def test_equally_severe_investigations_are_by_date(url: str, page: Page, api: PageApi) -> None:
+    """The newest first; the account leads to its page."""
+    times = ["2026-11-20T10:00:00Z", "2026-11-24T10:00:00Z", "2026-11-22T10:00:00Z"]
+    api.answers["fleet/investigations"] = ndjson(
+        [investigation(number, "HIGH", CreatedTime=time) for number, time in enumerate(times)]
+    )
+    await page.goto(f"{url}/#investigations")
+    rows = page.locator("#investigations-table tbody tr")
+    await expect(rows).to_have_text([re.compile(f"role/R{number}") for number in (1, 2, 0)])
+    account = rows.first.get_by_role("link", name=ADMINISTRATORS[0], exact=True)
+    await expect(account).to_have_attribute("href", f"#account/{ADMINISTRATORS[0]}")
+
+
+async def test_a_refresh_counts_its_own_failures(url: str, page: Page, api: PageApi) -> None:
+    """And not those of the survey before; what has no graph is shown on the spot."""
+    denied = target(ADMINISTRATORS[0], REGIONS[0], error=DENIED)
+    api.answers["fleet/overview"] = events([denied, target(ADMINISTRATORS[1], REGIONS[0], graph=False)], total=2)
+    await page.goto(url)
+    await expect(page.locator("#fleet-count")).to_have_text(re.compile("^2 of 2 done, 1 failed"))
+    await page.get_by_role("button", name="Show which").click()
+    await expect(page.locator("#targets tbody tr")).to_have_count(1)
+    await expect(page.locator("#targets-title")).to_be_focused()
+    api.answers["fleet/overview"] = events([], survey="b" * 16, total=2, end=False)
+    await page.locator("#fleet-refresh").click()
+    await expect(page.locator("#fleet-count")).to_have_text(re.compile("^0 of 2 done, as of"))
+
+
+async def test_an_unknown_choice_of_the_address_is_none(url: str, page: Page, api: PageApi) -> None:
+    """A filter that the page does not have hides nothing."""
+    await page.goto(f"{url}/#members?status=FOO&region=mars-1")
+    await expect(page.locator("#members-shown")).to_have_text("1 of 1 membership, 1 account")
+    await expect(page.locator("#members-status")).to_have_value("")
+    assert "GET fleet/members?max_age=3600" in api.requests
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_a_wide_matrix_blocks_nothing(url: str, page: Page, api: PageApi, width: int) -> None:
+    """400 accounts in 20 regions: no task takes over 100 ms, on a phone either."""
+    accounts = [f"{number:012}" for number in range(400)]
+    regions = [f"eu-west-{number}" for number in range(1, 21)]
+    settings = {"Accounts": accounts, "Regions": regions, "Names": {}, "Accepts": True, "Example": None}
+    api.answers["settings"] = value(settings)
+    api.answers["coverage"] = ndjson(
+        [cell(one, region, "off", "verification failed") for region in regions for one in accounts]
+    )
+    await page.set_viewport_size({"width": width, "height": 800})
+    async with recorded_tasks(page) as tasks:
+        await page.goto(f"{url}/#coverage")
+        await expect(page.locator("#coverage-freshness")).to_contain_text("As of")
+        await page.locator("#coverage-find").press_sequentially("39", delay=10)
+        await expect(page.locator("#coverage-shown")).to_have_text(re.compile("^14 of 400"))
+    assert len(tasks) > 50
+    assert tasks[0] < 100
+
+
+async def test_fleet_and_members_are_of_one_survey(url: str, page: Page, api: PageApi) -> None:
+    """What one view has refreshed, the other one shows too; and nothing is read twice."""
+    await page.goto(f"{url}/#members")
+    await expect(page.locator("#members-freshness")).to_contain_text("10:00")
+    api.answers["fleet/overview"] = events([target(ADMINISTRATORS[0], REGIONS[0])], survey="b" * 16, started=LATER)
+    api.answers["fleet/members"] = ndjson([], finished=LATER)
+    for _ in range(2):
+        await page.get_by_role("link", name="Fleet").click()
+        await expect(page.locator("#fleet-count")).to_contain_text("11:30")
+        await page.get_by_role("link", name="Members").click()
+        await expect(page.locator("#members-freshness")).to_contain_text("11:30")
+    assert [one for one in api.requests if "fleet/" in one and "graphs" not in one] == [
+        "GET fleet/members?max_age=3600",
+        "GET fleet/overview?max_age=3600",
+        "GET fleet/members?max_age=3600",
+    ]
+
+
+async def test_the_filter_is_printed(url: str, page: Page, api: PageApi) -> None:
+    """With the rows it has chosen, on paper that is not wider than a sheet; a phone's cards name their first cell."""
+    api.answers["fleet/members"] = ndjson([member(ADMINISTRATORS[0], REGIONS[0], 300000000001, "INVITED")])
+    await page.set_viewport_size({"width": 720, "height": 1000})
+    await page.goto(f"{url}/#members?status=INVITED")
+    await page.emulate_media(media="print")
+    await expect(page.locator("#members-status")).to_be_visible()
+    await expect(page.locator("#members-personal")).to_be_hidden()
+    assert await page.evaluate("document.documentElement.scrollWidth") == 720
+    await page.emulate_media(media="screen")
+    await page.set_viewport_size({"width": 390, "height": 800})
+    first = page.locator("#members-table tbody th")
+    assert await first.evaluate("cell => getComputedStyle(cell, '::before').content") == '"Account"'
